@@ -1,0 +1,31 @@
+"""ondevice-bench: measures models on on-device targets, and says how far to trust the numbers.
+
+The names below are the public API for scripts and plugin authors. They are resolved on first use, so that
+``import bench`` stays free.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Artifact": "bench.contracts",
+    "Device": "bench.contracts",
+    "Record": "bench.record",
+    "Suite": "bench.suite",
+    "TensorSpec": "bench.contracts",
+    "load_records": "bench.store",
+    "run_suite": "bench.runner",
+}
+
+__all__ = [  # noqa: PLE0604 - the names are strings; ruff does not look into the dict
+    "__version__",
+    *_PUBLIC,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -1,0 +1,228 @@
+"""Puts a record together from what the plan, the passes and the repeats left. Pure but for the clock of its id."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench import __version__
+from bench.contracts import Artifact, Channel, GraphFacts, Placement
+from bench.jobs import Checked, Measured, SessionFacts
+from bench.plan import PlannedRun
+from bench.record import (
+    SCHEMA_VERSION,
+    Environment,
+    Failure,
+    Fidelity,
+    Harness,
+    InputFacts,
+    PlacementSummary,
+    PlannedModel,
+    PlannedTarget,
+    PlanPart,
+    Record,
+    RecordedRun,
+    Repeat,
+    SampleArrays,
+    Scenario,
+    Summary,
+    Tool,
+)
+from bench.store import new_record_id
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Evidence(Struct, frozen=True):
+    """All that was gathered for one run so far; anything may be missing when it ended early."""
+
+    environment: Environment
+    command: str = ""
+    scenario: Scenario | None = None
+    artifact: Artifact | None = None
+    inputs: InputFacts | None = None
+    checked: Checked | None = None
+    fidelity: Fidelity | None = None
+    repeats: tuple[Measured, ...] = ()
+    harness_ns: tuple[int, ...] = ()
+    cpu_busy_share: tuple[float | None, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    failure: Failure | None = None
+    log_tail: tuple[str, ...] = ()
+
+
+def assemble(
+    run: PlannedRun, evidence: Evidence, samples: "Sequence[Mapping[str, np.ndarray[Any, Any]]]"
+) -> RecordedRun:
+    """The finished record with its samples. ``samples``: role -> array, one mapping a repeat, in order."""
+    from bench.verdict import judge
+
+    facts = _session_facts(evidence)
+    repeats, flat = _repeats(evidence, samples)
+    status = status_of(evidence.failure)
+    record = Record(
+        schema_version=SCHEMA_VERSION,
+        record_id=new_record_id(run.model.id, run.target.id),
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        status=status,
+        tool=Tool("ondevice-bench", __version__),
+        plan=_plan_part(run, evidence, facts),
+        environment=_environment(evidence.environment, run, facts),
+        failure=evidence.failure,
+        repeats=repeats,
+        summary=_summary(evidence, repeats, flat),
+        placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
+        fidelity=evidence.fidelity,
+        harness=Harness(_median([r.loop_overhead_ns for r in repeats])),
+        log_tail=evidence.log_tail,
+    )
+    judged = msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat)) if status == "ok" else None)
+    return RecordedRun(judged, flat)
+
+
+def status_of(failure: Failure | None) -> Literal["ok", "failed", "skipped"]:
+    """``skipped``: known before anything ran that the pair cannot be measured here."""
+    if failure is None:
+        return "ok"
+    return "skipped" if failure.phase == "plan" else "failed"
+
+
+def placement_summary(placement: Placement | None, artifact: Artifact | None) -> PlacementSummary | None:
+    """Nodes and MACs by device. MACs are null unless every node of the file that has any is found by name, or all
+    nodes share one device."""
+    if placement is None:
+        return None
+    nodes: dict[str, int] = {}
+    for node in placement.nodes:
+        nodes[node.device] = nodes.get(node.device, 0) + 1
+    fallback = tuple(f"{n.op} {n.name}".strip() for n in placement.nodes if n.device != placement.requested)
+    macs = _macs_by_device(placement, artifact.facts) if artifact else None
+    return PlacementSummary(placement.requested, nodes, macs, fallback, placement.source)
+
+
+def _macs_by_device(placement: Placement, facts: GraphFacts) -> dict[str, int] | None:
+    devices = {n.device for n in placement.nodes}
+    if facts.macs is None or not devices:
+        return None
+    if len(devices) == 1:
+        return {devices.pop(): facts.macs}
+    device_of = {n.name: n.device for n in placement.nodes if n.name}
+    if not set(facts.node_macs) <= set(device_of):
+        return None
+    macs = dict.fromkeys(sorted(devices), 0)
+    for name, count in facts.node_macs.items():
+        macs[device_of[name]] += count
+    return macs
+
+
+def _session_facts(evidence: Evidence) -> SessionFacts | None:
+    if evidence.repeats:
+        return evidence.repeats[-1].facts
+    return evidence.checked.facts if evidence.checked else None
+
+
+def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
+    return PlanPart(
+        model=_planned_model(run, evidence.artifact),
+        target=PlannedTarget(
+            run.target.id,
+            run.target.plugin.name,
+            run.target.device.name,
+            (facts.device_name if facts else run.target.device.description) or None,
+            run.target.device.emulated,
+            run.target.options,
+            facts.options_effective if facts else {},
+            (facts.executed_precision if facts else "") or None,
+        ),
+        scenario=evidence.scenario or run.scenario,
+        preset=run.preset,
+        rule=run.rule,
+        seed=run.seed,
+        repeats=run.repeats,
+        command=evidence.command,
+        strict_placement=run.strict_placement,
+        inputs=evidence.inputs,
+    )
+
+
+def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
+    if artifact is None:
+        return PlannedModel(run.model.id, run.model.task, run.model.ask.format, run.model.ask.precision)
+    facts = artifact.facts
+    return PlannedModel(
+        artifact.model_id,
+        artifact.task,
+        artifact.format,
+        artifact.precision,
+        artifact.sha256,
+        artifact.size_bytes,
+        facts.parameters,
+        facts.macs,
+        facts.weight_bytes,
+        facts.peak_activation_bytes,
+        facts.inputs,
+        facts.outputs,
+    )
+
+
+def _environment(environment: Environment, run: PlannedRun, facts: SessionFacts | None) -> Environment:
+    if facts is None:
+        return environment
+    return msgspec.structs.replace(
+        environment,
+        runtime={**environment.runtime, **facts.versions},
+        accelerator={run.target.device.name: facts.device_name} if facts.device_name else {},
+    )
+
+
+def _repeats(
+    evidence: Evidence, samples: "Sequence[Mapping[str, np.ndarray[Any, Any]]]"
+) -> "tuple[tuple[Repeat, ...], dict[str, np.ndarray[Any, Any]]]":
+    """The repeats with the parent's own figures filled in, and all arrays under keys unique in the record."""
+    repeats, flat = [], {}
+    for index, (measured, arrays) in enumerate(zip(evidence.repeats, samples, strict=True)):
+        keys = {role: f"{role}_{index}" for role in arrays}
+        flat.update({keys[role]: array for role, array in arrays.items()})
+        before = measured.repeat.samples
+        repeats.append(
+            msgspec.structs.replace(
+                measured.repeat,
+                samples=SampleArrays(before.queries if before else 0, keys),
+                harness_ns=evidence.harness_ns[index],
+                cpu_busy_share=evidence.cpu_busy_share[index],
+            )
+        )
+    return tuple(repeats), flat
+
+
+def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]") -> Summary:
+    from bench.measure.energy import energy_summary
+    from bench.measure.memory import memory_summary
+    from bench.summary import summarise
+
+    artifact = evidence.artifact
+    if not repeats or artifact is None or evidence.scenario is None:
+        return Summary()
+    energies = [e for r in repeats for e in (r.energy, r.power_pass) if e is not None]
+    bytes_moved = _bytes_moved(artifact.facts)
+    summary = summarise(repeats, samples, evidence.scenario, token_ids=evidence.repeats[0].token_ids)
+    return msgspec.structs.replace(
+        summary,
+        memory_bytes=memory_summary(repeats, artifact.size_bytes),
+        energy=energy_summary(energies, artifact.facts.macs, bytes_moved, evidence.channels),
+    )
+
+
+def _bytes_moved(facts: GraphFacts) -> int | None:
+    """A lower bound of memory traffic for one query: every weight once, and the widest operator's activations."""
+    if facts.weight_bytes is None or facts.peak_activation_bytes is None:
+        return None
+    return facts.weight_bytes + facts.peak_activation_bytes
+
+
+def _median(values: Sequence[int | None]) -> int | None:
+    known = sorted(v for v in values if v is not None)
+    return known[len(known) // 2] if known else None

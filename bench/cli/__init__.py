@@ -1,0 +1,91 @@
+"""The command ``odb``. One module a subcommand; each is imported when it is called."""
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from bench import __version__
+from bench.errors import OdbError
+
+COMMANDS = {
+    "run": "Measure models on targets and write records and a report.",
+    "list": "Show models, targets, scenarios, reports, presets or sensors.",
+    "doctor": "Say what this machine can measure, and what to do about the rest.",
+    "report": "Write a report from records.",
+    "schema": "Print the JSON Schema of a record.",
+    "completion": "Print a shell completion script.",
+}
+
+EXIT_INTERRUPTED = 130
+
+EPILOG = """\b
+Examples:
+  odb run                                     the built-in models on all this machine has
+  odb run -m detector.onnx -t openvino:CPU -t ort:cpu
+  odb run -m net.onnx -t qnn:htp-emu -O soc=qcs6490 --strict-placement
+  odb report odb-results/… --format md
+\b
+Exit status: 0 done; 1 done, and a verdict is negative or a run failed; 2 bad usage or input;
+3 nothing could be measured; 130 interrupted."""
+
+
+class LazyGroup(click.Group):
+    """Knows its subcommands' names and summaries, and imports none before it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"bench.cli.{cmd_name}_command").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from bench.errors import UnknownName
+
+            raise UnknownName("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="odb")
+def odb() -> None:
+    """Runs sLLM and vision models on Intel and Qualcomm targets; measures latency, memory and power proxies; writes
+    reports that can be compared, and says how far to trust them."""
+
+
+def main() -> None:
+    """Entry point: errors a person can put right become a sentence and an exit status, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = odb.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except OdbError as error:
+        click.echo(f"odb: error: {error.message}", err=True)
+        if error.remedy:
+            click.echo(f"     {error.remedy}", err=True)
+        sys.exit(error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("odb: interrupted; records already written are kept", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,179 @@
+"""``odb list``. Nothing here imports a runtime; targets are asked in processes of their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.options import console, echo_json, json_option, plugin_option
+
+if TYPE_CHECKING:
+    from bench.plugins import Catalog, Kind
+
+Rows = list[dict[str, Any]]
+
+EPILOG = """\b
+Examples:
+  odb list targets            every device known here: usable or not, why, and the remedy
+  odb list models --json
+  odb list options qnn:htp-emu    what -O takes there"""
+
+
+@click.command("list", epilog=EPILOG)
+@click.argument(
+    "what", type=click.Choice(["models", "targets", "scenarios", "presets", "reports", "sensors", "options"])
+)
+@click.argument("target", required=False)
+@plugin_option
+@json_option
+def command(what: str, target: str | None, plugins: tuple[Path, ...], as_json: bool) -> int:
+    """Show what there is. `odb list options TARGET` shows the options a target takes."""
+    from bench.errors import InputError
+    from bench.plugins import discover
+
+    if (what == "options") != (target is not None):
+        raise InputError(
+            "`odb list options` takes one target, as in `odb list options qnn:htp-emu`; the others take none"
+        )
+    catalog = discover(plugins)
+    rows = options_of(catalog, target) if target else LISTS[what](catalog)
+    if as_json:
+        echo_json(rows)
+    else:
+        show(rows)
+    return 0
+
+
+def show(rows: Rows) -> None:
+    """A plain table; columns that are empty everywhere are left out."""
+    if not rows:
+        click.echo("none")
+        return
+    from rich.table import Table
+
+    columns = [c for c in rows[0] if any(row[c] not in ("", None, []) for row in rows)]
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in ("name", "target"))
+    for row in rows:
+        table.add_row(*(_text(row[c]) for c in columns))
+    console().print(table)
+
+
+def _text(value: Any) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return escape(", ".join(map(str, value)))
+    return escape("" if value is None else str(value))
+
+
+def models(catalog: "Catalog") -> Rows:
+    return plugin_rows(catalog, "models", lambda p: {"task": p.task, "formats": list(p.formats), "summary": p.summary})
+
+
+def reports(catalog: "Catalog") -> Rows:
+    return plugin_rows(catalog, "reports", lambda p: {"suffix": p.suffix, "summary": p.summary})
+
+
+def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict[str, Any]]) -> Rows:
+    """One row a plugin; one that cannot be imported is listed with the reason."""
+    from bench.errors import OdbError
+    from bench.plugins import load
+
+    rows: Rows = []
+    blank: dict[str, Any] = {}
+    for ref in catalog.of(kind):
+        try:
+            described = describe(load(ref))
+            blank = dict.fromkeys(described, "")
+            rows.append({"name": ref.name, **described, "provider": ref.provider})
+        except (OdbError, AttributeError) as error:
+            message = error.message if isinstance(error, OdbError) else f"not a plugin of {kind}: {error}"
+            rows.append({"name": ref.name, **blank, "summary": f"broken: {message}", "provider": ref.provider})
+    return rows
+
+
+def targets(catalog: "Catalog") -> Rows:
+    """Every device of every target plugin. Each plugin is asked in a process of its own."""
+    from bench.runner import probe_targets, temporary_workspace
+
+    names = catalog.names("targets")
+    with temporary_workspace() as workspace:
+        probed = probe_targets(catalog, workspace, dict.fromkeys(names, ()))
+    return [
+        {
+            "target": f"{name}:{device.name}",
+            "usable": device.usable,
+            "emulated": device.emulated,
+            "description": device.description,
+            "reason": device.reason,
+            "remedy": device.remedy,
+            "opens": list(probed[name].formats),
+            "versions": [f"{k} {v}" for k, v in probed[name].versions.items()],
+        }
+        for name in names
+        for device in probed[name].devices
+    ]
+
+
+def options_of(catalog: "Catalog", target: str) -> Rows:
+    """The options of one target, by the runtime's own names."""
+    from bench.errors import UnknownName
+    from bench.runner import probe_targets, temporary_workspace
+
+    plugin, _, device = target.partition(":")
+    catalog.find("targets", plugin)
+    with temporary_workspace() as workspace:
+        probed = probe_targets(catalog, workspace, {plugin: (device,) if device else ()})[plugin]
+    if device not in probed.options:
+        raise UnknownName("target", target, [f"{plugin}:{d.name}" for d in probed.devices])
+    return [{"name": name, "what": text} for name, text in sorted(probed.options[device].items())]
+
+
+def scenarios(catalog: "Catalog") -> Rows:
+    from bench.suite import SCENARIOS
+
+    return [{"name": name, "summary": summary} for name, summary in SCENARIOS.items()]
+
+
+def presets(catalog: "Catalog") -> Rows:
+    from bench.measure.stopping import PRESETS
+
+    return [
+        {
+            "name": p.name,
+            "repeats": p.repeats,
+            "percentile": p.rule.percentile,
+            "precise_to": f"{p.rule.precision:.0%}",
+            "steady_state": f"{p.rule.min_duration_ns / 1e9:g} to {p.rule.max_duration_ns / 1e9:g} s",
+            "queries": f"{p.rule.min_queries} to {p.rule.max_queries}",
+            "warm_up": f"at most {p.rule.warmup_max_duration_ns / 1e9:g} s",
+        }
+        for p in PRESETS.values()
+    ]
+
+
+def sensors(catalog: "Catalog") -> Rows:
+    """Every channel of every sensor on this machine."""
+    import msgspec
+
+    from bench.measure.energy import discover
+    from bench.plugins import load
+
+    found = discover({ref.name: load(ref) for ref in catalog.of("sensors")}, Path("/"))
+    fields = ("sensor", "name", "kind", "domain", "usable", "reason", "remedy")
+    return [{f: msgspec.structs.asdict(channel)[f] for f in fields} for channel in found]
+
+
+LISTS: dict[str, Callable[["Catalog"], Rows]] = {
+    "models": models,
+    "targets": targets,
+    "scenarios": scenarios,
+    "presets": presets,
+    "reports": reports,
+    "sensors": sensors,
+}

@@ -1,0 +1,54 @@
+"""Options and small things that several commands share."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def plugin_option(function: F) -> F:
+    """``--plugin FILE``, repeatable."""
+    return click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Load a plugin from a Python file. Its code is run. Repeatable.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text.")(function)
+
+
+def echo_json(value: Any) -> None:
+    """Print ``value`` (plain data or msgspec structs) as indented JSON."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def cache_folder() -> Path:
+    """Where built models are kept: ``ODB_CACHE``, or the platform's cache folder."""
+    if chosen := os.environ.get("ODB_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "ondevice-bench"
+
+
+def console() -> Any:
+    """A rich console on stdout: coloured at a terminal, plain and as wide as it needs in a pipe."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)

@@ -1,0 +1,46 @@
+"""``odb report``."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from bench.cli.options import plugin_option
+
+EPILOG = """\b
+Examples:
+  odb report odb-results/20261122T101500Z                     the table, at the terminal
+  odb report results --format html -o page.html
+  odb report results --format csv > results.csv"""
+
+
+@click.command("report", epilog=EPILOG)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "format_", help="html, md, csv, json or terminal; by default that of -o's suffix, or terminal."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default is stdout.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@plugin_option
+def command(
+    folder: Path, format_: str | None, output: Path | None, as_json: bool, force: bool, plugins: tuple[Path, ...]
+) -> int:
+    """Write a report from the records in DIR."""
+    from bench.errors import InputError
+    from bench.plugins import discover, load
+    from bench.store import load_records, write_atomically
+
+    catalog = discover(plugins)
+    by_suffix = {load(ref).suffix: ref.name for ref in catalog.of("reports")} if output and not format_ else {}
+    name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
+    writer = load(catalog.find("reports", name))
+    data = writer.render(load_records(folder))
+    if output is None:
+        sys.stdout.buffer.write(data)
+        return 0
+    if output.exists() and not force:
+        raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
+    write_atomically(output, data)
+    click.echo(f"{output}: {len(data):,} bytes", err=True)
+    return 0

@@ -1,0 +1,260 @@
+"""``odb run``."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
+
+if TYPE_CHECKING:
+    from bench.plugins import Catalog
+    from bench.record import RecordedRun
+    from bench.suite import ModelAsk, Suite
+
+EPILOG = """\b
+Examples:
+  odb run                                          a first look at this machine
+  odb run -m detector.onnx --shape images=1,3,640,640 --preset standard
+  odb run -m net.xml -t openvino:CPU -s offline -O NUM_STREAMS=2
+  odb run -m net.onnx --input data=photo.jpg --preprocessing order=bgr,mean=104:117:123
+  odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
+  odb run suite.toml -o results --dry-run
+\b
+Inputs are seeded random numbers unless --input is given. A dynamic first dimension becomes 1;
+any other needs --shape. With several models, MODEL:NAME=… speaks to one of them."""
+
+
+@click.command("run", epilog=EPILOG)
+@click.argument("suite_file", metavar="[SUITE.toml]", required=False, type=click.Path(path_type=Path))
+@click.option("-m", "--model", "models", multiple=True, help="A built-in model's name, or a file. Repeatable.")
+@click.option("-t", "--target", "targets", multiple=True, help="plugin:device, as in openvino:CPU. Repeatable.")
+@click.option("-s", "--scenario", "scenarios", multiple=True, help="single-stream (default) or offline. Repeatable.")
+@click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")
+@click.option("-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="A runtime's own option.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Fix an input's shape.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME=FILE", help="A .npy or image for an input, or FILE.npz."
+)
+@click.option("--preprocessing", help="How images become tensors: order=, layout=, mean=, scale=, resize=.")
+@click.option("--prompt-tokens", type=int, help="Text generation: length of the prompt.")
+@click.option("--generate-tokens", type=int, help="Text generation: tokens to generate.")
+@click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
+@click.option("--repeats", type=int, help="Fresh processes per run; default is the preset's.")
+@click.option("--seed", type=int, help="Seed of weights and inputs; default 0.")
+@click.option("--strict-placement", is_flag=True, help="Fail a run in which anything ran elsewhere than asked.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Most time one process may take.")
+@click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
+@plugin_option
+@json_option
+def command(
+    suite_file: Path | None,
+    models: tuple[str, ...],
+    targets: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    preset: str | None,
+    output: Path | None,
+    options: tuple[str, ...],
+    shapes: tuple[str, ...],
+    inputs: tuple[str, ...],
+    preprocessing: str | None,
+    prompt_tokens: int | None,
+    generate_tokens: int | None,
+    lanes: int | None,
+    repeats: int | None,
+    seed: int | None,
+    strict_placement: bool,
+    timeout: float | None,
+    dry_run: bool,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> int:
+    """Measure models on targets; write a record a run, and a report.
+
+    With nothing named, the built-in vision model and sLLM are measured on every target this machine has. Flags add to,
+    or replace, what SUITE.toml says.
+    """
+    import msgspec
+
+    from bench.plugins import discover
+    from bench.suite import Suite, TargetAsk, load_suite, parse_pair
+
+    suite = load_suite(suite_file) if suite_file else Suite()
+    changes = {
+        "models": with_tensors([*suite.models, *asked_models(models)], shapes, inputs, preprocessing),
+        "targets": (*suite.targets, *(TargetAsk(t) for t in targets)),
+        "scenarios": asked_scenarios(suite, scenarios, prompt_tokens, generate_tokens, lanes),
+        "options": {**suite.options, **dict(parse_pair("-O", o) for o in options)},
+        "preset": preset or suite.preset,
+        "repeats": repeats if repeats is not None else suite.repeats,
+        "seed": seed if seed is not None else suite.seed,
+        "strict_placement": strict_placement or suite.strict_placement,
+        "timeout_s": timeout if timeout is not None else suite.timeout_s,
+    }
+    suite = msgspec.structs.replace(suite, **changes)
+    catalog = discover(plugins)
+    if dry_run:
+        return show_plan(suite, catalog, as_json)
+    return measure(suite, catalog, output, as_json)
+
+
+def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool) -> int:
+    """Run the suite with progress, print the result, write the page. Returns the exit status."""
+    from bench.cli.progress import progress
+    from bench.plugins import load
+    from bench.runner import run_suite
+    from bench.store import load_records, prepare_folder, write_atomically
+    from bench.suite import check
+
+    check(suite)
+    folder = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+    page = folder / "report.html"
+
+    def write_page() -> None:
+        write_atomically(page, load(catalog.find("reports", "html")).render(load_records(folder)))
+
+    with progress(sys.stderr) as listener:
+        try:
+            recorded = run_suite(
+                suite, catalog, folder, cache=cache_folder(), listener=listener, command=rerun_command(sys.argv)
+            )
+        except KeyboardInterrupt:
+            if any(folder.glob("*/record.json")):
+                write_page()
+            raise
+        listener.step("writing the report")
+        write_page()
+    if as_json:
+        echo_json([run.record for run in recorded])
+    else:
+        click.echo(load(catalog.find("reports", "terminal")).render(recorded).decode(), nl=False)
+        click.echo(f"\nRecords: {folder}\nReport:  {page}")
+    return exit_status(recorded)
+
+
+def exit_status(recorded: "Sequence[RecordedRun]") -> int:
+    """0 all well; 1 a verdict is negative or a run failed; 2 nothing but bad input; 3 nothing could be measured."""
+    records = [run.record for run in recorded]
+    if any(r.status == "ok" for r in records):
+        well = all(r.verdict is not None and r.verdict.valid for r in records if r.status == "ok")
+        return 0 if well and not any(r.status == "failed" for r in records) else 1
+    kinds = {r.failure.kind for r in records if r.failure is not None}
+    return 2 if "bad_input" in kinds else 3
+
+
+def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
+    """``--dry-run``: what would be measured, for about how long, and what would be skipped."""
+    from rich.table import Table
+
+    from bench.cli.options import console
+    from bench.cli.progress import clock_text, expected_seconds
+    from bench.runner import Bench, plan_suite, temporary_workspace
+
+    with temporary_workspace() as workspace:
+        plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/"), ""))
+    if as_json:
+        echo_json(plan_for_scripts(plan))
+        return 0
+    table = Table("model", "target", "scenario", "repeats", "at most", "note", box=None, pad_edge=False)
+    for run in plan.runs:
+        note = f"skipped: {run.skip.message}" if run.skip else "emulated" if run.target.device.emulated else ""
+        length = "" if run.skip else clock_text(expected_seconds(run))
+        repeats = "" if run.skip else str(run.repeats)
+        table.add_row(run.model.id, run.target.id, run.scenario.name, repeats, length, note)
+    out = console()
+    out.print(table)
+    total = sum(expected_seconds(run) for run in plan.runs if run.skip is None)
+    out.print(f"\nPreset {suite.preset}; about {clock_text(total)} at most. Nothing was measured.")
+    return 0
+
+
+def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
+    """The plan as plain data, without paths."""
+    from bench.cli.progress import expected_seconds
+    from bench.plan import Plan
+
+    assert isinstance(plan, Plan)
+    return [
+        {
+            "model": run.model.id,
+            "target": run.target.id,
+            "options": run.target.options,
+            "emulated": run.target.device.emulated,
+            "scenario": run.scenario.name,
+            "preset": run.preset,
+            "repeats": run.repeats,
+            "seed": run.seed,
+            "at_most_seconds": None if run.skip else round(expected_seconds(run)),
+            "skip": None if run.skip is None else run.skip.message,
+        }
+        for run in plan.runs
+    ]
+
+
+def asked_models(names: Sequence[str]) -> "list[ModelAsk]":
+    from bench.suite import ModelAsk
+
+    return [ModelAsk(name) for name in names]
+
+
+def with_tensors(
+    models: "Sequence[ModelAsk]", shapes: Sequence[str], inputs: Sequence[str], preprocessing: str | None
+) -> "tuple[ModelAsk, ...]":
+    """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
+    import msgspec
+
+    from bench.errors import InputError
+    from bench.plan import DEFAULT_MODELS
+    from bench.suite import ModelAsk, parse_pair, parse_shape
+
+    if not shapes and not inputs and not preprocessing:
+        return tuple(models)
+    models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    given = []
+    for model in models:
+        own = {Path(model.source).stem, model.source}
+        others = {n for m in models for n in (Path(m.source).stem, m.source)} - own
+        mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
+        files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
+        pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
+        given.append(
+            msgspec.structs.replace(
+                model,
+                shapes={**model.shapes, **dict(parse_shape(s) for s in mine)},
+                inputs={**model.inputs, **dict(pairs)},
+                preprocessing=preprocessing or model.preprocessing,
+            )
+        )
+    if preprocessing and not any(m.inputs for m in given):
+        raise InputError("--preprocessing is for images given with --input, and there is none")
+    return tuple(given)
+
+
+def _without_model(text: str, names: set[str]) -> str:
+    head, colon, rest = text.partition(":")
+    return rest if colon and head in names else text
+
+
+def asked_scenarios(
+    suite: "Suite", names: Sequence[str], prompt_tokens: int | None, generate_tokens: int | None, lanes: int | None
+) -> tuple[object, ...]:
+    """The suite's scenarios or those named, with the flags' counts put into each."""
+    import msgspec
+
+    from bench.suite import ScenarioAsk
+
+    base = tuple(ScenarioAsk(n) for n in names) or suite.scenarios or (ScenarioAsk(),)
+    given = {"prompt_tokens": prompt_tokens, "generate_tokens": generate_tokens, "lanes": lanes}
+    changes = {field: value for field, value in given.items() if value is not None}
+    return tuple(msgspec.structs.replace(s, **changes) for s in base)
+
+
+def rerun_command(argv: Sequence[str]) -> str:
+    """The command as typed, for the record; absolute paths are cut to file names."""
+    words = [Path(w).name if Path(w).is_absolute() else w for w in argv[1:]]
+    return shlex.join(["odb", *words])

@@ -1,0 +1,322 @@
+"""What plugins implement, and the small values they exchange with the engine.
+
+Four kinds of plugin, each found by an entry point (group ``ondevice_bench.models``, ``.targets``, ``.reports``,
+``.sensors``) or in a file given with ``--plugin``. A plugin is a class without required arguments; its constructor
+does no work and its module imports nothing heavy, so that listing plugins stays free.
+
+Values are frozen. Times are ``_ns`` (int), sizes ``_bytes`` (int); what is not known is ``None``, never 0.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.record import RecordedRun
+
+Tensors = Mapping[str, "np.ndarray[Any, Any]"]
+Shapes = Mapping[str, tuple[int, ...]]
+Task = Literal["tensor", "text_generation"]
+Format = Literal["onnx", "openvino_ir", "tflite"]
+
+
+# ---------------------------------------------------------------------------------------------------- values
+
+
+class TensorSpec(Struct, frozen=True):
+    """One input or output of a graph.
+
+    ``dtype`` is numpy's name (``float32``, ``uint8`` …; ``bfloat16`` and ``string`` where numpy has none).
+    A dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+    @property
+    def static(self) -> bool:
+        return all(isinstance(d, int) for d in self.shape)
+
+
+class GraphFacts(Struct, frozen=True):
+    """What a model file says of itself, for one query at the stated input shapes. ``None``: cannot be told.
+
+    ``macs``: multiply-accumulates of convolutions and matrix products. ``weight_bytes``: all constants as stored.
+    ``peak_activation_bytes``: the widest operator's activation inputs plus outputs.
+    ``node_macs``: MACs by node name, to weigh a placement.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: dict[str, int] = {}
+    parameters: int | None = None
+    macs: int | None = None
+    weight_bytes: int | None = None
+    peak_activation_bytes: int | None = None
+    node_macs: dict[str, int] = {}
+
+
+class DecoderSpec(Struct, frozen=True):
+    """The parts of a decoder-only language model with a KV cache that an engine must know to drive it.
+
+    The graph takes ``input_ids`` [B, S], ``attention_mask`` [B, P+S] and ``position_ids`` [B, S] (int64) and, for every
+    layer, ``past_key_values.N.key`` and ``.value`` [B, kv_heads, P, head_dim]; it returns ``logits`` [B, S, vocab_size]
+    and ``present.N.key`` / ``.value`` [B, kv_heads, P+S, head_dim].
+    """
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    context_length: int
+    kv_dtype: str = "float32"
+    has_position_ids: bool = True
+
+
+class Artifact(Struct, frozen=True):
+    """A model as files on disk, ready for a target to open.
+
+    ``path`` is the file to open; ``files`` are all that belong to it (external data, ``.bin``), ``path`` first.
+    ``sha256`` covers the contents of ``files`` in that order. ``precision`` is that of the weights as stored
+    (``float32``, ``float16``, ``int8`` …), which is not always what a target executes.
+    ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``.
+    """
+
+    model_id: str
+    task: Task
+    format: Format
+    precision: str
+    path: Path
+    files: tuple[Path, ...]
+    sha256: str
+    size_bytes: int
+    facts: GraphFacts
+    shapes: dict[str, tuple[int, ...]]
+    decoder: DecoderSpec | None = None
+
+
+class ModelRequest(Struct, frozen=True):
+    """What the user asked of one model. ``source`` is a built-in's name, or the path of a file."""
+
+    source: str
+    format: Format | None = None
+    precision: str | None = None
+    shapes: dict[str, tuple[int, ...]] = {}
+    seed: int = 0
+
+
+class Device(Struct, frozen=True):
+    """One device of a target plugin. ``reason`` and ``remedy`` are given when it is not usable."""
+
+    name: str
+    usable: bool
+    description: str = ""
+    reason: str = ""
+    remedy: str = ""
+    emulated: bool = False
+    default: bool = True  # measured by `odb run` when no target is named
+
+
+class OpenRequest(Struct, frozen=True):
+    """All that a target needs to open a session.
+
+    ``intent`` is what the scenario wants of the runtime's own defaults: ``latency`` (one query at a time) or
+    ``throughput`` (many in flight). ``options`` are the runtime's own, already checked against ``Target.options``.
+    ``decode_context`` is the KV length to plan for (text generation on fixed shapes), ``prompt_tokens`` the prefill's.
+    ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
+    """
+
+    artifact: Artifact
+    device: str
+    options: dict[str, str] = {}
+    intent: Literal["latency", "throughput"] = "latency"
+    prompt_tokens: int = 0
+    decode_context: int = 0
+    inspect: bool = False
+
+
+class NodePlacement(Struct, frozen=True):
+    """One node of the graph as executed: its name (or the original node's, where the runtime tells) and device."""
+
+    name: str
+    op: str
+    device: str
+
+
+class Placement(Struct, frozen=True):
+    """Which node ran where, as the runtime reports it. ``requested`` is the device name that counts as no fallback."""
+
+    requested: str
+    nodes: tuple[NodePlacement, ...]
+    source: str = ""
+
+
+# --------------------------------------------------------------------------------------------------- models
+
+
+class Model(Protocol):
+    """A model that can be prepared on disk.
+
+    The entry point's name is the model's id; a name that starts with a dot (``.onnx``) takes the user's own files
+    of that suffix.
+    """
+
+    summary: str
+    task: Task
+    formats: Sequence[Format]
+    precisions: Sequence[str]
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        """Build or read the model. Runs in a process of its own; may be slow; must be deterministic.
+
+        Raises ``InputError`` for a file or shape that cannot be used.
+        """
+        ...
+
+
+# -------------------------------------------------------------------------------------------------- targets
+
+Phase = Callable[[str], AbstractContextManager[None]]
+"""``with phase("compile"): …`` times one cold-start phase: ``runtime_import``, ``read`` or ``compile``.
+A phase that is never entered stays null in the record."""
+
+
+class Target(Protocol):
+    """A runtime and the devices it drives. Written ``plugin:device`` by the user."""
+
+    summary: str
+    formats: Sequence[Format]  # best first
+    tasks: Sequence[Task]
+    requires: Sequence[str]  # distributions, e.g. ("openvino",); the extra that brings them is in `install`
+    install: str  # what to type when they are missing
+
+    def devices(self) -> Sequence[Device]:
+        """Every device the plugin knows, usable or not. May import the runtime; runs in a process of its own."""
+        ...
+
+    def options(self, device: str) -> Mapping[str, str]:
+        """Option names the device takes, each with a short description. May import the runtime."""
+        ...
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        """Raise ``RunFailure`` for a pair known not to work, before any time is spent. Imports no runtime."""
+        ...
+
+    def open(self, request: OpenRequest, phase: Phase) -> "TensorSession | TokenSession":
+        """Import the runtime, read and compile, each inside its ``phase``. Raises ``RunFailure``."""
+        ...
+
+
+@runtime_checkable
+class Session(Protocol):
+    """What both kinds of session tell about themselves, after they were opened."""
+
+    def placement(self) -> Placement | None:
+        """Which node ran where; ``None`` when the runtime cannot say."""
+        ...
+
+    def effective_options(self) -> Mapping[str, str]:
+        """Options as the runtime holds them, not as they were asked for."""
+        ...
+
+    def versions(self) -> Mapping[str, str]:
+        """Distribution or component -> version."""
+        ...
+
+    def device_name(self) -> str:
+        """The hardware's own name for itself."""
+        ...
+
+    def executed_precision(self) -> str:
+        """The precision the arithmetic really runs in (``float32``, ``bfloat16``, ``int8`` …); "" if unknown."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class TensorSession(Session, Protocol):
+    """One compiled graph: tensors in, tensors out."""
+
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+    def bind(self, feeds: Tensors) -> Callable[[], None]:
+        """Set the inputs once. The timed loop calls the returned function and nothing else."""
+        ...
+
+    def bind_parallel(self, feeds: Tensors, lanes: int | None) -> Sequence[Callable[[], None]]:
+        """As ``bind``, for several queries in flight: each returned call blocks until its query is done, releases
+        the GIL meanwhile, and has buffers of its own. ``lanes`` None: as many as the runtime thinks best."""
+        ...
+
+    def results(self) -> Tensors:
+        """The outputs of the last call of ``bind``'s function; copies."""
+        ...
+
+
+@runtime_checkable
+class TokenSession(Session, Protocol):
+    """A decoder that keeps its own KV cache between calls. Greedy: the token returned is the logits' argmax."""
+
+    def prefill(self, ids: "np.ndarray[Any, Any]") -> int:
+        """Take the prompt (int64 [n]) into an empty cache; returns the first token generated."""
+        ...
+
+    def decode(self) -> int:
+        """Feed back the last token; returns the next."""
+        ...
+
+    def reset(self) -> None:
+        """Empty the cache."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------- reports
+
+
+class Report(Protocol):
+    """A writer: takes runs, returns bytes. Opens no file, looks at no machine, computes no statistics."""
+
+    summary: str
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
+    def render(self, runs: Sequence["RecordedRun"]) -> bytes: ...
+
+
+# ------------------------------------------------------------------------------------------------- sensors
+
+
+class Channel(Struct, frozen=True):
+    """One thing a sensor can read. ``kind``: ``energy`` counts joules up, ``power`` reads watts now,
+    ``busy`` counts seconds of an accelerator's work. Unusable: ``reason`` and ``remedy`` say why."""
+
+    sensor: str
+    name: str  # e.g. "package-0"
+    kind: Literal["energy", "power", "busy"]
+    domain: Literal["package", "core", "dram", "gpu", "npu", "battery", "board", "other"]
+    path: str  # relative to the root it was found under
+    usable: bool = True
+    reason: str = ""
+    remedy: str = ""
+    wraps_at: float | None = None  # joules; a counter starts over here
+
+
+class Sensor(Protocol):
+    """A family of readings found in files under ``root`` (``/`` on a real machine, a recorded tree in tests)."""
+
+    summary: str
+
+    def channels(self, root: Path) -> Sequence[Channel]:
+        """All that is there, readable or not."""
+        ...
+
+    def read(self, root: Path, channel: Channel) -> float:
+        """Joules so far, watts now, or busy seconds so far. Raises ``OSError`` when the reading has vanished."""
+        ...

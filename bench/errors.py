@@ -1,0 +1,68 @@
+"""Every error the engine raises on purpose.
+
+    OdbError                    a sentence and a remedy; never a traceback at the terminal
+    ├── InputError              the user's file, flag or field is wrong            exit 2
+    │   └── UnknownName         a name nobody knows; suggests the nearest one      exit 2
+    ├── PluginError             a plugin cannot be imported or breaks its contract exit 2
+    └── RunFailure              one planned run cannot be measured                 becomes a record
+
+A ``RunFailure`` never leaves the suite: it is written as a record with its phase, kind, message and remedy.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class OdbError(Exception):
+    """Something a person can put right: ``message`` says what and where, ``remedy`` says what to do."""
+
+    exit_status = 2
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+
+class InputError(OdbError):
+    """Bad input by the user. ``message`` names the file or flag and the field."""
+
+
+class UnknownName(InputError):
+    """``name`` is none of ``known``; the remedy offers the nearest, or lists them all."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(set(known))
+        near = get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
+        by_lower = {n.lower(): n for n in names}
+        if near:
+            remedy = f"Did you mean {by_lower[near[0]]}?"
+        elif names:
+            remedy = f"Known: {', '.join(names[:40])}{', …' if len(names) > 40 else ''}."
+        else:
+            remedy = "None is known."
+        super().__init__(f"unknown {what}: {name}", f"{remedy} {hint}".strip())
+
+
+class PluginError(OdbError):
+    """A plugin cannot be imported, or is not what its entry point says."""
+
+
+class RunFailure(OdbError):
+    """One planned run cannot be measured.
+
+    ``kind`` is a stable word for scripts: ``unavailable``, ``unsupported_format``, ``unsupported_operator``,
+    ``unsupported_precision``, ``fallback``, ``bad_input``, ``runtime_error``, ``crashed``, ``timeout``, ``killed``,
+    ``out_of_memory``, ``interrupted``, ``plugin_error``.
+    ``phase`` is where it happened: a phase of the record, or ``plan``.
+    """
+
+    exit_status = 3
+
+    def __init__(self, kind: str, message: str, remedy: str = "", phase: str = "") -> None:
+        super().__init__(message, remedy)
+        self.kind = kind
+        self.phase = phase

@@ -1,0 +1,43 @@
+"""Cold-start phases: how long each took, and what memory stood at its end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter_ns
+
+from bench.measure.memory import MemoryProbe
+from bench.record import MemoryPoint, Phases
+
+
+class PhaseRecorder:
+    """Call it as ``with recorder("compile"): …``. Memory is read between phases, when no phase's clock runs.
+
+    ``announce`` is told each phase's name as it begins, so that a crash can be placed.
+    """
+
+    def __init__(
+        self, memory: MemoryProbe, announce: Callable[[str], None], clock: Callable[[], int] = perf_counter_ns
+    ):
+        self._memory, self._announce, self._clock = memory, announce, clock
+        self._open = ""
+        self.duration_ns: dict[str, int] = {}
+        self.memory: dict[str, MemoryPoint] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        if self._open:
+            raise RuntimeError(f"phase {name!r} begins inside phase {self._open!r}")
+        self._open = name
+        self._announce(name)
+        fresh = self._memory.reset_peak()
+        begin = self._clock()
+        try:
+            yield
+        finally:
+            self.duration_ns[name] = self.duration_ns.get(name, 0) + self._clock() - begin
+            self._open = ""
+            self.memory[name] = self._memory.read(fresh)
+
+    def phases(self, process_start_ns: int | None) -> Phases:
+        """What was recorded; phases never entered are null."""
+        names = ("runtime_import", "read", "compile", "first_inference")
+        return Phases(process_start_ns, *(self.duration_ns.get(name) for name in names))

@@ -1,0 +1,209 @@
+"""One timed repeat, from a fresh process to its raw samples."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter_ns, process_time
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from bench.contracts import OpenRequest, Session, Tensors, TensorSession, TokenSession
+from bench.errors import RunFailure
+from bench.jobs import Measured, MeasureJob, SessionFacts
+from bench.measure.energy import EnergyMeter, sample_power
+from bench.measure.feeds import load_feeds
+from bench.measure.loop import (
+    Timeline,
+    loop_overhead_ns,
+    quiet_interpreter,
+    steady_state,
+    time_generations,
+    time_queries,
+    warm_up,
+)
+from bench.measure.memory import MemoryProbe
+from bench.measure.offline import run_offline
+from bench.measure.phases import PhaseRecorder
+from bench.measure.stopping import asks_convergence, converged
+from bench.plugins import load
+from bench.record import Repeat, RepeatEnergy, SampleArrays, StoppingRule, Warmup
+
+PROMPTS = 64
+"""Distinct seeded prompts that a repeat cycles through, so that neighbouring queries are never the same."""
+
+POWER_PASS_SECONDS = 2.0
+
+Array = np.ndarray[Any, Any]
+
+
+class Steady(Struct, frozen=True):
+    """What one scenario measured. ``arrays``: role -> int64 nanoseconds, as in ``record.SampleArrays``."""
+
+    arrays: dict[str, Array]
+    warmup: Warmup
+    duration_ns: int
+    converged: bool | None
+    energy: RepeatEnergy
+    token_ids: tuple[int, ...] = ()
+
+
+def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: int) -> Measured:
+    """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them."""
+    feeds = load_feeds(job.feeds) if job.feeds is not None else {}
+    sensors = {ref.name: load(ref) for ref in job.sensors}
+    meter = EnergyMeter(sensors, job.channels, job.root, job.idle_watts)
+    memory = MemoryProbe()
+    recorder = PhaseRecorder(memory, announce)
+    target = load(job.plugin)
+
+    at_start = memory.read(False)
+    session = target.open(job.request, recorder)
+    begin_ns = perf_counter_ns()
+    with quiet_interpreter():
+        call, steady = _play(job, session, feeds, recorder, memory, meter)
+    announce("after")
+    power = sample_power(call, sensors, job.channels, job.root, POWER_PASS_SECONDS, job.idle_watts)
+    ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
+
+    np.savez(job.folder / "samples.npz", allow_pickle=False, **steady.arrays)
+    repeat = Repeat(
+        phases_ns=recorder.phases(process_start_ns),
+        warmup=steady.warmup,
+        memory_bytes={"start": at_start, **recorder.memory},
+        energy=steady.energy,
+        power_pass=power,
+        samples=SampleArrays(len(steady.arrays["latency_ns"]), {role: role for role in steady.arrays}),
+        duration_ns=steady.duration_ns,
+        converged=steady.converged,
+        loop_overhead_ns=loop_overhead_ns(),
+    )
+    runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
+    return Measured(repeat, session_facts(session), runtime_ns, process_time(), steady.token_ids)
+
+
+def session_facts(session: Session) -> SessionFacts:
+    """What the session says of itself, now that it has run."""
+    return SessionFacts(
+        dict(session.effective_options()),
+        dict(session.versions()),
+        session.device_name(),
+        session.executed_precision(),
+    )
+
+
+def prompts(request: OpenRequest, seed: int) -> Iterator[Array]:
+    """Endless seeded prompts, int64 [prompt_tokens]; the first is the same in every process of the same seed."""
+    decoder = request.artifact.decoder
+    if decoder is None:
+        raise RunFailure(
+            "plugin_error", f"{request.artifact.model_id} is not a language model, but its session decodes"
+        )
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(1, decoder.vocab_size, size=(PROMPTS, request.prompt_tokens), dtype=np.int64)
+    while True:
+        yield from ids
+
+
+def _play(
+    job: MeasureJob,
+    session: TensorSession | TokenSession,
+    feeds: Tensors,
+    recorder: PhaseRecorder,
+    memory: MemoryProbe,
+    meter: EnergyMeter,
+) -> tuple[Callable[[], None], Steady]:
+    """First inference, then the scenario. Returns one query as a call, and what was measured."""
+
+    @contextmanager
+    def steady_phase() -> Iterator[None]:
+        fresh = memory.reset_peak()
+        yield
+        recorder.memory["steady"] = memory.read(fresh)
+
+    if isinstance(session, TokenSession):
+        return _play_generation(job, session, recorder, steady_phase, meter)
+    call = session.bind(feeds)
+    with recorder("first_inference"):
+        call()
+    if job.scenario.name == "offline":
+        lanes = session.bind_parallel(feeds, job.scenario.lanes)
+        with steady_phase():
+            return call, _play_offline(job.rule, lanes, meter)
+
+    def run(count: int, timeline: Timeline) -> None:
+        time_queries(call, count, timeline)
+
+    with steady_phase():
+        return call, _play_single_stream(run, job.rule, meter)
+
+
+def _play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, meter: EnergyMeter) -> Steady:
+    warm, was_steady = warm_up(run, rule)
+    meter.start()
+    begin_ns = perf_counter_ns()
+    steady = steady_state(run, rule)
+    duration_ns = perf_counter_ns() - begin_ns
+    energy = meter.stop(len(steady.done_ns))
+    latency_ns = steady.latency_ns()
+    arrays = {
+        "latency_ns": latency_ns,
+        "start_ns": np.array(steady.issued_ns, np.int64) - steady.issued_ns[0],
+        "warmup_latency_ns": warm.latency_ns(),
+    }
+    if steady.token_ns:
+        issued = np.array(steady.issued_ns, np.int64)
+        arrays["token_ns"] = np.array(steady.token_ns, np.int64).reshape(len(issued), -1) - issued[:, None]
+    sure = converged(latency_ns, rule) if asks_convergence(rule) else None
+    return Steady(arrays, _warmup(warm, was_steady), duration_ns, sure, energy)
+
+
+def _play_generation(
+    job: MeasureJob,
+    session: TokenSession,
+    recorder: PhaseRecorder,
+    steady_phase: Callable[[], Any],
+    meter: EnergyMeter,
+) -> tuple[Callable[[], None], Steady]:
+    if job.scenario.name == "offline":
+        raise RunFailure(
+            "unsupported_scenario",
+            "scenario offline is not defined for text generation",
+            "Measure it with single-stream.",
+            "plan",
+        )
+    endless, tokens = prompts(job.request, job.seed), job.scenario.generate_tokens or 1
+    first = next(endless)
+    session.reset()
+    with recorder("first_inference"):
+        ids = [session.prefill(first)]
+    ids += [session.decode() for _ in range(tokens - 1)]
+
+    def run(count: int, timeline: Timeline) -> None:
+        time_generations(session, endless, tokens, count, timeline)
+
+    with steady_phase():
+        steady = _play_single_stream(run, job.rule, meter)
+    return (lambda: run(1, Timeline())), msgspec.structs.replace(steady, token_ids=tuple(ids))
+
+
+def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
+    energies: list[RepeatEnergy] = []
+    seen = run_offline(lanes, rule, opened=meter.start, closed=lambda: energies.append(meter.stop(0)))
+    if not len(seen.timeline.done_ns):
+        raise RunFailure("timeout", "no query completed inside the offline window", "Use a longer preset.", "steady")
+    arrays = {
+        "latency_ns": seen.timeline.latency_ns(),
+        "start_ns": np.array(seen.timeline.issued_ns, np.int64) - seen.opened_ns,
+        "warmup_latency_ns": seen.warmup.latency_ns(),
+    }
+    energy = msgspec.structs.replace(energies[0], queries=len(seen.timeline.done_ns))
+    warm = _warmup(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
+    return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy)
+
+
+def _warmup(timeline: Timeline, steady: bool) -> Warmup:
+    if not timeline.done_ns:
+        return Warmup(0, 0, steady)
+    return Warmup(len(timeline.done_ns), max(timeline.done_ns) - min(timeline.issued_ns), steady)

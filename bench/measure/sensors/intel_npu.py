@@ -1,0 +1,46 @@
+"""Busy time of Intel's NPU, from the ``intel_vpu`` driver.
+
+``npu_busy_time_us`` grows while jobs are submitted to the firmware, whoever submitted them. Reading it often slows the
+jobs (the driver advises once a second), so it is read only before and after the timed loop.
+Kernel: drivers/accel/ivpu/ivpu_sysfs.c.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.contracts import Channel
+
+
+class IntelNpu:
+    """Seconds each Intel NPU has worked, named after its device (``accel0``)."""
+
+    summary = "Busy time of Intel NPUs (Linux, intel_vpu)"
+
+    def channels(self, root: Path) -> Sequence[Channel]:
+        devices = sorted((root / "sys/class/accel").glob("accel*"))
+        return tuple(_channel(root, d) for d in devices if _is_intel_npu(d / "device"))
+
+    def read(self, root: Path, channel: Channel) -> float:
+        return float((root / channel.path).read_text()) * 1e-6
+
+
+def _channel(root: Path, accel: Path) -> Channel:
+    counter = accel / "device/npu_busy_time_us"
+    there = counter.exists()
+    return Channel(
+        sensor="intel_npu",
+        name=accel.name,
+        kind="busy",
+        domain="npu",
+        path=counter.relative_to(root).as_posix(),
+        usable=there,
+        reason="" if there else "this kernel's NPU driver does not count busy time",
+        remedy="" if there else "Upgrade to Linux 6.11 or newer.",
+    )
+
+
+def _is_intel_npu(device: Path) -> bool:
+    try:
+        return "DRIVER=intel_vpu" in (device / "uevent").read_text().splitlines()
+    except OSError:
+        return False

@@ -1,0 +1,214 @@
+"""Suite -> Plan: which run measures what, and which cannot be measured and why. Pure; ``--dry-run`` prints it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import Device, Format, ModelRequest, Task
+from bench.errors import InputError, UnknownName
+from bench.jobs import Probed
+from bench.measure.stopping import PRESETS, emulated_rule
+from bench.plugins import Catalog, PluginRef
+from bench.record import Failure, Scenario, StoppingRule
+from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
+
+DEFAULT_MODELS = ("mobilenet_v2", "llama-15M")
+PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
+EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
+
+
+class ModelChoice(Struct, frozen=True):
+    """A model the user asked for, and the plugin that takes it. ``task`` of a file is known only once it is read."""
+
+    ask: ModelAsk
+    plugin: PluginRef
+    task: Task
+    formats: tuple[Format, ...]
+
+    @property
+    def id(self) -> str:
+        return Path(self.ask.source).stem if is_file(self.ask.source) else self.ask.source
+
+    def request(self, seed: int) -> ModelRequest:
+        return ModelRequest(self.ask.source, self.ask.format, self.ask.precision, self.ask.shapes, seed)
+
+
+class TargetChoice(Struct, frozen=True):
+    """One device of one target plugin, the options it will get, and what it opens."""
+
+    plugin: PluginRef
+    device: Device
+    options: dict[str, str]
+    formats: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.plugin.name}:{self.device.name}"
+
+
+class PlannedRun(Struct, frozen=True):
+    """One model on one target in one scenario. ``skip`` says why it will not be measured."""
+
+    model: ModelChoice
+    target: TargetChoice
+    scenario: Scenario
+    rule: StoppingRule
+    preset: str
+    repeats: int
+    seed: int
+    strict_placement: bool = False
+    skip: Failure | None = None
+
+
+class Plan(Struct, frozen=True):
+    runs: tuple[PlannedRun, ...]
+    notes: tuple[str, ...] = ()
+
+
+def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, PluginRef]]:
+    """Each model asked for with the plugin that takes it. Raises ``UnknownName`` or ``InputError``."""
+    asks = suite.models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    chosen = []
+    for ask in asks:
+        if is_file(ask.source):
+            suffix = Path(ask.source).suffix.lower()
+            takers = [n for n in catalog.names("models") if n.startswith(".")]
+            if suffix not in takers:
+                raise InputError(
+                    f"model {ask.source}: no plugin takes files that end in {suffix or 'nothing'}",
+                    f"Understood are {', '.join(takers)}.",
+                )
+            chosen.append((ask, catalog.find("models", suffix)))
+        else:
+            named = [n for n in catalog.names("models") if not n.startswith(".")]
+            if ask.source not in named:
+                raise UnknownName("model", ask.source, named, "A file is named with its suffix, e.g. detector.onnx.")
+            chosen.append((ask, catalog.find("models", ask.source)))
+    return chosen
+
+
+def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, PluginRef, str]]:
+    """Each target asked for with its plugin and device (``""``: the plugin's default ones). Raises ``UnknownName``."""
+    asks = suite.targets or tuple(TargetAsk(name) for name in catalog.names("targets"))
+    chosen = []
+    for ask in asks:
+        plugin, _, device = ask.id.partition(":")
+        if plugin not in catalog.names("targets"):
+            raise UnknownName("target", ask.id, catalog.names("targets"), "Targets are written plugin:device.")
+        chosen.append((ask, catalog.find("targets", plugin), device))
+    return chosen
+
+
+def resolve_targets(
+    chosen: Sequence[tuple[TargetAsk, PluginRef, str]], probed: Mapping[str, Probed], suite: Suite
+) -> list[TargetChoice]:
+    """Match devices and options with what each plugin says it has. Raises ``UnknownName`` for either."""
+    targets: list[TargetChoice] = []
+    for ask, plugin, name in chosen:
+        found = probed[plugin.name]
+        devices = [_device(plugin.name, name, found.devices)] if name else _default_devices(found, suite)
+        for device in devices:
+            known = found.options.get(device.name, {})
+            shared = _for_plugin(suite.options, plugin.name, known)
+            for key in ask.options:
+                if key not in known:
+                    raise UnknownName(f"option of {plugin.name}:{device.name}", key, known)
+            targets.append(TargetChoice(plugin, device, {**shared, **ask.options}, found.formats, found.tasks))
+    _check_shared_options(suite, [(c[1].name, probed[c[1].name]) for c in chosen])
+    return targets
+
+
+def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[TargetChoice]) -> Plan:
+    """Pair every model with every target in every scenario."""
+    if suite.preset not in PRESETS:
+        raise UnknownName("preset", suite.preset, PRESETS)
+    preset = PRESETS[suite.preset]
+    runs = []
+    for scenario in suite.scenarios or (ScenarioAsk(),):
+        for model in models:
+            for target in targets:
+                emulated = target.device.emulated
+                runs.append(
+                    PlannedRun(
+                        model,
+                        target,
+                        msgspec.convert(msgspec.structs.asdict(scenario), Scenario),
+                        emulated_rule() if emulated else preset.rule,
+                        preset.name,
+                        1 if emulated else suite.repeats or preset.repeats,
+                        suite.seed,
+                        suite.strict_placement,
+                        why_skipped(model, target),
+                    )
+                )
+    return Plan(tuple(runs))
+
+
+def why_skipped(model: ModelChoice, target: TargetChoice) -> Failure | None:
+    """The reason a pair cannot be measured, as far as can be told without opening anything."""
+    device = target.device
+    if not device.usable:
+        return Failure("plan", "unavailable", f"{target.id} is not usable here: {device.reason}", device.remedy)
+    wanted = (model.ask.format,) if model.ask.format else model.formats
+    if not set(wanted) & set(target.formats):
+        return Failure(
+            "plan",
+            "unsupported_format",
+            f"{target.id} opens {' and '.join(target.formats)}, and {model.id} is {' or '.join(wanted)}",
+            f"Export the model as {target.formats[0]}." if target.formats else "",
+        )
+    if model.task not in target.tasks:
+        return Failure("plan", "unsupported_task", f"{target.id} does not run {model.task} models", "")
+    return None
+
+
+def settle_scenario(scenario: Scenario, task: Task, emulated: bool) -> Scenario:
+    """Fill in the token counts that text generation needs and nothing else does."""
+    if task != "text_generation":
+        return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None)
+    return msgspec.structs.replace(
+        scenario,
+        prompt_tokens=scenario.prompt_tokens or (EMULATED_PROMPT_TOKENS if emulated else PROMPT_TOKENS),
+        generate_tokens=scenario.generate_tokens or (EMULATED_GENERATE_TOKENS if emulated else GENERATE_TOKENS),
+    )
+
+
+def _device(plugin: str, name: str, devices: Sequence[Device]) -> Device:
+    """The device of that name; ``GPU.1`` and ``HETERO:GPU,CPU`` are known by ``GPU`` and ``HETERO``."""
+    by_name = {d.name: d for d in devices}
+    if name in by_name:
+        return by_name[name]
+    base = name.replace(".", ":").partition(":")[0]
+    if base != name and base in by_name:
+        return msgspec.structs.replace(by_name[base], name=name)
+    raise UnknownName("target", f"{plugin}:{name}", [f"{plugin}:{d}" for d in by_name])
+
+
+def _default_devices(found: Probed, suite: Suite) -> list[Device]:
+    """What this machine has, when no device was named; all that is known, so that each is skipped with its reason,
+    when the plugin was."""
+    usable = [d for d in found.devices if d.usable and d.default]
+    return usable or (list(found.devices[:1]) if suite.targets else [])
+
+
+def _for_plugin(options: Mapping[str, str], plugin: str, known: Mapping[str, str]) -> dict[str, str]:
+    """The shared options that ``plugin`` takes: its own ``plugin.key`` over a bare ``key`` that it knows."""
+    bare = {k: v for k, v in options.items() if k in known}
+    own = {k.removeprefix(f"{plugin}."): v for k, v in options.items() if k.startswith(f"{plugin}.")}
+    return {**bare, **{k: v for k, v in own.items() if k in known}}
+
+
+def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, Probed]]) -> None:
+    known: dict[str, set[str]] = {}
+    for plugin, probed in plugins:
+        known.setdefault(plugin, set()).update(*probed.options.values())
+    for key in suite.options:
+        prefix, dot, rest = key.partition(".")
+        if dot and prefix in known:
+            if rest not in known[prefix]:
+                raise UnknownName(f"option of target {prefix}", rest, known[prefix])
+        elif not any(key in names for names in known.values()):
+            raise UnknownName("option", key, set().union(*known.values()) if known else set())

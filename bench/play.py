@@ -1,0 +1,135 @@
+"""What a worker does for each kind of job. Called in a fresh process; imports the runtime only through the target."""
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.contracts import Phase, Target, TokenSession
+from bench.errors import InputError, OdbError, RunFailure
+from bench.jobs import AnyJob, Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob, Probed, ProbeJob
+from bench.plugins import load
+from bench.record import Failure, InputFacts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Announce = Callable[[str], None]
+
+
+def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Checked | Measured:
+    """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
+    defect."""
+    match job:
+        case ProbeJob():
+            return probe(job)
+        case PrepareJob():
+            announce("prepare")
+            return prepare(job)
+        case CheckJob():
+            return check(job, announce)
+        case MeasureJob():
+            from bench.measure.repeat import measure
+
+            return measure(job, announce, process_start_ns)
+
+
+def failure_of(error: BaseException, phase: str) -> Failed:
+    """The event that tells the parent of ``error``; its traceback goes to the log."""
+    traceback.print_exception(error)
+    if isinstance(error, RunFailure):
+        return Failed(Failure(error.phase or phase, error.kind, error.message, error.remedy))
+    if isinstance(error, InputError):
+        return Failed(Failure(phase, "bad_input", error.message, error.remedy), bad_input=True)
+    if isinstance(error, OdbError):
+        return Failed(Failure(phase, "plugin_error", error.message, error.remedy))
+    if isinstance(error, MemoryError):
+        return Failed(
+            Failure(phase, "out_of_memory", f"out of memory during {phase}", "Use a smaller model, batch or precision.")
+        )
+    message = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    return Failed(Failure(phase, "runtime_error", message, "The run's log has the runtime's own words."))
+
+
+def probe(job: ProbeJob) -> Probed:
+    """Ask the target what it has. Imports its runtime."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    target: Target = load(job.plugin)
+    versions = {}
+    for distribution in target.requires:
+        try:
+            versions[distribution] = version(distribution)
+        except PackageNotFoundError:
+            continue
+    options = {device: dict(target.options(device)) for device in job.devices_with_options}
+    return Probed(tuple(target.devices()), options, tuple(target.formats), tuple(target.tasks), versions)
+
+
+def prepare(job: PrepareJob) -> Prepared:
+    """Make the artifact; make its inputs, the user's own or seeded, one file a set."""
+    from bench.measure.feeds import (
+        feeds_sha256,
+        feeds_source,
+        parse_preprocessing,
+        save_feeds,
+        seeded_feeds,
+        user_feeds,
+    )
+
+    artifact = load(job.plugin).prepare(job.request, job.cache)
+    if artifact.task == "text_generation":
+        return Prepared(artifact, (), None)
+    specs = artifact.facts.inputs
+    if job.input_files:
+        preprocessing = parse_preprocessing(job.preprocessing) if job.preprocessing else None
+        sets = [user_feeds(job.input_files, specs, artifact.shapes, preprocessing)]
+    else:
+        sets = [seeded_feeds(specs, artifact.shapes, job.request.seed + i) for i in range(job.input_sets)]
+    paths = []
+    for index, feeds in enumerate(sets):
+        path = job.folder / f"inputs-{index}.npz"
+        save_feeds(path, feeds)
+        paths.append(path)
+    shapes = {name: tuple(int(d) for d in tensor.shape) for name, tensor in sets[0].items()}
+    facts = InputFacts(feeds_source(job.input_files), feeds_sha256(sets[0]), shapes, job.preprocessing)
+    return Prepared(artifact, tuple(paths), facts)
+
+
+def check(job: CheckJob, announce: Announce) -> Checked:
+    """Untimed: open with inspection on, run every input set once, keep what came out."""
+    from bench.measure.feeds import load_feeds, save_feeds
+    from bench.measure.repeat import prompts, session_facts
+
+    target: Target = load(job.plugin)
+    target.check(job.request.artifact, job.request.device, job.request.options)
+    session = target.open(msgspec.structs.replace(job.request, inspect=True), _untimed(announce))
+    announce("check")
+    outputs: list[Path] = []
+    token_ids: tuple[int, ...] = ()
+    if isinstance(session, TokenSession):
+        session.reset()
+        token_ids = greedy(session, next(prompts(job.request, job.seed)), job.scenario.generate_tokens or 1)
+    else:
+        for index, path in enumerate(job.feeds):
+            session.bind(load_feeds(path))()
+            outputs.append(job.folder / f"outputs-{index}.npz")
+            save_feeds(outputs[-1], session.results())
+    return Checked(session_facts(session), session.placement(), tuple(outputs), token_ids)
+
+
+def greedy(session: TokenSession, prompt: "np.ndarray[Any, Any]", tokens: int) -> tuple[int, ...]:
+    """The first ``tokens`` tokens after ``prompt``."""
+    return (session.prefill(prompt), *(session.decode() for _ in range(tokens - 1)))
+
+
+def _untimed(announce: Announce) -> Phase:
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        announce(name)
+        yield
+
+    return phase

@@ -1,0 +1,116 @@
+"""Finds plugins late: by entry point, or in a file given with ``--plugin``.
+
+``discover`` reads names only and imports no plugin, so listing stays free. ``load`` imports one. A plugin file declares
+what it offers in a module-level dict, by kind and name::
+
+    PLUGINS = {"targets": {"mychip": MyChip}, "models": {"tiny": Tiny}}
+"""
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bench.errors import InputError, OdbError, PluginError, UnknownName
+
+Kind = Literal["models", "targets", "reports", "sensors"]
+KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors")
+
+
+class PluginRef(Struct, frozen=True):
+    """Where one plugin is. ``location``: ``module:Class``, or the path of a plugin file. ``provider``: who ships it."""
+
+    kind: Kind
+    name: str
+    location: str
+    provider: str
+    from_file: bool = False
+
+
+class Catalog(Struct, frozen=True):
+    """Every plugin known, by kind and name; nothing is imported yet, but for plugin files."""
+
+    refs: tuple[PluginRef, ...]
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        return tuple(sorted(r.name for r in self.refs if r.kind == kind))
+
+    def of(self, kind: Kind) -> tuple[PluginRef, ...]:
+        return tuple(sorted((r for r in self.refs if r.kind == kind), key=lambda r: r.name))
+
+    def find(self, kind: Kind, name: str) -> PluginRef:
+        """The plugin of that name. Raises ``UnknownName`` with the nearest."""
+        for ref in self.refs:
+            if ref.kind == kind and ref.name == name:
+                return ref
+        raise UnknownName(kind.rstrip("s"), name, self.names(kind))
+
+
+def discover(files: Sequence[Path] = ()) -> Catalog:
+    """All installed plugins and those of ``files``. A file's plugin wins over an installed one of the same name."""
+    from importlib.metadata import entry_points
+
+    refs: dict[tuple[Kind, str], PluginRef] = {}
+    for kind in KINDS:
+        for entry in entry_points(group=f"ondevice_bench.{kind}"):
+            provider = entry.dist.name if entry.dist is not None else "unknown"
+            refs[kind, entry.name] = PluginRef(kind, entry.name, entry.value, provider)
+    for file in files:
+        for kind, names in _declared(file).items():
+            for name in names:
+                refs[kind, name] = PluginRef(kind, name, str(Path(file).resolve()), Path(file).name, from_file=True)
+    return Catalog(tuple(refs.values()))
+
+
+def load(ref: PluginRef) -> Any:
+    """Import the plugin and make one instance. Raises ``PluginError`` naming the plugin and what it raised."""
+    try:
+        if ref.from_file:
+            factory = _declared(Path(ref.location))[ref.kind][ref.name]
+        else:
+            module, _, attribute = ref.location.partition(":")
+            factory = getattr(import_module(module), attribute)
+        return factory()
+    except OdbError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"plugin {ref.name} of {ref.provider} cannot be loaded: {type(error).__name__}: {error}",
+            "Correct or uninstall it; the other plugins work without it.",
+        ) from error
+
+
+def _declared(file: Path) -> dict[Kind, dict[str, Any]]:
+    module = _module_of(Path(file).resolve())
+    declared = getattr(module, "PLUGINS", None)
+    if not isinstance(declared, dict) or not declared or not set(declared) <= set(KINDS):
+        raise InputError(
+            f"--plugin {file.name}: no PLUGINS found",
+            f'Declare what the file offers: PLUGINS = {{"targets": {{"name": Class}}}}; kinds: {", ".join(KINDS)}.',
+        )
+    return declared
+
+
+@cache
+def _module_of(file: Path) -> ModuleType:
+    if not file.is_file():
+        raise InputError(f"--plugin {file.name}: no such file")
+    name = f"ondevice_bench_plugin_{file.stem}"
+    spec = spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"--plugin {file.name}: not a Python file")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginError(
+            f"--plugin {file.name}: raised {type(error).__name__} on import: {error}", "Correct the file and run again."
+        ) from error
+    return module

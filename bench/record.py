@@ -1,0 +1,383 @@
+"""The record: what one run (model × target × scenario) measured, and all that is needed to believe it.
+
+``record.json`` holds this struct, ``samples.npz`` beside it the raw samples. Everything in ``summary`` and ``verdict``
+can be computed again from the samples. Field names are the contract with users' scripts: times ``_ns`` (int), sizes
+``_bytes`` (int), energy ``_joules``; what was not measured is null, never 0.
+
+Schema history
+    1   first version
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
+
+from bench.contracts import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SCHEMA_VERSION = 1
+
+Scalar = str | int | float | bool | None
+
+
+class Part(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every part of a record: frozen, and strict when read."""
+
+
+class Failure(Part, frozen=True):
+    """Why a run has no numbers. ``kind`` is one of ``bench.errors.RunFailure``'s; ``phase`` is where it happened."""
+
+    phase: str
+    kind: str
+    message: str
+    remedy: str
+
+
+class Tool(Part, frozen=True):
+    name: str
+    version: str
+
+
+class PlannedModel(Part, frozen=True):
+    id: str
+    task: str
+    format: str | None = None
+    precision: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    weight_bytes: int | None = None
+    peak_activation_bytes: int | None = None
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+
+
+class PlannedTarget(Part, frozen=True):
+    """``executed_precision`` is what the arithmetic really ran in, where the runtime tells."""
+
+    id: str
+    plugin: str
+    device: str
+    device_name: str | None = None
+    emulated: bool = False
+    options_requested: dict[str, str] = {}
+    options_effective: dict[str, str] = {}
+    executed_precision: str | None = None
+
+
+class Scenario(Part, frozen=True):
+    """``single-stream``: one query at a time. ``offline``: several in flight, throughput counts.
+
+    ``prompt_tokens`` and ``generate_tokens`` apply to text generation; ``lanes`` to offline (None: the runtime's best).
+    """
+
+    name: Literal["single-stream", "offline"]
+    prompt_tokens: int | None = None
+    generate_tokens: int | None = None
+    lanes: int | None = None
+
+
+class StoppingRule(Part, frozen=True):
+    """When a repeat has measured enough; see ``bench.measure.stopping``.
+
+    Warm-up ends when two successive windows of queries have medians within ``steady_tolerance`` of each other.
+    Steady state ends when the interval of ``percentile`` is narrower than ``precision`` × its estimate, within the
+    minimum and the maximum of time and queries.
+    """
+
+    percentile: float
+    precision: float
+    min_queries: int
+    max_queries: int
+    min_duration_ns: int
+    max_duration_ns: int
+    warmup_min_queries: int
+    warmup_max_duration_ns: int
+    steady_tolerance: float
+
+
+class InputFacts(Part, frozen=True):
+    """The tensors that were fed. ``source``: ``seeded``, ``file`` or ``image``; ``sha256`` covers their bytes."""
+
+    source: str
+    sha256: str
+    shapes: dict[str, tuple[int, ...]]
+    preprocessing: str = ""
+
+
+class PlanPart(Part, frozen=True):
+    model: PlannedModel
+    target: PlannedTarget
+    scenario: Scenario
+    preset: str
+    rule: StoppingRule
+    seed: int
+    repeats: int
+    command: str = ""
+    strict_placement: bool = False
+    inputs: InputFacts | None = None
+
+
+class Environment(Part, frozen=True):
+    """The machine, without user names, host names, paths or variables. Null: not readable here."""
+
+    host: dict[str, Scalar] = {}  # cpu, cores_physical, cores_logical, memory_bytes, os, kernel, python …
+    runtime: dict[str, str] = {}  # distribution -> version
+    accelerator: dict[str, str] = {}  # device -> its own name
+    driver: dict[str, str] = {}
+    power_source: str | None = None  # "ac", "battery"
+    battery_percent: float | None = None
+    governor: str | None = None
+    frequency_mhz: dict[str, float] = {}  # min, max, current
+    temperature_celsius: dict[str, float] = {}
+    load: dict[str, float] = {}  # load_1min, cpu_busy_share before the run
+    unavailable: dict[str, str] = {}  # field -> reason
+
+
+class Phases(Part, frozen=True):
+    """Cold start, in order. ``process_start``: spawn to the worker's first statement; the harness', not the model's."""
+
+    process_start: int | None = None
+    runtime_import: int | None = None
+    read: int | None = None
+    compile: int | None = None
+    first_inference: int | None = None
+
+
+class Warmup(Part, frozen=True):
+    """``steady``: whether the rule was met before ``warmup_max_duration_ns``."""
+
+    queries: int
+    duration_ns: int
+    steady: bool
+
+
+class MemoryPoint(Part, frozen=True):
+    """Memory of the measuring process at the end of one phase.
+
+    Linux: ``rss``/``uss``/``pss`` from smaps_rollup, ``peak_rss`` from VmHWM, reset at the phase's start where the
+    kernel allows (``peak_is_of_phase``). Windows: ``rss`` is the working set, ``uss`` the private working set,
+    ``peak_rss`` the peak working set (of the process so far), ``pss`` null.
+    """
+
+    rss_bytes: int | None = None
+    uss_bytes: int | None = None
+    pss_bytes: int | None = None
+    peak_rss_bytes: int | None = None
+    peak_is_of_phase: bool = False
+    file_mapped_bytes: int | None = None
+
+
+class ChannelReading(Part, frozen=True):
+    """One sensor channel over the steady state. ``joules`` is above idle when ``idle_watts`` is known."""
+
+    sensor: str
+    name: str
+    domain: str
+    joules_total: float | None = None
+    idle_watts: float | None = None
+    joules: float | None = None
+    busy_seconds: float | None = None
+    lost: bool = False
+
+
+class RepeatEnergy(Part, frozen=True):
+    """Power proxies of one repeat. ``duration_ns`` is the window that ``channels`` and ``cpu_seconds`` cover."""
+
+    queries: int
+    duration_ns: int
+    cpu_seconds: float | None = None
+    channels: tuple[ChannelReading, ...] = ()
+
+
+class SampleArrays(Part, frozen=True):
+    """Which arrays of ``samples.npz`` belong to this repeat: role -> key. All int64, nanoseconds.
+
+    ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
+    also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued.
+    """
+
+    queries: int
+    arrays: dict[str, str]
+
+
+class Repeat(Part, frozen=True):
+    phases_ns: Phases
+    warmup: Warmup | None = None
+    memory_bytes: dict[str, MemoryPoint] = {}  # "start", then one a phase, then "steady"
+    energy: RepeatEnergy | None = None
+    power_pass: RepeatEnergy | None = None  # channels that read watts, sampled in a pass of its own
+    samples: SampleArrays | None = None
+    duration_ns: int | None = None
+    converged: bool | None = None
+    harness_ns: int | None = None  # wall time of the repeat not spent importing, loading or running the runtime
+    loop_overhead_ns: int | None = None
+    cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
+
+
+class LatencyNs(Part, frozen=True):
+    """Over all repeats' steady samples. Percentiles are null below LoadGen's minimum sample count."""
+
+    n: int
+    mean: int
+    min: int
+    max: int
+    p50: int | None = None
+    p90: int | None = None
+    p95: int | None = None
+    p99: int | None = None
+    p999: int | None = None
+    p50_ci95: tuple[int, int] | None = None
+    repeat_p50: tuple[int, ...] = ()
+
+
+class MemorySummary(Part, frozen=True):
+    """Medians over repeats. ``model`` is USS after compile less USS before read; ``inference`` is USS at the end of
+    the steady state less USS after compile; ``peak_rss`` is the highest of any phase."""
+
+    peak_rss: int | None = None
+    model: int | None = None
+    inference: int | None = None
+    artifact: int | None = None
+
+
+class EnergySummary(Part, frozen=True):
+    """``tier``: the best that was measured here (``meter``, ``sensor``, ``activity``, ``model``); fields of other
+    tiers stay apart. ``reason`` says why a better tier is missing."""
+
+    tier: str | None = None
+    joules_per_inference: float | None = None
+    sensor_channel: str | None = None
+    cpu_seconds_per_inference: float | None = None
+    cores_busy: float | None = None
+    npu_busy_seconds_per_inference: float | None = None
+    macs: int | None = None
+    bytes_moved: int | None = None
+    reason: str = ""
+
+
+class TextGeneration(Part, frozen=True):
+    """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians; ``itl`` also
+    its percentiles. ``token_ids``: what the first query generated."""
+
+    prompt_tokens: int
+    generated_tokens: int
+    token_ids: tuple[int, ...]
+    ttft_ns: int | None = None
+    tpot_ns: int | None = None
+    itl_ns: dict[str, int | None] = {}
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+
+
+class Summary(Part, frozen=True):
+    latency_ns: LatencyNs | None = None
+    throughput_per_s: float | None = None
+    cold_start_ns: int | None = None
+    memory_bytes: MemorySummary | None = None
+    energy: EnergySummary | None = None
+    text_generation: TextGeneration | None = None
+
+
+class PlacementSummary(Part, frozen=True):
+    """``nodes`` and ``macs`` by device; ``fallback`` lists what ran elsewhere than ``requested``, as ``op name``.
+    ``macs`` is null when the executed nodes cannot be matched with the file's."""
+
+    requested: str
+    nodes: dict[str, int]
+    macs: dict[str, int] | None = None
+    fallback: tuple[str, ...] = ()
+    source: str = ""
+
+
+class OutputFidelity(Part, frozen=True):
+    """One output against the reference, the worst over all checked inputs. SQNR in dB; null when the error is zero."""
+
+    name: str
+    cosine: float | None = None
+    sqnr_db: float | None = None
+    max_abs_error: float | None = None
+    top1_agreement: float | None = None
+    identical: bool = False
+
+
+class Fidelity(Part, frozen=True):
+    """Outputs against ``reference`` on ``inputs`` seeded inputs. ``token_prefix``: tokens equal before the first that
+    differs, of ``tokens_compared``. ``ok`` by the threshold stated in ``rule``. Null values: not compared, see
+    ``reason``."""
+
+    reference: str
+    inputs: int = 0
+    cosine_min: float | None = None
+    sqnr_db_min: float | None = None
+    top1_agreement: float | None = None
+    token_prefix: int | None = None
+    tokens_compared: int | None = None
+    outputs: tuple[OutputFidelity, ...] = ()
+    ok: bool | None = None
+    rule: str = ""
+    reason: str = ""
+
+
+class Harness(Part, frozen=True):
+    """``loop_overhead_ns``: p50 of a null session in the same loop, measured in the same process."""
+
+    loop_overhead_ns: int | None = None
+
+
+class Reason(Part, frozen=True):
+    """``code`` is stable (see ``bench.verdict.CODES``); ``message`` is one sentence with its figures; ``remedy`` what
+    to do.
+    ``invalidates``: whether it makes the verdict negative, or is only to be known."""
+
+    code: str
+    message: str
+    remedy: str = ""
+    invalidates: bool = True
+
+
+class Verdict(Part, frozen=True):
+    valid: bool
+    emulated: bool
+    reasons: tuple[Reason, ...] = ()
+
+
+class SamplesFile(Part, frozen=True):
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class Record(Part, frozen=True):
+    schema_version: int
+    record_id: str
+    created_utc: str
+    status: Literal["ok", "failed", "skipped"]
+    tool: Tool
+    plan: PlanPart
+    environment: Environment
+    failure: Failure | None = None
+    repeats: tuple[Repeat, ...] = ()
+    summary: Summary = field(default_factory=Summary)
+    placement: PlacementSummary | None = None
+    fidelity: Fidelity | None = None
+    harness: Harness = field(default_factory=Harness)
+    verdict: Verdict | None = None
+    samples_file: SamplesFile | None = None
+    log_tail: tuple[str, ...] = ()  # last lines the runtime printed, with paths removed
+
+
+class RecordedRun(Struct, frozen=True):
+    """A record with its raw samples in memory: what a report is given. ``samples``: key -> int64 array."""
+
+    record: Record
+    samples: Mapping[str, "np.ndarray[Any, Any]"]
+
+    def arrays(self, role: str) -> "list[np.ndarray[Any, Any]]":
+        """The arrays of ``role`` (``latency_ns``, ``warmup_latency_ns``, …), one a repeat that has it."""
+        parts = [r.samples for r in self.record.repeats if r.samples is not None]
+        return [self.samples[p.arrays[role]] for p in parts if p.arrays.get(role) in self.samples]

@@ -1,0 +1,144 @@
+"""Puts records on disk and gets them back. A record appears whole or not at all, and never over another.
+
+One folder per record: ``DIR/<record_id>/record.json`` and ``samples.npz``.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.errors import InputError
+from bench.record import Record, RecordedRun, SamplesFile
+from bench.record_json import decode, encode
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RECORD = "record.json"
+SAMPLES = "samples.npz"
+
+
+def new_record_id(model: str, target: str, now: datetime | None = None) -> str:
+    """Sorts by time, says what it is, and is unique: ``20261122T101500Z-resnet50-openvino-CPU-4f1a2b``."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{model}-{target}").strip("-.")[:80]
+    return f"{stamp}-{words}-{secrets.token_hex(3)}"
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Make ``folder`` and prove that it can be written. Raises ``InputError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"-o {folder}: cannot be written: {error.strerror}",
+            "Choose another folder with -o, or make this one writable.",
+        ) from None
+    return folder
+
+
+def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> Record:
+    """Write one record under ``folder``; returns it with ``samples_file`` filled in.
+
+    Raises ``InputError`` when the record exists already or the disk is full; then nothing is left behind.
+    """
+    final = folder / record.record_id
+    if final.exists():
+        raise InputError(f"{final}: exists already; records are never overwritten")
+    staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        if samples:
+            record = msgspec.structs.replace(record, samples_file=_write_samples(staging / SAMPLES, samples))
+        write_atomically(staging / RECORD, encode(record))
+        staging.chmod(0o755)
+        staging.rename(final)
+    except OSError as error:
+        raise InputError(f"{final}: cannot be written: {error.strerror}", "Free space or choose another -o.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return record
+
+
+def load(folder: Path) -> RecordedRun:
+    """Read one record's folder. Raises ``InputError`` naming the file: truncated, edited, or samples of another run."""
+    path = folder / RECORD
+    try:
+        record = decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    if record.samples_file is None:
+        return RecordedRun(record, {})
+    return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file))
+
+
+def load_records(path: Path) -> list[RecordedRun]:
+    """All records in ``path``, a record's folder or a folder of them, oldest first. Raises ``InputError`` if none
+    is."""
+    if (path / RECORD).is_file():
+        return [load(path)]
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder")
+    folders = sorted(p.parent for p in path.glob(f"*/{RECORD}") if not p.parent.name.startswith("."))
+    if not folders:
+        raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
+    return [load(folder) for folder in folders]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` so that a reader sees the old file or the new one, never a part. Raises ``InputError``."""
+    try:
+        _replace(path, data)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}", "Free space or choose another folder."
+        ) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> SamplesFile:
+    import numpy as np
+
+    np.savez_compressed(path, allow_pickle=False, **dict(samples))
+    data = path.read_bytes()
+    return SamplesFile(path.name, hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[Any, Any]"]:
+    import numpy as np
+
+    if Path(expected.name).name != expected.name:
+        raise InputError(f"{path.parent / RECORD}: samples_file.name leaves the record's folder")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", "The record is incomplete without it.") from None
+    if hashlib.sha256(data).hexdigest() != expected.sha256:
+        raise InputError(
+            f"{path}: its hash differs from samples_file.sha256 in {RECORD}", "One of the two was changed."
+        )
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}

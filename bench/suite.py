@@ -1,0 +1,164 @@
+"""What the user asked for: a ``Suite``, from a TOML file, from flags, or from both.
+
+``load_suite`` reads the file, ``parse_*`` read single flags. Nothing here looks at a model, a runtime or the machine.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import Format
+from bench.errors import InputError, UnknownName
+
+SCENARIOS: dict[str, str] = {
+    "single-stream": "one query at a time, the next when the last is done; latency counts",
+    "offline": "several queries in flight; throughput counts",
+}
+
+
+class Ask(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of what a TOML file may hold: frozen, and an unknown key is an error."""
+
+
+class ModelAsk(Ask, frozen=True):
+    """One model. ``source``: a built-in's name or a file's path. ``inputs``: tensor name -> ``.npy`` or image file."""
+
+    source: str
+    format: Format | None = None
+    precision: str | None = None
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs: dict[str, str] = {}
+    preprocessing: str = ""
+
+
+class TargetAsk(Ask, frozen=True):
+    """One target, ``plugin:device``, and the options for it alone."""
+
+    id: str
+    options: dict[str, str] = {}
+
+
+class ScenarioAsk(Ask, frozen=True):
+    name: str = "single-stream"
+    prompt_tokens: int | None = None
+    generate_tokens: int | None = None
+    lanes: int | None = None
+
+
+class Suite(Ask, frozen=True):
+    """Everything one ``odb run`` is asked to do. No ``models``: the built-in ones. No ``targets``: all this machine
+    has.
+
+    ``options`` go to every target that knows the key; ``plugin.key`` names one plugin.
+    """
+
+    name: str = ""
+    models: tuple[ModelAsk, ...] = ()
+    targets: tuple[TargetAsk, ...] = ()
+    scenarios: tuple[ScenarioAsk, ...] = ()
+    options: dict[str, str] = {}
+    preset: str = "quick"
+    repeats: int | None = None
+    seed: int = 0
+    strict_placement: bool = False
+    timeout_s: float | None = None
+
+
+def load_suite(file: Path) -> Suite:
+    """Read a suite. Relative paths in it are relative to its folder. Raises ``InputError`` naming file and field."""
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: not TOML: {error}") from None
+    _check_keys(raw, Suite, f"{file}")
+    try:
+        suite = msgspec.convert(raw, Suite)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{file}: {error}") from None
+    folder = file.resolve().parent
+    models = tuple(
+        msgspec.structs.replace(
+            m,
+            source=_beside(folder, m.source),
+            inputs={name: _beside(folder, path) for name, path in m.inputs.items()},
+        )
+        for m in suite.models
+    )
+    checked = msgspec.structs.replace(suite, models=models)
+    check(checked)
+    return checked
+
+
+def check(suite: Suite) -> None:
+    """Raise ``InputError`` for what can be told from the suite alone."""
+    for scenario in suite.scenarios:
+        if scenario.name not in SCENARIOS:
+            raise UnknownName("scenario", scenario.name, SCENARIOS)
+        for field in ("prompt_tokens", "generate_tokens", "lanes"):
+            value = getattr(scenario, field)
+            if value is not None and value < 1:
+                raise InputError(f"scenario {scenario.name}: {field} must be 1 or more, not {value}")
+    if suite.repeats is not None and suite.repeats < 1:
+        raise InputError(f"repeats must be 1 or more, not {suite.repeats}")
+    if suite.timeout_s is not None and suite.timeout_s <= 0:
+        raise InputError(f"timeout_s must be above 0, not {suite.timeout_s}")
+    for model in suite.models:
+        if is_file(model.source) and not Path(model.source).exists():
+            raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
+        for name, path in model.inputs.items():
+            if not Path(path).exists():
+                raise InputError(f"input {name}={path}: no such file")
+
+
+def is_file(source: str) -> bool:
+    """Whether a model's source names a file rather than a built-in."""
+    return bool(Path(source).suffix) or os.sep in source or "/" in source
+
+
+def parse_pair(flag: str, text: str) -> tuple[str, str]:
+    """``key=value``. Raises ``InputError`` naming the flag."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"{flag} {text}: expected key=value")
+    return key.strip(), value.strip()
+
+
+def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """``name=1,3,224,224``; ``name=`` is a scalar. Raises ``InputError``."""
+    name, dims = parse_pair("--shape", text)
+    try:
+        shape = tuple(int(d) for d in dims.split(",")) if dims else ()
+    except ValueError:
+        raise InputError(f"--shape {text}: expected whole numbers, as in --shape {name}=1,3,224,224") from None
+    if any(d < 1 for d in shape):
+        raise InputError(f"--shape {text}: every dimension must be 1 or more")
+    return name, shape
+
+
+def _beside(folder: Path, path: str) -> str:
+    return str(folder / path) if is_file(path) else path
+
+
+def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
+    """msgspec names an unknown key but not its nearest neighbour; this does, before it converts."""
+    fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
+    for key in raw:
+        if key not in fields:
+            raise UnknownName(f"key in {where}", key, fields)
+    for key, part in (("models", ModelAsk), ("targets", TargetAsk), ("scenarios", ScenarioAsk)):
+        if kind is Suite and isinstance(raw.get(key), list):
+            for index, item in enumerate(_tables(raw[key])):
+                _check_keys(item, part, f"{where} [[{key}]] number {index + 1}")
+
+
+def _tables(items: Iterable[Any]) -> list[dict[str, Any]]:
+    return [item for item in items if isinstance(item, dict)]

@@ -1,0 +1,165 @@
+"""Runs one job in a fresh process, and turns however it ends into an event.
+
+The parent blocks on the child's pipe until the job is done or its deadline has passed; it does not poll.
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from msgspec import Struct
+
+from bench.jobs import AnyEvent, AnyJob, Failed, PhaseBegan, decode_event, encode
+from bench.record import Failure
+from bench.redact import without_paths
+
+LOG_LINES = 30
+CRASH_SIGNALS = {
+    getattr(signal, name): name
+    for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+    if hasattr(signal, name)
+}
+
+
+class JobResult(Struct, frozen=True):
+    """``event`` is the worker's last word, or a ``Failed`` made up from how it died. ``wall_ns``: spawn to exit."""
+
+    event: AnyEvent
+    wall_ns: int
+    log_tail: tuple[str, ...]
+
+
+def run_job(job: AnyJob, deadline_s: float, on_phase: Callable[[str], None] = lambda name: None) -> JobResult:
+    """Spawn a worker for ``job``, wait for it, leave no process behind. ``job.folder`` is made if missing."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job_file, log = job.folder / "job.json", job.folder / "log.txt"
+    job_file.write_bytes(encode(job))
+    begin_ns = time.perf_counter_ns()
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bench.worker", str(job_file), str(begin_ns)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
+        )
+    phase, last, timed_out = "start", None, False
+    try:
+        for event in _events(process, begin_ns + int(deadline_s * 1e9)):
+            if isinstance(event, PhaseBegan):
+                phase = event.name
+                on_phase(phase)
+            else:
+                last = event
+        process.wait(timeout=30)
+    except TimeoutError:
+        timed_out = True
+    except subprocess.TimeoutExpired:
+        timed_out = last is None
+    finally:
+        kill(process)
+    wall_ns = time.perf_counter_ns() - begin_ns
+    if timed_out:
+        last = Failed(
+            Failure(
+                phase, "timeout", f"not done after {deadline_s:.0f} s, in phase {phase}", "Allow more with --timeout."
+            )
+        )
+    return JobResult(_shareable(last or Failed(_died(process.returncode, phase))), wall_ns, log_tail(log))
+
+
+def _shareable(event: AnyEvent) -> AnyEvent:
+    """A failure goes into a record that others read: no absolute paths."""
+    if not isinstance(event, Failed):
+        return event
+    message = without_paths(event.failure.message)
+    return msgspec.structs.replace(event, failure=msgspec.structs.replace(event.failure, message=message))
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End the worker and whatever it started, and reap it."""
+    if process.poll() is None:
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+def log_tail(log: Path) -> tuple[str, ...]:
+    """The last lines a worker printed, without colour codes and without absolute paths."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    lines = [line for line in without_paths(text).splitlines() if line.strip()]
+    return tuple(line[:400] for line in lines[-LOG_LINES:])
+
+
+def _events(process: "subprocess.Popen[bytes]", deadline_ns: int) -> "list[AnyEvent] | _EventStream":
+    assert process.stdout is not None
+    return _EventStream(process.stdout, deadline_ns)
+
+
+class _EventStream:
+    """Iterates over a worker's events; raises ``TimeoutError`` at the deadline. A thread blocks on the pipe, as not
+    every platform can wait for a pipe with a time limit."""
+
+    def __init__(self, pipe: IO[bytes], deadline_ns: int) -> None:
+        self._deadline_ns = deadline_ns
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(pipe,), name="worker-pipe", daemon=True).start()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        try:
+            for line in pipe:
+                self._lines.put(line)
+        except (OSError, ValueError):
+            pass  # closed while reading: the worker was killed
+        self._lines.put(None)
+
+    def __iter__(self) -> "_EventStream":
+        return self
+
+    def __next__(self) -> AnyEvent:
+        left_s = (self._deadline_ns - time.perf_counter_ns()) / 1e9
+        try:
+            line = self._lines.get(timeout=max(0.0, left_s))
+        except queue.Empty:
+            raise TimeoutError from None
+        if line is None:
+            raise StopIteration
+        return decode_event(line)
+
+
+def _died(returncode: int, phase: str) -> Failure:
+    """How a worker that said nothing at the end went."""
+    if -returncode in CRASH_SIGNALS:
+        name = CRASH_SIGNALS[signal.Signals(-returncode)]
+        return Failure(
+            phase,
+            "crashed",
+            f"the runtime crashed with {name} in phase {phase}",
+            "Its last words are in the log; try another runtime version, device or option.",
+        )
+    if returncode == -getattr(signal, "SIGKILL", 9):
+        return Failure(
+            phase,
+            "killed",
+            f"the process was killed in phase {phase}, by a person or for want of memory",
+            "If the kernel's log names the out-of-memory killer, use a smaller model, batch or precision.",
+        )
+    return Failure(
+        phase, "crashed", f"the process ended with status {returncode} in phase {phase} and said nothing", ""
+    )

@@ -1,0 +1,76 @@
+"""The child process: plays one job, says what happened on a pipe, and is gone.
+
+Started as ``python -P -m bench.worker JOB_FILE SPAWN_NS``. It never outlives its parent: on Linux the kernel kills it
+with the parent; everywhere, the end of its stdin does.
+"""
+
+import os
+import sys
+import threading
+import time
+
+FIRST_STATEMENT_NS = time.perf_counter_ns()
+
+
+def main() -> None:
+    """Claim the pipe, play the job, leave at once: a runtime's teardown is nobody's measurement."""
+    job_file, spawn_ns = sys.argv[1], int(sys.argv[2])
+    die_with_parent()
+    pipe = claim_stdout(os.path.join(os.path.dirname(job_file), "log.txt"))
+
+    from bench.jobs import AnyEvent, decode_job, encode
+    from bench.play import failure_of, play
+
+    def say(event: AnyEvent) -> None:
+        os.write(pipe, encode(event) + b"\n")
+
+    phase = "start"
+
+    def announce(name: str) -> None:
+        from bench.jobs import PhaseBegan
+
+        nonlocal phase
+        phase = name
+        say(PhaseBegan(name))
+
+    status = 0
+    try:
+        with open(job_file, "rb") as file:
+            job = decode_job(file.read())
+        say(play(job, announce, FIRST_STATEMENT_NS - spawn_ns))
+    except BaseException as error:
+        say(failure_of(error, phase))
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def claim_stdout(log: str) -> int:
+    """Keep the original stdout for events; send everything printed from now on, by whomever, to ``log``."""
+    pipe = os.dup(1)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    return pipe
+
+
+def die_with_parent() -> None:
+    """Make sure that no worker is left when the parent is killed."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig, sigkill = 1, 9
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill)
+    threading.Thread(target=_exit_at_end_of_stdin, name="parent-watch", daemon=True).start()
+
+
+def _exit_at_end_of_stdin() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main()

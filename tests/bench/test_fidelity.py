@@ -1,0 +1,300 @@
+"""Fidelity: what counts as the same output, by precision, and what cannot be compared."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from bench.measure.fidelity import THRESHOLDS, compare_outputs, compare_tokens
+from bench.record import Fidelity
+
+VECTORS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=4), elements=st.floats(-1e6, 1e6, width=32))
+
+
+def one(expected: object, actual: object, precision: str = "float32") -> Fidelity:
+    """Compare one output, called y, of one input."""
+    return compare_outputs([{"y": np.asarray(expected)}], [{"y": np.asarray(actual)}], precision, "ort:cpu float32")
+
+
+def at_cosine(cosine: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two unit vectors of that cosine."""
+    return np.array([1.0, 0.0]), np.array([cosine, math.sqrt(1 - cosine**2)])
+
+
+class TestFigures:
+    @settings(deadline=None)
+    @given(VECTORS)
+    def test_same_is_identical(self, array: np.ndarray) -> None:
+        """An output equals itself: cosine 1, no error, and no ratio to an error of zero."""
+        found = one(array, array.copy())
+        assert found.ok is True
+        assert (found.cosine_min, found.sqnr_db_min, found.outputs[0].max_abs_error) == (1.0, None, 0.0)
+        assert found.outputs[0].identical
+
+    @settings(deadline=None)
+    @given(VECTORS, st.integers(0, 2**32 - 1))
+    def test_figures_are_in_range(self, array: np.ndarray, seed: int) -> None:
+        """Whatever the outputs, a cosine is from −1 to 1 and no figure is NaN."""
+        found = one(array, array + np.random.default_rng(seed).normal(0, 1, array.shape).astype(np.float32))
+        assert -1 <= found.cosine_min <= 1
+        assert found.sqnr_db_min is None or math.isfinite(found.sqnr_db_min)
+
+    def test_by_hand(self) -> None:
+        """Against [3, 4], [3, 3] has cosine 21/(5 √18), an SQNR of 10 log10(25/1) dB and an error of 1."""
+        output = one([3.0, 4.0], [3.0, 3.0]).outputs[0]
+        assert output.cosine == pytest.approx(21 / (5 * math.sqrt(18)), abs=1e-12)
+        assert output.sqnr_db == pytest.approx(10 * math.log10(25), abs=1e-9)
+        assert output.max_abs_error == 1.0
+
+    def test_worst_input_counts(self) -> None:
+        """Of several inputs the lowest cosine and SQNR and the largest error are kept."""
+        good, bad = {"y": np.array([1.0, 0.0])}, {"y": np.array([0.5, 0.5])}
+        found = compare_outputs([good, good, good], [good, bad, good], "float32", "r")
+        assert found.inputs == 3
+        assert found.cosine_min == pytest.approx(math.sqrt(0.5))
+        assert found.outputs[0].max_abs_error == 0.5
+        assert not found.outputs[0].identical
+
+    def test_huge_values_do_not_overflow(self) -> None:
+        """Values near float64's largest have figures too."""
+        found = one(np.array([1e300, 1e300]), np.array([1e300, 0.999e300]))
+        assert found.cosine_min == pytest.approx(1, abs=1e-6)
+
+    def test_error_too_small_to_square(self) -> None:
+        """An error whose square vanishes beside the values leaves no ratio, and passes."""
+        found = one(np.array([1e300, 1e-10]), np.array([1e300, 2e-10]))
+        assert (found.ok, found.sqnr_db_min) == (True, None)
+
+    def test_zero_vectors(self) -> None:
+        """Two zero vectors are identical; a zero vector against another has cosine 0 and fails."""
+        assert one([0.0, 0.0], [0.0, 0.0]).ok is True
+        found = one([0.0, 0.0], [0.0, 1e-3])
+        assert (found.ok, found.cosine_min, found.sqnr_db_min) == (False, 0.0, None)
+
+    def test_empty_output(self) -> None:
+        """An output without elements, such as no detections, equals another without."""
+        assert one(np.empty((0, 6)), np.empty((0, 6))).ok is True
+
+    def test_top1_of_scores(self) -> None:
+        """Agreement is the share of rows and inputs whose best class is the same."""
+        first = {"y": np.array([[0.1, 0.9], [0.8, 0.2]])}
+        second = {"y": np.array([[0.2, 0.8], [0.4, 0.6]])}
+        assert compare_outputs([first, first], [first, second], "int8", "r").top1_agreement == 0.75
+
+    def test_top1_of_a_convolutional_head(self) -> None:
+        """Scores of shape [1, N, 1, 1] are a classification."""
+        scores = np.arange(10.0).reshape(1, 10, 1, 1)
+        assert one(scores, scores).top1_agreement == 1.0
+        assert one(scores, -scores).top1_agreement == 0.0
+
+    def test_top1_tie(self) -> None:
+        """A quantised output that ties the reference's best class agrees with it."""
+        assert one(np.array([[1, 9, 8]], np.uint8), np.array([[1, 9, 9]], np.uint8), "int8").top1_agreement == 1.0
+
+    @pytest.mark.parametrize("shape", [(1, 4, 8, 8), (1, 1), (1, 100, 2)])
+    def test_no_top1_where_nothing_is_classified(self, shape: tuple[int, ...]) -> None:
+        """Maps, single values and boxes have no best class."""
+        assert one(np.ones(shape), np.ones(shape)).top1_agreement is None
+
+
+class TestThresholds:
+    @pytest.mark.parametrize("precision", list(THRESHOLDS))
+    def test_cosine_on_both_sides(self, precision: str) -> None:
+        """Half as far off as the threshold allows passes; twice as far fails, and says by what."""
+        off = 1 - THRESHOLDS[precision].cosine
+        assert one(*at_cosine(1 - off / 2), precision).ok is True
+        found = one(*at_cosine(1 - 2 * off), precision)
+        assert found.ok is False
+        assert found.reason.startswith("y: cosine")
+
+    @pytest.mark.parametrize("precision", list(THRESHOLDS))
+    def test_wrong_scale(self, precision: str) -> None:
+        """An output twice as large has a perfect cosine and is still wrong."""
+        found = one([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], precision)
+        assert found.cosine_min == 1.0
+        assert found.ok is False
+        assert "SQNR 0.0 dB" in found.reason
+
+    def test_rule_is_stated(self) -> None:
+        """The rule names the precision and both thresholds."""
+        assert one([1.0], [1.0], "bfloat16").rule == "bfloat16: cosine ≥ 0.99, SQNR ≥ 15 dB"
+
+    @pytest.mark.parametrize("precision", ["", None, "int4"])
+    def test_unknown_precision_takes_the_least_strict(self, precision: str | None) -> None:
+        """A precision not told or not known is held to the least strict threshold, and the rule says so."""
+        expected, actual = at_cosine(0.96)
+        found = compare_outputs([{"y": expected}], [{"y": actual}], precision, "r")
+        assert found.ok is True
+        assert "least strict" in found.rule
+        assert compare_outputs([{"y": expected}], [{"y": -actual}], precision, "r").ok is False
+
+    def test_rounding_to_half_passes(self) -> None:
+        """A thousand values rounded to float16 pass float16's threshold by far."""
+        values = np.random.default_rng(0).normal(size=1000)
+        assert one(values, values.astype(np.float16), "float16").ok is True
+
+    def test_swapped_channels_fail_everywhere(self) -> None:
+        """Two channels of an image swapped fail even the least strict threshold."""
+        image = np.random.default_rng(0).normal(size=(1, 3, 16, 16))
+        assert one(image, image[:, ::-1], "int8").ok is False
+
+
+class TestIntegers:
+    def test_indices_are_exact_in_float32(self) -> None:
+        """In float32 an index that differs is a failure."""
+        assert one(np.array([7, 8]), np.array([7, 8])).ok is True
+        assert one(np.array([7, 8]), np.array([7, 9])).ok is False
+
+    def test_indices_in_lower_precision_are_reported(self) -> None:
+        """In a lower precision an index may change; nothing is decided from it."""
+        found = one(np.array([7, 8]), np.array([7, 9]), "float16")
+        assert found.ok is None
+        assert "integers differ" in found.reason
+
+    def test_quantised_values_are_numbers(self) -> None:
+        """8-bit outputs are held to the threshold, not to equality."""
+        assert one(np.array([[10, 200, 30]], np.uint8), np.array([[11, 199, 30]], np.uint8), "int8").ok is True
+
+    def test_strings_are_not_compared(self) -> None:
+        """An output of strings decides nothing."""
+        found = one(np.array(["cat"]), np.array(["dog"]))
+        assert found.ok is None
+        assert "not numbers" in found.reason
+
+
+class TestObstacles:
+    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+    def test_not_finite(self, bad: float) -> None:
+        """NaN or infinity in an output is a failure in any precision, and leaves no NaN in the record."""
+        found = one([1.0, 2.0], [1.0, bad], "int8")
+        assert (found.ok, found.reason) == (False, "y: NaN or infinity in the output")
+        assert found.cosine_min is None
+
+    def test_not_finite_reference(self) -> None:
+        """A reference that is itself not finite decides nothing."""
+        assert one([1.0, math.nan], [1.0, 2.0]).ok is None
+
+    def test_other_shape(self) -> None:
+        """Another number of elements is a failure that names both shapes."""
+        found = one(np.zeros((1, 10)), np.zeros((1, 11)))
+        assert (found.ok, found.reason) == (False, "y: shape [1, 11], and [1, 10] in the reference")
+
+    def test_other_layout(self) -> None:
+        """The same dimensions in another order are not compared."""
+        found = one(np.zeros((1, 3, 8, 9)), np.zeros((1, 8, 9, 3)))
+        assert found.ok is None
+        assert "layout" in found.reason
+
+    def test_one_failure_fails_all(self) -> None:
+        """One bad output among good ones fails the comparison and is named."""
+        good = {"a": np.array([1.0, 2.0]), "b": np.array([1.0, 2.0])}
+        bad = {"a": np.array([1.0, 2.0]), "b": np.array([-1.0, 2.0])}
+        found = compare_outputs([good], [bad], "float32", "r")
+        assert found.ok is False
+        assert found.reason.startswith("b: ")
+        assert [output.name for output in found.outputs] == ["a", "b"]
+
+
+class TestMatching:
+    def test_by_name(self) -> None:
+        """Outputs in another order are matched by name."""
+        reference = {"a": np.array([1.0, 0.0]), "b": np.array([0.0, 1.0])}
+        assert compare_outputs([reference], [dict(reversed(reference.items()))], "float32", "r").ok is True
+
+    def test_by_position(self) -> None:
+        """Outputs of other names, but of the same number and shapes, are matched by position."""
+        found = compare_outputs([{"a": np.ones(3)}], [{"a/sink_port_0": np.ones(3)}], "float32", "r")
+        assert found.ok is True
+        assert found.outputs[0].name == "a"
+
+    @pytest.mark.parametrize("measured", [{"b": np.ones(4)}, {"b": np.ones(3), "c": np.ones(3)}, {}])
+    def test_cannot_be_matched(self, measured: dict[str, np.ndarray]) -> None:
+        """Other names with other shapes or another number are not compared, and both sides are named."""
+        found = compare_outputs([{"a": np.ones(3)}], [measured], "float32", "r")
+        assert found.ok is None
+        assert "reference a; measured" in found.reason
+
+    def test_other_number_of_inputs(self) -> None:
+        """Another number of runs is not compared."""
+        assert compare_outputs([{"a": np.ones(3)}], [], "float32", "r").ok is None
+        assert compare_outputs([], [], "float32", "r").ok is None
+
+
+class TestTokens:
+    def test_equal_in_float32(self) -> None:
+        """The same tokens in float32 are right."""
+        found = compare_tokens([1, 2, 3], [1, 2, 3], "float32")
+        assert (found.ok, found.token_prefix, found.tokens_compared) == (True, 3, 3)
+
+    def test_differ_in_float32(self) -> None:
+        """The first token that differs is named, and fails float32."""
+        found = compare_tokens([1, 2, 3, 4], [1, 2, 9, 4], "float32")
+        assert (found.ok, found.token_prefix) == (False, 2)
+        assert found.reason == "token 3 is 9, and 3 in the reference"
+
+    @pytest.mark.parametrize("precision", ["bfloat16", "float16", "int8", "", None])
+    @pytest.mark.parametrize("ids", [[1, 2, 3], [1, 9, 9]])
+    def test_lower_precision_is_reported_only(self, precision: str | None, ids: list[int]) -> None:
+        """Below float32 tokens are counted, and nothing is decided."""
+        found = compare_tokens([1, 2, 3], ids, precision)
+        assert found.ok is None
+        assert found.token_prefix == (3 if ids == [1, 2, 3] else 1)
+        assert "reported only" in found.rule
+
+    def test_shorter(self) -> None:
+        """An equal beginning that ends early is not right."""
+        found = compare_tokens([1, 2, 3], [1, 2], "float32")
+        assert (found.ok, found.token_prefix, found.tokens_compared) == (False, 2, 2)
+        assert found.reason == "2 tokens, and 3 in the reference"
+
+    def test_nothing_to_compare(self) -> None:
+        """No tokens decide nothing."""
+        found = compare_tokens([], [1], "float32")
+        assert (found.ok, found.token_prefix, found.reason) == (None, None, "no tokens to compare")
+
+
+def real_model(name: str) -> Path:
+    """A real model beside the project; skips where it is absent."""
+    beside = Path(__file__).resolve().parents[3] / "shared" / "realdata"
+    path = Path(os.environ.get("ODB_REALDATA", beside)) / "models" / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not there: set ODB_REALDATA to the folder of real models")
+    return path
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("hint", "precision"), [("f32", "float32"), ("bf16", "bfloat16")])
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype"),
+    [
+        ("squeezenet_fp16.onnx", (1, 3, 224, 224), np.float16),
+        ("mlperf_tiny_resnet.onnx", (1, 3, 32, 32), np.float32),
+        ("ultraface_rfb_320.onnx", (1, 3, 240, 320), np.float32),
+    ],
+)
+def test_two_engines_agree(name: str, shape: tuple[int, ...], dtype: type, hint: str, precision: str) -> None:
+    """ONNX Runtime without optimisation and OpenVINO agree on real models in float32 and in bfloat16; and negated
+    outputs, at the least strict threshold, do not."""
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    openvino = pytest.importorskip("openvino", reason="needs openvino")
+    path, rng = real_model(name), np.random.default_rng(0)
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+    reference, measured = [], []
+    for _ in range(2):
+        image = rng.random(shape).astype(dtype)
+        values = session.run(None, {session.get_inputs()[0].name: image})
+        reference.append({o.name: v for o, v in zip(session.get_outputs(), values, strict=True)})
+        measured.append({port.get_any_name(): value.copy() for port, value in compiled(image).items()})
+    found = compare_outputs(reference, measured, precision, "ort:cpu float32")
+    assert (found.ok, found.reason) == (True, "")
+    negated = [{key: -value for key, value in run.items()} for run in measured]
+    assert compare_outputs(reference, negated, "int8", "ort:cpu float32").ok is False

@@ -1,0 +1,170 @@
+"""Records on disk: whole or not at all, and never over another."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import InputError
+from bench.record import (
+    SCHEMA_VERSION,
+    Environment,
+    PlannedModel,
+    PlannedTarget,
+    PlanPart,
+    Record,
+    Scenario,
+    Tool,
+)
+from bench.measure.stopping import PRESETS
+from bench.record_json import decode, encode, json_schema
+from bench.store import load, load_records, new_record_id, prepare_folder, save, write_atomically
+
+GOLDEN = Path(__file__).parent / "golden" / "record-v1.json"
+
+
+def record(record_id: str = "20260101T000000Z-net-ort-cpu-000000") -> Record:
+    """The least that a record may be."""
+    plan = PlanPart(
+        PlannedModel("net", "tensor"),
+        PlannedTarget("ort:cpu", "ort", "cpu"),
+        Scenario("single-stream"),
+        "quick",
+        PRESETS["quick"].rule,
+        0,
+        1,
+    )
+    return Record(
+        SCHEMA_VERSION,
+        record_id,
+        "2026-01-01T00:00:00+00:00",
+        "ok",
+        Tool("ondevice-bench", "0.1.0"),
+        plan,
+        Environment(host={"cpu": "test"}),
+    )
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    """A record and its samples come back equal."""
+    samples = {"latency_ns_0": np.array([3, 1, 2], np.int64)}
+    saved = save(tmp_path, record(), samples)
+    loaded = load(tmp_path / saved.record_id)
+    assert saved == loaded.record
+    assert [3, 1, 2] == loaded.samples["latency_ns_0"].tolist()
+
+
+def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
+    """Saving the same id again is refused, and the first stays as it was."""
+    save(tmp_path, record(), {})
+    before = (tmp_path / record().record_id / "record.json").read_bytes()
+    with pytest.raises(InputError, match="never overwritten"):
+        save(tmp_path, record(), {"x": np.array([1])})
+    assert before == (tmp_path / record().record_id / "record.json").read_bytes()
+    assert [record().record_id] == [p.name for p in tmp_path.iterdir()]
+
+
+def test_samples_of_another_run_are_refused(tmp_path: Path) -> None:
+    """Samples whose hash is not the record's are not read."""
+    saved = save(tmp_path, record(), {"latency_ns_0": np.array([1], np.int64)})
+    np.savez(tmp_path / saved.record_id / "samples.npz", latency_ns_0=np.array([2]))
+    with pytest.raises(InputError, match=r"its hash differs from samples_file.sha256"):
+        load(tmp_path / saved.record_id)
+
+
+def test_missing_samples_are_named(tmp_path: Path) -> None:
+    """A record without its samples says which file is missing."""
+    saved = save(tmp_path, record(), {"latency_ns_0": np.array([1], np.int64)})
+    (tmp_path / saved.record_id / "samples.npz").unlink()
+    with pytest.raises(InputError, match=r"samples.npz: cannot be read"):
+        load(tmp_path / saved.record_id)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"{", "record.json: not JSON"),
+        (b"[]", "record.json: no schema_version"),
+        (b'{"schema_version": 99}', "record.json: schema_version 99 is newer than this tool's 1"),
+        (encode(record()).replace(b'"seed": 0', b'"seed": "x"'), "Expected `int`, got `str` - at `$.plan.seed`"),
+        (encode(record()).replace(b'"seed": 0', b'"sead": 0'), "sead"),
+        (encode(record())[:200], "record.json: not JSON"),
+    ],
+)
+def test_a_bad_record_names_file_and_field(data: bytes, message: str) -> None:
+    """Truncated, edited, newer and foreign records are told apart."""
+    with pytest.raises(InputError) as error:
+        decode(data)
+    assert message in error.value.message
+
+
+def test_samples_may_not_lie_elsewhere(tmp_path: Path) -> None:
+    """A record that points out of its folder is refused."""
+    saved = save(tmp_path, record(), {"x": np.array([1])})
+    file = tmp_path / saved.record_id / "record.json"
+    file.write_bytes(file.read_bytes().replace(b'"samples.npz"', b'"../samples.npz"'))
+    with pytest.raises(InputError, match="leaves the record's folder"):
+        load(tmp_path / saved.record_id)
+
+
+def test_a_folder_without_records_is_an_error(tmp_path: Path) -> None:
+    """An empty folder and a missing one are said."""
+    with pytest.raises(InputError, match="holds no records"):
+        load_records(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        load_records(tmp_path / "gone")
+
+
+def test_records_load_oldest_first(tmp_path: Path) -> None:
+    """A folder of records is read in the order of their ids, which is that of time."""
+    for name in ("20260102T000000Z-b", "20260101T000000Z-a"):
+        save(tmp_path, record(name), {})
+    assert ["20260101T000000Z-a", "20260102T000000Z-b"] == [r.record.record_id for r in load_records(tmp_path)]
+
+
+def test_ids_sort_by_time_and_are_safe_names() -> None:
+    """An id starts with the time and has nothing a file system minds."""
+    first = new_record_id("my/../net", "openvino:HETERO:GPU,CPU", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert first.startswith("20260102T030405Z-my-..-net-openvino-HETERO-GPU-CPU-")
+    assert first != new_record_id("my/../net", "openvino:HETERO:GPU,CPU", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def test_the_format_has_not_changed() -> None:
+    """A recorded file of schema 1 reads, and is written back byte for byte."""
+    golden = GOLDEN.read_bytes()
+    assert golden == encode(decode(golden))
+
+
+def test_the_schema_describes_what_is_written() -> None:
+    """The published JSON Schema accepts the golden record and refuses a wrong one."""
+    import json
+
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(json_schema())
+    golden = json.loads(GOLDEN.read_bytes())
+    validator.validate(golden)
+    golden["plan"]["seed"] = "x"
+    assert not validator.is_valid(golden)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the new content cannot be put in place, the old is still there and no scrap is left."""
+    file = tmp_path / "page.html"
+    file.write_bytes(b"old")
+
+    def fail(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(InputError, match=r"page.html: cannot be written: No space left on device"):
+        write_atomically(file, b"new")
+    assert (b"old", ["page.html"]) == (file.read_bytes(), [p.name for p in tmp_path.iterdir()])
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """An output folder under a file is refused before anything is measured."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"-o .*file/out: cannot be written"):
+        prepare_folder(tmp_path / "file" / "out")

@@ -1,0 +1,344 @@
+"""The verdict: every code is provoked, stays silent on a sound run, and weighs as it is stated to."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.measure.stopping import PRESETS, emulated_rule
+from bench.record import (
+    SCHEMA_VERSION,
+    ChannelReading,
+    Environment,
+    Failure,
+    Fidelity,
+    Harness,
+    Phases,
+    PlacementSummary,
+    PlannedModel,
+    PlannedTarget,
+    PlanPart,
+    Reason,
+    Record,
+    RecordedRun,
+    Repeat,
+    RepeatEnergy,
+    SampleArrays,
+    Scenario,
+    Summary,
+    TextGeneration,
+    Tool,
+    Verdict,
+    Warmup,
+)
+from bench.record_json import decode, encode
+from bench.verdict import CHECKS, CODES, judge
+
+QUICK = PRESETS["quick"].rule
+TIMING = {code for code, known in CODES.items() if known.timing}
+replace = msgspec.structs.replace
+
+
+def steady(seed: int, n: int = 300) -> np.ndarray:
+    """A sound series: 1 ms with 2 % noise."""
+    return (1e6 * np.random.default_rng(seed).lognormal(0, 0.02, n)).astype(np.int64)
+
+
+def sound_record() -> Record:
+    """A run about which there is nothing to say."""
+    repeats = tuple(
+        Repeat(
+            Phases(runtime_import=1, compile=1, first_inference=1),
+            warmup=Warmup(20, 10**8, True),
+            energy=RepeatEnergy(300, 10**9, channels=(ChannelReading("rapl", "package-0", "package", 2.0),)),
+            samples=SampleArrays(300, {"latency_ns": f"r{i}/latency_ns", "start_ns": f"r{i}/start_ns"}),
+            duration_ns=10**9,
+            converged=True,
+            cpu_busy_share=0.02,
+        )
+        for i in range(3)
+    )
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        record_id="r",
+        created_utc="2026-01-01T00:00:00Z",
+        status="ok",
+        tool=Tool("ondevice-bench", "0"),
+        plan=PlanPart(
+            PlannedModel("m", "tensor"),
+            PlannedTarget("ort:cpu", "ort", "cpu"),
+            Scenario("single-stream"),
+            preset="quick",
+            rule=QUICK,
+            seed=0,
+            repeats=3,
+        ),
+        environment=Environment(power_source="ac", battery_percent=80),
+        repeats=repeats,
+        placement=PlacementSummary("CPU", {"CPU": 10}),
+        fidelity=Fidelity("ort:cpu", inputs=3, cosine_min=1.0, ok=True),
+        harness=Harness(100),
+    )
+
+
+def run_of(record: Record | None = None, series: list[np.ndarray] | None = None) -> RecordedRun:
+    """``record`` with one series a repeat."""
+    parts = [steady(i) for i in range(3)] if series is None else series
+    samples = {f"r{i}/latency_ns": part for i, part in enumerate(parts)}
+    samples |= {f"r{i}/start_ns": np.cumsum(part) - part[0] for i, part in enumerate(parts) if len(part)}
+    return RecordedRun(record or sound_record(), samples)
+
+
+def planned(record: Record, **changes: Any) -> Record:
+    return replace(record, plan=replace(record.plan, **changes))
+
+
+def repeats_with(record: Record, **changes: Any) -> Record:
+    """Only the second repeat is changed."""
+    first, second, *rest = record.repeats
+    return replace(record, repeats=(first, replace(second, **changes), *rest))
+
+
+def generating(tokens: int) -> Record:
+    """A text generation asked for 32 tokens that brought so many."""
+    record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=32))
+    return replace(record, summary=Summary(text_generation=TextGeneration(16, tokens, ())))
+
+
+def lost(role: str) -> Record:
+    """A sensor that was lost in the repeat's window (energy) or in the pass of its own (power_pass)."""
+    reading = ChannelReading("hwmon", "vdd", "board", lost=True)
+    return repeats_with(sound_record(), **{role: RepeatEnergy(300, 10**9, channels=(reading,))})
+
+
+def offline(converged: bool) -> Record:
+    return repeats_with(planned(sound_record(), scenario=Scenario("offline")), converged=converged)
+
+
+EMULATED = planned(
+    sound_record(),
+    target=PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True),
+    rule=emulated_rule(),
+)
+STEP = np.concatenate([steady(8, 150), (1.15 * steady(9, 150)).astype(np.int64)])
+WILD = (1e6 * np.random.default_rng(3).lognormal(0, 0.8, 300)).astype(np.int64)
+FALLBACK = PlacementSummary("HTP", {"HTP": 7, "CPU": 3}, {"HTP": 90, "CPU": 10}, ("Resize a", "Resize b", "Cast c"))
+
+PROVOKED: dict[str, tuple[RecordedRun, str]] = {
+    "not_measured": (
+        run_of(replace(sound_record(), status="failed", failure=Failure("compile", "crashed", "It crashed.", ""))),
+        "It crashed.",
+    ),
+    "too_few_samples": (
+        run_of(series=[steady(0, 3), steady(1, 3), steady(2, 4)]),
+        "10 queries were measured; a p50 needs 11.",
+    ),
+    "not_converged": (
+        run_of(series=[steady(0), WILD, steady(2)]),
+        "1 of 3 repeats ended before the p50 was known to 5 %",
+    ),
+    "drift": (
+        run_of(series=[steady(0), STEP, steady(2)]),
+        "1 of 3 repeats drifted: the last third was up to 15 % slower",
+    ),
+    "not_steady": (
+        run_of(repeats_with(sound_record(), warmup=Warmup(20, 10**9, False))),
+        "1 of 3 warm-ups ended unsteady, the longest after 1 s.",
+    ),
+    "host_busy": (run_of(repeats_with(sound_record(), cpu_busy_share=0.5)), "used up to 50 % of the machine"),
+    "on_battery": (
+        run_of(replace(sound_record(), environment=Environment(power_source="battery", battery_percent=41))),
+        "The machine ran on battery, charged to 41 %.",
+    ),
+    "timer_too_coarse": (
+        run_of(replace(sound_record(), harness=Harness(200_000))),
+        "The loop itself takes 200.00 µs, which is 20 % of the median of 9",
+    ),
+    "output_mismatch": (
+        run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False, rule="float32", reason="y: cosine 0.5"))),
+        "Against ort:cpu (float32): y: cosine 0.5.",
+    ),
+    "output_unchecked": (
+        run_of(replace(sound_record(), fidelity=None)),
+        "The outputs were not held against a reference.",
+    ),
+    "short_generation": (run_of(generating(20)), "20 tokens were generated; 32 were asked for."),
+    "fallback": (
+        run_of(replace(sound_record(), placement=FALLBACK)),
+        "3 of 10 nodes ran elsewhere than on HTP, with 10 % of the multiply-accumulates: Resize a, Resize b, Cast c.",
+    ),
+    "sensor_lost": (run_of(lost("energy")), "No energy from hwmon vdd: a reading was lost."),
+    "emulated": (run_of(EMULATED, [steady(0, 3)]), "qnn:htp-emu is an emulator"),
+}
+
+
+ALONG_WITH = {"too_few_samples": {"not_converged"}, "drift": {"not_converged"}}
+"""Too few queries bound no median, and of a series that moves each query says little that its neighbour has not."""
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [reason.code for reason in verdict.reasons]
+
+
+def test_sound_run_has_no_reasons() -> None:
+    """Every check stays silent on a sound run, which is valid."""
+    assert judge(run_of()) == Verdict(valid=True, emulated=False)
+
+
+def test_every_code_is_provoked() -> None:
+    """The table of this test, the codes and the checks name the same codes."""
+    assert set(CODES) == set(PROVOKED) == set(CHECKS) | {"not_measured"}
+
+
+@pytest.mark.parametrize("code", list(PROVOKED))
+def test_provoked(code: str) -> None:
+    """A run with that one fault has that one reason, with its figures, its remedy and its weight."""
+    run, message = PROVOKED[code]
+    verdict = judge(run)
+    reasons: dict[str, Reason] = {reason.code: reason for reason in verdict.reasons}
+    assert {code} == set(reasons) - ALONG_WITH.get(code, set())
+    assert message in reasons[code].message
+    assert CODES[code].remedy == reasons[code].remedy
+    assert CODES[code].invalidates == reasons[code].invalidates
+    assert verdict.valid == (not CODES[code].invalidates)
+
+
+def test_what_makes_a_verdict_negative() -> None:
+    """The codes that weigh by default are these, and no others."""
+    assert {code for code, known in CODES.items() if known.invalidates} == {
+        "not_measured",
+        "too_few_samples",
+        "not_converged",
+        "drift",
+        "host_busy",
+        "timer_too_coarse",
+        "output_mismatch",
+        "short_generation",
+    }
+
+
+@pytest.mark.parametrize("code", sorted(TIMING))
+def test_times_of_an_emulator_are_not_judged(code: str) -> None:
+    """What is about times stays silent for an emulated run, which stays valid."""
+    run, _ = PROVOKED[code]
+    record = planned(run.record, target=EMULATED.plan.target)
+    verdict = judge(RecordedRun(record, run.samples))
+    assert codes(verdict) == ["emulated"]
+    assert verdict.valid
+    assert verdict.emulated
+
+
+def test_emulated_output_is_judged() -> None:
+    """A wrong output makes an emulated run invalid."""
+    verdict = judge(run_of(replace(EMULATED, fidelity=Fidelity("ort:cpu", ok=False)), [steady(0, 3)]))
+    assert (codes(verdict), verdict.valid) == (["output_mismatch", "emulated"], False)
+
+
+def test_can_be_judged_again_from_disk() -> None:
+    """A record written with its verdict and read back is judged the same."""
+    run, _ = PROVOKED["drift"]
+    verdict = judge(run)
+    read = decode(encode(replace(run.record, verdict=verdict)))
+    assert verdict == judge(RecordedRun(read, run.samples))
+
+
+def test_verdict_in_the_record_is_not_trusted() -> None:
+    """A verdict edited to valid does not survive being judged again."""
+    run, _ = PROVOKED["drift"]
+    edited = replace(run.record, verdict=Verdict(valid=True, emulated=False))
+    assert not judge(RecordedRun(edited, run.samples)).valid
+
+
+def test_converged_flag_is_not_trusted() -> None:
+    """Samples that did not converge are found out, whatever the record says of them."""
+    run = run_of(series=[WILD, WILD, WILD])
+    assert all(repeat.converged for repeat in run.record.repeats)
+    assert "not_converged" in codes(judge(run))
+
+
+class TestBoundaries:
+    def test_skipped_run(self) -> None:
+        """A skipped run without a failure says that it was skipped."""
+        verdict = judge(run_of(replace(sound_record(), status="skipped"), []))
+        assert [reason.message for reason in verdict.reasons] == ["the run was skipped"]
+
+    def test_no_samples_at_all(self) -> None:
+        """A run without samples is too small for any percentile, and nothing else breaks."""
+        assert codes(judge(run_of(series=[]))) == ["too_few_samples"]
+
+    def test_percentile_outside_the_table(self) -> None:
+        """A percentile that the table does not list has its least count computed: p75 needs 24."""
+        record = planned(sound_record(), rule=replace(QUICK, percentile=75, precision=1.0))
+        short = [steady(i, 7) for i in range(3)]
+        assert "21 queries were measured; a p75 needs 24." in [r.message for r in judge(run_of(record, short)).reasons]
+
+    def test_fixed_number_of_queries(self) -> None:
+        """Where a fixed number of queries was asked for, no convergence was."""
+        record = planned(sound_record(), rule=replace(QUICK, min_queries=300, max_queries=300))
+        assert codes(judge(run_of(record, [WILD, WILD, WILD]))) == []
+
+    @pytest.mark.parametrize(("converged", "expected"), [(True, []), (False, ["not_converged"])])
+    def test_offline_converges_by_throughput(self, converged: bool, expected: list[str]) -> None:
+        """Offline, latencies may vary as they like; the repeat's own judgement of its throughput counts."""
+        assert expected == codes(judge(run_of(offline(converged), [WILD, WILD, WILD])))
+
+    @pytest.mark.parametrize(("share", "expected", "valid"), [(0.09, [], True), (0.2, ["host_busy"], True)])
+    def test_host_a_little_busy(self, share: float, expected: list[str], valid: bool) -> None:
+        """Below a tenth of the machine nothing is said; below a quarter it is said and does not weigh."""
+        verdict = judge(run_of(repeats_with(sound_record(), cpu_busy_share=share)))
+        assert (codes(verdict), verdict.valid) == (expected, valid)
+
+    def test_strict_placement(self) -> None:
+        """Fallback makes the verdict negative where placement was to be strict."""
+        run, _ = PROVOKED["fallback"]
+        assert not judge(RecordedRun(planned(run.record, strict_placement=True), run.samples)).valid
+
+    def test_fallback_without_macs(self) -> None:
+        """Where MACs are not known, nodes alone are told; more than three operators are cut short."""
+        placement = PlacementSummary("HTP", {"HTP": 6, "CPU": 4}, None, ("A a", "B b", "C c", "D d"))
+        reasons = judge(run_of(replace(sound_record(), placement=placement))).reasons
+        assert [r.message for r in reasons] == ["4 of 10 nodes ran elsewhere than on HTP: A a, B b, C c …."]
+
+    def test_placement_unknown(self) -> None:
+        """A runtime that cannot say where nodes ran is not accused of fallback."""
+        assert codes(judge(run_of(replace(sound_record(), placement=None)))) == []
+
+    def test_small_drift(self) -> None:
+        """3 % from first to last is told apart, and is no reason."""
+        series = np.concatenate([steady(8, 150), (1.03 * steady(9, 150)).astype(np.int64)])
+        assert codes(judge(run_of(series=[series, series, series]))) == []
+
+    def test_speeding_up_is_drift(self) -> None:
+        """A series that becomes 15 % faster was not warmed up."""
+        series = np.concatenate([(1.15 * steady(8, 150)).astype(np.int64), steady(9, 150)])
+        messages = {reason.code: reason.message for reason in judge(run_of(series=[series])).reasons}
+        assert "faster than the first" in messages["drift"]
+
+    def test_queries_without_time(self) -> None:
+        """A query of 0 ns was not timed."""
+        series = steady(0)
+        series[5] = 0
+        assert "timer_too_coarse" in codes(judge(run_of(series=[series, steady(1), steady(2)])))
+
+    def test_sensor_lost_in_its_own_pass(self) -> None:
+        """A power sensor sampled in a pass of its own is looked at too."""
+        assert codes(judge(run_of(lost("power_pass")))) == ["sensor_lost"]
+
+    def test_tokens_reported_only(self) -> None:
+        """Tokens compared in a lower precision are told with their count, and do not weigh."""
+        fidelity = Fidelity("ort:cpu", token_prefix=12, tokens_compared=32, reason="rounding")
+        verdict = judge(run_of(replace(generating(32), fidelity=fidelity)))
+        assert [r.message for r in verdict.reasons] == [
+            "Against ort:cpu: the first 12 of 32 tokens are equal; rounding."
+        ]
+        assert verdict.valid
+
+    def test_on_battery_without_charge(self) -> None:
+        """An unknown charge is not made up."""
+        record = replace(sound_record(), environment=Environment(power_source="battery"))
+        assert [r.message for r in judge(run_of(record)).reasons] == ["The machine ran on battery."]
+
+    def test_power_source_unknown(self) -> None:
+        """A power source that cannot be read is no reason."""
+        assert codes(judge(run_of(replace(sound_record(), environment=Environment())))) == []

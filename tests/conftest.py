@@ -1,0 +1,47 @@
+"""What every test may use."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.plugins import Catalog, discover
+from bench.record import RecordedRun
+from bench.suite import ModelAsk, Suite, TargetAsk
+
+ROOT = Path(__file__).resolve().parents[1]
+REALDATA = Path(os.environ.get("ODB_REALDATA", ROOT.parent / "shared" / "realdata"))
+MISBEHAVING = ROOT / "tests" / "plugins" / "misbehaving.py"
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real models and photographs."""
+    if not REALDATA.is_dir():
+        pytest.skip(f"no real models: {REALDATA.name} is not beside the project; set ODB_REALDATA")
+    return REALDATA
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The installed plugins, and the misbehaving ones."""
+    return discover([MISBEHAVING])
+
+
+@pytest.fixture
+def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
+    """``run(models, targets, **suite fields)``: measure in real processes, records under ``tmp_path / "out"``."""
+    from bench.runner import run_suite
+
+    def measure(models: Sequence[str], targets: Sequence[str], **fields: object) -> list[RecordedRun]:
+        suite = Suite(
+            models=tuple(ModelAsk(m) for m in models),
+            targets=tuple(TargetAsk(t) for t in targets),
+            **{"repeats": 1, **fields},  # type: ignore[arg-type]
+        )
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        return run_suite(suite, catalog, out, cache=tmp_path / "cache")
+
+    return measure

@@ -1,0 +1,101 @@
+"""Targets that go wrong, each in its own real way. Loaded with --plugin by the tests."""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.contracts import Device, OpenRequest
+from bench.errors import RunFailure
+from bench.testing import FakeDecoder, FakeModel, NullTarget
+
+
+def crash() -> None:
+    """A real segmentation fault."""
+    ctypes.string_at(0)
+
+
+def hang() -> None:
+    """Never returns."""
+    while True:
+        time.sleep(60)
+
+
+def killed() -> None:
+    """As the out-of-memory killer, or a person, would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exhaust() -> None:
+    """Asks for more memory than any machine has."""
+    bytearray(1 << 60)
+
+
+def refuse() -> None:
+    """What a runtime says when it cannot."""
+    raise ValueError("tensor rank mismatch in layer 7 of /home/someone/secret/net.onnx")
+
+
+def leave() -> None:
+    """A native library that ends the process."""
+    os._exit(7)
+
+
+def chatter() -> None:
+    """Native libraries print past Python."""
+    os.write(1, b"\x1b[93mnative: hello from /opt/vendor/lib/libchip.so\x1b[m\n")
+    os.write(2, b"native: and on stderr\n")
+
+
+TRICKS: dict[str, Callable[[], None]] = {
+    "crash": crash,
+    "hang": hang,
+    "killed": killed,
+    "oom": exhaust,
+    "refuse": refuse,
+    "leave": leave,
+    "chatter": chatter,
+}
+
+
+class Misbehaving(NullTarget):
+    """Device ``crash-open`` crashes when opened, ``crash-call`` in its twentieth call; so for every trick."""
+
+    def devices(self) -> Sequence[Device]:
+        return [Device(f"{t}-{w}", True, default=False) for t in TRICKS for w in ("open", "call")] + [
+            Device("absent", False, reason="no such chip here", remedy="plug one in", default=False),
+            Device("fallback", True, default=False),
+        ]
+
+    def options(self, device: str) -> Mapping[str, str]:
+        return {"latency_us": "spin", "knob": "does nothing"}
+
+    def work(self, request: OpenRequest) -> Callable[[], None]:
+        trick_name, _, when = request.device.partition("-")
+        trick = TRICKS.get(trick_name, lambda: None)
+        if when == "open":
+            trick()
+        calls = 0
+
+        def call() -> None:
+            nonlocal calls
+            calls += 1
+            time.sleep(0.001)
+            if when == "call" and calls == 20:
+                trick()
+
+        return call
+
+
+class Broken(NullTarget):
+    """Cannot even list its devices."""
+
+    def devices(self) -> Sequence[Device]:
+        raise RunFailure("unavailable", "the vendor's library is missing", "install it")
+
+
+PLUGINS = {
+    "targets": {"bad": Misbehaving, "broken": Broken, "null": NullTarget},
+    "models": {"fake": FakeModel, "fake-decoder": FakeDecoder},
+}

@@ -30,6 +30,7 @@ from bench.record import (
     Summary,
     Tool,
 )
+from bench.rerun import rerun_command
 from bench.store import new_record_id
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ class Evidence(Struct, frozen=True):
     """All that was gathered for one run so far; anything may be missing when it ended early."""
 
     environment: Environment
-    command: str = ""
     scenario: Scenario | None = None
     artifact: Artifact | None = None
     inputs: InputFacts | None = None
@@ -142,7 +142,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         rule=run.rule,
         seed=run.seed,
         repeats=run.repeats,
-        command=evidence.command,
+        command=rerun_command(run, evidence.scenario or run.scenario),
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
     )

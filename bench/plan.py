@@ -109,7 +109,7 @@ def resolve_targets(
     targets: list[TargetChoice] = []
     for ask, plugin, name in chosen:
         found = probed[plugin.name]
-        devices = [_device(plugin.name, name, found.devices)] if name else _default_devices(found, suite)
+        devices = [device_named(plugin.name, name, found.devices)] if name else _default_devices(found, suite)
         for device in devices:
             known = found.options.get(device.name, {})
             shared = _for_plugin(suite.options, plugin.name, known)
@@ -176,7 +176,7 @@ def settle_scenario(scenario: Scenario, task: Task, emulated: bool) -> Scenario:
     )
 
 
-def _device(plugin: str, name: str, devices: Sequence[Device]) -> Device:
+def device_named(plugin: str, name: str, devices: Sequence[Device]) -> Device:
     """The device of that name; ``GPU.1`` and ``HETERO:GPU,CPU`` are known by ``GPU`` and ``HETERO``."""
     by_name = {d.name: d for d in devices}
     if name in by_name:

@@ -68,7 +68,6 @@ class Bench(Struct, frozen=True):
     workspace: Path
     cache: Path
     root: Path
-    command: str
     channels: tuple[Channel, ...] = ()
     idle_watts: dict[str, float] = {}
 
@@ -92,7 +91,6 @@ def run_suite(
     cache: Path,
     listener: Listener | None = None,
     root: Path = Path("/"),
-    command: str = "",
 ) -> list[RecordedRun]:
     """Measure everything ``suite`` asks for; each record is on disk under ``out`` the moment its run ends.
 
@@ -101,7 +99,7 @@ def run_suite(
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace:
-        bench = Bench(catalog, suite, workspace, cache, root, command)
+        bench = Bench(catalog, suite, workspace, cache, root)
         plan = plan_suite(bench)
         listener.planned(plan)
         bench = _with_sensors(bench)
@@ -192,7 +190,7 @@ class _Run:
         say: Callable[[str], None],
     ) -> None:
         self._bench, self._run, self._prepared, self._references, self._say = bench, run, prepared, references, say
-        self._evidence = Evidence(capture(bench.root), bench.command, channels=bench.channels)
+        self._evidence = Evidence(capture(bench.root), channels=bench.channels)
         self._samples: list[dict[str, np.ndarray[Any, Any]]] = []
 
     def gather(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":

@@ -122,16 +122,15 @@ def targets(catalog: "Catalog") -> Rows:
 
 def options_of(catalog: "Catalog", target: str) -> Rows:
     """The options of one target, by the runtime's own names."""
-    from bench.errors import UnknownName
+    from bench.plan import device_named
     from bench.runner import probe_targets, temporary_workspace
 
     plugin, _, device = target.partition(":")
     catalog.find("targets", plugin)
     with temporary_workspace() as workspace:
         probed = probe_targets(catalog, workspace, {plugin: (device,) if device else ()})[plugin]
-    if device not in probed.options:
-        raise UnknownName("target", target, [f"{plugin}:{d.name}" for d in probed.devices])
-    return [{"name": name, "what": text} for name, text in sorted(probed.options[device].items())]
+    device_named(plugin, device, probed.devices)
+    return [{"name": name, "what": text} for name, text in sorted(probed.options.get(device, {}).items())]
 
 
 def scenarios(catalog: "Catalog") -> Rows:

@@ -1,6 +1,5 @@
 """``odb run``."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -120,9 +119,7 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
 
     with progress(sys.stderr) as listener:
         try:
-            recorded = run_suite(
-                suite, catalog, folder, cache=cache_folder(), listener=listener, command=rerun_command(sys.argv)
-            )
+            recorded = run_suite(suite, catalog, folder, cache=cache_folder(), listener=listener)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page()
@@ -156,7 +153,7 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     from bench.runner import Bench, plan_suite, temporary_workspace
 
     with temporary_workspace() as workspace:
-        plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/"), ""))
+        plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/")))
     if as_json:
         echo_json(plan_for_scripts(plan))
         return 0
@@ -252,9 +249,3 @@ def asked_scenarios(
     given = {"prompt_tokens": prompt_tokens, "generate_tokens": generate_tokens, "lanes": lanes}
     changes = {field: value for field, value in given.items() if value is not None}
     return tuple(msgspec.structs.replace(s, **changes) for s in base)
-
-
-def rerun_command(argv: Sequence[str]) -> str:
-    """The command as typed, for the record; absolute paths are cut to file names."""
-    words = [Path(w).name if Path(w).is_absolute() else w for w in argv[1:]]
-    return shlex.join(["odb", *words])

@@ -73,9 +73,9 @@ class ImagePreprocessing(Struct, frozen=True):
 
     def __str__(self) -> str:
         """As ``parse_preprocessing`` reads it."""
-        numbers = {name: ":".join(f"{x:g}" for x in getattr(self, name)) for name in ("mean", "scale")}
+        mean, scale = (":".join(repr(x).removesuffix(".0") for x in values) for values in (self.mean, self.scale))
         resize = "plain" if self.crop is None else f"crop{self.crop}"
-        text = f"order={self.order},mean={numbers['mean']},scale={numbers['scale']},resize={resize}"
+        text = f"order={self.order},mean={mean},scale={scale},resize={resize}"
         return text if self.layout is None else f"{text},layout={self.layout}"
 
 
@@ -182,8 +182,10 @@ def _numpy_load(file: Path) -> Any:
         raise InputError(f"--input {file.name}: no such file", "Check the path; it is relative to the current folder.")
     try:
         loaded = np.load(file, allow_pickle=False)
-        return loaded if file.suffix.lower() == ".npy" else {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError):
+        if isinstance(loaded, np.ndarray) == (file.suffix.lower() == ".npy"):
+            return loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+        raise ValueError("one array where several belong, or the other way round")
+    except (OSError, ValueError, EOFError, BadZipFile):
         raise InputError(
             f"--input {file.name}: is not a whole {file.suffix} file of plain arrays",
             "Write it with numpy.save or numpy.savez, without Python objects.",

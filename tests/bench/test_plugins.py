@@ -45,7 +45,7 @@ def test_a_file_that_declares_nothing_is_refused(tmp_path: Path, text: str) -> N
 
 def test_a_missing_file_is_named() -> None:
     """--plugin of a file that is not there names it."""
-    with pytest.raises(InputError, match="--plugin nowhere.py: no such file"):
+    with pytest.raises(InputError, match=r"--plugin nowhere\.py: no such file"):
         discover([Path("nowhere.py")])
 
 

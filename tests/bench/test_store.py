@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
+from bench.measure.stopping import PRESETS
 from bench.record import (
     SCHEMA_VERSION,
     Environment,
@@ -17,7 +18,6 @@ from bench.record import (
     Scenario,
     Tool,
 )
-from bench.measure.stopping import PRESETS
 from bench.record_json import decode, encode, json_schema
 from bench.store import load, load_records, new_record_id, prepare_folder, save, write_atomically
 

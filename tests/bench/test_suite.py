@@ -65,13 +65,13 @@ def test_a_bad_suite_names_file_and_field(tmp_path: Path, text: str, message: st
 
 def test_a_missing_suite_is_named(tmp_path: Path) -> None:
     """A suite file that is not there is named."""
-    with pytest.raises(InputError, match="nowhere.toml: no such file"):
+    with pytest.raises(InputError, match=r"nowhere\.toml: no such file"):
         load_suite(tmp_path / "nowhere.toml")
 
 
 def test_a_missing_input_file_is_named(tmp_path: Path) -> None:
     """An input file that is not there is named with its tensor."""
-    with pytest.raises(InputError, match="input x=gone.npy: no such file"):
+    with pytest.raises(InputError, match=r"input x=gone\.npy: no such file"):
         check(Suite(models=(ModelAsk("resnet50", inputs={"x": "gone.npy"}),)))
 
 

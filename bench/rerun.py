@@ -1,0 +1,32 @@
+"""The command with which a reviewer measures one run again."""
+
+import shlex
+from pathlib import Path
+
+from bench.plan import PlannedRun
+from bench.record import Scenario
+from bench.suite import is_file
+
+
+def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
+    """``odb run`` for this run alone. Files are named without their folders: put them where you run it."""
+    ask = run.model.ask
+    words = ["odb", "run", "-m", Path(ask.source).name if is_file(ask.source) else ask.source, "-t", run.target.id]
+    words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={value}")]
+    words += [w for name, dims in ask.shapes.items() for w in ("--shape", f"{name}={','.join(map(str, dims))}")]
+    words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]
+    if ask.preprocessing:
+        words += ["--preprocessing", ask.preprocessing]
+    words += ["-s", scenario.name]
+    for flag, value in (
+        ("--prompt-tokens", scenario.prompt_tokens),
+        ("--generate-tokens", scenario.generate_tokens),
+        ("--lanes", scenario.lanes),
+    ):
+        words += [flag, str(value)] if value is not None else []
+    words += ["--preset", run.preset, "--repeats", str(run.repeats), "--seed", str(run.seed)]
+    return shlex.join([*words, "--strict-placement"] if run.strict_placement else words)
+
+
+def _input(name: str, file: str) -> str:
+    return f"{name}={Path(file).name}" if name else Path(file).name

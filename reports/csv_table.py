@@ -1,0 +1,150 @@
+"""One row a record, for spreadsheets and data frames. An empty cell was not measured."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.reports.rows import emulated, invalidating_codes
+
+from bench.record import EnergySummary, LatencyNs, MemorySummary, Record, RecordedRun, TextGeneration
+
+Value = str | int | float | bool | None
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CsvReport:
+    """Measured columns are empty for emulated runs, so that no average can mix an emulator's times with a device's;
+    the emulator's own median has a column of its own."""
+
+    summary = "one row a record, units in the names of the columns, for spreadsheets"
+    suffix = ".csv"
+
+    def render(self, runs: Sequence[RecordedRun]) -> bytes:
+        """UTF-8 with a header; lines end with a line feed."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for run in runs:
+            writer.writerow([_written(make(run.record)) for make in _COLUMNS.values()])
+        return out.getvalue().encode("utf-8", "replace")
+
+
+def _written(value: Value) -> str:
+    """Text that a spreadsheet would take for a formula is quoted with an apostrophe; numbers stay numbers."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return repr(value)
+
+
+def _of_device(make: Callable[[Record], Value]) -> Callable[[Record], Value]:
+    return lambda record: None if emulated(record) else make(record)
+
+
+def _latency(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.latency_ns, field))
+
+
+def _bound(index: int) -> Callable[[Record], Value]:
+    def make(record: Record) -> Value:
+        found = record.summary.latency_ns
+        return None if found is None or found.p50_ci95 is None else found.p50_ci95[index]
+
+    return _of_device(make)
+
+
+def _memory(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.memory_bytes, field))
+
+
+def _energy(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.energy, field))
+
+
+def _text(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.text_generation, field))
+
+
+def _field(part: LatencyNs | MemorySummary | EnergySummary | TextGeneration | None, name: str) -> Value:
+    value: Value = None if part is None else getattr(part, name)
+    return value
+
+
+def _emulator_p50(record: Record) -> Value:
+    return _field(record.summary.latency_ns, "p50") if emulated(record) else None
+
+
+def _nodes_on_target(record: Record) -> Value:
+    return None if record.placement is None else record.placement.nodes.get(record.placement.requested, 0)
+
+
+def _pairs(options: Mapping[str, str]) -> str:
+    return ";".join(f"{k}={v}" for k, v in options.items())
+
+
+_COLUMNS: dict[str, Callable[[Record], Value]] = {
+    "record_id": lambda r: r.record_id,
+    "created_utc": lambda r: r.created_utc,
+    "tool_version": lambda r: r.tool.version,
+    "status": lambda r: r.status,
+    "valid": lambda r: None if r.verdict is None else r.verdict.valid,
+    "emulated": emulated,
+    "invalidating_codes": lambda r: ";".join(invalidating_codes(r)),
+    "failure_kind": lambda r: None if r.failure is None else r.failure.kind,
+    "failure_phase": lambda r: None if r.failure is None else r.failure.phase,
+    "failure_message": lambda r: None if r.failure is None else r.failure.message,
+    "model": lambda r: r.plan.model.id,
+    "task": lambda r: r.plan.model.task,
+    "format": lambda r: r.plan.model.format,
+    "weights_precision": lambda r: r.plan.model.precision,
+    "executed_precision": lambda r: r.plan.target.executed_precision,
+    "model_sha256": lambda r: r.plan.model.sha256,
+    "parameters": lambda r: r.plan.model.parameters,
+    "target": lambda r: r.plan.target.id,
+    "device_name": lambda r: r.plan.target.device_name,
+    "options_requested": lambda r: _pairs(r.plan.target.options_requested),
+    "scenario": lambda r: r.plan.scenario.name,
+    "lanes": lambda r: r.plan.scenario.lanes,
+    "preset": lambda r: r.plan.preset,
+    "repeats": lambda r: r.plan.repeats,
+    "input_sha256": lambda r: None if r.plan.inputs is None else r.plan.inputs.sha256,
+    "queries": _latency("n"),
+    "latency_p50_ns": _latency("p50"),
+    "latency_p50_ci95_low_ns": _bound(0),
+    "latency_p50_ci95_high_ns": _bound(1),
+    "latency_p90_ns": _latency("p90"),
+    "latency_p99_ns": _latency("p99"),
+    "latency_p999_ns": _latency("p999"),
+    "latency_mean_ns": _latency("mean"),
+    "latency_min_ns": _latency("min"),
+    "latency_max_ns": _latency("max"),
+    "emulator_latency_p50_ns": _emulator_p50,
+    "throughput_per_s": _of_device(lambda r: r.summary.throughput_per_s),
+    "cold_start_ns": _of_device(lambda r: r.summary.cold_start_ns),
+    "prompt_tokens": lambda r: r.plan.scenario.prompt_tokens,
+    "generated_tokens": _text("generated_tokens"),
+    "ttft_ns": _text("ttft_ns"),
+    "tpot_ns": _text("tpot_ns"),
+    "prefill_tokens_per_s": _text("prefill_tokens_per_s"),
+    "decode_tokens_per_s": _text("decode_tokens_per_s"),
+    "memory_peak_rss_bytes": _memory("peak_rss"),
+    "memory_model_bytes": _memory("model"),
+    "memory_inference_bytes": _memory("inference"),
+    "artifact_bytes": lambda r: r.plan.model.size_bytes,
+    "energy_tier": _energy("tier"),
+    "energy_joules_per_inference": _energy("joules_per_inference"),
+    "cpu_seconds_per_inference": _energy("cpu_seconds_per_inference"),
+    "npu_busy_seconds_per_inference": _energy("npu_busy_seconds_per_inference"),
+    "macs": lambda r: r.plan.model.macs,
+    "nodes_on_target": _nodes_on_target,
+    "nodes": lambda r: None if r.placement is None else sum(r.placement.nodes.values()),
+    "fallback_nodes": lambda r: None if r.placement is None else len(r.placement.fallback),
+    "fidelity_ok": lambda r: None if r.fidelity is None else r.fidelity.ok,
+    "fidelity_cosine_min": lambda r: None if r.fidelity is None else r.fidelity.cosine_min,
+    "fidelity_sqnr_db_min": lambda r: None if r.fidelity is None else r.fidelity.sqnr_db_min,
+    "loop_overhead_ns": _of_device(lambda r: r.harness.loop_overhead_ns),
+    "command": lambda r: r.plan.command,
+}

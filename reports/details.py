@@ -1,0 +1,209 @@
+"""One run in full: what a reader who doubts a cell of the matrix looks up."""
+
+from collections.abc import Callable
+
+from bench.reports import units
+from bench.reports.machines import conditions
+from bench.reports.rows import (
+    STATUS_SIGNS,
+    STATUS_WORDS,
+    Numbered,
+    Status,
+    Table,
+    emulated,
+    fidelity_words,
+    on_device,
+    status,
+)
+from bench.reports.tables import (
+    cold_start_table,
+    energy_table,
+    fidelity_table,
+    latency_table,
+    memory_table,
+    options_table,
+    placement_table,
+    repeats_table,
+    text_table,
+)
+from bench.reports.wording import repeats_words, rule_words, scenario_words
+from msgspec import Struct
+
+from bench.record import Reason, Record
+
+EMULATED_TIMES = "the emulator's, not the device's"
+
+
+class Fact(Struct, frozen=True):
+    label: str
+    value: str
+    note: str = ""
+
+
+class Detail(Struct, frozen=True):
+    """``facts`` are the figures to see first, ``method`` how they came about."""
+
+    number: int
+    model: str
+    target: str
+    device_name: str
+    scenario: str
+    status: Status
+    failure: tuple[Fact, ...]
+    reasons: tuple[Reason, ...]
+    facts: tuple[Fact, ...]
+    tables: tuple[Table, ...]
+    method: tuple[Fact, ...]
+    command: str
+    log_tail: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        return STATUS_WORDS[self.status]
+
+    @property
+    def sign(self) -> str:
+        return STATUS_SIGNS[self.status]
+
+
+def detail(item: Numbered) -> Detail:
+    """Everything the writers say of one run, in words."""
+    record = item.record
+    plan = record.plan
+    return Detail(
+        number=item.number,
+        model=units.clean(plan.model.id),
+        target=units.clean(plan.target.id),
+        device_name=units.clean(plan.target.device_name or ""),
+        scenario=scenario_words(plan.model.task, plan.scenario),
+        status=status(record),
+        failure=_failure(record),
+        reasons=reasons(record),
+        facts=_facts(record) if record.status == "ok" else (),
+        tables=_tables(record),
+        method=_method(record),
+        command=units.clean(plan.command),
+        log_tail=tuple(units.clean(line) for line in record.log_tail),
+    )
+
+
+def reasons(record: Record) -> tuple[Reason, ...]:
+    """The verdict's reasons, those that make it negative first."""
+    found = record.verdict.reasons if record.verdict is not None else ()
+    return tuple(
+        Reason(units.clean(r.code), units.clean(r.message), units.clean(r.remedy), r.invalidates)
+        for r in sorted(found, key=lambda r: not r.invalidates)
+    )
+
+
+def _failure(record: Record) -> tuple[Fact, ...]:
+    found = record.failure
+    if found is None:
+        return ()
+    parts = (("Kind", found.kind), ("Phase", found.phase), ("Message", found.message), ("What to do", found.remedy))
+    return tuple(Fact(label, units.clean(text)) for label, text in parts if text)
+
+
+def _facts(record: Record) -> tuple[Fact, ...]:
+    """The handful of figures at the head of a run. An emulated run has placement and fidelity, and no times."""
+    return _proofs(record) if emulated(record) else (*_speeds(record), *_costs(record), *_proofs(record))
+
+
+def _speeds(record: Record) -> tuple[Fact, ...]:
+    summary = record.summary
+    text, latency = summary.text_generation, summary.latency_ns
+    if text is not None:
+        return (
+            Fact("Time to first token", units.duration(text.ttft_ns), f"{text.prompt_tokens} prompt tokens"),
+            Fact("Time per output token", units.duration(text.tpot_ns), f"{text.generated_tokens} tokens a query"),
+            Fact("Decode rate", units.number(text.decode_tokens_per_s, "tokens/s")),
+        )
+    if latency is None:
+        return ()
+    between = f"{units.interval(*latency.p50_ci95)} (95 %)" if latency.p50_ci95 is not None else "no interval"
+    rate = Fact("Throughput", units.number(summary.throughput_per_s, "/s"), f"{units.grouped(latency.n)} queries")
+    median = Fact("Latency, p50", units.duration(latency.p50), between)
+    return (rate, median) if record.plan.scenario.name == "offline" else (median, rate)
+
+
+def _costs(record: Record) -> tuple[Fact, ...]:
+    summary = record.summary
+    found = [Fact("Cold start", units.duration(summary.cold_start_ns), "import to first output")]
+    if summary.memory_bytes is not None:
+        note = f"model {units.size(summary.memory_bytes.model)}"
+        found.append(Fact("Memory, peak RSS", units.size(summary.memory_bytes.peak_rss), note))
+    if summary.energy is not None and summary.energy.joules_per_inference is not None:
+        source = units.clean(summary.energy.sensor_channel or "")
+        note = f"{units.clean(summary.energy.tier or '')} {source}".strip()
+        found.append(Fact("Energy, a query", units.joules(summary.energy.joules_per_inference), note))
+    elif summary.energy is not None:
+        seconds = summary.energy.cpu_seconds_per_inference
+        shown = units.duration(None if seconds is None else seconds * 1e9)
+        found.append(Fact("CPU time, a query", shown, "activity; energy was not measured"))
+    return tuple(found)
+
+
+def _proofs(record: Record) -> tuple[Fact, ...]:
+    placement, agreement = record.placement, record.fidelity
+    ran_in = record.plan.target.executed_precision
+    stored = record.plan.model.precision
+    found = [
+        Fact("Ran in", units.clean(ran_in or "unknown"), f"weights {units.clean(stored)}" if stored else ""),
+        Fact(
+            "Placement",
+            "unknown" if placement is None else on_device(placement).partition(" nodes")[0],
+            "the runtime cannot say" if placement is None else f"nodes on {units.clean(placement.requested)}",
+        ),
+    ]
+    word = {True: "agrees", False: "disagrees", None: "not judged"}
+    value = "not checked" if agreement is None else word[agreement.ok]
+    note = "" if agreement is None else fidelity_words(record).removeprefix("fidelity: ").rpartition(", ")[0]
+    found.append(Fact("Outputs", value, note))
+    return tuple(found)
+
+
+def _tables(record: Record) -> tuple[Table, ...]:
+    makers: tuple[Callable[[Record], Table | None], ...] = (
+        latency_table,
+        text_table,
+        repeats_table,
+        cold_start_table,
+        memory_table,
+        energy_table,
+    )
+    measured = [t for t in (make(record) for make in makers) if t is not None]
+    if emulated(record):
+        measured = [Table(f"{t.caption} ({EMULATED_TIMES})", t.columns, t.rows, t.note) for t in measured]
+    proven = (placement_table(record), fidelity_table(record), options_table(record), conditions(record.environment))
+    return (*measured, *(t for t in proven if t is not None))
+
+
+def _method(record: Record) -> tuple[Fact, ...]:
+    plan, model = record.plan, record.plan.model
+    facts = [
+        Fact("Preset", units.clean(plan.preset), repeats_words(plan)),
+        Fact("Rule", rule_words(plan.rule)),
+        Fact("Seed", str(plan.seed)),
+    ]
+    if model.sha256 is not None:
+        stored = ", ".join(filter(None, (model.format, model.precision, units.size(model.size_bytes))))
+        facts.append(Fact("Model file", units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
+    size = (
+        f"{units.quantity(model.parameters)} parameters, {units.quantity(model.macs)} MACs",
+        f"weights {units.size(model.weight_bytes)}, widest activations {units.size(model.peak_activation_bytes)}",
+    )
+    if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
+        facts.append(Fact("Model size", *size))
+    if plan.inputs is not None:
+        shapes = ", ".join(f"{units.clean(k)} [{', '.join(map(str, v))}]" for k, v in plan.inputs.shapes.items())
+        made = " · ".join(filter(None, (units.clean(plan.inputs.source), units.clean(plan.inputs.preprocessing))))
+        facts.append(Fact("Inputs", f"{shapes} ({made})", f"SHA-256 {units.clean(plan.inputs.sha256)}"))
+    if plan.strict_placement:
+        facts.append(Fact("Placement", "strict: a fallback makes the run invalid"))
+    if record.status == "ok":
+        overhead = record.harness.loop_overhead_ns
+        facts.append(Fact("Harness", units.duration(overhead), "a query: the loop's own cost, on a null session"))
+    versions = ", ".join(f"{units.clean(k)} {units.clean(v)}" for k, v in record.environment.runtime.items())
+    facts.append(Fact("Versions", versions or units.MISSING))
+    facts.append(Fact("Record", units.clean(record.record_id), f"made {units.when(record.created_utc)}"))
+    return tuple(facts)

@@ -1,0 +1,167 @@
+"""What the records say, in plain words, and no more than they say.
+
+Only valid runs that were not emulated are ranked, and only within one row of a matrix: one model, one scenario, the
+same input shapes. Whatever makes two of them less than comparable is said in the same breath.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from bench.reports import units
+from bench.reports.rows import (
+    STATUS_WORDS,
+    Matrix,
+    MatrixRow,
+    Numbered,
+    Status,
+    emulated,
+    on_device,
+    options_words,
+    status,
+)
+from msgspec import Struct
+
+from bench.record import Record
+
+
+class Sentence(Struct, frozen=True):
+    """``strong`` leads, ``rest`` qualifies."""
+
+    strong: str
+    rest: str = ""
+    status: Status = "plain"
+
+    @property
+    def text(self) -> str:
+        return f"{self.strong} {self.rest}".strip()
+
+
+def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sentence, ...]:
+    """One sentence for each model and scenario that was measured, then one for each emulated run that compiled."""
+    measured = [_row_sentence(m, row) for m in matrices for row in m.rows]
+    compiled = [_emulated_sentence(i.record) for i in items if emulated(i.record) and i.record.status == "ok"]
+    return tuple(s for s in [*measured, *compiled] if s is not None)
+
+
+def counts(items: Sequence[Numbered]) -> tuple[tuple[Status, int], ...]:
+    """How many runs of each status, in the order of ``STATUS_WORDS``; only those that occur."""
+    found = Counter(status(i.record) for i in items)
+    return tuple((s, found[s]) for s in STATUS_WORDS if found[s])
+
+
+def counts_words(items: Sequence[Numbered]) -> str:
+    """``7 runs: 3 valid, 1 failed``."""
+    if not items:
+        return "No runs."
+    parts = ", ".join(f"{n} {STATUS_WORDS[s]}" for s, n in counts(items))
+    return f"{len(items)} run{'s' if len(items) > 1 else ''}: {parts}."
+
+
+def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
+    measured = [i.record for i in row.runs if i.record.status == "ok" and not emulated(i.record)]
+    if not measured:
+        return None
+    valid = [r for r in measured if status(r) == "valid"]
+    scenario = valid[0].plan.scenario if valid else measured[0].plan.scenario
+    name = f"{row.name} ({matrix.short}):"
+    if not valid:
+        what = "the one measurement is" if len(measured) == 1 else f"none of {len(measured)} measurements is"
+        return Sentence(name, f"{what} {'not ' if len(measured) == 1 else ''}valid; nothing is claimed.", "invalid")
+    if scenario.name == "offline":
+        return _throughput_sentence(name, valid)
+    return _latency_sentence(name, valid)
+
+
+def _latency_sentence(name: str, valid: Sequence[Record]) -> Sentence:
+    ranked = sorted((r for r in valid if _p50(r) is not None), key=lambda r: _p50(r) or 0)
+    if not ranked:
+        return Sentence(name, "too few samples for a median.", "unjudged")
+    best = ranked[0]
+    if len(ranked) == 1:
+        return Sentence(f"{name} {_speed(best)} on {_where(best)},", "the only valid measurement.", "valid")
+    other = ranked[1]
+    first, second = _interval(best), _interval(other)
+    pair = f"{_speed(best)} on {_where(best)}, {_speed(other)} on {_where(other)}"
+    if first is None or second is None:
+        return Sentence(f"{name} {pair};", f"no interval, so no ranking. {_caveats(best, other)}".strip(), "unjudged")
+    if first[1] >= second[0]:
+        rest = f"their 95 % intervals overlap, so neither is shown to be faster. {_caveats(best, other)}"
+        return Sentence(f"{name} {pair};", rest.strip(), "valid")
+    ratio = (_p50(other) or 0) / (_p50(best) or 1)
+    rest = f"next is {_where(other)} at {_speed(other)} ({ratio:.2f}×; 95 % intervals apart). {_caveats(best, other)}"
+    return Sentence(f"{name} fastest on {_where(best)}, {_speed(best)};", rest.strip(), "valid")
+
+
+def _throughput_sentence(name: str, valid: Sequence[Record]) -> Sentence:
+    known = [r for r in valid if r.summary.throughput_per_s is not None]
+    ranked = sorted(known, key=lambda r: -(r.summary.throughput_per_s or 0))
+    if not ranked:
+        return Sentence(name, "no throughput was recorded.", "unjudged")
+    best, said = ranked[0], [f"{_rate(r)} on {_where(r)}" for r in ranked]
+    if len(ranked) == 1:
+        return Sentence(f"{name} {said[0]},", "the only valid measurement.", "valid")
+    rest = f"then {'; '.join(said[1:])}. The records hold no interval for a rate. {_caveats(best, ranked[1])}"
+    return Sentence(f"{name} most on {_where(best)}, {_rate(best)};", rest.strip(), "valid")
+
+
+def _emulated_sentence(record: Record) -> Sentence:
+    target = record.plan.target
+    chip = f" ({options_words(record)})" if target.options_requested else ""
+    placed = on_device(record.placement) if record.placement is not None else "placement unknown"
+    strong = f"{units.clean(record.plan.model.id)} compiles for {units.clean(target.id)}{chip}: {placed};"
+    return Sentence(strong, "emulated, so this says nothing of speed.", "emulated")
+
+
+def _p50(record: Record) -> int | None:
+    return record.summary.latency_ns.p50 if record.summary.latency_ns is not None else None
+
+
+def _interval(record: Record) -> tuple[int, int] | None:
+    return record.summary.latency_ns.p50_ci95 if record.summary.latency_ns is not None else None
+
+
+def _rate(record: Record) -> str:
+    return units.number(record.summary.throughput_per_s, "queries/s")
+
+
+def _speed(record: Record) -> str:
+    text = record.summary.text_generation
+    whole = units.duration(_p50(record))
+    if text is None or text.decode_tokens_per_s is None:
+        return whole
+    return f"{whole} a query ({units.number(text.decode_tokens_per_s, 'tokens/s')} decoding)"
+
+
+def _where(record: Record) -> str:
+    return units.clean(record.plan.target.id)
+
+
+def _caveats(a: Record, b: Record) -> str:
+    """What keeps two valid runs from being compared without a second thought."""
+    found = [said for differs, said in _CAVEATS if differs(a, b)]
+    executed = a.plan.target.executed_precision, b.plan.target.executed_precision
+    if executed[0] != executed[1]:
+        first, second = (units.clean(e) if e else "an unknown precision" for e in executed)
+        found.insert(0, f"they ran in {first} and {second}")
+    if a.plan.target.id == b.plan.target.id and options_words(a) != options_words(b):
+        found.append(f"the first with {options_words(a) or 'no options'}, the second with {options_words(b) or 'none'}")
+    return f"Mind: {'; '.join(found)}." if found else ""
+
+
+def _file_differs(a: Record, b: Record) -> bool:
+    x, y = a.plan.model, b.plan.model
+    return x.format == y.format and None not in (x.sha256, y.sha256) and x.sha256 != y.sha256
+
+
+def _input_differs(a: Record, b: Record) -> bool:
+    x, y = a.plan.inputs, b.plan.inputs
+    return x is not None and y is not None and x.sha256 != y.sha256
+
+
+_CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (
+    (_file_differs, "the model files differ"),
+    (_input_differs, "the inputs differ"),
+    (lambda a, b: a.environment.host != b.environment.host, "the machines differ"),
+    (lambda a, b: a.plan.preset != b.plan.preset, "the presets differ"),
+    (lambda a, b: a.fidelity is None or b.fidelity is None, "not every output was checked against the reference"),
+)

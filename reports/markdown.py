@@ -1,0 +1,120 @@
+"""Markdown as GitHub shows it: for a pull request, an issue or a README."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from bench.reports import units
+from bench.reports.details import Detail, detail
+from bench.reports.emulation import emulated_table
+from bench.reports.headline import counts_words, headline
+from bench.reports.machines import machines
+from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
+
+from bench.record import RecordedRun
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&$])")
+
+
+class MarkdownReport:
+    summary = "tables for a pull request or a README"
+    suffix = ".md"
+
+    def render(self, runs: Sequence[RecordedRun]) -> bytes:
+        """UTF-8; text from records is escaped, so that it cannot become markup."""
+        items = numbered(runs)
+        return ("\n".join(_page(items)).rstrip() + "\n").encode()
+
+
+def _page(items: Sequence[Numbered]) -> Iterator[str]:
+    yield from ("# Measured on the device", "", _escape(counts_words(items)), "")
+    tables = matrices(items)
+    for sentence in headline(tables, items):
+        yield f"- **{_escape(sentence.strong)}** {_escape(sentence.rest)}".rstrip()
+    yield ""
+    for matrix in tables:
+        yield from _matrix(matrix)
+    emulated = emulated_table(items)
+    if emulated is not None:
+        yield from _table(emulated, "##")
+    details = [detail(i) for i in items]
+    yield from _notes(details)
+    yield from _machines(items)
+    yield from _commands(details)
+
+
+def _matrix(matrix: Matrix) -> Iterator[str]:
+    yield from (f"## {_escape(matrix.caption)}", "", f"Shown: {_escape(matrix.shows)}.", "")
+    yield _line(["Model", *map(_escape, matrix.targets)])
+    yield _line(["---"] * (1 + len(matrix.targets)))
+    for row in matrix.rows:
+        yield _line([_head(row), *("<br><br>".join(_cell(c) for c in cells) or units.MISSING for cells in row.cells)])
+    yield ""
+
+
+def _head(row: MatrixRow) -> str:
+    return "<br>".join([f"**{_escape(row.name)}**", *map(_escape, row.notes)])
+
+
+def _cell(cell: Cell) -> str:
+    value = f"**{_escape(cell.value)}**" if cell.value != cell.word else ""
+    marked = f"{cell.sign} {cell.word} ({cell.run})"
+    return "<br>".join(filter(None, [value, *map(_escape, cell.notes), marked]))
+
+
+def _table(table: Table, level: str) -> Iterator[str]:
+    yield from (f"{level} {_escape(table.caption)}", "")
+    if table.note:
+        yield from (_escape(table.note), "")
+    yield _line([_escape(c) for c in table.columns])
+    yield _line(["---"] * len(table.columns))
+    for row in table.rows:
+        yield _line(["<br>".join([_escape(c.value), *map(_escape, c.notes)]) for c in row])
+    yield ""
+
+
+def _notes(details: Sequence[Detail]) -> Iterator[str]:
+    """Failures and verdict reasons, with what to do."""
+    told = [d for d in details if d.failure or d.reasons]
+    if not told:
+        return
+    yield from ("## Notes", "")
+    for one in told:
+        where = f"{one.number}. {one.model} on {one.target}: {one.word}"
+        yield from (f"**{_escape(where)}**", "")
+        for fact in one.failure:
+            yield f"- {fact.label}: {_escape(fact.value)}"
+        for reason in one.reasons:
+            weight = "makes it invalid" if reason.invalidates else "to be known"
+            yield f"- **{_escape(reason.code)}** ({weight}): {_escape(f'{reason.message} {reason.remedy}'.strip())}"
+        yield ""
+
+
+def _machines(items: Sequence[Numbered]) -> Iterator[str]:
+    for machine in machines(items):
+        yield from (f"## {machine.name}", "")
+        if len(machine.runs) < len(items):
+            yield from (f"Runs {', '.join(map(str, machine.runs))}.", "")
+        yield _line(["What", "Value"])
+        yield _line(["---", "---"])
+        for label, value in machine.facts:
+            yield _line([_escape(label), _escape(value)])
+        yield ""
+
+
+def _commands(details: Sequence[Detail]) -> Iterator[str]:
+    """Indented code, which no fence inside a command can end."""
+    commands = dict.fromkeys(d.command for d in details if d.command)
+    if not commands:
+        return
+    yield from ("## To run it again", "")
+    for command in commands:
+        yield f"    {command}"
+    yield ""
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")

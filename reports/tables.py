@@ -1,0 +1,247 @@
+"""The tables of one run, each from one part of its record; ``None`` where the record has no such part."""
+
+from collections.abc import Callable, Sequence
+
+from bench.reports import units
+from bench.reports.rows import MISSING_CELL, Cell, Table
+
+from bench.record import MemoryPoint, OutputFidelity, Record, RepeatEnergy
+
+PHASES = (
+    ("process_start", "process start (harness)"),
+    ("runtime_import", "runtime import"),
+    ("read", "read"),
+    ("compile", "compile"),
+    ("first_inference", "first inference"),
+)
+_PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p99.9", 99.9))
+
+
+def latency_table(record: Record) -> Table | None:
+    """Over all repeats; a percentile that needs more samples says how many."""
+    from bench.statistics import MIN_SAMPLES
+
+    found = record.summary.latency_ns
+    if found is None:
+        return None
+    values = (found.p50, found.p90, found.p95, found.p99, found.p999)
+    rows = [_row("least", units.duration(found.min), "")]
+    for (name, percentile), value in zip(_PERCENTILES, values, strict=True):
+        note = ""
+        if value is None:
+            note = f"needs {units.grouped(MIN_SAMPLES[percentile])} samples for 99 % confidence"
+        elif name == "p50" and found.p50_ci95 is not None:
+            note = f"95 % interval {units.interval(*found.p50_ci95)}"
+        rows.append(_row(name, units.duration(value), note))
+    rows.append(_row("greatest", units.duration(found.max), ""))
+    rows.append(_row("mean", units.duration(found.mean), ""))
+    return Table(f"Latency of {units.grouped(found.n)} queries", ("Statistic", "Value", "Note"), tuple(rows))
+
+
+def text_table(record: Record) -> Table | None:
+    found = record.summary.text_generation
+    if found is None:
+        return None
+    rows = [
+        _row("time to first token (TTFT)", units.duration(found.ttft_ns), "median"),
+        _row("time per output token (TPOT)", units.duration(found.tpot_ns), "median of queries"),
+        *(_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
+        _row("prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), f"{found.prompt_tokens} tokens"),
+        _row("decode", units.number(found.decode_tokens_per_s, "tokens/s"), f"{found.generated_tokens} tokens"),
+    ]
+    shown = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
+    rows.append(_row("first query's tokens", shown or units.MISSING, "greedy"))
+    return Table("Text generation", ("Statistic", "Value", "Note"), tuple(rows))
+
+
+def repeats_table(record: Record) -> Table | None:
+    """One line a repeat: the spread between them is the spread between processes."""
+    if not record.repeats:
+        return None
+    medians = record.summary.latency_ns.repeat_p50 if record.summary.latency_ns is not None else ()
+    rows = []
+    for i, repeat in enumerate(record.repeats):
+        warmup = units.MISSING
+        if repeat.warmup is not None:
+            steady = "steady" if repeat.warmup.steady else "not steady"
+            warmup = f"{units.grouped(repeat.warmup.queries)}, {units.duration(repeat.warmup.duration_ns)}, {steady}"
+        queries = repeat.samples.queries if repeat.samples is not None else None
+        converged = {True: "yes", False: "no", None: units.MISSING}[repeat.converged]
+        rows.append(
+            _row(
+                str(i + 1),
+                units.duration(medians[i] if i < len(medians) else None),
+                units.grouped(queries),
+                units.duration(repeat.duration_ns),
+                warmup,
+                converged,
+                units.percent(repeat.cpu_busy_share),
+            )
+        )
+    columns = ("Repeat", "p50", "Queries", "Steady state", "Warm-up (excluded)", "Converged", "CPU busy with others")
+    return Table("Repeats, each in a process of its own", columns, tuple(rows))
+
+
+def cold_start_table(record: Record) -> Table | None:
+    phases = [r.phases_ns for r in record.repeats]
+    if not phases:
+        return None
+    rows = []
+    for field, name in PHASES:
+        values: list[int | None] = [getattr(p, field) for p in phases]
+        if any(v is not None for v in values):
+            rows.append(_row(name, units.span(values, units.duration)))
+    if not rows:
+        return None
+    rows.append(_row("cold start, median", units.duration(record.summary.cold_start_ns)))
+    return Table("Cold start", ("Phase", _range_heading(len(phases))), tuple(rows))
+
+
+def memory_table(record: Record) -> Table | None:
+    """Each phase as the range over repeats, then what the differences say."""
+    names = tuple(dict.fromkeys(k for r in record.repeats for k in r.memory_bytes))
+    summary = record.summary.memory_bytes
+    if not names and summary is None:
+        return None
+    rows = []
+    for name in names:
+        points = [r.memory_bytes[name] for r in record.repeats if name in r.memory_bytes]
+        shown = (units.span([pick(p) for p in points], units.size) for _, pick in _MEMORY)
+        rows.append(_row(units.clean(name).replace("_", " "), *shown))
+    note = "USS: private to the process. PSS: with its part of shared pages. RSS: all resident pages."
+    if any(p.peak_is_of_phase for r in record.repeats for p in r.memory_bytes.values()):
+        note += " Peaks are of the phase."
+    else:
+        note += " Peaks are of the process so far."
+    if summary is not None:
+        note += (
+            f" Model (USS, compiled less before reading): {units.size(summary.model)}. Inference (USS, steady less "
+            f"compiled): {units.size(summary.inference)}. Artifact on disk: {units.size(summary.artifact)}."
+        )
+    return Table("Memory by phase", ("End of phase", *(title for title, _ in _MEMORY)), tuple(rows), note)
+
+
+_MEMORY: tuple[tuple[str, Callable[[MemoryPoint], int | None]], ...] = (
+    ("USS", lambda p: p.uss_bytes),
+    ("PSS", lambda p: p.pss_bytes),
+    ("RSS", lambda p: p.rss_bytes),
+    ("Peak RSS", lambda p: p.peak_rss_bytes),
+    ("Mapped files", lambda p: p.file_mapped_bytes),
+)
+
+
+def energy_table(record: Record) -> Table | None:
+    """Power proxies by tier; the tiers are never added up nor turned into one another."""
+    found = record.summary.energy
+    if found is None:
+        return None
+    why = units.clean(found.reason)
+    sensed = f"channel {units.clean(found.sensor_channel)}" if found.sensor_channel else ""
+    best = "meter" if found.tier == "meter" else "sensor"
+    rows = [_row(best, "energy a query", units.joules(found.joules_per_inference), sensed or why)]
+    rows += _channel_rows([r.energy for r in record.repeats], "a repeat")
+    rows += _channel_rows([r.power_pass for r in record.repeats], "a pass of its own")
+    rows += [
+        _row("activity", "CPU time a query", _seconds(found.cpu_seconds_per_inference), "all threads"),
+        _row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
+        _row("activity", "NPU busy a query", _seconds(found.npu_busy_seconds_per_inference), ""),
+        _row("model", "multiply-accumulates a query", units.quantity(found.macs), "from the file"),
+        _row("model", "bytes moved a query, at least", units.size(found.bytes_moved), "from the file"),
+    ]
+    note = f"Best tier measured: {units.clean(found.tier) if found.tier else 'none'}."
+    return Table("Power proxies", ("Tier", "Quantity", "Value", "Note"), tuple(rows), f"{note} {why}".strip())
+
+
+def _channel_rows(repeats: Sequence[RepeatEnergy | None], window: str) -> list[tuple[Cell, ...]]:
+    channels = [c for energy in repeats if energy is not None for c in energy.channels]
+    rows = []
+    for sensor, name in dict.fromkeys((c.sensor, c.name) for c in channels):
+        mine = [c for c in channels if (c.sensor, c.name) == (sensor, name)]
+        label = f"{units.clean(sensor)} {units.clean(name)} ({units.clean(mine[0].domain)})"
+        total = units.span([c.joules_total for c in mine], units.joules)
+        idle = units.span([c.idle_watts for c in mine], lambda v: units.number(v, "W"))
+        lost = "; lost during the run" if any(c.lost for c in mine) else ""
+        if any(c.joules_total is not None or c.joules is not None for c in mine):
+            above = units.span([c.joules for c in mine], units.joules)
+            rows.append(_row("sensor", label, above, f"above idle, {window}; in all {total}; idle {idle}{lost}"))
+        else:
+            busy = units.span([c.busy_seconds for c in mine], lambda v: units.number(v, "s"))
+            rows.append(_row("activity", label, busy, f"busy, {window}{lost}"))
+    return rows
+
+
+def placement_table(record: Record) -> Table | None:
+    found = record.placement
+    if found is None:
+        return None
+    total = sum(found.nodes.values())
+    macs = sum(found.macs.values()) if found.macs else None
+    rows = []
+    for device in dict.fromkeys([*found.nodes, *(found.macs or {})]):
+        nodes = found.nodes.get(device, 0)
+        row = [device, units.grouped(nodes), units.percent(nodes / total if total else None)]
+        here = None if found.macs is None else found.macs.get(device, 0)
+        row += [units.quantity(here), units.percent(here / macs if here is not None and macs else None)]
+        rows.append(_row(*(units.clean(cell) for cell in row)))
+    note = f"Requested: {units.clean(found.requested)}. "
+    note += f"Fell back: {', '.join(units.clean(f) for f in found.fallback)}." if found.fallback else "None fell back."
+    if found.macs is None:
+        note += " MACs: the executed nodes cannot be matched with the file's."
+    if found.source:
+        note += f" Source: {units.clean(found.source)}."
+    return Table("Placement", ("Device", "Nodes", "Share", "MACs", "Share of MACs"), tuple(rows), note)
+
+
+def fidelity_table(record: Record) -> Table | None:
+    """Each output against the reference, or the tokens that agree."""
+    found = record.fidelity
+    if found is None:
+        return None
+    inputs = f", {found.inputs} seeded input{'s' if found.inputs > 1 else ''}" if found.inputs else ""
+    against = f"Against {units.clean(found.reference)}{inputs}{', the worst of them' if found.inputs > 1 else ''}."
+    note = " ".join(filter(None, (against, _sentence(found.rule), _sentence(found.reason))))
+    if found.token_prefix is not None:
+        tokens = _row("tokens", f"{found.token_prefix} of {found.tokens_compared}")
+        return Table("Fidelity", ("Compared", "Equal before the first that differs"), (tokens,), note)
+    if not found.outputs:
+        return Table("Fidelity", ("Compared", "Result"), (_row("nothing", units.MISSING),), note)
+    return Table("Fidelity", _FIDELITY_COLUMNS, tuple(_output_row(o) for o in found.outputs), note)
+
+
+_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Greatest error", "Top-1 agreement")
+
+
+def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
+    error = "no error" if output.identical else units.number(output.sqnr_db, "dB")
+    largest = units.MISSING if output.max_abs_error is None else f"{output.max_abs_error:.3g}"
+    top1 = units.percent(output.top1_agreement)
+    return _row(units.clean(output.name), units.similarity(output.cosine), error, largest, top1)
+
+
+def options_table(record: Record) -> Table | None:
+    asked, held = record.plan.target.options_requested, record.plan.target.options_effective
+    names = dict.fromkeys([*asked, *held])
+    if not names:
+        return None
+    rows = (
+        tuple(MISSING_CELL if x is None else Cell(units.clean(x) or '""') for x in (n, asked.get(n), held.get(n)))
+        for n in names
+    )
+    return Table("Options of the runtime", ("Option", "Requested", "Effective"), tuple(rows))
+
+
+def _row(*values: str) -> tuple[Cell, ...]:
+    return tuple(Cell(v) for v in values)
+
+
+def _seconds(value: float | None) -> str:
+    return units.duration(None if value is None else value * 1e9)
+
+
+def _sentence(text: str) -> str:
+    said = units.clean(text)
+    return said if not said or said.endswith(".") else f"{said}."
+
+
+def _range_heading(count: int) -> str:
+    return "Time" if count == 1 else f"Least – greatest of {count} repeats"

@@ -1,0 +1,117 @@
+"""Tables for a terminal, as text of a fixed width."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.reports import units
+from bench.reports.details import Detail, detail
+from bench.reports.emulation import emulated_table
+from bench.reports.headline import counts_words, headline
+from bench.reports.listing import listing
+from bench.reports.machines import machines
+from bench.reports.rows import Status, Table, matrices, numbered
+
+from bench.record import RecordedRun
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_STYLES: dict[Status, str] = {
+    "valid": "green",
+    "invalid": "yellow",
+    "unjudged": "yellow",
+    "emulated": "magenta",
+    "failed": "red",
+    "skipped": "bright_black",
+}
+
+
+_WRAPPED = ("Verdict", "Placement", "Fidelity", "Options")
+
+
+class TerminalReport:
+    """``width`` in columns; ``color`` writes ANSI colours, which never carry a meaning of their own."""
+
+    summary = "compact tables for a terminal"
+    suffix = ".txt"
+
+    def __init__(self, width: int = 110, color: bool = False) -> None:
+        self.width = width
+        self.color = color
+
+    def render(self, runs: Sequence[RecordedRun]) -> bytes:
+        out = io.StringIO()
+        console = _console(out, self.width, self.color)
+        items = numbered(runs)
+        tables = matrices(items)
+        for table in (*(listing(m) for m in tables), emulated_table(items)):
+            if table is not None:
+                _print_table(console, table)
+        for item in items:
+            _print_reasons(console, detail(item))
+        for sentence in headline(tables, items):
+            console.print(_text(f"{sentence.strong} {sentence.rest}".strip(), sentence.status))
+        console.print(_text(counts_words(items)))
+        for machine in machines(items):
+            console.print(_text(f"{machine.name}: {machine.line or units.MISSING}", "skipped"))
+        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()).encode()
+
+
+def _console(out: io.StringIO, width: int, color: bool) -> "Console":
+    """A console that asks nothing of the environment."""
+    from rich.console import Console
+
+    return Console(
+        file=out,
+        width=width,
+        height=100,
+        color_system="standard" if color else None,
+        force_terminal=color,
+        no_color=not color,
+        force_jupyter=False,
+        force_interactive=False,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        _environ={},
+    )
+
+
+def _text(text: str, status: Status = "plain") -> "Text":
+    from rich.text import Text
+
+    return Text(text, style=_STYLES.get(status, ""))
+
+
+def _print_table(console: "Console", found: Table) -> None:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for column in found.columns:
+        table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
+    for row in found.rows:
+        table.add_row(*(_text("\n".join((c.value, *c.notes)), c.status) for c in row))
+    console.print(Text(found.caption, style="bold"))
+    console.print(table)
+    if found.note:
+        console.print(_text(found.note, "skipped"))
+    console.print()
+
+
+def _print_reasons(console: "Console", found: Detail) -> None:
+    """What failed and what the verdict says, with what to do; nothing for a run without a remark."""
+    if not found.failure and not found.reasons:
+        return
+    console.print(_text(f"{found.sign} ({found.number}) {found.model} on {found.target}: {found.word}", found.status))
+    for fact in found.failure:
+        console.print(_text(f"    {fact.label.lower()}: {fact.value}"), soft_wrap=False)
+    for reason in found.reasons:
+        console.print(_text(f"    {reason.code}{'' if reason.invalidates else ' (to be known)'}: {reason.message}"))
+        if reason.remedy:
+            console.print(_text(f"        {reason.remedy}"))
+    console.print()

@@ -1,0 +1,128 @@
+"""Numbers as people read them. Every function takes ``None`` for "not measured" and shows it as ``MISSING``."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+MISSING = "–"
+
+_DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+_SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
+_QUANTITIES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+_JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
+
+
+def digits(value: float) -> str:
+    """Three significant digits without an exponent; whole numbers from 100 on."""
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 0.001:
+        return f"{value:.1e}"
+    places = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    if size < 0.9995:
+        places = 3
+    return f"{value:.{places}f}"
+
+
+def _scaled(value: float, scale: Iterable[tuple[float, str]]) -> str:
+    factor, unit = next(((f, u) for f, u in scale if abs(value) >= f * 0.9995), (1.0, ""))
+    if not unit and factor == 1.0:
+        return digits(value) if value % 1 else f"{value:.0f}"
+    return f"{digits(value / factor)} {unit}"
+
+
+def duration(ns: float | None) -> str:
+    """Nanoseconds as ``1.23 ms``."""
+    if ns is None:
+        return MISSING
+    if ns == 0:
+        return "0 ns"
+    return f"{ns:.0f} ns" if abs(ns) < 999.5 else _scaled(ns, _DURATIONS)
+
+
+def interval(low_ns: float, high_ns: float) -> str:
+    """Two times in one unit, with as many places as it takes to tell them apart (at most four)."""
+    factor, unit = next(((f, u) for f, u in _DURATIONS if abs(high_ns) >= f * 0.9995), (1.0, "ns"))
+    low, high = low_ns / factor, high_ns / factor
+    if unit == "ns":
+        return f"{low:.0f} – {high:.0f} ns"
+    first = 2 if high < 9.995 else 1 if high < 99.95 else 0
+    places = next((p for p in range(first, 5) if f"{low:.{p}f}" != f"{high:.{p}f}"), first)
+    return f"{low:.{places}f} – {high:.{places}f} {unit}"
+
+
+def span(values: Iterable[float | None], show: Callable[[float | None], str]) -> str:
+    """The least and the greatest of several values, each shown by ``show``; one value if they look the same."""
+    known = [v for v in values if v is not None]
+    if not known:
+        return MISSING
+    low, high = show(min(known)), show(max(known))
+    return low if low == high else f"{low} – {high}"
+
+
+def size(count: float | None) -> str:
+    """Bytes as ``12.3 MiB``."""
+    if count is None:
+        return MISSING
+    return f"{count:.0f} B" if abs(count) < 1024 else _scaled(count, _SIZES)
+
+
+def quantity(value: float | None) -> str:
+    """A plain number as ``3.50 M``."""
+    return MISSING if value is None else _scaled(value, _QUANTITIES)
+
+
+def joules(value: float | None) -> str:
+    """Energy as ``12.3 mJ``."""
+    if value is None:
+        return MISSING
+    return "0 J" if value == 0 else _scaled(value, _JOULES) if abs(value) >= 1e-6 else f"{value:.1e} J"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Three significant digits and a unit: ``85.3 tokens/s``."""
+    return MISSING if value is None else f"{digits(value)} {unit}".rstrip()
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 as ``98.1 %``. Only exactly 1 is 100 %, only exactly 0 is 0 %."""
+    if share is None:
+        return MISSING
+    if share in (0.0, 1.0):
+        return f"{share * 100:.0f} %"
+    if 0.9995 <= share < 1:
+        return "> 99.9 %"
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"
+
+
+def similarity(value: float | None) -> str:
+    """A cosine to six places, never rounded up to 1."""
+    if value is None:
+        return MISSING
+    text = f"{value:.6f}"
+    return "> 0.999999" if value < 1 and text == "1.000000" else text
+
+
+def grouped(value: int | None) -> str:
+    """A count with thin gaps: ``12 345``."""
+    return MISSING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def when(created_utc: str) -> str:
+    """An ISO 8601 time as ``2026-05-04 10:11 UTC``; anything else unchanged."""
+    try:
+        moment = datetime.fromisoformat(created_utc)
+    except ValueError:
+        return created_utc
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def clean(text: str) -> str:
+    """``text`` on one line, without control, direction and other unprintable characters.
+
+    Names, messages and logs come from files and runtimes: an escape sequence must not reach a terminal, nor a
+    line break a table.
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,70 @@
+"""Plans in plain words: the scenario, and the rule by which a repeat knew that it had measured enough."""
+
+from bench.reports import units
+
+from bench.record import PlanPart, Scenario, StoppingRule
+
+
+def scenario_words(task: str, scenario: Scenario) -> str:
+    """What was asked of the model, e.g. ``Single-stream: one query at a time``."""
+    if task == "text_generation":
+        known = scenario.prompt_tokens is not None and scenario.generate_tokens is not None
+        made = f": {scenario.prompt_tokens} prompt tokens, {scenario.generate_tokens} generated" if known else ""
+        return f"Text generation, {scenario.name}{made}"
+    if scenario.name == "offline":
+        lanes = "as many queries in flight as the runtime thinks best"
+        return f"Offline: {lanes if scenario.lanes is None else f'{scenario.lanes} queries in flight'}"
+    return "Single-stream: one query at a time"
+
+
+def scenario_short(task: str, scenario: Scenario) -> str:
+    """The same in two or three words, for a sentence."""
+    if task == "text_generation" and scenario.prompt_tokens is not None and scenario.generate_tokens is not None:
+        return f"{scenario.prompt_tokens} + {scenario.generate_tokens} tokens"
+    return scenario.name if scenario.lanes is None else f"{scenario.name}, {scenario.lanes} lanes"
+
+
+def percentile_name(percentile: float) -> str:
+    """``p50`` for 50, ``p99.9`` for 99.9."""
+    return f"p{percentile:g}"
+
+
+def rule_words(rule: StoppingRule) -> str:
+    """The stopping rule as sentences. A rule of a fixed number of queries (for emulated targets) asks nothing more."""
+    return f"{_warmup_words(rule)} {_steady_words(rule)}"
+
+
+def _warmup_words(rule: StoppingRule) -> str:
+    least = f"Warm-up: {_queries(rule.warmup_min_queries)}"
+    if rule.warmup_max_duration_ns == 0:
+        return f"{least}."
+    return (
+        f"{least} or more, until two successive windows have medians within {_percent(rule.steady_tolerance)} of each "
+        f"other, at most {units.duration(rule.warmup_max_duration_ns)}."
+    )
+
+
+def _steady_words(rule: StoppingRule) -> str:
+    if rule.min_queries == rule.max_queries:
+        return f"Then {_queries(rule.min_queries)}, whatever their spread."
+    least = f"{_queries(rule.min_queries)} and {units.duration(rule.min_duration_ns)}"
+    most = f"{_queries(rule.max_queries)} or {units.duration(rule.max_duration_ns)}"
+    return (
+        f"Then at least {least}, until the 95 % interval of {percentile_name(rule.percentile)} is narrower than "
+        f"{_percent(rule.precision)} of its estimate; at most {most}."
+    )
+
+
+def _queries(count: int) -> str:
+    return "1 query" if count == 1 else f"{units.grouped(count)} queries"
+
+
+def repeats_words(plan: PlanPart) -> str:
+    """How often, and how apart."""
+    if plan.repeats == 1:
+        return "1 repeat, in a fresh process: the variance between processes is not known."
+    return f"{plan.repeats} repeats, each in a fresh process."
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:g} %"

@@ -1,0 +1,437 @@
+"""The tensors a model is fed: seeded noise, arrays and photographs of the user's."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from bench.contracts import TensorSpec
+from bench.errors import InputError
+from bench.measure.feeds import (
+    ImagePreprocessing,
+    feeds_sha256,
+    feeds_source,
+    image_tensor,
+    load_feeds,
+    parse_preprocessing,
+    save_feeds,
+    seeded_feeds,
+    user_feeds,
+)
+
+Array = np.ndarray[Any, Any]
+X = TensorSpec("x", "float32", ("n", 3))
+MASK = TensorSpec("mask", "int64", (1, 4))
+SHAPES = {"x": (2, 3), "mask": (1, 4)}
+PHOTO = TensorSpec("photo", "float32", (1, 3, 4, 6))
+PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+PLAIN = ImagePreprocessing()
+
+
+def seeded(dtype: str, shape: tuple[int, ...] = (4096,), name: str = "x", seed: int = 0) -> Array:
+    return seeded_feeds([TensorSpec(name, dtype, shape)], {name: shape}, seed)[name]
+
+
+@pytest.fixture
+def npy(tmp_path: Path) -> Callable[..., str]:
+    """``npy(name, array)``: the ``--input`` that gives the array to ``name``."""
+
+    def save(name: str, array: Array) -> str:
+        np.save(tmp_path / "array.npy", array)
+        return f"{name}={tmp_path / 'array.npy'}"
+
+    return save
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture of 6 × 4 pixels, each channel of each pixel another value."""
+    Image.fromarray(PIXELS).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+# ------------------------------------------------------------------------------------------------- seeded
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_floating_point_is_uniform_below_one(dtype: str) -> None:
+    """Values fill [0, 1) and never reach 1, also in float16."""
+    array = seeded(dtype)
+    assert dtype == str(array.dtype)
+    assert 0 <= float(array.min()) < 0.01 < 0.99 < float(array.max()) < 1
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [("uint8", 0, 255), ("int8", -128, 127)])
+def test_bytes_use_their_whole_range(dtype: str, low: int, high: int) -> None:
+    """8-bit inputs are images or quantised activations: every value occurs."""
+    array = seeded(dtype)
+    assert (dtype, low, high) == (str(array.dtype), int(array.min()), int(array.max()))
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int64", "uint16", "uint32", "uint64"])
+def test_wide_integers_are_valid_indices(dtype: str) -> None:
+    """0 and 1 both occur, and nothing else."""
+    array = seeded(dtype)
+    assert (dtype, [0, 1]) == (str(array.dtype), np.unique(array).tolist())
+
+
+def test_booleans_are_both() -> None:
+    """True and False both occur."""
+    assert [False, True] == np.unique(seeded("bool")).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "string", "int4", "float8_e4m3fn", "complex64", "undefined"])
+def test_other_types_are_refused(dtype: str) -> None:
+    """Input and type are named."""
+    with pytest.raises(InputError, match=f"input x: no values can be made for type {dtype}"):
+        seeded(dtype)
+
+
+def test_arrays_do_not_depend_on_their_neighbours() -> None:
+    """Order and company of the inputs do not matter; name and seed do."""
+    both = seeded_feeds([X, MASK], SHAPES, 3)
+    swapped = seeded_feeds([MASK, X], SHAPES, 3)
+    assert all(np.array_equal(both[name], swapped[name]) for name in SHAPES)
+    assert np.array_equal(both["x"], seeded("float32", (2, 3), seed=3))
+    assert not np.array_equal(both["x"], seeded("float32", (2, 3), seed=4))
+    assert not np.array_equal(both["x"], seeded("float32", (2, 3), name="z", seed=3))
+
+
+def test_scalars_and_empty_tensors() -> None:
+    """An input without dimensions gets one value, one with a dimension of 0 none."""
+    assert ((), (1, 0)) == (seeded("float32", ()).shape, seeded("int64", (1, 0)).shape)
+    assert isinstance(seeded("float32", ()), np.ndarray)
+
+
+# -------------------------------------------------------------------------------------------------- arrays
+
+
+def test_arrays_by_name(npy: Callable[..., str]) -> None:
+    """An .npy is passed through as it is, in C order."""
+    array = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    feeds = user_feeds([npy("x", array)], [X], SHAPES)
+    assert np.array_equal(array, feeds["x"])
+    assert feeds["x"].flags.c_contiguous
+
+
+def test_an_npz_carries_the_names(tmp_path: Path) -> None:
+    """All arrays in it are fed, and it may be completed by another file."""
+    np.savez(tmp_path / "all.npz", x=np.ones((2, 3), np.float32), mask=np.ones((1, 4), np.int64))
+    assert {"x", "mask"} == user_feeds([str(tmp_path / "all.npz")], [X, MASK], SHAPES).keys()
+    np.savez(tmp_path / "part.npz", x=np.ones((2, 3), np.float32))
+    with pytest.raises(InputError, match="no values for input mask"):
+        user_feeds([str(tmp_path / "part.npz")], [X, MASK], SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("float16", "float32"), ("uint8", "float32"), ("int32", "int64"), ("bool", "int64")]
+)
+def test_widening_is_silent(given: str, wanted: str, npy: Callable[..., str]) -> None:
+    """A type that holds every value of the given one takes it."""
+    array = np.array([[0, 1, 1]]).astype(given)
+    feeds = user_feeds([npy("x", array)], [TensorSpec("x", wanted, (1, 3))], {"x": (1, 3)})
+    assert (wanted, [[0, 1, 1]]) == (str(feeds["x"].dtype), feeds["x"].astype(int).tolist())
+
+
+@pytest.mark.parametrize(
+    ("array", "wanted"),
+    [
+        (np.zeros((1, 3)), "float32"),
+        (np.zeros((1, 3), np.int64), "int32"),
+        (np.zeros((1, 3), np.float32), "uint8"),
+        (np.full((1, 3), 2**53 + 1), "float64"),
+    ],
+)
+def test_narrowing_is_refused(array: Array, wanted: str, npy: Callable[..., str]) -> None:
+    """What might lose a value names the type that is needed, and numpy's two where double would round an integer."""
+    with pytest.raises(InputError, match=f"holds {array.dtype}, the model takes {wanted}"):
+        user_feeds([npy("x", array)], [TensorSpec("x", wanted, (1, 3))], {"x": (1, 3)})
+
+
+def test_big_endian_files_are_read(npy: Callable[..., str]) -> None:
+    """The byte order of a file is not the model's concern."""
+    feeds = user_feeds([npy("x", np.ones((2, 3), ">f4"))], [X], SHAPES)
+    assert (np.dtype("float32"), 6.0) == (feeds["x"].dtype, feeds["x"].sum())
+
+
+def test_a_wrong_shape_is_refused(npy: Callable[..., str]) -> None:
+    """Both shapes are shown."""
+    with pytest.raises(InputError, match=r"x: has the shape \[3, 2\], the model takes \[2, 3\]"):
+        user_feeds([npy("x", np.ones((3, 2), np.float32))], [X], SHAPES)
+
+
+def test_unknown_inputs_are_refused(npy: Callable[..., str], tmp_path: Path) -> None:
+    """By name and inside an .npz, with the nearest name that exists."""
+    with pytest.raises(InputError, match="unknown input of the model: maks") as caught:
+        user_feeds([npy("maks", np.ones(1))], [X, MASK], SHAPES)
+    assert "Did you mean mask?" == caught.value.remedy
+    np.savez(tmp_path / "other.npz", y=np.ones(1))
+    with pytest.raises(InputError, match=r"in other\.npz: y"):
+        user_feeds([str(tmp_path / "other.npz")], [X, MASK], SHAPES)
+
+
+def test_an_input_given_twice_is_refused(npy: Callable[..., str]) -> None:
+    """Neither of the two wins silently."""
+    once = npy("x", np.ones((2, 3), np.float32))
+    with pytest.raises(InputError, match="given twice"):
+        user_feeds([once, once], [X], SHAPES)
+
+
+@pytest.mark.parametrize("assignment", ["photo.jpg", "=photo.jpg", "x=", ""])
+def test_malformed_assignments_are_refused(assignment: str) -> None:
+    """Anything but NAME=FILE or an .npz."""
+    with pytest.raises(InputError, match="is not NAME=FILE"):
+        user_feeds([assignment], [X], SHAPES)
+
+
+@pytest.mark.parametrize("name", ["x=no.npy", "x=no.jpg", "no.npz"])
+def test_missing_files_are_named(name: str, tmp_path: Path) -> None:
+    """Whatever their kind, without the folder they were looked for in."""
+    prefix, _, file = name.rpartition("=")
+    with pytest.raises(InputError, match=r"no\.\w+: no such file") as caught:
+        user_feeds([f"{prefix}={tmp_path / file}" if prefix else str(tmp_path / file)], [X], SHAPES)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_unreadable_files_are_refused(tmp_path: Path) -> None:
+    """Text, half a file, an archive under the wrong suffix, pickled objects, and a kind that is not read."""
+    np.save(tmp_path / "whole.npy", np.ones((2, 3), np.float32))
+    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    np.savez(tmp_path / "real.npz", x=np.ones((2, 3), np.float32))
+    (tmp_path / "text.npy").write_text("1 2 3")
+    (tmp_path / "half.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:-8])
+    (tmp_path / "archive.npy").write_bytes((tmp_path / "real.npz").read_bytes())
+    (tmp_path / "empty.npy").touch()
+    for name in ("text", "half", "archive", "empty", "objects"):
+        with pytest.raises(InputError, match=rf"{name}\.npy: is not a whole \.npy"):
+            user_feeds([f"x={tmp_path / name}.npy"], [X], SHAPES)
+    (tmp_path / "single.npz").write_bytes((tmp_path / "whole.npy").read_bytes())
+    (tmp_path / "half.npz").write_bytes((tmp_path / "real.npz").read_bytes()[:-30])
+    for name in ("single", "half"):
+        with pytest.raises(InputError, match=rf"{name}\.npz: is not a whole \.npz"):
+            user_feeds([str(tmp_path / f"{name}.npz")], [X], SHAPES)
+    (tmp_path / "a.csv").write_text("1")
+    with pytest.raises(InputError, match=r"files that end in \.csv are not read"):
+        user_feeds([f"x={tmp_path / 'a.csv'}"], [X], SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "source"), [([], "seeded"), (["x=a.npy"], "file"), (["all.npz"], "file"), (["x=a.JPG"], "image")]
+)
+def test_source_of_the_tensors(assignments: list[str], source: str) -> None:
+    """As the record says it."""
+    assert source == feeds_source(assignments)
+
+
+# -------------------------------------------------------------------------------------------- photographs
+
+
+def test_a_photograph_of_the_right_size_is_its_pixels(photo: Path) -> None:
+    """Without options: RGB, 0 to 255, channels where the shape has them."""
+    nchw = image_tensor(photo, PHOTO, (1, 3, 4, 6), PLAIN)
+    assert ("float32", True) == (str(nchw.dtype), nchw.flags.c_contiguous)
+    assert np.array_equal(PIXELS.transpose(2, 0, 1)[None], nchw)
+    assert np.array_equal(PIXELS[None], image_tensor(photo, PHOTO, (1, 4, 6, 3), PLAIN))
+    assert np.array_equal(PIXELS, image_tensor(photo, PHOTO, (4, 6, 3), PLAIN))
+
+
+def test_mean_and_scale_follow_the_channel_order(photo: Path) -> None:
+    """(x − mean) / scale in the order of the tensor's channels: BGR where that is asked for."""
+    preprocessing = parse_preprocessing("order=bgr,mean=1:2:3,scale=2:4:8")
+    actual = image_tensor(photo, PHOTO, (1, 3, 4, 6), preprocessing)
+    blue, green, red = (PIXELS[:, :, channel].astype(np.float32) for channel in (2, 1, 0))
+    assert np.array_equal(np.stack([(blue - 1) / 2, (green - 2) / 4, (red - 3) / 8])[None], actual)
+
+
+def test_integer_inputs_take_rounded_values_in_range(photo: Path) -> None:
+    """uint8 as it is; int8 after subtracting 128, else refused with that advice."""
+    shape = (1, 4, 6, 3)
+    assert np.array_equal(PIXELS[None], image_tensor(photo, TensorSpec("photo", "uint8", shape), shape, PLAIN))
+    signed = TensorSpec("photo", "int8", shape)
+    shifted = image_tensor(photo, signed, shape, ImagePreprocessing(mean=(128.0,)))
+    assert np.array_equal(PIXELS.astype(int)[None] - 128, shifted)
+    with pytest.raises(InputError, match=r"from -\d+ to -\d+, outside int8") as caught:
+        image_tensor(photo, signed, shape, ImagePreprocessing(mean=(300.0,)))
+    assert "mean=128" in caught.value.remedy
+
+
+def test_one_channel_is_grey(photo: Path) -> None:
+    """A single channel takes the luminance; three means for it are a mistake."""
+    grey = image_tensor(photo, PHOTO, (1, 1, 4, 6), PLAIN)
+    assert np.array_equal(np.asarray(Image.open(photo).convert("L")), grey[0, 0])
+    with pytest.raises(InputError, match="one channel"):
+        image_tensor(photo, PHOTO, (1, 1, 4, 6), ImagePreprocessing(mean=(1.0, 2.0, 3.0)))
+
+
+def test_crop_keeps_the_proportions(tmp_path: Path) -> None:
+    """The shorter side is scaled, the centre cut out: the outer thirds of a wide picture vanish, plain keeps them."""
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 200
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    shape = (1, 3, 10, 10)
+    cropped = image_tensor(tmp_path / "wide.png", PHOTO, shape, ImagePreprocessing(crop=10))
+    assert [200.0] == np.unique(cropped).tolist()
+    plain = image_tensor(tmp_path / "wide.png", PHOTO, shape, PLAIN)
+    assert (0.0, 200.0) == (float(plain[0, 0, 5, 0]), float(plain[0, 0, 5, 5]))
+    with pytest.raises(InputError, match="resize=crop9 is smaller than the input, 10 × 10"):
+        image_tensor(tmp_path / "wide.png", PHOTO, shape, ImagePreprocessing(crop=9))
+
+
+def test_photographs_stand_upright(tmp_path: Path) -> None:
+    """A camera's orientation mark is obeyed."""
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    Image.fromarray(PIXELS).save(tmp_path / "turned.png", exif=exif)
+    actual = image_tensor(tmp_path / "turned.png", PHOTO, (1, 4, 6, 3), PLAIN)
+    assert np.array_equal(PIXELS[::-1, ::-1], actual[0])
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 6), (2, 3, 4, 6), (1, 4, 4, 6), (6,), (), (1, 3, 4, 6, 1)])
+def test_shapes_that_are_no_image(shape: tuple[int, ...], photo: Path) -> None:
+    """Only one image of 1 or 3 channels can be a photograph."""
+    with pytest.raises(InputError, match="is not that of one image|could be either"):
+        image_tensor(photo, PHOTO, (*shape, 0) if shape == (1, 4, 6) else shape, PLAIN)
+
+
+def test_an_ambiguous_layout_must_be_said(photo: Path) -> None:
+    """3 × 4 × 3 may be either; the layout decides."""
+    with pytest.raises(InputError, match="could be either layout"):
+        image_tensor(photo, PHOTO, (1, 3, 4, 3), PLAIN)
+    first = image_tensor(photo, PHOTO, (1, 3, 4, 3), ImagePreprocessing(layout="nchw"))
+    last = image_tensor(photo, PHOTO, (1, 3, 4, 3), ImagePreprocessing(layout="nhwc"))
+    assert ((1, 3, 4, 3), False) == (first.shape, np.array_equal(first, last))
+
+
+def test_files_that_are_no_image(tmp_path: Path, photo: Path) -> None:
+    """Text and half a picture."""
+    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "half.png").write_bytes(photo.read_bytes()[:60])
+    for name in ("text.jpg", "half.png"):
+        with pytest.raises(InputError, match="is not a whole image"):
+            user_feeds([f"photo={tmp_path / name}"], [PHOTO], {"photo": (1, 3, 4, 6)})
+
+
+# ------------------------------------------------------------------------------------------ preprocessing
+
+
+def test_preprocessing_is_read() -> None:
+    """Every part, and the defaults of what is left out."""
+    actual = parse_preprocessing("order=bgr,mean=104:117:123,scale=0.5,resize=crop256,layout=nhwc")
+    assert ImagePreprocessing("bgr", (104.0, 117.0, 123.0), (0.5,), 256, "nhwc") == actual
+    assert PLAIN == parse_preprocessing("") == parse_preprocessing("resize=plain")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["order=cmyk", "mean=a", "mean=1:2", "mean=", "mean=nan", "scale=0", "scale=inf", "resize=256", "resize=crop"]
+    + ["resize=crop0", "resize=crop-1", "layout=chw", "order", "colour=bgr", "=1"],
+)
+def test_preprocessing_that_is_not_understood(text: str) -> None:
+    """The part that is wrong is quoted."""
+    with pytest.raises(InputError, match="image preprocessing"):
+        parse_preprocessing(text)
+
+
+numbers = st.floats(-1e6, 1e6).filter(bool)
+channels = st.one_of(st.tuples(numbers), st.tuples(numbers, numbers, numbers))
+
+
+@given(
+    st.builds(
+        ImagePreprocessing,
+        st.sampled_from(("rgb", "bgr")),
+        channels,
+        channels,
+        st.none() | st.integers(1, 10_000),
+        st.sampled_from((None, "nchw", "nhwc")),
+    )
+)
+def test_preprocessing_survives_being_written(preprocessing: ImagePreprocessing) -> None:
+    """Its text, as a record keeps it, reads back as the same."""
+    assert preprocessing == parse_preprocessing(str(preprocessing))
+
+
+# ----------------------------------------------------------------------------------------- saved and summed
+
+
+def test_saved_feeds_read_back(tmp_path: Path) -> None:
+    """Any name, type and shape; equal feeds give equal files."""
+    feeds = {
+        "serving/x:0": np.ones((2, 3), np.float16),
+        "file": np.array(True),
+        "allow_pickle": np.zeros((0, 2), np.int64),
+    }
+    save_feeds(tmp_path / "a.npz", feeds)
+    read = load_feeds(tmp_path / "a.npz")
+    assert {n: (a.dtype, a.tolist()) for n, a in feeds.items()} == {n: (a.dtype, a.tolist()) for n, a in read.items()}
+    save_feeds(tmp_path / "b.npz", dict(reversed(feeds.items())))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_checksum_sees_everything_but_the_order() -> None:
+    """Name, type, shape and values change it; the order of inputs, of bytes and of memory does not."""
+    base = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(1, np.int64)}
+    same = [
+        dict(reversed(base.items())),
+        {**base, "a": base["a"].astype(">f4")},
+        {**base, "a": np.asfortranarray(base["a"])},
+    ]
+    other = [
+        {"a": base["a"], "c": base["b"]},
+        {**base, "a": base["a"].reshape(3, 2)},
+        {**base, "a": base["a"].view(np.int32)},
+        {**base, "a": base["a"] + 1},
+        {**base, "b": np.array(0)},
+        {"a": base["a"]},
+    ]
+    assert {feeds_sha256(base)} == {feeds_sha256(feeds) for feeds in same}
+    assert 1 + len(other) == len({feeds_sha256(feeds) for feeds in (base, *other)})
+
+
+# -------------------------------------------------------------------------------------------- real networks
+
+
+def outputs(model: Path, feeds: dict[str, Array]) -> list[Array]:
+    ort = pytest.importorskip("onnxruntime")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    results: list[Array] = session.run(None, feeds)
+    return results
+
+
+@pytest.mark.real
+def test_a_trained_classifier_recognises_the_photographs(realdata: Path) -> None:
+    """SqueezeNet, with the preprocessing it was trained with, puts a right label among its five best nearly always;
+    with channels swapped and no mean it does worse."""
+    labels = json.loads((realdata / "images" / "labels.json").read_text())
+    spec, shape = TensorSpec("data_0", "float16", (1, 3, 224, 224)), (1, 3, 224, 224)
+
+    def right(preprocessing: ImagePreprocessing) -> int:
+        found = 0
+        for name, accepted in labels.items():
+            feeds = user_feeds([f"data_0={realdata / 'images' / name}"], [spec], {"data_0": shape}, preprocessing)
+            (scores,) = outputs(realdata / "models" / "squeezenet_fp16.onnx", feeds)
+            found += bool(set(np.argsort(scores.ravel())[-5:].tolist()) & set(accepted))
+        return found
+
+    trained = right(parse_preprocessing("order=bgr,mean=104:117:123,scale=1,resize=crop256"))
+    assert trained >= len(labels) - 1
+    assert right(parse_preprocessing("order=rgb,scale=255")) < trained
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "score"), [("satya.jpg", 0.99), ("grace_hopper.jpg", 0.99)])
+def test_a_trained_detector_finds_the_face(name: str, score: float, realdata: Path) -> None:
+    """UltraFace, RGB and (x − 127) / 128: the documented scores on both portraits."""
+    spec, shape = TensorSpec("input", "float32", (1, 3, 240, 320)), (1, 3, 240, 320)
+    preprocessing = parse_preprocessing("mean=127,scale=128")
+    feeds = user_feeds([f"input={realdata / 'images' / name}"], [spec], {"input": shape}, preprocessing)
+    scores, _ = outputs(realdata / "models" / "ultraface_rfb_320.onnx", feeds)
+    assert float(scores[0, :, 1].max()) > score

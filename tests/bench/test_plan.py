@@ -1,0 +1,163 @@
+"""Suite -> Plan, without a runtime in sight."""
+
+import pytest
+
+from bench.contracts import Device
+from bench.errors import UnknownName
+from bench.jobs import Probed
+from bench.measure.stopping import PRESETS, emulated_rule
+from bench.plan import (
+    ModelChoice,
+    PlannedRun,
+    TargetChoice,
+    choose_models,
+    choose_targets,
+    make_plan,
+    resolve_targets,
+    settle_scenario,
+)
+from bench.plugins import Catalog, PluginRef
+from bench.record import Scenario
+from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+
+CATALOG = Catalog(
+    tuple(
+        PluginRef(kind, name, "m:C", "test")  # type: ignore[arg-type]
+        for kind, names in {"models": (".onnx", ".xml", "tiny"), "targets": ("chip", "cpu")}.items()
+        for name in names
+    )
+)
+PROBED = {
+    "chip": Probed(
+        (
+            Device("npu", True),
+            Device("emu", True, emulated=True),
+            Device("gpu", False, reason="no driver", remedy="get it"),
+        ),
+        {d: {"speed": "how fast", "soc": "which"} for d in ("npu", "emu", "gpu")},
+        ("onnx",),
+        ("tensor",),
+        {},
+    ),
+    "cpu": Probed(
+        (Device("x", True), Device("HETERO", True, default=False)),
+        {d: {"threads": "n", "speed": "how fast"} for d in ("x", "HETERO:a,b")},
+        ("openvino_ir", "onnx"),
+        ("tensor", "text_generation"),
+        {},
+    ),
+}
+
+
+def targets(suite: Suite) -> list[TargetChoice]:
+    return resolve_targets(choose_targets(suite, CATALOG), PROBED, suite)
+
+
+def planned(source: str, suite: Suite, task: str = "tensor", formats: tuple[str, ...] = ("onnx",)) -> list[PlannedRun]:
+    choice = ModelChoice(ModelAsk(source), CATALOG.refs[0], task, formats)  # type: ignore[arg-type]
+    return list(make_plan(suite, [choice], targets(suite)).runs)
+
+
+def test_no_target_named_means_all_that_are_usable() -> None:
+    """Unusable devices, and those a plugin does not offer by default, are not planned unless named."""
+    assert ["chip:npu", "chip:emu", "cpu:x"] == [t.id for t in targets(Suite())]
+
+
+def test_a_device_may_be_named_by_its_family() -> None:
+    """HETERO:a,b is known by HETERO and keeps its whole name."""
+    assert ["cpu:HETERO:a,b"] == [t.id for t in targets(Suite(targets=(TargetAsk("cpu:HETERO:a,b"),)))]
+
+
+def test_an_unusable_device_is_skipped_with_its_remedy() -> None:
+    """Naming it gives a skipped run that says why and what to do."""
+    (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:gpu"),)))
+    assert run.skip is not None
+    assert ("unavailable", "chip:gpu is not usable here: no driver", "get it") == (
+        run.skip.kind,
+        run.skip.message,
+        run.skip.remedy,
+    )
+
+
+def test_a_format_nobody_opens_is_skipped_plainly() -> None:
+    """The sentence names both sides."""
+    run = planned("net.xml", Suite(targets=(TargetAsk("chip:npu"),)), formats=("openvino_ir",))[0]
+    assert run.skip is not None
+    assert ("unsupported_format", "chip:npu opens onnx, and net is openvino_ir") == (run.skip.kind, run.skip.message)
+
+
+def test_a_task_nobody_runs_is_skipped() -> None:
+    """A language model on a target for tensors only."""
+    run = planned("tiny", Suite(targets=(TargetAsk("chip:npu"),)), task="text_generation")[0]
+    assert run.skip is not None
+    assert run.skip.kind == "unsupported_task"
+
+
+def test_emulated_targets_get_the_emulated_rule() -> None:
+    """One repeat and few queries, whatever the preset and the repeats asked for."""
+    suite = Suite(preset="strict", repeats=7, targets=(TargetAsk("chip:npu"), TargetAsk("chip:emu")))
+    real, emulated = planned("tiny", suite)
+    assert (7, PRESETS["strict"].rule) == (real.repeats, real.rule)
+    assert (1, emulated_rule()) == (emulated.repeats, emulated.rule)
+
+
+def test_options_go_where_they_are_known() -> None:
+    """A bare key to all that know it, plugin.key to one, the target's own last."""
+    suite = Suite(
+        options={"speed": "1", "chip.soc": "a", "threads": "2"},
+        targets=(TargetAsk("chip:npu", {"speed": "9"}), TargetAsk("cpu:x")),
+    )
+    assert [{"speed": "9", "soc": "a"}, {"speed": "1", "threads": "2"}] == [t.options for t in targets(suite)]
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        (Suite(options={"thread": "1"}), "unknown option: thread\nDid you mean threads?"),
+        (Suite(options={"chip.sok": "1"}), "unknown option of target chip: sok\nDid you mean soc?"),
+        (
+            Suite(targets=(TargetAsk("cpu:x", {"soc": "1"}),)),
+            "unknown option of cpu:x: soc\nKnown: speed, threads.",
+        ),
+        (Suite(targets=(TargetAsk("cpu:y"),)), "unknown target: cpu:y\nDid you mean cpu:x?"),
+    ],
+)
+def test_what_nobody_knows_is_an_error(suite: Suite, message: str) -> None:
+    """An option or device that no chosen target knows is refused with the nearest name."""
+    with pytest.raises(UnknownName) as error:
+        targets(suite)
+    assert str(error.value) == message
+
+
+def test_files_find_their_plugin_by_suffix() -> None:
+    """A path goes to the plugin of its suffix, a name to the built-in; the id is the file's stem."""
+    chosen = choose_models(Suite(models=(ModelAsk("a/net.ONNX"), ModelAsk("tiny"))), CATALOG)
+    assert [".onnx", "tiny"] == [ref.name for _, ref in chosen]
+    assert ModelChoice(chosen[0][0], chosen[0][1], "tensor", ("onnx",)).id == "net"
+
+
+def test_every_pair_in_every_scenario() -> None:
+    """The plan is the product, scenarios outermost, so that a page reads in order."""
+    suite = Suite(
+        targets=(TargetAsk("chip:npu"), TargetAsk("cpu:x")), scenarios=(ScenarioAsk(), ScenarioAsk("offline"))
+    )
+    assert [
+        ("single-stream", "chip:npu"),
+        ("single-stream", "cpu:x"),
+        ("offline", "chip:npu"),
+        ("offline", "cpu:x"),
+    ] == [(r.scenario.name, r.target.id) for r in planned("tiny", suite)]
+
+
+def test_token_counts_are_for_text_only() -> None:
+    """Text generation gets defaults, smaller when emulated; other tasks have none."""
+    asked = Scenario("single-stream", prompt_tokens=5)
+    assert settle_scenario(asked, "tensor", False) == Scenario("single-stream")
+    assert settle_scenario(asked, "text_generation", False) == Scenario("single-stream", 5, 32)
+    assert settle_scenario(Scenario("single-stream"), "text_generation", True) == Scenario("single-stream", 16, 8)
+
+
+def test_no_models_named_means_the_built_in_ones() -> None:
+    """The default is one vision model and one sLLM."""
+    catalog = Catalog(tuple(PluginRef("models", n, "m:C", "test") for n in ("mobilenet_v2", "llama-15M")))
+    assert ["mobilenet_v2", "llama-15M"] == [ask.source for ask, _ in choose_models(Suite(), catalog)]

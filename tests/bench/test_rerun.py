@@ -1,0 +1,37 @@
+"""The command that measures a run again."""
+
+import shlex
+
+from click.testing import CliRunner
+
+from bench.cli.run_command import command
+from bench.contracts import Device
+from bench.measure.stopping import PRESETS
+from bench.plan import ModelChoice, PlannedRun, TargetChoice
+from bench.plugins import PluginRef
+from bench.record import Scenario
+from bench.rerun import rerun_command
+from bench.suite import ModelAsk
+
+
+def planned(ask: ModelAsk, options: dict[str, str], strict: bool = False) -> PlannedRun:
+    target = TargetChoice(PluginRef("targets", "qnn", "", ""), Device("htp-emu", True), options, ("onnx",), ("tensor",))
+    model = ModelChoice(ask, PluginRef("models", ".onnx", "", ""), "tensor", ("onnx",))
+    return PlannedRun(model, target, Scenario("offline"), PRESETS["quick"].rule, "quick", 3, 7, strict)
+
+
+def test_everything_that_decides_the_figures_is_in_it() -> None:
+    """Model, target, options, shapes, inputs, scenario, preset, repeats, seed and strictness; no folder."""
+    ask = ModelAsk("/home/ann/my net.onnx", shapes={"x": (1, 3)}, inputs={"x": "/p/cat.jpg"}, preprocessing="order=bgr")
+    expected = (
+        "odb run -m 'my net.onnx' -t qnn:htp-emu -O soc=qcs6490 --shape x=1,3 --input x=cat.jpg "
+        "--preprocessing order=bgr -s offline --lanes 2 --preset quick --repeats 3 --seed 7 --strict-placement"
+    )
+    assert expected == rerun_command(planned(ask, {"soc": "qcs6490"}, strict=True), Scenario("offline", lanes=2))
+
+
+def test_the_command_line_takes_it() -> None:
+    """Each word of it is understood: only the file is missing here."""
+    text = rerun_command(planned(ModelAsk("net.onnx"), {}), Scenario("single-stream", 4, 5))
+    result = CliRunner().invoke(command, shlex.split(text)[2:])
+    assert "model net.onnx: no such file" in str(result.exception)

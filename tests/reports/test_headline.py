@@ -1,0 +1,119 @@
+"""The sentences at the head of a report claim no more than the records hold."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from bench.reports.headline import counts_words, headline
+from bench.reports.rows import matrices, numbered
+from msgspec.structs import replace
+
+from bench.record import Record, RecordedRun, Verdict
+
+MS = 1_000_000
+
+
+def said(*records: Record) -> list[str]:
+    items = numbered([RecordedRun(r, {}) for r in records])
+    return [s.text for s in headline(matrices(items), items)]
+
+
+def test_intervals_apart_name_the_fastest(make_record: Callable[..., Record]) -> None:
+    """The fastest is named, with the next and the ratio of their medians."""
+    fast, slow = make_record("a:x", 4 * MS, (3_900_000, 4_100_000)), make_record("b:y", 6 * MS, (5_900_000, 6_100_000))
+    expected = (
+        "mobilenet_v2 (single-stream): fastest on a:x, 4.00 ms; next is b:y at 6.00 ms (1.50×; 95 % intervals apart)."
+    )
+    assert [expected] == said(slow, fast)
+
+
+def test_overlapping_intervals_rank_nobody(make_record: Callable[..., Record]) -> None:
+    """A difference inside the intervals is not called one."""
+    one, two = make_record("a:x", 4 * MS, (3_900_000, 4_200_000)), make_record("b:y", 4_100_000, (4_200_000, 4_400_000))
+    assert "their 95 % intervals overlap, so neither is shown to be faster." in said(one, two)[0]
+
+
+def test_without_an_interval_there_is_no_ranking(make_record: Callable[..., Record]) -> None:
+    """Two medians alone do not make a winner."""
+    text = said(make_record("a:x", 4 * MS), make_record("b:y", 9 * MS, (8 * MS, 10 * MS)))[0]
+    assert (True, False) == ("no interval, so no ranking." in text, "fastest" in text)
+
+
+def test_an_invalid_run_is_never_ranked(make_record: Callable[..., Record]) -> None:
+    """The fast run with a negative verdict does not win, nor is it the one to beat."""
+    bad = make_record("a:x", MS, (MS, MS), verdict=Verdict(False, False))
+    good = make_record("b:y", 9 * MS, (8 * MS, 10 * MS))
+    assert ["mobilenet_v2 (single-stream): 9.00 ms on b:y, the only valid measurement."] == said(bad, good)
+
+
+def test_an_emulated_run_is_never_ranked(runs: Sequence[RecordedRun]) -> None:
+    """It has a sentence of its own, which speaks of compilation."""
+    items = numbered(runs)
+    last = headline(matrices(items), items)[-1]
+    expected = "ultraface compiles for qnn:htp-emu (soc_model=60, htp_arch=73): 118 of 118 nodes on HTP;"
+    assert (expected, "emulated, so this says nothing of speed.") == (last.strong, last.rest)
+
+
+def test_only_invalid_measurements_claim_nothing(make_record: Callable[..., Record]) -> None:
+    """Where nothing is valid, it is said."""
+    bad = make_record("a:x", MS, (MS, MS), verdict=Verdict(False, False))
+    assert ["mobilenet_v2 (single-stream): the one measurement is not valid; nothing is claimed."] == said(bad)
+
+
+def test_a_model_that_only_failed_has_no_sentence(make_record: Callable[..., Record]) -> None:
+    """Failures are counted, not told as results."""
+    assert [] == said(make_record("a:x", None, status="failed"))
+
+
+def _executed(record: Record) -> Record:
+    return replace(record, plan=replace(record.plan, target=replace(record.plan.target, executed_precision="int8")))
+
+
+def _file(record: Record) -> Record:
+    return replace(record, plan=replace(record.plan, model=replace(record.plan.model, sha256="00")))
+
+
+def _machine(record: Record) -> Record:
+    return replace(record, environment=replace(record.environment, host={"cpu": "another"}))
+
+
+def _preset(record: Record) -> Record:
+    return replace(record, plan=replace(record.plan, preset="quick"))
+
+
+def _input(record: Record) -> Record:
+    assert record.plan.inputs is not None
+    return replace(record, plan=replace(record.plan, inputs=replace(record.plan.inputs, sha256="00")))
+
+
+def _unchecked(record: Record) -> Record:
+    return replace(record, fidelity=None)
+
+
+@pytest.mark.parametrize(
+    ("expected", "change"),
+    [
+        ("they ran in float32 and int8", _executed),
+        ("the model files differ", _file),
+        ("the machines differ", _machine),
+        ("the presets differ", _preset),
+        ("the inputs differ", _input),
+        ("not every output was checked against the reference", _unchecked),
+    ],
+)
+def test_what_makes_two_runs_less_comparable_is_said(
+    expected: str, change: Callable[[Record], Record], make_record: Callable[..., Record]
+) -> None:
+    """Each difference that matters stands in the same sentence as the ranking."""
+    fast, slow = make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), make_record("b:y", 6 * MS, (6 * MS, 6 * MS))
+    text = said(fast, change(slow))[0]
+    assert (True, False) == (text.endswith(f"Mind: {expected}."), "Mind" in said(fast, slow)[0])
+
+
+def test_counts_name_every_status(runs: Sequence[RecordedRun]) -> None:
+    """Each run is counted once."""
+    assert "8 runs: 4 valid, 1 not valid, 1 emulated, 1 failed, 1 skipped." == counts_words(numbered(runs))
+
+
+def test_no_runs_are_said_to_be_none() -> None:
+    """An empty report does not pass for a good one."""
+    assert "No runs." == counts_words(())

@@ -1,0 +1,132 @@
+"""Matrices, cells and the emulated table."""
+
+from collections.abc import Callable, Sequence
+
+from bench.reports.emulation import emulated_table
+from bench.reports.listing import listing
+from bench.reports.rows import Numbered, cell, matrices, numbered, status
+from msgspec.structs import replace
+
+from bench.record import Failure, PlannedModel, PlannedTarget, Record, RecordedRun, Scenario, Verdict
+
+MS = 1_000_000
+
+
+def items(*records: Record) -> tuple[Numbered, ...]:
+    return numbered([RecordedRun(r, {}) for r in records])
+
+
+def test_matrices_keep_tasks_and_scenarios_apart(runs: Sequence[RecordedRun]) -> None:
+    """Latency, throughput and tokens are never in one table."""
+    assert [
+        "Single-stream: one query at a time",
+        "Text generation, single-stream: 16 prompt tokens, 32 generated",
+        "Offline: 4 queries in flight",
+    ] == [m.caption for m in matrices(numbered(runs))]
+
+
+def test_runs_without_a_time_join_the_matrix_of_their_task(
+    runs: Sequence[RecordedRun], make_record: Callable[..., Record]
+) -> None:
+    """A skipped run of no stated lengths, and an emulated one of others, make no tables of their own."""
+    text = runs[5].record
+    skipped = make_record(
+        "openvino:NPU", None, model=text.plan.model, scenario=Scenario("single-stream"), status="skipped"
+    )
+    short = Scenario("single-stream", prompt_tokens=4, generate_tokens=2)
+    emulated = make_record("qnn:htp-emu", None, model=text.plan.model, scenario=short, verdict=Verdict(True, True))
+    found = matrices(items(skipped, text, emulated))
+    assert ["Text generation, single-stream: 16 prompt tokens, 32 generated"] == [m.caption for m in found]
+    assert "4 + 2 tokens" in found[0].rows[0].cells[-1][0].notes
+
+
+def test_emulated_targets_stand_last_and_show_no_time(runs: Sequence[RecordedRun]) -> None:
+    """An emulated cell says that it compiles, where nodes ran and how outputs agree, and has no bar."""
+    matrix = matrices(numbered(runs))[0]
+    found = matrix.rows[-1].cells[-1][0]
+    expected = ("118 of 118 nodes on HTP", "fidelity: cosine 0.999980, agrees", "soc_model=60, htp_arch=73")
+    assert ("qnn:htp-emu", "compiles", "emulated", expected, None) == (
+        matrix.targets[-1],
+        found.value,
+        found.status,
+        found.notes,
+        found.bar,
+    )
+
+
+def test_a_run_that_never_read_its_model_joins_the_row_of_its_name(runs: Sequence[RecordedRun]) -> None:
+    """The skipped NPU stands in the row of the model that other targets measured."""
+    matrix = matrices(numbered(runs))[0]
+    assert ["mobilenet_v2", "yolox_nano", "ultraface"] == [r.name for r in matrix.rows]
+    skipped = matrix.rows[0].cells[matrix.targets.index("openvino:NPU")][0]
+    assert ("skipped", ("This machine has no NPU that OpenVINO sees.",)) == (skipped.status, skipped.notes)
+
+
+def test_weights_of_another_precision_are_another_row(make_record: Callable[..., Record]) -> None:
+    """The int8 version of a model is not the same model."""
+    first = make_record("ort:cpu", 4 * MS)
+    second = replace(first, plan=replace(first.plan, model=replace(first.plan.model, precision="int8")))
+    assert [("weights float32",), ("weights int8",)] == [r.notes[:1] for r in matrices(items(first, second))[0].rows]
+
+
+def test_two_runs_of_one_pair_share_a_cell(make_record: Callable[..., Record]) -> None:
+    """A repeated measurement does not hide the first."""
+    found = matrices(items(make_record("ort:cpu", 4 * MS), make_record("ort:cpu", 5 * MS)))[0]
+    assert [["4.00 ms", "5.00 ms"]] == [[c.value for c in cells] for cells in found.rows[0].cells]
+
+
+def test_bars_are_shares_of_the_slowest_in_the_row(make_record: Callable[..., Record]) -> None:
+    """A bar can be compared with its neighbours in the row."""
+    found = matrices(items(make_record("a:x", 4 * MS), make_record("b:y", 5 * MS)))[0]
+    assert [0.8, 1.0] == [cells[0].bar for cells in found.rows[0].cells]
+
+
+def test_a_missing_median_is_a_dash_with_its_reason(make_record: Callable[..., Record]) -> None:
+    """Too few samples are said, and not shown as zero."""
+    found = cell(items(make_record("ort:cpu", None))[0])
+    assert ("–", "p50 needs more than 1500 samples", None) == (found.value, found.notes[0], found.weight)
+
+
+def test_status_says_emulated_before_valid(make_record: Callable[..., Record]) -> None:
+    """Whichever part of a record says so, an emulated run is never called valid."""
+    target = PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True)
+    by_plan = make_record("qnn:htp-emu", MS, planned=target)
+    by_verdict = make_record("ort:cpu", MS, verdict=Verdict(True, True))
+    assert ("emulated", "emulated") == (status(by_plan), status(by_verdict))
+
+
+def test_status_without_a_verdict_is_no_verdict(make_record: Callable[..., Record]) -> None:
+    """A record that was not judged does not pass for a valid one."""
+    assert "unjudged" == status(make_record("ort:cpu", MS, verdict=None))
+
+
+def test_emulated_table_shows_a_failure_too(make_record: Callable[..., Record]) -> None:
+    """An emulated target that refused the model is in the table, with the kind."""
+    target = PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True)
+    failure = Failure("compile", "unsupported_operator", "no", "")
+    found = emulated_table(items(make_record("x", None, planned=target, status="failed", failure=failure)))
+    assert found is not None
+    assert ("failed", "failed", ("unsupported_operator",)) == (
+        found.rows[0][3].value,
+        found.rows[0][3].status,
+        found.rows[0][3].notes,
+    )
+
+
+def test_no_emulated_run_no_emulated_table(make_record: Callable[..., Record]) -> None:
+    """The section is absent when nothing was emulated."""
+    assert emulated_table(items(make_record("ort:cpu", MS))) is None
+
+
+def test_listing_leaves_emulated_runs_out(runs: Sequence[RecordedRun]) -> None:
+    """The terminal's latency table has every run of its scenario but the emulated one."""
+    found = listing(matrices(numbered(runs))[0])
+    assert found is not None
+    assert ["1", "2", "3", "4", "5"] == [row[0].value for row in found.rows]
+
+
+def test_a_model_known_by_name_alone_has_a_row(make_record: Callable[..., Record]) -> None:
+    """A run that ended before its model was read still has a row of its own."""
+    bare = make_record("ort:cpu", None, model=PlannedModel("tiny", "tensor"), inputs=None, status="skipped")
+    row = matrices(items(bare))[0].rows[0]
+    assert ("tiny", (), "skipped") == (row.name, row.notes, row.cells[0][0].status)

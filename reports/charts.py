@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
 
-from bench.reports.units import digits
 from msgspec import Struct
+
+from bench.reports.units import digits
 
 WIDTH, HEIGHT = 400.0, 210.0
 _CHARACTER = 5.7  # mean width of the labels' type, for deciding what fits

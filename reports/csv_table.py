@@ -4,9 +4,8 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.reports.rows import emulated, invalidating_codes
-
 from bench.record import EnergySummary, LatencyNs, MemorySummary, Record, RecordedRun, TextGeneration
+from bench.reports.rows import emulated, invalidating_codes
 
 Value = str | int | float | bool | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from bench.reports import charts, units
-from bench.reports.charts import Axis, Figure
 
 from bench.record import RecordedRun
+from bench.reports import charts, units
+from bench.reports.charts import Axis, Figure
 from bench.statistics import ecdf, trace
 
 _POINTS = 160

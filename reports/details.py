@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
+from bench.record import Reason, Record
 from bench.reports import units
 from bench.reports.machines import conditions
 from bench.reports.rows import (
@@ -27,9 +30,6 @@ from bench.reports.tables import (
     text_table,
 )
 from bench.reports.wording import repeats_words, rule_words, scenario_words
-from msgspec import Struct
-
-from bench.record import Reason, Record
 
 EMULATED_TIMES = "the emulator's, not the device's"
 

@@ -1,11 +1,10 @@
 """All figures of one run."""
 
+from bench.record import RecordedRun
 from bench.reports.charts import Figure
 from bench.reports.curves import distribution, gap_trace, gaps, latency_trace
 from bench.reports.rows import emulated
 from bench.reports.stacks import cold_start, memory, placement
-
-from bench.record import RecordedRun
 
 _MAKERS = (distribution, gaps, gap_trace, latency_trace, cold_start, memory, placement)
 

@@ -7,6 +7,9 @@ same input shapes. Whatever makes two of them less than comparable is said in th
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
+from bench.record import Record
 from bench.reports import units
 from bench.reports.rows import (
     STATUS_WORDS,
@@ -19,9 +22,6 @@ from bench.reports.rows import (
     options_words,
     status,
 )
-from msgspec import Struct
-
-from bench.record import Record
 
 
 class Sentence(Struct, frozen=True):

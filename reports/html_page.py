@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
+from bench.record import RecordedRun
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts, counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.rows import STATUS_SIGNS, STATUS_WORDS, Numbered, matrices, numbered
-from msgspec import Struct
-
-from bench.record import RecordedRun
 
 if TYPE_CHECKING:
     from bench.reports.charts import Figure

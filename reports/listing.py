@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from bench.record import Record
 from bench.reports import units
 from bench.reports.rows import MISSING_CELL, Cell, Matrix, Numbered, Table, emulated, invalidating_codes, status
-
-from bench.record import Record
 
 Column = tuple[str, Callable[[Record], str]]
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.reports import units
-from bench.reports.rows import Cell, Numbered, Table
 from msgspec import Struct
 
 from bench.record import Environment
+from bench.reports import units
+from bench.reports.rows import Cell, Numbered, Table
 
 
 class Machine(Struct, frozen=True):

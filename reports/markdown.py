@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from bench.record import RecordedRun
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
-
-from bench.record import RecordedRun
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&$])")
 

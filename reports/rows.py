@@ -6,12 +6,12 @@ A cell is a value, a status and notes. Times of emulated runs never enter a matr
 from collections.abc import Sequence
 from typing import Literal
 
-from bench.reports import units
-from bench.reports.wording import scenario_short, scenario_words
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.record import PlacementSummary, Record, RecordedRun, Scenario
+from bench.reports import units
+from bench.reports.wording import scenario_short, scenario_words
 
 Status = Literal["plain", "valid", "invalid", "unjudged", "emulated", "failed", "skipped"]
 

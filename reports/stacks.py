@@ -1,10 +1,9 @@
 """Figures of stacked bars: cold start by phase, memory by phase, placement by device."""
 
+from bench.record import MemoryPoint, RecordedRun
 from bench.reports import charts, units
 from bench.reports.charts import Axis, Figure
 from bench.reports.tables import PHASES
-
-from bench.record import MemoryPoint, RecordedRun
 
 
 def cold_start(run: RecordedRun, name: str) -> Figure | None:

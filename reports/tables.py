@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from bench.record import MemoryPoint, OutputFidelity, Record, RepeatEnergy
 from bench.reports import units
 from bench.reports.rows import MISSING_CELL, Cell, Table
-
-from bench.record import MemoryPoint, OutputFidelity, Record, RepeatEnergy
 
 PHASES = (
     ("process_start", "process start (harness)"),

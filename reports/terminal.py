@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.record import RecordedRun
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
@@ -11,8 +12,6 @@ from bench.reports.headline import counts_words, headline
 from bench.reports.listing import listing
 from bench.reports.machines import machines
 from bench.reports.rows import Status, Table, matrices, numbered
-
-from bench.record import RecordedRun
 
 if TYPE_CHECKING:
     from rich.console import Console

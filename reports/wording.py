@@ -1,8 +1,7 @@
 """Plans in plain words: the scenario, and the rule by which a repeat knew that it had measured enough."""
 
-from bench.reports import units
-
 from bench.record import PlanPart, Scenario, StoppingRule
+from bench.reports import units
 
 
 def scenario_words(task: str, scenario: Scenario) -> str:

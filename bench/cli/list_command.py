@@ -1,17 +1,22 @@
 """``odb list``. Nothing here imports a runtime; targets are asked in processes of their own."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import console, echo_json, json_option, plugin_option
+from bench.cli.columns import columns
+from bench.cli.options import echo_json, json_option, plugin_option
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog, Kind
 
 Rows = list[dict[str, Any]]
+
+WIDE = 160  # in a pipe
 
 EPILOG = """\b
 Examples:
@@ -41,8 +46,16 @@ def command(what: str, target: str | None, plugins: tuple[Path, ...], as_json: b
     if as_json:
         echo_json(rows)
     else:
-        show(rows)
+        show([for_people(row) for row in rows])
     return 0
+
+
+def for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """A target's row with fewer columns: what it is or why it is not usable, and what to do."""
+    if "versions" not in row:
+        return row
+    what = row["description"] if row["usable"] else row["reason"]
+    return {"target": row["target"], "usable": row["usable"], "what": what, "what_to_do": row["remedy"]}
 
 
 def show(rows: Rows) -> None:
@@ -50,25 +63,17 @@ def show(rows: Rows) -> None:
     if not rows:
         click.echo("none")
         return
-    from rich.table import Table
-
-    columns = [c for c in rows[0] if any(row[c] not in ("", None, []) for row in rows)]
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in ("name", "target"))
-    for row in rows:
-        table.add_row(*(_text(row[c]) for c in columns))
-    console().print(table)
+    shown = [c for c in rows[0] if any(row[c] not in ("", None, []) for row in rows)]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    click.echo(columns([c.replace("_", " ") for c in shown], [[_text(row[c]) for c in shown] for row in rows], width))
 
 
 def _text(value: Any) -> str:
-    from rich.markup import escape
-
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return escape(", ".join(map(str, value)))
-    return escape("" if value is None else str(value))
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def models(catalog: "Catalog") -> Rows:

@@ -160,6 +160,7 @@ def feeds_source(assignments: Sequence[str]) -> Literal["seeded", "file", "image
 
 
 def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":
+    _check_exists(file)
     if file.suffix.lower() in IMAGE_SUFFIXES:
         return image_tensor(file, spec, shape, preprocessing)
     if file.suffix.lower() == ".npy":
@@ -172,14 +173,17 @@ def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: I
     )
 
 
+def _check_exists(file: Path) -> None:
+    if not file.is_file():
+        raise InputError(f"--input {file.name}: no such file", "Check the path; it is relative to the current folder.")
+
+
 def _numpy_load(file: Path) -> Any:
     """What ``numpy.load`` returns, pickles refused."""
     from zipfile import BadZipFile
 
     import numpy as np
 
-    if not file.is_file():
-        raise InputError(f"--input {file.name}: no such file", "Check the path; it is relative to the current folder.")
     try:
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray) == (file.suffix.lower() == ".npy"):
@@ -269,8 +273,6 @@ def _image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreproc
 def _opened(file: Path, channels: int) -> "Image":
     from PIL import Image, ImageOps
 
-    if not file.is_file():
-        raise InputError(f"--input {file.name}: no such file", "Check the path; it is relative to the current folder.")
     try:
         with Image.open(file) as image:
             return ImageOps.exif_transpose(image).convert("RGB" if channels == 3 else "L")
@@ -320,5 +322,6 @@ def save_feeds(path: Path, feeds: Tensors) -> None:
 
 def load_feeds(path: Path) -> "dict[str, Array]":
     """Read what ``save_feeds`` or ``numpy.savez`` wrote. Raises ``InputError``; Python objects are never loaded."""
+    _check_exists(path)
     loaded: dict[str, Array] = _numpy_load(path)
     return loaded

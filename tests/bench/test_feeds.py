@@ -292,11 +292,11 @@ def test_photographs_stand_upright(tmp_path: Path) -> None:
     assert np.array_equal(PIXELS[::-1, ::-1], actual[0])
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 6), (2, 3, 4, 6), (1, 4, 4, 6), (6,), (), (1, 3, 4, 6, 1)])
+@pytest.mark.parametrize("shape", [(2, 4, 6), (2, 3, 4, 6), (1, 4, 4, 6), (6,), (), (1, 3, 4, 6, 1)])
 def test_shapes_that_are_no_image(shape: tuple[int, ...], photo: Path) -> None:
     """Only one image of 1 or 3 channels can be a photograph."""
-    with pytest.raises(InputError, match="is not that of one image|could be either"):
-        image_tensor(photo, PHOTO, (*shape, 0) if shape == (1, 4, 6) else shape, PLAIN)
+    with pytest.raises(InputError, match="is not that of one image"):
+        image_tensor(photo, PHOTO, shape, PLAIN)
 
 
 def test_an_ambiguous_layout_must_be_said(photo: Path) -> None:
@@ -311,7 +311,7 @@ def test_an_ambiguous_layout_must_be_said(photo: Path) -> None:
 def test_files_that_are_no_image(tmp_path: Path, photo: Path) -> None:
     """Text and half a picture."""
     (tmp_path / "text.jpg").write_text("not a picture")
-    (tmp_path / "half.png").write_bytes(photo.read_bytes()[:60])
+    (tmp_path / "half.png").write_bytes(photo.read_bytes()[:45])
     for name in ("text.jpg", "half.png"):
         with pytest.raises(InputError, match="is not a whole image"):
             user_feeds([f"photo={tmp_path / name}"], [PHOTO], {"photo": (1, 3, 4, 6)})
@@ -329,8 +329,10 @@ def test_preprocessing_is_read() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["order=cmyk", "mean=a", "mean=1:2", "mean=", "mean=nan", "scale=0", "scale=inf", "resize=256", "resize=crop"]
-    + ["resize=crop0", "resize=crop-1", "layout=chw", "order", "colour=bgr", "=1"],
+    [
+        *("order=cmyk", "order", "mean=a", "mean=1:2", "mean=", "mean=nan", "scale=0", "scale=inf"),
+        *("resize=256", "resize=crop", "resize=crop0", "resize=crop-1", "layout=chw", "colour=bgr", "=1"),
+    ],
 )
 def test_preprocessing_that_is_not_understood(text: str) -> None:
     """The part that is wrong is quoted."""
@@ -408,8 +410,8 @@ def outputs(model: Path, feeds: dict[str, Array]) -> list[Array]:
 
 @pytest.mark.real
 def test_a_trained_classifier_recognises_the_photographs(realdata: Path) -> None:
-    """SqueezeNet, with the preprocessing it was trained with, puts a right label among its five best nearly always;
-    with channels swapped and no mean it does worse."""
+    """SqueezeNet has a right label among its five best for 10 of 12 photographs with the preprocessing it was trained
+    with, fewer with the channels swapped, hardly any with values below 1."""
     labels = json.loads((realdata / "images" / "labels.json").read_text())
     spec, shape = TensorSpec("data_0", "float16", (1, 3, 224, 224)), (1, 3, 224, 224)
 
@@ -422,8 +424,24 @@ def test_a_trained_classifier_recognises_the_photographs(realdata: Path) -> None
         return found
 
     trained = right(parse_preprocessing("order=bgr,mean=104:117:123,scale=1,resize=crop256"))
-    assert trained >= len(labels) - 1
-    assert right(parse_preprocessing("order=rgb,scale=255")) < trained
+    assert 12 == len(labels)
+    assert trained >= 10
+    assert right(parse_preprocessing("order=rgb,mean=123:117:104,resize=crop256")) < trained
+    assert right(parse_preprocessing("scale=255")) < 3
+
+
+@pytest.mark.real
+def test_a_quantised_classifier_recognises_the_photographs(realdata: Path) -> None:
+    """MobileNetV2 takes uint8 RGB, plainly resized, and is right on every photograph. Its class 0 is the background."""
+    ov = pytest.importorskip("openvino")
+    model = ov.Core().compile_model(realdata / "models" / "mobilenet_v2_int8.tflite", "CPU")
+    spec, shape = TensorSpec("input", "uint8", (1, 224, 224, 3)), (1, 224, 224, 3)
+    wrong = []
+    for name, accepted in json.loads((realdata / "images" / "labels.json").read_text()).items():
+        feeds = user_feeds([f"input={realdata / 'images' / name}"], [spec], {"input": shape})
+        if int(model(feeds)[0].argmax()) - 1 not in accepted:
+            wrong.append(name)
+    assert [] == wrong
 
 
 @pytest.mark.real

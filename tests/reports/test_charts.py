@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from bench.reports.charts import Axis, Frame, line, mark, time_axis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.reports.charts import Axis, Frame, line, mark, time_axis
 from bench.statistics import ecdf
 
 

@@ -4,10 +4,10 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 
-from bench.reports.csv_table import CsvReport
 from msgspec.structs import replace
 
 from bench.record import Failure, PlannedModel, Record, RecordedRun
+from bench.reports.csv_table import CsvReport
 
 MS = 1_000_000
 

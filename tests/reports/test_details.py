@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+from msgspec.structs import replace
+
+from bench.record import Fidelity, OutputFidelity, PlacementSummary, Record, RecordedRun, StoppingRule
 from bench.reports.details import Detail, detail
 from bench.reports.rows import Numbered, Table
 from bench.reports.tables import energy_table, fidelity_table, latency_table, options_table, placement_table
 from bench.reports.wording import rule_words
-from msgspec.structs import replace
-
-from bench.record import Fidelity, OutputFidelity, PlacementSummary, Record, RecordedRun, StoppingRule
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from bench.reports.headline import counts_words, headline
-from bench.reports.rows import matrices, numbered
 from msgspec.structs import replace
 
 from bench.record import Record, RecordedRun, Verdict
+from bench.reports.headline import counts_words, headline
+from bench.reports.rows import matrices, numbered
 
 MS = 1_000_000
 

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from bench.reports.html_page import HtmlReport
 from msgspec.structs import replace
 
 from bench.record import Record, RecordedRun
+from bench.reports.html_page import HtmlReport
 
 VOID = {"meta", "br", "wbr"}
 

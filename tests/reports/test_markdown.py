@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench.reports.markdown import MarkdownReport
-
 from bench.record import RecordedRun
+from bench.reports.markdown import MarkdownReport
 
 
 def test_every_row_of_a_table_has_as_many_cells_as_its_head(runs: Sequence[RecordedRun]) -> None:

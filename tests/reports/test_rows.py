@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from bench.reports.emulation import emulated_table
-from bench.reports.listing import listing
-from bench.reports.rows import Numbered, cell, matrices, numbered, status
 from msgspec.structs import replace
 
 from bench.record import Failure, PlannedModel, PlannedTarget, Record, RecordedRun, Scenario, Verdict
+from bench.reports.emulation import emulated_table
+from bench.reports.listing import listing
+from bench.reports.rows import Numbered, cell, matrices, numbered, status
 
 MS = 1_000_000
 

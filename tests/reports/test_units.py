@@ -1,9 +1,10 @@
 """Numbers as people read them."""
 
 import pytest
-from bench.reports import units
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bench.reports import units
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 
 import pytest
+
+from bench.contracts import Report
+from bench.record import RecordedRun
+from bench.record_json import decode
 from bench.reports.csv_table import CsvReport
 from bench.reports.html_page import HtmlReport
 from bench.reports.json_list import JsonReport
 from bench.reports.markdown import MarkdownReport
 from bench.reports.terminal import TerminalReport
-
-from bench.contracts import Report
-from bench.record import RecordedRun
-from bench.record_json import decode
 
 WRITERS: list[Report] = [HtmlReport(), MarkdownReport(), CsvReport(), JsonReport(), TerminalReport()]
 by_suffix = pytest.mark.parametrize("writer", WRITERS, ids=lambda w: w.suffix)

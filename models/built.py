@@ -1,0 +1,51 @@
+"""What every built-in model does around its own graph: check the request, describe the file it wrote."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, DecoderSpec, ModelRequest, Shapes, TensorSpec
+from bench.errors import InputError
+from bench.models.digest import sha256_of
+from bench.models.shapes import resolve_shapes
+
+PRECISION = "float32"
+
+
+def checked_request(name: str, request: ModelRequest, inputs: Sequence[TensorSpec]) -> dict[str, tuple[int, ...]]:
+    """The shapes to build for. Raises ``InputError`` for a format, precision or shape the model does not come in."""
+    if request.format not in (None, "onnx"):
+        raise InputError(f"{name}: does not come as {request.format}", "Its format is onnx.")
+    if request.precision not in (None, PRECISION):
+        raise InputError(f"{name}: does not come in {request.precision}", f"Its precision is {PRECISION}.")
+    return resolve_shapes(name, inputs, request.shapes)
+
+
+def built_artifact(name: str, path: Path, shapes: Shapes) -> Artifact:
+    """The artifact of a tensor model that was written to ``path``."""
+    import onnx
+
+    from bench.models.onnx_facts import onnx_facts
+
+    return Artifact(
+        model_id=name,
+        task="tensor",
+        format="onnx",
+        precision=PRECISION,
+        path=path,
+        files=(path,),
+        sha256=sha256_of((path,)),
+        size_bytes=path.stat().st_size,
+        facts=onnx_facts(onnx.load(path), shapes),
+        shapes=dict(shapes),
+    )
+
+
+def built_decoder(name: str, path: Path, decoder: DecoderSpec, parameters: int) -> Artifact:
+    """The artifact of a decoder that was written to ``path``; its shapes stay dynamic. See ``one_token_shapes``."""
+    from bench.models.decoder_layout import one_token_shapes
+
+    artifact = built_artifact(name, path, one_token_shapes(decoder))
+    facts = replace(artifact.facts, parameters=parameters)
+    return replace(artifact, task="text_generation", decoder=decoder, shapes={}, facts=facts)

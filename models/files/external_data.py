@@ -1,0 +1,70 @@
+"""The files beside an ONNX graph that hold its weights."""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from bench.errors import InputError
+from bench.models.dtypes import tensor_bytes
+from bench.models.onnx_values import dtype_name
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def external_files(path: Path, tensors: "Iterable[onnx.TensorProto]") -> tuple[Path, ...]:
+    """The files that ``tensors`` of the graph at ``path`` refer to, in order of first use.
+
+    Raises ``InputError`` for a file that is missing or too short, and for one outside the graph's folder: a graph that
+    somebody sent must not make the engine read, hash or pack up anything else.
+    """
+    from onnx import TensorProto
+
+    files: dict[str, Path] = {}
+    for tensor in tensors:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        given = {entry.key: entry.value for entry in tensor.external_data}
+        location = given.get("location", "")
+        if location not in files:
+            files[location] = _inside(path, location)
+        _check_extent(path, files[location], tensor, given)
+    return tuple(files.values())
+
+
+def _inside(path: Path, location: str) -> Path:
+    windows, posix = PureWindowsPath(location), PurePosixPath(location)
+    if not location or windows.drive or windows.root or posix.is_absolute() or ".." in windows.parts:
+        raise _outside(path, location)
+    file = path.parent / location
+    # A graph that is itself a link (as download caches keep them) has its data beside the file it points to.
+    folders = (path.parent.resolve(), path.resolve().parent)
+    if not any(file.resolve().is_relative_to(folder) for folder in folders):
+        raise _outside(path, location)
+    if not file.is_file():
+        raise InputError(
+            f"{path.name}: its weights file {location} is missing",
+            f"Put {location} beside {path.name}, as it was exported.",
+        )
+    return file
+
+
+def _outside(path: Path, location: str) -> InputError:
+    return InputError(
+        f"{path.name}: refers to weights outside its own folder: {location!r}",
+        "Save the model again with its weights file beside it.",
+    )
+
+
+def _check_extent(path: Path, file: Path, tensor: "onnx.TensorProto", given: dict[str, str]) -> None:
+    try:
+        offset = int(given.get("offset", "0"))
+        length = int(given["length"]) if "length" in given else tensor_bytes(dtype_name(tensor.data_type), tensor.dims)
+    except ValueError:
+        raise InputError(f"{path.name}: the place of weight {tensor.name} in {file.name} is no number") from None
+    size = file.stat().st_size
+    if offset < 0 or length is None or length < 0 or offset + length > size:
+        raise InputError(
+            f"{path.name}: weight {tensor.name} lies outside {file.name}, which has {size} bytes",
+            f"{file.name} is truncated or belongs to another model; copy both files again.",
+        )

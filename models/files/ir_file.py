@@ -1,0 +1,191 @@
+"""The user's own OpenVINO IR: ``.xml`` with its ``.bin``."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.models.files.ir_graph import IrGraph, Layer
+
+# layer -> whether the kernel is applied to each output (else to each input) element, and where its dimensions begin
+CONVOLUTIONS = {
+    "BinaryConvolution": (True, 1),
+    "Convolution": (True, 1),
+    "ConvolutionBackpropData": (False, 1),
+    "GroupConvolution": (True, 2),
+    "GroupConvolutionBackpropData": (False, 2),
+}
+UNCOUNTED = frozenset(
+    {
+        "AUGRUCell",
+        "AUGRUSequence",
+        "DeformableConvolution",
+        "Einsum",
+        "GRUCell",
+        "GRUSequence",
+        "If",
+        "LSTMCell",
+        "LSTMSequence",
+        "Loop",
+        "PagedAttentionExtension",
+        "RNNCell",
+        "RNNSequence",
+        "ScaledDotProductAttention",
+        "TensorIterator",
+    }
+)
+NO_WEIGHTS = {"FakeQuantize": range(1, 5), "Clamp": range(1, 3)}
+
+
+class IrFile:
+    """An ``.xml`` file with its ``.bin`` beside it. Facts are read from the shapes stored in the file; where these are
+    dynamic, MACs and activations are unknown.
+
+    Parameters are the elements of quantised and floating-point constants of at least one dimension, bounds of
+    FakeQuantize left out; scales and zero points of compressed weights are among them. MACs are ``None`` where a layer
+    might multiply matrices and is not counted: recurrent layers, attention, loops, extensions. ``node_macs`` goes by
+    layer name.
+    """
+
+    summary = "your own OpenVINO IR (.xml with .bin)"
+    task: Task = "tensor"
+    formats: Sequence[Format] = ("openvino_ir",)
+    precisions: Sequence[str] = ()
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        from bench.models.dtypes import weight_precision
+        from bench.models.files.ir_graph import read_ir
+        from bench.models.files.opening import checked_file, file_artifact, stored_precision
+        from bench.models.shapes import resolve_shapes
+
+        path = checked_file(request, "openvino_ir")
+        graph = read_ir(path)
+        files = (path, *_weights_file(path, graph))
+        inputs = graph.specs("Parameter")
+        _check_ranks(path, graph)
+        shapes = resolve_shapes(path.name, inputs, request.shapes)
+        facts = _facts(graph)
+        by_dtype: Counter[str] = Counter()
+        for layer in _constants(graph).values():
+            by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]
+        precision = stored_precision(weight_precision(by_dtype), facts)
+        return file_artifact(request, "openvino_ir", files, precision, facts, shapes)
+
+
+def _weights_file(path: Path, graph: "IrGraph") -> tuple[Path, ...]:
+    """The ``.bin``, if it exists. Raises ``InputError`` where the graph needs one and it is missing or too short."""
+    file = path.with_suffix(".bin")
+    extents = {*graph.nested_constants, *_constants(graph)}
+    needed = max((offset + size for offset, size in extents), default=0)
+    if not file.is_file():
+        if not needed:
+            return ()
+        raise InputError(
+            f"{path.name}: its weights file {file.name} is missing", f"Put {file.name} beside {path.name}."
+        )
+    if needed > file.stat().st_size or any(offset < 0 or size < 0 for offset, size in extents):
+        raise InputError(
+            f"{path.name}: its weights end at byte {needed}, {file.name} at {file.stat().st_size}",
+            f"{file.name} is truncated or belongs to another model; copy both files again.",
+        )
+    return (file,)
+
+
+def _check_ranks(path: Path, graph: "IrGraph") -> None:
+    for layer in graph.layers.values():
+        if layer.kind == "Parameter" and "..." in layer.data.get("shape", ""):
+            raise InputError(
+                f"{path.name}: input {layer.name} has no fixed number of dimensions",
+                "Reshape the model in OpenVINO and save it again.",
+            )
+
+
+def _facts(graph: "IrGraph") -> GraphFacts:
+    node_macs = _node_macs(graph)
+    extents = {*graph.nested_constants, *_constants(graph)}
+    layers = [layer for layer in graph.layers.values() if layer.kind not in ("Const", "Parameter", "Result")]
+    return GraphFacts(
+        inputs=graph.specs("Parameter"),
+        outputs=graph.specs("Result"),
+        operators=dict(sorted(Counter(layer.kind for layer in layers).items())),
+        parameters=_parameters(graph),
+        macs=None if node_macs is None else sum(node_macs.values()),
+        weight_bytes=sum(size for _, size in extents),
+        peak_activation_bytes=_peak(graph),
+        node_macs=node_macs or {},
+    )
+
+
+def _constants(graph: "IrGraph") -> "dict[tuple[int, int], Layer]":
+    """Constants by their place in the ``.bin``: one that several layers share appears once."""
+    return {layer.constant_extent: layer for layer in graph.layers.values() if layer.kind == "Const"}
+
+
+def _parameters(graph: "IrGraph") -> int:
+    from bench.models.dtypes import INDEX_DTYPES
+
+    bounds = set()
+    for layer in graph.layers.values():
+        positions = NO_WEIGHTS.get(layer.kind, range(0))
+        bounds |= {source for index, (source, _) in enumerate(layer.sources) if index in positions}
+    return sum(
+        math.prod(shape)
+        for layer in _constants(graph).values()
+        if (shape := layer.outputs[0].shape)
+        and layer.identifier not in bounds
+        and layer.outputs[0].dtype not in INDEX_DTYPES
+    )
+
+
+def _node_macs(graph: "IrGraph") -> dict[str, int] | None:
+    counted: Counter[str] = Counter()
+    for layer in graph.layers.values():
+        if layer.kind in UNCOUNTED or not layer.opset.startswith("opset"):
+            return None
+        if layer.kind in CONVOLUTIONS or layer.kind == "MatMul":
+            macs = _macs(layer)
+            if macs is None:
+                return None
+            counted[layer.name] += macs
+    return dict(counted)
+
+
+def _macs(layer: "Layer") -> int | None:
+    from bench.models.counting import convolution_macs
+
+    data, weight, output = layer.inputs[0].shape, layer.inputs[1].shape, layer.outputs[0].shape
+    if not data or not weight or output is None:
+        return None
+    if layer.kind == "MatMul":
+        transposed = layer.data.get("transpose_a", "false").lower() in ("true", "1") and len(data) > 1
+        return math.prod(output) * data[-2 if transposed else -1]
+    by_output, begin = CONVOLUTIONS[layer.kind]
+    return convolution_macs(output if by_output else data, weight[begin:])
+
+
+def _peak(graph: "IrGraph") -> int | None:
+    """Bytes of the widest layer's activations: what depends on an input or a state, so neither weights nor shapes."""
+    from bench.models.counting import Value, widest_bytes
+
+    active = {layer.identifier for layer in graph.layers.values() if layer.kind in ("Parameter", "ReadValue")}
+    operators: list[dict[str, Value]] = []
+    for layer in graph.layers.values():
+        sources = [source for source, _ in layer.sources]
+        if layer.kind in ("Result", "ShapeOf") or not active.intersection(sources):
+            continue
+        active.add(layer.identifier)
+        read = {
+            f"{source}:{index}": Value(port.dtype, port.shape)
+            for (source, index), port in zip(layer.sources, layer.inputs, strict=True)
+            if source in active
+        }
+        made = {
+            f"{layer.identifier}:{index}": Value(port.dtype, port.shape) for index, port in enumerate(layer.outputs)
+        }
+        operators.append(read | made)
+    return widest_bytes(operators)

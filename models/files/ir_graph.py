@@ -1,0 +1,174 @@
+"""Reads the XML of an OpenVINO IR into plain values, and refuses what is not one."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from msgspec import Struct
+
+from bench.contracts import TensorSpec
+from bench.errors import InputError
+
+OLDEST_VERSION = 10
+DAMAGED = "Download or convert it again; a file cut short is the usual cause."
+DTYPES = {
+    "bf16": "bfloat16",
+    "bool": "bool",
+    "boolean": "bool",
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+    "f4e2m1": "float4_e2m1fn",
+    "f8e4m3": "float8_e4m3fn",
+    "f8e5m2": "float8_e5m2",
+    "f8e8m0": "float8_e8m0fnu",
+    "fp16": "float16",
+    "fp32": "float32",
+    "fp64": "float64",
+    "i4": "int4",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "nf4": "nf4",
+    "string": "string",
+    "u2": "uint2",
+    "u4": "uint4",
+    "u8": "uint8",
+    "u16": "uint16",
+    "u32": "uint32",
+    "u64": "uint64",
+}
+
+Dims = tuple[int | None, ...]
+
+
+class Port(Struct, frozen=True):
+    """A tensor that enters or leaves a layer. ``names`` are those of the original framework."""
+
+    dtype: str
+    dims: Dims
+    names: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The dimensions, when all are known."""
+        known = tuple(dimension for dimension in self.dims if dimension is not None)
+        return known if len(known) == len(self.dims) else None
+
+
+class Layer(Struct, frozen=True):
+    """``sources``: for each input the layer and the index of its output that feed it."""
+
+    identifier: str
+    name: str
+    kind: str
+    opset: str
+    data: dict[str, str]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    sources: tuple[tuple[str, int], ...]
+
+    @property
+    def constant_extent(self) -> tuple[int, int]:
+        """Offset and size in the ``.bin`` of a Const."""
+        return int(self.data["offset"]), int(self.data["size"])
+
+
+class IrGraph(Struct, frozen=True):
+    """``layers`` of the main graph by identifier, in file order; ``nested_constants``: extents inside loop bodies."""
+
+    layers: dict[str, Layer]
+    nested_constants: tuple[tuple[int, int], ...]
+
+    def specs(self, kind: str) -> tuple[TensorSpec, ...]:
+        """The graph's inputs (``Parameter``) or outputs (``Result``), named as the original framework did."""
+        specs = []
+        for layer in self.layers.values():
+            if layer.kind != kind:
+                continue
+            source, index = (layer, 0) if kind == "Parameter" else self._source(layer)
+            port = source.outputs[index]
+            name = min(port.names, default=source.name)
+            specs.append(TensorSpec(name, port.dtype, port.dims))
+        return tuple(specs)
+
+    def _source(self, result: Layer) -> tuple[Layer, int]:
+        identifier, index = result.sources[0]
+        return self.layers[identifier], index
+
+
+class _Builder(ElementTree.TreeBuilder):
+    """Refuses document types before any entity in them is read: an IR has none, an attack on a parser does."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError(f"document type {name}")
+
+
+def read_ir(path: Path) -> IrGraph:
+    """The graph in ``path``. Raises ``InputError`` when it is no OpenVINO IR of version 10 or later, or not whole."""
+    try:
+        root = ElementTree.parse(path, ElementTree.XMLParser(target=_Builder())).getroot()
+    except ValueError as error:
+        raise InputError(f"{path.name}: refused: has a {error}", "An OpenVINO IR has none.") from None
+    except (ElementTree.ParseError, LookupError):
+        raise InputError(f"{path.name}: is no XML, or only a part of one", DAMAGED) from None
+    if root.tag != "net":
+        raise InputError(f"{path.name}: is XML, but no OpenVINO IR", "Its outermost element would be <net>.")
+    version = root.get("version", "")
+    if not version.isdigit() or int(version) < OLDEST_VERSION:
+        raise InputError(
+            f"{path.name}: IR version {version or 'missing'}; OpenVINO reads {OLDEST_VERSION} and later",
+            "Convert the original model again with a current OpenVINO.",
+        )
+    try:
+        return _graph(root)
+    except (KeyError, ValueError, IndexError) as error:
+        raise InputError(f"{path.name}: is a damaged OpenVINO IR: {error}", DAMAGED) from None
+
+
+def _graph(root: ElementTree.Element) -> IrGraph:
+    main = root.findall("layers/layer")
+    ports: dict[str, list[str]] = {layer.attrib["id"]: _port_ids(layer, "output") for layer in main}
+    edges = {
+        (edge.attrib["to-layer"], edge.attrib["to-port"]): (
+            edge.attrib["from-layer"],
+            ports[edge.attrib["from-layer"]].index(edge.attrib["from-port"]),
+        )
+        for edge in root.findall("edges/edge")
+    }
+    layers = {layer.attrib["id"]: _layer(layer, edges) for layer in main}
+    if not any(layer.kind == "Result" for layer in layers.values()):
+        raise ValueError("it has no result")
+    nested = []
+    for layer in root.findall(".//body//layer[@type='Const']/data"):
+        nested.append((int(layer.attrib["offset"]), int(layer.attrib["size"])))
+    return IrGraph(layers, tuple(nested))
+
+
+def _port_ids(layer: ElementTree.Element, side: str) -> list[str]:
+    return [port.attrib["id"] for port in layer.findall(f"{side}/port")]
+
+
+def _layer(layer: ElementTree.Element, edges: dict[tuple[str, str], tuple[str, int]]) -> Layer:
+    identifier = layer.attrib["id"]
+    data = layer.find("data")
+    return Layer(
+        identifier=identifier,
+        name=layer.attrib["name"],
+        kind=layer.attrib["type"],
+        opset=layer.get("version", ""),
+        data={} if data is None else dict(data.attrib),
+        inputs=tuple(_port(port) for port in layer.findall("input/port")),
+        outputs=tuple(_port(port) for port in layer.findall("output/port")),
+        sources=tuple(edges[identifier, port] for port in _port_ids(layer, "input")),
+    )
+
+
+def _port(port: ElementTree.Element) -> Port:
+    dims = [int(dimension.text or "") for dimension in port.findall("dim")]
+    names = port.get("names", "").replace("\\,", "\0").split(",")
+    return Port(
+        dtype=DTYPES.get(port.get("precision", "").lower(), "undefined"),
+        dims=tuple(None if dimension < 0 else dimension for dimension in dims),
+        names=tuple(name.replace("\0", ",") for name in names if name),
+    )

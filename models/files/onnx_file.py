@@ -1,0 +1,137 @@
+"""The user's own ONNX file, with its external data."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.contracts import Artifact, DecoderSpec, Format, ModelRequest, Task, TensorSpec
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    import onnx
+
+DAMAGED = "Download or export it again; a file cut short is the usual cause."
+CONTEXT_FIELDS = (("config.json", ("max_position_embeddings",)), ("genai_config.json", ("model", "context_length")))
+
+
+class OnnxFile:
+    """An ``.onnx`` file. Precision, task and sizes are the file's; only dynamic dimensions can be chosen.
+
+    A decoder laid out as ``DecoderSpec`` says is measured generating text. Its context length is read from
+    ``config.json`` or ``genai_config.json`` beside it, else it is 2048. Its facts are those of one token on an empty
+    cache.
+    """
+
+    summary = "your own ONNX file; a decoder with past_key_values inputs generates text"
+    task: Task = "tensor"
+    formats: Sequence[Format] = ("onnx",)
+    precisions: Sequence[str] = ()
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        from onnx import inliner
+
+        from bench.models.decoder_layout import one_token_shapes, refuse_shapes
+        from bench.models.files.external_data import external_files
+        from bench.models.files.opening import checked_file, file_artifact, stored_precision
+        from bench.models.onnx_facts import constant_tensors, onnx_facts, onnx_precision
+        from bench.models.shapes import resolve_shapes
+
+        path = checked_file(request, "onnx")
+        model = _load(path)
+        tensors = [tensor for _, tensor in constant_tensors(model.graph)]
+        _check_inline(path, tensors)
+        files = (path, *external_files(path, tensors))
+        if model.functions:
+            model = inliner.inline_local_functions(model)
+        decoder = _decoder(path, model.graph)
+        if decoder:
+            refuse_shapes(path.name, request.shapes)
+            shapes = one_token_shapes(decoder)
+        else:
+            shapes = resolve_shapes(path.name, _checked_inputs(path, model.graph), request.shapes)
+        facts = onnx_facts(model, shapes)
+        precision = stored_precision(onnx_precision(model), facts)
+        return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
+
+
+def _load(path: Path) -> "onnx.ModelProto":
+    """The graph, its external data left where it is. Raises ``InputError`` unless it is whole."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model(path, format="protobuf", load_external_data=False)
+    except (DecodeError, ValueError):
+        raise InputError(f"{path.name}: is no ONNX file, or only a part of one", DAMAGED) from None
+    if not model.graph.node or not model.graph.output or not model.opset_import:
+        raise InputError(f"{path.name}: holds no complete ONNX graph", DAMAGED)
+    available = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer}
+    available |= {tensor.values.name for tensor in model.graph.sparse_initializer} | {""}
+    for node in model.graph.node:
+        for name in node.input:
+            if name not in available:
+                raise InputError(f"{path.name}: {node.op_type} reads {name!r}, which nothing produces", DAMAGED)
+        available.update(node.output)
+    for output in model.graph.output:
+        if output.name not in available:
+            raise InputError(f"{path.name}: nothing produces its output {output.name!r}", DAMAGED)
+    return model
+
+
+def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
+    from bench.models.dtypes import tensor_bytes
+    from bench.models.onnx_values import dtype_name
+
+    for tensor in tensors:
+        if tensor.raw_data and len(tensor.raw_data) != tensor_bytes(dtype_name(tensor.data_type), tensor.dims):
+            raise InputError(f"{path.name}: weight {tensor.name!r} does not have the size it states", DAMAGED)
+
+
+def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec]:
+    """The inputs to feed. Raises ``InputError`` for sequences and maps, and for an input without any shape."""
+    from bench.models.onnx_facts import input_specs
+
+    for kind, values in (("input", graph.input), ("output", graph.output)):
+        for value in values:
+            if not value.type.HasField("tensor_type"):
+                raise InputError(
+                    f"{path.name}: {kind} {value.name} is not a tensor",
+                    "Only tensors can be measured; cut the graph before sequences and maps (such as ZipMap).",
+                )
+            if kind == "input" and not value.type.tensor_type.HasField("shape"):
+                raise InputError(
+                    f"{path.name}: input {value.name} has no shape, not even a dynamic one",
+                    "Export it again with a shape for every input.",
+                )
+    return input_specs(graph)
+
+
+def _decoder(path: Path, graph: "onnx.GraphProto") -> DecoderSpec | None:
+    from msgspec.structs import replace
+
+    from bench.models.decoder_layout import decoder_spec
+    from bench.models.onnx_facts import input_specs, output_specs
+
+    decoder = decoder_spec(input_specs(graph), output_specs(graph))
+    if decoder is None:
+        return None
+    context = _context_length(path.parent)
+    return decoder if context is None else replace(decoder, context_length=context)
+
+
+def _context_length(folder: Path) -> int | None:
+    """The context length that a configuration in ``folder`` states; ``None`` where there is none."""
+    for name, keys in CONTEXT_FIELDS:
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            value = json.loads(file.read_bytes())
+        except ValueError:
+            raise InputError(f"{name}: beside the model, and not JSON", "Repair or remove it.") from None
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return None

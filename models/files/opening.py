@@ -1,0 +1,74 @@
+"""What the user's own files have in common, whatever their format. Messages carry file names, never folders."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest
+from bench.errors import InputError
+from bench.models.digest import sha256_of
+
+LFS_POINTER = b"version https://git-lfs"
+
+
+def checked_file(request: ModelRequest, file_format: Format) -> Path:
+    """The path the request names. Raises ``InputError`` unless it is a file with content, to be read as
+    ``file_format``."""
+    path = Path(request.source)
+    if request.format not in (None, file_format):
+        raise InputError(
+            f"{path.name}: is {file_format}, asked for as {request.format}",
+            f"Leave the format out, or convert the file to {request.format} first.",
+        )
+    if path.is_dir():
+        raise InputError(f"{path.name}: is a folder", "Name the model file inside it.")
+    if not path.is_file():
+        raise InputError(f"{path.name}: no such file", "Check the path; it is relative to the current folder.")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(len(LFS_POINTER))
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read: {error.strerror}") from None
+    if not start:
+        raise InputError(f"{path.name}: is empty", "Download or export it again.")
+    if start == LFS_POINTER:
+        raise InputError(f"{path.name}: is a Git LFS pointer, not the model itself", "Fetch it with: git lfs pull")
+    return path
+
+
+def file_artifact(
+    request: ModelRequest,
+    file_format: Format,
+    files: tuple[Path, ...],
+    precision: str,
+    facts: GraphFacts,
+    shapes: Mapping[str, tuple[int, ...]],
+    decoder: DecoderSpec | None = None,
+) -> Artifact:
+    """The artifact of the user's ``files``, the one to open first. Its id is that file's name without suffix.
+
+    Raises ``InputError`` when a precision was asked for that is not the file's.
+    """
+    path = files[0]
+    if request.precision not in (None, precision):
+        raise InputError(
+            f"{path.name}: its weights are {precision}, asked for in {request.precision}",
+            "Leave the precision out, or convert the file first.",
+        )
+    return Artifact(
+        model_id=path.stem,
+        task="text_generation" if decoder else "tensor",
+        format=file_format,
+        precision=precision,
+        path=path,
+        files=files,
+        sha256=sha256_of(files),
+        size_bytes=sum(file.stat().st_size for file in files),
+        facts=facts,
+        shapes={} if decoder else dict(shapes),
+        decoder=decoder,
+    )
+
+
+def stored_precision(weights: str | None, facts: GraphFacts) -> str:
+    """The weights' precision; of a graph without weights, its first input's type."""
+    return weights or (facts.inputs[0].dtype if facts.inputs else "float32")

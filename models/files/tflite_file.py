@@ -1,0 +1,145 @@
+"""The user's own TFLite file."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task
+
+if TYPE_CHECKING:
+    from bench.models.files.tflite_graph import TfliteGraph, TfliteOperator, TfliteTensor
+
+BIAS_INPUT = {"CONV_2D": 2, "CONV_3D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+COUNTED = frozenset({*BIAS_INPUT, "BATCH_MATMUL", "CONV_3D_TRANSPOSE"})
+UNCOUNTED = frozenset(
+    {
+        "BIDIRECTIONAL_SEQUENCE_LSTM",
+        "BIDIRECTIONAL_SEQUENCE_RNN",
+        "CALL",
+        "CALL_ONCE",
+        "DELEGATE",
+        "IF",
+        "LSTM",
+        "RNN",
+        "SVDF",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        "UNIDIRECTIONAL_SEQUENCE_RNN",
+        "WHILE",
+    }
+)
+HARMLESS_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
+
+
+class TfliteFile:
+    """A ``.tflite`` file. At other shapes than it was converted with, its MACs and activations are unknown.
+
+    Parameters are the elements of quantised and floating-point constants of at least one dimension, and of biases.
+    MACs are ``None`` where an operator might multiply matrices and is not counted: recurrent and custom ones, control
+    flow. Operators have no names: ``node_macs`` goes by the name of an operator's first output.
+    """
+
+    summary = "your own TFLite file"
+    task: Task = "tensor"
+    formats: Sequence[Format] = ("tflite",)
+    precisions: Sequence[str] = ()
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        from bench.models.dtypes import weight_precision
+        from bench.models.files.opening import checked_file, file_artifact, stored_precision
+        from bench.models.files.tflite_graph import read_tflite
+        from bench.models.shapes import resolve_shapes
+
+        path = checked_file(request, "tflite")
+        graph = read_tflite(path)
+        inputs = tuple(graph.tensors[index].spec for index in graph.inputs)
+        shapes = resolve_shapes(path.name, inputs, request.shapes)
+        as_stored = all(graph.tensors[index].shape == shapes[graph.tensors[index].name] for index in graph.inputs)
+        node_macs = _node_macs(graph) if as_stored else None
+        facts = GraphFacts(
+            inputs=inputs,
+            outputs=tuple(graph.tensors[index].spec for index in graph.outputs),
+            operators=dict(sorted(Counter(operator.kind for operator in graph.operators).items())),
+            parameters=_parameters(graph),
+            macs=None if node_macs is None else sum(node_macs.values()),
+            weight_bytes=graph.weight_bytes,
+            peak_activation_bytes=_peak(graph) if as_stored else None,
+            node_macs=node_macs or {},
+        )
+        by_dtype: Counter[str] = Counter()
+        for tensor in _constants(graph).values():
+            by_dtype[tensor.dtype] += tensor.buffer_bytes
+        precision = stored_precision(weight_precision(by_dtype), facts)
+        return file_artifact(request, "tflite", (path,), precision, facts, shapes)
+
+
+def _constants(graph: "TfliteGraph") -> "dict[int, TfliteTensor]":
+    """Constant tensors by buffer: one that several tensors share appears once."""
+    return {tensor.buffer: tensor for tensor in graph.tensors if tensor.constant}
+
+
+def _parameters(graph: "TfliteGraph") -> int:
+    from bench.models.dtypes import INDEX_DTYPES
+
+    biases = set()
+    for operator in graph.operators:
+        index = BIAS_INPUT.get(operator.kind)
+        if index is not None and index < len(operator.inputs) and operator.inputs[index] is not None:
+            biases.add(graph.tensors[operator.inputs[index] or 0].buffer)
+    return sum(
+        math.prod(tensor.shape)
+        for buffer, tensor in _constants(graph).items()
+        if tensor.shape and (tensor.dtype not in INDEX_DTYPES or buffer in biases)
+    )
+
+
+def _node_macs(graph: "TfliteGraph") -> dict[str, int] | None:
+    import tflite
+
+    builtin = set(vars(tflite.BuiltinOperator))
+    counted: Counter[str] = Counter()
+    for operator in graph.operators:
+        unknown = operator.kind not in builtin and operator.kind not in HARMLESS_CUSTOM
+        if unknown or operator.kind in UNCOUNTED or operator.kind.startswith("STABLEHLO"):
+            return None
+        if operator.kind in COUNTED:
+            macs = _macs(graph, operator)
+            if macs is None:
+                return None
+            counted[graph.tensors[operator.outputs[0]].name] += macs
+    return dict(counted)
+
+
+def _macs(graph: "TfliteGraph", operator: "TfliteOperator") -> int | None:
+    from bench.models.counting import convolution_macs
+
+    shapes = [None if index is None else graph.tensors[index].shape for index in operator.inputs]
+    output = graph.tensors[operator.outputs[0]].shape
+    data, weight = (shapes[2], shapes[1]) if "TRANSPOSE" in operator.kind else (shapes[0], shapes[1])
+    if not data or not weight or not output:
+        return None
+    match operator.kind:
+        case "CONV_2D" | "FULLY_CONNECTED":  # output channels first
+            return convolution_macs(output, weight[1:])
+        case "DEPTHWISE_CONV_2D":  # 1 × height × width × channels
+            return convolution_macs(output, weight[1:3])
+        case "CONV_3D":  # depth × height × width × input × output channels
+            return convolution_macs(output, weight[:4])
+        case "TRANSPOSE_CONV":  # output channels × height × width × input channels
+            return convolution_macs(data, weight[:3])
+        case "CONV_3D_TRANSPOSE":  # depth × height × width × output × input channels
+            return convolution_macs(data, weight[:4])
+        case _:  # BATCH_MATMUL: rows × inner = the elements of a matrix, whichever way it lies
+            return math.prod(output) * (data[-1] * data[-2] // max(output[-2], 1))
+
+
+def _peak(graph: "TfliteGraph") -> int | None:
+    from bench.models.counting import Value, widest_bytes
+
+    operators = []
+    for operator in graph.operators:
+        tensors = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index is not None]
+        activations = [tensor for tensor in tensors if not tensor.constant]
+        operators.append({tensor.name: Value(tensor.dtype, tensor.shape) for tensor in activations})
+    return widest_bytes(operators)

@@ -1,0 +1,178 @@
+"""Reads a TFLite flatbuffer into plain values, and refuses what is not one."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from bench.contracts import TensorSpec
+from bench.errors import InputError
+
+IDENTIFIER = b"TFL3"
+DAMAGED = "Download or convert it again; a file cut short is the usual cause."
+DTYPES = {
+    "BFLOAT16": "bfloat16",
+    "BOOL": "bool",
+    "COMPLEX64": "complex64",
+    "COMPLEX128": "complex128",
+    "FLOAT16": "float16",
+    "FLOAT32": "float32",
+    "FLOAT64": "float64",
+    "INT4": "int4",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "STRING": "string",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+}
+# What the flatbuffer reader raises when an offset leads out of the file or into the middle of something else.
+READING_ERRORS = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+class TfliteTensor(Struct, frozen=True):
+    """``shape`` is the one stored, which the converter ran with; ``declared`` has ``None`` where it may change.
+    ``buffer`` and its size identify the data of a constant; 0 bytes for activations."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] | None
+    declared: tuple[int | None, ...]
+    buffer: int
+    buffer_bytes: int
+
+    @property
+    def constant(self) -> bool:
+        return self.buffer_bytes > 0
+
+    @property
+    def spec(self) -> TensorSpec:
+        return TensorSpec(self.name, self.dtype, self.declared)
+
+
+class TfliteOperator(Struct, frozen=True):
+    """``kind`` is the schema's name (``CONV_2D``), or a custom operator's own. An absent input is ``None``."""
+
+    kind: str
+    inputs: tuple[int | None, ...]
+    outputs: tuple[int, ...]
+
+
+class TfliteGraph(Struct, frozen=True):
+    """The main subgraph. ``weight_bytes`` counts the constants of all subgraphs, a shared buffer once."""
+
+    tensors: tuple[TfliteTensor, ...]
+    operators: tuple[TfliteOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    weight_bytes: int
+
+
+def read_tflite(path: Path) -> TfliteGraph:
+    """The graph in ``path``. Raises ``InputError`` when it is no TFLite file, or not whole."""
+    import tflite
+
+    data = path.read_bytes()
+    if data[4:8] != IDENTIFIER:
+        raise InputError(f"{path.name}: is no TFLite file: the identifier TFL3 is missing", DAMAGED)
+    try:
+        return _graph(tflite.Model.GetRootAs(data, 0), len(data))
+    except READING_ERRORS:
+        raise InputError(f"{path.name}: is a damaged TFLite file", DAMAGED) from None
+
+
+def _graph(model: Any, size: int) -> TfliteGraph:
+    sizes = [_buffer_bytes(model.Buffers(index), size) for index in _indices(model.BuffersLength(), size)]
+    kinds = [_kind(model.OperatorCodes(index)) for index in _indices(model.OperatorCodesLength(), size)]
+    subgraphs = [model.Subgraphs(index) for index in _indices(model.SubgraphsLength(), size)]
+    tensors = [
+        tuple(_tensor(graph.Tensors(index), index, sizes) for index in _indices(graph.TensorsLength(), size))
+        for graph in subgraphs
+    ]
+    main = subgraphs[0]
+    operators = []
+    for index in _indices(main.OperatorsLength(), size):
+        operator = main.Operators(index)
+        inputs = tuple(None if i < 0 else i for i in _numbers(operator.InputsAsNumpy()))
+        operators.append(
+            TfliteOperator(kinds[operator.OpcodeIndex()], inputs, tuple(_numbers(operator.OutputsAsNumpy())))
+        )
+    graph = TfliteGraph(
+        tensors=tensors[0],
+        operators=tuple(operators),
+        inputs=tuple(_numbers(main.InputsAsNumpy())),
+        outputs=tuple(_numbers(main.OutputsAsNumpy())),
+        weight_bytes=sum({tensor.buffer: tensor.buffer_bytes for group in tensors for tensor in group}.values()),
+    )
+    _check_indices(graph)
+    return graph
+
+
+def _check_indices(graph: TfliteGraph) -> None:
+    used = [*graph.inputs, *graph.outputs]
+    for operator in graph.operators:
+        used += [*(index for index in operator.inputs if index is not None), *operator.outputs]
+    if not graph.operators or not graph.outputs or any(not 0 <= index < len(graph.tensors) for index in used):
+        raise ValueError("a tensor that the graph names does not exist")
+
+
+def _indices(count: int, size: int) -> Iterator[int]:
+    """``range(count)``, unless the file is too small to hold so many offsets of 4 bytes."""
+    if not 0 <= count <= size // 4:
+        raise ValueError("a vector is longer than the file")
+    return iter(range(count))
+
+
+def _buffer_bytes(buffer: Any, size: int) -> int:
+    if buffer.Size() > 0:  # data behind the flatbuffer, for files over 2 GB
+        if buffer.Offset() + buffer.Size() > size:
+            raise ValueError("a buffer lies outside the file")
+        return int(buffer.Size())
+    return 0 if buffer.DataLength() == 0 else int(buffer.DataAsNumpy().nbytes)
+
+
+def _kind(code: Any) -> str:
+    import tflite
+
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # files of before 2020 have only the second
+    if number == tflite.BuiltinOperator.CUSTOM:
+        return str((code.CustomCode() or b"CUSTOM").decode())
+    return _names(tflite.BuiltinOperator).get(number, f"OPERATOR_{number}")
+
+
+def _tensor(tensor: Any, index: int, sizes: list[int]) -> TfliteTensor:
+    import tflite
+
+    stored = tuple(_numbers(tensor.ShapeAsNumpy()))
+    signature = tuple(_numbers(tensor.ShapeSignatureAsNumpy())) or stored
+    known = bool(stored) or bool(tensor.HasRank())
+    return TfliteTensor(
+        name=(tensor.Name() or b"").decode() or f"tensor_{index}",
+        dtype=DTYPES.get(_names(tflite.TensorType)[tensor.Type()], "undefined"),
+        shape=stored if known or sizes[tensor.Buffer()] else None,
+        declared=tuple(None if dimension < 0 else dimension for dimension in signature),
+        buffer=tensor.Buffer(),
+        buffer_bytes=sizes[tensor.Buffer()],
+    )
+
+
+def _numbers(vector: Any) -> list[int]:
+    """A vector of the reader, which is the number 0 when the file has none."""
+    return [] if isinstance(vector, int) else [int(number) for number in vector]
+
+
+def _names(enumeration: Any) -> dict[int, str]:
+    return {number: name for name, number in vars(enumeration).items() if name.isupper()}

@@ -1,0 +1,209 @@
+"""GraphFacts of an ONNX graph, without reading its weights.
+
+``parameters`` counts the elements of constants that are weights: of a floating-point or quantised type and at least one
+dimension (so not a lone epsilon), int32 where it is a bias, and not the running statistics of batch normalisation,
+scales, zero points, clipping bounds or the like. A weight used twice is stored, and counted, once.
+``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised and fused forms. It is ``None`` as soon as one
+operator might contain matrix products that are not counted: an unknown shape, recurrent and attention operators,
+operators of foreign domains, or control flow around counted ones.
+``node_macs`` goes by node name, or by the node's first output where the node has none.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import GraphFacts, Shapes, TensorSpec
+from bench.models.counting import Value, convolution_macs, widest_bytes
+from bench.models.dtypes import INDEX_DTYPES, tensor_bytes, weight_precision
+from bench.models.onnx_twins import attributes_of, has_standard_twin
+from bench.models.onnx_values import dtype_name, known_values
+
+if TYPE_CHECKING:
+    import onnx
+
+WEIGHT_INPUT = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "FusedConv": 1, "QLinearConv": 3}
+GEMMS = frozenset({"FusedGemm", "Gemm", "QGemm"})
+MATMULS = frozenset({"DynamicQuantizeMatMul", "FusedMatMul", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearMatMul"})
+UNCOUNTED = frozenset({"Attention", "DeformConv", "Einsum", "GRU", "LSTM", "LinearAttention", "RNN"})
+STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+
+# operator -> inputs that hold no weights
+NO_WEIGHTS: Mapping[str, frozenset[int]] = {
+    "BatchNormalization": frozenset({3, 4}),
+    "Clip": frozenset({1, 2}),
+    "ConvInteger": frozenset({2, 3}),
+    "DequantizeLinear": frozenset({1, 2}),
+    "MatMulInteger": frozenset({2, 3}),
+    "MatMulNBits": frozenset({2, 3, 4}),
+    "Pad": frozenset({2}),
+    "QGemm": frozenset({1, 2, 4, 5, 7, 8}),
+    "QLinearAdd": frozenset({1, 2, 4, 5, 6, 7}),
+    "QLinearConv": frozenset({1, 2, 4, 5, 6, 7}),
+    "QLinearMatMul": frozenset({1, 2, 4, 5, 6, 7}),
+    "QLinearMul": frozenset({1, 2, 4, 5, 6, 7}),
+    "QuantizeLinear": frozenset({1, 2}),
+    "Resize": frozenset({1, 2, 3}),
+    "Upsample": frozenset({1}),
+}
+BIASES = {("DequantizeLinear", 0), ("QLinearConv", 8), ("QGemm", 6)}  # may be int32
+
+
+def onnx_facts(model: "onnx.ModelProto", shapes: Shapes) -> GraphFacts:
+    """What the graph says of itself with its inputs at ``shapes``; weights need not be loaded."""
+    graph = model.graph
+    values = known_values(model, shapes)
+    node_macs = _node_macs(graph.node, values)
+    constants = list(constant_tensors(graph))
+    sizes = [tensor_bytes(dtype_name(tensor.data_type), tensor.dims) for _, tensor in constants]
+    return GraphFacts(
+        inputs=input_specs(graph),
+        outputs=output_specs(graph),
+        operators=dict(sorted(Counter(node.op_type for node in graph.node).items())),
+        parameters=_parameters(graph),
+        macs=None if node_macs is None else sum(node_macs.values()),
+        weight_bytes=None if None in sizes else sum(size for size in sizes if size is not None),
+        peak_activation_bytes=_peak(graph, values),
+        node_macs=node_macs or {},
+    )
+
+
+def input_specs(graph: "onnx.GraphProto") -> tuple[TensorSpec, ...]:
+    """The inputs a caller feeds: old files list their weights among the inputs, too."""
+    weights = {tensor.name for tensor in graph.initializer}
+    return tuple(_spec(value) for value in graph.input if value.name not in weights)
+
+
+def output_specs(graph: "onnx.GraphProto") -> tuple[TensorSpec, ...]:
+    """The graph's outputs."""
+    return tuple(_spec(value) for value in graph.output)
+
+
+def onnx_precision(model: "onnx.ModelProto") -> str | None:
+    """The type that most of the weights are stored in; ``None`` without weights."""
+    by_dtype: Counter[str] = Counter()
+    packed = {
+        node.input[1]: f"int{attributes_of(node).get('bits', 4)}"
+        for node in model.graph.node
+        if node.op_type == "MatMulNBits"
+    }
+    for name, tensor in constant_tensors(model.graph):
+        dtype = dtype_name(tensor.data_type)
+        by_dtype[packed.get(name, dtype)] += tensor_bytes(dtype, tensor.dims) or 0
+    return weight_precision(by_dtype)
+
+
+def _spec(value: "onnx.ValueInfoProto") -> TensorSpec:
+    tensor_type = value.type.tensor_type
+    dims = (
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else (d.dim_param or None)
+        for d in tensor_type.shape.dim
+    )
+    return TensorSpec(value.name, dtype_name(tensor_type.elem_type), tuple(dims))
+
+
+def constant_tensors(graph: "onnx.GraphProto") -> "Iterable[tuple[str, onnx.TensorProto]]":
+    """Initializers and the tensors of Constant nodes, also those inside control flow."""
+    for tensor in graph.initializer:
+        yield tensor.name, tensor
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                yield node.output[0], attribute.t
+        for subgraph in _subgraphs(node):
+            yield from constant_tensors(subgraph)
+
+
+def _subgraphs(node: "onnx.NodeProto") -> "Iterable[onnx.GraphProto]":
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _all_nodes(graph: "onnx.GraphProto") -> "Iterable[onnx.NodeProto]":
+    for node in graph.node:
+        yield node
+        for subgraph in _subgraphs(node):
+            yield from _all_nodes(subgraph)
+
+
+def _parameters(graph: "onnx.GraphProto") -> int:
+    uses: dict[str, set[tuple[str, int]]] = {}
+    unpacked: dict[str, int] = {}
+    for node in _all_nodes(graph):
+        for index, name in enumerate(node.input):
+            uses.setdefault(name, set()).add((node.op_type, index))
+        if node.op_type == "MatMulNBits":
+            given = attributes_of(node)
+            unpacked[node.input[1]] = given["K"] * given["N"]
+    total = 0
+    for name, tensor in constant_tensors(graph):
+        roles = uses.get(name, set())
+        weight = any(index not in NO_WEIGHTS.get(op, ()) for op, index in roles)
+        dtype = dtype_name(tensor.data_type)
+        if not tensor.dims or not weight or (dtype in INDEX_DTYPES and not (dtype == "int32" and roles & BIASES)):
+            continue
+        total += unpacked.get(name, math.prod(tensor.dims))
+    return total
+
+
+def _node_macs(nodes: "Iterable[onnx.NodeProto]", values: Mapping[str, Value]) -> dict[str, int] | None:
+    """MACs of the nodes that have any; ``None`` when those of one cannot be told."""
+    counted: Counter[str] = Counter()
+    for node in nodes:
+        if any(_may_multiply(inner) for subgraph in _subgraphs(node) for inner in _all_nodes(subgraph)):
+            return None
+        if not _may_multiply(node):
+            continue
+        macs = _macs(node, values)
+        if macs is None:
+            return None
+        counted[node.name or node.output[0]] += macs
+    return dict(counted)
+
+
+def _may_multiply(node: "onnx.NodeProto") -> bool:
+    op = node.op_type
+    foreign = node.domain not in STANDARD_DOMAINS and not has_standard_twin(node)
+    return foreign or op in UNCOUNTED or op in WEIGHT_INPUT or op in GEMMS or op in MATMULS
+
+
+def _macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int | None:
+    if node.domain not in STANDARD_DOMAINS and not has_standard_twin(node):
+        return None
+    op, given = node.op_type, attributes_of(node)
+    data, output = _shape(node.input[0], values), _shape(node.output[0], values)
+    if op == "MatMulNBits":
+        return None if output is None else math.prod(output) * int(given["K"])
+    if data is None or output is None or op in UNCOUNTED:
+        return None
+    if op in WEIGHT_INPUT:
+        weight = _shape(node.input[WEIGHT_INPUT[op]], values)
+        elements = data if op == "ConvTranspose" else output
+        return None if weight is None else convolution_macs(elements, weight[1:])
+    return math.prod(output) * data[-2 if op in GEMMS and given.get("transA") else -1]
+
+
+def _shape(name: str, values: Mapping[str, Value]) -> tuple[int, ...] | None:
+    value = values.get(name)
+    return None if value is None else value.shape
+
+
+def _peak(graph: "onnx.GraphProto", values: Mapping[str, Value]) -> int | None:
+    """Bytes of the widest node's activations: what depends on an input of the graph, so neither weights nor shapes."""
+    weights = {tensor.name for tensor in graph.initializer}
+    active = {value.name for value in graph.input} - weights
+    used = {name for node in graph.node for name in node.input if name} | {value.name for value in graph.output}
+    operators: list[dict[str, Any]] = []
+    for node in graph.node:
+        if any(_subgraphs(node)):
+            return None
+        if node.op_type == "Shape" or not active.intersection(node.input):
+            continue
+        outputs = [name for name in node.output if name in used]  # not the mask of a Dropout
+        active.update(outputs)
+        names = [name for name in node.input if name in active] + outputs
+        operators.append({name: values.get(name, Value("undefined", None)) for name in names})
+    return widest_bytes(operators)

@@ -1,0 +1,64 @@
+"""Rules that every token session shares: what comes in, what goes out, and when the cache is full."""
+
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, DecoderSpec
+from bench.errors import RunFailure
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def decoder_of(artifact: Artifact) -> DecoderSpec:
+    """How the artifact's KV cache is laid out. Raises ``RunFailure`` (``bad_input``) when that is not known."""
+    if artifact.decoder is None:
+        raise RunFailure(
+            "bad_input",
+            f"{artifact.model_id}: not known how its KV cache is laid out",
+            "Name past_key_values.N.key/.value and present.N.key/.value as transformers' exports do.",
+            "read",
+        )
+    return artifact.decoder
+
+
+def past_names(decoder: DecoderSpec) -> list[str]:
+    """``past_key_values.N.key`` and ``.value``, layer by layer."""
+    return [f"past_key_values.{n}.{part}" for n in range(decoder.layers) for part in ("key", "value")]
+
+
+def present_names(decoder: DecoderSpec) -> list[str]:
+    """``present.N.key`` and ``.value``, in the order of ``past_names``."""
+    return [f"present.{n}.{part}" for n in range(decoder.layers) for part in ("key", "value")]
+
+
+def prompt(ids: "np.ndarray[Any, Any]", decoder: DecoderSpec) -> "np.ndarray[Any, Any]":
+    """``ids`` as int64 [1, n]. Raises ``RunFailure`` for an empty prompt or an id outside the vocabulary."""
+    import numpy as np
+
+    flat = np.asarray(ids, dtype=np.int64).reshape(1, -1)
+    if flat.size == 0:
+        raise RunFailure("bad_input", "the prompt is empty", "Give at least one token.")
+    if flat.min() < 0 or flat.max() >= decoder.vocab_size:
+        raise RunFailure("bad_input", f"token ids run from 0 to {decoder.vocab_size - 1}; the prompt holds another")
+    return flat
+
+
+def room(length: int, limit: int) -> None:
+    """Raises ``RunFailure`` when the cache would hold more than ``limit`` tokens."""
+    if length > limit:
+        raise RunFailure(
+            "bad_input",
+            f"the KV cache is full: {length} tokens, room for {limit}",
+            "Ask for fewer tokens, or a shorter prompt.",
+        )
+
+
+def started(length: int) -> None:
+    """Raises ``RunFailure`` when nothing has been put into the cache yet."""
+    if length == 0:
+        raise RunFailure("bad_input", "decode was called before prefill")
+
+
+def greedy(logits: "np.ndarray[Any, Any]") -> int:
+    """The index of the largest logit of the last position of [1, S, vocab]."""
+    return int(logits[0, -1].argmax())

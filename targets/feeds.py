@@ -1,0 +1,49 @@
+"""Check what a session is fed against what its graph takes, before the runtime does so in its own words."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Tensors, TensorSpec
+from bench.errors import RunFailure
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndarray[Any, Any]]":
+    """Contiguous, writable copies of ``feeds``, one for every input and in the inputs' order.
+
+    Raises ``RunFailure`` (``bad_input``) for a missing or unknown name, another dtype, or another shape.
+    """
+    import numpy as np
+
+    names = [spec.name for spec in inputs]
+    missing = [name for name in names if name not in feeds]
+    unknown = [name for name in feeds if name not in names]
+    if missing or unknown:
+        raise RunFailure(
+            "bad_input",
+            f"inputs fed and inputs of the graph differ: missing {missing}, unknown {unknown}",
+            f"The graph takes {', '.join(names)}.",
+        )
+    for spec in inputs:
+        _check(spec, feeds[spec.name])
+    return {name: np.array(feeds[name], order="C") for name in names}
+
+
+def _check(spec: TensorSpec, array: "np.ndarray[Any, Any]") -> None:
+    if str(array.dtype) != spec.dtype:
+        raise RunFailure("bad_input", f"input {spec.name}: the graph takes {spec.dtype}, it was fed {array.dtype}")
+    fits = len(array.shape) == len(spec.shape) and all(
+        not isinstance(want, int) or want == have for want, have in zip(spec.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise RunFailure(
+            "bad_input",
+            f"input {spec.name}: the graph takes shape {_written(spec.shape)}, it was fed {_written(array.shape)}",
+            f"Give a shape that fits, for example --shape {spec.name}=…",
+        )
+
+
+def _written(shape: Sequence[int | str | None]) -> str:
+    return "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"

@@ -1,0 +1,98 @@
+"""ONNX Runtime on the CPU: the reference that every machine has."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession, TokenSession
+from bench.targets import onnxruntime_options as session_config
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.onnxruntime_errors import opening_failure
+from bench.targets.processor import processor_name, usable_cores
+
+if TYPE_CHECKING:
+    from bench.targets.onnxruntime_session import Opened
+
+PROVIDER = "CPUExecutionProvider"
+INTEGER_OPERATORS = frozenset(
+    ("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
+)
+
+
+class OnnxRuntimeCpu:
+    summary = "ONNX Runtime, CPU execution provider"
+    formats: Sequence[Format] = ("onnx",)
+    tasks: Sequence[Task] = ("tensor", "text_generation")
+    requires: Sequence[str] = ("onnxruntime",)
+    install = "pip install onnxruntime"
+
+    def devices(self) -> Sequence[Device]:
+        if not importable("onnxruntime"):
+            return (Device("cpu", False, "CPU", "onnxruntime is not installed", self.install),)
+        return (Device("cpu", True, processor_name()),)
+
+    def options(self, device: str) -> Mapping[str, str]:
+        return session_config.known()
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        session_config.read(options)
+
+    def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
+        """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
+        settings = session_config.read(with_defaults(request))
+        with phase("runtime_import"):
+            import onnxruntime
+
+            from bench.targets import onnxruntime_session, onnxruntime_tokens
+        made = session_config.session_options(settings)
+        if request.artifact.task == "tensor":
+            session_config.fix_free_dimensions(made, request.artifact)
+        with phase("compile"):
+            try:
+                session = onnxruntime.InferenceSession(str(request.artifact.path), made, providers=[PROVIDER])
+            except Exception as error:
+                raise opening_failure(error, request.artifact.path) from error
+        opened = _opened(request, session, settings)
+        if request.artifact.task == "text_generation":
+            return onnxruntime_tokens.OrtTokenSession(session, decoder_of(request.artifact), opened)
+        return onnxruntime_session.OrtTensorSession(session, opened)
+
+
+def with_defaults(request: OpenRequest) -> dict[str, str]:
+    """The user's options over the intent's: for throughput one thread a lane, and as many lanes as physical cores."""
+    defaults = {"intra_op_num_threads": "1"} if request.intent == "throughput" else {}
+    if request.inspect:
+        defaults |= {"session.record_ep_graph_assignment_info": "1"}
+    return defaults | request.options
+
+
+def executed_precision(artifact: Artifact) -> str:
+    """What the CPU provider computes in, as far as the graph tells: int8 where it quantises activations, else float32.
+
+    On x86-64 it has no float16 arithmetic and casts such graphs to float32. ``""`` where the graph does not tell.
+    """
+    import platform
+
+    operators = artifact.facts.operators
+    if INTEGER_OPERATORS & operators.keys():
+        return "int8"
+    if artifact.precision == "float32" and "MatMulNBits" not in operators:
+        return "float32"
+    if artifact.precision == "float16" and platform.machine().lower() in ("x86_64", "amd64"):
+        return "float32"
+    return ""
+
+
+def _opened(request: OpenRequest, session: Any, settings: session_config.SessionSettings) -> "Opened":
+    from bench.targets.onnxruntime_session import Opened
+
+    return Opened(
+        devices={PROVIDER: "cpu"},
+        requested="cpu",
+        device_name=processor_name(),
+        executed_precision=executed_precision(request.artifact),
+        effective_options=session_config.effective(session.get_session_options(), settings.entries),
+        distributions=("onnxruntime",),
+        lanes=usable_cores(),
+        inspected=settings.entries.get("session.record_ep_graph_assignment_info") == "1",
+    )

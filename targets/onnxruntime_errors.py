@@ -1,0 +1,40 @@
+"""ONNX Runtime's exceptions in plain words."""
+
+import re
+from pathlib import Path
+
+from bench.errors import RunFailure
+
+PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+
+
+def said(error: Exception, model: Path) -> str:
+    """The first line of what ONNX Runtime said, without its status code and without the folders of ``model``."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return PREFIX.sub("", lines[0]).replace(str(model), model.name)
+
+
+def opening_failure(error: Exception, model: Path) -> RunFailure:
+    """Why a session could not be made of ``model``. ONNX Runtime names an exception class after its status code."""
+    name = type(error).__name__
+    text = said(error, model)
+    phase = "compile"
+    if name == "NoSuchFile":
+        return RunFailure("bad_input", f"{model.name}: the file is not there", phase=phase)
+    if name in ("InvalidProtobuf", "InvalidGraph"):
+        return RunFailure(
+            "unsupported_format",
+            f"{model.name} is not an ONNX model that ONNX Runtime takes: {text}",
+            "Check the file with onnx.checker.check_model, or export it again.",
+            phase,
+        )
+    if name == "NotImplemented" or "not a registered function/op" in text or "Could not find an implementation" in text:
+        return RunFailure(
+            "unsupported_operator",
+            f"{model.name}: an operator is not implemented here: {text}",
+            "Export with an older opset, or replace the operator.",
+            phase,
+        )
+    if isinstance(error, MemoryError) or "bad allocation" in text or "Failed to allocate memory" in text:
+        return RunFailure("out_of_memory", f"{model.name}: not enough memory: {text}", phase=phase)
+    return RunFailure("runtime_error", f"{model.name}: ONNX Runtime cannot open it: {text}", phase=phase)

@@ -1,0 +1,244 @@
+"""ONNX Runtime with the QNN execution provider: the NPU (HTP) and GPU of Qualcomm SoCs, and the HTP's emulator.
+
+Graphs must have fixed shapes. float32 graphs run in float16 on the HTP by default; with the default
+``offload_graph_io_quantization=1`` the CPU quantises a QDQ graph's inputs and outputs, which a placement shows.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import (
+    Artifact,
+    Device,
+    Format,
+    NodePlacement,
+    OpenRequest,
+    Phase,
+    Task,
+    TensorSession,
+    TokenSession,
+)
+from bench.errors import RunFailure
+from bench.targets import onnxruntime_options as session_config
+from bench.targets import qnn_devices, qnn_options, socs
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.onnxruntime_errors import opening_failure, said
+from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
+
+if TYPE_CHECKING:
+    from bench.targets.onnxruntime_session import Opened
+
+UNITS = {"htp": "HTP", "gpu": "GPU", EMULATED: "HTP"}
+ARITHMETIC = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU"))
+QUANTISED = frozenset(("QuantizeLinear", "DequantizeLinear"))
+
+
+class OnnxRuntimeQnn:
+    summary = "ONNX Runtime with QNN on Qualcomm HTP and GPU, and the HTP's emulator"
+    formats: Sequence[Format] = ("onnx",)
+    tasks: Sequence[Task] = ("tensor", "text_generation")
+    requires: Sequence[str] = ("onnxruntime-qnn",)
+    install = "pip install 'ondevice-bench[qnn]'"
+
+    def devices(self) -> Sequence[Device]:
+        if not (importable("onnxruntime") and importable("onnxruntime_qnn")):
+            return qnn_devices.unusable("onnxruntime-qnn is not installed", self._remedy())
+        try:
+            return qnn_devices.listed()
+        except Exception as error:
+            return qnn_devices.unusable(f"onnxruntime-qnn does not start: {error}", self._remedy())
+
+    def options(self, device: str) -> Mapping[str, str]:
+        return session_config.known() | qnn_options.known(device)
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        settings = session_config.read(options)
+        soc = soc_of(device, settings.others)
+        qnn_options.provider_options(settings.others, device, soc)
+        if soc is not None and not soc.floating_point and not quantised(artifact):
+            raise no_floating_point(artifact, soc, "plan")
+        if artifact.task == "tensor":
+            fixed_shapes(artifact)
+
+    def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
+        """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
+        self.check(request.artifact, request.device, request.options)
+        with phase("runtime_import"):
+            import onnxruntime  # noqa: F401
+
+            from bench.targets import onnxruntime_session, qnn_tokens
+
+            available = qnn_devices.provider_devices()
+        if request.artifact.task == "text_generation":
+            decoder = decoder_of(request.artifact)
+            layout = qnn_tokens.layout(request)
+            with phase("compile"):
+                sessions = [
+                    compiled(request, available, qnn_tokens.dimensions(request.artifact, decoder, step))
+                    for step in (layout.decode, layout.prefill)
+                ]
+            return qnn_tokens.FixedShapeTokenSession(sessions, decoder, layout, _opened(request, sessions[0]))
+        with phase("compile"):
+            session = compiled(request, available, None)
+        return onnxruntime_session.OrtTensorSession(session, _opened(request, session))
+
+    def _remedy(self) -> str:
+        import platform
+        import sys
+
+        if sys.platform == "win32" or (sys.platform == "linux" and platform.machine() == "x86_64"):
+            return self.install
+        return "There is no onnxruntime-qnn wheel for this platform: use Windows (x64 or Arm) or Linux on x86-64."
+
+
+def soc_of(device: str, others: Mapping[str, str]) -> socs.Soc | None:
+    """The SoC that is compiled for; ``None`` when it is the machine's own, or one given only by numbers."""
+    if device == "gpu":
+        return None
+    return socs.chosen(dict(others), socs.DEFAULT if device == EMULATED else None)
+
+
+def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping[str, int] | None) -> Any:
+    """A session of the request's graph with its free dimensions fixed: to ``dimensions``, or to the artifact's shapes.
+
+    Raises ``RunFailure`` when nothing of it would run on QNN.
+    """
+    import onnxruntime
+
+    from bench.targets.onnxruntime_session import ASSIGNMENT_KEY, assigned_nodes
+
+    artifact, device = request.artifact, request.device
+    settings = session_config.read({ASSIGNMENT_KEY: "1"} | request.options)
+    soc = soc_of(device, settings.others)
+    made = session_config.session_options(settings)
+    if dimensions is None:
+        session_config.fix_free_dimensions(made, artifact)
+    for symbol, size in (dimensions or {}).items():
+        made.add_free_dimension_override_by_name(symbol, size)
+    chosen = [d for d in available if device == EMULATED or d.device.type.name == HARDWARE[device]]
+    if not chosen:
+        raise RunFailure(
+            "unavailable", f"qnn:{device}: {qnn_devices.absence(device)}", qnn_devices.elsewhere(), "compile"
+        )
+    given = qnn_options.provider_options(settings.others, device, soc) | {
+        "backend_path": str(qnn_devices.backend(device))
+    }
+    made.add_provider_for_devices(chosen[:1], given)
+    try:
+        session = onnxruntime.InferenceSession(str(artifact.path), made)
+    except Exception as error:
+        raise _compiling_failure(error, artifact, soc) from error
+    on_qnn = [n for n in assigned_nodes(session, {PROVIDER: UNITS[device]}) if n.device == UNITS[device]]
+    if not on_qnn:
+        raise _nothing_placed(artifact, soc)
+    return session
+
+
+def quantised(artifact: Artifact) -> bool:
+    """Whether the graph is QDQ; told by its operators, or by the weights' precision where those are not known."""
+    operators = artifact.facts.operators
+    return bool(QUANTISED & operators.keys()) if operators else artifact.precision in ("int8", "uint8", "int4")
+
+
+def fixed_shapes(artifact: Artifact) -> None:
+    """Raises ``RunFailure`` for an input dimension that has neither a size nor a symbol with a size given for it."""
+    for spec in artifact.facts.inputs:
+        given = artifact.shapes.get(spec.name, ())
+        if None in spec.shape or (not spec.static and len(given) != len(spec.shape)):
+            written = ",".join("?" if d is None else str(d) for d in spec.shape)
+            raise RunFailure(
+                "bad_input",
+                f"input {spec.name} [{written}]: QNN takes only fixed shapes",
+                "Export with fixed or named dimensions, or fix them with "
+                "python -m onnxruntime.tools.make_dynamic_shape_fixed.",
+                "plan",
+            )
+
+
+def no_floating_point(artifact: Artifact, soc: socs.Soc, phase: str) -> RunFailure:
+    return RunFailure(
+        "unsupported_precision",
+        f"{artifact.path.name} is a float model, and the HTP of {soc.marketing} has no floating point",
+        "Quantise the model to int8 (QDQ).",
+        phase,
+    )
+
+
+def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> str:
+    """What convolutions and matrix products run in: int8 for QDQ graphs; for float graphs float16 on the HTP unless the
+    options say otherwise, and float32 (``float16+float32``) for those left to the CPU. "" where the GPU does not tell.
+    """
+    if quantised(request.artifact):
+        return "int8"
+    if request.device == "gpu":
+        return ""
+    devices = {node.device for node in nodes if node.op in ARITHMETIC}
+    on_htp = "float32" if request.options.get("enable_htp_fp16_precision") == "0" else "float16"
+    if request.options.get("htp_bf16_enable") == "1":
+        on_htp = "bfloat16"
+    ran = [on_htp] if "HTP" in devices or not devices else []
+    return "+".join(dict.fromkeys([*ran, *(["float32"] if "CPU" in devices else [])]))
+
+
+def _opened(request: OpenRequest, session: Any) -> "Opened":
+    import onnxruntime_qnn
+
+    from bench.targets.onnxruntime_session import ASSIGNMENT_KEY, Opened, assigned_nodes
+
+    settings = session_config.read({ASSIGNMENT_KEY: "1"} | request.options)
+    devices = {PROVIDER: UNITS[request.device], "CPUExecutionProvider": "CPU"}
+    held = session_config.effective(session.get_session_options(), settings.entries)
+    provider = {k: v for k, v in session.get_provider_options().get(PROVIDER, {}).items() if k != "backend_path"}
+    info = getattr(onnxruntime_qnn, "build_and_package_info", None)
+    sdk = getattr(info, "qnn_version", None)
+    return Opened(
+        devices=devices,
+        requested=UNITS[request.device],
+        device_name=qnn_devices.device_name(request.device, soc_of(request.device, settings.others), provider),
+        executed_precision=executed_precision(request, assigned_nodes(session, devices)),
+        effective_options=held | provider,
+        distributions=("onnxruntime-qnn",),
+        components={"qnn-sdk": str(sdk)} if sdk else {},
+        inspected=True,
+    )
+
+
+def _compiling_failure(error: Exception, artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
+    """QNN's obscurest errors in plain words, and the rest as ONNX Runtime's."""
+    text = str(error)
+    if "NHWC format" in text and not quantised(artifact):
+        return _nothing_placed(artifact, soc)
+    if "disable_cpu_ep_fallback" in text or "fallback to CPU EP has been explicitly disabled" in text:
+        return RunFailure(
+            "fallback",
+            f"{artifact.path.name}: some operators need the CPU, and session.disable_cpu_ep_fallback forbids it",
+            "Run without that option to see which.",
+            "compile",
+        )
+    if "finalize QNN graph" in text:
+        where = soc.marketing if soc else "this SoC"
+        return RunFailure(
+            "runtime_error",
+            f"{artifact.path.name}: QNN cannot compile the graph for {where}: {said(error, artifact.path)}",
+            "Name the SoC with option soc (or soc_model and htp_arch), or make the graph smaller.",
+            "compile",
+        )
+    return opening_failure(error, artifact.path)
+
+
+def _nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
+    if not quantised(artifact) and (soc is None or not soc.floating_point):
+        where = f"the HTP of {soc.marketing if soc else 'this SoC'}"
+        return RunFailure(
+            "unsupported_precision",
+            f"{artifact.path.name}: QNN takes nothing of this float model; {where} may have no floating point",
+            "Quantise the model to int8 (QDQ).",
+            "compile",
+        )
+    return RunFailure(
+        "fallback",
+        f"{artifact.path.name}: QNN takes no operator of this model; all of it would run on the CPU",
+        "Quantise to QDQ rather than QOperator, fix all shapes, and look for unsupported operators in the log.",
+        "compile",
+    )

@@ -1,0 +1,88 @@
+"""Text generation on one ONNX Runtime session: the KV cache never leaves the runtime's own tensors.
+
+A step binds the tokens, the mask and the positions from buffers made once, runs, and binds every ``present`` the run
+has returned as the next step's ``past``: a handle changes hands, no tensor is copied. A decode step's logits are
+written to one buffer, of which only the argmax is taken.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.contracts import DecoderSpec
+from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started
+from bench.targets.onnxruntime_session import Opened, OrtFacts, specs
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class OrtTokenSession(OrtFacts):
+    """Batch 1; sequence and past are dynamic dimensions of the graph."""
+
+    def __init__(self, session: Any, decoder: DecoderSpec, opened: Opened) -> None:
+        super().__init__((session,), opened)
+        self._decoder = decoder
+        self._pasts = past_names(decoder)
+        self._presents = present_names(decoder)
+        types = {spec.name: spec.dtype for spec in specs(session.get_outputs())}
+        self._logits = np.zeros((1, 1, decoder.vocab_size), np.dtype(types["logits"]))
+        self._binding: Any = session.io_binding()
+        self._mask = np.ones((1, decoder.context_length), np.int64)
+        self._positions = np.arange(decoder.context_length, dtype=np.int64)[None]
+        self._token = np.zeros((1, 1), np.int64)
+        self._length = 0
+        self.reset()
+
+    def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        self.reset()
+        return self._step(prompt(ids, self._decoder))
+
+    def decode(self) -> int:
+        started(self._length)
+        return self._step(self._token)
+
+    def reset(self) -> None:
+        import onnxruntime
+
+        decoder = self._decoder
+        empty = np.zeros((1, decoder.kv_heads, 0, decoder.head_dim), np.dtype(decoder.kv_dtype))
+        for name in self._pasts:
+            self._binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(empty))
+        self._length = 0
+
+    def close(self) -> None:
+        self._binding = None
+        super().close()
+
+    def _step(self, ids: "npt.NDArray[np.int64]") -> int:
+        start, end = self._length, self._length + ids.shape[1]
+        room(end, self._decoder.context_length)
+        binding = self._binding
+        _bind(binding, "input_ids", ids, (1, end - start))
+        _bind(binding, "attention_mask", self._mask, (1, end))
+        if self._decoder.has_position_ids:
+            _bind(binding, "position_ids", self._positions[:, start:end], (1, end - start))
+        if end - start == 1:
+            _bind_output(binding, "logits", self._logits)
+        else:
+            binding.bind_output("logits", "cpu")
+        for name in self._presents:
+            binding.bind_output(name, "cpu")
+        self._sessions[0].run_with_iobinding(binding)
+        logits, *presents = binding.get_outputs()
+        for name, present in zip(self._pasts, presents, strict=True):
+            binding.bind_ortvalue_input(name, present)
+        self._length = end
+        self._token[0, 0] = greedy(self._logits if end - start == 1 else logits.numpy())
+        return int(self._token[0, 0])
+
+
+def _bind(binding: Any, name: str, buffer: "npt.NDArray[np.int64]", shape: tuple[int, int]) -> None:
+    """Bind ``shape`` from the start of ``buffer``, which must outlive the run."""
+    binding.bind_input(name, "cpu", 0, np.int64, shape, buffer.ctypes.data)
+
+
+def _bind_output(binding: Any, name: str, buffer: "npt.NDArray[Any]") -> None:
+    """Let the run write ``name`` into ``buffer``, which must outlive it."""
+    binding.bind_output(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)

@@ -1,0 +1,189 @@
+"""A tensor session over one OpenVINO compiled model.
+
+Input tensors share memory with arrays the session owns and are set once on an ``InferRequest``; a timed call is
+``infer`` without arguments, with outputs shared: about 10 µs on a no-op graph, against 89 µs when a dictionary is
+passed each time. Without ``share_outputs`` every call would also copy all outputs to numpy.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.contracts import NodePlacement, Placement, Tensors, TensorSpec
+from bench.errors import RunFailure
+from bench.targets.distributions import versions
+from bench.targets.feeds import owned
+from bench.targets.openvino_graph import ExecutedNode, placed, precision
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LONGEST_OPTION = 200
+
+
+class Compiled(Struct, frozen=True):
+    """A compiled model and what was found out about it when it was opened.
+
+    ``device`` is where it runs, ``split`` the placement of a graph on several devices. ``sources`` leads from a
+    node of the model to the one whose MACs it continues (``weighed_sources``); empty unless inspected.
+    """
+
+    model: Any
+    device: str
+    device_name: str
+    node_macs: dict[str, int]
+    sources: dict[str, str]
+    preferred_names: tuple[str, ...]
+    split: tuple[NodePlacement, ...] | None = None
+
+
+class OpenVinoFacts:
+    """What both kinds of OpenVINO session tell about themselves."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+
+    def placement(self) -> Placement | None:
+        """Executed nodes by device; ``None`` where the plugin keeps its runtime graph to itself."""
+        if self._compiled.split is not None:
+            return Placement(self._compiled.device, self._compiled.split, "OpenVINO Core.query_model")
+        nodes = self._executed()
+        if not nodes:
+            return None
+        where = placed(nodes, self._compiled.device, self._compiled.node_macs, self._compiled.sources)
+        return Placement(self._compiled.device, where, "OpenVINO runtime graph and EXECUTION_DEVICES")
+
+    def effective_options(self) -> Mapping[str, str]:
+        return properties(self._compiled.model)
+
+    def versions(self) -> Mapping[str, str]:
+        import openvino
+
+        return {"openvino": openvino.get_version(), **versions(("openvino",))}
+
+    def device_name(self) -> str:
+        return self._compiled.device_name
+
+    def executed_precision(self) -> str:
+        return precision(self._executed(), properties(self._compiled.model).get("INFERENCE_PRECISION_HINT", ""))
+
+    def close(self) -> None:
+        vars(self).pop("_compiled", None)
+
+    def _executed(self) -> list[ExecutedNode]:
+        from bench.targets.openvino_graph import executed_nodes
+
+        try:
+            return executed_nodes(self._compiled.model.get_runtime_model())
+        except RuntimeError:  # the plugin does not offer it
+            return []
+
+
+class OpenVinoTensorSession(OpenVinoFacts):
+    """Tensors in, tensors out, on any OpenVINO device."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        super().__init__(compiled)
+        names = compiled.preferred_names
+        self.inputs: Sequence[TensorSpec] = tuple(port_spec(port, names) for port in compiled.model.inputs)
+        self.outputs: Sequence[TensorSpec] = tuple(port_spec(port, names) for port in compiled.model.outputs)
+        self._lanes: list[Lane] = []
+
+    def bind(self, feeds: Tensors) -> Callable[[], None]:
+        self._lanes = [self._lane(feeds)]
+        return partial(self._lanes[0].request.infer, share_outputs=True)
+
+    def bind_parallel(self, feeds: Tensors, lanes: int | None) -> Sequence[Callable[[], None]]:
+        """One ``InferRequest`` a lane; as many as ``OPTIMAL_NUMBER_OF_INFER_REQUESTS`` unless ``lanes`` is given."""
+        count = lanes or int(self._compiled.model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._lanes = [self._lane(feeds) for _ in range(count)]
+        return [partial(_started_and_awaited, lane.request) for lane in self._lanes]
+
+    def results(self) -> Tensors:
+        if not self._lanes:
+            raise RunFailure("bad_input", "no inputs are bound: there are no results")
+        request = self._lanes[0].request
+        return {spec.name: request.get_output_tensor(i).data.copy() for i, spec in enumerate(self.outputs)}
+
+    def close(self) -> None:
+        self._lanes = []
+        super().close()
+
+    def _lane(self, feeds: Tensors) -> "Lane":
+        import openvino
+
+        arrays = owned(feeds, self.inputs)
+        request = self._compiled.model.create_infer_request()
+        for index, spec in enumerate(self.inputs):
+            request.set_input_tensor(index, openvino.Tensor(arrays[spec.name], shared_memory=True))
+        return Lane(request, arrays)
+
+
+class Lane(Struct, frozen=True):
+    """One query's request. ``arrays`` own the memory that its input tensors point into."""
+
+    request: Any
+    arrays: "Mapping[str, np.ndarray[Any, Any]]"
+
+
+def _started_and_awaited(request: Any) -> None:
+    request.start_async()
+    request.wait()
+
+
+def port_spec(port: Any, preferred: Sequence[str]) -> TensorSpec:
+    """A port of a model. Of several tensor names the one in ``preferred`` is taken; without any, the node's name."""
+    dimensions = (d.get_length() if d.is_static else None for d in port.get_partial_shape())
+    return TensorSpec(port_name(port, preferred), element_name(port.get_element_type()), tuple(dimensions))
+
+
+def port_name(port: Any, preferred: Sequence[str]) -> str:
+    names = port.get_names()
+    known = [name for name in preferred if name in names]
+    if known:
+        return known[0]
+    return str(port.get_any_name()) if names else str(port.get_node().get_friendly_name())
+
+
+def element_name(element: Any) -> str:
+    """numpy's name of an OpenVINO element type; its own name where numpy has none."""
+    own = str(element.get_type_name())
+    if own in ("bf16", "string"):
+        return {"bf16": "bfloat16"}.get(own, own)
+    try:
+        return str(element.to_dtype().__name__ if isinstance(element.to_dtype(), type) else element.to_dtype().name)
+    except (RuntimeError, KeyError):
+        return own
+
+
+def properties(compiled_model: Any) -> dict[str, str]:
+    """Every property the compiled model lets be read, as text; those of the devices behind AUTO or HETERO as
+    ``CPU.NUM_STREAMS``. Lists of properties and very long values are left out."""
+    held: dict[str, str] = {}
+    for name in compiled_model.get_property("SUPPORTED_PROPERTIES"):
+        if name == "SUPPORTED_PROPERTIES":
+            continue
+        try:
+            value = compiled_model.get_property(name)
+        except (RuntimeError, TypeError):  # listed, but not readable for this model
+            continue
+        if name == "DEVICE_PROPERTIES" and isinstance(value, dict):
+            held |= {f"{d}.{key}": plain(inner) for d, own in value.items() for key, inner in dict(own).items()}
+        else:
+            held[name] = plain(value)
+    return {
+        key: text for key, text in held.items() if len(text) <= LONGEST_OPTION and "SUPPORTED_PROPERTIES" not in key
+    }
+
+
+def plain(value: Any) -> str:
+    """An OpenVINO property value as the string that would set it."""
+    if isinstance(value, bool):
+        return "YES" if value else "NO"
+    if hasattr(value, "get_type_name"):
+        return str(value.get_type_name())
+    if isinstance(value, (list, tuple, set)):
+        return ",".join(plain(item) for item in value)
+    return str(getattr(value, "name", value))

@@ -1,0 +1,100 @@
+"""Text generation on OpenVINO: the KV cache becomes the compiled model's own state.
+
+``apply_make_stateful_transformation`` turns each pair ``past_key_values.N.*`` / ``present.N.*`` into a variable, so
+that a step passes only the token, its position and the mask. The batch is fixed to 1, because an empty variable takes
+0 for every dynamic dimension. Tensors are made once; a step changes the mask's shape, not its memory.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.contracts import DecoderSpec
+from bench.errors import RunFailure
+from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started
+from bench.targets.openvino_session import Compiled, OpenVinoFacts
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+def make_stateful(model: Any, decoder: DecoderSpec) -> None:
+    """Fix the batch of ``model`` to 1 and move its KV cache into its state. Raises ``RunFailure``."""
+    from openvino import PartialShape
+    from openvino._offline_transformations import apply_make_stateful_transformation
+
+    pairs = dict(zip(past_names(decoder), present_names(decoder), strict=True))
+    named = {name for port in (*model.inputs, *model.outputs) for name in port.get_names()}
+    missing = [name for pair in pairs.items() for name in pair if name not in named]
+    if missing or "logits" not in named:
+        raise RunFailure(
+            "unsupported_format",
+            f"the decoder has no {', '.join(missing[:3]) or 'logits'}",
+            "Export it with past_key_values.N.key/.value inputs and logits, present.N.key/.value outputs.",
+            "read",
+        )
+    model.reshape(
+        {port.get_any_name(): PartialShape([1, *list(port.get_partial_shape())[1:]]) for port in model.inputs}
+    )
+    apply_make_stateful_transformation(model, pairs)
+
+
+class OpenVinoTokenSession(OpenVinoFacts):
+    """Batch 1, one request, greedy."""
+
+    def __init__(self, compiled: Compiled, decoder: DecoderSpec) -> None:
+        from openvino import Tensor
+
+        super().__init__(compiled)
+        self._decoder = decoder
+        self._request = compiled.model.create_infer_request()
+        self._mask = Tensor(np.ones((1, decoder.context_length), np.int64), shared_memory=True)
+        self._token = np.zeros((1, 1), np.int64)
+        self._position = np.zeros((1, 1), np.int64)
+        self._step_tensors = self._pair(self._token, self._position)
+        self._request.set_tensor("attention_mask", self._mask)
+        self._length = 0
+
+    def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        self.reset()
+        tokens = prompt(ids, self._decoder)
+        positions = np.arange(tokens.shape[1], dtype=np.int64)[None]
+        first = self._step(tokens.shape[1], self._pair(tokens, positions))
+        self._set(self._step_tensors)
+        return first
+
+    def decode(self) -> int:
+        started(self._length)
+        self._position[0, 0] = self._length
+        return self._step(1, None)
+
+    def reset(self) -> None:
+        self._request.reset_state()
+        self._length = 0
+
+    def close(self) -> None:
+        vars(self).pop("_request", None)
+        super().close()
+
+    def _pair(self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]") -> dict[str, Any]:
+        from openvino import Tensor
+
+        tensors = {"input_ids": Tensor(tokens, shared_memory=True)}
+        if self._decoder.has_position_ids:
+            tensors["position_ids"] = Tensor(positions, shared_memory=True)
+        return tensors
+
+    def _set(self, tensors: dict[str, Any]) -> None:
+        for name, tensor in tensors.items():
+            self._request.set_tensor(name, tensor)
+
+    def _step(self, count: int, tensors: dict[str, Any] | None) -> int:
+        end = self._length + count
+        room(end, self._decoder.context_length)
+        if tensors is not None:
+            self._set(tensors)
+        self._mask.shape = (1, end)
+        self._request.infer(share_outputs=True)
+        self._length = end
+        self._token[0, 0] = greedy(self._request.get_tensor("logits").data)
+        return int(self._token[0, 0])

@@ -1,0 +1,169 @@
+"""Text generation where every shape is fixed: two sessions of one graph, and a cache that slides.
+
+With a cache of C tokens (``decode_context``) and a prompt of n (``prompt_tokens``, n < C):
+
+    prefill   n tokens,  past C - n (all masked),   present C
+    decode    1 token,   past C - 1,                present C
+
+Real tokens stand at the right end of the cache; what is left of them is padding, masked with 0. Positions are the
+tokens' own (0, 1, 2 …), so that padding changes nothing. After each run the cache moves one place to the left:
+``past = present[:, :, 1:]``, which drops one padding place and costs one copy of the cache on the CPU. When no padding
+is left the cache is full.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+
+from bench.contracts import Artifact, DecoderSpec, OpenRequest
+from bench.errors import RunFailure
+from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started
+from bench.targets.onnxruntime_session import Opened, OrtFacts, specs
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Step(Struct, frozen=True):
+    """The shape of one session: ``tokens`` in, ``past`` places of cache before them."""
+
+    tokens: int
+    past: int
+
+
+class Layout(Struct, frozen=True):
+    """``context`` is C of the module's description."""
+
+    context: int
+    prefill: Step
+    decode: Step
+
+
+def layout(request: OpenRequest) -> Layout:
+    """The two shapes a request needs. Raises ``RunFailure`` when prompt and cache do not fit."""
+    tokens, context = request.prompt_tokens, request.decode_context
+    limit = request.artifact.decoder.context_length if request.artifact.decoder else context
+    if not 0 < tokens < context <= limit:
+        raise RunFailure(
+            "bad_input",
+            f"a prompt of {tokens} tokens in a cache of {context}: fixed shapes need 1 ≤ prompt < cache ≤ {limit}",
+            "Ask for a shorter prompt or fewer tokens.",
+            "compile",
+        )
+    return Layout(context, Step(tokens, context - tokens), Step(1, context - 1))
+
+
+def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str, int]:
+    """Every symbolic dimension of the decoder's inputs with its size in ``step``. Raises ``RunFailure``."""
+    past = (1, decoder.kv_heads, step.past, decoder.head_dim)
+    wanted: dict[str, tuple[int, ...]] = {
+        "input_ids": (1, step.tokens),
+        "attention_mask": (1, step.past + step.tokens),
+        "position_ids": (1, step.tokens),
+        **dict.fromkeys(past_names(decoder), past),
+    }
+    sizes: dict[str, int] = {}
+    for spec in artifact.facts.inputs:
+        for dimension, size in zip(spec.shape, wanted.get(spec.name, ()), strict=False):
+            fits = dimension == size if isinstance(dimension, int) else sizes.get(str(dimension), size) == size
+            if dimension is None or not fits:
+                raise RunFailure(
+                    "bad_input",
+                    f"input {spec.name} {list(spec.shape)}: cannot be fixed to {list(wanted[spec.name])}",
+                    "Export with batch, sequence, past and total length as named dimensions.",
+                    "compile",
+                )
+            if isinstance(dimension, str):
+                sizes[dimension] = size
+    return sizes
+
+
+class FixedShapeTokenSession(OrtFacts):
+    """``sessions`` are decode and prefill, in this order; what is told of the session is told of decode."""
+
+    def __init__(self, sessions: Sequence[Any], decoder: DecoderSpec, layout: Layout, opened: Opened) -> None:
+        super().__init__(sessions, opened)
+        self._decoder = decoder
+        self._layout = layout
+        self._decode, self._prefill = (
+            Runner(session, decoder, step)
+            for session, step in zip(sessions, (layout.decode, layout.prefill), strict=True)
+        )
+        self._length = 0
+        self._token = 0
+
+    def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        tokens = prompt(ids, self._decoder)
+        if tokens.shape[1] != self._layout.prefill.tokens:
+            raise RunFailure(
+                "bad_input",
+                f"the prompt has {tokens.shape[1]} tokens; the session was compiled for {self._layout.prefill.tokens}",
+            )
+        self.reset()
+        count = tokens.shape[1]
+        return self._take(self._prefill, tokens, count)
+
+    def decode(self) -> int:
+        started(self._length)
+        room(self._length + 1, self._layout.context)
+        return self._take(self._decode, np.array([[self._token]]), 1)
+
+    def reset(self) -> None:
+        for runner in (self._decode, self._prefill):
+            for past in runner.pasts:
+                past[...] = 0
+        self._length = 0
+
+    def close(self) -> None:
+        vars(self).pop("_decode", None)
+        vars(self).pop("_prefill", None)
+        super().close()
+
+    def _take(self, runner: "Runner", tokens: "npt.NDArray[np.int64]", count: int) -> int:
+        positions = np.arange(self._length, self._length + count)
+        self._length += count
+        self._token = runner.run(tokens, positions, self._length)
+        for past, present in zip(self._decode.pasts, runner.presents, strict=True):
+            past[...] = present[:, :, 1:]
+        return self._token
+
+
+class Runner:
+    """One session with every input and output bound once to memory of its own."""
+
+    def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        total, kind = step.past + step.tokens, np.dtype(decoder.kv_dtype)
+        cache = (1, decoder.kv_heads, step.past, decoder.head_dim)
+        grown = (1, decoder.kv_heads, total, decoder.head_dim)
+        self._arrays: Mapping[str, npt.NDArray[Any]] = {
+            "input_ids": np.zeros((1, step.tokens), np.int64),
+            "attention_mask": np.zeros((1, total), np.int64),
+            **({"position_ids": np.zeros((1, step.tokens), np.int64)} if decoder.has_position_ids else {}),
+            **{name: np.zeros(cache, kind) for name in past_names(decoder)},
+        }
+        types = {spec.name: spec.dtype for spec in specs(session.get_outputs())}
+        self._outputs: Mapping[str, npt.NDArray[Any]] = {
+            "logits": np.zeros((1, step.tokens, decoder.vocab_size), np.dtype(types["logits"])),
+            **{name: np.zeros(grown, kind) for name in present_names(decoder)},
+        }
+        self.pasts = [self._arrays[name] for name in past_names(decoder)]
+        self.presents = [self._outputs[name] for name in present_names(decoder)]
+        for name, array in self._arrays.items():
+            self._binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for name, array in self._outputs.items():
+            self._binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+
+    def run(self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int) -> int:
+        """``length``: tokens in the cache with these; only their places are unmasked. Returns the next token."""
+        self._arrays["input_ids"][...] = tokens
+        mask = self._arrays["attention_mask"]
+        mask[...] = 0
+        mask[0, mask.shape[1] - length :] = 1
+        if "position_ids" in self._arrays:
+            self._arrays["position_ids"][...] = positions
+        self._session.run_with_iobinding(self._binding)
+        return greedy(self._outputs["logits"])

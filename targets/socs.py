@@ -1,0 +1,88 @@
+"""Qualcomm SoCs whose HTP (the NPU) the ``qnn`` plugin can compile for and emulate.
+
+``soc_model`` numbers are ``Qnn_SocModel_t`` of the QNN SDK's QnnTypes.h. Each was compared with the context binary
+that libQnnHtp 2.51 writes for it (``soc_type=SC8380XP;arch=73;relaxed_precision_flag=true``): part and number agree in
+all rows, and so does the architecture, except that it compiles SM8475 and SSG2115P as v68. ``floating_point`` is its
+``relaxed_precision_flag``. Every row was compiled and run in the emulator: an int8 QDQ convolution on all, and a
+float32 face detector with all of its 118 nodes on the HTP where ``floating_point``.
+"""
+
+from msgspec import Struct
+
+from bench.errors import InputError, UnknownName
+
+QNN_TYPES = "QNN SDK QnnTypes.h; libQnnHtp 2.51 context binary"
+EXECUTORCH = "pytorch/executorch backends/qualcomm/serialization/qc_schema.py; libQnnHtp 2.51 context binary"
+
+
+class Soc(Struct, frozen=True):
+    """One SoC. ``name`` is what users type; ``part`` is Qualcomm's part number; ``htp_arch`` the Hexagon version."""
+
+    name: str
+    marketing: str
+    part: str
+    soc_model: int
+    htp_arch: int
+    floating_point: bool
+    source: str
+
+
+SOCS = (
+    Soc("snapdragon-x-elite", "Snapdragon X Elite", "SC8380XP", 60, 73, True, QNN_TYPES),
+    Soc("snapdragon-x2-elite", "Snapdragon X2 Elite", "SC8480XP", 88, 81, True, QNN_TYPES),
+    Soc("snapdragon-8cx-gen-3", "Snapdragon 8cx Gen 3", "SC8280X", 37, 68, False, QNN_TYPES),
+    Soc("snapdragon-8-elite-gen-5", "Snapdragon 8 Elite Gen 5", "SM8850", 87, 81, True, EXECUTORCH),
+    Soc("snapdragon-8-gen-5", "Snapdragon 8 Gen 5", "SM8845", 97, 81, True, EXECUTORCH),
+    Soc("snapdragon-8-elite", "Snapdragon 8 Elite", "SM8750", 69, 79, True, EXECUTORCH),
+    Soc("snapdragon-8-gen-3", "Snapdragon 8 Gen 3", "SM8650", 57, 75, True, EXECUTORCH),
+    Soc("snapdragon-8-gen-2", "Snapdragon 8 Gen 2", "SM8550", 43, 73, True, EXECUTORCH),
+    Soc("snapdragon-8-plus-gen-1", "Snapdragon 8+ Gen 1", "SM8475", 42, 69, True, EXECUTORCH),
+    Soc("snapdragon-8-gen-1", "Snapdragon 8 Gen 1", "SM8450", 36, 69, True, EXECUTORCH),
+    Soc("snapdragon-888", "Snapdragon 888", "SM8350", 30, 68, False, EXECUTORCH),
+    Soc("snapdragon-8s-gen-3", "Snapdragon 8s Gen 3", "SM8635", 68, 73, False, QNN_TYPES),
+    Soc("snapdragon-8s-gen-4", "Snapdragon 8s Gen 4", "SM8735", 85, 73, False, QNN_TYPES),
+    Soc("snapdragon-7-plus-gen-3", "Snapdragon 7+ Gen 3", "SM7675", 70, 73, False, QNN_TYPES),
+    Soc("snapdragon-7-gen-3", "Snapdragon 7 Gen 3", "SM7550", 64, 73, False, QNN_TYPES),
+    Soc("snapdragon-778g", "Snapdragon 778G", "SM7325", 35, 68, False, QNN_TYPES),
+    Soc("qcs6490", "Dragonwing QCS6490", "QCS6490", 93, 68, False, EXECUTORCH),
+    Soc("qcs8300", "Dragonwing QCS8300", "QCS8300", 82, 75, True, QNN_TYPES),
+    Soc("qcs8550", "Dragonwing QCS8550", "QCS8550", 66, 73, True, QNN_TYPES),
+    Soc("qcs9100", "Dragonwing QCS9100", "QCS9100", 77, 73, True, EXECUTORCH),
+    Soc("sa8255", "Snapdragon automotive SA8255", "SA8255", 52, 73, True, EXECUTORCH),
+    Soc("sa8295", "Snapdragon automotive SA8295", "SA8295", 39, 68, True, EXECUTORCH),
+    Soc("sa8540", "Snapdragon automotive SA8540", "SA8540", 62, 68, True, EXECUTORCH),
+    Soc("sa8797", "Snapdragon automotive SA8797", "SA8797", 72, 81, True, EXECUTORCH),
+    Soc("sxr2230p", "Snapdragon XR2 Gen 2", "SXR2230P", 53, 69, True, EXECUTORCH),
+    Soc("sxr2330p", "Snapdragon XR SXR2330P", "SXR2330P", 75, 79, True, EXECUTORCH),
+    Soc("ssg2115p", "Snapdragon AR SSG2115P", "SSG2115P", 46, 73, False, EXECUTORCH),
+)
+DEFAULT = "snapdragon-x-elite"
+
+
+def named(name: str) -> Soc:
+    """The SoC that the user calls ``name``: its name here or its part number. Raises ``UnknownName``."""
+    by_name = {soc.name: soc for soc in SOCS} | {soc.part.lower(): soc for soc in SOCS}
+    if name.lower() not in by_name:
+        raise UnknownName("SoC (option soc)", name, by_name, "Another SoC: give soc_model and htp_arch.")
+    return by_name[name.lower()]
+
+
+def numbered(soc_model: int) -> Soc | None:
+    """The SoC with QNN's number ``soc_model``; ``None`` for one that is not in the table."""
+    return next((soc for soc in SOCS if soc.soc_model == soc_model), None)
+
+
+def chosen(options: dict[str, str], default: str | None) -> Soc | None:
+    """The SoC that ``options`` mean: ``soc``, else ``soc_model``, else ``default``. Raises ``InputError``."""
+    if "soc" in options:
+        if "soc_model" in options or "htp_arch" in options:
+            raise InputError("options soc and soc_model or htp_arch are both given", "Give soc, or the two numbers.")
+        return named(options["soc"])
+    if "soc_model" in options:
+        number = options["soc_model"]
+        if not number.isdigit():
+            raise InputError(f"option soc_model={number}: not a whole number", "Write soc_model=60, for example.")
+        return numbered(int(number))
+    if "htp_arch" in options:
+        return None
+    return named(default) if default else None

@@ -1,0 +1,61 @@
+"""The cache of built-in models, and the checksum of files."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from bench.models.build_cache import cached_build
+from bench.models.digest import sha256_of
+
+
+def test_the_same_recipe_is_built_once(tmp_path: Path) -> None:
+    """A second call finds the first's file and does not write."""
+    calls: list[Path] = []
+
+    def write(path: Path) -> None:
+        calls.append(path)
+        path.write_bytes(b"model")
+
+    first = cached_build(tmp_path, "net", {"seed": 1}, write)
+    assert first == cached_build(tmp_path, "net", {"seed": 1}, write)
+    assert (1, b"model") == (len(calls), first.read_bytes())
+
+
+@pytest.mark.parametrize("recipe", [{"seed": 2}, {"seed": 1, "version": 2}, {}])
+def test_another_recipe_is_another_file(tmp_path: Path, recipe: dict[str, object]) -> None:
+    """Anything the content depends on leads to another folder."""
+    first = cached_build(tmp_path, "net", {"seed": 1}, lambda path: path.touch())
+    assert first != cached_build(tmp_path, "net", recipe, lambda path: path.touch())
+
+
+def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    """When writing fails, the cache holds neither a half-written model nor a temporary folder."""
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        cached_build(tmp_path, "net", {}, write)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_two_builders_at_once_agree(tmp_path: Path) -> None:
+    """When another process finishes first, its file is used and one's own is removed."""
+
+    def slow(path: Path) -> None:
+        cached_build(tmp_path, "net", {}, lambda other: other.write_bytes(b"first") and None)
+        path.write_bytes(b"second")
+
+    assert b"first" == cached_build(tmp_path, "net", {}, slow).read_bytes()
+    assert 1 == len(list(tmp_path.iterdir()))
+
+
+def test_checksum_is_that_of_the_contents_in_order(tmp_path: Path) -> None:
+    """It equals SHA-256 of the files one after the other, so anybody can check it, and the order matters."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"x" * (3 << 20))
+    b.write_bytes(b"y")
+    assert hashlib.sha256(a.read_bytes() + b"y").hexdigest() == sha256_of((a, b))
+    assert sha256_of((a, b)) != sha256_of((b, a))

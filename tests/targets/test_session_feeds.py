@@ -1,0 +1,56 @@
+"""What a session is fed."""
+
+import numpy as np
+import pytest
+
+from bench.contracts import TensorSpec
+from bench.errors import RunFailure
+from bench.targets.feeds import owned
+
+SPECS = (TensorSpec("b", "float32", (1, 2)), TensorSpec("a", "int64", ("batch", None)))
+
+
+def fitting() -> dict[str, np.ndarray]:
+    return {"a": np.zeros((3, 4), np.int64), "b": np.zeros((1, 2), np.float32)}
+
+
+def test_copies_come_in_the_order_of_the_inputs() -> None:
+    """The result has one array an input, in the graph's order."""
+    assert ["b", "a"] == list(owned(fitting(), SPECS))
+
+
+def test_arrays_are_copies() -> None:
+    """Writing to what was fed does not change what is bound."""
+    feeds = fitting()
+    bound = owned(feeds, SPECS)
+    feeds["b"][:] = 7
+    assert [[0.0, 0.0]] == bound["b"].tolist()
+
+
+def test_arrays_are_contiguous() -> None:
+    """A transposed view becomes contiguous memory with the same values."""
+    feeds = fitting() | {"a": np.arange(6).reshape(2, 3).T}
+    bound = owned(feeds, SPECS)["a"]
+    assert (True, [[0, 3], [1, 4], [2, 5]]) == (bound.flags.c_contiguous, bound.tolist())
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"c": np.zeros(1)}, "unknown ['c']"),
+        ({"b": np.zeros((1, 2))}, "it was fed float64"),
+        ({"b": np.zeros((2, 2), np.float32)}, "the graph takes shape [1,2], it was fed [2,2]"),
+        ({"a": np.zeros(3, np.int64)}, "the graph takes shape [batch,?], it was fed [3]"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, np.ndarray], part: str) -> None:
+    """A wrong name, dtype or shape is bad input, and the message says which."""
+    with pytest.raises(RunFailure) as caught:
+        owned(fitting() | change, SPECS)
+    assert ("bad_input", True) == (caught.value.kind, part in caught.value.message)
+
+
+def test_a_missing_input_is_refused() -> None:
+    """An input without an array is named."""
+    with pytest.raises(RunFailure, match=r"missing \['a'\]"):
+        owned({"b": np.zeros((1, 2), np.float32)}, SPECS)

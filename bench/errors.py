@@ -10,7 +10,6 @@ A ``RunFailure`` never leaves the suite: it is written as a record with its phas
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class OdbError(Exception):
@@ -35,6 +34,8 @@ class UnknownName(InputError):
     """``name`` is none of ``known``; the remedy offers the nearest, or lists them all."""
 
     def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        from difflib import get_close_matches
+
         names = sorted(set(known))
         near = get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
         by_lower = {n.lower(): n for n in names}

@@ -57,8 +57,9 @@ def discover(files: Sequence[Path] = ()) -> Catalog:
     from importlib.metadata import entry_points
 
     refs: dict[tuple[Kind, str], PluginRef] = {}
+    installed = entry_points()  # reads every distribution once
     for kind in KINDS:
-        for entry in entry_points(group=f"ondevice_bench.{kind}"):
+        for entry in installed.select(group=f"ondevice_bench.{kind}"):
             provider = entry.dist.name if entry.dist is not None else "unknown"
             refs[kind, entry.name] = PluginRef(kind, entry.name, entry.value, provider)
     for file in files:

@@ -58,23 +58,30 @@ class IrFile:
     precisions: Sequence[str] = ()
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
-        from bench.models.dtypes import weight_precision
-        from bench.models.files.ir_graph import read_ir
-        from bench.models.files.opening import checked_file, file_artifact, stored_precision
-        from bench.models.shapes import resolve_shapes
+        from bench.models.files.opening import checked_file, reading
 
         path = checked_file(request, "openvino_ir")
-        graph = read_ir(path)
-        files = (path, *_weights_file(path, graph))
-        inputs = graph.specs("Parameter")
-        _check_ranks(path, graph)
-        shapes = resolve_shapes(path.name, inputs, request.shapes)
-        facts = _facts(graph)
-        by_dtype: Counter[str] = Counter()
-        for layer in _constants(graph).values():
-            by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]
-        precision = stored_precision(weight_precision(by_dtype), facts)
-        return file_artifact(request, "openvino_ir", files, precision, facts, shapes)
+        with reading(path, "OpenVINO IR"):
+            return _described(path, request)
+
+
+def _described(path: Path, request: ModelRequest) -> Artifact:
+    from bench.models.dtypes import weight_precision
+    from bench.models.files.ir_graph import read_ir
+    from bench.models.files.opening import file_artifact, stored_precision
+    from bench.models.shapes import resolve_shapes
+
+    graph = read_ir(path)
+    files = (path, *_weights_file(path, graph))
+    inputs = graph.specs("Parameter")
+    _check_ranks(path, graph)
+    shapes = resolve_shapes(path.name, inputs, request.shapes)
+    facts = _facts(graph)
+    by_dtype: Counter[str] = Counter()
+    for layer in _constants(graph).values():
+        by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]
+    precision = stored_precision(weight_precision(by_dtype), facts)
+    return file_artifact(request, "openvino_ir", files, precision, facts, shapes)
 
 
 def _weights_file(path: Path, graph: "IrGraph") -> tuple[Path, ...]:

@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from bench.contracts import TensorSpec
 from bench.errors import InputError
+from bench.models.files.opening import DAMAGED
 
 OLDEST_VERSION = 10
-DAMAGED = "Download or convert it again; a file cut short is the usual cause."
 DTYPES = {
     "bf16": "bfloat16",
     "bool": "bool",
@@ -105,7 +105,8 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 def read_ir(path: Path) -> IrGraph:
-    """The graph in ``path``. Raises ``InputError`` when it is no OpenVINO IR of version 10 or later, or not whole."""
+    """The graph in ``path``. Raises ``InputError`` when it is no OpenVINO IR of version 10 or later, and where it is
+    damaged one of ``opening.READING_ERRORS``."""
     try:
         root = ElementTree.parse(path, ElementTree.XMLParser(target=_Builder())).getroot()
     except ValueError as error:
@@ -120,10 +121,7 @@ def read_ir(path: Path) -> IrGraph:
             f"{path.name}: IR version {version or 'missing'}; OpenVINO reads {OLDEST_VERSION} and later",
             "Convert the original model again with a current OpenVINO.",
         )
-    try:
-        return _graph(root)
-    except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"{path.name}: is a damaged OpenVINO IR: {error}", DAMAGED) from None
+    return _graph(root)
 
 
 def _graph(root: ElementTree.Element) -> IrGraph:

@@ -11,7 +11,6 @@ from bench.errors import InputError
 if TYPE_CHECKING:
     import onnx
 
-DAMAGED = "Download or export it again; a file cut short is the usual cause."
 CONTEXT_FIELDS = (("config.json", ("max_position_embeddings",)), ("genai_config.json", ("model", "context_length")))
 
 
@@ -29,36 +28,44 @@ class OnnxFile:
     precisions: Sequence[str] = ()
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
-        from onnx import inliner
-
-        from bench.models.decoder_layout import one_token_shapes, refuse_shapes
-        from bench.models.files.external_data import external_files
-        from bench.models.files.opening import checked_file, file_artifact, stored_precision
-        from bench.models.onnx_facts import constant_tensors, onnx_facts, onnx_precision
-        from bench.models.shapes import resolve_shapes
+        from bench.models.files.opening import checked_file, reading
 
         path = checked_file(request, "onnx")
-        model = _load(path)
-        tensors = [tensor for _, tensor in constant_tensors(model.graph)]
-        _check_inline(path, tensors)
-        files = (path, *external_files(path, tensors))
-        if model.functions:
-            model = inliner.inline_local_functions(model)
-        decoder = _decoder(path, model.graph)
-        if decoder:
-            refuse_shapes(path.name, request.shapes)
-            shapes = one_token_shapes(decoder)
-        else:
-            shapes = resolve_shapes(path.name, _checked_inputs(path, model.graph), request.shapes)
-        facts = onnx_facts(model, shapes)
-        precision = stored_precision(onnx_precision(model), facts)
-        return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
+        with reading(path, "ONNX"):
+            return _described(path, _load(path), request)
+
+
+def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> Artifact:
+    from onnx import inliner
+
+    from bench.models.decoder_layout import one_token_shapes, refuse_shapes
+    from bench.models.files.external_data import external_files
+    from bench.models.files.opening import file_artifact, stored_precision
+    from bench.models.onnx_facts import constant_tensors, onnx_facts, onnx_precision
+    from bench.models.shapes import resolve_shapes
+
+    tensors = [tensor for _, tensor in constant_tensors(model.graph)]
+    _check_inline(path, tensors)
+    files = (path, *external_files(path, tensors))
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    decoder = _decoder(path, model.graph)
+    if decoder:
+        refuse_shapes(path.name, request.shapes)
+        shapes = one_token_shapes(decoder)
+    else:
+        shapes = resolve_shapes(path.name, _checked_inputs(path, model.graph), request.shapes)
+    facts = onnx_facts(model, shapes)
+    precision = stored_precision(onnx_precision(model), facts)
+    return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
 
 
 def _load(path: Path) -> "onnx.ModelProto":
     """The graph, its external data left where it is. Raises ``InputError`` unless it is whole."""
     import onnx
     from google.protobuf.message import DecodeError
+
+    from bench.models.files.opening import DAMAGED
 
     try:
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
@@ -69,6 +76,8 @@ def _load(path: Path) -> "onnx.ModelProto":
     available = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer}
     available |= {tensor.values.name for tensor in model.graph.sparse_initializer} | {""}
     for node in model.graph.node:
+        if not all(isinstance(text, str) for text in (node.op_type, node.name, *node.input, *node.output)):
+            raise TypeError("a name is no text")
         for name in node.input:
             if name not in available:
                 raise InputError(f"{path.name}: {node.op_type} reads {name!r}, which nothing produces", DAMAGED)
@@ -81,6 +90,7 @@ def _load(path: Path) -> "onnx.ModelProto":
 
 def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
     from bench.models.dtypes import tensor_bytes
+    from bench.models.files.opening import DAMAGED
     from bench.models.onnx_values import dtype_name
 
     for tensor in tensors:

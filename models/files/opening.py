@@ -1,13 +1,36 @@
 """What the user's own files have in common, whatever their format. Messages carry file names, never folders."""
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest
 from bench.errors import InputError
 from bench.models.digest import sha256_of
 
+DAMAGED = "Download or export it again; a file cut short is the usual cause."
 LFS_POINTER = b"version https://git-lfs"
+# What readers raise where an offset leads out of the file, a name is no text, a node lacks what its operator must have.
+READING_ERRORS = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+@contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Whatever fails in the block for the file's contents becomes an ``InputError`` that says so."""
+    try:
+        yield
+    except READING_ERRORS as error:
+        raise InputError(f"{path.name}: is a damaged {kind} file: {error}", DAMAGED) from error
 
 
 def checked_file(request: ModelRequest, file_format: Format) -> Path:

@@ -46,32 +46,39 @@ class TfliteFile:
     precisions: Sequence[str] = ()
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
-        from bench.models.dtypes import weight_precision
-        from bench.models.files.opening import checked_file, file_artifact, stored_precision
-        from bench.models.files.tflite_graph import read_tflite
-        from bench.models.shapes import resolve_shapes
+        from bench.models.files.opening import checked_file, reading
 
         path = checked_file(request, "tflite")
-        graph = read_tflite(path)
-        inputs = tuple(graph.tensors[index].spec for index in graph.inputs)
-        shapes = resolve_shapes(path.name, inputs, request.shapes)
-        as_stored = all(graph.tensors[index].shape == shapes[graph.tensors[index].name] for index in graph.inputs)
-        node_macs = _node_macs(graph) if as_stored else None
-        facts = GraphFacts(
-            inputs=inputs,
-            outputs=tuple(graph.tensors[index].spec for index in graph.outputs),
-            operators=dict(sorted(Counter(operator.kind for operator in graph.operators).items())),
-            parameters=_parameters(graph),
-            macs=None if node_macs is None else sum(node_macs.values()),
-            weight_bytes=graph.weight_bytes,
-            peak_activation_bytes=_peak(graph) if as_stored else None,
-            node_macs=node_macs or {},
-        )
-        by_dtype: Counter[str] = Counter()
-        for tensor in _constants(graph).values():
-            by_dtype[tensor.dtype] += tensor.buffer_bytes
-        precision = stored_precision(weight_precision(by_dtype), facts)
-        return file_artifact(request, "tflite", (path,), precision, facts, shapes)
+        with reading(path, "TFLite"):
+            return _described(path, request)
+
+
+def _described(path: Path, request: ModelRequest) -> Artifact:
+    from bench.models.dtypes import weight_precision
+    from bench.models.files.opening import file_artifact, stored_precision
+    from bench.models.files.tflite_graph import read_tflite
+    from bench.models.shapes import resolve_shapes
+
+    graph = read_tflite(path)
+    inputs = tuple(graph.tensors[index].spec for index in graph.inputs)
+    shapes = resolve_shapes(path.name, inputs, request.shapes)
+    as_stored = all(graph.tensors[index].shape == shapes[graph.tensors[index].name] for index in graph.inputs)
+    node_macs = _node_macs(graph) if as_stored else None
+    facts = GraphFacts(
+        inputs=inputs,
+        outputs=tuple(graph.tensors[index].spec for index in graph.outputs),
+        operators=dict(sorted(Counter(operator.kind for operator in graph.operators).items())),
+        parameters=_parameters(graph),
+        macs=None if node_macs is None else sum(node_macs.values()),
+        weight_bytes=graph.weight_bytes,
+        peak_activation_bytes=_peak(graph) if as_stored else None,
+        node_macs=node_macs or {},
+    )
+    by_dtype: Counter[str] = Counter()
+    for tensor in _constants(graph).values():
+        by_dtype[tensor.dtype] += tensor.buffer_bytes
+    precision = stored_precision(weight_precision(by_dtype), facts)
+    return file_artifact(request, "tflite", (path,), precision, facts, shapes)
 
 
 def _constants(graph: "TfliteGraph") -> "dict[int, TfliteTensor]":

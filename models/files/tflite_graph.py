@@ -1,6 +1,5 @@
 """Reads a TFLite flatbuffer into plain values, and refuses what is not one."""
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ from msgspec import Struct
 
 from bench.contracts import TensorSpec
 from bench.errors import InputError
+from bench.models.files.opening import DAMAGED
 
 IDENTIFIER = b"TFL3"
-DAMAGED = "Download or convert it again; a file cut short is the usual cause."
 DTYPES = {
     "BFLOAT16": "bfloat16",
     "BOOL": "bool",
@@ -31,16 +30,6 @@ DTYPES = {
     "UINT32": "uint32",
     "UINT64": "uint64",
 }
-# What the flatbuffer reader raises when an offset leads out of the file or into the middle of something else.
-READING_ERRORS = (
-    AttributeError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 class TfliteTensor(Struct, frozen=True):
@@ -82,16 +71,14 @@ class TfliteGraph(Struct, frozen=True):
 
 
 def read_tflite(path: Path) -> TfliteGraph:
-    """The graph in ``path``. Raises ``InputError`` when it is no TFLite file, or not whole."""
+    """The graph in ``path``. Raises ``InputError`` when it is no TFLite file, and where it is damaged one of
+    ``opening.READING_ERRORS``."""
     import tflite
 
     data = path.read_bytes()
     if data[4:8] != IDENTIFIER:
         raise InputError(f"{path.name}: is no TFLite file: the identifier TFL3 is missing", DAMAGED)
-    try:
-        return _graph(tflite.Model.GetRootAs(data, 0), len(data))
-    except READING_ERRORS:
-        raise InputError(f"{path.name}: is a damaged TFLite file", DAMAGED) from None
+    return _graph(tflite.Model.GetRootAs(data, 0), len(data))
 
 
 def _graph(model: Any, size: int) -> TfliteGraph:

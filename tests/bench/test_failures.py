@@ -121,7 +121,8 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> 
     )
     pytest.importorskip("resource")
     arguments = ["run", "--plugin", str(MISBEHAVING), "-m", "fake", "-t", "null:cpu", "-o", str(tmp_path / "out")]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=99, check=False)
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2, done.stderr
     assert "cannot be written" in done.stderr
     assert [p.name for p in (tmp_path / "out").iterdir() if p.is_dir()] == []

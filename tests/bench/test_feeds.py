@@ -378,13 +378,13 @@ def test_saved_feeds_read_back(tmp_path: Path) -> None:
 
 def test_checksum_sees_everything_but_the_order() -> None:
     """Name, type, shape and values change it; the order of inputs, of bytes and of memory does not."""
-    base = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(1, np.int64)}
-    same = [
+    base: dict[str, Array] = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(1, np.int64)}
+    same: list[dict[str, Array]] = [
         dict(reversed(base.items())),
         {**base, "a": base["a"].astype(">f4")},
         {**base, "a": np.asfortranarray(base["a"])},
     ]
-    other = [
+    other: list[dict[str, Array]] = [
         {"a": base["a"], "c": base["b"]},
         {**base, "a": base["a"].reshape(3, 2)},
         {**base, "a": base["a"].view(np.int32)},

@@ -89,7 +89,8 @@ def grown(cache: Mapping[str, Array], outputs: Mapping[str, Array], keep: int | 
 
 def greedy(run: Run, spec: DecoderSpec, prompt: Array, count: int) -> list[int]:
     """Greedy tokens with a growing cache: the prompt in one call, then a token a call."""
-    cache, ids, past, tokens = empty_cache(spec), prompt[None], 0, []
+    cache, ids, past = empty_cache(spec), prompt[None], 0
+    tokens: list[int] = []
     while len(tokens) < count:
         total = past + ids.shape[1]
         feeds = {

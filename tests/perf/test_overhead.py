@@ -1,5 +1,5 @@
-"""What the harness costs, as ratios within one run. Each benchmark alternates the two sides, so that a machine that changes
-speed changes both."""
+"""What the harness costs, as ratios within one run. Each benchmark alternates the two sides, so that a machine that
+changes speed changes both."""
 
 import statistics
 import subprocess

@@ -190,6 +190,8 @@ def test_a_short_bin_is_refused(saved: Save) -> None:
         (DENSE.replace('from-layer="1"', 'from-layer="9"'), "damaged"),
         (DENSE.replace("<dim>15</dim>", "<dim>many</dim>"), "damaged"),
         (DENSE.replace('type="MatMul"', ""), "damaged"),
+        (DENSE.replace("<output>", "<outputs>").replace("</output>", "</outputs>"), "damaged"),
+        (DENSE.replace('offset="0"', ""), "damaged"),
     ],
 )
 def test_other_contents_are_refused(xml: str | bytes, part: str, saved: Save) -> None:

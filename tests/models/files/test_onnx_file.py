@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,30 @@ def test_no_truncation_passes(dense: Dense) -> None:
             continue
         # Only what follows the graph (the operator sets) may be missing in part without harm.
         assert 12 == artifact.facts.parameters
+
+
+def test_damage_never_escapes_as_another_error(decoder: Path) -> None:
+    """Whatever bytes are changed, the file is read or refused."""
+    whole, dice, refused = decoder.read_bytes(), random.Random(0), 0
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(dice.randint(1, 4)):
+            data[dice.randrange(len(data))] = dice.randrange(256)
+        decoder.write_bytes(data)
+        try:
+            opened(decoder)
+        except InputError:
+            refused += 1
+    assert refused > 0
+
+
+def test_an_operator_without_its_inputs_is_refused(onnx_model: Callable[..., onnx.ModelProto], tmp_path: Path) -> None:
+    """A convolution without weights, and a name that is no text."""
+    node = helper.make_node("Conv", [], ["y"])
+    onnx.save(onnx_model([node], {"x": [1, 3, 4, 4]}, {"y": None}), tmp_path / "m.onnx")
+    assert "is a damaged ONNX file" in refusal(tmp_path / "m.onnx").message
+    (tmp_path / "m.onnx").write_bytes((tmp_path / "m.onnx").read_bytes().replace(b"Conv", b"C\xff\xfev"))
+    assert "is a damaged ONNX file" in refusal(tmp_path / "m.onnx").message
 
 
 @pytest.mark.parametrize("name", ["missing.onnx", "."])

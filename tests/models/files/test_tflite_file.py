@@ -225,7 +225,7 @@ def test_damage_never_escapes_as_another_error(saved: Callable[[bytes], Path]) -
     """Whatever bytes are changed, the file is read or refused."""
     dice = random.Random(0)
     refused = 0
-    for _ in range(400):
+    for _ in range(800):
         data = bytearray(DENSE)
         for _ in range(dice.randint(1, 4)):
             data[dice.randrange(8, len(data))] = dice.randrange(256)

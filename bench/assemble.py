@@ -70,7 +70,7 @@ def assemble(
         status=status,
         tool=Tool("ondevice-bench", __version__),
         plan=_plan_part(run, evidence, facts),
-        environment=_environment(evidence.environment, run, facts),
+        environment=_environment(evidence, run),
         failure=evidence.failure,
         repeats=repeats,
         summary=_summary(evidence, repeats, flat),
@@ -168,13 +168,15 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
     )
 
 
-def _environment(environment: Environment, run: PlannedRun, facts: SessionFacts | None) -> Environment:
-    if facts is None:
-        return environment
+def _environment(evidence: Evidence, run: PlannedRun) -> Environment:
+    checked = evidence.checked
+    if checked is None:
+        return evidence.environment
+    name = checked.facts.device_name
     return msgspec.structs.replace(
-        environment,
-        runtime={**environment.runtime, **facts.versions},
-        accelerator={run.target.device.name: facts.device_name} if facts.device_name else {},
+        evidence.environment,
+        runtime={**evidence.environment.runtime, **checked.versions},
+        accelerator={run.target.device.name: name} if name else {},
     )
 
 

@@ -98,13 +98,13 @@ class SessionFacts(Struct, frozen=True):
     """What a session says of itself after it ran."""
 
     options_effective: dict[str, str]
-    versions: dict[str, str]
     device_name: str
     executed_precision: str
 
 
 class Checked(Event, frozen=True, tag=True):
     facts: SessionFacts
+    versions: dict[str, str]
     placement: Placement | None
     outputs: tuple[Path, ...]
     token_ids: tuple[int, ...] = ()

@@ -118,7 +118,7 @@ def check(job: CheckJob, announce: Announce) -> Checked:
             session.bind(load_feeds(path))()
             outputs.append(job.folder / f"outputs-{index}.npz")
             save_feeds(outputs[-1], session.results())
-    return Checked(session_facts(session), session.placement(), tuple(outputs), token_ids)
+    return Checked(session_facts(session), dict(session.versions()), session.placement(), tuple(outputs), token_ids)
 
 
 def greedy(session: TokenSession, prompt: "np.ndarray[Any, Any]", tokens: int) -> tuple[int, ...]:

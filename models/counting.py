@@ -1,7 +1,7 @@
 """Sums over a graph's operators that are the same for every file format."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -25,16 +25,35 @@ def convolution_macs(output: Sequence[int], kernel: Sequence[int]) -> int:
     return math.prod(output) * math.prod(kernel)
 
 
-def widest_bytes(operators: Iterable[Mapping[str, Value]]) -> int | None:
-    """Bytes of the largest operator, each given as its activation inputs and outputs by name.
+class Operator(Struct, frozen=True):
+    """One operator's activations by tensor name. ``in_place``: each element, or each channel, of the output needs the
+    same one of an input only, so that it can be written over it."""
 
-    As the file is written: what a runtime fuses or works on in place is not known here. ``None`` when any size is
-    unknown.
-    """
-    widest = 0
-    for values in operators:
-        sizes = [value.size_bytes for value in values.values()]
-        if None in sizes:
+    reads: dict[str, Value]
+    makes: dict[str, Value]
+    in_place: bool = False
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Inputs plus outputs; for an operator in place the largest input and the outputs share their memory.
+
+        A depthwise convolution counts as in place, as MCUNet does (Lin et al. 2020, section 3.3): its one channel of
+        scratch is left out.
+        """
+        reads = [value.size_bytes for name, value in self.reads.items() if name not in self.makes]
+        makes = [value.size_bytes for value in self.makes.values()]
+        known = [size for size in (*reads, *makes) if size is not None]
+        if len(known) < len(reads) + len(makes):
             return None
-        widest = max(widest, sum(size for size in sizes if size is not None))
-    return widest
+        shared = min(max(known[: len(reads)], default=0), sum(known[len(reads) :])) if self.in_place else 0
+        return sum(known) - shared
+
+
+def widest_bytes(operators: Iterable[Operator]) -> int | None:
+    """Bytes of the largest operator's activations, as the file is written: what a runtime fuses is not known here.
+
+    ``None`` when any size is unknown.
+    """
+    sizes = [operator.size_bytes for operator in operators]
+    known = [size for size in sizes if size is not None]
+    return max(known, default=0) if len(known) == len(sizes) else None

@@ -12,10 +12,10 @@ operators of foreign domains, or control flow around counted ones.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.contracts import GraphFacts, Shapes, TensorSpec
-from bench.models.counting import Value, convolution_macs, widest_bytes
+from bench.models.counting import Operator, Value, convolution_macs, widest_bytes
 from bench.models.dtypes import INDEX_DTYPES, tensor_bytes, weight_precision
 from bench.models.onnx_twins import attributes_of, has_standard_twin
 from bench.models.onnx_values import dtype_name, known_values
@@ -27,6 +27,11 @@ WEIGHT_INPUT = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "FusedConv": 1,
 GEMMS = frozenset({"FusedGemm", "Gemm", "QGemm"})
 MATMULS = frozenset({"DynamicQuantizeMatMul", "FusedMatMul", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearMatMul"})
 UNCOUNTED = frozenset({"Attention", "DeformConv", "Einsum", "GRU", "LSTM", "LinearAttention", "RNN"})
+IN_PLACE = frozenset(
+    "Abs Add BatchNormalization Ceil Clip Div Dropout Elu Erf Exp Flatten Floor Gelu HardSigmoid HardSwish Identity "
+    "LeakyRelu Log Max Min Mul Neg PRelu Pow QLinearAdd QLinearLeakyRelu QLinearMul QLinearSigmoid Reciprocal Relu "
+    "Reshape Round Selu Sigmoid Softplus Sqrt Squeeze Sub Tanh Unsqueeze Where".split()
+)
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 # operator -> inputs that hold no weights
@@ -196,7 +201,7 @@ def _peak(graph: "onnx.GraphProto", values: Mapping[str, Value]) -> int | None:
     weights = {tensor.name for tensor in graph.initializer}
     active = {value.name for value in graph.input} - weights
     used = {name for node in graph.node for name in node.input if name} | {value.name for value in graph.output}
-    operators: list[dict[str, Any]] = []
+    operators: list[Operator] = []
     for node in graph.node:
         if any(_subgraphs(node)):
             return None
@@ -204,6 +209,17 @@ def _peak(graph: "onnx.GraphProto", values: Mapping[str, Value]) -> int | None:
             continue
         outputs = [name for name in node.output if name in used]  # not the mask of a Dropout
         active.update(outputs)
-        names = [name for name in node.input if name in active] + outputs
-        operators.append({name: values.get(name, Value("undefined", None)) for name in names})
+        unknown = Value("undefined", None)
+        reads = {name: values.get(name, unknown) for name in node.input if name in active and name not in outputs}
+        makes = {name: values.get(name, unknown) for name in outputs}
+        operators.append(Operator(reads, makes, _in_place(node, values)))
     return widest_bytes(operators)
+
+
+def _in_place(node: "onnx.NodeProto", values: Mapping[str, Value]) -> bool:
+    """Element-wise nodes, and convolutions that keep their channels apart."""
+    if node.op_type not in ("Conv", "QLinearConv", "ConvInteger"):
+        return node.op_type in IN_PLACE
+    weight = _shape(node.input[WEIGHT_INPUT[node.op_type]], values)
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    return weight is not None and weight[:2] == (groups, 1)

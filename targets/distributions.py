@@ -3,7 +3,6 @@
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 
 
 def importable(module: str) -> bool:
@@ -18,6 +17,8 @@ def importable(module: str) -> bool:
 
 def versions(names: Iterable[str]) -> Mapping[str, str]:
     """Distribution -> version, of those that are installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for name in names:
         try:

@@ -93,6 +93,6 @@ def _opened(request: OpenRequest, session: Any, settings: session_config.Session
         executed_precision=executed_precision(request.artifact),
         effective_options=session_config.effective(session.get_session_options(), settings.entries),
         distributions=("onnxruntime",),
-        lanes=usable_cores(),
+        lanes=usable_cores,
         inspected=settings.entries.get("session.record_ep_graph_assignment_info") == "1",
     )

@@ -39,7 +39,7 @@ class Opened(Struct, frozen=True):
     effective_options: dict[str, str]
     distributions: tuple[str, ...]
     components: dict[str, str] = {}
-    lanes: int = 1
+    lanes: Callable[[], int] = lambda: 1  # asked only where several queries are in flight
     inspected: bool = False
 
 
@@ -96,7 +96,7 @@ class OrtTensorSession(OrtFacts):
 
     def bind_parallel(self, feeds: Tensors, lanes: int | None) -> Sequence[Callable[[], None]]:
         """One IOBinding a lane on the one session; ``run_with_iobinding`` releases the GIL."""
-        return self._bind(feeds, self._opened.lanes if lanes is None else lanes)
+        return self._bind(feeds, self._opened.lanes() if lanes is None else lanes)
 
     def results(self) -> Tensors:
         if not self._lanes:

@@ -3,17 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns, process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from bench.contracts import OpenRequest, Session, Tensors, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.jobs import Measured, MeasureJob, SessionFacts
 from bench.measure.energy import EnergyMeter, sample_power
-from bench.measure.feeds import load_feeds
 from bench.measure.loop import (
     Timeline,
     loop_overhead_ns,
@@ -33,15 +31,18 @@ from bench.record import Repeat, RepeatEnergy, SampleArrays, StoppingRule, Warmu
 PROMPTS = 64
 """Distinct seeded prompts that a repeat cycles through, so that neighbouring queries are never the same."""
 
-POWER_PASS_SECONDS = 2.0
+if TYPE_CHECKING:
+    import numpy as np
 
-Array = np.ndarray[Any, Any]
+    Array = np.ndarray[Any, Any]
+
+POWER_PASS_SECONDS = 2.0
 
 
 class Steady(Struct, frozen=True):
     """What one scenario measured. ``arrays``: role -> int64 nanoseconds, as in ``record.SampleArrays``."""
 
-    arrays: dict[str, Array]
+    arrays: "dict[str, Array]"
     warmup: Warmup
     duration_ns: int
     converged: bool | None
@@ -50,8 +51,10 @@ class Steady(Struct, frozen=True):
 
 
 def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: int) -> Measured:
-    """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them."""
-    feeds = load_feeds(job.feeds) if job.feeds is not None else {}
+    """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them.
+
+    numpy is imported after the session is open: what a runtime imports is part of its own cold start.
+    """
     sensors = {ref.name: load(ref) for ref in job.sensors}
     meter = EnergyMeter(sensors, job.channels, job.root, job.idle_watts)
     memory = MemoryProbe()
@@ -60,6 +63,12 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
 
     at_start = memory.read(False)
     session = target.open(job.request, recorder)
+
+    import numpy as np
+
+    from bench.measure.feeds import load_feeds
+
+    feeds = load_feeds(job.feeds) if job.feeds is not None else {}
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
         call, steady = _play(job, session, feeds, recorder, memory, meter)
@@ -87,19 +96,20 @@ def session_facts(session: Session) -> SessionFacts:
     """What the session says of itself, now that it has run."""
     return SessionFacts(
         dict(session.effective_options()),
-        dict(session.versions()),
         session.device_name(),
         session.executed_precision(),
     )
 
 
-def prompts(request: OpenRequest, seed: int) -> Iterator[Array]:
+def prompts(request: OpenRequest, seed: int) -> "Iterator[Array]":
     """Endless seeded prompts, int64 [prompt_tokens]; the first is the same in every process of the same seed."""
     decoder = request.artifact.decoder
     if decoder is None:
         raise RunFailure(
             "plugin_error", f"{request.artifact.model_id} is not a language model, but its session decodes"
         )
+    import numpy as np
+
     rng = np.random.default_rng(seed)
     ids = rng.integers(1, decoder.vocab_size, size=(PROMPTS, request.prompt_tokens), dtype=np.int64)
     while True:
@@ -140,6 +150,8 @@ def _play(
 
 
 def _play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, meter: EnergyMeter) -> Steady:
+    import numpy as np
+
     warm, was_steady = warm_up(run, rule)
     meter.start()
     begin_ns = perf_counter_ns()
@@ -189,6 +201,8 @@ def _play_generation(
 
 
 def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
+    import numpy as np
+
     energies: list[RepeatEnergy] = []
     seen = run_offline(lanes, rule, opened=meter.start, closed=lambda: energies.append(meter.stop(0)))
     if not len(seen.timeline.done_ns):

@@ -39,6 +39,10 @@ UNCOUNTED = frozenset(
         "TensorIterator",
     }
 )
+IN_PLACE = frozenset(
+    "Abs Add Ceiling Clamp Divide Elu Exp FakeQuantize Floor Gelu HSwish Log Maximum Minimum Mish Multiply Negative "
+    "PReLU Power ReLU Reshape Select Sigmoid SoftPlus Sqrt Squeeze Subtract Swish Tanh Unsqueeze".split()
+)
 NO_WEIGHTS = {"FakeQuantize": range(1, 5), "Clamp": range(1, 3)}
 
 
@@ -177,10 +181,10 @@ def _macs(layer: "Layer") -> int | None:
 
 def _peak(graph: "IrGraph") -> int | None:
     """Bytes of the widest layer's activations: what depends on an input or a state, so neither weights nor shapes."""
-    from bench.models.counting import Value, widest_bytes
+    from bench.models.counting import Operator, Value, widest_bytes
 
     active = {layer.identifier for layer in graph.layers.values() if layer.kind in ("Parameter", "ReadValue")}
-    operators: list[dict[str, Value]] = []
+    operators: list[Operator] = []
     for layer in graph.layers.values():
         sources = [source for source, _ in layer.sources]
         if layer.kind in ("Result", "ShapeOf") or not active.intersection(sources):
@@ -194,5 +198,12 @@ def _peak(graph: "IrGraph") -> int | None:
         made = {
             f"{layer.identifier}:{index}": Value(port.dtype, port.shape) for index, port in enumerate(layer.outputs)
         }
-        operators.append(read | made)
+        operators.append(Operator(read, made, _in_place(layer)))
     return widest_bytes(operators)
+
+
+def _in_place(layer: "Layer") -> bool:
+    """Element-wise layers, and convolutions that keep their channels apart."""
+    if layer.kind != "GroupConvolution":
+        return layer.kind in IN_PLACE
+    return (layer.inputs[1].shape or ())[1:3] == (1, 1)

@@ -29,6 +29,10 @@ UNCOUNTED = frozenset(
         "WHILE",
     }
 )
+IN_PLACE = frozenset(
+    "ABS ADD DIV ELU EXP EXPAND_DIMS GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MINIMUM MUL NEG PRELU RELU RELU6 "
+    "RESHAPE RSQRT SQRT SQUEEZE SUB TANH".split()
+)
 HARMLESS_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
 
 
@@ -142,11 +146,27 @@ def _macs(graph: "TfliteGraph", operator: "TfliteOperator") -> int | None:
 
 
 def _peak(graph: "TfliteGraph") -> int | None:
-    from bench.models.counting import Value, widest_bytes
+    from bench.models.counting import Operator, Value, widest_bytes
 
     operators = []
     for operator in graph.operators:
-        tensors = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index is not None]
-        activations = [tensor for tensor in tensors if not tensor.constant]
-        operators.append({tensor.name: Value(tensor.dtype, tensor.shape) for tensor in activations})
+        reads, makes = (
+            {
+                t.name: Value(t.dtype, t.shape)
+                for t in (graph.tensors[i] for i in indices if i is not None)
+                if not t.constant
+            }
+            for indices in (operator.inputs, operator.outputs)
+        )
+        operators.append(Operator(reads, makes, _in_place(operator, graph)))
     return widest_bytes(operators)
+
+
+def _in_place(operator: "TfliteOperator", graph: "TfliteGraph") -> bool:
+    """Element-wise operators, and convolutions that make one channel of each they read."""
+    if operator.kind != "DEPTHWISE_CONV_2D":
+        return operator.kind in IN_PLACE
+    data, output = (
+        graph.tensors[i].shape if i is not None else None for i in (operator.inputs[0], operator.outputs[0])
+    )
+    return bool(data and output) and data[-1] == output[-1]

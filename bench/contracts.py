@@ -111,6 +111,14 @@ class ModelRequest(Struct, frozen=True):
     seed: int = 0
 
 
+def file_model_id(file: Path) -> str:
+    """A file's id: its name without folder and suffix. Exporters call every file ``model``: it goes by its folder's
+    name."""
+    if file.stem in ("model", "openvino_model"):
+        return file.absolute().parent.name or file.stem
+    return file.stem
+
+
 class Device(Struct, frozen=True):
     """One device of a target plugin. ``reason`` and ``remedy`` are given when it is not usable."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Device, Format, ModelRequest, Task
+from bench.contracts import Device, Format, ModelRequest, Task, file_model_id
 from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
@@ -29,7 +29,7 @@ class ModelChoice(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        return Path(self.ask.source).stem if is_file(self.ask.source) else self.ask.source
+        return file_model_id(Path(self.ask.source)) if is_file(self.ask.source) else self.ask.source
 
     def request(self, seed: int) -> ModelRequest:
         return ModelRequest(self.ask.source, self.ask.format, self.ask.precision, self.ask.shapes, seed)

@@ -95,7 +95,9 @@ def prepare(job: PrepareJob) -> Prepared:
         save_feeds(path, feeds)
         paths.append(path)
     shapes = {name: tuple(int(d) for d in tensor.shape) for name, tensor in sets[0].items()}
-    facts = InputFacts(feeds_source(job.input_files), feeds_sha256(sets[0]), shapes, job.preprocessing)
+    source = feeds_source(job.input_files)
+    stated = str(parse_preprocessing(job.preprocessing)) if source == "image" else ""
+    facts = InputFacts(source, feeds_sha256(sets[0]), shapes, stated)
     return Prepared(artifact, tuple(paths), facts)
 
 

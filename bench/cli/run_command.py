@@ -205,6 +205,7 @@ def with_tensors(
     """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
     import msgspec
 
+    from bench.contracts import file_model_id
     from bench.errors import InputError
     from bench.plan import DEFAULT_MODELS
     from bench.suite import ModelAsk, parse_pair, parse_shape
@@ -214,8 +215,8 @@ def with_tensors(
     models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
     given = []
     for model in models:
-        own = {Path(model.source).stem, model.source}
-        others = {n for m in models for n in (Path(m.source).stem, m.source)} - own
+        own = {file_model_id(Path(model.source)), model.source}
+        others = {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
         mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
         files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
         pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest
+from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest, file_model_id
 from bench.errors import InputError
 from bench.models.digest import sha256_of
 
@@ -67,7 +67,7 @@ def file_artifact(
     shapes: Mapping[str, tuple[int, ...]],
     decoder: DecoderSpec | None = None,
 ) -> Artifact:
-    """The artifact of the user's ``files``, the one to open first. Its id is that file's name without suffix.
+    """The artifact of the user's ``files``, the one to open first. Its id is that file's (``contracts.file_model_id``).
 
     Raises ``InputError`` when a precision was asked for that is not the file's.
     """
@@ -78,7 +78,7 @@ def file_artifact(
             "Leave the precision out, or convert the file first.",
         )
     return Artifact(
-        model_id=path.stem,
+        model_id=file_model_id(path),
         task="text_generation" if decoder else "tensor",
         format=file_format,
         precision=precision,

@@ -1,8 +1,10 @@
 """Suite -> Plan, without a runtime in sight."""
 
+from pathlib import Path
+
 import pytest
 
-from bench.contracts import Device
+from bench.contracts import Device, file_model_id
 from bench.errors import UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
@@ -161,3 +163,9 @@ def test_no_models_named_means_the_built_in_ones() -> None:
     """The default is one vision model and one sLLM."""
     catalog = Catalog(tuple(PluginRef("models", n, "m:C", "test") for n in ("mobilenet_v2", "llama-15M")))
     assert ["mobilenet_v2", "llama-15M"] == [ask.source for ask, _ in choose_models(Suite(), catalog)]
+
+
+def test_exported_files_go_by_their_folder() -> None:
+    """A hundred exports are all called model.onnx; the folder tells them apart."""
+    assert "stories260K" == file_model_id(Path("llm/stories260K/model.onnx"))
+    assert "detector" == file_model_id(Path("models/detector.onnx"))

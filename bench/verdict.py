@@ -186,7 +186,8 @@ def _drift(run: RecordedRun) -> Reason | None:
         (run.samples.get(keys.get("start_ns", "")), run.samples.get(keys.get("latency_ns", ""))) for keys in arrays
     ]
     found = [drift(start, latency) for start, latency in series if start is not None and latency is not None]
-    moved = [change for change in found if change is not None and change.exceeds(DRIFT_TOLERANCE)]
+    tolerance = max(DRIFT_TOLERANCE, run.record.plan.rule.precision)  # less than was asked for is no matter
+    moved = [change for change in found if change is not None and change.exceeds(tolerance)]
     if not moved:
         return None
     worst = max(moved, key=lambda change: abs(change.change))

@@ -46,11 +46,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             3,
             StoppingRule(
                 percentile=50,
-                precision=0.05,
+                precision=0.1,
                 min_queries=6,
                 max_queries=100_000,
                 min_duration_ns=SECOND // 2,
-                max_duration_ns=3 * SECOND,
+                max_duration_ns=5 * SECOND,
                 warmup_min_queries=6,
                 warmup_max_duration_ns=SECOND,
                 steady_tolerance=0.05,

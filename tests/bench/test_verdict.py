@@ -136,7 +136,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "not_converged": (
         run_of(series=[steady(0), WILD, steady(2)]),
-        "1 of 3 repeats ended before the p50 was known to 5 %",
+        "1 of 3 repeats ended before the p50 was known to 10 %",
     ),
     "drift": (
         run_of(series=[steady(0), STEP, steady(2)]),

@@ -225,8 +225,9 @@ class _Run:
             rule = text_generation_rule(rule)
         self._run = msgspec.structs.replace(self._run, rule=rule)
         for index in range(self._run.repeats):
-            self._say(f"repeat {index + 1} of {self._run.repeats}")
-            self._measure(request, scenario, prepared.feeds[0] if prepared.feeds else None)
+            title = f"repeat {index + 1} of {self._run.repeats}"
+            self._say(title)
+            self._measure(request, scenario, prepared.feeds[0] if prepared.feeds else None, title)
 
     def _prepare(self) -> Prepared:
         choice = self._run.model
@@ -260,7 +261,7 @@ class _Run:
         fidelity = self._references.compare(job, checked, self._bench.deadline_s(self._run), self._bench.folder)
         self._note(fidelity=fidelity)
 
-    def _measure(self, request: OpenRequest, scenario: Scenario, feeds: Path | None) -> None:
+    def _measure(self, request: OpenRequest, scenario: Scenario, feeds: Path | None, title: str) -> None:
         import numpy as np
 
         job = MeasureJob(
@@ -277,7 +278,7 @@ class _Run:
             self._bench.root,
         )
         load_before = HostLoad.now()
-        result = run_job(job, self._bench.deadline_s(self._run))
+        result = run_job(job, self._bench.deadline_s(self._run), lambda phase: self._say(f"{title}, {phase}"))
         measured = self._settled(result)
         assert isinstance(measured, Measured)
         busy = HostLoad.now().busy_share_of_others(load_before, measured.cpu_seconds)

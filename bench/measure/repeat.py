@@ -71,7 +71,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
     feeds = load_feeds(job.feeds) if job.feeds is not None else {}
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
-        call, steady = _play(job, session, feeds, recorder, memory, meter)
+        call, steady = _play(job, session, feeds, recorder, memory, meter, announce)
     announce("after")
     power = sample_power(call, sensors, job.channels, job.root, POWER_PASS_SECONDS, job.idle_watts)
     ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
@@ -123,11 +123,13 @@ def _play(
     recorder: PhaseRecorder,
     memory: MemoryProbe,
     meter: EnergyMeter,
+    announce: Callable[[str], None],
 ) -> tuple[Callable[[], None], Steady]:
     """First inference, then the scenario. Returns one query as a call, and what was measured."""
 
     @contextmanager
     def steady_phase() -> Iterator[None]:
+        announce("steady")  # said before the warm-up, so that nobody wakes up while queries are timed
         fresh = memory.reset_peak()
         yield
         recorder.memory["steady"] = memory.read(fresh)

@@ -169,4 +169,4 @@ def _in_place(operator: "TfliteOperator", graph: "TfliteGraph") -> bool:
     data, output = (
         graph.tensors[i].shape if i is not None else None for i in (operator.inputs[0], operator.outputs[0])
     )
-    return bool(data and output) and data[-1] == output[-1]
+    return data is not None and output is not None and data[-1:] == output[-1:]

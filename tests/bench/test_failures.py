@@ -23,8 +23,8 @@ Run = Callable[..., list[RecordedRun]]
     ("device", "phase", "kind", "message"),
     [
         ("crash-open", "compile", "crashed", "the runtime crashed with SIGSEGV in phase compile"),
-        ("crash-call", "first_inference", "crashed", "the runtime crashed with SIGSEGV in phase first_inference"),
-        ("killed-call", "first_inference", "killed", "the process was killed in phase first_inference"),
+        ("crash-call", "steady", "crashed", "the runtime crashed with SIGSEGV in phase steady"),
+        ("killed-call", "steady", "killed", "the process was killed in phase steady"),
         ("oom-open", "compile", "out_of_memory", "out of memory during compile"),
         ("leave-open", "compile", "crashed", "the process ended with status 7 in phase compile and said nothing"),
         ("refuse-open", "compile", "runtime_error", "ValueError: tensor rank mismatch in layer 7 of …/net.onnx"),

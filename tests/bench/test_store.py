@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import bench
 from bench.errors import InputError
 from bench.measure.stopping import PRESETS
 from bench.record import (
@@ -168,3 +169,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match=r"-o .*file/out: cannot be written"):
         prepare_folder(tmp_path / "file" / "out")
+
+
+def test_the_published_schema_is_the_types() -> None:
+    """bench/record.schema.json, which the package ships, is what the types say. `odb schema` writes it anew."""
+    import json
+
+    published = Path(bench.__file__).with_name("record.schema.json")
+    assert json.loads(json.dumps(json_schema())) == json.loads(published.read_text(encoding="utf-8"))

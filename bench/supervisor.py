@@ -22,6 +22,8 @@ from bench.record import Failure
 from bench.redact import without_paths
 
 LOG_LINES = 30
+STEP_SECONDS = 600.0
+"""Time allowed for one untimed job, unless the user says otherwise."""
 CRASH_SIGNALS = {
     getattr(signal, name): name
     for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")

@@ -104,7 +104,7 @@ def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict
 
 def targets(catalog: "Catalog") -> Rows:
     """Every device of every target plugin. Each plugin is asked in a process of its own."""
-    from bench.runner import probe_targets, temporary_workspace
+    from bench.probe import probe_targets, temporary_workspace
 
     names = catalog.names("targets")
     with temporary_workspace() as workspace:
@@ -128,7 +128,7 @@ def targets(catalog: "Catalog") -> Rows:
 def options_of(catalog: "Catalog", target: str) -> Rows:
     """The options of one target, by the runtime's own names."""
     from bench.plan import device_named
-    from bench.runner import probe_targets, temporary_workspace
+    from bench.probe import probe_targets, temporary_workspace
 
     plugin, _, device = target.partition(":")
     catalog.find("targets", plugin)

@@ -150,7 +150,9 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
 
     from bench.cli.options import console
     from bench.cli.progress import clock_text, expected_seconds
-    from bench.runner import Bench, plan_suite, temporary_workspace
+    from bench.gather import Bench
+    from bench.probe import temporary_workspace
+    from bench.runner import plan_suite
 
     with temporary_workspace() as workspace:
         plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/")))

@@ -1,0 +1,119 @@
+"""``odb compare``."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.comparability_table import SUBJECTS, Subject
+
+if TYPE_CHECKING:
+    from bench.compare_folders import Findings
+
+WRITERS: Mapping[str, str] = MappingProxyType(
+    {
+        "terminal": "bench.reports.comparison_text",
+        "md": "bench.reports.comparison_markdown",
+        "json": "bench.reports.comparison_json",
+        "html": "bench.reports.comparison_page",
+    }
+)
+"""Format -> module whose ``render`` turns findings into bytes; imported when it is asked for."""
+
+NOTHING_COMPARED = 3
+
+EPILOG = """\b
+Examples:
+  odb compare last-night tonight                    every model and target that both hold
+  odb compare results/A results/B --tolerance 1     two records
+  odb compare base new --format html -o page.html
+\b
+Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, or no longer works;
+2 bad usage, or a record could not be read; 3 nothing could be compared."""
+
+
+@click.command("compare", epilog=EPILOG)
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--tolerance",
+    metavar="PERCENT",
+    type=float,
+    default=3.0,
+    show_default=True,
+    help="How large a difference is still called the same.",
+)
+@click.option(
+    "--subject",
+    "subjects",
+    multiple=True,
+    type=click.Choice(SUBJECTS),
+    help="What may differ: the target, a version, or the model's file and precision. Repeatable. By default the target "
+    "where the targets of two records differ, otherwise the version.",
+)
+@click.option(
+    "--format", "format_", type=click.Choice(list(WRITERS)), help="By default that of -o's suffix, or terminal."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default is stdout.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+def command(
+    base: Path,
+    new: tuple[Path, ...],
+    tolerance: float,
+    subjects: tuple[Subject, ...],
+    format_: str | None,
+    output: Path | None,
+    as_json: bool,
+    force: bool,
+) -> int:
+    """Say whether the records in NEW are faster, slower or the same as those in BASE, and how surely.
+
+    Each is a record's folder or a folder of records; these are matched by model, target and scenario.
+    """
+    from bench.compare_folders import compare_folders
+    from bench.errors import InputError
+
+    if not 0 < tolerance <= 100:
+        raise InputError(f"--tolerance {tolerance:g}: not a percentage above 0 and up to 100")
+    if output is not None and output.exists() and not force:
+        raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
+    render = _writer("json" if as_json else format_ or _format_of(output))
+    findings = compare_folders(base, new, tolerance / 100, subjects)
+    _write(render(findings), output)
+    for problem in findings.problems:
+        click.echo(f"odb: error: {problem.message}", err=True)
+    return _status(findings)
+
+
+def _format_of(output: Path | None) -> str:
+    suffix = output.suffix.removeprefix(".") if output is not None else ""
+    return suffix if suffix in WRITERS else "terminal"
+
+
+def _writer(name: str) -> "Callable[[Findings], bytes]":
+    render: Callable[[Findings], bytes] = import_module(WRITERS[name]).render
+    return render
+
+
+def _write(data: bytes, output: Path | None) -> None:
+    from bench.store import write_atomically
+
+    if output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    write_atomically(output, data)
+    click.echo(f"{output}: {len(data):,} bytes", err=True)
+
+
+def _status(findings: "Findings") -> int:
+    if findings.worse:
+        return 1
+    if findings.problems:
+        return 2
+    return 0 if findings.compared else NOTHING_COMPARED

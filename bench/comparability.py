@@ -1,0 +1,119 @@
+"""May two records be compared at all; if not, or not without a second thought, why.
+
+``bench.comparability_table`` says what must be equal, what may differ and what is flagged. A pair that may not be
+compared is refused with its reasons, and what a record does not tell of that which must be equal is said too.
+"""
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bench.comparability_table import CHECKS, RULES, SUBJECTS, Rule, Subject
+from bench.record import Reason, Record
+
+Answer = Literal["comparable", "comparable_with_caveats", "not_comparable"]
+
+
+class Difference(Struct, frozen=True):
+    """Something that differs because it is what the comparison is about."""
+
+    what: str
+    base: str
+    new: str
+
+
+class Comparability(Struct, frozen=True):
+    """``reasons``: each with a stable code and a sentence; one that ``invalidates`` forbids the comparison.
+    ``differences``: the subject, as found. ``equal``: what was known on both sides, and the same."""
+
+    answer: Answer
+    subjects: tuple[Subject, ...]
+    reasons: tuple[Reason, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    equal: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        return self.answer == "not_comparable"
+
+
+def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) -> Comparability:
+    """Whether ``new`` may be compared with ``base``, and why.
+
+    Without ``subjects``: the target if the targets or their options differ, otherwise the version.
+    """
+    chosen = tuple(s for s in SUBJECTS if s in subjects) or _evident_subject(base, new)
+    barred = _barred(base, new)
+    if barred:
+        return Comparability("not_comparable", chosen, barred)
+    reasons: list[Reason] = []
+    differences: list[Difference] = []
+    equal: list[str] = []
+    for rule in RULES:
+        x, y = rule.of(base), rule.of(new)
+        if x is None or y is None:
+            reasons += _unknown(rule, x, y)
+        elif x == y:
+            equal += [rule.what] if rule.refuses else []
+        elif set(rule.subject_of) & set(chosen):
+            differences.append(Difference(rule.what, rule.show(x), rule.show(y)))
+        else:
+            reasons.append(_differs(rule, x, y, _refuses(rule, base, new, chosen)))
+    reasons += [reason for check in CHECKS if (reason := check(base, new, chosen)) is not None]
+    reasons.sort(key=lambda reason: not reason.invalidates)
+    refused = any(reason.invalidates for reason in reasons)
+    answer: Answer = "not_comparable" if refused else "comparable_with_caveats" if reasons else "comparable"
+    return Comparability(answer, chosen, tuple(reasons), tuple(differences), tuple(equal))
+
+
+def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
+    x, y = base.plan.target, new.plan.target
+    return ("version",) if (x.id, x.options_requested) == (y.id, y.options_requested) else ("target",)
+
+
+def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
+    """What leaves nothing to compare, whatever else is equal."""
+    if base.record_id == new.record_id:
+        return (Reason("same_record", "Both are the same record.", "Name two records."),)
+    sides = (("base", base), ("new", new))
+    reasons = [
+        Reason("not_measured", f"The {side} record was {r.status}: {r.failure.message if r.failure else 'no reason'}.")
+        for side, r in sides
+        if r.status != "ok"
+    ]
+    emulated = [side for side, r in sides if r.plan.target.emulated]
+    remedy = "Measure both on devices; of an emulator compare placement and outputs."
+    if len(emulated) == 1:
+        message = f"The {emulated[0]} record was emulated, the other measured: their times say nothing of each other."
+        reasons.append(Reason("emulated_against_measured", message, remedy))
+    elif emulated:
+        reasons.append(Reason("emulated", "Both were emulated: the times are the emulator's, not a device's.", remedy))
+    return tuple(reasons)
+
+
+def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
+    if not rule.refuses:
+        return []
+    where = "either record" if x is None and y is None else f"the {'base' if x is None else 'new'} record"
+    code = rule.code.removesuffix("_differs").removesuffix("_differ")
+    return [Reason(f"{code}_unknown", f"The {rule.what} is not told by {where}.", invalidates=False)]
+
+
+def _differs(rule: Rule, x: Any, y: Any, refuses: bool) -> Reason:
+    a, b = rule.show(x), rule.show(y)
+    detail = f": {a} against {b}" if a != b else ""
+    return Reason(rule.code, f"The {rule.what} differs{detail}.", rule.remedy if refuses else "", invalidates=refuses)
+
+
+def _refuses(rule: Rule, base: Record, new: Record, chosen: tuple[Subject, ...]) -> bool:
+    if not rule.refuses or set(rule.flagged_for) & set(chosen):
+        return False
+    return not (rule.code == "artifact_differs" and "target" in chosen and _same_source(base, new))
+
+
+def _same_source(base: Record, new: Record) -> bool:
+    """Whether two files are, as declared, one model in two formats, as targets of different runtimes need it."""
+    x, y = base.plan.model, new.plan.model
+    same = (x.id, x.precision, x.parameters) == (y.id, y.precision, y.parameters)
+    return same and x.format != y.format and x.parameters is not None

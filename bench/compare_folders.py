@@ -1,0 +1,83 @@
+"""Compares folders of records: reads, pairs, compares. A record that cannot be read is named, and the rest compared."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.comparability_table import Subject
+from bench.comparison import TOLERANCE, Comparison, compare_observed
+from bench.errors import InputError
+from bench.pairing import Unmatched, pair_up
+from bench.process_values import Observation, observe
+from bench.store import RECORD, load
+
+
+class Problem(Struct, frozen=True):
+    """A record that could not be read or believed."""
+
+    message: str
+    remedy: str = ""
+
+
+class Findings(Struct, frozen=True):
+    """All that one ``odb compare`` found."""
+
+    tolerance: float
+    comparisons: tuple[Comparison, ...]
+    unmatched: tuple[Unmatched, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def worse(self) -> bool:
+        return any(comparison.worse for comparison in self.comparisons)
+
+    @property
+    def compared(self) -> int:
+        """How many pairs were compared, and not refused."""
+        return sum(bool(comparison.changes) for comparison in self.comparisons)
+
+
+def compare_folders(
+    base: Path, new: Sequence[Path], tolerance: float = TOLERANCE, subjects: Collection[Subject] = ()
+) -> Findings:
+    """Compare the records in each folder of ``new`` with those in ``base``; a folder is a record's, or holds records'.
+
+    Raises ``InputError`` for a folder that does not exist or holds no record that can be read.
+    """
+    problems: list[Problem] = []
+    before = _observations(base, problems)
+    comparisons: list[Comparison] = []
+    unmatched: list[Unmatched] = []
+    for folder in new:
+        side = "new" if len(new) == 1 else folder.name
+        pairs, alone = pair_up(before, _observations(folder, problems), subjects, side)
+        comparisons += [compare_observed(pair.base, pair.new, tolerance, subjects) for pair in pairs]
+        unmatched += alone
+    return Findings(tolerance, tuple(comparisons), tuple(unmatched), tuple(problems))
+
+
+def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
+    """What can be read under ``path``, one record's samples in memory at a time; the rest joins ``problems``."""
+    found, broken = [], []
+    for folder in _record_folders(path):
+        try:
+            found.append(observe(load(folder), str(folder)))
+        except InputError as error:
+            broken.append(Problem(error.message, error.remedy))
+    if not found:
+        raise InputError(f"{path}: none of its records can be read: {broken[0].message}", broken[0].remedy)
+    problems += broken
+    return found
+
+
+def _record_folders(path: Path) -> Iterator[Path]:
+    if (path / RECORD).is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder")
+    folders = sorted(p.parent for p in path.glob(f"*/{RECORD}") if not p.parent.name.startswith("."))
+    if not folders:
+        raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
+    yield from folders

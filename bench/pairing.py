@@ -1,0 +1,102 @@
+"""Which record is compared with which, when folders of records are given.
+
+Two folders of one record each are compared whatever they hold: who names two records means them. Otherwise records
+belong together by model, scenario and target; the target is left out where it is what the comparison is about.
+"""
+
+from collections.abc import Collection, Sequence
+
+from msgspec import Struct
+
+from bench.comparability_table import Subject
+from bench.process_values import Observation
+from bench.record import Record
+
+
+class Unmatched(Struct, frozen=True):
+    """A record that was compared with none. ``side``: ``base``, or the name of the new folder."""
+
+    side: str
+    record_id: str
+    model: str
+    target: str
+    scenario: str
+    reason: str
+
+
+class Pair(Struct, frozen=True):
+    base: Observation
+    new: Observation
+
+
+def pair_up(
+    base: Sequence[Observation],
+    new: Sequence[Observation],
+    subjects: Collection[Subject] = (),
+    side: str = "new",
+) -> tuple[list[Pair], list[Unmatched]]:
+    """Each newest record of ``new`` with the record of ``base`` that is most like it; and those without a partner.
+
+    Most like: the same target, scenario, model file and options, in this order; then the newest.
+    """
+    if len(base) == 1 and len(new) == 1:
+        return [Pair(base[0], new[0])], []
+    shelves: dict[tuple[str, ...], list[Observation]] = {}
+    for one in base:
+        shelves.setdefault(_shelf(one.record, subjects), []).append(one)
+    latest, unmatched = _latest(new, side)
+    pairs = []
+    for one in latest:
+        near = shelves.get(_shelf(one.record, subjects), [])
+        if near:
+            pairs.append(Pair(max(near, key=lambda other: _likeness(other.record, one.record)), one))
+        else:
+            unmatched.append(_unmatched(one.record, side, "base holds no record of it"))
+    used = {pair.base.record.record_id for pair in pairs}
+    compared = {_kind(pair.base.record) for pair in pairs}
+    for other in base:
+        if other.record.record_id not in used:
+            older = _kind(other.record) in compared
+            reason = "a newer one of the same was compared" if older else f"{side} holds no record of it"
+            unmatched.append(_unmatched(other.record, "base", reason))
+    return pairs, unmatched
+
+
+def _shelf(record: Record, subjects: Collection[Subject]) -> tuple[str, ...]:
+    plan = record.plan
+    target = () if "target" in subjects else (plan.target.id,)
+    return (plan.model.id, plan.model.task, plan.scenario.name, *target)
+
+
+def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, str]:
+    x, y = base.plan, new.plan
+    return (
+        x.target.id == y.target.id,
+        x.scenario == y.scenario,
+        x.model.sha256 == y.model.sha256,
+        x.target.options_requested == y.target.options_requested,
+        base.created_utc,
+    )
+
+
+def _kind(record: Record) -> tuple[object, ...]:
+    plan = record.plan
+    options = tuple(sorted(plan.target.options_requested.items()))
+    return (plan.model.id, plan.model.sha256, plan.target.id, options, plan.scenario)
+
+
+def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation], list[Unmatched]]:
+    """Of records of the same thing only the newest; the others are told."""
+    newest: dict[tuple[object, ...], Observation] = {}
+    for one in sorted(records, key=lambda o: o.record.created_utc):
+        newest[_kind(one.record)] = one
+    kept = {one.record.record_id for one in newest.values()}
+    older = [o.record for o in records if o.record.record_id not in kept]
+    return [o for o in records if o.record.record_id in kept], [
+        _unmatched(record, side, "a newer one of the same was compared") for record in older
+    ]
+
+
+def _unmatched(record: Record, side: str, reason: str) -> Unmatched:
+    plan = record.plan
+    return Unmatched(side, record.record_id, plan.model.id, plan.target.id, plan.scenario.name, reason)

@@ -1,0 +1,241 @@
+"""One figure a process for every metric that two records may be compared by, from the raw samples.
+
+A figure that was not measured in a process is ``None``. A metric is compared only where every process has it: taking
+the repeats that happen to have one would favour them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from bench import statistics, summary
+from bench.errors import InputError
+from bench.record import Record, RecordedRun, Repeat, Scenario
+
+Samples = NDArray[Any]
+Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
+CURVE_POINTS = 64
+
+
+class Process(Struct, frozen=True):
+    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none."""
+
+    repeat: Repeat
+    scenario: Scenario
+    latency_ns: Samples
+    token_ns: Samples
+
+
+Values = list[float | None]
+
+
+class Metric(Struct, frozen=True):
+    """``speed``: faster and slower are the words, else better and worse. ``needs``: why it may be missing.
+    ``applies``: to tensors, to text, or to both (``None``)."""
+
+    name: str
+    title: str
+    unit: Unit
+    of: Callable[[Sequence[Process]], Values]
+    needs: str
+    speed: bool = True
+    lower_is_better: bool = True
+    applies: Literal["tensor", "text_generation"] | None = None
+
+
+class Curve(Struct, frozen=True):
+    """Empirical distribution of one process' samples: times ``ns``, and the ``share`` of samples up to each."""
+
+    ns: tuple[int, ...]
+    share: tuple[float, ...]
+
+
+class Observation(Struct, frozen=True):
+    """What a comparison needs of a run, without its samples. ``values``: metric -> one a process.
+    ``curves``: of query latencies, or of the gaps between tokens; one a process."""
+
+    record: Record
+    values: dict[str, tuple[float | None, ...]]
+    energy_channel: str | None
+    curves: tuple[Curve, ...]
+
+
+def observe(run: RecordedRun, source: str = "") -> Observation:
+    """Reduce a run to its processes' figures. Raises ``InputError`` naming ``source`` and the array that is missing
+    from the samples or cannot be times."""
+    record = run.record
+    if record.status != "ok":
+        return Observation(record, {}, None, ())
+    processes = _processes(run, source or record.record_id)
+    values = {m.name: tuple(m.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
+    return Observation(record, values, _energy_channel(processes), _curves(processes))
+
+
+# ------------------------------------------------------------------------------------------------------ samples
+
+
+def _processes(run: RecordedRun, source: str) -> list[Process]:
+    found = []
+    for repeat in run.record.repeats:
+        if repeat.samples is None:
+            continue
+        latency, tokens = (_times(run, repeat.samples.arrays.get(role), source) for role in ("latency_ns", "token_ns"))
+        if len(latency):
+            found.append(Process(repeat, run.record.plan.scenario, latency, tokens))
+    return found
+
+
+def _times(run: RecordedRun, key: str | None, source: str) -> Samples:
+    """The array of that key, proven to hold times; empty where the record names none."""
+    if key is None:
+        return np.empty(0, np.int64)
+    array = run.samples.get(key)
+    if array is None:
+        raise InputError(f"{source}: samples.npz holds no {key}, which record.json names", "Measure the run again.")
+    if array.dtype.kind not in "iu":
+        raise InputError(f"{source}: {key} in samples.npz is {array.dtype}, not whole nanoseconds")
+    if array.size and array.min() < 0:
+        raise InputError(
+            f"{source}: {key} in samples.npz holds negative times", "The file was written or edited wrong."
+        )
+    return array
+
+
+def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
+    parts = [_gaps(p) if p.token_ns.size else p.latency_ns for p in processes]
+    drawn = [statistics.ecdf(part, CURVE_POINTS) for part in parts if part.size]
+    return tuple(Curve(tuple(x.tolist()), tuple(y.tolist())) for x, y in drawn)
+
+
+def _gaps(process: Process) -> Samples:
+    tokens = process.token_ns
+    return np.diff(tokens, axis=1).ravel() if tokens.ndim == 2 else np.empty(0, np.int64)
+
+
+# ------------------------------------------------------------------------------------------------------ figures
+
+
+def _median_of(parts: Sequence[Samples]) -> Values:
+    """Each process' median, where all of them together hold as many samples as LoadGen asks of a median."""
+    if sum(len(part) for part in parts) < statistics.MIN_SAMPLES[50]:
+        return [None] * len(parts)
+    return [float(statistics.percentile(part, 50)) if len(part) else None for part in parts]
+
+
+def _tail(p: float) -> Callable[[Sequence[Process]], Values]:
+    """Each process' percentile, where it alone holds as many samples as LoadGen asks: a tail of few is biased, and
+    the more the fewer they are."""
+
+    def values(processes: Sequence[Process]) -> Values:
+        parts = [process.latency_ns for process in processes]
+        least = statistics.MIN_SAMPLES[p]
+        return [float(statistics.percentile(part, p)) if len(part) >= least else None for part in parts]
+
+    return values
+
+
+def _p50(processes: Sequence[Process]) -> Values:
+    return _median_of([process.latency_ns for process in processes])
+
+
+def _throughput(processes: Sequence[Process]) -> Values:
+    return [summary.throughput([p.repeat], [p.latency_ns], p.scenario) for p in processes]
+
+
+def _cold_start(processes: Sequence[Process]) -> Values:
+    return [summary.cold_start([process.repeat]) for process in processes]
+
+
+def _ttft(processes: Sequence[Process]) -> Values:
+    return _median_of([p.token_ns[:, 0] if p.token_ns.ndim == 2 else p.token_ns for p in processes])
+
+
+def _tpot(processes: Sequence[Process]) -> Values:
+    return _median_of([_tpots(process.token_ns) for process in processes])
+
+
+def _tpots(tokens: Samples) -> Samples:
+    if tokens.ndim != 2 or tokens.shape[1] < 2:
+        return np.empty(0, np.int64)
+    return np.asarray((tokens[:, -1] - tokens[:, 0]) / (tokens.shape[1] - 1))
+
+
+def _decode_rate(processes: Sequence[Process]) -> Values:
+    return [summary.SECOND / tpot if tpot else None for tpot in _tpot(processes)]
+
+
+def _peak_rss(processes: Sequence[Process]) -> Values:
+    from bench.measure.memory import memory_summary
+
+    return [memory_summary([process.repeat], None).peak_rss for process in processes]
+
+
+def _energy(processes: Sequence[Process]) -> Values:
+    from bench.measure.energy import energy_summary
+
+    parts = [[e for e in (p.repeat.energy, p.repeat.power_pass) if e is not None] for p in processes]
+    found = [energy_summary(part, None, None, ()) for part in parts]
+    same = len({summary.sensor_channel for summary in found}) == 1
+    return [summary.joules_per_inference if same else None for summary in found]
+
+
+def _energy_channel(processes: Sequence[Process]) -> str | None:
+    from bench.measure.energy import energy_summary
+
+    parts = [e for p in processes for e in (p.repeat.energy, p.repeat.power_pass) if e is not None]
+    return energy_summary(parts, None, None, ()).sensor_channel
+
+
+def _cpu_seconds(processes: Sequence[Process]) -> Values:
+    energies = [process.repeat.energy for process in processes]
+    return [e.cpu_seconds / e.queries if e and e.cpu_seconds and e.queries else None for e in energies]
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("latency_p50_ns", "latency p50", "ns", _p50, "it takes 11 queries"),
+    Metric("latency_p90_ns", "latency p90", "ns", _tail(90), "it takes 64 queries a process", applies="tensor"),
+    Metric("latency_p99_ns", "latency p99", "ns", _tail(99), "it takes 662 queries a process", applies="tensor"),
+    Metric("ttft_ns", "time to first token", "ns", _ttft, "it takes 11 generations", applies="text_generation"),
+    Metric(
+        "tpot_ns",
+        "time per output token",
+        "ns",
+        _tpot,
+        "it takes 11 generations of 2 tokens",
+        applies="text_generation",
+    ),
+    Metric(
+        "decode_tokens_per_s",
+        "decode rate",
+        "tokens_per_s",
+        _decode_rate,
+        "it takes 11 generations of 2 tokens",
+        lower_is_better=False,
+        applies="text_generation",
+    ),
+    Metric(
+        "throughput_per_s", "throughput", "queries_per_s", _throughput, "no time was recorded", lower_is_better=False
+    ),
+    Metric("cold_start_ns", "cold start", "ns", _cold_start, "no first inference was recorded"),
+    Metric("peak_rss_bytes", "peak RSS", "bytes", _peak_rss, "memory was not read", speed=False),
+    Metric(
+        "joules_per_inference",
+        "energy per inference",
+        "joules",
+        _energy,
+        "no sensor read energy above idle",
+        speed=False,
+    ),
+    Metric(
+        "cpu_seconds_per_inference",
+        "CPU time per inference",
+        "cpu_seconds",
+        _cpu_seconds,
+        "CPU time was not read",
+        speed=False,
+    ),
+)
+"""Every metric, in the order of reports."""

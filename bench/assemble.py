@@ -131,7 +131,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             run.target.id,
             run.target.plugin.name,
             run.target.device.name,
-            (facts.device_name if facts else run.target.device.description) or None,
+            (facts.device_name if facts else "") or None,
             run.target.device.emulated,
             run.target.options,
             facts.options_effective if facts else {},

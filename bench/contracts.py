@@ -23,6 +23,7 @@ Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 Shapes = Mapping[str, tuple[int, ...]]
 Task = Literal["tensor", "text_generation"]
 Format = Literal["onnx", "openvino_ir", "tflite"]
+CompileCache = Literal["none", "cold", "warm"]
 
 
 # ---------------------------------------------------------------------------------------------------- values
@@ -48,7 +49,7 @@ class GraphFacts(Struct, frozen=True):
     """What a model file says of itself, for one query at the stated input shapes. ``None``: cannot be told.
 
     ``macs``: multiply-accumulates of convolutions and matrix products. ``weight_bytes``: all constants as stored.
-    ``peak_activation_bytes``: the widest operator's activation inputs plus outputs.
+    ``peak_activation_bytes``: the widest operator's activation inputs plus outputs, those worked on in place once.
     ``node_macs``: MACs by node name, to weigh a placement.
     """
 
@@ -243,6 +244,10 @@ class Session(Protocol):
 
     def executed_precision(self) -> str:
         """The precision the arithmetic really runs in (``float32``, ``bfloat16``, ``int8`` …); "" if unknown."""
+        ...
+
+    def compile_cache(self) -> CompileCache:
+        """Whether ``compile`` had a cache to use, and found it filled: ``none``, ``cold`` or ``warm``."""
         ...
 
     def close(self) -> None: ...

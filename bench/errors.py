@@ -56,7 +56,8 @@ class RunFailure(OdbError):
     """One planned run cannot be measured.
 
     ``kind`` is a stable word for scripts: ``unavailable``, ``unsupported_format``, ``unsupported_operator``,
-    ``unsupported_precision``, ``fallback``, ``bad_input``, ``runtime_error``, ``crashed``, ``timeout``, ``killed``,
+    ``unsupported_precision``, ``unsupported_scenario``, ``unsupported_task``, ``fallback``, ``bad_input``,
+    ``runtime_error``, ``crashed``, ``timeout``, ``killed``,
     ``out_of_memory``, ``interrupted``, ``plugin_error``.
     ``phase`` is where it happened: a phase of the record, or ``plan``.
     """

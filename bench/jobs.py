@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Artifact, Channel, Device, ModelRequest, OpenRequest, Placement
+from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.plugins import PluginRef
 from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
 
@@ -100,6 +100,7 @@ class SessionFacts(Struct, frozen=True):
     options_effective: dict[str, str]
     device_name: str
     executed_precision: str
+    compile_cache: CompileCache
 
 
 class Checked(Event, frozen=True, tag=True):

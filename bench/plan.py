@@ -126,6 +126,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
     if suite.preset not in PRESETS:
         raise UnknownName("preset", suite.preset, PRESETS)
     preset = PRESETS[suite.preset]
+    rule = with_time(preset.rule, suite.max_seconds)
     runs = []
     for scenario in suite.scenarios or (ScenarioAsk(),):
         for model in models:
@@ -136,7 +137,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                         model,
                         target,
                         msgspec.convert(msgspec.structs.asdict(scenario), Scenario),
-                        emulated_rule() if emulated else preset.rule,
+                        emulated_rule() if emulated else rule,
                         preset.name,
                         1 if emulated else suite.repeats or preset.repeats,
                         suite.seed,
@@ -145,6 +146,16 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                     )
                 )
     return Plan(tuple(runs))
+
+
+def with_time(rule: StoppingRule, max_seconds: float | None) -> StoppingRule:
+    """``rule`` with another maximum for the steady state; the minimum follows where it would be longer."""
+    if max_seconds is None:
+        return rule
+    longest_ns = round(max_seconds * 1e9)
+    return msgspec.structs.replace(
+        rule, max_duration_ns=longest_ns, min_duration_ns=min(rule.min_duration_ns, longest_ns)
+    )
 
 
 def why_skipped(model: ModelChoice, target: TargetChoice) -> Failure | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
-from bench.contracts import TensorSpec
+from bench.contracts import CompileCache, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,6 +207,7 @@ class SampleArrays(Part, frozen=True):
 
 class Repeat(Part, frozen=True):
     phases_ns: Phases
+    compile_cache: CompileCache | None = None
     warmup: Warmup | None = None
     memory_bytes: dict[str, MemoryPoint] = {}  # "start", then one a phase, then "steady"
     energy: RepeatEnergy | None = None

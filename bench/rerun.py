@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plan import PlannedRun
 from bench.record import Scenario
 from bench.suite import is_file
@@ -24,6 +25,8 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
         ("--lanes", scenario.lanes),
     ):
         words += [flag, str(value)] if value is not None else []
+    if run.rule.max_duration_ns not in (PRESETS[run.preset].rule.max_duration_ns, emulated_rule().max_duration_ns):
+        words += ["--max-seconds", f"{run.rule.max_duration_ns / 1e9:g}"]
     words += ["--preset", run.preset, "--repeats", str(run.repeats), "--seed", str(run.seed)]
     return shlex.join([*words, "--strict-placement"] if run.strict_placement else words)
 

@@ -67,6 +67,7 @@ class Suite(Ask, frozen=True):
     seed: int = 0
     strict_placement: bool = False
     timeout_s: float | None = None
+    max_seconds: float | None = None
 
 
 def load_suite(file: Path) -> Suite:
@@ -109,6 +110,8 @@ def check(suite: Suite) -> None:
                 raise InputError(f"scenario {scenario.name}: {field} must be 1 or more, not {value}")
     if suite.repeats is not None and suite.repeats < 1:
         raise InputError(f"repeats must be 1 or more, not {suite.repeats}")
+    if suite.max_seconds is not None and suite.max_seconds <= 0:
+        raise InputError(f"max_seconds must be above 0, not {suite.max_seconds}")
     if suite.timeout_s is not None and suite.timeout_s <= 0:
         raise InputError(f"timeout_s must be above 0, not {suite.timeout_s}")
     for model in suite.models:

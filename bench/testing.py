@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from bench.contracts import (
     Artifact,
+    CompileCache,
     DecoderSpec,
     Device,
     Format,
@@ -81,6 +82,9 @@ class FakeFacts(Struct):
 
     def executed_precision(self) -> str:
         return "float32"
+
+    def compile_cache(self) -> CompileCache:
+        return "none"
 
     def close(self) -> None:
         pass

@@ -41,7 +41,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "not_converged": Code(
             "A repeat ended before the interval of its percentile was as narrow as the preset asks.",
-            "Quieten the machine, or measure longer.",
+            "Quieten the machine, or allow more time with --max-seconds.",
             invalidates=True,
             timing=True,
         ),
@@ -53,7 +53,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "not_steady": Code(
             "The warm-up ran out of time before its windows agreed.",
-            "Allow a longer warm-up.",
+            "Use a longer preset, which may warm up longer.",
             invalidates=False,
             timing=True,
         ),

@@ -6,6 +6,7 @@ scales, zero points, clipping bounds or the like. A weight used twice is stored,
 ``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised and fused forms. It is ``None`` as soon as one
 operator might contain matrix products that are not counted: an unknown shape, recurrent and attention operators,
 operators of foreign domains, or control flow around counted ones.
+Activations of operators in place are counted as ``bench.models.counting.Operator`` says.
 ``node_macs`` goes by node name, or by the node's first output where the node has none.
 """
 

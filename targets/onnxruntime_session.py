@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from bench.contracts import NodePlacement, Placement, Tensors, TensorSpec
+from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, TensorSpec
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
@@ -77,6 +77,9 @@ class OrtFacts:
 
     def executed_precision(self) -> str:
         return self._opened.executed_precision
+
+    def compile_cache(self) -> CompileCache:
+        return "none"
 
     def close(self) -> None:
         self._sessions = ()

@@ -70,6 +70,7 @@ class OpenVino:
             sources=openvino_graph.weighed_sources(model, weights) if request.inspect else {},
             preferred_names=tuple(s.name for s in (*request.artifact.facts.inputs, *request.artifact.facts.outputs)),
             split=split(core, model, request, config),
+            caching="CACHE_DIR" in config,
         )
         if request.artifact.task == "text_generation":
             return openvino_tokens.OpenVinoTokenSession(compiled, decoder_of(request.artifact))
@@ -181,7 +182,7 @@ def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
         return RunFailure(
             "bad_input",
             f"option {options}: {device} does not take it: {last_line(error, request.artifact.path)}",
-            "See odb list targets.",
+            f"See odb list options openvino:{device}.",
             "compile",
         )
     if any(phrase in text for phrase in ABSENCES):

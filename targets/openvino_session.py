@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from bench.contracts import NodePlacement, Placement, Tensors, TensorSpec
+from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, TensorSpec
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
@@ -37,6 +37,7 @@ class Compiled(Struct, frozen=True):
     sources: dict[str, str]
     preferred_names: tuple[str, ...]
     split: tuple[NodePlacement, ...] | None = None
+    caching: bool = False
 
 
 class OpenVinoFacts:
@@ -68,6 +69,11 @@ class OpenVinoFacts:
 
     def executed_precision(self) -> str:
         return precision(self._executed(), properties(self._compiled.model).get("INFERENCE_PRECISION_HINT", ""))
+
+    def compile_cache(self) -> CompileCache:
+        if not self._compiled.caching:
+            return "none"
+        return "warm" if self._compiled.model.get_property("LOADED_FROM_CACHE") else "cold"
 
     def close(self) -> None:
         vars(self).pop("_compiled", None)

@@ -88,7 +88,9 @@ def provider_options(options: Mapping[str, str], device: str, soc: Soc | None) -
     allowed = known(device)
     for name, value in options.items():
         if name not in allowed:
-            raise InputError(f"option {name}: qnn:{device} does not know it", "odb list targets shows the options.")
+            raise InputError(
+                f"option {name}: qnn:{device} does not know it", f"odb list options qnn:{device} shows them."
+            )
         if name in CHOICES and value not in CHOICES[name]:
             raise InputError(
                 f"option {name}={value}: not one of its values", f"Give one of {', '.join(CHOICES[name])}."

@@ -45,6 +45,7 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
 @click.option("--generate-tokens", type=int, help="Text generation: tokens to generate.")
 @click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
 @click.option("--repeats", type=int, help="Fresh processes per run; default is the preset's.")
+@click.option("--max-seconds", type=float, help="Longest steady state of a repeat; default is the preset's.")
 @click.option("--seed", type=int, help="Seed of weights and inputs; default 0.")
 @click.option("--strict-placement", is_flag=True, help="Fail a run in which anything ran elsewhere than asked.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Most time one process may take.")
@@ -66,6 +67,7 @@ def command(
     generate_tokens: int | None,
     lanes: int | None,
     repeats: int | None,
+    max_seconds: float | None,
     seed: int | None,
     strict_placement: bool,
     timeout: float | None,
@@ -91,6 +93,7 @@ def command(
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in options)},
         "preset": preset or suite.preset,
         "repeats": repeats if repeats is not None else suite.repeats,
+        "max_seconds": max_seconds if max_seconds is not None else suite.max_seconds,
         "seed": seed if seed is not None else suite.seed,
         "strict_placement": strict_placement or suite.strict_placement,
         "timeout_s": timeout if timeout is not None else suite.timeout_s,

@@ -77,8 +77,10 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
     ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
 
     np.savez(job.folder / "samples.npz", allow_pickle=False, **steady.arrays)
+    facts = session_facts(session)
     repeat = Repeat(
         phases_ns=recorder.phases(process_start_ns),
+        compile_cache=facts.compile_cache,
         warmup=steady.warmup,
         memory_bytes={"start": at_start, **recorder.memory},
         energy=steady.energy,
@@ -89,7 +91,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
         loop_overhead_ns=loop_overhead_ns(),
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
-    return Measured(repeat, session_facts(session), runtime_ns, process_time(), steady.token_ids)
+    return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids)
 
 
 def session_facts(session: Session) -> SessionFacts:
@@ -98,6 +100,7 @@ def session_facts(session: Session) -> SessionFacts:
         dict(session.effective_options()),
         session.device_name(),
         session.executed_precision(),
+        session.compile_cache(),
     )
 
 
@@ -142,7 +145,7 @@ def _play(
     if job.scenario.name == "offline":
         lanes = session.bind_parallel(feeds, job.scenario.lanes)
         with steady_phase():
-            return call, _play_offline(job.rule, lanes, meter)
+            return lanes[0], _play_offline(job.rule, lanes, meter)  # the lanes have taken the first call's buffers
 
     def run(count: int, timeline: Timeline) -> None:
         time_queries(call, count, timeline)

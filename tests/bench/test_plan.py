@@ -103,6 +103,14 @@ def test_emulated_targets_get_the_emulated_rule() -> None:
     assert (1, emulated_rule()) == (emulated.repeats, emulated.rule)
 
 
+def test_a_repeat_may_be_given_more_time_or_less() -> None:
+    """--max-seconds replaces the preset's maximum and pulls its minimum down; emulated runs keep their rule."""
+    suite = Suite(preset="standard", max_seconds=1.5, targets=(TargetAsk("chip:npu"), TargetAsk("chip:emu")))
+    real, emulated = planned("tiny", suite)
+    assert (1_500_000_000, 1_500_000_000) == (real.rule.max_duration_ns, real.rule.min_duration_ns)
+    assert emulated_rule() == emulated.rule
+
+
 def test_options_go_where_they_are_known() -> None:
     """A bare key to all that know it, plugin.key to one, the target's own last."""
     suite = Suite(

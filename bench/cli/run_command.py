@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli import complete
 from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
 
 if TYPE_CHECKING:
@@ -30,9 +31,30 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
 
 @click.command("run", epilog=EPILOG)
 @click.argument("suite_file", metavar="[SUITE.toml]", required=False, type=click.Path(path_type=Path))
-@click.option("-m", "--model", "models", multiple=True, help="A built-in model's name, or a file. Repeatable.")
-@click.option("-t", "--target", "targets", multiple=True, help="plugin:device, as in openvino:CPU. Repeatable.")
-@click.option("-s", "--scenario", "scenarios", multiple=True, help="single-stream (default) or offline. Repeatable.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    shell_complete=complete.models,
+    help="A built-in model's name, or a file. Repeatable.",
+)
+@click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    shell_complete=complete.targets,
+    help="plugin:device, as in openvino:CPU. Repeatable.",
+)
+@click.option(
+    "-s",
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    shell_complete=complete.scenarios,
+    help="single-stream (default) or offline. Repeatable.",
+)
 @click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")
 @click.option("-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="A runtime's own option.")

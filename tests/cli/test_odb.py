@@ -203,3 +203,22 @@ def test_inputs_and_shapes_may_be_for_one_model() -> None:
     first, second = with_tensors(models, ["net:x=1,2", "y=3"], ["other:z=f.npy"], None)
     assert ({"x": (1, 2), "y": (3,)}, {}) == (first.shapes, first.inputs)
     assert ({"y": (3,)}, {"z": "f.npy"}) == (second.shapes, second.inputs)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("odb run -m mob", "mobilenet_v2"),
+        ("odb run -t qnn:", "qnn:htp-emu"),
+        ("odb run -s off", "offline"),
+        ("odb doc", "doctor"),
+    ],
+)
+def test_the_shell_completes(words: str, expected: str) -> None:
+    """What the completion script asks for is answered with names."""
+    code = "import sys; sys.argv[0] = 'odb'; from bench.cli import main; main()"
+    asked = {"_ODB_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}, check=True
+    )
+    assert f"plain,{expected}" in done.stdout.splitlines()

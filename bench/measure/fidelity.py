@@ -94,8 +94,8 @@ def compare_tokens(
     executed_precision: str | None,
     reference_name: str = "reference",
 ) -> Fidelity:
-    """Compare greedily generated tokens. In float32 all must be equal; in a lower precision ``ok`` stays None, because
-    two logits nearly equal may then honestly change places, and every token after the first that differs follows it."""
+    """Compare greedily generated tokens. All equal is ok; a difference is not in float32, and undecided in a lower
+    precision: two logits nearly equal may then honestly change places, and every later token follows the first."""
     compared = min(len(reference_ids), len(ids))
     same = [int(a) == int(b) for a, b in zip(reference_ids, ids, strict=False)]
     prefix = same.index(False) if False in same else compared
@@ -103,17 +103,15 @@ def compare_tokens(
     rule = (
         f"{executed_precision}: every token equal"
         if exact
-        else f"{executed_precision or 'unknown precision'}: reported only"
+        else f"{executed_precision or 'unknown precision'}: every token equal, else reported only"
     )
     if compared == 0:
         return _nothing(reference_name, rule, "no tokens to compare")
     ok: bool | None = prefix == len(reference_ids) == len(ids)
     reason = ""
-    if not exact:
-        ok, reason = (
-            None,
-            "rounding may honestly swap two nearly equal logits, and all later tokens follow the first swap",
-        )
+    if prefix < compared and not exact:
+        ok = None
+        reason = "rounding may honestly swap two nearly equal logits, and all later tokens follow the first swap"
     elif prefix < compared:
         reason = f"token {prefix + 1} is {int(ids[prefix])}, and {int(reference_ids[prefix])} in the reference"
     elif not ok:

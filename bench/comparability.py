@@ -78,7 +78,7 @@ def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
         return (Reason("same_record", "Both are the same record.", "Name two records."),)
     sides = (("base", base), ("new", new))
     reasons = [
-        Reason("not_measured", f"The {side} record was {r.status}: {r.failure.message if r.failure else 'no reason'}.")
+        Reason("not_measured", f"The {side} run {'failed' if r.status == 'failed' else 'was skipped'}: {_told(r)}")
         for side, r in sides
         if r.status != "ok"
     ]
@@ -90,6 +90,10 @@ def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
     elif emulated:
         reasons.append(Reason("emulated", "Both were emulated: the times are the emulator's, not a device's.", remedy))
     return tuple(reasons)
+
+
+def _told(record: Record) -> str:
+    return f"{record.failure.message.rstrip('.')}." if record.failure is not None else "no reason was recorded."
 
 
 def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:

@@ -7,7 +7,8 @@ The words, at a tolerance of x:
     cannot_tell         neither; then how many repeats would tell
 
 "Shown to differ" is a test between processes, corrected by Holm's method over all metrics of the pair, so that of
-comparisons without any difference at most 2 % name one. ±x is meant both ways alike: 1/(1 + x) to 1 + x.
+comparisons without any difference at most 2 % name one. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record
+that is not valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them.
 """
 
 from collections.abc import Collection
@@ -22,6 +23,7 @@ from bench.comparability_table import Subject
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.ratio import LogRatio, holm, log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
+from bench.verdict import CODES
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
 
@@ -163,6 +165,7 @@ def _changes(metrics: list[Metric], base: Observation, new: Observation, toleran
     tested = sum(ratio is not None for ratio in found)
     changes = []
     for metric, (x, y), ratio in zip(metrics, pairs, found, strict=True):
+        untrue = _untrue(metric, base.record, "base") or _untrue(metric, new.record, "new")
         change = Change(
             metric.name, metric.title, metric.unit, "cannot_tell", geometric_mean(x), geometric_mean(y), x, y
         )
@@ -172,8 +175,24 @@ def _changes(metrics: list[Metric], base: Observation, new: Observation, toleran
             )
             changes.append(replace(change, message=message))
         else:
-            changes.append(_judged(change, metric, ratio, next(corrected), tolerance, tested))
+            judged = _judged(change, metric, ratio, next(corrected), tolerance, tested)
+            unclaimed = replace(
+                judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {untrue}."
+            )
+            changes.append(unclaimed if untrue else judged)
     return tuple(changes)
+
+
+def _untrue(metric: Metric, record: Record, side: str) -> str:
+    """Why the metric of a run cannot be believed, by its verdict; empty where it can."""
+    if record.verdict is None:
+        return f"the {side} record has no verdict"
+    barring = [r.code for r in record.verdict.reasons if r.invalidates and (metric.timed or not _of_times(r.code))]
+    return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
+
+
+def _of_times(code: str) -> bool:
+    return code in CODES and CODES[code].timing
 
 
 def _known(observed: Observation, metric: Metric) -> tuple[float, ...]:

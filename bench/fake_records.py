@@ -48,14 +48,16 @@ def fake_run(
     figures: Sequence[Mapping[str, float]] = (),
     **plan: Any,
 ) -> RecordedRun:
-    """A valid run with one process for each array of ``latency_ns`` [n]; ``token_ns`` [n, tokens] makes it text.
+    """A valid run with one process for each array of ``latency_ns`` [n], queries one after another, no warm-up;
+    ``token_ns`` [n, tokens] makes it text.
 
     ``figures`` gives a process its ``cold_start_ns``, ``peak_rss_bytes``, ``cpu_seconds`` and ``joules`` (of all its
     queries); what it leaves out was not measured. ``plan`` replaces fields of the plan.
     """
     samples, repeats = {}, []
     for i, latency in enumerate(latency_ns):
-        arrays = {"latency_ns": latency} | ({"token_ns": token_ns[i]} if token_ns else {})
+        arrays = {"latency_ns": latency, "start_ns": latency.cumsum() - latency}
+        arrays |= {"token_ns": token_ns[i]} if token_ns else {}
         samples.update({f"{role}_{i}": array for role, array in arrays.items()})
         facts = SampleArrays(len(latency), {role: f"{role}_{i}" for role in arrays})
         repeats.append(_repeat(facts, int(latency.sum()), figures[i] if figures else {}))

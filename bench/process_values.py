@@ -34,7 +34,7 @@ Values = list[float | None]
 
 class Metric(Struct, frozen=True):
     """``speed``: faster and slower are the words, else better and worse. ``needs``: why it may be missing.
-    ``applies``: to tensors, to text, or to both (``None``)."""
+    ``timed``: what makes a run's times untrue makes it so. ``applies``: to tensors, to text, or to both (``None``)."""
 
     name: str
     title: str
@@ -43,6 +43,7 @@ class Metric(Struct, frozen=True):
     needs: str
     speed: bool = True
     lower_is_better: bool = True
+    timed: bool = True
     applies: Literal["tensor", "text_generation"] | None = None
 
 
@@ -220,7 +221,7 @@ METRICS: tuple[Metric, ...] = (
         "throughput_per_s", "throughput", "queries_per_s", _throughput, "no time was recorded", lower_is_better=False
     ),
     Metric("cold_start_ns", "cold start", "ns", _cold_start, "no first inference was recorded"),
-    Metric("peak_rss_bytes", "peak RSS", "bytes", _peak_rss, "memory was not read", speed=False),
+    Metric("peak_rss_bytes", "peak RSS", "bytes", _peak_rss, "memory was not read", speed=False, timed=False),
     Metric(
         "joules_per_inference",
         "energy per inference",

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import msgspec
 
@@ -140,5 +141,8 @@ def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[An
         raise InputError(
             f"{path}: its hash differs from samples_file.sha256 in {RECORD}", "One of the two was changed."
         )
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in archive.files}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: is no archive of arrays: {error}", "Run the measurement again.") from None

@@ -15,6 +15,7 @@ COMMANDS = {
     "list": "Show models, targets, scenarios, reports, presets or sensors.",
     "doctor": "Say what this machine can measure, and what to do about the rest.",
     "report": "Write a report from records.",
+    "compare": "Say whether records are faster, slower or the same as others, and how surely.",
     "schema": "Print the JSON Schema of a record.",
     "completion": "Print a shell completion script.",
 }

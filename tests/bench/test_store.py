@@ -1,5 +1,6 @@
 """Records on disk: whole or not at all, and never over another."""
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,6 +73,18 @@ def test_samples_of_another_run_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / saved.record_id / "samples.npz", latency_ns_0=np.array([2]))
     with pytest.raises(InputError, match=r"its hash differs from samples_file.sha256"):
         load(tmp_path / saved.record_id)
+
+
+def test_samples_that_are_no_archive_are_said(tmp_path: Path) -> None:
+    """A samples file that was never one is named, whatever its hash."""
+    saved = save(tmp_path, record(), {"latency_ns_0": np.array([1], np.int64)})
+    file, folder = tmp_path / saved.record_id / "samples.npz", tmp_path / saved.record_id
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.write_bytes(b"no archive")
+    text = (folder / "record.json").read_text()
+    (folder / "record.json").write_text(text.replace(before, hashlib.sha256(b"no archive").hexdigest()))
+    with pytest.raises(InputError, match=r"samples.npz: is no archive of arrays"):
+        load(folder)
 
 
 def test_missing_samples_are_named(tmp_path: Path) -> None:

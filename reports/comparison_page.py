@@ -1,0 +1,90 @@
+"""Comparisons as one self-contained HTML page: the answer first, then what stands behind it."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from bench.compare_folders import Findings
+from bench.comparison import Comparison, Side
+from bench.reports import units
+from bench.reports.charts import Figure
+from bench.reports.comparison_charts import figures
+from bench.reports.comparison_words import COLUMNS, Row, count_words, leading, method, rows, sentences, status, title
+from bench.reports.headline import Sentence
+from bench.reports.rows import Status
+
+SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}
+
+
+class Section(Struct, frozen=True):
+    """One pair on the page. ``state``: the colour of its answer."""
+
+    name: str
+    title: str
+    state: Status
+    sentences: tuple[Sentence, ...]
+    figures: tuple[Figure, ...]
+    rows: tuple[Row, ...]
+    sides: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+def render(findings: Findings) -> bytes:
+    """The page, UTF-8. Follows the reader's light or dark scheme; prints; runs no script."""
+    sections = [_section(comparison, f"c{i}") for i, comparison in enumerate(findings.comparisons, start=1)]
+    page: str = _template().render(
+        title=sections[0].title if len(sections) == 1 else f"{len(sections)} pairs of records compared",
+        sections=sections,
+        signs=SIGNS,
+        columns=COLUMNS,
+        counts=count_words(findings),
+        method=method(findings.tolerance),
+        unmatched=findings.unmatched,
+        problems=findings.problems,
+        clean=units.clean,
+    )
+    return page.encode()
+
+
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("bench.reports", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("comparison.html.j2")
+
+
+def _section(comparison: Comparison, name: str) -> Section:
+    return Section(
+        name,
+        title(comparison),
+        _state(comparison),
+        sentences(comparison),
+        figures(comparison, name),
+        rows(comparison),
+        (("Base", _facts(comparison.base)), ("New", _facts(comparison.new))),
+    )
+
+
+def _state(comparison: Comparison) -> Status:
+    lead = leading(comparison)
+    return status(lead) if lead is not None else "failed"
+
+
+def _facts(side: Side) -> tuple[tuple[str, str], ...]:
+    options = ", ".join(f"{k}={v}" for k, v in side.options.items())
+    verdict = {True: "valid", False: "not valid", None: "no verdict"}[side.valid]
+    facts = (
+        ("record", side.record_id),
+        ("made", units.when(side.created_utc)),
+        ("model", side.model),
+        ("target", " · ".join(filter(None, (side.target, side.device, options)))),
+        ("verdict", verdict),
+        ("to run it again", side.command),
+    )
+    return tuple((label, units.clean(text)) for label, text in facts if text)

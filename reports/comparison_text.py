@@ -1,0 +1,56 @@
+"""Comparisons for a terminal, as plain text."""
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+from bench.compare_folders import Findings
+from bench.comparison import Comparison
+from bench.reports import units
+from bench.reports.comparison_words import COLUMNS, count_words, method, rows, sentences, title
+
+WIDTH = 110
+
+
+def render(findings: Findings) -> bytes:
+    """UTF-8, no line longer than a terminal but where a name is."""
+    lines = [line for comparison in findings.comparisons for line in _comparison(comparison)]
+    if findings.unmatched:
+        lines += ["Records without a partner", *_unmatched(findings), ""]
+    for problem in findings.problems:
+        lines += _wrapped(f"Not read: {units.clean(problem.message)} {units.clean(problem.remedy)}")
+    if any(comparison.changes for comparison in findings.comparisons):
+        lines += [*_wrapped(method(findings.tolerance)), ""]
+    return ("\n".join([*lines, count_words(findings)]) + "\n").encode()
+
+
+def _comparison(comparison: Comparison) -> Iterator[str]:
+    yield title(comparison)
+    yield f"  base {units.clean(comparison.base.record_id)}"
+    yield f"  new  {units.clean(comparison.new.record_id)}"
+    for sentence in sentences(comparison):
+        yield from _wrapped(f"  {sentence.text}")
+    table = [(f"{row.sign} {row.cells[0]}", *row.cells[1:-1]) for row in rows(comparison)]
+    if table:
+        yield ""
+        yield from _aligned([(f"  {COLUMNS[0]}", *COLUMNS[1:-1]), *table])
+    yield ""
+
+
+def _unmatched(findings: Findings) -> list[str]:
+    header = ("  Side", "Model", "Target", "Scenario", "Why", "Record")
+    cells = [
+        tuple(units.clean(text) for text in (u.side, u.model, u.target, u.scenario, u.reason, u.record_id))
+        for u in findings.unmatched
+    ]
+    return list(_aligned([header, *((f"  {first}", *rest) for first, *rest in cells)]))
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = " " * (len(text) - len(text.lstrip()))
+    return wrap(text, WIDTH, subsequent_indent=f"{indent}  ", break_on_hyphens=False, break_long_words=False)

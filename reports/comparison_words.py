@@ -1,0 +1,239 @@
+"""What a comparison says, in plain words: the same sentences and rows for every writer.
+
+A change is told as new over base: ``+5.2 %`` of a time is more of it. Nothing is computed here but percentages.
+"""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from bench.compare_folders import Findings
+from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
+from bench.process_values import Unit
+from bench.reports import units
+from bench.reports.headline import Sentence
+from bench.reports.rows import Status
+
+WORDS = {"cannot_tell": "cannot tell"}
+ANSWERS = {
+    "comparable": "comparable",
+    "comparable_with_caveats": "comparable, with caveats",
+    "not_comparable": "not comparable",
+}
+COLUMNS = ("Metric", "Base", "New", "Change", "95 % interval", "Verdict", "Note")
+
+_SHOW: dict[Unit, Callable[[float], str]] = {
+    "ns": units.duration,
+    "bytes": units.size,
+    "joules": units.joules,
+    "cpu_seconds": lambda seconds: units.duration(seconds * 1e9),
+    "queries_per_s": lambda rate: units.number(rate, "queries/s"),
+    "tokens_per_s": lambda rate: units.number(rate, "tokens/s"),
+}
+
+
+class Row(Struct, frozen=True):
+    """One metric. ``status`` gives the colour, ``sign`` says the same without it."""
+
+    cells: tuple[str, ...]
+    word: str
+    status: Status
+    sign: str
+
+
+def value(change: Change, figure: float) -> str:
+    return _SHOW[change.unit](figure)
+
+
+def percent_change(ratio: float | None) -> str:
+    """A ratio as ``+5.2 %``; from twofold on as ``2.41×``."""
+    if ratio is None:
+        return units.MISSING
+    if ratio >= 2:
+        return f"{units.digits(ratio)}×"
+    change = 100 * (ratio - 1)
+    places = 1 if abs(change) >= 0.95 else 2
+    return f"{change:+.{places}f} %".replace("-", "−")
+
+
+def interval(change: Change) -> str:
+    if change.interval is None:
+        return units.MISSING
+    low, high = change.interval
+    if high >= 2:
+        return f"{units.digits(low)}× to {units.digits(high)}×"
+    return f"{percent_change(low)} to {percent_change(high)}"
+
+
+def status(change: Change) -> Status:
+    if change.word == "same":
+        return "plain"
+    if change.word == "cannot_tell":
+        return "unjudged"
+    return "valid" if change.gain else "failed"
+
+
+_SIGNS: dict[Status, str] = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?"}
+
+
+def rows(comparison: Comparison) -> tuple[Row, ...]:
+    """One a metric, those that were not compared last."""
+    compared = [
+        Row(
+            (
+                change.title,
+                value(change, change.base),
+                value(change, change.new),
+                percent_change(change.ratio),
+                interval(change),
+                WORDS.get(change.word, change.word),
+                change.message,
+            ),
+            WORDS.get(change.word, change.word),
+            status(change),
+            _SIGNS[status(change)],
+        )
+        for change in comparison.changes
+    ]
+    left_out = [
+        Row((o.title, *[units.MISSING] * 4, "not compared", units.clean(o.reason)), "not compared", "skipped", "–")
+        for o in comparison.omitted
+    ]
+    return (*compared, *left_out)
+
+
+def name(comparison: Comparison) -> str:
+    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ."""
+    base, new = comparison.base, comparison.new
+    model = " against ".join(dict.fromkeys(units.clean(m) for m in (new.model, base.model)))
+    target = " against ".join(dict.fromkeys(units.clean(t) for t in (new.target, base.target)))
+    return f"{model} on {target}"
+
+
+def leading(comparison: Comparison) -> Change | None:
+    """The change that a reader asks for first: throughput of several in flight, time per token of text, else p50."""
+    first = {"offline": ("throughput_per_s",)}.get(comparison.new.scenario, ("tpot_ns", "latency_p50_ns"))
+    by_metric = {change.metric: change for change in comparison.changes}
+    found = next((by_metric[metric] for metric in first if metric in by_metric), None)
+    return found or next(iter(comparison.changes), None)
+
+
+def title(comparison: Comparison) -> str:
+    """The answer in a line."""
+    if comparison.broken:
+        return f"{name(comparison)}: no longer works"
+    if comparison.comparability.refused:
+        return f"{name(comparison)}: may not be compared"
+    lead = leading(comparison)
+    if lead is None:
+        return f"{name(comparison)}: nothing to compare"
+    answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "cannot be told apart yet"}
+    return f"{name(comparison)}: {answers.get(lead.word, f'{lead.word} than base')}"
+
+
+def limit(tolerance: float) -> str:
+    return f"±{100 * tolerance:g} %"
+
+
+def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
+    """Which is better, by how much, how sure, and why it may be believed."""
+    if comparison.comparability.refused:
+        return (Sentence("Not compared.", "No difference is stated.", "failed"), *_doubts(comparison))
+    lead = leading(comparison)
+    if lead is None:
+        return (Sentence("Nothing to compare.", "Both records hold no metric in common.", "unjudged"),)
+    return (_by_how_much(lead), *_others(comparison, lead), _how_sure(comparison), *_why(comparison))
+
+
+def _by_how_much(lead: Change) -> Sentence:
+    strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
+    strong += f"{percent_change(lead.ratio)}, {WORDS.get(lead.word, lead.word)}."
+    between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
+    return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
+
+
+def _others(comparison: Comparison, lead: Change) -> list[Sentence]:
+    """The other metrics by verdict, with their changes."""
+    groups: tuple[tuple[str, Status], ...] = (("Worse", "failed"), ("Better", "valid"))
+    groups = (*groups, (f"Same within {limit(comparison.tolerance)}", "plain"), ("Cannot tell", "unjudged"))
+    told = []
+    for word, wanted in groups:
+        members = [c for c in comparison.changes if c is not lead and status(c) == wanted]
+        if members:
+            told.append(Sentence(f"{word}:", f"{', '.join(_brief(c) for c in members)}.", wanted))
+    return told
+
+
+def _brief(change: Change) -> str:
+    return f"{change.title} {percent_change(change.ratio)}" if change.ratio is not None else change.title
+
+
+def _how_sure(comparison: Comparison) -> Sentence:
+    first = comparison.changes[0]
+    tested = sum(change.p_corrected is not None for change in comparison.changes)
+    counts = f"{len(first.base_values)} fresh processes of base, {len(first.new_values)} of new"
+    if not tested:
+        return Sentence("How sure:", f"{counts}. Without the spread between processes nothing can be told.", "unjudged")
+    lead = leading(comparison)
+    chance = ""
+    if lead is not None and lead.p_corrected is not None:
+        chance = f" for {lead.title} the chance that noise alone looks so is {_chance(lead.p_corrected)},"
+    return Sentence(
+        "How sure:",
+        f"{counts};{chance} corrected for {tested} metrics. Of pairs without any difference at most "
+        f"{100 * ALPHA_DIFFERENT:g} % are called better or worse.",
+    )
+
+
+def _chance(p: float) -> str:
+    return "below 0.0001" if p < 0.0001 else "above 0.99" if p > 0.99 else f"{p:.2g}"
+
+
+def _why(comparison: Comparison) -> tuple[Sentence, ...]:
+    found = comparison.comparability
+    same = f"The same: {', '.join(found.equal)}." if found.equal else ""
+    differs = "; ".join(f"{d.what}: {units.clean(d.base)} → {units.clean(d.new)}" for d in found.differences)
+    subject = f"What differs: {differs}." if differs else "Nothing that is known differs."
+    return (Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{same} {subject}".strip()), *_doubts(comparison))
+
+
+def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
+    return tuple(
+        Sentence(
+            f"{reason.code}:",
+            units.clean(f"{reason.message} {reason.remedy}"),
+            "failed" if reason.invalidates else "unjudged",
+        )
+        for reason in comparison.comparability.reasons
+    )
+
+
+def method(tolerance: float) -> str:
+    """How it was told, for a reader who wants to check it."""
+    return (
+        "Base and New are geometric means over processes, each process giving one figure; the interval of their ratio "
+        "is Welch's t over logarithms. Better and worse (of speed: faster and slower): the difference is shown, "
+        f"corrected by Holm over all metrics of the pair, and exceeds {limit(tolerance)}. Same: shown to lie within "
+        f"{limit(tolerance)} by two one-sided tests at 5 %. Each pair of records is a family of its own. Records made "
+        "one after the other differ also by what the machine did in between; measuring in alternation rules that out."
+    )
+
+
+def count_words(findings: Findings) -> str:
+    """``3 pairs: 1 with something worse, 1 not compared; 2 records without a partner; 1 unreadable.``"""
+    pairs = findings.comparisons
+    parts = [
+        (sum(c.worse for c in pairs), "with something worse"),
+        (sum(c.comparability.refused for c in pairs), "not compared"),
+    ]
+    said = ", ".join(f"{n} {words}" for n, words in parts if n)
+    whole = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}" + (f": {said}" if said else "")
+    extra: Sequence[tuple[int, str]] = (
+        (len(findings.unmatched), "without a partner"),
+        (len(findings.problems), "unreadable"),
+    )
+    return "; ".join([whole, *(f"{n} record{'' if n == 1 else 's'} {words}" for n, words in extra if n)]) + "."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,207 @@
+"""``odb compare``: what it prints, writes and answers, and what it says of records that cannot be used."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
+
+from bench.cli.compare_command import command
+from bench.errors import InputError
+from bench.fake_records import MODEL, fake_run
+from bench.record import Failure, RecordedRun
+from bench.store import save
+
+MS = 1_000_000
+
+
+def processes(p50_ms: float, count: int = 5) -> list[np.ndarray]:
+    """Processes half a per cent apart."""
+    return [np.full(20, round(p50_ms * MS * (1 + 0.005 * i))) for i in range(count)]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """``write(folder, model=median in ms, …)``: a folder with one record of each model; returns it."""
+
+    def written(folder: str, **models: float) -> Path:
+        path = tmp_path / folder
+        path.mkdir(exist_ok=True)
+        for model, p50_ms in models.items():
+            run = fake_run(f"{model}-of-{folder}", processes(p50_ms), model=replace(MODEL, id=model))
+            save(path, run.record, run.samples)
+        return path
+
+    return written
+
+
+def odb_compare(*arguments: Any) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
+
+
+def failed(run: RecordedRun) -> RecordedRun:
+    return replace(
+        run, record=replace(run.record, status="failed", failure=Failure("steady", "crashed", "it crashed", ""))
+    )
+
+
+def test_slower_is_exit_1(write: Callable[..., Path]) -> None:
+    """5 % slower: said in the first line, with the interval, and status 1."""
+    done = odb_compare(write("base", net=4), write("new", net=4.2))
+    assert 1 == done.return_value
+    assert done.stdout.startswith("net on null:cpu: slower than base\n")
+    assert "4.04 ms → 4.24 ms, +5.0 %, slower. 95 % interval +3.8 % to +6.2 %." in done.stdout
+
+
+@pytest.mark.parametrize("p50_ms", [4.0, 3.6])
+def test_same_or_faster_is_exit_0(write: Callable[..., Path], p50_ms: float) -> None:
+    """Nothing is worse."""
+    assert 0 == odb_compare(write("base", net=4), write("new", net=p50_ms)).return_value
+
+
+def test_the_tolerance_is_the_users(write: Callable[..., Path]) -> None:
+    """The same 5 % are the same within 10 %."""
+    done = odb_compare(write("base", net=4), write("new", net=4.2), "--tolerance", "10")
+    assert (0, True) == (done.return_value, "the same within ±10 %" in done.stdout)
+
+
+def test_folders_are_matched_and_the_rest_is_listed(write: Callable[..., Path]) -> None:
+    """Two pairs and two records without a partner, each with its side."""
+    done = odb_compare(write("base", a=4, b=4, gone=4), write("new", a=4, b=3, fresh=4), "--json")
+    found = json.loads(done.stdout)
+    assert ["a", "b"] == [c["new"]["model"] for c in found["comparisons"]]
+    assert [("new", "fresh"), ("base", "gone")] == [(u["side"], u["model"]) for u in found["unmatched"]]
+
+
+def test_several_new_folders(write: Callable[..., Path]) -> None:
+    """Each is held against the same base, and names its own records that have no partner."""
+    base = write("base", a=4, b=4)
+    done = odb_compare(base, write("monday", a=4, x=4), write("tuesday", a=5, b=4), "--json")
+    found = json.loads(done.stdout)
+    assert ["a-of-monday", "a-of-tuesday", "b-of-tuesday"] == [c["new"]["record_id"] for c in found["comparisons"]]
+    assert [("monday", "x"), ("base", "b")] == [(u["side"], u["model"]) for u in found["unmatched"]]
+    assert [False, True, False] == [c["worse"] for c in found["comparisons"]]
+
+
+def test_json_has_the_figures_of_every_process(write: Callable[..., Path]) -> None:
+    """Enough to compute everything again, and no points for drawing."""
+    found = json.loads(odb_compare(write("base", net=4), write("new", net=4.2), "--json").stdout)
+    (comparison,) = found["comparisons"]
+    p50 = comparison["changes"][0]
+    assert ("latency_p50_ns", "slower", False) == (p50["metric"], p50["word"], p50["gain"])
+    assert [4_000_000, 4_020_000, 4_040_000, 4_060_000, 4_080_000] == p50["base_values"]
+    assert ("comparable", [], True) == (
+        comparison["comparability"]["answer"],
+        comparison["base"]["curves"],
+        found["worse"],
+    )
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("md", b"# Compared"), ("json", b"{"), ("html", b"<!doctype html>")])
+def test_the_suffix_chooses_the_format(write: Callable[..., Path], tmp_path: Path, suffix: str, start: bytes) -> None:
+    """-o page.html writes a page; nothing goes to stdout; an existing file is kept unless forced."""
+    sides, out = (write("base", net=4), write("new", net=4)), tmp_path / f"out.{suffix}"
+    done = odb_compare(*sides, "-o", out)
+    assert (0, "", True) == (done.return_value, done.stdout, out.read_bytes().startswith(start))
+    assert isinstance(odb_compare(*sides, "-o", out).exception, InputError)
+    assert 0 == odb_compare(*sides, "-o", out, "--force").return_value
+
+
+def test_nothing_comparable_is_exit_3(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Two targets under --subject version: refused, why, and no figure of a difference."""
+    base, run = write("base", net=4), fake_run("n", processes(8))
+    target = replace(run.record.plan.target, id="other:npu")
+    save(
+        tmp_path,
+        replace(run.record, plan=replace(run.record.plan, target=target, model=replace(MODEL, id="net"))),
+        run.samples,
+    )
+    done = odb_compare(base, tmp_path / "n", "--subject", "version")
+    assert 3 == done.return_value
+    assert "target_differs: The target differs: null:cpu against other:npu." in done.stdout
+    assert "×" not in done.stdout
+    assert 1 == odb_compare(base, tmp_path / "n").return_value
+
+
+def test_what_no_longer_works_is_exit_1(write: Callable[..., Path], tmp_path: Path) -> None:
+    """A crash where there was a figure is worse than a slowdown."""
+    run = failed(fake_run("n", processes(4), model=replace(MODEL, id="net")))
+    save(tmp_path, run.record, run.samples)
+    done = odb_compare(write("base", net=4), tmp_path / "n")
+    assert (1, True) == (done.return_value, done.stdout.startswith("net on null:cpu: no longer works\n"))
+
+
+class TestBadRecords:
+    @pytest.mark.parametrize(
+        ("spoil", "words"),
+        [
+            (lambda f: (f / "samples.npz").unlink(), "samples.npz: cannot be read"),
+            (lambda f: (f / "samples.npz").write_bytes(b"PK"), "hash differs"),
+            (lambda f: (f / "record.json").write_bytes((f / "record.json").read_bytes()[:300]), "not JSON"),
+            (lambda f: edit(f, '"schema_version": 1', '"schema_version": 99'), "schema_version 99 is newer"),
+            (lambda f: edit(f, '"schema_version": 1,', ""), "no schema_version"),
+            (lambda f: edit(f, '"queries": 20', '"queries": "many"'), r"Expected `int`, got `str`"),
+        ],
+    )
+    def test_a_bad_record_is_named_and_the_rest_compared(
+        self, write: Callable[..., Path], spoil: Callable[[Path], Any], words: str
+    ) -> None:
+        """Status 2, the file on stderr and in the report, and the other pair is compared."""
+        base, new = write("base", a=4, b=4), write("new", a=4, b=4)
+        spoil(new / "b-of-new")
+        done = odb_compare(base, new, "--json")
+        found = json.loads(done.stdout)
+        assert (2, ["a"]) == (done.return_value, [c["new"]["model"] for c in found["comparisons"]])
+        assert "b-of-new" in found["problems"][0]["message"]
+        assert words in done.stderr
+
+    def test_negative_samples_are_refused(self, write: Callable[..., Path]) -> None:
+        """They agree with their hash and are no times all the same."""
+        base, new = write("base", a=4, b=4), write("new", a=4)
+        run = fake_run("b-of-new", [-array for array in processes(4)], model=replace(MODEL, id="b"))
+        save(new, run.record, run.samples)
+        done = odb_compare(base, new)
+        assert 2 == done.return_value
+        assert "latency_ns_0 in samples.npz holds negative times" in done.stderr
+
+    def test_worse_goes_before_bad(self, write: Callable[..., Path]) -> None:
+        """A regression is not hidden by a record that cannot be read."""
+        base, new = write("base", a=4, b=4), write("new", a=5, b=4)
+        (new / "b-of-new" / "samples.npz").unlink()
+        assert 1 == odb_compare(base, new).return_value
+
+    @pytest.mark.parametrize("missing", ["gone", "empty"])
+    def test_no_records_at_all(self, write: Callable[..., Path], tmp_path: Path, missing: str) -> None:
+        """A folder that is not there, or holds none."""
+        (tmp_path / "empty").mkdir()
+        error = odb_compare(write("base", a=4), tmp_path / missing).exception
+        assert isinstance(error, InputError)
+        assert str(tmp_path / missing) in error.message
+
+    def test_only_bad_records(self, write: Callable[..., Path]) -> None:
+        """Where none can be read there is nothing to report: the first reason is the error."""
+        base, new = write("base", a=4), write("new", a=4)
+        (new / "a-of-new" / "samples.npz").unlink()
+        error = odb_compare(base, new).exception
+        assert isinstance(error, InputError)
+        assert "none of its records can be read" in error.message
+
+
+@pytest.mark.parametrize("tolerance", ["0", "-1", "101", "nan"])
+def test_a_tolerance_is_a_percentage(write: Callable[..., Path], tolerance: str) -> None:
+    """Above 0, up to 100."""
+    error = odb_compare(write("base", a=4), write("new", a=4), "--tolerance", tolerance).exception
+    assert isinstance(error, InputError)
+    assert error.message.startswith(f"--tolerance {tolerance}:")
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    """Change a record by hand, as somebody might."""
+    file = folder / "record.json"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))

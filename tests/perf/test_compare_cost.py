@@ -1,0 +1,55 @@
+"""What comparing a thousand records costs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.fake_records import MODEL, fake_run
+from bench.store import save
+
+pytestmark = pytest.mark.perf
+
+RECORDS, PROCESSES, QUERIES = 1000, 5, 2000
+FIGURES = {"cold_start_ns": 3e8, "peak_rss_bytes": 1e8, "cpu_seconds": 8.0, "joules": 9.0}
+
+CODE = """
+import json, resource, sys
+from pathlib import Path
+from bench.compare_folders import compare_folders
+found = compare_folders(Path(sys.argv[1]), [Path(sys.argv[2])])
+print(json.dumps([found.compared, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+
+
+def test_a_thousand_records_take_five_seconds(benchmark: Any, tmp_path: Path) -> None:
+    """500 pairs of 10,000 samples a record: read, hashed and compared in a fresh process within 5 s and 500 MB."""
+    rng = np.random.default_rng(1)
+    for side in ("base", "new"):
+        (tmp_path / side).mkdir()
+        for i in range(RECORDS // 2):
+            latency = [
+                np.rint(4e6 * np.exp(0.03 * rng.standard_normal(QUERIES))).astype(np.int64) for _ in range(PROCESSES)
+            ]
+            run = fake_run(f"{i}-{side}", latency, figures=[FIGURES] * PROCESSES, model=replace(MODEL, id=f"net{i}"))
+            warmup = {f"warmup_latency_ns_{p}": array[:50] for p, array in enumerate(latency)}
+            save(tmp_path / side, run.record, {**run.samples, **warmup})
+    peaks: list[int] = []
+
+    def once() -> None:
+        command = [sys.executable, "-c", CODE, str(tmp_path / "base"), str(tmp_path / "new")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
+        compared, peak = json.loads(done.stdout)
+        assert compared == RECORDS // 2
+        peaks.append(peak)
+
+    benchmark.pedantic(once, rounds=3)
+    benchmark.extra_info["peak_rss_mb"] = max(peaks) / 1e6
+    assert benchmark.stats.stats.min <= 5
+    assert max(peaks) <= 500e6

@@ -137,15 +137,22 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             facts.options_effective if facts else {},
             (facts.executed_precision if facts else "") or None,
         ),
-        scenario=evidence.scenario or run.scenario,
+        scenario=_scenario(run, evidence),
         preset=run.preset,
         rule=run.rule,
         seed=run.seed,
         repeats=run.repeats,
-        command=rerun_command(run, evidence.scenario or run.scenario),
+        command=rerun_command(run, _scenario(run, evidence)),
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
     )
+
+
+def _scenario(run: PlannedRun, evidence: Evidence) -> Scenario:
+    """As it was carried out: with the number of lanes that the runtime thought best, where none was asked for."""
+    scenario = evidence.scenario or run.scenario
+    lanes = evidence.repeats[0].lanes if evidence.repeats else None
+    return msgspec.structs.replace(scenario, lanes=lanes) if lanes is not None else scenario
 
 
 def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:

@@ -182,8 +182,8 @@ def open_request(artifact: Any, run: PlannedRun, scenario: Scenario) -> OpenRequ
             "bad_input",
             f"{prompt} prompt and {generate} generated tokens do not fit the context of {decoder.context_length} "
             f"that {artifact.model_id} has",
-            "Ask for fewer with prompt_tokens and generate_tokens.",
-            "plan",
+            "Ask for fewer with --prompt-tokens and --generate-tokens.",
+            "prepare",
         )
     return OpenRequest(
         artifact,

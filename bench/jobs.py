@@ -77,7 +77,6 @@ class PhaseBegan(Event, frozen=True, tag=True):
 
 class Failed(Event, frozen=True, tag=True):
     failure: Failure
-    bad_input: bool = False
 
 
 class Probed(Event, frozen=True, tag=True):
@@ -119,6 +118,7 @@ class Measured(Event, frozen=True, tag=True):
     runtime_ns: int
     cpu_seconds: float
     token_ids: tuple[int, ...] = ()
+    lanes: int | None = None
 
 
 AnyEvent = PhaseBegan | Failed | Probed | Prepared | Checked | Measured

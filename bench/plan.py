@@ -142,7 +142,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                         1 if emulated else suite.repeats or preset.repeats,
                         suite.seed,
                         suite.strict_placement,
-                        why_skipped(model, target),
+                        why_skipped(model, target, scenario.name),
                     )
                 )
     return Plan(tuple(runs))
@@ -158,11 +158,15 @@ def with_time(rule: StoppingRule, max_seconds: float | None) -> StoppingRule:
     )
 
 
-def why_skipped(model: ModelChoice, target: TargetChoice) -> Failure | None:
+def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Failure | None:
     """The reason a pair cannot be measured, as far as can be told without opening anything."""
     device = target.device
     if not device.usable:
         return Failure("plan", "unavailable", f"{target.id} is not usable here: {device.reason}", device.remedy)
+    if device.emulated and scenario == "offline":
+        message = f"{target.id} is an emulator: its throughput would say nothing of the device's"
+        remedy = "single-stream proves compilation, placement and numerics."
+        return Failure("plan", "unsupported_scenario", message, remedy)
     wanted = (model.ask.format,) if model.ask.format else model.formats
     if not set(wanted) & set(target.formats):
         return Failure(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Announce = Callable[[str], None]
 
+MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
+"""How native runtimes say through Python that memory has run out."""
+
 
 def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Checked | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
@@ -38,19 +41,20 @@ def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Pre
 
 
 def failure_of(error: BaseException, phase: str) -> Failed:
-    """The event that tells the parent of ``error``; its traceback goes to the log."""
-    traceback.print_exception(error)
+    """The event that tells the parent of ``error``. What nobody foresaw leaves its traceback in the log."""
     if isinstance(error, RunFailure):
         return Failed(Failure(error.phase or phase, error.kind, error.message, error.remedy))
     if isinstance(error, InputError):
-        return Failed(Failure(phase, "bad_input", error.message, error.remedy), bad_input=True)
+        return Failed(Failure(phase, "bad_input", error.message, error.remedy))
     if isinstance(error, OdbError):
         return Failed(Failure(phase, "plugin_error", error.message, error.remedy))
-    if isinstance(error, MemoryError):
-        return Failed(
-            Failure(phase, "out_of_memory", f"out of memory during {phase}", "Use a smaller model, batch or precision.")
-        )
+    traceback.print_exception(error)
     message = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):
+        remedy = "Use a smaller model, batch or precision."
+        return Failed(Failure(phase, "out_of_memory", f"out of memory during {phase}: {message}", remedy))
+    if phase == "prepare":
+        return Failed(Failure(phase, "plugin_error", message, "The model's plugin broke; its traceback is in the log."))
     return Failed(Failure(phase, "runtime_error", message, "The run's log has the runtime's own words."))
 
 
@@ -82,6 +86,11 @@ def prepare(job: PrepareJob) -> Prepared:
 
     artifact = load(job.plugin).prepare(job.request, job.cache)
     if artifact.task == "text_generation":
+        if job.input_files or job.preprocessing:
+            raise InputError(
+                f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
+                "Leave it out; --prompt-tokens sets the prompt's length.",
+            )
         return Prepared(artifact, (), None)
     specs = artifact.facts.inputs
     if job.input_files:

@@ -119,7 +119,7 @@ def check(suite: Suite) -> None:
             raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
         for name, path in model.inputs.items():
             if not Path(path).exists():
-                raise InputError(f"input {name}={path}: no such file")
+                raise InputError(f"input {name}={path}: no such file", "A path is relative to the current folder.")
 
 
 def is_file(source: str) -> bool:
@@ -131,7 +131,8 @@ def parse_pair(flag: str, text: str) -> tuple[str, str]:
     """``key=value``. Raises ``InputError`` naming the flag."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"{flag} {text}: expected key=value")
+        form = "NAME=FILE, as in --input image=photo.jpg" if flag == "--input" else "key=value"
+        raise InputError(f"{flag} {text}: expected {form}")
     return key.strip(), value.strip()
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bench.errors import RunFailure
 
+UNREGISTERED = re.compile(r"([\w.]+):(\w+)\(-?\d+\) is not a registered function/op")
+NOT_IN_OPSET = re.compile(r"No Op registered for (\w+) with domain_version of (\d+)")
 PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
@@ -21,6 +23,13 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
     phase = "compile"
     if name == "NoSuchFile":
         return RunFailure("bad_input", f"{model.name}: the file is not there", phase=phase)
+    if unknown := UNREGISTERED.search(text):
+        message = f"{model.name}: ONNX Runtime has no operator {unknown[2]} of the domain {unknown[1]}"
+        return RunFailure("unsupported_operator", message, "Export with standard operators only.", phase)
+    if absent := NOT_IN_OPSET.search(text):
+        message = f"{model.name}: ONNX Runtime has no operator {absent[1]} in opset {absent[2]}"
+        remedy = "Export with standard operators only, in an opset that has them."
+        return RunFailure("unsupported_operator", message, remedy, phase)
     if name in ("InvalidProtobuf", "InvalidGraph"):
         return RunFailure(
             "unsupported_format",
@@ -28,7 +37,7 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
             "Check the file with onnx.checker.check_model, or export it again.",
             phase,
         )
-    if name == "NotImplemented" or "not a registered function/op" in text or "Could not find an implementation" in text:
+    if name == "NotImplemented" or "Could not find an implementation" in text:
         return RunFailure(
             "unsupported_operator",
             f"{model.name}: an operator is not implemented here: {text}",
@@ -36,5 +45,7 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
             phase,
         )
     if isinstance(error, MemoryError) or "bad allocation" in text or "Failed to allocate memory" in text:
-        return RunFailure("out_of_memory", f"{model.name}: not enough memory: {text}", phase=phase)
-    return RunFailure("runtime_error", f"{model.name}: ONNX Runtime cannot open it: {text}", phase=phase)
+        remedy = "Use a smaller model, batch or precision."
+        return RunFailure("out_of_memory", f"{model.name}: not enough memory: {text}", remedy, phase)
+    remedy = "Check the file with onnx.checker.check_model, or export it again."
+    return RunFailure("runtime_error", f"{model.name}: ONNX Runtime cannot open it: {text}", remedy, phase)

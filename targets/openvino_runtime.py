@@ -158,7 +158,11 @@ def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
     if refused:
         operators = ", ".join(refused)
         quantised = any(word in operators for word in ("QLinear", "QGemm"))
-        remedy = "Quantise to QDQ instead of QOperator." if quantised else "Export without it, or run it with ort."
+        remedy = (
+            "Quantise to QDQ instead of QOperator."
+            if quantised
+            else "Export with standard operators only, or try ort:cpu."
+        )
         return RunFailure("unsupported_operator", f"{name}: OpenVINO cannot convert {operators}", remedy, "read")
     if "Unable to read the model" in text:
         return RunFailure(
@@ -190,6 +194,9 @@ def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
         return RunFailure("unavailable", f"{device}: {reason}", remedy, "compile")
     if family == "NPU" and ("dynamic" in text.lower() or "upper bounds" in text.lower()):
         return _npu_needs_fixed_shapes()
+    if "bad_alloc" in text:
+        message = f"{request.artifact.path.name} on {device}: not enough memory to compile it"
+        return RunFailure("out_of_memory", message, "Use a smaller model, batch or precision.", "compile")
     return RunFailure(
         "runtime_error",
         f"{request.artifact.path.name} on {device}: {last_line(error, request.artifact.path)}",

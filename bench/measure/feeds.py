@@ -227,7 +227,7 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     import numpy as np
 
     layout, channels, height, width = _image_layout(spec.name, shape, preprocessing)
-    image = _resized(_opened(file, channels), file, (width, height), preprocessing.crop)
+    image = _resized(_opened(spec.name, file, channels), file, (width, height), preprocessing.crop)
     pixels = np.asarray(image, np.float32).reshape(height, width, channels)
     if preprocessing.order == "bgr":
         pixels = pixels[:, :, ::-1]
@@ -270,14 +270,15 @@ def _image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreproc
     return fits[0]
 
 
-def _opened(file: Path, channels: int) -> "Image":
+def _opened(name: str, file: Path, channels: int) -> "Image":
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as image:
             return ImageOps.exif_transpose(image).convert("RGB" if channels == 3 else "L")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise InputError(f"--input {file.name}: is not a whole image", "Open it in a viewer, save it again.") from None
+        remedy = "Open it in a viewer, save it again."
+        raise InputError(f"--input {name}={file.name}: is not a whole image", remedy) from None
 
 
 def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None) -> "Image":

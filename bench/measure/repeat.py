@@ -48,6 +48,7 @@ class Steady(Struct, frozen=True):
     converged: bool | None
     energy: RepeatEnergy
     token_ids: tuple[int, ...] = ()
+    lanes: int | None = None
 
 
 def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: int) -> Measured:
@@ -91,7 +92,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
         loop_overhead_ns=loop_overhead_ns(),
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
-    return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids)
+    return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids, steady.lanes)
 
 
 def session_facts(session: Session) -> SessionFacts:
@@ -219,7 +220,7 @@ def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
     }
     energy = msgspec.structs.replace(energies[0], queries=len(seen.timeline.done_ns))
     warm = _warmup(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
-    return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy)
+    return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy, lanes=len(lanes))
 
 
 def _warmup(timeline: Timeline, steady: bool) -> Warmup:

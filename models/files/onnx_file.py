@@ -65,12 +65,12 @@ def _load(path: Path) -> "onnx.ModelProto":
     import onnx
     from google.protobuf.message import DecodeError
 
-    from bench.models.files.opening import DAMAGED
+    from bench.models.files.opening import DAMAGED, contents
 
     try:
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
     except (DecodeError, ValueError):
-        raise InputError(f"{path.name}: is no ONNX file, or only a part of one", DAMAGED) from None
+        raise InputError(f"{path.name}: is no ONNX file, or only a part of one{contents(path)}", DAMAGED) from None
     if not model.graph.node or not model.graph.output or not model.opset_import:
         raise InputError(f"{path.name}: holds no complete ONNX graph", DAMAGED)
     available = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer}

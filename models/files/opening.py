@@ -24,6 +24,27 @@ READING_ERRORS = (
 )
 
 
+# first bytes of what is mistaken for a model, and what it is
+SIGNATURES = {
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image",
+    b"PK\x03\x04": "a zip archive; unpack it",
+    b"<?xml": "XML, as an OpenVINO IR; name it .xml",
+    b"<net": "an OpenVINO IR; name it .xml",
+    b"<!DOC": "a web page, not the download itself",
+    b"<html": "a web page, not the download itself",
+}
+
+
+def contents(path: Path) -> str:
+    """What the file holds instead, to be added to a sentence; empty when its first bytes do not tell."""
+    with path.open("rb") as stream:
+        start = stream.read(16)
+    if start[4:8] == b"TFL3":
+        return ", it holds a TFLite model; name it .tflite"
+    return next((f", it holds {what}" for bytes_, what in SIGNATURES.items() if start.startswith(bytes_)), "")
+
+
 @contextmanager
 def reading(path: Path, kind: str) -> Iterator[None]:
     """Whatever fails in the block for the file's contents becomes an ``InputError`` that says so."""

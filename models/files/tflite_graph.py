@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from bench.contracts import TensorSpec
 from bench.errors import InputError
-from bench.models.files.opening import DAMAGED
+from bench.models.files.opening import DAMAGED, contents
 
 IDENTIFIER = b"TFL3"
 DTYPES = {
@@ -77,7 +77,7 @@ def read_tflite(path: Path) -> TfliteGraph:
 
     data = path.read_bytes()
     if data[4:8] != IDENTIFIER:
-        raise InputError(f"{path.name}: is no TFLite file: the identifier TFL3 is missing", DAMAGED)
+        raise InputError(f"{path.name}: is no TFLite file: the identifier TFL3 is missing{contents(path)}", DAMAGED)
     return _graph(tflite.Model.GetRootAs(data, 0), len(data))
 
 

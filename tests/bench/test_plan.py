@@ -159,6 +159,13 @@ def test_every_pair_in_every_scenario() -> None:
     ] == [(r.scenario.name, r.target.id) for r in planned("tiny", suite)]
 
 
+def test_an_emulator_has_no_throughput() -> None:
+    """offline on an emulated device is skipped, with what to do instead."""
+    (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:emu"),), scenarios=(ScenarioAsk("offline"),)))
+    assert run.skip is not None
+    assert "unsupported_scenario" == run.skip.kind
+
+
 def test_token_counts_are_for_text_only() -> None:
     """Text generation gets defaults, smaller when emulated; other tasks have none."""
     asked = Scenario("single-stream", prompt_tokens=5)

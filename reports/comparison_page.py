@@ -1,7 +1,5 @@
 """Comparisons as one self-contained HTML page: the answer first, then what stands behind it."""
 
-from typing import Any
-
 from msgspec import Struct
 
 from bench.compare_folders import Findings
@@ -12,6 +10,7 @@ from bench.reports.comparison_charts import figures
 from bench.reports.comparison_words import COLUMNS, Row, count_words, leading, method, rows, sentences, status, title
 from bench.reports.headline import Sentence
 from bench.reports.rows import Status
+from bench.reports.templates import template
 
 SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}
 
@@ -31,7 +30,7 @@ class Section(Struct, frozen=True):
 def render(findings: Findings) -> bytes:
     """The page, UTF-8. Follows the reader's light or dark scheme; prints; runs no script."""
     sections = [_section(comparison, f"c{i}") for i, comparison in enumerate(findings.comparisons, start=1)]
-    page: str = _template().render(
+    page: str = template("comparison.html.j2").render(
         title=sections[0].title if len(sections) == 1 else f"{len(sections)} pairs of records compared",
         sections=sections,
         signs=SIGNS,
@@ -43,20 +42,6 @@ def render(findings: Findings) -> bytes:
         clean=units.clean,
     )
     return page.encode()
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("bench.reports", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("comparison.html.j2")
 
 
 def _section(comparison: Comparison, name: str) -> Section:

@@ -1,7 +1,7 @@
 """One self-contained HTML page: no script, no network, nothing to install to read it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts, counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.rows import STATUS_SIGNS, STATUS_WORDS, Numbered, matrices, numbered
+from bench.reports.templates import template
 
 if TYPE_CHECKING:
     from bench.reports.charts import Figure
@@ -32,7 +33,7 @@ class HtmlReport:
         """The page, UTF-8. Follows the reader's light or dark scheme; prints."""
         items = numbered(runs)
         tables = matrices(items)
-        page: str = _template().render(
+        page: str = template("page.html.j2").render(
             items=items,
             title=_title(items),
             made=_period(items),
@@ -48,20 +49,6 @@ class HtmlReport:
             signs=STATUS_SIGNS,
         )
         return page.encode()
-
-
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("bench.reports", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("page.html.j2")
 
 
 def _section(item: Numbered) -> Section:

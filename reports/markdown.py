@@ -1,6 +1,5 @@
 """Markdown as GitHub shows it: for a pull request, an issue or a README."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from bench.record import RecordedRun
@@ -9,9 +8,8 @@ from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.machines import machines
+from bench.reports.markdown_text import escape, table_row
 from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&$])")
 
 
 class MarkdownReport:
@@ -25,10 +23,10 @@ class MarkdownReport:
 
 
 def _page(items: Sequence[Numbered]) -> Iterator[str]:
-    yield from ("# Measured on the device", "", _escape(counts_words(items)), "")
+    yield from ("# Measured on the device", "", escape(counts_words(items)), "")
     tables = matrices(items)
     for sentence in headline(tables, items):
-        yield f"- **{_escape(sentence.strong)}** {_escape(sentence.rest)}".rstrip()
+        yield f"- **{escape(sentence.strong)}** {escape(sentence.rest)}".rstrip()
     yield ""
     for matrix in tables:
         yield from _matrix(matrix)
@@ -42,32 +40,34 @@ def _page(items: Sequence[Numbered]) -> Iterator[str]:
 
 
 def _matrix(matrix: Matrix) -> Iterator[str]:
-    yield from (f"## {_escape(matrix.caption)}", "", f"Shown: {_escape(matrix.shows)}.", "")
-    yield _line(["Model", *map(_escape, matrix.targets)])
-    yield _line(["---"] * (1 + len(matrix.targets)))
+    yield from (f"## {escape(matrix.caption)}", "", f"Shown: {escape(matrix.shows)}.", "")
+    yield table_row(["Model", *map(escape, matrix.targets)])
+    yield table_row(["---"] * (1 + len(matrix.targets)))
     for row in matrix.rows:
-        yield _line([_head(row), *("<br><br>".join(_cell(c) for c in cells) or units.MISSING for cells in row.cells)])
+        yield table_row(
+            [_head(row), *("<br><br>".join(_cell(c) for c in cells) or units.MISSING for cells in row.cells)]
+        )
     yield ""
 
 
 def _head(row: MatrixRow) -> str:
-    return "<br>".join([f"**{_escape(row.name)}**", *map(_escape, row.notes)])
+    return "<br>".join([f"**{escape(row.name)}**", *map(escape, row.notes)])
 
 
 def _cell(cell: Cell) -> str:
-    value = f"**{_escape(cell.value)}**" if cell.value != cell.word else ""
+    value = f"**{escape(cell.value)}**" if cell.value != cell.word else ""
     marked = f"{cell.sign} {cell.word} ({cell.run})"
-    return "<br>".join(filter(None, [value, *map(_escape, cell.notes), marked]))
+    return "<br>".join(filter(None, [value, *map(escape, cell.notes), marked]))
 
 
 def _table(table: Table, level: str) -> Iterator[str]:
-    yield from (f"{level} {_escape(table.caption)}", "")
+    yield from (f"{level} {escape(table.caption)}", "")
     if table.note:
-        yield from (_escape(table.note), "")
-    yield _line([_escape(c) for c in table.columns])
-    yield _line(["---"] * len(table.columns))
+        yield from (escape(table.note), "")
+    yield table_row([escape(c) for c in table.columns])
+    yield table_row(["---"] * len(table.columns))
     for row in table.rows:
-        yield _line(["<br>".join([_escape(c.value), *map(_escape, c.notes)]) for c in row])
+        yield table_row(["<br>".join([escape(c.value), *map(escape, c.notes)]) for c in row])
     yield ""
 
 
@@ -79,12 +79,12 @@ def _notes(details: Sequence[Detail]) -> Iterator[str]:
     yield from ("## Notes", "")
     for one in told:
         where = f"{one.number}. {one.model} on {one.target}: {one.word}"
-        yield from (f"**{_escape(where)}**", "")
+        yield from (f"**{escape(where)}**", "")
         for fact in one.failure:
-            yield f"- {fact.label}: {_escape(fact.value)}"
+            yield f"- {fact.label}: {escape(fact.value)}"
         for reason in one.reasons:
             weight = "makes it invalid" if reason.invalidates else "to be known"
-            yield f"- **{_escape(reason.code)}** ({weight}): {_escape(f'{reason.message} {reason.remedy}'.strip())}"
+            yield f"- **{escape(reason.code)}** ({weight}): {escape(f'{reason.message} {reason.remedy}'.strip())}"
         yield ""
 
 
@@ -93,10 +93,10 @@ def _machines(items: Sequence[Numbered]) -> Iterator[str]:
         yield from (f"## {machine.name}", "")
         if len(machine.runs) < len(items):
             yield from (f"Runs {', '.join(map(str, machine.runs))}.", "")
-        yield _line(["What", "Value"])
-        yield _line(["---", "---"])
+        yield table_row(["What", "Value"])
+        yield table_row(["---", "---"])
         for label, value in machine.facts:
-            yield _line([_escape(label), _escape(value)])
+            yield table_row([escape(label), escape(value)])
         yield ""
 
 
@@ -109,11 +109,3 @@ def _commands(details: Sequence[Detail]) -> Iterator[str]:
     for command in commands:
         yield f"    {command}"
     yield ""
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")

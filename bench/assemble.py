@@ -30,6 +30,7 @@ from bench.record import (
     Summary,
     Tool,
 )
+from bench.redact import without_paths
 from bench.rerun import rerun_command
 from bench.store import new_record_id
 
@@ -133,8 +134,8 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             run.target.device.name,
             (facts.device_name if facts else "") or None,
             run.target.device.emulated,
-            run.target.options,
-            facts.options_effective if facts else {},
+            _without_paths(run.target.options),
+            _without_paths(facts.options_effective) if facts else {},
             (facts.executed_precision if facts else "") or None,
         ),
         scenario=_scenario(run, evidence),
@@ -142,10 +143,14 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         rule=run.rule,
         seed=run.seed,
         repeats=run.repeats,
-        command=rerun_command(run, _scenario(run, evidence)),
+        command=without_paths(rerun_command(run, _scenario(run, evidence))),
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
     )
+
+
+def _without_paths(options: Mapping[str, str]) -> dict[str, str]:
+    return {key: without_paths(value) for key, value in options.items()}
 
 
 def _scenario(run: PlannedRun, evidence: Evidence) -> Scenario:

@@ -113,10 +113,11 @@ class ModelRequest(Struct, frozen=True):
 
 
 def file_model_id(file: Path) -> str:
-    """A file's id: its name without folder and suffix. Exporters call every file ``model``: it goes by its folder's
-    name."""
-    if file.stem in ("model", "openvino_model"):
-        return file.absolute().parent.name or file.stem
+    """A file's id: its name without folder and suffix. Exporters call every file ``model``: such a one goes by the name
+    of the folder it was given with."""
+    folder = file.parent.name
+    if file.stem in ("model", "openvino_model") and folder not in ("", "..") and file.absolute().parent != Path.home():
+        return folder
     return file.stem
 
 

@@ -11,12 +11,12 @@ from msgspec import Struct
 from bench.assemble import Evidence, placement_summary
 from bench.contracts import Channel, OpenRequest
 from bench.environment import capture
-from bench.errors import RunFailure
+from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
 from bench.jobs import Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
 from bench.measure.stopping import text_generation_rule
 from bench.plan import PlannedRun, settle_scenario
-from bench.plugins import Catalog
+from bench.plugins import Catalog, PluginRef
 from bench.record import Failure, Scenario
 from bench.reference import References
 from bench.suite import Suite
@@ -40,6 +40,11 @@ class Bench(Struct, frozen=True):
     def folder(self) -> Path:
         """A new folder for one job."""
         return Path(tempfile.mkdtemp(dir=self.workspace))
+
+    def sensors(self) -> tuple[PluginRef, ...]:
+        """The sensor plugins that have something to read here."""
+        used = {channel.sensor for channel in self.channels if channel.usable}
+        return tuple(ref for ref in self.catalog.of("sensors") if ref.name in used)
 
     def deadline_s(self, run: PlannedRun | None = None) -> float:
         """How long one job may take."""
@@ -73,6 +78,11 @@ class Gathering:
                 self._gather()
         except RunFailure as failure:
             self._note(failure=Failure(failure.phase, failure.kind, failure.message, failure.remedy))
+        except OdbError as error:
+            self._note(failure=Failure("check", "plugin_error", error.message, error.remedy))
+        except OSError as error:
+            message = f"a temporary file cannot be written or read: {error.strerror}"
+            self._note(failure=Failure("start", "runtime_error", message, "Free space in the temporary folder."))
         except KeyboardInterrupt:
             done = len(self._evidence.repeats)
             message = f"interrupted after {done} of {self._run.repeats} repeats"
@@ -143,7 +153,7 @@ class Gathering:
             self._run.rule,
             feeds,
             self._run.seed,
-            self._bench.catalog.of("sensors"),
+            self._bench.sensors(),
             self._bench.channels,
             self._bench.idle_watts,
             self._bench.root,

@@ -22,7 +22,7 @@ class Job(Struct, frozen=True, tag=True):
 
 
 class ProbeJob(Job, frozen=True, tag=True):
-    """Which devices does the target have, and which options do they take?"""
+    """Which devices does the target have, and which options do the named ones take? ``""`` names the default ones."""
 
     plugin: PluginRef
     devices_with_options: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plugins import Catalog, PluginRef
 from bench.record import Failure, Scenario, StoppingRule
+from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 
 DEFAULT_MODELS = ("mobilenet_v2", "llama-15M")
@@ -162,7 +163,9 @@ def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Fail
     """The reason a pair cannot be measured, as far as can be told without opening anything."""
     device = target.device
     if not device.usable:
-        return Failure("plan", "unavailable", f"{target.id} is not usable here: {device.reason}", device.remedy)
+        return Failure(
+            "plan", "unavailable", f"{target.id} is not usable here: {without_paths(device.reason)}", device.remedy
+        )
     if device.emulated and scenario == "offline":
         message = f"{target.id} is an emulator: its throughput would say nothing of the device's"
         remedy = "single-stream proves compilation, placement and numerics."
@@ -203,8 +206,8 @@ def device_named(plugin: str, name: str, devices: Sequence[Device]) -> Device:
 
 
 def _default_devices(found: Probed, suite: Suite) -> list[Device]:
-    """What this machine has, when no device was named; all that is known, so that each is skipped with its reason,
-    when the plugin was."""
+    """The usable default devices of a plugin. If there is none and the plugin was named: its first device, so that a
+    skipped record says why."""
     usable = [d for d in found.devices if d.usable and d.default]
     return usable or (list(found.devices[:1]) if suite.targets else [])
 

@@ -69,8 +69,11 @@ def probe(job: ProbeJob) -> Probed:
             versions[distribution] = version(distribution)
         except PackageNotFoundError:
             continue
-    options = {device: dict(target.options(device)) for device in job.devices_with_options}
-    return Probed(tuple(target.devices()), options, tuple(target.formats), tuple(target.tasks), versions)
+    devices = tuple(target.devices())
+    default = [d.name for d in devices if d.usable and d.default]
+    named = [d for name in job.devices_with_options for d in ([name] if name else default)]
+    options = {device: dict(target.options(device)) for device in named}
+    return Probed(devices, options, tuple(target.formats), tuple(target.tasks), versions)
 
 
 def prepare(job: PrepareJob) -> Prepared:

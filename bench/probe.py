@@ -3,14 +3,16 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.contracts import Device
+from bench.contracts import Channel, Device, Sensor
+from bench.errors import OdbError
 from bench.jobs import Failed, Probed, ProbeJob
-from bench.plugins import Catalog
-from bench.supervisor import STEP_SECONDS, run_job
+from bench.plugins import Catalog, load
+from bench.supervisor import run_job
+
+PROBE_SECONDS = 60.0
 
 
 @contextmanager
@@ -24,21 +26,31 @@ def temporary_workspace() -> Iterator[Path]:
 
 
 def probe_targets(catalog: Catalog, workspace: Path, plugins: Mapping[str, tuple[str, ...]]) -> dict[str, Probed]:
-    """Ask each plugin, in a process of its own and all at once, for its devices and the options of the named ones.
+    """Ask each plugin for its devices, and for the options of those named.
 
-    A plugin that cannot answer is reported as one unusable device, with what it said.
+    A plugin that cannot answer is reported as unusable devices, with what it said.
     """
+    return {name: _probe(catalog, workspace, name, devices) for name, devices in plugins.items()}
 
-    def ask(item: tuple[str, tuple[str, ...]]) -> Probed:
-        name, devices = item
-        ref = catalog.find("targets", name)
-        result = run_job(ProbeJob(Path(tempfile.mkdtemp(dir=workspace)), ref, devices), STEP_SECONDS)
-        if isinstance(result.event, Probed):
-            return result.event
-        assert isinstance(result.event, Failed)
-        failure = result.event.failure
-        broken = [Device(d, False, reason=failure.message, remedy=failure.remedy) for d in devices or ("?",)]
-        return Probed(tuple(broken), {}, (), (), {})
 
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        return dict(zip(plugins, pool.map(ask, plugins.items()), strict=True))
+def _probe(catalog: Catalog, workspace: Path, name: str, devices: tuple[str, ...]) -> Probed:
+    ref = catalog.find("targets", name)
+    event = run_job(ProbeJob(Path(tempfile.mkdtemp(dir=workspace)), ref, devices), PROBE_SECONDS).event
+    if isinstance(event, Probed):
+        return event
+    assert isinstance(event, Failed)
+    names = [device for device in devices if device] or ["?"]
+    broken = tuple(Device(d, False, reason=event.failure.message, remedy=event.failure.remedy) for d in names)
+    return Probed(broken, {}, (), (), {})
+
+
+def load_sensors(catalog: Catalog) -> tuple[dict[str, Sensor], tuple[Channel, ...]]:
+    """Every sensor plugin that can be loaded, and an unusable channel for each that cannot."""
+    sensors: dict[str, Sensor] = {}
+    broken = []
+    for ref in catalog.of("sensors"):
+        try:
+            sensors[ref.name] = load(ref)
+        except OdbError as error:
+            broken.append(Channel(ref.name, "all", "energy", "other", "", False, error.message, error.remedy))
+    return sensors, tuple(broken)

@@ -238,7 +238,8 @@ class LatencyNs(Part, frozen=True):
 
 class MemorySummary(Part, frozen=True):
     """Medians over repeats. ``model`` is USS after compile less USS before read; ``inference`` is USS at the end of
-    the steady state less USS after compile; ``peak_rss`` is the highest of any phase."""
+    the steady state less USS after compile, null where memory was given back meanwhile; ``peak_rss`` is the highest of
+    any phase. ``model`` holds what the compiler has not given back."""
 
     peak_rss: int | None = None
     model: int | None = None

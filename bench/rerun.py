@@ -10,9 +10,15 @@ from bench.suite import is_file
 
 
 def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
-    """``odb run`` for this run alone. Files are named without their folders: put them where you run it."""
+    """``odb run`` for this run alone. Files are named without their folders: put them where you run it. Empty for what
+    only a suite file can ask."""
     ask = run.model.ask
-    words = ["odb", "run", "-m", Path(ask.source).name if is_file(ask.source) else ask.source, "-t", run.target.id]
+    if ask.format or ask.precision:
+        return ""  # a suite file says more than flags can
+    words = ["odb", "run"]
+    files = dict.fromkeys(Path(r.location).name for r in (run.model.plugin, run.target.plugin) if r.from_file)
+    words += [w for file in files for w in ("--plugin", file)]
+    words += ["-m", Path(ask.source).name if is_file(ask.source) else ask.source, "-t", run.target.id]
     words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={value}")]
     words += [w for name, dims in ask.shapes.items() for w in ("--shape", f"{name}={','.join(map(str, dims))}")]
     words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]

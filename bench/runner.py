@@ -8,17 +8,15 @@ import msgspec
 
 from bench.assemble import assemble
 from bench.gather import Bench, Gathering
-from bench.measure.energy import discover, idle_baseline
+from bench.measure.energy import discover, idle_baseline, power_seconds
 from bench.plan import ModelChoice, Plan, PlannedRun, choose_models, choose_targets, make_plan, resolve_targets
 from bench.plugins import Catalog, PluginRef, load
-from bench.probe import probe_targets, temporary_workspace
+from bench.probe import load_sensors, probe_targets, temporary_workspace
 from bench.record import RecordedRun
 from bench.reference import References
 from bench.store import save
 from bench.suite import Suite, check
 from bench.supervisor import JobResult
-
-IDLE_SECONDS = 2.0
 
 
 class Listener:
@@ -85,7 +83,7 @@ def plan_suite(bench: Bench) -> Plan:
 
 
 def _asked_devices(chosen: Sequence[tuple[Any, PluginRef, str]], plugin: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(device for _, ref, device in chosen if ref.name == plugin and device))
+    return tuple(dict.fromkeys(device for _, ref, device in chosen if ref.name == plugin))
 
 
 def _model_choice(ask: Any, ref: PluginRef) -> ModelChoice:
@@ -95,7 +93,7 @@ def _model_choice(ask: Any, ref: PluginRef) -> ModelChoice:
 
 def _with_sensors(bench: Bench) -> Bench:
     """Find what can be read here, and how much the machine draws while nothing runs."""
-    sensors = {ref.name: load(ref) for ref in bench.catalog.of("sensors")}
-    channels = discover(sensors, bench.root)
-    idle = idle_baseline(sensors, channels, bench.root, IDLE_SECONDS)
+    sensors, broken = load_sensors(bench.catalog)
+    channels = (*discover(sensors, bench.root), *broken)
+    idle = idle_baseline(sensors, channels, bench.root, power_seconds(channels))
     return msgspec.structs.replace(bench, channels=channels, idle_watts=idle)

@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +30,9 @@ SAMPLES = "samples.npz"
 
 
 def new_record_id(model: str, target: str, now: datetime | None = None) -> str:
-    """Sorts by time, says what it is, and is unique: ``20261122T101500Z-resnet50-openvino-CPU-4f1a2b``."""
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    """Sorts by time, says what it is, and is unique: ``20261122T101500123Z-resnet50-openvino-CPU-4f1a2b``."""
+    moment = now or datetime.now(UTC)
+    stamp = f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}Z"
     words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{model}-{target}").strip("-.")[:80]
     return f"{stamp}-{words}-{secrets.token_hex(3)}"
 
@@ -90,10 +92,15 @@ def load_records(path: Path) -> list[RecordedRun]:
         return [load(path)]
     if not path.is_dir():
         raise InputError(f"{path}: no such folder")
-    folders = sorted(p.parent for p in path.glob(f"*/{RECORD}") if not p.parent.name.startswith("."))
+    folders = record_folders(path)
     if not folders:
         raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
     return [load(folder) for folder in folders]
+
+
+def record_folders(path: Path) -> list[Path]:
+    """The folders of records in ``path``, oldest first."""
+    return sorted(p.parent for p in path.glob(f"*/{RECORD}") if not p.parent.name.startswith("."))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -144,5 +151,5 @@ def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[An
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is no archive of arrays: {error}", "Run the measurement again.") from None

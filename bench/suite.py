@@ -3,6 +3,7 @@
 ``load_suite`` reads the file, ``parse_*`` read single flags. Nothing here looks at a model, a runtime or the machine.
 """
 
+import math
 import os
 import tomllib
 from collections.abc import Iterable
@@ -108,12 +109,14 @@ def check(suite: Suite) -> None:
             value = getattr(scenario, field)
             if value is not None and value < 1:
                 raise InputError(f"scenario {scenario.name}: {field} must be 1 or more, not {value}")
+    if suite.seed < 0:
+        raise InputError(f"seed must be 0 or more, not {suite.seed}")
     if suite.repeats is not None and suite.repeats < 1:
         raise InputError(f"repeats must be 1 or more, not {suite.repeats}")
-    if suite.max_seconds is not None and suite.max_seconds <= 0:
-        raise InputError(f"max_seconds must be above 0, not {suite.max_seconds}")
-    if suite.timeout_s is not None and suite.timeout_s <= 0:
-        raise InputError(f"timeout_s must be above 0, not {suite.timeout_s}")
+    for field in ("max_seconds", "timeout_s"):
+        seconds = getattr(suite, field)
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise InputError(f"{field} must be above 0 and finite, not {seconds}")
     for model in suite.models:
         if is_file(model.source) and not Path(model.source).exists():
             raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")

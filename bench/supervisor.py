@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -62,6 +63,9 @@ def run_job(job: AnyJob, deadline_s: float, on_phase: Callable[[str], None] = la
             else:
                 last = event
         process.wait(timeout=30)
+    except msgspec.DecodeError as error:
+        message = f"the worker's answer cannot be read: {error}"
+        last = Failed(Failure(phase, "plugin_error", message, "A plugin returned a value of the wrong type, or none."))
     except TimeoutError:
         timed_out = True
     except subprocess.TimeoutExpired:
@@ -82,16 +86,19 @@ def _shareable(event: AnyEvent) -> AnyEvent:
     """A failure goes into a record that others read: no absolute paths."""
     if not isinstance(event, Failed):
         return event
-    message = without_paths(event.failure.message)
-    return msgspec.structs.replace(event, failure=msgspec.structs.replace(event.failure, message=message))
+    failure = event.failure
+    clean = msgspec.structs.replace(
+        failure, message=without_paths(failure.message), remedy=without_paths(failure.remedy)
+    )
+    return msgspec.structs.replace(event, failure=clean)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End the worker and whatever it started, and reap it."""
-    if process.poll() is None:
-        if sys.platform == "win32":
-            process.kill()
-        else:
+    """End the worker, on POSIX also whatever it started, and reap it."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(OSError):  # the group outlives its leader while any child does
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdin, process.stdout):

@@ -166,9 +166,10 @@ def sensors(catalog: "Catalog") -> Rows:
     import msgspec
 
     from bench.measure.energy import discover
-    from bench.plugins import load
+    from bench.probe import load_sensors
 
-    found = discover({ref.name: load(ref) for ref in catalog.of("sensors")}, Path("/"))
+    loaded, broken = load_sensors(catalog)
+    found = (*discover(loaded, Path("/")), *broken)
     fields = ("sensor", "name", "kind", "domain", "usable", "reason", "remedy")
     return [{f: msgspec.structs.asdict(channel)[f] for f in fields} for channel in found]
 

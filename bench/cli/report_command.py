@@ -1,11 +1,16 @@
 """``odb report``."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from bench.plugins import Catalog
 
 EPILOG = """\b
 Examples:
@@ -32,7 +37,7 @@ def command(
     from bench.store import load_records, write_atomically
 
     catalog = discover(plugins)
-    by_suffix = {load(ref).suffix: ref.name for ref in catalog.of("reports")} if output and not format_ else {}
+    by_suffix = suffixes(catalog) if output and not format_ else {}
     name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
     writer = load(catalog.find("reports", name))
     data = writer.render(load_records(folder))
@@ -44,3 +49,15 @@ def command(
     write_atomically(output, data)
     click.echo(f"{output}: {len(data):,} bytes", err=True)
     return 0
+
+
+def suffixes(catalog: "Catalog") -> dict[str, str]:
+    """File suffix -> writer, of the writers that can be loaded."""
+    from bench.errors import OdbError
+    from bench.plugins import load
+
+    found = {}
+    for ref in catalog.of("reports"):
+        with suppress(OdbError):
+            found[load(ref).suffix] = ref.name
+    return found

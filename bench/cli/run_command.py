@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,27 +131,28 @@ def command(
 def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool) -> int:
     """Run the suite with progress, print the result, write the page. Returns the exit status."""
     from bench.cli.progress import progress
+    from bench.errors import OdbError
     from bench.plugins import load
     from bench.runner import run_suite
-    from bench.store import load_records, prepare_folder, write_atomically
+    from bench.store import prepare_folder
     from bench.suite import check
 
     check(suite)
     folder = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
     page = folder / "report.html"
-
-    def write_page() -> None:
-        write_atomically(page, load(catalog.find("reports", "html")).render(load_records(folder)))
-
     with progress(sys.stderr) as listener:
         try:
             recorded = run_suite(suite, catalog, folder, cache=cache_folder(), listener=listener)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
-                write_page()
+                write_page(page, catalog)
+            raise
+        except OdbError:
+            with suppress(OSError):
+                folder.rmdir()  # if it is empty: nothing was measured
             raise
         listener.step("writing the report")
-        write_page()
+        write_page(page, catalog)
     if as_json:
         echo_json([run.record for run in recorded])
     else:
@@ -159,14 +161,30 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     return exit_status(recorded)
 
 
+def write_page(page: Path, catalog: "Catalog") -> None:
+    """The report of every record beside it; those that cannot be read are named, and the rest reported."""
+    from bench.errors import OdbError
+    from bench.plugins import load
+    from bench.store import load as load_record
+    from bench.store import record_folders, write_atomically
+
+    runs = []
+    for folder in record_folders(page.parent):
+        try:
+            runs.append(load_record(folder))
+        except OdbError as error:
+            click.echo(f"odb: left out of the report: {error.message}", err=True)
+    write_atomically(page, load(catalog.find("reports", "html")).render(runs))
+
+
 def exit_status(recorded: "Sequence[RecordedRun]") -> int:
-    """0 all well; 1 a verdict is negative or a run failed; 2 nothing but bad input; 3 nothing could be measured."""
+    """0 all well; 1 a verdict is negative or a run failed; 2 nothing measured, for bad input; 3 for other reasons."""
     records = [run.record for run in recorded]
+    failed = {r.failure.kind for r in records if r.status == "failed" and r.failure is not None}
     if any(r.status == "ok" for r in records):
         well = all(r.verdict is not None and r.verdict.valid for r in records if r.status == "ok")
-        return 0 if well and not any(r.status == "failed" for r in records) else 1
-    kinds = {r.failure.kind for r in records if r.failure is not None}
-    return 2 if "bad_input" in kinds else 3
+        return 0 if well and not failed else 1
+    return 2 if failed == {"bad_input"} else 3
 
 
 def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:

@@ -27,6 +27,9 @@ TIER_DOMAINS = ("board", "package", "battery")
 
 NO_SENSOR = "No sensor of package, board or battery was found; virtual machines and most of Windows show none."
 
+POWER_SECONDS, BATTERY_SECONDS = 2.0, 30.0
+"""How long power is sampled, at work and idle. Batteries' gauges are refreshed only every second to half a minute."""
+
 Seconds = Callable[[], float]
 
 
@@ -35,13 +38,19 @@ def channel_key(channel: Channel) -> str:
     return f"{channel.sensor}/{channel.name}"
 
 
+def power_seconds(channels: Sequence[Channel]) -> float:
+    """How long to sample for these channels to say anything."""
+    slow = any(c.usable and c.kind == "power" and c.domain == "battery" for c in channels)
+    return BATTERY_SECONDS if slow else POWER_SECONDS
+
+
 def discover(sensors: Mapping[str, Sensor], root: Path) -> tuple[Channel, ...]:
     """Every channel of every sensor, each usable one read once to prove it."""
     found: list[Channel] = []
     for name, sensor in sensors.items():
         try:
             channels = sensor.channels(root)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a plugin of anybody's: it costs its own channels and no more
             found.append(Channel(name, "all", "energy", "other", "", usable=False, reason=_why(error)))
             continue
         found += [_proven(sensor, root, channel) for channel in channels]

@@ -180,6 +180,7 @@ def _check_exists(file: Path) -> None:
 
 def _numpy_load(file: Path) -> Any:
     """What ``numpy.load`` returns, pickles refused."""
+    import zlib
     from zipfile import BadZipFile
 
     import numpy as np
@@ -189,7 +190,7 @@ def _numpy_load(file: Path) -> Any:
         if isinstance(loaded, np.ndarray) == (file.suffix.lower() == ".npy"):
             return loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
         raise ValueError("one array where several belong, or the other way round")
-    except (OSError, ValueError, EOFError, BadZipFile):
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error):
         raise InputError(
             f"--input {file.name}: is not a whole {file.suffix} file of plain arrays",
             "Write it with numpy.save or numpy.savez, without Python objects.",

@@ -61,9 +61,15 @@ def memory_summary(repeats: Sequence[Repeat], artifact_bytes: int | None) -> Mem
     return MemorySummary(
         peak_rss=_median([max(p) for p in peaks if p]),
         model=_median([s for p in points if (s := _uss_share(p, "runtime_import", "compile")) is not None]),
-        inference=_median([s for p in points if (s := _uss_share(p, "compile", "steady")) is not None]),
+        inference=_grown([_uss_share(p, "compile", "steady") for p in points]),
         artifact=artifact_bytes,
     )
+
+
+def _grown(shares: Sequence[int | None]) -> int | None:
+    """The median share; ``None`` where the process gave memory back meanwhile, for then it is no share."""
+    middle = _median([share for share in shares if share is not None])
+    return None if middle is None or middle < 0 else middle
 
 
 def _uss_share(points: Mapping[str, MemoryPoint], before: str, after: str) -> int | None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from bench.contracts import OpenRequest, Session, Tensors, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.jobs import Measured, MeasureJob, SessionFacts
-from bench.measure.energy import EnergyMeter, sample_power
+from bench.measure.energy import EnergyMeter, power_seconds, sample_power
 from bench.measure.loop import (
     Timeline,
     loop_overhead_ns,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-POWER_PASS_SECONDS = 2.0
 
 
 class Steady(Struct, frozen=True):
@@ -74,7 +72,8 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
     with quiet_interpreter():
         call, steady = _play(job, session, feeds, recorder, memory, meter, announce)
     announce("after")
-    power = sample_power(call, sensors, job.channels, job.root, POWER_PASS_SECONDS, job.idle_watts)
+    seconds = 0.0 if job.scenario.name == "offline" else power_seconds(job.channels)
+    power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
     ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
 
     np.savez(job.folder / "samples.npz", allow_pickle=False, **steady.arrays)
@@ -146,7 +145,7 @@ def _play(
     if job.scenario.name == "offline":
         lanes = session.bind_parallel(feeds, job.scenario.lanes)
         with steady_phase():
-            return lanes[0], _play_offline(job.rule, lanes, meter)  # the lanes have taken the first call's buffers
+            return call, _play_offline(job.rule, lanes, meter)
 
     def run(count: int, timeline: Timeline) -> None:
         time_queries(call, count, timeline)

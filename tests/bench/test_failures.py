@@ -68,6 +68,20 @@ def test_a_crash_in_a_later_repeat_keeps_the_earlier_phases(run: Run, tmp_path: 
     assert load_records(tmp_path / "out")[0].record == record
 
 
+def test_a_plugin_that_breaks_its_contract_hurts_itself_only(run: Run) -> None:
+    """A value of the wrong type is that run's failure, and the next run is measured."""
+    first, second = run(["fake"], ["liar:cpu", "null:cpu"])
+    assert first.record.failure is not None
+    assert ("plugin_error", "ok") == (first.record.failure.kind, second.record.status)
+    assert "device_name" in first.record.failure.message
+
+
+def test_a_worker_that_dies_takes_its_children_along(run: Run) -> None:
+    """What a crashed runtime had started does not run on beside the next repeat."""
+    run(["fake"], ["liar:cpu"], options={"liar.child": "1"})
+    assert [] == [p.pid for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "171"]]
+
+
 def test_what_libraries_print_is_kept_in_the_log(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     """Native output reaches the record's log without paths or colours, and never the screen."""
     record = run(["fake"], ["bad:chatter-open"])[0].record
@@ -125,7 +139,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2, done.stderr
     assert "cannot be written" in done.stderr
-    assert [p.name for p in (tmp_path / "out").iterdir() if p.is_dir()] == []
+    assert list((tmp_path / "out").glob("*")) == []
 
 
 def start_odb(tmp_path: Path, *targets: str) -> "subprocess.Popen[bytes]":

@@ -183,4 +183,6 @@ def test_no_models_named_means_the_built_in_ones() -> None:
 def test_exported_files_go_by_their_folder() -> None:
     """A hundred exports are all called model.onnx; the folder tells them apart."""
     assert "stories260K" == file_model_id(Path("llm/stories260K/model.onnx"))
+    assert "model" == file_model_id(Path("model.onnx"))
+    assert "model" == file_model_id(Path.home() / "model.onnx")
     assert "detector" == file_model_id(Path("models/detector.onnx"))

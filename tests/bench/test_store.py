@@ -140,7 +140,7 @@ def test_records_load_oldest_first(tmp_path: Path) -> None:
 def test_ids_sort_by_time_and_are_safe_names() -> None:
     """An id starts with the time and has nothing a file system minds."""
     first = new_record_id("my/../net", "openvino:HETERO:GPU,CPU", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    assert first.startswith("20260102T030405Z-my-..-net-openvino-HETERO-GPU-CPU-")
+    assert first.startswith("20260102T030405000Z-my-..-net-openvino-HETERO-GPU-CPU-")
     assert first != new_record_id("my/../net", "openvino:HETERO:GPU,CPU", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 

@@ -51,7 +51,7 @@ def test_a_full_suite_is_read(tmp_path: Path) -> None:
         ("[[scenarios]]\nname = 'ofline'\n", "unknown scenario: ofline\nDid you mean offline?"),
         ("repeats = 0\n", "repeats must be 1 or more, not 0"),
         ("[[scenarios]]\nlanes = 0\n", "scenario single-stream: lanes must be 1 or more, not 0"),
-        ("timeout_s = -1.0\n", "timeout_s must be above 0, not -1.0"),
+        ("timeout_s = -1.0\n", "timeout_s must be above 0 and finite, not -1.0"),
     ],
 )
 def test_a_bad_suite_names_file_and_field(tmp_path: Path, text: str, message: str) -> None:

@@ -56,6 +56,9 @@ def test_a_mistyped_command_is_answered_with_the_right_one() -> None:
         (["run", "-m", "gone.onnx"], "model gone.onnx: no such file"),
         (["run", "--repeats", "0"], "repeats must be 1 or more"),
         (["run", "--frobnicate"], "No such option"),
+        (["run", "--max-seconds", "inf"], "max_seconds must be above 0 and finite"),
+        (["run", "--timeout", "nan"], "timeout_s must be above 0 and finite"),
+        (["run", "--seed", "-1"], "seed must be 0 or more"),
         (["run", "-s", "ofline"], "Did you mean offline?"),
         (["run", "--preset", "strickt"], "Did you mean strict?"),
         (["run", "-m", "mobilenet_v3"], "Did you mean mobilenet_v2?"),
@@ -222,3 +225,39 @@ def test_the_shell_completes(words: str, expected: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}, check=True
     )
     assert f"plain,{expected}" in done.stdout.splitlines()
+
+
+def test_options_reach_targets_that_were_not_named() -> None:
+    """-O goes to the default devices too: they are asked for the options they take."""
+    done = odb("run", "--dry-run", "--json", "-m", "mobilenet_v2", "-O", "NUM_STREAMS=1", "-O", "qnn.soc=qcs8550")
+    options = {row["target"]: row["options"] for row in json.loads(done.stdout)}
+    assert {"NUM_STREAMS": "1"} == options["openvino:CPU"]
+    assert {} == options["ort:cpu"]
+
+
+def test_a_bad_record_beside_the_new_ones_is_named_and_left_out(tmp_path: Path) -> None:
+    """An old record that cannot be read does not cost the report of what was just measured."""
+    (tmp_path / "out" / "old").mkdir(parents=True)
+    (tmp_path / "out" / "old" / "record.json").write_text("{")
+    done = fake_run(tmp_path, "-m", "fake", "-t", "bad:fallback")
+    assert "left out of the report" in done.stderr
+    assert "Report:" in done.stdout
+
+
+def test_a_typo_leaves_no_folder(tmp_path: Path) -> None:
+    """What cannot be planned leaves nothing behind."""
+    assert fake_run(tmp_path, "-m", "fake", "-t", "nope:x").returncode == 2
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["sensors", "reports"])
+def test_one_broken_plugin_costs_itself_only(tmp_path: Path, kind: str) -> None:
+    """A sensor or a writer that cannot be made leaves runs and reports working."""
+    (tmp_path / "broken.py").write_text(
+        f"def broken(): raise KeyError('x')\nPLUGINS = {{'{kind}': {{'bad': broken}}}}\n"
+    )
+    extra = ["--plugin", str(tmp_path / "broken.py")]
+    done = fake_run(tmp_path, "-m", "fake", "-t", "bad:fallback", *extra)
+    assert done.returncode in (0, 1), done.stderr
+    report = odb("report", str(tmp_path / "out"), "-o", str(tmp_path / "page.md"), *extra)
+    assert report.returncode == 0, report.stderr

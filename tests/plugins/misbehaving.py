@@ -3,12 +3,13 @@
 import ctypes
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.contracts import Device, OpenRequest
+from bench.contracts import Device, OpenRequest, Phase, TensorSession, TokenSession
 from bench.errors import RunFailure
-from bench.testing import FakeDecoder, FakeModel, NullTarget
+from bench.testing import FakeDecoder, FakeModel, FakeTensorSession, NullTarget
 
 
 def crash() -> None:
@@ -88,6 +89,28 @@ class Misbehaving(NullTarget):
         return call
 
 
+class WrongFacts(FakeTensorSession):
+    """Says nothing where a name is due."""
+
+    def device_name(self) -> str:
+        return None  # type: ignore[return-value]
+
+
+class Liar(NullTarget):
+    """Breaks the contract after it has run; also starts a child of its own and forgets it."""
+
+    def options(self, device: str) -> Mapping[str, str]:
+        return {"child": "leave a process behind"}
+
+    def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
+        with phase("compile"):
+            if "child" in request.options:
+                subprocess.Popen(["sleep", "171"])
+                os.abort()
+            facts = request.artifact.facts
+            return WrongFacts({}, "liar", lambda: None, facts.inputs, facts.outputs)
+
+
 class Broken(NullTarget):
     """Cannot even list its devices."""
 
@@ -96,6 +119,6 @@ class Broken(NullTarget):
 
 
 PLUGINS = {
-    "targets": {"bad": Misbehaving, "broken": Broken, "null": NullTarget},
+    "targets": {"bad": Misbehaving, "broken": Broken, "liar": Liar, "null": NullTarget},
     "models": {"fake": FakeModel, "fake-decoder": FakeDecoder},
 }

@@ -7,7 +7,7 @@ real, in a real worker, and does nothing, or nothing for a stated time: what is 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import cycle
 from pathlib import Path
@@ -224,11 +224,6 @@ def spin(duration_ns: int) -> Callable[[], None]:
             pass
 
     return busy if duration_ns else idle
-
-
-def endless(values: Iterable[Any]) -> Iterator[Any]:
-    """``values`` over and over."""
-    return cycle(values)
 
 
 PLUGINS = {

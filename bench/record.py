@@ -6,6 +6,7 @@ can be computed again from the samples. Field names are the contract with users'
 
 Schema history
     1   first version
+    2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from bench.contracts import CompileCache, TensorSpec
 if TYPE_CHECKING:
     import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Scalar = str | int | float | bool | None
 

@@ -100,7 +100,7 @@ def test_missing_samples_are_named(tmp_path: Path) -> None:
     [
         (b"{", "record.json: not JSON"),
         (b"[]", "record.json: no schema_version"),
-        (b'{"schema_version": 99}', "record.json: schema_version 99 is newer than this tool's 1"),
+        (b'{"schema_version": 99}', "record.json: schema_version 99 is newer than this tool's 2"),
         (encode(record()).replace(b'"seed": 0', b'"seed": "x"'), "Expected `int`, got `str` - at `$.plan.seed`"),
         (encode(record()).replace(b'"seed": 0', b'"sead": 0'), "sead"),
         (encode(record())[:200], "record.json: not JSON"),

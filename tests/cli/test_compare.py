@@ -142,8 +142,8 @@ class TestBadRecords:
             (lambda f: (f / "samples.npz").unlink(), "samples.npz: cannot be read"),
             (lambda f: (f / "samples.npz").write_bytes(b"PK"), "hash differs"),
             (lambda f: (f / "record.json").write_bytes((f / "record.json").read_bytes()[:300]), "not JSON"),
-            (lambda f: edit(f, '"schema_version": 1', '"schema_version": 99'), "schema_version 99 is newer"),
-            (lambda f: edit(f, '"schema_version": 1,', ""), "no schema_version"),
+            (lambda f: edit(f, '"schema_version": 2', '"schema_version": 99'), "schema_version 99 is newer"),
+            (lambda f: edit(f, '"schema_version": 2,', ""), "no schema_version"),
             (lambda f: edit(f, '"queries": 20', '"queries": "many"'), r"Expected `int`, got `str`"),
         ],
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bench.record import RecordedRun
+    from bench.text_contracts import StreamSession, TokenSession
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -66,7 +67,8 @@ class GraphFacts(Struct, frozen=True):
 class DecoderSpec(Struct, frozen=True):
     """The parts of a decoder-only language model with a KV cache that an engine must know to drive it.
 
-    The graph takes ``input_ids`` [B, S], ``attention_mask`` [B, P+S] and ``position_ids`` [B, S] (int64) and, for every
+    ``stateful``: an OpenVINO IR that keeps the cache in its state and takes ``beam_idx`` [B] (int32). Otherwise the
+    graph takes ``input_ids`` [B, S], ``attention_mask`` [B, P+S] and ``position_ids`` [B, S] (int64) and, for every
     layer, ``past_key_values.N.key`` and ``.value`` [B, kv_heads, P, head_dim]; it returns ``logits`` [B, S, vocab_size]
     and ``present.N.key`` / ``.value`` [B, kv_heads, P+S, head_dim].
     """
@@ -78,6 +80,7 @@ class DecoderSpec(Struct, frozen=True):
     context_length: int
     kv_dtype: str = "float32"
     has_position_ids: bool = True
+    stateful: bool = False
 
 
 class Artifact(Struct, frozen=True):
@@ -139,7 +142,8 @@ class OpenRequest(Struct, frozen=True):
     ``intent`` is what the scenario wants of the runtime's own defaults: ``latency`` (one query at a time) or
     ``throughput`` (many in flight). ``options`` are the runtime's own, already checked against ``Target.options``.
     ``decode_context`` is the KV length to plan for (text generation on fixed shapes), ``prompt_tokens`` the prefill's.
-    ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
+    ``compile_cache`` is a folder where the runtime may keep what it compiled, and finds it the next time; ``None``: no
+    cache. ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
     """
 
     artifact: Artifact
@@ -148,6 +152,7 @@ class OpenRequest(Struct, frozen=True):
     intent: Literal["latency", "throughput"] = "latency"
     prompt_tokens: int = 0
     decode_context: int = 0
+    compile_cache: Path | None = None
     inspect: bool = False
 
 
@@ -218,14 +223,28 @@ class Target(Protocol):
         """Raise ``RunFailure`` for a pair known not to work, before any time is spent. Imports no runtime."""
         ...
 
-    def open(self, request: OpenRequest, phase: Phase) -> "TensorSession | TokenSession":
+    def open(self, request: OpenRequest, phase: Phase) -> "TensorSession | TokenSession | StreamSession":
         """Import the runtime, read and compile, each inside its ``phase``. Raises ``RunFailure``."""
         ...
 
 
 @runtime_checkable
+class ConvertingTarget(Protocol):
+    """A target that opens some artifacts only in a form of its own."""
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """Write into ``folder`` (empty) what the runtime opens instead of ``artifact``, with the same task and decoder.
+
+        Returns ``artifact`` itself where nothing is needed. Untimed, in a process of its own; must be deterministic.
+        Raises ``RunFailure`` for what cannot be converted.
+        """
+        ...
+
+
+@runtime_checkable
 class Session(Protocol):
-    """What both kinds of session tell about themselves, after they were opened."""
+    """What every kind of session tells about itself, after it was opened. Sessions that generate text are in
+    ``bench.text_contracts``."""
 
     def placement(self) -> Placement | None:
         """Which node ran where; ``None`` when the runtime cannot say."""
@@ -272,23 +291,6 @@ class TensorSession(Session, Protocol):
 
     def results(self) -> Tensors:
         """The outputs of the last call of ``bind``'s function; copies."""
-        ...
-
-
-@runtime_checkable
-class TokenSession(Session, Protocol):
-    """A decoder that keeps its own KV cache between calls. Greedy: the token returned is the logits' argmax."""
-
-    def prefill(self, ids: "np.ndarray[Any, Any]") -> int:
-        """Take the prompt (int64 [n]) into an empty cache; returns the first token generated."""
-        ...
-
-    def decode(self) -> int:
-        """Feed back the last token; returns the next."""
-        ...
-
-    def reset(self) -> None:
-        """Empty the cache."""
         ...
 
 

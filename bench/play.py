@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.contracts import Phase, Target, TokenSession
+from bench.contracts import Phase, Target
 from bench.errors import InputError, OdbError, RunFailure
 from bench.jobs import AnyJob, Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob, Probed, ProbeJob
 from bench.plugins import load
 from bench.record import Failure, InputFacts
+from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     import numpy as np

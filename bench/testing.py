@@ -32,8 +32,8 @@ from bench.contracts import (
     Tensors,
     TensorSession,
     TensorSpec,
-    TokenSession,
 )
+from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession, TokenSession
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.targets import onnxruntime_options as session_config
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnxruntime_errors import opening_failure
 from bench.targets.processor import processor_name, usable_cores
+from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     from bench.targets.onnxruntime_session import Opened

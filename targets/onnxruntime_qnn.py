@@ -7,17 +7,7 @@ Graphs must have fixed shapes. float32 graphs run in float16 on the HTP by defau
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import (
-    Artifact,
-    Device,
-    Format,
-    NodePlacement,
-    OpenRequest,
-    Phase,
-    Task,
-    TensorSession,
-    TokenSession,
-)
+from bench.contracts import Artifact, Device, Format, NodePlacement, OpenRequest, Phase, Task, TensorSession
 from bench.errors import RunFailure
 from bench.targets import onnxruntime_options as session_config
 from bench.targets import qnn_devices, qnn_options, socs
@@ -25,6 +15,7 @@ from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnxruntime_errors import opening_failure, said
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
+from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     from bench.targets.onnxruntime_session import Opened

@@ -35,7 +35,6 @@ class OrtTokenSession(OrtFacts):
         self.reset()
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
-        self.reset()
         return self._step(prompt(ids, self._decoder))
 
     def decode(self) -> int:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession, TokenSession
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.errors import RunFailure
 from bench.targets import openvino_devices
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
+from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     from bench.contracts import NodePlacement

@@ -56,9 +56,8 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._length = 0
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
-        self.reset()
         tokens = prompt(ids, self._decoder)
-        positions = np.arange(tokens.shape[1], dtype=np.int64)[None]
+        positions = np.arange(self._length, self._length + tokens.shape[1], dtype=np.int64)[None]
         first = self._step(tokens.shape[1], self._pair(tokens, positions))
         self._set(self._step_tensors)
         return first

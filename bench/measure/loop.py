@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import TokenSession
 from bench.measure.stopping import next_batch, next_warmup_batch, steady
 from bench.record import StoppingRule
+from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import OpenRequest, Session, Tensors, TensorSession, TokenSession
+from bench.contracts import OpenRequest, Session, Tensors, TensorSession
 from bench.errors import RunFailure
 from bench.jobs import Measured, MeasureJob, SessionFacts
 from bench.measure.energy import EnergyMeter, power_seconds, sample_power
@@ -27,6 +27,7 @@ from bench.measure.phases import PhaseRecorder
 from bench.measure.stopping import asks_convergence, converged
 from bench.plugins import load
 from bench.record import Repeat, RepeatEnergy, SampleArrays, StoppingRule, Warmup
+from bench.text_contracts import TokenSession
 
 PROMPTS = 64
 """Distinct seeded prompts that a repeat cycles through, so that neighbouring queries are never the same."""

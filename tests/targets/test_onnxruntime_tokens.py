@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, DecoderSpec, OpenRequest, Phase, TokenSession
+from bench.contracts import Artifact, DecoderSpec, OpenRequest, Phase
 from bench.errors import RunFailure
 from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
+from bench.text_contracts import TokenSession
 
 pytestmark = pytest.mark.real
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, DecoderSpec, OpenRequest, Phase, TokenSession
+from bench.contracts import Artifact, DecoderSpec, OpenRequest, Phase
 from bench.errors import RunFailure
 from bench.targets.openvino_runtime import OpenVino
+from bench.text_contracts import TokenSession
 
 pytestmark = pytest.mark.real
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}

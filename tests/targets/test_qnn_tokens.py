@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, TensorSpec, TokenSession
+from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, TensorSpec
 from bench.errors import RunFailure
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
 from bench.targets.qnn_tokens import Layout, Step, dimensions, layout
+from bench.text_contracts import TokenSession
 
 
 def opened(stories: Artifact, phase: Phase, prompt: int, context: int) -> TokenSession:

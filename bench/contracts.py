@@ -82,6 +82,12 @@ class DecoderSpec(Struct, frozen=True):
     has_position_ids: bool = True
     stateful: bool = False
 
+    @property
+    def kv_cache_bytes_per_token(self) -> int:
+        """Keys and values of all layers, as ``kv_dtype`` stores them."""
+        bits = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16}.get(self.kv_dtype, 8)
+        return 2 * self.layers * self.kv_heads * self.head_dim * bits // 8
+
 
 class Artifact(Struct, frozen=True):
     """A model as files on disk, ready for a target to open.

@@ -1,5 +1,6 @@
 """Rules that every token session shares: what comes in, what goes out, and when the cache is full."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, DecoderSpec
@@ -60,5 +61,27 @@ def started(length: int) -> None:
 
 
 def greedy(logits: "np.ndarray[Any, Any]") -> int:
-    """The index of the largest logit of the last position of [1, S, vocab]."""
-    return int(logits[0, -1].argmax())
+    """The index of the largest logit of the last position of [1, S, vocab]. Raises ``RunFailure`` for NaN, which
+    ``argmax`` finds before any number."""
+    last = logits[0, -1]
+    token = int(last.argmax())
+    if last[token] != last[token]:
+        raise RunFailure(
+            "runtime_error",
+            "the logits hold NaN",
+            "Run the model in float32; float16 may overflow in a model that was not made for it.",
+        )
+    return token
+
+
+LOGITS_CHUNK = 32
+"""Positions whose logits are asked for at once, in passes that keep them: of large vocabularies they take megabytes."""
+
+
+def stepwise_logits(ids: "np.ndarray[Any, Any]", step: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]") -> Any:
+    """Float32 [n, vocab] after each of ``ids``: ``step`` takes int64 [1, k] and returns the logits [1, k, vocab]."""
+    import numpy as np
+
+    flat = np.asarray(ids, np.int64).reshape(1, -1)
+    parts = [flat[:, i : i + LOGITS_CHUNK] for i in range(0, flat.shape[1], LOGITS_CHUNK)]
+    return np.concatenate([np.array(step(part)[0], np.float32) for part in parts])

@@ -9,6 +9,7 @@ from bench.reports.charts import Axis, Figure, Frame
 from bench.reports.rows import Numbered, emulated, status
 
 _LINES = 4  # that have a style of their own
+_ROOM = 1.6  # over the highest line: an interval of few repeats may reach far beyond it
 
 
 class Point(NamedTuple):
@@ -35,7 +36,9 @@ def depth_figures(items: Sequence[Numbered]) -> tuple[Figure, ...]:
         for subject, lines in found.items()
     }
     drawn = {subject: lines for subject, lines in curves.items() if lines}
-    top = max((p.high_ns for lines in drawn.values() for curve in lines.values() for p in curve), default=0)
+    points = [p for lines in drawn.values() for curve in lines.values() for p in curve]
+    highest = max((p.tpot_ns for p in points), default=0)
+    top = min(_ROOM * highest, max((p.high_ns for p in points), default=0))
     return tuple(
         _figure(f"depth-{number}", subject, lines, top) for number, (subject, lines) in enumerate(drawn.items(), 1)
     )
@@ -60,7 +63,7 @@ def _line_name(record: Record) -> str:
     return units.clean(f"{record.plan.target.id} {options}".strip())
 
 
-def _figure(name: str, subject: tuple[str, ...], lines: dict[str, Curve], top: int) -> Figure:
+def _figure(name: str, subject: tuple[str, ...], lines: dict[str, Curve], top: float) -> Figure:
     model, precision, work = subject
     title = f"{model}, weights {precision}: TPOT over depth ({work})"
     deepest = max(p.depth for curve in lines.values() for p in curve)
@@ -80,6 +83,8 @@ def _figure(name: str, subject: tuple[str, ...], lines: dict[str, Curve], top: i
         doubtful += [f"{target} at {p.depth}" for p in curve if not p.valid]
     words = "; ".join(f"{target}: {value}" for _, target, value in legend)
     note = "Bands are 95 % intervals."
+    if any(p.high_ns > top for curve in lines.values() for p in curve):
+        note += f" Cut at {units.duration(top)}."
     if doubtful:
         note += f" Not valid: {', '.join(doubtful)}."
     return Figure(title, charts.drawing(name, title, words, parts), tuple(legend), note)

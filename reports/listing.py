@@ -72,7 +72,7 @@ def _equal(record: Record) -> str:
 
 def _decode(record: Record) -> str:
     found = record.summary.text_generation
-    return units.MISSING if found is None else units.number(found.decode_tokens_per_s, "tokens/s")
+    return units.MISSING if found is None else units.number(found.decode_tokens_per_s)
 
 
 def _rate(record: Record) -> str:
@@ -97,7 +97,7 @@ _COSTS: tuple[Column, ...] = (("Cold start", _cold_start), ("Peak RSS", _peak), 
 
 def _measured(record: Record) -> tuple[Column, ...]:
     if record.plan.model.task == "text_generation":
-        return (("TTFT", _ttft), ("TPOT", _tpot), ("Decode", _decode), ("Equal", _equal))
+        return (("TTFT", _ttft), ("TPOT", _tpot), ("Tokens/s", _decode), ("Equal", _equal))
     if record.plan.scenario.name == "offline":
         return (("Throughput", _rate), ("p50", _p50))
     return (("p50", _p50), ("95 % interval", _between))

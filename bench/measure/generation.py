@@ -21,6 +21,7 @@ from bench.measure.loop import NEVER, Timeline, time_generations
 from bench.measure.phases import PhaseRecorder
 from bench.measure.prompts import Lengths, Query, load_prompts, queries
 from bench.measure.steady import Steady, play_single_stream, token_times
+from bench.measure.stopping import asks_convergence
 from bench.record import RepeatEnergy, Scenario
 from bench.text_contracts import StreamSession, Tokenizer, TokenizingSession, TokenSession
 
@@ -81,11 +82,17 @@ def play_generation(
 
     with steady_phase():
         steady = play_single_stream(run, job.rule, meter)
+
+    def again() -> None:
+        run(1, Timeline())
+
+    if not asks_convergence(job.rule):  # a fixed number of queries: nobody asks for times
+        return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
     if tokenizer is not None:
         arrays["tokenized_token_ns"] = _tokenized(generator, tokenizer, endless, tokens)
     prefill = _prefill_pass(generator, endless, meter)
-    return (lambda: run(1, Timeline())), replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
+    return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
 
 
 def _ignored(token: int) -> None:

@@ -15,7 +15,7 @@ from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
 from bench.jobs import Checked, CheckJob, Converted, ConvertJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
-from bench.measure.stopping import text_generation_rule
+from bench.measure.stopping import emulated_generation_rule, text_generation_rule
 from bench.plan import ModelChoice, PlannedRun, settle_scenario
 from bench.plugins import Catalog, PluginRef, load
 from bench.record import Failure, Scenario
@@ -120,8 +120,8 @@ class Gathering:
         self._check(caches.request(request), scenario, feeds, prepared)
         caches.demand(self._evidence.checked, self._run.target.id)
         rule = self._run.rule
-        if artifact.task == "text_generation" and not emulated:
-            rule = text_generation_rule(rule)
+        if artifact.task == "text_generation":
+            rule = emulated_generation_rule() if emulated else text_generation_rule(rule)
         self._run = msgspec.structs.replace(self._run, rule=rule)
         for index in range(self._run.repeats):
             title = f"repeat {index + 1} of {self._run.repeats}"

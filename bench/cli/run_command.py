@@ -13,6 +13,7 @@ from bench.cli import complete
 from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
 
 if TYPE_CHECKING:
+    from bench.plan import PlannedRun
     from bench.plugins import Catalog
     from bench.record import RecordedRun
     from bench.suite import Suite
@@ -221,12 +222,27 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
         note = f"skipped: {run.skip.message}" if run.skip else "emulated" if run.target.device.emulated else ""
         length = "" if run.skip else clock_text(expected_seconds(run))
         repeats = "" if run.skip else str(run.repeats)
-        table.add_row(run.model.id, run.target.id, run.scenario.name, repeats, length, note)
+        table.add_row(named(run), run.target.id, scenario_named(run), repeats, length, note)
     out = console()
     out.print(table)
     total = sum(expected_seconds(run) for run in plan.runs if run.skip is None)
     out.print(f"\nPreset {suite.preset}; about {clock_text(total)} at most. Nothing was measured.")
     return 0
+
+
+def named(run: "PlannedRun") -> str:
+    """The model, with the precision that was asked for."""
+    precision = run.model.ask.precision
+    return f"{run.model.id} {precision}" if precision else run.model.id
+
+
+def scenario_named(run: "PlannedRun") -> str:
+    """The scenario, with what of it was asked for: ``single-stream p128 n128 d1024``."""
+    scenario = run.scenario
+    asked = (("p", scenario.prompt_tokens), ("n", scenario.generate_tokens), ("d", scenario.depth_tokens))
+    words = [f"{letter}{count}" for letter, count in asked if count is not None]
+    words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
+    return " ".join([scenario.name, *words])
 
 
 def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
@@ -242,6 +258,11 @@ def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
             "options": run.target.options,
             "emulated": run.target.device.emulated,
             "scenario": run.scenario.name,
+            "prompt_tokens": run.scenario.prompt_tokens,
+            "generate_tokens": run.scenario.generate_tokens,
+            "depth_tokens": run.scenario.depth_tokens,
+            "compile_cache": run.scenario.compile_cache,
+            "precision": run.model.ask.precision,
             "preset": run.preset,
             "repeats": run.repeats,
             "seed": run.seed,

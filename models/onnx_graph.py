@@ -45,6 +45,16 @@ class GraphWriter:
         self._constants[name] = self._weights.tensor(name, elem_type, dims, pieces)
         return name
 
+    def same_weight(self, name: str, stored: str) -> str:
+        """A second tensor of the same data as ``stored``: in the file of weights it lies once."""
+        import onnx
+
+        twin = onnx.TensorProto()
+        twin.CopyFrom(self._constants[stored])
+        twin.name = name
+        self._constants[name] = twin
+        return name
+
     def node(self, op: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Add a node with one output, which carries the node's name. Returns it."""
         return self.split_node(op, inputs, name, (name,), **attributes)[0]

@@ -129,25 +129,21 @@ class _Decoder(SeededWeights):
     def _rotate(self, value: str, rotation: tuple[str, str], name: str) -> str:
         """Rotary position embedding (Su et al. 2021) on the two halves of each head, as most ports of Llama have it."""
         cosine, sine = rotation
-        left, right = self.split_node("Split", (value,), f"{name}.halves", (f"{name}.left", f"{name}.right"), axis=-1)
-        left_cosine = self.node("Mul", (left, cosine), f"{name}.left_cos")
-        right_sine = self.node("Mul", (right, sine), f"{name}.right_sin")
-        right_cosine = self.node("Mul", (right, cosine), f"{name}.right_cos")
-        left_sine = self.node("Mul", (left, sine), f"{name}.left_sin")
-        turned = (
-            self.node("Sub", (left_cosine, right_sine), f"{name}.turned_left"),
-            self.node("Add", (right_cosine, left_sine), f"{name}.turned_right"),
-        )
-        return self.node("Concat", turned, name, axis=-1)
+        halves = (value, self._shape("half_heads", *(self.config.head_dim // 2,) * 2))
+        left, right = self.split_node("Split", halves, f"{name}.halves", (f"{name}.left", f"{name}.right"), axis=-1)
+        turned = self.node("Concat", (self.node("Neg", (right,), f"{name}.negative"), left), f"{name}.turned", axis=-1)
+        along = self.node("Mul", (value, cosine), f"{name}.along")
+        return self.node("Add", (along, self.node("Mul", (turned, sine), f"{name}.across")), name)
 
     def _rotation(self) -> tuple[str, str]:
-        """Cosine and sine of each position's angles, [B, 1, S, head_dim / 2]."""
+        """Cosine and sine of each position's angles, twice over: [B, 1, S, head_dim]."""
         import numpy as np
 
         positions = self.node("Cast", ("position_ids",), "rope.positions", to=1)
         column = self.node("Unsqueeze", (positions, self._shape("axes_1_3", 1, 3)), "rope.column")
         inverse = self.constant("rope.frequencies", self.config.frequencies().astype(np.float32))
         angles = self.node("Mul", (column, inverse), "rope.angles")
+        angles = self.node("Concat", (angles, angles), "rope.both_halves", axis=-1)
         cosine, sine = self.node("Cos", (angles,), "rope.cos"), self.node("Sin", (angles,), "rope.sin")
         kind = self.float_dtype
         return self._cast(cosine, kind, "rope.cos_narrow"), self._cast(sine, kind, "rope.sin_narrow")
@@ -177,15 +173,20 @@ class _Decoder(SeededWeights):
         return self._linear(gated, f"{name}.down", config.hidden, config.dim, FEED_FORWARD_GAIN)
 
     def _logits(self, value: str, embedding: str) -> None:
-        """Takes the embedding as it is stored, so that the tied matrix exists once."""
+        """The tied matrix lies in the file once. Gemm takes it as it is stored; a quantised one is named twice, since
+        ONNX Runtime fuses dequantisation and product only where the product is the tensor's one reader."""
         config = self.config
         weight = embedding
         if not config.tied:
             weight = self.table("output.weight", config.vocab, config.dim, EMBEDDING_SCALE)
         if self.precision in QUANTISED:
-            weight = self.node("DequantizeLinear", (weight, f"{weight}.scale"), "output.dequantised", axis=0)
-            weight = self.node("Transpose", (weight,), "output.transposed", perm=[1, 0])
-            self.split_node("MatMul", (value, weight), "output", ("logits",))
+            if config.tied:
+                self.same_weight("output.weight", weight)
+                self.same_weight("output.weight.scale", f"{weight}.scale")
+            stored = ("output.weight", "output.weight.scale")
+            matrix = self.node("DequantizeLinear", stored, "output.weight.dequantised", axis=0)
+            matrix = self.node("Transpose", (matrix,), "output.weight.transposed", perm=[1, 0])
+            self.split_node("MatMul", (value, matrix), "output", ("logits",))
             return
         rows = self.node("Reshape", (value, self._shape("rows", -1, config.dim)), "output.rows")
         product = self.node("Gemm", (rows, weight), "output", transB=1)

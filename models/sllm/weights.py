@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 PRECISIONS = ("float32", "float16", "int8", "int4")
-OPSETS = {"int4": 21}  # the first with int4, and with DequantizeLinear by blocks
+OPSETS = {"int8": 21, "int4": 21}  # int4 and blocks begin here, and ONNX Runtime folds int8 transposes only from here
 BLOCK = 32
 PIECE_ELEMENTS = 1 << 20  # of a table, drawn and written at a time
 

@@ -36,9 +36,7 @@ class GraphWriter:
             self._constants[name] = numpy_helper.from_array(value, name)
         return name
 
-    def weight(
-        self, name: str, elem_type: int, dims: Sequence[int], pieces: "Iterable[np.ndarray[Any, Any]]"
-    ) -> str:
+    def weight(self, name: str, elem_type: int, dims: Sequence[int], pieces: "Iterable[np.ndarray[Any, Any]]") -> str:
         """Store a tensor that comes in pieces, in the order of its elements, to the file of weights."""
         if self._weights is None:
             raise ValueError("the graph was begun without a file for weights")

@@ -51,14 +51,14 @@ class DecoderConfig(Struct, frozen=True):
         layer = attention + biases + 3 * self.dim * self.hidden + 2 * self.dim
         return (1 if self.tied else 2) * self.vocab * self.dim + self.layers * layer + self.dim
 
-    def spec(self, kv_dtype: str = "float32") -> DecoderSpec:
+    @property
+    def spec(self) -> DecoderSpec:
         return DecoderSpec(
             layers=self.layers,
             kv_heads=self.kv_heads,
             head_dim=self.head_dim,
             vocab_size=self.vocab,
             context_length=self.context,
-            kv_dtype=kv_dtype,
             bos_token_id=self.bos,
             eos_token_ids=self.eos,
         )

@@ -196,7 +196,9 @@ class _Decoder(SeededWeights):
         self.split_node("Reshape", (product, shape_name), "output.by_token", ("logits",))
 
     def _linear(self, value: str, name: str, inside: int, outside: int, gain: float = 1.0) -> str:
-        return self.node("MatMul", (value, self.matrix(f"{name}.weight", inside, outside, gain / math.sqrt(inside))), name)
+        return self.node(
+            "MatMul", (value, self.matrix(f"{name}.weight", inside, outside, gain / math.sqrt(inside))), name
+        )
 
     def _cast(self, value: str, dtype: str, name: str) -> str:
         """``value`` as ``dtype``; in a graph of float32 there is nothing to do."""

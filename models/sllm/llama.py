@@ -125,6 +125,7 @@ def prepare_decoder(name: str, config: "DecoderConfig", request: ModelRequest, c
     and context.
     """
     from msgspec import to_builtins
+    from msgspec.structs import replace
 
     from bench.models.build_cache import cached_build
     from bench.models.built import PRECISION, built_decoder, checked_request
@@ -136,5 +137,5 @@ def prepare_decoder(name: str, config: "DecoderConfig", request: ModelRequest, c
     precision = request.precision or PRECISION
     recipe = {"version": VERSION, "precision": precision, "seed": request.seed, "config": to_builtins(config)}
     path = cached_build(cache, name, recipe, lambda path: write_decoder(config, request.seed, path, precision))
-    kv_dtype = "float16" if precision == "float16" else "float32"
-    return built_decoder(name, path, config.spec(kv_dtype), precision, config.parameters)
+    decoder = replace(config.spec, kv_dtype="float16" if precision == "float16" else "float32")
+    return built_decoder(name, path, decoder, precision, config.parameters)

@@ -62,7 +62,7 @@ def has_standard_twin(node: "onnx.NodeProto") -> bool:
 
 
 def standard_twins(node: "onnx.NodeProto") -> "tuple[list[onnx.NodeProto], list[onnx.TensorProto]]":
-    """Standard nodes whose outputs have the shapes of ``node``'s, and the constants they need, the large without data."""
+    """Standard nodes whose outputs have the shapes of ``node``'s, and the constants they need."""
     from onnx import TensorProto, helper
 
     if node.op_type == ATTENTION:

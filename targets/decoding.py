@@ -32,6 +32,33 @@ def present_names(decoder: DecoderSpec) -> list[str]:
     return [f"present.{n}.{part}" for n in range(decoder.layers) for part in ("key", "value")]
 
 
+def cache_type(decoder: DecoderSpec) -> "np.dtype[Any]":
+    """numpy's type of the KV cache. Raises ``RunFailure`` for one that numpy has not (bfloat16)."""
+    import numpy as np
+
+    try:
+        return np.dtype(decoder.kv_dtype)
+    except TypeError:
+        raise RunFailure(
+            "unsupported_precision",
+            f"the model keeps its KV cache in {decoder.kv_dtype}, which cannot be handed over here",
+            "Export it with a float32 or float16 cache, or run it on a GenAI engine.",
+            "compile",
+        ) from None
+
+
+def growing_cache(decoder: DecoderSpec, runtime: str) -> None:
+    """Raises ``RunFailure`` for a graph whose past and present share one buffer of fixed length."""
+    if decoder.past_length is not None:
+        raise RunFailure(
+            "unsupported_format",
+            f"the model's KV cache is one buffer of {decoder.past_length} tokens for past and present, "
+            f"which {runtime} does not share",
+            "Export it with past and present of their own lengths, or run it on ort:cpu or ort-genai:cpu.",
+            "compile",
+        )
+
+
 def prompt(ids: "np.ndarray[Any, Any]", decoder: DecoderSpec) -> "np.ndarray[Any, Any]":
     """``ids`` as int64 [1, n]. Raises ``RunFailure`` for an empty prompt or an id outside the vocabulary."""
     import numpy as np

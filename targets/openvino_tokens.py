@@ -11,7 +11,16 @@ import numpy as np
 
 from bench.contracts import DecoderSpec
 from bench.errors import RunFailure
-from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started, stepwise_logits
+from bench.targets.decoding import (
+    greedy,
+    growing_cache,
+    past_names,
+    present_names,
+    prompt,
+    room,
+    started,
+    stepwise_logits,
+)
 from bench.targets.openvino_session import Compiled, OpenVinoFacts
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
     from openvino import PartialShape
     from openvino._offline_transformations import apply_make_stateful_transformation
 
+    growing_cache(decoder, "OpenVINO")
     pairs = dict(zip(past_names(decoder), present_names(decoder), strict=True))
     named = {name for port in (*model.inputs, *model.outputs) for name in port.get_names()}
     missing = [name for pair in pairs.items() for name in pair if name not in named]
@@ -48,7 +58,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
         super().__init__(compiled)
         self._decoder = decoder
         self._request = compiled.model.create_infer_request()
-        self._mask = Tensor(np.ones((1, decoder.context_length), np.int64), shared_memory=True)
+        self._mask = Tensor(np.ones((1, decoder.context_length), np.dtype(decoder.mask_dtype)), shared_memory=True)
         self._token = np.zeros((1, 1), np.int64)
         self._position = np.zeros((1, 1), np.int64)
         self._step_tensors = self._pair(self._token, self._position)

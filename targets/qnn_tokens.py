@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, DecoderSpec, OpenRequest
 from bench.errors import RunFailure
-from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started
+from bench.targets.decoding import cache_type, greedy, growing_cache, past_names, present_names, prompt, room, started
 from bench.targets.onnxruntime_session import Opened, OrtFacts, specs
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ class Layout(Struct, frozen=True):
 def layout(request: OpenRequest) -> Layout:
     """The two shapes a request needs. Raises ``RunFailure`` when prompt and cache do not fit."""
     tokens, context = request.prompt_tokens, request.decode_context
-    limit = request.artifact.decoder.context_length if request.artifact.decoder else context
+    decoder = request.artifact.decoder
+    limit = decoder.context_length if decoder else context
+    if decoder is not None:
+        growing_cache(decoder, "QNN")
     if not 0 < tokens < context <= limit:
         raise RunFailure(
             "bad_input",
@@ -146,12 +149,12 @@ class Runner:
     def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
         self._session = session
         self._binding = session.io_binding()
-        total, kind = step.past + step.tokens, np.dtype(decoder.kv_dtype)
+        total, kind = step.past + step.tokens, cache_type(decoder)
         cache = (1, decoder.kv_heads, step.past, decoder.head_dim)
         grown = (1, decoder.kv_heads, total, decoder.head_dim)
         self._arrays: Mapping[str, npt.NDArray[Any]] = {
             "input_ids": np.zeros((1, step.tokens), np.int64),
-            "attention_mask": np.zeros((1, total), np.int64),
+            "attention_mask": np.zeros((1, total), np.dtype(decoder.mask_dtype)),
             **({"position_ids": np.zeros((1, step.tokens), np.int64)} if decoder.has_position_ids else {}),
             **{name: np.zeros(cache, kind) for name in past_names(decoder)},
         }

@@ -285,15 +285,23 @@ def test_a_grouped_query_graph_generates(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_the_target_generates_from_a_grouped_query_graph(tmp_path: Path) -> None:
-    """A file given as it is: the engine's own session on ONNX Runtime drives it."""
+@pytest.mark.parametrize("past", ["past", 32])
+def test_the_target_generates_from_a_grouped_query_graph(past: str | int, tmp_path: Path) -> None:
+    """A growing cache and a shared buffer alike: the tokens of one pass over all of them, twice after a reset."""
     pytest.importorskip("onnxruntime")
     from bench.contracts import OpenRequest
     from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
     from bench.testing import no_phase
 
-    gqa_model(tmp_path / "gqa.onnx", "past")
+    gqa_model(tmp_path / "gqa.onnx", past)
     session = OnnxRuntimeCpu().open(OpenRequest(described(tmp_path / "gqa.onnx"), "cpu"), no_phase)
-    tokens = [session.prefill(np.array([5, 9, 60, 1, 7]))] + [session.decode() for _ in range(6)]
-    assert all(0 <= token < VOCAB for token in tokens)
+    prompt, told = np.array([5, 9, 60, 1, 7]), []
+    for _ in range(2):
+        session.reset()
+        told.append([session.prefill(prompt)] + [session.decode() for _ in range(6)])
+    gqa_model(tmp_path / "whole.onnx", "past")
+    whole = OnnxRuntimeCpu().open(OpenRequest(described(tmp_path / "whole.onnx"), "cpu"), no_phase)
+    expected = whole.logits(np.array([*prompt, *told[0]])).argmax(-1)[4:11].tolist()
+    assert [expected, expected] == told
     session.close()
+    whole.close()

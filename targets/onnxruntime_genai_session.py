@@ -156,12 +156,14 @@ def _parameters(opened: OpenedModel, max_length: int) -> Any:
 
 
 class OrtGenaiTokenizer:
-    """The tokenizer that came in the model's folder."""
+    """The tokenizer that came in the model's folder. By itself it puts nothing before a text; asked to, it puts what
+    the model was trained with."""
 
     def __init__(self, model: Any) -> None:
         import onnxruntime_genai
 
         self._tokenizer = onnxruntime_genai.Tokenizer(model)
+        self._tokenizer.update_options(add_special_tokens="true")
 
     def encode(self, text: str) -> "npt.NDArray[np.int64]":
         return np.array(self._tokenizer.encode(text), np.int64)

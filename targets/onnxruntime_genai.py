@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from bench.targets.onnxruntime_genai_session import OpenedModel
 
 # Attributes of ONNX Runtime's SessionOptions that genai_config.json knows; config entries it passes on as they are.
-TAKEN = ("intra_op_num_threads", "inter_op_num_threads", "graph_optimization_level", "enable_mem_pattern")
-TAKEN += ("enable_cpu_mem_arena", "log_severity_level", "log_verbosity_level")
+TAKEN = (
+    *("intra_op_num_threads", "inter_op_num_threads", "graph_optimization_level", "enable_mem_pattern"),
+    *("enable_cpu_mem_arena", "log_severity_level", "log_verbosity_level"),
+)
 NO_FALLBACK = "session.disable_cpu_ep_fallback"
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
@@ -42,12 +44,12 @@ class OrtGenai:
         return (Device("cpu", True, processor_name()), _qnn_device())
 
     def options(self, device: str) -> Mapping[str, str]:
-        known = {
-            name: text
-            for name, text in session_config.known().items()
-            if (name in TAKEN or name not in session_config.ATTRIBUTES) and not (device == "qnn" and name == NO_FALLBACK)
-        }
-        return known | (qnn_options.known("htp") if device == "qnn" else {})
+        left_out = session_config.ATTRIBUTES.keys() - set(TAKEN)
+        known = {name: text for name, text in session_config.known().items() if name not in left_out}
+        if device != "qnn":
+            return known
+        known.pop(NO_FALLBACK)
+        return known | qnn_options.known("htp")
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         settings = session_config.read(options)
@@ -98,7 +100,8 @@ def register_qnn() -> None:
         onnxruntime_genai.register_execution_provider_library(qnn_devices.PROVIDER, onnxruntime_qnn.get_library_path())
     except RuntimeError as error:
         if "already registered" not in str(error):
-            raise RunFailure("unavailable", f"the QNN provider does not load: {error}", phase="runtime_import") from error
+            message = f"the QNN provider does not load: {error}"
+            raise RunFailure("unavailable", message, phase="runtime_import") from error
 
 
 def _qnn_device() -> Device:

@@ -87,7 +87,7 @@ class OrtGenaiSession:
         self._chosen = False
 
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
-        """Appends the ids one by one to a generator of its own: what is kept of a longer prompt's logits is the last."""
+        """Appends the ids one by one to a generator of its own: of a longer prompt only the last logits are kept."""
         tokens = prompt(ids, self._opened.decoder)[0].astype(np.int32)
         room(len(tokens), self._opened.decoder.context_length)
         own = generator(self._opened, min(len(tokens) + 1, self._opened.decoder.context_length))

@@ -23,7 +23,7 @@ def pieces(file: Path) -> list[tuple[str, float]]:
 
 def merges(vocabulary: list[tuple[str, float]]) -> list[list[str]]:
     """Which two pieces become one, best first: SentencePiece's order is that of the whole's score."""
-    known = {text: score for text, score in vocabulary}
+    known = dict(vocabulary)
     ordered = sorted(vocabulary[BYTES + 3 :], key=lambda entry: -entry[1])
     return [
         [text[:cut], text[cut:]]

@@ -110,8 +110,10 @@ def test_a_configuration_of_another_graph_is_not_taken(folder: Artifact, tmp_pat
     (tmp_path / "made").mkdir()
     other = replace(folder, path=copy / "other.onnx", files=(copy / "other.onnx",))
     made = OrtGenai().convert(other, tmp_path / "made")
-    assert "other.onnx" == json.loads((tmp_path / "made" / "genai_config.json").read_text())["model"]["decoder"]["filename"]
-    assert ["other.onnx", "tokenizer.json", "tokenizer_config.json", "genai_config.json"] == [f.name for f in made.files]
+    config = json.loads((tmp_path / "made" / "genai_config.json").read_text())
+    assert "other.onnx" == config["model"]["decoder"]["filename"]
+    names = ["other.onnx", "tokenizer.json", "tokenizer_config.json", "genai_config.json"]
+    assert names == [file.name for file in made.files]
 
 
 @pytest.mark.real
@@ -178,7 +180,7 @@ def test_logits_are_those_of_onnxruntime(folder: Artifact, golden: list[int], ph
     expected = graph.run(["logits"], feeds | empty)[0][0]
     assert ((100, 512), np.float32) == (found.shape, found.dtype)
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert golden[1:9] == generated(session, golden[:1], 7) + [golden[8]]
+    assert golden[1:8] == generated(session, golden[:1], 7)
 
 
 @pytest.mark.real
@@ -226,7 +228,7 @@ def test_a_graph_that_is_gone_is_told(changed: Callable[..., Artifact], phase: P
     """After it was prepared."""
     artifact = changed()
     artifact.path.unlink()
-    with pytest.raises(RunFailure, match="decoder.onnx") as caught:
+    with pytest.raises(RunFailure, match=r"decoder\.onnx") as caught:
         opened(artifact, phase)
     assert str(artifact.path.parent) not in caught.value.message
 

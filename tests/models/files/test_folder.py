@@ -26,7 +26,7 @@ def copied(tmp_path: Path) -> Callable[[Path], Path]:
 
 @pytest.mark.real
 def test_a_genai_config_names_its_graph(ort_genai_folder: Path) -> None:
-    """The graph first, then the configuration and the tokenizer; the folder's name is the id, its context the model's."""
+    """The graph first, then configuration and tokenizer; the id is the folder's name."""
     artifact = prepared(ort_genai_folder)
     names = ["decoder.onnx", "genai_config.json", "tokenizer.json", "tokenizer_config.json"]
     assert names == [file.name for file in artifact.files]
@@ -79,7 +79,7 @@ def test_a_genai_config_that_is_wrong_is_named(tmp_path: Path, content: str, mes
 
 def test_what_folders_are_understood_is_said(tmp_path: Path) -> None:
     """Neither file, or both."""
-    with pytest.raises(InputError, match="holds neither genai_config.json nor openvino_model.xml") as caught:
+    with pytest.raises(InputError, match=r"holds neither genai_config\.json nor openvino_model\.xml") as caught:
         prepared(tmp_path)
     assert "onnxruntime-genai" in caught.value.remedy
     for name in ("genai_config.json", "openvino_model.xml"):
@@ -117,7 +117,7 @@ def test_missing_external_data_is_named(ort_genai_folder: Path, copied: Callable
     onnx.save(model, str(folder / "decoder.onnx"), save_as_external_data=True, location="weights.data")
     assert "weights.data" in [file.name for file in prepared(folder).files]
     (folder / "weights.data").unlink()
-    with pytest.raises(InputError, match="its weights file weights.data is missing"):
+    with pytest.raises(InputError, match=r"its weights file weights\.data is missing"):
         prepared(folder)
 
 

@@ -18,6 +18,8 @@ from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 DEFAULT_MODELS = ("mobilenet_v2", "llama-15M")
 PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
 EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
+FOLDER = "/"
+OWN_MODELS = (".", FOLDER)  # what the names of plugins begin with that take the user's own files and folders
 
 
 class ModelChoice(Struct, frozen=True):
@@ -30,6 +32,8 @@ class ModelChoice(Struct, frozen=True):
 
     @property
     def id(self) -> str:
+        if self.plugin.name == FOLDER:
+            return Path(self.ask.source).resolve().name
         return file_model_id(Path(self.ask.source)) if is_file(self.ask.source) else self.ask.source
 
     def request(self, seed: int) -> ModelRequest:
@@ -72,19 +76,21 @@ class Plan(Struct, frozen=True):
 def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, PluginRef]]:
     """Each model asked for with the plugin that takes it. Raises ``UnknownName`` or ``InputError``."""
     asks = suite.models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    named = [n for n in catalog.names("models") if not n.startswith(OWN_MODELS)]
     chosen = []
     for ask in asks:
-        if is_file(ask.source):
+        if ask.source not in named and FOLDER in catalog.names("models") and Path(ask.source).is_dir():
+            chosen.append((ask, catalog.find("models", FOLDER)))
+        elif is_file(ask.source):
             suffix = Path(ask.source).suffix.lower()
             takers = [n for n in catalog.names("models") if n.startswith(".")]
             if suffix not in takers:
                 raise InputError(
                     f"model {ask.source}: no plugin takes files that end in {suffix or 'nothing'}",
-                    f"Understood are {', '.join(takers)}.",
+                    f"Understood are {', '.join(takers)}, and folders of a GenAI runtime.",
                 )
             chosen.append((ask, catalog.find("models", suffix)))
         else:
-            named = [n for n in catalog.names("models") if not n.startswith(".")]
             if ask.source not in named:
                 raise UnknownName("model", ask.source, named, "A file is named with its suffix, e.g. detector.onnx.")
             chosen.append((ask, catalog.find("models", ask.source)))
@@ -178,7 +184,7 @@ def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Fail
             f"{target.id} opens {' and '.join(target.formats)}, and {model.id} is {' or '.join(wanted)}",
             f"Export the model as {target.formats[0]}." if target.formats else "",
         )
-    if model.task not in target.tasks:
+    if model.task not in target.tasks and not model.plugin.name.startswith(OWN_MODELS):
         return Failure("plan", "unsupported_task", f"{target.id} does not run {model.task} models", "")
     return None
 

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from bench.measure.stopping import PRESETS, emulated_rule
-from bench.plan import PlannedRun
+from bench.plan import FOLDER, PlannedRun
 from bench.record import Scenario
 from bench.suite import is_file
 
@@ -18,7 +18,7 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     words = ["odb", "run"]
     files = dict.fromkeys(Path(r.location).name for r in (run.model.plugin, run.target.plugin) if r.from_file)
     words += [w for file in files for w in ("--plugin", file)]
-    words += ["-m", Path(ask.source).name if is_file(ask.source) else ask.source, "-t", run.target.id]
+    words += ["-m", _source(run), "-t", run.target.id]
     words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={value}")]
     words += [w for name, dims in ask.shapes.items() for w in ("--shape", f"{name}={','.join(map(str, dims))}")]
     words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]
@@ -40,6 +40,13 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
         words += ["--max-seconds", f"{run.rule.max_duration_ns / 1e9:g}"]
     words += ["--preset", run.preset, "--repeats", str(run.repeats), "--seed", str(run.seed)]
     return shlex.join([*words, "--strict-placement"] if run.strict_placement else words)
+
+
+def _source(run: PlannedRun) -> str:
+    source = run.model.ask.source
+    if run.model.plugin.name == FOLDER:
+        return f"./{Path(source).resolve().name}"
+    return Path(source).name if is_file(source) else source
 
 
 def _input(name: str, file: str) -> str:

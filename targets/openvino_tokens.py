@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
 
 def make_stateful(model: Any, decoder: DecoderSpec) -> None:
-    """Fix the batch of ``model`` to 1 and move its KV cache into its state. Raises ``RunFailure``."""
-    from openvino import PartialShape
+    """Fix the batch of ``model`` to 1 and move its KV cache into its state, unless it is there already. Raises
+    ``RunFailure``."""
     from openvino._offline_transformations import apply_make_stateful_transformation
 
+    if decoder.stateful:
+        _fix_batch(model)
+        return
     growing_cache(decoder, "OpenVINO")
     pairs = dict(zip(past_names(decoder), present_names(decoder), strict=True))
     named = {name for port in (*model.inputs, *model.outputs) for name in port.get_names()}
@@ -43,10 +46,16 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
             "Export it with past_key_values.N.key/.value inputs and logits, present.N.key/.value outputs.",
             "read",
         )
+    _fix_batch(model)
+    apply_make_stateful_transformation(model, pairs)
+
+
+def _fix_batch(model: Any) -> None:
+    from openvino import PartialShape
+
     model.reshape(
         {port.get_any_name(): PartialShape([1, *list(port.get_partial_shape())[1:]]) for port in model.inputs}
     )
-    apply_make_stateful_transformation(model, pairs)
 
 
 class OpenVinoTokenSession(OpenVinoFacts):
@@ -63,6 +72,8 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._position = np.zeros((1, 1), np.int64)
         self._step_tensors = self._pair(self._token, self._position)
         self._request.set_tensor("attention_mask", self._mask)
+        if decoder.stateful:
+            self._request.set_tensor("beam_idx", Tensor(np.zeros(1, np.int32)))
         self._length = 0
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:

@@ -29,6 +29,23 @@ def catalog() -> Catalog:
     return discover([MISBEHAVING])
 
 
+@pytest.fixture(scope="session")
+def ort_genai_folder(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """stories260K as a folder of onnxruntime-genai. Its search options sample, so that greedy has to be asked for."""
+    from genai_folders import write_ort_genai_folder
+
+    return write_ort_genai_folder(realdata, tmp_path_factory.mktemp("stories-ort"))
+
+
+@pytest.fixture(scope="session")
+def openvino_genai_folder(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """stories260K as a folder of OpenVINO GenAI."""
+    pytest.importorskip("openvino_tokenizers")
+    from genai_folders import write_openvino_folder
+
+    return write_openvino_folder(realdata, tmp_path_factory.mktemp("stories-openvino"))
+
+
 @pytest.fixture
 def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
     """``run(models, targets, **suite fields)``: measure in real processes, records under ``tmp_path / "out"``."""

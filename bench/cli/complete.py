@@ -21,7 +21,7 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list
 
     from bench.plugins import discover
 
-    names = [n for n in discover().names("models") if not n.startswith(".") and n.startswith(incomplete)]
+    names = [n for n in discover().names("models") if not n.startswith((".", "/")) and n.startswith(incomplete)]
     return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
 
 

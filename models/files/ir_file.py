@@ -54,9 +54,12 @@ class IrFile:
     FakeQuantize left out; scales and zero points of compressed weights are among them. MACs are ``None`` where a layer
     might multiply matrices and is not counted: recurrent layers, attention, loops, extensions. ``node_macs`` goes by
     layer name.
+
+    A stateful language model as ``decoder_ir`` recognises it is measured generating text. Its context length is read
+    from ``config.json`` beside it, else it is 2048.
     """
 
-    summary = "your own OpenVINO IR (.xml with .bin)"
+    summary = "your own OpenVINO IR (.xml with .bin); a stateful decoder generates text"
     task: Task = "tensor"
     formats: Sequence[Format] = ("openvino_ir",)
     precisions: Sequence[str] = ()
@@ -70,7 +73,9 @@ class IrFile:
 
 
 def _described(path: Path, request: ModelRequest) -> Artifact:
+    from bench.models.decoder_layout import refuse_shapes
     from bench.models.dtypes import weight_precision
+    from bench.models.files.decoder_ir import decoder_of_ir
     from bench.models.files.ir_graph import read_ir
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.shapes import resolve_shapes
@@ -79,13 +84,16 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     files = (path, *_weights_file(path, graph))
     inputs = graph.specs("Parameter")
     _check_ranks(path, graph)
-    shapes = resolve_shapes(path.name, inputs, request.shapes)
+    decoder = decoder_of_ir(path, graph)
+    if decoder is not None:
+        refuse_shapes(path.name, request.shapes)
+    shapes = {} if decoder else resolve_shapes(path.name, inputs, request.shapes)
     facts = _facts(graph)
     by_dtype: Counter[str] = Counter()
     for layer in _constants(graph).values():
         by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]
     precision = stored_precision(weight_precision(by_dtype), facts)
-    return file_artifact(request, "openvino_ir", files, precision, facts, shapes)
+    return file_artifact(request, "openvino_ir", files, precision, facts, shapes, decoder)
 
 
 def _weights_file(path: Path, graph: "IrGraph") -> tuple[Path, ...]:

@@ -56,7 +56,8 @@ def targets(suite: Suite) -> list[TargetChoice]:
 
 
 def planned(source: str, suite: Suite, task: str = "tensor", formats: tuple[str, ...] = ("onnx",)) -> list[PlannedRun]:
-    choice = ModelChoice(ModelAsk(source), CATALOG.refs[0], task, formats)  # type: ignore[arg-type]
+    plugin = next((ref for ref in CATALOG.refs if ref.name == source), CATALOG.refs[0])
+    choice = ModelChoice(ModelAsk(source), plugin, task, formats)  # type: ignore[arg-type]
     return list(make_plan(suite, [choice], targets(suite)).runs)
 
 
@@ -86,6 +87,23 @@ def test_a_format_nobody_opens_is_skipped_plainly() -> None:
     run = planned("net.xml", Suite(targets=(TargetAsk("chip:npu"),)), formats=("openvino_ir",))[0]
     assert run.skip is not None
     assert ("unsupported_format", "chip:npu opens onnx, and net is openvino_ir") == (run.skip.kind, run.skip.message)
+
+
+def test_a_files_task_is_known_only_once_it_is_read() -> None:
+    """An ONNX file may be a language model: it is not skipped for what files usually are."""
+    assert planned("a.onnx", Suite(targets=(TargetAsk("chip:npu"),)), task="text_generation")[0].skip is None
+
+
+def test_a_folder_is_taken_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a slash or without, whatever follows a dot in its name; a built-in of the same name comes first."""
+    catalog = Catalog((*CATALOG.refs, PluginRef("models", "/", "m:C", "test")))
+    monkeypatch.chdir(tmp_path)
+    for name in ("my-v1.5", "tiny"):
+        (tmp_path / name).mkdir()
+    asked = tuple(ModelAsk(source) for source in ("my-v1.5", "./my-v1.5/", "tiny", "./tiny"))
+    chosen = choose_models(Suite(models=asked), catalog)
+    assert ["/", "/", "tiny", "/"] == [ref.name for _, ref in chosen]
+    assert {"my-v1.5"} == {ModelChoice(ask, ref, "text_generation", ()).id for ask, ref in chosen[:2]}
 
 
 def test_a_task_nobody_runs_is_skipped() -> None:

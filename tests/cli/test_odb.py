@@ -161,7 +161,7 @@ def test_targets_are_listed_without_their_packages(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "from importlib.machinery import PathFinder\n"
         "find = PathFinder.find_spec\n"
-        "hidden = {'openvino', 'onnxruntime', 'onnxruntime_qnn'}\n"
+        "hidden = {'openvino', 'openvino_genai', 'onnxruntime', 'onnxruntime_genai', 'onnxruntime_qnn'}\n"
         "PathFinder.find_spec = lambda name, *rest: None if name.split('.')[0] in hidden else find(name, *rest)\n"
     )
     done = subprocess.run(
@@ -173,7 +173,8 @@ def test_targets_are_listed_without_their_packages(tmp_path: Path) -> None:
         check=True,
     )
     rows = json.loads(done.stdout)
-    assert {"openvino", "ort", "qnn"} == {row["target"].partition(":")[0] for row in rows}
+    expected = {"openvino", "openvino-genai", "ort", "ort-genai", "qnn"}
+    assert expected == {row["target"].partition(":")[0] for row in rows}
     assert [] == [row for row in rows if row["usable"] or not row["reason"] or not row["remedy"]]
 
 

@@ -167,3 +167,10 @@ def golden(realdata: Path) -> list[int]:
     """stories260K's greedy ids, the prompt [1] first."""
     ids: list[int] = json.loads((realdata / "llm" / "stories260K" / "golden.json").read_text())["greedy_ids"]
     return ids
+
+
+@pytest.fixture(scope="session")
+def text(realdata: Path) -> str:
+    """What the golden ids say."""
+    said: str = json.loads((realdata / "llm" / "stories260K" / "golden.json").read_text(encoding="utf-8"))["text"]
+    return said

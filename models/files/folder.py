@@ -1,0 +1,115 @@
+"""A folder as a GenAI runtime takes it: the model with its configuration and tokenizer."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.errors import InputError
+
+ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
+TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
+BESIDE = (
+    *(ORT_GENAI, "config.json", "generation_config.json"),
+    *(name for xml in TOKENIZER_IR for name in (xml, xml.replace(".xml", ".bin"))),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("merges.txt", "tokenizer.model", "chat_template.jinja"),
+)
+UNDERSTOOD = (
+    f"Understood is a folder with {ORT_GENAI} (onnxruntime-genai) or with {OPENVINO} (OpenVINO); a model on its own is "
+    "named by its file."
+)
+
+
+class ModelFolder:
+    """A folder with a ``genai_config.json`` and the ONNX decoder that it names, or with an ``openvino_model.xml``.
+
+    Its files are the graph's, then those of ``BESIDE`` that are there, in that order. Its id is the folder's name.
+    """
+
+    summary = "a folder of onnxruntime-genai or OpenVINO GenAI, with its tokenizer"
+    task: Task = "text_generation"
+    formats: Sequence[Format] = ("openvino_ir", "onnx")
+    precisions: Sequence[str] = ()
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        folder = Path(request.source)
+        if not folder.is_dir():
+            raise InputError(f"{folder.name}: no such folder", "Check the path; it is relative to the current folder.")
+        name = folder.resolve().name
+        found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
+        if len(found) != 1:
+            what = f"holds both {ORT_GENAI} and {OPENVINO}" if found else f"holds neither {ORT_GENAI} nor {OPENVINO}"
+            remedy = f"Name the model file inside it that is meant. {UNDERSTOOD}" if found else UNDERSTOOD
+            raise InputError(f"{name}: the folder {what}", remedy)
+        artifact = _onnx(folder, request, cache) if found == [ORT_GENAI] else _ir(folder, request, cache)
+        return _whole(artifact, folder, name)
+
+
+def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
+    from bench.models.files.decoder_config import genai_context
+    from bench.models.files.onnx_file import OnnxFile
+
+    graph = _named_graph(folder)
+    artifact = OnnxFile().prepare(replace(request, source=str(graph)), cache)
+    if artifact.decoder is None:
+        inputs = ", ".join(spec.name for spec in artifact.facts.inputs[:4])
+        raise InputError(
+            f"{ORT_GENAI}: {graph.name} is not laid out as a decoder that is understood; its inputs are {inputs} …",
+            "Understood are input_ids, attention_mask, perhaps position_ids, and past_key_values.N.key/.value.",
+        )
+    context = genai_context(folder / ORT_GENAI) or artifact.decoder.context_length
+    return replace(artifact, decoder=replace(artifact.decoder, context_length=context))
+
+
+def _named_graph(folder: Path) -> Path:
+    """The graph that ``genai_config.json`` names. Raises ``InputError`` naming the field and the file."""
+    from bench.models.files.decoder_config import read_object
+
+    model = read_object(folder / ORT_GENAI).get("model")
+    decoder = model.get("decoder") if isinstance(model, dict) else None
+    if not isinstance(model, dict) or not isinstance(decoder, dict):
+        raise InputError(f"{ORT_GENAI}: has no model.decoder", "Export the folder again.")
+    if model.get("type") == "decoder-pipeline" or "pipeline" in decoder:
+        raise InputError(
+            f"{ORT_GENAI}: model.decoder is a pipeline of several graphs, which is not understood yet",
+            "Name the ONNX file of a decoder in one piece.",
+        )
+    name = decoder.get("filename")
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{ORT_GENAI}: model.decoder.filename is missing", "It names the ONNX file in the folder.")
+    windows = PureWindowsPath(name)
+    if windows.drive or windows.root or PurePosixPath(name).is_absolute() or ".." in windows.parts:
+        raise InputError(
+            f"{ORT_GENAI}: model.decoder.filename leads out of the folder: {name!r}", "Put the ONNX file inside it."
+        )
+    if not (folder / name).is_file():
+        raise InputError(
+            f"{ORT_GENAI}: model.decoder.filename names {name}, which is not in the folder",
+            f"Put {name} beside {ORT_GENAI}, or correct the field.",
+        )
+    return folder / name
+
+
+def _ir(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
+    from bench.models.files.ir_file import IrFile
+
+    there = [name for name in TOKENIZER_IR if (folder / name).is_file()]
+    if len(there) == 1:
+        missing = next(name for name in TOKENIZER_IR if name not in there)
+        raise InputError(
+            f"{folder.resolve().name}: {missing} is missing beside {there[0]}",
+            "Copy both, or neither to measure without a tokenizer.",
+        )
+    return IrFile().prepare(replace(request, source=str(folder / OPENVINO)), cache)
+
+
+def _whole(artifact: Artifact, folder: Path, name: str) -> Artifact:
+    """``artifact`` under the folder's name, with all the files of the folder that the runtime reads."""
+    from bench.models.digest import sha256_of
+
+    beside = (folder / file for file in BESIDE)
+    files = (*artifact.files, *(file for file in beside if file.is_file() and file not in artifact.files))
+    size = sum(file.stat().st_size for file in files)
+    return replace(artifact, model_id=name, files=files, sha256=sha256_of(files), size_bytes=size)

@@ -1,0 +1,187 @@
+"""onnxruntime-genai: Microsoft's generation loop over ONNX Runtime, on the CPU and with the QNN provider."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task
+from bench.errors import RunFailure
+from bench.targets import onnxruntime_options as session_config
+from bench.targets import qnn_devices, qnn_options, socs
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.processor import processor_name
+from bench.text_contracts import TokenSession
+
+if TYPE_CHECKING:
+    from bench.targets.onnxruntime_genai_session import OpenedModel
+
+# Attributes of ONNX Runtime's SessionOptions that genai_config.json knows; config entries it passes on as they are.
+TAKEN = (
+    *("intra_op_num_threads", "inter_op_num_threads", "graph_optimization_level", "enable_mem_pattern"),
+    *("enable_cpu_mem_arena", "log_severity_level", "log_verbosity_level"),
+)
+NO_FALLBACK = "session.disable_cpu_ep_fallback"
+TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
+
+
+class OrtGenai:
+    summary = "onnxruntime-genai on the CPU, and with the QNN provider"
+    formats: Sequence[Format] = ("onnx",)
+    tasks: Sequence[Task] = ("text_generation",)
+    requires: Sequence[str] = ("onnxruntime-genai",)
+    install = "pip install 'ondevice-bench[genai]'"
+
+    def devices(self) -> Sequence[Device]:
+        if not importable("onnxruntime_genai"):
+            reason = "onnxruntime-genai is not installed"
+            return (
+                Device("cpu", False, "CPU", reason, self.install),
+                Device("qnn", False, "", reason, self.install, default=False),
+            )
+        return (Device("cpu", True, processor_name()), _qnn_device())
+
+    def options(self, device: str) -> Mapping[str, str]:
+        left_out = session_config.ATTRIBUTES.keys() - set(TAKEN)
+        known = {name: text for name, text in session_config.known().items() if name not in left_out}
+        if device != "qnn":
+            return known
+        known.pop(NO_FALLBACK)
+        return known | qnn_options.known("htp")
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        settings = session_config.read(options)
+        if device == "qnn":
+            qnn_options.provider_options(settings.others, "htp", None)
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """A folder with its own ``genai_config.json`` is opened as it is; any other decoder is linked into one."""
+        from bench.targets.onnxruntime_genai_folder import genai_folder, is_genai_folder
+
+        return artifact if is_genai_folder(artifact) else genai_folder(artifact, folder)
+
+    def open(self, request: OpenRequest, phase: Phase) -> TokenSession:
+        """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
+        self.check(request.artifact, request.device, request.options)
+        with phase("runtime_import"):
+            import onnxruntime_genai
+
+            from bench.targets import onnxruntime_genai_session
+
+            if request.device == "qnn":
+                register_qnn()
+        settings = session_config.read(request.options)
+        with phase("compile"):
+            try:
+                config = onnxruntime_genai.Config(str(request.artifact.path.parent))
+                config.overlay(json.dumps({"model": {"decoder": {"session_options": _entries(request, settings)}}}))
+                config.clear_providers()
+                if request.device == "qnn":
+                    _append_qnn(config, settings)
+                model = onnxruntime_genai.Model(config)
+            except RuntimeError as error:
+                raise _opening_failure(error, request) from error
+            return onnxruntime_genai_session.OrtGenaiSession(_opened(request, settings, model))
+
+
+def register_qnn() -> None:
+    """Make the QNN provider's library known to onnxruntime-genai. Raises ``RunFailure`` where it is not installed."""
+    import onnxruntime_genai
+
+    if not importable("onnxruntime_qnn"):
+        raise RunFailure(
+            "unavailable", "onnxruntime-qnn is not installed", "pip install 'ondevice-bench[qnn]'", "runtime_import"
+        )
+    import onnxruntime_qnn
+
+    try:
+        onnxruntime_genai.register_execution_provider_library(qnn_devices.PROVIDER, onnxruntime_qnn.get_library_path())
+    except RuntimeError as error:
+        if "already registered" not in str(error):
+            message = f"the QNN provider does not load: {error}"
+            raise RunFailure("unavailable", message, phase="runtime_import") from error
+
+
+def _qnn_device() -> Device:
+    """The HTP where the machine has one, else its emulator, as the ``qnn`` plugin finds them."""
+    if not (importable("onnxruntime") and importable("onnxruntime_qnn")):
+        reason, remedy = "onnxruntime-qnn is not installed", "pip install 'ondevice-bench[qnn]'"
+        return Device("qnn", False, "", reason, remedy, default=False)
+    try:
+        found = {device.name: device for device in qnn_devices.listed()}
+    except Exception as error:
+        return Device("qnn", False, "", f"onnxruntime-qnn does not start: {error}", default=False)
+    htp, emulator = found["htp"], found[qnn_devices.EMULATED]
+    if htp.usable:
+        return Device("qnn", True, htp.description)
+    text = "the HTP's emulator (option soc); takes only graphs of fixed shape" if emulator.usable else ""
+    return Device("qnn", emulator.usable, text, emulator.reason, emulator.remedy, emulated=True, default=False)
+
+
+def _entries(request: OpenRequest, settings: session_config.SessionSettings) -> dict[str, Any]:
+    """``session_options`` as genai_config.json writes them."""
+    entries: dict[str, Any] = {**settings.attributes, **settings.entries}
+    if request.device == "qnn":
+        entries[NO_FALLBACK] = "1"  # else what QNN does not take runs on the CPU, and nothing says so
+    return entries
+
+
+def _soc(settings: session_config.SessionSettings) -> socs.Soc | None:
+    return socs.chosen(dict(settings.others), socs.DEFAULT if _qnn_device().emulated else None)
+
+
+def _append_qnn(config: Any, settings: session_config.SessionSettings) -> None:
+    soc = _soc(settings)
+    given = qnn_options.provider_options(settings.others, "htp", soc)
+    config.append_provider("QNN")
+    for name, value in {"backend_path": str(qnn_devices.backend("htp")), **given}.items():
+        config.set_provider_option("QNN", name, value)
+
+
+def _opened(request: OpenRequest, settings: session_config.SessionSettings, model: Any) -> "OpenedModel":
+    from bench.targets.onnxruntime_cpu import executed_precision
+    from bench.targets.onnxruntime_genai_folder import CONFIG, read_config
+    from bench.targets.onnxruntime_genai_session import OpenedModel
+
+    decoder, folder = decoder_of(request.artifact), request.artifact.path.parent
+    stated = read_config(folder / CONFIG)["model"]["decoder"].get("session_options", {})
+    held = {k: v for k, v in stated.items() if isinstance(v, (str, int, bool))} | _entries(request, settings)
+    on_qnn = request.device == "qnn"
+    given = qnn_options.provider_options(settings.others, "htp", _soc(settings)) if on_qnn else {}
+    name = qnn_devices.device_name(qnn_devices.EMULATED, _soc(settings), given) if on_qnn else processor_name()
+    return OpenedModel(
+        model=model,
+        decoder=decoder,
+        max_length=min(request.decode_context or decoder.context_length, decoder.context_length),
+        device_name=name,
+        executed_precision="" if on_qnn else executed_precision(request.artifact),
+        session_options={key: str(value) for key, value in {**held, **given}.items()},
+        distributions=("onnxruntime-qnn",) if on_qnn else (),
+        has_tokenizer=any((folder / file).is_file() for file in TOKENIZER),
+    )
+
+
+def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
+    """Why onnxruntime-genai could not open the folder, in plain words."""
+    from bench.targets.onnxruntime_errors import opening_failure, said
+
+    text = str(error)
+    if "fallback to CPU EP has been explicitly disabled" in text:
+        return RunFailure(
+            "fallback",
+            f"{request.artifact.model_id}: QNN does not take all of this graph, most likely because its shapes are "
+            "dynamic; onnxruntime-genai would run the rest on the CPU and not say so",
+            "Use qnn:htp or qnn:htp-emu, which fix the shapes of such a graph.",
+            "compile",
+        )
+    if "genai_config.json" in text or "onnxruntime" not in text.lower():
+        plain = said(error, request.artifact.path).replace(str(request.artifact.path.parent) + os.sep, "")
+        return RunFailure(
+            "bad_input",
+            f"genai_config.json of {request.artifact.model_id}: {plain}",
+            "Correct the configuration, or name the ONNX file alone: a configuration is made for it.",
+            "compile",
+        )
+    return opening_failure(error, request.artifact.path)

@@ -1,0 +1,128 @@
+"""The folder that ``onnxruntime_genai`` opens: a ``genai_config.json`` with the graph beside it.
+
+It takes no path that leads out of the folder, so an ONNX file from elsewhere is linked into one. Configuration fields
+that the file does not tell, and that a decoder with its own names and shapes does not need, are left out: number of
+attention heads, hidden size, and the ids of special tokens.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, DecoderSpec
+from bench.errors import RunFailure
+from bench.targets.decoding import decoder_of
+
+CONFIG = "genai_config.json"
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("merges.txt", "tokenizer.model", "chat_template.jinja"),
+)
+
+
+def is_genai_folder(artifact: Artifact) -> bool:
+    """Whether the ``genai_config.json`` beside the graph is there and means this graph."""
+    file = artifact.path.parent / CONFIG
+    return file.is_file() and read_config(file)["model"].get("decoder", {}).get("filename") == artifact.path.name
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The configuration; it has a ``model``. Raises ``RunFailure`` (``bad_input``) for anything else."""
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise RunFailure("bad_input", f"{file.name}: is not JSON with a model in it", "Export it again.", "prepare")
+    return content
+
+
+def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
+    """Link ``artifact``'s files, and a tokenizer beside them, into ``folder``, and write the configuration."""
+    decoder = decoder_of(artifact)
+    source = artifact.path.parent
+    beside = [source / name for name in TOKENIZER_FILES if (source / name).is_file()]
+    names = [file.relative_to(source) for file in (*artifact.files, *beside)]
+    link_all(source, folder, names)
+    config = folder / CONFIG
+    text = json.dumps(configuration(decoder, artifact.path.name), indent=2, sort_keys=True)
+    config.write_text(text + "\n", encoding="utf-8", newline="\n")
+    files = (*(folder / name for name in names), config)
+    return replace(
+        artifact,
+        path=files[0],
+        files=files,
+        sha256=_sha256(files),
+        size_bytes=sum(file.stat().st_size for file in files),
+    )
+
+
+def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
+    """``genai_config.json`` for a graph laid out as ``DecoderSpec`` says.
+
+    ``type`` is llama's whatever the graph is: it stands for a decoder that takes these inputs and nothing else.
+    """
+    inputs = {
+        "input_ids": "input_ids",
+        "attention_mask": "attention_mask",
+        "past_key_names": "past_key_values.%d.key",
+        "past_value_names": "past_key_values.%d.value",
+    }
+    if decoder.has_position_ids:
+        inputs["position_ids"] = "position_ids"
+    return {
+        "model": {
+            "type": "llama",
+            "vocab_size": decoder.vocab_size,
+            "context_length": decoder.context_length,
+            "decoder": {
+                "filename": file_name,
+                "head_size": decoder.head_dim,
+                "num_hidden_layers": decoder.layers,
+                "num_key_value_heads": decoder.kv_heads,
+                "inputs": inputs,
+                "outputs": {
+                    "logits": "logits",
+                    "present_key_names": "present.%d.key",
+                    "present_value_names": "present.%d.value",
+                },
+                "session_options": {"provider_options": []},
+            },
+        },
+        "search": {"do_sample": False, "max_length": decoder.context_length},
+    }
+
+
+def link_all(source: Path, folder: Path, names: Iterable[Path]) -> None:
+    """All ``names`` below ``source`` into ``folder``, all in one way: ONNX Runtime demands that weights lie beside
+    their graph once links are followed. Symbolic links; hard ones where those need a privilege (Windows); copies where
+    neither can be made."""
+    wanted = tuple(names)
+    ways: tuple[Callable[[Path, Path], object], ...] = (os.symlink, os.link, shutil.copyfile)
+    for way in ways:
+        try:
+            for name in wanted:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                way((source / name).absolute(), folder / name)
+        except OSError:
+            if way is shutil.copyfile:
+                raise
+            for name in wanted:
+                (folder / name).unlink(missing_ok=True)
+        else:
+            return
+
+
+def _sha256(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

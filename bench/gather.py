@@ -9,14 +9,16 @@ import msgspec
 from msgspec import Struct
 
 from bench.assemble import Evidence, placement_summary
-from bench.contracts import Channel, OpenRequest
+from bench.contracts import Artifact, Channel, ModelRequest, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
-from bench.jobs import Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
+from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob, Prepared, PrepareJob
 from bench.measure.stopping import text_generation_rule
 from bench.plan import PlannedRun, settle_scenario
 from bench.plugins import Catalog, PluginRef
+from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
+from bench.quality.options import DatasetAsk
 from bench.record import Failure, Scenario
 from bench.reference import References
 from bench.suite import Suite
@@ -24,6 +26,10 @@ from bench.supervisor import STEP_SECONDS, JobResult, run_job
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+CHECK_INPUTS = 4
+"""On how many inputs outputs are compared with the reference, unless the user says otherwise."""
 
 
 class Bench(Struct, frozen=True):
@@ -63,9 +69,11 @@ class Gathering:
         run: PlannedRun,
         prepared: dict[str, JobResult],
         references: References,
+        evaluations: Evaluations,
         say: Callable[[str], None],
     ) -> None:
-        self._bench, self._run, self._prepared, self._references, self._say = bench, run, prepared, references, say
+        self._bench, self._run, self._prepared, self._say = bench, run, prepared, say
+        self._references, self._evaluations = references, evaluations
         self._evidence = Evidence(capture(bench.root), channels=bench.channels)
         self._samples: list[dict[str, np.ndarray[Any, Any]]] = []
 
@@ -100,7 +108,10 @@ class Gathering:
                 "unsupported_task", f"{self._run.target.id} does not run {artifact.task} models", "", "plan"
             )
         request = open_request(artifact, self._run, scenario)
-        self._check(request, scenario, prepared.feeds[:1] if emulated else prepared.feeds)
+        asked = self._run.check_inputs or (1 if emulated else len(prepared.checks))
+        twin = self._twin()
+        self._check(request, scenario, prepared, asked, twin)
+        self._judge(request, prepared, twin)
         rule = self._run.rule
         if artifact.task == "text_generation" and not emulated:
             rule = text_generation_rule(rule)
@@ -123,15 +134,41 @@ class Gathering:
                 self._bench.cache,
                 tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
                 ask.preprocessing,
+                self._run.check_inputs or CHECK_INPUTS,
+                self._dataset(),
             )
             self._prepared[key] = run_job(job, self._bench.deadline_s())
         event = self._settled(self._prepared[key])
         assert isinstance(event, Prepared)
         return event
 
-    def _check(self, request: OpenRequest, scenario: Scenario, feeds: tuple[Path, ...]) -> None:
+    def _dataset(self) -> DatasetAsk | None:
+        ask = self._run.model.ask
+        return DatasetAsk(Path(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
+
+    def _twin(self) -> Artifact | None:
+        """The float model that the user named as the reference, prepared once a suite."""
+        source = self._run.model.ask.reference
+        if not source:
+            return None
+        suffix = Path(source).suffix.lower()
+        if suffix not in self._bench.catalog.names("models"):
+            raise RunFailure("bad_input", f"--reference {Path(source).name}: no plugin takes such files", "", "prepare")
+        key = f"reference {source}"
+        if key not in self._prepared:
+            plugin = self._bench.catalog.find("models", suffix)
+            job = PrepareJob(self._bench.folder(), plugin, ModelRequest(source), self._bench.cache, input_sets=1)
+            self._prepared[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._prepared[key])
+        assert isinstance(event, Prepared)
+        return event.artifact
+
+    def _check(
+        self, request: OpenRequest, scenario: Scenario, prepared: Prepared, inputs: int, twin: Artifact | None
+    ) -> None:
         """Placement and outputs, before any time is spent on measuring."""
         self._say("checking placement and outputs")
+        feeds = prepared.checks[:inputs]
         job = CheckJob(self._bench.folder(), self._run.target.plugin, request, scenario, feeds, self._run.seed)
         checked = self._settled(run_job(job, self._bench.deadline_s(self._run)))
         assert isinstance(checked, Checked)
@@ -139,8 +176,21 @@ class Gathering:
         if self._run.strict_placement:
             _demand_placement(checked, request)
         self._say("checking against the reference")
-        fidelity = self._references.compare(job, checked, self._bench.deadline_s(self._run), self._bench.folder)
-        self._note(fidelity=fidelity)
+        deadline_s = self._bench.deadline_s(self._run)
+        fidelity = self._references.compare(job, checked, deadline_s, self._bench.folder, twin)
+        self._note(fidelity=msgspec.structs.replace(fidelity, inputs_source=prepared.check_source))
+
+    def _judge(self, request: OpenRequest, prepared: Prepared, twin: Artifact | None) -> None:
+        """How good the answers are on the user's dataset, if there is one."""
+        dataset = self._dataset()
+        if dataset is None:
+            return
+        self._say("judging on the dataset")
+        run = self._run
+        plugins = run.target.plugin, run.model.plugin
+        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], request.artifact)
+        deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
+        self._note(judgement=self._evaluations.judge(job, twin, run.target.id, deadline_s, self._bench.folder))
 
     def _measure(self, request: OpenRequest, scenario: Scenario, feeds: Path | None, title: str) -> None:
         import numpy as np

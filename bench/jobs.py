@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.plugins import PluginRef
+from bench.quality.options import DatasetAsk
+from bench.quality.record import DatasetFacts, Statistic
 from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
 
 
@@ -29,7 +31,8 @@ class ProbeJob(Job, frozen=True, tag=True):
 
 
 class PrepareJob(Job, frozen=True, tag=True):
-    """Make the model's artifact, and the input tensors for it."""
+    """Make the model's artifact, and the input tensors for it. ``input_sets``: how many, for checking outputs; of a
+    ``dataset`` its first samples are taken."""
 
     plugin: PluginRef
     request: ModelRequest
@@ -37,6 +40,7 @@ class PrepareJob(Job, frozen=True, tag=True):
     input_files: tuple[str, ...] = ()  # NAME=FILE, or FILE.npz
     preprocessing: str = ""
     input_sets: int = 4
+    dataset: DatasetAsk | None = None
 
 
 class CheckJob(Job, frozen=True, tag=True):
@@ -47,6 +51,20 @@ class CheckJob(Job, frozen=True, tag=True):
     scenario: Scenario
     feeds: tuple[Path, ...]
     seed: int
+
+
+class JudgeJob(Job, frozen=True, tag=True):
+    """Untimed pass: how good are the answers on a dataset? Per-sample results go to ``results.npz``.
+
+    ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
+    request's where a float model stands in for it as the reference.
+    """
+
+    plugin: PluginRef
+    request: OpenRequest
+    dataset: DatasetAsk
+    model: PluginRef
+    made_for: Artifact
 
 
 class MeasureJob(Job, frozen=True, tag=True):
@@ -64,7 +82,7 @@ class MeasureJob(Job, frozen=True, tag=True):
     root: Path = Path("/")
 
 
-AnyJob = ProbeJob | PrepareJob | CheckJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | CheckJob | JudgeJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -88,9 +106,15 @@ class Probed(Event, frozen=True, tag=True):
 
 
 class Prepared(Event, frozen=True, tag=True):
+    """``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
+    ``dataset_samples``: how many seem to be there."""
+
     artifact: Artifact
     feeds: tuple[Path, ...]
     inputs: InputFacts | None
+    checks: tuple[Path, ...] = ()
+    check_source: str = ""
+    dataset_samples: int = 0
 
 
 class SessionFacts(Struct, frozen=True):
@@ -110,6 +134,26 @@ class Checked(Event, frozen=True, tag=True):
     token_ids: tuple[int, ...] = ()
 
 
+class JudgedMetric(Struct, frozen=True):
+    """One metric; see ``bench.quality.scoring.Scored``, whose results are in ``results.npz`` unless ``whole``."""
+
+    name: str
+    statistic: Statistic
+    higher_is_better: bool
+    unit: str
+    whole: float | None = None
+
+
+class Judged(Event, frozen=True, tag=True):
+    """``artifact_sha256`` was hashed anew from the files that were opened."""
+
+    facts: SessionFacts
+    dataset: DatasetFacts
+    artifact_sha256: str
+    metrics: tuple[JudgedMetric, ...]
+    results: Path
+
+
 class Measured(Event, frozen=True, tag=True):
     """``runtime_ns``: time spent importing, loading or running the runtime; the rest of the repeat is the harness'."""
 
@@ -121,7 +165,7 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-AnyEvent = PhaseBegan | Failed | Probed | Prepared | Checked | Measured
+AnyEvent = PhaseBegan | Failed | Probed | Prepared | Checked | Judged | Measured
 
 
 def _encode_path(value: Any) -> Any:

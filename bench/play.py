@@ -10,7 +10,20 @@ import msgspec
 
 from bench.contracts import Phase, Target, TokenSession
 from bench.errors import InputError, OdbError, RunFailure
-from bench.jobs import AnyJob, Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob, Probed, ProbeJob
+from bench.jobs import (
+    AnyJob,
+    Checked,
+    CheckJob,
+    Failed,
+    Judged,
+    JudgeJob,
+    Measured,
+    MeasureJob,
+    Prepared,
+    PrepareJob,
+    Probed,
+    ProbeJob,
+)
 from bench.plugins import load
 from bench.record import Failure, InputFacts
 
@@ -23,7 +36,7 @@ MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
 
 
-def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Checked | Measured:
+def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Checked | Judged | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -34,6 +47,10 @@ def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Pre
             return prepare(job)
         case CheckJob():
             return check(job, announce)
+        case JudgeJob():
+            from bench.quality.judging import judge
+
+            return judge(job, announce)
         case MeasureJob():
             from bench.measure.repeat import measure
 
@@ -89,11 +106,7 @@ def prepare(job: PrepareJob) -> Prepared:
 
     artifact = load(job.plugin).prepare(job.request, job.cache)
     if artifact.task == "text_generation":
-        if job.input_files or job.preprocessing:
-            raise InputError(
-                f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
-                "Leave it out; --prompt-tokens sets the prompt's length.",
-            )
+        _refuse_tensors(job, artifact.model_id)
         return Prepared(artifact, (), None)
     specs = artifact.facts.inputs
     if job.input_files:
@@ -110,7 +123,24 @@ def prepare(job: PrepareJob) -> Prepared:
     source = feeds_source(job.input_files)
     stated = str(parse_preprocessing(job.preprocessing)) if source == "image" else ""
     facts = InputFacts(source, feeds_sha256(sets[0]), shapes, stated)
-    return Prepared(artifact, tuple(paths), facts)
+    prepared = Prepared(artifact, tuple(paths), facts, tuple(paths), source)
+    if job.dataset is None:
+        return prepared
+    from bench.quality.judging import first_samples
+
+    checks, samples = first_samples(job, artifact)
+    return msgspec.structs.replace(prepared, checks=checks, check_source="dataset", dataset_samples=samples)
+
+
+def _refuse_tensors(job: PrepareJob, model: str) -> None:
+    """What makes no sense for a decoder. Raises ``InputError``."""
+    if job.input_files or (job.preprocessing and job.dataset is None):
+        raise InputError(
+            f"--input: does not apply to {model}, a decoder; its prompt is seeded",
+            "Leave it out; --prompt-tokens sets the prompt's length.",
+        )
+    if job.dataset is not None:
+        raise InputError(f"--dataset: does not apply to {model}, a decoder", "Leave it out.")
 
 
 def check(job: CheckJob, announce: Announce) -> Checked:
@@ -120,7 +150,7 @@ def check(job: CheckJob, announce: Announce) -> Checked:
 
     target: Target = load(job.plugin)
     target.check(job.request.artifact, job.request.device, job.request.options)
-    session = target.open(msgspec.structs.replace(job.request, inspect=True), _untimed(announce))
+    session = target.open(msgspec.structs.replace(job.request, inspect=True), untimed(announce))
     announce("check")
     outputs: list[Path] = []
     token_ids: tuple[int, ...] = ()
@@ -140,7 +170,7 @@ def greedy(session: TokenSession, prompt: "np.ndarray[Any, Any]", tokens: int) -
     return (session.prefill(prompt), *(session.decode() for _ in range(tokens - 1)))
 
 
-def _untimed(announce: Announce) -> Phase:
+def untimed(announce: Announce) -> Phase:
     @contextmanager
     def phase(name: str) -> Iterator[None]:
         announce(name)

@@ -24,6 +24,10 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]
     if ask.preprocessing:
         words += ["--preprocessing", ask.preprocessing]
+    words += ["--dataset", Path(ask.dataset).name] if ask.dataset else []
+    words += ["--dataset-options", ask.dataset_options] if ask.dataset_options else []
+    words += ["--reference", Path(ask.reference).name] if ask.reference else []
+    words += ["--check-inputs", str(run.check_inputs)] if run.check_inputs is not None else []
     words += ["-s", scenario.name]
     for flag, value in (
         ("--prompt-tokens", scenario.prompt_tokens),

@@ -12,6 +12,7 @@ from bench.measure.energy import discover, idle_baseline, power_seconds
 from bench.plan import ModelChoice, Plan, PlannedRun, choose_models, choose_targets, make_plan, resolve_targets
 from bench.plugins import Catalog, PluginRef, load
 from bench.probe import load_sensors, probe_targets, temporary_workspace
+from bench.quality.evaluations import Evaluations
 from bench.record import RecordedRun
 from bench.reference import References
 from bench.store import save
@@ -56,11 +57,12 @@ def run_suite(
         listener.planned(plan)
         bench = _with_sensors(bench)
         prepared: dict[str, JobResult] = {}
-        references = References(catalog)
+        references, evaluations = References(catalog), Evaluations(catalog)
         recorded = []
         for index, run in enumerate(plan.runs):
             listener.began(index, run)
-            carried_out, evidence, samples = Gathering(bench, run, prepared, references, listener.step).gather()
+            gathering = Gathering(bench, run, prepared, references, evaluations, listener.step)
+            carried_out, evidence, samples = gathering.gather()
             result = assemble(carried_out, evidence, samples)
             result = RecordedRun(save(out, result.record, result.samples), result.samples)
             recorded.append(result)

@@ -23,6 +23,7 @@ Examples:
   odb run -m detector.onnx --shape images=1,3,640,640 --preset standard
   odb run -m net.xml -t openvino:CPU -s offline -O NUM_STREAMS=2
   odb run -m net.onnx --input data=photo.jpg --preprocessing order=bgr,mean=104:117:123
+  odb run -m net.onnx --dataset photos --preprocessing mean=127,scale=128
   odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
   odb run suite.toml -o results --dry-run
 \b
@@ -64,6 +65,14 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
     "--input", "inputs", multiple=True, metavar="NAME=FILE", help="A .npy or image for an input, or FILE.npz."
 )
 @click.option("--preprocessing", help="How images become tensors: order=, layout=, mean=, scale=, resize=.")
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="Labelled samples to judge quality on."
+)
+@click.option("--dataset-options", help="How labels and outputs are read: label_offset=1,output=probs …")
+@click.option(
+    "--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="A float model to hold outputs against."
+)
+@click.option("--check-inputs", type=int, help="Compare outputs with the reference on so many inputs; default 4.")
 @click.option("--prompt-tokens", type=int, help="Text generation: length of the prompt.")
 @click.option("--generate-tokens", type=int, help="Text generation: tokens to generate.")
 @click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
@@ -86,6 +95,10 @@ def command(
     shapes: tuple[str, ...],
     inputs: tuple[str, ...],
     preprocessing: str | None,
+    datasets: tuple[str, ...],
+    dataset_options: str | None,
+    references: tuple[str, ...],
+    check_inputs: int | None,
     prompt_tokens: int | None,
     generate_tokens: int | None,
     lanes: int | None,
@@ -110,7 +123,12 @@ def command(
 
     suite = load_suite(suite_file) if suite_file else Suite()
     changes = {
-        "models": with_tensors([*suite.models, *asked_models(models)], shapes, inputs, preprocessing),
+        "models": with_tensors(
+            with_quality([*suite.models, *asked_models(models)], datasets, dataset_options, references),
+            shapes,
+            inputs,
+            preprocessing,
+        ),
         "targets": (*suite.targets, *(TargetAsk(t) for t in targets)),
         "scenarios": asked_scenarios(suite, scenarios, prompt_tokens, generate_tokens, lanes),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in options)},
@@ -118,6 +136,7 @@ def command(
         "repeats": repeats if repeats is not None else suite.repeats,
         "max_seconds": max_seconds if max_seconds is not None else suite.max_seconds,
         "seed": seed if seed is not None else suite.seed,
+        "check_inputs": check_inputs if check_inputs is not None else suite.check_inputs,
         "strict_placement": strict_placement or suite.strict_placement,
         "timeout_s": timeout if timeout is not None else suite.timeout_s,
     }
@@ -250,7 +269,6 @@ def with_tensors(
     """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
     import msgspec
 
-    from bench.contracts import file_model_id
     from bench.errors import InputError
     from bench.plan import DEFAULT_MODELS
     from bench.suite import ModelAsk, parse_pair, parse_shape
@@ -260,8 +278,7 @@ def with_tensors(
     models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
     given = []
     for model in models:
-        own = {file_model_id(Path(model.source)), model.source}
-        others = {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
+        own, others = _names(model, models)
         mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
         files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
         pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
@@ -273,9 +290,41 @@ def with_tensors(
                 preprocessing=preprocessing or model.preprocessing,
             )
         )
-    if preprocessing and not any(m.inputs for m in given):
-        raise InputError("--preprocessing is for images given with --input, and there is none")
+    if preprocessing and not any(m.inputs or m.dataset for m in given):
+        raise InputError("--preprocessing is for images given with --input or --dataset, and there is none")
     return tuple(given)
+
+
+def with_quality(
+    models: "Sequence[ModelAsk]", datasets: Sequence[str], options: str | None, references: Sequence[str]
+) -> "tuple[ModelAsk, ...]":
+    """Give each model its dataset and its float reference: ``MODEL:DIR`` for one, ``DIR`` for all."""
+    import msgspec
+
+    from bench.errors import InputError
+
+    if not models and (datasets or references):
+        raise InputError("--dataset and --reference are for a model, and none is named", "Name one with -m.")
+    if options is not None and not datasets and not any(model.dataset for model in models):
+        raise InputError("--dataset-options is for a dataset, and there is none", "Name one with --dataset.")
+    given = []
+    for model in models:
+        own, others = _names(model, models)
+        folders = [_without_model(d, own) for d in datasets if d.partition(":")[0] not in others]
+        files = [_without_model(r, own) for r in references if r.partition(":")[0] not in others]
+        changes = {"dataset": folders, "reference": files}
+        asked = msgspec.structs.replace(model, **{field: found[-1] for field, found in changes.items() if found})
+        stated = options is not None and asked.dataset
+        given.append(msgspec.structs.replace(asked, dataset_options=options) if stated else asked)
+    return tuple(given)
+
+
+def _names(model: "ModelAsk", models: "Sequence[ModelAsk]") -> tuple[set[str], set[str]]:
+    """What a model may be called by, and what the others are."""
+    from bench.contracts import file_model_id
+
+    own = {file_model_id(Path(model.source)), model.source}
+    return own, {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
 
 
 def _without_model(text: str, names: set[str]) -> str:

@@ -55,7 +55,7 @@ class Evaluations:
             event.artifact_sha256,
             target_id,
             {key: without_paths(value) for key, value in event.facts.options_effective.items()},
-            summarise(event.metrics, results),
+            summarise(event.metrics, results, event.dataset.samples),
             samples={name: f"quality_{name}" for name in results},
         )
         return Judgement(self._against_reference(quality, results, job, twin, deadline_s, folder), results)
@@ -77,7 +77,9 @@ class Evaluations:
             why = event.failure.message if isinstance(event, Failed) else "no reference runtime here opens it"
             return msgspec.structs.replace(quality, reference=QualityReference(name, reason=why))
         theirs = _load(event)
-        reference = QualityReference(name, event.artifact_sha256, summarise(event.metrics, theirs))
+        reference = QualityReference(
+            name, event.artifact_sha256, summarise(event.metrics, theirs, event.dataset.samples)
+        )
         if event.dataset.sha256 != quality.dataset.sha256:
             reason = f"it was judged on {event.dataset.samples} samples, this run on {quality.dataset.samples}"
             return msgspec.structs.replace(quality, reference=msgspec.structs.replace(reference, reason=reason))

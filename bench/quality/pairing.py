@@ -30,17 +30,19 @@ WILSON, BOOTSTRAP = "Wilson", "bootstrap, percentile, 5,000 resamples"
 MCNEMAR, RANDOMISATION = "exact McNemar", "paired randomisation"
 
 
-def summarise(metrics: Sequence[JudgedMetric], results: "Mapping[str, Array]") -> tuple[QualityMetric, ...]:
-    """Value and interval of each metric."""
-    return tuple(_metric(metric, results.get(metric.name)) for metric in metrics)
+def summarise(
+    metrics: Sequence[JudgedMetric], results: "Mapping[str, Array]", samples: int
+) -> tuple[QualityMetric, ...]:
+    """Value and interval of each metric over so many samples."""
+    return tuple(_metric(metric, results.get(metric.name), samples) for metric in metrics)
 
 
-def _metric(metric: JudgedMetric, results: "Array | None") -> QualityMetric:
+def _metric(metric: JudgedMetric, results: "Array | None", samples: int) -> QualityMetric:
     from bench import paired
 
     given = metric.name, metric.higher_is_better, metric.statistic, metric.unit
     if results is None:
-        return _stated(given, metric.whole or 0.0, None, 0, "")
+        return _stated(given, metric.whole or 0.0, None, samples, "")
     value = paired.value(metric.statistic, results)
     if right_or_wrong(results):
         bounds = proportions.wilson(int(results.sum()), len(results), CONFIDENCE)

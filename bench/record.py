@@ -300,8 +300,8 @@ class PlacementSummary(Part, frozen=True):
 
 class OutputFidelity(Part, frozen=True):
     """One output against the reference. ``cosine``, ``sqnr_db`` and ``max_abs_error`` are the worst of all checked
-    inputs, ``…_median`` their median; SQNR in dB, null when the error is zero. Agreement of scores is the share of rows
-    whose best class in the reference is the best measured, or among the five best."""
+    inputs, ``…_quartile`` what three quarters of them reach; SQNR in dB, null when the error is zero. Agreement of
+    scores: the share of rows whose best class in the reference is the best measured, or among the five best."""
 
     name: str
     cosine: float | None = None
@@ -309,8 +309,8 @@ class OutputFidelity(Part, frozen=True):
     max_abs_error: float | None = None
     top1_agreement: float | None = None
     identical: bool = False
-    cosine_median: float | None = None
-    sqnr_db_median: float | None = None
+    cosine_quartile: float | None = None
+    sqnr_db_quartile: float | None = None
     top5_agreement: float | None = None
 
 

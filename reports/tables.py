@@ -217,15 +217,15 @@ def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
     ranks = [units.percent(share) for share in (output.top1_agreement, output.top5_agreement) if share is not None]
     return (
         Cell(units.clean(output.name)),
-        Cell(units.similarity(output.cosine), notes=_median(output.cosine_median, units.similarity)),
-        Cell(error, notes=_median(output.sqnr_db_median, lambda v: units.number(v, "dB"))),
+        Cell(units.similarity(output.cosine), notes=_quartile(output.cosine_quartile, units.similarity)),
+        Cell(error, notes=_quartile(output.sqnr_db_quartile, lambda v: units.number(v, "dB"))),
         Cell(largest),
         Cell(", ".join(ranks) or units.MISSING),
     )
 
 
-def _median(value: float | None, show: Callable[[float | None], str]) -> tuple[str, ...]:
-    return () if value is None else (f"median {show(value)}",)
+def _quartile(value: float | None, show: Callable[[float | None], str]) -> tuple[str, ...]:
+    return () if value is None else (f"{show(value)} on ¾ of the inputs",)
 
 
 def options_table(record: Record) -> Table | None:

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from bench.quality.record import Quality, QualityMetric
 from bench.record import Record
 from bench.reports import units
-from bench.reports.quality_words import against_reference, between, inputs_words, title, value
+from bench.reports.quality_words import (
+    against_reference,
+    between,
+    chance,
+    inputs_words,
+    signed,
+    title,
+    value,
+    verdict_words,
+)
 from bench.reports.rows import MISSING_CELL, Cell, Numbered, Table, fidelity_words
 
 
@@ -26,6 +35,40 @@ def quality_overview(items: Sequence[Numbered]) -> Table | None:
     )
 
 
+def quality_listing(items: Sequence[Numbered]) -> Table | None:
+    """The same for a narrow terminal, of the runs that were judged."""
+    rows = [
+        (
+            Cell(str(item.number), run=item.number),
+            Cell(units.clean(item.record.plan.model.id)),
+            Cell(units.clean(item.record.plan.target.id)),
+            Cell(title(metric.name)),
+            Cell(value(metric.value, metric.unit), notes=(between(metric.interval95, metric.unit),)),
+            *_loss_cells(metric, item.record.quality),
+        )
+        for item in items
+        if item.record.status == "ok" and item.record.quality is not None
+        for metric in item.record.quality.metrics
+    ]
+    if not rows:
+        return None
+    columns = ("Run", "Model", "Target", "Metric", "Value", "Against reference", "p", "So")
+    return Table("Quality", columns, tuple(rows), "Below each figure its 95 % interval.")
+
+
+def _loss_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
+    pair = next((p for p in quality.paired if p.metric == metric.name), None)
+    if pair is None:
+        return MISSING_CELL, MISSING_CELL, Cell("not tested")
+    bounds = " to ".join(signed(end, metric.unit) for end in pair.interval95) if pair.interval95 else units.MISSING
+    points = " points" if metric.unit == "share" else ""
+    return (
+        Cell(f"{signed(pair.difference, metric.unit)}{points}", notes=(bounds,)),
+        Cell(chance(pair.p_value).removeprefix("p = ").removeprefix("p ")),
+        Cell(verdict_words(pair.difference, pair.word, metric.unit)),
+    )
+
+
 def _overview_rows(item: Numbered) -> list[tuple[Cell, ...]]:
     record, plan = item.record, item.record.plan
     head = Cell(str(item.number), run=item.number), Cell(units.clean(plan.model.id)), Cell(units.clean(plan.target.id))
@@ -41,7 +84,10 @@ def _overview_rows(item: Numbered) -> list[tuple[Cell, ...]]:
 
 def _against(record: Record) -> tuple[str, ...]:
     found = record.fidelity
-    return () if found is None else (f"against {units.clean(found.reference)}, {inputs_words(record)}",)
+    if found is None:
+        return ()
+    inputs = "" if found.token_prefix is not None else f", {inputs_words(record)}"
+    return (f"against {units.clean(found.reference)}{inputs}",)
 
 
 def _metric_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:

@@ -1,6 +1,6 @@
 """How good the answers are, in words. Every figure is the record's; nothing is computed here."""
 
-from bench.quality.record import Paired, Quality, QualityMetric
+from bench.quality.record import Paired, Quality, QualityMetric, Word
 from bench.record import Record
 from bench.reports import units
 
@@ -17,7 +17,7 @@ TITLES = {
     "image_ap": "AP of an image, mean",
     "perplexity": "perplexity",
 }
-_ENDS = {
+_ENDS: dict[Word, str] = {
     "same": "the same within 1 %",
     "better": "a real gain",
     "worse": "a real loss",
@@ -59,7 +59,7 @@ def difference_words(
     interval: tuple[float, float] | None,
     test: str,
     p: float | None,
-    word: str,
+    word: Word,
     higher_is_better: bool,
 ) -> str:
     """``lost 0.4 points (95 % interval −1.1 to +0.3, exact McNemar p = 0.31): cannot be told from noise``."""
@@ -71,10 +71,14 @@ def difference_words(
     else:
         said = f"{'better' if (difference > 0) == higher_is_better else 'worse'} by {size}"
     bounds = "no interval" if interval is None else "95 % interval " + " to ".join(signed(b, unit) for b in interval)
-    end = "the same within 1 point" if word == "same" and unit == "share" else _ENDS[word]
+    return f"{said} ({bounds}, {test} {chance(p)}): {verdict_words(difference, word, unit)}"
+
+
+def verdict_words(difference: float, word: Word, unit: str) -> str:
+    """What follows from a pair."""
     if difference == 0 and word == "cannot_tell":
-        end = "too few samples to rule one out"
-    return f"{said} ({bounds}, {test} {chance(p)}): {end}"
+        return "too few samples to rule one out"
+    return "the same within 1 point" if word == "same" and unit == "share" else _ENDS[word]
 
 
 def against_reference(metric: QualityMetric, quality: Quality) -> str:

@@ -222,8 +222,59 @@ def test_thresholds_of_fidelity_are_those_of_the_code() -> None:
     from bench.measure.fidelity import LEAST_STRICT, THRESHOLDS
 
     known = {**THRESHOLDS, "any other, or unknown": LEAST_STRICT}
-    expected = [[name, f"{t.cosine}", f"{t.sqnr_db:g} dB"] for name, t in known.items()]
+    expected = [
+        [
+            name,
+            f"{t.cosine}",
+            f"{t.sqnr_db:g} dB",
+            "three quarters" if t.quarters else "every input",
+            "–" if t.top5 is None else f"{t.top5:.0%}".replace("%", " %"),
+        ]
+        for name, t in known.items()
+    ]
     assert expected == table("measuring", "executed precision")
+
+
+def test_options_of_a_dataset_are_those_of_the_code() -> None:
+    """Every key of dataset.json, with its default."""
+    from bench.quality.options import DatasetOptions
+
+    def shown(value: object) -> str:
+        return "–" if value in (None, "") else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+    defaults = DatasetOptions()
+    expected = [[f"`{name}`", shown(getattr(defaults, name))] for name in DatasetOptions.__struct_fields__]
+    assert expected == [row[:2] for row in table("quality", "key")]
+
+
+def test_figures_of_quality_are_those_of_the_code() -> None:
+    """The page states how many resamples are drawn, from how many samples on, and what counts as the same."""
+    from bench import paired
+    from bench.quality.pairing import ALPHA, MARGIN
+
+    text = text_of("quality").replace("\n", " ")
+    assert f"{paired.RESAMPLES:,} resamples" in text
+    assert f"below {paired.LEAST_SAMPLES} samples" in text
+    assert f"up to {paired.EXACT_SAMPLES} samples" in text
+    assert f"±{100 * MARGIN:g} point" in text
+    assert f"at {100 * ALPHA:g} %" in text
+
+
+def test_the_example_suite_is_a_suite(tmp_path: Path) -> None:
+    """docs/examples/quality.toml is read without complaint where its files are."""
+    import shutil
+
+    from bench.suite import load_suite
+
+    shutil.copy(DOCS / "examples" / "quality.toml", tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "models").mkdir()
+    stored = tomllib.loads((tmp_path / "quality.toml").read_text(encoding="utf-8"))
+    for model in stored["models"]:
+        (tmp_path / model["source"]).touch()
+    suite = load_suite(tmp_path / "quality.toml")
+    assert str(tmp_path / "images") == suite.models[-1].dataset
+    assert str(tmp_path / "models" / "mlperf_tiny_resnet.tflite") == suite.models[2].reference
 
 
 def parts(kind: Any, path: str, found: dict[type, str]) -> dict[type, str]:

@@ -12,7 +12,7 @@ resampled alike.
 The bootstrap of fewer than ten samples covers far less than it says, and is not stated.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -70,16 +70,17 @@ def interval(statistic: str, results: Array, confidence: float = 0.95) -> tuple[
     return _bounds(found, confidence)
 
 
-def difference_interval(
-    statistic: str, base: Array, new: Array, confidence: float = 0.95
-) -> tuple[float, float] | None:
-    """Bootstrap bounds of the value of ``new`` less that of ``base``, pairs drawn together; ``None`` below ten."""
+def difference_intervals(
+    statistic: str, base: Array, new: Array, confidences: Sequence[float] = (0.95,)
+) -> tuple[tuple[float, float], ...] | None:
+    """Bootstrap bounds of the value of ``new`` less that of ``base`` at each confidence, pairs drawn together; ``None``
+    below ten samples."""
     x, y = _pair(base, new)
     if len(x) < LEAST_SAMPLES:
         return None
     finish = STATISTICS[statistic]
-    found = [finish(counts @ y, len(y)) - finish(counts @ x, len(x)) for counts in _draws(len(x))]
-    return _bounds(np.concatenate(found), confidence)
+    found = np.concatenate([finish(counts @ y, len(y)) - finish(counts @ x, len(x)) for counts in _draws(len(x))])
+    return tuple(_bounds(found, confidence) for confidence in confidences)
 
 
 def p_different(statistic: str, base: Array, new: Array) -> float:

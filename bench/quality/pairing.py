@@ -99,11 +99,11 @@ def _difference(metric: QualityMetric, base: "Array", new: "Array") -> Differenc
         counts, p, test = (pairs.gained, pairs.lost), proportions.mcnemar(pairs), MCNEMAR
         said = Paired(metric.name, after - before, outer, p, test, "cannot_tell", len(new), *counts)
         return Difference(said, inner, margin, metric.higher_is_better)
-    outer_, inner_ = (paired.difference_interval(metric.statistic, base, new, c) for c in (CONFIDENCE, SAME_CONFIDENCE))
+    bounds = paired.difference_intervals(metric.statistic, base, new, (CONFIDENCE, SAME_CONFIDENCE)) or (None, None)
     better, worse = _moved(metric, base, new)
     p = paired.p_different(metric.statistic, base, new)
-    said = Paired(metric.name, after - before, outer_, p, RANDOMISATION, "cannot_tell", len(new), better, worse)
-    return Difference(said, inner_, margin, metric.higher_is_better)
+    said = Paired(metric.name, after - before, bounds[0], p, RANDOMISATION, "cannot_tell", len(new), better, worse)
+    return Difference(said, bounds[1], margin, metric.higher_is_better)
 
 
 def _moved(metric: QualityMetric, base: "Array", new: "Array") -> tuple[int | None, int | None]:

@@ -393,6 +393,18 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
+def write_samples(folder: Path) -> None:
+    """The dataset that the page speaks of, and a sample that its judge refuses."""
+    import numpy as np
+
+    folder.mkdir()
+    labels = {"a.npy": "word", "b.npy": "other", "c.npy": "noise"}
+    for seed, name in enumerate(labels):
+        features = np.random.default_rng(seed).random((1, 1, 49, 40), np.float32)
+        np.save(folder / name, features)
+    (folder / "labels.json").write_text(json.dumps(labels))
+
+
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Tutorial:
     """Write each block to the file that it names, then run the pages' commands as they stand."""
@@ -401,6 +413,7 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Tutorial:
         for block in blocks(text_of(page)):
             if block.file:
                 (folder / block.file).write_text(block.text, encoding="utf-8")
+    write_samples(folder / "samples")
     cache_folder = {"ODB_CACHE": str(folder / "cache")}
     running = {
         line: subprocess.Popen(
@@ -426,6 +439,21 @@ def test_the_model_tutorial_measures(tutorial: Tutorial) -> None:
         assert ("ok", None) == (record["status"], record["failure"]), tutorial.outputs
         assert ("wake_word", 44_000) == (record["plan"]["model"]["id"], record["plan"]["model"]["macs"])
         assert True is record["fidelity"]["ok"]
+
+
+@pytest.mark.real
+def test_the_models_own_judge_is_asked(tutorial: Tutorial) -> None:
+    """Both of its scores are in the record, with their direction, and the sample that it refuses is left out."""
+    record = tutorial.record("judged", "ort:cpu")
+    assert ("ok", None) == (record["status"], record["failure"]), tutorial.outputs
+    quality = record["quality"]
+    assert ("judged", 2, "'noise' is neither word nor other") == (
+        quality["dataset"]["task"],
+        quality["dataset"]["samples"],
+        quality["dataset"]["left_out"][0]["reason"],
+    )
+    assert [("right", True), ("surprise", False)] == [(m["name"], m["higher_is_better"]) for m in quality["metrics"]]
+    assert quality["metrics"][1]["value"] > 0
 
 
 @pytest.mark.real

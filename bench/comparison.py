@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from bench.comparability import Comparability, comparable
 from bench.comparability_table import Subject
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
-from bench.quality.comparison import QualityComparison, compare_quality
+from bench.quality.comparison import QualityComparison, compare_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
 from bench.verdict import CODES
@@ -137,6 +137,12 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
     same = base.record.plan.model.id == new.record.plan.model.id
     if refused and not (refused <= EMULATED and same):
         return None
+    for side, record in (("base", base.record), ("new", new.record)):
+        reasons = record.verdict.reasons if record.verdict is not None else ()
+        if record.quality is not None and any(reason.code == "quality_of_another" for reason in reasons):
+            return not_compared(
+                record.quality, f"the {side} record's quality is of another file or target than its speed"
+            )
     results = base.quality_results, new.quality_results
     return compare_quality(base.record.quality, new.record.quality, results, ALPHA_DIFFERENT)
 

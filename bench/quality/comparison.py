@@ -82,10 +82,10 @@ def compare_quality(
         only = new or base
         if only is None:
             return None
-        return QualityComparison(only.dataset.name, (), _all(only, f"the {side} run was not judged on a dataset"))
+        return not_compared(only, f"the {side} run was not judged on a dataset")
     if base.dataset.sha256 != new.dataset.sha256:
         names = " and ".join(dict.fromkeys(f"{q.dataset.name} ({q.dataset.samples} samples)" for q in (base, new)))
-        return QualityComparison(new.dataset.name, (), _all(new, f"judged on other samples: {names} differ"))
+        return not_compared(new, f"judged on other samples: {names} differ")
     before = {metric.name: metric for metric in base.metrics}
     changes = []
     for pair in compare(new.metrics, *results, alpha):
@@ -112,8 +112,9 @@ def compare_quality(
     return QualityComparison(new.dataset.name, tuple(changes), left)
 
 
-def _all(quality: Quality, reason: str) -> tuple[QualityOmitted, ...]:
-    return tuple(QualityOmitted(metric.name, reason) for metric in quality.metrics)
+def not_compared(quality: Quality, reason: str) -> QualityComparison:
+    """Every metric of ``quality`` left out for that reason."""
+    return QualityComparison(quality.dataset.name, (), tuple(QualityOmitted(m.name, reason) for m in quality.metrics))
 
 
 def _left(metric: QualityMetric, before: Mapping[str, QualityMetric]) -> QualityOmitted:

@@ -15,7 +15,7 @@ from bench.fake_records import fake_run
 from bench.jobs import JudgedMetric
 from bench.quality.pairing import summarise
 from bench.quality.record import DatasetFacts, Quality
-from bench.record import RecordedRun
+from bench.record import Reason, RecordedRun, Verdict
 from bench.reports import comparison_json, comparison_markdown, comparison_page, comparison_text
 from bench.reports.headline import headline
 from bench.reports.quality import quality_overview
@@ -146,6 +146,16 @@ def test_other_samples_are_not_compared(new: RecordedRun, reason: str) -> None:
     assert comparison.quality is not None
     assert ((), (reason,)) == (comparison.quality.changes, tuple(o.reason for o in comparison.quality.omitted))
     assert reason in " ".join(comparison_text.render(Findings(0.03, (comparison,))).decode().split())
+
+
+def test_quality_of_another_file_is_not_compared() -> None:
+    """Where the verdict says that quality is not of what was measured, no difference is stated."""
+    new = judged("new", flags(150))
+    verdict = Verdict(False, False, (Reason("quality_of_another", "Measured and judged differ: file."),))
+    comparison = compare(judged("base", flags(180)), replace(new, record=replace(new.record, verdict=verdict)))
+    assert comparison.quality is not None
+    assert (False, ()) == (comparison.quality.worse, comparison.quality.changes)
+    assert "the new record's quality is of another file" in comparison.quality.omitted[0].reason
 
 
 def test_an_emulators_answers_count() -> None:

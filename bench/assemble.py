@@ -11,6 +11,7 @@ from bench import __version__
 from bench.contracts import Artifact, Channel, GraphFacts, Placement
 from bench.jobs import Checked, Measured, SessionFacts
 from bench.plan import PlannedRun
+from bench.quality.evaluations import Judgement
 from bench.record import (
     SCHEMA_VERSION,
     Environment,
@@ -51,6 +52,7 @@ class Evidence(Struct, frozen=True):
     fidelity: Fidelity | None = None
     agreement: tuple[Agreement, ...] = ()
     opened: Artifact | None = None
+    judgement: Judgement | None = None
     repeats: tuple[Measured, ...] = ()
     harness_ns: tuple[int, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()
@@ -67,6 +69,9 @@ def assemble(
 
     facts = _session_facts(evidence)
     repeats, flat = _repeats(evidence, samples)
+    if evidence.judgement is not None:
+        keys = evidence.judgement.quality.samples
+        flat.update({keys[name]: array for name, array in evidence.judgement.results.items()})
     status = status_of(evidence.failure)
     record = Record(
         schema_version=SCHEMA_VERSION,
@@ -81,6 +86,7 @@ def assemble(
         summary=_summary(evidence, repeats, flat),
         placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
         fidelity=evidence.fidelity,
+        quality=evidence.judgement.quality if evidence.judgement else None,
         harness=Harness(
             _median([r.loop_overhead_ns for r in repeats]), _median([r.token_overhead_ns for r in repeats])
         ),

@@ -35,7 +35,7 @@ class Findings(Struct, frozen=True):
     @property
     def compared(self) -> int:
         """How many pairs were compared, and not refused."""
-        return sum(bool(comparison.changes) for comparison in self.comparisons)
+        return sum(bool(c.changes or (c.quality and c.quality.changes)) for c in self.comparisons)
 
 
 def compare_folders(

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from bench.comparability import Comparability, comparable
 from bench.comparability_table import Subject
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
+from bench.quality.comparison import QualityComparison, compare_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
 from bench.verdict import CODES
@@ -31,6 +32,7 @@ TOLERANCE = 0.03
 ALPHA_DIFFERENT = 0.02  # of naming any difference in a pair that has none
 ALPHA_SAME = 0.05  # of calling one metric the same that differs by the tolerance
 CONFIDENCE = 0.95  # of the intervals
+EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
 
 
 class Side(Struct, frozen=True):
@@ -83,7 +85,9 @@ class Omitted(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, the new failed."""
+    """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, the new failed.
+    ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
+    answers counts: there it is compared although the times are not."""
 
     base: Side
     new: Side
@@ -92,11 +96,13 @@ class Comparison(Struct, frozen=True):
     changes: tuple[Change, ...] = ()
     omitted: tuple[Omitted, ...] = ()
     broken: bool = False
+    quality: QualityComparison | None = None
 
     @property
     def worse(self) -> bool:
         """Whether anything is worse beyond the tolerance, or no longer works."""
-        return self.broken or any(change.word in ("slower", "worse") for change in self.changes)
+        slower = any(change.word in ("slower", "worse") for change in self.changes)
+        return self.broken or slower or (self.quality is not None and self.quality.worse)
 
 
 def compare(
@@ -117,12 +123,28 @@ def compare_observed(
     broken = base.record.status == "ok" and new.record.status == "failed"
     sides = _side(base), _side(new)
     if allowed.refused:
-        return Comparison(*sides, allowed, tolerance, broken=broken)
+        return Comparison(*sides, allowed, tolerance, broken=broken, quality=_quality(base, new, allowed))
     applying = [m for m in METRICS if m.name in base.values and m.name in new.values]
     omitted = {m.name: why for m in applying if (why := _why_omitted(m, base, new)) is not None}
     changes = _changes([m for m in applying if m.name not in omitted], base, new, tolerance)
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
-    return Comparison(*sides, allowed, tolerance, changes, left_out)
+    return Comparison(*sides, allowed, tolerance, changes, left_out, quality=_quality(base, new, allowed))
+
+
+def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityComparison | None:
+    """The answers of both; nothing where the pair is refused for more than being emulated."""
+    refused = {reason.code for reason in allowed.reasons if reason.invalidates}
+    same = base.record.plan.model.id == new.record.plan.model.id
+    if refused and not (refused <= EMULATED and same):
+        return None
+    for side, record in (("base", base.record), ("new", new.record)):
+        reasons = record.verdict.reasons if record.verdict is not None else ()
+        if record.quality is not None and any(reason.code == "quality_of_another" for reason in reasons):
+            return not_compared(
+                record.quality, f"the {side} record's quality is of another file or target than its speed"
+            )
+    results = base.quality_results, new.quality_results
+    return compare_quality(base.record.quality, new.record.quality, results, ALPHA_DIFFERENT)
 
 
 def _side(observed: Observation) -> Side:

@@ -30,16 +30,25 @@ CompileCache = Literal["none", "cold", "warm"]
 # ---------------------------------------------------------------------------------------------------- values
 
 
+class Quantisation(Struct, frozen=True):
+    """What an integer tensor means: ``scale`` × (value − ``zero_point``), one pair for the whole tensor."""
+
+    scale: float
+    zero_point: int = 0
+
+
 class TensorSpec(Struct, frozen=True):
     """One input or output of a graph.
 
     ``dtype`` is numpy's name (``float32``, ``uint8`` …; ``bfloat16`` and ``string`` where numpy has none).
     A dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither.
+    ``quantisation`` is what the file says of an integer input or output; ``None`` where it says nothing.
     """
 
     name: str
     dtype: str
     shape: tuple[int | str | None, ...]
+    quantisation: Quantisation | None = None
 
     @property
     def static(self) -> bool:
@@ -205,6 +214,20 @@ class Model(Protocol):
         """Build or read the model. Runs in a process of its own; may be slow; must be deterministic.
 
         Raises ``InputError`` for a file or shape that cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """What a model may offer beyond ``Model``: how good its answers are, where no built-in metric says so."""
+
+    def judge(self, outputs: Tensors, expected: Any) -> Mapping[str, float]:
+        """Scores of one sample by name, the same names for every sample; a dataset's score is their mean.
+
+        ``outputs``: the model's, by their names in the file. ``expected``: the sample's label as ``labels.json`` has
+        it, or the arrays of its ``.expected.npz``. Higher is better, but for the names in an attribute
+        ``lower_is_better``. Runs in an untimed process of its own. Raises ``InputError`` for what cannot be judged.
         """
         ...
 

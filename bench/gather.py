@@ -10,14 +10,27 @@ from msgspec import Struct
 
 from bench.assemble import Evidence, placement_summary
 from bench.compile_caches import CompileCaches
-from bench.contracts import Artifact, Channel, OpenRequest
+from bench.contracts import Artifact, Channel, ModelRequest, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
-from bench.jobs import Checked, CheckJob, Converted, ConvertJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
+from bench.jobs import (
+    Checked,
+    CheckJob,
+    Converted,
+    ConvertJob,
+    Failed,
+    JudgeJob,
+    Measured,
+    MeasureJob,
+    Prepared,
+    PrepareJob,
+)
 from bench.measure.stopping import emulated_generation_rule, text_generation_rule
 from bench.plan import ModelChoice, PlannedRun, settle_scenario
 from bench.plugins import Catalog, PluginRef, load
+from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
+from bench.quality.options import DatasetAsk
 from bench.record import Failure, Scenario
 from bench.reference import References
 from bench.suite import Suite
@@ -26,6 +39,10 @@ from bench.text_reference import TextReferences
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+CHECK_INPUTS = 4
+"""On how many inputs outputs are compared with the reference, unless the user says otherwise."""
 
 
 class Bench(Struct, frozen=True):
@@ -63,6 +80,7 @@ class Shared:
         self.done: dict[str, JobResult] = {}
         self.references = References(catalog)
         self.text_references = TextReferences(catalog)
+        self.evaluations = Evaluations(catalog)
 
 
 class Gathering:
@@ -120,9 +138,11 @@ class Gathering:
             self._note(opened=opened)
         request = msgspec.structs.replace(request, artifact=opened)
         caches = CompileCaches(scenario.compile_cache, self._bench.folder)
-        feeds = prepared.feeds[:1] if emulated else prepared.feeds
-        self._check(caches.request(request), scenario, feeds, prepared)
+        asked = self._run.check_inputs or (1 if emulated else len(prepared.checks))
+        twin = self._twin()
+        self._check(caches.request(request), scenario, prepared, asked, twin)
         caches.demand(self._evidence.checked, self._run.target.id)
+        self._judge(request, prepared, twin)
         rule = self._run.rule
         if artifact.task == "text_generation":
             rule = emulated_generation_rule() if emulated else text_generation_rule(rule)
@@ -148,8 +168,10 @@ class Gathering:
                 self._bench.cache,
                 tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
                 ask.preprocessing,
+                self._run.check_inputs or CHECK_INPUTS,
                 prompt_ids=ask.prompt_ids,
                 prompts=ask.prompts,
+                dataset=self._dataset(),
             )
             self._shared.done[key] = run_job(job, self._bench.deadline_s())
         event = self._settled(self._shared.done[key])
@@ -170,9 +192,33 @@ class Gathering:
         assert isinstance(event, Converted)
         return event.artifact
 
-    def _check(self, request: OpenRequest, scenario: Scenario, feeds: tuple[Path, ...], prepared: Prepared) -> None:
+    def _dataset(self) -> DatasetAsk | None:
+        ask = self._run.model.ask
+        return DatasetAsk(Path(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
+
+    def _twin(self) -> Artifact | None:
+        """The float model that the user named as the reference, prepared once a suite."""
+        source = self._run.model.ask.reference
+        if not source:
+            return None
+        suffix = Path(source).suffix.lower()
+        if suffix not in self._bench.catalog.names("models"):
+            raise RunFailure("bad_input", f"--reference {Path(source).name}: no plugin takes such files", "", "prepare")
+        key = f"reference {source}"
+        if key not in self._shared.done:
+            plugin = self._bench.catalog.find("models", suffix)
+            job = PrepareJob(self._bench.folder(), plugin, ModelRequest(source), self._bench.cache, input_sets=1)
+            self._shared.done[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._shared.done[key])
+        assert isinstance(event, Prepared)
+        return event.artifact
+
+    def _check(
+        self, request: OpenRequest, scenario: Scenario, prepared: Prepared, inputs: int, twin: Artifact | None
+    ) -> None:
         """Placement and outputs, before any time is spent on measuring."""
         self._say("checking placement and outputs")
+        feeds = prepared.checks[:inputs]
         job = CheckJob(
             self._bench.folder(), self._run.target.plugin, request, scenario, feeds, self._run.seed, prepared.prompts
         )
@@ -183,18 +229,31 @@ class Gathering:
             _demand_placement(checked, request)
         self._say("checking against the reference")
         if checked.text is not None:
-            self._compare_text(job, checked, prepared.artifact)
+            self._compare_text(job, checked, prepared.artifact, twin)
             return
         deadline_s = self._bench.deadline_s(self._run)
-        self._note(fidelity=self._shared.references.compare(job, checked, deadline_s, self._bench.folder))
+        fidelity = self._shared.references.compare(job, checked, deadline_s, self._bench.folder, twin)
+        self._note(fidelity=msgspec.structs.replace(fidelity, inputs_source=prepared.check_source))
 
-    def _compare_text(self, job: CheckJob, checked: Checked, artifact: Artifact) -> None:
+    def _judge(self, request: OpenRequest, prepared: Prepared, twin: Artifact | None) -> None:
+        """How good the answers are on the user's dataset, if there is one."""
+        dataset = self._dataset()
+        if dataset is None:
+            return
+        self._say("judging on the dataset")
+        run = self._run
+        plugins = run.target.plugin, run.model.plugin
+        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], request.artifact)
+        deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
+        self._note(judgement=self._shared.evaluations.judge(job, twin, run.target.id, deadline_s, self._bench.folder))
+
+    def _compare_text(self, job: CheckJob, checked: Checked, artifact: Artifact, named: Artifact | None) -> None:
         """Against the same file on another engine, and against the model's float32 weights where there are such."""
         compare = self._shared.text_references.compare
         with_limits = self._bench.deadline_s(self._run), self._bench.folder
         engine, fidelity = compare("engine", artifact, job, checked, *with_limits)
         self._note(fidelity=fidelity, agreement=(engine,))
-        twin = self._float32_twin(artifact)
+        twin = named or self._float32_twin(artifact)
         if twin is not None:
             model, _ = compare("model", twin, job, checked, *with_limits)
             self._note(agreement=(engine, model))

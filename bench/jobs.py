@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.plugins import PluginRef
+from bench.quality.options import DatasetAsk
+from bench.quality.record import DatasetFacts, Statistic
 from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
 from bench.text_record import KvCache
 
@@ -30,7 +32,8 @@ class ProbeJob(Job, frozen=True, tag=True):
 
 
 class PrepareJob(Job, frozen=True, tag=True):
-    """Make the model's artifact, and the input tensors for it."""
+    """Make the model's artifact, and the input tensors for it. ``input_sets``: how many, for checking outputs; of a
+    ``dataset`` its first samples are taken."""
 
     plugin: PluginRef
     request: ModelRequest
@@ -40,6 +43,7 @@ class PrepareJob(Job, frozen=True, tag=True):
     input_sets: int = 4
     prompt_ids: tuple[int, ...] = ()
     prompts: str = ""  # a file of the user's
+    dataset: DatasetAsk | None = None
 
 
 class ConvertJob(Job, frozen=True, tag=True):
@@ -65,6 +69,20 @@ class CheckJob(Job, frozen=True, tag=True):
     forced: Path | None = None
 
 
+class JudgeJob(Job, frozen=True, tag=True):
+    """Untimed pass: how good are the answers on a dataset? Per-sample results go to ``results.npz``.
+
+    ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
+    request's where a float model stands in for it as the reference.
+    """
+
+    plugin: PluginRef
+    request: OpenRequest
+    dataset: DatasetAsk
+    model: PluginRef
+    made_for: Artifact
+
+
 class MeasureJob(Job, frozen=True, tag=True):
     """One timed repeat. Raw samples go to ``samples.npz``, one array a role. ``root``: where sensors are looked for."""
 
@@ -81,7 +99,7 @@ class MeasureJob(Job, frozen=True, tag=True):
     prompts: Path | None = None
 
 
-AnyJob = ProbeJob | PrepareJob | ConvertJob | CheckJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | ConvertJob | CheckJob | JudgeJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -105,9 +123,15 @@ class Probed(Event, frozen=True, tag=True):
 
 
 class Prepared(Event, frozen=True, tag=True):
+    """``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
+    ``dataset_samples``: how many seem to be there."""
+
     artifact: Artifact
     feeds: tuple[Path, ...]
     inputs: InputFacts | None
+    checks: tuple[Path, ...] = ()
+    check_source: str = ""
+    dataset_samples: int = 0
     prompts: Path | None = None
     prompt_tokens: int | None = None  # of the longest of the user's prompts, at most
 
@@ -147,6 +171,26 @@ class Checked(Event, frozen=True, tag=True):
     text: TextChecked | None = None
 
 
+class JudgedMetric(Struct, frozen=True):
+    """One metric; see ``bench.quality.scoring.Scored``, whose results are in ``results.npz`` unless ``whole``."""
+
+    name: str
+    statistic: Statistic
+    higher_is_better: bool
+    unit: str
+    whole: float | None = None
+
+
+class Judged(Event, frozen=True, tag=True):
+    """``artifact_sha256`` was hashed anew from the files that were opened."""
+
+    facts: SessionFacts
+    dataset: DatasetFacts
+    artifact_sha256: str
+    metrics: tuple[JudgedMetric, ...]
+    results: Path
+
+
 class Measured(Event, frozen=True, tag=True):
     """``runtime_ns``: time spent importing, loading or running the runtime; the rest of the repeat is the harness'."""
 
@@ -158,7 +202,7 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-AnyEvent = PhaseBegan | Failed | Probed | Prepared | Converted | Checked | Measured
+AnyEvent = PhaseBegan | Failed | Probed | Prepared | Converted | Checked | Judged | Measured
 
 
 def _encode_path(value: Any) -> Any:

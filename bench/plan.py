@@ -66,6 +66,7 @@ class PlannedRun(Struct, frozen=True):
     seed: int
     strict_placement: bool = False
     skip: Failure | None = None
+    check_inputs: int | None = None
 
 
 class Plan(Struct, frozen=True):
@@ -150,6 +151,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                         suite.seed,
                         suite.strict_placement,
                         why_skipped(model, target, scenario.name),
+                        suite.check_inputs,
                     )
                 )
     return Plan(tuple(runs))

@@ -16,6 +16,8 @@ from bench.jobs import (
     Converted,
     ConvertJob,
     Failed,
+    Judged,
+    JudgeJob,
     Measured,
     MeasureJob,
     Prepared,
@@ -34,7 +36,9 @@ MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
 
 
-def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Converted | Checked | Measured:
+def play(
+    job: AnyJob, announce: Announce, process_start_ns: int
+) -> Probed | Prepared | Converted | Checked | Judged | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -48,6 +52,10 @@ def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Pre
             return convert(job)
         case CheckJob():
             return check(job, announce)
+        case JudgeJob():
+            from bench.quality.judging import judge
+
+            return judge(job, announce)
         case MeasureJob():
             from bench.measure.repeat import measure
 
@@ -124,24 +132,32 @@ def prepare(job: PrepareJob) -> Prepared:
     source = feeds_source(job.input_files)
     stated = str(parse_preprocessing(job.preprocessing)) if source == "image" else ""
     facts = InputFacts(source, feeds_sha256(sets[0]), shapes, stated)
-    return Prepared(artifact, tuple(paths), facts)
+    prepared = Prepared(artifact, tuple(paths), facts, tuple(paths), source)
+    if job.dataset is None:
+        return prepared
+    from bench.quality.judging import first_samples
+
+    checks, samples = first_samples(job, artifact)
+    return msgspec.structs.replace(prepared, checks=checks, check_source="dataset", dataset_samples=samples)
 
 
 def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec) -> Prepared:
     from bench.measure.prompts import check_ids, longest, prompt_facts, read_prompts, save_prompts
 
-    if job.input_files or job.preprocessing:
+    if job.input_files or (job.preprocessing and job.dataset is None):
         raise InputError(
             f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
             "Leave it out; --prompt-tokens sets the prompt's length, --prompt-ids and --prompts give your own.",
         )
+    if job.dataset is not None:
+        raise InputError(f"--dataset: does not apply to {artifact.model_id}, a decoder", "Leave it out.")
     prompts = read_prompts(job.prompt_ids, job.prompts, artifact.model_id)
     if not prompts:
         return Prepared(artifact, (), None)
     check_ids(prompts, decoder)
     path = job.folder / "prompts.json"
     save_prompts(path, prompts)
-    return Prepared(artifact, (), prompt_facts(prompts), path, longest(prompts))
+    return Prepared(artifact, (), prompt_facts(prompts), prompts=path, prompt_tokens=longest(prompts))
 
 
 def convert(job: ConvertJob) -> Converted:
@@ -162,7 +178,7 @@ def check(job: CheckJob, announce: Announce) -> Checked:
 
     target: Target = load(job.plugin)
     target.check(job.request.artifact, job.request.device, job.request.options)
-    session = target.open(msgspec.structs.replace(job.request, inspect=True), _untimed(announce))
+    session = target.open(msgspec.structs.replace(job.request, inspect=True), untimed(announce))
     announce("check")
     outputs: list[Path] = []
     token_ids: tuple[int, ...] = ()
@@ -179,7 +195,7 @@ def check(job: CheckJob, announce: Announce) -> Checked:
     )
 
 
-def _untimed(announce: Announce) -> Phase:
+def untimed(announce: Announce) -> Phase:
     @contextmanager
     def phase(name: str) -> Iterator[None]:
         announce(name)

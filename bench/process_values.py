@@ -4,7 +4,7 @@ A figure that was not measured in a process is ``None``. A metric is compared on
 the repeats that happen to have one would favour them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench import statistics, summary
 from bench.errors import InputError
+from bench.quality.comparison import quality_results
 from bench.record import Record, RecordedRun, Repeat, Scenario
 from bench.text_summary import gaps_of, tpots
 
@@ -58,12 +59,14 @@ class Curve(Struct, frozen=True):
 
 class Observation(Struct, frozen=True):
     """What a comparison needs of a run, without its samples. ``values``: metric -> one a process.
-    ``curves``: of query latencies, or of the gaps between tokens; one a process."""
+    ``curves``: of query latencies, or of the gaps between tokens; one a process. ``quality_results``: metric -> results
+    of the dataset's samples."""
 
     record: Record
     values: dict[str, tuple[float | None, ...]]
     energy_channel: str | None
     curves: tuple[Curve, ...]
+    quality_results: Mapping[str, Samples] = {}
 
 
 def observe(run: RecordedRun, source: str = "") -> Observation:
@@ -74,7 +77,8 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
         return Observation(record, {}, None, ())
     processes = _processes(run, source or record.record_id)
     values = {m.name: tuple(m.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
-    return Observation(record, values, _energy_channel(processes), _curves(processes))
+    judged = quality_results(run, source)
+    return Observation(record, values, _energy_channel(processes), _curves(processes), judged)
 
 
 # ------------------------------------------------------------------------------------------------------ samples

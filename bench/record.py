@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from bench.contracts import CompileCache, TensorSpec
+from bench.quality.record import Quality
 from bench.record_part import Part
 from bench.text_record import TextGeneration
 
@@ -299,7 +300,9 @@ class PlacementSummary(Part, frozen=True):
 
 
 class OutputFidelity(Part, frozen=True):
-    """One output against the reference, the worst over all checked inputs. SQNR in dB; null when the error is zero."""
+    """One output against the reference. ``cosine``, ``sqnr_db`` and ``max_abs_error`` are the worst of all checked
+    inputs, ``…_quartile`` what three quarters of them reach; SQNR in dB, null when the error is zero. Agreement of
+    scores: the share of rows whose best class in the reference is the best measured, or among the five best."""
 
     name: str
     cosine: float | None = None
@@ -307,12 +310,15 @@ class OutputFidelity(Part, frozen=True):
     max_abs_error: float | None = None
     top1_agreement: float | None = None
     identical: bool = False
+    cosine_quartile: float | None = None
+    sqnr_db_quartile: float | None = None
+    top5_agreement: float | None = None
 
 
 class Fidelity(Part, frozen=True):
-    """Outputs against ``reference`` on ``inputs`` seeded inputs. ``token_prefix``: tokens equal before the first that
-    differs, of ``tokens_compared``. ``ok`` by the threshold stated in ``rule``. Null values: not compared, see
-    ``reason``."""
+    """Outputs against ``reference`` on ``inputs`` inputs, which are ``seeded`` or come from a ``file``, an ``image`` or
+    the ``dataset`` (``inputs_source``). ``token_prefix``: tokens equal before the first that differs, of
+    ``tokens_compared``. ``ok`` by the threshold stated in ``rule``. Null values: not compared, see ``reason``."""
 
     reference: str
     inputs: int = 0
@@ -325,6 +331,8 @@ class Fidelity(Part, frozen=True):
     ok: bool | None = None
     rule: str = ""
     reason: str = ""
+    inputs_source: str = ""
+    top5_agreement: float | None = None
 
 
 class Harness(Part, frozen=True):
@@ -371,6 +379,7 @@ class Record(Part, frozen=True):
     summary: Summary = field(default_factory=Summary)
     placement: PlacementSummary | None = None
     fidelity: Fidelity | None = None
+    quality: Quality | None = None
     harness: Harness = field(default_factory=Harness)
     verdict: Verdict | None = None
     samples_file: SamplesFile | None = None

@@ -1,4 +1,10 @@
-"""The run that every other is checked against: fp32 on the CPU, nothing optimised, in a process and pass of its own."""
+"""Runs the reference that a measured run's outputs are compared with, in a process of its own, and compares.
+
+The reference is the same artifact on another runtime, in float32 and without optimisations, on the same inputs: ONNX
+Runtime's CPU with graph optimisation off; for formats it does not read, OpenVINO's CPU in float32. Where the user names
+a float model of the same task, that one takes the artifact's place. A reference that cannot run is no failure of the
+run: the outputs are then unchecked, and the record says why.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from bench.contracts import Artifact
+from bench.errors import InputError, RunFailure
 from bench.jobs import Checked, CheckJob, Failed
-from bench.plugins import Catalog, load
-from bench.record import Fidelity
+from bench.plugins import Catalog, PluginRef, load
+from bench.record import Failure, Fidelity
 from bench.supervisor import run_job
 
 if TYPE_CHECKING:
@@ -25,6 +33,14 @@ class ReferenceTarget(Struct, frozen=True):
     name: str
 
 
+class Reference(Struct, frozen=True):
+    """The one that serves, and what it is called: with its model, where that is another one."""
+
+    target: ReferenceTarget
+    plugin: PluginRef
+    name: str
+
+
 REFERENCES = (
     ReferenceTarget(
         "ort", "cpu", {"graph_optimization_level": "ORT_DISABLE_ALL"}, "ort:cpu, fp32, graph optimisation off"
@@ -36,6 +52,18 @@ REFERENCES = (
 """The first that opens the artifact's format is the reference; the second is for formats the first cannot read."""
 
 
+def reference_for(artifact: Artifact, measured: Artifact, catalog: Catalog) -> Reference | None:
+    """Which target runs ``artifact`` as the reference of ``measured``; ``None`` where none here reads its format."""
+    for target in REFERENCES:
+        if target.plugin not in catalog.names("targets"):
+            continue
+        plugin = catalog.find("targets", target.plugin)
+        if artifact.format in load(plugin).formats:
+            other = artifact.sha256 != measured.sha256
+            return Reference(target, plugin, f"{artifact.path.name} on {target.name}" if other else target.name)
+    return None
+
+
 class References:
     """Runs a reference once for each artifact and inputs, and compares others with it."""
 
@@ -43,43 +71,73 @@ class References:
         self._catalog = catalog
         self._done: dict[tuple[Any, ...], tuple[str, Checked | Failed]] = {}
 
-    def compare(self, job: CheckJob, checked: Checked, deadline_s: float, folder: Callable[[], Path]) -> Fidelity:
-        """Fidelity of what ``job`` produced. When no reference can run, says why instead."""
+    def compare(
+        self,
+        job: CheckJob,
+        checked: Checked,
+        deadline_s: float,
+        folder: Callable[[], Path],
+        twin: Artifact | None = None,
+    ) -> Fidelity:
+        """Fidelity of what ``job`` produced, against ``twin`` where a float model was named. When no reference can
+        run, says why instead."""
         from bench.measure.fidelity import compare_outputs
+        from bench.quality.real_values import by_file_name, dequantised, quantised
 
-        name, reference = self._reference(job, deadline_s, folder)
+        measured = job.request.artifact
+        name, reference = self._reference(job, twin or measured, deadline_s, folder)
         if isinstance(reference, Failed):
             return Fidelity(name, reason=f"the reference did not run: {reference.failure.message}")
         precision = checked.facts.executed_precision
-        return compare_outputs(_outputs(reference), _outputs(checked), precision, name)
 
-    def _reference(self, job: CheckJob, deadline_s: float, folder: Callable[[], Path]) -> tuple[str, Checked | Failed]:
-        artifact = job.request.artifact
+        def real(artifact: Artifact, event: Checked) -> "list[dict[str, np.ndarray[Any, Any]]]":
+            specs = artifact.facts.outputs
+            named = [by_file_name(outputs, specs) for outputs in _outputs(event)]
+            return [by_file_name(dequantised(outputs, specs), measured.facts.outputs) for outputs in named]
+
+        coarse = quantised(measured) or (twin is not None and "int8" in measured.precision)
+        return compare_outputs(real(twin or measured, reference), real(measured, checked), precision, name, coarse)
+
+    def _reference(
+        self, job: CheckJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
+    ) -> tuple[str, Checked | Failed]:
         key = (artifact.sha256, tuple(sorted(artifact.shapes.items())), job.feeds, job.scenario, job.seed)
         if key not in self._done:
-            self._done[key] = self._run(job, deadline_s, folder)
+            self._done[key] = self._run(job, artifact, deadline_s, folder)
         return self._done[key]
 
-    def _run(self, job: CheckJob, deadline_s: float, folder: Callable[[], Path]) -> tuple[str, Checked | Failed]:
-        artifact = job.request.artifact
-        for reference in REFERENCES:
-            if reference.plugin not in self._catalog.names("targets"):
-                continue
-            plugin = self._catalog.find("targets", reference.plugin)
-            if artifact.format not in load(plugin).formats:
-                continue
-            request = msgspec.structs.replace(job.request, device=reference.device, options=reference.options)
-            event = run_job(CheckJob(folder(), plugin, request, job.scenario, job.feeds, job.seed), deadline_s).event
-            assert isinstance(event, Checked | Failed)
-            return reference.name, event
-        return "none", no_reference(artifact.format)
+    def _run(
+        self, job: CheckJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
+    ) -> tuple[str, Checked | Failed]:
+        found = reference_for(artifact, job.request.artifact, self._catalog)
+        if found is None:
+            message = f"no reference runtime here opens {artifact.format}"
+            return "none", Failed(Failure("check", "unavailable", message, "Install openvino."))
+        request = msgspec.structs.replace(
+            job.request, artifact=artifact, device=found.target.device, options=found.target.options
+        )
+        feeds = job.feeds
+        if artifact.sha256 != job.request.artifact.sha256:
+            try:
+                feeds = _converted(job, artifact, folder())
+            except InputError as error:
+                raise RunFailure("bad_input", error.message, error.remedy, "check") from None
+        asked = CheckJob(folder(), found.plugin, request, job.scenario, feeds, job.seed)
+        event = run_job(asked, deadline_s).event
+        assert isinstance(event, Checked | Failed)
+        return found.name, event
 
 
-def no_reference(format_: str) -> Failed:
-    """The outcome where no runtime here can serve as one."""
-    from bench.record import Failure
+def _converted(job: CheckJob, artifact: Artifact, folder: Path) -> tuple[Path, ...]:
+    """The same inputs as the float model takes them. Raises ``InputError``."""
+    from bench.measure.feeds import load_feeds, save_feeds
+    from bench.quality.real_values import feeds_for
 
-    return Failed(Failure("check", "unavailable", f"no reference runtime here opens {format_}", "Install openvino."))
+    paths = []
+    for index, path in enumerate(job.feeds):
+        paths.append(folder / f"inputs-{index}.npz")
+        save_feeds(paths[-1], feeds_for(load_feeds(path), job.request.artifact, artifact))
+    return tuple(paths)
 
 
 def _outputs(checked: Checked) -> "list[dict[str, np.ndarray[Any, Any]]]":

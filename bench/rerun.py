@@ -27,6 +27,10 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     words += ["--precision", ask.precision] if ask.precision else []
     words += ["--prompt-ids", ",".join(map(str, ask.prompt_ids))] if ask.prompt_ids else []
     words += ["--prompts", Path(ask.prompts).name] if ask.prompts else []
+    words += ["--dataset", Path(ask.dataset).name] if ask.dataset else []
+    words += ["--dataset-options", ask.dataset_options] if ask.dataset_options else []
+    words += ["--reference", Path(ask.reference).name] if ask.reference else []
+    words += ["--check-inputs", str(run.check_inputs)] if run.check_inputs is not None else []
     words += ["-s", scenario.name]
     for flag, value in (
         ("--prompt-tokens", scenario.prompt_tokens),

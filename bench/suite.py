@@ -28,6 +28,8 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True):
 
 class ModelAsk(Ask, frozen=True):
     """One model. ``source``: a built-in's name or a file's path. ``inputs``: tensor name -> ``.npy`` or image file.
+    ``dataset``: a folder of labelled samples, ``dataset_options`` how to read it; see docs/quality.md. ``reference``: a
+    float model of the same task whose outputs and quality this one's are compared with.
 
     Of a language model: ``prompt_ids`` is a prompt of token ids, ``prompts`` a ``.txt`` or ``.jsonl`` file of prompts.
     """
@@ -40,6 +42,9 @@ class ModelAsk(Ask, frozen=True):
     preprocessing: str = ""
     prompt_ids: tuple[int, ...] = ()
     prompts: str = ""
+    dataset: str = ""
+    dataset_options: str = ""
+    reference: str = ""
 
 
 class TargetAsk(Ask, frozen=True):
@@ -62,7 +67,8 @@ class Suite(Ask, frozen=True):
     """Everything one ``odb run`` is asked to do. No ``models``: the built-in ones. No ``targets``: all this machine
     has.
 
-    ``options`` go to every target that knows the key; ``plugin.key`` names one plugin.
+    ``options`` go to every target that knows the key; ``plugin.key`` names one plugin. ``check_inputs``: on how many
+    inputs outputs are compared with the reference.
     """
 
     name: str = ""
@@ -76,6 +82,7 @@ class Suite(Ask, frozen=True):
     strict_placement: bool = False
     timeout_s: float | None = None
     max_seconds: float | None = None
+    check_inputs: int | None = None
 
 
 def load_suite(file: Path) -> Suite:
@@ -100,6 +107,8 @@ def load_suite(file: Path) -> Suite:
             source=_beside(folder, m.source),
             inputs={name: _beside(folder, path) for name, path in m.inputs.items()},
             prompts=str(folder / m.prompts) if m.prompts else "",
+            dataset=str(folder / m.dataset) if m.dataset else "",
+            reference=str(folder / m.reference) if m.reference else "",
         )
         for m in suite.models
     )
@@ -121,8 +130,10 @@ def check(suite: Suite) -> None:
             raise InputError(f"scenario {scenario.name}: depth_tokens must be 0 or more, not {scenario.depth_tokens}")
     if suite.seed < 0:
         raise InputError(f"seed must be 0 or more, not {suite.seed}")
-    if suite.repeats is not None and suite.repeats < 1:
-        raise InputError(f"repeats must be 1 or more, not {suite.repeats}")
+    for field in ("repeats", "check_inputs"):
+        count = getattr(suite, field)
+        if count is not None and count < 1:
+            raise InputError(f"{field} must be 1 or more, not {count}")
     for field in ("max_seconds", "timeout_s"):
         seconds = getattr(suite, field)
         if seconds is not None and not 0 < seconds < math.inf:
@@ -140,6 +151,20 @@ def check(suite: Suite) -> None:
                 f"model {model.source}: has prompts of its own, and prompt_tokens asks for seeded ones",
                 "Leave out --prompt-tokens, or the prompts.",
             )
+        _check_quality(model)
+
+
+def _check_quality(model: ModelAsk) -> None:
+    """What can be told of a dataset and a float reference before anything is opened."""
+    from bench.quality.options import parse_options
+
+    if model.dataset and not Path(model.dataset).is_dir():
+        raise InputError(f"dataset {model.dataset}: no such folder", "A path is relative to the current folder.")
+    if model.dataset_options and not model.dataset:
+        raise InputError(f"model {model.source}: dataset_options without a dataset", "Name one with --dataset.")
+    parse_options(model.dataset_options)
+    if model.reference and not Path(model.reference).is_file():
+        raise InputError(f"reference {model.reference}: no such file", "Name a float model's file.")
 
 
 def is_file(source: str) -> bool:

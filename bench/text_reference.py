@@ -10,9 +10,9 @@ import msgspec
 
 from bench.contracts import Artifact
 from bench.jobs import Checked, CheckJob, Failed
-from bench.plugins import Catalog, load
-from bench.record import Fidelity
-from bench.reference import REFERENCES
+from bench.plugins import Catalog
+from bench.record import Failure, Fidelity
+from bench.reference import reference_for
 from bench.supervisor import run_job
 from bench.text_record import Agreement
 
@@ -75,28 +75,23 @@ class TextReferences:
     ) -> tuple[str, Checked | Failed]:
         from bench.measure.prompts import Prompt, save_prompts
 
-        for reference in REFERENCES:
-            if reference.plugin not in self._catalog.names("targets"):
-                continue
-            plugin = self._catalog.find("targets", reference.plugin)
-            if artifact.format not in load(plugin).formats:
-                continue
-            room = folder()
-            save_prompts(room / "prompts.json", [Prompt(ids=prompt)])
-            request = msgspec.structs.replace(
-                job.request,
-                artifact=artifact,
-                device=reference.device,
-                options=reference.options,
-                compile_cache=None,
-            )
-            again = CheckJob(room, plugin, request, job.scenario, (), job.seed, room / "prompts.json", forced)
-            event = run_job(again, deadline_s).event
-            assert isinstance(event, Checked | Failed)
-            return reference.name, event
-        from bench.reference import no_reference
-
-        return "none", no_reference(artifact.format)
+        found = reference_for(artifact, artifact, self._catalog)
+        if found is None:
+            message = f"no reference runtime here opens {artifact.format}"
+            return "none", Failed(Failure("check", "unavailable", message, "Install openvino."))
+        room = folder()
+        save_prompts(room / "prompts.json", [Prompt(ids=prompt)])
+        request = msgspec.structs.replace(
+            job.request,
+            artifact=artifact,
+            device=found.target.device,
+            options=found.target.options,
+            compile_cache=None,
+        )
+        again = CheckJob(room, found.plugin, request, job.scenario, (), job.seed, room / "prompts.json", forced)
+        event = run_job(again, deadline_s).event
+        assert isinstance(event, Checked | Failed)
+        return found.name, event
 
 
 def _said(checked: Checked) -> "Said":

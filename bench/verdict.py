@@ -85,6 +85,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Measure the same model where a reference can run, or in float32.",
             invalidates=False,
         ),
+        "quality_of_another": Code(
+            "Quality was judged on another file, target or options than were measured.",
+            "Measure again, and leave the model's file alone meanwhile.",
+            invalidates=True,
+        ),
+        "dataset_incomplete": Code(
+            "Samples of the dataset were left out: missing, unreadable, not labelled, or not to be judged.",
+            "Correct the files and fields that the record names.",
+            invalidates=False,
+        ),
         "short_generation": Code(
             "Fewer tokens were generated than the scenario asks for.",
             "Ask for fewer tokens, or use a model or context that allows as many.",
@@ -274,6 +284,32 @@ def _output_unchecked(run: RecordedRun) -> Reason | None:
     return _reason("output_unchecked", f"Against {fidelity.reference}:{found} {fidelity.reason or 'nothing decided'}.")
 
 
+def _quality_of_another(run: RecordedRun) -> Reason | None:
+    quality, plan = run.record.quality, run.record.plan
+    if quality is None:
+        return None
+    differs = [
+        what
+        for what, measured, judged in (
+            ("file", plan.model.sha256, quality.artifact_sha256),
+            ("target", plan.target.id, quality.target),
+            ("options", plan.target.options_effective, quality.options_effective),
+        )
+        if measured != judged
+    ]
+    return _reason("quality_of_another", f"Measured and judged differ: {', '.join(differs)}.") if differs else None
+
+
+def _dataset_incomplete(run: RecordedRun) -> Reason | None:
+    quality = run.record.quality
+    if quality is None or not quality.dataset.left_out:
+        return None
+    left = quality.dataset.left_out
+    first = "; ".join(f"{one.file}: {one.reason} ({one.field})" for one in left[:3]) + ("; …" if len(left) > 3 else "")
+    total = quality.dataset.samples + len(left)
+    return _reason("dataset_incomplete", f"{len(left)} of {total} samples of {quality.dataset.name} left out: {first}.")
+
+
 def _short_generation(run: RecordedRun) -> Reason | None:
     asked, generation = run.record.plan.scenario.generate_tokens, run.record.summary.text_generation
     if asked is None or generation is None or generation.generated_tokens >= asked:
@@ -322,6 +358,8 @@ CHECKS: Mapping[str, Callable[[RecordedRun], Reason | None]] = MappingProxyType(
         "timer_too_coarse": _timer_too_coarse,
         "output_mismatch": _output_mismatch,
         "output_unchecked": _output_unchecked,
+        "quality_of_another": _quality_of_another,
+        "dataset_incomplete": _dataset_incomplete,
         "short_generation": _short_generation,
         "fallback": _fallback,
         "sensor_lost": _sensor_lost,

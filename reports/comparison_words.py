@@ -5,12 +5,12 @@ A change is told as new over base: ``+5.2 %`` of a time is more of it. Nothing i
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
 from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.process_values import Unit
 from bench.reports import units
+from bench.reports.comparison_quality import quality_rows, quality_sentences
+from bench.reports.comparison_row import Row
 from bench.reports.headline import Sentence
 from bench.reports.rows import Status
 
@@ -30,15 +30,6 @@ _SHOW: dict[Unit, Callable[[float], str]] = {
     "queries_per_s": lambda rate: units.number(rate, "queries/s"),
     "tokens_per_s": lambda rate: units.number(rate, "tokens/s"),
 }
-
-
-class Row(Struct, frozen=True):
-    """One metric. ``status`` gives the colour, ``sign`` says the same without it."""
-
-    cells: tuple[str, ...]
-    word: str
-    status: Status
-    sign: str
 
 
 def value(change: Change, figure: float) -> str:
@@ -99,7 +90,7 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
         Row((o.title, *[units.MISSING] * 4, "not compared", units.clean(o.reason)), "not compared", "skipped", "–")
         for o in comparison.omitted
     ]
-    return (*compared, *left_out)
+    return (*compared, *left_out, *quality_rows(comparison))
 
 
 def name(comparison: Comparison) -> str:
@@ -123,12 +114,17 @@ def title(comparison: Comparison) -> str:
     if comparison.broken:
         return f"{name(comparison)}: no longer works"
     if comparison.comparability.refused:
-        return f"{name(comparison)}: may not be compared"
+        times = "may not be compared" if comparison.quality is None else "times may not be compared"
+        return f"{name(comparison)}: {times}{_wronger(comparison)}"
     lead = leading(comparison)
     if lead is None:
-        return f"{name(comparison)}: nothing to compare"
+        return f"{name(comparison)}: nothing to compare{_wronger(comparison)}"
     answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "cannot be told apart yet"}
-    return f"{name(comparison)}: {answers.get(lead.word, f'{lead.word} than base')}"
+    return f"{name(comparison)}: {answers.get(lead.word, f'{lead.word} than base')}{_wronger(comparison)}"
+
+
+def _wronger(comparison: Comparison) -> str:
+    return ", and its answers are worse" if comparison.quality is not None and comparison.quality.worse else ""
 
 
 def limit(tolerance: float) -> str:
@@ -138,11 +134,15 @@ def limit(tolerance: float) -> str:
 def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     """Which is better, by how much, how sure, and why it may be believed."""
     if comparison.comparability.refused:
-        return (Sentence("Not compared.", "No difference is stated.", "failed"), *_doubts(comparison))
+        told = Sentence("Not compared.", "No difference is stated.", "failed")
+        if comparison.quality is not None:
+            told = Sentence("Times not compared.", "No difference of them is stated.", "failed")
+        return (told, *quality_sentences(comparison), *_doubts(comparison))
     lead = leading(comparison)
+    answers = quality_sentences(comparison)
     if lead is None:
-        return (Sentence("Nothing to compare.", "Both records hold no metric in common.", "unjudged"),)
-    return (_by_how_much(lead), *_others(comparison, lead), _how_sure(comparison), *_why(comparison))
+        return answers or (Sentence("Nothing to compare.", "Both records hold no metric in common.", "unjudged"),)
+    return (_by_how_much(lead), *answers, *_others(comparison, lead), _how_sure(comparison), *_why(comparison))
 
 
 def _by_how_much(lead: Change) -> Sentence:

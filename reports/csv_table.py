@@ -4,8 +4,10 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 
+from bench.quality.record import Paired, QualityMetric
 from bench.record import Record, RecordedRun
 from bench.record_part import Part
+from bench.reports.quality_words import leading
 from bench.reports.rows import emulated, invalidating_codes
 
 Value = str | int | float | bool | None
@@ -102,6 +104,25 @@ def _nodes_on_target(record: Record) -> Value:
     return None if record.placement is None else record.placement.nodes.get(record.placement.requested, 0)
 
 
+def _quality(make: Callable[[QualityMetric], Value]) -> Callable[[Record], Value]:
+    """Of the leading metric; an emulator's answers count."""
+
+    def of(record: Record) -> Value:
+        first = leading(record)
+        return None if first is None else make(first)
+
+    return of
+
+
+def _against_reference(make: Callable[[Paired], Value]) -> Callable[[Record], Value]:
+    def of(record: Record) -> Value:
+        first, found = leading(record), record.quality.paired if record.quality is not None else ()
+        pair = next((p for p in found if first is not None and p.metric == first.name), None)
+        return None if pair is None else make(pair)
+
+    return of
+
+
 def _pairs(options: Mapping[str, str]) -> str:
     return ";".join(f"{k}={v}" for k, v in options.items())
 
@@ -181,6 +202,20 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "fidelity_ok": lambda r: None if r.fidelity is None else r.fidelity.ok,
     "fidelity_cosine_min": lambda r: None if r.fidelity is None else r.fidelity.cosine_min,
     "fidelity_sqnr_db_min": lambda r: None if r.fidelity is None else r.fidelity.sqnr_db_min,
+    "fidelity_top1_agreement": lambda r: None if r.fidelity is None else r.fidelity.top1_agreement,
+    "dataset": lambda r: None if r.quality is None else r.quality.dataset.name,
+    "dataset_sha256": lambda r: None if r.quality is None else r.quality.dataset.sha256,
+    "dataset_samples": lambda r: None if r.quality is None else r.quality.dataset.samples,
+    "dataset_left_out": lambda r: None if r.quality is None else len(r.quality.dataset.left_out),
+    "quality_metric": _quality(lambda m: m.name),
+    "quality_value": _quality(lambda m: m.value),
+    "quality_ci95_low": _quality(lambda m: None if m.interval95 is None else m.interval95[0]),
+    "quality_ci95_high": _quality(lambda m: None if m.interval95 is None else m.interval95[1]),
+    "quality_difference": _against_reference(lambda p: p.difference),
+    "quality_difference_ci95_low": _against_reference(lambda p: None if p.interval95 is None else p.interval95[0]),
+    "quality_difference_ci95_high": _against_reference(lambda p: None if p.interval95 is None else p.interval95[1]),
+    "quality_difference_p": _against_reference(lambda p: p.p_value),
+    "quality_difference_word": _against_reference(lambda p: p.word),
     "loop_overhead_ns": _of_device(lambda r: r.harness.loop_overhead_ns),
     "command": lambda r: r.plan.command,
 }

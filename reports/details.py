@@ -4,9 +4,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from bench.quality.record import QualityMetric
 from bench.record import Reason, Record
 from bench.reports import units
 from bench.reports.machines import conditions
+from bench.reports.quality import quality_table
+from bench.reports.quality_words import between, leading, title
+from bench.reports.quality_words import value as shown
 from bench.reports.rows import (
     STATUS_SIGNS,
     STATUS_WORDS,
@@ -159,7 +163,14 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
     value = "not checked" if agreement is None else word[agreement.ok]
     note = "" if agreement is None else fidelity_words(record).removeprefix("fidelity: ").rpartition(", ")[0]
     found.append(Fact("Outputs", value, note))
+    first = leading(record)
+    if first is not None:
+        found.append(Fact(f"Quality, {title(first.name)}", shown(first.value, first.unit), _certainty(first)))
     return tuple(found)
+
+
+def _certainty(metric: QualityMetric) -> str:
+    return f"{between(metric.interval95, metric.unit)} (95 %)" if metric.interval95 is not None else "no interval"
 
 
 def _tables(record: Record) -> tuple[Table, ...]:
@@ -174,13 +185,8 @@ def _tables(record: Record) -> tuple[Table, ...]:
     measured = [t for t in (make(record) for make in makers) if t is not None]
     if emulated(record):
         measured = [Table(f"{t.caption} ({EMULATED_TIMES})", t.columns, t.rows, t.note) for t in measured]
-    proven = (
-        placement_table(record),
-        fidelity_table(record),
-        agreement_table(record),
-        options_table(record),
-        conditions(record.environment),
-    )
+    makers = (quality_table, placement_table, fidelity_table, agreement_table, options_table)
+    proven = (*(make(record) for make in makers), conditions(record.environment))
     return (*measured, *(t for t in proven if t is not None))
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bench.record import Record
 from bench.reports import units
+from bench.reports.quality_words import pair_words, title
 from bench.reports.rows import (
     STATUS_WORDS,
     Matrix,
@@ -40,7 +41,19 @@ def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sen
     """One sentence for each model and scenario that was measured, then one for each emulated run that compiled."""
     measured = [_row_sentence(m, row) for m in matrices for row in m.rows]
     compiled = [_emulated_sentence(i.record) for i in items if emulated(i.record) and i.record.status == "ok"]
-    return tuple(s for s in [*measured, *compiled] if s is not None)
+    wronger = [sentence for item in items for sentence in _losses(item.record)]
+    return tuple(s for s in [*measured, *compiled, *wronger] if s is not None)
+
+
+def _losses(record: Record) -> list[Sentence]:
+    """What a run lost against the reference beyond noise."""
+    quality = record.quality
+    if quality is None or record.status != "ok":
+        return []
+    where = f"{units.clean(record.plan.model.id)} on {_where(record)}:"
+    by_name = {metric.name: metric for metric in quality.metrics}
+    lost = [pair for pair in quality.paired if pair.word == "worse" and pair.metric in by_name]
+    return [Sentence(f"{where} {title(p.metric)}", f"{pair_words(p, by_name[p.metric])}.", "failed") for p in lost]
 
 
 def counts(items: Sequence[Numbered]) -> tuple[tuple[Status, int], ...]:

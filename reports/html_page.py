@@ -12,6 +12,8 @@ from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts, counts_words, headline
 from bench.reports.machines import machines
+from bench.reports.quality import quality_overview
+from bench.reports.quality_charts import quality_figures
 from bench.reports.rows import STATUS_SIGNS, STATUS_WORDS, Numbered, matrices, numbered
 from bench.reports.templates import template
 from bench.reports.text_overview import overview_table
@@ -48,6 +50,8 @@ class HtmlReport:
             overview=overview_table(items),
             depths=depth_figures(items),
             emulated=emulated_table(items),
+            quality=quality_overview(items),
+            quality_figures=quality_figures(items),
             sections=[_section(i) for i in items],
             words=STATUS_WORDS,
             signs=STATUS_SIGNS,

@@ -9,6 +9,7 @@ from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.markdown_text import escape, table_row
+from bench.reports.quality import quality_overview
 from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
 from bench.reports.text_overview import overview_table
 
@@ -37,6 +38,9 @@ def _page(items: Sequence[Numbered]) -> Iterator[str]:
     emulated = emulated_table(items)
     if emulated is not None:
         yield from _table(emulated, "##")
+    quality = quality_overview(items)
+    if quality is not None:
+        yield from _table(quality, "##")
     details = [detail(i) for i in items]
     yield from _notes(details)
     yield from _machines(items)

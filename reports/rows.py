@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bench.record import PlacementSummary, Record, RecordedRun, Scenario
 from bench.reports import units
+from bench.reports.quality_words import quality_note
 from bench.reports.wording import scenario_short, scenario_words
 
 Status = Literal["plain", "valid", "invalid", "unjudged", "emulated", "failed", "skipped"]
@@ -191,12 +192,12 @@ def cell(item: Numbered) -> Cell:
         model, scenario = record.plan.model, record.plan.scenario
         tokens = scenario_short(model.task, scenario) if model.task == "text_generation" else ""
         invalid = f"not valid: {doubt}" if doubt else ""
-        notes = _kept(placed, fidelity_words(record), tokens, invalid, options)
+        notes = _kept(placed, fidelity_words(record), quality_note(record), tokens, invalid, options)
         return Cell("compiles", state, notes, item.number)
     value, notes, weight = _figures(record)
     ran_in = record.plan.target.executed_precision
     executed = f"ran in {units.clean(ran_in)}" if ran_in else "executed precision unknown"
-    return Cell(value, state, _kept(*notes, executed, doubt, options), item.number, weight)
+    return Cell(value, state, _kept(*notes, executed, quality_note(record), doubt, options), item.number, weight)
 
 
 def _kept(*notes: str) -> tuple[str, ...]:

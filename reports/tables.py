@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bench.record import MemoryPoint, OutputFidelity, Record, RepeatEnergy
 from bench.reports import units
+from bench.reports.quality_words import inputs_words
 from bench.reports.rows import MISSING_CELL, Cell, Table
 
 PHASES = (
@@ -180,7 +181,7 @@ def fidelity_table(record: Record) -> Table | None:
     found = record.fidelity
     if found is None:
         return None
-    inputs = f", {found.inputs} seeded input{'s' if found.inputs > 1 else ''}" if found.inputs else ""
+    inputs = f", {inputs_words(record)}" if found.inputs else ""
     against = f"Against {units.clean(found.reference)}{inputs}{', the worst of them' if found.inputs > 1 else ''}."
     note = " ".join(filter(None, (against, _sentence(found.rule), _sentence(found.reason))))
     if found.token_prefix is not None:
@@ -191,14 +192,24 @@ def fidelity_table(record: Record) -> Table | None:
     return Table("Fidelity", _FIDELITY_COLUMNS, tuple(_output_row(o) for o in found.outputs), note)
 
 
-_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Greatest error", "Top-1 agreement")
+_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Greatest error", "Top-1, top-5 agreement")
 
 
 def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
     error = "no error" if output.identical else units.number(output.sqnr_db, "dB")
     largest = units.MISSING if output.max_abs_error is None else f"{output.max_abs_error:.3g}"
-    top1 = units.percent(output.top1_agreement)
-    return plain_row(units.clean(output.name), units.similarity(output.cosine), error, largest, top1)
+    ranks = [units.percent(share) for share in (output.top1_agreement, output.top5_agreement) if share is not None]
+    return (
+        Cell(units.clean(output.name)),
+        Cell(units.similarity(output.cosine), notes=_quartile(output.cosine_quartile, units.similarity)),
+        Cell(error, notes=_quartile(output.sqnr_db_quartile, lambda v: units.number(v, "dB"))),
+        Cell(largest),
+        Cell(", ".join(ranks) or units.MISSING),
+    )
+
+
+def _quartile(value: float | None, show: Callable[[float | None], str]) -> tuple[str, ...]:
+    return () if value is None else (f"{show(value)} on ¾ of the inputs",)
 
 
 def options_table(record: Record) -> Table | None:

@@ -11,6 +11,7 @@ from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.listing import listing
 from bench.reports.machines import machines
+from bench.reports.quality import quality_listing
 from bench.reports.rows import Status, Table, matrices, numbered
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _STYLES: dict[Status, str] = {
 }
 
 
-_WRAPPED = ("Verdict", "Placement", "Fidelity", "Options")
+_WRAPPED = ("Verdict", "Placement", "Fidelity", "Options", "So")
 
 
 class TerminalReport:
@@ -45,7 +46,7 @@ class TerminalReport:
         console = _console(out, self.width, self.color)
         items = numbered(runs)
         tables = matrices(items)
-        for table in (*(listing(m) for m in tables), emulated_table(items)):
+        for table in (*(listing(m) for m in tables), emulated_table(items), quality_listing(items)):
             if table is not None:
                 _print_table(console, table)
         for item in items:

@@ -23,7 +23,6 @@ def with_tensors(
     """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
     import msgspec
 
-    from bench.contracts import file_model_id
     from bench.errors import InputError
     from bench.plan import DEFAULT_MODELS
     from bench.suite import ModelAsk, parse_pair, parse_shape
@@ -33,8 +32,7 @@ def with_tensors(
     models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
     given = []
     for model in models:
-        own = {file_model_id(Path(model.source)), model.source}
-        others = {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
+        own, others = _names(model, models)
         mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
         files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
         pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
@@ -46,9 +44,41 @@ def with_tensors(
                 preprocessing=preprocessing or model.preprocessing,
             )
         )
-    if preprocessing and not any(m.inputs for m in given):
-        raise InputError("--preprocessing is for images given with --input, and there is none")
+    if preprocessing and not any(m.inputs or m.dataset for m in given):
+        raise InputError("--preprocessing is for images given with --input or --dataset, and there is none")
     return tuple(given)
+
+
+def with_quality(
+    models: "Sequence[ModelAsk]", datasets: Sequence[str], options: str | None, references: Sequence[str]
+) -> "tuple[ModelAsk, ...]":
+    """Give each model its dataset and its float reference: ``MODEL:DIR`` for one, ``DIR`` for all."""
+    import msgspec
+
+    from bench.errors import InputError
+
+    if not models and (datasets or references):
+        raise InputError("--dataset and --reference are for a model, and none is named", "Name one with -m.")
+    if options is not None and not datasets and not any(model.dataset for model in models):
+        raise InputError("--dataset-options is for a dataset, and there is none", "Name one with --dataset.")
+    given = []
+    for model in models:
+        own, others = _names(model, models)
+        folders = [_without_model(d, own) for d in datasets if d.partition(":")[0] not in others]
+        files = [_without_model(r, own) for r in references if r.partition(":")[0] not in others]
+        changes = {"dataset": folders, "reference": files}
+        asked = msgspec.structs.replace(model, **{field: found[-1] for field, found in changes.items() if found})
+        stated = options is not None and asked.dataset
+        given.append(msgspec.structs.replace(asked, dataset_options=options) if stated else asked)
+    return tuple(given)
+
+
+def _names(model: "ModelAsk", models: "Sequence[ModelAsk]") -> tuple[set[str], set[str]]:
+    """What a model may be called by, and what the others are."""
+    from bench.contracts import file_model_id
+
+    own = {file_model_id(Path(model.source)), model.source}
+    return own, {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
 
 
 def _without_model(text: str, names: set[str]) -> str:

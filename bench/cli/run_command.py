@@ -24,6 +24,7 @@ Examples:
   odb run -m detector.onnx --shape images=1,3,640,640 --preset standard
   odb run -m net.xml -t openvino:CPU -s offline -O NUM_STREAMS=2
   odb run -m net.onnx --input data=photo.jpg --preprocessing order=bgr,mean=104:117:123
+  odb run -m net.onnx --dataset photos --preprocessing mean=127,scale=128
   odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
   odb run -m llm/model.onnx -p 128,512 -n 128 -d 0,1024
   odb run suite.toml -o results --dry-run
@@ -73,6 +74,14 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
 @click.option("--prompts", type=click.Path(path_type=Path), help="Text generation: your own prompts, .txt or .jsonl.")
 @click.option("--precision", metavar="P,…", help="Built-in models: weights as float32, float16, int8 or int4.")
 @click.option("--compile-cache", metavar="C,…", help="none (default), cold or warm: what the runtime finds compiled.")
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="Labelled samples to judge quality on."
+)
+@click.option("--dataset-options", help="How labels and outputs are read: label_offset=1,output=probs …")
+@click.option(
+    "--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="A float model to hold outputs against."
+)
+@click.option("--check-inputs", type=int, help="Compare outputs with the reference on so many inputs; default 4.")
 @click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
 @click.option("--repeats", type=int, help="Fresh processes per run; default is the preset's.")
 @click.option("--max-seconds", type=float, help="Longest steady state of a repeat; default is the preset's.")
@@ -100,6 +109,10 @@ def command(
     prompts: Path | None,
     precision: str | None,
     compile_cache: str | None,
+    datasets: tuple[str, ...],
+    dataset_options: str | None,
+    references: tuple[str, ...],
+    check_inputs: int | None,
     lanes: int | None,
     repeats: int | None,
     max_seconds: float | None,
@@ -117,13 +130,22 @@ def command(
     """
     import msgspec
 
-    from bench.cli.asked import Grid, asked_models, asked_scenarios, with_precisions, with_prompts, with_tensors
+    from bench.cli.asked import (
+        Grid,
+        asked_models,
+        asked_scenarios,
+        with_precisions,
+        with_prompts,
+        with_quality,
+        with_tensors,
+    )
     from bench.plugins import discover
     from bench.suite import Suite, TargetAsk, load_suite, parse_pair
 
     suite = load_suite(suite_file) if suite_file else Suite()
     grid = Grid(prompt_tokens, generate_tokens, depth, compile_cache, lanes)
-    asked = with_tensors([*suite.models, *asked_models(models)], shapes, inputs, preprocessing)
+    judged = with_quality([*suite.models, *asked_models(models)], datasets, dataset_options, references)
+    asked = with_tensors(judged, shapes, inputs, preprocessing)
     changes = {
         "models": with_precisions(with_prompts(asked, prompt_ids, prompts), precision),
         "targets": (*suite.targets, *(TargetAsk(t) for t in targets)),
@@ -133,6 +155,7 @@ def command(
         "repeats": repeats if repeats is not None else suite.repeats,
         "max_seconds": max_seconds if max_seconds is not None else suite.max_seconds,
         "seed": seed if seed is not None else suite.seed,
+        "check_inputs": check_inputs if check_inputs is not None else suite.check_inputs,
         "strict_placement": strict_placement or suite.strict_placement,
         "timeout_s": timeout if timeout is not None else suite.timeout_s,
     }

@@ -227,7 +227,7 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     """
     import numpy as np
 
-    layout, channels, height, width = _image_layout(spec.name, shape, preprocessing)
+    layout, channels, height, width = image_layout(spec.name, shape, preprocessing)
     image = _resized(_opened(spec.name, file, channels), file, (width, height), preprocessing.crop)
     pixels = np.asarray(image, np.float32).reshape(height, width, channels)
     if preprocessing.order == "bgr":
@@ -252,7 +252,7 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     return np.ascontiguousarray(values.reshape(shape), dtype)
 
 
-def _image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> tuple[str, int, int, int]:
+def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> tuple[str, int, int, int]:
     """Layout, channels, height and width of an image input."""
     image = shape[1:] if len(shape) == 4 and shape[0] == 1 else shape
     fits: list[tuple[str, int, int, int]] = []

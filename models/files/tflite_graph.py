@@ -1,12 +1,13 @@
 """Reads a TFLite flatbuffer into plain values, and refuses what is not one."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from bench.contracts import TensorSpec
+from bench.contracts import Quantisation, TensorSpec
 from bench.errors import InputError
 from bench.models.files.opening import DAMAGED, contents
 
@@ -42,6 +43,7 @@ class TfliteTensor(Struct, frozen=True):
     declared: tuple[int | None, ...]
     buffer: int
     buffer_bytes: int
+    quantisation: Quantisation | None = None
 
     @property
     def constant(self) -> bool:
@@ -49,7 +51,7 @@ class TfliteTensor(Struct, frozen=True):
 
     @property
     def spec(self) -> TensorSpec:
-        return TensorSpec(self.name, self.dtype, self.declared)
+        return TensorSpec(self.name, self.dtype, self.declared, self.quantisation)
 
 
 class TfliteOperator(Struct, frozen=True):
@@ -153,7 +155,18 @@ def _tensor(tensor: Any, index: int, sizes: list[int]) -> TfliteTensor:
         declared=tuple(None if dimension < 0 else dimension for dimension in signature),
         buffer=tensor.Buffer(),
         buffer_bytes=sizes[tensor.Buffer()],
+        quantisation=_quantisation(tensor.Quantization()),
     )
+
+
+def _quantisation(stored: Any) -> Quantisation | None:
+    """Scale and zero point of the whole tensor; ``None`` where it has none, or one pair a channel."""
+    if stored is None or stored.ScaleLength() != 1 or stored.ZeroPointLength() > 1:
+        return None
+    scale = float(stored.Scale(0))
+    if not (math.isfinite(scale) and scale > 0):
+        return None
+    return Quantisation(scale, int(stored.ZeroPoint(0)) if stored.ZeroPointLength() else 0)
 
 
 def _numbers(vector: Any) -> list[int]:

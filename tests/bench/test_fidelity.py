@@ -3,6 +3,7 @@
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +143,58 @@ class TestThresholds:
         """Two channels of an image swapped fail even the least strict threshold."""
         image = np.random.default_rng(0).normal(size=(1, 3, 16, 16))
         assert one(image, image[:, ::-1], "int8").ok is False
+
+
+class TestQuantised:
+    GOOD = np.linspace(1.0, 2.0, 12)
+
+    def judged(self, *actual: Any, precision: str = "int8", quantised: bool = False) -> Fidelity:
+        """One output [12] over as many inputs as are given, each expected as ``GOOD``."""
+        runs = [{"y": np.asarray(values)} for values in actual]
+        return compare_outputs([{"y": self.GOOD}] * len(runs), runs, precision, "r", quantised)
+
+    def test_a_quarter_of_the_inputs_may_be_far_off(self) -> None:
+        """One input of four carried over a border is no defect; one of three is, and two of four are."""
+        near, far = self.GOOD * 1.01, self.GOOD[::-1] - 0.99
+        found = self.judged(near, far, near, near)
+        assert (found.ok, found.top5_agreement) == (False, 0.75)  # ranks count by themselves
+        assert found.outputs[0].cosine_quartile == pytest.approx(1)
+        turned = np.concatenate([[self.GOOD[-1]], self.GOOD[:-1]]) * np.linspace(1, 0.2, 12)
+        maps = [{"y": a.reshape(1, 1, 3, 4)} for a in (near, turned, near, near, turned)]
+        expected = [{"y": self.GOOD.reshape(1, 1, 3, 4)}] * 5
+        assert compare_outputs(expected[:4], maps[:4], "int8", "r").ok is True
+        assert compare_outputs(expected[:3], maps[:3], "int8", "r").ok is False
+        assert compare_outputs(expected[:4], maps[1:], "int8", "r").ok is False
+        assert compare_outputs(expected[:4], maps[:4], "float16", "r").ok is False
+
+    def test_ranks_must_agree(self) -> None:
+        """Scores nearly equal in value, whose best class is not among the five best, are a mismatch."""
+        expected = 1 + 0.001 * np.arange(12.0)
+        runs = [{"y": 1 + 0.001 * np.arange(12.0)[::-1]}] * 4
+        found = compare_outputs([{"y": expected}] * 4, runs, "int8", "r")
+        assert (found.ok, found.top1_agreement, found.top5_agreement) == (False, 0.0, 0.0)
+        assert found.reason == "y: the best class is among the five best on 0 % of the inputs"
+        assert compare_outputs([{"y": expected}] * 4, runs, "float16", "r").ok is True
+
+    def test_top5_counts_ties_as_agreement(self) -> None:
+        """Five classes above the reference's best are too many; a tie with the fifth is none."""
+        expected = np.array([9.0, 1, 1, 1, 1, 1, 1])
+        assert one(expected, np.array([3.0, 4, 4, 4, 4, 3, 1])).top5_agreement == 1.0
+        assert one(expected, np.array([3.0, 4, 4, 4, 4, 4, 1])).top5_agreement == 0.0
+        assert one(expected[:5], expected[:5]).top5_agreement is None
+
+    @pytest.mark.parametrize(
+        ("precision", "quantised", "rule"),
+        [
+            ("int8+bfloat16", False, "int8+bfloat16: on ¾ of the inputs cosine ≥ 0.96, SQNR ≥ 10 dB"),
+            ("float32+bfloat16", False, "float32+bfloat16: cosine ≥ 0.99, SQNR ≥ 15 dB"),
+            ("float32", True, "quantised model, ran in float32: on ¾ of the inputs cosine ≥ 0.96"),
+            ("", True, "quantised model, ran in an unknown precision: on ¾"),
+        ],
+    )
+    def test_the_least_exact_arithmetic_decides(self, precision: str, quantised: bool, rule: str) -> None:
+        """Of several precisions the coarsest; of a quantised model always that of int8."""
+        assert self.judged(self.GOOD, precision=precision, quantised=quantised).rule.startswith(rule)
 
 
 class TestIntegers:

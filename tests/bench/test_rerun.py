@@ -3,6 +3,7 @@
 import shlex
 
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from bench.cli.run_command import command
 from bench.contracts import Device
@@ -35,3 +36,11 @@ def test_the_command_line_takes_it() -> None:
     text = rerun_command(planned(ModelAsk("net.onnx"), {}), Scenario("single-stream", 4, 5))
     result = CliRunner().invoke(command, shlex.split(text)[2:])
     assert "model net.onnx: no such file" in str(result.exception)
+
+
+def test_what_decides_quality_is_in_it() -> None:
+    """Dataset, its options, the float reference and the inputs of the check, by their names alone."""
+    ask = ModelAsk("net.tflite", dataset="/data/photos", dataset_options="label_offset=1", reference="/m/float.tflite")
+    run = replace(planned(ask, {}), check_inputs=8)
+    words = "--dataset photos --dataset-options label_offset=1 --reference float.tflite --check-inputs 8"
+    assert words in rerun_command(run, Scenario("single-stream"))

@@ -93,3 +93,35 @@ def test_an_unknown_scenario_offers_the_nearest() -> None:
     """Scenario names are LoadGen's."""
     with pytest.raises(UnknownName, match="single-stream"):
         check(Suite(scenarios=(ScenarioAsk("singlestream"),)))
+
+
+def test_paths_of_quality_are_beside_the_suite(tmp_path: Path) -> None:
+    """A dataset and a float reference are relative to the suite's folder, as a model is."""
+    for name in ("net.tflite", "float.tflite"):
+        (tmp_path / name).touch()
+    (tmp_path / "photos").mkdir()
+    text = 'check_inputs = 8\n[[models]]\nsource = "net.tflite"\ndataset = "photos"\nreference = "float.tflite"\n'
+    (tmp_path / "suite.toml").write_text(text)
+    suite = load_suite(tmp_path / "suite.toml")
+    assert (8, str(tmp_path / "photos"), str(tmp_path / "float.tflite")) == (
+        suite.check_inputs,
+        suite.models[0].dataset,
+        suite.models[0].reference,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        ({"dataset": "gone"}, "dataset gone: no such folder"),
+        ({"reference": "gone.onnx"}, "reference gone.onnx: no such file"),
+        ({"dataset_options": "label_offset=1"}, "model resnet50: dataset_options without a dataset"),
+        ({"dataset": ".", "dataset_options": "ofset=1"}, "unknown key in --dataset-options: ofset"),
+    ],
+)
+def test_what_quality_needs_is_checked_first(ask: dict[str, str], message: str) -> None:
+    """A folder or file that is not there, and a wrong option, are told before anything is opened."""
+    with pytest.raises(InputError, match=message):
+        check(Suite(models=(ModelAsk("resnet50", **ask),)))
+    with pytest.raises(InputError, match="check_inputs must be 1 or more, not 0"):
+        check(Suite(check_inputs=0))

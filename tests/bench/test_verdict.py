@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench.measure.stopping import PRESETS, emulated_rule
+from bench.quality.record import DatasetFacts, LeftOut, Quality
 from bench.record import (
     SCHEMA_VERSION,
     ChannelReading,
@@ -112,6 +113,13 @@ def lost(role: str) -> Record:
     return repeats_with(sound_record(), **{role: RepeatEnergy(300, 10**9, channels=(reading,))})
 
 
+def judged(left_out: tuple[LeftOut, ...] = (), **changes: Any) -> Record:
+    """A run whose quality was judged on twelve photographs, on the file and target that were measured."""
+    record = planned(sound_record(), model=PlannedModel("m", "tensor", sha256="a" * 64))
+    dataset = DatasetFacts("photos", "classification", "d" * 64, 12, left_out)
+    return replace(record, quality=replace(Quality(dataset, "a" * 64, "ort:cpu"), **changes))
+
+
 def offline(converged: bool) -> Record:
     return repeats_with(planned(sound_record(), scenario=Scenario("offline")), converged=converged)
 
@@ -163,6 +171,14 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(replace(sound_record(), fidelity=None)),
         "The outputs were not held against a reference.",
     ),
+    "quality_of_another": (
+        run_of(judged(artifact_sha256="b" * 64)),
+        "Measured and judged differ: file.",
+    ),
+    "dataset_incomplete": (
+        run_of(judged(left_out=(LeftOut("road.jpg", "labels.json", "has no label"),))),
+        "1 of 13 samples of photos left out: road.jpg: has no label (labels.json).",
+    ),
     "short_generation": (run_of(generating(20)), "20 tokens were generated; 32 were asked for."),
     "fallback": (
         run_of(replace(sound_record(), placement=FALLBACK)),
@@ -191,6 +207,17 @@ def test_every_code_is_provoked() -> None:
     assert set(CODES) == set(PROVOKED) == set(CHECKS) | {"not_measured"}
 
 
+@pytest.mark.parametrize(
+    ("changes", "differs"),
+    [({"target": "openvino:CPU"}, "target"), ({"options_effective": {"threads": "1"}}, "options")],
+)
+def test_quality_of_another_target_is_told(changes: dict[str, Any], differs: str) -> None:
+    """Quality belongs to a run only where file, target and options are the run's; then nothing is said."""
+    (reason,) = judge(run_of(judged(**changes))).reasons
+    assert ("quality_of_another", f"Measured and judged differ: {differs}.") == (reason.code, reason.message)
+    assert judge(run_of(judged())).reasons == ()
+
+
 @pytest.mark.parametrize("code", list(PROVOKED))
 def test_provoked(code: str) -> None:
     """A run with that one fault has that one reason, with its figures, its remedy and its weight."""
@@ -214,6 +241,7 @@ def test_what_makes_a_verdict_negative() -> None:
         "host_busy",
         "timer_too_coarse",
         "output_mismatch",
+        "quality_of_another",
         "short_generation",
     }
 

@@ -56,6 +56,11 @@ def test_a_mistyped_command_is_answered_with_the_right_one() -> None:
         (["run", "-m", "gone.onnx"], "model gone.onnx: no such file"),
         (["run", "--repeats", "0"], "repeats must be 1 or more"),
         (["run", "--frobnicate"], "No such option"),
+        (["run", "-m", "resnet50", "--dataset", "gone"], "dataset gone: no such folder"),
+        (["run", "-m", "resnet50", "--reference", "gone.onnx"], "reference gone.onnx: no such file"),
+        (["run", "--dataset", "."], "--dataset and --reference are for a model, and none is named"),
+        (["run", "-m", "resnet50", "--dataset-options", "label_offset=1"], "is for a dataset, and there is none"),
+        (["run", "--check-inputs", "0"], "check_inputs must be 1 or more"),
         (["run", "--max-seconds", "inf"], "max_seconds must be above 0 and finite"),
         (["run", "--timeout", "nan"], "timeout_s must be above 0 and finite"),
         (["run", "--seed", "-1"], "seed must be 0 or more"),
@@ -262,3 +267,25 @@ def test_one_broken_plugin_costs_itself_only(tmp_path: Path, kind: str) -> None:
     assert done.returncode in (0, 1), done.stderr
     report = odb("report", str(tmp_path / "out"), "-o", str(tmp_path / "page.md"), *extra)
     assert report.returncode == 0, report.stderr
+
+
+def test_datasets_and_references_are_given_to_their_models() -> None:
+    """MODEL:DIR speaks to one, DIR to all; options go where a dataset is."""
+    from bench.cli.asked import with_quality
+    from bench.suite import ModelAsk
+
+    models = [ModelAsk("a/net.onnx"), ModelAsk("other.onnx"), ModelAsk("third.onnx")]
+    first, second, third = with_quality(models, ["net:photos", "other:C:/faces"], "label_offset=1", ["net:float.onnx"])
+    assert ("photos", "label_offset=1", "float.onnx") == (first.dataset, first.dataset_options, first.reference)
+    assert ("C:/faces", "label_offset=1", "") == (second.dataset, second.dataset_options, second.reference)
+    assert ModelAsk("third.onnx") == third
+    assert ["all", "all"] == [model.dataset for model in with_quality(models[:2], ["all"], None, [])]
+
+
+def test_a_dataset_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
+    """Status 2, with the file and the line, and nothing timed; a decoder takes none."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "labels.json").write_text("{")
+    for model, words in (("fake", "labels.json: line 1, column 2"), ("fake-decoder", "does not apply to")):
+        done = fake_run(tmp_path, "-m", model, "-t", "null:cpu", "--dataset", str(tmp_path / "photos"))
+        assert (2, True) == (done.returncode, words in done.stdout + done.stderr)

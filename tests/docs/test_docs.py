@@ -222,8 +222,59 @@ def test_thresholds_of_fidelity_are_those_of_the_code() -> None:
     from bench.measure.fidelity import LEAST_STRICT, THRESHOLDS
 
     known = {**THRESHOLDS, "any other, or unknown": LEAST_STRICT}
-    expected = [[name, f"{t.cosine}", f"{t.sqnr_db:g} dB"] for name, t in known.items()]
+    expected = [
+        [
+            name,
+            f"{t.cosine}",
+            f"{t.sqnr_db:g} dB",
+            "three quarters" if t.quarters else "every input",
+            "–" if t.top5 is None else f"{t.top5:.0%}".replace("%", " %"),
+        ]
+        for name, t in known.items()
+    ]
     assert expected == table("measuring", "executed precision")
+
+
+def test_options_of_a_dataset_are_those_of_the_code() -> None:
+    """Every key of dataset.json, with its default."""
+    from bench.quality.options import DatasetOptions
+
+    def shown(value: object) -> str:
+        return "–" if value in (None, "") else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+    defaults = DatasetOptions()
+    expected = [[f"`{name}`", shown(getattr(defaults, name))] for name in DatasetOptions.__struct_fields__]
+    assert expected == [row[:2] for row in table("quality", "key")]
+
+
+def test_figures_of_quality_are_those_of_the_code() -> None:
+    """The page states how many resamples are drawn, from how many samples on, and what counts as the same."""
+    from bench import paired
+    from bench.quality.pairing import ALPHA, MARGIN
+
+    text = text_of("quality").replace("\n", " ")
+    assert f"{paired.RESAMPLES:,} resamples" in text
+    assert f"below {paired.LEAST_SAMPLES} samples" in text
+    assert f"up to {paired.EXACT_SAMPLES} samples" in text
+    assert f"±{100 * MARGIN:g} point" in text
+    assert f"at {100 * ALPHA:g} %" in text
+
+
+def test_the_example_suite_is_a_suite(tmp_path: Path) -> None:
+    """docs/examples/quality.toml is read without complaint where its files are."""
+    import shutil
+
+    from bench.suite import load_suite
+
+    shutil.copy(DOCS / "examples" / "quality.toml", tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "models").mkdir()
+    stored = tomllib.loads((tmp_path / "quality.toml").read_text(encoding="utf-8"))
+    for model in stored["models"]:
+        (tmp_path / model["source"]).touch()
+    suite = load_suite(tmp_path / "quality.toml")
+    assert str(tmp_path / "images") == suite.models[-1].dataset
+    assert str(tmp_path / "models" / "mlperf_tiny_resnet.tflite") == suite.models[2].reference
 
 
 def parts(kind: Any, path: str, found: dict[type, str]) -> dict[type, str]:
@@ -342,6 +393,18 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
+def write_samples(folder: Path) -> None:
+    """The dataset that the page speaks of, and a sample that its judge refuses."""
+    import numpy as np
+
+    folder.mkdir()
+    labels = {"a.npy": "word", "b.npy": "other", "c.npy": "noise"}
+    for seed, name in enumerate(labels):
+        features = np.random.default_rng(seed).random((1, 1, 49, 40), np.float32)
+        np.save(folder / name, features)
+    (folder / "labels.json").write_text(json.dumps(labels))
+
+
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Tutorial:
     """Write each block to the file that it names, then run the pages' commands as they stand."""
@@ -350,6 +413,7 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Tutorial:
         for block in blocks(text_of(page)):
             if block.file:
                 (folder / block.file).write_text(block.text, encoding="utf-8")
+    write_samples(folder / "samples")
     cache_folder = {"ODB_CACHE": str(folder / "cache")}
     running = {
         line: subprocess.Popen(
@@ -375,6 +439,21 @@ def test_the_model_tutorial_measures(tutorial: Tutorial) -> None:
         assert ("ok", None) == (record["status"], record["failure"]), tutorial.outputs
         assert ("wake_word", 44_000) == (record["plan"]["model"]["id"], record["plan"]["model"]["macs"])
         assert True is record["fidelity"]["ok"]
+
+
+@pytest.mark.real
+def test_the_models_own_judge_is_asked(tutorial: Tutorial) -> None:
+    """Both of its scores are in the record, with their direction, and the sample that it refuses is left out."""
+    record = tutorial.record("judged", "ort:cpu")
+    assert ("ok", None) == (record["status"], record["failure"]), tutorial.outputs
+    quality = record["quality"]
+    assert ("judged", 2, "'noise' is neither word nor other") == (
+        quality["dataset"]["task"],
+        quality["dataset"]["samples"],
+        quality["dataset"]["left_out"][0]["reason"],
+    )
+    assert [("right", True), ("surprise", False)] == [(m["name"], m["higher_is_better"]) for m in quality["metrics"]]
+    assert quality["metrics"][1]["value"] > 0
 
 
 @pytest.mark.real

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.contracts import TensorSpec
+from bench.quality.record import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
 from bench.record import (
     ChannelReading,
     EnergySummary,
@@ -454,6 +455,32 @@ def offline() -> RecordedRun:
     return replace(run, record=replace(run.record, plan=plan, summary=summary))
 
 
+def share(name: str, value: float, low: float, high: float) -> QualityMetric:
+    return QualityMetric(name, value, (low, high), 1000, True, "mean", "share", "Wilson")
+
+
+def quality(target: str, lost: bool) -> Quality:
+    """Judged on a thousand photographs; the loss of top-1 is 4.1 points and real, or 0.4 and cannot be told."""
+    left = (LeftOut("blank.jpg", "labels.json", "has no label"),)
+    dataset = DatasetFacts("photos", "classification", "d1" * 32, 1000, left, {"label_offset": "1"}, "order=bgr")
+    top1 = share("top1", 0.671, 0.641, 0.699) if lost else share("top1", 0.708, 0.679, 0.735)
+    difference = (-0.041, (-0.066, -0.016), 0.002) if lost else (-0.004, (-0.011, 0.003), 0.31)
+    mcnemar = "exact McNemar"
+    paired = (
+        Paired("top1", *difference, mcnemar, "worse" if lost else "cannot_tell", 1000, 4, 45 if lost else 8),
+        Paired("top5", 0.0, (-0.002, 0.002), 1.0, mcnemar, "same", 1000, 0, 0),
+    )
+    theirs = (share("top1", 0.712, 0.683, 0.739), share("top5", 0.9, 0.88, 0.917))
+    metrics = (top1, share("top5", 0.9, 0.88, 0.917), QualityMetric("map", 0.41, None, 1000, True, "whole", "share"))
+    reference = QualityReference("ort:cpu float32, unoptimised", "ab" * 32, theirs)
+    return Quality(dataset, "ab" * 32, target, {}, metrics, reference, paired, {"top1": "quality_top1"})
+
+
+def judged(run: RecordedRun, lost: bool) -> RecordedRun:
+    found = quality(run.record.plan.target.id, lost)
+    return replace(run, record=replace(run.record, quality=found))
+
+
 def hostile() -> RecordedRun:
     """Markup, formulas, escape sequences and line breaks wherever a record holds text."""
     bad = "<script>alert(1)</script>"
@@ -471,9 +498,12 @@ def hostile() -> RecordedRun:
         for r in base.record.repeats
     )
     reason = Reason("drift", f"{bad} | `code` **bold**", bad)
+    metric = QualityMetric(bad, 1.0, None, 1, True, "mean")
+    dataset = DatasetFacts(bad, "judged", bad, 1, (LeftOut(bad, bad, bad),), {bad: bad}, bad)
     built = replace(
         base.record,
         plan=plan,
+        quality=Quality(dataset, bad, bad, {}, (metric,), QualityReference(bad, None, (metric,), bad)),
         repeats=parts,
         placement=PlacementSummary(bad, {bad: 1, "CPU": 1}, None, (f"Op {bad}",), bad),
         fidelity=Fidelity(bad, 1, outputs=(OutputFidelity(bad),), rule=bad, reason=bad),
@@ -488,7 +518,8 @@ def hostile() -> RecordedRun:
 @pytest.fixture(scope="session")
 def runs() -> tuple[RecordedRun, ...]:
     """One of each kind."""
-    return (vision(), vision("v2", OPENVINO, 3 * MS), invalid(), skipped(), failed(), text(), offline(), emulated())
+    lossy, faithful = judged(vision("v2", OPENVINO, 3 * MS), lost=True), judged(emulated(), lost=False)
+    return (vision(), lossy, invalid(), skipped(), failed(), text(), offline(), faithful)
 
 
 @pytest.fixture(scope="session")

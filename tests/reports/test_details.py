@@ -39,8 +39,8 @@ def test_a_failure_gives_kind_phase_message_and_remedy(details: list[Detail]) ->
 
 
 def test_an_emulated_run_has_no_time_among_its_figures(details: list[Detail]) -> None:
-    """Its head shows what it ran in, where, and whether outputs agree."""
-    assert ["Ran in", "Placement", "Outputs"] == [f.label for f in details[7].facts]
+    """Its head shows what it ran in, where, whether outputs agree, and how good they are."""
+    assert ["Ran in", "Placement", "Outputs", "Quality, top-1"] == [f.label for f in details[7].facts]
 
 
 def test_every_measured_table_of_an_emulated_run_says_whose_it_is(details: list[Detail]) -> None:

@@ -44,7 +44,8 @@ def test_emulated_targets_stand_last_and_show_no_time(runs: Sequence[RecordedRun
     """An emulated cell says that it compiles, where nodes ran and how outputs agree, and has no bar."""
     matrix = matrices(numbered(runs))[0]
     found = matrix.rows[-1].cells[-1][0]
-    expected = ("118 of 118 nodes on HTP", "fidelity: cosine 0.999980, agrees", "soc_model=60, htp_arch=73")
+    expected = ("118 of 118 nodes on HTP", "fidelity: cosine 0.999980, agrees", "top-1 70.8 %, 1\u202f000 samples")
+    expected += ("soc_model=60, htp_arch=73",)
     assert ("qnn:htp-emu", "compiles", "emulated", expected, None) == (
         matrix.targets[-1],
         found.value,

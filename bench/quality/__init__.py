@@ -1,0 +1,1 @@
+"""How good the answers are: a labelled dataset in, metrics with their certainty out."""

@@ -1,0 +1,61 @@
+"""Reads COCO's ``annotations.json``: the objects in each image."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.quality.labels import Labels
+from bench.quality.record import LeftOut
+
+FORM = 'COCO: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "category_id", "bbox": [x, y, w, h]}]}.'
+
+
+class Image(Struct, frozen=True):
+    id: int
+    file_name: str
+
+
+class Annotation(Struct, frozen=True):
+    """``bbox``: left, top, width, height in pixels of the image as stored."""
+
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    iscrowd: int = 0
+    area: float | None = None
+
+
+class Document(Struct, frozen=True):
+    images: list[Image]
+    annotations: list[dict[str, Any]]
+
+
+def read_annotations(path: Path) -> Labels:
+    """File -> its annotations. One that is wrong leaves its image out; it is named by its place in the list."""
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=Document)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"{path.name}: {error}", FORM) from None
+    file_of = {image.id: image.file_name for image in document.images}
+    found: dict[str, list[Annotation]] = {name: [] for name in file_of.values()}
+    wrong = []
+    for index, raw in enumerate(document.annotations):
+        field = f"{path.name}: annotations[{index}]"
+        try:
+            annotation = msgspec.convert(raw, Annotation)
+        except msgspec.ValidationError as error:
+            image = raw.get("image_id")
+            name = file_of.get(image, "?") if isinstance(image, int) else "?"
+            wrong.append(LeftOut(name, field, str(error)))
+            continue
+        if annotation.image_id not in file_of:
+            wrong.append(LeftOut("?", f"{field}.image_id", f"no image has the id {annotation.image_id}"))
+        elif min(annotation.bbox[2:]) <= 0:
+            wrong.append(LeftOut(file_of[annotation.image_id], f"{field}.bbox", "width and height must be above 0"))
+        else:
+            found[file_of[annotation.image_id]].append(annotation)
+    barred = {left.file for left in wrong}
+    return Labels(path.name, {name: tuple(v) for name, v in found.items() if name not in barred}, tuple(wrong))

@@ -1,0 +1,124 @@
+"""Does one run answer better than another: the same samples in both, pair by pair."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.quality.record import Quality, QualityMetric, Word
+from bench.record import RecordedRun
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Results = Mapping[str, np.ndarray[Any, Any]]
+
+
+class QualityChange(Struct, frozen=True):
+    """One metric of both. ``difference``: new less base, over pairs of samples; see ``bench.quality.record.Paired``."""
+
+    metric: str
+    unit: str
+    word: Word
+    base: float
+    new: float
+    difference: float
+    interval95: tuple[float, float] | None
+    p_value: float | None
+    test: str
+    n: int
+    higher_is_better: bool
+    better_samples: int | None = None
+    worse_samples: int | None = None
+
+
+class QualityOmitted(Struct, frozen=True):
+    """A metric that is not compared, and why."""
+
+    metric: str
+    reason: str
+
+
+class QualityComparison(Struct, frozen=True):
+    """``omitted`` without ``changes``: the qualities may not be compared, or only one side has any."""
+
+    dataset: str
+    changes: tuple[QualityChange, ...] = ()
+    omitted: tuple[QualityOmitted, ...] = ()
+
+    @property
+    def worse(self) -> bool:
+        return any(change.word == "worse" for change in self.changes)
+
+
+def quality_results(run: RecordedRun, source: str = "") -> "Results":
+    """Per-sample results by metric. Raises ``InputError`` naming ``source`` where the samples lack what the record
+    names, or hold what no result can be."""
+    quality = run.record.quality
+    if quality is None:
+        return {}
+    found = {}
+    for metric, key in quality.samples.items():
+        array = run.samples.get(key)
+        where = f"{source or run.record.record_id}: samples.npz"
+        if array is None:
+            raise InputError(f"{where} holds no {key}, which record.json names", "Measure the run again.")
+        if array.dtype.kind not in "iufb" or len(array) != quality.dataset.samples:
+            held = f"{array.dtype} {list(array.shape)}"
+            raise InputError(f"{where}: {key} is {held}, not a result for each of {quality.dataset.samples} samples")
+        found[metric] = array
+    return found
+
+
+def compare_quality(
+    base: Quality | None, new: Quality | None, results: "tuple[Results, Results]", alpha: float
+) -> QualityComparison | None:
+    """Every metric of both; ``None`` where neither run was judged."""
+    from bench.quality.pairing import compare
+
+    if base is None or new is None:
+        side = "base" if base is None else "new"
+        only = new or base
+        if only is None:
+            return None
+        return not_compared(only, f"the {side} run was not judged on a dataset")
+    if base.dataset.sha256 != new.dataset.sha256:
+        names = " and ".join(dict.fromkeys(f"{q.dataset.name} ({q.dataset.samples} samples)" for q in (base, new)))
+        return not_compared(new, f"judged on other samples: {names} differ")
+    before = {metric.name: metric for metric in base.metrics}
+    changes = []
+    for pair in compare(new.metrics, *results, alpha):
+        metric = next(m for m in new.metrics if m.name == pair.metric)
+        changes.append(
+            QualityChange(
+                metric.name,
+                metric.unit,
+                pair.word,
+                before[metric.name].value,
+                metric.value,
+                pair.difference,
+                pair.interval95,
+                pair.p_value,
+                pair.test,
+                pair.n,
+                metric.higher_is_better,
+                pair.better_samples,
+                pair.worse_samples,
+            )
+        )
+    told = {change.metric for change in changes}
+    left = tuple(_left(m, before) for m in new.metrics if m.name not in told)
+    return QualityComparison(new.dataset.name, tuple(changes), left)
+
+
+def not_compared(quality: Quality, reason: str) -> QualityComparison:
+    """Every metric of ``quality`` left out for that reason."""
+    return QualityComparison(quality.dataset.name, (), tuple(QualityOmitted(m.name, reason) for m in quality.metrics))
+
+
+def _left(metric: QualityMetric, before: Mapping[str, QualityMetric]) -> QualityOmitted:
+    if metric.name not in before:
+        return QualityOmitted(metric.name, "the base run has no such metric")
+    values = f"{before[metric.name].value:.4g} in base, {metric.value:.4g} in new"
+    return QualityOmitted(metric.name, f"{values}: it is of the dataset as a whole, so no test can be made")

@@ -1,0 +1,181 @@
+"""Finds the samples of a dataset: a folder of images with labels, of pairs of ``.npz``, or of images with boxes.
+
+    images and ``labels.json`` or ``labels.csv``            classification, or a plugin's own ``judge``
+    ``NAME.npz`` and ``NAME.expected.npz``                  regression, segmentation or classification, by the type
+    images and ``annotations.json`` (COCO)                  detection
+
+Only names and labels are read here; a sample's own file is opened when it is judged. What cannot be used is left out
+and told, and the rest is judged. A file without a label is such a one too: whether it was forgotten nobody can know.
+"""
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.measure.feeds import IMAGE_SUFFIXES
+from bench.quality.labels import Labels, read_csv, read_json
+from bench.quality.options import DatasetAsk, DatasetOptions, read_options
+from bench.quality.record import DatasetTask, LeftOut
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXPECTED = ".expected.npz"
+ANNOTATIONS = "annotations.json"
+SAMPLE_SUFFIXES = (*IMAGE_SUFFIXES, ".npy", ".npz")
+FORMS = f"Put labels.json, labels.csv, {ANNOTATIONS}, or NAME.npz with NAME{EXPECTED} into it."
+
+
+class Entry(Struct, frozen=True):
+    """One sample: ``file`` in the folder, and what is ``expected`` of the outputs: class ids, boxes, any JSON value, or
+    ``None`` where ``expected_file`` holds arrays."""
+
+    file: str
+    expected: Any
+    field: str
+    expected_file: str = ""
+
+
+class Listing(Struct, frozen=True):
+    """A dataset's samples by name, and what was left out of them."""
+
+    folder: Path
+    task: DatasetTask
+    options: DatasetOptions
+    entries: tuple[Entry, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
+    """The samples in the folder. ``judged``: the model's plugin judges, unless the options name a task.
+
+    Raises ``InputError`` for a folder that is missing, holds nothing of the above, or no sample that can be used.
+    """
+    folder = ask.folder
+    if not folder.is_dir():
+        raise InputError(f"--dataset {folder.name}: no such folder", "Check the path.")
+    options = read_options(folder, ask.options)
+    task: DatasetTask | None = options.task or ("judged" if judged else None)
+    sources = [name for name in ("labels.json", "labels.csv", ANNOTATIONS) if (folder / name).is_file()]
+    if len(sources) > 1:
+        raise InputError(f"--dataset {folder.name}: holds {' and '.join(sources)}", "Keep the one that counts.")
+    if not sources:
+        return _checked(_pairs(folder, options, task))
+    if sources == [ANNOTATIONS]:
+        from bench.quality.coco import read_annotations
+
+        labels, task = read_annotations(folder / ANNOTATIONS), task or "detection"
+    else:
+        read = read_csv if sources == ["labels.csv"] else lambda path: read_json(path, task in (None, "classification"))
+        labels, task = read(folder / sources[0]), task or "classification"
+    return _checked(_labelled(folder, options, task, labels))
+
+
+def _checked(listing: Listing) -> Listing:
+    if listing.entries:
+        return listing
+    why = f": {_told(listing.left_out[0])}" if listing.left_out else ""
+    raise InputError(f"--dataset {listing.folder.name}: holds no sample that can be used{why}", FORMS)
+
+
+def _told(left: LeftOut) -> str:
+    return f"{left.file} ({left.field}): {left.reason}"
+
+
+def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: Labels) -> Listing:
+    entries, left = [], list(labels.wrong)
+    for name in sorted(labels.of):
+        field = f"{labels.file}: {name}"
+        path = folder / name
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+            left.append(LeftOut(name, field, "leads out of the folder"))
+        elif not path.is_file():
+            left.append(LeftOut(name, field, "no such file"))
+        elif path.suffix.lower() not in SAMPLE_SUFFIXES:
+            left.append(LeftOut(name, field, f"files that end in {path.suffix or 'nothing'} are not read"))
+        else:
+            entries.append(Entry(name, labels.of[name], field))
+    known = {*labels.of, *(wrong.file for wrong in labels.wrong)}
+    left += [LeftOut(n, labels.file, "has no label") for n in _files(folder) if n not in known]
+    return Listing(folder, task, options, tuple(entries), tuple(left))
+
+
+def _pairs(folder: Path, options: DatasetOptions, task: DatasetTask | None) -> Listing:
+    names = list(_files(folder))
+    inputs = [n for n in names if n.endswith(".npz")]
+    expected = sorted(p.name for p in folder.iterdir() if p.name.endswith(EXPECTED))
+    if not expected:
+        raise InputError(f"--dataset {folder.name}: holds {'no labels' if names else 'nothing to judge'}", FORMS)
+    entries, left = [], []
+    for name in inputs:
+        partner = name.removesuffix(".npz") + EXPECTED
+        if partner in expected:
+            entries.append(Entry(name, None, partner, partner))
+        else:
+            left.append(LeftOut(name, partner, "no such file"))
+    partners = {entry.expected_file for entry in entries}
+    left += [LeftOut(n, n, "its inputs are missing") for n in expected if n not in partners]
+    left += [LeftOut(n, n, "has no expected arrays") for n in names if n not in inputs]
+    found = task or _task_of(folder / entries[0].expected_file) if entries else "regression"
+    return Listing(folder, found, options, tuple(entries), tuple(left))
+
+
+def _task_of(path: Path) -> DatasetTask:
+    """By the type of what is expected: real numbers, one class id, or a map of them."""
+    from bench.measure.feeds import load_feeds
+
+    arrays = list(load_feeds(path).values())
+    if any(array.dtype.kind == "f" for array in arrays):
+        return "regression"
+    return "segmentation" if any(array.squeeze().ndim > 1 for array in arrays) else "classification"
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Files that could be samples, by name."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SAMPLE_SUFFIXES and not path.name.endswith(EXPECTED) and path.is_file():
+            yield path.name
+
+
+def expected_of(listing: Listing, entry: Entry) -> Any:
+    """What is expected of a sample: arrays by output for a pair, else its label. Raises ``InputError``."""
+    from bench.measure.feeds import load_feeds
+
+    return load_feeds(listing.folder / entry.expected_file) if entry.expected_file else entry.expected
+
+
+def entry_digest(listing: Listing, entry: Entry) -> bytes:
+    """SHA-256 of a sample's name, contents and label."""
+    digest = sha256(f"{entry.file}\0".encode())
+    for name in filter(None, (entry.file, entry.expected_file)):
+        digest.update(sha256((listing.folder / name).read_bytes()).digest())
+    digest.update(msgspec.json.encode(entry.expected, order="deterministic"))
+    return digest.digest()
+
+
+def dataset_sha256(digests: Iterable[bytes]) -> str:
+    """Of all samples that were judged, in the order of their names."""
+    return sha256(b"".join(digests)).hexdigest()
+
+
+def sample_feeds(
+    listing: Listing, entry: Entry, specs: Any, shapes: Any, preprocessing: str
+) -> "dict[str, np.ndarray[Any, Any]]":
+    """The model's inputs for one sample. Raises ``InputError``; its message begins with the input or the file."""
+    from bench.measure.feeds import parse_preprocessing, user_feeds
+
+    path = listing.folder / entry.file
+    if path.suffix.lower() == ".npz":
+        return user_feeds([str(path)], specs, shapes)
+    name = listing.options.input or specs[0].name
+    return user_feeds([f"{name}={path}"], specs, shapes, parse_preprocessing(preprocessing) if preprocessing else None)
+
+
+def left_out(entry: Entry, error: InputError, field: str = "") -> LeftOut:
+    """The sample that raised ``error``, with what is wrong in its ``field`` (its own file where none is given)."""
+    return LeftOut(entry.file, field or entry.file, error.message.removeprefix("--input "))

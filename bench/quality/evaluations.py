@@ -1,0 +1,113 @@
+"""Judges a run on its dataset, and the reference on the same samples, each once and in a process of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import Artifact
+from bench.errors import RunFailure
+from bench.jobs import Failed, Judged, JudgeJob
+from bench.plugins import Catalog
+from bench.quality.record import Quality, QualityReference
+from bench.redact import without_paths
+from bench.reference import reference_for
+from bench.supervisor import JobResult, run_job
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs one or two
+
+
+class Judgement(Struct, frozen=True):
+    """``results``: metric -> per-sample results, which go to ``samples.npz`` under the keys of ``quality.samples``."""
+
+    quality: Quality
+    results: Any
+
+
+class Evaluations:
+    """Judges the reference once for each artifact and dataset."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._done: dict[tuple[Any, ...], tuple[str, JobResult | None]] = {}
+
+    def judge(
+        self, job: JudgeJob, twin: Artifact | None, target_id: str, deadline_s: float, folder: Callable[[], Path]
+    ) -> Judgement:
+        """Quality of ``job``'s target, with its loss against the reference: ``twin`` where a float model was named,
+        else the same file. Raises ``RunFailure`` when the target itself cannot be judged."""
+        from bench.quality.pairing import summarise
+
+        event = run_job(job, deadline_s).event
+        if isinstance(event, Failed):
+            raise RunFailure(event.failure.kind, event.failure.message, event.failure.remedy, event.failure.phase)
+        assert isinstance(event, Judged)
+        results = _load(event)
+        quality = Quality(
+            event.dataset,
+            event.artifact_sha256,
+            target_id,
+            {key: without_paths(value) for key, value in event.facts.options_effective.items()},
+            summarise(event.metrics, results, event.dataset.samples),
+            samples={name: f"quality_{name}" for name in results},
+        )
+        return Judgement(self._against_reference(quality, results, job, twin, deadline_s, folder), results)
+
+    def _against_reference(
+        self,
+        quality: Quality,
+        results: "dict[str, Array]",
+        job: JudgeJob,
+        twin: Artifact | None,
+        deadline_s: float,
+        folder: Callable[[], Path],
+    ) -> Quality:
+        from bench.quality.pairing import compare, summarise
+
+        name, result = self._reference(job, twin or job.request.artifact, deadline_s, folder)
+        event = result.event if result is not None else None
+        if not isinstance(event, Judged):
+            why = event.failure.message if isinstance(event, Failed) else "no reference runtime here opens it"
+            return msgspec.structs.replace(quality, reference=QualityReference(name, reason=why))
+        theirs = _load(event)
+        reference = QualityReference(
+            name, event.artifact_sha256, summarise(event.metrics, theirs, event.dataset.samples)
+        )
+        if event.dataset.sha256 != quality.dataset.sha256:
+            reason = f"it was judged on {event.dataset.samples} samples, this run on {quality.dataset.samples}"
+            return msgspec.structs.replace(quality, reference=msgspec.structs.replace(reference, reason=reason))
+        paired = compare(quality.metrics, theirs, results)
+        return msgspec.structs.replace(quality, reference=reference, paired=paired)
+
+    def _reference(
+        self, job: JudgeJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
+    ) -> tuple[str, JobResult | None]:
+        key = (artifact.sha256, job.made_for.sha256, tuple(sorted(artifact.shapes.items())), job.dataset)
+        if key not in self._done:
+            self._done[key] = self._run(job, artifact, deadline_s, folder)
+        return self._done[key]
+
+    def _run(
+        self, job: JudgeJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
+    ) -> tuple[str, JobResult | None]:
+        found = reference_for(artifact, job.made_for, self._catalog)
+        if found is None:
+            return "none", None
+        request = msgspec.structs.replace(
+            job.request, artifact=artifact, device=found.target.device, options=found.target.options
+        )
+        asked = msgspec.structs.replace(job, folder=folder(), plugin=found.plugin, request=request)
+        return found.name, run_job(asked, deadline_s)
+
+
+def _load(event: Judged) -> "dict[str, Array]":
+    from bench.measure.feeds import load_feeds
+
+    return load_feeds(event.results)

@@ -1,0 +1,168 @@
+"""What the worker does to judge a model on a dataset: open it, run each sample once, keep how good the answer was."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, Judge, Target, TensorSession
+from bench.errors import InputError
+from bench.jobs import Judged, JudgedMetric, JudgeJob, PrepareJob
+from bench.plugins import PluginRef, load
+from bench.quality.dataset import (
+    Entry,
+    Listing,
+    dataset_sha256,
+    entry_digest,
+    expected_of,
+    left_out,
+    read_listing,
+    sample_feeds,
+)
+from bench.quality.real_values import by_file_name, dequantised, feeds_for
+from bench.quality.record import DatasetFacts, LeftOut
+
+if TYPE_CHECKING:
+    from bench.quality.detection import Sizes
+    from bench.quality.scoring import Scored, Scorer
+
+CHUNK_BYTES = 1 << 20
+
+
+def first_samples(job: PrepareJob, artifact: Artifact) -> tuple[tuple[Path, ...], int]:
+    """The first samples that can be read, as files to check outputs on, and how many are listed.
+
+    Raises ``InputError`` where none can.
+    """
+    from bench.measure.feeds import save_feeds
+
+    assert job.dataset is not None
+    listing = read_listing(job.dataset, _judge_of(job.plugin) is not None)
+    paths: list[Path] = []
+    first: LeftOut | None = None
+    for entry in listing.entries:
+        try:
+            feeds = sample_feeds(listing, entry, artifact.facts.inputs, artifact.shapes, job.dataset.preprocessing)
+        except InputError as error:
+            first = first or left_out(entry, error)
+            continue
+        paths.append(job.folder / f"sample-{len(paths)}.npz")
+        save_feeds(paths[-1], feeds)
+        if len(paths) == job.input_sets:
+            break
+    if not paths:
+        assert first is not None
+        raise _nothing_left(listing, first)
+    return tuple(paths), len(listing.entries)
+
+
+def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
+    """Run every sample of the dataset. A sample that cannot be read or judged is left out, and told."""
+    from bench.measure.repeat import session_facts
+    from bench.play import untimed
+    from bench.quality.scoring import scorer_for
+
+    plugin = _judge_of(job.model)
+    listing = read_listing(job.dataset, plugin is not None)
+    target: Target = load(job.plugin)
+    target.check(job.request.artifact, job.request.device, job.request.options)
+    session = target.open(job.request, untimed(announce))
+    assert isinstance(session, TensorSession)
+    announce("judge")
+    scorer = scorer_for(listing.task, listing.options, plugin, _sizes(listing, job))
+    digests, left = _run(job, listing, session, scorer)
+    if not digests:
+        raise _nothing_left(listing, left[0])
+    facts = DatasetFacts(
+        listing.folder.resolve().name,
+        listing.task,
+        dataset_sha256(digests),
+        len(digests),
+        tuple(sorted(left, key=lambda one: (one.file, one.field))),
+        listing.options.stated(),
+        _stated(job.dataset.preprocessing),
+    )
+    metrics, results = _kept(scorer.scored(), job.folder / "results.npz")
+    return Judged(session_facts(session), facts, _hashed(job.request.artifact), metrics, results)
+
+
+def _run(
+    job: JudgeJob, listing: Listing, session: TensorSession, scorer: "Scorer"
+) -> tuple[list[bytes], list[LeftOut]]:
+    """Judge each sample; the digests of those that count, and what was left out."""
+    made_for, opened = job.made_for, job.request.artifact
+    digests: list[bytes] = []
+    left = list(listing.left_out)
+    for entry in listing.entries:
+        try:
+            feeds = sample_feeds(listing, entry, made_for.facts.inputs, made_for.shapes, job.dataset.preprocessing)
+        except InputError as error:
+            left.append(left_out(entry, error))
+            continue
+        if opened.sha256 != made_for.sha256:
+            feeds = feeds_for(feeds, made_for, opened)
+        session.bind(feeds)()
+        outputs = dequantised(by_file_name(session.results(), opened.facts.outputs), opened.facts.outputs)
+        try:
+            scorer.add(entry, by_file_name(outputs, made_for.facts.outputs), expected_of(listing, entry))
+            digests.append(entry_digest(listing, entry))
+        except InputError as error:
+            if error.message.startswith("--dataset-options"):
+                raise  # of all samples alike
+            left.append(left_out(entry, error, entry.field))
+    return digests, left
+
+
+def _judge_of(model: PluginRef) -> Judge | None:
+    plugin = load(model)
+    return plugin if isinstance(plugin, Judge) else None
+
+
+def _nothing_left(listing: Listing, first: LeftOut) -> InputError:
+    return InputError(
+        f"--dataset {listing.folder.name}: no sample can be used; {first.file}: {first.reason} ({first.field})",
+        "See docs/quality.md for what a dataset holds; --preprocessing says how images become inputs.",
+    )
+
+
+def _stated(preprocessing: str) -> str:
+    from bench.measure.feeds import parse_preprocessing
+
+    return str(parse_preprocessing(preprocessing)) if preprocessing else ""
+
+
+def _sizes(listing: Listing, job: JudgeJob) -> "Callable[[Entry], Sizes]":
+    def sizes(entry: Entry) -> "Sizes":
+        from PIL import Image, ImageOps
+
+        from bench.measure.feeds import image_layout, parse_preprocessing
+        from bench.quality.detection import Sizes
+
+        preprocessing = parse_preprocessing(job.dataset.preprocessing)
+        if preprocessing.crop is not None:
+            raise InputError("--dataset-options: detection takes images whole", "Say resize=plain.")
+        name = listing.options.input or job.made_for.facts.inputs[0].name
+        _, _, height, width = image_layout(name, job.made_for.shapes[name], preprocessing)
+        with Image.open(listing.folder / entry.file) as image:
+            return Sizes(ImageOps.exif_transpose(image).size, (width, height))
+
+    return sizes
+
+
+def _kept(scored: "Any", path: Path) -> tuple[tuple[JudgedMetric, ...], Path]:
+    from bench.measure.feeds import save_feeds
+
+    found: list[Scored] = list(scored)
+    save_feeds(path, {one.name: one.results for one in found if one.results is not None})
+    metrics = [JudgedMetric(s.name, s.statistic, s.higher_is_better, s.unit, s.whole) for s in found]
+    return tuple(metrics), path
+
+
+def _hashed(artifact: Artifact) -> str:
+    """SHA-256 of the files as they are now, as ``Artifact.sha256`` is defined."""
+    digest = sha256()
+    for path in artifact.files:
+        with path.open("rb") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,97 @@
+"""Reads ``labels.json`` and ``labels.csv``: which file is labelled how, and which line is wrong.
+
+A file that is no JSON, or no table, is an error of the whole dataset. A single entry that is wrong leaves its sample
+out, and the rest is judged.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.quality.record import LeftOut
+
+JSON_FORM = 'Write {"photo.jpg": 817, "other.jpg": [281, 282]}: class ids that count as right.'
+CSV_FORM = "Write one line a file: photo.jpg,817 or other.jpg,281,282; a header line file,label is allowed."
+
+
+class Labels(Struct, frozen=True):
+    """``of``: file -> what is expected of it. ``wrong``: entries that say nothing usable."""
+
+    file: str
+    of: dict[str, Any]
+    wrong: tuple[LeftOut, ...]
+
+
+def read_json(path: Path, class_ids: bool = True) -> Labels:
+    """``{"file": label}``. ``class_ids``: a label is an id or a list of them; otherwise any JSON value."""
+    repeated: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        repeated.extend({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ())
+        return dict(pairs)
+
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path.name}: line {error.lineno}, column {error.colno}: {error.msg}", JSON_FORM) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: cannot be read: {error}", JSON_FORM) from None
+    if not isinstance(stored, dict):
+        raise InputError(f"{path.name}: is not an object of files and labels", JSON_FORM)
+    good: dict[str, Any] = {}
+    wrong = []
+    for name, label in stored.items():
+        ids = _ids(label) if class_ids else label
+        if name in repeated:
+            wrong.append(LeftOut(name, f"{path.name}: {name}", "is listed twice"))
+        elif class_ids and ids is None:
+            reason = f"{json.dumps(label)[:60]} is no class id, nor a list of them"
+            wrong.append(LeftOut(name, f"{path.name}: {name}", reason))
+        else:
+            good[name] = ids
+    return Labels(path.name, good, tuple(wrong))
+
+
+def _ids(label: Any) -> tuple[int, ...] | None:
+    """The acceptable ids; ``None`` unless they are whole numbers from 0 on, and there is one at least."""
+    ids = label if isinstance(label, list) else [label]
+    if not ids or not all(type(i) is int and i >= 0 for i in ids):
+        return None
+    return tuple(ids)
+
+
+def read_csv(path: Path) -> Labels:
+    """``file,label[,label…]``, one line a file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = [(reader.line_num, row) for reader in [csv.reader(stream, strict=True)] for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name}: cannot be read: {error}", CSV_FORM) from None
+    lines = [(number, [cell.strip() for cell in row]) for number, row in lines if any(cell.strip() for cell in row)]
+    if lines and lines[0][1][:2] == ["file", "label"]:
+        lines = lines[1:]
+    first: dict[str, int] = {}
+    good: dict[str, Any] = {}
+    wrong = []
+    for number, (name, *cells) in lines:
+        field = f"{path.name}: line {number}"
+        if name in first:
+            wrong.append(LeftOut(name, field, f"is listed twice, also in line {first[name]}"))
+            good.pop(name, None)
+        elif (ids := _numbers(cells)) is None:
+            wrong.append(LeftOut(name or "?", field, f"{','.join(cells)[:60] or 'nothing'} is no class id"))
+        else:
+            good[name] = ids
+        first.setdefault(name, number)
+    return Labels(path.name, good, tuple(wrong))
+
+
+def _numbers(cells: Sequence[str]) -> tuple[int, ...] | None:
+    found = [cell for cell in cells if cell]
+    return tuple(map(int, found)) if found and all(cell.isascii() and cell.isdecimal() for cell in found) else None

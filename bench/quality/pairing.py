@@ -1,0 +1,122 @@
+"""Metrics of a dataset from its per-sample results, and whether two runs of the same samples differ. Pure.
+
+The word, of all metrics of a pair:
+
+    same            shown to lie within one point of a share (of other figures: 1 % of the base), both sides tested, 5 %
+    better, worse   shown to differ, corrected by Holm's method over the metrics of the pair
+    cannot_tell     neither
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench import proportions
+from bench.jobs import JudgedMetric
+from bench.quality.record import Paired, QualityMetric, Word
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+ALPHA = 0.05  # of calling any metric of a pair different that is not
+CONFIDENCE = 0.95
+SAME_CONFIDENCE = 0.90  # a 90 % interval within the margin is two one-sided tests at 5 %
+MARGIN = 0.01
+WILSON, BOOTSTRAP = "Wilson", "bootstrap, percentile, 5,000 resamples"
+MCNEMAR, RANDOMISATION = "exact McNemar", "paired randomisation"
+
+
+def summarise(
+    metrics: Sequence[JudgedMetric], results: "Mapping[str, Array]", samples: int
+) -> tuple[QualityMetric, ...]:
+    """Value and interval of each metric over so many samples."""
+    return tuple(_metric(metric, results.get(metric.name), samples) for metric in metrics)
+
+
+def _metric(metric: JudgedMetric, results: "Array | None", samples: int) -> QualityMetric:
+    from bench import paired
+
+    given = metric.name, metric.higher_is_better, metric.statistic, metric.unit
+    if results is None:
+        return _stated(given, metric.whole or 0.0, None, samples, "")
+    value = paired.value(metric.statistic, results)
+    if right_or_wrong(results):
+        bounds = proportions.wilson(int(results.sum()), len(results), CONFIDENCE)
+        return _stated(given, value, bounds, len(results), WILSON)
+    found = paired.interval(metric.statistic, results, CONFIDENCE)
+    return _stated(given, value, found, len(results), BOOTSTRAP if found is not None else "")
+
+
+def _stated(
+    given: tuple[str, bool, Any, str], value: float, interval: tuple[float, float] | None, n: int, method: str
+) -> QualityMetric:
+    name, higher, statistic, unit = given
+    return QualityMetric(name, value, interval, n, higher, statistic, unit, method)
+
+
+def right_or_wrong(results: "Array") -> bool:
+    """Whether each result is a flag: then shares are told, and McNemar tests."""
+    return bool(results.dtype.kind in "b" or (results.dtype.itemsize == 1 and results.ndim == 1))
+
+
+class Difference(Struct, frozen=True):
+    """A pair before its word: that waits until all metrics of the pair are known."""
+
+    paired: Paired
+    inner: tuple[float, float] | None
+    margin: float
+    higher_is_better: bool
+
+
+def compare(
+    metrics: Sequence[QualityMetric], base: "Mapping[str, Array]", new: "Mapping[str, Array]", alpha: float = ALPHA
+) -> tuple[Paired, ...]:
+    """Every metric that both hold per sample; ``new`` less ``base``. Supposes that the samples are the same, in order.
+    Raises ``ValueError`` where their numbers differ."""
+    from bench.ratio import holm
+
+    found = [_difference(m, base[m.name], new[m.name]) for m in metrics if m.name in base and m.name in new]
+    corrected = holm([one.paired.p_value or 0.0 for one in found])
+    return tuple(replace(d.paired, word=_word(d, p, alpha)) for d, p in zip(found, corrected, strict=True))
+
+
+def _difference(metric: QualityMetric, base: "Array", new: "Array") -> Difference:
+    from bench import paired
+
+    if len(base) != len(new):
+        raise ValueError(f"{len(base)} against {len(new)} samples of {metric.name}")
+    before, after = paired.value(metric.statistic, base), paired.value(metric.statistic, new)
+    margin = MARGIN if metric.unit == "share" else MARGIN * abs(before)
+    if right_or_wrong(base) and right_or_wrong(new):
+        pairs = proportions.Discordant(
+            int(((new != 0) & (base == 0)).sum()), int(((new == 0) & (base != 0)).sum()), len(new)
+        )
+        outer, inner = (proportions.difference_interval(pairs, c) for c in (CONFIDENCE, SAME_CONFIDENCE))
+        counts, p, test = (pairs.gained, pairs.lost), proportions.mcnemar(pairs), MCNEMAR
+        said = Paired(metric.name, after - before, outer, p, test, "cannot_tell", len(new), *counts)
+        return Difference(said, inner, margin, metric.higher_is_better)
+    bounds = paired.difference_intervals(metric.statistic, base, new, (CONFIDENCE, SAME_CONFIDENCE)) or (None, None)
+    better, worse = _moved(metric, base, new)
+    p = paired.p_different(metric.statistic, base, new)
+    said = Paired(metric.name, after - before, bounds[0], p, RANDOMISATION, "cannot_tell", len(new), better, worse)
+    return Difference(said, bounds[1], margin, metric.higher_is_better)
+
+
+def _moved(metric: QualityMetric, base: "Array", new: "Array") -> tuple[int | None, int | None]:
+    """How many samples became better and worse; unknown where a sample has several features."""
+    if base.ndim != 1:
+        return None, None
+    sign = 1 if metric.higher_is_better else -1
+    return int((sign * (new - base) > 0).sum()), int((sign * (new - base) < 0).sum())
+
+
+def _word(found: Difference, p_corrected: float, alpha: float) -> Word:
+    if found.inner is not None and -found.margin <= found.inner[0] and found.inner[1] <= found.margin:
+        return "same"
+    if p_corrected < alpha:
+        return "better" if (found.paired.difference > 0) == found.higher_is_better else "worse"
+    return "cannot_tell"

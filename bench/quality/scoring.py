@@ -1,0 +1,239 @@
+"""Per-sample results of each task. A scorer sees one sample after another, and what it keeps is small.
+
+Scores that tie go to the lower class id, as numpy's argmax has it: a quantised softmax ties often.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+from bench.contracts import Judge, Tensors
+from bench.errors import InputError
+from bench.quality.dataset import Entry
+from bench.quality.options import DatasetOptions
+from bench.quality.record import DatasetTask, Statistic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.quality.detection import Sizes
+
+    Array = np.ndarray[Any, Any]
+
+
+class Scored(Struct, frozen=True):
+    """One metric of all samples. ``results`` [n] or [n, features] for ``bench.paired``; int8 where it is right or
+    wrong. ``whole``: the value of a metric that only the dataset as a whole has."""
+
+    name: str
+    statistic: Statistic
+    higher_is_better: bool
+    unit: str
+    results: Any = None
+    whole: float | None = None
+
+
+class Scorer(Protocol):
+    def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
+        """Judge one sample. Raises ``InputError`` when it cannot be judged; then it must not count."""
+        ...
+
+    def scored(self) -> Sequence[Scored]:
+        """All metrics, the leading one first."""
+        ...
+
+
+def scorer_for(
+    task: DatasetTask, options: DatasetOptions, judge: Judge | None, sizes: "Callable[[Entry], Sizes]"
+) -> Scorer:
+    """``sizes``: of an image, for boxes. Raises ``InputError`` for a task that nothing here judges."""
+    match task:
+        case "classification":
+            return Classification(options)
+        case "regression":
+            return Regression(options)
+        case "segmentation":
+            return Segmentation(options)
+        case "judged" if judge is not None:
+            return ByPlugin(judge)
+        case "detection":
+            from bench.quality.detection import Detection
+
+            return Detection(options, sizes)
+    raise InputError(
+        f"dataset: nothing here judges the task {task} of this model", "See docs/quality.md for the tasks."
+    )
+
+
+def output_named(outputs: Tensors, name: str, key: str = "output") -> "Array":
+    """The output of that name, or the only one. Raises ``InputError`` naming the option that is missing or wrong."""
+    if not name and len(outputs) == 1:
+        return next(iter(outputs.values()))
+    if name not in outputs:
+        problem = f"the model has no output {name}" if name else "the model has several outputs"
+        raise InputError(f"--dataset-options {key}: {problem}", f"Say {key}= with one of {', '.join(outputs)}.")
+    return outputs[name]
+
+
+class Classification:
+    """Right where the best class, or one of the five best, is acceptable."""
+
+    def __init__(self, options: DatasetOptions) -> None:
+        self._options = options
+        self._top1: list[int] = []
+        self._top5: list[int] = []
+        self._classes = 0
+
+    def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
+        import numpy as np
+
+        scores = np.asarray(output_named(outputs, self._options.output)).squeeze()
+        if scores.ndim != 1 or len(scores) < 2:
+            raise InputError(f"output of shape {list(scores.shape)} holds no score for each class")
+        ids = [int(i) for i in np.ravel(next(iter(expected.values())) if isinstance(expected, Mapping) else expected)]
+        wanted = [i + self._options.label_offset for i in ids]
+        outside = [i for i, at in zip(ids, wanted, strict=True) if not 0 <= at < len(scores)]
+        if outside:
+            offset = f" with label_offset {self._options.label_offset}" if self._options.label_offset else ""
+            raise InputError(f"class id {outside[0]}{offset} is outside of the model's {len(scores)} classes")
+        best = np.argsort(-scores.astype(np.float64), kind="stable")[:5]
+        self._classes = len(scores)
+        self._top1.append(int(best[0] in wanted))
+        self._top5.append(int(bool(set(best.tolist()) & set(wanted))))
+
+    def scored(self) -> Sequence[Scored]:
+        import numpy as np
+
+        found = [Scored("top1", "mean", True, "share", np.array(self._top1, np.int8))]
+        if self._classes > 5:
+            found.append(Scored("top5", "mean", True, "share", np.array(self._top5, np.int8)))
+        return found
+
+
+class Regression:
+    """Errors of real-valued outputs. Each sample counts alike."""
+
+    def __init__(self, options: DatasetOptions) -> None:
+        self._options = options
+        self._rows: list[tuple[float, float, float]] = []
+
+    def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
+        import numpy as np
+
+        pairs = [
+            _same_shape(name, array, output_named(outputs, name if name in outputs else self._options.output))
+            for name, array in arrays_of(expected).items()
+        ]
+        want = np.concatenate([w.astype(np.float64).ravel() for w, _ in pairs])
+        have = np.concatenate([h.astype(np.float64).ravel() for _, h in pairs])
+        if not (np.isfinite(want).all() and np.isfinite(have).all()):
+            raise InputError("NaN or infinity in the expected arrays or in the output")
+        error = have - want
+        norms = float(np.linalg.norm(want) * np.linalg.norm(have))
+        cosine = float(want @ have) / norms if norms else float(not error.any())
+        self._rows.append((float(np.abs(error).mean()), float((error * error).mean()), cosine))
+
+    def scored(self) -> Sequence[Scored]:
+        import numpy as np
+
+        mae, square, cosine = np.array(self._rows, np.float64).reshape(-1, 3).T
+        return [
+            Scored("mae", "mean", False, "", mae),
+            Scored("rmse", "root_mean", False, "", square),
+            Scored("cosine", "mean", True, "share", cosine),
+        ]
+
+
+class Segmentation:
+    """Share of pixels of the right class; mean over classes of intersection over union."""
+
+    def __init__(self, options: DatasetOptions) -> None:
+        self._options = options
+        self._accuracy: list[float] = []
+        self._counts: list[Array] = []  # [2, classes]: intersections, unions
+
+    def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
+        import numpy as np
+
+        arrays = arrays_of(expected)
+        if len(arrays) != 1:
+            raise InputError(f"{entry.expected_file} holds {len(arrays)} arrays, one map of classes belongs there")
+        (name, array), *_ = arrays.items()
+        want = _map(np.asarray(array))
+        if want.dtype.kind not in "iub":
+            raise InputError(f"{entry.expected_file}: {name} is {want.dtype}, not class ids")
+        have, classes = _classes_of(output_named(outputs, name if name in outputs else self._options.output), want)
+        wanted = want.astype(np.int64) + self._options.label_offset
+        counted = np.ones(want.shape, bool) if self._options.ignore is None else want != self._options.ignore
+        wanted, have = wanted[counted], have[counted]
+        if not len(wanted) or wanted.min() < 0 or (classes and wanted.max() >= classes):
+            raise InputError(f"{entry.expected_file}: class ids of {name} are outside of the model's {classes} classes")
+        size = classes or int(max(wanted.max(), have.max())) + 1
+        right = np.bincount(wanted[wanted == have], minlength=size)
+        union = np.bincount(wanted, minlength=size) + np.bincount(have, minlength=size) - right
+        self._accuracy.append(float((wanted == have).mean()))
+        self._counts.append(np.stack([right, union]))
+
+    def scored(self) -> Sequence[Scored]:
+        import numpy as np
+
+        most = max((counts.shape[1] for counts in self._counts), default=1)
+        rows = [np.pad(counts, ((0, 0), (0, most - counts.shape[1]))).ravel() for counts in self._counts]
+        return [
+            Scored("mean_iou", "mean_iou", True, "share", np.array(rows, np.int64).reshape(len(rows), -1)),
+            Scored("pixel_accuracy", "mean", True, "share", np.array(self._accuracy, np.float64)),
+        ]
+
+
+class ByPlugin:
+    """What the model's own plugin says of each sample."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._rows: list[dict[str, float]] = []
+
+    def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
+        import math
+
+        found = {str(name): float(score) for name, score in self._judge.judge(outputs, expected).items()}
+        if not found or not all(map(math.isfinite, found.values())):
+            raise InputError(f"the plugin's judge gave {found or 'no score'}, which is no finite score")
+        if self._rows and found.keys() != self._rows[0].keys():
+            raise InputError(f"the plugin's judge gave {', '.join(found)}, and {', '.join(self._rows[0])} before")
+        self._rows.append(found)
+
+    def scored(self) -> Sequence[Scored]:
+        import numpy as np
+
+        lower = set(getattr(self._judge, "lower_is_better", ()))
+        names = list(self._rows[0]) if self._rows else []
+        columns = {name: np.array([row[name] for row in self._rows], np.float64) for name in names}
+        return [Scored(name, "mean", name not in lower, "", columns[name]) for name in names]
+
+
+def arrays_of(expected: Any) -> "Mapping[str, Array]":
+    if not isinstance(expected, Mapping):
+        raise InputError("a label is no array: regression and segmentation take NAME.npz with NAME.expected.npz")
+    return expected
+
+
+def _same_shape(name: str, want: "Array", have: "Array") -> "tuple[Array, Array]":
+    if want.squeeze().shape != have.squeeze().shape:
+        raise InputError(f"{name} is expected as {list(want.shape)}, and the output is {list(have.shape)}")
+    return want, have
+
+
+def _map(array: "Array") -> "Array":
+    return array[0] if array.ndim == 3 and len(array) == 1 else array
+
+
+def _classes_of(output: "Array", want: "Array") -> "tuple[Array, int | None]":
+    """The class of each pixel, and how many classes there are (``None`` where the output is a map already)."""
+    found = output[0] if len(output) == 1 and output.ndim > want.ndim else output
+    if found.shape == want.shape and found.dtype.kind in "iu":
+        return found, None
+    for axis in (0, -1):
+        if found.ndim == want.ndim + 1 and found.argmax(axis=axis).shape == want.shape:
+            return found.argmax(axis=axis), found.shape[axis]
+    raise InputError(f"a map of {list(want.shape)} is expected, and the output is {list(output.shape)}")

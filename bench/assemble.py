@@ -18,6 +18,7 @@ from bench.record import (
     Fidelity,
     Harness,
     InputFacts,
+    OpenedArtifact,
     PlacementSummary,
     PlannedModel,
     PlannedTarget,
@@ -33,6 +34,7 @@ from bench.record import (
 from bench.redact import without_paths
 from bench.rerun import rerun_command
 from bench.store import new_record_id
+from bench.text_record import Agreement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +49,8 @@ class Evidence(Struct, frozen=True):
     inputs: InputFacts | None = None
     checked: Checked | None = None
     fidelity: Fidelity | None = None
+    agreement: tuple[Agreement, ...] = ()
+    opened: Artifact | None = None
     repeats: tuple[Measured, ...] = ()
     harness_ns: tuple[int, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()
@@ -77,7 +81,9 @@ def assemble(
         summary=_summary(evidence, repeats, flat),
         placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
         fidelity=evidence.fidelity,
-        harness=Harness(_median([r.loop_overhead_ns for r in repeats])),
+        harness=Harness(
+            _median([r.loop_overhead_ns for r in repeats]), _median([r.token_overhead_ns for r in repeats])
+        ),
         log_tail=evidence.log_tail,
     )
     judged = msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat)) if status == "ok" else None)
@@ -137,6 +143,9 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             _without_paths(run.target.options),
             _without_paths(facts.options_effective) if facts else {},
             (facts.executed_precision if facts else "") or None,
+            OpenedArtifact(evidence.opened.format, evidence.opened.sha256, evidence.opened.size_bytes)
+            if evidence.opened
+            else None,
         ),
         scenario=_scenario(run, evidence),
         preset=run.preset,
@@ -215,6 +224,7 @@ def _repeats(
 def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]") -> Summary:
     from bench.measure.energy import energy_summary
     from bench.measure.memory import memory_summary
+    from bench.measure.token_energy import token_energy
     from bench.summary import summarise
 
     artifact = evidence.artifact
@@ -223,6 +233,16 @@ def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[st
     energies = [e for r in repeats for e in (r.energy, r.power_pass) if e is not None]
     bytes_moved = _bytes_moved(artifact.facts)
     summary = summarise(repeats, samples, evidence.scenario, token_ids=evidence.repeats[0].token_ids)
+    text = summary.text_generation
+    if text is not None:
+        checked = evidence.checked.text if evidence.checked else None
+        text = msgspec.structs.replace(
+            text,
+            kv_cache=checked.kv_cache if checked else None,
+            agreement=evidence.agreement,
+            energy=token_energy(repeats, text, evidence.scenario),
+        )
+        summary = msgspec.structs.replace(summary, text_generation=text)
     return msgspec.structs.replace(
         summary,
         memory_bytes=memory_summary(repeats, artifact.size_bytes),

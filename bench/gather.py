@@ -9,18 +9,20 @@ import msgspec
 from msgspec import Struct
 
 from bench.assemble import Evidence, placement_summary
-from bench.contracts import Channel, OpenRequest
+from bench.compile_caches import CompileCaches
+from bench.contracts import Artifact, Channel, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
-from bench.jobs import Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
-from bench.measure.stopping import text_generation_rule
-from bench.plan import PlannedRun, settle_scenario
-from bench.plugins import Catalog, PluginRef
+from bench.jobs import Checked, CheckJob, Converted, ConvertJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
+from bench.measure.stopping import emulated_generation_rule, text_generation_rule
+from bench.plan import ModelChoice, PlannedRun, settle_scenario
+from bench.plugins import Catalog, PluginRef, load
 from bench.record import Failure, Scenario
 from bench.reference import References
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job
+from bench.text_reference import TextReferences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +56,15 @@ class Bench(Struct, frozen=True):
         return STEP_SECONDS + rule_ns / 1e9
 
 
+class Shared:
+    """What one run leaves for the next of the same suite: models made, and reference runs."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.done: dict[str, JobResult] = {}
+        self.references = References(catalog)
+        self.text_references = TextReferences(catalog)
+
+
 class Gathering:
     """Gathers the evidence for one planned run, step by step, and stops at the first failure."""
 
@@ -61,11 +72,10 @@ class Gathering:
         self,
         bench: Bench,
         run: PlannedRun,
-        prepared: dict[str, JobResult],
-        references: References,
+        shared: "Shared",
         say: Callable[[str], None],
     ) -> None:
-        self._bench, self._run, self._prepared, self._references, self._say = bench, run, prepared, references, say
+        self._bench, self._run, self._shared, self._say = bench, run, shared, say
         self._evidence = Evidence(capture(bench.root), channels=bench.channels)
         self._samples: list[dict[str, np.ndarray[Any, Any]]] = []
 
@@ -93,7 +103,8 @@ class Gathering:
         prepared = self._prepare()
         artifact = prepared.artifact
         emulated = self._run.target.device.emulated
-        scenario = settle_scenario(self._run.scenario, artifact.task, emulated)
+        own_prompts = prepared.prompts is not None
+        scenario = settle_scenario(self._run.scenario, artifact.task, emulated, own_prompts)
         self._note(artifact=artifact, inputs=prepared.inputs, scenario=scenario)
         if artifact.task not in self._run.target.tasks:
             raise RunFailure(
@@ -103,21 +114,31 @@ class Gathering:
             opened = " and ".join(self._run.target.formats)
             message = f"{self._run.target.id} opens {opened}, and {artifact.model_id} is {artifact.format}"
             raise RunFailure("unsupported_format", message, "", "plan")
-        request = open_request(artifact, self._run, scenario)
-        self._check(request, scenario, prepared.feeds[:1] if emulated else prepared.feeds)
+        request = open_request(artifact, self._run, scenario, prepared)
+        opened = self._convert(artifact)
+        if opened != artifact:
+            self._note(opened=opened)
+        request = msgspec.structs.replace(request, artifact=opened)
+        caches = CompileCaches(scenario.compile_cache, self._bench.folder)
+        feeds = prepared.feeds[:1] if emulated else prepared.feeds
+        self._check(caches.request(request), scenario, feeds, prepared)
+        caches.demand(self._evidence.checked, self._run.target.id)
         rule = self._run.rule
-        if artifact.task == "text_generation" and not emulated:
-            rule = text_generation_rule(rule)
+        if artifact.task == "text_generation":
+            rule = emulated_generation_rule() if emulated else text_generation_rule(rule)
         self._run = msgspec.structs.replace(self._run, rule=rule)
         for index in range(self._run.repeats):
             title = f"repeat {index + 1} of {self._run.repeats}"
             self._say(title)
-            self._measure(request, scenario, prepared.feeds[0] if prepared.feeds else None, title)
+            self._measure(caches.request(request), scenario, prepared, title)
+            caches.proven(self._evidence.repeats[-1].facts.compile_cache)
 
     def _prepare(self) -> Prepared:
-        choice = self._run.model
+        return self._made(self._run.model)
+
+    def _made(self, choice: ModelChoice) -> Prepared:
         key = repr(choice)
-        if key not in self._prepared:
+        if key not in self._shared.done:
             self._say("preparing the model")
             ask = choice.ask
             job = PrepareJob(
@@ -127,26 +148,66 @@ class Gathering:
                 self._bench.cache,
                 tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
                 ask.preprocessing,
+                prompt_ids=ask.prompt_ids,
+                prompts=ask.prompts,
             )
-            self._prepared[key] = run_job(job, self._bench.deadline_s())
-        event = self._settled(self._prepared[key])
+            self._shared.done[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._shared.done[key])
         assert isinstance(event, Prepared)
         return event
 
-    def _check(self, request: OpenRequest, scenario: Scenario, feeds: tuple[Path, ...]) -> None:
+    def _convert(self, artifact: Artifact) -> Artifact:
+        """What the target opens instead of ``artifact``, made once a suite."""
+        plugin = self._run.target.plugin
+        key = f"{plugin.name} of {artifact.format} {artifact.sha256}"
+        if artifact.task != "text_generation":
+            return artifact
+        if key not in self._shared.done:
+            self._say("converting the model")
+            job = ConvertJob(self._bench.folder(), plugin, artifact)
+            self._shared.done[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._shared.done[key])
+        assert isinstance(event, Converted)
+        return event.artifact
+
+    def _check(self, request: OpenRequest, scenario: Scenario, feeds: tuple[Path, ...], prepared: Prepared) -> None:
         """Placement and outputs, before any time is spent on measuring."""
         self._say("checking placement and outputs")
-        job = CheckJob(self._bench.folder(), self._run.target.plugin, request, scenario, feeds, self._run.seed)
+        job = CheckJob(
+            self._bench.folder(), self._run.target.plugin, request, scenario, feeds, self._run.seed, prepared.prompts
+        )
         checked = self._settled(run_job(job, self._bench.deadline_s(self._run)))
         assert isinstance(checked, Checked)
         self._note(checked=checked)
         if self._run.strict_placement:
             _demand_placement(checked, request)
         self._say("checking against the reference")
-        fidelity = self._references.compare(job, checked, self._bench.deadline_s(self._run), self._bench.folder)
-        self._note(fidelity=fidelity)
+        if checked.text is not None:
+            self._compare_text(job, checked, prepared.artifact)
+            return
+        deadline_s = self._bench.deadline_s(self._run)
+        self._note(fidelity=self._shared.references.compare(job, checked, deadline_s, self._bench.folder))
 
-    def _measure(self, request: OpenRequest, scenario: Scenario, feeds: Path | None, title: str) -> None:
+    def _compare_text(self, job: CheckJob, checked: Checked, artifact: Artifact) -> None:
+        """Against the same file on another engine, and against the model's float32 weights where there are such."""
+        compare = self._shared.text_references.compare
+        with_limits = self._bench.deadline_s(self._run), self._bench.folder
+        engine, fidelity = compare("engine", artifact, job, checked, *with_limits)
+        self._note(fidelity=fidelity, agreement=(engine,))
+        twin = self._float32_twin(artifact)
+        if twin is not None:
+            model, _ = compare("model", twin, job, checked, *with_limits)
+            self._note(agreement=(engine, model))
+
+    def _float32_twin(self, artifact: Artifact) -> Artifact | None:
+        """The same model with float32 weights, where its plugin makes them."""
+        choice = self._run.model
+        if artifact.precision == "float32" or "float32" not in load(choice.plugin).precisions:
+            return None
+        ask = msgspec.structs.replace(choice.ask, precision="float32")
+        return self._made(msgspec.structs.replace(choice, ask=ask)).artifact
+
+    def _measure(self, request: OpenRequest, scenario: Scenario, prepared: Prepared, title: str) -> None:
         import numpy as np
 
         job = MeasureJob(
@@ -155,12 +216,13 @@ class Gathering:
             request,
             scenario,
             self._run.rule,
-            feeds,
+            prepared.feeds[0] if prepared.feeds else None,
             self._run.seed,
             self._bench.sensors(),
             self._bench.channels,
             self._bench.idle_watts,
             self._bench.root,
+            prepared.prompts,
         )
         load_before = HostLoad.now()
         result = run_job(job, self._bench.deadline_s(self._run), lambda phase: self._say(f"{title}, {phase}"))
@@ -187,16 +249,21 @@ class Gathering:
         self._evidence = msgspec.structs.replace(self._evidence, **fields)
 
 
-def open_request(artifact: Any, run: PlannedRun, scenario: Scenario) -> OpenRequest:
+def open_request(
+    artifact: Artifact, run: PlannedRun, scenario: Scenario, prepared: Prepared | None = None
+) -> OpenRequest:
     """What the target is asked to open, the same in every pass of a run."""
-    prompt, generate = scenario.prompt_tokens or 0, scenario.generate_tokens or 0
-    decoder = artifact.decoder
-    if decoder is not None and prompt + generate > decoder.context_length:
+    own = prepared.prompt_tokens if prepared is not None else None
+    prompt, generate = scenario.prompt_tokens or own or 0, scenario.generate_tokens or 0
+    depth, decoder = scenario.depth_tokens or 0, artifact.decoder
+    text = prepared is not None and prepared.inputs is not None and prepared.inputs.source == "prompt_text"
+    if decoder is not None and depth + prompt + generate > decoder.context_length and not text:
+        before = f"{depth} tokens of depth, " if depth else ""
         raise RunFailure(
             "bad_input",
-            f"{prompt} prompt and {generate} generated tokens do not fit the context of {decoder.context_length} "
-            f"that {artifact.model_id} has",
-            "Ask for fewer with --prompt-tokens and --generate-tokens.",
+            f"{before}{prompt} prompt and {generate} generated tokens do not fit the context of "
+            f"{decoder.context_length} that {artifact.model_id} has",
+            "Ask for fewer with --prompt-tokens, --generate-tokens and --depth.",
             "prepare",
         )
     return OpenRequest(
@@ -205,7 +272,7 @@ def open_request(artifact: Any, run: PlannedRun, scenario: Scenario) -> OpenRequ
         run.target.options,
         "throughput" if scenario.name == "offline" else "latency",
         prompt,
-        prompt + generate,
+        min(depth + prompt + generate, decoder.context_length) if decoder is not None else 0,
     )
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.plugins import PluginRef
 from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
+from bench.text_record import KvCache
 
 
 class Job(Struct, frozen=True, tag=True):
@@ -37,16 +38,31 @@ class PrepareJob(Job, frozen=True, tag=True):
     input_files: tuple[str, ...] = ()  # NAME=FILE, or FILE.npz
     preprocessing: str = ""
     input_sets: int = 4
+    prompt_ids: tuple[int, ...] = ()
+    prompts: str = ""  # a file of the user's
+
+
+class ConvertJob(Job, frozen=True, tag=True):
+    """Make what the target opens out of an artifact that it only opens in another form."""
+
+    plugin: PluginRef
+    artifact: Artifact
 
 
 class CheckJob(Job, frozen=True, tag=True):
-    """Untimed pass: where does it run, and what comes out? Outputs go to ``outputs-<i>.npz``."""
+    """Untimed pass: where does it run, and what comes out? Outputs go to ``outputs-<i>.npz``.
+
+    Of text: ``prompts`` are the user's own; ``forced`` holds the ids (int64 [n]) whose logits are wanted, ``None``:
+    those of the first prompt and what was generated after it.
+    """
 
     plugin: PluginRef
     request: OpenRequest
     scenario: Scenario
     feeds: tuple[Path, ...]
     seed: int
+    prompts: Path | None = None
+    forced: Path | None = None
 
 
 class MeasureJob(Job, frozen=True, tag=True):
@@ -62,9 +78,10 @@ class MeasureJob(Job, frozen=True, tag=True):
     channels: tuple[Channel, ...] = ()
     idle_watts: dict[str, float] = {}
     root: Path = Path("/")
+    prompts: Path | None = None
 
 
-AnyJob = ProbeJob | PrepareJob | CheckJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | ConvertJob | CheckJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -91,6 +108,12 @@ class Prepared(Event, frozen=True, tag=True):
     artifact: Artifact
     feeds: tuple[Path, ...]
     inputs: InputFacts | None
+    prompts: Path | None = None
+    prompt_tokens: int | None = None  # of the longest of the user's prompts, at most
+
+
+class Converted(Event, frozen=True, tag=True):
+    artifact: Artifact
 
 
 class SessionFacts(Struct, frozen=True):
@@ -102,12 +125,26 @@ class SessionFacts(Struct, frozen=True):
     compile_cache: CompileCache
 
 
+class TextChecked(Struct, frozen=True):
+    """``prompt``: the first prompt's ids. ``forced``: the ids that were fed for their logits (int64 [n]); ``logits``:
+    float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``kv_cache``: as the record states
+    it. ``comparable``: whether another engine can be held to the same tokens, which it cannot where this one put one of
+    its own into the cache."""
+
+    prompt: tuple[int, ...]
+    forced: Path
+    logits: Path | None
+    kv_cache: KvCache
+    comparable: bool = True
+
+
 class Checked(Event, frozen=True, tag=True):
     facts: SessionFacts
     versions: dict[str, str]
     placement: Placement | None
     outputs: tuple[Path, ...]
     token_ids: tuple[int, ...] = ()
+    text: TextChecked | None = None
 
 
 class Measured(Event, frozen=True, tag=True):
@@ -121,7 +158,7 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-AnyEvent = PhaseBegan | Failed | Probed | Prepared | Checked | Measured
+AnyEvent = PhaseBegan | Failed | Probed | Prepared | Converted | Checked | Measured
 
 
 def _encode_path(value: Any) -> Any:

@@ -189,13 +189,16 @@ def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Fail
     return None
 
 
-def settle_scenario(scenario: Scenario, task: Task, emulated: bool) -> Scenario:
-    """Fill in the token counts that text generation needs and nothing else does."""
+def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:
+    """Fill in the token counts that text generation needs and nothing else does. ``own_prompts``: the user's prompts
+    have lengths of their own."""
     if task != "text_generation":
-        return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None)
+        return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
+    seeded = scenario.prompt_tokens or (EMULATED_PROMPT_TOKENS if emulated else PROMPT_TOKENS)
     return msgspec.structs.replace(
         scenario,
-        prompt_tokens=scenario.prompt_tokens or (EMULATED_PROMPT_TOKENS if emulated else PROMPT_TOKENS),
+        prompt_tokens=None if own_prompts else seeded,
+        depth_tokens=scenario.depth_tokens or 0,
         generate_tokens=scenario.generate_tokens or (EMULATED_GENERATE_TOKENS if emulated else GENERATE_TOKENS),
     )
 

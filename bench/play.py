@@ -4,19 +4,29 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.contracts import Phase, Target
+from bench.contracts import Artifact, ConvertingTarget, DecoderSpec, Phase, Target
 from bench.errors import InputError, OdbError, RunFailure
-from bench.jobs import AnyJob, Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob, Probed, ProbeJob
+from bench.jobs import (
+    AnyJob,
+    Checked,
+    CheckJob,
+    Converted,
+    ConvertJob,
+    Failed,
+    Measured,
+    MeasureJob,
+    Prepared,
+    PrepareJob,
+    Probed,
+    ProbeJob,
+    TextChecked,
+)
 from bench.plugins import load
 from bench.record import Failure, InputFacts
-from bench.text_contracts import TokenSession
-
-if TYPE_CHECKING:
-    import numpy as np
+from bench.text_contracts import StreamSession, TokenSession
 
 Announce = Callable[[str], None]
 
@@ -24,7 +34,7 @@ MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
 
 
-def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Checked | Measured:
+def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Converted | Checked | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -33,6 +43,9 @@ def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Pre
         case PrepareJob():
             announce("prepare")
             return prepare(job)
+        case ConvertJob():
+            announce("convert")
+            return convert(job)
         case CheckJob():
             return check(job, announce)
         case MeasureJob():
@@ -89,13 +102,13 @@ def prepare(job: PrepareJob) -> Prepared:
     )
 
     artifact = load(job.plugin).prepare(job.request, job.cache)
-    if artifact.task == "text_generation":
-        if job.input_files or job.preprocessing:
-            raise InputError(
-                f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
-                "Leave it out; --prompt-tokens sets the prompt's length.",
-            )
-        return Prepared(artifact, (), None)
+    if artifact.decoder is not None:
+        return _prepared_text(job, artifact, artifact.decoder)
+    if job.prompt_ids or job.prompts:
+        raise InputError(
+            f"--prompt-ids, --prompts: do not apply to {artifact.model_id}, which generates no text",
+            "Leave them out; --input gives a tensor model its inputs.",
+        )
     specs = artifact.facts.inputs
     if job.input_files:
         preprocessing = parse_preprocessing(job.preprocessing) if job.preprocessing else None
@@ -114,10 +127,38 @@ def prepare(job: PrepareJob) -> Prepared:
     return Prepared(artifact, tuple(paths), facts)
 
 
+def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec) -> Prepared:
+    from bench.measure.prompts import check_ids, longest, prompt_facts, read_prompts, save_prompts
+
+    if job.input_files or job.preprocessing:
+        raise InputError(
+            f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
+            "Leave it out; --prompt-tokens sets the prompt's length, --prompt-ids and --prompts give your own.",
+        )
+    prompts = read_prompts(job.prompt_ids, job.prompts, artifact.model_id)
+    if not prompts:
+        return Prepared(artifact, (), None)
+    check_ids(prompts, decoder)
+    path = job.folder / "prompts.json"
+    save_prompts(path, prompts)
+    return Prepared(artifact, (), prompt_facts(prompts), path, longest(prompts))
+
+
+def convert(job: ConvertJob) -> Converted:
+    """What the target opens instead of the artifact; the artifact itself where it needs nothing else."""
+    target: Target = load(job.plugin)
+    if not isinstance(target, ConvertingTarget):
+        return Converted(job.artifact)
+    folder = job.folder / "converted"
+    folder.mkdir()
+    return Converted(target.convert(job.artifact, folder))
+
+
 def check(job: CheckJob, announce: Announce) -> Checked:
     """Untimed: open with inspection on, run every input set once, keep what came out."""
     from bench.measure.feeds import load_feeds, save_feeds
-    from bench.measure.repeat import prompts, session_facts
+    from bench.measure.repeat import session_facts
+    from bench.measure.text_check import check_text
 
     target: Target = load(job.plugin)
     target.check(job.request.artifact, job.request.device, job.request.options)
@@ -125,20 +166,17 @@ def check(job: CheckJob, announce: Announce) -> Checked:
     announce("check")
     outputs: list[Path] = []
     token_ids: tuple[int, ...] = ()
-    if isinstance(session, TokenSession):
-        session.reset()
-        token_ids = greedy(session, next(prompts(job.request, job.seed)), job.scenario.generate_tokens or 1)
+    text: TextChecked | None = None
+    if isinstance(session, TokenSession | StreamSession):
+        token_ids, text = check_text(session, job)
     else:
         for index, path in enumerate(job.feeds):
             session.bind(load_feeds(path))()
             outputs.append(job.folder / f"outputs-{index}.npz")
             save_feeds(outputs[-1], session.results())
-    return Checked(session_facts(session), dict(session.versions()), session.placement(), tuple(outputs), token_ids)
-
-
-def greedy(session: TokenSession, prompt: "np.ndarray[Any, Any]", tokens: int) -> tuple[int, ...]:
-    """The first ``tokens`` tokens after ``prompt``."""
-    return (session.prefill(prompt), *(session.decode() for _ in range(tokens - 1)))
+    return Checked(
+        session_facts(session), dict(session.versions()), session.placement(), tuple(outputs), token_ids, text
+    )
 
 
 def _untimed(announce: Announce) -> Phase:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from bench import statistics, summary
 from bench.errors import InputError
 from bench.record import Record, RecordedRun, Repeat, Scenario
+from bench.text_summary import gaps_of, tpots
 
 Samples = NDArray[Any]
+NEVER = -1
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
 CURVE_POINTS = 64
 
@@ -98,7 +100,8 @@ def _times(run: RecordedRun, key: str | None, source: str) -> Samples:
         raise InputError(f"{source}: samples.npz holds no {key}, which record.json names", "Measure the run again.")
     if array.dtype.kind not in "iu":
         raise InputError(f"{source}: {key} in samples.npz is {array.dtype}, not whole nanoseconds")
-    if array.size and array.min() < 0:
+    never = NEVER if key.startswith("token_ns") else 0  # a token that did not come
+    if array.size and array.min() < never:
         raise InputError(
             f"{source}: {key} in samples.npz holds negative times", "The file was written or edited wrong."
         )
@@ -106,14 +109,9 @@ def _times(run: RecordedRun, key: str | None, source: str) -> Samples:
 
 
 def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
-    parts = [_gaps(p) if p.token_ns.size else p.latency_ns for p in processes]
+    parts = [gaps_of(p.token_ns) if p.token_ns.size else p.latency_ns for p in processes]
     drawn = [statistics.ecdf(part, CURVE_POINTS) for part in parts if part.size]
     return tuple(Curve(tuple(x.tolist()), tuple(y.tolist())) for x, y in drawn)
-
-
-def _gaps(process: Process) -> Samples:
-    tokens = process.token_ns
-    return np.diff(tokens, axis=1).ravel() if tokens.ndim == 2 else np.empty(0, np.int64)
 
 
 # ------------------------------------------------------------------------------------------------------ figures
@@ -155,13 +153,7 @@ def _ttft(processes: Sequence[Process]) -> Values:
 
 
 def _tpot(processes: Sequence[Process]) -> Values:
-    return _median_of([_tpots(process.token_ns) for process in processes])
-
-
-def _tpots(tokens: Samples) -> Samples:
-    if tokens.ndim != 2 or tokens.shape[1] < 2:
-        return np.empty(0, np.int64)
-    return np.asarray((tokens[:, -1] - tokens[:, 0]) / (tokens.shape[1] - 1))
+    return _median_of([tpots(process.token_ns) for process in processes])
 
 
 def _decode_rate(processes: Sequence[Process]) -> Values:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from bench.contracts import CompileCache, TensorSpec
+from bench.record_part import Part
+from bench.text_record import TextGeneration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 2
 
 Scalar = str | int | float | bool | None
-
-
-class Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of every part of a record: frozen, and strict when read."""
 
 
 class Failure(Part, frozen=True):
@@ -68,18 +66,32 @@ class PlannedTarget(Part, frozen=True):
     options_requested: dict[str, str] = {}
     options_effective: dict[str, str] = {}
     executed_precision: str | None = None
+    opened: "OpenedArtifact | None" = None
+
+
+class OpenedArtifact(Part, frozen=True):
+    """What the target opened instead of the model's own files: made from them by the target, before anything was
+    timed."""
+
+    format: str
+    sha256: str
+    size_bytes: int
 
 
 class Scenario(Part, frozen=True):
     """``single-stream``: one query at a time. ``offline``: several in flight, throughput counts.
 
-    ``prompt_tokens`` and ``generate_tokens`` apply to text generation; ``lanes`` to offline (None: the runtime's best).
+    ``prompt_tokens``, ``generate_tokens`` and ``depth_tokens`` (in the cache before the prompt) apply to text
+    generation; ``lanes`` to offline (None: the runtime's best). ``compile_cache``: ``cold``, every repeat fills an
+    empty one; ``warm``, every repeat finds it filled; ``none``, the runtime gets none.
     """
 
     name: Literal["single-stream", "offline"]
     prompt_tokens: int | None = None
     generate_tokens: int | None = None
     lanes: int | None = None
+    depth_tokens: int | None = None
+    compile_cache: CompileCache = "none"
 
 
 class StoppingRule(Part, frozen=True):
@@ -199,7 +211,8 @@ class SampleArrays(Part, frozen=True):
     """Which arrays of ``samples.npz`` belong to this repeat: role -> key. All int64, nanoseconds.
 
     ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
-    also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued.
+    also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued, −1 for one that never
+    came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n], where prompts differ.
     """
 
     queries: int
@@ -213,11 +226,13 @@ class Repeat(Part, frozen=True):
     memory_bytes: dict[str, MemoryPoint] = {}  # "start", then one a phase, then "steady"
     energy: RepeatEnergy | None = None
     power_pass: RepeatEnergy | None = None  # channels that read watts, sampled in a pass of its own
+    prefill_energy: RepeatEnergy | None = None  # text: a pass that generates one token a query
     samples: SampleArrays | None = None
     duration_ns: int | None = None
     converged: bool | None = None
     harness_ns: int | None = None  # wall time of the repeat not spent importing, loading or running the runtime
     loop_overhead_ns: int | None = None
+    token_overhead_ns: int | None = None
     cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
 
 
@@ -261,20 +276,6 @@ class EnergySummary(Part, frozen=True):
     macs: int | None = None
     bytes_moved: int | None = None
     reason: str = ""
-
-
-class TextGeneration(Part, frozen=True):
-    """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians; ``itl`` also
-    its percentiles. ``token_ids``: what the first query generated."""
-
-    prompt_tokens: int
-    generated_tokens: int
-    token_ids: tuple[int, ...]
-    ttft_ns: int | None = None
-    tpot_ns: int | None = None
-    itl_ns: dict[str, int | None] = {}
-    prefill_tokens_per_s: float | None = None
-    decode_tokens_per_s: float | None = None
 
 
 class Summary(Part, frozen=True):
@@ -327,9 +328,11 @@ class Fidelity(Part, frozen=True):
 
 
 class Harness(Part, frozen=True):
-    """``loop_overhead_ns``: p50 of a null session in the same loop, measured in the same process."""
+    """``loop_overhead_ns``: p50 of a null session in the same loop, measured in the same process;
+    ``token_overhead_ns``: the same between two tokens of a null decoder."""
 
     loop_overhead_ns: int | None = None
+    token_overhead_ns: int | None = None
 
 
 class Reason(Part, frozen=True):

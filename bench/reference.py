@@ -45,14 +45,12 @@ class References:
 
     def compare(self, job: CheckJob, checked: Checked, deadline_s: float, folder: Callable[[], Path]) -> Fidelity:
         """Fidelity of what ``job`` produced. When no reference can run, says why instead."""
-        from bench.measure.fidelity import compare_outputs, compare_tokens
+        from bench.measure.fidelity import compare_outputs
 
         name, reference = self._reference(job, deadline_s, folder)
         if isinstance(reference, Failed):
             return Fidelity(name, reason=f"the reference did not run: {reference.failure.message}")
         precision = checked.facts.executed_precision
-        if job.request.artifact.task == "text_generation":
-            return compare_tokens(reference.token_ids, checked.token_ids, precision, name)
         return compare_outputs(_outputs(reference), _outputs(checked), precision, name)
 
     def _reference(self, job: CheckJob, deadline_s: float, folder: Callable[[], Path]) -> tuple[str, Checked | Failed]:
@@ -74,10 +72,11 @@ class References:
             event = run_job(CheckJob(folder(), plugin, request, job.scenario, job.feeds, job.seed), deadline_s).event
             assert isinstance(event, Checked | Failed)
             return reference.name, event
-        return "none", _no_reference(artifact.format)
+        return "none", no_reference(artifact.format)
 
 
-def _no_reference(format_: str) -> Failed:
+def no_reference(format_: str) -> Failed:
+    """The outcome where no runtime here can serve as one."""
     from bench.record import Failure
 
     return Failed(Failure("check", "unavailable", f"no reference runtime here opens {format_}", "Install openvino."))

@@ -13,7 +13,7 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     """``odb run`` for this run alone. Files are named without their folders: put them where you run it. Empty for what
     only a suite file can ask."""
     ask = run.model.ask
-    if ask.format or ask.precision:
+    if ask.format or (ask.precision and is_file(ask.source)):
         return ""  # a suite file says more than flags can
     words = ["odb", "run"]
     files = dict.fromkeys(Path(r.location).name for r in (run.model.plugin, run.target.plugin) if r.from_file)
@@ -24,10 +24,15 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]
     if ask.preprocessing:
         words += ["--preprocessing", ask.preprocessing]
+    words += ["--precision", ask.precision] if ask.precision else []
+    words += ["--prompt-ids", ",".join(map(str, ask.prompt_ids))] if ask.prompt_ids else []
+    words += ["--prompts", Path(ask.prompts).name] if ask.prompts else []
     words += ["-s", scenario.name]
     for flag, value in (
         ("--prompt-tokens", scenario.prompt_tokens),
         ("--generate-tokens", scenario.generate_tokens),
+        ("--depth", scenario.depth_tokens or None),
+        ("--compile-cache", None if scenario.compile_cache == "none" else scenario.compile_cache),
         ("--lanes", scenario.lanes),
     ):
         words += [flag, str(value)] if value is not None else []

@@ -7,16 +7,14 @@ from typing import Any
 import msgspec
 
 from bench.assemble import assemble
-from bench.gather import Bench, Gathering
+from bench.gather import Bench, Gathering, Shared
 from bench.measure.energy import discover, idle_baseline, power_seconds
 from bench.plan import ModelChoice, Plan, PlannedRun, choose_models, choose_targets, make_plan, resolve_targets
 from bench.plugins import Catalog, PluginRef, load
 from bench.probe import load_sensors, probe_targets, temporary_workspace
 from bench.record import RecordedRun
-from bench.reference import References
 from bench.store import save
 from bench.suite import Suite, check
-from bench.supervisor import JobResult
 
 
 class Listener:
@@ -55,12 +53,11 @@ def run_suite(
         plan = plan_suite(bench)
         listener.planned(plan)
         bench = _with_sensors(bench)
-        prepared: dict[str, JobResult] = {}
-        references = References(catalog)
+        shared = Shared(catalog)
         recorded = []
         for index, run in enumerate(plan.runs):
             listener.began(index, run)
-            carried_out, evidence, samples = Gathering(bench, run, prepared, references, listener.step).gather()
+            carried_out, evidence, samples = Gathering(bench, run, shared, listener.step).gather()
             result = assemble(carried_out, evidence, samples)
             result = RecordedRun(save(out, result.record, result.samples), result.samples)
             recorded.append(result)

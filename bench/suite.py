@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Format
+from bench.contracts import CompileCache, Format
 from bench.errors import InputError, UnknownName
 
 SCENARIOS: dict[str, str] = {
@@ -27,7 +27,10 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelAsk(Ask, frozen=True):
-    """One model. ``source``: a built-in's name or a file's path. ``inputs``: tensor name -> ``.npy`` or image file."""
+    """One model. ``source``: a built-in's name or a file's path. ``inputs``: tensor name -> ``.npy`` or image file.
+
+    Of a language model: ``prompt_ids`` is a prompt of token ids, ``prompts`` a ``.txt`` or ``.jsonl`` file of prompts.
+    """
 
     source: str
     format: Format | None = None
@@ -35,6 +38,8 @@ class ModelAsk(Ask, frozen=True):
     shapes: dict[str, tuple[int, ...]] = {}
     inputs: dict[str, str] = {}
     preprocessing: str = ""
+    prompt_ids: tuple[int, ...] = ()
+    prompts: str = ""
 
 
 class TargetAsk(Ask, frozen=True):
@@ -49,6 +54,8 @@ class ScenarioAsk(Ask, frozen=True):
     prompt_tokens: int | None = None
     generate_tokens: int | None = None
     lanes: int | None = None
+    depth_tokens: int | None = None
+    compile_cache: CompileCache = "none"
 
 
 class Suite(Ask, frozen=True):
@@ -92,6 +99,7 @@ def load_suite(file: Path) -> Suite:
             m,
             source=_beside(folder, m.source),
             inputs={name: _beside(folder, path) for name, path in m.inputs.items()},
+            prompts=str(folder / m.prompts) if m.prompts else "",
         )
         for m in suite.models
     )
@@ -109,6 +117,8 @@ def check(suite: Suite) -> None:
             value = getattr(scenario, field)
             if value is not None and value < 1:
                 raise InputError(f"scenario {scenario.name}: {field} must be 1 or more, not {value}")
+        if (scenario.depth_tokens or 0) < 0:
+            raise InputError(f"scenario {scenario.name}: depth_tokens must be 0 or more, not {scenario.depth_tokens}")
     if suite.seed < 0:
         raise InputError(f"seed must be 0 or more, not {suite.seed}")
     if suite.repeats is not None and suite.repeats < 1:
@@ -123,6 +133,13 @@ def check(suite: Suite) -> None:
         for name, path in model.inputs.items():
             if not Path(path).exists():
                 raise InputError(f"input {name}={path}: no such file", "A path is relative to the current folder.")
+        if model.prompts and not Path(model.prompts).is_file():
+            raise InputError(f"prompts {model.prompts}: no such file", "A path is relative to the current folder.")
+        if (model.prompts or model.prompt_ids) and any(s.prompt_tokens is not None for s in suite.scenarios):
+            raise InputError(
+                f"model {model.source}: has prompts of its own, and prompt_tokens asks for seeded ones",
+                "Leave out --prompt-tokens, or the prompts.",
+            )
 
 
 def is_file(source: str) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import statistics
-from bench.record import EnergySummary, LatencyNs, MemorySummary, Repeat, Scenario, Summary, TextGeneration
+from bench.record import EnergySummary, LatencyNs, MemorySummary, Repeat, Scenario, Summary
+from bench.text_summary import TokenTimes, stated, text_generation
 
 Samples = NDArray[Any]
 SECOND = 1_000_000_000
@@ -28,18 +29,26 @@ def summarise(
     ``samples`` holds the arrays that ``repeats`` name. ``token_ids`` are what the first query generated. Memory and
     energy are summarised by ``bench.measure.memory`` and ``bench.measure.energy``, and only carried here.
     """
-    latencies = _arrays(repeats, samples, "latency_ns")
+    latencies = arrays_of(repeats, samples, "latency_ns")
     return Summary(
         latency_ns=latency(latencies),
         throughput_per_s=throughput(repeats, latencies, scenario),
         cold_start_ns=cold_start(repeats),
         memory_bytes=memory,
         energy=energy,
-        text_generation=text_generation(_arrays(repeats, samples, "token_ns"), scenario, token_ids),
+        text_generation=text_generation(
+            TokenTimes(
+                arrays_of(repeats, samples, "token_ns"),
+                arrays_of(repeats, samples, "tokenized_token_ns"),
+                arrays_of(repeats, samples, "prompt_tokens"),
+            ),
+            scenario,
+            token_ids,
+        ),
     )
 
 
-def _arrays(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:
+def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:
     """The arrays of ``role`` that are there and not empty, in the order of the repeats."""
     named = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
     found = [samples[arrays[role]] for arrays in named if arrays.get(role) in samples]
@@ -55,25 +64,20 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
     if not repeats:
         return None
     pooled = np.concatenate(repeats)
-    p50 = _stated(pooled, 50)
+    p50 = stated(pooled, 50)
     return LatencyNs(
         n=len(pooled),
         mean=round(float(pooled.mean())),
         min=int(pooled.min()),
         max=int(pooled.max()),
         p50=p50,
-        p90=_stated(pooled, 90),
-        p95=_stated(pooled, 95),
-        p99=_stated(pooled, 99),
-        p999=_stated(pooled, 99.9),
+        p90=stated(pooled, 90),
+        p95=stated(pooled, 95),
+        p99=stated(pooled, 99),
+        p999=stated(pooled, 99.9),
         p50_ci95=None if p50 is None else statistics.between_process_interval(repeats, 50, 0.95),
         repeat_p50=tuple(statistics.percentile(part, 50) for part in repeats),
     )
-
-
-def _stated(samples: Samples, p: float) -> int | None:
-    """The percentile, or ``None`` below LoadGen's least sample count."""
-    return statistics.percentile(samples, p) if len(samples) >= statistics.MIN_SAMPLES[p] else None
 
 
 def throughput(repeats: Sequence[Repeat], latencies: Sequence[Samples], scenario: Scenario) -> float | None:
@@ -101,39 +105,3 @@ def cold_start(repeats: Sequence[Repeat]) -> int | None:
         if p.first_inference is not None
     ]
     return round(median(totals)) if totals else None
-
-
-def text_generation(
-    token_ns: Sequence[Samples], scenario: Scenario, token_ids: Sequence[int] = ()
-) -> TextGeneration | None:
-    """TTFT, TPOT and ITL from the times [n, tokens] of each token since its query was issued; one array a repeat.
-
-    Rates are the inverses of the medians: prefill is prompt tokens over TTFT, decode one over TPOT. Percentiles and
-    medians are ``None`` below LoadGen's least count of queries (TTFT, TPOT) or gaps (ITL). ``generated_tokens`` is the
-    fewest of any repeat.
-    """
-    arrays = [array for array in token_ns if array.ndim == 2 and array.shape[1]]
-    if not arrays:
-        return None
-    prompt = scenario.prompt_tokens or 0
-    tokens = min(array.shape[1] for array in arrays)
-    ttft = _stated(np.concatenate([array[:, 0] for array in arrays]), 50)
-    tpot = None
-    gaps = np.concatenate([np.diff(array, axis=1).ravel() for array in arrays])
-    if tokens > 1:
-        tpot = _stated(np.concatenate([(a[:, -1] - a[:, 0]) / (a.shape[1] - 1) for a in arrays]), 50)
-    return TextGeneration(
-        prompt_tokens=prompt,
-        generated_tokens=tokens,
-        token_ids=tuple(int(token) for token in token_ids),
-        ttft_ns=ttft,
-        tpot_ns=tpot,
-        itl_ns={
-            "p50": _stated(gaps, 50),
-            "p90": _stated(gaps, 90),
-            "p99": _stated(gaps, 99),
-            "mean": round(float(gaps.mean())) if len(gaps) else None,
-        },
-        prefill_tokens_per_s=SECOND * prompt / ttft if ttft and prompt else None,
-        decode_tokens_per_s=SECOND / tpot if tpot else None,
-    )

@@ -13,39 +13,47 @@ from bench.models.shapes import resolve_shapes
 PRECISION = "float32"
 
 
-def checked_request(name: str, request: ModelRequest, inputs: Sequence[TensorSpec]) -> dict[str, tuple[int, ...]]:
+def checked_request(
+    name: str, request: ModelRequest, inputs: Sequence[TensorSpec], precisions: Sequence[str] = (PRECISION,)
+) -> dict[str, tuple[int, ...]]:
     """The shapes to build for. Raises ``InputError`` for a format, precision or shape the model does not come in."""
     if request.format not in (None, "onnx"):
         raise InputError(f"{name}: does not come as {request.format}", "Its format is onnx.")
-    if request.precision not in (None, PRECISION):
-        raise InputError(f"{name}: does not come in {request.precision}", f"Its precision is {PRECISION}.")
+    if request.precision not in (None, *precisions):
+        known = f"Its precision is {PRECISION}." if len(precisions) == 1 else f"It comes in {', '.join(precisions)}."
+        raise InputError(f"{name}: does not come in {request.precision}", known)
     return resolve_shapes(name, inputs, request.shapes)
 
 
-def built_artifact(name: str, path: Path, shapes: Shapes) -> Artifact:
-    """The artifact of a tensor model that was written to ``path``."""
+def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECISION) -> Artifact:
+    """The artifact of a tensor model that was written to ``path``, with the weights' file beside it if there is one.
+
+    The graph alone is read into memory, and the files once for their checksum.
+    """
     import onnx
 
     from bench.models.onnx_facts import onnx_facts
+    from bench.models.onnx_weights import data_file
 
+    files = tuple(file for file in (path, data_file(path)) if file.is_file())
     return Artifact(
         model_id=name,
         task="tensor",
         format="onnx",
-        precision=PRECISION,
+        precision=precision,
         path=path,
-        files=(path,),
-        sha256=sha256_of((path,)),
-        size_bytes=path.stat().st_size,
-        facts=onnx_facts(onnx.load(path), shapes),
+        files=files,
+        sha256=sha256_of(files),
+        size_bytes=sum(file.stat().st_size for file in files),
+        facts=onnx_facts(onnx.load(path, load_external_data=False), shapes),
         shapes=dict(shapes),
     )
 
 
-def built_decoder(name: str, path: Path, decoder: DecoderSpec, parameters: int) -> Artifact:
+def built_decoder(name: str, path: Path, decoder: DecoderSpec, precision: str, parameters: int) -> Artifact:
     """The artifact of a decoder that was written to ``path``; its shapes stay dynamic. See ``one_token_shapes``."""
     from bench.models.decoder_layout import one_token_shapes
 
-    artifact = built_artifact(name, path, one_token_shapes(decoder))
+    artifact = built_artifact(name, path, one_token_shapes(decoder), precision)
     facts = replace(artifact.facts, parameters=parameters)
     return replace(artifact, task="text_generation", decoder=decoder, shapes={}, facts=facts)

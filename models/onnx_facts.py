@@ -2,10 +2,12 @@
 
 ``parameters`` counts the elements of constants that are weights: of a floating-point or quantised type and at least one
 dimension (so not a lone epsilon), int32 where it is a bias, and not the running statistics of batch normalisation,
-scales, zero points, clipping bounds or the like. A weight used twice is stored, and counted, once.
-``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised and fused forms. It is ``None`` as soon as one
-operator might contain matrix products that are not counted: an unknown shape, recurrent and attention operators,
-operators of foreign domains, or control flow around counted ones.
+scales, zero points, clipping bounds or the like. A weight used twice is stored, and counted, once, also where two names
+stand for the same bytes of a file of weights.
+``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised and fused forms, and GroupQueryAttention (over
+a past that is a buffer with room: as if it were full). It is ``None`` as soon as one operator might contain matrix
+products that are not counted: an unknown shape, recurrent and other attention operators, operators of foreign domains,
+or control flow around counted ones.
 Activations of operators in place are counted as ``bench.models.counting.Operator`` says.
 ``node_macs`` goes by node name, or by the node's first output where the node has none.
 """
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 WEIGHT_INPUT = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "FusedConv": 1, "QLinearConv": 3}
 GEMMS = frozenset({"FusedGemm", "Gemm", "QGemm"})
 MATMULS = frozenset({"DynamicQuantizeMatMul", "FusedMatMul", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearMatMul"})
+ATTENTION = "GroupQueryAttention"
 UNCOUNTED = frozenset({"Attention", "DeformConv", "Einsum", "GRU", "LSTM", "LinearAttention", "RNN"})
 IN_PLACE = frozenset(
     "Abs Add BatchNormalization Ceil Clip Div Dropout Elu Erf Exp Flatten Floor Gelu HardSigmoid HardSwish Identity "
@@ -41,6 +44,8 @@ NO_WEIGHTS: Mapping[str, frozenset[int]] = {
     "Clip": frozenset({1, 2}),
     "ConvInteger": frozenset({2, 3}),
     "DequantizeLinear": frozenset({1, 2}),
+    "GatherBlockQuantized": frozenset({2, 3}),
+    "GroupQueryAttention": frozenset({7, 8}),
     "MatMulInteger": frozenset({2, 3}),
     "MatMulNBits": frozenset({2, 3, 4}),
     "Pad": frozenset({2}),
@@ -51,8 +56,10 @@ NO_WEIGHTS: Mapping[str, frozenset[int]] = {
     "QLinearMul": frozenset({1, 2, 4, 5, 6, 7}),
     "QuantizeLinear": frozenset({1, 2}),
     "Resize": frozenset({1, 2, 3}),
+    "RotaryEmbedding": frozenset({2, 3}),
     "Upsample": frozenset({1}),
 }
+TABLE_READERS = frozenset({"Gather", "GatherBlockQuantized"})
 BIASES = {("DequantizeLinear", 0), ("QLinearConv", 8), ("QGemm", 6)}  # may be int32
 
 
@@ -61,8 +68,8 @@ def onnx_facts(model: "onnx.ModelProto", shapes: Shapes) -> GraphFacts:
     graph = model.graph
     values = known_values(model, shapes)
     node_macs = _node_macs(graph.node, values)
-    constants = list(constant_tensors(graph))
-    sizes = [tensor_bytes(dtype_name(tensor.data_type), tensor.dims) for _, tensor in constants]
+    stored = _stored_once(constant_tensors(graph))
+    sizes = [tensor_bytes(dtype_name(tensor.data_type), tensor.dims) for _, tensor in stored]
     return GraphFacts(
         inputs=input_specs(graph),
         outputs=output_specs(graph),
@@ -87,17 +94,24 @@ def output_specs(graph: "onnx.GraphProto") -> tuple[TensorSpec, ...]:
 
 
 def onnx_precision(model: "onnx.ModelProto") -> str | None:
-    """The type that most of the weights are stored in; ``None`` without weights."""
-    by_dtype: Counter[str] = Counter()
+    """The type that most of the weights are stored in, by their number; ``None`` without weights.
+
+    Tables that rows are picked from are left out where there is anything else: an embedding is often kept in a wider
+    type than the matrices that do the work, and is larger than all of them in a small language model.
+    """
     packed = {
-        node.input[1]: f"int{attributes_of(node).get('bits', 4)}"
+        node.input[1]: (f"int{given.get('bits', 4)}", int(given["K"]) * int(given["N"]))
         for node in model.graph.node
         if node.op_type == "MatMulNBits"
+        for given in (attributes_of(node),)
     }
+    tables = {node.input[0] for node in model.graph.node if node.op_type in TABLE_READERS}
+    places = {_place(tensor) for name, tensor in constant_tensors(model.graph) if name in tables} - {None}
+    by_dtype: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for name, tensor in constant_tensors(model.graph):
-        dtype = dtype_name(tensor.data_type)
-        by_dtype[packed.get(name, dtype)] += tensor_bytes(dtype, tensor.dims) or 0
-    return weight_precision(by_dtype)
+        dtype, elements = packed.get(name, (dtype_name(tensor.data_type), math.prod(tensor.dims)))
+        by_dtype[name in tables or _place(tensor) in places][dtype] += elements
+    return weight_precision(by_dtype[False]) or weight_precision(by_dtype[True])
 
 
 def _spec(value: "onnx.ValueInfoProto") -> TensorSpec:
@@ -119,6 +133,18 @@ def constant_tensors(graph: "onnx.GraphProto") -> "Iterable[tuple[str, onnx.Tens
                 yield node.output[0], attribute.t
         for subgraph in _subgraphs(node):
             yield from constant_tensors(subgraph)
+
+
+def _place(tensor: "onnx.TensorProto") -> tuple[str, ...] | None:
+    """Where in which file a tensor's data lies; ``None`` for one inside the graph."""
+    if not tensor.external_data:
+        return None
+    return tuple(f"{entry.key}={entry.value}" for entry in tensor.external_data)
+
+
+def _stored_once(tensors: "Iterable[tuple[str, onnx.TensorProto]]") -> "list[tuple[str, onnx.TensorProto]]":
+    """The tensors by name, without those whose bytes are another's."""
+    return list({_place(tensor) or name: (name, tensor) for name, tensor in tensors}.values())
 
 
 def _subgraphs(node: "onnx.NodeProto") -> "Iterable[onnx.GraphProto]":
@@ -145,9 +171,9 @@ def _parameters(graph: "onnx.GraphProto") -> int:
             given = attributes_of(node)
             unpacked[node.input[1]] = given["K"] * given["N"]
     total = 0
-    for name, tensor in constant_tensors(graph):
+    for name, tensor in _stored_once(constant_tensors(graph)):
         roles = uses.get(name, set())
-        weight = any(index not in NO_WEIGHTS.get(op, ()) for op, index in roles)
+        weight = roles and all(index not in NO_WEIGHTS.get(op, ()) for op, index in roles)
         dtype = dtype_name(tensor.data_type)
         if not tensor.dims or not weight or (dtype in INDEX_DTYPES and not (dtype == "int32" and roles & BIASES)):
             continue
@@ -173,13 +199,15 @@ def _node_macs(nodes: "Iterable[onnx.NodeProto]", values: Mapping[str, Value]) -
 def _may_multiply(node: "onnx.NodeProto") -> bool:
     op = node.op_type
     foreign = node.domain not in STANDARD_DOMAINS and not has_standard_twin(node)
-    return foreign or op in UNCOUNTED or op in WEIGHT_INPUT or op in GEMMS or op in MATMULS
+    return foreign or op in UNCOUNTED or op == ATTENTION or op in WEIGHT_INPUT or op in GEMMS or op in MATMULS
 
 
 def _macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int | None:
     if node.domain not in STANDARD_DOMAINS and not has_standard_twin(node):
         return None
     op, given = node.op_type, attributes_of(node)
+    if op == ATTENTION:
+        return _attention_macs(node, values)
     data, output = _shape(node.input[0], values), _shape(node.output[0], values)
     if op == "MatMulNBits":
         return None if output is None else math.prod(output) * int(given["K"])
@@ -190,6 +218,12 @@ def _macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int | None:
         elements = data if op == "ConvTranspose" else output
         return None if weight is None else convolution_macs(elements, weight[1:])
     return math.prod(output) * data[-2 if op in GEMMS and given.get("transA") else -1]
+
+
+def _attention_macs(node: "onnx.NodeProto", values: Mapping[str, Value]) -> int | None:
+    """Scores and mix: each query meets every slot of the past and of the new tokens, masked or not."""
+    output, present = _shape(node.output[0], values), _shape(node.output[1], values)
+    return None if output is None or present is None else 2 * math.prod(output) * present[2]
 
 
 def _shape(name: str, values: Mapping[str, Value]) -> tuple[int, ...] | None:

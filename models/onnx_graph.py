@@ -1,6 +1,6 @@
 """Writes an ONNX graph node by node: what the built-in models share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,21 @@ if TYPE_CHECKING:
     import numpy as np
     import onnx
 
+    from bench.models.onnx_weights import WeightFile
+
 OPSET = 17
-IR_VERSION = 8  # the first that carries opset 17; newer ones shut older runtimes out
+IR_VERSIONS = {17: 8, 21: 10}  # the first that carries the opset; newer ones shut older runtimes out
 
 
 class GraphWriter:
-    """A graph under construction. Values are named after the node that makes them."""
+    """A graph under construction. Values are named after the node that makes them.
 
-    def __init__(self) -> None:
+    With ``weights`` large tensors go to that file as they come, and are not held in memory.
+    """
+
+    def __init__(self, opset: int = OPSET, weights: "WeightFile | None" = None) -> None:
+        self.opset = opset
+        self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
@@ -27,6 +34,23 @@ class GraphWriter:
 
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(value, name)
+        return name
+
+    def weight(self, name: str, elem_type: int, dims: Sequence[int], pieces: "Iterable[np.ndarray[Any, Any]]") -> str:
+        """Store a tensor that comes in pieces, in the order of its elements, to the file of weights."""
+        if self._weights is None:
+            raise ValueError("the graph was begun without a file for weights")
+        self._constants[name] = self._weights.tensor(name, elem_type, dims, pieces)
+        return name
+
+    def same_weight(self, name: str, stored: str) -> str:
+        """A second tensor of the same data as ``stored``: in the file of weights it lies once."""
+        import onnx
+
+        twin = onnx.TensorProto()
+        twin.CopyFrom(self._constants[stored])
+        twin.name = name
+        self._constants[name] = twin
         return name
 
     def node(self, op: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
@@ -43,8 +67,7 @@ class GraphWriter:
         return outputs
 
     def save(self, path: Path, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
-        """Write the graph to ``path``, weights inside the file."""
-        import onnx
+        """Write the graph to ``path``, with those weights inside that are in no file of their own."""
         from onnx import helper
 
         graph = helper.make_graph(
@@ -57,10 +80,10 @@ class GraphWriter:
         model = helper.make_model(
             graph,
             producer_name="ondevice-bench",
-            ir_version=IR_VERSION,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSIONS[self.opset],
+            opset_imports=[helper.make_opsetid("", self.opset)],
         )
-        onnx.save(model, path)
+        path.write_bytes(model.SerializeToString())
 
 
 def _value_info(spec: TensorSpec) -> "onnx.ValueInfoProto":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Shapes
 from bench.models.counting import Value
-from bench.models.onnx_twins import has_standard_twin, standard_twin
+from bench.models.onnx_twins import has_standard_twin, standard_twins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,8 +93,8 @@ def _without_weights(model: "onnx.ModelProto", shapes: Shapes) -> "onnx.ModelPro
             slim.graph.input.append(_fixed(value, shapes[value.name]))
     for node in model.graph.node:
         if has_standard_twin(node):
-            twin, constants = standard_twin(node)
-            slim.graph.node.append(twin)
+            twins, constants = standard_twins(node)
+            slim.graph.node.extend(twins)
             slim.graph.initializer.extend(constants)
         elif node.op_type == "Constant" and not node.domain:
             slim.graph.node.append(_slim_constant(node))

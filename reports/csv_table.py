@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.record import EnergySummary, LatencyNs, MemorySummary, Record, RecordedRun, TextGeneration
+from bench.record import Record, RecordedRun
+from bench.record_part import Part
 from bench.reports.rows import emulated, invalidating_codes
 
 Value = str | int | float | bool | None
@@ -67,7 +68,28 @@ def _text(field: str) -> Callable[[Record], Value]:
     return _of_device(lambda r: _field(r.summary.text_generation, field))
 
 
-def _field(part: LatencyNs | MemorySummary | EnergySummary | TextGeneration | None, name: str) -> Value:
+def _tokenized(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.text_generation and r.summary.text_generation.tokenized, field))
+
+
+def _kv_cache(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.text_generation and r.summary.text_generation.kv_cache, field))
+
+
+def _token_energy(field: str) -> Callable[[Record], Value]:
+    return _of_device(lambda r: _field(r.summary.text_generation and r.summary.text_generation.energy, field))
+
+
+def _agreement(of: str, field: str) -> Callable[[Record], Value]:
+    def make(record: Record) -> Value:
+        text = record.summary.text_generation
+        found = next((a for a in text.agreement if a.of == of), None) if text is not None else None
+        return _field(found, field)
+
+    return make
+
+
+def _field(part: Part | None, name: str) -> Value:
     value: Value = None if part is None else getattr(part, name)
     return value
 
@@ -124,11 +146,26 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "throughput_per_s": _of_device(lambda r: r.summary.throughput_per_s),
     "cold_start_ns": _of_device(lambda r: r.summary.cold_start_ns),
     "prompt_tokens": lambda r: r.plan.scenario.prompt_tokens,
+    "depth_tokens": lambda r: r.plan.scenario.depth_tokens,
+    "compile_cache": lambda r: r.plan.scenario.compile_cache,
     "generated_tokens": _text("generated_tokens"),
     "ttft_ns": _text("ttft_ns"),
     "tpot_ns": _text("tpot_ns"),
     "prefill_tokens_per_s": _text("prefill_tokens_per_s"),
     "decode_tokens_per_s": _text("decode_tokens_per_s"),
+    "e2e_ns": _text("e2e_ns"),
+    "tokenized_ttft_ns": _tokenized("ttft_ns"),
+    "tokenized_e2e_ns": _tokenized("e2e_ns"),
+    "kv_cache_bytes_per_token": _kv_cache("bytes_per_token"),
+    "kv_cache_observed_bytes_per_token": _kv_cache("observed_bytes_per_token"),
+    "cpu_seconds_per_prompt_token": _token_energy("cpu_seconds_per_prompt_token"),
+    "cpu_seconds_per_generated_token": _token_energy("cpu_seconds_per_generated_token"),
+    "joules_per_generated_token": _token_energy("joules_per_generated_token"),
+    "engine_token_prefix": _agreement("engine", "token_prefix"),
+    "engine_kl_divergence_nats": _agreement("engine", "kl_divergence_nats"),
+    "float32_token_prefix": _agreement("model", "token_prefix"),
+    "float32_tokens_equal_share": _agreement("model", "tokens_equal_share"),
+    "float32_kl_divergence_nats": _agreement("model", "kl_divergence_nats"),
     "memory_peak_rss_bytes": _memory("peak_rss"),
     "memory_model_bytes": _memory("model"),
     "memory_inference_bytes": _memory("inference"),

@@ -9,6 +9,7 @@ from bench.record import RecordedRun
 from bench.reports import charts, units
 from bench.reports.charts import Axis, Figure
 from bench.statistics import ecdf, trace
+from bench.text_summary import gaps_of
 
 _POINTS = 160
 _APART = 4  # up to so many repeats each have a line style of their own
@@ -44,7 +45,7 @@ def distribution(run: RecordedRun, name: str) -> Figure | None:
 def gaps(run: RecordedRun, name: str) -> Figure | None:
     """The same of the times between two tokens."""
     text = run.record.summary.text_generation
-    arrays = _filled([np.diff(a, axis=1).ravel() for a in run.arrays("token_ns") if a.ndim == 2])
+    arrays = _filled([gaps_of(a) for a in run.arrays("token_ns")])
     if text is None or not arrays:
         return None
     marks = [(p, text.itl_ns.get(f"p{p:g}")) for p in (50.0, 90.0, 99.0)]
@@ -149,7 +150,7 @@ def gap_trace(run: RecordedRun, name: str) -> Figure | None:
     arrays = [a for a in run.arrays("token_ns") if a.ndim == 2 and a.shape[1] > 1 and a.size]
     if not arrays or run.record.summary.text_generation is None:
         return None
-    traces = [trace(a[:, 1:].ravel(), np.diff(a, axis=1).ravel(), _POINTS // 2) for a in arrays]
+    traces = [trace(a[:, 1:][a[:, 1:] >= 0], gaps_of(a), _POINTS // 2) for a in arrays]
     low, highest, top = _window(traces)
     last = max(float(t[-1]) for t, *_ in traces)
     frame = charts.Frame(

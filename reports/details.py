@@ -27,8 +27,8 @@ from bench.reports.tables import (
     options_table,
     placement_table,
     repeats_table,
-    text_table,
 )
+from bench.reports.text_tables import agreement_table, text_table
 from bench.reports.wording import repeats_words, rule_words, scenario_words
 
 EMULATED_TIMES = "the emulator's, not the device's"
@@ -174,7 +174,13 @@ def _tables(record: Record) -> tuple[Table, ...]:
     measured = [t for t in (make(record) for make in makers) if t is not None]
     if emulated(record):
         measured = [Table(f"{t.caption} ({EMULATED_TIMES})", t.columns, t.rows, t.note) for t in measured]
-    proven = (placement_table(record), fidelity_table(record), options_table(record), conditions(record.environment))
+    proven = (
+        placement_table(record),
+        fidelity_table(record),
+        agreement_table(record),
+        options_table(record),
+        conditions(record.environment),
+    )
     return (*measured, *(t for t in proven if t is not None))
 
 

@@ -7,12 +7,14 @@ from msgspec import Struct
 
 from bench.record import RecordedRun
 from bench.reports import units
+from bench.reports.depth_curve import depth_figures
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts, counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.rows import STATUS_SIGNS, STATUS_WORDS, Numbered, matrices, numbered
 from bench.reports.templates import template
+from bench.reports.text_overview import overview_table
 
 if TYPE_CHECKING:
     from bench.reports.charts import Figure
@@ -43,6 +45,8 @@ class HtmlReport:
             counts=counts(items),
             counts_words=counts_words(items),
             matrices=tables,
+            overview=overview_table(items),
+            depths=depth_figures(items),
             emulated=emulated_table(items),
             sections=[_section(i) for i in items],
             words=STATUS_WORDS,

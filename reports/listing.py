@@ -27,11 +27,18 @@ def _line(item: Numbered, measured: Sequence[Column]) -> tuple[Cell, ...]:
     verdict = Cell("", state)
     return (
         Cell(str(item.number), run=item.number),
-        Cell(units.clean(record.plan.model.id)),
+        Cell(_model(record)),
         Cell(units.clean(record.plan.target.id)),
         *(Cell(make(record)) if ok else MISSING_CELL for _, make in measured),
         Cell(f"{verdict.sign} {verdict.word}", state, (units.clean(why),) if why else ()),
     )
+
+
+def _model(record: Record) -> str:
+    """Its name; with the weights' precision where that is not the float32 of most files."""
+    precision = record.plan.model.precision
+    name = units.clean(record.plan.model.id)
+    return name if precision in (None, "float32") else f"{name} {units.clean(precision)}"
 
 
 def _p50(record: Record) -> str:
@@ -54,9 +61,18 @@ def _tpot(record: Record) -> str:
     return units.MISSING if found is None else units.duration(found.tpot_ns)
 
 
+def _equal(record: Record) -> str:
+    found = record.summary.text_generation
+    against = {a.of: a for a in found.agreement} if found is not None else {}
+    one = against.get("model") or against.get("engine")
+    if one is None or one.token_prefix is None:
+        return units.MISSING
+    return f"{one.token_prefix} of {one.tokens_compared}"
+
+
 def _decode(record: Record) -> str:
     found = record.summary.text_generation
-    return units.MISSING if found is None else units.number(found.decode_tokens_per_s, "tokens/s")
+    return units.MISSING if found is None else units.number(found.decode_tokens_per_s)
 
 
 def _rate(record: Record) -> str:
@@ -81,7 +97,7 @@ _COSTS: tuple[Column, ...] = (("Cold start", _cold_start), ("Peak RSS", _peak), 
 
 def _measured(record: Record) -> tuple[Column, ...]:
     if record.plan.model.task == "text_generation":
-        return (("TTFT", _ttft), ("TPOT", _tpot), ("Decode", _decode))
+        return (("TTFT", _ttft), ("TPOT", _tpot), ("Tokens/s", _decode), ("Equal", _equal))
     if record.plan.scenario.name == "offline":
         return (("Throughput", _rate), ("p50", _p50))
     return (("p50", _p50), ("95 % interval", _between))

@@ -10,6 +10,7 @@ from bench.reports.headline import counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.markdown_text import escape, table_row
 from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
+from bench.reports.text_overview import overview_table
 
 
 class MarkdownReport:
@@ -30,6 +31,9 @@ def _page(items: Sequence[Numbered]) -> Iterator[str]:
     yield ""
     for matrix in tables:
         yield from _matrix(matrix)
+    overview = overview_table(items)
+    if overview is not None:
+        yield from _table(overview, "##")
     emulated = emulated_table(items)
     if emulated is not None:
         yield from _table(emulated, "##")

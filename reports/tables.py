@@ -24,33 +24,17 @@ def latency_table(record: Record) -> Table | None:
     if found is None:
         return None
     values = (found.p50, found.p90, found.p95, found.p99, found.p999)
-    rows = [_row("least", units.duration(found.min), "")]
+    rows = [plain_row("least", units.duration(found.min), "")]
     for (name, percentile), value in zip(_PERCENTILES, values, strict=True):
         note = ""
         if value is None:
             note = f"needs {units.grouped(MIN_SAMPLES[percentile])} samples for 99 % confidence"
         elif name == "p50" and found.p50_ci95 is not None:
             note = f"95 % interval {units.interval(*found.p50_ci95)}"
-        rows.append(_row(name, units.duration(value), note))
-    rows.append(_row("greatest", units.duration(found.max), ""))
-    rows.append(_row("mean", units.duration(found.mean), ""))
+        rows.append(plain_row(name, units.duration(value), note))
+    rows.append(plain_row("greatest", units.duration(found.max), ""))
+    rows.append(plain_row("mean", units.duration(found.mean), ""))
     return Table(f"Latency of {units.grouped(found.n)} queries", ("Statistic", "Value", "Note"), tuple(rows))
-
-
-def text_table(record: Record) -> Table | None:
-    found = record.summary.text_generation
-    if found is None:
-        return None
-    rows = [
-        _row("time to first token (TTFT)", units.duration(found.ttft_ns), "median"),
-        _row("time per output token (TPOT)", units.duration(found.tpot_ns), "median of queries"),
-        *(_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
-        _row("prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), f"{found.prompt_tokens} tokens"),
-        _row("decode", units.number(found.decode_tokens_per_s, "tokens/s"), f"{found.generated_tokens} tokens"),
-    ]
-    shown = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
-    rows.append(_row("first query's tokens", shown or units.MISSING, "greedy"))
-    return Table("Text generation", ("Statistic", "Value", "Note"), tuple(rows))
 
 
 def repeats_table(record: Record) -> Table | None:
@@ -67,7 +51,7 @@ def repeats_table(record: Record) -> Table | None:
         queries = repeat.samples.queries if repeat.samples is not None else None
         converged = {True: "yes", False: "no", None: units.MISSING}[repeat.converged]
         rows.append(
-            _row(
+            plain_row(
                 str(i + 1),
                 units.duration(medians[i] if i < len(medians) else None),
                 units.grouped(queries),
@@ -89,10 +73,10 @@ def cold_start_table(record: Record) -> Table | None:
     for field, name in PHASES:
         values: list[int | None] = [getattr(p, field) for p in phases]
         if any(v is not None for v in values):
-            rows.append(_row(name, units.span(values, units.duration)))
+            rows.append(plain_row(name, units.span(values, units.duration)))
     if not rows:
         return None
-    rows.append(_row("cold start, median", units.duration(record.summary.cold_start_ns)))
+    rows.append(plain_row("cold start, median", units.duration(record.summary.cold_start_ns)))
     return Table("Cold start", ("Phase", _range_heading(len(phases))), tuple(rows))
 
 
@@ -106,7 +90,7 @@ def memory_table(record: Record) -> Table | None:
     for name in names:
         points = [r.memory_bytes[name] for r in record.repeats if name in r.memory_bytes]
         shown = (units.span([pick(p) for p in points], units.size) for _, pick in _MEMORY)
-        rows.append(_row(units.clean(name).replace("_", " "), *shown))
+        rows.append(plain_row(units.clean(name).replace("_", " "), *shown))
     note = "USS: private to the process. PSS: with its part of shared pages. RSS: all resident pages."
     if any(p.peak_is_of_phase for r in record.repeats for p in r.memory_bytes.values()):
         note += " Peaks are of the phase."
@@ -137,15 +121,15 @@ def energy_table(record: Record) -> Table | None:
     why = units.clean(found.reason)
     sensed = f"channel {units.clean(found.sensor_channel)}" if found.sensor_channel else ""
     best = "meter" if found.tier == "meter" else "sensor"
-    rows = [_row(best, "energy a query", units.joules(found.joules_per_inference), sensed or why)]
+    rows = [plain_row(best, "energy a query", units.joules(found.joules_per_inference), sensed or why)]
     rows += _channel_rows([r.energy for r in record.repeats], "a repeat")
     rows += _channel_rows([r.power_pass for r in record.repeats], "a pass of its own")
     rows += [
-        _row("activity", "CPU time a query", _seconds(found.cpu_seconds_per_inference), "all threads"),
-        _row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
-        _row("activity", "NPU busy a query", _seconds(found.npu_busy_seconds_per_inference), ""),
-        _row("model", "multiply-accumulates a query", units.quantity(found.macs), "from the file"),
-        _row("model", "bytes moved a query, at least", units.size(found.bytes_moved), "from the file"),
+        plain_row("activity", "CPU time a query", _seconds(found.cpu_seconds_per_inference), "all threads"),
+        plain_row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
+        plain_row("activity", "NPU busy a query", _seconds(found.npu_busy_seconds_per_inference), ""),
+        plain_row("model", "multiply-accumulates a query", units.quantity(found.macs), "from the file"),
+        plain_row("model", "bytes moved a query, at least", units.size(found.bytes_moved), "from the file"),
     ]
     note = f"Best tier measured: {units.clean(found.tier) if found.tier else 'none'}."
     return Table("Power proxies", ("Tier", "Quantity", "Value", "Note"), tuple(rows), f"{note} {why}".strip())
@@ -162,10 +146,10 @@ def _channel_rows(repeats: Sequence[RepeatEnergy | None], window: str) -> list[t
         lost = "; lost during the run" if any(c.lost for c in mine) else ""
         if any(c.joules_total is not None or c.joules is not None for c in mine):
             above = units.span([c.joules for c in mine], units.joules)
-            rows.append(_row("sensor", label, above, f"above idle, {window}; in all {total}; idle {idle}{lost}"))
+            rows.append(plain_row("sensor", label, above, f"above idle, {window}; in all {total}; idle {idle}{lost}"))
         else:
             busy = units.span([c.busy_seconds for c in mine], lambda v: units.number(v, "s"))
-            rows.append(_row("activity", label, busy, f"busy, {window}{lost}"))
+            rows.append(plain_row("activity", label, busy, f"busy, {window}{lost}"))
     return rows
 
 
@@ -181,7 +165,7 @@ def placement_table(record: Record) -> Table | None:
         row = [device, units.grouped(nodes), units.percent(nodes / total if total else None)]
         here = None if found.macs is None else found.macs.get(device, 0)
         row += [units.quantity(here), units.percent(here / macs if here is not None and macs else None)]
-        rows.append(_row(*(units.clean(cell) for cell in row)))
+        rows.append(plain_row(*(units.clean(cell) for cell in row)))
     note = f"Requested: {units.clean(found.requested)}. "
     note += f"Fell back: {', '.join(units.clean(f) for f in found.fallback)}." if found.fallback else "None fell back."
     if found.macs is None:
@@ -200,10 +184,10 @@ def fidelity_table(record: Record) -> Table | None:
     against = f"Against {units.clean(found.reference)}{inputs}{', the worst of them' if found.inputs > 1 else ''}."
     note = " ".join(filter(None, (against, _sentence(found.rule), _sentence(found.reason))))
     if found.token_prefix is not None:
-        tokens = _row("tokens", f"{found.token_prefix} of {found.tokens_compared}")
+        tokens = plain_row("tokens", f"{found.token_prefix} of {found.tokens_compared}")
         return Table("Fidelity", ("Compared", "Equal before the first that differs"), (tokens,), note)
     if not found.outputs:
-        return Table("Fidelity", ("Compared", "Result"), (_row("nothing", units.MISSING),), note)
+        return Table("Fidelity", ("Compared", "Result"), (plain_row("nothing", units.MISSING),), note)
     return Table("Fidelity", _FIDELITY_COLUMNS, tuple(_output_row(o) for o in found.outputs), note)
 
 
@@ -214,7 +198,7 @@ def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
     error = "no error" if output.identical else units.number(output.sqnr_db, "dB")
     largest = units.MISSING if output.max_abs_error is None else f"{output.max_abs_error:.3g}"
     top1 = units.percent(output.top1_agreement)
-    return _row(units.clean(output.name), units.similarity(output.cosine), error, largest, top1)
+    return plain_row(units.clean(output.name), units.similarity(output.cosine), error, largest, top1)
 
 
 def options_table(record: Record) -> Table | None:
@@ -229,7 +213,8 @@ def options_table(record: Record) -> Table | None:
     return Table("Options of the runtime", ("Option", "Requested", "Effective"), tuple(rows))
 
 
-def _row(*values: str) -> tuple[Cell, ...]:
+def plain_row(*values: str) -> tuple[Cell, ...]:
+    """Plain cells."""
     return tuple(Cell(v) for v in values)
 
 

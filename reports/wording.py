@@ -6,21 +6,31 @@ from bench.reports import units
 
 def scenario_words(task: str, scenario: Scenario) -> str:
     """What was asked of the model, e.g. ``Single-stream: one query at a time``."""
+    cached = "" if scenario.compile_cache == "none" else f", compile cache {scenario.compile_cache}"
     if task == "text_generation":
-        known = scenario.prompt_tokens is not None and scenario.generate_tokens is not None
-        made = f": {scenario.prompt_tokens} prompt tokens, {scenario.generate_tokens} generated" if known else ""
-        return f"Text generation, {scenario.name}{made}"
+        return f"Text generation, {scenario.name}{_lengths(scenario)}{cached}"
     if scenario.name == "offline":
         lanes = "as many queries in flight as the runtime thinks best"
-        return f"Offline: {lanes if scenario.lanes is None else f'{scenario.lanes} queries in flight'}"
-    return "Single-stream: one query at a time"
+        return f"Offline: {lanes if scenario.lanes is None else f'{scenario.lanes} queries in flight'}{cached}"
+    return f"Single-stream: one query at a time{cached}"
+
+
+def _lengths(scenario: Scenario) -> str:
+    if scenario.generate_tokens is None:
+        return ""
+    prompt = "the user's prompts" if scenario.prompt_tokens is None else f"{scenario.prompt_tokens} prompt tokens"
+    depth = f" at depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
+    return f": {prompt}{depth}, {scenario.generate_tokens} generated"
 
 
 def scenario_short(task: str, scenario: Scenario) -> str:
     """The same in two or three words, for a sentence."""
-    if task == "text_generation" and scenario.prompt_tokens is not None and scenario.generate_tokens is not None:
-        return f"{scenario.prompt_tokens} + {scenario.generate_tokens} tokens"
-    return scenario.name if scenario.lanes is None else f"{scenario.name}, {scenario.lanes} lanes"
+    cached = "" if scenario.compile_cache == "none" else f", {scenario.compile_cache} cache"
+    if task == "text_generation" and scenario.generate_tokens is not None:
+        prompt = "own prompts" if scenario.prompt_tokens is None else str(scenario.prompt_tokens)
+        depth = f", depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
+        return f"{prompt} + {scenario.generate_tokens} tokens{depth}{cached}"
+    return f"{scenario.name if scenario.lanes is None else f'{scenario.name}, {scenario.lanes} lanes'}{cached}"
 
 
 def percentile_name(percentile: float) -> str:

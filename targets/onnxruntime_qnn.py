@@ -5,9 +5,20 @@ Graphs must have fixed shapes. float32 graphs run in float16 on the HTP by defau
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Device, Format, NodePlacement, OpenRequest, Phase, Task, TensorSession
+from bench.contracts import (
+    Artifact,
+    CompileCache,
+    Device,
+    Format,
+    NodePlacement,
+    OpenRequest,
+    Phase,
+    Task,
+    TensorSession,
+)
 from bench.errors import RunFailure
 from bench.targets import onnxruntime_options as session_config
 from bench.targets import qnn_devices, qnn_options, socs
@@ -64,15 +75,17 @@ class OnnxRuntimeQnn:
         if request.artifact.task == "text_generation":
             decoder = decoder_of(request.artifact)
             layout = qnn_tokens.layout(request)
+            cache = state_of_cache(request, "decode")
             with phase("compile"):
                 sessions = [
-                    compiled(request, available, qnn_tokens.dimensions(request.artifact, decoder, step))
-                    for step in (layout.decode, layout.prefill)
+                    compiled(request, available, qnn_tokens.dimensions(request.artifact, decoder, step), name)
+                    for step, name in ((layout.decode, "decode"), (layout.prefill, "prefill"))
                 ]
-            return qnn_tokens.FixedShapeTokenSession(sessions, decoder, layout, _opened(request, sessions[0]))
+            return qnn_tokens.FixedShapeTokenSession(sessions, decoder, layout, _opened(request, sessions[0], cache))
+        cache = state_of_cache(request, "graph")
         with phase("compile"):
-            session = compiled(request, available, None)
-        return onnxruntime_session.OrtTensorSession(session, _opened(request, session))
+            session = compiled(request, available, None, "graph")
+        return onnxruntime_session.OrtTensorSession(session, _opened(request, session, cache))
 
     def _remedy(self) -> str:
         import platform
@@ -90,8 +103,21 @@ def soc_of(device: str, others: Mapping[str, str]) -> socs.Soc | None:
     return socs.chosen(dict(others), socs.DEFAULT if device == EMULATED else None)
 
 
-def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping[str, int] | None) -> Any:
+def context_file(request: OpenRequest, name: str) -> Path | None:
+    """Where the compiled context of the graph ``name`` is kept; ``None`` without a compile cache."""
+    return request.compile_cache / f"{name}_ctx.onnx" if request.compile_cache is not None else None
+
+
+def state_of_cache(request: OpenRequest, name: str) -> CompileCache:
+    """Whether the context of ``name`` is there already. To be asked before it is compiled."""
+    file = context_file(request, name)
+    return "none" if file is None else "warm" if file.is_file() else "cold"
+
+
+def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping[str, int] | None, name: str) -> Any:
     """A session of the request's graph with its free dimensions fixed: to ``dimensions``, or to the artifact's shapes.
+
+    With a compile cache the context binary of the graph ``name`` is written there, or read from there.
 
     Raises ``RunFailure`` when nothing of it would run on QNN.
     """
@@ -100,7 +126,10 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     from bench.targets.onnxruntime_session import ASSIGNMENT_KEY, assigned_nodes
 
     artifact, device = request.artifact, request.device
-    settings = session_config.read({ASSIGNMENT_KEY: "1"} | request.options)
+    context = context_file(request, name)
+    found = context is not None and context.is_file()
+    caching = {"ep.context_enable": "1", "ep.context_file_path": str(context)} if context and not found else {}
+    settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | request.options)
     soc = soc_of(device, settings.others)
     made = session_config.session_options(settings)
     if dimensions is None:
@@ -117,7 +146,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     }
     made.add_provider_for_devices(chosen[:1], given)
     try:
-        session = onnxruntime.InferenceSession(str(artifact.path), made)
+        session = onnxruntime.InferenceSession(str(context if found else artifact.path), made)
     except Exception as error:
         raise _compiling_failure(error, artifact, soc) from error
     on_qnn = [n for n in assigned_nodes(session, {PROVIDER: UNITS[device]}) if n.device == UNITS[device]]
@@ -172,7 +201,7 @@ def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> 
     return "+".join(dict.fromkeys([*ran, *(["float32"] if "CPU" in devices else [])]))
 
 
-def _opened(request: OpenRequest, session: Any) -> "Opened":
+def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened":
     import onnxruntime_qnn
 
     from bench.targets.onnxruntime_session import ASSIGNMENT_KEY, Opened, assigned_nodes
@@ -192,6 +221,7 @@ def _opened(request: OpenRequest, session: Any) -> "Opened":
         distributions=("onnxruntime-qnn",),
         components={"qnn-sdk": str(sdk)} if sdk else {},
         inspected=True,
+        compile_cache=cache,
     )
 
 

@@ -41,6 +41,7 @@ class Opened(Struct, frozen=True):
     components: dict[str, str] = {}
     lanes: Callable[[], int] = lambda: 1  # asked only where several queries are in flight
     inspected: bool = False
+    compile_cache: CompileCache = "none"
 
 
 class OrtFacts:
@@ -79,7 +80,7 @@ class OrtFacts:
         return self._opened.executed_precision
 
     def compile_cache(self) -> CompileCache:
-        return "none"
+        return self._opened.compile_cache
 
     def close(self) -> None:
         self._sessions = ()

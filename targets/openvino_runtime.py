@@ -60,6 +60,8 @@ class OpenVino:
         with phase("read"):
             model = read_model(core, request.artifact)
         config = {"PERFORMANCE_HINT": HINTS[request.intent]} | request.options
+        if request.compile_cache is not None:
+            config["CACHE_DIR"] = str(request.compile_cache)
         with phase("compile"):
             compiled_model = compile_model(core, model, request, config)
         weights = request.artifact.facts.node_macs

@@ -11,7 +11,16 @@ import numpy as np
 
 from bench.contracts import DecoderSpec
 from bench.errors import RunFailure
-from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started
+from bench.targets.decoding import (
+    greedy,
+    growing_cache,
+    past_names,
+    present_names,
+    prompt,
+    room,
+    started,
+    stepwise_logits,
+)
 from bench.targets.openvino_session import Compiled, OpenVinoFacts
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
     if decoder.stateful:
         _fix_batch(model)
         return
+    growing_cache(decoder, "OpenVINO")
     pairs = dict(zip(past_names(decoder), present_names(decoder), strict=True))
     named = {name for port in (*model.inputs, *model.outputs) for name in port.get_names()}
     missing = [name for pair in pairs.items() for name in pair if name not in named]
@@ -57,7 +67,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
         super().__init__(compiled)
         self._decoder = decoder
         self._request = compiled.model.create_infer_request()
-        self._mask = Tensor(np.ones((1, decoder.context_length), np.int64), shared_memory=True)
+        self._mask = Tensor(np.ones((1, decoder.context_length), np.dtype(decoder.mask_dtype)), shared_memory=True)
         self._token = np.zeros((1, 1), np.int64)
         self._position = np.zeros((1, 1), np.int64)
         self._step_tensors = self._pair(self._token, self._position)
@@ -69,14 +79,25 @@ class OpenVinoTokenSession(OpenVinoFacts):
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         tokens = prompt(ids, self._decoder)
         positions = np.arange(self._length, self._length + tokens.shape[1], dtype=np.int64)[None]
-        first = self._step(tokens.shape[1], self._pair(tokens, positions))
+        first = self._next(self._step(tokens.shape[1], self._pair(tokens, positions)))
         self._set(self._step_tensors)
         return first
 
     def decode(self) -> int:
         started(self._length)
         self._position[0, 0] = self._length
-        return self._step(1, None)
+        return self._next(self._step(1, None))
+
+    def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        self.reset()
+
+        def step(tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
+            positions = np.arange(self._length, self._length + tokens.shape[1], dtype=np.int64)[None]
+            return self._step(tokens.shape[1], self._pair(tokens.copy(), positions))
+
+        found = np.asarray(stepwise_logits(prompt(ids, self._decoder), step))
+        self._set(self._step_tensors)
+        return found
 
     def reset(self) -> None:
         self._request.reset_state()
@@ -98,7 +119,13 @@ class OpenVinoTokenSession(OpenVinoFacts):
         for name, tensor in tensors.items():
             self._request.set_tensor(name, tensor)
 
-    def _step(self, count: int, tensors: dict[str, Any] | None) -> int:
+    def _next(self, logits: "npt.NDArray[Any]") -> int:
+        token = greedy(logits)
+        self._token[0, 0] = token
+        return token
+
+    def _step(self, count: int, tensors: dict[str, Any] | None) -> "npt.NDArray[Any]":
+        """Append ``count`` tokens; returns their logits [1, count, vocab], which the next step writes over."""
         end = self._length + count
         room(end, self._decoder.context_length)
         if tensors is not None:
@@ -106,5 +133,4 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._mask.shape = (1, end)
         self._request.infer(share_outputs=True)
         self._length = end
-        self._token[0, 0] = greedy(self._request.get_tensor("logits").data)
-        return int(self._token[0, 0])
+        return np.asarray(self._request.get_tensor("logits").data)

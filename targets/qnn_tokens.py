@@ -6,12 +6,12 @@ With a cache of C tokens (``decode_context``) and a prompt of n (``prompt_tokens
     decode    1 token,   past C - 1,                present C
 
 Real tokens stand at the right end of the cache; what is left of them is padding, masked with 0. Positions are the
-tokens' own (0, 1, 2 …), so that padding changes nothing. After each run the cache moves one place to the left:
-``past = present[:, :, 1:]``, which drops one padding place and costs one copy of the cache on the CPU. When no padding
-is left the cache is full.
+tokens' own (0, 1, 2 …), so that padding changes nothing. Before each run the cache moves to the left by the tokens that
+come in, ``past = present[:, :, k:]``, which drops as many padding places and costs one copy of the cache on the CPU.
+When no padding is left the cache is full.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, DecoderSpec, OpenRequest
 from bench.errors import RunFailure
-from bench.targets.decoding import greedy, past_names, present_names, prompt, room, started
+from bench.targets.decoding import cache_type, greedy, growing_cache, past_names, present_names, prompt, room, started
 from bench.targets.onnxruntime_session import Opened, OrtFacts, specs
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ class Layout(Struct, frozen=True):
 def layout(request: OpenRequest) -> Layout:
     """The two shapes a request needs. Raises ``RunFailure`` when prompt and cache do not fit."""
     tokens, context = request.prompt_tokens, request.decode_context
-    limit = request.artifact.decoder.context_length if request.artifact.decoder else context
+    decoder = request.artifact.decoder
+    limit = decoder.context_length if decoder else context
+    if decoder is not None:
+        growing_cache(decoder, "QNN")
     if not 0 < tokens < context <= limit:
         raise RunFailure(
             "bad_input",
@@ -91,43 +94,53 @@ class FixedShapeTokenSession(OrtFacts):
             Runner(session, decoder, step)
             for session, step in zip(sessions, (layout.decode, layout.prefill), strict=True)
         )
+        self._last: Runner | None = None
         self._length = 0
         self._token = 0
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
-        tokens = prompt(ids, self._decoder)
-        if tokens.shape[1] != self._layout.prefill.tokens:
-            raise RunFailure(
-                "bad_input",
-                f"the prompt has {tokens.shape[1]} tokens; the session was compiled for {self._layout.prefill.tokens}",
-            )
-        self.reset()
-        count = tokens.shape[1]
-        return self._take(self._prefill, tokens, count)
+        """As many tokens at once as the prefill graph takes; what is left of them one by one."""
+        self._each(prompt(ids, self._decoder), lambda logits: None)
+        return self._token
 
     def decode(self) -> int:
         started(self._length)
-        room(self._length + 1, self._layout.context)
-        return self._take(self._decode, np.array([[self._token]]), 1)
+        self._take(self._decode, np.array([[self._token]]))
+        return self._token
+
+    def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        self.reset()
+        parts: list[npt.NDArray[np.float32]] = []
+        self._each(prompt(ids, self._decoder), lambda logits: parts.append(logits[0].astype(np.float32)))
+        return np.concatenate(parts)
 
     def reset(self) -> None:
-        for runner in (self._decode, self._prefill):
-            for past in runner.pasts:
-                past[...] = 0
+        self._last = None
         self._length = 0
 
     def close(self) -> None:
-        vars(self).pop("_decode", None)
-        vars(self).pop("_prefill", None)
+        for name in ("_decode", "_prefill", "_last"):
+            vars(self).pop(name, None)
         super().close()
 
-    def _take(self, runner: "Runner", tokens: "npt.NDArray[np.int64]", count: int) -> int:
+    def _each(self, tokens: "npt.NDArray[np.int64]", seen: "Callable[[npt.NDArray[Any]], None]") -> None:
+        at_once, begin = self._layout.prefill.tokens, 0
+        while begin < tokens.shape[1]:
+            whole = tokens.shape[1] - begin >= at_once
+            count = at_once if whole else 1
+            seen(self._take(self._prefill if whole else self._decode, tokens[:, begin : begin + count]))
+            begin += count
+
+    def _take(self, runner: "Runner", tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
+        count = tokens.shape[1]
+        room(self._length + count, self._layout.context)
+        runner.load(self._last.presents if self._last is not None else None)
         positions = np.arange(self._length, self._length + count)
         self._length += count
-        self._token = runner.run(tokens, positions, self._length)
-        for past, present in zip(self._decode.pasts, runner.presents, strict=True):
-            past[...] = present[:, :, 1:]
-        return self._token
+        logits = runner.run(tokens, positions, self._length)
+        self._token = greedy(logits)
+        self._last = runner
+        return logits
 
 
 class Runner:
@@ -136,12 +149,12 @@ class Runner:
     def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
         self._session = session
         self._binding = session.io_binding()
-        total, kind = step.past + step.tokens, np.dtype(decoder.kv_dtype)
+        total, kind = step.past + step.tokens, cache_type(decoder)
         cache = (1, decoder.kv_heads, step.past, decoder.head_dim)
         grown = (1, decoder.kv_heads, total, decoder.head_dim)
         self._arrays: Mapping[str, npt.NDArray[Any]] = {
             "input_ids": np.zeros((1, step.tokens), np.int64),
-            "attention_mask": np.zeros((1, total), np.int64),
+            "attention_mask": np.zeros((1, total), np.dtype(decoder.mask_dtype)),
             **({"position_ids": np.zeros((1, step.tokens), np.int64)} if decoder.has_position_ids else {}),
             **{name: np.zeros(cache, kind) for name in past_names(decoder)},
         }
@@ -157,8 +170,15 @@ class Runner:
         for name, array in self._outputs.items():
             self._binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
-    def run(self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int) -> int:
-        """``length``: tokens in the cache with these; only their places are unmasked. Returns the next token."""
+    def load(self, presents: "Sequence[npt.NDArray[Any]] | None") -> None:
+        """Take over the cache that the last run left, its newest places; ``None``: an empty one."""
+        for index, past in enumerate(self.pasts):
+            past[...] = 0 if presents is None else presents[index][:, :, presents[index].shape[2] - past.shape[2] :]
+
+    def run(
+        self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int
+    ) -> "npt.NDArray[Any]":
+        """``length``: tokens in the cache with these; only their places are unmasked. Returns logits [1, k, vocab]."""
         self._arrays["input_ids"][...] = tokens
         mask = self._arrays["attention_mask"]
         mask[...] = 0
@@ -166,4 +186,4 @@ class Runner:
         if "position_ids" in self._arrays:
             self._arrays["position_ids"][...] = positions
         self._session.run_with_iobinding(self._binding)
-        return greedy(self._outputs["logits"])
+        return self._outputs["logits"]

@@ -51,10 +51,12 @@ def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
     """``run(models, targets, **suite fields)``: measure in real processes, records under ``tmp_path / "out"``."""
     from bench.runner import run_suite
 
-    def measure(models: Sequence[str], targets: Sequence[str], **fields: object) -> list[RecordedRun]:
+    def measure(
+        models: Sequence[str | ModelAsk], targets: Sequence[str | TargetAsk], **fields: object
+    ) -> list[RecordedRun]:
         suite = Suite(
-            models=tuple(ModelAsk(m) for m in models),
-            targets=tuple(TargetAsk(t) for t in targets),
+            models=tuple(ModelAsk(m) if isinstance(m, str) else m for m in models),
+            targets=tuple(TargetAsk(t) if isinstance(t, str) else t for t in targets),
             **{"repeats": 1, **fields},  # type: ignore[arg-type]
         )
         out = tmp_path / "out"

@@ -13,9 +13,10 @@ from bench.cli import complete
 from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
 
 if TYPE_CHECKING:
+    from bench.plan import PlannedRun
     from bench.plugins import Catalog
     from bench.record import RecordedRun
-    from bench.suite import ModelAsk, Suite
+    from bench.suite import Suite
 
 EPILOG = """\b
 Examples:
@@ -24,6 +25,7 @@ Examples:
   odb run -m net.xml -t openvino:CPU -s offline -O NUM_STREAMS=2
   odb run -m net.onnx --input data=photo.jpg --preprocessing order=bgr,mean=104:117:123
   odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
+  odb run -m llm/model.onnx -p 128,512 -n 128 -d 0,1024
   odb run suite.toml -o results --dry-run
 \b
 Inputs are seeded random numbers unless --input is given. A dynamic first dimension becomes 1;
@@ -64,8 +66,13 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
     "--input", "inputs", multiple=True, metavar="NAME=FILE", help="A .npy or image for an input, or FILE.npz."
 )
 @click.option("--preprocessing", help="How images become tensors: order=, layout=, mean=, scale=, resize=.")
-@click.option("--prompt-tokens", type=int, help="Text generation: length of the prompt.")
-@click.option("--generate-tokens", type=int, help="Text generation: tokens to generate.")
+@click.option("-p", "--prompt-tokens", metavar="N,…", help="Text generation: lengths of seeded prompts.")
+@click.option("-n", "--generate-tokens", metavar="N,…", help="Text generation: tokens to generate.")
+@click.option("-d", "--depth", metavar="N,…", help="Text generation: tokens in the cache before the prompt.")
+@click.option("--prompt-ids", metavar="ID,…", help="Text generation: your own prompt, as token ids.")
+@click.option("--prompts", type=click.Path(path_type=Path), help="Text generation: your own prompts, .txt or .jsonl.")
+@click.option("--precision", metavar="P,…", help="Built-in models: weights as float32, float16, int8 or int4.")
+@click.option("--compile-cache", metavar="C,…", help="none (default), cold or warm: what the runtime finds compiled.")
 @click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
 @click.option("--repeats", type=int, help="Fresh processes per run; default is the preset's.")
 @click.option("--max-seconds", type=float, help="Longest steady state of a repeat; default is the preset's.")
@@ -86,8 +93,13 @@ def command(
     shapes: tuple[str, ...],
     inputs: tuple[str, ...],
     preprocessing: str | None,
-    prompt_tokens: int | None,
-    generate_tokens: int | None,
+    prompt_tokens: str | None,
+    generate_tokens: str | None,
+    depth: str | None,
+    prompt_ids: str | None,
+    prompts: Path | None,
+    precision: str | None,
+    compile_cache: str | None,
     lanes: int | None,
     repeats: int | None,
     max_seconds: float | None,
@@ -105,14 +117,17 @@ def command(
     """
     import msgspec
 
+    from bench.cli.asked import Grid, asked_models, asked_scenarios, with_precisions, with_prompts, with_tensors
     from bench.plugins import discover
     from bench.suite import Suite, TargetAsk, load_suite, parse_pair
 
     suite = load_suite(suite_file) if suite_file else Suite()
+    grid = Grid(prompt_tokens, generate_tokens, depth, compile_cache, lanes)
+    asked = with_tensors([*suite.models, *asked_models(models)], shapes, inputs, preprocessing)
     changes = {
-        "models": with_tensors([*suite.models, *asked_models(models)], shapes, inputs, preprocessing),
+        "models": with_precisions(with_prompts(asked, prompt_ids, prompts), precision),
         "targets": (*suite.targets, *(TargetAsk(t) for t in targets)),
-        "scenarios": asked_scenarios(suite, scenarios, prompt_tokens, generate_tokens, lanes),
+        "scenarios": asked_scenarios(suite, scenarios, grid),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in options)},
         "preset": preset or suite.preset,
         "repeats": repeats if repeats is not None else suite.repeats,
@@ -207,12 +222,27 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
         note = f"skipped: {run.skip.message}" if run.skip else "emulated" if run.target.device.emulated else ""
         length = "" if run.skip else clock_text(expected_seconds(run))
         repeats = "" if run.skip else str(run.repeats)
-        table.add_row(run.model.id, run.target.id, run.scenario.name, repeats, length, note)
+        table.add_row(named(run), run.target.id, scenario_named(run), repeats, length, note)
     out = console()
     out.print(table)
     total = sum(expected_seconds(run) for run in plan.runs if run.skip is None)
     out.print(f"\nPreset {suite.preset}; about {clock_text(total)} at most. Nothing was measured.")
     return 0
+
+
+def named(run: "PlannedRun") -> str:
+    """The model, with the precision that was asked for."""
+    precision = run.model.ask.precision
+    return f"{run.model.id} {precision}" if precision else run.model.id
+
+
+def scenario_named(run: "PlannedRun") -> str:
+    """The scenario, with what of it was asked for: ``single-stream p128 n128 d1024``."""
+    scenario = run.scenario
+    asked = (("p", scenario.prompt_tokens), ("n", scenario.generate_tokens), ("d", scenario.depth_tokens))
+    words = [f"{letter}{count}" for letter, count in asked if count is not None]
+    words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
+    return " ".join([scenario.name, *words])
 
 
 def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
@@ -228,6 +258,11 @@ def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
             "options": run.target.options,
             "emulated": run.target.device.emulated,
             "scenario": run.scenario.name,
+            "prompt_tokens": run.scenario.prompt_tokens,
+            "generate_tokens": run.scenario.generate_tokens,
+            "depth_tokens": run.scenario.depth_tokens,
+            "compile_cache": run.scenario.compile_cache,
+            "precision": run.model.ask.precision,
             "preset": run.preset,
             "repeats": run.repeats,
             "seed": run.seed,
@@ -236,62 +271,3 @@ def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
         }
         for run in plan.runs
     ]
-
-
-def asked_models(names: Sequence[str]) -> "list[ModelAsk]":
-    from bench.suite import ModelAsk
-
-    return [ModelAsk(name) for name in names]
-
-
-def with_tensors(
-    models: "Sequence[ModelAsk]", shapes: Sequence[str], inputs: Sequence[str], preprocessing: str | None
-) -> "tuple[ModelAsk, ...]":
-    """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
-    import msgspec
-
-    from bench.contracts import file_model_id
-    from bench.errors import InputError
-    from bench.plan import DEFAULT_MODELS
-    from bench.suite import ModelAsk, parse_pair, parse_shape
-
-    if not shapes and not inputs and not preprocessing:
-        return tuple(models)
-    models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
-    given = []
-    for model in models:
-        own = {file_model_id(Path(model.source)), model.source}
-        others = {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
-        mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
-        files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
-        pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
-        given.append(
-            msgspec.structs.replace(
-                model,
-                shapes={**model.shapes, **dict(parse_shape(s) for s in mine)},
-                inputs={**model.inputs, **dict(pairs)},
-                preprocessing=preprocessing or model.preprocessing,
-            )
-        )
-    if preprocessing and not any(m.inputs for m in given):
-        raise InputError("--preprocessing is for images given with --input, and there is none")
-    return tuple(given)
-
-
-def _without_model(text: str, names: set[str]) -> str:
-    head, colon, rest = text.partition(":")
-    return rest if colon and head in names else text
-
-
-def asked_scenarios(
-    suite: "Suite", names: Sequence[str], prompt_tokens: int | None, generate_tokens: int | None, lanes: int | None
-) -> tuple[object, ...]:
-    """The suite's scenarios or those named, with the flags' counts put into each."""
-    import msgspec
-
-    from bench.suite import ScenarioAsk
-
-    base = tuple(ScenarioAsk(n) for n in names) or suite.scenarios or (ScenarioAsk(),)
-    given = {"prompt_tokens": prompt_tokens, "generate_tokens": generate_tokens, "lanes": lanes}
-    changes = {field: value for field, value in given.items() if value is not None}
-    return tuple(msgspec.structs.replace(s, **changes) for s in base)

@@ -1,7 +1,7 @@
 """The measuring loop: what is timed, and nothing else.
 
-Two loops, one a kind of session. Both read the clock, call the runtime, read the clock and keep the readings; the rest
-(when to stop, what it means) is decided between batches, outside the timed part.
+Two loops, one for tensors and one for text. Both read the clock, call the runtime, read the clock and keep the
+readings; the rest (when to stop, what it means) is decided between batches, outside the timed part.
 """
 
 import gc
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import RunFailure
+from bench.measure.generator import Generator
+from bench.measure.prompts import Query
 from bench.measure.stopping import next_batch, next_warmup_batch, steady
 from bench.record import StoppingRule
-from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,11 +33,12 @@ def _int64() -> "array[int]":
 @dataclass(frozen=True)
 class Timeline:
     """Raw clock readings, in nanoseconds of one clock: when each query was issued and done, and when each token
-    came."""
+    came. ``prompt_tokens``: the length of each query's prompt."""
 
     issued_ns: "array[int]" = field(default_factory=_int64)
     done_ns: "array[int]" = field(default_factory=_int64)
     token_ns: "array[int]" = field(default_factory=_int64)
+    prompt_tokens: "array[int]" = field(default_factory=_int64)
 
     def latency_ns(self) -> "np.ndarray[Any, Any]":
         """Latency of each query, int64 [n]."""
@@ -59,30 +62,38 @@ def time_queries(call: Callable[[], None], count: int, timeline: Timeline, clock
         done(t1)
 
 
+NEVER = -1
+"""Stands in ``Timeline.token_ns`` for a token that the engine did not give."""
+
+
 def time_generations(
-    session: TokenSession,
-    prompts: "Iterator[np.ndarray[Any, Any]]",
+    generator: Generator,
+    queries: Iterator[Query],
     tokens: int,
     count: int,
     timeline: Timeline,
     clock: Clock = perf_counter_ns,
 ) -> None:
-    """Generate ``count`` times ``tokens`` tokens, each time from an empty cache and the next prompt; one stamp a
-    token."""
-    prefill, decode, stamp = session.prefill, session.decode, timeline.token_ns.append
+    """Generate ``count`` times ``tokens`` tokens, each time from a cache filled anew; one stamp a token. Filling is not
+    timed. Raises ``RunFailure`` when an engine gives no token at all."""
+    stamps, stamp = timeline.token_ns, timeline.token_ns.append
+
+    def on_token(token: int) -> None:
+        stamp(clock())
+
     for _ in range(count):
-        prompt = next(prompts)
-        session.reset()
+        query = next(queries)
+        generator.fill(query.context)
+        before = len(stamps)
         t0 = clock()
-        prefill(prompt)
-        t1 = clock()
-        stamp(t1)
-        for _ in range(tokens - 1):
-            decode()
-            t1 = clock()
-            stamp(t1)
+        generator.generate(query.prompt, tokens, on_token)
+        given = len(stamps) - before
+        if not given:
+            raise RunFailure("runtime_error", "the engine generated no token", "Try another prompt.", "steady")
         timeline.issued_ns.append(t0)
-        timeline.done_ns.append(t1)
+        timeline.done_ns.append(stamps[-1])
+        timeline.prompt_tokens.append(len(query.prompt))
+        stamps.extend([NEVER] * (tokens - given))
 
 
 def warm_up(run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns) -> tuple[Timeline, bool]:
@@ -123,3 +134,15 @@ def loop_overhead_ns(queries: int = 2_000, clock: Clock = perf_counter_ns) -> in
     latency_ns = timeline.latency_ns()
     latency_ns.sort()
     return int(latency_ns[len(latency_ns) // 2])
+
+
+def token_overhead_ns(tokens: int = 2_000, clock: Clock = perf_counter_ns) -> int:
+    """What the harness adds to a token: p50 of the gaps of the same loop around a decoder that does nothing."""
+    import numpy as np
+
+    from bench.testing import FakeTokenSession
+
+    timeline, nothing = Timeline(), np.zeros(0, np.int64)
+    generator = Generator(FakeTokenSession({}, ids=(0,)))
+    time_generations(generator, iter([Query(nothing, nothing)]), tokens, 1, timeline, clock)
+    return int(np.median(np.diff(timeline.token_ns)))

@@ -3,51 +3,23 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns, process_time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
-from bench.contracts import OpenRequest, Session, Tensors, TensorSession
+from bench.contracts import Session, Tensors, TensorSession
 from bench.errors import RunFailure
 from bench.jobs import Measured, MeasureJob, SessionFacts
 from bench.measure.energy import EnergyMeter, power_seconds, sample_power
-from bench.measure.loop import (
-    Timeline,
-    loop_overhead_ns,
-    quiet_interpreter,
-    steady_state,
-    time_generations,
-    time_queries,
-    warm_up,
-)
+from bench.measure.generation import play_generation
+from bench.measure.loop import Timeline, loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
 from bench.measure.offline import run_offline
 from bench.measure.phases import PhaseRecorder
-from bench.measure.stopping import asks_convergence, converged
+from bench.measure.steady import Steady, play_single_stream, warmup_of
 from bench.plugins import load
-from bench.record import Repeat, RepeatEnergy, SampleArrays, StoppingRule, Warmup
-from bench.text_contracts import TokenSession
-
-PROMPTS = 64
-"""Distinct seeded prompts that a repeat cycles through, so that neighbouring queries are never the same."""
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
-
-
-class Steady(Struct, frozen=True):
-    """What one scenario measured. ``arrays``: role -> int64 nanoseconds, as in ``record.SampleArrays``."""
-
-    arrays: "dict[str, Array]"
-    warmup: Warmup
-    duration_ns: int
-    converged: bool | None
-    energy: RepeatEnergy
-    token_ids: tuple[int, ...] = ()
-    lanes: int | None = None
+from bench.record import Repeat, RepeatEnergy, SampleArrays, StoppingRule
+from bench.text_contracts import StreamSession, TokenSession
 
 
 def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: int) -> Measured:
@@ -90,6 +62,8 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
         duration_ns=steady.duration_ns,
         converged=steady.converged,
         loop_overhead_ns=loop_overhead_ns(),
+        token_overhead_ns=token_overhead_ns() if "token_ns" in steady.arrays else None,
+        prefill_energy=steady.prefill_energy,
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
     return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids, steady.lanes)
@@ -105,24 +79,9 @@ def session_facts(session: Session) -> SessionFacts:
     )
 
 
-def prompts(request: OpenRequest, seed: int) -> "Iterator[Array]":
-    """Endless seeded prompts, int64 [prompt_tokens]; the first is the same in every process of the same seed."""
-    decoder = request.artifact.decoder
-    if decoder is None:
-        raise RunFailure(
-            "plugin_error", f"{request.artifact.model_id} is not a language model, but its session decodes"
-        )
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    ids = rng.integers(1, decoder.vocab_size, size=(PROMPTS, request.prompt_tokens), dtype=np.int64)
-    while True:
-        yield from ids
-
-
 def _play(
     job: MeasureJob,
-    session: TensorSession | TokenSession,
+    session: TensorSession | TokenSession | StreamSession,
     feeds: Tensors,
     recorder: PhaseRecorder,
     memory: MemoryProbe,
@@ -138,8 +97,8 @@ def _play(
         yield
         recorder.memory["steady"] = memory.read(fresh)
 
-    if isinstance(session, TokenSession):
-        return _play_generation(job, session, recorder, steady_phase, meter)
+    if isinstance(session, TokenSession | StreamSession):
+        return play_generation(job, session, recorder, steady_phase, meter)
     call = session.bind(feeds)
     with recorder("first_inference"):
         call()
@@ -152,58 +111,7 @@ def _play(
         time_queries(call, count, timeline)
 
     with steady_phase():
-        return call, _play_single_stream(run, job.rule, meter)
-
-
-def _play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, meter: EnergyMeter) -> Steady:
-    import numpy as np
-
-    warm, was_steady = warm_up(run, rule)
-    meter.start()
-    begin_ns = perf_counter_ns()
-    steady = steady_state(run, rule)
-    duration_ns = perf_counter_ns() - begin_ns
-    energy = meter.stop(len(steady.done_ns))
-    latency_ns = steady.latency_ns()
-    arrays = {
-        "latency_ns": latency_ns,
-        "start_ns": np.array(steady.issued_ns, np.int64) - steady.issued_ns[0],
-        "warmup_latency_ns": warm.latency_ns(),
-    }
-    if steady.token_ns:
-        issued = np.array(steady.issued_ns, np.int64)
-        arrays["token_ns"] = np.array(steady.token_ns, np.int64).reshape(len(issued), -1) - issued[:, None]
-    sure = converged(latency_ns, rule) if asks_convergence(rule) else None
-    return Steady(arrays, _warmup(warm, was_steady), duration_ns, sure, energy)
-
-
-def _play_generation(
-    job: MeasureJob,
-    session: TokenSession,
-    recorder: PhaseRecorder,
-    steady_phase: Callable[[], Any],
-    meter: EnergyMeter,
-) -> tuple[Callable[[], None], Steady]:
-    if job.scenario.name == "offline":
-        raise RunFailure(
-            "unsupported_scenario",
-            "scenario offline is not defined for text generation",
-            "Measure it with single-stream.",
-            "plan",
-        )
-    endless, tokens = prompts(job.request, job.seed), job.scenario.generate_tokens or 1
-    first = next(endless)
-    session.reset()
-    with recorder("first_inference"):
-        ids = [session.prefill(first)]
-    ids += [session.decode() for _ in range(tokens - 1)]
-
-    def run(count: int, timeline: Timeline) -> None:
-        time_generations(session, endless, tokens, count, timeline)
-
-    with steady_phase():
-        steady = _play_single_stream(run, job.rule, meter)
-    return (lambda: run(1, Timeline())), msgspec.structs.replace(steady, token_ids=tuple(ids))
+        return call, play_single_stream(run, job.rule, meter)
 
 
 def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
@@ -219,11 +127,5 @@ def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
         "warmup_latency_ns": seen.warmup.latency_ns(),
     }
     energy = msgspec.structs.replace(energies[0], queries=len(seen.timeline.done_ns))
-    warm = _warmup(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
+    warm = warmup_of(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
     return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy, lanes=len(lanes))
-
-
-def _warmup(timeline: Timeline, steady: bool) -> Warmup:
-    if not timeline.done_ns:
-        return Warmup(0, 0, steady)
-    return Warmup(len(timeline.done_ns), max(timeline.done_ns) - min(timeline.issued_ns), steady)

@@ -107,6 +107,11 @@ def emulated_rule() -> StoppingRule:
     )
 
 
+def emulated_generation_rule() -> StoppingRule:
+    """One generation after one: a token takes an emulator a tenth of a second and more."""
+    return msgspec.structs.replace(emulated_rule(), min_queries=1, max_queries=1)
+
+
 def text_generation_rule(rule: StoppingRule) -> StoppingRule:
     """``rule`` for whole generations, which may take seconds each: it asks for the median of at least 6.
 

@@ -53,13 +53,23 @@ def _spec(
     path: Path, layers: int, sizes: tuple[int, int, str] | None, vocab: int | str | None, positions: bool
 ) -> DecoderSpec:
     from bench.models.decoder_layout import DEFAULT_CONTEXT
-    from bench.models.files.model_config import stated_context
+    from bench.models.files.decoder_config import decoder_facts
 
     assert sizes is not None
     assert isinstance(vocab, int)
-    heads, head_dim, kind = sizes
-    context = stated_context(path.parent, "config.json") or DEFAULT_CONTEXT
-    return DecoderSpec(layers, heads, head_dim, vocab, context, kind, positions, stateful=True)
+    facts = decoder_facts(path)
+    return DecoderSpec(
+        layers=layers,
+        kv_heads=sizes[0],
+        head_dim=sizes[1],
+        vocab_size=vocab,
+        context_length=facts.context_length or DEFAULT_CONTEXT,
+        kv_dtype=sizes[2],
+        has_position_ids=positions,
+        stateful=True,
+        bos_token_id=facts.bos_token_id,
+        eos_token_ids=facts.eos_token_ids,
+    )
 
 
 def _sizes(data: dict[str, str]) -> tuple[int, int, str] | None:

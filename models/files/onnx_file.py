@@ -1,6 +1,5 @@
 """The user's own ONNX file, with its external data."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +10,13 @@ from bench.errors import InputError
 if TYPE_CHECKING:
     import onnx
 
-CONTEXT_FIELDS = (("config.json", ("max_position_embeddings",)), ("genai_config.json", ("model", "context_length")))
-
 
 class OnnxFile:
     """An ``.onnx`` file. Precision, task and sizes are the file's; only dynamic dimensions can be chosen.
 
-    A decoder laid out as ``DecoderSpec`` says is measured generating text. Its context length is read from
-    ``config.json`` or ``genai_config.json`` beside it, else it is 2048. Its facts are those of one token on an empty
-    cache.
+    A decoder laid out as ``DecoderSpec`` says is measured generating text. Its context length and special tokens are
+    read from the configurations beside it, else the context is 2048 tokens. Its facts are those of one token on an
+    empty cache.
     """
 
     summary = "your own ONNX file; a decoder with past_key_values inputs generates text"
@@ -121,27 +118,20 @@ def _decoder(path: Path, graph: "onnx.GraphProto") -> DecoderSpec | None:
     from msgspec.structs import replace
 
     from bench.models.decoder_layout import decoder_spec
+    from bench.models.files.decoder_config import decoder_facts
     from bench.models.onnx_facts import input_specs, output_specs
 
-    decoder = decoder_spec(input_specs(graph), output_specs(graph))
+    inputs = input_specs(graph)
+    if not any(spec.name == "input_ids" for spec in inputs):
+        return None
+    facts = decoder_facts(path)
+    decoder = decoder_spec(path.name, inputs, output_specs(graph), facts.vocab_size)
     if decoder is None:
         return None
-    context = _context_length(path.parent)
-    return decoder if context is None else replace(decoder, context_length=context)
-
-
-def _context_length(folder: Path) -> int | None:
-    """The context length that a configuration in ``folder`` states; ``None`` where there is none."""
-    for name, keys in CONTEXT_FIELDS:
-        file = folder / name
-        if not file.is_file():
-            continue
-        try:
-            value = json.loads(file.read_bytes())
-        except ValueError:
-            raise InputError(f"{name}: beside the model, and not JSON", "Repair or remove it.") from None
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return None
+    context = facts.context_length or decoder.context_length
+    return replace(
+        decoder,
+        context_length=min(context, decoder.past_length or context),
+        bos_token_id=facts.bos_token_id,
+        eos_token_ids=facts.eos_token_ids,
+    )

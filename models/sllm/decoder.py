@@ -1,18 +1,23 @@
 """Writes a Llama-style decoder with a KV cache as an ONNX graph of standard operators.
 
-Every engine runs this graph: opset 17 has no fused normalisation, rotary embedding or attention, and none is needed.
-Shapes stay at rank 4 or less and keys are never repeated, for accelerators as much as for reading.
-The cache may be padded on the left: slots whose ``attention_mask`` is 0 have no influence, whatever they hold.
+Every engine runs this graph: opset 17 has no fused normalisation, rotary embedding or attention, and none is needed;
+int4 weights need opset 21. Shapes stay at rank 4 or less and keys are never repeated, for accelerators as much as for
+reading. The cache may be padded on the left: slots whose ``attention_mask`` is 0 have no influence, whatever they hold.
+
+In a float16 graph the cache is float16 as well. Normalisation, angles and logits are float32: as the published models
+compute them, and because greedy choice over half-precision logits is slow and full of ties.
 """
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from bench.contracts import TensorSpec
+from bench.models.sllm.config import DecoderConfig
+from bench.models.sllm.weights import SeededWeights
 
-from bench.contracts import DecoderSpec, TensorSpec
-from bench.models.onnx_graph import GraphWriter
+if TYPE_CHECKING:
+    from bench.models.onnx_weights import WeightFile
 
 MASKED = -1e4  # far below any score, and still a number in float16
 # Random weights tend to repeat one token: the tied embedding favours the token just read, and the mean over the context
@@ -20,63 +25,31 @@ MASKED = -1e4  # far below any score, and still a number in float16
 EMBEDDING_SCALE = 0.1
 ATTENTION_GAIN = 0.5
 FEED_FORWARD_GAIN = 3.0
+BIAS_SCALE = 0.1
+QUANTISED = ("int8", "int4")
 
 
-class DecoderConfig(Struct, frozen=True):
-    """Sizes of a Llama-style decoder, named as in Touvron et al. 2023. ``dim`` is a multiple of ``heads``, ``heads`` of
-    ``kv_heads``, and a head's width is even."""
+def write_decoder(config: DecoderConfig, seed: int, path: Path, precision: str = "float32") -> None:
+    """Write the graph with weights drawn from ``seed``; see ``DecoderSpec`` for its inputs and outputs.
 
-    dim: int
-    layers: int
-    heads: int
-    kv_heads: int
-    hidden: int
-    vocab: int
-    context: int
-    tied: bool = True
-    rope_theta: float = 10_000.0
-    epsilon: float = 1e-5
+    Large weights go to the file that ``bench.models.onnx_weights.data_file`` names, one after the other.
+    """
+    from bench.models.onnx_weights import WeightFile
 
-    @property
-    def head_dim(self) -> int:
-        return self.dim // self.heads
-
-    @property
-    def parameters(self) -> int:
-        """Learnable numbers: the embedding (counted once when tied), projections and normalisation weights."""
-        attention = 2 * self.dim * self.dim + 2 * self.dim * self.kv_heads * self.head_dim
-        layer = attention + 3 * self.dim * self.hidden + 2 * self.dim
-        return (1 if self.tied else 2) * self.vocab * self.dim + self.layers * layer + self.dim
-
-    @property
-    def spec(self) -> DecoderSpec:
-        return DecoderSpec(
-            layers=self.layers,
-            kv_heads=self.kv_heads,
-            head_dim=self.head_dim,
-            vocab_size=self.vocab,
-            context_length=self.context,
-        )
+    with WeightFile(path) as weights:
+        _Decoder(config, precision, seed, weights).write(path)
 
 
-def write_decoder(config: DecoderConfig, seed: int, path: Path) -> None:
-    """Write the graph with weights drawn from ``seed``; see ``DecoderSpec`` for its inputs and outputs."""
-    _Decoder(config, seed).write(path)
-
-
-class _Decoder(GraphWriter):
-    def __init__(self, config: DecoderConfig, seed: int) -> None:
-        import numpy as np
-
-        super().__init__()
+class _Decoder(SeededWeights):
+    def __init__(self, config: DecoderConfig, precision: str, seed: int, weights: "WeightFile") -> None:
+        super().__init__(precision, seed, weights)
         self.config = config
-        self._random = np.random.default_rng(seed)
 
     def write(self, path: Path) -> None:
         config = self.config
-        embedding = self._weight("embedding.weight", (config.vocab, config.dim), EMBEDDING_SCALE)
+        embedding = self.table("embedding.weight", config.vocab, config.dim, EMBEDDING_SCALE)
         mask, rotation = self._mask(), self._rotation()
-        value = self.node("Gather", (embedding, "input_ids"), "embedding")
+        value = self._embedded(embedding)
         for index in range(config.layers):
             name = f"layers.{index}"
             attention = self._attention(self._norm(value, f"{name}.attention_norm"), index, mask, rotation)
@@ -84,16 +57,31 @@ class _Decoder(GraphWriter):
             feed_forward = self._feed_forward(self._norm(value, f"{name}.feed_forward_norm"), f"{name}.feed_forward")
             value = self.node("Add", (value, feed_forward), f"{name}.feed_forward_residual")
         self._logits(self._norm(value, "norm"), embedding)
-        self.save(path, "decoder", _inputs(config), _outputs(config))
+        self.save(path, "decoder", _inputs(config, self.float_dtype), _outputs(config, self.float_dtype))
+
+    def _embedded(self, table: str) -> str:
+        """The rows of the tokens, [B, S, dim]. A quantised row is scaled after it was picked, never the whole table."""
+        if self.precision not in QUANTISED:
+            return self.node("Gather", (table, "input_ids"), "embedding")
+        row = self.node("Cast", (self.node("Gather", (table, "input_ids"), "embedding.row"),), "embedding.steps", to=1)
+        scale = self.node("Gather", (f"{table}.scale", "input_ids"), "embedding.row_scale")
+        scale = self.node("Unsqueeze", (scale, self._shape("axis_2", 2)), "embedding.row_scale_column")
+        return self.node("Mul", (row, scale), "embedding")
 
     def _norm(self, value: str, name: str) -> str:
-        """RMSNorm: x / sqrt(mean(x²) + epsilon) × weight."""
+        """RMSNorm in float32: x / sqrt(mean(x²) + epsilon) × weight."""
+        value = self._cast(value, "float32", f"{name}.input")
         square = self.node("Mul", (value, value), f"{name}.square")
-        mean = self.node("ReduceMean", (square,), f"{name}.mean", axes=[-1], keepdims=1)
-        stable = self.node("Add", (mean, self._scalar("epsilon", self.config.epsilon)), f"{name}.epsilon")
+        if self.opset < 18:
+            mean = self.node("ReduceMean", (square,), f"{name}.mean", axes=[-1], keepdims=1)
+        else:
+            mean = self.node("ReduceMean", (square, self._shape("last_axis", -1)), f"{name}.mean", keepdims=1)
+        epsilon = self._scalar("epsilon", self.config.epsilon, "float32")
+        stable = self.node("Add", (mean, epsilon), f"{name}.epsilon")
         root = self.node("Sqrt", (stable,), f"{name}.root")
         unit = self.node("Div", (value, root), f"{name}.unit")
-        return self.node("Mul", (unit, self._norm_weight(f"{name}.weight")), name)
+        weight = self.vector(f"{name}.weight", self.config.dim, 0.1, 1.0, "float32")
+        return self._cast(self.node("Mul", (unit, weight), name), self.float_dtype, f"{name}.output")
 
     def _attention(self, value: str, index: int, mask: str, rotation: tuple[str, str]) -> str:
         """Grouped-query attention: the queries of one KV head lie below each other in one matrix product."""
@@ -121,6 +109,9 @@ class _Decoder(GraphWriter):
         """Project, then [B, S, heads × head_dim] → [B, heads, S, head_dim]."""
         width = self.config.head_dim
         value = self._linear(value, name, self.config.dim, heads * width)
+        if self.config.qkv_bias:
+            bias = self.vector(f"{name}.bias", heads * width, BIAS_SCALE)
+            value = self.node("Add", (value, bias), f"{name}.biased")
         value = self.node("Reshape", (value, self._shape(f"split_{heads}", 0, 0, heads, width)), f"{name}.split")
         return self.node("Transpose", (value,), f"{name}.by_head", perm=[0, 2, 1, 3])
 
@@ -138,33 +129,27 @@ class _Decoder(GraphWriter):
     def _rotate(self, value: str, rotation: tuple[str, str], name: str) -> str:
         """Rotary position embedding (Su et al. 2021) on the two halves of each head, as most ports of Llama have it."""
         cosine, sine = rotation
-        left, right = self.split_node("Split", (value,), f"{name}.halves", (f"{name}.left", f"{name}.right"), axis=-1)
-        left_cosine = self.node("Mul", (left, cosine), f"{name}.left_cos")
-        right_sine = self.node("Mul", (right, sine), f"{name}.right_sin")
-        right_cosine = self.node("Mul", (right, cosine), f"{name}.right_cos")
-        left_sine = self.node("Mul", (left, sine), f"{name}.left_sin")
-        turned = (
-            self.node("Sub", (left_cosine, right_sine), f"{name}.turned_left"),
-            self.node("Add", (right_cosine, left_sine), f"{name}.turned_right"),
-        )
-        return self.node("Concat", turned, name, axis=-1)
+        halves = (value, self._shape("half_heads", *(self.config.head_dim // 2,) * 2))
+        left, right = self.split_node("Split", halves, f"{name}.halves", (f"{name}.left", f"{name}.right"), axis=-1)
+        turned = self.node("Concat", (self.node("Neg", (right,), f"{name}.negative"), left), f"{name}.turned", axis=-1)
+        along = self.node("Mul", (value, cosine), f"{name}.along")
+        return self.node("Add", (along, self.node("Mul", (turned, sine), f"{name}.across")), name)
 
     def _rotation(self) -> tuple[str, str]:
-        """Cosine and sine of each position's angles, [B, 1, S, head_dim / 2]."""
+        """Cosine and sine of each position's angles, twice over: [B, 1, S, head_dim]."""
         import numpy as np
 
-        width = self.config.head_dim
-        frequencies = self.config.rope_theta ** (-np.arange(0, width, 2) / width)
         positions = self.node("Cast", ("position_ids",), "rope.positions", to=1)
         column = self.node("Unsqueeze", (positions, self._shape("axes_1_3", 1, 3)), "rope.column")
-        inverse = self.constant("rope.frequencies", frequencies.astype(np.float32))
+        inverse = self.constant("rope.frequencies", self.config.frequencies().astype(np.float32))
         angles = self.node("Mul", (column, inverse), "rope.angles")
-        return self.node("Cos", (angles,), "rope.cos"), self.node("Sin", (angles,), "rope.sin")
+        angles = self.node("Concat", (angles, angles), "rope.both_halves", axis=-1)
+        cosine, sine = self.node("Cos", (angles,), "rope.cos"), self.node("Sin", (angles,), "rope.sin")
+        kind = self.float_dtype
+        return self._cast(cosine, kind, "rope.cos_narrow"), self._cast(sine, kind, "rope.sin_narrow")
 
     def _mask(self) -> str:
         """[B, 1, S, P+S]: 0 where query i may see slot j (j ≤ P + i, and not padded), else ``MASKED``."""
-        import numpy as np
-
         zero, one = self._index(0), self._index(1)
         total = self.node("Gather", (self.node("Shape", ("attention_mask",), "mask.shape"), one), "mask.total")
         sequence = self.node("Gather", (self.node("Shape", ("input_ids",), "mask.ids_shape"), one), "mask.sequence")
@@ -176,8 +161,7 @@ class _Decoder(GraphWriter):
         present = self.node("Cast", ("attention_mask",), "mask.present", to=9)
         present = self.node("Unsqueeze", (present, self._shape("axes_1_2", 1, 2)), "mask.present_by_head")
         visible = self.node("And", (present, causal), "mask.visible")
-        masked = self.constant("masked", np.array(MASKED, np.float32))
-        return self.node("Where", (visible, self._scalar("visible", 0.0), masked), "mask")
+        return self.node("Where", (visible, self._scalar("visible", 0.0), self._scalar("masked", MASKED)), "mask")
 
     def _feed_forward(self, value: str, name: str) -> str:
         """SwiGLU: down(silu(gate(x)) × up(x))."""
@@ -189,36 +173,43 @@ class _Decoder(GraphWriter):
         return self._linear(gated, f"{name}.down", config.hidden, config.dim, FEED_FORWARD_GAIN)
 
     def _logits(self, value: str, embedding: str) -> None:
-        """Gemm takes the embedding as it is stored, so that the tied matrix exists once."""
+        """The tied matrix lies in the file once. Gemm takes it as it is stored; a quantised one is named twice, since
+        ONNX Runtime fuses dequantisation and product only where the product is the tensor's one reader."""
         config = self.config
         weight = embedding
         if not config.tied:
-            weight = self._weight("output.weight", (config.vocab, config.dim), EMBEDDING_SCALE)
+            weight = self.table("output.weight", config.vocab, config.dim, EMBEDDING_SCALE)
+        if self.precision in QUANTISED:
+            if config.tied:
+                self.same_weight("output.weight", weight)
+                self.same_weight("output.weight.scale", f"{weight}.scale")
+            stored = ("output.weight", "output.weight.scale")
+            matrix = self.node("DequantizeLinear", stored, "output.weight.dequantised", axis=0)
+            matrix = self.node("Transpose", (matrix,), "output.weight.transposed", perm=[1, 0])
+            self.split_node("MatMul", (value, matrix), "output", ("logits",))
+            return
         rows = self.node("Reshape", (value, self._shape("rows", -1, config.dim)), "output.rows")
         product = self.node("Gemm", (rows, weight), "output", transB=1)
+        product = self._cast(product, "float32", "output.wide")
         shape = (self.node("Shape", ("input_ids",), "output.ids_shape"), self._shape("vocab", config.vocab))
         shape_name = self.node("Concat", shape, "output.shape", axis=0)
         self.split_node("Reshape", (product, shape_name), "output.by_token", ("logits",))
 
     def _linear(self, value: str, name: str, inside: int, outside: int, gain: float = 1.0) -> str:
-        weight = self._weight(f"{name}.weight", (inside, outside), gain / math.sqrt(inside))
-        return self.node("MatMul", (value, weight), name)
+        return self.node(
+            "MatMul", (value, self.matrix(f"{name}.weight", inside, outside, gain / math.sqrt(inside))), name
+        )
 
-    def _weight(self, name: str, shape: tuple[int, ...], deviation: float) -> str:
+    def _cast(self, value: str, dtype: str, name: str) -> str:
+        """``value`` as ``dtype``; in a graph of float32 there is nothing to do."""
+        if self.float_dtype == "float32":
+            return value
+        return self.node("Cast", (value,), name, to=1 if dtype == "float32" else 10)
+
+    def _scalar(self, name: str, value: float, dtype: str = "") -> str:
         import numpy as np
 
-        return self.constant(name, self._random.standard_normal(shape, np.float32) * np.float32(deviation))
-
-    def _norm_weight(self, name: str) -> str:
-        import numpy as np
-
-        noise = self._random.standard_normal(self.config.dim, np.float32)
-        return self.constant(name, 1 + np.float32(0.1) * noise)
-
-    def _scalar(self, name: str, value: float) -> str:
-        import numpy as np
-
-        return self.constant(name, np.array(value, np.float32))
+        return self.constant(name, np.array(value, dtype or self.float_dtype))
 
     def _index(self, value: int) -> str:
         import numpy as np
@@ -231,21 +222,21 @@ class _Decoder(GraphWriter):
         return self.constant(name, np.array(values, np.int64))
 
 
-def _inputs(config: DecoderConfig) -> tuple[TensorSpec, ...]:
+def _inputs(config: DecoderConfig, kv_dtype: str) -> tuple[TensorSpec, ...]:
     tokens = (
         TensorSpec("input_ids", "int64", ("batch", "sequence")),
         TensorSpec("attention_mask", "int64", ("batch", "total")),
         TensorSpec("position_ids", "int64", ("batch", "sequence")),
     )
-    return tokens + _cache(config, "past_key_values", "past")
+    return tokens + _cache(config, "past_key_values", "past", kv_dtype)
 
 
-def _outputs(config: DecoderConfig) -> tuple[TensorSpec, ...]:
+def _outputs(config: DecoderConfig, kv_dtype: str) -> tuple[TensorSpec, ...]:
     logits = TensorSpec("logits", "float32", ("batch", "sequence", config.vocab))
-    return (logits, *_cache(config, "present", "total"))
+    return (logits, *_cache(config, "present", "total", kv_dtype))
 
 
-def _cache(config: DecoderConfig, prefix: str, length: str) -> tuple[TensorSpec, ...]:
+def _cache(config: DecoderConfig, prefix: str, length: str, kv_dtype: str) -> tuple[TensorSpec, ...]:
     shape: tuple[Any, ...] = ("batch", config.kv_heads, length, config.head_dim)
     names = (f"{prefix}.{index}.{part}" for index in range(config.layers) for part in ("key", "value"))
-    return tuple(TensorSpec(name, "float32", shape) for name in names)
+    return tuple(TensorSpec(name, kv_dtype, shape) for name in names)

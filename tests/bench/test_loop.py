@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.contracts import OpenRequest
+from bench.measure.generator import Generator
 from bench.measure.loop import (
     Timeline,
     loop_overhead_ns,
@@ -15,6 +16,7 @@ from bench.measure.loop import (
     time_queries,
     warm_up,
 )
+from bench.measure.prompts import Query
 from bench.measure.stopping import PRESETS
 from bench.testing import FakeClock, FakeTarget, FakeTokenSession, fake_artifact, no_phase
 
@@ -34,9 +36,9 @@ def test_a_query_takes_exactly_its_time(tmp_path: Path) -> None:
 def test_every_token_has_its_stamp() -> None:
     """A generation of n tokens leaves n stamps; the query ends with the last of them."""
     clock = FakeClock(100)
-    session = FakeTokenSession({}, work=lambda: clock.advance(10))
+    generator = Generator(FakeTokenSession({}, work=lambda: clock.advance(10)))
     timeline = Timeline()
-    time_generations(session, repeat(np.array([1, 2])), 4, 2, timeline, clock)
+    time_generations(generator, repeat(Query(np.array([], np.int64), np.array([1, 2]))), 4, 2, timeline, clock)
     assert [110, 120, 130, 140, 150, 160, 170, 180] == list(timeline.token_ns)
     assert ([100, 140], [140, 180]) == (list(timeline.issued_ns), list(timeline.done_ns))
 

@@ -188,8 +188,9 @@ def test_token_counts_are_for_text_only() -> None:
     """Text generation gets defaults, smaller when emulated; other tasks have none."""
     asked = Scenario("single-stream", prompt_tokens=5)
     assert settle_scenario(asked, "tensor", False) == Scenario("single-stream")
-    assert settle_scenario(asked, "text_generation", False) == Scenario("single-stream", 5, 32)
-    assert settle_scenario(Scenario("single-stream"), "text_generation", True) == Scenario("single-stream", 16, 8)
+    assert settle_scenario(asked, "text_generation", False) == Scenario("single-stream", 5, 32, depth_tokens=0)
+    emulated = settle_scenario(Scenario("single-stream"), "text_generation", True)
+    assert emulated == Scenario("single-stream", 16, 8, depth_tokens=0)
 
 
 def test_no_models_named_means_the_built_in_ones() -> None:

@@ -23,7 +23,7 @@ from bench.record import (
 from bench.record_json import decode, encode, json_schema
 from bench.store import load, load_records, new_record_id, prepare_folder, save, write_atomically
 
-GOLDEN = Path(__file__).parent / "golden" / "record-v1.json"
+GOLDEN = Path(__file__).parent / "golden" / "record-v2.json"
 
 
 def record(record_id: str = "20260101T000000Z-net-ort-cpu-000000") -> Record:
@@ -145,9 +145,25 @@ def test_ids_sort_by_time_and_are_safe_names() -> None:
 
 
 def test_the_format_has_not_changed() -> None:
-    """A recorded file of schema 1 reads, and is written back byte for byte."""
+    """A recorded file of this schema reads, and is written back byte for byte."""
     golden = GOLDEN.read_bytes()
     assert golden == encode(decode(golden))
+
+
+@pytest.mark.parametrize("older", sorted(GOLDEN.parent.glob("record-v*.json")), ids=lambda path: path.stem)
+def test_older_records_read(older: Path) -> None:
+    """Every field of a recorded file of any schema so far has the value that the file states."""
+    import json
+
+    def kept(before: object, after: object) -> bool:
+        if isinstance(before, dict):
+            return isinstance(after, dict) and all(kept(value, after[key]) for key, value in before.items())
+        if isinstance(before, list):
+            return isinstance(after, list) and all(map(kept, before, after)) and len(before) == len(after)
+        return before == after
+
+    data = older.read_bytes()
+    assert kept(json.loads(data), json.loads(encode(decode(data))))
 
 
 def test_the_schema_describes_what_is_written() -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from bench import statistics
 from bench.record import EnergySummary, MemorySummary, Phases, Repeat, SampleArrays, Scenario
-from bench.summary import cold_start, latency, summarise, text_generation, throughput
+from bench.summary import cold_start, latency, summarise, throughput
+from bench.text_summary import TokenTimes, text_generation
 
 SINGLE = Scenario("single-stream")
 OFFLINE = Scenario("offline")
@@ -92,7 +93,7 @@ class TestTextGeneration:
 
     def test_by_hand(self) -> None:
         """Tokens at 100, 110, 130 and 160 ms: TTFT 100 ms, TPOT 20 ms, gaps of 10, 20 and 30 ms."""
-        found = text_generation([self.TOKENS, self.TOKENS], CHAT, (7, 8))
+        found = text_generation(TokenTimes([self.TOKENS, self.TOKENS]), CHAT, (7, 8))
         assert (found.prompt_tokens, found.generated_tokens, found.token_ids) == (16, 4, (7, 8))
         assert (found.ttft_ns, found.tpot_ns) == (100_000_000, 20_000_000)
         assert found.itl_ns == {"p50": 20_000_000, "p90": None, "p99": None, "mean": 20_000_000}
@@ -100,29 +101,48 @@ class TestTextGeneration:
 
     def test_gaps_are_samples_of_their_own(self) -> None:
         """A hundred generations of four tokens have the gaps for a p90, and 300 are not enough for a p99."""
-        found = text_generation([np.tile(self.TOKENS[:1], (100, 1))], CHAT)
+        found = text_generation(TokenTimes([np.tile(self.TOKENS[:1], (100, 1))]), CHAT)
         assert (found.itl_ns["p90"], found.itl_ns["p99"]) == (30_000_000, None)
 
     def test_too_few_queries(self) -> None:
         """Six generations have no median TTFT or TPOT, and no rates from them."""
-        found = text_generation([self.TOKENS], CHAT)
+        found = text_generation(TokenTimes([self.TOKENS]), CHAT)
         assert (found.ttft_ns, found.tpot_ns) == (None, None)
         assert (found.prefill_tokens_per_s, found.decode_tokens_per_s) == (None, None)
 
     def test_one_token(self) -> None:
         """One token has a time to first token, and neither gaps nor time per output token."""
-        found = text_generation([np.full((20, 1), 100)], CHAT)
+        found = text_generation(TokenTimes([np.full((20, 1), 100)]), CHAT)
         assert (found.ttft_ns, found.tpot_ns, found.decode_tokens_per_s) == (100, None, None)
         assert found.itl_ns == {"p50": None, "p90": None, "p99": None, "mean": None}
 
     def test_repeats_of_unequal_length(self) -> None:
         """The fewest tokens of any repeat are those generated."""
-        assert text_generation([self.TOKENS, self.TOKENS[:, :3]], CHAT).generated_tokens == 3
+        assert text_generation(TokenTimes([self.TOKENS, self.TOKENS[:, :3]]), CHAT).generated_tokens == 3
+
+    def test_tokens_that_never_came(self) -> None:
+        """A query cut short counts what it gave: TPOT over its own tokens, no gap to what never came."""
+        short = np.array([[100, 110, -1, -1]] * 12) * 1_000_000
+        short[short < 0] = -1
+        found = text_generation(TokenTimes([short]), CHAT)
+        assert (found.generated_tokens, found.tpot_ns, found.e2e_ns) == (2, 10_000_000, 110_000_000)
+        assert found.itl_ns["p50"] == 10_000_000
+
+    def test_prompts_of_their_own_lengths(self) -> None:
+        """The user's prompts are stated by their median length."""
+        found = text_generation(TokenTimes([self.TOKENS] * 2, (), [np.array([3, 5, 9])]), CHAT)
+        assert (found.prompt_tokens, found.prefill_tokens_per_s) == (5, 50)
+
+    def test_with_the_tokenizer(self) -> None:
+        """The pass with the tokenizer has figures of its own, beside those without."""
+        found = text_generation(TokenTimes([self.TOKENS] * 2, [self.TOKENS + 2_000_000] * 2), CHAT)
+        assert (found.ttft_ns, found.tokenized.ttft_ns, found.tokenized.queries) == (100_000_000, 102_000_000, 12)
+        assert (found.e2e_ns, found.tokenized.e2e_ns) == (160_000_000, 162_000_000)
 
     @pytest.mark.parametrize("arrays", [[], [np.empty((3, 0), np.int64)], [np.arange(5)]])
     def test_no_tokens(self, arrays: list[np.ndarray]) -> None:
         """Without token times it was not a text generation."""
-        assert text_generation(arrays, CHAT) is None
+        assert text_generation(TokenTimes(arrays), CHAT) is None
 
 
 class TestSummarise:

@@ -200,7 +200,7 @@ def test_the_schema_is_published() -> None:
 
 def test_inputs_and_shapes_may_be_for_one_model() -> None:
     """MODEL:NAME=… reaches that model alone."""
-    from bench.cli.run_command import with_tensors
+    from bench.cli.asked import with_tensors
     from bench.suite import ModelAsk
 
     models = [ModelAsk("a/net.onnx"), ModelAsk("other.onnx")]

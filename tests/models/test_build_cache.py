@@ -22,6 +22,18 @@ def test_the_same_recipe_is_built_once(tmp_path: Path) -> None:
     assert (1, b"model") == (len(calls), first.read_bytes())
 
 
+def test_files_beside_the_model_are_kept(tmp_path: Path) -> None:
+    """A model with a file of weights is found again with it."""
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"graph")
+        path.with_name(f"{path.name}.data").write_bytes(b"weights")
+
+    first = cached_build(tmp_path, "net", {}, write)
+    assert first == cached_build(tmp_path, "net", {}, write)
+    assert ["model.onnx", "model.onnx.data"] == sorted(file.name for file in first.parent.iterdir())
+
+
 @pytest.mark.parametrize("recipe", [{"seed": 2}, {"seed": 1, "version": 2}, {}])
 def test_another_recipe_is_another_file(tmp_path: Path, recipe: dict[str, object]) -> None:
     """Anything the content depends on leads to another folder."""

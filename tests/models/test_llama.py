@@ -13,7 +13,8 @@ from onnx import numpy_helper
 
 from bench.contracts import Artifact, DecoderSpec, ModelRequest
 from bench.errors import InputError
-from bench.models.sllm.decoder import DecoderConfig, write_decoder
+from bench.models.sllm.config import DecoderConfig, RopeScaling
+from bench.models.sllm.decoder import write_decoder
 from bench.models.sllm.llama import Llama15M, prepare_decoder
 
 Array = np.ndarray[Any, Any]
@@ -21,6 +22,10 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 GROUPED = DecoderConfig(dim=32, layers=2, heads=4, kv_heads=2, hidden=48, vocab=61, context=64)
 UNTIED = DecoderConfig(dim=24, layers=1, heads=2, kv_heads=2, hidden=40, vocab=37, context=64, tied=False)
+BIASED = DecoderConfig(
+    dim=32, layers=1, heads=4, kv_heads=2, hidden=40, vocab=37, context=64, qkv_bias=True,
+    rope_scaling=RopeScaling(4.0, 1.0, 4.0, 32),
+)  # fmt: skip
 SINGLE = DecoderConfig(dim=24, layers=1, heads=3, kv_heads=1, hidden=40, vocab=37, context=64, rope_theta=500_000.0)
 PROMPT = np.random.default_rng(1).integers(0, 32_000, 16)
 
@@ -44,11 +49,31 @@ def plain_logits(config: DecoderConfig, path: Path, ids: Sequence[int]) -> Array
     def norm(x: Array, name: str) -> Array:
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + config.epsilon) * weights[f"{name}.weight"]
 
+    def frequency(pair: int) -> float:
+        """Radians a position; as Llama 3.1 publishes its stretch of long wavelengths."""
+        plain: float = config.rope_theta ** (-2 * pair / width)
+        scaling = config.rope_scaling
+        if scaling is None:
+            return plain
+        wavelength = 2 * math.pi / plain
+        if wavelength < scaling.original_context / scaling.high_freq_factor:
+            return plain
+        if wavelength > scaling.original_context / scaling.low_freq_factor:
+            return plain / scaling.factor
+        smooth = (scaling.original_context / wavelength - scaling.low_freq_factor) / (
+            scaling.high_freq_factor - scaling.low_freq_factor
+        )
+        return (1 - smooth) * plain / scaling.factor + smooth * plain
+
+    def projected(h: Array, name: str) -> Array:
+        out: Array = h @ weights[f"{name}.weight"] + weights.get(f"{name}.bias", 0)
+        return out
+
     def rotated(x: Array) -> Array:
         out = np.empty_like(x)
         for position in range(length):
             for pair in range(width // 2):
-                angle = position * config.rope_theta ** (-2 * pair / width)
+                angle = position * frequency(pair)
                 a, b = x[position, pair], x[position, pair + width // 2]
                 out[position, pair] = a * math.cos(angle) - b * math.sin(angle)
                 out[position, pair + width // 2] = b * math.cos(angle) + a * math.sin(angle)
@@ -59,7 +84,7 @@ def plain_logits(config: DecoderConfig, path: Path, ids: Sequence[int]) -> Array
     for layer in range(config.layers):
         name = f"layers.{layer}"
         h = norm(x, f"{name}.attention_norm")
-        q, k, v = (h @ weights[f"{name}.attention.{part}.weight"] for part in ("query", "key", "value"))
+        q, k, v = (projected(h, f"{name}.attention.{part}") for part in ("query", "key", "value"))
         mixed = np.empty_like(q)
         for head in range(config.heads):
             shared = head // (config.heads // config.kv_heads)
@@ -115,7 +140,11 @@ def onnxruntime_run(path: Path) -> Run:
 def test_published_size(llama: Artifact) -> None:
     """15,191,712 parameters, each stored once; the facts count every one."""
     assert 15_191_712 == llama.facts.parameters
-    stored = {i.name: math.prod(i.dims) for i in onnx.load(llama.path).graph.initializer if i.name.endswith("weight")}
+    stored = {
+        i.name: math.prod(i.dims)
+        for i in onnx.load(llama.path).graph.initializer
+        if i.name.endswith((".weight", ".bias"))
+    }
     assert 15_191_712 == sum(stored.values())
 
 
@@ -127,7 +156,9 @@ def test_macs_of_one_token(llama: Artifact) -> None:
 
 def test_artifact_is_a_decoder(llama: Artifact) -> None:
     """Layout and names are those of the contract; shapes stay the engine's to choose."""
-    expected = DecoderSpec(layers=6, kv_heads=6, head_dim=48, vocab_size=32_000, context_length=2048)
+    expected = DecoderSpec(
+        layers=6, kv_heads=6, head_dim=48, vocab_size=32_000, context_length=2048, bos_token_id=1, eos_token_ids=(2,)
+    )
     assert (expected, "text_generation", {}) == (llama.decoder, llama.task, llama.shapes)
     inputs = {spec.name: spec.shape for spec in llama.facts.inputs}
     assert ("batch", "sequence") == inputs["input_ids"] == inputs["position_ids"]
@@ -140,11 +171,11 @@ def test_artifact_is_a_decoder(llama: Artifact) -> None:
     onnx.checker.check_model(llama.path, full_check=True)
 
 
-@pytest.mark.parametrize("config", [GROUPED, UNTIED, SINGLE])
+@pytest.mark.parametrize("config", [GROUPED, UNTIED, SINGLE, BIASED])
 def test_config_counts_its_parameters(config: DecoderConfig, tmp_path: Path) -> None:
     """The formula equals what is stored, tied or not, grouped or not."""
     write_decoder(config, 0, tmp_path / "m.onnx")
-    stored = [i for i in onnx.load(tmp_path / "m.onnx").graph.initializer if i.name.endswith("weight")]
+    stored = [i for i in onnx.load(tmp_path / "m.onnx").graph.initializer if i.name.endswith((".weight", ".bias"))]
     assert config.parameters == sum(math.prod(i.dims) for i in stored)
 
 
@@ -155,7 +186,7 @@ def test_shapes_cannot_be_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("config", [GROUPED, UNTIED, SINGLE])
+@pytest.mark.parametrize("config", [GROUPED, UNTIED, SINGLE, BIASED])
 def test_logits_are_those_of_a_plain_implementation(config: DecoderConfig, tmp_path: Path) -> None:
     """Prompt in one call, in two, or token by token with the cache: the same logits as without any cache."""
     write_decoder(config, 3, tmp_path / "m.onnx")

@@ -147,6 +147,49 @@ def test_quantised_weights_make_the_precision(onnx_model: Build) -> None:
     )
 
 
+def test_four_bit_blocks_count_as_what_they_stand_for(onnx_model: Build) -> None:
+    """int4 in blocks of 32 in front of a product: 64 × 10 parameters in 320 bytes, with 2 × 10 scales beside them."""
+    weight = onnx.TensorProto(name="w", data_type=TensorProto.INT4, dims=[64, 10], raw_data=bytes(320))
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "s"], ["wf"], axis=0, block_size=32),
+        helper.make_node("MatMul", ["x", "wf"], ["y"], "fc"),
+    ]
+    model = onnx_model(nodes, {"x": [3, 64]}, {"y": None}, {"s": zeros(2, 10)})
+    model.graph.initializer.append(weight)
+    model.opset_import[0].version = 21
+    facts = onnx_facts(model, {"x": (3, 64)})
+    assert ({"fc": 3 * 640}, 640, 320 + 80) == (facts.node_macs, facts.parameters, facts.weight_bytes)
+    assert "int4" == onnx_precision(model)
+
+
+def test_an_embedding_does_not_make_the_precision(onnx_model: Build) -> None:
+    """A float32 table of ten times the size in front of 4-bit products leaves the model int4; alone it is float32."""
+    gather = helper.make_node("Gather", ["table", "ids"], ["x"])
+    product = helper.make_node(
+        "MatMulNBits", ["x", "q", "s"], ["y"], "fc", domain="com.microsoft", K=64, N=10, bits=4, block_size=32
+    )
+    weights = {"table": zeros(100, 64), "ids": np.array([[1, 2]])}
+    packed = {"q": zeros(10, 2, 16, dtype="uint8"), "s": zeros(20)}
+    both = onnx_model([gather, product], {}, {"y": None}, weights | packed)
+    assert ("int4", 6400 + 640) == (onnx_precision(both), onnx_facts(both, {}).parameters)
+    assert "float32" == onnx_precision(onnx_model([gather], {}, {"x": None}, weights))
+
+
+def test_two_names_of_the_same_bytes_are_one_weight(onnx_model: Build) -> None:
+    """A tied matrix that stands twice in the graph and once in the file of weights is counted once."""
+    nodes = [helper.make_node("MatMul", ["x", "a"], ["h"]), helper.make_node("MatMul", ["h", "b"], ["y"])]
+    model = onnx_model(nodes, {"x": [1, 8]}, {"y": None})
+    for name, offset in (("a", 0), ("b", 0)):
+        tensor = model.graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=[8, 8])
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", "w.bin"), ("offset", offset), ("length", 256)):
+            tensor.external_data.add(key=key, value=str(value))
+    facts = onnx_facts(model, {"x": (1, 8)})
+    assert (64, 256, 128) == (facts.parameters, facts.weight_bytes, facts.macs)
+    model.graph.initializer[1].external_data[1].value = "256"
+    assert 128 == onnx_facts(model, {"x": (1, 8)}).parameters
+
+
 def test_weights_in_constant_nodes_count(onnx_model: Build) -> None:
     """Some exporters store weights as nodes; they are weights all the same."""
     tensor = numpy_helper.from_array(np.ones((4, 512), np.float32), "w")

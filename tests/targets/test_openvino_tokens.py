@@ -8,8 +8,9 @@ import pytest
 
 from bench.contracts import Artifact, DecoderSpec, OpenRequest, Phase
 from bench.errors import RunFailure
+from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bench.targets.openvino_runtime import OpenVino
-from bench.text_contracts import TokenSession
+from bench.text_contracts import LogitsSession, TokenSession
 
 pytestmark = pytest.mark.real
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -29,15 +30,29 @@ def test_greedy_tokens_are_the_golden_ones(stories: Artifact, golden: list[int],
     assert (golden[1:], "float32") == (found, session.executed_precision())
 
 
-def test_prefill_and_reset_start_over(stories: Artifact, golden: list[int], phase: Phase) -> None:
-    """A second prompt sees nothing of the first; after reset there is nothing to go on from."""
+def test_prefill_goes_on_and_reset_starts_over(stories: Artifact, golden: list[int], phase: Phase) -> None:
+    """A prompt follows what the cache holds; after reset there is nothing to go on from, and nothing left."""
     session = opened(stories, phase)
-    session.prefill(np.array(golden[:40]))
+    session.prefill(np.array(golden[:30]))
+    assert golden[50:52] == [session.prefill(np.array(golden[30:50])), session.decode()]
+    session.reset()
     found = [session.prefill(np.array(golden[:20])), session.decode(), session.decode()]
     session.reset()
     with pytest.raises(RunFailure, match="before prefill"):
         session.decode()
     assert golden[20:23] == found
+
+
+def test_logits_are_onnx_runtimes(stories: Artifact, golden: list[int], phase: Phase) -> None:
+    """Both engines give the same distributions, and decoding goes on as before afterwards."""
+    session = opened(stories, phase)
+    other = OnnxRuntimeCpu().open(OpenRequest(stories, "cpu"), phase)
+    assert isinstance(session, LogitsSession)
+    assert isinstance(other, LogitsSession)
+    ids = np.array(golden[:70])
+    np.testing.assert_allclose(session.logits(ids), other.logits(ids), atol=1e-3)
+    session.reset()
+    assert golden[20:22] == [session.prefill(np.array(golden[:20])), session.decode()]
 
 
 def test_a_graph_without_a_cache_is_refused(

@@ -10,9 +10,10 @@ import pytest
 
 from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, TensorSpec
 from bench.errors import RunFailure
+from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
 from bench.targets.qnn_tokens import Layout, Step, dimensions, layout
-from bench.text_contracts import TokenSession
+from bench.text_contracts import LogitsSession, TokenSession
 
 
 def opened(stories: Artifact, phase: Phase, prompt: int, context: int) -> TokenSession:
@@ -81,11 +82,36 @@ def test_greedy_tokens_are_the_golden_ones(stories: Artifact, golden: list[int],
 
 
 @pytest.mark.real
-def test_prefill_starts_over_and_takes_only_its_length(stories: Artifact, golden: list[int], phase: Phase) -> None:
-    """The masked past of a second prompt holds nothing of the first; another length needs another session."""
-    session = opened(stories, phase, 4, 16)
-    first = [session.prefill(np.array(golden[:4])), session.decode(), session.decode()]
-    again = [session.prefill(np.array(golden[:4])), session.decode(), session.decode()]
-    assert (golden[4:7], golden[4:7]) == (first, again)
-    with pytest.raises(RunFailure, match="compiled for 4"):
-        session.prefill(np.array(golden[:5]))
+def test_prompts_of_any_length_follow_the_cache(stories: Artifact, golden: list[int], phase: Phase) -> None:
+    """Chunks of the compiled length and single tokens give the same story; after a reset nothing is left of it."""
+    session = opened(stories, phase, 4, 24)
+    session.prefill(np.array(golden[:7]))
+    assert golden[13:15] == [session.prefill(np.array(golden[7:13])), session.decode()]
+    session.reset()
+    assert golden[4:6] == [session.prefill(np.array(golden[:4])), session.decode()]
+
+
+@pytest.mark.real
+def test_logits_are_near_onnx_runtimes(stories: Artifact, golden: list[int], phase: Phase) -> None:
+    """In float16 on the emulated HTP, token by token and in chunks, against float32 on the CPU."""
+    session, other = opened(stories, phase, 8, 32), OnnxRuntimeCpu().open(OpenRequest(stories, "cpu"), phase)
+    assert isinstance(session, LogitsSession)
+    assert isinstance(other, LogitsSession)
+    ids = np.array(golden[:20])
+    np.testing.assert_allclose(session.logits(ids), other.logits(ids), atol=0.25)
+
+
+@pytest.mark.real
+def test_the_context_binary_is_kept_and_found(
+    stories: Artifact, golden: list[int], phase: Phase, tmp_path: Path
+) -> None:
+    """The first session fills an empty compile cache, the second opens from it and generates the same."""
+    request = OpenRequest(stories, "htp-emu", prompt_tokens=4, decode_context=16, compile_cache=tmp_path)
+    found = []
+    for _ in range(2):
+        session = OnnxRuntimeQnn().open(request, phase)
+        assert isinstance(session, TokenSession)
+        found.append((session.compile_cache(), session.prefill(np.array(golden[:4])), session.decode()))
+        session.close()
+    assert [("cold", *golden[4:6]), ("warm", *golden[4:6])] == found
+    assert {"decode_ctx.onnx", "prefill_ctx.onnx"} <= {path.name for path in tmp_path.iterdir()}

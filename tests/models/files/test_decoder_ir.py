@@ -52,7 +52,7 @@ def test_without_a_configuration_the_context_is_the_default(decoder: Path) -> No
 def test_a_wrong_context_length_is_named(decoder: Path) -> None:
     """Field and value."""
     (decoder.parent / "config.json").write_text('{"max_position_embeddings": "long"}')
-    with pytest.raises(InputError, match=r"config\.json: max_position_embeddings is 'long'"):
+    with pytest.raises(InputError, match=r'config\.json: max_position_embeddings is "long"'):
         IrFile().prepare(ModelRequest(str(decoder)), decoder.parent)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, ModelRequest
 from bench.errors import InputError
 from bench.models.files.folder import ModelFolder
 
-STORIES = DecoderSpec(layers=5, kv_heads=4, head_dim=8, vocab_size=512, context_length=512)
+STORIES = DecoderSpec(5, 4, 8, 512, 512, bos_token_id=1, eos_token_ids=(2,))
 
 
 def prepared(folder: Path) -> Artifact:
@@ -48,8 +49,7 @@ def test_the_checksum_covers_the_tokenizer(ort_genai_folder: Path, copied: Calla
 def test_an_openvino_folder_is_a_stateful_decoder(openvino_genai_folder: Path) -> None:
     """Its layout is read from the XML, its context from config.json."""
     artifact = prepared(openvino_genai_folder)
-    expected = DecoderSpec(5, 4, 8, 512, 512, "float32", True, stateful=True)
-    assert expected == artifact.decoder
+    assert replace(STORIES, stateful=True) == artifact.decoder
     names = ["openvino_model.xml", "openvino_model.bin", "config.json", "generation_config.json"]
     names += [f"openvino_{part}tokenizer{kind}" for part in ("", "de") for kind in (".xml", ".bin")]
     assert names == [file.name for file in artifact.files]
@@ -59,8 +59,8 @@ def test_an_openvino_folder_is_a_stateful_decoder(openvino_genai_folder: Path) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "genai_config.json: beside the model, and not JSON"),
-        ("[]", "genai_config.json: beside the model, and no JSON object"),
+        ("{", "genai_config.json: is not JSON"),
+        ("[]", "genai_config.json: has no model.decoder"),
         ("{}", "genai_config.json: has no model.decoder"),
         ('{"model": {"decoder": {}}}', "model.decoder.filename is missing"),
         ('{"model": {"decoder": {"filename": "no.onnx"}}}', "filename names no.onnx, which is not in the folder"),
@@ -75,6 +75,20 @@ def test_a_genai_config_that_is_wrong_is_named(tmp_path: Path, content: str, mes
     with pytest.raises(InputError) as caught:
         prepared(tmp_path)
     assert message in caught.value.message
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("context", [None, 0, "long"])
+def test_a_context_length_that_is_none_is_named(
+    ort_genai_folder: Path, copied: Callable[[Path], Path], context: object
+) -> None:
+    """The runtime itself goes by the field."""
+    folder = copied(ort_genai_folder)
+    config = json.loads((folder / "genai_config.json").read_text())
+    config["model"]["context_length"] = context
+    (folder / "genai_config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"context_length is .*, not a whole number of 1 or more"):
+        prepared(folder)
 
 
 def test_what_folders_are_understood_is_said(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper
 from bench.contracts import Artifact, ModelRequest
 from bench.errors import InputError
 from bench.models.files.onnx_file import OnnxFile
-from bench.models.sllm.decoder import DecoderConfig, write_decoder
+from bench.models.sllm.config import DecoderConfig
+from bench.models.sllm.decoder import write_decoder
 
 Dense = Callable[..., Path]
 TINY = DecoderConfig(dim=16, layers=2, heads=4, kv_heads=2, hidden=24, vocab=40, context=64)
@@ -296,12 +297,14 @@ def test_shapes_of_a_decoder_are_refused(decoder: Path) -> None:
     assert "does not apply to a decoder" in refusal(decoder, shapes={"input_ids": (1, 8)}).message
 
 
-def test_another_cache_layout_is_a_tensor_model(decoder: Path) -> None:
-    """A decoder with an output more than the layout has is measured as tensors in, tensors out."""
+def test_another_cache_layout_is_named(decoder: Path) -> None:
+    """A decoder with an output more than the layout has is refused by that output's name."""
     model = onnx.load(decoder)
     model.graph.output.append(helper.make_tensor_value_info("norm", TensorProto.FLOAT, ["batch", "sequence", 16]))
     onnx.save(model, decoder)
-    assert "input_ids has the dynamic shape" in refusal(decoder).message
+    error = refusal(decoder)
+    assert "it also returns norm [batch,sequence,16]" in error.message
+    assert "past_key_values.N.key" in error.remedy
 
 
 @pytest.mark.real

@@ -1,0 +1,149 @@
+"""What the flags of ``odb run`` ask for, as models and scenarios of a suite."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bench.suite import ModelAsk, ScenarioAsk, Suite
+
+COMPILE_CACHES = ("none", "cold", "warm")
+
+
+def asked_models(names: Sequence[str]) -> "list[ModelAsk]":
+    from bench.suite import ModelAsk
+
+    return [ModelAsk(name) for name in names]
+
+
+def with_tensors(
+    models: "Sequence[ModelAsk]", shapes: Sequence[str], inputs: Sequence[str], preprocessing: str | None
+) -> "tuple[ModelAsk, ...]":
+    """Give each model the shapes and inputs meant for it: ``MODEL:NAME=…`` for one, ``NAME=…`` for all."""
+    import msgspec
+
+    from bench.contracts import file_model_id
+    from bench.errors import InputError
+    from bench.plan import DEFAULT_MODELS
+    from bench.suite import ModelAsk, parse_pair, parse_shape
+
+    if not shapes and not inputs and not preprocessing:
+        return tuple(models)
+    models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    given = []
+    for model in models:
+        own = {file_model_id(Path(model.source)), model.source}
+        others = {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
+        mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
+        files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
+        pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
+        given.append(
+            msgspec.structs.replace(
+                model,
+                shapes={**model.shapes, **dict(parse_shape(s) for s in mine)},
+                inputs={**model.inputs, **dict(pairs)},
+                preprocessing=preprocessing or model.preprocessing,
+            )
+        )
+    if preprocessing and not any(m.inputs for m in given):
+        raise InputError("--preprocessing is for images given with --input, and there is none")
+    return tuple(given)
+
+
+def _without_model(text: str, names: set[str]) -> str:
+    head, colon, rest = text.partition(":")
+    return rest if colon and head in names else text
+
+
+def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | None) -> "tuple[ModelAsk, ...]":
+    """Give every model the user's own prompts."""
+    import msgspec
+
+    from bench.plan import DEFAULT_MODELS
+    from bench.suite import ModelAsk
+
+    if ids is None and file is None:
+        return tuple(models)
+    given = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    changes = {"prompt_ids": numbers("--prompt-ids", ids or "", 0), "prompts": str(file) if file else ""}
+    return tuple(msgspec.structs.replace(model, **{k: v for k, v in changes.items() if v}) for model in given)
+
+
+def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tuple[ModelAsk, ...]":
+    """Every built-in model once for each precision asked for; files come in the one they have."""
+    import msgspec
+
+    from bench.plan import DEFAULT_MODELS
+    from bench.suite import ModelAsk, is_file
+
+    if precisions is None:
+        return tuple(models)
+    given = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    asked = words("--precision", precisions)
+    return tuple(
+        msgspec.structs.replace(model, precision=precision)
+        for model in given
+        for precision in ((model.precision,) if is_file(model.source) else asked)
+    )
+
+
+class Grid(NamedTuple):
+    """The flags that every scenario is multiplied by: lists in the words of llama-bench, ``128,512``."""
+
+    prompt_tokens: str | None = None
+    generate_tokens: str | None = None
+    depth: str | None = None
+    compile_cache: str | None = None
+    lanes: int | None = None
+
+
+def asked_scenarios(suite: "Suite", names: Sequence[str], grid: Grid) -> "tuple[ScenarioAsk, ...]":
+    """The suite's scenarios or those named, each for every combination of what the grid lists."""
+    import msgspec
+
+    from bench.errors import UnknownName
+    from bench.suite import ScenarioAsk
+
+    base = tuple(ScenarioAsk(n) for n in names) or suite.scenarios or (ScenarioAsk(),)
+    caches = words("--compile-cache", grid.compile_cache) if grid.compile_cache is not None else ()
+    for cache in caches:
+        if cache not in COMPILE_CACHES:
+            raise UnknownName("compile cache", cache, COMPILE_CACHES)
+    axes: dict[str, tuple[object, ...]] = {
+        "prompt_tokens": _axis("--prompt-tokens", grid.prompt_tokens, 1),
+        "generate_tokens": _axis("--generate-tokens", grid.generate_tokens, 1),
+        "depth_tokens": _axis("--depth", grid.depth, 0),
+        "compile_cache": caches,
+        "lanes": () if grid.lanes is None else (grid.lanes,),
+    }
+    given = {field: values for field, values in axes.items() if values}
+    cells = [dict(zip(given, values, strict=True)) for values in product(*given.values())]
+    return tuple(msgspec.structs.replace(scenario, **cell) for scenario in base for cell in cells)
+
+
+def _axis(flag: str, text: str | None, least: int) -> tuple[int, ...]:
+    return () if text is None else numbers(flag, text, least)
+
+
+def words(flag: str, text: str) -> tuple[str, ...]:
+    """``a,b`` as words, each once. Raises ``InputError`` naming the flag."""
+    from bench.errors import InputError
+
+    found = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    if "" in found:
+        raise InputError(f"{flag} {text}: expected words with commas between them")
+    return found
+
+
+def numbers(flag: str, text: str, least: int) -> tuple[int, ...]:
+    """``128,512`` as numbers. Raises ``InputError`` naming the flag."""
+    from bench.errors import InputError
+
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() for part in parts) or any(int(part) < least for part in parts):
+        raise InputError(
+            f"{flag} {text}: expected whole numbers of {least} or more, with commas between them",
+            f"Example: {flag} 128,512",
+        )
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,43 @@
+"""Where a run's processes may keep compiled models, as its scenario says: nowhere, in an empty folder each, or in a
+filled one that they share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from bench.contracts import CompileCache, OpenRequest
+from bench.errors import RunFailure
+from bench.jobs import Checked
+
+
+class CompileCaches:
+    """``folder`` makes a new one. The check pass is the first to use a warm cache, and so fills it."""
+
+    def __init__(self, asked: CompileCache, folder: Callable[[], Path]) -> None:
+        self._asked, self._folder, self._warm = asked, folder, folder() if asked == "warm" else None
+
+    def request(self, request: OpenRequest) -> OpenRequest:
+        """``request`` with the folder for one process."""
+        cache = self._folder() if self._asked == "cold" else self._warm
+        return msgspec.structs.replace(request, compile_cache=cache)
+
+    def demand(self, checked: Checked | None, target: str) -> None:
+        """Raise ``RunFailure`` where a cache was asked for and the target keeps none."""
+        if self._asked != "none" and checked is not None and checked.facts.compile_cache == "none":
+            raise RunFailure(
+                "unsupported_scenario",
+                f"{target} keeps no compiled models: there is no {self._asked} cache to measure",
+                "Leave out --compile-cache for it.",
+                "plan",
+            )
+
+    def proven(self, found: CompileCache) -> None:
+        """Raise ``RunFailure`` unless a repeat found the cache as it was asked for."""
+        if self._asked not in ("none", found):
+            raise RunFailure(
+                "runtime_error",
+                f"a {self._asked} compile cache was asked for, and the runtime found a {found} one",
+                "Free space in the temporary folder, or measure without --compile-cache.",
+                "compile",
+            )

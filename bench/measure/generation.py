@@ -1,0 +1,149 @@
+"""The repeat of a language model: first token, whole generations, then passes that would have disturbed them.
+
+steady          whole generations from caches filled anew, every token stamped
+prefill pass    generations of one token: what a prompt costs, apart from what its answer does
+tokenized pass  the same work with the tokenizer inside the timed part, where the session has one
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from bench.contracts import DecoderSpec, OpenRequest
+from bench.errors import RunFailure
+from bench.jobs import MeasureJob
+from bench.measure.energy import EnergyMeter
+from bench.measure.generator import Generator
+from bench.measure.loop import NEVER, Timeline, time_generations
+from bench.measure.phases import PhaseRecorder
+from bench.measure.prompts import Lengths, Query, load_prompts, queries
+from bench.measure.steady import Steady, play_single_stream, token_times
+from bench.measure.stopping import asks_convergence
+from bench.record import RepeatEnergy, Scenario
+from bench.text_contracts import StreamSession, Tokenizer, TokenizingSession, TokenSession
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+PASS_QUERIES = 6
+"""Queries of each pass after the steady state: two repeats reach the least count of a median."""
+
+
+def lengths(request: OpenRequest, scenario: Scenario) -> Lengths:
+    """Of seeded prompts."""
+    return Lengths(scenario.prompt_tokens or request.prompt_tokens, scenario.depth_tokens or 0)
+
+
+def decoder_of(request: OpenRequest) -> DecoderSpec:
+    """Raises ``RunFailure`` for a session that decodes where the model is none that does."""
+    if request.artifact.decoder is None:
+        raise RunFailure(
+            "plugin_error", f"{request.artifact.model_id} is not a language model, but its session decodes"
+        )
+    return request.artifact.decoder
+
+
+def tokenizer_of(session: object) -> Tokenizer | None:
+    return session.tokenizer() if isinstance(session, TokenizingSession) else None
+
+
+def play_generation(
+    job: MeasureJob,
+    session: TokenSession | StreamSession,
+    recorder: PhaseRecorder,
+    steady_phase: Callable[[], AbstractContextManager[None]],
+    meter: EnergyMeter,
+) -> tuple[Callable[[], None], Steady]:
+    """First token, then the scenario. Returns one generation as a call, and what was measured."""
+    if job.scenario.name == "offline":
+        raise RunFailure(
+            "unsupported_scenario",
+            "scenario offline is not defined for text generation",
+            "Measure it with single-stream.",
+            "plan",
+        )
+    tokenizer, tokens = tokenizer_of(session), job.scenario.generate_tokens or 1
+    endless = queries(
+        load_prompts(job.prompts), decoder_of(job.request), lengths(job.request, job.scenario), job.seed, tokenizer
+    )
+    generator, first = Generator(session), next(endless)
+    generator.fill(first.context)
+    with recorder("first_inference"):
+        generator.generate(first.prompt, 1, _ignored)
+    ids = generator.greedy(first.context, first.prompt, tokens)
+
+    def run(count: int, timeline: Timeline) -> None:
+        time_generations(generator, endless, tokens, count, timeline)
+
+    with steady_phase():
+        steady = play_single_stream(run, job.rule, meter)
+
+    def again() -> None:
+        run(1, Timeline())
+
+    if not asks_convergence(job.rule):  # a fixed number of queries: nobody asks for times
+        return again, replace(steady, token_ids=ids)
+    arrays = dict(steady.arrays)
+    if tokenizer is not None:
+        arrays["tokenized_token_ns"] = _tokenized(generator, tokenizer, endless, tokens)
+    prefill = _prefill_pass(generator, endless, meter)
+    return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
+
+
+def _ignored(token: int) -> None:
+    pass
+
+
+def _prefill_pass(generator: Generator, endless: Iterator[Query], meter: EnergyMeter) -> RepeatEnergy:
+    """What queries of one token take."""
+    meter.start()
+    time_generations(generator, endless, 1, PASS_QUERIES, Timeline())
+    return meter.stop(PASS_QUERIES)
+
+
+def _tokenized(generator: Generator, tokenizer: Tokenizer, endless: Iterator[Query], tokens: int) -> "Array":
+    """As ``token_ns``, with the prompt's text encoded and every token decoded inside the timed part.
+
+    The work stays as asked: the ids generated from are the query's own, whatever its text is encoded to.
+    """
+    timeline = Timeline()
+    for _ in range(PASS_QUERIES):
+        query, decode = next(endless), tokenizer.stream()
+        text = _text(tokenizer, query.prompt)
+        generator.fill(query.context)
+        _time_with_text(generator, tokenizer, query, text, decode, tokens, timeline)
+    return token_times(timeline)
+
+
+def _time_with_text(
+    generator: Generator,
+    tokenizer: Tokenizer,
+    query: Query,
+    text: str,
+    decode: Callable[[int], str],
+    tokens: int,
+    timeline: Timeline,
+) -> None:
+    stamps, clock = timeline.token_ns, perf_counter_ns
+
+    def on_token(token: int) -> None:
+        decode(token)
+        stamps.append(clock())
+
+    before = len(stamps)
+    t0 = clock()
+    tokenizer.encode(text)
+    generator.generate(query.prompt, tokens, on_token)
+    timeline.issued_ns.append(t0)
+    timeline.done_ns.append(stamps[-1])
+    stamps.extend([NEVER] * (tokens - (len(stamps) - before)))
+
+
+def _text(tokenizer: Tokenizer, ids: "Array") -> str:
+    decode = tokenizer.stream()
+    return "".join(decode(int(token)) for token in ids)

@@ -1,0 +1,96 @@
+"""What a record says of text generation. Part of ``bench.record``'s layout."""
+
+from typing import Literal
+
+from bench.record_part import Part
+
+
+class TokenizedTimes(Part, frozen=True):
+    """The same work with the tokenizer inside the timed part: the prompt's text is encoded before it, every token is
+    decoded to text as it comes. Medians of ``queries`` queries, in a pass of their own."""
+
+    queries: int
+    ttft_ns: int | None = None
+    tpot_ns: int | None = None
+    e2e_ns: int | None = None
+
+
+class KvCache(Part, frozen=True):
+    """``bytes_per_token``: computed from the layout, keys and values of all layers. ``observed_bytes_per_token``:
+    growth of the process' USS while the cache grew by ``observed_tokens``, in the check pass; null where it did not
+    grow with them (allocated at once, or below what can be seen), with the ``reason``."""
+
+    bytes_per_token: int
+    observed_bytes_per_token: int | None = None
+    observed_tokens: int | None = None
+    reason: str = ""
+
+
+class TokenEnergy(Part, frozen=True):
+    """Power proxies a token. A prompt token's share comes from a pass that generates one token a query; a generated
+    token's is what is left of whole generations. Null: not measured, or lost in the noise."""
+
+    cpu_seconds_per_prompt_token: float | None = None
+    cpu_seconds_per_generated_token: float | None = None
+    joules_per_prompt_token: float | None = None
+    joules_per_generated_token: float | None = None
+    sensor_channel: str | None = None
+
+
+class Divergence(Part, frozen=True):
+    """The first token that differs: number ``index`` (from 0) of those generated. ``logit_gap``: by how much the
+    reference prefers its own token to this one; ``logit_error``: by how much this run's preference between the two
+    differs from that. An error above the gap explains the swap. Null where logits cannot be seen."""
+
+    index: int
+    token: int
+    reference_token: int
+    logit_gap: float | None = None
+    logit_error: float | None = None
+
+
+class Agreement(Part, frozen=True):
+    """Greedy tokens, and the distributions behind them, against a reference run.
+
+    ``of``: ``engine``, the same file run unoptimised in float32, or ``model``, the float32 weights of the same model.
+    ``token_prefix``: tokens equal before the first that differs; ``tokens_equal_share``: equal at the same place.
+    Over ``positions`` of one sequence fed to both: ``kl_divergence_nats``, reference from this run, mean and greatest;
+    ``top1_agreement``.
+    """
+
+    of: Literal["engine", "model"]
+    reference: str
+    tokens_compared: int = 0
+    token_prefix: int | None = None
+    tokens_equal_share: float | None = None
+    positions: int = 0
+    kl_divergence_nats: float | None = None
+    kl_divergence_nats_max: float | None = None
+    top1_agreement: float | None = None
+    first_divergence: Divergence | None = None
+    reason: str = ""
+
+
+class TextGeneration(Part, frozen=True):
+    """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians; ``itl`` also
+    its percentiles. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it.
+
+    ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the fewest any query really gave.
+    ``token_ids``: what the first prompt gave.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    token_ids: tuple[int, ...]
+    ttft_ns: int | None = None
+    tpot_ns: int | None = None
+    itl_ns: dict[str, int | None] = {}
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    depth_tokens: int = 0
+    e2e_ns: int | None = None
+    tpot_ns_ci95: tuple[int, int] | None = None
+    tokenized: TokenizedTimes | None = None
+    kv_cache: KvCache | None = None
+    energy: TokenEnergy | None = None
+    agreement: tuple[Agreement, ...] = ()

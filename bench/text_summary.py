@@ -1,0 +1,101 @@
+"""TTFT, TPOT, ITL and rates from the time of every token: pure, as ``bench.summary``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from bench import statistics
+from bench.record import Scenario
+from bench.text_record import TextGeneration, TokenizedTimes
+
+Samples = NDArray[Any]
+SECOND = 1_000_000_000
+
+
+class TokenTimes(Struct, frozen=True):
+    """One array a repeat: ``token_ns`` and ``tokenized_ns`` [n, tokens], times since the query was issued, below 0 for
+    a token that never came; ``prompt_tokens`` [n]."""
+
+    token_ns: Sequence[Samples]
+    tokenized_ns: Sequence[Samples] = ()
+    prompt_tokens: Sequence[Samples] = ()
+
+
+def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[int] = ()) -> TextGeneration | None:
+    """Rates are the inverses of the medians: prefill is prompt tokens over TTFT, decode one over TPOT. Percentiles and
+    medians are ``None`` below LoadGen's least count of queries (TTFT, TPOT) or gaps (ITL).
+    """
+    arrays = [array for array in times.token_ns if array.ndim == 2 and array.size]
+    if not arrays:
+        return None
+    prompts = np.concatenate(times.prompt_tokens) if times.prompt_tokens else np.array([scenario.prompt_tokens or 0])
+    prompt = int(np.median(prompts))
+    ttft = stated(np.concatenate([array[:, 0] for array in arrays]), 50)
+    each = [tpots(array) for array in arrays]
+    tpot = stated(np.concatenate(each), 50)
+    gaps = np.concatenate([gaps_of(array) for array in arrays])
+    return TextGeneration(
+        prompt_tokens=prompt,
+        generated_tokens=min(int(counts(array).min()) for array in arrays),
+        token_ids=tuple(int(token) for token in token_ids),
+        ttft_ns=ttft,
+        tpot_ns=tpot,
+        tpot_ns_ci95=None if tpot is None else statistics.between_process_interval(each, 50, 0.95),
+        itl_ns={
+            "p50": stated(gaps, 50),
+            "p90": stated(gaps, 90),
+            "p99": stated(gaps, 99),
+            "mean": round(float(gaps.mean())) if len(gaps) else None,
+        },
+        prefill_tokens_per_s=SECOND * prompt / ttft if ttft and prompt else None,
+        decode_tokens_per_s=SECOND / tpot if tpot else None,
+        depth_tokens=scenario.depth_tokens or 0,
+        e2e_ns=stated(np.concatenate([last(array) for array in arrays]), 50),
+        tokenized=_tokenized(times.tokenized_ns),
+    )
+
+
+def _tokenized(tokenized_ns: Sequence[Samples]) -> TokenizedTimes | None:
+    arrays = [array for array in tokenized_ns if array.ndim == 2 and array.size]
+    if not arrays:
+        return None
+    return TokenizedTimes(
+        sum(len(array) for array in arrays),
+        stated(np.concatenate([array[:, 0] for array in arrays]), 50),
+        stated(np.concatenate([tpots(array) for array in arrays]), 50),
+        stated(np.concatenate([last(array) for array in arrays]), 50),
+    )
+
+
+def counts(token_ns: Samples) -> Samples:
+    """How many tokens each query [n, tokens] really gave."""
+    return np.asarray((token_ns >= 0).sum(axis=1))
+
+
+def last(token_ns: Samples) -> Samples:
+    """When each query's last token came."""
+    return np.asarray(token_ns.max(axis=1))
+
+
+def tpots(token_ns: Samples) -> Samples:
+    """(t_last − t_first)/(n − 1) of each query that gave two tokens or more."""
+    if token_ns.ndim != 2:
+        return np.empty(0, np.int64)
+    n = counts(token_ns)
+    more = n > 1
+    return np.asarray((last(token_ns)[more] - token_ns[more, 0]) / (n[more] - 1))
+
+
+def gaps_of(token_ns: Samples) -> Samples:
+    """Every gap between two tokens of one query."""
+    if token_ns.ndim != 2:
+        return np.empty(0, np.int64)
+    return np.asarray(np.diff(token_ns, axis=1)[token_ns[:, 1:] >= 0])
+
+
+def stated(samples: Samples, p: float) -> int | None:
+    """The percentile, or ``None`` below LoadGen's least sample count."""
+    return statistics.percentile(samples, p) if len(samples) >= statistics.MIN_SAMPLES[p] else None

@@ -1,0 +1,114 @@
+"""The tables of one run that generated text; ``None`` where the record has no such part."""
+
+from bench.record import Record
+from bench.reports import units
+from bench.reports.rows import Cell, Table
+from bench.reports.tables import plain_row
+from bench.text_record import Agreement, KvCache, TextGeneration
+
+ORIGINS = {"engine": "the same file, unoptimised", "model": "the float32 weights"}
+
+
+def text_table(record: Record) -> Table | None:
+    """Times and rates, with and without the tokenizer; the cache; the cost of a token."""
+    found = record.summary.text_generation
+    if found is None:
+        return None
+    rows = [
+        plain_row("time to first token (TTFT)", units.duration(found.ttft_ns), "median"),
+        plain_row("time per output token (TPOT)", units.duration(found.tpot_ns), _tpot_note(found)),
+        *(plain_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
+        plain_row("issue to last token", units.duration(found.e2e_ns), "median"),
+        plain_row("prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), f"{found.prompt_tokens} tokens"),
+        plain_row("decode", units.number(found.decode_tokens_per_s, "tokens/s"), f"{found.generated_tokens} tokens"),
+        *_tokenized(found),
+        *_cache(found.kv_cache),
+        *_energy(found),
+    ]
+    shown = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
+    rows.append(plain_row("first query's tokens", shown or units.MISSING, "greedy"))
+    return Table("Text generation", ("Statistic", "Value", "Note"), tuple(rows))
+
+
+def _tpot_note(found: TextGeneration) -> str:
+    bounds = found.tpot_ns_ci95
+    return "median of queries" if bounds is None else f"median of queries; 95 % interval {units.interval(*bounds)}"
+
+
+def _tokenized(found: TextGeneration) -> list[tuple[Cell, ...]]:
+    times = found.tokenized
+    if times is None:
+        return []
+    note = f"with the tokenizer, {times.queries} queries"
+    return [
+        plain_row("TTFT with tokenisation", units.duration(times.ttft_ns), note),
+        plain_row("TPOT with detokenisation", units.duration(times.tpot_ns), note),
+        plain_row("issue to last text", units.duration(times.e2e_ns), note),
+    ]
+
+
+def _cache(found: KvCache | None) -> list[tuple[Cell, ...]]:
+    if found is None:
+        return []
+    grew = f"the process grew, over {found.observed_tokens} tokens" if found.observed_tokens else ""
+    return [
+        plain_row("KV cache, a token", units.size(found.bytes_per_token), "computed from the layout"),
+        plain_row("KV cache, a token", units.size(found.observed_bytes_per_token), grew or units.clean(found.reason)),
+    ]
+
+
+def _energy(found: TextGeneration) -> list[tuple[Cell, ...]]:
+    spent = found.energy
+    if spent is None:
+        return []
+    rows = [
+        plain_row("CPU time, a prompt token", seconds(spent.cpu_seconds_per_prompt_token), "activity"),
+        plain_row("CPU time, a generated token", seconds(spent.cpu_seconds_per_generated_token), "activity"),
+    ]
+    if spent.sensor_channel is not None:
+        channel = units.clean(spent.sensor_channel)
+        rows.append(plain_row("energy, a prompt token", units.joules(spent.joules_per_prompt_token), channel))
+        rows.append(plain_row("energy, a generated token", units.joules(spent.joules_per_generated_token), channel))
+    return rows
+
+
+def agreement_table(record: Record) -> Table | None:
+    """Tokens and distributions against each reference."""
+    found = record.summary.text_generation
+    if found is None or not found.agreement:
+        return None
+    rows = tuple(_agreement_row(one) for one in found.agreement)
+    notes = [divergence_words(one) for one in found.agreement]
+    note = " ".join(dict.fromkeys(n for n in notes if n))
+    columns = ("Against", "Equal before the first that differs", "Equal in all", "KL divergence", "Top-1")
+    return Table("Agreement", columns, rows, note)
+
+
+def _agreement_row(found: Agreement) -> tuple[Cell, ...]:
+    if found.token_prefix is None:
+        return plain_row(ORIGINS[found.of], units.MISSING, units.MISSING, units.MISSING, units.clean(found.reason))
+    kl = units.MISSING if found.kl_divergence_nats is None else f"{units.digits(found.kl_divergence_nats)} nats"
+    return plain_row(
+        f"{ORIGINS[found.of]} ({units.clean(found.reference)})",
+        f"{found.token_prefix} of {found.tokens_compared}",
+        units.percent(found.tokens_equal_share),
+        kl,
+        units.percent(found.top1_agreement),
+    )
+
+
+def divergence_words(found: Agreement) -> str:
+    """The first token that differs, and the logits that explain it; empty where all are equal."""
+    swap = found.first_divergence
+    if swap is None:
+        return ""
+    said = f"Against {ORIGINS[found.of]}, token {swap.index + 1} is {swap.token} instead of {swap.reference_token}"
+    if swap.logit_gap is None or swap.logit_error is None:
+        return f"{said}."
+    gap, error = units.digits(swap.logit_gap), units.digits(swap.logit_error)
+    return f"{said}: the reference prefers its own by {gap}, and the difference of the two is off by {error} here."
+
+
+def seconds(value: float | None) -> str:
+    """Seconds as a duration."""
+    return units.duration(None if value is None else value * 1e9)

@@ -1,0 +1,60 @@
+"""What the flags of ``odb run`` ask for."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.cli.asked import Grid, asked_scenarios, numbers, with_precisions, with_prompts
+from bench.errors import InputError, UnknownName
+from bench.suite import ModelAsk, ScenarioAsk, Suite
+
+
+def test_a_grid_is_every_combination() -> None:
+    """-p 128,512 -n 128 -d 0,1024, in the words of llama-bench: four scenarios."""
+    found = asked_scenarios(Suite(), (), Grid("128,512", "128", "0,1024"))
+    assert [(128, 128, 0), (128, 128, 1024), (512, 128, 0), (512, 128, 1024)] == [
+        (s.prompt_tokens, s.generate_tokens, s.depth_tokens) for s in found
+    ]
+
+
+def test_a_grid_multiplies_the_scenarios_of_a_suite() -> None:
+    """What the suite says stays where the flags say nothing."""
+    suite = Suite(scenarios=(ScenarioAsk("single-stream", prompt_tokens=7),))
+    found = asked_scenarios(suite, (), Grid(compile_cache="cold,warm"))
+    assert [(7, "cold"), (7, "warm")] == [(s.prompt_tokens, s.compile_cache) for s in found]
+
+
+def test_without_flags_there_is_one_scenario() -> None:
+    """The default."""
+    assert (ScenarioAsk(),) == asked_scenarios(Suite(), (), Grid())
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "-3", "1.5", "0"])
+def test_bad_numbers_name_the_flag(text: str) -> None:
+    """Whole numbers of the least or more, with commas between them; nothing else."""
+    if text == "":
+        assert () == numbers("--prompt-tokens", text, 1)
+        return
+    with pytest.raises(InputError, match="--prompt-tokens"):
+        numbers("--prompt-tokens", text, 1)
+
+
+def test_an_unknown_cache_gets_a_suggestion() -> None:
+    """The nearest word that is known."""
+    with pytest.raises(UnknownName, match="warn") as caught:
+        asked_scenarios(Suite(), (), Grid(compile_cache="warn"))
+    assert "warm" in caught.value.remedy
+
+
+def test_precisions_multiply_built_in_models_only() -> None:
+    """A file has the precision it has."""
+    found = with_precisions([ModelAsk("llama-15M"), ModelAsk("net.onnx")], "float32,int4")
+    assert [("llama-15M", "float32"), ("llama-15M", "int4"), ("net.onnx", None)] == [
+        (m.source, m.precision) for m in found
+    ]
+
+
+def test_prompts_are_every_models() -> None:
+    """Token ids and a file of prompts go to each model asked for."""
+    found = with_prompts([ModelAsk("a.onnx"), ModelAsk("b.onnx")], "1,403", Path("p.jsonl"))
+    assert [((1, 403), "p.jsonl")] * 2 == [(m.prompt_ids, m.prompts) for m in found]

@@ -47,13 +47,25 @@ Sources = tuple[tuple[str, dict[str, Any]], ...]
 
 def _read(folders: list[Path], name: str) -> dict[str, Any]:
     file = next((folder / name for folder in folders if (folder / name).is_file()), None)
-    if file is None:
-        return {}
+    return {} if file is None else read_object(file)
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in ``file``. Raises ``InputError`` when it holds anything else."""
     try:
-        value = json.loads(file.read_bytes())
+        content = json.loads(file.read_bytes())
     except ValueError:
-        raise InputError(f"{name}: beside the model, and not JSON", "Repair or remove it.") from None
-    return value if isinstance(value, dict) else {}
+        raise InputError(f"{file.name}: beside the model, and not JSON", "Repair or remove it.") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file.name}: beside the model, and no JSON object", "Repair or remove it.")
+    return content
+
+
+def genai_context(file: Path) -> int | None:
+    """The context length that a ``genai_config.json`` states, in tokens. Raises ``InputError`` for no such number."""
+    model = read_object(file).get("model")
+    value = model.get("context_length") if isinstance(model, dict) else None
+    return None if value is None else _number(file.name, "context_length", value, 1)
 
 
 def _first(sources: Sources, keys: tuple[str, ...], least: int) -> int | None:

@@ -57,15 +57,16 @@ def _spec(
 
     assert sizes is not None
     assert isinstance(vocab, int)
+    heads, head_dim, kind = sizes
     facts = decoder_facts(path)
     return DecoderSpec(
-        layers=layers,
-        kv_heads=sizes[0],
-        head_dim=sizes[1],
-        vocab_size=vocab,
-        context_length=facts.context_length or DEFAULT_CONTEXT,
-        kv_dtype=sizes[2],
-        has_position_ids=positions,
+        layers,
+        heads,
+        head_dim,
+        vocab,
+        facts.context_length or DEFAULT_CONTEXT,
+        kind,
+        positions,
         stateful=True,
         bos_token_id=facts.bos_token_id,
         eos_token_ids=facts.eos_token_ids,

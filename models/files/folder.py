@@ -1,9 +1,7 @@
 """A folder as a GenAI runtime takes it: the model with its configuration and tokenizer."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -50,10 +48,10 @@ class ModelFolder:
 
 
 def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
+    from bench.models.files.decoder_config import genai_context
     from bench.models.files.onnx_file import OnnxFile
 
-    model = _genai_model(folder)
-    graph = _named_graph(folder, model)
+    graph = _named_graph(folder)
     artifact = OnnxFile().prepare(replace(request, source=str(graph)), cache)
     if artifact.decoder is None:
         inputs = ", ".join(spec.name for spec in artifact.facts.inputs[:4])
@@ -61,28 +59,18 @@ def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
             f"{ORT_GENAI}: {graph.name} is not laid out as a decoder that is understood; its inputs are {inputs} …",
             "Understood are input_ids, attention_mask, perhaps position_ids, and past_key_values.N.key/.value.",
         )
-    context = model.get("context_length")
-    if not isinstance(context, int) or isinstance(context, bool) or context < 1:
-        message = f"{ORT_GENAI}: model.context_length is {json.dumps(context)}, not a whole number of 1 or more"
-        raise InputError(message, "Correct it; onnxruntime-genai goes by it.")
+    context = genai_context(folder / ORT_GENAI) or artifact.decoder.context_length
     return replace(artifact, decoder=replace(artifact.decoder, context_length=context))
 
 
-def _genai_model(folder: Path) -> dict[str, Any]:
-    """``model`` of ``genai_config.json``, with its ``decoder``. Raises ``InputError`` where there is none."""
-    try:
-        content = json.loads((folder / ORT_GENAI).read_bytes())
-    except ValueError:
-        raise InputError(f"{ORT_GENAI}: is not JSON", "Repair it, or name the ONNX file alone.") from None
-    model = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(model, dict) or not isinstance(model.get("decoder"), dict):
-        raise InputError(f"{ORT_GENAI}: has no model.decoder", "Export the folder again.")
-    return model
-
-
-def _named_graph(folder: Path, model: dict[str, Any]) -> Path:
+def _named_graph(folder: Path) -> Path:
     """The graph that ``genai_config.json`` names. Raises ``InputError`` naming the field and the file."""
-    decoder = model["decoder"]
+    from bench.models.files.decoder_config import read_object
+
+    model = read_object(folder / ORT_GENAI).get("model")
+    decoder = model.get("decoder") if isinstance(model, dict) else None
+    if not isinstance(model, dict) or not isinstance(decoder, dict):
+        raise InputError(f"{ORT_GENAI}: has no model.decoder", "Export the folder again.")
     if model.get("type") == "decoder-pipeline" or "pipeline" in decoder:
         raise InputError(
             f"{ORT_GENAI}: model.decoder is a pipeline of several graphs, which is not understood yet",

@@ -129,8 +129,8 @@ class Gathering:
                 "unsupported_task", f"{self._run.target.id} does not run {artifact.task} models", "", "plan"
             )
         if artifact.format not in self._run.target.formats:
-            opened = " and ".join(self._run.target.formats)
-            message = f"{self._run.target.id} opens {opened}, and {artifact.model_id} is {artifact.format}"
+            formats = " and ".join(self._run.target.formats)
+            message = f"{self._run.target.id} opens {formats}, and {artifact.model_id} is {artifact.format}"
             raise RunFailure("unsupported_format", message, "", "plan")
         request = open_request(artifact, self._run, scenario, prepared)
         opened = self._convert(artifact)

@@ -55,6 +55,15 @@ class OrtGenai:
         settings = session_config.read(options)
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
+        decoder = artifact.decoder
+        if decoder is not None and decoder.has_position_ids and decoder.mask_dtype != "int64":
+            raise RunFailure(
+                "unsupported_format",
+                f"{artifact.model_id} takes attention_mask in {decoder.mask_dtype} and position_ids in int64; "
+                "onnxruntime-genai feeds both in one type",
+                "Export both in int64, or run it on ort:cpu.",
+                "plan",
+            )
 
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
         """A folder with its own ``genai_config.json`` is opened as it is; any other decoder is linked into one."""

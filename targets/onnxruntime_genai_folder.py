@@ -95,7 +95,11 @@ def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
                 "session_options": {"provider_options": []},
             },
         },
-        "search": {"do_sample": False, "max_length": decoder.context_length},
+        "search": {
+            "do_sample": False,
+            "max_length": decoder.context_length,
+            "past_present_share_buffer": decoder.past_length is not None,
+        },
     }
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from bench.contracts import CompileCache, DecoderSpec, Placement
 from bench.errors import RunFailure
-from bench.targets.decoding import prompt, room, started
+from bench.targets.decoding import greedy, prompt, room, started
 from bench.targets.distributions import versions
 from bench.text_contracts import Tokenizer
 
@@ -65,7 +65,7 @@ class OrtGenaiSession:
             self._forget_chosen()
         self._generator.append_tokens(tokens[0].astype(np.int32))
         self._length = length
-        self._token = int(self._generator.get_logits()[0, -1].argmax())
+        self._token = greedy(self._generator.get_logits())
         return self._token
 
     def decode(self) -> int:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec
 from bench.errors import RunFailure
-from bench.targets.decoding import decoder_of, past_names, present_names
+from bench.targets.decoding import decoder_of, growing_cache, past_names, present_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
     from bench.targets.openvino_runtime import reading_failure
 
     decoder = decoder_of(artifact)
+    growing_cache(decoder, "OpenVINO")
     try:
         model = openvino.Core().read_model(artifact.path)
         keep_cache_inside(model, decoder)
@@ -49,7 +50,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
         files=files,
         sha256=_sha256(files),
         size_bytes=sum(file.stat().st_size for file in files),
-        decoder=replace(decoder, stateful=True),
+        decoder=replace(decoder, stateful=True, mask_dtype="int64"),
     )
 
 
@@ -71,10 +72,26 @@ def keep_cache_inside(model: Any, decoder: DecoderSpec) -> None:
         ordered = op.gather(past, beam, axis)
         for reader in readers:
             reader.replace_source_output(ordered.output(0))
+    _widen_mask(model)
     model.validate_nodes_and_infer_types()
     apply_make_stateful_transformation(model, pairs)
     _begin_empty(model)
     model.validate_nodes_and_infer_types()
+
+
+def _widen_mask(model: Any) -> None:
+    """Let ``attention_mask`` come in as int64, which is what the pipeline gives, whatever the graph computes with."""
+    from openvino import Type
+    from openvino import opset13 as op
+
+    mask = model.input("attention_mask")
+    kind, readers = mask.get_element_type(), mask.get_target_inputs()
+    if kind == Type.i64:
+        return
+    mask.get_node().set_element_type(Type.i64)
+    narrowed = op.convert(mask, kind.get_type_name())
+    for reader in readers:
+        reader.replace_source_output(narrowed.output(0))
 
 
 def _begin_empty(model: Any) -> None:

@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,13 @@ def realdata() -> Path:
 def catalog() -> Catalog:
     """The installed plugins, and the misbehaving ones."""
     return discover([MISBEHAVING])
+
+
+@pytest.fixture(scope="session")
+def golden_ids(realdata: Path) -> list[int]:
+    """stories260K's greedy ids, the prompt [1] first."""
+    ids: list[int] = json.loads((realdata / "llm" / "stories260K" / "golden.json").read_text())["greedy_ids"]
+    return ids
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,59 @@ from pathlib import Path
 import pytest
 
 from bench.record import RecordedRun
-from bench.suite import ScenarioAsk
+from bench.suite import ModelAsk, ScenarioAsk, TargetAsk
 
 pytestmark = pytest.mark.real
 SHORT = (ScenarioAsk("single-stream", prompt_tokens=8, generate_tokens=8),)
+
+
+@pytest.mark.parametrize("target", ["openvino-genai:CPU", "ort-genai:cpu"])
+def test_a_folder_runs_from_text_to_text(
+    run: Callable[..., list[RecordedRun]],
+    request: pytest.FixtureRequest,
+    golden_ids: list[int],
+    tmp_path: Path,
+    target: str,
+) -> None:
+    """The user's text through the folder's own tokenizer; timed without it and with it, and said how."""
+    pytest.importorskip(target.partition(":")[0].replace("ort", "onnxruntime").replace("-", "_"))
+    folder = request.getfixturevalue("openvino_genai_folder" if target.startswith("openvino") else "ort_genai_folder")
+    (tmp_path / "prompt.txt").write_text("Once upon a time")
+    ask = ModelAsk(str(folder), prompts=str(tmp_path / "prompt.txt"))
+    options = {"INFERENCE_PRECISION_HINT": "f32"} if target.startswith("openvino") else {}
+    scenario = (ScenarioAsk(generate_tokens=16),)
+    (found,) = run([ask], [TargetAsk(target, options)], scenarios=scenario, max_seconds=0.5)
+    text = found.record.summary.text_generation
+    assert text is not None
+    assert golden_ids[5:21] == list(text.token_ids)
+    assert text.tokenized is not None
+
+
+@pytest.mark.parametrize("target", ["openvino-genai:CPU", "ort-genai:cpu"])
+def test_a_folder_is_measured_at_a_depth(
+    run: Callable[..., list[RecordedRun]], request: pytest.FixtureRequest, target: str
+) -> None:
+    """With 64 tokens in the cache already."""
+    pytest.importorskip(target.partition(":")[0].replace("ort", "onnxruntime").replace("-", "_"))
+    folder = request.getfixturevalue("openvino_genai_folder" if target.startswith("openvino") else "ort_genai_folder")
+    deep = (ScenarioAsk(prompt_tokens=8, generate_tokens=8, depth_tokens=64),)
+    (found,) = run([str(folder)], [target], scenarios=deep, max_seconds=0.5)
+    assert (None, "ok") == (found.record.failure, found.record.status)
+    text = found.record.summary.text_generation
+    assert text is not None
+    assert 8 == text.generated_tokens
+
+
+def test_a_compile_cache_is_used_by_openvino_genai(
+    run: Callable[..., list[RecordedRun]], openvino_genai_folder: Path
+) -> None:
+    """Cold and warm are results of their own."""
+    scenarios = tuple(
+        ScenarioAsk(prompt_tokens=8, generate_tokens=8, compile_cache=state) for state in ("cold", "warm")
+    )
+    recorded = run([str(openvino_genai_folder)], ["openvino-genai:CPU"], scenarios=scenarios, max_seconds=0.5)
+    assert [None, None] == [each.record.failure for each in recorded]
+    assert ["cold", "warm"] == [each.record.repeats[0].compile_cache for each in recorded]
 
 
 def test_a_folder_of_onnxruntime_genai_is_measured(

@@ -15,8 +15,8 @@ from bench.testing import no_phase
 
 pytestmark = [pytest.mark.perf, pytest.mark.real]
 
-MODELS = ("llama-15M",)
-PROMPT, TOKENS, ROUNDS = 32, 64, 15
+MODELS = ("llama-15M", "smollm2-135M")
+PROMPT, TOKENS, ROUNDS = 32, 128, 15
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -49,6 +49,19 @@ def write_ort_genai_folder(realdata: Path, folder: Path, **model: Any) -> Path:
     return folder
 
 
+def write_int32_mask(source: Path, path: Path) -> None:
+    """The decoder ``source`` with an ``attention_mask`` in int32, as the builder of onnxruntime-genai writes some."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load(source)
+    for node in model.graph.node:
+        node.input[:] = ["mask64" if name == "attention_mask" else name for name in node.input]
+    next(i for i in model.graph.input if i.name == "attention_mask").type.tensor_type.elem_type = TensorProto.INT32
+    model.graph.node.insert(0, helper.make_node("Cast", ["attention_mask"], ["mask64"], to=TensorProto.INT64))
+    onnx.save(model, path)
+
+
 def write_openvino_folder(realdata: Path, folder: Path) -> Path:
     """A stateful IR with its configurations and both graphs of a tokenizer."""
     import openvino

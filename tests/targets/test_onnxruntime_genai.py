@@ -102,6 +102,16 @@ def test_weights_in_another_file_are_linked_with_it(
     assert (not refused) == made.path.is_symlink()
 
 
+def test_a_mask_of_another_type_than_the_positions_is_refused(stories: Artifact) -> None:
+    """Before it is opened, where the runtime would say so of a generator."""
+    assert stories.decoder is not None
+    narrow = replace(stories, decoder=replace(stories.decoder, mask_dtype="int32"))
+    with pytest.raises(RunFailure, match="feeds both in one type") as caught:
+        OrtGenai().check(narrow, "cpu", {})
+    assert "unsupported_format" == caught.value.kind
+    OrtGenai().check(replace(narrow, decoder=replace(narrow.decoder, has_position_ids=False)), "cpu", {})
+
+
 @pytest.mark.real
 def test_a_configuration_of_another_graph_is_not_taken(folder: Artifact, tmp_path: Path) -> None:
     """Two graphs in one folder: the configuration means one of them."""

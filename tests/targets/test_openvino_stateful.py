@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from genai_folders import write_int32_mask
 from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.contracts import Artifact, ModelRequest, OpenRequest, Phase
+from bench.errors import RunFailure
 from bench.models.files.folder import ModelFolder
+from bench.targets.openvino_genai import OpenVinoGenai
 from bench.targets.openvino_runtime import OpenVino
 from bench.targets.openvino_stateful import stateful_folder
 from bench.text_contracts import TokenSession
@@ -22,7 +25,7 @@ BLOCK = 32
 
 @pytest.fixture(autouse=True)
 def _needs_openvino() -> None:
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino_genai")
 
 
 def stored(folder: Path) -> Counter[str]:
@@ -77,6 +80,34 @@ def test_weights_are_stored_as_they_were(stories: Artifact, tmp_path: Path, kind
     artifact = rewritten(stories, tmp_path / "other.onnx", kind)
     (tmp_path / "made").mkdir()
     assert stored(stateful_folder(artifact, tmp_path / "made").path.parent)[element] > 150_000
+
+
+def test_an_int32_mask_comes_in_as_the_pipeline_gives_it(
+    stories: Artifact, golden: list[int], tmp_path: Path, phase: Phase
+) -> None:
+    """int64, and on the raw engine too."""
+    write_int32_mask(stories.path, tmp_path / "narrow.onnx")
+    assert stories.decoder is not None
+    decoder = replace(stories.decoder, mask_dtype="int32")
+    narrow = replace(stories, path=tmp_path / "narrow.onnx", files=(tmp_path / "narrow.onnx",), decoder=decoder)
+    artifact = stateful_folder(narrow, tmp_path)
+    for target in (OpenVino(), OpenVinoGenai()):
+        session: Any = target.open(OpenRequest(artifact, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), phase)
+        found: list[int] = []
+        if isinstance(session, TokenSession):
+            found = [session.prefill(np.array(golden[:1])), *(session.decode() for _ in range(19))]
+        else:
+            session.generate(np.array(golden[:1]), 20, found.append)
+        assert golden[1:21] == found
+
+
+def test_a_shared_buffer_is_not_converted(stories: Artifact, tmp_path: Path) -> None:
+    """OpenVINO does not share it; who does is named."""
+    assert stories.decoder is not None
+    artifact = replace(stories, decoder=replace(stories.decoder, past_length=32))
+    with pytest.raises(RunFailure, match="one buffer of 32 tokens") as caught:
+        stateful_folder(artifact, tmp_path)
+    assert "ort-genai:cpu" in caught.value.remedy
 
 
 def test_the_raw_engine_runs_a_stateful_ir(openvino_genai_folder: Path, golden: list[int], phase: Phase) -> None:

@@ -286,15 +286,22 @@ def test_a_grouped_query_graph_generates(tmp_path: Path) -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize("past", ["past", 32])
-def test_the_target_generates_from_a_grouped_query_graph(past: str | int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["onnxruntime", "onnxruntime_genai"])
+def test_targets_generate_from_a_grouped_query_graph(runtime: str, past: str | int, tmp_path: Path) -> None:
     """A growing cache and a shared buffer alike: the tokens of one pass over all of them, twice after a reset."""
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip(runtime)
     from bench.contracts import OpenRequest
     from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
+    from bench.targets.onnxruntime_genai import OrtGenai
     from bench.testing import no_phase
 
     gqa_model(tmp_path / "gqa.onnx", past)
-    session = OnnxRuntimeCpu().open(OpenRequest(described(tmp_path / "gqa.onnx"), "cpu"), no_phase)
+    artifact = described(tmp_path / "gqa.onnx")
+    if runtime == "onnxruntime":
+        session: Any = OnnxRuntimeCpu().open(OpenRequest(artifact, "cpu"), no_phase)
+    else:
+        (tmp_path / "made").mkdir()
+        session = OrtGenai().open(OpenRequest(OrtGenai().convert(artifact, tmp_path / "made"), "cpu"), no_phase)
     prompt, told = np.array([5, 9, 60, 1, 7]), []
     for _ in range(2):
         session.reset()

@@ -78,6 +78,20 @@ def test_a_genai_config_that_is_wrong_is_named(tmp_path: Path, content: str, mes
     assert message in caught.value.message
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("context", [0, "long"])
+def test_a_context_length_that_is_none_is_named(
+    ort_genai_folder: Path, copied: Callable[[Path], Path], context: object
+) -> None:
+    """The runtime itself goes by the field."""
+    folder = copied(ort_genai_folder)
+    config = json.loads((folder / "genai_config.json").read_text())
+    config["model"]["context_length"] = context
+    (folder / "genai_config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"context_length is .*, not a whole number of 1 or more"):
+        prepared(folder)
+
+
 def test_what_folders_are_understood_is_said(tmp_path: Path) -> None:
     """Neither file, or both."""
     with pytest.raises(InputError, match=r"holds neither genai_config\.json nor openvino_model\.xml") as caught:

@@ -25,6 +25,7 @@ from bench.record import (
     Record,
     RecordedRun,
     Repeat,
+    RepeatedInput,
     SampleArrays,
     Scenario,
     Summary,
@@ -47,8 +48,9 @@ class Evidence(Struct, frozen=True):
     inputs: InputFacts | None = None
     checked: Checked | None = None
     fidelity: Fidelity | None = None
+    repeated_input: RepeatedInput | None = None
     repeats: tuple[Measured, ...] = ()
-    harness_ns: tuple[int, ...] = ()
+    harness_ns: tuple[int | None, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()
     channels: tuple[Channel, ...] = ()
     failure: Failure | None = None
@@ -77,6 +79,8 @@ def assemble(
         summary=_summary(evidence, repeats, flat),
         placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
         fidelity=evidence.fidelity,
+        determinism=evidence.checked.determinism if evidence.checked else None,
+        repeated_input=evidence.repeated_input,
         harness=Harness(_median([r.loop_overhead_ns for r in repeats])),
         log_tail=evidence.log_tail,
     )

@@ -13,11 +13,11 @@ from bench.contracts import Channel, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
-from bench.jobs import Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob
+from bench.jobs import Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob, Recalled, RecallJob
 from bench.measure.stopping import text_generation_rule
 from bench.plan import PlannedRun, settle_scenario
 from bench.plugins import Catalog, PluginRef
-from bench.record import Failure, Scenario
+from bench.record import Failure, RepeatedInput, Scenario
 from bench.reference import References
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job
@@ -141,6 +141,18 @@ class Gathering:
         self._say("checking against the reference")
         fidelity = self._references.compare(job, checked, self._bench.deadline_s(self._run), self._bench.folder)
         self._note(fidelity=fidelity)
+        if not self._run.target.device.emulated:
+            self._recall(request, feeds[0] if feeds else None)
+
+    def _recall(self, request: OpenRequest, feeds: Path | None) -> None:
+        """Whether a cache answers. That this cannot be tried is no reason not to measure."""
+        self._say("checking for cached results")
+        job = RecallJob(self._bench.folder(), self._run.target.plugin, request, feeds, self._run.seed)
+        event = run_job(job, self._bench.deadline_s(self._run)).event
+        if isinstance(event, Recalled):
+            self._note(repeated_input=event.repeated_input)
+        elif isinstance(event, Failed):
+            self._note(repeated_input=RepeatedInput(reason=f"the pass failed: {event.failure.message}"))
 
     def _measure(self, request: OpenRequest, scenario: Scenario, feeds: Path | None, title: str) -> None:
         import numpy as np

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.plugins import PluginRef
-from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
+from bench.record import Determinism, Failure, InputFacts, Repeat, RepeatedInput, Scenario, StoppingRule
 
 
 class Job(Struct, frozen=True, tag=True):
@@ -49,6 +49,15 @@ class CheckJob(Job, frozen=True, tag=True):
     seed: int
 
 
+class RecallJob(Job, frozen=True, tag=True):
+    """Untimed by the main loop, a pass of its own: is an input that was seen before answered faster than a new one?"""
+
+    plugin: PluginRef
+    request: OpenRequest
+    feeds: Path | None
+    seed: int
+
+
 class MeasureJob(Job, frozen=True, tag=True):
     """One timed repeat. Raw samples go to ``samples.npz``, one array a role. ``root``: where sensors are looked for."""
 
@@ -62,9 +71,10 @@ class MeasureJob(Job, frozen=True, tag=True):
     channels: tuple[Channel, ...] = ()
     idle_watts: dict[str, float] = {}
     root: Path = Path("/")
+    in_turns: bool = False  # with another job; see bench.turnstile
 
 
-AnyJob = ProbeJob | PrepareJob | CheckJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | CheckJob | RecallJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -73,6 +83,13 @@ class Event(Struct, frozen=True, tag=True):
 
 class PhaseBegan(Event, frozen=True, tag=True):
     name: str
+
+
+class TurnWanted(Event, frozen=True, tag=True):
+    """The worker's turn is over, if it had one, and it waits for the next. ``satisfied``: it has measured enough, and
+    goes on only to keep the other company."""
+
+    satisfied: bool = False
 
 
 class Failed(Event, frozen=True, tag=True):
@@ -108,6 +125,11 @@ class Checked(Event, frozen=True, tag=True):
     placement: Placement | None
     outputs: tuple[Path, ...]
     token_ids: tuple[int, ...] = ()
+    determinism: Determinism | None = None
+
+
+class Recalled(Event, frozen=True, tag=True):
+    repeated_input: RepeatedInput
 
 
 class Measured(Event, frozen=True, tag=True):
@@ -121,7 +143,7 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-AnyEvent = PhaseBegan | Failed | Probed | Prepared | Checked | Measured
+AnyEvent = PhaseBegan | TurnWanted | Failed | Probed | Prepared | Checked | Recalled | Measured
 
 
 def _encode_path(value: Any) -> Any:

@@ -10,20 +10,37 @@ import msgspec
 
 from bench.contracts import Phase, Target, TokenSession
 from bench.errors import InputError, OdbError, RunFailure
-from bench.jobs import AnyJob, Checked, CheckJob, Failed, Measured, MeasureJob, Prepared, PrepareJob, Probed, ProbeJob
+from bench.jobs import (
+    AnyJob,
+    Checked,
+    CheckJob,
+    Failed,
+    Measured,
+    MeasureJob,
+    Prepared,
+    PrepareJob,
+    Probed,
+    ProbeJob,
+    Recalled,
+    RecallJob,
+)
 from bench.plugins import load
-from bench.record import Failure, InputFacts
+from bench.record import Determinism, Failure, InputFacts
 
 if TYPE_CHECKING:
     import numpy as np
 
 Announce = Callable[[str], None]
+TakeTurn = Callable[[bool], bool]
+"""Ends the worker's turn, waits for the next, and says whether to measure on; told whether enough was measured."""
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
 
 
-def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Prepared | Checked | Measured:
+def play(
+    job: AnyJob, announce: Announce, process_start_ns: int, take_turn: TakeTurn
+) -> Probed | Prepared | Checked | Recalled | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -34,10 +51,12 @@ def play(job: AnyJob, announce: Announce, process_start_ns: int) -> Probed | Pre
             return prepare(job)
         case CheckJob():
             return check(job, announce)
+        case RecallJob():
+            return repeat_inputs(job, announce)
         case MeasureJob():
             from bench.measure.repeat import measure
 
-            return measure(job, announce, process_start_ns)
+            return measure(job, announce, process_start_ns, take_turn)
 
 
 def failure_of(error: BaseException, phase: str) -> Failed:
@@ -114,7 +133,8 @@ def prepare(job: PrepareJob) -> Prepared:
 
 
 def check(job: CheckJob, announce: Announce) -> Checked:
-    """Untimed: open with inspection on, run every input set once, keep what came out."""
+    """Untimed: open with inspection on, run every input set once and the first twice, keep what came out."""
+    from bench.measure.determinism import compare_tensors, compare_token_runs
     from bench.measure.feeds import load_feeds, save_feeds
     from bench.measure.repeat import prompts, session_facts
 
@@ -124,15 +144,37 @@ def check(job: CheckJob, announce: Announce) -> Checked:
     announce("check")
     outputs: list[Path] = []
     token_ids: tuple[int, ...] = ()
+    determinism: Determinism | None = None
     if isinstance(session, TokenSession):
+        prompt, tokens = next(prompts(job.request, job.seed)), job.scenario.generate_tokens or 1
         session.reset()
-        token_ids = greedy(session, next(prompts(job.request, job.seed)), job.scenario.generate_tokens or 1)
+        token_ids = greedy(session, prompt, tokens)
+        session.reset()
+        determinism = compare_token_runs(token_ids, greedy(session, prompt, tokens))
     else:
         for index, path in enumerate(job.feeds):
             session.bind(load_feeds(path))()
             outputs.append(job.folder / f"outputs-{index}.npz")
             save_feeds(outputs[-1], session.results())
-    return Checked(session_facts(session), dict(session.versions()), session.placement(), tuple(outputs), token_ids)
+        if outputs:
+            session.bind(load_feeds(job.feeds[0]))()
+            determinism = compare_tensors(load_feeds(outputs[0]), session.results(), session.executed_precision())
+    facts = session_facts(session)
+    return Checked(facts, dict(session.versions()), session.placement(), tuple(outputs), token_ids, determinism)
+
+
+def repeat_inputs(job: RecallJob, announce: Announce) -> Recalled:
+    """Open as the repeats do, and time inputs seen before against new ones."""
+    from bench.measure.feeds import load_feeds
+    from bench.measure.recall import recall_prompts, recall_tensors
+    from bench.measure.repeat import distinct_prompts
+
+    target: Target = load(job.plugin)
+    session = target.open(job.request, _untimed(announce))
+    announce("recall")
+    if isinstance(session, TokenSession):
+        return Recalled(recall_prompts(session, distinct_prompts(job.request, job.seed)))
+    return Recalled(recall_tensors(session, load_feeds(job.feeds) if job.feeds is not None else {}))
 
 
 def greedy(session: TokenSession, prompt: "np.ndarray[Any, Any]", tokens: int) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ can be computed again from the samples. Field names are the contract with users'
 
 Schema history
     1   first version
-    2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset
+    2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset;
+        figures of a reason, clocks of a repeat, the checks of one input run again, alternation, variance, record_sha256
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from bench.contracts import CompileCache, TensorSpec
+from bench.record_evidence import Alternation, Determinism, RepeatedInput, Variance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +123,7 @@ class PlanPart(Part, frozen=True):
     command: str = ""
     strict_placement: bool = False
     inputs: InputFacts | None = None
+    alternation: Alternation | None = None
 
 
 class Environment(Part, frozen=True):
@@ -199,7 +202,8 @@ class SampleArrays(Part, frozen=True):
     """Which arrays of ``samples.npz`` belong to this repeat: role -> key. All int64, nanoseconds.
 
     ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
-    also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued.
+    also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued. Of a repeat measured in
+    alternation also ``block_queries`` [blocks]: how many queries each block held, not a time.
     """
 
     queries: int
@@ -219,6 +223,7 @@ class Repeat(Part, frozen=True):
     harness_ns: int | None = None  # wall time of the repeat not spent importing, loading or running the runtime
     loop_overhead_ns: int | None = None
     cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
+    frequency_mhz: tuple[float, ...] = ()  # of the fastest core, at each look between batches; empty: not readable
 
 
 class LatencyNs(Part, frozen=True):
@@ -284,6 +289,7 @@ class Summary(Part, frozen=True):
     memory_bytes: MemorySummary | None = None
     energy: EnergySummary | None = None
     text_generation: TextGeneration | None = None
+    variance: Variance | None = None
 
 
 class PlacementSummary(Part, frozen=True):
@@ -333,14 +339,15 @@ class Harness(Part, frozen=True):
 
 
 class Reason(Part, frozen=True):
-    """``code`` is stable (see ``bench.verdict.CODES``); ``message`` is one sentence with its figures; ``remedy`` what
-    to do.
-    ``invalidates``: whether it makes the verdict negative, or is only to be known."""
+    """``code`` is stable (see ``bench.verdict.CODES``); ``message`` is one sentence for people; ``remedy`` what to do.
+    ``invalidates``: whether it makes the verdict negative, or is only to be known. ``figures``: what the sentence rests
+    on, by name, for scripts; shares are 0..1, times end in ``_ns``."""
 
     code: str
     message: str
     remedy: str = ""
     invalidates: bool = True
+    figures: dict[str, float | int | str] = {}
 
 
 class Verdict(Part, frozen=True):
@@ -368,10 +375,13 @@ class Record(Part, frozen=True):
     summary: Summary = field(default_factory=Summary)
     placement: PlacementSummary | None = None
     fidelity: Fidelity | None = None
+    determinism: Determinism | None = None
+    repeated_input: RepeatedInput | None = None
     harness: Harness = field(default_factory=Harness)
     verdict: Verdict | None = None
     samples_file: SamplesFile | None = None
     log_tail: tuple[str, ...] = ()  # last lines the runtime printed, with paths removed
+    record_sha256: str | None = None  # of everything else in record.json; see bench.record_json
 
 
 class RecordedRun(Struct, frozen=True):

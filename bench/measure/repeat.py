@@ -11,7 +11,9 @@ from msgspec import Struct
 from bench.contracts import OpenRequest, Session, Tensors, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.jobs import Measured, MeasureJob, SessionFacts
+from bench.measure.alternating import steady_in_turns
 from bench.measure.energy import EnergyMeter, power_seconds, sample_power
+from bench.measure.frequency import CoreClocks
 from bench.measure.loop import (
     Timeline,
     loop_overhead_ns,
@@ -49,13 +51,28 @@ class Steady(Struct, frozen=True):
     lanes: int | None = None
 
 
-def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: int) -> Measured:
+class Watched(Struct, frozen=True):
+    """What is read around the steady state, and how its turns are taken where it has any."""
+
+    meter: EnergyMeter
+    clocks: CoreClocks
+    take_turn: Callable[[bool], bool] | None
+
+
+def measure(
+    job: MeasureJob, announce: Callable[[str], None], process_start_ns: int, take_turn: Callable[[bool], bool]
+) -> Measured:
     """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them.
 
-    numpy is imported after the session is open: what a runtime imports is part of its own cold start.
+    numpy is imported after the session is open: what a runtime imports is part of its own cold start. A job in turns
+    works only while it holds one.
     """
+    if job.in_turns:
+        take_turn(False)
     sensors = {ref.name: load(ref) for ref in job.sensors}
+    clocks = CoreClocks(job.root)
     meter = EnergyMeter(sensors, job.channels, job.root, job.idle_watts)
+    watched = Watched(meter, clocks, take_turn if job.in_turns else None)
     memory = MemoryProbe()
     recorder = PhaseRecorder(memory, announce)
     target = load(job.plugin)
@@ -70,7 +87,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
     feeds = load_feeds(job.feeds) if job.feeds is not None else {}
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
-        call, steady = _play(job, session, feeds, recorder, memory, meter, announce)
+        call, steady = _play(job, session, feeds, recorder, memory, watched, announce)
     announce("after")
     seconds = 0.0 if job.scenario.name == "offline" else power_seconds(job.channels)
     power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
@@ -89,6 +106,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
         duration_ns=steady.duration_ns,
         converged=steady.converged,
         loop_overhead_ns=loop_overhead_ns(),
+        frequency_mhz=tuple(clocks.readings_mhz),
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
     return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids, steady.lanes)
@@ -119,13 +137,26 @@ def prompts(request: OpenRequest, seed: int) -> "Iterator[Array]":
         yield from ids
 
 
+def distinct_prompts(request: OpenRequest, seed: int) -> "Iterator[Array]":
+    """Prompts that never come twice, and none of which ``prompts`` is likely to give."""
+    import numpy as np
+
+    vocab = request.artifact.decoder.vocab_size if request.artifact.decoder is not None else 2
+    rng, seen = np.random.default_rng([seed, PROMPTS]), set[bytes]()
+    for _ in range(1_000):
+        prompt = rng.integers(1, vocab, size=request.prompt_tokens, dtype=np.int64)
+        if prompt.tobytes() not in seen:
+            seen.add(prompt.tobytes())
+            yield prompt
+
+
 def _play(
     job: MeasureJob,
     session: TensorSession | TokenSession,
     feeds: Tensors,
     recorder: PhaseRecorder,
     memory: MemoryProbe,
-    meter: EnergyMeter,
+    watched: Watched,
     announce: Callable[[str], None],
 ) -> tuple[Callable[[], None], Steady]:
     """First inference, then the scenario. Returns one query as a call, and what was measured."""
@@ -138,37 +169,46 @@ def _play(
         recorder.memory["steady"] = memory.read(fresh)
 
     if isinstance(session, TokenSession):
-        return _play_generation(job, session, recorder, steady_phase, meter)
+        return _play_generation(job, session, recorder, steady_phase, watched)
     call = session.bind(feeds)
     with recorder("first_inference"):
         call()
     if job.scenario.name == "offline":
         lanes = session.bind_parallel(feeds, job.scenario.lanes)
         with steady_phase():
-            return call, _play_offline(job.rule, lanes, meter)
+            return call, _play_offline(job.rule, lanes, watched)
 
     def run(count: int, timeline: Timeline) -> None:
         time_queries(call, count, timeline)
 
     with steady_phase():
-        return call, _play_single_stream(run, job.rule, meter)
+        return call, _play_single_stream(run, job.rule, watched)
 
 
-def _play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, meter: EnergyMeter) -> Steady:
+def _play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, watched: Watched) -> Steady:
     import numpy as np
 
     warm, was_steady = warm_up(run, rule)
-    meter.start()
+    blocks = None
+    watched.meter.start()
     begin_ns = perf_counter_ns()
-    steady = steady_state(run, rule)
-    duration_ns = perf_counter_ns() - begin_ns
-    energy = meter.stop(len(steady.done_ns))
+    if watched.take_turn is None:
+        steady = steady_state(run, rule, look=watched.clocks.look)
+        duration_ns = perf_counter_ns() - begin_ns
+    else:
+        pace_ns = float(np.median(warm.latency_ns()))
+        steady, blocks, duration_ns = steady_in_turns(run, rule, watched.take_turn, pace_ns, watched.clocks.look)
+    energy = watched.meter.stop(len(steady.done_ns))
+    if blocks is not None:  # the window held the other's turns too
+        energy = msgspec.structs.replace(energy, duration_ns=duration_ns)
     latency_ns = steady.latency_ns()
     arrays = {
         "latency_ns": latency_ns,
         "start_ns": np.array(steady.issued_ns, np.int64) - steady.issued_ns[0],
         "warmup_latency_ns": warm.latency_ns(),
     }
+    if blocks is not None:
+        arrays["block_queries"] = np.array(blocks, np.int64)
     if steady.token_ns:
         issued = np.array(steady.issued_ns, np.int64)
         arrays["token_ns"] = np.array(steady.token_ns, np.int64).reshape(len(issued), -1) - issued[:, None]
@@ -181,7 +221,7 @@ def _play_generation(
     session: TokenSession,
     recorder: PhaseRecorder,
     steady_phase: Callable[[], Any],
-    meter: EnergyMeter,
+    watched: Watched,
 ) -> tuple[Callable[[], None], Steady]:
     if job.scenario.name == "offline":
         raise RunFailure(
@@ -201,15 +241,20 @@ def _play_generation(
         time_generations(session, endless, tokens, count, timeline)
 
     with steady_phase():
-        steady = _play_single_stream(run, job.rule, meter)
+        steady = _play_single_stream(run, job.rule, watched)
     return (lambda: run(1, Timeline())), msgspec.structs.replace(steady, token_ids=tuple(ids))
 
 
-def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
+def _play_offline(rule: StoppingRule, lanes: Any, watched: Watched) -> Steady:
     import numpy as np
 
-    energies: list[RepeatEnergy] = []
-    seen = run_offline(lanes, rule, opened=meter.start, closed=lambda: energies.append(meter.stop(0)))
+    meter, energies = watched.meter, list[RepeatEnergy]()
+
+    def closed() -> None:
+        energies.append(meter.stop(0))
+        watched.clocks.look()
+
+    seen = run_offline(lanes, rule, opened=meter.start, closed=closed)
     if not len(seen.timeline.done_ns):
         raise RunFailure("timeout", "no query completed inside the offline window", "Use a longer preset.", "steady")
     arrays = {

@@ -150,6 +150,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         command=without_paths(rerun_command(run, _scenario(run, evidence))),
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
+        alternation=run.alternation,
     )
 
 

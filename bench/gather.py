@@ -54,6 +54,14 @@ class Bench(Struct, frozen=True):
         return STEP_SECONDS + rule_ns / 1e9
 
 
+class Opening(Struct, frozen=True):
+    """What every repeat of a run opens and is fed."""
+
+    request: OpenRequest
+    scenario: Scenario
+    feeds: Path | None
+
+
 class Gathering:
     """Gathers the evidence for one planned run, step by step, and stops at the first failure."""
 
@@ -68,14 +76,29 @@ class Gathering:
         self._bench, self._run, self._prepared, self._references, self._say = bench, run, prepared, references, say
         self._evidence = Evidence(capture(bench.root), channels=bench.channels)
         self._samples: list[dict[str, np.ndarray[Any, Any]]] = []
+        self._opening: Opening | None = None
 
     def gather(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
         """The run as it was carried out, and all that it left."""
+        if self.prepare():
+            self.attempt(self._measure_all)
+        return self.left()
+
+    def prepare(self) -> bool:
+        """All that comes before measuring. Whether there is something to measure; if not, the failure is noted."""
+        if self._run.skip is not None:
+            self._note(failure=self._run.skip)
+            return False
+        return self.attempt(self._prepare_and_check)
+
+    def left(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
+        """What there is so far."""
+        return self._run, self._evidence, self._samples
+
+    def attempt(self, step: Callable[[], None]) -> bool:
+        """Do ``step``; whether it went well. How it failed is noted."""
         try:
-            if self._run.skip is not None:
-                self._note(failure=self._run.skip)
-            else:
-                self._gather()
+            step()
         except RunFailure as failure:
             self._note(failure=Failure(failure.phase, failure.kind, failure.message, failure.remedy))
         except OdbError as error:
@@ -87,9 +110,9 @@ class Gathering:
             done = len(self._evidence.repeats)
             message = f"interrupted after {done} of {self._run.repeats} repeats"
             self._note(failure=Failure("steady" if done else "start", "interrupted", message, "Run it again."))
-        return self._run, self._evidence, self._samples
+        return self._evidence.failure is None
 
-    def _gather(self) -> None:
+    def _prepare_and_check(self) -> None:
         prepared = self._prepare()
         artifact = prepared.artifact
         emulated = self._run.target.device.emulated
@@ -105,10 +128,24 @@ class Gathering:
         if artifact.task == "text_generation" and not emulated:
             rule = text_generation_rule(rule)
         self._run = msgspec.structs.replace(self._run, rule=rule)
+        self._opening = Opening(request, scenario, prepared.feeds[0] if prepared.feeds else None)
+
+    def _measure_all(self) -> None:
         for index in range(self._run.repeats):
-            title = f"repeat {index + 1} of {self._run.repeats}"
-            self._say(title)
-            self._measure(request, scenario, prepared.feeds[0] if prepared.feeds else None, title)
+            before, job = HostLoad.now(), self.measure_job()
+            result = run_job(job, self.deadline_s(), self._phase_of(f"repeat {index + 1} of {self._run.repeats}"))
+            measured = self.settled(result)
+            assert isinstance(measured, Measured)
+            busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
+            self.keep(job, measured, result.wall_ns - measured.runtime_ns, busy)
+
+    def _phase_of(self, title: str) -> Callable[[str], None]:
+        self._say(title)
+        return lambda phase: self._say(f"{title}, {phase}")
+
+    def fail(self, failure: Failure) -> None:
+        """End the run for a reason that lies elsewhere."""
+        self._note(failure=failure)
 
     def _prepare(self) -> Prepared:
         choice = self._run.model
@@ -125,7 +162,7 @@ class Gathering:
                 ask.preprocessing,
             )
             self._prepared[key] = run_job(job, self._bench.deadline_s())
-        event = self._settled(self._prepared[key])
+        event = self.settled(self._prepared[key])
         assert isinstance(event, Prepared)
         return event
 
@@ -133,7 +170,7 @@ class Gathering:
         """Placement and outputs, before any time is spent on measuring."""
         self._say("checking placement and outputs")
         job = CheckJob(self._bench.folder(), self._run.target.plugin, request, scenario, feeds, self._run.seed)
-        checked = self._settled(run_job(job, self._bench.deadline_s(self._run)))
+        checked = self.settled(run_job(job, self._bench.deadline_s(self._run)))
         assert isinstance(checked, Checked)
         self._note(checked=checked)
         if self._run.strict_placement:
@@ -154,36 +191,42 @@ class Gathering:
         elif isinstance(event, Failed):
             self._note(repeated_input=RepeatedInput(reason=f"the pass failed: {event.failure.message}"))
 
-    def _measure(self, request: OpenRequest, scenario: Scenario, feeds: Path | None, title: str) -> None:
+    def measure_job(self, in_turns: bool = False) -> MeasureJob:
+        """The next repeat. In turns no counter of energy is read: its window would hold the other's work too."""
+        bench, opening = self._bench, self._opening
+        assert opening is not None
+        return MeasureJob(
+            bench.folder(),
+            self._run.target.plugin,
+            opening.request,
+            opening.scenario,
+            self._run.rule,
+            opening.feeds,
+            self._run.seed,
+            bench.sensors(),
+            tuple(c for c in bench.channels if not in_turns or c.kind == "power"),
+            bench.idle_watts,
+            bench.root,
+            in_turns,
+        )
+
+    def deadline_s(self) -> float:
+        """How long the next repeat may take."""
+        return self._bench.deadline_s(self._run)
+
+    def keep(self, job: MeasureJob, measured: Measured, harness_ns: int | None, busy: float | None) -> None:
+        """Take in what a repeat left."""
         import numpy as np
 
-        job = MeasureJob(
-            self._bench.folder(),
-            self._run.target.plugin,
-            request,
-            scenario,
-            self._run.rule,
-            feeds,
-            self._run.seed,
-            self._bench.sensors(),
-            self._bench.channels,
-            self._bench.idle_watts,
-            self._bench.root,
-        )
-        load_before = HostLoad.now()
-        result = run_job(job, self._bench.deadline_s(self._run), lambda phase: self._say(f"{title}, {phase}"))
-        measured = self._settled(result)
-        assert isinstance(measured, Measured)
-        busy = HostLoad.now().busy_share_of_others(load_before, measured.cpu_seconds)
         with np.load(job.folder / "samples.npz", allow_pickle=False) as archive:
             self._samples.append({role: archive[role] for role in archive.files})
         self._note(
             repeats=(*self._evidence.repeats, measured),
-            harness_ns=(*self._evidence.harness_ns, result.wall_ns - measured.runtime_ns),
+            harness_ns=(*self._evidence.harness_ns, harness_ns),
             cpu_busy_share=(*self._evidence.cpu_busy_share, busy),
         )
 
-    def _settled(self, result: JobResult) -> Any:
+    def settled(self, result: JobResult) -> Any:
         """The job's event. Raises ``RunFailure`` for a job that failed, with its log kept."""
         self._note(log_tail=result.log_tail)
         if isinstance(result.event, Failed):

@@ -11,7 +11,7 @@ from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plugins import Catalog, PluginRef
-from bench.record import Failure, Scenario, StoppingRule
+from bench.record import Alternation, Failure, Scenario, StoppingRule
 from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 
@@ -62,6 +62,7 @@ class PlannedRun(Struct, frozen=True):
     seed: int
     strict_placement: bool = False
     skip: Failure | None = None
+    alternation: Alternation | None = None
 
 
 class Plan(Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from bench.compare_folders import Findings
-from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
+from bench.comparison import ALPHA_DIFFERENT, LEADING, Change, Comparison
 from bench.process_values import Unit
 from bench.reports import units
 from bench.reports.headline import Sentence
@@ -112,7 +112,7 @@ def name(comparison: Comparison) -> str:
 
 def leading(comparison: Comparison) -> Change | None:
     """The change that a reader asks for first: throughput of several in flight, time per token of text, else p50."""
-    first = {"offline": ("throughput_per_s",)}.get(comparison.new.scenario, ("tpot_ns", "latency_p50_ns"))
+    first = LEADING.get(comparison.new.scenario, ())
     by_metric = {change.metric: change for change in comparison.changes}
     found = next((by_metric[metric] for metric in first if metric in by_metric), None)
     return found or next(iter(comparison.changes), None)

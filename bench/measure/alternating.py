@@ -16,6 +16,9 @@ from bench.record import StoppingRule
 BLOCK_NS = 50_000_000
 """A block is as many queries as fit, and one at least: long beside a change of turns, short beside what disturbs."""
 
+LEAST_BLOCKS = 12
+"""Of each side, so that the median of their ratios is one of many."""
+
 LEAD_IN_SHARE = 0.25  # of a block: a faster query is run once untimed as a block begins, on caches the other has used
 
 
@@ -42,6 +45,6 @@ def steady_in_turns(
         worked_ns += clock() - begin_ns
         blocks.append(count)
         pace_ns = worked_ns / len(timeline.done_ns)
-        satisfied = satisfied or finished(timeline.latency_ns(), worked_ns, rule)
+        satisfied = satisfied or (len(blocks) >= LEAST_BLOCKS and finished(timeline.latency_ns(), worked_ns, rule))
         look()
     return timeline, blocks, worked_ns

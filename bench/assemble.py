@@ -28,6 +28,7 @@ from bench.record import (
     RepeatedInput,
     SampleArrays,
     Scenario,
+    StoppingRule,
     Summary,
     Tool,
 )
@@ -76,7 +77,7 @@ def assemble(
         environment=_environment(evidence, run),
         failure=evidence.failure,
         repeats=repeats,
-        summary=_summary(evidence, repeats, flat),
+        summary=_summary(evidence, run.rule, repeats, flat),
         placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
         fidelity=evidence.fidelity,
         determinism=evidence.checked.determinism if evidence.checked else None,
@@ -217,10 +218,13 @@ def _repeats(
     return tuple(repeats), flat
 
 
-def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]") -> Summary:
+def _summary(
+    evidence: Evidence, rule: StoppingRule, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]"
+) -> Summary:
     from bench.measure.energy import energy_summary
     from bench.measure.memory import memory_summary
     from bench.summary import summarise
+    from bench.variance import variance
 
     artifact = evidence.artifact
     if not repeats or artifact is None or evidence.scenario is None:
@@ -232,6 +236,7 @@ def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[st
         summary,
         memory_bytes=memory_summary(repeats, artifact.size_bytes),
         energy=energy_summary(energies, artifact.facts.macs, bytes_moved, evidence.channels),
+        variance=variance([samples[r.samples.arrays["latency_ns"]] for r in repeats if r.samples], 50, rule.precision),
     )
 
 

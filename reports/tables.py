@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bench.record import MemoryPoint, OutputFidelity, Record, RepeatEnergy
 from bench.reports import units
+from bench.reports.precision import needed_words, spread_words
 from bench.reports.rows import MISSING_CELL, Cell, Table
 
 PHASES = (
@@ -78,7 +79,8 @@ def repeats_table(record: Record) -> Table | None:
             )
         )
     columns = ("Repeat", "p50", "Queries", "Steady state", "Warm-up (excluded)", "Converged", "CPU busy with others")
-    return Table("Repeats, each in a process of its own", columns, tuple(rows))
+    note = f"The {spread_words(record)}; it takes {needed_words(record)}." if spread_words(record) else ""
+    return Table("Repeats, each in a process of its own", columns, tuple(rows), note)
 
 
 def cold_start_table(record: Record) -> Table | None:

@@ -5,14 +5,12 @@ from bench.reports import units
 
 
 def spread_words(record: Record) -> str:
-    """``processes differ by 4.1 %, one is known to 0.6 %``; empty where there was one process."""
+    """``medians differ by 4.1 % from process to process, …``; empty where there was one process."""
     found = record.summary.variance
     if found is None:
         return ""
     between, within = units.percent(found.between_process_cv), units.percent(found.within_process_cv)
-    return (
-        f"medians differ by {between} from process to process; one of them is known to {within} (standard deviations)"
-    )
+    return f"medians differ by {between} from process to process, and one is known to {within} (standard deviations)"
 
 
 def needed_words(record: Record) -> str:

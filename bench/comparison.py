@@ -211,8 +211,8 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
     logs = pair_logs(metric.name, base, new)
     ratio = None
     if min(len(x), len(y)) > 1:
-        ratio = log_ratio(x, y) if logs is None else paired_log_ratio(logs)
-    pairs = () if logs is None else tuple(math.exp(log) for log in logs)
+        ratio = log_ratio(x, y) if logs is None else paired_log_ratio(logs.logs, logs.errors)
+    pairs = () if logs is None else tuple(math.exp(log) for log in logs.logs)
     change = Change(
         metric.name,
         metric.title,

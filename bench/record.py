@@ -239,6 +239,7 @@ class LatencyNs(Part, frozen=True):
     p99: int | None = None
     p999: int | None = None
     p50_ci95: tuple[int, int] | None = None
+    early_stopping: dict[str, int] = {}  # p50 … p99.9 -> LoadGen's estimate of it at 99 % confidence, where it has one
     repeat_p50: tuple[int, ...] = ()
 
 

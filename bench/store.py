@@ -20,7 +20,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.record import Record, RecordedRun, SamplesFile
-from bench.record_json import decode, encode
+from bench.record_json import check_seal, decode, encode, sealed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +63,7 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     try:
         if samples:
             record = msgspec.structs.replace(record, samples_file=_write_samples(staging / SAMPLES, samples))
+        record = sealed(record)
         write_atomically(staging / RECORD, encode(record))
         staging.chmod(0o755)
         staging.rename(final)
@@ -77,9 +78,11 @@ def load(folder: Path) -> RecordedRun:
     """Read one record's folder. Raises ``InputError`` naming the file: truncated, edited, or samples of another run."""
     path = folder / RECORD
     try:
-        record = decode(path.read_bytes(), str(path))
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    record = decode(data, str(path))
+    check_seal(data, str(path))
     if record.samples_file is None:
         return RecordedRun(record, {})
     return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file))

@@ -9,7 +9,7 @@ from bench.comparability_table import Subject
 from bench.comparison import TOLERANCE, Comparison, compare_all
 from bench.errors import InputError
 from bench.pairing import Pair, Unmatched, pair_up
-from bench.process_values import Observation, observe
+from bench.process_values import ROLES, Observation, observe
 from bench.store import RECORD, load
 
 
@@ -63,7 +63,7 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
     found, broken = [], []
     for folder in _record_folders(path):
         try:
-            found.append(observe(load(folder), str(folder)))
+            found.append(observe(load(folder, ROLES), str(folder)))
         except InputError as error:
             broken.append(Problem(error.message, error.remedy))
     if not found:

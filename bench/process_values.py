@@ -18,6 +18,8 @@ from bench.record import Record, RecordedRun, Repeat, Scenario
 Samples = NDArray[Any]
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
 CURVE_POINTS = 64
+ROLES = ("latency_ns", "token_ns", "block_queries")
+"""The arrays of samples that a comparison looks at."""
 
 
 class Process(Struct, frozen=True):
@@ -87,8 +89,7 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
     for repeat in run.record.repeats:
         if repeat.samples is None:
             continue
-        roles = ("latency_ns", "token_ns", "block_queries")
-        latency, tokens, blocks = (_times(run, repeat.samples.arrays.get(role), source) for role in roles)
+        latency, tokens, blocks = (_times(run, repeat.samples.arrays.get(role), source) for role in ROLES)
         if len(blocks) and int(blocks.sum()) != len(latency):
             raise InputError(
                 f"{source}: block_queries in samples.npz add up to {int(blocks.sum())} queries, and there are "

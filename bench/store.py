@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +74,9 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     return record
 
 
-def load(folder: Path) -> RecordedRun:
-    """Read one record's folder. Raises ``InputError`` naming the file: truncated, edited, or samples of another run."""
+def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
+    """Read one record's folder, of the samples only the arrays of ``roles`` where given. Raises ``InputError`` naming
+    the file: truncated, edited, or samples of another run."""
     path = folder / RECORD
     try:
         data = path.read_bytes()
@@ -85,7 +86,9 @@ def load(folder: Path) -> RecordedRun:
     check_seal(data, str(path))
     if record.samples_file is None:
         return RecordedRun(record, {})
-    return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file))
+    named = [repeat.samples.arrays for repeat in record.repeats if repeat.samples is not None]
+    keys = None if roles is None else {key for arrays in named for role, key in arrays.items() if role in roles}
+    return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file, keys))
 
 
 def load_records(path: Path) -> list[RecordedRun]:
@@ -138,7 +141,7 @@ def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) ->
     return SamplesFile(path.name, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[Any, Any]"]:
+def _read_samples(path: Path, expected: SamplesFile, keys: Collection[str] | None) -> dict[str, "np.ndarray[Any, Any]"]:
     import numpy as np
 
     if Path(expected.name).name != expected.name:
@@ -153,6 +156,6 @@ def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[An
         )
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+            return {key: archive[key] for key in archive.files if keys is None or key in keys}
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is no archive of arrays: {error}", "Run the measurement again.") from None

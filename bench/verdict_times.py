@@ -10,6 +10,7 @@ from bench.verdict_codes import reason
 Check = Callable[[RecordedRun], Reason | None]
 
 DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
+DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
 BUSY_SAID, BUSY_INVALID = 0.10, 0.25  # share of the whole machine
 OVERHEAD_SHARE = 0.10  # of the median latency
 FREQUENCY_SHARE = 0.10  # of the highest clock seen
@@ -81,7 +82,8 @@ def _drift(run: RecordedRun) -> Reason | None:
     series = [
         (run.samples.get(keys.get("start_ns", "")), run.samples.get(keys.get("latency_ns", ""))) for keys in arrays
     ]
-    found = [drift(start, latency) for start, latency in series if start is not None and latency is not None]
+    confidence = 1 - DRIFT_ALPHA / max(1, len(series))
+    found = [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
     tolerance = max(DRIFT_TOLERANCE, run.record.plan.rule.precision)  # less than was asked for is no matter
     moved = [change for change in found if change is not None and change.exceeds(tolerance)]
     if not moved:
@@ -91,7 +93,7 @@ def _drift(run: RecordedRun) -> Reason | None:
     return reason(
         "drift",
         f"{len(moved)} of {len(found)} repeats drifted: the last third was up to {percent(abs(worst.change))} "
-        f"{direction} than the first (99 % interval {worst.lo:+.1%} to {worst.hi:+.1%}).",
+        f"{direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over all repeats).",
         {
             "repeats_drifted": len(moved),
             "repeats": len(found),

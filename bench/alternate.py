@@ -22,7 +22,8 @@ from bench.jobs import Measured, MeasureJob
 from bench.plan import PlannedRun
 from bench.plugins import Catalog
 from bench.probe import temporary_workspace
-from bench.record import Alternation, Failure, RecordedRun
+from bench.record import Failure, RecordedRun
+from bench.record_evidence import Alternation
 from bench.reference import References
 from bench.runner import Listener, plan_suite, with_sensors
 from bench.store import save

@@ -42,9 +42,9 @@ def pair_logs(metric: str, base: Observation, new: Observation) -> PairLogs | No
     x, y = base.values[metric], new.values[metric]
     if not alternated(base.record, new.record) or len(x) != len(y):
         return None
-    blocks = base.blocks.get(metric), new.blocks.get(metric)
-    if blocks[0] and blocks[1] and len(blocks[0]) == len(blocks[1]):
-        found = [_neighbours(a, b) for a, b in zip(*blocks, strict=True)]
+    of_base, of_new = base.blocks.get(metric, ()), new.blocks.get(metric, ())
+    if of_base and len(of_base) == len(of_new):
+        found = [_neighbours(a, b) for a, b in zip(of_base, of_new, strict=True)]
         errors = [error for _, error in found if error is not None]
         return PairLogs(tuple(log for log, _ in found), tuple(errors) if len(errors) == len(found) else None)
     return PairLogs(tuple(math.log(b / a) for a, b in zip(x, y, strict=True) if a and b))

@@ -25,13 +25,13 @@ from bench.record import (
     Record,
     RecordedRun,
     Repeat,
-    RepeatedInput,
     SampleArrays,
     Scenario,
     StoppingRule,
     Summary,
     Tool,
 )
+from bench.record_evidence import RepeatedInput
 from bench.redact import without_paths
 from bench.rerun import rerun_command
 from bench.store import new_record_id

@@ -17,7 +17,8 @@ from bench.jobs import Checked, CheckJob, Failed, Measured, MeasureJob, Prepared
 from bench.measure.stopping import text_generation_rule
 from bench.plan import PlannedRun, settle_scenario
 from bench.plugins import Catalog, PluginRef
-from bench.record import Failure, RepeatedInput, Scenario
+from bench.record import Failure, Scenario
+from bench.record_evidence import RepeatedInput
 from bench.reference import References
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.plugins import PluginRef
-from bench.record import Determinism, Failure, InputFacts, Repeat, RepeatedInput, Scenario, StoppingRule
+from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
+from bench.record_evidence import Determinism, RepeatedInput
 
 
 class Job(Struct, frozen=True, tag=True):

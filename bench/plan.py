@@ -11,7 +11,8 @@ from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plugins import Catalog, PluginRef
-from bench.record import Alternation, Failure, Scenario, StoppingRule
+from bench.record import Failure, Scenario, StoppingRule
+from bench.record_evidence import Alternation
 from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 

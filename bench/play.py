@@ -25,7 +25,8 @@ from bench.jobs import (
     RecallJob,
 )
 from bench.plugins import load
-from bench.record import Determinism, Failure, InputFacts
+from bench.record import Failure, InputFacts
+from bench.record_evidence import Determinism
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.record import Variance
+from bench.record_evidence import Variance
 from bench.statistics import effective_sample_size, order_statistic_interval, percentile
 
 Samples = NDArray[Any]

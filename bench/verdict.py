@@ -11,7 +11,8 @@ that differ by rounding, a lost sensor, emulation. An emulated run is not judged
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bench.record import Determinism, Reason, RecordedRun, Verdict
+from bench.record import Reason, RecordedRun, Verdict
+from bench.record_evidence import Determinism
 from bench.verdict_codes import CODES, reason
 from bench.verdict_times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent
 
@@ -32,8 +33,8 @@ def judge(run: RecordedRun) -> Verdict:
 
 def _how_it_ended(run: RecordedRun) -> dict[str, str]:
     failure = run.record.failure
-    ended = {"status": run.record.status}
-    return ended if failure is None else {**ended, "phase": failure.phase, "kind": failure.kind}
+    ended = {} if failure is None else {"phase": failure.phase, "kind": failure.kind}
+    return {"status": run.record.status, **ended}
 
 
 def _output_mismatch(run: RecordedRun) -> Reason | None:

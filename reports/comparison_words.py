@@ -202,13 +202,14 @@ def _valid(comparison: Comparison) -> Sentence:
     if all(known):
         return Sentence("Both valid:", "converged, steady, undisturbed, and no output was wrong.", "valid")
     if comparison.alternated:
-        said = "a machine that was busy or drifted disturbed both sides alike, which cancels in their pairs."
+        said = "see not_valid below. What falls on both sides alike (load, drift) cancels in their pairs."
         return Sentence("Not valid by themselves:", said, "unjudged")
-    said = {True: "valid", False: "not valid", None: "not judged"}
-    return Sentence("Validity:", f"base {said[known[0]]}, new {said[known[1]]}.", "failed")
+    words = {True: "valid", False: "not valid", None: "not judged"}
+    return Sentence("Validity:", f"base {words[known[0]]}, new {words[known[1]]}.", "failed")
 
 
 def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
+    """Every reason of comparability; that a record is not valid, what the sentence on validity has not told yet."""
     return tuple(
         Sentence(
             f"{reason.code}:",

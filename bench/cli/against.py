@@ -49,8 +49,8 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
         from bench.alternate import run_in_alternation
 
         pairs = [
-            run_in_alternation(*suites, catalog, out, cache=cache_folder(), expected=identity, listener=listener)
-            for *suites, identity in asked
+            run_in_alternation(old, new, catalog, out, cache=cache_folder(), expected=identity, listener=listener)
+            for old, new, identity in asked
         ]
     findings = Findings(tolerance, tuple(_compared(pairs, tolerance)))
     write_atomically(root / "comparison.html", comparison_page.render(findings))

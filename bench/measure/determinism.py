@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.contracts import Tensors
-from bench.record import Determinism
+from bench.record_evidence import Determinism
 
 
 def compare_tensors(first: Tensors, again: Tensors, executed_precision: str | None) -> Determinism:

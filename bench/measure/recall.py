@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.contracts import Tensors, TensorSession, TokenSession
 from bench.measure.loop import Clock, quiet_interpreter
-from bench.record import RepeatedInput
+from bench.record_evidence import RepeatedInput
 from bench.repeated_input import LEAST_ROUNDS
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from bench.errors import InputError
 from bench.fake_records import fake_run
 from bench.process_values import observe
 from bench.ratio import log_ratio, paired_log_ratio
-from bench.record import Alternation, Reason, RecordedRun, Verdict
+from bench.record import Reason, RecordedRun, Verdict
+from bench.record_evidence import Alternation
 
 MS = 1_000_000
 BLOCKS, QUERIES = 20, 10

@@ -10,7 +10,6 @@ from bench.measure.stopping import PRESETS, emulated_rule
 from bench.record import (
     SCHEMA_VERSION,
     ChannelReading,
-    Determinism,
     Environment,
     Failure,
     Fidelity,
@@ -24,7 +23,6 @@ from bench.record import (
     Record,
     RecordedRun,
     Repeat,
-    RepeatedInput,
     RepeatEnergy,
     SampleArrays,
     Scenario,
@@ -34,6 +32,7 @@ from bench.record import (
     Verdict,
     Warmup,
 )
+from bench.record_evidence import Determinism, RepeatedInput
 from bench.record_json import decode, encode
 from bench.verdict import CHECKS, CODES, judge
 

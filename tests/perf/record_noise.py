@@ -4,8 +4,9 @@
 
 writes ``tests/perf/recorded/NAME.npz`` for each of the models beside the project (see tests/conftest.py) that
 ``MODELS`` lists, or for those named: for each of PAIRS pairs (20 unless given), under the standard preset's rule, the
-latencies of both sides in units of 100 ns, in the order measured, and how many queries each block held. Five minutes a
-model. What the machine was doing meanwhile is in ``NAME.txt``. test_recorded_noise.py judges by these files.
+latencies of both sides in units of 100 ns, in the order measured, how many queries each block held, and the share of
+the machine that others used. Five minutes a model. What the machine was doing meanwhile is in ``NAME.txt``, too.
+test_recorded_noise.py judges by these files.
 """
 
 import os
@@ -47,6 +48,7 @@ def record(name: str, pairs: int) -> None:
         for i, (latency, blocks) in enumerate(zip(run.arrays("latency_ns"), run.arrays("block_queries"), strict=True)):
             arrays[f"{side}_{i}"] = np.rint(latency / UNIT_NS).astype(np.int32)
             arrays[f"{side}_blocks_{i}"] = blocks.astype(np.int32)
+    arrays["busy"] = np.array([repeat.cpu_busy_share or 0.0 for repeat in runs[0].record.repeats])
     np.savez_compressed(RECORDED / f"{name}.npz", allow_pickle=False, **arrays)
     (RECORDED / f"{name}.txt").write_text(provenance(file, target, runs), encoding="utf-8")
 

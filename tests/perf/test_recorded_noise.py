@@ -17,7 +17,8 @@ from bench.alternate import MORE
 from bench.comparison import Comparison, compare
 from bench.fake_records import fake_run
 from bench.measure.stopping import PRESETS
-from bench.record import Alternation, RecordedRun
+from bench.record import RecordedRun
+from bench.record_evidence import Alternation
 
 pytestmark = pytest.mark.perf
 

@@ -33,11 +33,10 @@ ADDED = ("options", "shapes", "inputs")
 def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
     """Measure each record of BASE and its counterpart in alternation, write all records and the comparison's page.
     Returns the exit status, which is that of ``odb compare``."""
-    from bench.cli.compare_command import status
+    from bench.cli.compare_command import status, writer
     from bench.cli.options import cache_folder
     from bench.cli.progress import progress
     from bench.compare_folders import Findings
-    from bench.reports import comparison_json, comparison_page, comparison_text
     from bench.store import prepare_folder, write_atomically
 
     tolerance = checked_tolerance(context.params["tolerance"])
@@ -53,8 +52,8 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
             for old, new, identity in asked
         ]
     findings = Findings(tolerance, tuple(_compared(pairs, tolerance)))
-    write_atomically(root / "comparison.html", comparison_page.render(findings))
-    click.echo((comparison_json if as_json else comparison_text).render(findings).decode(), nl=False)
+    write_atomically(root / "comparison.html", writer("html")(findings))
+    click.echo(writer("json" if as_json else "terminal")(findings).decode(), nl=False)
     click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
     return status(findings)
 

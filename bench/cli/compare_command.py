@@ -82,7 +82,7 @@ def command(
     share = checked_tolerance(tolerance)
     if output is not None and output.exists() and not force:
         raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
-    render = _writer("json" if as_json else format_ or _format_of(output))
+    render = writer("json" if as_json else format_ or _format_of(output))
     findings = compare_folders(base, new, share, subjects)
     _write(render(findings), output)
     for problem in findings.problems:
@@ -95,7 +95,8 @@ def _format_of(output: Path | None) -> str:
     return suffix if suffix in WRITERS else "terminal"
 
 
-def _writer(name: str) -> "Callable[[Findings], bytes]":
+def writer(name: str) -> "Callable[[Findings], bytes]":
+    """What turns findings into the bytes of that format."""
     render: Callable[[Findings], bytes] = import_module(WRITERS[name]).render
     return render
 

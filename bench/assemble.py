@@ -29,9 +29,11 @@ from bench.record import (
     Repeat,
     SampleArrays,
     Scenario,
+    StoppingRule,
     Summary,
     Tool,
 )
+from bench.record_evidence import RepeatedInput
 from bench.redact import without_paths
 from bench.rerun import rerun_command
 from bench.store import new_record_id
@@ -53,8 +55,9 @@ class Evidence(Struct, frozen=True):
     agreement: tuple[Agreement, ...] = ()
     opened: Artifact | None = None
     judgement: Judgement | None = None
+    repeated_input: RepeatedInput | None = None
     repeats: tuple[Measured, ...] = ()
-    harness_ns: tuple[int, ...] = ()
+    harness_ns: tuple[int | None, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()
     channels: tuple[Channel, ...] = ()
     failure: Failure | None = None
@@ -83,13 +86,15 @@ def assemble(
         environment=_environment(evidence, run),
         failure=evidence.failure,
         repeats=repeats,
-        summary=_summary(evidence, repeats, flat),
+        summary=_summary(evidence, run.rule, repeats, flat),
         placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
         fidelity=evidence.fidelity,
         quality=evidence.judgement.quality if evidence.judgement else None,
         harness=Harness(
             _median([r.loop_overhead_ns for r in repeats]), _median([r.token_overhead_ns for r in repeats])
         ),
+        determinism=evidence.checked.determinism if evidence.checked else None,
+        repeated_input=evidence.repeated_input,
         log_tail=evidence.log_tail,
     )
     judged = msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat)) if status == "ok" else None)
@@ -161,6 +166,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         command=without_paths(rerun_command(run, _scenario(run, evidence))),
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
+        alternation=run.alternation,
     )
 
 
@@ -227,11 +233,14 @@ def _repeats(
     return tuple(repeats), flat
 
 
-def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]") -> Summary:
+def _summary(
+    evidence: Evidence, rule: StoppingRule, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]"
+) -> Summary:
     from bench.measure.energy import energy_summary
     from bench.measure.memory import memory_summary
     from bench.measure.token_energy import token_energy
     from bench.summary import summarise
+    from bench.variance import variance
 
     artifact = evidence.artifact
     if not repeats or artifact is None or evidence.scenario is None:
@@ -253,6 +262,7 @@ def _summary(evidence: Evidence, repeats: Sequence[Repeat], samples: "Mapping[st
         summary,
         memory_bytes=memory_summary(repeats, artifact.size_bytes),
         energy=energy_summary(energies, artifact.facts.macs, bytes_moved, evidence.channels),
+        variance=variance([samples[r.samples.arrays["latency_ns"]] for r in repeats if r.samples], 50, rule.precision),
     )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.comparability_table import Subject
-from bench.comparison import TOLERANCE, Comparison, compare_observed
+from bench.comparison import TOLERANCE, Comparison, compare_all
 from bench.errors import InputError
-from bench.pairing import Unmatched, pair_up
-from bench.process_values import Observation, observe
+from bench.pairing import Pair, Unmatched, pair_up
+from bench.process_values import ROLES, Observation, observe
 from bench.store import RECORD, load
 
 
@@ -47,13 +47,14 @@ def compare_folders(
     """
     problems: list[Problem] = []
     before = _observations(base, problems)
-    comparisons: list[Comparison] = []
+    matched: list[Pair] = []
     unmatched: list[Unmatched] = []
     for folder in new:
         side = "new" if len(new) == 1 else folder.name
         pairs, alone = pair_up(before, _observations(folder, problems), subjects, side)
-        comparisons += [compare_observed(pair.base, pair.new, tolerance, subjects) for pair in pairs]
+        matched += pairs
         unmatched += alone
+    comparisons = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)
     return Findings(tolerance, tuple(comparisons), tuple(unmatched), tuple(problems))
 
 
@@ -62,7 +63,7 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
     found, broken = [], []
     for folder in _record_folders(path):
         try:
-            found.append(observe(load(folder), str(folder)))
+            found.append(observe(load(folder, ROLES), str(folder)))
         except InputError as error:
             broken.append(Problem(error.message, error.remedy))
     if not found:

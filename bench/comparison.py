@@ -6,33 +6,39 @@ The words, at a tolerance of x:
     same                shown to lie within ±x, both sides tested, each at 5 %
     cannot_tell         neither; then how many repeats would tell
 
-"Shown to differ" is a test between processes, corrected by Holm's method over all metrics of the pair, so that of
-comparisons without any difference at most 2 % name one. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record
-that is not valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them.
+"Shown to differ" is a test between processes, or between pairs of processes that took turns (``odb run --against``). It
+is corrected by Holm's method over every metric of every pair of records that one command compares, so that of commands
+without any difference at most 2 % name one. The leading metric of a pair (p50, time per token or throughput) gets half
+of its share, for it is what is asked first. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not
+valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them.
 """
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterator, Sequence
 from statistics import geometric_mean
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
 from bench.comparability_table import Subject
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, compare_quality, not_compared
-from bench.ratio import LogRatio, holm, log_ratio, processes_to_tell
+from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
 from bench.verdict import CODES
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
 
 TOLERANCE = 0.03
-ALPHA_DIFFERENT = 0.02  # of naming any difference in a pair that has none
+ALPHA_DIFFERENT = 0.02  # of naming any difference in a command that compares nothing different
 ALPHA_SAME = 0.05  # of calling one metric the same that differs by the tolerance
 CONFIDENCE = 0.95  # of the intervals
 EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
+LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "latency_p50_ns")}
+"""What a reader asks for first, by scenario: the first that is compared."""
 
 
 class Side(Struct, frozen=True):
@@ -54,8 +60,9 @@ class Change(Struct, frozen=True):
     """One metric of both. ``base`` and ``new``: geometric means of ``base_values`` and ``new_values``, one a process.
 
     ``ratio``: new over base; it, its ``interval`` (95 %) and the p-values are null below two processes a side.
-    ``p_corrected``: of no difference, by Holm. ``gain``: whether the change, if any, is for the better.
-    ``repeats_needed``: a side, to tell what could not be told; null where it is told, or where over 200 would not.
+    ``pair_ratios``: one a pair, where the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
+    ``gain``: whether the change, if any, is for the better. ``repeats_needed``: a side, to tell what could not be told;
+    null where it is told, or where over 200 would not.
     """
 
     metric: str
@@ -74,6 +81,7 @@ class Change(Struct, frozen=True):
     gain: bool | None = None
     repeats_needed: int | None = None
     message: str = ""
+    pair_ratios: tuple[float, ...] = ()
 
 
 class Omitted(Struct, frozen=True):
@@ -87,7 +95,8 @@ class Omitted(Struct, frozen=True):
 class Comparison(Struct, frozen=True):
     """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, the new failed.
     ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
-    answers counts: there it is compared although the times are not."""
+    answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
+    ``tests``: of how many the p-values were corrected for."""
 
     base: Side
     new: Side
@@ -97,6 +106,8 @@ class Comparison(Struct, frozen=True):
     omitted: tuple[Omitted, ...] = ()
     broken: bool = False
     quality: QualityComparison | None = None
+    alternated: bool = False
+    tests: int = 0
 
     @property
     def worse(self) -> bool:
@@ -105,30 +116,57 @@ class Comparison(Struct, frozen=True):
         return self.broken or slower or (self.quality is not None and self.quality.worse)
 
 
+class _Test(Struct, frozen=True):
+    """One metric of one pair of records before it is judged. ``ratio`` None: below two processes a side."""
+
+    metric: Metric
+    change: Change
+    ratio: LogRatio | None
+    untrue: str
+    weight: float
+
+
+class _Examined(Struct, frozen=True):
+    comparison: Comparison
+    tests: tuple[_Test, ...] = ()
+
+
 def compare(
     base: RecordedRun, new: RecordedRun, tolerance: float = TOLERANCE, subjects: Collection[Subject] = ()
 ) -> Comparison:
     """Compare two runs. Raises ``InputError`` for samples that cannot be times, ``ValueError`` for a tolerance of 0
     or less."""
-    return compare_observed(observe(base), observe(new), tolerance, subjects)
+    return compare_all([(observe(base), observe(new))], tolerance, subjects)[0]
 
 
-def compare_observed(
-    base: Observation, new: Observation, tolerance: float = TOLERANCE, subjects: Collection[Subject] = ()
-) -> Comparison:
-    """As ``compare``, of runs whose samples were reduced to their processes' figures."""
+def compare_all(
+    pairs: Sequence[tuple[Observation, Observation]], tolerance: float = TOLERANCE, subjects: Collection[Subject] = ()
+) -> list[Comparison]:
+    """Compare each (base, new), as ``compare`` does, all of them judged as one family."""
     if not tolerance > 0:
         raise ValueError(f"the tolerance must be above 0, not {tolerance}")
+    examined = [_examine(base, new, tolerance, subjects) for base, new in pairs]
+    tests = [test for one in examined for test in one.tests if test.ratio is not None]
+    corrected = iter(holm([t.ratio.p_different() for t in tests if t.ratio is not None], [t.weight for t in tests]))
+    return [_judge(one, corrected, tolerance, len(tests)) for one in examined]
+
+
+def _examine(base: Observation, new: Observation, tolerance: float, subjects: Collection[Subject]) -> _Examined:
     allowed = comparable(base.record, new.record, subjects)
     broken = base.record.status == "ok" and new.record.status == "failed"
-    sides = _side(base), _side(new)
+    quality = _quality(base, new, allowed)
+    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken, quality=quality)
     if allowed.refused:
-        return Comparison(*sides, allowed, tolerance, broken=broken, quality=_quality(base, new, allowed))
+        return _Examined(comparison)
     applying = [m for m in METRICS if m.name in base.values and m.name in new.values]
     omitted = {m.name: why for m in applying if (why := _why_omitted(m, base, new)) is not None}
-    changes = _changes([m for m in applying if m.name not in omitted], base, new, tolerance)
+    compared = [m for m in applying if m.name not in omitted]
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
-    return Comparison(*sides, allowed, tolerance, changes, left_out, quality=_quality(base, new, allowed))
+    together = alternated(base.record, new.record)
+    return _Examined(
+        replace(comparison, omitted=left_out, alternated=together),
+        tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, base.record)),
+    )
 
 
 def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityComparison | None:
@@ -145,6 +183,18 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
             )
     results = base.quality_results, new.quality_results
     return compare_quality(base.record.quality, new.record.quality, results, ALPHA_DIFFERENT)
+
+
+def _weighted(metrics: Sequence[Metric], record: Record) -> Iterator[tuple[Metric, float]]:
+    """Every metric with its share: half for the leading one, the other half for the rest together."""
+    names = [metric.name for metric in metrics]
+    leading = next((n for n in LEADING[record.plan.scenario.name] if n in names), None)
+    rest = len(metrics) - 1
+    for metric in metrics:
+        yield (
+            metric,
+            1.0 / len(metrics) if leading is None or not rest else 0.5 if metric.name == leading else 0.5 / rest,
+        )
 
 
 def _side(observed: Observation) -> Side:
@@ -179,37 +229,35 @@ def _why_omitted(metric: Metric, base: Observation, new: Observation) -> str | N
     return None
 
 
-def _changes(metrics: list[Metric], base: Observation, new: Observation, tolerance: float) -> tuple[Change, ...]:
-    """All metrics at once, because each is judged by how many there are."""
-    pairs = [(_known(base, metric), _known(new, metric)) for metric in metrics]
-    found = [log_ratio(x, y) if min(len(x), len(y)) > 1 else None for x, y in pairs]
-    corrected = iter(holm([ratio.p_different() for ratio in found if ratio is not None]))
-    tested = sum(ratio is not None for ratio in found)
-    changes = []
-    for metric, (x, y), ratio in zip(metrics, pairs, found, strict=True):
-        untrue = _untrue(metric, base.record, "base") or _untrue(metric, new.record, "new")
-        change = Change(
-            metric.name, metric.title, metric.unit, "cannot_tell", geometric_mean(x), geometric_mean(y), x, y
-        )
-        if ratio is None:
-            message = (
-                "One process shows no spread between processes: a side needs two repeats at least; five are usual."
-            )
-            changes.append(replace(change, message=message))
-        else:
-            judged = _judged(change, metric, ratio, next(corrected), tolerance, tested)
-            unclaimed = replace(
-                judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {untrue}."
-            )
-            changes.append(unclaimed if untrue else judged)
-    return tuple(changes)
+def _test(metric: Metric, base: Observation, new: Observation, together: bool, weight: float) -> _Test:
+    x, y = (tuple(v for v in side.values[metric.name] if v is not None) for side in (base, new))
+    logs = pair_logs(metric.name, base, new)
+    ratio = None
+    if min(len(x), len(y)) > 1:
+        ratio = log_ratio(x, y) if logs is None else paired_log_ratio(logs.logs, logs.errors)
+    pairs = () if logs is None else tuple(math.exp(log) for log in logs.logs)
+    change = Change(
+        metric.name,
+        metric.title,
+        metric.unit,
+        "cannot_tell",
+        geometric_mean(x),
+        geometric_mean(y),
+        x,
+        y,
+        pair_ratios=pairs,
+    )
+    untrue = _untrue(metric, base.record, "base", together) or _untrue(metric, new.record, "new", together)
+    return _Test(metric, change, ratio, untrue, weight)
 
 
-def _untrue(metric: Metric, record: Record, side: str) -> str:
-    """Why the metric of a run cannot be believed, by its verdict; empty where it can."""
+def _untrue(metric: Metric, record: Record, side: str, together: bool) -> str:
+    """Why the metric of a run cannot be believed, by its verdict; empty where it can. What falls on both sides of an
+    alternation alike does not count."""
     if record.verdict is None:
         return f"the {side} record has no verdict"
-    barring = [r.code for r in record.verdict.reasons if r.invalidates and (metric.timed or not _of_times(r.code))]
+    weighing = [r.code for r in record.verdict.reasons if r.invalidates and not (together and r.code in CANCELLED)]
+    barring = [code for code in weighing if metric.timed or not _of_times(code)]
     return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
 
 
@@ -217,13 +265,27 @@ def _of_times(code: str) -> bool:
     return code in CODES and CODES[code].timing
 
 
-def _known(observed: Observation, metric: Metric) -> tuple[float, ...]:
-    return tuple(value for value in observed.values[metric.name] if value is not None)
+# ---------------------------------------------------------------------------------------------------- judging
 
 
-def _judged(
-    change: Change, metric: Metric, found: LogRatio, p_corrected: float, tolerance: float, tested: int
-) -> Change:
+def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, tests: int) -> Comparison:
+    changes = []
+    for test in examined.tests:
+        if test.ratio is None:
+            message = (
+                "One process shows no spread between processes: a side needs two repeats at least; five are usual."
+            )
+            changes.append(replace(test.change, message=message))
+            continue
+        judged = _judged(test, next(corrected), tolerance, tests)
+        silent = replace(judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {test.untrue}.")
+        changes.append(silent if test.untrue else judged)
+    return replace(examined.comparison, changes=tuple(changes), tests=tests)
+
+
+def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Change:
+    found, metric, change = test.ratio, test.metric, test.change
+    assert found is not None
     p_same = found.p_equivalent(tolerance)
     beyond = not 1 / (1 + tolerance) <= found.ratio <= 1 + tolerance
     gain = (found.ratio < 1) == metric.lower_is_better if found.ratio != 1 else None
@@ -235,9 +297,10 @@ def _judged(
         word = ("faster" if gain else "slower") if metric.speed else ("better" if gain else "worse")
     else:
         count = min(len(change.base_values), len(change.new_values))
-        plan = processes_to_tell(found, tolerance, ALPHA_DIFFERENT / tested, ALPHA_SAME)
+        factor = p_corrected / found.p_different() if 0 < p_corrected < 1 else tests
+        plan = processes_to_tell(found, tolerance, ALPHA_DIFFERENT / max(1.0, factor), ALPHA_SAME)
         needed = None if plan is None else max(plan, count + 1)
-        message = _untold(found, p_corrected < ALPHA_DIFFERENT, tolerance, tested, needed, count)
+        message = _untold(found, p_corrected < ALPHA_DIFFERENT, tolerance, tests, needed, count)
     return replace(
         change,
         word=word,
@@ -252,11 +315,11 @@ def _judged(
     )
 
 
-def _untold(found: LogRatio, differs: bool, tolerance: float, tested: int, needed: int | None, count: int) -> str:
+def _untold(found: LogRatio, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> str:
     if differs:
         known = f"It differs, but whether by more than ±{100 * tolerance:g} % is not known."
-    elif found.p_different() < 1 - CONFIDENCE and tested > 1:
-        known = f"Alone it would pass for a difference; one of {tested} metrics may look so by chance."
+    elif found.p_different() < 1 - CONFIDENCE and tests > 1:
+        known = f"Alone it would pass for a difference; one of {tests} tests may look so by chance."
     else:
         known = "It may be noise."
     if needed is None:

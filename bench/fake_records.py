@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.energy_record import ChannelReading, RepeatEnergy
 from bench.record import (
     SCHEMA_VERSION,
-    ChannelReading,
     Environment,
     InputFacts,
     MemoryPoint,
@@ -16,7 +16,6 @@ from bench.record import (
     Record,
     RecordedRun,
     Repeat,
-    RepeatEnergy,
     SampleArrays,
     Scenario,
     StoppingRule,

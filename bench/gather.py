@@ -10,28 +10,18 @@ from msgspec import Struct
 
 from bench.assemble import Evidence, placement_summary
 from bench.compile_caches import CompileCaches
-from bench.contracts import Artifact, Channel, ModelRequest, OpenRequest
+from bench.contracts import Artifact, Channel, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
-from bench.jobs import (
-    Checked,
-    CheckJob,
-    Converted,
-    ConvertJob,
-    Failed,
-    JudgeJob,
-    Measured,
-    MeasureJob,
-    Prepared,
-    PrepareJob,
-)
+from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob, Prepared, Recalled, RecallJob
+from bench.making import Making
 from bench.measure.stopping import emulated_generation_rule, text_generation_rule
-from bench.plan import ModelChoice, PlannedRun, settle_scenario
-from bench.plugins import Catalog, PluginRef, load
+from bench.plan import PlannedRun, settle_scenario
+from bench.plugins import Catalog, PluginRef
 from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
-from bench.quality.options import DatasetAsk
 from bench.record import Failure, Scenario
+from bench.record_evidence import RepeatedInput
 from bench.reference import References
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job
@@ -39,10 +29,6 @@ from bench.text_reference import TextReferences
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-CHECK_INPUTS = 4
-"""On how many inputs outputs are compared with the reference, unless the user says otherwise."""
 
 
 class Bench(Struct, frozen=True):
@@ -83,27 +69,46 @@ class Shared:
         self.evaluations = Evaluations(catalog)
 
 
+class Opening(Struct, frozen=True):
+    """What every repeat of a run opens and is fed."""
+
+    request: OpenRequest
+    scenario: Scenario
+    prepared: Prepared
+    caches: CompileCaches
+
+
 class Gathering:
     """Gathers the evidence for one planned run, step by step, and stops at the first failure."""
 
-    def __init__(
-        self,
-        bench: Bench,
-        run: PlannedRun,
-        shared: "Shared",
-        say: Callable[[str], None],
-    ) -> None:
+    def __init__(self, bench: Bench, run: PlannedRun, shared: Shared, say: Callable[[str], None]) -> None:
         self._bench, self._run, self._shared, self._say = bench, run, shared, say
+        self._making = Making(bench, run, shared.done, say, self.settled)
         self._evidence = Evidence(capture(bench.root), channels=bench.channels)
         self._samples: list[dict[str, np.ndarray[Any, Any]]] = []
+        self._opening: Opening | None = None
 
     def gather(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
         """The run as it was carried out, and all that it left."""
+        if self.prepare():
+            self.attempt(self._measure_all)
+        return self.left()
+
+    def prepare(self) -> bool:
+        """All that comes before measuring. Whether there is something to measure; if not, the failure is noted."""
+        if self._run.skip is not None:
+            self._note(failure=self._run.skip)
+            return False
+        return self.attempt(self._prepare_and_check)
+
+    def left(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
+        """What there is so far."""
+        return self._run, self._evidence, self._samples
+
+    def attempt(self, step: Callable[[], None]) -> bool:
+        """Do ``step``; whether it went well. How it failed is noted."""
         try:
-            if self._run.skip is not None:
-                self._note(failure=self._run.skip)
-            else:
-                self._gather()
+            step()
         except RunFailure as failure:
             self._note(failure=Failure(failure.phase, failure.kind, failure.message, failure.remedy))
         except OdbError as error:
@@ -115,188 +120,146 @@ class Gathering:
             done = len(self._evidence.repeats)
             message = f"interrupted after {done} of {self._run.repeats} repeats"
             self._note(failure=Failure("steady" if done else "start", "interrupted", message, "Run it again."))
-        return self._run, self._evidence, self._samples
+        return self._evidence.failure is None
 
-    def _gather(self) -> None:
-        prepared = self._prepare()
-        artifact = prepared.artifact
-        emulated = self._run.target.device.emulated
-        own_prompts = prepared.prompts is not None
-        scenario = settle_scenario(self._run.scenario, artifact.task, emulated, own_prompts)
+    def _prepare_and_check(self) -> None:
+        prepared = self._making.prepared()
+        artifact, target = prepared.artifact, self._run.target
+        emulated, text = target.device.emulated, artifact.task == "text_generation"
+        scenario = settle_scenario(self._run.scenario, artifact.task, emulated, prepared.prompts is not None)
         self._note(artifact=artifact, inputs=prepared.inputs, scenario=scenario)
-        if artifact.task not in self._run.target.tasks:
-            raise RunFailure(
-                "unsupported_task", f"{self._run.target.id} does not run {artifact.task} models", "", "plan"
-            )
-        if artifact.format not in self._run.target.formats:
-            formats = " and ".join(self._run.target.formats)
-            message = f"{self._run.target.id} opens {formats}, and {artifact.model_id} is {artifact.format}"
+        if artifact.task not in target.tasks:
+            raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
+        if artifact.format not in target.formats:
+            message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
             raise RunFailure("unsupported_format", message, "", "plan")
         request = open_request(artifact, self._run, scenario, prepared)
-        opened = self._convert(artifact)
+        opened = self._making.converted(artifact)
         if opened != artifact:
             self._note(opened=opened)
         request = msgspec.structs.replace(request, artifact=opened)
         caches = CompileCaches(scenario.compile_cache, self._bench.folder)
-        asked = self._run.check_inputs or (1 if emulated else len(prepared.checks))
-        twin = self._twin()
-        self._check(caches.request(request), scenario, prepared, asked, twin)
-        caches.demand(self._evidence.checked, self._run.target.id)
-        self._judge(request, prepared, twin)
+        self._check(caches.request(request), scenario, prepared)
+        caches.demand(self._evidence.checked, target.id)
+        self._judge(request, prepared)
         rule = self._run.rule
-        if artifact.task == "text_generation":
+        if text:
             rule = emulated_generation_rule() if emulated else text_generation_rule(rule)
         self._run = msgspec.structs.replace(self._run, rule=rule)
+        self._opening = Opening(request, scenario, prepared, caches)
+        if not emulated:
+            self._recall(self._opening)
+
+    def _measure_all(self) -> None:
         for index in range(self._run.repeats):
-            title = f"repeat {index + 1} of {self._run.repeats}"
-            self._say(title)
-            self._measure(caches.request(request), scenario, prepared, title)
-            caches.proven(self._evidence.repeats[-1].facts.compile_cache)
+            before, job = HostLoad.now(), self.measure_job()
+            result = run_job(job, self.deadline_s(), self._phase_of(f"repeat {index + 1} of {self._run.repeats}"))
+            measured = self.settled(result)
+            assert isinstance(measured, Measured)
+            busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
+            self.keep(job, measured, result.wall_ns - measured.runtime_ns, busy)
 
-    def _prepare(self) -> Prepared:
-        return self._made(self._run.model)
+    def _phase_of(self, title: str) -> Callable[[str], None]:
+        self._say(title)
+        return lambda phase: self._say(f"{title}, {phase}")
 
-    def _made(self, choice: ModelChoice) -> Prepared:
-        key = repr(choice)
-        if key not in self._shared.done:
-            self._say("preparing the model")
-            ask = choice.ask
-            job = PrepareJob(
-                self._bench.folder(),
-                choice.plugin,
-                choice.request(self._run.seed),
-                self._bench.cache,
-                tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
-                ask.preprocessing,
-                self._run.check_inputs or CHECK_INPUTS,
-                prompt_ids=ask.prompt_ids,
-                prompts=ask.prompts,
-                dataset=self._dataset(),
-            )
-            self._shared.done[key] = run_job(job, self._bench.deadline_s())
-        event = self._settled(self._shared.done[key])
-        assert isinstance(event, Prepared)
-        return event
+    def fail(self, failure: Failure) -> None:
+        """End the run for a reason that lies elsewhere."""
+        self._note(failure=failure)
 
-    def _convert(self, artifact: Artifact) -> Artifact:
-        """What the target opens instead of ``artifact``, made once a suite."""
-        plugin = self._run.target.plugin
-        key = f"{plugin.name} of {artifact.format} {artifact.sha256}"
-        if artifact.task != "text_generation":
-            return artifact
-        if key not in self._shared.done:
-            self._say("converting the model")
-            job = ConvertJob(self._bench.folder(), plugin, artifact)
-            self._shared.done[key] = run_job(job, self._bench.deadline_s())
-        event = self._settled(self._shared.done[key])
-        assert isinstance(event, Converted)
-        return event.artifact
-
-    def _dataset(self) -> DatasetAsk | None:
-        ask = self._run.model.ask
-        return DatasetAsk(Path(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
-
-    def _twin(self) -> Artifact | None:
-        """The float model that the user named as the reference, prepared once a suite."""
-        source = self._run.model.ask.reference
-        if not source:
-            return None
-        suffix = Path(source).suffix.lower()
-        if suffix not in self._bench.catalog.names("models"):
-            raise RunFailure("bad_input", f"--reference {Path(source).name}: no plugin takes such files", "", "prepare")
-        key = f"reference {source}"
-        if key not in self._shared.done:
-            plugin = self._bench.catalog.find("models", suffix)
-            job = PrepareJob(self._bench.folder(), plugin, ModelRequest(source), self._bench.cache, input_sets=1)
-            self._shared.done[key] = run_job(job, self._bench.deadline_s())
-        event = self._settled(self._shared.done[key])
-        assert isinstance(event, Prepared)
-        return event.artifact
-
-    def _check(
-        self, request: OpenRequest, scenario: Scenario, prepared: Prepared, inputs: int, twin: Artifact | None
-    ) -> None:
+    def _check(self, request: OpenRequest, scenario: Scenario, prepared: Prepared) -> None:
         """Placement and outputs, before any time is spent on measuring."""
         self._say("checking placement and outputs")
+        run, deadline_s, folder = self._run, self._bench.deadline_s(self._run), self._bench.folder
+        inputs = run.check_inputs or (1 if run.target.device.emulated else len(prepared.checks))
         feeds = prepared.checks[:inputs]
-        job = CheckJob(
-            self._bench.folder(), self._run.target.plugin, request, scenario, feeds, self._run.seed, prepared.prompts
-        )
-        checked = self._settled(run_job(job, self._bench.deadline_s(self._run)))
+        job = CheckJob(folder(), run.target.plugin, request, scenario, feeds, run.seed, prepared.prompts)
+        checked = self.settled(run_job(job, deadline_s))
         assert isinstance(checked, Checked)
         self._note(checked=checked)
-        if self._run.strict_placement:
+        if run.strict_placement:
             _demand_placement(checked, request)
         self._say("checking against the reference")
         if checked.text is not None:
-            self._compare_text(job, checked, prepared.artifact, twin)
+            self._compare_text(job, checked, prepared.artifact)
             return
-        deadline_s = self._bench.deadline_s(self._run)
-        fidelity = self._shared.references.compare(job, checked, deadline_s, self._bench.folder, twin)
+        fidelity = self._shared.references.compare(job, checked, deadline_s, folder, self._making.named_twin())
         self._note(fidelity=msgspec.structs.replace(fidelity, inputs_source=prepared.check_source))
 
-    def _judge(self, request: OpenRequest, prepared: Prepared, twin: Artifact | None) -> None:
-        """How good the answers are on the user's dataset, if there is one."""
-        dataset = self._dataset()
-        if dataset is None:
-            return
-        self._say("judging on the dataset")
-        run = self._run
-        plugins = run.target.plugin, run.model.plugin
-        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], request.artifact)
-        deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
-        self._note(judgement=self._shared.evaluations.judge(job, twin, run.target.id, deadline_s, self._bench.folder))
-
-    def _compare_text(self, job: CheckJob, checked: Checked, artifact: Artifact, named: Artifact | None) -> None:
+    def _compare_text(self, job: CheckJob, checked: Checked, artifact: Artifact) -> None:
         """Against the same file on another engine, and against the model's float32 weights where there are such."""
         compare = self._shared.text_references.compare
         with_limits = self._bench.deadline_s(self._run), self._bench.folder
         engine, fidelity = compare("engine", artifact, job, checked, *with_limits)
         self._note(fidelity=fidelity, agreement=(engine,))
-        twin = named or self._float32_twin(artifact)
+        twin = self._making.named_twin() or self._making.float32_twin(artifact)
         if twin is not None:
             model, _ = compare("model", twin, job, checked, *with_limits)
             self._note(agreement=(engine, model))
 
-    def _float32_twin(self, artifact: Artifact) -> Artifact | None:
-        """The same model with float32 weights, where its plugin makes them."""
-        choice = self._run.model
-        if artifact.precision == "float32" or "float32" not in load(choice.plugin).precisions:
-            return None
-        ask = msgspec.structs.replace(choice.ask, precision="float32")
-        return self._made(msgspec.structs.replace(choice, ask=ask)).artifact
+    def _judge(self, request: OpenRequest, prepared: Prepared) -> None:
+        """How good the answers are on the user's dataset, if there is one."""
+        dataset = self._making.dataset()
+        if dataset is None:
+            return
+        self._say("judging on the dataset")
+        run, twin = self._run, self._making.named_twin()
+        plugins = run.target.plugin, run.model.plugin
+        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], request.artifact)
+        deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
+        self._note(judgement=self._shared.evaluations.judge(job, twin, run.target.id, deadline_s, self._bench.folder))
 
-    def _measure(self, request: OpenRequest, scenario: Scenario, prepared: Prepared, title: str) -> None:
+    def _recall(self, opening: Opening) -> None:
+        """Whether a cache answers. That this cannot be tried is no reason not to measure."""
+        self._say("checking for cached results")
+        feeds = opening.prepared.feeds[0] if opening.prepared.feeds else None
+        folder, plugin = self._bench.folder(), self._run.target.plugin
+        job = RecallJob(folder, plugin, opening.request, opening.scenario, feeds, self._run.seed)
+        event = run_job(job, self._bench.deadline_s(self._run)).event
+        if isinstance(event, Recalled):
+            self._note(repeated_input=event.repeated_input)
+        elif isinstance(event, Failed):
+            self._note(repeated_input=RepeatedInput(reason=f"the pass failed: {event.failure.message}"))
+
+    def measure_job(self, in_turns: bool = False) -> MeasureJob:
+        """The next repeat. In turns no counter of energy is read: its window would hold the other's work too."""
+        bench, opening = self._bench, self._opening
+        assert opening is not None
+        return MeasureJob(
+            bench.folder(),
+            self._run.target.plugin,
+            opening.caches.request(opening.request),
+            opening.scenario,
+            self._run.rule,
+            opening.prepared.feeds[0] if opening.prepared.feeds else None,
+            self._run.seed,
+            bench.sensors(),
+            tuple(c for c in bench.channels if not in_turns or c.kind == "power"),
+            bench.idle_watts,
+            bench.root,
+            opening.prepared.prompts,
+            in_turns,
+        )
+
+    def deadline_s(self) -> float:
+        """How long the next repeat may take."""
+        return self._bench.deadline_s(self._run)
+
+    def keep(self, job: MeasureJob, measured: Measured, harness_ns: int | None, busy: float | None) -> None:
+        """Take in what a repeat left."""
         import numpy as np
 
-        job = MeasureJob(
-            self._bench.folder(),
-            self._run.target.plugin,
-            request,
-            scenario,
-            self._run.rule,
-            prepared.feeds[0] if prepared.feeds else None,
-            self._run.seed,
-            self._bench.sensors(),
-            self._bench.channels,
-            self._bench.idle_watts,
-            self._bench.root,
-            prepared.prompts,
-        )
-        load_before = HostLoad.now()
-        result = run_job(job, self._bench.deadline_s(self._run), lambda phase: self._say(f"{title}, {phase}"))
-        measured = self._settled(result)
-        assert isinstance(measured, Measured)
-        busy = HostLoad.now().busy_share_of_others(load_before, measured.cpu_seconds)
+        assert self._opening is not None
+        self._opening.caches.proven(measured.facts.compile_cache)
         with np.load(job.folder / "samples.npz", allow_pickle=False) as archive:
             self._samples.append({role: archive[role] for role in archive.files})
         self._note(
             repeats=(*self._evidence.repeats, measured),
-            harness_ns=(*self._evidence.harness_ns, result.wall_ns - measured.runtime_ns),
+            harness_ns=(*self._evidence.harness_ns, harness_ns),
             cpu_busy_share=(*self._evidence.cpu_busy_share, busy),
         )
 
-    def _settled(self, result: JobResult) -> Any:
+    def settled(self, result: JobResult) -> Any:
         """The job's event. Raises ``RunFailure`` for a job that failed, with its log kept."""
         self._note(log_tail=result.log_tail)
         if isinstance(result.event, Failed):

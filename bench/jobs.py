@@ -15,6 +15,7 @@ from bench.plugins import PluginRef
 from bench.quality.options import DatasetAsk
 from bench.quality.record import DatasetFacts, Statistic
 from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
+from bench.record_evidence import Determinism, RepeatedInput
 from bench.text_record import KvCache
 
 
@@ -83,6 +84,16 @@ class JudgeJob(Job, frozen=True, tag=True):
     made_for: Artifact
 
 
+class RecallJob(Job, frozen=True, tag=True):
+    """Untimed by the main loop, a pass of its own: is an input that was seen before answered faster than a new one?"""
+
+    plugin: PluginRef
+    request: OpenRequest
+    scenario: Scenario
+    feeds: Path | None
+    seed: int
+
+
 class MeasureJob(Job, frozen=True, tag=True):
     """One timed repeat. Raw samples go to ``samples.npz``, one array a role. ``root``: where sensors are looked for."""
 
@@ -97,9 +108,10 @@ class MeasureJob(Job, frozen=True, tag=True):
     idle_watts: dict[str, float] = {}
     root: Path = Path("/")
     prompts: Path | None = None
+    in_turns: bool = False  # with another job; see bench.turnstile
 
 
-AnyJob = ProbeJob | PrepareJob | ConvertJob | CheckJob | JudgeJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | ConvertJob | CheckJob | JudgeJob | RecallJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -108,6 +120,13 @@ class Event(Struct, frozen=True, tag=True):
 
 class PhaseBegan(Event, frozen=True, tag=True):
     name: str
+
+
+class TurnWanted(Event, frozen=True, tag=True):
+    """The worker's turn is over, if it had one, and it waits for the next. ``satisfied``: it has measured enough, and
+    goes on only to keep the other company."""
+
+    satisfied: bool = False
 
 
 class Failed(Event, frozen=True, tag=True):
@@ -169,6 +188,7 @@ class Checked(Event, frozen=True, tag=True):
     outputs: tuple[Path, ...]
     token_ids: tuple[int, ...] = ()
     text: TextChecked | None = None
+    determinism: Determinism | None = None
 
 
 class JudgedMetric(Struct, frozen=True):
@@ -191,6 +211,10 @@ class Judged(Event, frozen=True, tag=True):
     results: Path
 
 
+class Recalled(Event, frozen=True, tag=True):
+    repeated_input: RepeatedInput
+
+
 class Measured(Event, frozen=True, tag=True):
     """``runtime_ns``: time spent importing, loading or running the runtime; the rest of the repeat is the harness'."""
 
@@ -202,7 +226,7 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-AnyEvent = PhaseBegan | Failed | Probed | Prepared | Converted | Checked | Judged | Measured
+AnyEvent = PhaseBegan | TurnWanted | Failed | Probed | Prepared | Converted | Checked | Judged | Recalled | Measured
 
 
 def _encode_path(value: Any) -> Any:

@@ -12,6 +12,7 @@ from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plugins import Catalog, PluginRef
 from bench.record import Failure, Scenario, StoppingRule
+from bench.record_evidence import Alternation
 from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 
@@ -67,6 +68,7 @@ class PlannedRun(Struct, frozen=True):
     strict_placement: bool = False
     skip: Failure | None = None
     check_inputs: int | None = None
+    alternation: Alternation | None = None
 
 
 class Plan(Struct, frozen=True):

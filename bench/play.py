@@ -24,21 +24,26 @@ from bench.jobs import (
     PrepareJob,
     Probed,
     ProbeJob,
+    Recalled,
+    RecallJob,
     TextChecked,
 )
 from bench.plugins import load
 from bench.record import Failure, InputFacts
+from bench.record_evidence import Determinism
 from bench.text_contracts import StreamSession, TokenSession
 
 Announce = Callable[[str], None]
+TakeTurn = Callable[[bool], bool]
+"""Ends the worker's turn, waits for the next, and says whether to measure on; told whether enough was measured."""
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
 
 
 def play(
-    job: AnyJob, announce: Announce, process_start_ns: int
-) -> Probed | Prepared | Converted | Checked | Judged | Measured:
+    job: AnyJob, announce: Announce, process_start_ns: int, take_turn: TakeTurn
+) -> Probed | Prepared | Converted | Checked | Judged | Recalled | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -56,10 +61,12 @@ def play(
             from bench.quality.judging import judge
 
             return judge(job, announce)
+        case RecallJob():
+            return repeat_inputs(job, announce)
         case MeasureJob():
             from bench.measure.repeat import measure
 
-            return measure(job, announce, process_start_ns)
+            return measure(job, announce, process_start_ns, take_turn)
 
 
 def failure_of(error: BaseException, phase: str) -> Failed:
@@ -171,7 +178,8 @@ def convert(job: ConvertJob) -> Converted:
 
 
 def check(job: CheckJob, announce: Announce) -> Checked:
-    """Untimed: open with inspection on, run every input set once, keep what came out."""
+    """Untimed: open with inspection on, run every input set once and the first twice, keep what came out."""
+    from bench.measure.determinism import compare_tensors
     from bench.measure.feeds import load_feeds, save_feeds
     from bench.measure.repeat import session_facts
     from bench.measure.text_check import check_text
@@ -183,16 +191,33 @@ def check(job: CheckJob, announce: Announce) -> Checked:
     outputs: list[Path] = []
     token_ids: tuple[int, ...] = ()
     text: TextChecked | None = None
+    determinism: Determinism | None = None
     if isinstance(session, TokenSession | StreamSession):
-        token_ids, text = check_text(session, job)
+        token_ids, text, determinism = check_text(session, job)
     else:
         for index, path in enumerate(job.feeds):
             session.bind(load_feeds(path))()
             outputs.append(job.folder / f"outputs-{index}.npz")
             save_feeds(outputs[-1], session.results())
-    return Checked(
-        session_facts(session), dict(session.versions()), session.placement(), tuple(outputs), token_ids, text
-    )
+        if outputs:
+            session.bind(load_feeds(job.feeds[0]))()
+            determinism = compare_tensors(load_feeds(outputs[0]), session.results(), session.executed_precision())
+    facts = session_facts(session)
+    return Checked(facts, dict(session.versions()), session.placement(), tuple(outputs), token_ids, text, determinism)
+
+
+def repeat_inputs(job: RecallJob, announce: Announce) -> Recalled:
+    """Open as the repeats do, and time inputs seen before against new ones."""
+    from bench.measure.feeds import load_feeds
+    from bench.measure.generation import distinct_queries
+    from bench.measure.recall import recall_prompts, recall_tensors
+
+    target: Target = load(job.plugin)
+    session = target.open(job.request, untimed(announce))
+    announce("recall")
+    if isinstance(session, TokenSession | StreamSession):
+        return Recalled(recall_prompts(session, distinct_queries(job.request, job.scenario, job.seed)))
+    return Recalled(recall_tensors(session, load_feeds(job.feeds) if job.feeds is not None else {}))
 
 
 def untimed(announce: Announce) -> Phase:

@@ -21,15 +21,19 @@ Samples = NDArray[Any]
 NEVER = -1
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
 CURVE_POINTS = 64
+ROLES = ("latency_ns", "token_ns", "block_queries")
+"""The arrays of samples that a comparison looks at."""
 
 
 class Process(Struct, frozen=True):
-    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none."""
+    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none.
+    ``blocks``: queries of each turn of an alternation, none without one."""
 
     repeat: Repeat
     scenario: Scenario
     latency_ns: Samples
     token_ns: Samples
+    blocks: tuple[int, ...] = ()
 
 
 Values = list[float | None]
@@ -59,13 +63,15 @@ class Curve(Struct, frozen=True):
 
 class Observation(Struct, frozen=True):
     """What a comparison needs of a run, without its samples. ``values``: metric -> one a process.
-    ``curves``: of query latencies, or of the gaps between tokens; one a process. ``quality_results``: metric -> results
-    of the dataset's samples."""
+    ``curves``: of query latencies, or of the gaps between tokens; one a process. ``blocks``: metric that is a median ->
+    that of every turn of every process, where the run was measured in alternation. ``quality_results``: metric ->
+    results of the dataset's samples."""
 
     record: Record
     values: dict[str, tuple[float | None, ...]]
     energy_channel: str | None
     curves: tuple[Curve, ...]
+    blocks: dict[str, tuple[tuple[float, ...], ...]] = {}
     quality_results: Mapping[str, Samples] = {}
 
 
@@ -77,8 +83,8 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
         return Observation(record, {}, None, ())
     processes = _processes(run, source or record.record_id)
     values = {m.name: tuple(m.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
-    judged = quality_results(run, source)
-    return Observation(record, values, _energy_channel(processes), _curves(processes), judged)
+    judged, blocks = quality_results(run, source), _block_medians(processes)
+    return Observation(record, values, _energy_channel(processes), _curves(processes), blocks, judged)
 
 
 # ------------------------------------------------------------------------------------------------------ samples
@@ -89,9 +95,15 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
     for repeat in run.record.repeats:
         if repeat.samples is None:
             continue
-        latency, tokens = (_times(run, repeat.samples.arrays.get(role), source) for role in ("latency_ns", "token_ns"))
+        latency, tokens, blocks = (_times(run, repeat.samples.arrays.get(role), source) for role in ROLES)
+        if len(blocks) and int(blocks.sum()) != len(latency):
+            raise InputError(
+                f"{source}: block_queries in samples.npz add up to {int(blocks.sum())} queries, and there are "
+                f"{len(latency)}",
+                "The file was written or edited wrong.",
+            )
         if len(latency):
-            found.append(Process(repeat, run.record.plan.scenario, latency, tokens))
+            found.append(Process(repeat, run.record.plan.scenario, latency, tokens, tuple(blocks.tolist())))
     return found
 
 
@@ -116,6 +128,21 @@ def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
     parts = [gaps_of(p.token_ns) if p.token_ns.size else p.latency_ns for p in processes]
     drawn = [statistics.ecdf(part, CURVE_POINTS) for part in parts if part.size]
     return tuple(Curve(tuple(x.tolist()), tuple(y.tolist())) for x, y in drawn)
+
+
+def _block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float, ...], ...]]:
+    if not processes or not all(process.blocks for process in processes):
+        return {}
+    found = {"latency_p50_ns": tuple(_medians(p.latency_ns, p.blocks) for p in processes)}
+    if all(p.token_ns.ndim == 2 and p.token_ns.shape[1] > 1 for p in processes):
+        found["ttft_ns"] = tuple(_medians(p.token_ns[:, 0], p.blocks) for p in processes)
+        found["tpot_ns"] = tuple(_medians(tpots(p.token_ns), p.blocks) for p in processes)
+    return found
+
+
+def _medians(samples: Samples, blocks: Sequence[int]) -> tuple[float, ...]:
+    parts = np.split(samples, np.cumsum(blocks)[:-1])
+    return tuple(max(1.0, float(np.median(part))) for part in parts if part.size)
 
 
 # ------------------------------------------------------------------------------------------------------ figures

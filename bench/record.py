@@ -6,7 +6,8 @@ can be computed again from the samples. Field names are the contract with users'
 
 Schema history
     1   first version
-    2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset
+    2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset;
+        figures of a reason, clocks of a repeat, the checks of one input run again, alternation, variance, record_sha256
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from bench.contracts import CompileCache, TensorSpec
+from bench.energy_record import EnergySummary, RepeatEnergy
 from bench.quality.record import Quality
+from bench.record_evidence import Alternation, Determinism, RepeatedInput, Variance
 from bench.record_part import Part
 from bench.text_record import TextGeneration
 
@@ -134,6 +137,7 @@ class PlanPart(Part, frozen=True):
     command: str = ""
     strict_placement: bool = False
     inputs: InputFacts | None = None
+    alternation: Alternation | None = None
 
 
 class Environment(Part, frozen=True):
@@ -186,34 +190,13 @@ class MemoryPoint(Part, frozen=True):
     file_mapped_bytes: int | None = None
 
 
-class ChannelReading(Part, frozen=True):
-    """One sensor channel over the steady state. ``joules`` is above idle when ``idle_watts`` is known."""
-
-    sensor: str
-    name: str
-    domain: str
-    joules_total: float | None = None
-    idle_watts: float | None = None
-    joules: float | None = None
-    busy_seconds: float | None = None
-    lost: bool = False
-
-
-class RepeatEnergy(Part, frozen=True):
-    """Power proxies of one repeat. ``duration_ns`` is the window that ``channels`` and ``cpu_seconds`` cover."""
-
-    queries: int
-    duration_ns: int
-    cpu_seconds: float | None = None
-    channels: tuple[ChannelReading, ...] = ()
-
-
 class SampleArrays(Part, frozen=True):
     """Which arrays of ``samples.npz`` belong to this repeat: role -> key. All int64, nanoseconds.
 
     ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
     also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued, −1 for one that never
-    came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n], where prompts differ.
+    came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]. Of a repeat measured in
+    alternation also ``block_queries`` [blocks]: how many queries each block held. Those two are no times.
     """
 
     queries: int
@@ -235,6 +218,7 @@ class Repeat(Part, frozen=True):
     loop_overhead_ns: int | None = None
     token_overhead_ns: int | None = None
     cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
+    frequency_mhz: tuple[float, ...] = ()  # of the fastest core, at each look between batches; empty: not readable
 
 
 class LatencyNs(Part, frozen=True):
@@ -250,6 +234,7 @@ class LatencyNs(Part, frozen=True):
     p99: int | None = None
     p999: int | None = None
     p50_ci95: tuple[int, int] | None = None
+    early_stopping: dict[str, int] = {}  # p50 … p99.9 -> LoadGen's estimate of it at 99 % confidence, where it has one
     repeat_p50: tuple[int, ...] = ()
 
 
@@ -264,21 +249,6 @@ class MemorySummary(Part, frozen=True):
     artifact: int | None = None
 
 
-class EnergySummary(Part, frozen=True):
-    """``tier``: the best that was measured here (``meter``, ``sensor``, ``activity``, ``model``); fields of other
-    tiers stay apart. ``reason`` says why a better tier is missing."""
-
-    tier: str | None = None
-    joules_per_inference: float | None = None
-    sensor_channel: str | None = None
-    cpu_seconds_per_inference: float | None = None
-    cores_busy: float | None = None
-    npu_busy_seconds_per_inference: float | None = None
-    macs: int | None = None
-    bytes_moved: int | None = None
-    reason: str = ""
-
-
 class Summary(Part, frozen=True):
     latency_ns: LatencyNs | None = None
     throughput_per_s: float | None = None
@@ -286,6 +256,7 @@ class Summary(Part, frozen=True):
     memory_bytes: MemorySummary | None = None
     energy: EnergySummary | None = None
     text_generation: TextGeneration | None = None
+    variance: Variance | None = None
 
 
 class PlacementSummary(Part, frozen=True):
@@ -344,14 +315,15 @@ class Harness(Part, frozen=True):
 
 
 class Reason(Part, frozen=True):
-    """``code`` is stable (see ``bench.verdict.CODES``); ``message`` is one sentence with its figures; ``remedy`` what
-    to do.
-    ``invalidates``: whether it makes the verdict negative, or is only to be known."""
+    """``code`` is stable (see ``bench.verdict.CODES``); ``message`` is one sentence for people; ``remedy`` what to do.
+    ``invalidates``: whether it makes the verdict negative, or is only to be known. ``figures``: what the sentence rests
+    on, by name, for scripts; shares are 0..1, times end in ``_ns``."""
 
     code: str
     message: str
     remedy: str = ""
     invalidates: bool = True
+    figures: dict[str, float | int | str] = {}
 
 
 class Verdict(Part, frozen=True):
@@ -380,10 +352,13 @@ class Record(Part, frozen=True):
     placement: PlacementSummary | None = None
     fidelity: Fidelity | None = None
     quality: Quality | None = None
+    determinism: Determinism | None = None
+    repeated_input: RepeatedInput | None = None
     harness: Harness = field(default_factory=Harness)
     verdict: Verdict | None = None
     samples_file: SamplesFile | None = None
     log_tail: tuple[str, ...] = ()  # last lines the runtime printed, with paths removed
+    record_sha256: str | None = None  # of everything else in record.json; see bench.record_json
 
 
 class RecordedRun(Struct, frozen=True):

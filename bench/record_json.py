@@ -1,11 +1,45 @@
 """Records as JSON: written, read back whatever their age, and described by a JSON Schema."""
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from bench.errors import InputError
 from bench.record import SCHEMA_VERSION, Record
+
+SEALED_SINCE = 2
+"""The first schema whose files carry ``record_sha256``."""
+
+
+def sealed(record: Record) -> Record:
+    """``record`` with ``record_sha256`` over everything else in it.
+
+    It finds a file that was changed by hand or by accident. It proves nothing against somebody who computes it anew:
+    for that a record must be signed, or measured again.
+    """
+    return msgspec.structs.replace(record, record_sha256=_digest(msgspec.to_builtins(record)))
+
+
+def check_seal(data: bytes, source: str) -> None:
+    """Raise ``InputError`` where a record's file is not as it was written. Spaces and the order of fields do not count;
+    files of older schemas carry no seal."""
+    raw = msgspec.json.decode(data)
+    if raw["schema_version"] < SEALED_SINCE:
+        return
+    stated = raw.get("record_sha256")
+    if stated is None:
+        raise InputError(f"{source}: record_sha256 is missing: the file was edited", REMEASURE)
+    if stated != _digest(raw):
+        raise InputError(f"{source}: its content differs from record_sha256: the file was edited", REMEASURE)
+
+
+REMEASURE = "Use the file as it was written, or measure again."
+
+
+def _digest(raw: Any) -> str:
+    rest = {key: value for key, value in raw.items() if key != "record_sha256"}
+    return sha256(msgspec.json.encode(rest, order="sorted")).hexdigest()
 
 
 def encode(record: Record) -> bytes:

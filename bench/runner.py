@@ -52,7 +52,7 @@ def run_suite(
         bench = Bench(catalog, suite, workspace, cache, root)
         plan = plan_suite(bench)
         listener.planned(plan)
-        bench = _with_sensors(bench)
+        bench = with_sensors(bench)
         shared = Shared(catalog)
         recorded = []
         for index, run in enumerate(plan.runs):
@@ -88,7 +88,7 @@ def _model_choice(ask: Any, ref: PluginRef) -> ModelChoice:
     return ModelChoice(ask, ref, plugin.task, tuple(plugin.formats))
 
 
-def _with_sensors(bench: Bench) -> Bench:
+def with_sensors(bench: Bench) -> Bench:
     """Find what can be read here, and how much the machine draws while nothing runs."""
     sensors, broken = load_sensors(bench.catalog)
     channels = (*discover(sensors, bench.root), *broken)

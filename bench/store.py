@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.record import Record, RecordedRun, SamplesFile
-from bench.record_json import decode, encode
+from bench.record_json import check_seal, decode, encode, sealed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +63,7 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     try:
         if samples:
             record = msgspec.structs.replace(record, samples_file=_write_samples(staging / SAMPLES, samples))
+        record = sealed(record)
         write_atomically(staging / RECORD, encode(record))
         staging.chmod(0o755)
         staging.rename(final)
@@ -73,16 +74,21 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     return record
 
 
-def load(folder: Path) -> RecordedRun:
-    """Read one record's folder. Raises ``InputError`` naming the file: truncated, edited, or samples of another run."""
+def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
+    """Read one record's folder, of the samples only the arrays of ``roles`` where given. Raises ``InputError`` naming
+    the file: truncated, edited, or samples of another run."""
     path = folder / RECORD
     try:
-        record = decode(path.read_bytes(), str(path))
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    record = decode(data, str(path))
+    check_seal(data, str(path))
     if record.samples_file is None:
         return RecordedRun(record, {})
-    return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file))
+    named = [repeat.samples.arrays for repeat in record.repeats if repeat.samples is not None]
+    keys = None if roles is None else {key for arrays in named for role, key in arrays.items() if role in roles}
+    return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file, keys))
 
 
 def load_records(path: Path) -> list[RecordedRun]:
@@ -135,7 +141,7 @@ def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) ->
     return SamplesFile(path.name, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[Any, Any]"]:
+def _read_samples(path: Path, expected: SamplesFile, keys: Collection[str] | None) -> dict[str, "np.ndarray[Any, Any]"]:
     import numpy as np
 
     if Path(expected.name).name != expected.name:
@@ -150,6 +156,6 @@ def _read_samples(path: Path, expected: SamplesFile) -> dict[str, "np.ndarray[An
         )
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+            return {key: archive[key] for key in archive.files if keys is None or key in keys}
     except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is no archive of arrays: {error}", "Run the measurement again.") from None

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import statistics
-from bench.record import EnergySummary, LatencyNs, MemorySummary, Repeat, Scenario, Summary
+from bench.energy_record import EnergySummary
+from bench.record import LatencyNs, MemorySummary, Repeat, Scenario, Summary
 from bench.text_summary import TokenTimes, stated, text_generation
 
 Samples = NDArray[Any]
@@ -76,6 +77,11 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
         p99=stated(pooled, 99),
         p999=stated(pooled, 99.9),
         p50_ci95=None if p50 is None else statistics.between_process_interval(repeats, 50, 0.95),
+        early_stopping={
+            f"p{p:g}": estimate
+            for p in statistics.MIN_SAMPLES
+            if (estimate := statistics.early_stopping_estimate(pooled, p)) is not None
+        },
         repeat_p50=tuple(statistics.percentile(part, 50) for part in repeats),
     )
 

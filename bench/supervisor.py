@@ -18,9 +18,10 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
-from bench.jobs import AnyEvent, AnyJob, Failed, PhaseBegan, decode_event, encode
+from bench.jobs import AnyEvent, AnyJob, Failed, PhaseBegan, TurnWanted, decode_event, encode
 from bench.record import Failure
 from bench.redact import without_paths
+from bench.worker import ENOUGH, GO
 
 LOG_LINES = 30
 STEP_SECONDS = 600.0
@@ -40,8 +41,16 @@ class JobResult(Struct, frozen=True):
     log_tail: tuple[str, ...]
 
 
-def run_job(job: AnyJob, deadline_s: float, on_phase: Callable[[str], None] = lambda name: None) -> JobResult:
-    """Spawn a worker for ``job``, wait for it, leave no process behind. ``job.folder`` is made if missing."""
+def run_job(
+    job: AnyJob,
+    deadline_s: float,
+    on_phase: Callable[[str], None] = lambda name: None,
+    take_turn: Callable[[bool], bool] = lambda satisfied: not satisfied,
+) -> JobResult:
+    """Spawn a worker for ``job``, wait for it, leave no process behind. ``job.folder`` is made if missing.
+
+    ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.turnstile``.
+    """
     job.folder.mkdir(parents=True, exist_ok=True)
     job_file, log = job.folder / "job.json", job.folder / "log.txt"
     job_file.write_bytes(encode(job))
@@ -60,6 +69,8 @@ def run_job(job: AnyJob, deadline_s: float, on_phase: Callable[[str], None] = la
             if isinstance(event, PhaseBegan):
                 phase = event.name
                 on_phase(phase)
+            elif isinstance(event, TurnWanted):
+                _answer(process, take_turn(event.satisfied))
             else:
                 last = event
         process.wait(timeout=30)
@@ -80,6 +91,13 @@ def run_job(job: AnyJob, deadline_s: float, on_phase: Callable[[str], None] = la
             )
         )
     return JobResult(_shareable(last or Failed(_died(process.returncode, phase))), wall_ns, log_tail(log))
+
+
+def _answer(process: "subprocess.Popen[bytes]", go_on: bool) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):  # it died while it waited: its end is noticed where all ends are
+        process.stdin.write(bytes([GO if go_on else ENOUGH]))
+        process.stdin.flush()
 
 
 def _shareable(event: AnyEvent) -> AnyEvent:

@@ -131,7 +131,8 @@ class FakeTokenSession(FakeFacts):
 
 
 class NullTarget:
-    """The target ``null:cpu``: no runtime, no work. Option ``latency_us`` spins that long in every call."""
+    """The target ``null:cpu``: no runtime, no work. Option ``latency_us`` spins that long in every call;
+    ``throttle_after_ms`` makes every call that begins so long after the first 15 % longer, as a hot chip does."""
 
     summary = "does nothing; measures the harness"
     formats: Sequence[Format] = ("onnx", "openvino_ir", "tflite")
@@ -143,7 +144,10 @@ class NullTarget:
         return (Device("cpu", True, "a device that does nothing", default=False),)
 
     def options(self, device: str) -> Mapping[str, str]:
-        return {"latency_us": "spin this many microseconds in every call"}
+        return {
+            "latency_us": "spin this many microseconds in every call",
+            "throttle_after_ms": "from so many milliseconds after the first call on, spin 15 % longer",
+        }
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         pass
@@ -158,7 +162,9 @@ class NullTarget:
 
     def work(self, request: OpenRequest) -> Callable[[], None]:
         """What one call does. For subclasses."""
-        return spin(int(float(request.options.get("latency_us", "0")) * 1_000))
+        latency_ns = int(float(request.options.get("latency_us", "0")) * 1_000)
+        after_ms = request.options.get("throttle_after_ms")
+        return spin(latency_ns) if after_ms is None else throttled(latency_ns, int(float(after_ms) * 1_000_000))
 
 
 class FakeTarget(NullTarget):
@@ -224,6 +230,21 @@ def spin(duration_ns: int) -> Callable[[], None]:
             pass
 
     return busy if duration_ns else idle
+
+
+def throttled(duration_ns: int, after_ns: int, clock: Callable[[], int] = perf_counter_ns) -> Callable[[], None]:
+    """As ``spin``, and 15 % longer for every call that begins ``after_ns`` after the first did."""
+    first_ns: int | None = None
+
+    def busy() -> None:
+        nonlocal first_ns
+        now = clock()
+        first_ns = now if first_ns is None else first_ns
+        end = now + (duration_ns if now - first_ns < after_ns else duration_ns * 115 // 100)
+        while clock() < end:
+            pass
+
+    return busy
 
 
 PLUGINS = {

@@ -5,17 +5,20 @@ with the parent; everywhere, the end of its stdin does.
 """
 
 import os
+import queue
 import sys
 import threading
 import time
 
 FIRST_STATEMENT_NS = time.perf_counter_ns()
+GO, ENOUGH = b"g"[0], b"e"[0]
+"""The parent's answers to a worker that wants its turn: measure on; or, both have measured enough."""
 
 
 def main() -> None:
     """Claim the pipe, play the job, leave at once: a runtime's teardown is nobody's measurement."""
     job_file, spawn_ns = sys.argv[1], int(sys.argv[2])
-    die_with_parent()
+    answers = die_with_parent()
     pipe = claim_stdout(os.path.join(os.path.dirname(job_file), "log.txt"))
 
     from bench.jobs import AnyEvent, decode_job, encode
@@ -33,11 +36,17 @@ def main() -> None:
         phase = name
         say(PhaseBegan(name))
 
+    def take_turn(satisfied: bool) -> bool:
+        from bench.jobs import TurnWanted
+
+        say(TurnWanted(satisfied))
+        return answers.get() == GO
+
     status = 0
     try:
         with open(job_file, "rb") as file:
             job = decode_job(file.read())
-        say(play(job, announce, FIRST_STATEMENT_NS - spawn_ns))
+        say(play(job, announce, FIRST_STATEMENT_NS - spawn_ns, take_turn))
     except BaseException as error:
         say(failure_of(error, phase))
         status = 1
@@ -56,19 +65,23 @@ def claim_stdout(log: str) -> int:
     return pipe
 
 
-def die_with_parent() -> None:
-    """Make sure that no worker is left when the parent is killed."""
+def die_with_parent() -> "queue.SimpleQueue[int]":
+    """Make sure that no worker is left when the parent is killed. Returns what the parent says meanwhile, byte by
+    byte."""
     if sys.platform == "linux":
         import ctypes
 
         pr_set_pdeathsig, sigkill = 1, 9
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill)
-    threading.Thread(target=_exit_at_end_of_stdin, name="parent-watch", daemon=True).start()
+    answers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(answers,), name="parent-watch", daemon=True).start()
+    return answers
 
 
-def _exit_at_end_of_stdin() -> None:
-    while os.read(0, 4096):
-        pass
+def _listen(answers: "queue.SimpleQueue[int]") -> None:
+    while said := os.read(0, 4096):
+        for byte in said:
+            answers.put(byte)
     os._exit(3)
 
 

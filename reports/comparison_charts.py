@@ -99,6 +99,9 @@ def processes(change: Change, name: str) -> Figure:
     said += f"; new {', '.join(value(change, v) for v in change.new_values)}"
     title = f"{change.title[0].upper()}{change.title[1:]}, a dot each process"
     note = "Bar: geometric mean. Noise is what lies between the dots of one side."
+    if change.pair_ratios:
+        pairs = ", ".join(percent_change(ratio) for ratio in sorted(change.pair_ratios))
+        note = f"Bar: geometric mean. Processes were measured in pairs, whose changes count: {pairs}."
     return Figure(title, charts.drawing(f"{name}-processes", title, f"{said}.", parts, 104), note=note)
 
 

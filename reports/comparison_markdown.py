@@ -27,7 +27,7 @@ def _page(findings: Findings) -> Iterator[str]:
         yield from (f"- {escape(f'{problem.message} {problem.remedy}'.strip())}" for problem in findings.problems)
         yield ""
     if any(comparison.changes for comparison in findings.comparisons):
-        yield escape(method(findings.tolerance))
+        yield escape(method(findings))
 
 
 def _comparison(comparison: Comparison) -> Iterator[str]:

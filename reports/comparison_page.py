@@ -36,7 +36,7 @@ def render(findings: Findings) -> bytes:
         signs=SIGNS,
         columns=COLUMNS,
         counts=count_words(findings),
-        method=method(findings.tolerance),
+        method=method(findings),
         unmatched=findings.unmatched,
         problems=findings.problems,
         clean=units.clean,

@@ -19,7 +19,7 @@ def render(findings: Findings) -> bytes:
     for problem in findings.problems:
         lines += _wrapped(f"Not read: {units.clean(problem.message)} {units.clean(problem.remedy)}")
     if any(comparison.changes for comparison in findings.comparisons):
-        lines += [*_wrapped(method(findings.tolerance)), ""]
+        lines += [*_wrapped(method(findings)), ""]
     return ("\n".join([*lines, count_words(findings)]) + "\n").encode()
 
 

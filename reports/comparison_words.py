@@ -6,7 +6,7 @@ A change is told as new over base: ``+5.2 %`` of a time is more of it. Nothing i
 from collections.abc import Callable, Sequence
 
 from bench.compare_folders import Findings
-from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
+from bench.comparison import ALPHA_DIFFERENT, LEADING, Change, Comparison
 from bench.process_values import Unit
 from bench.reports import units
 from bench.reports.comparison_quality import quality_rows, quality_sentences
@@ -103,7 +103,7 @@ def name(comparison: Comparison) -> str:
 
 def leading(comparison: Comparison) -> Change | None:
     """The change that a reader asks for first: throughput of several in flight, time per token of text, else p50."""
-    first = {"offline": ("throughput_per_s",)}.get(comparison.new.scenario, ("tpot_ns", "latency_p50_ns"))
+    first = LEADING.get(comparison.new.scenario, ())
     by_metric = {change.metric: change for change in comparison.changes}
     found = next((by_metric[metric] for metric in first if metric in by_metric), None)
     return found or next(iter(comparison.changes), None)
@@ -169,19 +169,17 @@ def _brief(change: Change) -> str:
 
 
 def _how_sure(comparison: Comparison) -> Sentence:
-    first = comparison.changes[0]
-    tested = sum(change.p_corrected is not None for change in comparison.changes)
-    counts = f"{len(first.base_values)} fresh processes of base, {len(first.new_values)} of new"
-    if not tested:
+    lead = leading(comparison) or comparison.changes[0]
+    counts = f"{len(lead.base_values)} fresh processes of base, {len(lead.new_values)} of new"
+    if comparison.alternated:
+        counts = f"{len(lead.base_values)} pairs of fresh processes, which took turns on one machine"
+    if lead.p_corrected is None:
         return Sentence("How sure:", f"{counts}. Without the spread between processes nothing can be told.", "unjudged")
-    lead = leading(comparison)
-    chance = ""
-    if lead is not None and lead.p_corrected is not None:
-        chance = f" for {lead.title} the chance that noise alone looks so is {_chance(lead.p_corrected)},"
     return Sentence(
         "How sure:",
-        f"{counts};{chance} corrected for {tested} metrics. Of pairs without any difference at most "
-        f"{100 * ALPHA_DIFFERENT:g} % are called better or worse.",
+        f"{counts}; for {lead.title} the chance that noise alone looks so is {_chance(lead.p_corrected)}, corrected "
+        f"for all {comparison.tests} tests of this comparison. Where nothing differs, at most "
+        f"{100 * ALPHA_DIFFERENT:g} % of comparisons call anything better or worse.",
     )
 
 
@@ -191,13 +189,27 @@ def _chance(p: float) -> str:
 
 def _why(comparison: Comparison) -> tuple[Sentence, ...]:
     found = comparison.comparability
-    same = f"The same: {', '.join(found.equal)}." if found.equal else ""
     differs = "; ".join(f"{d.what}: {units.clean(d.base)} → {units.clean(d.new)}" for d in found.differences)
     subject = f"What differs: {differs}." if differs else "Nothing that is known differs."
-    return (Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{same} {subject}".strip()), *_doubts(comparison))
+    same = f"The same: {', '.join(found.equal)}." if found.equal else ""
+    answer = Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{subject} {same}".strip())
+    return (_valid(comparison), answer, *_doubts(comparison))
+
+
+def _valid(comparison: Comparison) -> Sentence:
+    """Whether both may be believed by themselves; reasons stand among the doubts."""
+    known = (comparison.base.valid, comparison.new.valid)
+    if all(known):
+        return Sentence("Both valid:", "converged, steady, undisturbed, and no output was wrong.", "valid")
+    if comparison.alternated:
+        said = "see not_valid below. What falls on both sides alike (load, drift) cancels in their pairs."
+        return Sentence("Not valid by themselves:", said, "unjudged")
+    words = {True: "valid", False: "not valid", None: "not judged"}
+    return Sentence("Validity:", f"base {words[known[0]]}, new {words[known[1]]}.", "failed")
 
 
 def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
+    """Every reason of comparability; that a record is not valid, what the sentence on validity has not told yet."""
     return tuple(
         Sentence(
             f"{reason.code}:",
@@ -208,15 +220,31 @@ def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
     )
 
 
-def method(tolerance: float) -> str:
+def method(findings: Findings) -> str:
     """How it was told, for a reader who wants to check it."""
-    return (
-        "Base and New are geometric means over processes, each process giving one figure; the interval of their ratio "
-        "is Welch's t over logarithms. Better and worse (of speed: faster and slower): the difference is shown, "
-        f"corrected by Holm over all metrics of the pair, and exceeds {limit(tolerance)}. Same: shown to lie within "
-        f"{limit(tolerance)} by two one-sided tests at 5 %. Each pair of records is a family of its own. Records made "
-        "one after the other differ also by what the machine did in between; measuring in alternation rules that out."
-    )
+    told = [c for c in findings.comparisons if c.changes]
+    tests = told[0].tests if told else 0
+    family = f"all {tests} tests of {len(told)} pairs of records" if len(told) > 1 else f"all {tests} tests"
+    words = [
+        "Base and New are geometric means over processes, each process giving one figure.",
+        PAIRED if any(c.alternated for c in told) else "",
+        UNPAIRED if any(not c.alternated for c in told) else "",
+        f"Better and worse (of speed: faster and slower): the difference is shown at {100 * ALPHA_DIFFERENT:g} %, "
+        f"corrected by Holm over {family}, half of the error being the leading metric's, and exceeds "
+        f"{limit(findings.tolerance)}. Same: shown to lie within {limit(findings.tolerance)} by two one-sided tests at "
+        "5 %.",
+    ]
+    return " ".join(word for word in words if word)
+
+
+PAIRED = (
+    "Pairs took turns block by block; of a pair the change is the median over neighbouring blocks, and pairs are "
+    "weighted by how well each is known (random effects, Knapp–Hartung interval)."
+)
+UNPAIRED = (
+    "Where records were made one after the other, the interval is Welch's t over logarithms; they differ also by what "
+    "the machine did in between, which `odb run --against` rules out."
+)
 
 
 def count_words(findings: Findings) -> str:

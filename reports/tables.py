@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from bench.record import MemoryPoint, OutputFidelity, Record, RepeatEnergy
+from bench.energy_record import RepeatEnergy
+from bench.record import MemoryPoint, OutputFidelity, Record
 from bench.reports import units
+from bench.reports.precision import needed_words, spread_words
 from bench.reports.quality_words import inputs_words
 from bench.reports.rows import MISSING_CELL, Cell, Table
 
@@ -63,7 +65,8 @@ def repeats_table(record: Record) -> Table | None:
             )
         )
     columns = ("Repeat", "p50", "Queries", "Steady state", "Warm-up (excluded)", "Converged", "CPU busy with others")
-    return Table("Repeats, each in a process of its own", columns, tuple(rows))
+    note = f"The {spread_words(record)}; it takes {needed_words(record)}." if spread_words(record) else ""
+    return Table("Repeats, each in a process of its own", columns, tuple(rows), note)
 
 
 def cold_start_table(record: Record) -> Table | None:

@@ -1,14 +1,38 @@
 """What the flags of ``odb run`` ask for, as models and scenarios of a suite."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from bench.suite import ModelAsk, ScenarioAsk, Suite
 
 COMPILE_CACHES = ("none", "cold", "warm")
+
+
+def asked_suite(given: "Mapping[str, Any]") -> "Suite":
+    """The suite that flags ask for, each under its parameter's name."""
+    import msgspec
+
+    from bench.suite import Suite, TargetAsk, load_suite, parse_pair
+
+    suite = load_suite(given["suite_file"]) if given["suite_file"] else Suite()
+    grid = Grid(*(given[name] for name in ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")))
+    named = [*suite.models, *asked_models(given["models"])]
+    judged = with_quality(named, given["datasets"], given["dataset_options"], given["references"])
+    fed = with_tensors(judged, given["shapes"], given["inputs"], given["preprocessing"])
+    numbers = ("preset", "repeats", "max_seconds", "seed", "check_inputs")
+    asked = {name: given[name] for name in numbers} | {"timeout_s": given["timeout"]}
+    changes = {
+        "models": with_precisions(with_prompts(fed, given["prompt_ids"], given["prompts"]), given["precision"]),
+        "targets": (*suite.targets, *(TargetAsk(t) for t in given["targets"])),
+        "scenarios": asked_scenarios(suite, given["scenarios"], grid),
+        "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
+        "strict_placement": given["strict_placement"] or suite.strict_placement,
+        **{name: value for name, value in asked.items() if value is not None},
+    }
+    return msgspec.structs.replace(suite, **changes)
 
 
 def asked_models(names: Sequence[str]) -> "list[ModelAsk]":

@@ -75,19 +75,19 @@ def command(
 
     Each is a record's folder or a folder of records; these are matched by model, target and scenario.
     """
+    from bench.cli.against import checked_tolerance
     from bench.compare_folders import compare_folders
     from bench.errors import InputError
 
-    if not 0 < tolerance <= 100:
-        raise InputError(f"--tolerance {tolerance:g}: not a percentage above 0 and up to 100")
+    share = checked_tolerance(tolerance)
     if output is not None and output.exists() and not force:
         raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
-    render = _writer("json" if as_json else format_ or _format_of(output))
-    findings = compare_folders(base, new, tolerance / 100, subjects)
+    render = writer("json" if as_json else format_ or _format_of(output))
+    findings = compare_folders(base, new, share, subjects)
     _write(render(findings), output)
     for problem in findings.problems:
         click.echo(f"odb: error: {problem.message}", err=True)
-    return _status(findings)
+    return status(findings)
 
 
 def _format_of(output: Path | None) -> str:
@@ -95,7 +95,8 @@ def _format_of(output: Path | None) -> str:
     return suffix if suffix in WRITERS else "terminal"
 
 
-def _writer(name: str) -> "Callable[[Findings], bytes]":
+def writer(name: str) -> "Callable[[Findings], bytes]":
+    """What turns findings into the bytes of that format."""
     render: Callable[[Findings], bytes] = import_module(WRITERS[name]).render
     return render
 
@@ -111,7 +112,8 @@ def _write(data: bytes, output: Path | None) -> None:
     click.echo(f"{output}: {len(data):,} bytes", err=True)
 
 
-def _status(findings: "Findings") -> int:
+def status(findings: "Findings") -> int:
+    """0 nothing is worse; 1 something is; 2 a record could not be read; 3 nothing was compared."""
     if findings.worse:
         return 1
     if findings.problems:

@@ -28,6 +28,8 @@ Examples:
   odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
   odb run -m llm/model.onnx -p 128,512 -n 128 -d 0,1024
   odb run suite.toml -o results --dry-run
+  odb run --against old-results -m new.onnx        both measured in alternation, and compared
+  odb run --against old-results -O NUM_STREAMS=2   the same model with another option
 \b
 Inputs are seeded random numbers unless --input is given. A dynamic first dimension becomes 1;
 any other needs --shape. With several models, MODEL:NAME=… speaks to one of them."""
@@ -88,6 +90,14 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
 @click.option("--seed", type=int, help="Seed of weights and inputs; default 0.")
 @click.option("--strict-placement", is_flag=True, help="Fail a run in which anything ran elsewhere than asked.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Most time one process may take.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="BASE",
+    help="Measure BASE, a record or a folder of them, anew in alternation with what is asked, and compare.",
+)
+@click.option("--base-model", type=click.Path(path_type=Path), metavar="FILE", help="With --against: the base's file.")
+@click.option("--tolerance", type=float, default=3.0, metavar="PERCENT", help="With --against: what is the same; 3.")
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
 @json_option
@@ -119,6 +129,9 @@ def command(
     seed: int | None,
     strict_placement: bool,
     timeout: float | None,
+    against: Path | None,
+    base_model: Path | None,
+    tolerance: float,
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -128,39 +141,16 @@ def command(
     With nothing named, the built-in vision model and sLLM are measured on every target this machine has. Flags add to,
     or replace, what SUITE.toml says.
     """
-    import msgspec
-
-    from bench.cli.asked import (
-        Grid,
-        asked_models,
-        asked_scenarios,
-        with_precisions,
-        with_prompts,
-        with_quality,
-        with_tensors,
-    )
+    from bench.cli.asked import asked_suite
     from bench.plugins import discover
-    from bench.suite import Suite, TargetAsk, load_suite, parse_pair
 
-    suite = load_suite(suite_file) if suite_file else Suite()
-    grid = Grid(prompt_tokens, generate_tokens, depth, compile_cache, lanes)
-    judged = with_quality([*suite.models, *asked_models(models)], datasets, dataset_options, references)
-    asked = with_tensors(judged, shapes, inputs, preprocessing)
-    changes = {
-        "models": with_precisions(with_prompts(asked, prompt_ids, prompts), precision),
-        "targets": (*suite.targets, *(TargetAsk(t) for t in targets)),
-        "scenarios": asked_scenarios(suite, scenarios, grid),
-        "options": {**suite.options, **dict(parse_pair("-O", o) for o in options)},
-        "preset": preset or suite.preset,
-        "repeats": repeats if repeats is not None else suite.repeats,
-        "max_seconds": max_seconds if max_seconds is not None else suite.max_seconds,
-        "seed": seed if seed is not None else suite.seed,
-        "check_inputs": check_inputs if check_inputs is not None else suite.check_inputs,
-        "strict_placement": strict_placement or suite.strict_placement,
-        "timeout_s": timeout if timeout is not None else suite.timeout_s,
-    }
-    suite = msgspec.structs.replace(suite, **changes)
+    context = click.get_current_context()
     catalog = discover(plugins)
+    if against is not None:
+        from bench.cli.against import measure_against
+
+        return measure_against(context, catalog, output, as_json)
+    suite = asked_suite(context.params)
     if dry_run:
         return show_plan(suite, catalog, as_json)
     return measure(suite, catalog, output, as_json)

@@ -14,7 +14,7 @@ from statistics import fmean, median
 from msgspec import Struct, structs
 
 from bench.contracts import Channel, Sensor
-from bench.record import ChannelReading, EnergySummary, RepeatEnergy
+from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
 
 MAX_PLAUSIBLE_WATTS = 1000.0
 """No channel of a machine this tool is for draws more. It decides when a counter's wrap is ambiguous."""

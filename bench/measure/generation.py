@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec, OpenRequest
+from bench.energy_record import RepeatEnergy
 from bench.errors import RunFailure
 from bench.jobs import MeasureJob
 from bench.measure.energy import EnergyMeter
@@ -20,9 +21,9 @@ from bench.measure.generator import Generator
 from bench.measure.loop import NEVER, Timeline, time_generations
 from bench.measure.phases import PhaseRecorder
 from bench.measure.prompts import Lengths, Query, load_prompts, queries
-from bench.measure.steady import Steady, play_single_stream, token_times
+from bench.measure.steady import Steady, Watched, play_single_stream, token_times
 from bench.measure.stopping import asks_convergence
-from bench.record import RepeatEnergy, Scenario
+from bench.record import Scenario
 from bench.text_contracts import StreamSession, Tokenizer, TokenizingSession, TokenSession
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+OTHER_SEEDS = 1 << 32  # of prompts beside the measured ones
 PASS_QUERIES = 6
 """Queries of each pass after the steady state: two repeats reach the least count of a median."""
 
@@ -48,6 +50,13 @@ def decoder_of(request: OpenRequest) -> DecoderSpec:
     return request.artifact.decoder
 
 
+def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int) -> Iterator[Query]:
+    """Prompts of the scenario's length that never come twice and that the measured queries do not hold."""
+    decoder = decoder_of(request)
+    prompt = min(lengths(request, scenario).prompt, decoder.context_length // 2)
+    return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed, None)
+
+
 def tokenizer_of(session: object) -> Tokenizer | None:
     return session.tokenizer() if isinstance(session, TokenizingSession) else None
 
@@ -57,7 +66,7 @@ def play_generation(
     session: TokenSession | StreamSession,
     recorder: PhaseRecorder,
     steady_phase: Callable[[], AbstractContextManager[None]],
-    meter: EnergyMeter,
+    watched: Watched,
 ) -> tuple[Callable[[], None], Steady]:
     """First token, then the scenario. Returns one generation as a call, and what was measured."""
     if job.scenario.name == "offline":
@@ -81,17 +90,17 @@ def play_generation(
         time_generations(generator, endless, tokens, count, timeline)
 
     with steady_phase():
-        steady = play_single_stream(run, job.rule, meter)
+        steady = play_single_stream(run, job.rule, watched)
 
     def again() -> None:
         run(1, Timeline())
 
-    if not asks_convergence(job.rule):  # a fixed number of queries: nobody asks for times
+    if not asks_convergence(job.rule) or job.in_turns:  # nobody asks for times, or the turn is the other's
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
     if tokenizer is not None:
         arrays["tokenized_token_ns"] = _tokenized(generator, tokenizer, endless, tokens)
-    prefill = _prefill_pass(generator, endless, meter)
+    prefill = _prefill_pass(generator, endless, watched.meter)
     return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
 
 

@@ -102,15 +102,21 @@ def warm_up(run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns) -> tup
     return timeline, steady(timeline.latency_ns(), rule)
 
 
-def steady_state(run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns) -> Timeline:
-    """Run in growing batches until the rule is met, or its time or queries are used up."""
-    return _run_batches(run, rule, next_batch, clock)
+def steady_state(
+    run: Run, rule: StoppingRule, clock: Clock = perf_counter_ns, look: Callable[[], None] = lambda: None
+) -> Timeline:
+    """Run in growing batches until the rule is met, or its time or queries are used up. ``look`` is called after each
+    batch."""
+    return _run_batches(run, rule, next_batch, clock, look)
 
 
-def _run_batches(run: Run, rule: StoppingRule, next_size: "NextSize", clock: Clock) -> Timeline:
+def _run_batches(
+    run: Run, rule: StoppingRule, next_size: "NextSize", clock: Clock, look: Callable[[], None] = lambda: None
+) -> Timeline:
     timeline, start = Timeline(), clock()
     while count := next_size(timeline.latency_ns(), clock() - start, rule):
         run(count, timeline)
+        look()
     return timeline
 
 

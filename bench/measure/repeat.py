@@ -8,27 +8,36 @@ from typing import Any
 import msgspec
 
 from bench.contracts import Session, Tensors, TensorSession
+from bench.energy_record import RepeatEnergy
 from bench.errors import RunFailure
 from bench.jobs import Measured, MeasureJob, SessionFacts
 from bench.measure.energy import EnergyMeter, power_seconds, sample_power
+from bench.measure.frequency import CoreClocks
 from bench.measure.generation import play_generation
 from bench.measure.loop import Timeline, loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
 from bench.measure.offline import run_offline
 from bench.measure.phases import PhaseRecorder
-from bench.measure.steady import Steady, play_single_stream, warmup_of
+from bench.measure.steady import Steady, Watched, play_single_stream, warmup_of
 from bench.plugins import load
-from bench.record import Repeat, RepeatEnergy, SampleArrays, StoppingRule
+from bench.record import Repeat, SampleArrays, StoppingRule
 from bench.text_contracts import StreamSession, TokenSession
 
 
-def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: int) -> Measured:
+def measure(
+    job: MeasureJob, announce: Callable[[str], None], process_start_ns: int, take_turn: Callable[[bool], bool]
+) -> Measured:
     """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them.
 
-    numpy is imported after the session is open: what a runtime imports is part of its own cold start.
+    numpy is imported after the session is open: what a runtime imports is part of its own cold start. A job in turns
+    works only while it holds one.
     """
+    if job.in_turns:
+        take_turn(False)
     sensors = {ref.name: load(ref) for ref in job.sensors}
+    clocks = CoreClocks(job.root)
     meter = EnergyMeter(sensors, job.channels, job.root, job.idle_watts)
+    watched = Watched(meter, clocks, take_turn if job.in_turns else None)
     memory = MemoryProbe()
     recorder = PhaseRecorder(memory, announce)
     target = load(job.plugin)
@@ -43,7 +52,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
     feeds = load_feeds(job.feeds) if job.feeds is not None else {}
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
-        call, steady = _play(job, session, feeds, recorder, memory, meter, announce)
+        call, steady = _play(job, session, feeds, recorder, memory, watched, announce)
     announce("after")
     seconds = 0.0 if job.scenario.name == "offline" else power_seconds(job.channels)
     power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
@@ -64,6 +73,7 @@ def measure(job: MeasureJob, announce: Callable[[str], None], process_start_ns: 
         loop_overhead_ns=loop_overhead_ns(),
         token_overhead_ns=token_overhead_ns() if "token_ns" in steady.arrays else None,
         prefill_energy=steady.prefill_energy,
+        frequency_mhz=tuple(clocks.readings_mhz),
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
     return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids, steady.lanes)
@@ -85,7 +95,7 @@ def _play(
     feeds: Tensors,
     recorder: PhaseRecorder,
     memory: MemoryProbe,
-    meter: EnergyMeter,
+    watched: Watched,
     announce: Callable[[str], None],
 ) -> tuple[Callable[[], None], Steady]:
     """First inference, then the scenario. Returns one query as a call, and what was measured."""
@@ -98,27 +108,32 @@ def _play(
         recorder.memory["steady"] = memory.read(fresh)
 
     if isinstance(session, TokenSession | StreamSession):
-        return play_generation(job, session, recorder, steady_phase, meter)
+        return play_generation(job, session, recorder, steady_phase, watched)
     call = session.bind(feeds)
     with recorder("first_inference"):
         call()
     if job.scenario.name == "offline":
         lanes = session.bind_parallel(feeds, job.scenario.lanes)
         with steady_phase():
-            return call, _play_offline(job.rule, lanes, meter)
+            return call, _play_offline(job.rule, lanes, watched)
 
     def run(count: int, timeline: Timeline) -> None:
         time_queries(call, count, timeline)
 
     with steady_phase():
-        return call, play_single_stream(run, job.rule, meter)
+        return call, play_single_stream(run, job.rule, watched)
 
 
-def _play_offline(rule: StoppingRule, lanes: Any, meter: EnergyMeter) -> Steady:
+def _play_offline(rule: StoppingRule, lanes: Any, watched: Watched) -> Steady:
     import numpy as np
 
-    energies: list[RepeatEnergy] = []
-    seen = run_offline(lanes, rule, opened=meter.start, closed=lambda: energies.append(meter.stop(0)))
+    meter, energies = watched.meter, list[RepeatEnergy]()
+
+    def closed() -> None:
+        energies.append(meter.stop(0))
+        watched.clocks.look()
+
+    seen = run_offline(lanes, rule, opened=meter.start, closed=closed)
     if not len(seen.timeline.done_ns):
         raise RunFailure("timeout", "no query completed inside the offline window", "Use a longer preset.", "steady")
     arrays = {

@@ -5,16 +5,28 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from bench.energy_record import RepeatEnergy
+from bench.measure.alternating import steady_in_turns
 from bench.measure.energy import EnergyMeter
+from bench.measure.frequency import CoreClocks
 from bench.measure.loop import NEVER, Timeline, steady_state, warm_up
 from bench.measure.stopping import asks_convergence, converged
-from bench.record import RepeatEnergy, StoppingRule, Warmup
+from bench.record import StoppingRule, Warmup
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+
+class Watched(Struct, frozen=True):
+    """What is read around the steady state, and how its turns are taken where it has any."""
+
+    meter: EnergyMeter
+    clocks: CoreClocks
+    take_turn: Callable[[bool], bool] | None
 
 
 class Steady(Struct, frozen=True):
@@ -30,22 +42,31 @@ class Steady(Struct, frozen=True):
     prefill_energy: RepeatEnergy | None = None
 
 
-def play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, meter: EnergyMeter) -> Steady:
+def play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, watched: Watched) -> Steady:
     """Warm up, then measure until the rule is met. ``run`` issues so many queries."""
     import numpy as np
 
     warm, was_steady = warm_up(run, rule)
-    meter.start()
+    blocks = None
+    watched.meter.start()
     begin_ns = perf_counter_ns()
-    steady = steady_state(run, rule)
-    duration_ns = perf_counter_ns() - begin_ns
-    energy = meter.stop(len(steady.done_ns))
+    if watched.take_turn is None:
+        steady = steady_state(run, rule, look=watched.clocks.look)
+        duration_ns = perf_counter_ns() - begin_ns
+    else:
+        pace_ns = float(np.median(warm.latency_ns()))
+        steady, blocks, duration_ns = steady_in_turns(run, rule, watched.take_turn, pace_ns, watched.clocks.look)
+    energy = watched.meter.stop(len(steady.done_ns))
+    if blocks is not None:  # the window held the other's turns too
+        energy = replace(energy, duration_ns=duration_ns)
     latency_ns = steady.latency_ns()
     arrays = {
         "latency_ns": latency_ns,
         "start_ns": np.array(steady.issued_ns, np.int64) - steady.issued_ns[0],
         "warmup_latency_ns": warm.latency_ns(),
     }
+    if blocks is not None:
+        arrays["block_queries"] = np.array(blocks, np.int64)
     if steady.token_ns:
         arrays["token_ns"] = token_times(steady)
         arrays["prompt_tokens"] = np.array(steady.prompt_tokens, np.int64)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
+from bench.energy_record import RepeatEnergy
 from bench.measure.energy import energy_summary
-from bench.record import Repeat, RepeatEnergy, Scenario
+from bench.record import Repeat, Scenario
 from bench.text_record import TextGeneration, TokenEnergy
 
 

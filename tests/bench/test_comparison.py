@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.comparison import Change, Comparison, compare
+from bench.comparison import Change, Comparison, compare, compare_all
 from bench.fake_records import fake_run
+from bench.process_values import observe
 from bench.ratio import holm
 from bench.record import Failure, Reason, RecordedRun, Verdict
 
@@ -195,11 +196,36 @@ class TestNotValid:
 
 
 def test_several_metrics_are_corrected() -> None:
-    """The p-values of all seven metrics are corrected together, by Holm."""
+    """The p-values of all seven metrics are corrected together, by Holm, half of the error being the p50's."""
     rng = np.random.default_rng(5)
     found = compare(measured("base", rng), measured("new", rng)).changes
     alone = [c.p_different for c in found if c.p_different is not None]
-    assert (7, holm(alone)) == (len(alone), [c.p_corrected for c in found])
+    assert "latency_p50_ns" == found[0].metric
+    assert (7, holm(alone, [1 / 2, *[1 / 12] * 6])) == (len(alone), [c.p_corrected for c in found])
+
+
+def test_several_pairs_are_corrected() -> None:
+    """What one command compares is one family: twenty pairs of which one differs, each corrected for all 140 tests."""
+    rng = np.random.default_rng(6)
+    pairs = [(measured(f"base{i}", rng), measured(f"new{i}", rng, slower=1 + 0.1 * (i == 7))) for i in range(20)]
+    found = compare_all([(observe(base), observe(new)) for base, new in pairs])
+    assert {140} == {one.tests for one in found}
+    assert ["slower" if i == 7 else "cannot_tell" for i in range(20)] == [
+        "slower" if change(one).word == "slower" else "cannot_tell" for one in found
+    ]
+    alone = compare(*pairs[7])
+    assert (change(alone).p_corrected or 0) < (change(found[7]).p_corrected or 0)
+
+
+def test_commands_without_a_difference_name_one_in_two_percent_at_most() -> None:
+    """100 seeded commands of 5 pairs each: in at most 2 of them does any metric of any pair say that it differs."""
+    rng = np.random.default_rng(8)
+    wrong = 0
+    for _ in range(100):
+        runs = [(observe(measured("base", rng)), observe(measured("new", rng))) for _ in range(5)]
+        changes = [c for one in compare_all(runs) for c in one.changes]
+        wrong += any(c.word in ("slower", "faster", "better", "worse") for c in changes)
+    assert wrong <= 2
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.05])

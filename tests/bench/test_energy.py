@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.contracts import Channel
+from bench.energy_record import ChannelReading, RepeatEnergy
 from bench.measure.energy import (
     MAX_PLAUSIBLE_WATTS,
     NO_SENSOR,
@@ -21,7 +22,6 @@ from bench.measure.energy import (
     sample_power,
     trapezoid,
 )
-from bench.record import ChannelReading, RepeatEnergy
 
 ROOT = Path("unused")
 RANGE = 262143.0

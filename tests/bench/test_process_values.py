@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.energy_record import RepeatEnergy
 from bench.errors import InputError
 from bench.fake_records import fake_run
 from bench.process_values import METRICS, observe
-from bench.record import Failure, RecordedRun, RepeatEnergy, Scenario
+from bench.record import Failure, RecordedRun, Scenario
 
 MS = 1_000_000
 FIGURES = {"cold_start_ns": 50 * MS, "peak_rss_bytes": 1 << 20, "cpu_seconds": 2.0, "joules": 3.0}

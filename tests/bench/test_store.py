@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import bench
 from bench.errors import InputError
@@ -17,10 +18,11 @@ from bench.record import (
     PlannedTarget,
     PlanPart,
     Record,
+    SamplesFile,
     Scenario,
     Tool,
 )
-from bench.record_json import decode, encode, json_schema
+from bench.record_json import check_seal, decode, encode, json_schema, sealed
 from bench.store import load, load_records, new_record_id, prepare_folder, save, write_atomically
 
 GOLDEN = Path(__file__).parent / "golden" / "record-v2.json"
@@ -57,6 +59,40 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert [3, 1, 2] == loaded.samples["latency_ns_0"].tolist()
 
 
+class TestSeal:
+    def test_every_field_is_under_it(self, tmp_path: Path) -> None:
+        """Whichever line of the file is changed or taken out, reading it fails."""
+        saved = save(tmp_path, record(), {"latency_ns_0": np.array([3, 1, 2], np.int64)})
+        file = tmp_path / saved.record_id / "record.json"
+        lines = file.read_bytes().splitlines()
+        changed = [i for i, line in enumerate(lines) if b"null" in line]
+        assert len(changed) > 10
+        for i in changed:
+            file.write_bytes(b"\n".join([*lines[:i], lines[i].replace(b"null", b'"x"'), *lines[i + 1 :]]))
+            with pytest.raises(InputError, match=r"record.json"):
+                load(file.parent)
+
+    def test_layout_does_not_count(self, tmp_path: Path) -> None:
+        """The same fields on one line, in another order, are the same record."""
+        import json
+
+        saved = save(tmp_path, record(), {})
+        file = tmp_path / saved.record_id / "record.json"
+        raw = json.loads(file.read_bytes())
+        file.write_text(json.dumps(dict(reversed(raw.items()))))
+        assert saved == load(file.parent).record
+
+    def test_without_a_seal(self, tmp_path: Path) -> None:
+        """A file of this schema without it was edited; one of schema 1 never had any."""
+        with pytest.raises(InputError, match="record_sha256 is missing"):
+            check_seal(encode(record()), "record.json")
+        check_seal(encode(replace(record(), schema_version=1)), "record.json")
+
+    def test_a_forger_is_not_found(self) -> None:
+        """Who computes the seal anew passes: it proves that a file is whole, not that it is true."""
+        check_seal(encode(sealed(replace(record(), created_utc="1999-01-01T00:00:00+00:00"))), "record.json")
+
+
 def test_a_record_is_never_overwritten(tmp_path: Path) -> None:
     """Saving the same id again is refused, and the first stays as it was."""
     save(tmp_path, record(), {})
@@ -79,10 +115,9 @@ def test_samples_that_are_no_archive_are_said(tmp_path: Path) -> None:
     """A samples file that was never one is named, whatever its hash."""
     saved = save(tmp_path, record(), {"latency_ns_0": np.array([1], np.int64)})
     file, folder = tmp_path / saved.record_id / "samples.npz", tmp_path / saved.record_id
-    before = hashlib.sha256(file.read_bytes()).hexdigest()
     file.write_bytes(b"no archive")
-    text = (folder / "record.json").read_text()
-    (folder / "record.json").write_text(text.replace(before, hashlib.sha256(b"no archive").hexdigest()))
+    forged = replace(saved, samples_file=SamplesFile("samples.npz", hashlib.sha256(b"no archive").hexdigest(), 10))
+    (folder / "record.json").write_bytes(encode(sealed(forged)))
     with pytest.raises(InputError, match=r"samples.npz: is no archive of arrays"):
         load(folder)
 
@@ -117,7 +152,9 @@ def test_samples_may_not_lie_elsewhere(tmp_path: Path) -> None:
     """A record that points out of its folder is refused."""
     saved = save(tmp_path, record(), {"x": np.array([1])})
     file = tmp_path / saved.record_id / "record.json"
-    file.write_bytes(file.read_bytes().replace(b'"samples.npz"', b'"../samples.npz"'))
+    assert saved.samples_file is not None
+    elsewhere = replace(saved.samples_file, name="../samples.npz")
+    file.write_bytes(encode(sealed(replace(saved, samples_file=elsewhere))))
     with pytest.raises(InputError, match="leaves the record's folder"):
         load(tmp_path / saved.record_id)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bench import statistics
-from bench.record import EnergySummary, MemorySummary, Phases, Repeat, SampleArrays, Scenario
+from bench.energy_record import EnergySummary
+from bench.record import MemorySummary, Phases, Repeat, SampleArrays, Scenario
 from bench.summary import cold_start, latency, summarise, throughput
 from bench.text_summary import TokenTimes, text_generation
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from bench.energy_record import ChannelReading, RepeatEnergy
 from bench.measure.token_energy import token_energy
-from bench.record import ChannelReading, Phases, Repeat, RepeatEnergy, Scenario
+from bench.record import Phases, Repeat, Scenario
 from bench.text_record import TextGeneration
 
 TEXT = TextGeneration(prompt_tokens=10, generated_tokens=5, token_ids=())

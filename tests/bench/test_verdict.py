@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.energy_record import ChannelReading, RepeatEnergy
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.quality.record import DatasetFacts, LeftOut, Quality
 from bench.record import (
     SCHEMA_VERSION,
-    ChannelReading,
     Environment,
     Failure,
     Fidelity,
@@ -24,7 +24,6 @@ from bench.record import (
     Record,
     RecordedRun,
     Repeat,
-    RepeatEnergy,
     SampleArrays,
     Scenario,
     Summary,
@@ -33,6 +32,7 @@ from bench.record import (
     Verdict,
     Warmup,
 )
+from bench.record_evidence import Determinism, RepeatedInput
 from bench.record_json import decode, encode
 from bench.verdict import CHECKS, CODES, judge
 
@@ -57,6 +57,7 @@ def sound_record() -> Record:
             duration_ns=10**9,
             converged=True,
             cpu_busy_share=0.02,
+            frequency_mhz=(3000.0, 2900.0),
         )
         for i in range(3)
     )
@@ -79,6 +80,8 @@ def sound_record() -> Record:
         repeats=repeats,
         placement=PlacementSummary("CPU", {"CPU": 10}),
         fidelity=Fidelity("ort:cpu", inputs=3, cosine_min=1.0, ok=True),
+        determinism=Determinism(2, True),
+        repeated_input=RepeatedInput((1_000, 1_020, 990, 1_010), (950, 1_000, 980, 1_000), (1_010, 990, 1_000, 1_020)),
         harness=Harness(100),
     )
 
@@ -107,6 +110,12 @@ def generating(tokens: int) -> Record:
     return replace(record, summary=Summary(text_generation=TextGeneration(16, tokens, ())))
 
 
+def saying(*ids: int) -> Record:
+    """A text generation whose first prompt gave these tokens."""
+    record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=len(ids)))
+    return replace(record, summary=Summary(text_generation=TextGeneration(16, len(ids), ids)))
+
+
 def lost(role: str) -> Record:
     """A sensor that was lost in the repeat's window (energy) or in the pass of its own (power_pass)."""
     reading = ChannelReading("hwmon", "vdd", "board", lost=True)
@@ -131,6 +140,8 @@ EMULATED = planned(
 )
 STEP = np.concatenate([steady(8, 150), (1.15 * steady(9, 150)).astype(np.int64)])
 WILD = (1e6 * np.random.default_rng(3).lognormal(0, 0.8, 300)).astype(np.int64)
+FRESH = tuple(1_000_000 + 10_000 * i for i in range(-4, 4))
+CACHED = tuple(f // 10 + 1_000 * (i % 3 - 1) for i, f in enumerate(FRESH))
 FALLBACK = PlacementSummary("HTP", {"HTP": 7, "CPU": 3}, {"HTP": 90, "CPU": 10}, ("Resize a", "Resize b", "Cast c"))
 
 PROVOKED: dict[str, tuple[RecordedRun, str]] = {
@@ -163,6 +174,18 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(replace(sound_record(), harness=Harness(200_000))),
         "The loop itself takes 200.00 µs, which is 20 % of the median of 9",
     ),
+    "frequency_changed": (
+        run_of(repeats_with(sound_record(), frequency_mhz=(3000.0, 2400.0))),
+        "the fastest core ran at 2400 to 3000 MHz, 20 % apart, over 6 readings.",
+    ),
+    "cached_results": (
+        run_of(replace(sound_record(), repeated_input=RepeatedInput(FRESH, CACHED, FRESH))),
+        "An input run again at once took 10 % of the time of a new one, 100 against 995 µs in 8 rounds",
+    ),
+    "nondeterministic_output": (
+        run_of(replace(sound_record(), determinism=Determinism(2, False, ("y",), 0.5, 0.8, False))),
+        "The same input was run 2 times: y differed by up to 0.5, cosine 0.800000.",
+    ),
     "output_mismatch": (
         run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False, rule="float32", reason="y: cosine 0.5"))),
         "Against ort:cpu (float32): y: cosine 0.5.",
@@ -180,6 +203,10 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         "1 of 13 samples of photos left out: road.jpg: has no label (labels.json).",
     ),
     "short_generation": (run_of(generating(20)), "20 tokens were generated; 32 were asked for."),
+    "degenerate_generation": (
+        run_of(saying(1, 2, 3, 4, *(8, 9) * 12)),
+        "From token 5 of 28 on, the same 2 came over and over.",
+    ),
     "fallback": (
         run_of(replace(sound_record(), placement=FALLBACK)),
         "3 of 10 nodes ran elsewhere than on HTP, with 10 % of the multiply-accumulates: Resize a, Resize b, Cast c.",
@@ -188,6 +215,34 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     "emulated": (run_of(EMULATED, [steady(0, 3)]), "qnn:htp-emu is an emulator"),
 }
 
+
+SILENT: dict[str, RecordedRun] = {
+    "not_measured": run_of(),
+    "too_few_samples": run_of(series=[steady(0, 6), steady(1, 6), steady(2, 6)]),
+    "not_converged": run_of(series=[(1e6 * np.random.default_rng(i).lognormal(0, 0.2, 300)) for i in range(3)]),
+    "drift": run_of(
+        series=[(1e6 * (1 + np.random.default_rng(i).pareto(1.5, 900))).astype(np.int64) for i in range(3)]
+    ),
+    "not_steady": run_of(repeats_with(sound_record(), warmup=Warmup(3, 10**9, True))),
+    "host_busy": run_of(repeats_with(sound_record(), cpu_busy_share=0.09)),
+    "frequency_changed": run_of(repeats_with(sound_record(), frequency_mhz=())),
+    "cached_results": run_of(
+        replace(sound_record(), repeated_input=RepeatedInput(FRESH, tuple(int(0.8 * f) for f in FRESH), FRESH))
+    ),
+    "on_battery": run_of(replace(sound_record(), environment=Environment(power_source="ac", battery_percent=3))),
+    "timer_too_coarse": run_of(replace(sound_record(), harness=Harness(90_000))),
+    "output_mismatch": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", cosine_min=0.99, ok=True))),
+    "nondeterministic_output": run_of(replace(sound_record(), determinism=Determinism(2, True))),
+    "output_unchecked": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False))),
+    "short_generation": run_of(generating(32)),
+    "degenerate_generation": run_of(saying(*range(20), 7, 7, 7, 7)),
+    "quality_of_another": run_of(judged()),
+    "dataset_incomplete": run_of(judged()),
+    "fallback": run_of(replace(sound_record(), placement=PlacementSummary("HTP", {"HTP": 10}))),
+    "sensor_lost": run_of(),
+    "emulated": run_of(planned(sound_record(), target=PlannedTarget("qnn:htp", "qnn", "htp"))),
+}
+"""For each code a run that comes close to it, or is like it in kind, and must not be given it."""
 
 ALONG_WITH = {"too_few_samples": {"not_converged"}, "drift": {"not_converged"}}
 """Too few queries bound no median, and of a series that moves each query says little that its neighbour has not."""
@@ -218,6 +273,27 @@ def test_quality_of_another_target_is_told(changes: dict[str, Any], differs: str
     assert judge(run_of(judged())).reasons == ()
 
 
+@pytest.mark.parametrize("code", list(CODES))
+def test_silent_otherwise(code: str) -> None:
+    """Every code has a run that comes close to it and is not given it."""
+    assert code not in codes(judge(SILENT[code]))
+
+
+def test_every_code_has_a_silent_run() -> None:
+    """The table of silent runs leaves no code out."""
+    assert set(CODES) == set(SILENT)
+
+
+@pytest.mark.parametrize("code", list(PROVOKED))
+def test_figures_are_numbers_or_words(code: str) -> None:
+    """A script can use what stands behind the sentence: finite numbers, or words."""
+    run, _ = PROVOKED[code]
+    for reason in judge(run).reasons:
+        assert reason.figures
+        for figure in reason.figures.values():
+            assert isinstance(figure, str) or np.isfinite(figure)
+
+
 @pytest.mark.parametrize("code", list(PROVOKED))
 def test_provoked(code: str) -> None:
     """A run with that one fault has that one reason, with its figures, its remedy and its weight."""
@@ -226,6 +302,7 @@ def test_provoked(code: str) -> None:
     reasons: dict[str, Reason] = {reason.code: reason for reason in verdict.reasons}
     assert {code} == set(reasons) - ALONG_WITH.get(code, set())
     assert message in reasons[code].message
+    assert reasons[code].figures
     assert CODES[code].remedy == reasons[code].remedy
     assert CODES[code].invalidates == reasons[code].invalidates
     assert verdict.valid == (not CODES[code].invalidates)
@@ -240,7 +317,9 @@ def test_what_makes_a_verdict_negative() -> None:
         "drift",
         "host_busy",
         "timer_too_coarse",
+        "cached_results",
         "output_mismatch",
+        "nondeterministic_output",
         "quality_of_another",
         "short_generation",
     }
@@ -361,6 +440,30 @@ class TestBoundaries:
             "Against ort:cpu: the first 12 of 32 tokens are equal; rounding."
         ]
         assert verdict.valid
+
+    def test_outputs_that_differ_by_rounding(self) -> None:
+        """Kernels whose sums change order are told, and do not weigh."""
+        found = Determinism(2, False, ("y",), 1e-6, 0.9999999, True)
+        verdict = judge(run_of(replace(sound_record(), determinism=found)))
+        assert (["nondeterministic_output"], True) == (codes(verdict), verdict.valid)
+        assert "which rounding explains" in verdict.reasons[0].message
+
+    def test_tokens_that_change(self) -> None:
+        """Greedy tokens that are not the same again make the verdict negative, and the first is named."""
+        found = Determinism(2, False, ("tokens",), within_rounding=False, first_difference=7)
+        verdict = judge(run_of(replace(sound_record(), determinism=found)))
+        assert "The same input was run 2 times: token 7 was not the same." == verdict.reasons[0].message
+        assert not verdict.valid
+
+    def test_a_cache_of_inputs_that_come_back(self) -> None:
+        """What is fast only when it comes back later is found as well."""
+        record = replace(sound_record(), repeated_input=RepeatedInput(FRESH, FRESH, CACHED))
+        assert "An input that came back took 10 % of the time" in judge(run_of(record)).reasons[0].message
+
+    def test_clocks_that_cannot_be_read(self) -> None:
+        """Without a reading nothing is said of clocks."""
+        repeats = tuple(replace(repeat, frequency_mhz=()) for repeat in sound_record().repeats)
+        assert [] == codes(judge(run_of(replace(sound_record(), repeats=repeats))))
 
     def test_on_battery_without_charge(self) -> None:
         """An unknown charge is not made up."""

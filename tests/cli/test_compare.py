@@ -1,6 +1,7 @@
 """``odb compare``: what it prints, writes and answers, and what it says of records that cannot be used."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bench.cli.compare_command import command
 from bench.errors import InputError
 from bench.fake_records import MODEL, fake_run
 from bench.record import Failure, RecordedRun
+from bench.record_json import decode
 from bench.store import save
 
 MS = 1_000_000
@@ -145,6 +147,18 @@ class TestBadRecords:
             (lambda f: edit(f, '"schema_version": 2', '"schema_version": 99'), "schema_version 99 is newer"),
             (lambda f: edit(f, '"schema_version": 2,', ""), "no schema_version"),
             (lambda f: edit(f, '"queries": 20', '"queries": "many"'), r"Expected `int`, got `str`"),
+            (lambda f: edit(f, '"queries": 20', '"queries": 21'), "its content differs from record_sha256"),
+            (lambda f: edit(f, '"valid": true', '"valid": false'), "its content differs from record_sha256"),
+            (lambda f: edit(f, '"record_sha256": "', '"record_sha256": "0'), "its content differs from record_sha256"),
+            (lambda f: edit(f, '"name": "samples.npz"', '"name": "../samples.npz"'), "record_sha256"),
+            (lambda f: (f / "record.json").write_bytes(b""), "record.json: not JSON"),
+            (lambda f: (f / "record.json").write_bytes(b"\xff\xfe"), "record.json: not JSON"),
+            (lambda f: (f / "record.json").write_text("[]"), "no schema_version"),
+            (lambda f: forge(f, lambda a: a.astype(float) * np.nan), "latency_ns_0 in samples.npz is float64"),
+            (lambda f: forge(f, lambda a: a.astype(float)), "latency_ns_0 in samples.npz is float64"),
+            (lambda f: forge(f, lambda a: -a), "latency_ns_0 in samples.npz holds negative times"),
+            (lambda f: forge(f, lambda a: a.astype("U8")), "latency_ns_0 in samples.npz is <U8"),
+            (lambda f: forge(f, lambda a: a, rename="other"), "samples.npz holds no latency_ns_0"),
         ],
     )
     def test_a_bad_record_is_named_and_the_rest_compared(
@@ -158,6 +172,21 @@ class TestBadRecords:
         assert (2, ["a"]) == (done.return_value, [c["new"]["model"] for c in found["comparisons"]])
         assert "b-of-new" in found["problems"][0]["message"]
         assert words in done.stderr
+
+    def test_records_of_two_machines_are_refused(self, write: Callable[..., Path]) -> None:
+        """The same target on another processor: no difference is stated unless devices are the subject."""
+        base, new = write("base", a=4, b=4), write("new", b=4)
+        run = fake_run("a-of-new", processes(5), model=replace(MODEL, id="a"))
+        host = {**run.record.environment.host, "cpu": "another processor"}
+        record = replace(run.record, environment=replace(run.record.environment, host=host))
+        save(new, record, run.samples)
+        found = json.loads(odb_compare(base, new, "--json").stdout)
+        answers = {c["new"]["model"]: (c["comparability"]["answer"], len(c["changes"])) for c in found["comparisons"]}
+        assert {"a": ("not_comparable", 0), "b": ("comparable", 2)} == answers
+        allowed = json.loads(odb_compare(base, new, "--json", "--subject", "target").stdout)
+        assert {"comparable_with_caveats", "comparable"} == {
+            c["comparability"]["answer"] for c in allowed["comparisons"]
+        }
 
     def test_negative_samples_are_refused(self, write: Callable[..., Path]) -> None:
         """They agree with their hash and are no times all the same."""
@@ -197,6 +226,15 @@ def test_a_tolerance_is_a_percentage(write: Callable[..., Path], tolerance: str)
     error = odb_compare(write("base", a=4), write("new", a=4), "--tolerance", tolerance).exception
     assert isinstance(error, InputError)
     assert error.message.startswith(f"--tolerance {tolerance}:")
+
+
+def forge(folder: Path, change: Callable[[np.ndarray], np.ndarray], rename: str = "") -> None:
+    """Write the samples otherwise, with their hash and the record's seal computed anew."""
+    record = decode((folder / "record.json").read_bytes())
+    with np.load(folder / "samples.npz") as archive:
+        samples = {(rename + key if "latency" in key else key): change(archive[key]) for key in archive.files}
+    shutil.rmtree(folder)
+    save(folder.parent, replace(record, samples_file=None), samples)
 
 
 def edit(folder: Path, old: str, new: str) -> None:

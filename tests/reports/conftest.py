@@ -10,10 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from bench.contracts import TensorSpec
+from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
 from bench.quality.record import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
 from bench.record import (
-    ChannelReading,
-    EnergySummary,
     Environment,
     Failure,
     Fidelity,
@@ -32,7 +31,6 @@ from bench.record import (
     Record,
     RecordedRun,
     Repeat,
-    RepeatEnergy,
     SampleArrays,
     Scenario,
     StoppingRule,

@@ -70,7 +70,8 @@ def test_every_writer_says_the_answer(write: Callable[[Findings], bytes]) -> Non
         "Worse: throughput −4.8 %.",
         "Better: peak RSS −10.0 %.",
         "5 fresh processes of base, 5 of new;",
-        "Comparable. The same: record's schema, task, model, model file, input,",
+        "Both valid: converged, steady, undisturbed",
+        "Comparable. Nothing that is known differs. The same: record's schema, task, model, model file, input,",
     ):
         assert words in text
 

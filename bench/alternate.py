@@ -1,0 +1,173 @@
+"""Measures two runs in alternation: repeat by repeat a fresh process of each, which then take turns block by block.
+
+What comes before measuring (artifact, placement, outputs, caches) is gathered for each by itself. A pair of processes
+is the unit of replication. Pairs are short and many, because what differs from process to process does not become
+smaller by looking at two of them for longer: twice a preset's repeats, each half as long.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.assemble import assemble
+from bench.errors import InputError, OdbError
+from bench.gather import Bench, Gathering, Shared
+from bench.host_load import HostLoad
+from bench.jobs import Measured, MeasureJob
+from bench.plan import PlannedRun
+from bench.plugins import Catalog
+from bench.probe import temporary_workspace
+from bench.record import Failure, RecordedRun
+from bench.record_evidence import Alternation
+from bench.runner import Listener, plan_suite, with_sensors
+from bench.store import save
+from bench.suite import Suite
+from bench.supervisor import JobResult, run_job
+from bench.turnstile import Turnstile
+
+MORE, SHORTER = 2, 2  # repeats of a preset, and their length
+
+
+class Identity(Struct, frozen=True):
+    """What the base's artifact must be: the record's word, and where it stands."""
+
+    sha256: str
+    source: str
+
+
+def run_in_alternation(
+    base: Suite,
+    new: Suite,
+    catalog: Catalog,
+    out: tuple[Path, Path],
+    *,
+    cache: Path,
+    expected: Identity | None = None,
+    listener: Listener | None = None,
+    root: Path = Path("/"),
+) -> tuple[RecordedRun, RecordedRun]:
+    """Measure the one run of each suite; records are written under ``out`` (base's, new's).
+
+    Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
+    one. ``Ctrl-C`` writes what there is and is raised again.
+    """
+    listener = listener or Listener()
+    with temporary_workspace() as workspace:
+        machine = with_sensors(Bench(catalog, base, workspace, cache, root))
+        shared = Shared(catalog)
+        group, sides = secrets.token_hex(8), []
+        for side, suite in (("base", base), ("new", new)):
+            bench = msgspec.structs.replace(machine, suite=suite)
+            run = planned(_only(plan_suite(bench).runs, side), suite, Alternation(group, side))  # type: ignore[arg-type]
+            sides.append(Gathering(bench, run, shared, _said(listener, side)))
+        _gather(sides, expected, listener)
+        recorded = []
+        for folder, gathering in zip(out, sides, strict=True):
+            result = assemble(*gathering.left())
+            recorded.append(RecordedRun(save(folder, result.record, result.samples), result.samples))
+        failures = [run.record.failure for run in recorded]
+        if any(failure is not None and failure.kind == "interrupted" for failure in failures):
+            raise KeyboardInterrupt
+        return recorded[0], recorded[1]
+
+
+def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedRun:
+    """``run`` with the repeats and times of an alternation, but for what the user asked by number."""
+    rule, repeats = run.rule, run.repeats
+    if suite.repeats is None:
+        repeats *= MORE
+    if suite.max_seconds is None:
+        shorter = {name: getattr(rule, name) // SHORTER for name in ("min_duration_ns", "max_duration_ns")}
+        rule = msgspec.structs.replace(rule, **shorter)
+    return msgspec.structs.replace(run, rule=rule, repeats=repeats, alternation=alternation)
+
+
+def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:
+    if len(runs) != 1:
+        raise InputError(
+            f"--against: the {side} side plans {len(runs)} runs, and one is measured against one",
+            "Name one model, one target and one scenario.",
+        )
+    if runs[0].target.device.emulated:
+        raise InputError(
+            f"--against: {runs[0].target.id} is an emulator, whose times say nothing of the device's",
+            "Compare placement and outputs of two records instead.",
+        )
+    return runs[0]
+
+
+def _said(listener: Listener, side: str) -> Callable[[str], None]:
+    return lambda text: listener.step(f"{side}: {text}")
+
+
+def _gather(sides: list[Gathering], expected: Identity | None, listener: Listener) -> None:
+    for gathering, other in zip(sides, reversed(sides), strict=True):
+        if not gathering.prepare():
+            failure = gathering.left()[1].failure
+            message = f"not measured, because the other side of the alternation failed: {failure and failure.message}"
+            other.fail(Failure("start", "unavailable", message, "See the other record."))
+            return
+        if gathering is sides[0] and expected is not None:
+            _check_identity(gathering, expected)
+    repeats = sides[0].left()[0].repeats
+    for index in range(repeats):
+        listener.step(f"pair {index + 1} of {repeats}")
+        done = [gathering.attempt(step) for gathering, step in _pair(sides, index)]
+        if not all(done):
+            break
+
+
+def _check_identity(gathering: Gathering, expected: Identity) -> None:
+    artifact = gathering.left()[1].artifact
+    if artifact is not None and artifact.sha256 != expected.sha256:
+        raise InputError(
+            f"--against: {artifact.path.name} is not the file that {expected.source} was measured with: its sha256 "
+            f"begins {artifact.sha256[:12]}, the record's {expected.sha256[:12]}",
+            "Name the right file with --base-model.",
+        )
+
+
+def _pair(sides: list[Gathering], index: int) -> list[tuple[Gathering, Callable[[], None]]]:
+    """Measure one pair; for each side the step that takes in what came of it."""
+    turnstile = Turnstile(index % 2)
+    jobs = [gathering.measure_job(in_turns=True) for gathering in sides]
+    deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
+    before = HostLoad.now()
+    results = _run_both(jobs, deadline_s, turnstile)
+    used = sum(r.event.cpu_seconds for r in results if isinstance(r.event, Measured))
+    busy = HostLoad.now().busy_share_of_others(before, used)
+
+    def step(gathering: Gathering, job: MeasureJob, result: JobResult) -> Callable[[], None]:
+        return lambda: gathering.keep(job, gathering.settled(result), None, busy)
+
+    return [(g, step(g, job, result)) for g, job, result in zip(sides, jobs, results, strict=True)]
+
+
+def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -> list[JobResult]:
+    """Each worker is followed by a thread of its own. The threads do not outlive an interrupted parent, nor do their
+    workers."""
+    results: dict[int, Any] = {}
+
+    def follow(side: int) -> None:
+        try:
+            results[side] = run_job(jobs[side], deadline_s, take_turn=lambda satisfied: turnstile.take(side, satisfied))
+        except BaseException as error:  # handed to the parent's own thread
+            results[side] = error
+        finally:
+            turnstile.leave(side)
+
+    threads = [threading.Thread(target=follow, args=(side,), name=f"side-{side}", daemon=True) for side in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for side in range(2):
+        if isinstance(results[side], OdbError | OSError):
+            raise results[side]
+        assert isinstance(results[side], JobResult), results[side]
+    return [results[0], results[1]]

@@ -1,0 +1,186 @@
+"""``odb run --against BASE``: what a record measured, and what is asked now, measured anew in alternation.
+
+The base is a record; the command in it says how it was measured. Whatever the command line leaves out is taken from
+there, so that one names only what has changed: another file, another option, another target.
+"""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.alternate import Identity
+    from bench.comparability_table import Subject
+    from bench.comparison import Comparison
+    from bench.plugins import Catalog
+    from bench.record import Record, RecordedRun
+
+NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision", "compile_cache")
+"""Flags that say what is new; every other one holds for both sides, which must agree in it."""
+
+ADDED = ("options", "shapes", "inputs")
+"""Flags of NAME=VALUE: those given join the base's, and replace those of the same name."""
+
+
+def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
+    """Measure each record of BASE and its counterpart in alternation, write all records and the comparison's page.
+    Returns the exit status, which is that of ``odb compare``."""
+    from bench.cli.compare_command import status, writer
+    from bench.cli.options import cache_folder
+    from bench.cli.progress import progress
+    from bench.compare_folders import Findings
+    from bench.store import prepare_folder, write_atomically
+
+    tolerance = checked_tolerance(context.params["tolerance"])
+    bases = _records(context.params["against"])
+    asked = [_asked(folder, record, context) for folder, record in bases]
+    root = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+    out = prepare_folder(root / "base"), prepare_folder(root / "new")
+    with progress(sys.stderr) as listener:
+        from bench.alternate import run_in_alternation
+
+        pairs = [
+            run_in_alternation(old, new, catalog, out, cache=cache_folder(), expected=identity, listener=listener)
+            for old, new, identity in asked
+        ]
+    findings = Findings(tolerance, tuple(_compared(pairs, tolerance)))
+    write_atomically(root / "comparison.html", writer("html")(findings))
+    click.echo(writer("json" if as_json else "terminal")(findings).decode(), nl=False)
+    click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
+    return status(findings)
+
+
+def checked_tolerance(percent: float) -> float:
+    """As a share. Raises ``InputError``."""
+    if not 0 < percent <= 100:
+        raise InputError(f"--tolerance {percent:g}: not a percentage above 0 and up to 100")
+    return percent / 100
+
+
+def _records(path: Path) -> "list[tuple[Path, Record]]":
+    """The records under ``path`` that can be measured again, with their folders."""
+    from bench.store import RECORD, load, record_folders
+
+    if not path.is_dir():
+        raise InputError(f"--against {path}: no such folder", "Give a record's folder, or one that holds records.")
+    folders = [path] if (path / RECORD).is_file() else record_folders(path)
+    if not folders:
+        raise InputError(f"--against {path}: holds no records", "Give the folder that `odb run -o` wrote.")
+    records = [(folder, load(folder).record) for folder in folders]
+    usable = [(f, r) for f, r in records if r.status == "ok" and not r.plan.target.emulated]
+    if not usable:
+        raise InputError(f"--against {path}: none of its records holds times of a device", "Measure the base first.")
+    return usable
+
+
+def _asked(folder: Path, record: "Record", context: click.Context) -> "tuple[Any, Any, Identity]":
+    """The base's suite, the new one, and what the base's artifact must be."""
+    from bench.alternate import Identity
+    from bench.cli.asked import asked_suite
+
+    given = {k: v for k, v in context.params.items() if context.get_parameter_source(k) == _COMMAND_LINE}
+    source = f"{folder}: plan.command"
+    if given.get("suite_file"):
+        raise InputError("--against: does not go with a suite file", "Say what is new with flags.")
+    base = _parsed(record, source)
+    both = {k: v for k, v in given.items() if k not in NEW_ONLY}
+    base = {**base, "repeats": None, **both}  # a pair of processes is another thing than a repeat
+    new = {**base, **{k: v for k, v in given.items() if k in NEW_ONLY and k not in ADDED}}
+    new = {**new, **{k: (*base[k], *given[k]) for k in ADDED if k in given}}
+    beside = [Path(name).parent for name in given.get("models", ())]
+    base = _with_files(base, record, folder, beside, context.params["base_model"])
+    if "models" not in given:
+        new = {**new, "models": base["models"]}
+    if "inputs" not in given:
+        new = {**new, "inputs": base["inputs"]}
+    sha256 = record.plan.model.sha256
+    if sha256 is None:
+        raise InputError(f"{folder}: plan.model.sha256 is null: what was measured is not known")
+    return asked_suite(base), asked_suite(new), Identity(sha256, str(folder))
+
+
+_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
+
+def _parsed(record: "Record", source: str) -> dict[str, Any]:
+    """The flags of the command that a record holds."""
+    from bench.cli.run_command import command
+
+    words = shlex.split(record.plan.command)
+    if words[:2] != ["odb", "run"]:
+        remedy = "It was measured from a suite file that says more than flags can; measure the base by flags first."
+        raise InputError(f"{source} does not say how it was measured", remedy)
+    try:
+        return dict(command.make_context("run", words[2:], resilient_parsing=False).params)
+    except click.ClickException as error:
+        raise InputError(f"{source} cannot be understood: {error.format_message()}") from None
+
+
+def _with_files(
+    params: dict[str, Any], record: "Record", folder: Path, beside: Sequence[Path], base_model: Path | None
+) -> dict[str, Any]:
+    """``params`` with the base's files where they are here: records name files without their folders."""
+    from bench.suite import is_file
+
+    places = list(dict.fromkeys([Path(), folder, folder.parent, *beside]))
+    models = [str(base_model)] if base_model is not None else list(params["models"])
+    if base_model is None and models and is_file(models[0]):
+        models = [str(_found_model(models[0], record, folder, places))]
+    inputs = [_found_input(text, folder, places) for text in params["inputs"]]
+    return {**params, "models": tuple(models), "inputs": tuple(inputs)}
+
+
+def _found_model(name: str, record: "Record", folder: Path, places: Sequence[Path]) -> Path:
+    """By its name; else, of the same kind of file, by the hash of its bytes."""
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    for place in places:
+        for file in sorted(place.glob(f"*{Path(name).suffix}")):
+            if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == record.plan.model.sha256:
+                return file
+    raise InputError(
+        f"--against {folder}: it was measured with {name}, which is not in the current folder nor beside the record",
+        "Name the file with --base-model FILE; it must be the very file, which its sha256 proves.",
+    )
+
+
+def _found_input(text: str, folder: Path, places: Sequence[Path]) -> str:
+    name, equals, file = text.rpartition("=")
+    for place in places:
+        if (place / file).is_file():
+            return f"{name}{equals}{place / file}"
+    message = f"--against {folder}: it was fed {file}, which is not in the current folder nor beside the record"
+    raise InputError(message, "Put the file into the current folder.")
+
+
+def _compared(pairs: "Sequence[tuple[RecordedRun, RecordedRun]]", tolerance: float) -> "list[Comparison]":
+    """All pairs as one family. What the command line changed is the subject of the comparison."""
+    from bench.comparison import compare_all
+    from bench.process_values import observe
+
+    subjects = {subject for base, new in pairs for subject in _changed(base.record, new.record)}
+    return compare_all([(observe(base), observe(new)) for base, new in pairs], tolerance, subjects)
+
+
+def _changed(base: "Record", new: "Record") -> "set[Subject]":
+    x, y = base.plan, new.plan
+    found: set[Subject] = set()
+    if (x.target.id, x.target.options_requested) != (y.target.id, y.target.options_requested):
+        found.add("target")
+    differs: Mapping[str, bool] = {
+        "file": (x.model.id, x.model.sha256) != (y.model.id, y.model.sha256),
+        "precision": x.target.executed_precision != y.target.executed_precision,
+        "input": x.inputs != y.inputs,
+    }
+    if any(differs.values()):
+        found.add("model")
+    return found

@@ -1,0 +1,109 @@
+"""Makes what one run opens: the model's artifact, the target's own form of it, the float models it is held against.
+
+Each is made once a suite, in a process of its own.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.contracts import Artifact, ModelRequest
+from bench.errors import RunFailure
+from bench.jobs import Converted, ConvertJob, Prepared, PrepareJob
+from bench.plan import ModelChoice, PlannedRun
+from bench.plugins import load
+from bench.quality.options import DatasetAsk
+from bench.supervisor import JobResult, run_job
+
+if TYPE_CHECKING:
+    from bench.gather import Bench
+
+
+CHECK_INPUTS = 4  # that outputs are compared on, unless asked otherwise
+
+
+class Making:
+    """``done``: what was made before, by a key of its own. ``settled``: the event of a job that went well, else raises
+    ``RunFailure``."""
+
+    def __init__(
+        self,
+        bench: "Bench",
+        run: PlannedRun,
+        done: dict[str, JobResult],
+        say: Callable[[str], None],
+        settled: Callable[[JobResult], Any],
+    ) -> None:
+        self._bench, self._run, self._done, self._say, self._settled = bench, run, done, say, settled
+
+    def prepared(self) -> Prepared:
+        """The model that was asked for, and its inputs."""
+        return self._made(self._run.model)
+
+    def converted(self, artifact: Artifact) -> Artifact:
+        """What the target opens instead of ``artifact``."""
+        plugin = self._run.target.plugin
+        key = f"{plugin.name} of {artifact.format} {artifact.sha256}"
+        if artifact.task != "text_generation":
+            return artifact
+        if key not in self._done:
+            self._say("converting the model")
+            job = ConvertJob(self._bench.folder(), plugin, artifact)
+            self._done[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._done[key])
+        assert isinstance(event, Converted)
+        return event.artifact
+
+    def dataset(self) -> DatasetAsk | None:
+        """The user's labelled samples."""
+        ask = self._run.model.ask
+        return DatasetAsk(Path(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
+
+    def named_twin(self) -> Artifact | None:
+        """The float model that the user named as the reference."""
+        source = self._run.model.ask.reference
+        if not source:
+            return None
+        suffix = Path(source).suffix.lower()
+        if suffix not in self._bench.catalog.names("models"):
+            raise RunFailure("bad_input", f"--reference {Path(source).name}: no plugin takes such files", "", "prepare")
+        key = f"reference {source}"
+        if key not in self._done:
+            plugin = self._bench.catalog.find("models", suffix)
+            job = PrepareJob(self._bench.folder(), plugin, ModelRequest(source), self._bench.cache, input_sets=1)
+            self._done[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._done[key])
+        assert isinstance(event, Prepared)
+        return event.artifact
+
+    def float32_twin(self, artifact: Artifact) -> Artifact | None:
+        """The same model with float32 weights, where its plugin makes them."""
+        choice = self._run.model
+        if artifact.precision == "float32" or "float32" not in load(choice.plugin).precisions:
+            return None
+        ask = msgspec.structs.replace(choice.ask, precision="float32")
+        return self._made(msgspec.structs.replace(choice, ask=ask)).artifact
+
+    def _made(self, choice: ModelChoice) -> Prepared:
+        key = repr(choice)
+        if key not in self._done:
+            self._say("preparing the model")
+            ask = choice.ask
+            job = PrepareJob(
+                self._bench.folder(),
+                choice.plugin,
+                choice.request(self._run.seed),
+                self._bench.cache,
+                tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
+                ask.preprocessing,
+                self._run.check_inputs or CHECK_INPUTS,
+                prompt_ids=ask.prompt_ids,
+                prompts=ask.prompts,
+                dataset=self.dataset(),
+            )
+            self._done[key] = run_job(job, self._bench.deadline_s())
+        event = self._settled(self._done[key])
+        assert isinstance(event, Prepared)
+        return event

@@ -1,0 +1,144 @@
+"""Every code that a verdict's reason may carry: one table, which the documentation lists."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from bench.record import Reason
+
+Figures = Mapping[str, float | int | str]
+
+
+class Code(Struct, frozen=True):
+    """One kind of reason. ``invalidates`` is its default, which ``host_busy``, ``cached_results``,
+    ``fallback`` and ``nondeterministic_output`` decide case by case. ``timing``: it is about times only, and
+    stays silent for an emulated run."""
+
+    meaning: str
+    remedy: str
+    invalidates: bool
+    timing: bool = False
+
+
+CODES: Mapping[str, Code] = MappingProxyType(
+    {
+        "not_measured": Code(
+            "The run failed or was skipped: it has no numbers.",
+            "See the failure's own remedy.",
+            invalidates=True,
+        ),
+        "too_few_samples": Code(
+            "Fewer queries than LoadGen needs at 99 % confidence for the percentile asked for.",
+            "Measure longer, with more repeats, or ask for a lower percentile; see --preset.",
+            invalidates=True,
+            timing=True,
+        ),
+        "not_converged": Code(
+            "A repeat ended before the interval of its percentile was as narrow as the preset asks.",
+            "Quieten the machine, or allow more time with --max-seconds.",
+            invalidates=True,
+            timing=True,
+        ),
+        "drift": Code(
+            "The steady state became slower or faster while it was measured, as under thermal throttling.",
+            "Let the machine cool, plug it in, fix its clocks, and warm up longer.",
+            invalidates=True,
+            timing=True,
+        ),
+        "not_steady": Code(
+            "The warm-up ran out of time before its windows agreed.",
+            "Use a longer preset, which may warm up longer.",
+            invalidates=False,
+            timing=True,
+        ),
+        "host_busy": Code(
+            "Other processes used the machine during a repeat.",
+            "Close what else is running, and measure again.",
+            invalidates=True,
+            timing=True,
+        ),
+        "frequency_changed": Code(
+            "The processor's clock changed by more than a tenth while queries were timed.",
+            "Fix the clocks (governor performance, turbo off), or let the machine cool; drift says if it mattered.",
+            invalidates=False,
+            timing=True,
+        ),
+        "cached_results": Code(
+            "An input seen before is answered implausibly faster than a new one: a cache answers, not the model.",
+            "Turn the runtime's cache of results or prefixes off, or feed inputs that differ.",
+            invalidates=True,
+            timing=True,
+        ),
+        "on_battery": Code(
+            "The machine ran on battery, where most lower their clocks.",
+            "Plug the machine in, unless battery operation is what you want to know.",
+            invalidates=False,
+            timing=True,
+        ),
+        "timer_too_coarse": Code(
+            "The harness' own loop takes a tenth of the latency or more, or queries took no measurable time.",
+            "Measure a larger batch or a larger model.",
+            invalidates=True,
+            timing=True,
+        ),
+        "output_mismatch": Code(
+            "The outputs differ from the reference by more than the executed precision explains.",
+            "Check the model's conversion and the target's precision options; do not quote the speed.",
+            invalidates=True,
+        ),
+        "nondeterministic_output": Code(
+            "The same input run again gave other outputs.",
+            "Ask the runtime for deterministic kernels; where only rounding differs, compare by tolerance.",
+            invalidates=True,
+        ),
+        "output_unchecked": Code(
+            "The outputs were not held against a reference, or nothing could be decided from it.",
+            "Measure the same model where a reference can run, or in float32.",
+            invalidates=False,
+        ),
+        "quality_of_another": Code(
+            "Quality was judged on another file, target or options than were measured.",
+            "Measure again, and leave the model's file alone meanwhile.",
+            invalidates=True,
+        ),
+        "dataset_incomplete": Code(
+            "Samples of the dataset were left out: missing, unreadable, not labelled, or not to be judged.",
+            "Correct the files and fields that the record names.",
+            invalidates=False,
+        ),
+        "short_generation": Code(
+            "Fewer tokens were generated than the scenario asks for.",
+            "Ask for fewer tokens, or use a model or context that allows as many.",
+            invalidates=True,
+        ),
+        "degenerate_generation": Code(
+            "The generation ended in a loop of a few tokens: it says little of the model's answers or of agreement.",
+            "Give a prompt of the model's own kind with --prompts or --prompt-ids; times are not touched by it.",
+            invalidates=False,
+        ),
+        "fallback": Code(
+            "Part of the graph ran on another device than the one asked for.",
+            "Change or quantise the operators named, or ask for strict placement to make this an error.",
+            invalidates=False,
+        ),
+        "sensor_lost": Code(
+            "A power sensor vanished or overflowed while it was read.",
+            "Measure again; if it happens again, leave that sensor out.",
+            invalidates=False,
+        ),
+        "emulated": Code(
+            "The device was emulated: times are the emulator's and say nothing of the device's speed.",
+            "Run it on the device for its speed.",
+            invalidates=False,
+        ),
+    }
+)
+"""Every code a reason may carry; a code not listed is never given."""
+
+
+def reason(code: str, message: str, figures: Figures, invalidates: bool | None = None) -> Reason:
+    """A reason of that code with the figures behind its message; ``invalidates`` unless given is the code's own."""
+    known = CODES[code]
+    weight = known.invalidates if invalidates is None else invalidates
+    return Reason(code, message, known.remedy, weight, dict(figures))

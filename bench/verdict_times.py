@@ -1,0 +1,225 @@
+"""The verdict's checks on times: silent for an emulated run, whose times nobody should believe anyway."""
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from types import MappingProxyType
+
+from bench.record import Reason, RecordedRun
+from bench.verdict_codes import reason
+
+Check = Callable[[RecordedRun], Reason | None]
+
+DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
+DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
+BUSY_SAID, BUSY_INVALID = 0.10, 0.25  # share of the whole machine
+OVERHEAD_SHARE = 0.10  # of the median latency
+FREQUENCY_SHARE = 0.10  # of the highest clock seen
+CACHED_RATIO = 0.7  # an input seen before that takes less of a new one's time than this is not explained by warm memory
+CACHED_ALPHA = 0.001
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
+
+
+def _too_few_samples(run: RecordedRun) -> Reason | None:
+    from bench.statistics import MIN_SAMPLES, early_stopping_min_samples
+
+    plan = run.record.plan
+    p = plan.rule.percentile if plan.scenario.name == "single-stream" else 50
+    needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
+    queries = sum(len(array) for array in run.arrays("latency_ns"))
+    if queries >= needed:
+        return None
+    message = f"{queries} queries were measured; a p{p:g} needs {needed}."
+    return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
+
+
+def _not_converged(run: RecordedRun) -> Reason | None:
+    from bench.measure.stopping import asks_convergence, relative_width
+
+    rule = run.record.plan.rule
+    if not asks_convergence(rule):
+        return None
+    if run.record.plan.scenario.name == "offline":
+        return _throughput_not_converged(run)
+    widths = [relative_width(array, rule.percentile) for array in run.arrays("latency_ns")]
+    wide = [width for width in widths if width is None or width >= rule.precision]
+    if not wide:
+        return None
+    known = [width for width in wide if width is not None]
+    worst = f"the widest interval is {percent(max(known))} of it" if known else "too few independent queries to tell"
+    return reason(
+        "not_converged",
+        f"{len(wide)} of {len(widths)} repeats ended before the p{rule.percentile:g} was known "
+        f"to {percent(rule.precision)}: {worst}.",
+        {
+            "repeats_not_converged": len(wide),
+            "repeats": len(widths),
+            "percentile": rule.percentile,
+            "precision": rule.precision,
+            **({"widest_interval": max(known)} if known else {}),
+        },
+    )
+
+
+def _throughput_not_converged(run: RecordedRun) -> Reason | None:
+    known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
+    if all(known):
+        return None
+    precision = run.record.plan.rule.precision
+    return reason(
+        "not_converged",
+        f"{known.count(False)} of {len(known)} repeats ended before the throughput was known to {percent(precision)}.",
+        {"repeats_not_converged": known.count(False), "repeats": len(known), "precision": precision},
+    )
+
+
+def _drift(run: RecordedRun) -> Reason | None:
+    from bench.statistics import drift
+
+    arrays = [repeat.samples.arrays for repeat in run.record.repeats if repeat.samples is not None]
+    series = [
+        (run.samples.get(keys.get("start_ns", "")), run.samples.get(keys.get("latency_ns", ""))) for keys in arrays
+    ]
+    confidence = 1 - DRIFT_ALPHA / max(1, len(series))
+    found = [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
+    tolerance = max(DRIFT_TOLERANCE, run.record.plan.rule.precision)  # less than was asked for is no matter
+    moved = [change for change in found if change is not None and change.exceeds(tolerance)]
+    if not moved:
+        return None
+    worst = max(moved, key=lambda change: abs(change.change))
+    direction = "slower" if worst.change > 0 else "faster"
+    return reason(
+        "drift",
+        f"{len(moved)} of {len(found)} repeats drifted: the last third was up to {percent(abs(worst.change))} "
+        f"{direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over all repeats).",
+        {
+            "repeats_drifted": len(moved),
+            "repeats": len(found),
+            "worst_change": worst.change,
+            "worst_change_lo": worst.lo,
+            "worst_change_hi": worst.hi,
+            "tolerance": tolerance,
+        },
+    )
+
+
+def _not_steady(run: RecordedRun) -> Reason | None:
+    warmups = [repeat.warmup for repeat in run.record.repeats if repeat.warmup is not None]
+    restless = [warmup for warmup in warmups if not warmup.steady]
+    if not restless:
+        return None
+    longest_ns = max(warmup.duration_ns for warmup in restless)
+    return reason(
+        "not_steady",
+        f"{len(restless)} of {len(warmups)} warm-ups ended unsteady, the longest after {longest_ns / 1e9:.2g} s.",
+        {"warmups_unsteady": len(restless), "warmups": len(warmups), "longest_ns": longest_ns},
+    )
+
+
+def _host_busy(run: RecordedRun) -> Reason | None:
+    shares = [repeat.cpu_busy_share for repeat in run.record.repeats if repeat.cpu_busy_share is not None]
+    worst = max(shares, default=0.0)
+    if worst < BUSY_SAID:
+        return None
+    return reason(
+        "host_busy",
+        f"Other processes used up to {percent(worst)} of the machine during a repeat.",
+        {"worst_share": worst, "limit_share": BUSY_INVALID},
+        invalidates=worst >= BUSY_INVALID,
+    )
+
+
+def _frequency_changed(run: RecordedRun) -> Reason | None:
+    """Silent where no clock could be read: the environment says so under ``unavailable``."""
+    readings = [mhz for repeat in run.record.repeats for mhz in repeat.frequency_mhz]
+    lowest, highest = min(readings, default=0.0), max(readings, default=0.0)
+    if not lowest or highest - lowest <= FREQUENCY_SHARE * highest:
+        return None
+    return reason(
+        "frequency_changed",
+        f"While queries were timed the fastest core ran at {lowest:.0f} to {highest:.0f} MHz, "
+        f"{percent((highest - lowest) / highest)} apart, over {len(readings)} readings.",
+        {"lowest_mhz": lowest, "highest_mhz": highest, "readings": len(readings)},
+    )
+
+
+def _cached_results(run: RecordedRun) -> Reason | None:
+    from bench.repeated_input import speed_up
+
+    tried = run.record.repeated_input
+    if tried is None:
+        return None
+    for what, seen_ns in (("run again at once", tried.again_ns), ("that came back", tried.recalled_ns)):
+        found = speed_up(tried.fresh_ns, seen_ns)
+        if found is None or found.ratio >= CACHED_RATIO or found.p_value >= CACHED_ALPHA:
+            continue
+        return reason(
+            "cached_results",
+            f"An input {what} took {percent(found.ratio)} of the time of a new one, {found.seen_ns / 1e3:.0f} against "
+            f"{found.fresh_ns / 1e3:.0f} µs in {found.rounds} rounds (p = {found.p_value:.1g}).",
+            {
+                "ratio": found.ratio,
+                "seen_ns": found.seen_ns,
+                "fresh_ns": found.fresh_ns,
+                "rounds": found.rounds,
+                "p_value": found.p_value,
+                "limit_ratio": CACHED_RATIO,
+            },
+            invalidates=not _prompts_never_repeat(run),
+        )
+    return None
+
+
+def _prompts_never_repeat(run: RecordedRun) -> bool:
+    """Seeded prompts of a language model: a cache of prefixes is there, and did not help."""
+    plan = run.record.plan
+    return plan.model.task == "text_generation" and plan.inputs is None
+
+
+def _on_battery(run: RecordedRun) -> Reason | None:
+    environment = run.record.environment
+    if environment.power_source != "battery":
+        return None
+    percent_left = environment.battery_percent
+    charge = "" if percent_left is None else f", charged to {percent_left:.0f} %"
+    figures = {} if percent_left is None else {"battery_percent": percent_left}
+    return reason("on_battery", f"The machine ran on battery{charge}.", {"power_source": "battery", **figures})
+
+
+def _timer_too_coarse(run: RecordedRun) -> Reason | None:
+    from bench.statistics import percentile
+
+    arrays = run.arrays("latency_ns")
+    middles = [percentile(array, 50) for array in arrays if len(array)]
+    if not middles:
+        return None
+    instant = sum(int((array <= 0).sum()) for array in arrays)
+    if instant:
+        message = f"{instant} queries took no measurable time."
+        return reason("timer_too_coarse", message, {"queries_without_time": instant})
+    overhead, p50 = run.record.harness.loop_overhead_ns, median(middles)
+    if overhead is None or overhead < OVERHEAD_SHARE * p50:
+        return None
+    return reason(
+        "timer_too_coarse",
+        f"The loop itself takes {overhead / 1e3:.2f} µs, which is {percent(overhead / p50)} of "
+        f"the median of {p50 / 1e3:.2f} µs.",
+        {"loop_overhead_ns": overhead, "p50_ns": p50, "limit_share": OVERHEAD_SHARE},
+    )
+
+
+TIME_CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "too_few_samples": _too_few_samples,
+        "not_converged": _not_converged,
+        "drift": _drift,
+        "not_steady": _not_steady,
+        "host_busy": _host_busy,
+        "frequency_changed": _frequency_changed,
+        "cached_results": _cached_results,
+        "on_battery": _on_battery,
+        "timer_too_coarse": _timer_too_coarse,
+    }
+)

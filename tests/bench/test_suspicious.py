@@ -1,0 +1,184 @@
+"""Caches, answers that change and clocks that do, provoked in real processes and absent from honest ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.measure.determinism import compare_tensors, compare_token_runs
+from bench.measure.frequency import CoreClocks
+from bench.measure.recall import moved_along, recall
+from bench.plugins import discover
+from bench.record import Reason, RecordedRun
+from bench.repeated_input import speed_up
+from bench.runner import run_suite
+from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+
+PLUGIN = Path(__file__).resolve().parents[1] / "plugins" / "suspicious.py"
+TEXT = ScenarioAsk(prompt_tokens=8, generate_tokens=3)
+
+Measure = Callable[..., RecordedRun]
+
+
+@pytest.fixture
+def measure(tmp_path: Path) -> Measure:
+    """``measure(model, device, root)``: one repeat on the suspicious target."""
+
+    def measured(model: str, device: str, root: Path = Path("/")) -> RecordedRun:
+        suite = Suite(
+            models=(ModelAsk(model),),
+            targets=(TargetAsk(f"odd:{device}"),),
+            scenarios=(TEXT,),
+            repeats=1,
+            max_seconds=0.5,
+        )
+        (tmp_path / "out").mkdir(exist_ok=True)
+        return run_suite(suite, discover([PLUGIN]), tmp_path / "out", cache=tmp_path / "cache", root=root)[0]
+
+    return measured
+
+
+def reasons(run: RecordedRun) -> dict[str, Reason]:
+    assert run.record.verdict is not None
+    return {reason.code: reason for reason in run.record.verdict.reasons}
+
+
+@pytest.mark.parametrize(("model", "device"), [("fake", "cache"), ("fake", "last"), ("fake-decoder", "cache")])
+def test_a_cache_is_found(measure: Measure, model: str, device: str) -> None:
+    """Answers kept by input, the last answer kept, and a cache of prefixes, each in a real worker.
+
+    Measured prompts never come twice, so a cache of prefixes is said, and does not spoil the figures.
+    """
+    found = reasons(measure(model, device))["cached_results"]
+    assert found.figures["ratio"] < 0.5
+    assert (model == "fake") is found.invalidates
+
+
+@pytest.mark.parametrize("model", ["fake", "fake-decoder"])
+def test_an_honest_target_is_not_accused(measure: Measure, model: str) -> None:
+    """Two milliseconds of work whatever is asked: no cache, nothing that changes, and the evidence is kept."""
+    run = measure(model, "honest")
+    assert not {"cached_results", "nondeterministic_output"} & set(reasons(run))
+    assert run.record.determinism is not None
+    assert run.record.determinism.identical
+    assert run.record.repeated_input is not None
+    assert len(run.record.repeated_input.fresh_ns) >= 4
+
+
+@pytest.mark.parametrize(("model", "device", "weighs"), [("fake", "random", True), ("fake", "rounding", False)])
+def test_tensors_that_change(measure: Measure, model: str, device: str, weighs: bool) -> None:
+    """Noise like the signal makes the verdict negative; noise like rounding is told."""
+    found = reasons(measure(model, device))["nondeterministic_output"]
+    assert weighs == found.invalidates
+
+
+def test_tokens_that_change(measure: Measure) -> None:
+    """Greedy tokens drawn anew: the first that differs is named."""
+    found = reasons(measure("fake-decoder", "random"))["nondeterministic_output"]
+    assert (1, True) == (found.figures["first_difference"], found.invalidates)
+
+
+class TestClocks:
+    def tree(self, root: Path, *khz: int) -> list[Path]:
+        files = []
+        for i, value in enumerate(khz):
+            files.append(root / f"sys/devices/system/cpu/cpufreq/policy{i}/scaling_cur_freq")
+            files[-1].parent.mkdir(parents=True, exist_ok=True)
+            files[-1].write_text(f"{value}\n")
+        return files
+
+    def test_the_fastest_core_is_read_during_a_repeat(self, measure: Measure, tmp_path: Path) -> None:
+        """From the recorded tree: a reading after every batch, in MHz, and no reason as it does not change."""
+        self.tree(tmp_path / "root", 800_000, 2_600_000)
+        run = measure("fake-decoder", "honest", tmp_path / "root")
+        assert {2600.0} == set(run.record.repeats[0].frequency_mhz)
+        assert "frequency_changed" not in reasons(run)
+
+    def test_unreadable_is_silent_and_said(self, measure: Measure, tmp_path: Path) -> None:
+        """No cpufreq: no readings, no reason, and the environment says that it is unavailable."""
+        (tmp_path / "root").mkdir()
+        run = measure("fake-decoder", "honest", tmp_path / "root")
+        assert () == run.record.repeats[0].frequency_mhz
+        assert "cpufreq" in run.record.environment.unavailable["frequency_mhz"]
+        assert "frequency_changed" not in reasons(run)
+
+    def test_readings_follow_the_clock(self, tmp_path: Path) -> None:
+        """Each look is a reading; one that vanishes or is no number is left out."""
+        first, _ = self.tree(tmp_path, 2_000_000, 1_000_000)
+        clocks = CoreClocks(tmp_path)
+        clocks.look()
+        first.write_text("nonsense")
+        clocks.look()
+        assert [2000.0, 1000.0] == clocks.readings_mhz
+
+
+class TestRecall:
+    def test_a_round_is_new_again_and_known(self) -> None:
+        """Each round times a new input twice and the known one once; the known one was seen twice before."""
+        asked: list[int] = []
+
+        def time_one_ns(one: int) -> int:
+            asked.append(one)
+            return 100 if asked.count(one) == 1 else 10
+
+        found = recall(time_one_ns, 0, iter(range(1, 5)), lambda: 0)
+        assert [0, 0, 1, 1, 0, 2, 2, 0, 3, 3, 0, 4, 4, 0] == asked
+        assert ((100,) * 4, (10,) * 4, (10,) * 4) == (found.fresh_ns, found.again_ns, found.recalled_ns)
+
+    def test_a_slow_model_gets_the_least_rounds(self) -> None:
+        """Once two seconds are over, four rounds are enough."""
+        clock = iter(range(0, 10**13, 10**10))
+        assert 4 == len(recall(lambda one: 1, 0, iter(range(1, 50)), lambda: next(clock)).fresh_ns)
+
+    def test_new_inputs_keep_their_values(self) -> None:
+        """Values are moved along, so that each input is new and none leaves its range."""
+        feeds = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
+        moved = list(moved_along(feeds))
+        assert len(moved) == len({m["x"].tobytes() for m in moved}) >= 16
+        assert all(sorted(m["x"].ravel()) == list(range(6)) for m in moved)
+
+    def test_a_constant_input_has_no_new_ones(self) -> None:
+        """Where all values are equal, that is why nothing is told."""
+        assert [] == list(moved_along({"x": np.zeros((1, 300))}))
+        assert "too few inputs" in recall(lambda one: 1, 0, iter([])).reason
+
+
+class TestSpeedUp:
+    def test_noise_is_not_a_cache(self) -> None:
+        """Of 2,000 sets of 16 rounds without a cache, heavy-tailed, none passes both limits."""
+        rng = np.random.default_rng(1)
+        wrong = 0
+        for _ in range(2000):
+            fresh, seen = (1e6 * (1 + 0.3 * rng.pareto(1.5, (2, 16)))).astype(int)
+            found = speed_up(fresh.tolist(), seen.tolist())
+            assert found is not None
+            wrong += found.ratio < 0.7 and found.p_value < 0.001
+        assert 0 == wrong
+
+    def test_agrees_with_scipy(self) -> None:
+        """The p-value is SciPy's one-sided paired t test on logarithms."""
+        from scipy import stats
+
+        rng = np.random.default_rng(2)
+        fresh, seen = rng.integers(900, 1100, 12), rng.integers(700, 1000, 12)
+        expected = stats.ttest_rel(np.log(seen), np.log(fresh), alternative="less").pvalue
+        found = speed_up(fresh.tolist(), seen.tolist())
+        assert found is not None
+        assert found.p_value == pytest.approx(expected)
+
+    def test_too_few_rounds(self) -> None:
+        """Three rounds tell nothing."""
+        assert speed_up([1, 2, 3], [1, 2, 3]) is None
+
+
+def test_nan_is_the_same_again() -> None:
+    """NaN where NaN was is no difference; another type is one."""
+    nan = np.array([np.nan, 1.0], np.float32)
+    assert compare_tensors({"y": nan}, {"y": nan.copy()}, "float32").identical
+    assert not compare_tensors({"y": nan}, {"y": nan.astype(np.float64)}, "float32").identical
+
+
+def test_a_shorter_generation_differs_where_it_ends() -> None:
+    """The position after the shorter one."""
+    assert 3 == compare_token_runs((1, 2, 3), (1, 2)).first_difference

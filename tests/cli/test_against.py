@@ -1,0 +1,216 @@
+"""``odb run --against``: the base's own command carried out again beside what is new, in turns, and compared."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from bench.cli.run_command import command
+from bench.errors import InputError
+from bench.record import Record
+from bench.record_json import encode, sealed
+from bench.store import load, load_records
+
+NULL = Path(__file__).resolve().parents[2] / "bench" / "testing.py"
+QUICK = ("--max-seconds", "0.5")
+
+
+def odb_run(*arguments: Any) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder that holds a model file and a plugin."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ODB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "plugin.py").write_text(NULL.read_text())
+    return tmp_path
+
+
+@pytest.fixture
+def base(here: Path) -> Path:
+    """A record of the fake model, half a millisecond a query."""
+    asked = ("--plugin", "plugin.py", "-m", "fake", "-t", "null:cpu", "-O", "latency_us=500", "--repeats", "2", *QUICK)
+    odb_run(*asked, "-o", "old")
+    return here / "old"
+
+
+def records(folder: Path) -> tuple[Record, Record]:
+    (one,), (other,) = load_records(folder / "base"), load_records(folder / "new")
+    return one.record, other.record
+
+
+def test_another_option_is_found_slower(base: Path, here: Path) -> None:
+    """Only what is new is named; both are measured in turns, all files are written, and 40 % slower is status 1."""
+    done = odb_run("--against", base, "--plugin", "plugin.py", "-O", "latency_us=700", *QUICK, "-o", "out")
+    assert done.exception is None
+    first, second = records(here / "out")
+    assert ("500", "700") == tuple(r.plan.target.options_requested["latency_us"] for r in (first, second))
+    assert first.plan.alternation is not None
+    assert second.plan.alternation is not None
+    assert first.plan.alternation.group == second.plan.alternation.group
+    assert (6, 6) == (len(first.repeats), len(second.repeats))
+    assert (1, True) == (done.return_value, "slower than base" in done.stdout.splitlines()[0])
+    assert "6 pairs of fresh processes, which took turns on one machine" in " ".join(done.stdout.split())
+    assert (here / "out" / "comparison.html").read_text().startswith("<!doctype html>")
+
+
+def test_blocks_alternate_and_are_kept(base: Path, here: Path) -> None:
+    """Each repeat holds the queries of each turn, twelve turns at least, as many as the other's."""
+    odb_run("--against", base, "--plugin", "plugin.py", "--repeats", "2", *QUICK, "-o", "out")
+    runs = [load_records(here / "out" / side)[0] for side in ("base", "new")]
+    blocks = [run.arrays("block_queries") for run in runs]
+    for one, other, latency in zip(*blocks, runs[0].arrays("latency_ns"), strict=True):
+        assert len(one) == len(other) >= 12
+        assert int(one.sum()) == len(latency)
+        assert np.median(one) > 5
+
+
+def test_the_preset_and_the_count_hold_for_both(base: Path, here: Path) -> None:
+    """What is not about the model or its target is said once, for both sides, so that they agree in it."""
+    done = odb_run(
+        "--against", base, "--plugin", "plugin.py", "--repeats", "3", "--seed", "7", *QUICK, "--json", "-o", "out"
+    )
+    first, second = records(here / "out")
+    assert [(3, 7)] * 2 == [(r.plan.repeats, r.plan.seed) for r in (first, second)]
+    (found,) = json.loads(done.stdout)["comparisons"]
+    assert (True, "comparable") == (found["alternated"], found["comparability"]["answer"].removesuffix("_with_caveats"))
+    assert 3 == len(found["changes"][0]["pair_ratios"])
+
+
+class TestFiles:
+    @pytest.fixture
+    def file_base(self, here: Path, no_op: Callable[[Path, str], Path]) -> Path:
+        """A record of net.onnx on ONNX Runtime."""
+        pytest.importorskip("onnxruntime")
+        no_op(here, "net.onnx")
+        odb_run("-m", "net.onnx", "-t", "ort:cpu", "--repeats", "1", *QUICK, "-o", "old")
+        return here / "old"
+
+    @pytest.mark.real
+    def test_a_new_file_against_the_old(self, file_base: Path, here: Path, no_op: Callable[..., Path]) -> None:
+        """Another file of the same inputs: the target is the base's, and the model is the subject."""
+        no_op(here, "other.onnx", nodes=3)
+        done = odb_run("--against", file_base, "-m", "other.onnx", "--repeats", "2", *QUICK, "--json", "-o", "out")
+        assert done.exception is None
+        first, second = records(here / "out")
+        assert [("net", "ort:cpu"), ("other", "ort:cpu")] == [
+            (r.plan.model.id, r.plan.target.id) for r in (first, second)
+        ]
+        (found,) = json.loads(done.stdout)["comparisons"]
+        codes = {reason["code"] for reason in found["comparability"]["reasons"]}
+        assert {"artifact_differs", "model_differs"} <= codes
+        assert ("comparable_with_caveats", ["model"]) == (
+            found["comparability"]["answer"],
+            found["comparability"]["subjects"],
+        )
+
+    @pytest.mark.real
+    def test_a_renamed_base_is_found_by_its_hash(self, file_base: Path, here: Path) -> None:
+        """The base's file under another name in the current folder is the same file."""
+        (here / "net.onnx").rename(here / "renamed.onnx")
+        assert odb_run("--against", file_base, "--repeats", "2", *QUICK, "-o", "out").exception is None
+        assert "renamed" == records(here / "out")[0].plan.model.id
+
+    @pytest.mark.real
+    def test_the_base_is_not_here(self, file_base: Path, here: Path) -> None:
+        """Without the base's file there is nothing to measure again: refused, and what to do."""
+        (here / "net.onnx").unlink()
+        error = odb_run("--against", file_base, *QUICK, "-o", "out").exception
+        assert isinstance(error, InputError)
+        assert "it was measured with net.onnx" in error.message
+        assert "--base-model FILE" in error.remedy
+        assert not (here / "out").exists()
+
+    @pytest.mark.real
+    def test_another_file_of_that_name(self, file_base: Path, here: Path, no_op: Callable[..., Path]) -> None:
+        """A file that was changed since is not the base: refused by its hash, with nothing measured."""
+        no_op(here, "net.onnx", nodes=2)
+        error = odb_run("--against", file_base, *QUICK, "-o", "out").exception
+        assert isinstance(error, InputError)
+        assert "net.onnx is not the file that" in error.message
+        assert not list((here / "out").glob("*/*/record.json"))
+
+
+class TestBadInput:
+    def test_no_such_folder(self, here: Path) -> None:
+        """A folder that is not there is named."""
+        error = odb_run("--against", "gone").exception
+        assert isinstance(error, InputError)
+        assert "--against gone: no such folder" == error.message
+
+    def test_an_empty_folder(self, here: Path) -> None:
+        """So is one without records."""
+        (here / "empty").mkdir()
+        error = odb_run("--against", "empty").exception
+        assert isinstance(error, InputError)
+        assert "holds no records" in error.message
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"status": "skipped"}, "none of its records holds times of a device"),
+            ({"command": ""}, "plan.command does not say how it was measured"),
+            ({"command": "rm -rf x"}, "plan.command does not say how it was measured"),
+            ({"command": "odb run --nonsense"}, "plan.command cannot be understood"),
+            ({"emulated": True}, "none of its records holds times of a device"),
+        ],
+    )
+    def test_a_record_that_cannot_be_measured_again(
+        self, base: Path, here: Path, change: dict[str, Any], words: str
+    ) -> None:
+        """Not measured, emulated, made from a suite, or with a command that is none: each is said, with the record."""
+        (folder,) = (path.parent for path in base.glob("*/record.json"))
+        rewrite(folder, change)
+        error = odb_run("--against", base, "--plugin", "plugin.py", *QUICK).exception
+        assert isinstance(error, InputError)
+        assert words in error.message
+
+    @pytest.mark.parametrize("tolerance", ["0", "101", "nan"])
+    def test_a_tolerance_is_a_percentage(self, here: Path, tolerance: str) -> None:
+        """Above 0, up to 100; said before anything is read."""
+        error = odb_run("--against", "gone", "--tolerance", tolerance).exception
+        assert isinstance(error, InputError)
+        assert error.message.startswith(f"--tolerance {tolerance}")
+
+    def test_two_targets_are_one_too_many(self, base: Path, here: Path) -> None:
+        """One is measured against one."""
+        error = odb_run("--against", base, "--plugin", "plugin.py", "-t", "null:cpu", "-t", "ort:cpu").exception
+        assert isinstance(error, InputError)
+        assert "the new side plans 2 runs" in error.message
+
+
+def rewrite(folder: Path, change: dict[str, Any]) -> None:
+    """Change the record and seal it anew."""
+    record = load(folder).record
+    plan = record.plan
+    if "command" in change:
+        plan = msgspec.structs.replace(plan, command=change["command"])
+    if "emulated" in change:
+        plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, emulated=True))
+    changed = msgspec.structs.replace(record, plan=plan, status=change.get("status", record.status))
+    (folder / "record.json").write_bytes(encode(sealed(changed)))
+
+
+@pytest.fixture
+def no_op() -> Callable[..., Path]:
+    """``no_op(folder, name, nodes=1)``: an ONNX file of so many Identity operators on four floats."""
+    onnx = pytest.importorskip("onnx")
+
+    def write(folder: Path, name: str, nodes: int = 1) -> Path:
+        names = ["x", *(f"h{i}" for i in range(nodes - 1)), "y"]
+        made = [onnx.helper.make_node("Identity", [a], [b]) for a, b in pairwise(names)]
+        ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 4]) for n in ("x", "y")]
+        graph = onnx.helper.make_graph(made, "no-op", ends[:1], ends[1:])
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, folder / name)
+        return folder / name
+
+    return write

@@ -203,9 +203,11 @@ class Gathering:
         if dataset is None:
             return
         self._say("judging on the dataset")
-        run, twin = self._run, self._making.named_twin()
+        run, artifact, twin = self._run, prepared.artifact, self._making.named_twin()
+        if artifact.task == "text_generation":
+            twin = twin or self._making.float32_twin(artifact)
         plugins = run.target.plugin, run.model.plugin
-        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], request.artifact)
+        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], artifact)
         deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
         self._note(judgement=self._shared.evaluations.judge(job, twin, run.target.id, deadline_s, self._bench.folder))
 

@@ -74,7 +74,8 @@ class JudgeJob(Job, frozen=True, tag=True):
     """Untimed pass: how good are the answers on a dataset? Per-sample results go to ``results.npz``.
 
     ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
-    request's where a float model stands in for it as the reference.
+    request's where a float model stands in for it as the reference, or where the target opens a form of its own.
+    ``windows``: of a language model, the ids that another run has cut the texts into.
     """
 
     plugin: PluginRef
@@ -82,6 +83,7 @@ class JudgeJob(Job, frozen=True, tag=True):
     dataset: DatasetAsk
     model: PluginRef
     made_for: Artifact
+    windows: Path | None = None
 
 
 class RecallJob(Job, frozen=True, tag=True):
@@ -209,6 +211,7 @@ class Judged(Event, frozen=True, tag=True):
     artifact_sha256: str
     metrics: tuple[JudgedMetric, ...]
     results: Path
+    windows: Path | None = None
 
 
 class Recalled(Event, frozen=True, tag=True):

@@ -59,8 +59,9 @@ def play(
             return check(job, announce)
         case JudgeJob():
             from bench.quality.judging import judge
+            from bench.quality.texts import judge_texts
 
-            return judge(job, announce)
+            return (judge if job.made_for.task == "tensor" else judge_texts)(job, announce)
         case RecallJob():
             return repeat_inputs(job, announce)
         case MeasureJob():
@@ -150,21 +151,23 @@ def prepare(job: PrepareJob) -> Prepared:
 
 def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec) -> Prepared:
     from bench.measure.prompts import check_ids, longest, prompt_facts, read_prompts, save_prompts
+    from bench.quality.texts import text_files
 
     if job.input_files or (job.preprocessing and job.dataset is None):
         raise InputError(
             f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
             "Leave it out; --prompt-tokens sets the prompt's length, --prompt-ids and --prompts give your own.",
         )
-    if job.dataset is not None:
-        raise InputError(f"--dataset: does not apply to {artifact.model_id}, a decoder", "Leave it out.")
+    texts = 0 if job.dataset is None else len(text_files(job.dataset.folder))
+    if job.dataset is not None and job.dataset.options:
+        raise InputError("--dataset-options: do not apply to the texts of a language model", "Leave them out.")
     prompts = read_prompts(job.prompt_ids, job.prompts, artifact.model_id)
     if not prompts:
-        return Prepared(artifact, (), None)
+        return Prepared(artifact, (), None, dataset_samples=texts)
     check_ids(prompts, decoder)
     path = job.folder / "prompts.json"
     save_prompts(path, prompts)
-    return Prepared(artifact, (), prompt_facts(prompts), prompts=path, prompt_tokens=longest(prompts))
+    return Prepared(artifact, (), prompt_facts(prompts), (), "", texts, path, longest(prompts))
 
 
 def convert(job: ConvertJob) -> Converted:

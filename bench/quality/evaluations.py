@@ -1,6 +1,7 @@
 """Judges a run on its dataset, and the reference on the same samples, each once and in a process of its own."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,11 @@ class Evaluations:
             summarise(event.metrics, results, event.dataset.samples),
             samples={name: f"quality_{name}" for name in results},
         )
-        return Judgement(self._against_reference(quality, results, job, twin, deadline_s, folder), results)
+        if not event.metrics:
+            why = "this engine does not show its logits, so perplexity cannot be judged"
+            return Judgement(msgspec.structs.replace(quality, reference=QualityReference("none", reason=why)), results)
+        asked = msgspec.structs.replace(job, windows=event.windows)
+        return Judgement(self._against_reference(quality, results, asked, twin, deadline_s, folder), results)
 
     def _against_reference(
         self,
@@ -71,7 +76,7 @@ class Evaluations:
     ) -> Quality:
         from bench.quality.pairing import compare, summarise
 
-        name, result = self._reference(job, twin or job.request.artifact, deadline_s, folder)
+        name, result = self._reference(job, twin or job.made_for, deadline_s, folder)
         event = result.event if result is not None else None
         if not isinstance(event, Judged):
             why = event.failure.message if isinstance(event, Failed) else "no reference runtime here opens it"
@@ -80,7 +85,7 @@ class Evaluations:
         reference = QualityReference(
             name, event.artifact_sha256, summarise(event.metrics, theirs, event.dataset.samples)
         )
-        if event.dataset.sha256 != quality.dataset.sha256:
+        if job.windows is None and event.dataset.sha256 != quality.dataset.sha256:
             reason = f"it was judged on {event.dataset.samples} samples, this run on {quality.dataset.samples}"
             return msgspec.structs.replace(quality, reference=msgspec.structs.replace(reference, reason=reason))
         paired = compare(quality.metrics, theirs, results)
@@ -89,7 +94,8 @@ class Evaluations:
     def _reference(
         self, job: JudgeJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
     ) -> tuple[str, JobResult | None]:
-        key = (artifact.sha256, job.made_for.sha256, tuple(sorted(artifact.shapes.items())), job.dataset)
+        cut = None if job.windows is None else sha256(job.windows.read_bytes()).hexdigest()
+        key = (artifact.sha256, job.made_for.sha256, tuple(sorted(artifact.shapes.items())), job.dataset, cut)
         if key not in self._done:
             self._done[key] = self._run(job, artifact, deadline_s, folder)
         return self._done[key]

@@ -83,7 +83,7 @@ def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
         _stated(job.dataset.preprocessing),
     )
     metrics, results = _kept(scorer.scored(), job.folder / "results.npz")
-    return Judged(session_facts(session), facts, _hashed(job.request.artifact), metrics, results)
+    return Judged(session_facts(session), facts, hashed(job.request.artifact), metrics, results)
 
 
 def _run(
@@ -158,7 +158,7 @@ def _kept(scored: "Any", path: Path) -> tuple[tuple[JudgedMetric, ...], Path]:
     return tuple(metrics), path
 
 
-def _hashed(artifact: Artifact) -> str:
+def hashed(artifact: Artifact) -> str:
     """SHA-256 of the files as they are now, as ``Artifact.sha256`` is defined."""
     digest = sha256()
     for path in artifact.files:

@@ -1,0 +1,136 @@
+"""Perplexity: how surprised a language model is by texts. Each window of tokens is a sample of its own.
+
+A dataset of texts is a folder of ``.txt`` files, one text each, and of ``.jsonl`` files, one object a line:
+``{"prompt": "…"}`` or ``{"ids": [1, 403, …]}``. A text is cut into windows of up to 512 tokens that do not overlap;
+each begins on an empty cache, and its first token is given, not scored.
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import DecoderSpec, Target
+from bench.errors import InputError, RunFailure
+from bench.jobs import Judged, JudgedMetric, JudgeJob
+from bench.measure.prompts import Prompt, encoded, read_prompts
+from bench.plugins import load
+from bench.quality.record import DatasetFacts, LeftOut
+from bench.text_contracts import LogitsSession, Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+WINDOW = 512
+SUFFIXES = (".txt", ".jsonl")
+METRIC = JudgedMetric("perplexity", "perplexity", False, "")
+
+
+def text_files(folder: Path) -> tuple[Path, ...]:
+    """The files of texts in ``folder``, by name. Raises ``InputError`` where there is none."""
+    if not folder.is_dir():
+        raise InputError(f"--dataset {folder.name}: no such folder", "Check the path.")
+    files = tuple(path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise InputError(
+            f"--dataset {folder.name}: holds no text for a language model",
+            'Put .txt files into it, or .jsonl files with {"prompt": …} or {"ids": […]} a line.',
+        )
+    return files
+
+
+def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
+    """Perplexity of the session's model on the dataset; without a metric where the engine shows no logits.
+
+    ``job.windows`` holds the ids where another run has cut them, as a reference is given those of the run it is for.
+    """
+    import numpy as np
+
+    from bench.measure.feeds import save_feeds
+    from bench.measure.generation import decoder_of, tokenizer_of
+    from bench.measure.repeat import session_facts
+    from bench.play import untimed
+    from bench.quality.judging import hashed
+
+    target: Target = load(job.plugin)
+    target.check(job.request.artifact, job.request.device, job.request.options)
+    session = target.open(job.request, untimed(announce))
+    announce("judge")
+    decoder, results = decoder_of(job.request), job.folder / "results.npz"
+    own = job.windows is None
+    if own:
+        windows, facts = _cut(job, decoder, tokenizer_of(session))
+    else:
+        windows, facts = _load(job.windows), _facts(job, [], [])
+    shown = isinstance(session, LogitsSession)
+    rows = np.array([_surprise(session, window) for window in windows], np.float64) if shown else np.zeros((0, 2))
+    save_feeds(results, {"perplexity": rows} if shown else {})
+    kept = job.folder / "windows.npz"
+    save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
+    opened = job.made_for if own else job.request.artifact
+    metrics = (METRIC,) if shown else ()
+    return Judged(session_facts(session), facts, hashed(opened), metrics, results, kept)
+
+
+def _cut(job: JudgeJob, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "tuple[list[Ids], DatasetFacts]":
+    """The windows of all texts; a file that cannot be used is left out, and told."""
+    windows: list[Ids] = []
+    left: list[LeftOut] = []
+    digests: list[bytes] = []
+    for file in text_files(job.dataset.folder):
+        try:
+            found = list(_windows_of(file, decoder, tokenizer))
+        except (InputError, RunFailure) as error:
+            left.append(LeftOut(file.name, file.name, error.message.removeprefix("--prompts ")))
+            continue
+        if not found:
+            left.append(LeftOut(file.name, file.name, "holds no text of two tokens or more"))
+            continue
+        windows += found
+        digests.append(sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
+    if not windows:
+        raise InputError(f"--dataset {job.dataset.folder.name}: no text can be used; {left[0].file}: {left[0].reason}")
+    return windows, _facts(job, digests, left, len(windows))
+
+
+def _windows_of(file: Path, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Iterator[Ids]":
+    for prompt in read_prompts((), str(file), "the model"):
+        yield from _windows(_ids(prompt, decoder, tokenizer), min(WINDOW, decoder.context_length))
+
+
+def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Ids":
+    from bench.measure.prompts import check_ids
+
+    check_ids((prompt,), decoder)
+    return encoded((prompt,), decoder, tokenizer)[0]
+
+
+def _windows(ids: "Ids", size: int) -> "Iterator[Ids]":
+    """Cuts of ``size``; a last one of a single token has nothing to score."""
+    for begin in range(0, len(ids), size):
+        if len(ids) - begin > 1:
+            yield ids[begin : begin + size]
+
+
+def _surprise(session: LogitsSession, window: "Ids") -> tuple[float, float]:
+    """Sum of the negative log-likelihoods of the window's tokens after the first, in nats, and how many they are."""
+    from bench.measure.agreement import log_softmax
+
+    logits = session.logits(window)
+    scored = [-float(log_softmax(row)[token]) for row, token in zip(logits[:-1], window[1:], strict=True)]
+    return sum(scored), float(len(scored))
+
+
+def _facts(job: JudgeJob, digests: list[bytes], left: list[LeftOut], windows: int = 0) -> DatasetFacts:
+    name = job.dataset.folder.resolve().name
+    return DatasetFacts(name, "perplexity", sha256(b"".join(digests)).hexdigest(), windows, tuple(left))
+
+
+def _load(path: Path | None) -> "list[Ids]":
+    from bench.measure.feeds import load_feeds
+
+    assert path is not None
+    stored = load_feeds(path)
+    return [stored[name] for name in sorted(stored)]

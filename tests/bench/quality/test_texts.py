@@ -1,0 +1,136 @@
+"""Perplexity on the user's texts."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import InputError
+from bench.quality.texts import text_files
+from bench.record import RecordedRun
+from bench.suite import ModelAsk, ScenarioAsk, TargetAsk
+
+Run = Callable[..., list[RecordedRun]]
+SHORT = (ScenarioAsk(prompt_tokens=8, generate_tokens=4),)
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+def told(run: Run, realdata: Path, texts: Path, *targets: TargetAsk, reference: str = "") -> list[RecordedRun]:
+    ask = ModelAsk(str(realdata / "llm" / "stories260K" / "model.onnx"), dataset=str(texts), reference=reference)
+    return run([ask], list(targets), scenarios=SHORT, max_seconds=0.2)
+
+
+@pytest.fixture
+def story(realdata: Path) -> list[int]:
+    ids: list[int] = json.loads((realdata / "llm" / "stories260K" / "golden.json").read_text())["greedy_ids"]
+    return ids
+
+
+@pytest.fixture
+def texts(tmp_path: Path, story: list[int]) -> Path:
+    """Twelve windows: the story from twelve beginnings, as ids."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    lines = [json.dumps({"ids": story[begin : begin + 60]}) for begin in range(0, 120, 10)]
+    (folder / "story.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.real
+def test_perplexity_is_that_of_a_plain_run(run: Run, realdata: Path, texts: Path, story: list[int]) -> None:
+    """Equal to e to the mean surprise computed by hand, on two engines, and the same as the reference's."""
+    ort = pytest.importorskip("onnxruntime")
+    found = told(run, realdata, texts, TargetAsk("ort:cpu"), TargetAsk("openvino:CPU", F32))
+    session = ort.InferenceSession(realdata / "llm" / "stories260K" / "model.onnx", providers=["CPUExecutionProvider"])
+    empty = np.zeros((1, 4, 0, 8), np.float32)
+    surprises: list[float] = []
+    for begin in range(0, 120, 10):
+        ids = np.array([story[begin : begin + 60]], np.int64)
+        feeds = {f"past_key_values.{i}.{part}": empty for i in range(5) for part in ("key", "value")}
+        feeds |= {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": np.arange(ids.size)[None]}
+        logits = session.run(["logits"], feeds)[0][0].astype(np.float64)
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        surprises += [-math.log(row[token]) for row, token in zip(shares[:-1], ids[0, 1:], strict=True)]
+    expected = math.exp(sum(surprises) / len(surprises))
+    for one in found:
+        quality = one.record.quality
+        assert quality is not None
+        (metric,) = quality.metrics
+        assert ("perplexity", 12) == (metric.name, metric.n)
+        assert expected == pytest.approx(metric.value, rel=1e-4)
+        assert metric.interval95 is not None
+        assert metric.interval95[0] < metric.value < metric.interval95[1]
+        assert ["same"] == [pair.word for pair in quality.paired]
+        codes = [r.code for r in one.record.verdict.reasons] if one.record.verdict else []
+        assert "quality_of_another" not in codes
+
+
+@pytest.mark.real
+def test_a_model_that_is_worse_is_told_from_noise(run: Run, realdata: Path, texts: Path, tmp_path: Path) -> None:
+    """Weights rounded to three bits lose, sample by sample, against the model they were made from."""
+    import onnx
+    from onnx import numpy_helper
+
+    source = realdata / "llm" / "stories260K" / "model.onnx"
+    model = onnx.load(source)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.ndim == 2:
+            step = np.abs(values).max() / 3
+            tensor.CopyFrom(numpy_helper.from_array((np.rint(values / step) * step).astype(np.float32), tensor.name))
+    onnx.save(model, tmp_path / "rounded.onnx")
+    ask = ModelAsk(str(tmp_path / "rounded.onnx"), dataset=str(texts), reference=str(source))
+    (found,) = run([ask], ["ort:cpu"], scenarios=SHORT, max_seconds=0.2)
+    quality = found.record.quality
+    assert quality is not None
+    (pair,) = quality.paired
+    assert ("perplexity", "worse", True) == (pair.metric, pair.word, pair.difference > 0)
+    text = found.record.summary.text_generation
+    assert text is not None
+    assert ["engine", "model"] == [a.of for a in text.agreement]
+
+
+@pytest.mark.real
+def test_text_needs_a_tokenizer_and_logits(
+    run: Run, realdata: Path, ort_genai_folder: Path, openvino_genai_folder: Path, tmp_path: Path
+) -> None:
+    """The engine with the tokenizer judges text, its ids are the reference's; one that hides its logits says so."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    golden = json.loads((realdata / "llm" / "stories260K" / "golden.json").read_text())
+    (folder / "story.txt").write_text(golden["text"], encoding="utf-8")
+    asks = [ModelAsk(str(path), dataset=str(folder)) for path in (ort_genai_folder, openvino_genai_folder)]
+    (shown,) = run([asks[0]], ["ort-genai:cpu"], scenarios=SHORT, max_seconds=0.2)
+    (hidden,) = run([asks[1]], ["openvino-genai:CPU"], scenarios=SHORT, max_seconds=0.2)
+    quality = shown.record.quality
+    assert quality is not None
+    assert quality.reference is not None
+    assert quality.metrics[0].value == pytest.approx(quality.reference.metrics[0].value, rel=1e-3)
+    assert 1 < quality.metrics[0].value < 10
+    assert hidden.record.quality is not None
+    assert hidden.record.quality.reference is not None
+    assert ((), True) == (hidden.record.quality.metrics, "logits" in hidden.record.quality.reference.reason)
+
+
+@pytest.mark.real
+def test_texts_that_cannot_be_used_are_left_out(run: Run, realdata: Path, texts: Path) -> None:
+    """Each with its file and reason; the rest is judged."""
+    (texts / "a.txt").write_text("Once upon a time")
+    (texts / "b.jsonl").write_text('{"ids": [1, 9999]}')
+    (texts / "c.jsonl").write_text('{"ids": [1]}')
+    (found,) = told(run, realdata, texts, TargetAsk("ort:cpu"))
+    quality = found.record.quality
+    assert quality is not None
+    reasons = {one.file: one.reason for one in quality.dataset.left_out}
+    assert {"a.txt", "b.jsonl", "c.jsonl"} == set(reasons)
+    assert ("tokenizer" in reasons["a.txt"], "9999" in reasons["b.jsonl"]) == (True, True)
+    assert 12 == quality.dataset.samples
+
+
+def test_a_folder_without_texts_is_said(tmp_path: Path) -> None:
+    """Before anything is opened."""
+    with pytest.raises(InputError, match="holds no text for a language model"):
+        text_files(tmp_path)

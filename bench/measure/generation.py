@@ -83,7 +83,7 @@ def play_generation(
     generator, first = Generator(session), next(endless)
     generator.fill(first.context)
     with recorder("first_inference"):
-        generator.generate(first.prompt, 1, _ignored)
+        generator.first_token(first.prompt)
     ids = generator.greedy(first.context, first.prompt, tokens)
 
     def run(count: int, timeline: Timeline) -> None:
@@ -102,10 +102,6 @@ def play_generation(
         arrays["tokenized_token_ns"] = _tokenized(generator, tokenizer, endless, tokens)
     prefill = _prefill_pass(generator, endless, watched.meter)
     return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
-
-
-def _ignored(token: int) -> None:
-    pass
 
 
 def _prefill_pass(generator: Generator, endless: Iterator[Query], meter: EnergyMeter) -> RepeatEnergy:

@@ -23,12 +23,20 @@ class Generator:
         else:
             self.fill, self.generate = _filling(session), _pulling(session)
 
+    def first_token(self, prompt: "Ids") -> None:
+        """Take in ``prompt`` and generate the token after it, whichever it is."""
+        self.generate(prompt, 1, _ignored)
+
     def greedy(self, context: "Ids", prompt: "Ids", tokens: int) -> tuple[int, ...]:
         """The first ``tokens`` tokens after ``context`` and ``prompt``; fewer where the engine stops early."""
         ids: list[int] = []
         self.fill(context)
         self.generate(prompt, tokens, ids.append)
         return tuple(int(token) for token in ids)
+
+
+def _ignored(token: int) -> None:
+    pass
 
 
 def _filling(session: TokenSession) -> "Callable[[Ids], None]":

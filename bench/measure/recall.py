@@ -70,14 +70,10 @@ def recall_prompts(
     def time_one_ns(query: Query) -> int:
         generator.fill(query.context)
         begin_ns = clock()
-        generator.generate(query.prompt, 1, _ignored)
+        generator.first_token(query.prompt)
         return clock() - begin_ns
 
     return recall(time_one_ns, next(queries), queries, clock)
-
-
-def _ignored(token: int) -> None:
-    pass
 
 
 def moved_along(feeds: Tensors) -> "Iterator[dict[str, np.ndarray[Any, Any]]]":

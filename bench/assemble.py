@@ -255,7 +255,7 @@ def _summary(
             text,
             kv_cache=checked.kv_cache if checked else None,
             agreement=evidence.agreement,
-            energy=token_energy(repeats, text, evidence.scenario),
+            energy=token_energy(repeats, text, evidence.scenario) if _one_length(repeats, samples) else None,
         )
         summary = msgspec.structs.replace(summary, text_generation=text)
     return msgspec.structs.replace(
@@ -264,6 +264,12 @@ def _summary(
         energy=energy_summary(energies, artifact.facts.macs, bytes_moved, evidence.channels),
         variance=variance([samples[r.samples.arrays["latency_ns"]] for r in repeats if r.samples], 50, rule.precision),
     )
+
+
+def _one_length(repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]") -> bool:
+    """Whether all prompts are equally long: else what one costs cannot be told from what another does."""
+    keys = [r.samples.arrays.get("prompt_tokens", "") for r in repeats if r.samples is not None]
+    return len({int(length) for key in keys if key in samples for length in samples[key]}) <= 1
 
 
 def _bytes_moved(facts: GraphFacts) -> int | None:

@@ -80,8 +80,9 @@ def _pairs(value: Mapping[str, Any]) -> str:
 
 
 def _scenario_words(scenario: Any) -> str:
-    counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "lanes")}
-    return " ".join([scenario.name, *(f"{k}={v}" for k, v in counts.items() if v is not None)])
+    counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "depth_tokens", "lanes")}
+    cache = [] if scenario.compile_cache == "none" else [f"{scenario.compile_cache} compile cache"]
+    return " ".join([scenario.name, *(f"{k}={v}" for k, v in counts.items() if v is not None), *cache])
 
 
 RULES: tuple[Rule, ...] = (

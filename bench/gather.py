@@ -20,6 +20,7 @@ from bench.measure.stopping import emulated_generation_rule, text_generation_rul
 from bench.plan import PlannedRun, settle_scenario
 from bench.plugins import Catalog, PluginRef
 from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
+from bench.quality.texts import WINDOW
 from bench.record import Failure, Scenario
 from bench.record_evidence import RepeatedInput
 from bench.reference import References
@@ -130,6 +131,9 @@ class Gathering:
         self._note(artifact=artifact, inputs=prepared.inputs, scenario=scenario)
         if artifact.task not in target.tasks:
             raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
+        if text and scenario.name == "offline":
+            message = "scenario offline is not defined for text generation"
+            raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
         if artifact.format not in target.formats:
             message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
             raise RunFailure("unsupported_format", message, "", "plan")
@@ -141,7 +145,7 @@ class Gathering:
         caches = CompileCaches(scenario.compile_cache, self._bench.folder)
         self._check(caches.request(request), scenario, prepared)
         caches.demand(self._evidence.checked, target.id)
-        self._judge(request, prepared)
+        self._judge(caches.request(request), prepared)
         rule = self._run.rule
         if text:
             rule = emulated_generation_rule() if emulated else text_generation_rule(rule)
@@ -174,6 +178,7 @@ class Gathering:
         inputs = run.check_inputs or (1 if run.target.device.emulated else len(prepared.checks))
         feeds = prepared.checks[:inputs]
         job = CheckJob(folder(), run.target.plugin, request, scenario, feeds, run.seed, prepared.prompts)
+        job = msgspec.structs.replace(job, emulated=run.target.device.emulated)
         checked = self.settled(run_job(job, deadline_s))
         assert isinstance(checked, Checked)
         self._note(checked=checked)
@@ -183,7 +188,9 @@ class Gathering:
         if checked.text is not None:
             self._compare_text(job, checked, prepared.artifact)
             return
-        fidelity = self._shared.references.compare(job, checked, deadline_s, folder, self._making.named_twin())
+        fidelity = self._shared.references.compare(
+            job, checked, deadline_s, folder, self._making.named_twin(prepared.artifact)
+        )
         self._note(fidelity=msgspec.structs.replace(fidelity, inputs_source=prepared.check_source))
 
     def _compare_text(self, job: CheckJob, checked: Checked, artifact: Artifact) -> None:
@@ -192,7 +199,7 @@ class Gathering:
         with_limits = self._bench.deadline_s(self._run), self._bench.folder
         engine, fidelity = compare("engine", artifact, job, checked, *with_limits)
         self._note(fidelity=fidelity, agreement=(engine,))
-        twin = self._making.named_twin() or self._making.float32_twin(artifact)
+        twin = self._making.named_twin(artifact) or self._making.float32_twin(artifact)
         if twin is not None:
             model, _ = compare("model", twin, job, checked, *with_limits)
             self._note(agreement=(engine, model))
@@ -203,9 +210,12 @@ class Gathering:
         if dataset is None:
             return
         self._say("judging on the dataset")
-        run, artifact, twin = self._run, prepared.artifact, self._making.named_twin()
-        if artifact.task == "text_generation":
+        run, artifact = self._run, prepared.artifact
+        twin = self._making.named_twin(artifact)
+        if artifact.decoder is not None:
             twin = twin or self._making.float32_twin(artifact)
+            window = min(WINDOW, artifact.decoder.context_length)
+            request = msgspec.structs.replace(request, prompt_tokens=window // 2, decode_context=window)
         plugins = run.target.plugin, run.model.plugin
         job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], artifact)
         deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
@@ -216,7 +226,9 @@ class Gathering:
         self._say("checking for cached results")
         feeds = opening.prepared.feeds[0] if opening.prepared.feeds else None
         folder, plugin = self._bench.folder(), self._run.target.plugin
-        job = RecallJob(folder, plugin, opening.request, opening.scenario, feeds, self._run.seed)
+        job = RecallJob(
+            folder, plugin, opening.caches.request(opening.request), opening.scenario, feeds, self._run.seed
+        )
         event = run_job(job, self._bench.deadline_s(self._run)).event
         if isinstance(event, Recalled):
             self._note(repeated_input=event.repeated_input)

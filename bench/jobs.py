@@ -57,8 +57,9 @@ class ConvertJob(Job, frozen=True, tag=True):
 class CheckJob(Job, frozen=True, tag=True):
     """Untimed pass: where does it run, and what comes out? Outputs go to ``outputs-<i>.npz``.
 
-    Of text: ``prompts`` are the user's own; ``forced`` holds the ids (int64 [n]) whose logits are wanted, ``None``:
-    those of the first prompt and what was generated after it.
+    ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
+    holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
+    it.
     """
 
     plugin: PluginRef
@@ -68,6 +69,7 @@ class CheckJob(Job, frozen=True, tag=True):
     seed: int
     prompts: Path | None = None
     forced: Path | None = None
+    emulated: bool = False
 
 
 class JudgeJob(Job, frozen=True, tag=True):
@@ -174,13 +176,15 @@ class TextChecked(Struct, frozen=True):
     """``prompt``: the first prompt's ids. ``forced``: the ids that were fed for their logits (int64 [n]); ``logits``:
     float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``kv_cache``: as the record states
     it. ``comparable``: whether another engine can be held to the same tokens, which it cannot where this one put one of
-    its own into the cache."""
+    its own into the cache. ``whole``: whether ``forced`` is all that was in the cache, so that its logits are those
+    behind the tokens; not so at a depth, or of a longer text than is kept."""
 
     prompt: tuple[int, ...]
     forced: Path
     logits: Path | None
     kv_cache: KvCache
     comparable: bool = True
+    whole: bool = True
 
 
 class Checked(Event, frozen=True, tag=True):

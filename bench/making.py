@@ -61,8 +61,8 @@ class Making:
         ask = self._run.model.ask
         return DatasetAsk(Path(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
 
-    def named_twin(self) -> Artifact | None:
-        """The float model that the user named as the reference."""
+    def named_twin(self, artifact: Artifact) -> Artifact | None:
+        """The float model that the user named as the reference of ``artifact``, of the same task."""
         source = self._run.model.ask.reference
         if not source:
             return None
@@ -76,6 +76,14 @@ class Making:
             self._done[key] = run_job(job, self._bench.deadline_s())
         event = self._settled(self._done[key])
         assert isinstance(event, Prepared)
+        if event.artifact.task != artifact.task:
+            what = "a language model" if artifact.task == "text_generation" else "a model of tensors"
+            raise RunFailure(
+                "bad_input",
+                f"--reference {Path(source).name}: is not {what}, as {artifact.model_id} is",
+                "Name the reference of one model as MODEL:FILE.",
+                "prepare",
+            )
         return event.artifact
 
     def float32_twin(self, artifact: Artifact) -> Artifact | None:

@@ -16,7 +16,8 @@ from bench.record_evidence import Alternation
 from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 
-DEFAULT_MODELS = ("mobilenet_v2", "llama-15M")
+DEFAULT_LANGUAGE_MODEL = "llama-15M"
+DEFAULT_MODELS = ("mobilenet_v2", DEFAULT_LANGUAGE_MODEL)
 PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
 EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
 FOLDER = "/"
@@ -137,10 +138,16 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
         raise UnknownName("preset", suite.preset, PRESETS)
     preset = PRESETS[suite.preset]
     rule = with_time(preset.rule, suite.max_seconds)
-    runs = []
-    for scenario in suite.scenarios or (ScenarioAsk(),):
+    runs: list[PlannedRun] = []
+    seen: set[str] = set()
+    for asked in suite.scenarios or (ScenarioAsk(),):
         for model in models:
+            scenario = _of_tensors(asked) if model.task == "tensor" and not is_file(model.ask.source) else asked
             for target in targets:
+                key = repr((scenario, model, target.id, target.options))
+                if key in seen:  # of a grid of token counts, a vision model has one cell
+                    continue
+                seen.add(key)
                 emulated = target.device.emulated
                 runs.append(
                     PlannedRun(
@@ -157,6 +164,11 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                     )
                 )
     return Plan(tuple(runs))
+
+
+def _of_tensors(scenario: ScenarioAsk) -> ScenarioAsk:
+    """Without what only text generation has."""
+    return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
 
 
 def with_time(rule: StoppingRule, max_seconds: float | None) -> StoppingRule:

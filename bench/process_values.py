@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from bench import statistics, summary
 from bench.errors import InputError
+from bench.measure.loop import NEVER
 from bench.quality.comparison import quality_results
 from bench.record import Record, RecordedRun, Repeat, Scenario
 from bench.text_summary import gaps_of, tpots
 
 Samples = NDArray[Any]
-NEVER = -1
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
 CURVE_POINTS = 64
 ROLES = ("latency_ns", "token_ns", "block_queries")

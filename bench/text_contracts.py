@@ -50,6 +50,10 @@ class StreamSession(Session, Protocol):
         """
         ...
 
+    def held_exactly(self) -> bool:
+        """Whether the last ``fill`` left nothing but its ids in the cache."""
+        ...
+
 
 @runtime_checkable
 class LogitsSession(Protocol):

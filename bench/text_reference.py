@@ -47,7 +47,7 @@ class TextReferences:
             why = f"the reference did not run: {reference.failure.message}"
             return Agreement(of, said, reason=why), Fidelity(said, reason=why)
         if not text.comparable:
-            why = "at depth, this engine puts a token of its own into the cache: see the run without depth"
+            why = "at a depth, this engine puts a token of its own into the cache: see the run without depth"
             return Agreement(of, said, reason=why), Fidelity(said, reason=why)
         theirs, ours = _said(reference), _said(checked)
         found = agreement(of, said, theirs, ours)
@@ -103,4 +103,4 @@ def _said(checked: Checked) -> "Said":
     assert text is not None
     forced = tokens_of(np.load(text.forced, allow_pickle=False).tolist())
     logits = None if text.logits is None else np.load(text.logits, allow_pickle=False)
-    return Said(checked.token_ids, forced, logits)
+    return Said(checked.token_ids, forced, logits, text.whole)

@@ -25,8 +25,9 @@ class TokenTimes(Struct, frozen=True):
 
 
 def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[int] = ()) -> TextGeneration | None:
-    """Rates are the inverses of the medians: prefill is prompt tokens over TTFT, decode one over TPOT. Percentiles and
-    medians are ``None`` below LoadGen's least count of queries (TTFT, TPOT) or gaps (ITL).
+    """Rates are the inverses of the medians: prefill is prompt tokens over TTFT, decode one over TPOT; of prompts that
+    differ in length, prefill is the median of each one's own rate. Percentiles and medians are ``None`` below LoadGen's
+    least count of queries (TTFT, TPOT) or gaps (ITL).
     """
     arrays = [array for array in times.token_ns if array.ndim == 2 and array.size]
     if not arrays:
@@ -50,12 +51,25 @@ def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[i
             "p99": stated(gaps, 99),
             "mean": round(float(gaps.mean())) if len(gaps) else None,
         },
-        prefill_tokens_per_s=SECOND * prompt / ttft if ttft and prompt else None,
+        prefill_tokens_per_s=_prefill_rate(arrays, times.prompt_tokens, prompt, ttft),
         decode_tokens_per_s=SECOND / tpot if tpot else None,
         depth_tokens=scenario.depth_tokens or 0,
         e2e_ns=stated(np.concatenate([last(array) for array in arrays]), 50),
         tokenized=_tokenized(times.tokenized_ns),
     )
+
+
+def _prefill_rate(
+    arrays: Sequence[Samples], prompt_tokens: Sequence[Samples], prompt: int, ttft: int | None
+) -> float | None:
+    """Prompt tokens over the median TTFT; of prompts that differ in length, the median of each one's own rate."""
+    if not ttft or not prompt:
+        return None
+    lengths = np.concatenate(prompt_tokens) if prompt_tokens else np.array([prompt])
+    firsts = np.concatenate([array[:, 0] for array in arrays])
+    if len(np.unique(lengths)) == 1 or len(lengths) != len(firsts):
+        return SECOND * prompt / ttft
+    return float(np.median(SECOND * lengths / firsts))
 
 
 def _tokenized(tokenized_ns: Sequence[Samples]) -> TokenizedTimes | None:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from bench.record import Record
 from bench.reports import charts, units
 from bench.reports.charts import Axis, Figure, Frame
 from bench.reports.rows import Numbered, emulated, status
+from bench.reports.wording import scenario_short
 
 _LINES = 4  # that have a style of their own
 _ROOM = 1.6  # over the highest line: an interval of few repeats may reach far beyond it
@@ -53,8 +56,7 @@ def _point(record: Record) -> Point | None:
 
 
 def _subject(record: Record) -> tuple[str, ...]:
-    scenario = record.plan.scenario
-    work = f"{scenario.prompt_tokens} + {scenario.generate_tokens} tokens"
+    work = scenario_short(record.plan.model.task, replace(record.plan.scenario, depth_tokens=0))
     return (units.clean(record.plan.model.id), units.clean(record.plan.model.precision or ""), work)
 
 

@@ -63,8 +63,7 @@ def _tpot(record: Record) -> str:
 
 def _equal(record: Record) -> str:
     found = record.summary.text_generation
-    against = {a.of: a for a in found.agreement} if found is not None else {}
-    one = against.get("model") or against.get("engine")
+    one = next((a for a in found.agreement if a.of == "engine"), None) if found is not None else None
     if one is None or one.token_prefix is None:
         return units.MISSING
     return f"{one.token_prefix} of {one.tokens_compared}"

@@ -75,7 +75,7 @@ class OnnxRuntimeQnn:
         if request.artifact.task == "text_generation":
             decoder = decoder_of(request.artifact)
             layout = qnn_tokens.layout(request)
-            cache = state_of_cache(request, "decode")
+            cache = state_of_cache(request, "decode", "prefill")
             with phase("compile"):
                 sessions = [
                     compiled(request, available, qnn_tokens.dimensions(request.artifact, decoder, step), name)
@@ -108,10 +108,12 @@ def context_file(request: OpenRequest, name: str) -> Path | None:
     return request.compile_cache / f"{name}_ctx.onnx" if request.compile_cache is not None else None
 
 
-def state_of_cache(request: OpenRequest, name: str) -> CompileCache:
-    """Whether the context of ``name`` is there already. To be asked before it is compiled."""
-    file = context_file(request, name)
-    return "none" if file is None else "warm" if file.is_file() else "cold"
+def state_of_cache(request: OpenRequest, *names: str) -> CompileCache:
+    """Whether the contexts of ``names`` are all there already. To be asked before they are compiled."""
+    files = [context_file(request, name) for name in names]
+    if None in files:
+        return "none"
+    return "warm" if all(file is not None and file.is_file() for file in files) else "cold"
 
 
 def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping[str, int] | None, name: str) -> Any:
@@ -193,7 +195,7 @@ def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> 
         return "int8"
     if request.device == "gpu":
         return ""
-    devices = {node.device for node in nodes if node.op in ARITHMETIC}
+    devices = {node.device for node in nodes if node.op in (*ARITHMETIC, "EPContext")}
     on_htp = "float32" if request.options.get("enable_htp_fp16_precision") == "0" else "float16"
     if request.options.get("htp_bf16_enable") == "1":
         on_htp = "bfloat16"

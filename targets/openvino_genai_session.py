@@ -74,6 +74,13 @@ class OpenVinoGenaiSession:
         new = prompt(ids, self._opened.decoder)
         room(self._held.shape[1] + new.shape[1] + tokens, self._opened.decoder.context_length)
         if self._chatting:
+            if new.shape[1] < 2:
+                raise RunFailure(
+                    "unsupported_scenario",
+                    "at a depth this pipeline puts a token of its own in the place of the prompt's first, and a prompt "
+                    "of one token has no other",
+                    "Ask for a prompt of two tokens or more, or for depth 0.",
+                )
             if self._spent:
                 raise RunFailure("bad_input", "generate was called twice after one fill: the cache holds the first")
             self._spent = True
@@ -82,6 +89,9 @@ class OpenVinoGenaiSession:
             self._run(np.concatenate([self._held, new], 1), tokens, on_token)
         else:
             self._run(new, tokens, on_token)
+
+    def held_exactly(self) -> bool:
+        return not self._chatting
 
     def perf_metrics(self) -> Any:
         """The pipeline's own ``PerfMetrics`` of the last generation; ``None`` before the first."""

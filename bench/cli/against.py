@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.plugins import Catalog
     from bench.record import Record, RecordedRun
 
-NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision", "compile_cache")
+NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
 """Flags that say what is new; every other one holds for both sides, which must agree in it."""
 
 ADDED = ("options", "shapes", "inputs")
@@ -92,6 +92,8 @@ def _asked(folder: Path, record: "Record", context: click.Context) -> "tuple[Any
         raise InputError("--against: does not go with a suite file", "Say what is new with flags.")
     base = _parsed(record, source)
     both = {k: v for k, v in given.items() if k not in NEW_ONLY}
+    if both.get("prompt_ids") or both.get("prompts"):
+        base = {**base, "prompt_tokens": None}  # of seeded prompts, which those take the place of
     base = {**base, "repeats": None, **both}  # a pair of processes is another thing than a repeat
     new = {**base, **{k: v for k, v in given.items() if k in NEW_ONLY and k not in ADDED}}
     new = {**new, **{k: (*base[k], *given[k]) for k in ADDED if k in given}}
@@ -141,9 +143,9 @@ def _with_files(
 def _found_model(name: str, record: "Record", folder: Path, places: Sequence[Path]) -> Path:
     """By its name; else, of the same kind of file, by the hash of its bytes."""
     for place in places:
-        if (place / name).is_file():
+        if (place / name).exists():
             return place / name
-    for place in places:
+    for place in places if Path(name).suffix else ():
         for file in sorted(place.glob(f"*{Path(name).suffix}")):
             if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == record.plan.model.sha256:
                 return file

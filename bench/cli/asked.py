@@ -111,16 +111,19 @@ def _without_model(text: str, names: set[str]) -> str:
 
 
 def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | None) -> "tuple[ModelAsk, ...]":
-    """Give every model the user's own prompts."""
+    """Give every model the user's own prompts; without any, the built-in language model."""
     import msgspec
 
-    from bench.plan import DEFAULT_MODELS
+    from bench.plan import DEFAULT_LANGUAGE_MODEL
     from bench.suite import ModelAsk
 
     if ids is None and file is None:
         return tuple(models)
-    given = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
-    changes = {"prompt_ids": numbers("--prompt-ids", ids or "", 0), "prompts": str(file) if file else ""}
+    given = models or (ModelAsk(DEFAULT_LANGUAGE_MODEL),)
+    changes = {
+        "prompt_ids": numbers("--prompt-ids", ids, 0) if ids is not None else (),
+        "prompts": str(file) if file else "",
+    }
     return tuple(msgspec.structs.replace(model, **{k: v for k, v in changes.items() if v}) for model in given)
 
 
@@ -138,7 +141,7 @@ def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tu
     return tuple(
         msgspec.structs.replace(model, precision=precision)
         for model in given
-        for precision in ((model.precision,) if is_file(model.source) else asked)
+        for precision in ((model.precision,) if is_file(model.source) or Path(model.source).is_dir() else asked)
     )
 
 
@@ -177,7 +180,7 @@ def asked_scenarios(suite: "Suite", names: Sequence[str], grid: Grid) -> "tuple[
 
 
 def _axis(flag: str, text: str | None, least: int) -> tuple[int, ...]:
-    return () if text is None else numbers(flag, text, least)
+    return () if text is None else tuple(dict.fromkeys(numbers(flag, text, least)))
 
 
 def words(flag: str, text: str) -> tuple[str, ...]:
@@ -194,7 +197,7 @@ def numbers(flag: str, text: str, least: int) -> tuple[int, ...]:
     """``128,512`` as numbers. Raises ``InputError`` naming the flag."""
     from bench.errors import InputError
 
-    parts = [part.strip() for part in text.split(",")] if text else []
+    parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or any(int(part) < least for part in parts):
         raise InputError(
             f"{flag} {text}: expected whole numbers of {least} or more, with commas between them",

@@ -20,11 +20,13 @@ Logits = NDArray[Any]
 
 
 class Said(Struct, frozen=True):
-    """What one run generated, and its ``logits`` [n, vocab_size] after each of the ``forced`` ids (None: hidden)."""
+    """What one run generated, and its ``logits`` [n, vocab_size] after each of the ``forced`` ids (None: hidden).
+    ``whole``: nothing was before those ids when the tokens were generated."""
 
     token_ids: tuple[int, ...]
     forced: tuple[int, ...] = ()
     logits: Logits | None = None
+    whole: bool = True
 
 
 def agreement(of: Literal["engine", "model"], reference_name: str, reference: Said, run: Said) -> Agreement:
@@ -48,6 +50,8 @@ def agreement(of: Literal["engine", "model"], reference_name: str, reference: Sa
         return replace(found, reason=why)
     assert reference.logits is not None
     assert run.logits is not None
+    if not np.isfinite(run.logits).all():
+        return replace(found, reason="NaN or infinity in the logits")
     divergences = kl_divergence(reference.logits, run.logits)
     return replace(
         found,
@@ -76,7 +80,8 @@ def judged(found: Agreement, reference: Said, run: Said, precision: str | None) 
     if ok and swap is not None:
         explained = swap.logit_gap is not None and (swap.logit_error or 0.0) >= swap.logit_gap
         reason = _swap_words(swap, explained)
-        ok = True if explained else False if precision in EXACT else None
+        hidden = swap.logit_gap is None
+        ok = True if explained else False if precision in EXACT and not hidden else None
     elif ok and by_tokens.ok is False:
         ok, reason = False, by_tokens.reason
     return replace(
@@ -110,7 +115,7 @@ def _divergence(index: int, reference: Said, run: Said) -> Divergence:
     mine, other = run.token_ids[index], reference.token_ids[index]
     row = len(run.forced) - len(run.token_ids) + index - 1
     along = run.forced[-len(run.token_ids) :] == run.token_ids and row >= 0
-    if _incomparable(reference, run) or not along:
+    if _incomparable(reference, run) or not along or not run.whole:
         return Divergence(index, mine, other)
     assert reference.logits is not None
     assert run.logits is not None
@@ -122,7 +127,7 @@ def _divergence(index: int, reference: Said, run: Said) -> Divergence:
 def _swap_words(swap: Divergence, explained: bool) -> str:
     said = f"token {swap.index + 1} is {swap.token}, and {swap.reference_token} in the reference"
     if swap.logit_gap is None:
-        return f"{said}; the logits do not show why"
+        return f"{said}; the logits agree along the ids that are kept, which are not all that was in the cache"
     gap, error = f"{swap.logit_gap:.3g}", f"{swap.logit_error or 0.0:.3g}"
     word = "explains" if explained else "does not explain"
     return f"{said}, which prefers its own by {gap}; an error of {error} between the two {word} it"

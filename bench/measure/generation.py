@@ -144,6 +144,8 @@ def _time_with_text(
     t0 = clock()
     tokenizer.encode(text)
     generator.generate(query.prompt, tokens, on_token)
+    if len(stamps) == before:
+        raise RunFailure("runtime_error", "the engine generated no token", "Try another prompt.", "after")
     timeline.issued_ns.append(t0)
     timeline.done_ns.append(stamps[-1])
     stamps.extend([NEVER] * (tokens - (len(stamps) - before)))

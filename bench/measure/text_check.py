@@ -10,7 +10,7 @@ from bench.measure.determinism import compare_token_runs
 from bench.measure.generation import decoder_of, lengths, tokenizer_of
 from bench.measure.generator import Generator
 from bench.measure.memory import MemoryProbe
-from bench.measure.prompts import load_prompts, queries
+from bench.measure.prompts import encoded, load_prompts, queries
 from bench.record_evidence import Determinism
 from bench.text_contracts import LogitsSession, StreamSession, TokenSession
 from bench.text_record import KvCache
@@ -31,32 +31,39 @@ def check_text(
     session: TokenSession | StreamSession, job: CheckJob
 ) -> tuple[tuple[int, ...], TextChecked, Determinism]:
     """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again. Arrays go to
-    ``job.folder``."""
+    ``job.folder``. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
     import numpy as np
 
-    decoder = decoder_of(job.request)
-    cache = kv_cache(session, decoder, None if emulated(job) else MemoryProbe())
-    endless = queries(
-        load_prompts(job.prompts), decoder, lengths(job.request, job.scenario), job.seed, tokenizer_of(session)
-    )
-    first = next(endless)
-    generator, tokens = Generator(session), job.scenario.generate_tokens or 1
+    decoder, tokenizer = decoder_of(job.request), tokenizer_of(session)
+    given, tokens = load_prompts(job.prompts), job.scenario.generate_tokens or 1
+    _demand_room(encoded(given, decoder, tokenizer), decoder, (job.scenario.depth_tokens or 0) + tokens)
+    cache = kv_cache(session, decoder, None if job.emulated else MemoryProbe())
+    first = next(queries(given, decoder, lengths(job.request, job.scenario), job.seed, tokenizer))
+    generator = Generator(session)
     ids = generator.greedy(first.context, first.prompt, tokens)
-    again = generator.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if emulated(job) else tokens)
-    determinism = compare_token_runs(ids[: len(again)] if emulated(job) else ids, again)
-    own = np.concatenate([first.prompt, np.array(ids, np.int64)])[-FORCED_TOKENS:]
-    forced = own if job.forced is None else np.load(job.forced, allow_pickle=False)
+    exact = not isinstance(session, StreamSession) or session.held_exactly()
+    again = generator.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if job.emulated else tokens)
+    determinism = compare_token_runs(ids[: len(again)] if job.emulated else ids, again)
+    own = np.concatenate([first.prompt, np.array(ids, np.int64)])
+    forced = own[-FORCED_TOKENS:] if job.forced is None else np.load(job.forced, allow_pickle=False)
+    whole = len(first.context) == 0 and len(own) <= FORCED_TOKENS
     ids_file = job.folder / "forced.npy"
     np.save(ids_file, forced)
-    streams_at_depth = isinstance(session, StreamSession) and len(first.context) > 0
     prompt = tuple(int(i) for i in first.prompt)
-    checked = TextChecked(prompt, ids_file, _logits(session, forced, job.folder), cache, not streams_at_depth)
+    checked = TextChecked(prompt, ids_file, _logits(session, forced, job.folder), cache, exact, whole)
     return ids, checked, determinism
 
 
-def emulated(job: CheckJob) -> bool:
-    """Whether a token takes long, and memory says nothing."""
-    return "emu" in job.request.device
+def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> None:
+    """Raise ``RunFailure`` for the first prompt that does not fit the context with ``beside`` other tokens."""
+    for number, ids in enumerate(prompts, start=1):
+        if len(ids) + beside > decoder.context_length:
+            raise RunFailure(
+                "bad_input",
+                f"prompt {number} of the user's has {len(ids)} tokens, and with {beside} of depth and answer it does "
+                f"not fit the context of {decoder.context_length}",
+                "Shorten it, or ask for fewer tokens with --generate-tokens and --depth.",
+            )
 
 
 def _logits(session: TokenSession | StreamSession, ids: "Ids", folder: Path) -> Path | None:

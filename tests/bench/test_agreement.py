@@ -73,6 +73,17 @@ def test_a_swap_that_logits_do_not_explain(precision: str, ok: bool | None) -> N
     assert (ok, True) == (verdict.ok, "does not explain" in verdict.reason)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_swap_behind_logits_that_are_not_all_is_undecided(precision: str) -> None:
+    """At a depth, or past the ids that are kept, the logits fed anew are not those behind the tokens."""
+    logits = RUN.copy()
+    logits[1] = [3.5, 4.0, 0]
+    theirs, ours = Said((2, 1), FORCED, logits), Said((2, 0), FORCED, logits, whole=False)
+    found = agreement("engine", "ref", theirs, ours)
+    assert found.first_divergence is not None
+    assert (None, None) == (found.first_divergence.logit_gap, judged(found, theirs, ours, precision).ok)
+
+
 def test_wrong_logits_are_a_mismatch() -> None:
     """Tokens equal by luck do not hide a distribution that is another."""
     wrong = Said((2, 0), FORCED, RUN[:, ::-1].copy())
@@ -99,5 +110,7 @@ def test_nan_in_the_run_is_a_mismatch() -> None:
     broken = RUN.copy()
     broken[2, 1] = np.nan
     theirs, ours = Said((2, 0), FORCED, RUN), Said((2, 0), FORCED, broken)
-    verdict = judged(agreement("engine", "ref", theirs, ours), theirs, ours, "float32")
+    found = agreement("engine", "ref", theirs, ours)
+    verdict = judged(found, theirs, ours, "float32")
     assert (False, True) == (verdict.ok, "NaN" in verdict.reason)
+    assert (None, "NaN or infinity in the logits") == (found.kl_divergence_nats, found.reason)

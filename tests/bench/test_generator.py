@@ -33,6 +33,9 @@ class Streaming(FakeFacts):
     def fill(self, ids: Ids) -> None:
         self.filled = tuple(ids.tolist())
 
+    def held_exactly(self) -> bool:
+        return True
+
     def generate(self, ids: Ids, tokens: int, on_token: Callable[[int], None]) -> None:
         for token in (*self.filled, *ids.tolist())[: min(3, tokens)]:
             on_token(token)

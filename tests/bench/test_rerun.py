@@ -5,6 +5,7 @@ import shlex
 from click.testing import CliRunner
 from msgspec.structs import replace
 
+from bench.cli.asked import asked_suite
 from bench.cli.run_command import command
 from bench.contracts import Device
 from bench.measure.stopping import PRESETS
@@ -44,3 +45,15 @@ def test_what_decides_quality_is_in_it() -> None:
     run = replace(planned(ask, {}), check_inputs=8)
     words = "--dataset photos --dataset-options label_offset=1 --reference float.tflite --check-inputs 8"
     assert words in rerun_command(run, Scenario("single-stream"))
+
+
+def test_the_command_of_a_language_model_asks_for_the_same() -> None:
+    """Every flag of text generation comes back from the command as it was asked."""
+    ask = ModelAsk("llama-15M", precision="int4", prompt_ids=(1, 403))
+    scenario = Scenario("single-stream", None, 8, depth_tokens=64, compile_cache="warm")
+    words = shlex.split(rerun_command(planned(ask, {}), scenario))
+    suite = asked_suite(command.make_context("run", words[2:]).params)
+    (asked,) = suite.scenarios
+    assert (ask,) == suite.models
+    assert (None, 8, 64) == (asked.prompt_tokens, asked.generate_tokens, asked.depth_tokens)
+    assert "warm" == asked.compile_cache

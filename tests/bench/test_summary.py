@@ -130,9 +130,11 @@ class TestTextGeneration:
         assert found.itl_ns["p50"] == 10_000_000
 
     def test_prompts_of_their_own_lengths(self) -> None:
-        """The user's prompts are stated by their median length."""
-        found = text_generation(TokenTimes([self.TOKENS] * 2, (), [np.array([3, 5, 9])]), CHAT)
-        assert (found.prompt_tokens, found.prefill_tokens_per_s) == (5, 50)
+        """The user's prompts are stated by their median length, and prefill by each one's own rate."""
+        long = self.TOKENS + 900_000_000
+        lengths = [np.full(6, 10), np.full(6, 1000)]
+        found = text_generation(TokenTimes([self.TOKENS, long, self.TOKENS], (), [*lengths, lengths[0]]), CHAT)
+        assert (found.prompt_tokens, found.prefill_tokens_per_s) == (10, 100)
 
     def test_with_the_tokenizer(self) -> None:
         """The pass with the tokenizer has figures of its own, beside those without."""

@@ -79,7 +79,8 @@ def _pairs(value: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}={_pairs(v) if isinstance(v, Mapping) else v}" for k, v in value.items()) or "none"
 
 
-def _scenario_words(scenario: Any) -> str:
+def scenario_words(scenario: Any) -> str:
+    """Its name, and what of it was asked for: ``single-stream prompt_tokens=64 generate_tokens=32``."""
     counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "depth_tokens", "lanes")}
     cache = [] if scenario.compile_cache == "none" else [f"{scenario.compile_cache} compile cache"]
     return " ".join([scenario.name, *(f"{k}={v}" for k, v in counts.items() if v is not None), *cache])
@@ -117,7 +118,7 @@ RULES: tuple[Rule, ...] = (
         remedy="Measure both with the same --input or --seed.",
     ),
     Rule("shapes_differ", "input shapes", _shapes, True, show=_pairs, remedy="Measure both with the same --shape."),
-    Rule("scenario_differs", "scenario", lambda r: r.plan.scenario, True, show=_scenario_words),
+    Rule("scenario_differs", "scenario", lambda r: r.plan.scenario, True, show=scenario_words),
     Rule(
         "rule_differs",
         "preset or its stopping rule",

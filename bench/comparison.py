@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
-from bench.comparability_table import Subject
+from bench.comparability_table import Subject, scenario_words
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, compare_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
@@ -207,7 +207,7 @@ def _side(observed: Observation) -> Side:
         target.id,
         target.device_name,
         target.options_requested,
-        record.plan.scenario.name,
+        scenario_words(record.plan.scenario),
         record.verdict.valid if record.verdict is not None else None,
         record.plan.command,
         observed.curves,

@@ -37,7 +37,7 @@ def pair_up(
 ) -> tuple[list[Pair], list[Unmatched]]:
     """Each newest record of ``new`` with the record of ``base`` that is most like it; and those without a partner.
 
-    Most like: the same target, scenario, model file and options, in this order; then the newest.
+    Most like: the same target, scenario, precision of weights, model file and options, in this order; then the newest.
     """
     if len(base) == 1 and len(new) == 1:
         return [Pair(base[0], new[0])], []
@@ -68,11 +68,12 @@ def _shelf(record: Record, subjects: Collection[Subject]) -> tuple[str, ...]:
     return (plan.model.id, plan.model.task, plan.scenario.name, *target)
 
 
-def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, str]:
+def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, bool, str]:
     x, y = base.plan, new.plan
     return (
         x.target.id == y.target.id,
         x.scenario == y.scenario,
+        x.model.precision == y.model.precision,
         x.model.sha256 == y.model.sha256,
         x.target.options_requested == y.target.options_requested,
         base.created_utc,

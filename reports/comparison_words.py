@@ -94,16 +94,19 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
 
 
 def name(comparison: Comparison) -> str:
-    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ."""
+    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ, and how much text was asked for."""
     base, new = comparison.base, comparison.new
     model = " against ".join(dict.fromkeys(units.clean(m) for m in (new.model, base.model)))
     target = " against ".join(dict.fromkeys(units.clean(t) for t in (new.target, base.target)))
-    return f"{model} on {target}"
+    _, _, asked = new.scenario.partition(" ")
+    work = f" ({asked})" if asked else ""
+    return f"{model} on {target}{work}"
 
 
 def leading(comparison: Comparison) -> Change | None:
     """The change that a reader asks for first: throughput of several in flight, time per token of text, else p50."""
-    first = LEADING.get(comparison.new.scenario, ())
+    scenario, *_ = comparison.new.scenario.split()
+    first = LEADING.get(scenario, ())
     by_metric = {change.metric: change for change in comparison.changes}
     found = next((by_metric[metric] for metric in first if metric in by_metric), None)
     return found or next(iter(comparison.changes), None)

@@ -64,13 +64,15 @@ def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
         windows, facts = _cut(job, decoder, tokenizer_of(session))
     else:
         windows, facts = _load(job.windows), _facts(job, [], [])
-    shown = isinstance(session, LogitsSession)
-    rows = np.array([_surprise(session, window) for window in windows], np.float64) if shown else np.zeros((0, 2))
-    save_feeds(results, {"perplexity": rows} if shown else {})
+    metrics: tuple[JudgedMetric, ...] = ()
+    scored: dict[str, Any] = {}
+    if isinstance(session, LogitsSession):
+        metrics = (METRIC,)
+        scored["perplexity"] = np.array([_surprise(session, window) for window in windows], np.float64)
+    save_feeds(results, scored)
     kept = job.folder / "windows.npz"
     save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
     opened = job.made_for if own else job.request.artifact
-    metrics = (METRIC,) if shown else ()
     return Judged(session_facts(session), facts, hashed(opened), metrics, results, kept)
 
 

@@ -118,7 +118,8 @@ class StoppingRule(Part, frozen=True):
 
 
 class InputFacts(Part, frozen=True):
-    """The tensors that were fed. ``source``: ``seeded``, ``file`` or ``image``; ``sha256`` covers their bytes."""
+    """The tensors that were fed. ``source``: ``seeded``, ``file`` or ``image``; ``sha256`` covers their bytes. Of a
+    language model the user's prompts: ``prompt_ids`` or ``prompt_text``, as given."""
 
     source: str
     sha256: str

@@ -76,13 +76,19 @@ def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
         return None
     valid = [r for r in measured if status(r) == "valid"]
     scenario = valid[0].plan.scenario if valid else measured[0].plan.scenario
-    name = f"{row.name} ({matrix.short}):"
+    name = f"{_told_apart(row, matrix)} ({matrix.short}):"
     if not valid:
         what = "the one measurement is" if len(measured) == 1 else f"none of {len(measured)} measurements is"
         return Sentence(name, f"{what} {'not ' if len(measured) == 1 else ''}valid; nothing is claimed.", "invalid")
     if scenario.name == "offline":
         return _throughput_sentence(name, valid)
     return _latency_sentence(name, valid)
+
+
+def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
+    """Its name; where other rows have the same, with what stands below it: the weights' precision or the shape."""
+    alike = [other for other in matrix.rows if other.name == row.name]
+    return row.name if len(alike) == 1 else " ".join((row.name, *row.notes[:1]))
 
 
 def _latency_sentence(name: str, valid: Sequence[Record]) -> Sentence:

@@ -29,7 +29,7 @@ _STYLES: dict[Status, str] = {
 }
 
 
-_WRAPPED = ("Verdict", "Placement", "Fidelity", "Options", "So")
+_WRAPPED = ("Model", "Target", "Ran in", "Verdict", "Placement", "Fidelity", "Options", "So")
 
 
 class TerminalReport:
@@ -38,7 +38,7 @@ class TerminalReport:
     summary = "compact tables for a terminal"
     suffix = ".txt"
 
-    def __init__(self, width: int = 110, color: bool = False) -> None:
+    def __init__(self, width: int = 120, color: bool = False) -> None:
         self.width = width
         self.color = color
 

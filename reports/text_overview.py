@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from bench.record import Record
 from bench.reports import units
-from bench.reports.rows import Cell, Numbered, Table, emulated, status
+from bench.reports.rows import Cell, Numbered, Status, Table, emulated, status
 from bench.reports.text_tables import seconds
 from bench.reports.wording import scenario_short
 from bench.text_record import Agreement, TextGeneration
 
 _COLUMNS = (
-    *("Run", "Model", "Target", "Work", "TTFT", "TPOT", "Decode", "Peak RSS", "Weights", "KV cache, a token"),
+    *("Run", "Model", "Target", "Work", "TTFT", "TPOT", "Peak RSS", "Weights", "KV cache, a token"),
     *("Cost of a generated token", "Tokens equal", "Of float32 weights"),
 )
 
@@ -44,8 +44,7 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
         Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran_in)}",) if ran_in else ()),
         Cell(scenario_short(plan.model.task, plan.scenario)),
         Cell(units.duration(text.ttft_ns)),
-        Cell(units.duration(text.tpot_ns), notes=() if state == "valid" else (Cell("", state).word,)),
-        Cell(units.number(text.decode_tokens_per_s, "tokens/s")),
+        Cell(units.duration(text.tpot_ns), notes=_rate(text, state)),
         Cell(units.MISSING if memory is None else units.size(memory.peak_rss)),
         Cell(units.size(plan.model.weight_bytes)),
         Cell(units.MISSING if kv is None else units.size(kv.bytes_per_token), notes=_observed(text)),
@@ -53,6 +52,11 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
         _agreement(text.agreement, "engine"),
         _agreement(text.agreement, "model"),
     )
+
+
+def _rate(text: TextGeneration, state: Status) -> tuple[str, ...]:
+    rate = units.number(text.decode_tokens_per_s, "tokens/s")
+    return (rate,) if state == "valid" else (rate, Cell("", state).word)
 
 
 def _observed(text: TextGeneration) -> tuple[str, ...]:

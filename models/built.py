@@ -6,8 +6,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, ModelRequest, Shapes, TensorSpec
+from bench.digest import sha256_of
 from bench.errors import InputError
-from bench.models.digest import sha256_of
 from bench.models.shapes import resolve_shapes
 
 PRECISION = "float32"

@@ -5,7 +5,6 @@ that the file does not tell, and that a decoder with its own names and shapes do
 attention heads, hidden size, and the ids of special tokens.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec
+from bench.digest import sha256_of
 from bench.errors import RunFailure
 from bench.targets.decoding import decoder_of
 
@@ -58,7 +58,7 @@ def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
         artifact,
         path=files[0],
         files=files,
-        sha256=_sha256(files),
+        sha256=sha256_of(files),
         size_bytes=sum(file.stat().st_size for file in files),
     )
 
@@ -121,12 +121,3 @@ def link_all(source: Path, folder: Path, names: Iterable[Path]) -> None:
                 (folder / name).unlink(missing_ok=True)
         else:
             return
-
-
-def _sha256(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()

@@ -5,7 +5,6 @@ over the new input ``beam_idx``: the form that Optimum exports and ``LLMPipeline
 stored; nothing is compressed.
 """
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec
+from bench.digest import sha256_of
 from bench.errors import RunFailure
 from bench.targets.decoding import decoder_of, growing_cache, past_names, present_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 MODEL, CONFIG, GENERATION = "openvino_model.xml", "config.json", "generation_config.json"
 NUMBERED = re.compile(r".+_\d+")
@@ -48,7 +48,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
         format="openvino_ir",
         path=files[0],
         files=files,
-        sha256=_sha256(files),
+        sha256=sha256_of(files),
         size_bytes=sum(file.stat().st_size for file in files),
         decoder=replace(decoder, stateful=True, mask_dtype="int64"),
     )
@@ -138,12 +138,3 @@ def rename_numbered(model: Any) -> None:
 
 def _write_json(file: Path, content: dict[str, Any]) -> None:
     file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
-
-
-def _sha256(files: "Sequence[Path]") -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()

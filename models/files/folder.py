@@ -107,7 +107,7 @@ def _ir(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
 
 def _whole(artifact: Artifact, folder: Path, name: str) -> Artifact:
     """``artifact`` under the folder's name, with all the files of the folder that the runtime reads."""
-    from bench.models.digest import sha256_of
+    from bench.digest import sha256_of
 
     beside = (folder / file for file in BESIDE)
     files = (*artifact.files, *(file for file in beside if file.is_file() and file not in artifact.files))

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest, file_model_id
+from bench.digest import sha256_of
 from bench.errors import InputError
-from bench.models.digest import sha256_of
 
 DAMAGED = "Download or export it again; a file cut short is the usual cause."
 LFS_POINTER = b"version https://git-lfs"

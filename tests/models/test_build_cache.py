@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.digest import sha256_of
 from bench.models.build_cache import cached_build
-from bench.models.digest import sha256_of
 
 
 def test_the_same_recipe_is_built_once(tmp_path: Path) -> None:

@@ -283,9 +283,9 @@ def test_datasets_and_references_are_given_to_their_models() -> None:
 
 
 def test_a_dataset_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
-    """Status 2, with the file and the line, and nothing timed; a decoder takes none."""
+    """Status 2, with the file and the line, and nothing timed; a decoder takes texts."""
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "labels.json").write_text("{")
-    for model, words in (("fake", "labels.json: line 1, column 2"), ("fake-decoder", "does not apply to")):
+    for model, words in (("fake", "labels.json: line 1, column 2"), ("fake-decoder", "no text for a language model")):
         done = fake_run(tmp_path, "-m", model, "-t", "null:cpu", "--dataset", str(tmp_path / "photos"))
         assert (2, True) == (done.returncode, words in done.stdout + done.stderr)

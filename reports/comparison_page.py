@@ -7,7 +7,8 @@ from bench.comparison import Comparison, Side
 from bench.reports import units
 from bench.reports.charts import Figure
 from bench.reports.comparison_charts import figures
-from bench.reports.comparison_words import COLUMNS, Row, count_words, leading, method, rows, sentences, status, title
+from bench.reports.comparison_row import Row
+from bench.reports.comparison_words import COLUMNS, count_words, leading, method, rows, sentences, status, title
 from bench.reports.headline import Sentence
 from bench.reports.rows import Status
 from bench.reports.templates import template

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import complete
-from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
+from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -185,7 +185,7 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     if as_json:
         echo_json([run.record for run in recorded])
     else:
-        click.echo(load(catalog.find("reports", "terminal")).render(recorded).decode(), nl=False)
+        click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
         click.echo(f"\nRecords: {folder}\nReport:  {page}")
     return exit_status(recorded)
 

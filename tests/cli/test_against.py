@@ -48,7 +48,7 @@ def records(folder: Path) -> tuple[Record, Record]:
 
 
 def test_another_option_is_found_slower(base: Path, here: Path) -> None:
-    """Only what is new is named; both are measured in turns, all files are written, and four times slower is status 1."""
+    """Only what is new is named; both are measured in turns, all files are written; four times slower is status 1."""
     done = odb_run("--against", base, "--plugin", "plugin.py", "-O", "latency_us=2000", *QUICK, "-o", "out")
     assert done.exception is None
     first, second = records(here / "out")

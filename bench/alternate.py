@@ -49,13 +49,15 @@ def run_in_alternation(
     *,
     cache: Path,
     expected: Identity | None = None,
+    base_python: str = "",
     listener: Listener | None = None,
     root: Path = Path("/"),
 ) -> tuple[RecordedRun, RecordedRun]:
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
-    Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
-    one. ``Ctrl-C`` writes what there is and is raised again.
+    ``base_python``: the interpreter in whose environment the base is measured. Raises ``InputError`` where a suite does
+    not plan exactly one run, or the base's artifact is not the ``expected`` one. ``Ctrl-C`` writes what there is and is
+    raised again.
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace:
@@ -63,7 +65,7 @@ def run_in_alternation(
         shared = Shared(catalog)
         sides = [
             Gathering(msgspec.structs.replace(machine, suite=suite), run, shared, _said(listener, side))
-            for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine), strict=True)
+            for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine, base_python), strict=True)
         ]
         _gather(sides, expected, listener)
         recorded = []
@@ -76,14 +78,15 @@ def run_in_alternation(
         return recorded[0], recorded[1]
 
 
-def plan_pair(base: Suite, new: Suite, bench: Bench) -> tuple[PlannedRun, PlannedRun]:
+def plan_pair(base: Suite, new: Suite, bench: Bench, base_python: str = "") -> tuple[PlannedRun, PlannedRun]:
     """The one run of each suite as it is measured in alternation; nothing is measured. ``bench``: of either.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or one of an emulator.
     """
     group, runs = secrets.token_hex(8), []
-    for side, suite in zip(SIDES, (base, new), strict=True):
-        run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite)).runs, side)
+    catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
+    for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
+        run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
         runs.append(planned(run, suite, Alternation(group, side)))
     return runs[0], runs[1]
 

@@ -6,10 +6,12 @@ there, so that one names only what has changed: another file, another option, an
 
 import hashlib
 import shlex
+import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,19 +49,29 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     from bench.store import prepare_folder, write_atomically
 
     tolerance = checked_tolerance(context.params["tolerance"])
+    base_python = checked_interpreter(context.params["base_python"])
     bases = _records(context.params["against"])
     asked = [_asked(folder, record, context) for folder, record in bases]
     if context.params["dry_run"]:
         from bench.cli.dry_run import show_pairs
 
-        return show_pairs([(old, new) for old, new, _ in asked], catalog, as_json)
+        return show_pairs([(old, new) for old, new, _ in asked], catalog, base_python, as_json)
     root = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
     out = prepare_folder(root / "base"), prepare_folder(root / "new")
     with progress(sys.stderr) as listener:
         from bench.alternate import run_in_alternation
 
         pairs = [
-            run_in_alternation(old, new, catalog, out, cache=cache_folder(), expected=identity, listener=listener)
+            run_in_alternation(
+                old,
+                new,
+                catalog,
+                out,
+                cache=cache_folder(),
+                expected=identity,
+                base_python=base_python,
+                listener=listener,
+            )
             for old, new, identity in asked
         ]
     findings = Findings(tolerance, tuple(_compared(pairs, tolerance)))
@@ -74,6 +86,33 @@ def checked_tolerance(percent: float) -> float:
     if not 0 < percent <= 100:
         raise InputError(f"--tolerance {percent:g}: not a percentage above 0 and up to 100")
     return percent / 100
+
+
+def checked_interpreter(python: Path | None) -> str:
+    """The interpreter as a worker is spawned with; ``""`` for this one. Raises ``InputError`` unless it has this Python
+    and this version of the tool: the records say one of each."""
+    from bench import __version__
+
+    if python is None:
+        return ""
+    said = "import bench, platform; print(bench.__version__, platform.python_version())"
+    remedy = f"Give the python of an environment with ondevice-bench {__version__} and Python {python_version()}."
+    try:
+        done = subprocess.run([python, "-P", "-c", said], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = getattr(error, "strerror", None) or "it does not answer"
+        raise InputError(f"--base-python {python}: cannot be run: {why}", remedy) from None
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise InputError(f"--base-python {python}: has no ondevice-bench: {last}", remedy)
+    if done.stdout.split() != [__version__, python_version()]:
+        version, interpreter = done.stdout.split()
+        raise InputError(
+            f"--base-python {python}: has ondevice-bench {version} on Python {interpreter}, this is {__version__} on "
+            f"{python_version()}",
+            remedy,
+        )
+    return str(python.absolute())
 
 
 def _records(path: Path) -> "list[tuple[Path, Record]]":

@@ -32,7 +32,7 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     return 0
 
 
-def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", as_json: bool) -> int:
+def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base_python: str, as_json: bool) -> int:
     """Print what ``--against`` would measure in alternation: each base and what is held against it. Returns the exit
     status."""
     from bench.alternate import plan_pair
@@ -42,7 +42,7 @@ def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", as_j
 
     with temporary_workspace() as workspace:
         bench = Bench(catalog, suites[0][0], workspace, cache_folder(), Path("/"))
-        pairs = [plan_pair(base, new, bench) for base, new in suites]
+        pairs = [plan_pair(base, new, bench, base_python) for base, new in suites]
     sides = [(run, side) for pair in pairs for run, side in zip(pair, ("base", "new"), strict=True)]
     if as_json:
         echo_json([{"side": side, **for_scripts(run)} for run, side in sides])

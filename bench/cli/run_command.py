@@ -96,6 +96,12 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
     help="Measure BASE, a record or a folder of them, anew in alternation with what is asked, and compare.",
 )
 @click.option("--base-model", type=click.Path(path_type=Path), metavar="FILE", help="With --against: the base's file.")
+@click.option(
+    "--base-python",
+    type=click.Path(path_type=Path),
+    metavar="PYTHON",
+    help="With --against: the interpreter of another environment, whose runtimes the base is measured with.",
+)
 @click.option("--tolerance", type=float, default=3.0, metavar="PERCENT", help="With --against: what is the same; 3.")
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
@@ -130,6 +136,7 @@ def command(
     timeout: float | None,
     against: Path | None,
     base_model: Path | None,
+    base_python: Path | None,
     tolerance: float,
     dry_run: bool,
     plugins: tuple[Path, ...],
@@ -141,6 +148,7 @@ def command(
     or replace, what SUITE.toml says.
     """
     from bench.cli.asked import asked_suite
+    from bench.errors import InputError
     from bench.plugins import discover
 
     context = click.get_current_context()
@@ -149,6 +157,11 @@ def command(
         from bench.cli.against import measure_against
 
         return measure_against(context, catalog, output, as_json)
+    for flag, given in (("--base-model", base_model), ("--base-python", base_python)):
+        if given is not None:
+            raise InputError(
+                f"{flag}: is of the base of --against, which is not given", "Name the base: --against BASE."
+            )
     suite = asked_suite(context.params)
     if dry_run:
         from bench.cli.dry_run import show_plan

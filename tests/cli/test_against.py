@@ -1,6 +1,10 @@
 """``odb run --against``: the base's own command carried out again beside what is new, in turns, and compared."""
 
 import json
+import os
+import sys
+import sysconfig
+import venv
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -176,6 +180,77 @@ class TestFiles:
         assert isinstance(error, InputError)
         assert "net.onnx is not the file that" in error.message
         assert not list((here / "out").glob("*/*/record.json"))
+
+
+class TestAnotherEnvironment:
+    PLUGIN = """
+import sys
+from pathlib import Path
+from bench.testing import FakeModel, FakeTensorSession, NullTarget
+
+class Session(FakeTensorSession):
+    def versions(self):
+        return {"environment": Path(sys.prefix).name}
+
+class Where(NullTarget):
+    def open(self, request, phase):
+        facts = request.artifact.facts
+        return Session(dict(request.options), "null", self.work(request), facts.inputs, facts.outputs)
+
+PLUGINS = {"models": {"fake": FakeModel}, "targets": {"where": Where}}
+"""
+
+    @pytest.fixture
+    def other(self, here: Path) -> Path:
+        """The interpreter of another environment, which sees the packages of this one."""
+        venv.create(here / "other", symlinks=os.name == "posix")
+        (packages,) = (here / "other").glob("[Ll]ib/**/site-packages")
+        (packages / "these.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+        return here / "other" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @pytest.fixture
+    def asked(self, here: Path) -> tuple[str, ...]:
+        """A base, and the words that measure against it."""
+        (here / "where.py").write_text(self.PLUGIN)
+        flags = ("--plugin", "where.py", *QUICK)
+        odb_run(*flags, "-m", "fake", "-t", "where:cpu", "-O", "latency_us=200", "--repeats", "1", "-o", "old")
+        return ("--against", "old", *flags, "--repeats", "2", "-o", "out")
+
+    def test_the_base_runs_there(self, here: Path, other: Path, asked: tuple[str, ...]) -> None:
+        """Each side's session lives in its own environment, which the comparison names as what differs."""
+        done = odb_run(*asked, "--base-python", other, "--json")
+        assert done.exception is None
+        runtimes = [record.environment.runtime["environment"] for record in records(here / "out")]
+        assert ["other", Path(sys.prefix).name] == runtimes
+        (found,) = json.loads(done.stdout)["comparisons"]
+        assert ["version"] == found["comparability"]["subjects"]
+        assert 2 == len(found["changes"][0]["pair_ratios"])
+
+    def test_an_interpreter_that_is_none(self, here: Path, asked: tuple[str, ...]) -> None:
+        """A file that is not there, and an environment without the tool: said before anything is measured."""
+        venv.create(here / "bare", symlinks=os.name == "posix")
+        bare = here / "bare" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        for python, words in (("gone", "cannot be run"), (bare, "has no ondevice-bench: ModuleNotFoundError")):
+            error = odb_run(*asked, "--base-python", python).exception
+            assert isinstance(error, InputError)
+            assert words in error.message
+        assert not (here / "out").exists()
+
+    def test_another_version_of_the_tool(self, here: Path, asked: tuple[str, ...], other: Path) -> None:
+        """The records say one version for both sides: another is refused, and both are named."""
+        (packages,) = (here / "other").glob("[Ll]ib/**/site-packages")
+        (packages / "bench").mkdir()
+        (packages / "bench" / "__init__.py").write_text('__version__ = "0.0.9"\n')
+        error = odb_run(*asked, "--base-python", other).exception
+        assert isinstance(error, InputError)
+        assert "has ondevice-bench 0.0.9 on Python" in error.message
+
+    @pytest.mark.parametrize("flag", ["--base-python", "--base-model"])
+    def test_without_a_base(self, here: Path, flag: str) -> None:
+        """What speaks of the base of --against needs one."""
+        error = odb_run(flag, "file").exception
+        assert isinstance(error, InputError)
+        assert f"{flag}: is of the base of --against" in error.message
 
 
 class TestBadInput:

@@ -9,7 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,7 @@ from bench.suite import Suite
 from bench.supervisor import JobResult, run_job
 from bench.turnstile import Turnstile
 
+SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
 MORE, SHORTER = 2, 2  # repeats of a preset, and their length
 
 
@@ -48,23 +49,24 @@ def run_in_alternation(
     *,
     cache: Path,
     expected: Identity | None = None,
+    base_python: str = "",
     listener: Listener | None = None,
     root: Path = Path("/"),
 ) -> tuple[RecordedRun, RecordedRun]:
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
-    Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
-    one. ``Ctrl-C`` writes what there is and is raised again.
+    ``base_python``: the interpreter in whose environment the base is measured. Raises ``InputError`` where a suite does
+    not plan exactly one run, or the base's artifact is not the ``expected`` one. ``Ctrl-C`` writes what there is and is
+    raised again.
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace:
         machine = with_sensors(Bench(catalog, base, workspace, cache, root))
         shared = Shared(catalog)
-        group, sides = secrets.token_hex(8), []
-        for side, suite in (("base", base), ("new", new)):
-            bench = msgspec.structs.replace(machine, suite=suite)
-            run = planned(_only(plan_suite(bench).runs, side), suite, Alternation(group, side))  # type: ignore[arg-type]
-            sides.append(Gathering(bench, run, shared, _said(listener, side)))
+        sides = [
+            Gathering(msgspec.structs.replace(machine, suite=suite), run, shared, _said(listener, side))
+            for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine, base_python), strict=True)
+        ]
         _gather(sides, expected, listener)
         recorded = []
         for folder, gathering in zip(out, sides, strict=True):
@@ -74,6 +76,19 @@ def run_in_alternation(
         if any(failure is not None and failure.kind == "interrupted" for failure in failures):
             raise KeyboardInterrupt
         return recorded[0], recorded[1]
+
+
+def plan_pair(base: Suite, new: Suite, bench: Bench, base_python: str = "") -> tuple[PlannedRun, PlannedRun]:
+    """The one run of each suite as it is measured in alternation; nothing is measured. ``bench``: of either.
+
+    Raises ``InputError`` where a suite does not plan exactly one run, or one of an emulator.
+    """
+    group, runs = secrets.token_hex(8), []
+    catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
+    for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
+        run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
+        runs.append(planned(run, suite, Alternation(group, side)))
+    return runs[0], runs[1]
 
 
 def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedRun:

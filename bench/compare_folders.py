@@ -1,6 +1,6 @@
 """Compares folders of records: reads, pairs, compares. A record that cannot be read is named, and the rest compared."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from bench.comparison import TOLERANCE, Comparison, compare_all
 from bench.errors import InputError
 from bench.pairing import Pair, Unmatched, pair_up
 from bench.process_values import ROLES, Observation, observe
-from bench.store import RECORD, load
+from bench.store import chosen_folders, load
 
 
 class Problem(Struct, frozen=True):
@@ -61,7 +61,7 @@ def compare_folders(
 def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
     """What can be read under ``path``, one record's samples in memory at a time; the rest joins ``problems``."""
     found, broken = [], []
-    for folder in _record_folders(path):
+    for folder in chosen_folders(path):
         try:
             found.append(observe(load(folder, ROLES), str(folder)))
         except InputError as error:
@@ -70,15 +70,3 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
         raise InputError(f"{path}: none of its records can be read: {broken[0].message}", broken[0].remedy)
     problems += broken
     return found
-
-
-def _record_folders(path: Path) -> Iterator[Path]:
-    if (path / RECORD).is_file():
-        yield path
-        return
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder")
-    folders = sorted(p.parent for p in path.glob(f"*/{RECORD}") if not p.parent.name.startswith("."))
-    if not folders:
-        raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
-    yield from folders

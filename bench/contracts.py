@@ -343,6 +343,15 @@ class Report(Protocol):
     def render(self, runs: Sequence["RecordedRun"]) -> bytes: ...
 
 
+@runtime_checkable
+class FitsTerminal(Protocol):
+    """What a writer may offer besides, if its text is for a terminal."""
+
+    def at_terminal(self, columns: int, color: bool) -> Report:
+        """The writer for a terminal of that many columns, with colours or without."""
+        ...
+
+
 # ------------------------------------------------------------------------------------------------- sensors
 
 

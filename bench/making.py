@@ -45,7 +45,7 @@ class Making:
     def converted(self, artifact: Artifact) -> Artifact:
         """What the target opens instead of ``artifact``."""
         plugin = self._run.target.plugin
-        key = f"{plugin.name} of {artifact.format} {artifact.sha256}"
+        key = f"{plugin.python} {plugin.name} of {artifact.format} {artifact.sha256}"
         if artifact.task != "text_generation":
             return artifact
         if key not in self._done:

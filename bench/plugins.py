@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 
@@ -24,13 +25,15 @@ KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors")
 
 
 class PluginRef(Struct, frozen=True):
-    """Where one plugin is. ``location``: ``module:Class``, or the path of a plugin file. ``provider``: who ships it."""
+    """Where one plugin is. ``location``: ``module:Class``, or the path of a plugin file. ``provider``: who ships it.
+    ``python``: the interpreter whose environment it is used in; ``""`` for this one."""
 
     kind: Kind
     name: str
     location: str
     provider: str
     from_file: bool = False
+    python: str = ""
 
 
 class Catalog(Struct, frozen=True):
@@ -50,6 +53,10 @@ class Catalog(Struct, frozen=True):
             if ref.kind == kind and ref.name == name:
                 return ref
         raise UnknownName(kind.rstrip("s"), name, self.names(kind))
+
+    def with_targets_in(self, python: str) -> "Catalog":
+        """The same plugins, the targets used in another interpreter's environment, with the runtimes that it has."""
+        return Catalog(tuple(replace(r, python=python) if r.kind == "targets" else r for r in self.refs))
 
 
 def discover(files: Sequence[Path] = ()) -> Catalog:

@@ -92,16 +92,27 @@ def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
 
 
 def load_records(path: Path) -> list[RecordedRun]:
-    """All records in ``path``, a record's folder or a folder of them, oldest first. Raises ``InputError`` if none
-    is."""
+    """The records that ``path`` stands for, oldest first. Raises ``InputError`` if there is none, or one cannot be
+    read."""
+    return [load(folder) for folder in chosen_folders(path)]
+
+
+def chosen_folders(path: Path) -> list[Path]:
+    """The folders of records that a user's ``path`` stands for: a record's own, or those of the records in it, oldest
+    first. Raises ``InputError`` if there is none; one that lies deeper is named."""
     if (path / RECORD).is_file():
-        return [load(path)]
+        return [path]
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder")
+        raise InputError(f"{path}: no such folder", "Give a record's folder, or the folder that `odb run -o` wrote.")
     folders = record_folders(path)
-    if not folders:
-        raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
-    return [load(folder) for folder in folders]
+    if folders:
+        return folders
+    deeper = sorted({found.parent.parent for found in path.glob(f"*/*/{RECORD}")})
+    if deeper:
+        more = "" if len(deeper) == 1 else f" and {len(deeper) - 1} more"
+        message = f"{path}: holds no records itself, but {deeper[-1].name} in it does{more}"
+        raise InputError(message, f"Give one folder of records, for example {deeper[-1]}.")
+    raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
 
 
 def record_folders(path: Path) -> list[Path]:

@@ -47,7 +47,8 @@ def run_job(
     on_phase: Callable[[str], None] = lambda name: None,
     take_turn: Callable[[bool], bool] = lambda satisfied: not satisfied,
 ) -> JobResult:
-    """Spawn a worker for ``job``, wait for it, leave no process behind. ``job.folder`` is made if missing.
+    """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind. ``job.folder`` is
+    made if missing.
 
     ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.turnstile``.
     """
@@ -57,7 +58,7 @@ def run_job(
     begin_ns = time.perf_counter_ns()
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bench.worker", str(job_file), str(begin_ns)],
+            [job.plugin.python or sys.executable, "-P", "-m", "bench.worker", str(job_file), str(begin_ns)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -17,6 +17,7 @@ from bench.reports.rows import Numbered, Status, Table, emulated, matrices, numb
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as RichTable
     from rich.text import Text
 
 _STYLES: dict[Status, str] = {
@@ -32,15 +33,24 @@ _STYLES: dict[Status, str] = {
 _WRAPPED = ("Model", "Target", "Ran in", "Verdict", "Placement", "Fidelity", "Options", "So")
 
 
+_DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
+"""What a terminal too narrow for a table goes without, in this order."""
+
+
 class TerminalReport:
-    """``width`` in columns; ``color`` writes ANSI colours, which never carry a meaning of their own."""
+    """``width`` in columns; ``color`` writes ANSI colours, which never carry a meaning of their own. ``complete`` folds
+    what is too wide; otherwise columns are left out, which is said."""
 
     summary = "compact tables for a terminal"
     suffix = ".txt"
 
-    def __init__(self, width: int = 120, color: bool = False) -> None:
+    def __init__(self, width: int = 120, color: bool = False, complete: bool = True) -> None:
         self.width = width
         self.color = color
+        self.complete = complete
+
+    def at_terminal(self, columns: int, color: bool) -> "TerminalReport":
+        return TerminalReport(columns, color, complete=False)
 
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         out = io.StringIO()
@@ -49,7 +59,7 @@ class TerminalReport:
         tables = matrices(items)
         for table in (*(listing(m) for m in tables), emulated_table(items), quality_listing(items)):
             if table is not None:
-                _print_table(console, table)
+                _print_table(console, table, self.complete)
         for item in items:
             _print_reasons(console, detail(item))
         for sentence in headline(tables, items):
@@ -89,21 +99,38 @@ def _text(text: str, status: Status = "plain") -> "Text":
     return Text(text, style=_STYLES.get(status, ""))
 
 
-def _print_table(console: "Console", found: Table) -> None:
-    from rich import box
-    from rich.table import Table as RichTable
+def _print_table(console: "Console", found: Table, complete: bool) -> None:
     from rich.text import Text
 
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for column in found.columns:
-        table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
-    for row in found.rows:
-        table.add_row(*(_text("\n".join((c.value, *c.notes)), c.status) for c in row))
+    table, left_out = _drawn(found, ()), list[str]()
+    unbounded = console.options.update(width=10_000)
+    for column in () if complete else _DISPENSABLE:
+        if console.measure(table, options=unbounded).maximum <= console.width:
+            break
+        if column in found.columns:
+            left_out.append(column)
+            table = _drawn(found, left_out)
     console.print(Text(found.caption, style="bold"))
     console.print(table)
+    if left_out:
+        console.print(_text(f"A wider terminal shows {', '.join(left_out)} too.", "skipped"))
     if found.note:
         console.print(_text(found.note, "skipped"))
     console.print()
+
+
+def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
+    from rich import box
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    shown = [index for index, column in enumerate(found.columns) if column not in left_out]
+    for index in shown:
+        column = found.columns[index]
+        table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
+    for row in found.rows:
+        table.add_row(*(_text("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
+    return table
 
 
 def _print_repeats_needed(console: "Console", item: Numbered) -> None:

@@ -6,10 +6,12 @@ there, so that one names only what has changed: another file, another option, an
 
 import hashlib
 import shlex
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +32,13 @@ ADDED = ("options", "shapes", "inputs")
 """Flags of NAME=VALUE: those given join the base's, and replace those of the same name."""
 
 
+PROMPTS = ("prompt_tokens", "prompt_ids", "prompts")
+"""Flags of which one says what is generated from."""
+
+FILES: Mapping[str, str] = {"inputs": "=", "references": ":", "datasets": ":"}
+"""Flags that name files, and what stands between the file and what it is for."""
+
+
 def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
     """Measure each record of BASE and its counterpart in alternation, write all records and the comparison's page.
     Returns the exit status, which is that of ``odb compare``."""
@@ -40,15 +49,29 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     from bench.store import prepare_folder, write_atomically
 
     tolerance = checked_tolerance(context.params["tolerance"])
+    base_python = checked_interpreter(context.params["base_python"])
     bases = _records(context.params["against"])
     asked = [_asked(folder, record, context) for folder, record in bases]
+    if context.params["dry_run"]:
+        from bench.cli.dry_run import show_pairs
+
+        return show_pairs([(old, new) for old, new, _ in asked], catalog, base_python, as_json)
     root = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
     out = prepare_folder(root / "base"), prepare_folder(root / "new")
     with progress(sys.stderr) as listener:
         from bench.alternate import run_in_alternation
 
         pairs = [
-            run_in_alternation(old, new, catalog, out, cache=cache_folder(), expected=identity, listener=listener)
+            run_in_alternation(
+                old,
+                new,
+                catalog,
+                out,
+                cache=cache_folder(),
+                expected=identity,
+                base_python=base_python,
+                listener=listener,
+            )
             for old, new, identity in asked
         ]
     findings = Findings(tolerance, tuple(_compared(pairs, tolerance)))
@@ -65,16 +88,38 @@ def checked_tolerance(percent: float) -> float:
     return percent / 100
 
 
+def checked_interpreter(python: Path | None) -> str:
+    """The interpreter as a worker is spawned with; ``""`` for this one. Raises ``InputError`` unless it has this Python
+    and this version of the tool: the records say one of each."""
+    from bench import __version__
+
+    if python is None:
+        return ""
+    said = "import bench, platform; print(bench.__version__, platform.python_version())"
+    remedy = f"Give the python of an environment with ondevice-bench {__version__} and Python {python_version()}."
+    try:
+        done = subprocess.run([python, "-P", "-c", said], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = getattr(error, "strerror", None) or "it does not answer"
+        raise InputError(f"--base-python {python}: cannot be run: {why}", remedy) from None
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise InputError(f"--base-python {python}: has no ondevice-bench: {last}", remedy)
+    if done.stdout.split() != [__version__, python_version()]:
+        version, interpreter = done.stdout.split()
+        raise InputError(
+            f"--base-python {python}: has ondevice-bench {version} on Python {interpreter}, this is {__version__} on "
+            f"{python_version()}",
+            remedy,
+        )
+    return str(python.absolute())
+
+
 def _records(path: Path) -> "list[tuple[Path, Record]]":
     """The records under ``path`` that can be measured again, with their folders."""
-    from bench.store import RECORD, load, record_folders
+    from bench.store import chosen_folders, load
 
-    if not path.is_dir():
-        raise InputError(f"--against {path}: no such folder", "Give a record's folder, or one that holds records.")
-    folders = [path] if (path / RECORD).is_file() else record_folders(path)
-    if not folders:
-        raise InputError(f"--against {path}: holds no records", "Give the folder that `odb run -o` wrote.")
-    records = [(folder, load(folder).record) for folder in folders]
+    records = [(folder, load(folder).record) for folder in chosen_folders(path)]
     usable = [(f, r) for f, r in records if r.status == "ok" and not r.plan.target.emulated]
     if not usable:
         raise InputError(f"--against {path}: none of its records holds times of a device", "Measure the base first.")
@@ -93,16 +138,12 @@ def _asked(folder: Path, record: "Record", context: click.Context) -> "tuple[Any
     base = _parsed(record, source)
     both = {k: v for k, v in given.items() if k not in NEW_ONLY}
     if both.get("prompt_ids") or both.get("prompts"):
-        base = {**base, "prompt_tokens": None}  # of seeded prompts, which those take the place of
+        base = {**base, **dict.fromkeys(PROMPTS)}  # whichever the base had, those take their place
     base = {**base, "repeats": None, **both}  # a pair of processes is another thing than a repeat
+    beside = [Path(name).parent for name in given.get("models", ())]
+    base = _with_files(base, [*base.keys() - both], record, folder, beside, context.params["base_model"])
     new = {**base, **{k: v for k, v in given.items() if k in NEW_ONLY and k not in ADDED}}
     new = {**new, **{k: (*base[k], *given[k]) for k in ADDED if k in given}}
-    beside = [Path(name).parent for name in given.get("models", ())]
-    base = _with_files(base, record, folder, beside, context.params["base_model"])
-    if "models" not in given:
-        new = {**new, "models": base["models"]}
-    if "inputs" not in given:
-        new = {**new, "inputs": base["inputs"]}
     sha256 = record.plan.model.sha256
     if sha256 is None:
         raise InputError(f"{folder}: plan.model.sha256 is null: what was measured is not known")
@@ -127,17 +168,29 @@ def _parsed(record: "Record", source: str) -> dict[str, Any]:
 
 
 def _with_files(
-    params: dict[str, Any], record: "Record", folder: Path, beside: Sequence[Path], base_model: Path | None
+    params: dict[str, Any],
+    theirs: Collection[str],
+    record: "Record",
+    folder: Path,
+    beside: Sequence[Path],
+    base_model: Path | None,
 ) -> dict[str, Any]:
-    """``params`` with the base's files where they are here: records name files without their folders."""
+    """``params`` with the base's files, which are those of the flags in ``theirs``, where they are here: records name
+    files without their folders."""
     from bench.suite import is_file
 
     places = list(dict.fromkeys([Path(), folder, folder.parent, *beside]))
     models = [str(base_model)] if base_model is not None else list(params["models"])
     if base_model is None and models and is_file(models[0]):
         models = [str(_found_model(models[0], record, folder, places))]
-    inputs = [_found_input(text, folder, places) for text in params["inputs"]]
-    return {**params, "models": tuple(models), "inputs": tuple(inputs)}
+    named: dict[str, Any] = {
+        flag: tuple(_found_file(text, separator, folder, places) for text in params[flag])
+        for flag, separator in FILES.items()
+        if flag in theirs
+    }
+    if "prompts" in theirs and params["prompts"] is not None:
+        named["prompts"] = Path(_found_file(str(params["prompts"]), "", folder, places))
+    return {**params, **named, "models": tuple(models)}
 
 
 def _found_model(name: str, record: "Record", folder: Path, places: Sequence[Path]) -> Path:
@@ -155,13 +208,16 @@ def _found_model(name: str, record: "Record", folder: Path, places: Sequence[Pat
     )
 
 
-def _found_input(text: str, folder: Path, places: Sequence[Path]) -> str:
-    name, equals, file = text.rpartition("=")
+def _found_file(text: str, separator: str, folder: Path, places: Sequence[Path]) -> str:
+    """``text`` with the file or folder in it where it is here; before ``separator`` stands what it is for."""
+    name, between, file = text.rpartition(separator) if separator else ("", "", text)
     for place in places:
-        if (place / file).is_file():
-            return f"{name}{equals}{place / file}"
-    message = f"--against {folder}: it was fed {file}, which is not in the current folder nor beside the record"
-    raise InputError(message, "Put the file into the current folder.")
+        if (place / file).exists():
+            return f"{name}{between}{place / file}"
+    message = (
+        f"--against {folder}: it was measured with {file}, which is not in the current folder nor beside the record"
+    )
+    raise InputError(message, f"Put {file} into the current folder.")
 
 
 def _compared(pairs: "Sequence[tuple[RecordedRun, RecordedRun]]", tolerance: float) -> "list[Comparison]":

@@ -1,12 +1,16 @@
 """Options and small things that several commands share."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from bench.contracts import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,3 +56,13 @@ def console() -> Any:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def fitted(report: "Report") -> "Report":
+    """``report`` as stdout can show it: as wide as the terminal and coloured, unless ``NO_COLOR`` is set. Into a pipe
+    it writes what it always does."""
+    from bench.contracts import FitsTerminal
+
+    if not sys.stdout.isatty() or not isinstance(report, FitsTerminal):
+        return report
+    return report.at_terminal(shutil.get_terminal_size().columns, color=not os.environ.get("NO_COLOR"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import plugin_option
+from bench.cli.options import fitted, plugin_option
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -40,7 +40,7 @@ def command(
     by_suffix = suffixes(catalog) if output and not format_ else {}
     name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
     writer = load(catalog.find("reports", name))
-    data = writer.render(load_records(folder))
+    data = (fitted(writer) if output is None else writer).render(load_records(folder))
     if output is None:
         sys.stdout.buffer.write(data)
         return 0

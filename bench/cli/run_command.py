@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import complete
-from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
+from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option
 
 if TYPE_CHECKING:
-    from bench.plan import PlannedRun
     from bench.plugins import Catalog
     from bench.record import RecordedRun
     from bench.suite import Suite
@@ -97,6 +96,12 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
     help="Measure BASE, a record or a folder of them, anew in alternation with what is asked, and compare.",
 )
 @click.option("--base-model", type=click.Path(path_type=Path), metavar="FILE", help="With --against: the base's file.")
+@click.option(
+    "--base-python",
+    type=click.Path(path_type=Path),
+    metavar="PYTHON",
+    help="With --against: the interpreter of another environment, whose runtimes the base is measured with.",
+)
 @click.option("--tolerance", type=float, default=3.0, metavar="PERCENT", help="With --against: what is the same; 3.")
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
@@ -131,6 +136,7 @@ def command(
     timeout: float | None,
     against: Path | None,
     base_model: Path | None,
+    base_python: Path | None,
     tolerance: float,
     dry_run: bool,
     plugins: tuple[Path, ...],
@@ -142,6 +148,7 @@ def command(
     or replace, what SUITE.toml says.
     """
     from bench.cli.asked import asked_suite
+    from bench.errors import InputError
     from bench.plugins import discover
 
     context = click.get_current_context()
@@ -150,8 +157,15 @@ def command(
         from bench.cli.against import measure_against
 
         return measure_against(context, catalog, output, as_json)
+    for flag, given in (("--base-model", base_model), ("--base-python", base_python)):
+        if given is not None:
+            raise InputError(
+                f"{flag}: is of the base of --against, which is not given", "Name the base: --against BASE."
+            )
     suite = asked_suite(context.params)
     if dry_run:
+        from bench.cli.dry_run import show_plan
+
         return show_plan(suite, catalog, as_json)
     return measure(suite, catalog, output, as_json)
 
@@ -184,7 +198,7 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     if as_json:
         echo_json([run.record for run in recorded])
     else:
-        click.echo(load(catalog.find("reports", "terminal")).render(recorded).decode(), nl=False)
+        click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
         click.echo(f"\nRecords: {folder}\nReport:  {page}")
     return exit_status(recorded)
 
@@ -213,74 +227,3 @@ def exit_status(recorded: "Sequence[RecordedRun]") -> int:
         well = all(r.verdict is not None and r.verdict.valid for r in records if r.status == "ok")
         return 0 if well and not failed else 1
     return 2 if failed == {"bad_input"} else 3
-
-
-def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
-    """``--dry-run``: what would be measured, for about how long, and what would be skipped."""
-    from rich.table import Table
-
-    from bench.cli.options import console
-    from bench.cli.progress import clock_text, expected_seconds
-    from bench.gather import Bench
-    from bench.probe import temporary_workspace
-    from bench.runner import plan_suite
-
-    with temporary_workspace() as workspace:
-        plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/")))
-    if as_json:
-        echo_json(plan_for_scripts(plan))
-        return 0
-    table = Table("model", "target", "scenario", "repeats", "at most", "note", box=None, pad_edge=False)
-    for run in plan.runs:
-        note = f"skipped: {run.skip.message}" if run.skip else "emulated" if run.target.device.emulated else ""
-        length = "" if run.skip else clock_text(expected_seconds(run))
-        repeats = "" if run.skip else str(run.repeats)
-        table.add_row(named(run), run.target.id, scenario_named(run), repeats, length, note)
-    out = console()
-    out.print(table)
-    total = sum(expected_seconds(run) for run in plan.runs if run.skip is None)
-    out.print(f"\nPreset {suite.preset}; about {clock_text(total)} at most. Nothing was measured.")
-    return 0
-
-
-def named(run: "PlannedRun") -> str:
-    """The model, with the precision that was asked for."""
-    precision = run.model.ask.precision
-    return f"{run.model.id} {precision}" if precision else run.model.id
-
-
-def scenario_named(run: "PlannedRun") -> str:
-    """The scenario, with what of it was asked for: ``single-stream p128 n128 d1024``."""
-    scenario = run.scenario
-    asked = (("p", scenario.prompt_tokens), ("n", scenario.generate_tokens), ("d", scenario.depth_tokens))
-    words = [f"{letter}{count}" for letter, count in asked if count is not None]
-    words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
-    return " ".join([scenario.name, *words])
-
-
-def plan_for_scripts(plan: "object") -> list[dict[str, object]]:
-    """The plan as plain data, without paths."""
-    from bench.cli.progress import expected_seconds
-    from bench.plan import Plan
-
-    assert isinstance(plan, Plan)
-    return [
-        {
-            "model": run.model.id,
-            "target": run.target.id,
-            "options": run.target.options,
-            "emulated": run.target.device.emulated,
-            "scenario": run.scenario.name,
-            "prompt_tokens": run.scenario.prompt_tokens,
-            "generate_tokens": run.scenario.generate_tokens,
-            "depth_tokens": run.scenario.depth_tokens,
-            "compile_cache": run.scenario.compile_cache,
-            "precision": run.model.ask.precision,
-            "preset": run.preset,
-            "repeats": run.repeats,
-            "seed": run.seed,
-            "at_most_seconds": None if run.skip else round(expected_seconds(run)),
-            "skip": None if run.skip is None else run.skip.message,
-        }
-        for run in plan.runs
-    ]

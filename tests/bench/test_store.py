@@ -167,6 +167,16 @@ def test_a_folder_without_records_is_an_error(tmp_path: Path) -> None:
         load_records(tmp_path / "gone")
 
 
+def test_records_that_lie_deeper_are_pointed_at(tmp_path: Path) -> None:
+    """The parent of results is not one: the newest of them is named, and how many more there are."""
+    for folder in ("monday", "tuesday"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder, record(f"20260101T000000Z-{folder}"), {})
+    with pytest.raises(InputError, match="holds no records itself, but tuesday in it does and 1 more") as caught:
+        load_records(tmp_path)
+    assert f"for example {tmp_path / 'tuesday'}." in caught.value.remedy
+
+
 def test_records_load_oldest_first(tmp_path: Path) -> None:
     """A folder of records is read in the order of their ids, which is that of time."""
     for name in ("20260102T000000Z-b", "20260101T000000Z-a"):

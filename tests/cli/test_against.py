@@ -1,6 +1,10 @@
 """``odb run --against``: the base's own command carried out again beside what is new, in turns, and compared."""
 
 import json
+import os
+import sys
+import sysconfig
+import venv
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -48,11 +52,11 @@ def records(folder: Path) -> tuple[Record, Record]:
 
 
 def test_another_option_is_found_slower(base: Path, here: Path) -> None:
-    """Only what is new is named; both are measured in turns, all files are written, and 40 % slower is status 1."""
-    done = odb_run("--against", base, "--plugin", "plugin.py", "-O", "latency_us=700", *QUICK, "-o", "out")
+    """Only what is new is named; both are measured in turns, all files are written; four times slower is status 1."""
+    done = odb_run("--against", base, "--plugin", "plugin.py", "-O", "latency_us=2000", *QUICK, "-o", "out")
     assert done.exception is None
     first, second = records(here / "out")
-    assert ("500", "700") == tuple(r.plan.target.options_requested["latency_us"] for r in (first, second))
+    assert ("500", "2000") == tuple(r.plan.target.options_requested["latency_us"] for r in (first, second))
     assert first.plan.alternation is not None
     assert second.plan.alternation is not None
     assert first.plan.alternation.group == second.plan.alternation.group
@@ -83,6 +87,23 @@ def test_the_preset_and_the_count_hold_for_both(base: Path, here: Path) -> None:
     (found,) = json.loads(done.stdout)["comparisons"]
     assert (True, "comparable") == (found["alternated"], found["comparability"]["answer"].removesuffix("_with_caveats"))
     assert 3 == len(found["changes"][0]["pair_ratios"])
+
+
+def test_a_dry_run_says_what_would_alternate(base: Path, here: Path) -> None:
+    """Both sides with their options and the number of pairs, for people and for scripts; nothing is measured."""
+    asked = ("--against", base, "--plugin", "plugin.py", "-O", "latency_us=700", "--dry-run", "-o", "out")
+    done = odb_run(*asked)
+    assert done.exception is None
+    lines = done.stdout.splitlines()
+    assert ["side", "model", "target", "scenario", "pairs", "at", "most", "note"] == lines[0].split()
+    assert [["base", "6", "latency_us=500"], ["new", "6", "latency_us=700"]] == [
+        [words[0], words[4], words[6]] for words in map(str.split, lines[1:3])
+    ]
+    assert "Nothing was measured" in lines[-1]
+    assert [("base", 6), ("new", 6)] == [
+        (r["side"], r["repeats"]) for r in json.loads(odb_run(*asked, "--json").stdout)
+    ]
+    assert not (here / "out").exists()
 
 
 class TestFiles:
@@ -130,6 +151,28 @@ class TestFiles:
         assert not (here / "out").exists()
 
     @pytest.mark.real
+    @pytest.mark.parametrize("flag", ["--reference", "--input"])
+    def test_the_base_s_other_files(self, here: Path, no_op: Callable[..., Path], flag: str) -> None:
+        """What else the base was measured with is looked for beside the record, and named where it is not there."""
+        pytest.importorskip("onnxruntime")
+        no_op(here, "net.onnx")
+        other = here / "data" / "twin.onnx"
+        other.parent.mkdir()
+        no_op(here / "data", "twin.onnx")
+        if flag == "--input":
+            other = here / "data" / "x.npy"
+            np.save(other, np.ones((1, 4), np.float32))
+        given = other if flag == "--reference" else f"x={other}"
+        odb_run("-m", "net.onnx", "-t", "ort:cpu", flag, given, "--repeats", "1", *QUICK, "-o", "old")
+        error = odb_run("--against", "old", "--dry-run").exception
+        assert isinstance(error, InputError)
+        assert f"it was measured with {other.name}, which is not" in error.message
+        other.rename(here / "old" / other.name)
+        done = odb_run("--against", "old", "--dry-run")
+        assert done.exception is None
+        assert "Nothing was measured" in done.stdout
+
+    @pytest.mark.real
     def test_another_file_of_that_name(self, file_base: Path, here: Path, no_op: Callable[..., Path]) -> None:
         """A file that was changed since is not the base: refused by its hash, with nothing measured."""
         no_op(here, "net.onnx", nodes=2)
@@ -139,12 +182,83 @@ class TestFiles:
         assert not list((here / "out").glob("*/*/record.json"))
 
 
+class TestAnotherEnvironment:
+    PLUGIN = """
+import sys
+from pathlib import Path
+from bench.testing import FakeModel, FakeTensorSession, NullTarget
+
+class Session(FakeTensorSession):
+    def versions(self):
+        return {"environment": Path(sys.prefix).name}
+
+class Where(NullTarget):
+    def open(self, request, phase):
+        facts = request.artifact.facts
+        return Session(dict(request.options), "null", self.work(request), facts.inputs, facts.outputs)
+
+PLUGINS = {"models": {"fake": FakeModel}, "targets": {"where": Where}}
+"""
+
+    @pytest.fixture
+    def other(self, here: Path) -> Path:
+        """The interpreter of another environment, which sees the packages of this one."""
+        venv.create(here / "other", symlinks=os.name == "posix")
+        (packages,) = (here / "other").glob("[Ll]ib/**/site-packages")
+        (packages / "these.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+        return here / "other" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @pytest.fixture
+    def asked(self, here: Path) -> tuple[str, ...]:
+        """A base, and the words that measure against it."""
+        (here / "where.py").write_text(self.PLUGIN)
+        flags = ("--plugin", "where.py", *QUICK)
+        odb_run(*flags, "-m", "fake", "-t", "where:cpu", "-O", "latency_us=200", "--repeats", "1", "-o", "old")
+        return ("--against", "old", *flags, "--repeats", "2", "-o", "out")
+
+    def test_the_base_runs_there(self, here: Path, other: Path, asked: tuple[str, ...]) -> None:
+        """Each side's session lives in its own environment, which the comparison names as what differs."""
+        done = odb_run(*asked, "--base-python", other, "--json")
+        assert done.exception is None
+        runtimes = [record.environment.runtime["environment"] for record in records(here / "out")]
+        assert ["other", Path(sys.prefix).name] == runtimes
+        (found,) = json.loads(done.stdout)["comparisons"]
+        assert ["version"] == found["comparability"]["subjects"]
+        assert 2 == len(found["changes"][0]["pair_ratios"])
+
+    def test_an_interpreter_that_is_none(self, here: Path, asked: tuple[str, ...]) -> None:
+        """A file that is not there, and an environment without the tool: said before anything is measured."""
+        venv.create(here / "bare", symlinks=os.name == "posix")
+        bare = here / "bare" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        for python, words in (("gone", "cannot be run"), (bare, "has no ondevice-bench: ModuleNotFoundError")):
+            error = odb_run(*asked, "--base-python", python).exception
+            assert isinstance(error, InputError)
+            assert words in error.message
+        assert not (here / "out").exists()
+
+    def test_another_version_of_the_tool(self, here: Path, asked: tuple[str, ...], other: Path) -> None:
+        """The records say one version for both sides: another is refused, and both are named."""
+        (packages,) = (here / "other").glob("[Ll]ib/**/site-packages")
+        (packages / "bench").mkdir()
+        (packages / "bench" / "__init__.py").write_text('__version__ = "0.0.9"\n')
+        error = odb_run(*asked, "--base-python", other).exception
+        assert isinstance(error, InputError)
+        assert "has ondevice-bench 0.0.9 on Python" in error.message
+
+    @pytest.mark.parametrize("flag", ["--base-python", "--base-model"])
+    def test_without_a_base(self, here: Path, flag: str) -> None:
+        """What speaks of the base of --against needs one."""
+        error = odb_run(flag, "file").exception
+        assert isinstance(error, InputError)
+        assert f"{flag}: is of the base of --against" in error.message
+
+
 class TestBadInput:
     def test_no_such_folder(self, here: Path) -> None:
         """A folder that is not there is named."""
         error = odb_run("--against", "gone").exception
         assert isinstance(error, InputError)
-        assert "--against gone: no such folder" == error.message
+        assert "gone: no such folder" == error.message
 
     def test_an_empty_folder(self, here: Path) -> None:
         """So is one without records."""

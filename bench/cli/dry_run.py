@@ -1,0 +1,115 @@
+"""``--dry-run``: what would be measured, for about how long, and what would be skipped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import cache_folder, console, echo_json
+
+if TYPE_CHECKING:
+    from bench.plan import PlannedRun
+    from bench.plugins import Catalog
+    from bench.suite import Suite
+
+
+def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
+    """Print the plan of ``suite``. Returns the exit status."""
+    from bench.cli.progress import clock_text, expected_seconds
+    from bench.gather import Bench
+    from bench.probe import temporary_workspace
+    from bench.runner import plan_suite
+
+    with temporary_workspace() as workspace:
+        plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/")))
+    if as_json:
+        echo_json([for_scripts(run) for run in plan.runs])
+        return 0
+    _print_table("repeats", [(run, "") for run in plan.runs])
+    total = sum(expected_seconds(run) for run in plan.runs)
+    click.echo(f"\nPreset {suite.preset}; about {clock_text(total)} at most. Nothing was measured.")
+    return 0
+
+
+def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base_python: str, as_json: bool) -> int:
+    """Print what ``--against`` would measure in alternation: each base and what is held against it. Returns the exit
+    status."""
+    from bench.alternate import plan_pair
+    from bench.cli.progress import clock_text, expected_seconds
+    from bench.gather import Bench
+    from bench.probe import temporary_workspace
+
+    with temporary_workspace() as workspace:
+        bench = Bench(catalog, suites[0][0], workspace, cache_folder(), Path("/"))
+        pairs = [plan_pair(base, new, bench, base_python) for base, new in suites]
+    sides = [(run, side) for pair in pairs for run, side in zip(pair, ("base", "new"), strict=True)]
+    if as_json:
+        echo_json([{"side": side, **for_scripts(run)} for run, side in sides])
+        return 0
+    _print_table("pairs", sides)
+    total = sum(expected_seconds(run) for run, _ in sides)
+    click.echo(f"\nIn alternation; about {clock_text(total)} at most. Nothing was measured.")
+    return 0
+
+
+def _print_table(counted: str, rows: "Sequence[tuple[PlannedRun, str]]") -> None:
+    from rich.table import Table
+
+    from bench.cli.progress import clock_text, expected_seconds
+
+    sides = any(side for _, side in rows)
+    names = ("side",) * sides + ("model", "target", "scenario", counted, "at most", "note")
+    table = Table(*names, box=None, pad_edge=False)
+    for run, side in rows:
+        length = "" if run.skip else clock_text(expected_seconds(run))
+        repeats = "" if run.skip else str(run.repeats)
+        cells = (_model(run), run.target.id, _scenario(run), repeats, length, _note(run, sides))
+        table.add_row(*(side,) * sides, *cells)
+    console().print(table)
+
+
+def _note(run: "PlannedRun", options: bool) -> str:
+    if run.skip is not None:
+        return f"skipped: {run.skip.message}"
+    if run.target.device.emulated:
+        return "emulated"
+    return " ".join(f"{key}={value}" for key, value in run.target.options.items()) if options else ""
+
+
+def _model(run: "PlannedRun") -> str:
+    """The model, with the precision that was asked for."""
+    precision = run.model.ask.precision
+    return f"{run.model.id} {precision}" if precision else run.model.id
+
+
+def _scenario(run: "PlannedRun") -> str:
+    """The scenario, with what of it was asked for: ``single-stream p128 n128 d1024``."""
+    scenario = run.scenario
+    asked = (("p", scenario.prompt_tokens), ("n", scenario.generate_tokens), ("d", scenario.depth_tokens))
+    words = [f"{letter}{count}" for letter, count in asked if count is not None]
+    words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
+    return " ".join([scenario.name, *words])
+
+
+def for_scripts(run: "PlannedRun") -> dict[str, object]:
+    """A planned run as plain data, without paths."""
+    from bench.cli.progress import expected_seconds
+
+    return {
+        "model": run.model.id,
+        "target": run.target.id,
+        "options": run.target.options,
+        "emulated": run.target.device.emulated,
+        "scenario": run.scenario.name,
+        "prompt_tokens": run.scenario.prompt_tokens,
+        "generate_tokens": run.scenario.generate_tokens,
+        "depth_tokens": run.scenario.depth_tokens,
+        "compile_cache": run.scenario.compile_cache,
+        "precision": run.model.ask.precision,
+        "preset": run.preset,
+        "repeats": run.repeats,
+        "seed": run.seed,
+        "at_most_seconds": None if run.skip else round(expected_seconds(run)),
+        "skip": None if run.skip is None else run.skip.message,
+    }

@@ -31,7 +31,7 @@ from bench.supervisor import run_job
 pytest.importorskip("openvino")
 pytestmark = [pytest.mark.perf, pytest.mark.real]
 
-ROUNDS, OFFLINE_ROUNDS = 16, 10
+ROUNDS, OFFLINE_ROUNDS = 32, 10
 SECONDS = 4  # in turns, half of it is each side's own
 TURN_SECONDS = 0.1
 INPUTS = {"ultraface_rfb_320.onnx": "f32", "squeezenet_fp16.onnx": "f16", "mobilenet_v2_int8.tflite": "u8"}

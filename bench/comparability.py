@@ -4,7 +4,7 @@
 compared is refused with its reasons, and what a record does not tell of that which must be equal is said too.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -46,7 +46,7 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
     chosen = tuple(s for s in SUBJECTS if s in subjects) or _evident_subject(base, new)
     barred = _barred(base, new)
     if barred:
-        return Comparability("not_comparable", chosen, barred)
+        return Comparability("not_comparable", chosen, (*barred, *_other_model(base, new, chosen)))
     reasons: list[Reason] = []
     differences: list[Difference] = []
     equal: list[str] = []
@@ -90,6 +90,15 @@ def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
     elif emulated:
         reasons.append(Reason("emulated", "Both were emulated: the times are the emulator's, not a device's.", remedy))
     return tuple(reasons)
+
+
+def _other_model(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Iterator[Reason]:
+    """What also forbids to compare the answers, where it is the times that may not be."""
+    for rule in RULES:
+        if rule.code in ("model_differs", "artifact_differs"):
+            x, y = rule.of(base), rule.of(new)
+            if None not in (x, y) and x != y and _refuses(rule, base, new, chosen):
+                yield _differs(rule, x, y, True)
 
 
 def _told(record: Record) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bench.record import Reason, Record
+from bench.record_json import SEALED_SINCE
 
 Subject = Literal["target", "version", "model"]
 SUBJECTS: tuple[Subject, ...] = ("target", "version", "model")
@@ -231,8 +232,17 @@ def _apart(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | N
     return Reason("made_apart", message, "Measure both on one day.", invalidates=False)
 
 
+def _unsealed(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+    sides = [side for side, r in (("base", base), ("new", new)) if r.schema_version < SEALED_SINCE]
+    if not sides:
+        return None
+    message = f"Nothing shows whether the {' and the '.join(sides)} record was edited: older schemas carry no hash."
+    return Reason("not_sealed", message, "Measure again with this version.", invalidates=False)
+
+
 CHECKS: tuple[Callable[[Record, Record, tuple[Subject, ...]], Reason | None], ...] = (
     _valid,
+    _unsealed,
     _few,
     _runtime,
     _load,

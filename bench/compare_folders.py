@@ -43,7 +43,8 @@ def compare_folders(
 ) -> Findings:
     """Compare the records in each folder of ``new`` with those in ``base``; a folder is a record's, or holds records'.
 
-    Raises ``InputError`` for a folder that does not exist or holds no record that can be read.
+    Raises ``InputError`` where ``base``, or the only one of ``new``, does not exist or holds no record that can be
+    read; one of several is named, and the rest compared.
     """
     problems: list[Problem] = []
     before = _observations(base, problems)
@@ -51,7 +52,14 @@ def compare_folders(
     unmatched: list[Unmatched] = []
     for folder in new:
         side = "new" if len(new) == 1 else folder.name
-        pairs, alone = pair_up(before, _observations(folder, problems), subjects, side)
+        try:
+            after = _observations(folder, problems)
+        except InputError as error:
+            if len(new) == 1:
+                raise
+            problems.append(Problem(error.message, error.remedy))
+            continue
+        pairs, alone = pair_up(before, after, subjects, side)
         matched += pairs
         unmatched += alone
     comparisons = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)

@@ -25,7 +25,7 @@ from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
 from bench.comparability_table import Subject, scenario_words
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
-from bench.quality.comparison import QualityComparison, compare_quality, not_compared
+from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
 from bench.verdict import CODES
@@ -93,7 +93,8 @@ class Omitted(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, the new failed.
+    """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, the new failed
+    or was skipped.
     ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
     answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
     ``tests``: of how many the p-values were corrected for."""
@@ -115,6 +116,12 @@ class Comparison(Struct, frozen=True):
         slower = any(change.word in ("slower", "worse") for change in self.changes)
         return self.broken or slower or (self.quality is not None and self.quality.worse)
 
+    def torn(self, change: Change) -> bool:
+        """Whether whole processes differ otherwise than their neighbouring turns do, by more than the tolerance."""
+        if not change.pair_ratios or change.ratio is None:
+            return False
+        return abs(math.log(change.new / change.base / change.ratio)) > math.log1p(self.tolerance)
+
 
 class _Test(Struct, frozen=True):
     """One metric of one pair of records before it is judged. ``ratio`` None: below two processes a side."""
@@ -129,6 +136,7 @@ class _Test(Struct, frozen=True):
 class _Examined(Struct, frozen=True):
     comparison: Comparison
     tests: tuple[_Test, ...] = ()
+    quality: QualityTests | None = None
 
 
 def compare(
@@ -146,18 +154,27 @@ def compare_all(
     if not tolerance > 0:
         raise ValueError(f"the tolerance must be above 0, not {tolerance}")
     examined = [_examine(base, new, tolerance, subjects) for base, new in pairs]
-    tests = [test for one in examined for test in one.tests if test.ratio is not None]
-    corrected = iter(holm([t.ratio.p_different() for t in tests if t.ratio is not None], [t.weight for t in tests]))
-    return [_judge(one, corrected, tolerance, len(tests)) for one in examined]
+    family = [member for one in examined for member in _family(one)]
+    corrected = iter(holm([p for p, _ in family], [weight for _, weight in family]))
+    return [_judge(one, corrected, tolerance, len(family)) for one in examined]
+
+
+def _family(one: _Examined) -> Iterator[tuple[float, float]]:
+    """The p-value and the weight of each test, those of quality after the others: of a pair each kind weighs 1."""
+    yield from ((test.ratio.p_different(), test.weight) for test in one.tests if test.ratio is not None)
+    judged = one.quality.differences if one.quality is not None else ()
+    yield from ((difference.p_value, 1 / len(judged)) for difference in judged)
 
 
 def _examine(base: Observation, new: Observation, tolerance: float, subjects: Collection[Subject]) -> _Examined:
     allowed = comparable(base.record, new.record, subjects)
-    broken = base.record.status == "ok" and new.record.status == "failed"
+    broken = base.record.status == "ok" and new.record.status != "ok"
     quality = _quality(base, new, allowed)
-    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken, quality=quality)
+    untested = None if isinstance(quality, QualityTests) else quality
+    tested = quality if isinstance(quality, QualityTests) else None
+    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken, quality=untested)
     if allowed.refused:
-        return _Examined(comparison)
+        return _Examined(comparison, quality=tested)
     applying = [m for m in METRICS if m.name in base.values and m.name in new.values]
     omitted = {m.name: why for m in applying if (why := _why_omitted(m, base, new)) is not None}
     compared = [m for m in applying if m.name not in omitted]
@@ -166,14 +183,14 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     return _Examined(
         replace(comparison, omitted=left_out, alternated=together),
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, base.record)),
+        tested,
     )
 
 
-def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityComparison | None:
+def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityTests | QualityComparison | None:
     """The answers of both; nothing where the pair is refused for more than being emulated."""
     refused = {reason.code for reason in allowed.reasons if reason.invalidates}
-    same = base.record.plan.model.id == new.record.plan.model.id
-    if refused and not (refused <= EMULATED and same):
+    if refused - EMULATED:
         return None
     for side, record in (("base", base.record), ("new", new.record)):
         reasons = record.verdict.reasons if record.verdict is not None else ()
@@ -181,8 +198,7 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
             return not_compared(
                 record.quality, f"the {side} record's quality is of another file or target than its speed"
             )
-    results = base.quality_results, new.quality_results
-    return compare_quality(base.record.quality, new.record.quality, results, ALPHA_DIFFERENT)
+    return examine_quality(base.record.quality, new.record.quality, (base.quality_results, new.quality_results))
 
 
 def _weighted(metrics: Sequence[Metric], record: Record) -> Iterator[tuple[Metric, float]]:
@@ -280,7 +296,10 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
         judged = _judged(test, next(corrected), tolerance, tests)
         silent = replace(judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {test.untrue}.")
         changes.append(silent if test.untrue else judged)
-    return replace(examined.comparison, changes=tuple(changes), tests=tests)
+    quality = examined.comparison.quality
+    if examined.quality is not None:
+        quality = examined.quality.judged(corrected, ALPHA_DIFFERENT)
+    return replace(examined.comparison, changes=tuple(changes), tests=tests, quality=quality)
 
 
 def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Change:

@@ -45,8 +45,9 @@ def _mean_iou(sums: Array, n: int) -> Array:
 
 
 def _perplexity(sums: Array, n: int) -> Array:
-    """e to the mean negative log-likelihood of a token; features are [its sum, the tokens]."""
-    return np.asarray(np.exp(sums[:, 0] / sums[:, 1]))
+    """e to the mean negative log-likelihood of a token; features are [its sum, the tokens]. From e**700 on, which is as
+    wrong as can be, it is that: what a float no longer holds is no figure."""
+    return np.asarray(np.exp(np.minimum(sums[:, 0] / sums[:, 1], 700.0)))
 
 
 STATISTICS: Mapping[str, Callable[[Array, int], Array]] = MappingProxyType(

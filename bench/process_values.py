@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bench import statistics, summary
 from bench.errors import InputError
-from bench.measure.loop import NEVER
 from bench.quality.comparison import quality_results
 from bench.record import Record, RecordedRun, Repeat, Scenario
+from bench.sample_arrays import samples_of
 from bench.text_summary import gaps_of, tpots
 
 Samples = NDArray[Any]
@@ -95,7 +95,7 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
     for repeat in run.record.repeats:
         if repeat.samples is None:
             continue
-        latency, tokens, blocks = (_times(run, repeat.samples.arrays.get(role), source) for role in ROLES)
+        latency, tokens, blocks = (_times(run, repeat, role, source) for role in ROLES)
         if len(blocks) and int(blocks.sum()) != len(latency):
             raise InputError(
                 f"{source}: block_queries in samples.npz add up to {int(blocks.sum())} queries, and there are "
@@ -107,21 +107,10 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
     return found
 
 
-def _times(run: RecordedRun, key: str | None, source: str) -> Samples:
-    """The array of that key, proven to hold times; empty where the record names none."""
-    if key is None:
-        return np.empty(0, np.int64)
-    array = run.samples.get(key)
-    if array is None:
-        raise InputError(f"{source}: samples.npz holds no {key}, which record.json names", "Measure the run again.")
-    if array.dtype.kind not in "iu":
-        raise InputError(f"{source}: {key} in samples.npz is {array.dtype}, not whole nanoseconds")
-    never = NEVER if key.startswith("token_ns") else 0  # a token that did not come
-    if array.size and array.min() < never:
-        raise InputError(
-            f"{source}: {key} in samples.npz holds negative times", "The file was written or edited wrong."
-        )
-    return array
+def _times(run: RecordedRun, repeat: Repeat, role: str, source: str) -> Samples:
+    """The array of that role; empty where the record names none."""
+    found = samples_of(repeat, run.samples, role, source)
+    return np.empty(0, np.int64) if found is None else found
 
 
 def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:

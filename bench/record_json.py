@@ -51,7 +51,7 @@ def decode(data: bytes, source: str = "record.json") -> Record:
     """Read a record of this or any older schema. Raises ``InputError`` naming ``source`` and the field."""
     try:
         raw = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"{source}: not JSON: {error}", "The file is truncated or was edited; run again.") from None
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(version, int):

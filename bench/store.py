@@ -21,6 +21,7 @@ import msgspec
 from bench.errors import InputError
 from bench.record import Record, RecordedRun, SamplesFile
 from bench.record_json import check_seal, decode, encode, sealed
+from bench.sample_arrays import samples_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,8 +76,8 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
 
 
 def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
-    """Read one record's folder, of the samples only the arrays of ``roles`` where given. Raises ``InputError`` naming
-    the file: truncated, edited, or samples of another run."""
+    """Read one record's folder; of the samples, where ``roles`` are given, only the arrays of those and the results on
+    a dataset. Raises ``InputError`` naming the file: truncated, edited, or samples of another run."""
     path = folder / RECORD
     try:
         data = path.read_bytes()
@@ -87,14 +88,34 @@ def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
     if record.samples_file is None:
         return RecordedRun(record, {})
     named = [repeat.samples.arrays for repeat in record.repeats if repeat.samples is not None]
-    keys = None if roles is None else {key for arrays in named for role, key in arrays.items() if role in roles}
-    return RecordedRun(record, _read_samples(folder / record.samples_file.name, record.samples_file, keys))
+    judged = record.quality.samples.values() if record.quality is not None else ()
+    keys = None if roles is None else {*judged, *(k for arrays in named for role, k in arrays.items() if role in roles)}
+    samples = _read_samples(folder / record.samples_file.name, record.samples_file, keys)
+    for repeat in record.repeats:
+        for role in repeat.samples.arrays if repeat.samples is not None else ():
+            if roles is None or role in roles:
+                samples_of(repeat, samples, role, str(folder))
+    return RecordedRun(record, samples)
 
 
 def load_records(path: Path) -> list[RecordedRun]:
     """The records that ``path`` stands for, oldest first. Raises ``InputError`` if there is none, or one cannot be
     read."""
     return [load(folder) for folder in chosen_folders(path)]
+
+
+def readable_records(path: Path) -> tuple[list[RecordedRun], list[InputError]]:
+    """The records that ``path`` stands for, oldest first, and what is wrong with those that cannot be read. Raises
+    ``InputError`` if none can."""
+    found, wrong = [], []
+    for folder in chosen_folders(path):
+        try:
+            found.append(load(folder))
+        except InputError as error:
+            wrong.append(error)
+    if not found:
+        raise wrong[0]
+    return found, wrong
 
 
 def chosen_folders(path: Path) -> list[Path]:
@@ -116,8 +137,9 @@ def chosen_folders(path: Path) -> list[Path]:
 
 
 def record_folders(path: Path) -> list[Path]:
-    """The folders of records in ``path``, oldest first."""
-    return sorted(p.parent for p in path.glob(f"*/{RECORD}") if not p.parent.name.startswith("."))
+    """The folders of records in ``path``, oldest first; also one of which only the samples are left."""
+    found = {p.parent for name in (RECORD, SAMPLES) for p in path.glob(f"*/{name}")}
+    return sorted(folder for folder in found if not folder.name.startswith("."))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -145,14 +145,27 @@ def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     answers = quality_sentences(comparison)
     if lead is None:
         return answers or (Sentence("Nothing to compare.", "Both records hold no metric in common.", "unjudged"),)
-    return (_by_how_much(lead), *answers, *_others(comparison, lead), _how_sure(comparison), *_why(comparison))
+    return (
+        *_by_how_much(lead, comparison.torn(lead)),
+        *answers,
+        *_others(comparison, lead),
+        _how_sure(comparison),
+        *_why(comparison),
+    )
 
 
-def _by_how_much(lead: Change) -> Sentence:
+def _by_how_much(lead: Change, torn: bool) -> tuple[Sentence, ...]:
     strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
     strong += f"{percent_change(lead.ratio)}, {WORDS.get(lead.word, lead.word)}."
     between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
-    return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
+    told = Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
+    if not torn:
+        return (told,)
+    whole = percent_change(lead.new / lead.base)
+    rest = (
+        f"whole processes differ by {whole}, for the machine changed its speed meanwhile; {percent_change(lead.ratio)}"
+    )
+    return (told, Sentence("Mind:", f"{rest} is of turns that lay side by side.", "unjudged"))
 
 
 def _others(comparison: Comparison, lead: Change) -> list[Sentence]:

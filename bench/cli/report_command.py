@@ -31,24 +31,28 @@ Examples:
 def command(
     folder: Path, format_: str | None, output: Path | None, as_json: bool, force: bool, plugins: tuple[Path, ...]
 ) -> int:
-    """Write a report from the records in DIR."""
+    """Write a report from the records in DIR. One that cannot be read is named, the rest reported, and status 2."""
     from bench.errors import InputError
     from bench.plugins import discover, load
-    from bench.store import load_records, write_atomically
+    from bench.store import readable_records, write_atomically
 
     catalog = discover(plugins)
     by_suffix = suffixes(catalog) if output and not format_ else {}
     name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
     writer = load(catalog.find("reports", name))
-    data = (fitted(writer) if output is None else writer).render(load_records(folder))
+    runs, wrong = readable_records(folder)
+    data = (fitted(writer) if output is None else writer).render(runs)
+    for error in wrong:
+        click.echo(f"odb: left out of the report: {error.message}", err=True)
+    status = 2 if wrong else 0
     if output is None:
         sys.stdout.buffer.write(data)
-        return 0
+        return status
     if output.exists() and not force:
         raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
     write_atomically(output, data)
     click.echo(f"{output}: {len(data):,} bytes", err=True)
-    return 0
+    return status
 
 
 def suffixes(catalog: "Catalog") -> dict[str, str]:

@@ -205,17 +205,12 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
 
 def write_page(page: Path, catalog: "Catalog") -> None:
     """The report of every record beside it; those that cannot be read are named, and the rest reported."""
-    from bench.errors import OdbError
     from bench.plugins import load
-    from bench.store import load as load_record
-    from bench.store import record_folders, write_atomically
+    from bench.store import readable_records, write_atomically
 
-    runs = []
-    for folder in record_folders(page.parent):
-        try:
-            runs.append(load_record(folder))
-        except OdbError as error:
-            click.echo(f"odb: left out of the report: {error.message}", err=True)
+    runs, wrong = readable_records(page.parent)
+    for error in wrong:
+        click.echo(f"odb: left out of the report: {error.message}", err=True)
     write_atomically(page, load(catalog.find("reports", "html")).render(runs))
 
 

@@ -1,6 +1,6 @@
 """Does one run answer better than another: the same samples in both, pair by pair."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -11,6 +11,8 @@ from bench.record import RecordedRun
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from bench.quality.pairing import Difference
 
     Results = Mapping[str, np.ndarray[Any, Any]]
 
@@ -67,15 +69,58 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
         if array.dtype.kind not in "iufb" or len(array) != quality.dataset.samples:
             held = f"{array.dtype} {list(array.shape)}"
             raise InputError(f"{where}: {key} is {held}, not a result for each of {quality.dataset.samples} samples")
+        if array.dtype.kind == "f" and not _finite(array):
+            raise InputError(f"{where}: {key} holds NaN or infinity, which is no result", "Measure the run again.")
         found[metric] = array
     return found
 
 
-def compare_quality(
-    base: Quality | None, new: Quality | None, results: "tuple[Results, Results]", alpha: float
-) -> QualityComparison | None:
-    """Every metric of both; ``None`` where neither run was judged."""
-    from bench.quality.pairing import compare
+def _finite(array: "np.ndarray[Any, Any]") -> bool:
+    import numpy as np
+
+    return bool(np.isfinite(array).all())
+
+
+class QualityTests(Struct, frozen=True):
+    """The metrics of both before they are judged, which waits for all that is tested together; and what is left out."""
+
+    base: Quality
+    new: Quality
+    differences: "tuple[Difference, ...]"
+    omitted: tuple[QualityOmitted, ...]
+
+    def judged(self, corrected: Iterator[float], alpha: float) -> QualityComparison:
+        """With a word for each, by the next ``corrected`` p-values."""
+        before, after = ({metric.name: metric for metric in side.metrics} for side in (self.base, self.new))
+        changes = []
+        for difference in self.differences:
+            pair = difference.told(next(corrected), alpha, beyond=True)
+            metric = after[pair.metric]
+            changes.append(
+                QualityChange(
+                    metric.name,
+                    metric.unit,
+                    pair.word,
+                    before[metric.name].value,
+                    metric.value,
+                    pair.difference,
+                    pair.interval95,
+                    pair.p_value,
+                    pair.test,
+                    pair.n,
+                    metric.higher_is_better,
+                    pair.better_samples,
+                    pair.worse_samples,
+                )
+            )
+        return QualityComparison(self.new.dataset.name, tuple(changes), self.omitted)
+
+
+def examine_quality(
+    base: Quality | None, new: Quality | None, results: "tuple[Results, Results]"
+) -> QualityTests | QualityComparison | None:
+    """Every metric of both, to be judged; or why none may be compared; ``None`` where neither run was judged."""
+    from bench.quality.pairing import differences
 
     if base is None or new is None:
         side = "base" if base is None else "new"
@@ -86,30 +131,20 @@ def compare_quality(
     if base.dataset.sha256 != new.dataset.sha256:
         names = " and ".join(dict.fromkeys(f"{q.dataset.name} ({q.dataset.samples} samples)" for q in (base, new)))
         return not_compared(new, f"judged on other samples: {names} differ")
+    if base.artifact_sha256 == new.artifact_sha256 and (differ := _read_otherwise(base, new)):
+        return not_compared(new, f"the same file, judged otherwise: {differ}")
     before = {metric.name: metric for metric in base.metrics}
-    changes = []
-    for pair in compare(new.metrics, *results, alpha):
-        metric = next(m for m in new.metrics if m.name == pair.metric)
-        changes.append(
-            QualityChange(
-                metric.name,
-                metric.unit,
-                pair.word,
-                before[metric.name].value,
-                metric.value,
-                pair.difference,
-                pair.interval95,
-                pair.p_value,
-                pair.test,
-                pair.n,
-                metric.higher_is_better,
-                pair.better_samples,
-                pair.worse_samples,
-            )
-        )
-    told = {change.metric for change in changes}
+    found = differences(new.metrics, *results)
+    told = {one.paired.metric for one in found}
     left = tuple(_left(m, before) for m in new.metrics if m.name not in told)
-    return QualityComparison(new.dataset.name, tuple(changes), left)
+    return QualityTests(base, new, found, left)
+
+
+def _read_otherwise(base: Quality, new: Quality) -> str:
+    """In which of the ways that labels, outputs and images are read the two differ."""
+    x, y = ({**q.dataset.options, "preprocessing": q.dataset.preprocessing} for q in (base, new))
+    names = sorted(name for name in {*x, *y} if x.get(name, "") != y.get(name, ""))
+    return "; ".join(f"{name} {x.get(name) or 'default'} against {y.get(name) or 'default'}" for name in names)
 
 
 def not_compared(quality: Quality, reason: str) -> QualityComparison:

@@ -9,6 +9,7 @@ and told, and the rest is judged. A file without a label is such a one too: whet
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,9 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
         else:
             entries.append(Entry(name, labels.of[name], field))
     known = {*labels.of, *(wrong.file for wrong in labels.wrong)}
-    left += [LeftOut(n, labels.file, "has no label") for n in _files(folder) if n not in known]
+    places = sorted({Path(), *(Path(entry.file).parent for entry in entries)})
+    present = [(place / name).as_posix() for place in places for name in _files(folder / place)]
+    left += [LeftOut(name, labels.file, "has no label") for name in present if name not in known]
     return Listing(folder, task, options, tuple(entries), tuple(left))
 
 
@@ -121,16 +124,20 @@ def _pairs(folder: Path, options: DatasetOptions, task: DatasetTask | None) -> L
     partners = {entry.expected_file for entry in entries}
     left += [LeftOut(n, n, "its inputs are missing") for n in expected if n not in partners]
     left += [LeftOut(n, n, "has no expected arrays") for n in names if n not in inputs]
-    found = task or _task_of(folder / entries[0].expected_file) if entries else "regression"
+    found = task or _task_of([folder / entry.expected_file for entry in entries])
     return Listing(folder, found, options, tuple(entries), tuple(left))
 
 
-def _task_of(path: Path) -> DatasetTask:
-    """By the type of what is expected: real numbers, one class id, or a map of them."""
+def _task_of(paths: Iterable[Path]) -> DatasetTask:
+    """By the type of what is expected in the first that can be read: real numbers, one class id, or a map of them."""
     from bench.measure.feeds import load_feeds
 
-    arrays = list(load_feeds(path).values())
-    if any(array.dtype.kind == "f" for array in arrays):
+    arrays: list[np.ndarray[Any, Any]] = []
+    for path in paths:
+        with suppress(InputError):  # told when its sample is judged
+            arrays = list(load_feeds(path).values())
+            break
+    if not arrays or any(array.dtype.kind == "f" for array in arrays):
         return "regression"
     return "segmentation" if any(array.squeeze().ndim > 1 for array in arrays) else "classification"
 

@@ -1,10 +1,13 @@
 """Metrics of a dataset from its per-sample results, and whether two runs of the same samples differ. Pure.
 
-The word, of all metrics of a pair:
+The word:
 
     same            shown to lie within one point of a share (of other figures: 1 % of the base), both sides tested, 5 %
-    better, worse   shown to differ, corrected by Holm's method over the metrics of the pair
+    better, worse   shown to differ, corrected by Holm's method over all that is tested together
     cannot_tell     neither
+
+Against a record's own reference the metrics of the pair are tested together, and any difference shown is told. Between
+two records all tests of the command are one family, and a difference must exceed the margin, as one of speed must.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +18,14 @@ from msgspec.structs import replace
 
 from bench import proportions
 from bench.jobs import JudgedMetric
-from bench.quality.record import Paired, QualityMetric, Word
+from bench.quality.record import Paired, QualityMetric
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
-ALPHA = 0.05  # of calling any metric of a pair different that is not
+ALPHA = 0.05  # of calling any metric different from its reference that is not
 CONFIDENCE = 0.95
 SAME_CONFIDENCE = 0.90  # a 90 % interval within the margin is two one-sided tests at 5 %
 MARGIN = 0.01
@@ -64,24 +67,44 @@ def right_or_wrong(results: "Array") -> bool:
 
 
 class Difference(Struct, frozen=True):
-    """A pair before its word: that waits until all metrics of the pair are known."""
+    """A pair before its word: that waits until all that is tested with it is known."""
 
     paired: Paired
     inner: tuple[float, float] | None
     margin: float
     higher_is_better: bool
 
+    @property
+    def p_value(self) -> float:
+        return 1.0 if self.paired.p_value is None else self.paired.p_value
 
-def compare(
-    metrics: Sequence[QualityMetric], base: "Mapping[str, Array]", new: "Mapping[str, Array]", alpha: float = ALPHA
-) -> tuple[Paired, ...]:
+    def told(self, p_corrected: float, alpha: float, beyond: bool = False) -> Paired:
+        """With its word. ``beyond``: a difference is told only where it exceeds the margin."""
+        if self.inner is not None and -self.margin <= self.inner[0] and self.inner[1] <= self.margin:
+            return replace(self.paired, word="same")
+        if p_corrected >= alpha or (beyond and abs(self.paired.difference) <= self.margin):
+            return replace(self.paired, word="cannot_tell")
+        gain = (self.paired.difference > 0) == self.higher_is_better
+        return replace(self.paired, word="better" if gain else "worse")
+
+
+def differences(
+    metrics: Sequence[QualityMetric], base: "Mapping[str, Array]", new: "Mapping[str, Array]"
+) -> tuple[Difference, ...]:
     """Every metric that both hold per sample; ``new`` less ``base``. Supposes that the samples are the same, in order.
     Raises ``ValueError`` where their numbers differ."""
+    return tuple(_difference(m, base[m.name], new[m.name]) for m in metrics if m.name in base and m.name in new)
+
+
+def compare(
+    metrics: Sequence[QualityMetric], base: "Mapping[str, Array]", new: "Mapping[str, Array]"
+) -> tuple[Paired, ...]:
+    """Each of ``differences`` with its word, tested together at ``ALPHA``."""
     from bench.ratio import holm
 
-    found = [_difference(m, base[m.name], new[m.name]) for m in metrics if m.name in base and m.name in new]
-    corrected = holm([one.paired.p_value or 0.0 for one in found])
-    return tuple(replace(d.paired, word=_word(d, p, alpha)) for d, p in zip(found, corrected, strict=True))
+    found = differences(metrics, base, new)
+    corrected = holm([one.p_value for one in found])
+    return tuple(one.told(p, ALPHA) for one, p in zip(found, corrected, strict=True))
 
 
 def _difference(metric: QualityMetric, base: "Array", new: "Array") -> Difference:
@@ -112,11 +135,3 @@ def _moved(metric: QualityMetric, base: "Array", new: "Array") -> tuple[int | No
         return None, None
     sign = 1 if metric.higher_is_better else -1
     return int((sign * (new - base) > 0).sum()), int((sign * (new - base) < 0).sum())
-
-
-def _word(found: Difference, p_corrected: float, alpha: float) -> Word:
-    if found.inner is not None and -found.margin <= found.inner[0] and found.inner[1] <= found.margin:
-        return "same"
-    if p_corrected < alpha:
-        return "better" if (found.paired.difference > 0) == found.higher_is_better else "worse"
-    return "cannot_tell"

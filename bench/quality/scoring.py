@@ -98,8 +98,10 @@ class Classification:
             offset = f" with label_offset {self._options.label_offset}" if self._options.label_offset else ""
             raise InputError(f"class id {outside[0]}{offset} is outside of the model's {len(scores)} classes")
         best = np.argsort(-scores.astype(np.float64), kind="stable")[:5]
+        if np.isnan(scores.astype(np.float64)).any():
+            best = best[:0]  # where scores are no numbers, no class is the best
         self._classes = len(scores)
-        self._top1.append(int(best[0] in wanted))
+        self._top1.append(int(bool(set(best[:1].tolist()) & set(wanted))))
         self._top5.append(int(bool(set(best.tolist()) & set(wanted))))
 
     def scored(self) -> Sequence[Scored]:
@@ -230,10 +232,14 @@ def _map(array: "Array") -> "Array":
 
 def _classes_of(output: "Array", want: "Array") -> "tuple[Array, int | None]":
     """The class of each pixel, and how many classes there are (``None`` where the output is a map already)."""
+    import numpy as np
+
     found = output[0] if len(output) == 1 and output.ndim > want.ndim else output
     if found.shape == want.shape and found.dtype.kind in "iu":
         return found, None
     for axis in (0, -1):
         if found.ndim == want.ndim + 1 and found.argmax(axis=axis).shape == want.shape:
+            if np.isnan(found.astype(np.float64)).any():
+                raise InputError("the output holds NaN, and no class is the best where scores are no numbers")
             return found.argmax(axis=axis), found.shape[axis]
     raise InputError(f"a map of {list(want.shape)} is expected, and the output is {list(output.shape)}")

@@ -16,6 +16,7 @@ from bench.process_values import observe
 from bench.ratio import log_ratio, paired_log_ratio
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_evidence import Alternation
+from bench.reports.comparison_words import sentences
 
 MS = 1_000_000
 BLOCKS, QUERIES = 20, 10
@@ -58,6 +59,24 @@ def turned(side: Any, latency: list[np.ndarray], group: str = "g") -> RecordedRu
 
 def p50(comparison: Comparison) -> Change:
     return next(change for change in comparison.changes if change.metric == "latency_p50_ns")
+
+
+def test_figures_that_contradict_the_change_are_said() -> None:
+    """One side is caught by a slow phase for most of its turns but each turn is 6 % slower: the sentence says which is
+    which; where whole processes agree with their turns, it is not there."""
+    fast, slow = 4 * MS, 8 * MS
+    phases = [np.repeat([fast] * 9 + [slow] * 11, QUERIES), np.repeat([fast] * 11 + [slow] * 9, QUERIES)]
+    base, new = (
+        [np.rint(phase * f * (1 + 0.001 * i)) for i in range(6)] for phase, f in zip(phases, (1, 1.06), strict=True)
+    )
+    sides = [turned(side, [a.astype(np.int64) for a in arrays]) for side, arrays in (("base", base), ("new", new))]
+    comparison = compare(*sides)
+    change = p50(comparison)
+    assert change.ratio is not None
+    assert (True, True) == (change.ratio > 1, change.new < change.base)
+    assert (True, "Mind:") == (comparison.torn(change), sentences(comparison)[1].strong)
+    calm = compare(*in_turns(np.random.default_rng(1), 1.05, between=0.0))
+    assert not any(sentence.strong == "Mind:" for sentence in sentences(calm))
 
 
 def test_a_disturbance_of_both_cancels() -> None:

@@ -84,6 +84,12 @@ def test_what_may_disturb_is_flagged(code: str, new: Record) -> None:
     assert ("comparable_with_caveats", [(code, False)]) == (found.answer, codes(record(), new))
 
 
+def test_records_of_an_older_schema_carry_no_seal() -> None:
+    """What nobody can show to be unedited is a caveat, on either side."""
+    old = replace(record("old"), schema_version=1), replace(record("older"), schema_version=1)
+    assert [("not_sealed", False)] == codes(*old)
+
+
 def test_temperature_and_driver_are_compared_where_both_are_known() -> None:
     """15 °C warmer and another driver are flagged; 5 °C, or an unknown temperature, are not."""
     base = environment(temperature_celsius={"package": 40.0}, driver={"npu": "1"})

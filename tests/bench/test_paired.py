@@ -24,6 +24,7 @@ def test_values_by_hand() -> None:
         (0.5 + 0.25) / 2
     )
     assert paired.value("perplexity", np.array([[2.0, 4], [4.0, 2]])) == pytest.approx(np.e)
+    assert paired.value("perplexity", np.array([[9e5, 4], [4.0, 2]])) == np.exp(700)  # what a float still holds
     with pytest.raises(ValueError, match="no samples"):
         paired.value("mean", np.array([]))
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bench.cli.compare_command import command
 from bench.errors import InputError
 from bench.fake_records import MODEL, fake_run
+from bench.quality.record import DatasetFacts, Quality, QualityMetric
 from bench.record import Failure, RecordedRun
 from bench.record_json import decode
 from bench.store import save
@@ -137,6 +138,33 @@ def test_what_no_longer_works_is_exit_1(write: Callable[..., Path], tmp_path: Pa
     assert (1, True) == (done.return_value, done.stdout.startswith("net on null:cpu: no longer works\n"))
 
 
+@pytest.mark.parametrize("status", ["failed", "skipped"])
+def test_what_no_longer_runs_is_worse(write: Callable[..., Path], tmp_path: Path, status: str) -> None:
+    """Also where it is skipped, say because its device is gone, and beside a pair that is the same."""
+    run = fake_run("n", processes(4), model=replace(MODEL, id="a"))
+    record = replace(run.record, status=status, failure=Failure("plan", "unavailable", "no NPU found", ""))
+    new = write("new", b=4)
+    save(new, record, run.samples)
+    assert 1 == odb_compare(write("base", a=4, b=4), new).return_value
+
+
+def test_quality_is_read_from_disk(tmp_path: Path) -> None:
+    """Records that hold per-sample results of a dataset are compared, in speed and in quality."""
+    for side, wrong in (("base", 0), ("new", 30)):
+        run = fake_run(f"net-of-{side}", processes(4))
+        metric = QualityMetric("top1", 1 - wrong / 100, None, 100, True, "mean", "share")
+        facts = DatasetFacts("photos", "classification", "d" * 64, 100)
+        quality = Quality(facts, "f" * 64, "null:cpu", metrics=(metric,), samples={"top1": "quality_top1"})
+        flags = (np.arange(100) >= wrong).astype(np.int8)
+        record = replace(run.record, quality=quality)
+        (tmp_path / side).mkdir()
+        save(tmp_path / side, record, {**run.samples, "quality_top1": flags})
+    done = odb_compare(tmp_path / "base", tmp_path / "new", "--json")
+    (found,) = json.loads(done.stdout)["comparisons"]
+    assert (1, "same") == (done.return_value, found["changes"][0]["word"])
+    assert ["worse"] == [change["word"] for change in found["quality"]["changes"]]
+
+
 class TestBadRecords:
     @pytest.mark.parametrize(
         ("spoil", "words"),
@@ -154,6 +182,10 @@ class TestBadRecords:
             (lambda f: (f / "record.json").write_bytes(b""), "record.json: not JSON"),
             (lambda f: (f / "record.json").write_bytes(b"\xff\xfe"), "record.json: not JSON"),
             (lambda f: (f / "record.json").write_text("[]"), "no schema_version"),
+            (lambda f: (f / "record.json").write_text("[" * 200_000), "record.json: not JSON"),
+            (lambda f: (f / "record.json").unlink(), "record.json: cannot be read"),
+            (lambda f: forge(f, lambda a: a[:10]), "is an array of [10], and record.json says 20 queries"),
+            (lambda f: forge(f, lambda a: a[None]), "is an array of [1, 20], and record.json says 20 queries"),
             (lambda f: forge(f, lambda a: a.astype(float) * np.nan), "latency_ns_0 in samples.npz is float64"),
             (lambda f: forge(f, lambda a: a.astype(float)), "latency_ns_0 in samples.npz is float64"),
             (lambda f: forge(f, lambda a: -a), "latency_ns_0 in samples.npz holds negative times"),
@@ -202,6 +234,15 @@ class TestBadRecords:
         base, new = write("base", a=4, b=4), write("new", a=5, b=4)
         (new / "b-of-new" / "samples.npz").unlink()
         assert 1 == odb_compare(base, new).return_value
+
+    @pytest.mark.parametrize("bad", ["gone", "empty", "broken"])
+    def test_one_bad_folder_of_several(self, write: Callable[..., Path], tmp_path: Path, bad: str) -> None:
+        """The folders beside it are compared, and it is named."""
+        (tmp_path / "empty").mkdir()
+        (write("broken", a=4) / "a-of-broken" / "samples.npz").unlink()
+        done = odb_compare(write("base", a=4), tmp_path / bad, write("new", a=4), "--json")
+        assert (2, 1) == (done.return_value, len(json.loads(done.stdout)["comparisons"]))
+        assert f"{tmp_path / bad}" in done.stderr
 
     @pytest.mark.parametrize("missing", ["gone", "empty"])
     def test_no_records_at_all(self, write: Callable[..., Path], tmp_path: Path, missing: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import __version__
+from bench.store import load, save
 
 MISBEHAVING = Path(__file__).resolve().parents[1] / "plugins" / "misbehaving.py"
 
@@ -248,6 +250,21 @@ def test_a_bad_record_beside_the_new_ones_is_named_and_left_out(tmp_path: Path) 
     done = fake_run(tmp_path, "-m", "fake", "-t", "bad:fallback")
     assert "left out of the report" in done.stderr
     assert "Report:" in done.stdout
+
+
+def test_a_report_is_of_what_can_be_read(tmp_path: Path) -> None:
+    """A record whose samples are gone is named, the others are reported, and the status is 2; so are samples that
+    agree with their hash and are no times."""
+    fake_run(tmp_path, "-m", "fake", "-t", "null:cpu", "-t", "bad:fallback", "--max-seconds", "0.3")
+    (bad,) = (tmp_path / "out").glob("*null*")
+    assert odb("report", str(tmp_path / "out")).returncode == 0
+    run = load(bad)
+    shutil.rmtree(bad)
+    save(tmp_path / "out", run.record, {key: -array for key, array in run.samples.items()})
+    done = odb("report", str(tmp_path / "out"), "--format", "md")
+    assert (2, True, False) == (done.returncode, "bad:fallback" in done.stdout, "null:cpu" in done.stdout)
+    assert "left out of the report" in done.stderr
+    assert "holds negative times" in done.stderr
 
 
 def test_a_typo_leaves_no_folder(tmp_path: Path) -> None:

@@ -79,6 +79,28 @@ def test_pairs_tell_their_task_by_type(tmp_path: Path, array: np.ndarray, task: 
     ]
 
 
+def test_a_first_pair_that_cannot_be_read_does_not_hide_the_task(tmp_path: Path) -> None:
+    """The task is that of the first that can be read; the other is told when it is judged."""
+    for name in ("a", "b"):
+        np.savez(tmp_path / f"{name}.npz", x=np.zeros(3))
+        np.savez(tmp_path / f"{name}.expected.npz", y=np.array([2]))
+    (tmp_path / "a.expected.npz").write_bytes(b"PK")
+    assert ("classification", 2) == (listing(tmp_path).task, len(listing(tmp_path).entries))
+
+
+def test_files_without_a_label_are_told_in_subfolders_too(tmp_path: Path) -> None:
+    """Wherever labels lead, what lies beside the labelled is looked at."""
+    (tmp_path / "s").mkdir()
+    for name in ("s/car.png", "s/daisy.png", "top.png"):
+        photo(tmp_path / name)
+    (tmp_path / "labels.json").write_text('{"s/car.png": 1}')
+    found = listing(tmp_path)
+    assert ["s/car.png"] == [entry.file for entry in found.entries]
+    assert [("s/daisy.png", "has no label"), ("top.png", "has no label")] == sorted(
+        (left.file, left.reason) for left in found.left_out
+    )
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

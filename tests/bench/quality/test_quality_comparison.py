@@ -1,14 +1,18 @@
 """Per-sample results of a record: found, believed, or refused with the file and the array."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.comparison import compare, compare_all
 from bench.errors import InputError
 from bench.fake_records import fake_run
-from bench.quality.comparison import compare_quality, quality_results
+from bench.process_values import observe
+from bench.quality.comparison import QualityTests, examine_quality, quality_results
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
-from bench.record import RecordedRun
+from bench.record import PlannedTarget, RecordedRun
 
 
 def judged(results: dict[str, np.ndarray], samples: int = 4) -> RecordedRun:
@@ -32,6 +36,7 @@ def test_results_are_found() -> None:
         ({}, "out/r: samples.npz holds no quality_top1, which record.json names"),
         ({"quality_top1": np.zeros(3, np.int8)}, r"quality_top1 is int8 \[3\], not a result for each of 4 samples"),
         ({"quality_top1": np.array(list("abcd"))}, r"quality_top1 is <U1 \[4\], not a result"),
+        ({"quality_top1": np.array([1, 0, np.nan, 1])}, "quality_top1 holds NaN or infinity"),
     ],
 )
 def test_results_that_cannot_be(results: dict[str, np.ndarray], message: str) -> None:
@@ -44,8 +49,80 @@ def test_a_metric_of_the_whole_is_told_but_not_tested() -> None:
     """Both values are stated, without a word on the difference."""
     quality = judged({}).record.quality
     assert quality is not None
-    found = compare_quality(quality, quality, ({}, {}), 0.02)
-    assert found is not None
+    examined = examine_quality(quality, quality, ({}, {}))
+    assert isinstance(examined, QualityTests)
+    found = examined.judged(iter(()), 0.02)
     assert (False, ()) == (found.worse, found.changes)
     assert found.omitted[0].reason == "0.5 in base, 0.5 in new: it is of the dataset as a whole, so no test can be made"
-    assert compare_quality(None, None, ({}, {}), 0.02) is None
+    assert examine_quality(None, None, ({}, {})) is None
+
+
+def flags(n: int, wrong: range) -> np.ndarray:
+    found = np.ones(n, np.int8)
+    found[list(wrong)] = 0
+    return found
+
+
+def with_flags(record_id: str, found: np.ndarray, **dataset: Any) -> RecordedRun:
+    run = judged({"quality_top1": found}, len(found))
+    assert run.record.quality is not None
+    facts = replace(run.record.quality.dataset, **dataset)
+    quality = replace(run.record.quality, dataset=facts)
+    return replace(run, record=replace(run.record, record_id=record_id, quality=quality))
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"options": {"label_offset": "1"}}, "the same file, judged otherwise: label_offset default against 1"),
+        ({"preprocessing": "mean=127"}, "the same file, judged otherwise: preprocessing default against mean=127"),
+    ],
+)
+def test_one_file_read_in_two_ways_is_not_compared(changed: dict[str, Any], reason: str) -> None:
+    """How labels, outputs and images are read is part of what was judged; the hash of the samples does not hold it."""
+    base, new = with_flags("a", flags(40, range(0))), with_flags("b", flags(40, range(20)), **changed)
+    comparison = compare(base, new)
+    assert comparison.quality is not None
+    assert (False, [reason]) == (comparison.worse, [o.reason for o in comparison.quality.omitted])
+
+
+def test_a_loss_within_the_margin_is_not_called_worse() -> None:
+    """9 of 1,000 lost is shown, and is below the point that counts; 30 of 1,000 is not."""
+    words = []
+    for lost in (9, 30):
+        found = compare(with_flags("a", flags(1000, range(0))), with_flags("b", flags(1000, range(lost)))).quality
+        assert found is not None
+        assert found.changes[0].p_value is not None
+        assert found.changes[0].p_value < 0.004
+        words.append((found.changes[0].word, found.worse))
+    assert [("cannot_tell", False), ("worse", True)] == words
+
+
+def test_all_pairs_of_a_command_are_one_family() -> None:
+    """Of 40 commands of 20 pairs in which nothing differs, at most one calls any quality better or worse."""
+    random, named = np.random.default_rng(3), 0
+    for _ in range(40):
+        pairs = []
+        for index in range(20):
+            sides = [with_flags(f"{s}{index}", (random.random(200) < 0.8).astype(np.int8)) for s in "ab"]
+            pairs.append((observe(sides[0]), observe(sides[1])))
+        found = [c.quality.changes[0].word for c in compare_all(pairs) if c.quality is not None]
+        named += bool({"better", "worse"} & set(found))
+    assert named <= 1
+
+
+def test_two_forms_on_an_emulator_need_to_be_the_subject() -> None:
+    """Of an emulator the answers are compared; those of another file only where the model is the subject."""
+    target = PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", None, True)
+
+    def side(name: str, sha256: str, wrong: int) -> RecordedRun:
+        run = with_flags(name, flags(100, range(wrong)))
+        plan = replace(run.record.plan, target=target, model=replace(run.record.plan.model, sha256=sha256))
+        return replace(run, record=replace(run.record, plan=plan))
+
+    base, new = side("a", "1" * 64, 0), side("b", "2" * 64, 30)
+    plain, allowed = compare(base, new), compare(base, new, subjects=["model"])
+    assert plain.quality is None
+    assert {"emulated", "artifact_differs"} == {reason.code for reason in plain.comparability.reasons}
+    assert allowed.quality is not None
+    assert ["worse"] == [change.word for change in allowed.quality.changes]

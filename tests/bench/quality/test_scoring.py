@@ -46,6 +46,13 @@ class TestClassification:
         found.add(ENTRY, {"y": row}, (5,))
         assert {"top1": [1, 0, 0, 0], "top5": [1, 1, 1, 0]} == results(found)
 
+    def test_scores_that_are_no_numbers_are_wrong(self) -> None:
+        """A network that gives NaN has no best class, not the first one."""
+        found = scorer("classification")
+        for row in ([np.nan] * 7, [0, np.nan, 1, 0, 0, 0, 0]):
+            found.add(ENTRY, {"y": np.array([row])}, (0, 1, 2))
+        assert {"top1": [0, 0], "top5": [0, 0]} == results(found)
+
     @pytest.mark.parametrize(
         ("outputs", "options", "message"),
         [
@@ -66,6 +73,11 @@ class TestClassification:
 
 class TestSegmentation:
     WANT = np.array([[0, 0, 1, 1], [0, 2, 1, 1]])
+
+    def test_scores_that_are_no_numbers(self) -> None:
+        """No class is the best there either; the sample is left out, with the reason."""
+        with pytest.raises(InputError, match="holds NaN"):
+            scorer("segmentation").add(ENTRY, {"y": np.full((1, 3, 2, 4), np.nan)}, {"y": self.WANT})
 
     def test_scores_of_classes_first_and_last(self) -> None:
         """[1, C, H, W] and [1, H, W, C] are the same map; counted are intersections, then unions, by class."""

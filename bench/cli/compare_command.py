@@ -32,7 +32,7 @@ Examples:
   odb compare results/A results/B --tolerance 1     two records
   odb compare base new --format html -o page.html
 \b
-Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, or no longer works;
+Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, or fails or is skipped now;
 2 bad usage, or a record could not be read; 3 nothing could be compared."""
 
 
@@ -45,7 +45,7 @@ Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, or n
     type=float,
     default=3.0,
     show_default=True,
-    help="How large a difference is still called the same.",
+    help="How large a difference is still called the same; of quality it is one point, whatever is said here.",
 )
 @click.option(
     "--subject",

@@ -246,7 +246,7 @@ def method(findings: Findings) -> str:
         PAIRED if any(c.alternated for c in told) else "",
         UNPAIRED if any(not c.alternated for c in told) else "",
         f"Better and worse (of speed: faster and slower): the difference is shown at {100 * ALPHA_DIFFERENT:g} %, "
-        f"corrected by Holm over {family}, half of the error being the leading metric's, and exceeds "
+        f"corrected by Holm over {family}, half of the error of speed being the leading metric's, and exceeds "
         f"{limit(findings.tolerance)}. Same: shown to lie within {limit(findings.tolerance)} by two one-sided tests at "
         "5 %.",
     ]

@@ -7,11 +7,13 @@ compared is refused with its reasons, and what a record does not tell of that wh
 from collections.abc import Collection, Iterator
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from bench.comparability_table import CHECKS, RULES, SUBJECTS, Rule, Subject
 from bench.record import Reason, Record
 
+PLURAL = ("input shapes", "target's options")
 Answer = Literal["comparable", "comparable_with_caveats", "not_comparable"]
 
 
@@ -63,8 +65,24 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
     reasons += [reason for check in CHECKS if (reason := check(base, new, chosen)) is not None]
     reasons.sort(key=lambda reason: not reason.invalidates)
     refused = any(reason.invalidates for reason in reasons)
+    reasons = _with_one_remedy(reasons, chosen)
     answer: Answer = "not_comparable" if refused else "comparable_with_caveats" if reasons else "comparable"
     return Comparability(answer, chosen, tuple(reasons), tuple(differences), tuple(equal))
+
+
+def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list[Reason]:
+    """Where several subjects together would allow the comparison, each refusal names them all: one alone leads to the
+    next refusal."""
+    allowed = {rule.code: {*rule.subject_of, *rule.flagged_for} for rule in RULES}
+    refusing = [reason for reason in reasons if reason.invalidates]
+    needed = {next(s for s in SUBJECTS if s in allowed[r.code]) for r in refusing if allowed.get(r.code)}
+    if not all(allowed.get(reason.code) for reason in refusing) or len({*needed, *chosen}) < 2 or not needed:
+        return reasons
+    flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed or s in chosen)
+    return [
+        msgspec.structs.replace(r, remedy=f"To compare them all the same, say {flags}.") if r.invalidates else r
+        for r in reasons
+    ]
 
 
 def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
@@ -116,12 +134,15 @@ def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
 def _differs(rule: Rule, x: Any, y: Any, refuses: bool) -> Reason:
     a, b = rule.show(x), rule.show(y)
     detail = f": {a} against {b}" if a != b else ""
-    return Reason(rule.code, f"The {rule.what} differs{detail}.", rule.remedy if refuses else "", invalidates=refuses)
+    verb = "differ" if rule.what in PLURAL else "differs"
+    return Reason(rule.code, f"The {rule.what} {verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses)
 
 
 def _refuses(rule: Rule, base: Record, new: Record, chosen: tuple[Subject, ...]) -> bool:
     if not rule.refuses or set(rule.flagged_for) & set(chosen):
         return False
+    if rule.code == "shapes_differ" and "model" in chosen:  # the names of inputs are a model's own
+        return sorted(map(tuple, rule.of(base).values())) != sorted(map(tuple, rule.of(new).values()))
     return not (rule.code == "artifact_differs" and "target" in chosen and _same_source(base, new))
 
 

@@ -141,6 +141,10 @@ def check(suite: Suite) -> None:
     for model in suite.models:
         if is_file(model.source) and not Path(model.source).exists():
             raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
+        if model.preprocessing:
+            from bench.measure.feeds import parse_preprocessing
+
+            parse_preprocessing(model.preprocessing)
         for name, path in model.inputs.items():
             if not Path(path).exists():
                 raise InputError(f"input {name}={path}: no such file", "A path is relative to the current folder.")

@@ -6,6 +6,7 @@ from textwrap import wrap
 from bench.compare_folders import Findings
 from bench.comparison import Comparison
 from bench.reports import units
+from bench.reports.comparison_row import Row
 from bench.reports.comparison_words import COLUMNS, count_words, method, rows, sentences, title
 
 WIDTH = 110
@@ -17,7 +18,7 @@ def render(findings: Findings) -> bytes:
     if findings.unmatched:
         lines += ["Records without a partner", *_unmatched(findings), ""]
     for problem in findings.problems:
-        lines += _wrapped(f"Not read: {units.clean(problem.message)} {units.clean(problem.remedy)}")
+        lines += _wrapped(f"Not read: {units.clean(problem.message.rstrip('.'))}. {units.clean(problem.remedy)}")
     if any(comparison.changes for comparison in findings.comparisons):
         lines += [*_wrapped(method(findings)), ""]
     return ("\n".join([*lines, count_words(findings)]) + "\n").encode()
@@ -33,7 +34,18 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
     if table:
         yield ""
         yield from _aligned([(f"  {COLUMNS[0]}", *COLUMNS[1:-1]), *table])
+        yield from _notes(rows(comparison))
     yield ""
+
+
+def _notes(found: Sequence[Row]) -> Iterator[str]:
+    """What stands in the last column, each note once, with the metrics it is about."""
+    about: dict[str, list[str]] = {}
+    for row in found:
+        if row.cells[-1]:
+            about.setdefault(row.cells[-1], []).append(row.cells[0])
+    for note, names in about.items():
+        yield from _wrapped(f"  {', '.join(names)}: {note}")
 
 
 def _unmatched(findings: Findings) -> list[str]:

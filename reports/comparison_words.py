@@ -191,12 +191,15 @@ def _how_sure(comparison: Comparison) -> Sentence:
         counts = f"{len(lead.base_values)} pairs of fresh processes, which took turns on one machine"
     if lead.p_corrected is None:
         return Sentence("How sure:", f"{counts}. Without the spread between processes nothing can be told.", "unjudged")
-    return Sentence(
-        "How sure:",
-        f"{counts}; for {lead.title} the chance that noise alone looks so is {_chance(lead.p_corrected)}, corrected "
-        f"for all {comparison.tests} tests of this comparison. Where nothing differs, at most "
-        f"{100 * ALPHA_DIFFERENT:g} % of comparisons call anything better or worse.",
-    )
+    noise = "noise alone" if comparison.alternated else "the spread of these processes"
+    told = f"{counts}; for {lead.title} the chance that {noise} looks so is {_chance(lead.p_corrected)}, corrected for "
+    told += f"all {comparison.tests} tests of this comparison. "
+    if not comparison.alternated:
+        told += "It knows nothing of what the machine did between the two records: one that changes its speed passes "
+        told += "for a difference. Only odb run --against, which takes turns, rules that out."
+        return Sentence("How sure:", told)
+    limits = f"Where nothing differs, at most {100 * ALPHA_DIFFERENT:g} % of comparisons call anything better or worse."
+    return Sentence("How sure:", told + limits)
 
 
 def _chance(p: float) -> str:

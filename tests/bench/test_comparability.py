@@ -90,6 +90,28 @@ def test_records_of_an_older_schema_carry_no_seal() -> None:
     assert [("not_sealed", False)] == codes(*old)
 
 
+def test_inputs_of_other_names_are_the_same_shapes_of_two_models() -> None:
+    """A converter renames inputs. Where the model is the subject, sizes count and names do not."""
+    new = changed("inputs", shapes={"x_int8": (2, 3)})
+    old = changed("inputs", shapes={"x": (2, 3)})
+    old = replace(old, record_id="old")
+    assert [("shapes_differ", True)] == codes(old, new)
+    assert [("shapes_differ", False)] == codes(old, new, "model")
+    assert [("shapes_differ", True)] == codes(old, changed("inputs", shapes={"x": (2, 4)}), "model")
+
+
+def test_a_remedy_leads_through_all_refusals() -> None:
+    """Another target and another precision: each refusal names both subjects, and with both there is none."""
+    new = changed("target", executed_precision="bfloat16", id="other:cpu")
+    found = comparable(record(), new, ["model"])
+    assert [("target_differs", "To compare them all the same, say --subject target --subject model.")] == [
+        (reason.code, reason.remedy) for reason in found.reasons if reason.invalidates
+    ]
+    plain = [reason.remedy for reason in comparable(record(), new).reasons if reason.invalidates]
+    assert ["To compare them all the same, say --subject target --subject model."] == plain
+    assert not comparable(record(), new, ["model", "target"]).refused
+
+
 def test_temperature_and_driver_are_compared_where_both_are_known() -> None:
     """15 °C warmer and another driver are flagged; 5 °C, or an unknown temperature, are not."""
     base = environment(temperature_celsius={"package": 40.0}, driver={"npu": "1"})

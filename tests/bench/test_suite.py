@@ -114,6 +114,7 @@ def test_paths_of_quality_are_beside_the_suite(tmp_path: Path) -> None:
     ("ask", "message"),
     [
         ({"dataset": "gone"}, "dataset gone: no such folder"),
+        ({"preprocessing": "scal=1"}, "unknown image preprocessing: scal"),
         ({"reference": "gone.onnx"}, "reference gone.onnx: no such file"),
         ({"dataset_options": "label_offset=1"}, "model resnet50: dataset_options without a dataset"),
         ({"dataset": ".", "dataset_options": "ofset=1"}, "unknown key in --dataset-options: ofset"),

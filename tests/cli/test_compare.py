@@ -138,6 +138,23 @@ def test_what_no_longer_works_is_exit_1(write: Callable[..., Path], tmp_path: Pa
     assert (1, True) == (done.return_value, done.stdout.startswith("net on null:cpu: no longer works\n"))
 
 
+def test_records_one_after_the_other_promise_less(write: Callable[..., Path]) -> None:
+    """Two moments of a machine are compared: no share of wrong answers is promised, and turns are recommended."""
+    text = " ".join(odb_compare(write("base", net=4), write("new", net=4.2)).stdout.split())
+    assert "one that changes its speed passes for a difference. Only odb run --against" in text
+    assert "% of comparisons" not in text
+
+
+def test_why_nothing_is_claimed_is_said_at_the_terminal(tmp_path: Path) -> None:
+    """Each note once, with the metrics that it is about."""
+    for side in ("base", "new"):
+        run = fake_run(f"net-of-{side}", processes(4, count=1))
+        (tmp_path / side).mkdir()
+        save(tmp_path / side, run.record, run.samples)
+    text = " ".join(odb_compare(tmp_path / "base", tmp_path / "new").stdout.split())
+    assert 1 == text.count("latency p50, throughput: One process shows no spread between processes")
+
+
 @pytest.mark.parametrize("status", ["failed", "skipped"])
 def test_what_no_longer_runs_is_worse(write: Callable[..., Path], tmp_path: Path, status: str) -> None:
     """Also where it is skipped, say because its device is gone, and beside a pair that is the same."""

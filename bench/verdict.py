@@ -11,6 +11,7 @@ that differ by rounding, a lost sensor, emulation. An emulated run is not judged
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from bench.quality.record import UNLABELLED
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_evidence import Determinism
 from bench.verdict_codes import CODES, reason
@@ -114,7 +115,9 @@ def _dataset_incomplete(run: RecordedRun) -> Reason | None:
     first = "; ".join(f"{one.file}: {one.reason} ({one.field})" for one in left[:3]) + ("; …" if len(left) > 3 else "")
     total = quality.dataset.samples + len(left)
     message = f"{len(left)} of {total} samples of {quality.dataset.name} left out: {first}."
-    return reason("dataset_incomplete", message, {"samples_left_out": len(left), "samples": total})
+    unusable = sum(one.reason != UNLABELLED for one in left)
+    mostly = unusable > quality.dataset.samples  # then the labels are of another model, and so is the figure
+    return reason("dataset_incomplete", message, {"samples_left_out": len(left), "samples": total}, invalidates=mostly)
 
 
 def _short_generation(run: RecordedRun) -> Reason | None:

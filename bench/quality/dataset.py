@@ -21,7 +21,7 @@ from bench.errors import InputError
 from bench.measure.feeds import IMAGE_SUFFIXES
 from bench.quality.labels import Labels, read_csv, read_json
 from bench.quality.options import DatasetAsk, DatasetOptions, read_options
-from bench.quality.record import DatasetTask, LeftOut
+from bench.quality.record import UNLABELLED, DatasetTask, LeftOut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +104,7 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
     known = {*labels.of, *(wrong.file for wrong in labels.wrong)}
     places = sorted({Path(), *(Path(entry.file).parent for entry in entries)})
     present = [(place / name).as_posix() for place in places for name in _files(folder / place)]
-    left += [LeftOut(name, labels.file, "has no label") for name in present if name not in known]
+    left += [LeftOut(name, labels.file, UNLABELLED) for name in present if name not in known]
     return Listing(folder, task, options, tuple(entries), tuple(left))
 
 

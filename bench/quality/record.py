@@ -12,6 +12,10 @@ Statistic = Literal["mean", "root_mean", "mean_iou", "perplexity", "whole"]
 Word = Literal["better", "worse", "same", "cannot_tell"]
 
 
+UNLABELLED = "has no label"
+"""The reason of a sample that was left out because nobody says what is expected of it."""
+
+
 class LeftOut(Part, frozen=True):
     """A sample that was not judged: its ``file``, the ``field`` of which file is wrong, and why."""
 

@@ -396,6 +396,16 @@ class TestBoundaries:
         verdict = judge(run_of(repeats_with(sound_record(), cpu_busy_share=share)))
         assert (codes(verdict), verdict.valid) == (expected, valid)
 
+    @pytest.mark.parametrize(
+        ("reason", "count", "valid"),
+        [("class id 817 is outside", 13, False), ("class id 817 is outside", 12, True), ("has no label", 99, True)],
+    )
+    def test_labels_of_another_model(self, reason: str, count: int, valid: bool) -> None:
+        """A dataset of which more could not be judged than was, though labelled, is not this model's."""
+        left = tuple(LeftOut(f"{i}.jpg", "labels.json", reason) for i in range(count))
+        verdict = judge(run_of(judged(left_out=left)))
+        assert (["dataset_incomplete"], valid) == (codes(verdict), verdict.valid)
+
     def test_strict_placement(self) -> None:
         """Fallback makes the verdict negative where placement was to be strict."""
         run, _ = PROVOKED["fallback"]

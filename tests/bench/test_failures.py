@@ -144,10 +144,12 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> 
 
 def start_odb(tmp_path: Path, *targets: str) -> "subprocess.Popen[bytes]":
     """``odb run`` of the fake model on ``targets`` in a process of its own."""
+    # a shell starts background jobs with SIGINT ignored, and whatever they start inherits it
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from bench.cli import main; main()"
     flags = [f for t in targets for f in ("-t", t)]
     command = ["run", "--plugin", str(MISBEHAVING), "-m", "fake", *flags, "--repeats", "1", "-o", str(tmp_path / "out")]
     return subprocess.Popen(
-        [sys.executable, "-c", "from bench.cli import main; main()", *command],
+        [sys.executable, "-c", code, *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

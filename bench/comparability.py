@@ -13,7 +13,6 @@ from msgspec import Struct
 from bench.comparability_table import CHECKS, RULES, SUBJECTS, Rule, Subject
 from bench.record import Reason, Record
 
-PLURAL = ("input shapes", "target's options")
 Answer = Literal["comparable", "comparable_with_caveats", "not_comparable"]
 
 
@@ -61,7 +60,7 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
         elif set(rule.subject_of) & set(chosen):
             differences.append(Difference(rule.what, rule.show(x), rule.show(y)))
         else:
-            reasons.append(_differs(rule, x, y, _refuses(rule, base, new, chosen)))
+            reasons.append(_differs(rule, x, y, rule.refusal(base, new, chosen)))
     reasons += [reason for check in CHECKS if (reason := check(base, new, chosen)) is not None]
     reasons.sort(key=lambda reason: not reason.invalidates)
     refused = any(reason.invalidates for reason in reasons)
@@ -73,12 +72,12 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
 def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list[Reason]:
     """Where several subjects together would allow the comparison, each refusal names them all: one alone leads to the
     next refusal."""
-    allowed = {rule.code: {*rule.subject_of, *rule.flagged_for} for rule in RULES}
-    refusing = [reason for reason in reasons if reason.invalidates]
-    needed = {next(s for s in SUBJECTS if s in allowed[r.code]) for r in refusing if allowed.get(r.code)}
-    if not all(allowed.get(reason.code) for reason in refusing) or len({*needed, *chosen}) < 2 or not needed:
+    lifted_by = {rule.code: {*rule.subject_of, *rule.flagged_for} for rule in RULES if rule.refuses}
+    refusing = [lifted_by.get(reason.code, set()) for reason in reasons if reason.invalidates]
+    needed = set[Subject]().union(*refusing) | ({*chosen} & {s for subjects in lifted_by.values() for s in subjects})
+    if not all(refusing) or len(needed) < 2:
         return reasons
-    flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed or s in chosen)
+    flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed)
     return [
         msgspec.structs.replace(r, remedy=f"To compare them all the same, say {flags}.") if r.invalidates else r
         for r in reasons
@@ -113,10 +112,9 @@ def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
 def _other_model(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Iterator[Reason]:
     """What also forbids to compare the answers, where it is the times that may not be."""
     for rule in RULES:
-        if rule.code in ("model_differs", "artifact_differs"):
-            x, y = rule.of(base), rule.of(new)
-            if None not in (x, y) and x != y and _refuses(rule, base, new, chosen):
-                yield _differs(rule, x, y, True)
+        x, y = rule.of(base), rule.of(new)
+        if rule.answers and None not in (x, y) and x != y and rule.refusal(base, new, chosen):
+            yield _differs(rule, x, y, True)
 
 
 def _told(record: Record) -> str:
@@ -134,20 +132,6 @@ def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
 def _differs(rule: Rule, x: Any, y: Any, refuses: bool) -> Reason:
     a, b = rule.show(x), rule.show(y)
     detail = f": {a} against {b}" if a != b else ""
-    verb = "differ" if rule.what in PLURAL else "differs"
-    return Reason(rule.code, f"The {rule.what} {verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses)
-
-
-def _refuses(rule: Rule, base: Record, new: Record, chosen: tuple[Subject, ...]) -> bool:
-    if not rule.refuses or set(rule.flagged_for) & set(chosen):
-        return False
-    if rule.code == "shapes_differ" and "model" in chosen:  # the names of inputs are a model's own
-        return sorted(map(tuple, rule.of(base).values())) != sorted(map(tuple, rule.of(new).values()))
-    return not (rule.code == "artifact_differs" and "target" in chosen and _same_source(base, new))
-
-
-def _same_source(base: Record, new: Record) -> bool:
-    """Whether two files are, as declared, one model in two formats, as targets of different runtimes need it."""
-    x, y = base.plan.model, new.plan.model
-    same = (x.id, x.precision, x.parameters) == (y.id, y.precision, y.parameters)
-    return same and x.format != y.format and x.parameters is not None
+    return Reason(
+        rule.code, f"The {rule.what} {rule.verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses
+    )

@@ -23,12 +23,16 @@ APART = timedelta(days=1)
 FEW = 5  # with fewer processes a side even perfect separation has a chance above 2 %: at 4, 2 in 70
 
 
+Chosen = tuple[Subject, ...]
+
+
 class Rule(Struct, frozen=True):
     """One line of the table. ``of`` reads the value, ``None`` where the record does not tell.
 
     ``refuses``: a difference forbids the comparison, and an unknown value is a caveat; otherwise a difference is a
     caveat. ``subject_of``: the subjects under which it may differ freely. ``flagged_for``: those under which a
-    difference that is otherwise refused is a caveat. ``show`` puts the value in words.
+    difference that is otherwise refused is a caveat; so is one of which ``excused`` says so. ``answers``: it forbids
+    to compare the answers, too, where it is the times that may not be. ``show`` puts the value in words.
     """
 
     code: str
@@ -39,6 +43,26 @@ class Rule(Struct, frozen=True):
     flagged_for: tuple[Subject, ...] = ()
     show: Callable[[Any], str] = str
     remedy: str = ""
+    excused: Callable[[Record, Record, Chosen], bool] = lambda base, new, chosen: False
+    answers: bool = False
+    verb: str = "differs"
+
+    def refusal(self, base: Record, new: Record, chosen: Chosen) -> bool:
+        """Whether a difference of the two forbids to compare them."""
+        return self.refuses and not set(self.flagged_for) & set(chosen) and not self.excused(base, new, chosen)
+
+
+def _same_source(base: Record, new: Record, chosen: Chosen) -> bool:
+    """Whether two files are, as declared, one model in two formats, as targets of different runtimes need it."""
+    x, y = base.plan.model, new.plan.model
+    same = (x.id, x.precision, x.parameters) == (y.id, y.precision, y.parameters)
+    return "target" in chosen and same and x.format != y.format and x.parameters is not None
+
+
+def _same_sizes(base: Record, new: Record, chosen: Chosen) -> bool:
+    """Whether inputs of two models differ by their names only, which are each model's own."""
+    x, y = (sorted(map(tuple, _shapes(record).values())) for record in (base, new))
+    return "model" in chosen and x == y
 
 
 def _input(record: Record) -> str | None:
@@ -99,6 +123,7 @@ RULES: tuple[Rule, ...] = (
         True,
         flagged_for=("model",),
         remedy="To compare two forms of one model, say --subject model.",
+        answers=True,
     ),
     Rule(
         "artifact_differs",
@@ -108,6 +133,8 @@ RULES: tuple[Rule, ...] = (
         flagged_for=("model",),
         show=_short,
         remedy="Measure the same file twice; to compare two forms of one model, say --subject model.",
+        excused=_same_source,
+        answers=True,
     ),
     Rule(
         "input_differs",
@@ -118,7 +145,16 @@ RULES: tuple[Rule, ...] = (
         show=_short,
         remedy="Measure both with the same --input or --seed.",
     ),
-    Rule("shapes_differ", "input shapes", _shapes, True, show=_pairs, remedy="Measure both with the same --shape."),
+    Rule(
+        "shapes_differ",
+        "input shapes",
+        _shapes,
+        True,
+        show=_pairs,
+        remedy="Measure both with the same --shape.",
+        excused=_same_sizes,
+        verb="differ",
+    ),
     Rule("scenario_differs", "scenario", lambda r: r.plan.scenario, True, show=scenario_words),
     Rule(
         "rule_differs",
@@ -145,7 +181,13 @@ RULES: tuple[Rule, ...] = (
         remedy="To compare targets, say --subject target.",
     ),
     Rule(
-        "options_differ", "target's options", lambda r: r.plan.target.options_requested, False, ("target",), show=_pairs
+        "options_differ",
+        "target's options",
+        lambda r: r.plan.target.options_requested,
+        False,
+        ("target",),
+        show=_pairs,
+        verb="differ",
     ),
     Rule("device_differs", "device", lambda r: r.plan.target.device_name, False, ("target",)),
     Rule("placement_differs", "placement of nodes", _placed, False, ("target", "model"), show=_pairs),

@@ -170,11 +170,9 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     allowed = comparable(base.record, new.record, subjects)
     broken = base.record.status == "ok" and new.record.status != "ok"
     quality = _quality(base, new, allowed)
-    untested = None if isinstance(quality, QualityTests) else quality
-    tested = quality if isinstance(quality, QualityTests) else None
-    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken, quality=untested)
+    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken)
     if allowed.refused:
-        return _Examined(comparison, quality=tested)
+        return _Examined(comparison, quality=quality)
     applying = [m for m in METRICS if m.name in base.values and m.name in new.values]
     omitted = {m.name: why for m in applying if (why := _why_omitted(m, base, new)) is not None}
     compared = [m for m in applying if m.name not in omitted]
@@ -183,11 +181,11 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     return _Examined(
         replace(comparison, omitted=left_out, alternated=together),
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, base.record)),
-        tested,
+        quality,
     )
 
 
-def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityTests | QualityComparison | None:
+def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityTests | None:
     """The answers of both; nothing where the pair is refused for more than being emulated."""
     refused = {reason.code for reason in allowed.reasons if reason.invalidates}
     if refused - EMULATED:
@@ -296,9 +294,7 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
         judged = _judged(test, next(corrected), tolerance, tests)
         silent = replace(judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {test.untrue}.")
         changes.append(silent if test.untrue else judged)
-    quality = examined.comparison.quality
-    if examined.quality is not None:
-        quality = examined.quality.judged(corrected, ALPHA_DIFFERENT)
+    quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)
     return replace(examined.comparison, changes=tuple(changes), tests=tests, quality=quality)
 
 

@@ -95,7 +95,7 @@ def checked_interpreter(python: Path | None) -> str:
 
     if python is None:
         return ""
-    said = "import bench, platform; print(bench.__version__, platform.python_version())"
+    said = "import bench, platform; print(bench.__version__, 'on Python', platform.python_version())"
     remedy = f"Give the python of an environment with ondevice-bench {__version__} and Python {python_version()}."
     try:
         done = subprocess.run([python, "-P", "-c", said], capture_output=True, text=True, timeout=60, check=False)
@@ -105,13 +105,10 @@ def checked_interpreter(python: Path | None) -> str:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise InputError(f"--base-python {python}: has no ondevice-bench: {last}", remedy)
-    if done.stdout.split() != [__version__, python_version()]:
-        version, interpreter = done.stdout.split()
-        raise InputError(
-            f"--base-python {python}: has ondevice-bench {version} on Python {interpreter}, this is {__version__} on "
-            f"{python_version()}",
-            remedy,
-        )
+    here, there = f"{__version__} on Python {python_version()}", done.stdout.strip().splitlines()[-1:]
+    if there != [here]:
+        told = there[0] if there else "of no version"
+        raise InputError(f"--base-python {python}: has ondevice-bench {told}, and this is {here}", remedy)
     return str(python.absolute())
 
 
@@ -137,7 +134,7 @@ def _asked(folder: Path, record: "Record", context: click.Context) -> "tuple[Any
         raise InputError("--against: does not go with a suite file", "Say what is new with flags.")
     base = _parsed(record, source)
     both = {k: v for k, v in given.items() if k not in NEW_ONLY}
-    if both.get("prompt_ids") or both.get("prompts"):
+    if any(both.get(flag) for flag in PROMPTS):
         base = {**base, **dict.fromkeys(PROMPTS)}  # whichever the base had, those take their place
     base = {**base, "repeats": None, **both}  # a pair of processes is another thing than a repeat
     beside = [Path(name).parent for name in given.get("models", ())]

@@ -82,26 +82,27 @@ def _finite(array: "np.ndarray[Any, Any]") -> bool:
 
 
 class QualityTests(Struct, frozen=True):
-    """The metrics of both before they are judged, which waits for all that is tested together; and what is left out."""
+    """The metrics of both before they are judged, which waits for all that is tested together; and what is left out.
+    ``before`` and ``after``: the metrics of base and new by name."""
 
-    base: Quality
-    new: Quality
-    differences: "tuple[Difference, ...]"
+    dataset: str
     omitted: tuple[QualityOmitted, ...]
+    differences: "tuple[Difference, ...]" = ()
+    before: dict[str, QualityMetric] = {}
+    after: dict[str, QualityMetric] = {}
 
     def judged(self, corrected: Iterator[float], alpha: float) -> QualityComparison:
         """With a word for each, by the next ``corrected`` p-values."""
-        before, after = ({metric.name: metric for metric in side.metrics} for side in (self.base, self.new))
         changes = []
         for difference in self.differences:
             pair = difference.told(next(corrected), alpha, beyond=True)
-            metric = after[pair.metric]
+            metric = self.after[pair.metric]
             changes.append(
                 QualityChange(
                     metric.name,
                     metric.unit,
                     pair.word,
-                    before[metric.name].value,
+                    self.before[metric.name].value,
                     metric.value,
                     pair.difference,
                     pair.interval95,
@@ -113,31 +114,29 @@ class QualityTests(Struct, frozen=True):
                     pair.worse_samples,
                 )
             )
-        return QualityComparison(self.new.dataset.name, tuple(changes), self.omitted)
+        return QualityComparison(self.dataset, tuple(changes), self.omitted)
 
 
 def examine_quality(
     base: Quality | None, new: Quality | None, results: "tuple[Results, Results]"
-) -> QualityTests | QualityComparison | None:
-    """Every metric of both, to be judged; or why none may be compared; ``None`` where neither run was judged."""
+) -> QualityTests | None:
+    """Every metric of both, to be judged, or left out with the reason; ``None`` where neither run was judged."""
     from bench.quality.pairing import differences
 
     if base is None or new is None:
         side = "base" if base is None else "new"
         only = new or base
-        if only is None:
-            return None
-        return not_compared(only, f"the {side} run was not judged on a dataset")
+        return None if only is None else not_compared(only, f"the {side} run was not judged on a dataset")
     if base.dataset.sha256 != new.dataset.sha256:
         names = " and ".join(dict.fromkeys(f"{q.dataset.name} ({q.dataset.samples} samples)" for q in (base, new)))
         return not_compared(new, f"judged on other samples: {names} differ")
     if base.artifact_sha256 == new.artifact_sha256 and (differ := _read_otherwise(base, new)):
         return not_compared(new, f"the same file, judged otherwise: {differ}")
-    before = {metric.name: metric for metric in base.metrics}
+    before, after = ({metric.name: metric for metric in side.metrics} for side in (base, new))
     found = differences(new.metrics, *results)
     told = {one.paired.metric for one in found}
     left = tuple(_left(m, before) for m in new.metrics if m.name not in told)
-    return QualityTests(base, new, found, left)
+    return QualityTests(new.dataset.name, left, found, before, after)
 
 
 def _read_otherwise(base: Quality, new: Quality) -> str:
@@ -147,9 +146,9 @@ def _read_otherwise(base: Quality, new: Quality) -> str:
     return "; ".join(f"{name} {x.get(name) or 'default'} against {y.get(name) or 'default'}" for name in names)
 
 
-def not_compared(quality: Quality, reason: str) -> QualityComparison:
+def not_compared(quality: Quality, reason: str) -> QualityTests:
     """Every metric of ``quality`` left out for that reason."""
-    return QualityComparison(quality.dataset.name, (), tuple(QualityOmitted(m.name, reason) for m in quality.metrics))
+    return QualityTests(quality.dataset.name, tuple(QualityOmitted(m.name, reason) for m in quality.metrics))
 
 
 def _left(metric: QualityMetric, before: Mapping[str, QualityMetric]) -> QualityOmitted:

@@ -110,6 +110,10 @@ def test_a_remedy_leads_through_all_refusals() -> None:
     plain = [reason.remedy for reason in comparable(record(), new).reasons if reason.invalidates]
     assert ["To compare them all the same, say --subject target --subject model."] == plain
     assert not comparable(record(), new, ["model", "target"]).refused
+    alone = comparable(record(), changed("model", sha256="a" * 64))
+    assert [True] == [reason.remedy.startswith("Measure the same file twice") for reason in alone.reasons]
+    lasting = comparable(record(), replace(new, schema_version=0))
+    assert "Measure both with one version." in [reason.remedy for reason in lasting.reasons]
 
 
 def test_temperature_and_driver_are_compared_where_both_are_known() -> None:

@@ -61,8 +61,8 @@ def run_of(name: Any, processes: Side, factor: float = 1.0, alternated: bool = T
 def compared(path: Path, factor: float, rng: np.random.Generator) -> Comparison:
     """One resampled comparison of the model with itself, its new side slowed by ``factor``. Pairs are drawn with
     replacement, as new ones would come; which of a pair is the base a coin says, for neither is."""
-    both, drawn = sides(path), rng.choice(len(sides(path)[0]), PAIRS)
-    coins = rng.integers(0, 2, PAIRS)
+    both = sides(path)
+    drawn, coins = rng.choice(len(both[0]), PAIRS), rng.integers(0, 2, PAIRS)
     base = [both[coin][i] for i, coin in zip(drawn, coins, strict=True)]
     new = [both[1 - coin][i] for i, coin in zip(drawn, coins, strict=True)]
     return compare(run_of("base", base), run_of("new", new, factor))
@@ -77,8 +77,8 @@ def power(path: Path, factor: float, comparisons: int = COMPARISONS) -> float:
 
 def unpaired(path: Path, factor: float, rng: np.random.Generator) -> Comparison:
     """As many records of processes that did not take turns, each drawn with replacement from both sides."""
-    base, new = sides(path)
-    a, b = ([[*base, *new][i] for i in rng.choice(2 * len(base), REPEATS)] for _ in range(2))
+    every = [process for side in sides(path) for process in side]
+    a, b = ([every[i] for i in rng.choice(len(every), REPEATS)] for _ in range(2))
     return compare(run_of("base", a, 1, False), run_of("new", b, factor, False))
 
 

@@ -10,7 +10,7 @@ from bench.comparison import compare, compare_all
 from bench.errors import InputError
 from bench.fake_records import fake_run
 from bench.process_values import observe
-from bench.quality.comparison import QualityTests, examine_quality, quality_results
+from bench.quality.comparison import examine_quality, quality_results
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
 from bench.record import PlannedTarget, RecordedRun
 
@@ -50,7 +50,7 @@ def test_a_metric_of_the_whole_is_told_but_not_tested() -> None:
     quality = judged({}).record.quality
     assert quality is not None
     examined = examine_quality(quality, quality, ({}, {}))
-    assert isinstance(examined, QualityTests)
+    assert examined is not None
     found = examined.judged(iter(()), 0.02)
     assert (False, ()) == (found.worse, found.changes)
     assert found.omitted[0].reason == "0.5 in base, 0.5 in new: it is of the dataset as a whole, so no test can be made"

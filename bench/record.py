@@ -223,7 +223,8 @@ class Repeat(Part, frozen=True):
 
 
 class LatencyNs(Part, frozen=True):
-    """Over all repeats' steady samples. Percentiles are null below LoadGen's minimum sample count."""
+    """Over all repeats' steady samples. Percentiles are null below LoadGen's minimum sample count; ``…_ci95``: the 95 %
+    interval of each between processes, null where too few samples bound it on both sides."""
 
     n: int
     mean: int
@@ -237,6 +238,10 @@ class LatencyNs(Part, frozen=True):
     p50_ci95: tuple[int, int] | None = None
     early_stopping: dict[str, int] = {}  # p50 … p99.9 -> LoadGen's estimate of it at 99 % confidence, where it has one
     repeat_p50: tuple[int, ...] = ()
+    p90_ci95: tuple[int, int] | None = None
+    p95_ci95: tuple[int, int] | None = None
+    p99_ci95: tuple[int, int] | None = None
+    p999_ci95: tuple[int, int] | None = None
 
 
 class MemorySummary(Part, frozen=True):

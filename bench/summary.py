@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench import statistics
 from bench.energy_record import EnergySummary
 from bench.record import LatencyNs, MemorySummary, Repeat, Scenario, Summary
-from bench.text_summary import TokenTimes, stated, text_generation
+from bench.text_summary import TokenTimes, stated, stated_interval, text_generation
 
 Samples = NDArray[Any]
 SECOND = 1_000_000_000
@@ -65,18 +65,21 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
     if not repeats:
         return None
     pooled = np.concatenate(repeats)
-    p50 = stated(pooled, 50)
     return LatencyNs(
         n=len(pooled),
         mean=round(float(pooled.mean())),
         min=int(pooled.min()),
         max=int(pooled.max()),
-        p50=p50,
+        p50=stated(pooled, 50),
         p90=stated(pooled, 90),
         p95=stated(pooled, 95),
         p99=stated(pooled, 99),
         p999=stated(pooled, 99.9),
-        p50_ci95=None if p50 is None else statistics.between_process_interval(repeats, 50, 0.95),
+        p50_ci95=stated_interval(repeats, 50),
+        p90_ci95=stated_interval(repeats, 90),
+        p95_ci95=stated_interval(repeats, 95),
+        p99_ci95=stated_interval(repeats, 99),
+        p999_ci95=stated_interval(repeats, 99.9),
         early_stopping={
             f"p{p:g}": estimate
             for p in statistics.MIN_SAMPLES

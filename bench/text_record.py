@@ -73,7 +73,8 @@ class Agreement(Part, frozen=True):
 
 class TextGeneration(Part, frozen=True):
     """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians; ``itl`` also
-    its percentiles. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it.
+    its percentiles. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it. ``…_ci95``: 95 %
+    intervals between processes.
 
     ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the fewest any query really gave.
     ``token_ids``: what the first prompt gave.
@@ -94,3 +95,4 @@ class TextGeneration(Part, frozen=True):
     kv_cache: KvCache | None = None
     energy: TokenEnergy | None = None
     agreement: tuple[Agreement, ...] = ()
+    ttft_ns_ci95: tuple[int, int] | None = None

@@ -34,7 +34,8 @@ def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[i
         return None
     prompts = np.concatenate(times.prompt_tokens) if times.prompt_tokens else np.array([scenario.prompt_tokens or 0])
     prompt = int(np.median(prompts))
-    ttft = stated(np.concatenate([array[:, 0] for array in arrays]), 50)
+    firsts = [array[:, 0] for array in arrays]
+    ttft = stated(np.concatenate(firsts), 50)
     each = [tpots(array) for array in arrays]
     tpot = stated(np.concatenate(each), 50)
     gaps = np.concatenate([gaps_of(array) for array in arrays])
@@ -44,7 +45,8 @@ def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[i
         token_ids=tuple(int(token) for token in token_ids),
         ttft_ns=ttft,
         tpot_ns=tpot,
-        tpot_ns_ci95=None if tpot is None else statistics.between_process_interval(each, 50, 0.95),
+        ttft_ns_ci95=stated_interval(firsts, 50),
+        tpot_ns_ci95=stated_interval(each, 50),
         itl_ns={
             "p50": stated(gaps, 50),
             "p90": stated(gaps, 90),
@@ -113,3 +115,10 @@ def gaps_of(token_ns: Samples) -> Samples:
 def stated(samples: Samples, p: float) -> int | None:
     """The percentile, or ``None`` below LoadGen's least sample count."""
     return statistics.percentile(samples, p) if len(samples) >= statistics.MIN_SAMPLES[p] else None
+
+
+def stated_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
+    """The 95 % interval of the percentile between processes, one array each; ``None`` where it is not stated."""
+    if sum(len(part) for part in repeats) < statistics.MIN_SAMPLES[p]:
+        return None
+    return statistics.between_process_interval(repeats, p, 0.95)

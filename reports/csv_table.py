@@ -50,12 +50,17 @@ def _latency(field: str) -> Callable[[Record], Value]:
     return _of_device(lambda r: _field(r.summary.latency_ns, field))
 
 
-def _bound(index: int) -> Callable[[Record], Value]:
-    def make(record: Record) -> Value:
-        found = record.summary.latency_ns
-        return None if found is None or found.p50_ci95 is None else found.p50_ci95[index]
+def _bounds(field: str) -> dict[str, Callable[[Record], Value]]:
+    """The two columns of a latency percentile's interval."""
 
-    return _of_device(make)
+    def bound(index: int) -> Callable[[Record], Value]:
+        def make(record: Record) -> Value:
+            interval: tuple[int, int] | None = getattr(record.summary.latency_ns, f"{field}_ci95", None)
+            return None if interval is None else interval[index]
+
+        return _of_device(make)
+
+    return {f"latency_{field}_ci95_low_ns": bound(0), f"latency_{field}_ci95_high_ns": bound(1)}
 
 
 def _memory(field: str) -> Callable[[Record], Value]:
@@ -155,11 +160,15 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "input_sha256": lambda r: None if r.plan.inputs is None else r.plan.inputs.sha256,
     "queries": _latency("n"),
     "latency_p50_ns": _latency("p50"),
-    "latency_p50_ci95_low_ns": _bound(0),
-    "latency_p50_ci95_high_ns": _bound(1),
+    **_bounds("p50"),
     "latency_p90_ns": _latency("p90"),
+    **_bounds("p90"),
+    "latency_p95_ns": _latency("p95"),
+    **_bounds("p95"),
     "latency_p99_ns": _latency("p99"),
+    **_bounds("p99"),
     "latency_p999_ns": _latency("p999"),
+    **_bounds("p999"),
     "latency_mean_ns": _latency("mean"),
     "latency_min_ns": _latency("min"),
     "latency_max_ns": _latency("max"),

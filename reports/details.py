@@ -118,8 +118,8 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
     text, latency = summary.text_generation, summary.latency_ns
     if text is not None:
         return (
-            Fact("Time to first token", units.duration(text.ttft_ns), f"{text.prompt_tokens} prompt tokens"),
-            Fact("Time per output token", units.duration(text.tpot_ns), f"{text.generated_tokens} tokens a query"),
+            _timed_fact("Time to first token", text.ttft_ns, text.ttft_ns_ci95, f"{text.prompt_tokens} prompt tokens"),
+            _timed_fact("Time per output token", text.tpot_ns, text.tpot_ns_ci95, f"{text.generated_tokens} tokens"),
             Fact("Decode rate", units.number(text.decode_tokens_per_s, "tokens/s")),
         )
     if latency is None:
@@ -128,6 +128,12 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
     rate = Fact("Throughput", units.number(summary.throughput_per_s, "/s"), f"{units.grouped(latency.n)} queries")
     median = Fact("Latency, p50", units.duration(latency.p50), between)
     return (rate, median) if record.plan.scenario.name == "offline" else (median, rate)
+
+
+def _timed_fact(name: str, value: int | None, interval: tuple[int, int] | None, note: str) -> Fact:
+    """A time with its interval; the note alone where it has none."""
+    between = f"{units.interval(*interval)} (95 %), " if interval is not None else ""
+    return Fact(name, units.duration(value), f"{between}{note}")
 
 
 def _costs(record: Record) -> tuple[Fact, ...]:

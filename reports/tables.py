@@ -27,13 +27,14 @@ def latency_table(record: Record) -> Table | None:
     if found is None:
         return None
     values = (found.p50, found.p90, found.p95, found.p99, found.p999)
+    intervals = (found.p50_ci95, found.p90_ci95, found.p95_ci95, found.p99_ci95, found.p999_ci95)
     rows = [plain_row("least", units.duration(found.min), "")]
-    for (name, percentile), value in zip(_PERCENTILES, values, strict=True):
+    for (name, percentile), value, interval in zip(_PERCENTILES, values, intervals, strict=True):
         note = ""
         if value is None:
             note = f"needs {units.grouped(MIN_SAMPLES[percentile])} samples for 99 % confidence"
-        elif name == "p50" and found.p50_ci95 is not None:
-            note = f"95 % interval {units.interval(*found.p50_ci95)}"
+        elif interval is not None:
+            note = f"95 % interval {units.interval(*interval)}"
         rows.append(plain_row(name, units.duration(value), note))
     rows.append(plain_row("greatest", units.duration(found.max), ""))
     rows.append(plain_row("mean", units.duration(found.mean), ""))

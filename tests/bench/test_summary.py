@@ -42,6 +42,18 @@ class TestLatency:
         repeats = [np.full(50, middle) for middle in (1000, 1100, 1200)]
         assert statistics.between_process_interval(repeats) == latency(repeats).p50_ci95
 
+    @pytest.mark.parametrize(("p", "field"), [(50, "p50"), (90, "p90"), (95, "p95"), (99, "p99"), (99.9, "p999")])
+    def test_every_percentile_has_its_interval(self, p: float, field: str) -> None:
+        """As soon as it is stated, and bounded on both sides; it holds the figure."""
+        rng = np.random.default_rng(7)
+        repeats = [np.round(1e6 * np.exp(rng.normal(0, 0.1, 5_000))).astype(np.int64) for _ in range(3)]
+        found = latency(repeats)
+        interval = getattr(found, f"{field}_ci95")
+        assert statistics.between_process_interval(repeats, p) == interval
+        assert interval[0] < getattr(found, field) < interval[1]
+        few = [part[: statistics.MIN_SAMPLES[p] // 3 - 1] for part in repeats]
+        assert (None, None) == (getattr(latency(few), field), getattr(latency(few), f"{field}_ci95"))
+
     def test_no_interval_without_its_percentile(self) -> None:
         """Where the p50 is not stated, neither is its interval."""
         found = latency([np.arange(1, 11)])
@@ -97,6 +109,8 @@ class TestTextGeneration:
         found = text_generation(TokenTimes([self.TOKENS, self.TOKENS]), CHAT, (7, 8))
         assert (found.prompt_tokens, found.generated_tokens, found.token_ids) == (16, 4, (7, 8))
         assert (found.ttft_ns, found.tpot_ns) == (100_000_000, 20_000_000)
+        assert statistics.between_process_interval([self.TOKENS[:, 0]] * 2) == found.ttft_ns_ci95
+        assert statistics.between_process_interval([np.full(6, 20_000_000)] * 2) == found.tpot_ns_ci95
         assert found.itl_ns == {"p50": 20_000_000, "p90": None, "p99": None, "mean": 20_000_000}
         assert (found.prefill_tokens_per_s, found.decode_tokens_per_s) == (160, 50)
 
@@ -109,6 +123,7 @@ class TestTextGeneration:
         """Six generations have no median TTFT or TPOT, and no rates from them."""
         found = text_generation(TokenTimes([self.TOKENS]), CHAT)
         assert (found.ttft_ns, found.tpot_ns) == (None, None)
+        assert (found.ttft_ns_ci95, found.tpot_ns_ci95) == (None, None)
         assert (found.prefill_tokens_per_s, found.decode_tokens_per_s) == (None, None)
 
     def test_one_token(self) -> None:

@@ -37,6 +37,7 @@ ALPHA_DIFFERENT = 0.02  # of naming any difference in a command that compares no
 ALPHA_SAME = 0.05  # of calling one metric the same that differs by the tolerance
 CONFIDENCE = 0.95  # of the intervals
 EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
+ACCOUNTED = {"processes_differ"}  # makes a figure untrue, and a ratio only wide: its interval holds that spread
 LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "latency_p50_ns")}
 """What a reader asks for first, by scenario: the first that is compared."""
 
@@ -270,7 +271,8 @@ def _untrue(metric: Metric, record: Record, side: str, together: bool) -> str:
     alternation alike does not count."""
     if record.verdict is None:
         return f"the {side} record has no verdict"
-    weighing = [r.code for r in record.verdict.reasons if r.invalidates and not (together and r.code in CANCELLED)]
+    excused = ACCOUNTED | (set(CANCELLED) if together else set())
+    weighing = [r.code for r in record.verdict.reasons if r.invalidates and r.code not in excused]
     barring = [code for code in weighing if metric.timed or not _of_times(code)]
     return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
 

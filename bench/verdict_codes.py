@@ -11,9 +11,10 @@ Figures = Mapping[str, float | int | str]
 
 
 class Code(Struct, frozen=True):
-    """One kind of reason. ``invalidates`` is its default, which ``host_busy``, ``cached_results``,
-    ``fallback`` and ``nondeterministic_output`` decide case by case. ``timing``: it is about times only, and
-    stays silent for an emulated run."""
+    """One kind of reason. ``invalidates`` is its default, which ``host_busy``, ``processes_differ``,
+    ``cached_results``, ``fallback``, ``dataset_incomplete`` and ``nondeterministic_output`` decide case by case.
+    ``timing``: it is about times only, and stays silent for an emulated run.
+    """
 
     meaning: str
     remedy: str
@@ -37,6 +38,12 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "not_converged": Code(
             "A repeat ended before the interval of its percentile was as narrow as the preset asks.",
             "Quieten the machine, or allow more time with --max-seconds.",
+            invalidates=True,
+            timing=True,
+        ),
+        "processes_differ": Code(
+            "The repeats differ so much that the figure is not known as precisely as the preset asks.",
+            "Measure more --repeats on a quieter machine; to compare two, take turns with --against: there it cancels.",
             invalidates=True,
             timing=True,
         ),

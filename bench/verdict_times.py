@@ -1,7 +1,8 @@
 """The verdict's checks on times: silent for an emulated run, whose times nobody should believe anyway."""
 
 from collections.abc import Callable, Mapping
-from statistics import median
+from math import log
+from statistics import median, stdev
 from types import MappingProxyType
 
 from bench.record import Reason, RecordedRun
@@ -12,6 +13,7 @@ Check = Callable[[RecordedRun], Reason | None]
 DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
 DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
 BUSY_SAID, BUSY_INVALID = 0.10, 0.25  # share of the whole machine
+DISAGREE_INVALID = 0.25  # a figure that the next processes may put a quarter elsewhere is no basis for a decision
 OVERHEAD_SHARE = 0.10  # of the median latency
 FREQUENCY_SHARE = 0.10  # of the highest clock seen
 CACHED_RATIO = 0.7  # an input seen before that takes less of a new one's time than this is not explained by warm memory
@@ -72,6 +74,40 @@ def _throughput_not_converged(run: RecordedRun) -> Reason | None:
         "not_converged",
         f"{known.count(False)} of {len(known)} repeats ended before the throughput was known to {percent(precision)}.",
         {"repeats_not_converged": known.count(False), "repeats": len(known), "precision": precision},
+    )
+
+
+def _processes_differ(run: RecordedRun) -> Reason | None:
+    """By the p50 of each process; offline by its throughput."""
+    from bench.statistics import percentile
+    from bench.summary import throughput
+    from bench.variance import known_to, repeats_for_precision
+
+    plan = run.record.plan
+    if plan.scenario.name == "offline":
+        what, unit, scale = "throughput", "queries/s", 1.0
+        figures = [rate for repeat in run.record.repeats if (rate := throughput([repeat], (), plan.scenario))]
+    else:
+        what, unit, scale = "p50", "ms", 1e-6
+        figures = [float(max(1, percentile(part, 50))) for part in run.arrays("latency_ns") if len(part)]
+    reach = known_to(figures)
+    if reach is None or reach <= plan.rule.precision:
+        return None
+    lowest, highest = min(figures) * scale, max(figures) * scale
+    needed = repeats_for_precision(stdev(map(log, figures)), plan.rule.precision)
+    said = "over 1,000" if needed is None else f"{needed:,}"
+    return reason(
+        "processes_differ",
+        f"The {what} of {len(figures)} processes was {lowest:.3g} to {highest:.3g} {unit}: it is known to "
+        f"{percent(reach)}, and the preset asks for {percent(plan.rule.precision)}, which takes {said} repeats.",
+        {
+            "processes": len(figures),
+            "known_to": reach,
+            "precision": plan.rule.precision,
+            "limit": DISAGREE_INVALID,
+            **({} if needed is None else {"repeats_for_precision": needed}),
+        },
+        invalidates=reach > DISAGREE_INVALID,
     )
 
 
@@ -214,6 +250,7 @@ TIME_CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "too_few_samples": _too_few_samples,
         "not_converged": _not_converged,
+        "processes_differ": _processes_differ,
         "drift": _drift,
         "not_steady": _not_steady,
         "host_busy": _host_busy,

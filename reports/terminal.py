@@ -11,9 +11,8 @@ from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.listing import listing
 from bench.reports.machines import machines
-from bench.reports.precision import needed_words
 from bench.reports.quality import quality_listing
-from bench.reports.rows import Numbered, Status, Table, emulated, matrices, numbered
+from bench.reports.rows import Status, Table, matrices, numbered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,8 +63,6 @@ class TerminalReport:
             _print_reasons(console, detail(item))
         for sentence in headline(tables, items):
             console.print(_text(f"{sentence.strong} {sentence.rest}".strip(), sentence.status))
-        for item in items:
-            _print_repeats_needed(console, item)
         console.print(_text(counts_words(items)))
         for machine in machines(items):
             console.print(_text(f"{machine.name}: {machine.line or units.MISSING}", "skipped"))
@@ -131,13 +128,6 @@ def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
     for row in found.rows:
         table.add_row(*(_text("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
     return table
-
-
-def _print_repeats_needed(console: "Console", item: Numbered) -> None:
-    plan, needed = item.record.plan, needed_words(item.record)
-    if needed and not emulated(item.record):
-        name = f"{units.clean(plan.model.id)} on {units.clean(plan.target.id)}"
-        console.print(_text(f"{name}: the p50 takes {needed}.", "skipped"))
 
 
 def _print_reasons(console: "Console", found: Detail) -> None:

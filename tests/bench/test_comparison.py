@@ -183,6 +183,13 @@ class TestNotValid:
             assert p50.interval is not None
             assert change(found, "peak_rss_bytes").word in ("better", "worse")
 
+    def test_the_spread_of_processes_is_held_by_the_interval_already(self) -> None:
+        """A figure known to a quarter only is no figure, and yet may be told from one of another size."""
+        assert ("slower", "worse") == tuple(
+            change(compare(*self.sides("processes_differ")), metric).word
+            for metric in ("latency_p50_ns", "peak_rss_bytes")
+        )
+
     def test_of_a_wrong_output_nothing_at_all(self) -> None:
         """What computes something else may take any memory."""
         found = compare(*self.sides("output_mismatch"))

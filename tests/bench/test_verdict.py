@@ -157,6 +157,11 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(series=[steady(0), WILD, steady(2)]),
         "1 of 3 repeats ended before the p50 was known to 10 %",
     ),
+    "processes_differ": (
+        run_of(series=[steady(0), (1.3 * steady(1)).astype(np.int64), steady(2)]),
+        "The p50 of 3 processes was 0.998 to 1.3 ms: it is known to 46 %, and the preset asks for 10 %, which takes 13 "
+        "repeats.",
+    ),
     "drift": (
         run_of(series=[steady(0), STEP, steady(2)]),
         "1 of 3 repeats drifted: the last third was up to 15 % slower",
@@ -220,6 +225,7 @@ SILENT: dict[str, RecordedRun] = {
     "not_measured": run_of(),
     "too_few_samples": run_of(series=[steady(0, 6), steady(1, 6), steady(2, 6)]),
     "not_converged": run_of(series=[(1e6 * np.random.default_rng(i).lognormal(0, 0.2, 300)) for i in range(3)]),
+    "processes_differ": run_of(series=[steady(0), (1.05 * steady(1)).astype(np.int64), steady(2)]),
     "drift": run_of(
         series=[(1e6 * (1 + np.random.default_rng(i).pareto(1.5, 900))).astype(np.int64) for i in range(3)]
     ),
@@ -244,8 +250,9 @@ SILENT: dict[str, RecordedRun] = {
 }
 """For each code a run that comes close to it, or is like it in kind, and must not be given it."""
 
-ALONG_WITH = {"too_few_samples": {"not_converged"}, "drift": {"not_converged"}}
-"""Too few queries bound no median, and of a series that moves each query says little that its neighbour has not."""
+ALONG_WITH = {"too_few_samples": {"not_converged"}, "drift": {"not_converged", "processes_differ"}}
+"""Too few queries bound no median, and of a series that moves each query says
+little that its neighbour has not, and the whole is another than those that did not move."""
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -314,6 +321,7 @@ def test_what_makes_a_verdict_negative() -> None:
         "not_measured",
         "too_few_samples",
         "not_converged",
+        "processes_differ",
         "drift",
         "host_busy",
         "timer_too_coarse",
@@ -384,6 +392,29 @@ class TestBoundaries:
         """Where a fixed number of queries was asked for, no convergence was."""
         record = planned(sound_record(), rule=replace(QUICK, min_queries=300, max_queries=300))
         assert codes(judge(run_of(record, [WILD, WILD, WILD]))) == []
+
+    @pytest.mark.parametrize(
+        ("factor", "expected", "valid"),
+        [(1.05, [], True), (1.15, ["processes_differ"], True), (1.2, ["processes_differ"], False)],
+    )
+    def test_processes_that_differ(self, factor: float, expected: list[str], valid: bool) -> None:
+        """Within the preset's 10 % nothing is said; beyond a quarter the figure is not known."""
+        verdict = judge(run_of(series=[steady(0), (factor * steady(1)).astype(np.int64), steady(2)]))
+        assert (expected, valid) == (codes(verdict), verdict.valid)
+
+    def test_offline_processes_differ_by_their_throughput(self) -> None:
+        """300 queries in 1 s, 1 s and 2 s."""
+        record = planned(sound_record(), scenario=Scenario("offline"))
+        slow = repeats_with(record, duration_ns=2 * 10**9)
+        assert codes(judge(run_of(record))) == []
+        (reason,) = judge(run_of(slow)).reasons
+        assert ("processes_differ", False) == (reason.code, not reason.invalidates)
+        assert reason.message.startswith("The throughput of 3 processes was 150 to 300 queries/s: it is known to ")
+
+    def test_one_process_differs_from_none(self) -> None:
+        """One repeat shows no spread: nothing is made up."""
+        record = replace(sound_record(), repeats=sound_record().repeats[:1])
+        assert codes(judge(run_of(record, [steady(0)]))) == []
 
     @pytest.mark.parametrize(("converged", "expected"), [(True, []), (False, ["not_converged"])])
     def test_offline_converges_by_throughput(self, converged: bool, expected: list[str]) -> None:

@@ -8,7 +8,6 @@ from bench.record import RecordedRun, Summary
 from bench.record_evidence import Variance
 from bench.reports.precision import needed_words, spread_words
 from bench.reports.tables import repeats_table
-from bench.reports.terminal import TerminalReport
 
 
 def run(variance: Variance | None) -> RecordedRun:
@@ -31,9 +30,3 @@ def test_both_parts_are_told_beside_the_repeats() -> None:
     assert table is not None
     assert "The medians differ by 4.1 % from process to process" in table.note
     assert table.note.endswith("it takes 28 repeats for ±3 %.")
-
-
-def test_the_terminal_says_it() -> None:
-    """A line for each run that was measured more than once."""
-    text = TerminalReport().render([run(Variance(3, 0.041, 0.006, 0.03, 28))]).decode()
-    assert "fake on null:cpu: the p50 takes 28 repeats for ±3 %." in text

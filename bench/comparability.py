@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.alternation_pairs import alternated
 from bench.comparability_table import CHECKS, RULES, SUBJECTS, Rule, Subject
 from bench.record import Reason, Record
 
@@ -42,7 +43,8 @@ class Comparability(Struct, frozen=True):
 def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) -> Comparability:
     """Whether ``new`` may be compared with ``base``, and why.
 
-    Without ``subjects``: the target if the targets or their options differ, otherwise the version.
+    Without ``subjects``: the target if the targets or their options differ, otherwise the version. Of two that took
+    turns, which nobody asks for but to see what he changed: the target, and the model, wherever they differ.
     """
     chosen = tuple(s for s in SUBJECTS if s in subjects) or _evident_subject(base, new)
     barred = _barred(base, new)
@@ -85,8 +87,14 @@ def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list
 
 
 def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
-    x, y = base.plan.target, new.plan.target
-    return ("version",) if (x.id, x.options_requested) == (y.id, y.options_requested) else ("target",)
+    x, y = base.plan, new.plan
+    target = (x.target.id, x.target.options_requested) != (y.target.id, y.target.options_requested)
+    model = alternated(base, new) and (
+        (x.model.id, x.model.sha256, x.target.executed_precision, x.inputs)
+        != (y.model.id, y.model.sha256, y.target.executed_precision, y.inputs)
+    )
+    found: dict[Subject, bool] = {"target": target, "model": model}
+    return tuple(subject for subject, differs in found.items() if differs) or ("version",)
 
 
 def _barred(base: Record, new: Record) -> tuple[Reason, ...]:

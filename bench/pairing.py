@@ -1,13 +1,15 @@
 """Which record is compared with which, when folders of records are given.
 
 Two folders of one record each are compared whatever they hold: who names two records means them. Otherwise records
-belong together by model, scenario and target; the target is left out where it is what the comparison is about.
+that took turns belong together, and those that did not by model, scenario and target; the target is left out where it
+is what the comparison is about.
 """
 
 from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
+from bench.alternation_pairs import alternated
 from bench.comparability_table import Subject
 from bench.process_values import Observation
 from bench.record import Record
@@ -41,6 +43,12 @@ def pair_up(
     """
     if len(base) == 1 and len(new) == 1:
         return [Pair(base[0], new[0])], []
+    turns = [Pair(x, y) for y in new for x in base if alternated(x.record, y.record)]
+    if turns:
+        taken = {one.record.record_id for pair in turns for one in (pair.base, pair.new)}
+        base, new = ([one for one in records if one.record.record_id not in taken] for records in (base, new))
+        pairs, unmatched = pair_up(base, new, subjects, side)
+        return [*turns, *pairs], unmatched
     shelves: dict[tuple[str, ...], list[Observation]] = {}
     for one in base:
         shelves.setdefault(_shelf(one.record, subjects), []).append(one)

@@ -20,10 +20,8 @@ from bench.errors import InputError
 
 if TYPE_CHECKING:
     from bench.alternate import Identity
-    from bench.comparability_table import Subject
-    from bench.comparison import Comparison
     from bench.plugins import Catalog
-    from bench.record import Record, RecordedRun
+    from bench.record import Record
 
 NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
 """Flags that say what is new; every other one holds for both sides, which must agree in it."""
@@ -46,6 +44,8 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     from bench.cli.options import cache_folder
     from bench.cli.progress import progress
     from bench.compare_folders import Findings
+    from bench.comparison import compare_all
+    from bench.process_values import observe
     from bench.store import prepare_folder, write_atomically
 
     tolerance = checked_tolerance(context.params["tolerance"])
@@ -74,7 +74,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
             )
             for old, new, identity in asked
         ]
-    findings = Findings(tolerance, tuple(_compared(pairs, tolerance)))
+    findings = Findings(tolerance, tuple(compare_all([(observe(a), observe(b)) for a, b in pairs], tolerance)))
     write_atomically(root / "comparison.html", writer("html")(findings))
     click.echo(writer("json" if as_json else "terminal")(findings).decode(), nl=False)
     click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
@@ -215,27 +215,3 @@ def _found_file(text: str, separator: str, folder: Path, places: Sequence[Path])
         f"--against {folder}: it was measured with {file}, which is not in the current folder nor beside the record"
     )
     raise InputError(message, f"Put {file} into the current folder.")
-
-
-def _compared(pairs: "Sequence[tuple[RecordedRun, RecordedRun]]", tolerance: float) -> "list[Comparison]":
-    """All pairs as one family. What the command line changed is the subject of the comparison."""
-    from bench.comparison import compare_all
-    from bench.process_values import observe
-
-    subjects = {subject for base, new in pairs for subject in _changed(base.record, new.record)}
-    return compare_all([(observe(base), observe(new)) for base, new in pairs], tolerance, subjects)
-
-
-def _changed(base: "Record", new: "Record") -> "set[Subject]":
-    x, y = base.plan, new.plan
-    found: set[Subject] = set()
-    if (x.target.id, x.target.options_requested) != (y.target.id, y.target.options_requested):
-        found.add("target")
-    differs: Mapping[str, bool] = {
-        "file": (x.model.id, x.model.sha256) != (y.model.id, y.model.sha256),
-        "precision": x.target.executed_precision != y.target.executed_precision,
-        "input": x.inputs != y.inputs,
-    }
-    if any(differs.values()):
-        found.add("model")
-    return found

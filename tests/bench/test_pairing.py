@@ -9,6 +9,7 @@ from bench.fake_records import MODEL, TARGET, fake_run
 from bench.pairing import pair_up
 from bench.process_values import Observation, observe
 from bench.record import Scenario
+from bench.record_evidence import Alternation
 
 
 def one(
@@ -58,6 +59,15 @@ def test_of_the_same_thing_the_newest_is_taken() -> None:
     new = [one("n1", when="2026-05-03"), one("n2", when="2026-05-04")]
     older = "a newer one of the same was compared"
     assert ([("b2", "n2")], [("new", "n1", older), ("base", "b1", older)]) == ids(base, new)
+
+
+def test_those_that_took_turns_belong_together() -> None:
+    """Whatever was changed between the two; the others are matched as ever."""
+    sides = [(g, side) for g in "xy" for side in ("base", "new")]
+    took = {(g, side): one(f"{g}-{side}", alternation=Alternation(g, side)) for g, side in sides}
+    moved = one("y-new", "other", "b:npu", alternation=Alternation("y", "new"))
+    base, new = [one("b"), took["y", "base"], took["x", "base"]], [took["x", "new"], moved, one("n")]
+    assert ([("x-base", "x-new"), ("y-base", "y-new"), ("b", "n")], []) == ids(base, new)
 
 
 def test_the_target_is_left_out_where_it_is_the_subject() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.cli.compare_command import command as compare_command
 from bench.cli.run_command import command
 from bench.errors import InputError
 from bench.record import Record
@@ -132,6 +133,8 @@ class TestFiles:
             found["comparability"]["answer"],
             found["comparability"]["subjects"],
         )
+        again = CliRunner().invoke(compare_command, ["out/base", "out/new", "--json"])
+        assert json.loads(done.stdout) == json.loads(again.stdout)
 
     @pytest.mark.real
     def test_a_renamed_base_is_found_by_its_hash(self, file_base: Path, here: Path) -> None:

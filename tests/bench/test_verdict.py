@@ -2,33 +2,38 @@
 
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
+from judged_runs import (
+    CACHED,
+    EMULATED,
+    FALLBACK,
+    FRESH,
+    STEP,
+    WILD,
+    codes,
+    generating,
+    judged,
+    lost,
+    planned,
+    repeats_with,
+    replace,
+    run_of,
+    saying,
+    sound_record,
+    steady,
+)
 
-from bench.energy_record import ChannelReading, RepeatEnergy
-from bench.measure.stopping import PRESETS, emulated_rule
-from bench.quality.record import DatasetFacts, LeftOut, Quality
+from bench.quality.record import LeftOut
 from bench.record import (
-    SCHEMA_VERSION,
     Environment,
     Failure,
     Fidelity,
     Harness,
-    Phases,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
-    PlanPart,
     Reason,
-    Record,
     RecordedRun,
-    Repeat,
-    SampleArrays,
-    Scenario,
-    Summary,
-    TextGeneration,
-    Tool,
     Verdict,
     Warmup,
 )
@@ -36,113 +41,8 @@ from bench.record_evidence import Determinism, RepeatedInput
 from bench.record_json import decode, encode
 from bench.verdict import CHECKS, CODES, judge
 
-QUICK = PRESETS["quick"].rule
 TIMING = {code for code, known in CODES.items() if known.timing}
-replace = msgspec.structs.replace
 
-
-def steady(seed: int, n: int = 300) -> np.ndarray:
-    """A sound series: 1 ms with 2 % noise."""
-    return (1e6 * np.random.default_rng(seed).lognormal(0, 0.02, n)).astype(np.int64)
-
-
-def sound_record() -> Record:
-    """A run about which there is nothing to say."""
-    repeats = tuple(
-        Repeat(
-            Phases(runtime_import=1, compile=1, first_inference=1),
-            warmup=Warmup(20, 10**8, True),
-            energy=RepeatEnergy(300, 10**9, channels=(ChannelReading("rapl", "package-0", "package", 2.0),)),
-            samples=SampleArrays(300, {"latency_ns": f"r{i}/latency_ns", "start_ns": f"r{i}/start_ns"}),
-            duration_ns=10**9,
-            converged=True,
-            cpu_busy_share=0.02,
-            frequency_mhz=(3000.0, 2900.0),
-        )
-        for i in range(3)
-    )
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        record_id="r",
-        created_utc="2026-01-01T00:00:00Z",
-        status="ok",
-        tool=Tool("ondevice-bench", "0"),
-        plan=PlanPart(
-            PlannedModel("m", "tensor"),
-            PlannedTarget("ort:cpu", "ort", "cpu"),
-            Scenario("single-stream"),
-            preset="quick",
-            rule=QUICK,
-            seed=0,
-            repeats=3,
-        ),
-        environment=Environment(power_source="ac", battery_percent=80),
-        repeats=repeats,
-        placement=PlacementSummary("CPU", {"CPU": 10}),
-        fidelity=Fidelity("ort:cpu", inputs=3, cosine_min=1.0, ok=True),
-        determinism=Determinism(2, True),
-        repeated_input=RepeatedInput((1_000, 1_020, 990, 1_010), (950, 1_000, 980, 1_000), (1_010, 990, 1_000, 1_020)),
-        harness=Harness(100),
-    )
-
-
-def run_of(record: Record | None = None, series: list[np.ndarray] | None = None) -> RecordedRun:
-    """``record`` with one series a repeat."""
-    parts = [steady(i) for i in range(3)] if series is None else series
-    samples = {f"r{i}/latency_ns": part for i, part in enumerate(parts)}
-    samples |= {f"r{i}/start_ns": np.cumsum(part) - part[0] for i, part in enumerate(parts) if len(part)}
-    return RecordedRun(record or sound_record(), samples)
-
-
-def planned(record: Record, **changes: Any) -> Record:
-    return replace(record, plan=replace(record.plan, **changes))
-
-
-def repeats_with(record: Record, **changes: Any) -> Record:
-    """Only the second repeat is changed."""
-    first, second, *rest = record.repeats
-    return replace(record, repeats=(first, replace(second, **changes), *rest))
-
-
-def generating(tokens: int) -> Record:
-    """A text generation asked for 32 tokens that brought so many."""
-    record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=32))
-    return replace(record, summary=Summary(text_generation=TextGeneration(16, tokens, ())))
-
-
-def saying(*ids: int) -> Record:
-    """A text generation whose first prompt gave these tokens."""
-    record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=len(ids)))
-    return replace(record, summary=Summary(text_generation=TextGeneration(16, len(ids), ids)))
-
-
-def lost(role: str) -> Record:
-    """A sensor that was lost in the repeat's window (energy) or in the pass of its own (power_pass)."""
-    reading = ChannelReading("hwmon", "vdd", "board", lost=True)
-    return repeats_with(sound_record(), **{role: RepeatEnergy(300, 10**9, channels=(reading,))})
-
-
-def judged(left_out: tuple[LeftOut, ...] = (), **changes: Any) -> Record:
-    """A run whose quality was judged on twelve photographs, on the file and target that were measured."""
-    record = planned(sound_record(), model=PlannedModel("m", "tensor", sha256="a" * 64))
-    dataset = DatasetFacts("photos", "classification", "d" * 64, 12, left_out)
-    return replace(record, quality=replace(Quality(dataset, "a" * 64, "ort:cpu"), **changes))
-
-
-def offline(converged: bool) -> Record:
-    return repeats_with(planned(sound_record(), scenario=Scenario("offline")), converged=converged)
-
-
-EMULATED = planned(
-    sound_record(),
-    target=PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True),
-    rule=emulated_rule(),
-)
-STEP = np.concatenate([steady(8, 150), (1.15 * steady(9, 150)).astype(np.int64)])
-WILD = (1e6 * np.random.default_rng(3).lognormal(0, 0.8, 300)).astype(np.int64)
-FRESH = tuple(1_000_000 + 10_000 * i for i in range(-4, 4))
-CACHED = tuple(f // 10 + 1_000 * (i % 3 - 1) for i, f in enumerate(FRESH))
-FALLBACK = PlacementSummary("HTP", {"HTP": 7, "CPU": 3}, {"HTP": 90, "CPU": 10}, ("Resize a", "Resize b", "Cast c"))
 
 PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     "not_measured": (
@@ -253,10 +153,6 @@ SILENT: dict[str, RecordedRun] = {
 ALONG_WITH = {"too_few_samples": {"not_converged"}, "drift": {"not_converged", "processes_differ"}}
 """Too few queries bound no median, and of a series that moves each query says
 little that its neighbour has not, and the whole is another than those that did not move."""
-
-
-def codes(verdict: Verdict) -> list[str]:
-    return [reason.code for reason in verdict.reasons]
 
 
 def test_sound_run_has_no_reasons() -> None:
@@ -370,147 +266,3 @@ def test_converged_flag_is_not_trusted() -> None:
     run = run_of(series=[WILD, WILD, WILD])
     assert all(repeat.converged for repeat in run.record.repeats)
     assert "not_converged" in codes(judge(run))
-
-
-class TestBoundaries:
-    def test_skipped_run(self) -> None:
-        """A skipped run without a failure says that it was skipped."""
-        verdict = judge(run_of(replace(sound_record(), status="skipped"), []))
-        assert [reason.message for reason in verdict.reasons] == ["the run was skipped"]
-
-    def test_no_samples_at_all(self) -> None:
-        """A run without samples is too small for any percentile, and nothing else breaks."""
-        assert codes(judge(run_of(series=[]))) == ["too_few_samples"]
-
-    def test_percentile_outside_the_table(self) -> None:
-        """A percentile that the table does not list has its least count computed: p75 needs 24."""
-        record = planned(sound_record(), rule=replace(QUICK, percentile=75, precision=1.0))
-        short = [steady(i, 7) for i in range(3)]
-        assert "21 queries were measured; a p75 needs 24." in [r.message for r in judge(run_of(record, short)).reasons]
-
-    def test_fixed_number_of_queries(self) -> None:
-        """Where a fixed number of queries was asked for, no convergence was."""
-        record = planned(sound_record(), rule=replace(QUICK, min_queries=300, max_queries=300))
-        assert codes(judge(run_of(record, [WILD, WILD, WILD]))) == []
-
-    @pytest.mark.parametrize(
-        ("factor", "expected", "valid"),
-        [(1.05, [], True), (1.15, ["processes_differ"], True), (1.2, ["processes_differ"], False)],
-    )
-    def test_processes_that_differ(self, factor: float, expected: list[str], valid: bool) -> None:
-        """Within the preset's 10 % nothing is said; beyond a quarter the figure is not known."""
-        verdict = judge(run_of(series=[steady(0), (factor * steady(1)).astype(np.int64), steady(2)]))
-        assert (expected, valid) == (codes(verdict), verdict.valid)
-
-    def test_offline_processes_differ_by_their_throughput(self) -> None:
-        """300 queries in 1 s, 1 s and 2 s."""
-        record = planned(sound_record(), scenario=Scenario("offline"))
-        slow = repeats_with(record, duration_ns=2 * 10**9)
-        assert codes(judge(run_of(record))) == []
-        (reason,) = judge(run_of(slow)).reasons
-        assert ("processes_differ", False) == (reason.code, not reason.invalidates)
-        assert reason.message.startswith("The throughput of 3 processes was 150 to 300 queries/s: it is known to ")
-
-    def test_one_process_differs_from_none(self) -> None:
-        """One repeat shows no spread: nothing is made up."""
-        record = replace(sound_record(), repeats=sound_record().repeats[:1])
-        assert codes(judge(run_of(record, [steady(0)]))) == []
-
-    @pytest.mark.parametrize(("converged", "expected"), [(True, []), (False, ["not_converged"])])
-    def test_offline_converges_by_throughput(self, converged: bool, expected: list[str]) -> None:
-        """Offline, latencies may vary as they like; the repeat's own judgement of its throughput counts."""
-        assert expected == codes(judge(run_of(offline(converged), [WILD, WILD, WILD])))
-
-    @pytest.mark.parametrize(("share", "expected", "valid"), [(0.09, [], True), (0.2, ["host_busy"], True)])
-    def test_host_a_little_busy(self, share: float, expected: list[str], valid: bool) -> None:
-        """Below a tenth of the machine nothing is said; below a quarter it is said and does not weigh."""
-        verdict = judge(run_of(repeats_with(sound_record(), cpu_busy_share=share)))
-        assert (codes(verdict), verdict.valid) == (expected, valid)
-
-    @pytest.mark.parametrize(
-        ("reason", "count", "valid"),
-        [("class id 817 is outside", 13, False), ("class id 817 is outside", 12, True), ("has no label", 99, True)],
-    )
-    def test_labels_of_another_model(self, reason: str, count: int, valid: bool) -> None:
-        """A dataset of which more could not be judged than was, though labelled, is not this model's."""
-        left = tuple(LeftOut(f"{i}.jpg", "labels.json", reason) for i in range(count))
-        verdict = judge(run_of(judged(left_out=left)))
-        assert (["dataset_incomplete"], valid) == (codes(verdict), verdict.valid)
-
-    def test_strict_placement(self) -> None:
-        """Fallback makes the verdict negative where placement was to be strict."""
-        run, _ = PROVOKED["fallback"]
-        assert not judge(RecordedRun(planned(run.record, strict_placement=True), run.samples)).valid
-
-    def test_fallback_without_macs(self) -> None:
-        """Where MACs are not known, nodes alone are told; more than three operators are cut short."""
-        placement = PlacementSummary("HTP", {"HTP": 6, "CPU": 4}, None, ("A a", "B b", "C c", "D d"))
-        reasons = judge(run_of(replace(sound_record(), placement=placement))).reasons
-        assert [r.message for r in reasons] == ["4 of 10 nodes ran elsewhere than on HTP: A a, B b, C c …."]
-
-    def test_placement_unknown(self) -> None:
-        """A runtime that cannot say where nodes ran is not accused of fallback."""
-        assert codes(judge(run_of(replace(sound_record(), placement=None)))) == []
-
-    def test_small_drift(self) -> None:
-        """3 % from first to last is told apart, and is no reason."""
-        series = np.concatenate([steady(8, 150), (1.03 * steady(9, 150)).astype(np.int64)])
-        assert codes(judge(run_of(series=[series, series, series]))) == []
-
-    def test_speeding_up_is_drift(self) -> None:
-        """A series that becomes 15 % faster was not warmed up."""
-        series = np.concatenate([(1.15 * steady(8, 150)).astype(np.int64), steady(9, 150)])
-        messages = {reason.code: reason.message for reason in judge(run_of(series=[series])).reasons}
-        assert "faster than the first" in messages["drift"]
-
-    def test_queries_without_time(self) -> None:
-        """A query of 0 ns was not timed."""
-        series = steady(0)
-        series[5] = 0
-        assert "timer_too_coarse" in codes(judge(run_of(series=[series, steady(1), steady(2)])))
-
-    def test_sensor_lost_in_its_own_pass(self) -> None:
-        """A power sensor sampled in a pass of its own is looked at too."""
-        assert codes(judge(run_of(lost("power_pass")))) == ["sensor_lost"]
-
-    def test_tokens_reported_only(self) -> None:
-        """Tokens compared in a lower precision are told with their count, and do not weigh."""
-        fidelity = Fidelity("ort:cpu", token_prefix=12, tokens_compared=32, reason="rounding")
-        verdict = judge(run_of(replace(generating(32), fidelity=fidelity)))
-        assert [r.message for r in verdict.reasons] == [
-            "Against ort:cpu: the first 12 of 32 tokens are equal; rounding."
-        ]
-        assert verdict.valid
-
-    def test_outputs_that_differ_by_rounding(self) -> None:
-        """Kernels whose sums change order are told, and do not weigh."""
-        found = Determinism(2, False, ("y",), 1e-6, 0.9999999, True)
-        verdict = judge(run_of(replace(sound_record(), determinism=found)))
-        assert (["nondeterministic_output"], True) == (codes(verdict), verdict.valid)
-        assert "which rounding explains" in verdict.reasons[0].message
-
-    def test_tokens_that_change(self) -> None:
-        """Greedy tokens that are not the same again make the verdict negative, and the first is named."""
-        found = Determinism(2, False, ("tokens",), within_rounding=False, first_difference=7)
-        verdict = judge(run_of(replace(sound_record(), determinism=found)))
-        assert "The same input was run 2 times: token 7 was not the same." == verdict.reasons[0].message
-        assert not verdict.valid
-
-    def test_a_cache_of_inputs_that_come_back(self) -> None:
-        """What is fast only when it comes back later is found as well."""
-        record = replace(sound_record(), repeated_input=RepeatedInput(FRESH, FRESH, CACHED))
-        assert "An input that came back took 10 % of the time" in judge(run_of(record)).reasons[0].message
-
-    def test_clocks_that_cannot_be_read(self) -> None:
-        """Without a reading nothing is said of clocks."""
-        repeats = tuple(replace(repeat, frequency_mhz=()) for repeat in sound_record().repeats)
-        assert [] == codes(judge(run_of(replace(sound_record(), repeats=repeats))))
-
-    def test_on_battery_without_charge(self) -> None:
-        """An unknown charge is not made up."""
-        record = replace(sound_record(), environment=Environment(power_source="battery"))
-        assert [r.message for r in judge(run_of(record)).reasons] == ["The machine ran on battery."]
-
-    def test_power_source_unknown(self) -> None:
-        """A power source that cannot be read is no reason."""
-        assert codes(judge(run_of(replace(sound_record(), environment=Environment())))) == []

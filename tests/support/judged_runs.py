@@ -1,0 +1,143 @@
+"""Runs for the verdict: a sound one, and how it is changed."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from bench.energy_record import ChannelReading, RepeatEnergy
+from bench.measure.stopping import PRESETS, emulated_rule
+from bench.quality.record import DatasetFacts, LeftOut, Quality
+from bench.record import (
+    SCHEMA_VERSION,
+    Environment,
+    Fidelity,
+    Harness,
+    Phases,
+    PlacementSummary,
+    PlannedModel,
+    PlannedTarget,
+    PlanPart,
+    Record,
+    RecordedRun,
+    Repeat,
+    SampleArrays,
+    Scenario,
+    Summary,
+    TextGeneration,
+    Tool,
+    Verdict,
+    Warmup,
+)
+from bench.record_evidence import Determinism, RepeatedInput
+
+QUICK = PRESETS["quick"].rule
+replace = msgspec.structs.replace
+
+
+def steady(seed: int, n: int = 300) -> np.ndarray:
+    """A sound series: 1 ms with 2 % noise."""
+    return (1e6 * np.random.default_rng(seed).lognormal(0, 0.02, n)).astype(np.int64)
+
+
+def sound_record() -> Record:
+    """A run about which there is nothing to say."""
+    repeats = tuple(
+        Repeat(
+            Phases(runtime_import=1, compile=1, first_inference=1),
+            warmup=Warmup(20, 10**8, True),
+            energy=RepeatEnergy(300, 10**9, channels=(ChannelReading("rapl", "package-0", "package", 2.0),)),
+            samples=SampleArrays(300, {"latency_ns": f"r{i}/latency_ns", "start_ns": f"r{i}/start_ns"}),
+            duration_ns=10**9,
+            converged=True,
+            cpu_busy_share=0.02,
+            frequency_mhz=(3000.0, 2900.0),
+        )
+        for i in range(3)
+    )
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        record_id="r",
+        created_utc="2026-01-01T00:00:00Z",
+        status="ok",
+        tool=Tool("ondevice-bench", "0"),
+        plan=PlanPart(
+            PlannedModel("m", "tensor"),
+            PlannedTarget("ort:cpu", "ort", "cpu"),
+            Scenario("single-stream"),
+            preset="quick",
+            rule=QUICK,
+            seed=0,
+            repeats=3,
+        ),
+        environment=Environment(power_source="ac", battery_percent=80),
+        repeats=repeats,
+        placement=PlacementSummary("CPU", {"CPU": 10}),
+        fidelity=Fidelity("ort:cpu", inputs=3, cosine_min=1.0, ok=True),
+        determinism=Determinism(2, True),
+        repeated_input=RepeatedInput((1_000, 1_020, 990, 1_010), (950, 1_000, 980, 1_000), (1_010, 990, 1_000, 1_020)),
+        harness=Harness(100),
+    )
+
+
+def run_of(record: Record | None = None, series: list[np.ndarray] | None = None) -> RecordedRun:
+    """``record`` with one series a repeat."""
+    parts = [steady(i) for i in range(3)] if series is None else series
+    samples = {f"r{i}/latency_ns": part for i, part in enumerate(parts)}
+    samples |= {f"r{i}/start_ns": np.cumsum(part) - part[0] for i, part in enumerate(parts) if len(part)}
+    return RecordedRun(record or sound_record(), samples)
+
+
+def planned(record: Record, **changes: Any) -> Record:
+    return replace(record, plan=replace(record.plan, **changes))
+
+
+def repeats_with(record: Record, **changes: Any) -> Record:
+    """Only the second repeat is changed."""
+    first, second, *rest = record.repeats
+    return replace(record, repeats=(first, replace(second, **changes), *rest))
+
+
+def generating(tokens: int) -> Record:
+    """A text generation asked for 32 tokens that brought so many."""
+    record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=32))
+    return replace(record, summary=Summary(text_generation=TextGeneration(16, tokens, ())))
+
+
+def saying(*ids: int) -> Record:
+    """A text generation whose first prompt gave these tokens."""
+    record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=len(ids)))
+    return replace(record, summary=Summary(text_generation=TextGeneration(16, len(ids), ids)))
+
+
+def lost(role: str) -> Record:
+    """A sensor that was lost in the repeat's window (energy) or in the pass of its own (power_pass)."""
+    reading = ChannelReading("hwmon", "vdd", "board", lost=True)
+    return repeats_with(sound_record(), **{role: RepeatEnergy(300, 10**9, channels=(reading,))})
+
+
+def judged(left_out: tuple[LeftOut, ...] = (), **changes: Any) -> Record:
+    """A run whose quality was judged on twelve photographs, on the file and target that were measured."""
+    record = planned(sound_record(), model=PlannedModel("m", "tensor", sha256="a" * 64))
+    dataset = DatasetFacts("photos", "classification", "d" * 64, 12, left_out)
+    return replace(record, quality=replace(Quality(dataset, "a" * 64, "ort:cpu"), **changes))
+
+
+def offline(converged: bool) -> Record:
+    return repeats_with(planned(sound_record(), scenario=Scenario("offline")), converged=converged)
+
+
+EMULATED = planned(
+    sound_record(),
+    target=PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True),
+    rule=emulated_rule(),
+)
+STEP = np.concatenate([steady(8, 150), (1.15 * steady(9, 150)).astype(np.int64)])
+WILD = (1e6 * np.random.default_rng(3).lognormal(0, 0.8, 300)).astype(np.int64)
+FRESH = tuple(1_000_000 + 10_000 * i for i in range(-4, 4))
+CACHED = tuple(f // 10 + 1_000 * (i % 3 - 1) for i, f in enumerate(FRESH))
+FALLBACK = PlacementSummary("HTP", {"HTP": 7, "CPU": 3}, {"HTP": 90, "CPU": 10}, ("Resize a", "Resize b", "Cast c"))
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [reason.code for reason in verdict.reasons]

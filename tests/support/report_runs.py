@@ -1,0 +1,511 @@
+"""Runs made by hand, one of each kind a report has to show. Every figure is made up, the same each time."""
+
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace
+
+from bench.contracts import TensorSpec
+from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
+from bench.quality.record import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
+from bench.record import (
+    Environment,
+    Failure,
+    Fidelity,
+    Harness,
+    InputFacts,
+    LatencyNs,
+    MemoryPoint,
+    MemorySummary,
+    OutputFidelity,
+    Phases,
+    PlacementSummary,
+    PlannedModel,
+    PlannedTarget,
+    PlanPart,
+    Reason,
+    Record,
+    RecordedRun,
+    Repeat,
+    SampleArrays,
+    Scenario,
+    StoppingRule,
+    Summary,
+    TextGeneration,
+    Tool,
+    Verdict,
+    Warmup,
+)
+
+MS = 1_000_000
+MIB = 1 << 20
+
+RULE = StoppingRule(
+    percentile=90,
+    precision=0.03,
+    min_queries=64,
+    max_queries=100_000,
+    min_duration_ns=2_000 * MS,
+    max_duration_ns=10_000 * MS,
+    warmup_min_queries=10,
+    warmup_max_duration_ns=2_000 * MS,
+    steady_tolerance=0.05,
+)
+
+MOBILENET = PlannedModel(
+    id="mobilenet_v2",
+    task="tensor",
+    format="onnx",
+    precision="float32",
+    sha256="3f1c" * 16,
+    size_bytes=14_200_000,
+    parameters=3_504_872,
+    macs=300_774_272,
+    weight_bytes=14_019_488,
+    peak_activation_bytes=9_633_792,
+    inputs=(TensorSpec("input", "float32", (1, 3, 224, 224)),),
+    outputs=(TensorSpec("logits", "float32", (1, 1000)),),
+)
+LLAMA = PlannedModel(
+    id="llama-15M",
+    task="text_generation",
+    format="onnx",
+    precision="float32",
+    sha256="a90b" * 16,
+    size_bytes=60_816_000,
+    parameters=15_191_712,
+    macs=15_187_968,
+    weight_bytes=60_766_848,
+)
+ORT = PlannedTarget(
+    id="ort:cpu", plugin="ort", device="cpu", device_name="Core Ultra 7 155H", executed_precision="float32"
+)
+OPENVINO = PlannedTarget(
+    id="openvino:CPU",
+    plugin="openvino",
+    device="CPU",
+    device_name="Core Ultra 7 155H",
+    options_requested={"INFERENCE_PRECISION_HINT": "bf16"},
+    options_effective={"INFERENCE_PRECISION_HINT": "bf16", "NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY"},
+    executed_precision="bfloat16",
+)
+HTP = PlannedTarget(
+    id="qnn:htp-emu",
+    plugin="qnn",
+    device="htp-emu",
+    emulated=True,
+    options_requested={"soc_model": "60", "htp_arch": "73"},
+    options_effective={"soc_model": "60", "htp_arch": "73"},
+    executed_precision="float16",
+)
+IMAGE = InputFacts(source="seeded", sha256="77de" * 16, shapes={"input": (1, 3, 224, 224)}, preprocessing="none")
+ENVIRONMENT = Environment(
+    host={
+        "cpu": "Intel Core Ultra 7 155H",
+        "cores_physical": 16,
+        "cores_logical": 22,
+        "memory_bytes": 33_393_606_656,
+        "os": "Ubuntu 24.04",
+        "kernel": "6.8.0",
+        "python": "3.11.9",
+    },
+    runtime={"onnxruntime": "1.32.0", "openvino": "2026.4.1"},
+    accelerator={"CPU": "Intel Core Ultra 7 155H"},
+    power_source="ac",
+    governor="performance",
+    frequency_mhz={"min": 400.0, "max": 4800.0, "current": 3790.0},
+    temperature_celsius={"package": 51.0},
+    load={"load_1min": 0.21, "cpu_busy_share": 0.012},
+    unavailable={"driver": "no accelerator driver is loaded", "battery_percent": "the machine has no battery"},
+)
+
+
+def noise(count: int, seed: int) -> "np.ndarray[Any, Any]":
+    """Integers in 0..999, the same on every version of numpy; a linear congruential generator, not for statistics."""
+    state, out = seed, []
+    for _ in range(count):
+        state = (1_103_515_245 * state + 12_345) % (1 << 31)
+        out.append((state >> 12) % 1000)
+    return np.array(out, dtype=np.int64)
+
+
+def latencies(count: int, base_ns: int, seed: int, drift: float = 0.0) -> "np.ndarray[Any, Any]":
+    """A body of 6 % above ``base_ns``, one query in fifty with a tail, and a linear ``drift`` to the end."""
+    u = noise(count, seed)
+    spread = base_ns * (u % 100) // 1600
+    tail = np.where(u > 979, base_ns * (u - 979) // 25, 0)
+    slow = (base_ns * drift * np.arange(count) / count).astype(np.int64)
+    return base_ns + spread + tail + slow
+
+
+def memory(base: int) -> dict[str, MemoryPoint]:
+    """Six phases that grow from ``base`` bytes; the kernel could not reset the peak."""
+    grown = {"start": 0, "runtime_import": 38, "read": 52, "compile": 79, "first_inference": 88, "steady": 90}
+    return {
+        phase: MemoryPoint(
+            rss_bytes=base + (mib + 24) * MIB,
+            uss_bytes=base + mib * MIB,
+            pss_bytes=base + (mib + 9) * MIB,
+            peak_rss_bytes=base + (mib + 31) * MIB,
+            peak_is_of_phase=True,
+            file_mapped_bytes=14 * MIB if mib > 40 else None,
+        )
+        for phase, mib in grown.items()
+    }
+
+
+def repeat(index: int, queries: int, steady_ns: int, joules: float | None = 31.4) -> Repeat:
+    reading = ChannelReading("rapl", "package-0", "package", joules, 4.1, joules - 8.2 if joules is not None else None)
+    return Repeat(
+        phases_ns=Phases(
+            process_start=(41 + index) * MS,
+            runtime_import=(96 + 3 * index) * MS,
+            read=(14 + index) * MS,
+            compile=(183 + 7 * index) * MS,
+            first_inference=(9 + index) * MS,
+        ),
+        warmup=Warmup(queries=24, duration_ns=96 * MS, steady=True),
+        memory_bytes=memory((30 + index) * MIB),
+        energy=RepeatEnergy(queries, steady_ns, 1.92 + index / 100, (reading,)) if joules is not None else None,
+        samples=SampleArrays(
+            queries,
+            {
+                "latency_ns": f"r{index}.latency_ns",
+                "start_ns": f"r{index}.start_ns",
+                "warmup_latency_ns": f"r{index}.warmup_latency_ns",
+            },
+        ),
+        duration_ns=steady_ns,
+        converged=True,
+        harness_ns=120 * MS,
+        loop_overhead_ns=95,
+        cpu_busy_share=0.004,
+    )
+
+
+def sampled(arrays: list["np.ndarray[Any, Any]"]) -> dict[str, "np.ndarray[Any, Any]"]:
+    """Samples of as many repeats, each query issued when the last was done, with a slow start for a warm-up."""
+    found = {}
+    for i, values in enumerate(arrays):
+        found[f"r{i}.latency_ns"] = values
+        found[f"r{i}.start_ns"] = np.concatenate([[0], np.cumsum(values)[:-1]])
+        found[f"r{i}.warmup_latency_ns"] = values[:24] + values[:24] * 2 // (1 + np.arange(values[:24].size))
+    return found
+
+
+def record(record_id: str, model: PlannedModel, target: PlannedTarget, **changes: Any) -> Record:
+    """A plain record of one query at a time; ``changes`` are fields of ``Record``, or ``scenario`` and ``inputs``."""
+    plan = PlanPart(
+        model=model,
+        target=target,
+        scenario=changes.pop("scenario", Scenario("single-stream")),
+        preset="standard",
+        rule=RULE,
+        seed=0,
+        repeats=3,
+        command=f"odb run -m {model.id} -t {target.id} --preset standard",
+        inputs=changes.pop("inputs", IMAGE),
+    )
+    return Record(
+        schema_version=1,
+        record_id=record_id,
+        created_utc=changes.pop("created_utc", "2026-05-04T10:11:12Z"),
+        status=changes.pop("status", "ok"),
+        tool=Tool("ondevice-bench", "0.1.0"),
+        plan=plan,
+        environment=changes.pop("environment", ENVIRONMENT),
+        **changes,
+    )
+
+
+def vision(
+    record_id: str = "v1", target: PlannedTarget = ORT, base_ns: int = 4 * MS, drift: float = 0.0
+) -> RecordedRun:
+    """Three repeats of 500 queries on a machine with RAPL."""
+    arrays = [latencies(500, base_ns + i * base_ns // 200, seed=11 + i, drift=drift) for i in range(3)]
+    medians = tuple(int(np.sort(a)[250]) for a in arrays)
+    every = np.sort(np.concatenate(arrays))
+    made = record(
+        record_id,
+        MOBILENET,
+        target,
+        repeats=tuple(repeat(i, 500, int(a.sum())) for i, a in enumerate(arrays)),
+        summary=Summary(
+            latency_ns=LatencyNs(
+                n=1500,
+                mean=int(every.sum()) // 1500,
+                min=int(every[0]),
+                max=int(every[-1]),
+                p50=int(every[750]),
+                p90=int(every[1350]),
+                p95=int(every[1425]),
+                p99=int(every[1485]),
+                p50_ci95=(min(medians) - base_ns // 500, max(medians) + base_ns // 500),
+                p90_ci95=(int(every[1310]), int(every[1390])),
+                p95_ci95=(int(every[1380]), int(every[1450])),
+                p99_ci95=(int(every[1470]), int(every[1495])),
+                repeat_p50=medians,
+            ),
+            throughput_per_s=1500 / (int(every.sum()) / 1e9),
+            cold_start_ns=316 * MS,
+            memory_bytes=MemorySummary(peak_rss=153 * MIB, model=41 * MIB, inference=11 * MIB, artifact=14_200_000),
+            energy=EnergySummary(
+                tier="sensor",
+                joules_per_inference=0.0464,
+                sensor_channel="package-0",
+                cpu_seconds_per_inference=0.0038,
+                cores_busy=0.97,
+                macs=300_774_272,
+                bytes_moved=23_653_280,
+            ),
+        ),
+        placement=PlacementSummary("CPU", {"CPU": 100}, {"CPU": 300_774_272}, source="session profile"),
+        fidelity=Fidelity(
+            reference="ort:cpu float32, unoptimised",
+            inputs=4,
+            cosine_min=0.99999998,
+            sqnr_db_min=96.2,
+            top1_agreement=1.0,
+            outputs=(OutputFidelity("logits", 0.99999998, 96.2, 3.1e-6, 1.0),),
+            ok=True,
+            rule="float32: cosine of at least 0.9999",
+        ),
+        harness=Harness(loop_overhead_ns=95),
+        verdict=Verdict(valid=True, emulated=False),
+    )
+    return RecordedRun(made, sampled(arrays))
+
+
+def text() -> RecordedRun:
+    """Two repeats of 20 generations of 32 tokens from 16."""
+    count, tokens, repeats = 20, 32, []
+    samples: dict[str, np.ndarray[Any, Any]] = {}
+    for i in range(2):
+        gaps = latencies(count * tokens, 11 * MS, seed=31 + i).reshape(count, tokens)
+        gaps[:, 0] = 34 * MS + noise(count, 41 + i) * 1000
+        gaps[:, 1:] += np.arange(tokens - 1) * MS // 20
+        times = np.cumsum(gaps, axis=1)
+        found = sampled([times[:, -1]])
+        samples |= {k.replace("r0", f"r{i}"): v for k, v in found.items()} | {f"r{i}.token_ns": times}
+        made = repeat(i, count, int(times[:, -1].sum()), joules=None)
+        assert made.samples is not None
+        arrays = made.samples.arrays | {"token_ns": f"r{i}.token_ns"}
+        repeats.append(replace(made, samples=replace(made.samples, arrays=arrays)))
+    whole = np.sort(np.concatenate([samples["r0.latency_ns"], samples["r1.latency_ns"]]))
+    made_record = record(
+        "t1",
+        LLAMA,
+        ORT,
+        scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=32),
+        inputs=InputFacts("seeded", "51ab" * 16, {"input_ids": (1, 16)}),
+        repeats=tuple(repeats),
+        summary=Summary(
+            latency_ns=LatencyNs(
+                n=40,
+                mean=int(whole.mean()),
+                min=int(whole[0]),
+                max=int(whole[-1]),
+                p50=int(whole[20]),
+                p50_ci95=(int(whole[14]), int(whole[26])),
+                repeat_p50=(int(whole[20]), int(whole[21])),
+            ),
+            throughput_per_s=2.44,
+            cold_start_ns=309 * MS,
+            memory_bytes=MemorySummary(peak_rss=211 * MIB, model=62 * MIB, inference=4 * MIB, artifact=60_816_000),
+            energy=EnergySummary(
+                tier="activity",
+                cpu_seconds_per_inference=0.41,
+                cores_busy=1.02,
+                macs=15_187_968,
+                reason="rapl: energy_uj is readable by root only",
+            ),
+            text_generation=TextGeneration(
+                prompt_tokens=16,
+                generated_tokens=32,
+                token_ids=tuple(range(100, 132)),
+                ttft_ns=34 * MS + 500_000,
+                tpot_ns=12 * MS + 130_000,
+                itl_ns={"p50": 12 * MS + 90_000, "p90": 12 * MS + 790_000, "p99": 18 * MS, "mean": 12 * MS + 210_000},
+                prefill_tokens_per_s=463.8,
+                decode_tokens_per_s=82.4,
+            ),
+        ),
+        fidelity=Fidelity(
+            reference="ort:cpu float32, unoptimised",
+            token_prefix=32,
+            tokens_compared=32,
+            ok=True,
+            rule="float32: all tokens equal",
+        ),
+        harness=Harness(loop_overhead_ns=None),
+        verdict=Verdict(
+            True,
+            False,
+            (
+                Reason(
+                    "on_battery",
+                    "The machine ran on battery at 81 %.",
+                    "Connect the mains and run again.",
+                    invalidates=False,
+                ),
+            ),
+        ),
+    )
+    return RecordedRun(made_record, samples)
+
+
+def emulated() -> RecordedRun:
+    """One repeat of three queries on the emulated HTP: 118 of 118 nodes placed."""
+    made = repeat(0, 3, 3_300 * MS, joules=None)
+    latency = LatencyNs(n=3, mean=1_100 * MS, min=1_090 * MS, max=1_110 * MS, repeat_p50=(1_100 * MS,))
+    values = np.array([1_090, 1_100, 1_110], dtype=np.int64) * MS
+    built = record(
+        "e1",
+        replace(MOBILENET, id="ultraface"),
+        HTP,
+        repeats=(replace(made, converged=None),),
+        summary=Summary(latency_ns=latency, throughput_per_s=0.909, cold_start_ns=7_400 * MS),
+        placement=PlacementSummary("HTP", {"HTP": 118}, {"HTP": 100_774_272}, source="graph assignment"),
+        fidelity=Fidelity(
+            reference="ort:cpu float32, unoptimised",
+            inputs=2,
+            cosine_min=0.99998,
+            sqnr_db_min=44.1,
+            outputs=(
+                OutputFidelity("scores", 0.99999, 47.0, 1.2e-3, None),
+                OutputFidelity("boxes", 0.99998, 44.1, 2.5e-3, None),
+            ),
+            ok=True,
+            rule="float16: cosine of at least 0.99",
+        ),
+        verdict=Verdict(
+            True,
+            True,
+            (
+                Reason(
+                    "emulated",
+                    "htp-emu is emulated on the host: its times are the emulator's.",
+                    "Measure on the device before speed is claimed.",
+                    invalidates=False,
+                ),
+            ),
+        ),
+    )
+    return RecordedRun(built, sampled([values]))
+
+
+def failed() -> RecordedRun:
+    """A compile that the runtime refused."""
+    built = record(
+        "f1",
+        replace(MOBILENET, id="yolox_nano"),
+        replace(HTP, id="qnn:htp", device="htp", emulated=False, executed_precision=None),
+        status="failed",
+        failure=Failure(
+            phase="compile",
+            kind="unsupported_operator",
+            message="QNN refused the graph: error 1002 while finalising | node Resize_12",
+            remedy="Name the chip with soc_model and htp_arch.",
+        ),
+        log_tail=("[E] graph finalize failed", "[E] error 1002"),
+        created_utc="2026-05-04T10:15:00Z",
+    )
+    return RecordedRun(built, {})
+
+
+def skipped() -> RecordedRun:
+    """A device that is not there; the model was never read."""
+    built = record(
+        "s1",
+        PlannedModel(id="mobilenet_v2", task="tensor"),
+        PlannedTarget(id="openvino:NPU", plugin="openvino", device="NPU"),
+        status="skipped",
+        failure=Failure("plan", "unavailable", "This machine has no NPU that OpenVINO sees.", "Install its driver."),
+        inputs=None,
+    )
+    return RecordedRun(built, {})
+
+
+def invalid() -> RecordedRun:
+    """A run that slowed down by a fifth and fell back in part."""
+    run = vision("d1", replace(ORT, id="ort:xnnpack", device="xnnpack"), 5 * MS, drift=0.2)
+    placement = PlacementSummary(
+        "XNNPACK", {"XNNPACK": 88, "CPU": 12}, {"XNNPACK": 270_000_000, "CPU": 30_774_272}, ("Gemm fc", "Clip c_7")
+    )
+    verdict = Verdict(
+        False,
+        False,
+        (
+            Reason("fallback", "12 of 100 nodes ran on CPU.", "Set strict_placement to refuse it.", False),
+            Reason("drift", "Latency rose by 18.7 % within the steady state.", "Let the machine cool down."),
+        ),
+    )
+    return replace(run, record=replace(run.record, placement=placement, verdict=verdict))
+
+
+def offline() -> RecordedRun:
+    """Four queries in flight."""
+    run = vision("o1", OPENVINO, 6 * MS)
+    plan = replace(run.record.plan, scenario=Scenario("offline", lanes=4))
+    summary = replace(run.record.summary, throughput_per_s=612.4)
+    return replace(run, record=replace(run.record, plan=plan, summary=summary))
+
+
+def share(name: str, value: float, low: float, high: float) -> QualityMetric:
+    return QualityMetric(name, value, (low, high), 1000, True, "mean", "share", "Wilson")
+
+
+def quality(target: str, lost: bool) -> Quality:
+    """Judged on a thousand photographs; the loss of top-1 is 4.1 points and real, or 0.4 and cannot be told."""
+    left = (LeftOut("blank.jpg", "labels.json", "has no label"),)
+    dataset = DatasetFacts("photos", "classification", "d1" * 32, 1000, left, {"label_offset": "1"}, "order=bgr")
+    top1 = share("top1", 0.671, 0.641, 0.699) if lost else share("top1", 0.708, 0.679, 0.735)
+    difference = (-0.041, (-0.066, -0.016), 0.002) if lost else (-0.004, (-0.011, 0.003), 0.31)
+    mcnemar = "exact McNemar"
+    paired = (
+        Paired("top1", *difference, mcnemar, "worse" if lost else "cannot_tell", 1000, 4, 45 if lost else 8),
+        Paired("top5", 0.0, (-0.002, 0.002), 1.0, mcnemar, "same", 1000, 0, 0),
+    )
+    theirs = (share("top1", 0.712, 0.683, 0.739), share("top5", 0.9, 0.88, 0.917))
+    metrics = (top1, share("top5", 0.9, 0.88, 0.917), QualityMetric("map", 0.41, None, 1000, True, "whole", "share"))
+    reference = QualityReference("ort:cpu float32, unoptimised", "ab" * 32, theirs)
+    return Quality(dataset, "ab" * 32, target, {}, metrics, reference, paired, {"top1": "quality_top1"})
+
+
+def judged(run: RecordedRun, lost: bool) -> RecordedRun:
+    found = quality(run.record.plan.target.id, lost)
+    return replace(run, record=replace(run.record, quality=found))
+
+
+def hostile() -> RecordedRun:
+    """Markup, formulas, escape sequences and line breaks wherever a record holds text."""
+    bad = "<script>alert(1)</script>"
+    base = vision("h1")
+    target = replace(ORT, options_requested={bad: f"=1+1{bad}"}, options_effective={"a|b": "x\ny"}, device_name=bad)
+    plan = replace(
+        base.record.plan,
+        model=replace(MOBILENET, id=bad),
+        target=target,
+        command=f"odb run -m '{bad}' \x1b[31mred\x1b[0m",
+    )
+    reading = ChannelReading(bad, f'"{bad}', "package", 1.0, None, None)
+    parts = tuple(
+        replace(r, energy=RepeatEnergy(1, 1, None, (reading,)), memory_bytes={bad: MemoryPoint(MIB, MIB)})
+        for r in base.record.repeats
+    )
+    reason = Reason("drift", f"{bad} | `code` **bold**", bad)
+    metric = QualityMetric(bad, 1.0, None, 1, True, "mean")
+    dataset = DatasetFacts(bad, "judged", bad, 1, (LeftOut(bad, bad, bad),), {bad: bad}, bad)
+    built = replace(
+        base.record,
+        plan=plan,
+        quality=Quality(dataset, bad, bad, {}, (metric,), QualityReference(bad, None, (metric,), bad)),
+        repeats=parts,
+        placement=PlacementSummary(bad, {bad: 1, "CPU": 1}, None, (f"Op {bad}",), bad),
+        fidelity=Fidelity(bad, 1, outputs=(OutputFidelity(bad),), rule=bad, reason=bad),
+        verdict=Verdict(False, False, (reason,)),
+        environment=replace(ENVIRONMENT, host={"cpu": bad}, unavailable={bad: bad}, runtime={bad: bad}),
+        failure=Failure(bad, bad, bad, bad),
+        log_tail=(bad, "\x1b]0;title\x07", "=cmd()"),
+    )
+    return replace(base, record=built)

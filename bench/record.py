@@ -223,8 +223,9 @@ class Repeat(Part, frozen=True):
 
 
 class LatencyNs(Part, frozen=True):
-    """Over all repeats' steady samples. Percentiles are null below LoadGen's minimum sample count; ``…_ci95``: the 95 %
-    interval of each between processes, null where too few samples bound it on both sides."""
+    """Of all repeats' steady samples: ``n``, ``mean``, ``min``, ``max`` and ``early_stopping`` of them together.
+    Percentiles are geometric means of the repeats' own, null below LoadGen's minimum sample count in all;
+    ``…_ci95``: the 95 % interval of each between processes, null where too few samples bound it on both sides."""
 
     n: int
     mean: int
@@ -256,6 +257,8 @@ class MemorySummary(Part, frozen=True):
 
 
 class Summary(Part, frozen=True):
+    """``throughput_per_s`` and ``cold_start_ns``: geometric means over repeats."""
+
     latency_ns: LatencyNs | None = None
     throughput_per_s: float | None = None
     cold_start_ns: int | None = None

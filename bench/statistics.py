@@ -172,17 +172,36 @@ def _binomial_quantile(q: float, n: int, p: float) -> int:
     return int(k[min(len(k) - 1, int(np.searchsorted(cumulative, q)))])
 
 
+def process_percentile(repeats: Sequence[Samples], p: float) -> int | None:
+    """Percentile ``p`` of a typical process: the geometric mean of each one's own, as ``bench.ratio`` compares them.
+
+    ``repeats``: the samples of one process each; empty ones do not count. ``None`` where all together hold fewer
+    samples than ``MIN_SAMPLES`` asks. Of few samples a process' own tail is rather low than high.
+    """
+    parts = [part for part in repeats if len(part)]
+    if sum(len(part) for part in parts) < MIN_SAMPLES[p]:
+        return None
+    return round(math.exp(np.log([max(1, percentile(part, p)) for part in parts]).mean()))
+
+
+def process_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
+    """The 95 % interval of ``process_percentile``; ``None`` where that is, or too few samples bound it."""
+    if sum(len(part) for part in repeats) < MIN_SAMPLES[p]:
+        return None
+    return between_process_interval(repeats, p, 0.95)
+
+
 def between_process_interval(
     repeats: Sequence[Samples], p: float = 50, confidence: float = 0.95
 ) -> tuple[int, int] | None:
-    """Interval of percentile ``p`` of the pooled ``repeats``, each the samples of one process.
+    """Interval of percentile ``p`` of a typical process, from ``repeats``, each the samples of one.
 
     The process is the unit of replication (Kalibera & Jones 2013): a million queries of one process say nothing of
     how the next is laid out in memory. So the interval is Student's t over the logarithms of the processes' own
     percentiles, whose spread holds the variance between and within processes both. With 2 to 10 processes it keeps
     its confidence, where resampling so few of them does not. It is widened, where it must be, to hold the interval
-    that the pooled samples give by themselves, so that repeats agreeing by luck claim nothing they do not know, and
-    the pooled percentile always lies inside. One repeat: that within-process interval alone. ``None``: too few samples.
+    that the pooled samples give by themselves, so that repeats agreeing by luck claim nothing they do not know; their
+    percentile lies inside, too. One repeat: that within-process interval alone. ``None``: too few samples.
     """
     parts = [part for part in repeats if len(part)]
     if not parts:

@@ -1,7 +1,7 @@
 """From raw samples to the figures of a record: pure, so that anyone can compute them again from ``samples.npz``."""
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench import statistics
 from bench.energy_record import EnergySummary
 from bench.record import LatencyNs, MemorySummary, Repeat, Scenario, Summary
-from bench.text_summary import TokenTimes, stated, stated_interval, text_generation
+from bench.text_summary import TokenTimes, text_generation
 
 Samples = NDArray[Any]
 SECOND = 1_000_000_000
@@ -57,7 +57,9 @@ def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: s
 
 
 def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
-    """Latency over the pooled samples, one array a process; ``None`` without any.
+    """Latency of the samples, one array a process; ``None`` without any. Count, mean, extremes and LoadGen's estimates
+    are over all of them, percentiles those of a typical process: a fast one runs more queries in its time, and weighs
+    no more for it.
 
     ``repeat_p50`` are the processes' own medians, however few queries stand behind each: it shows their spread, and
     is not a percentile to quote.
@@ -70,16 +72,16 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
         mean=round(float(pooled.mean())),
         min=int(pooled.min()),
         max=int(pooled.max()),
-        p50=stated(pooled, 50),
-        p90=stated(pooled, 90),
-        p95=stated(pooled, 95),
-        p99=stated(pooled, 99),
-        p999=stated(pooled, 99.9),
-        p50_ci95=stated_interval(repeats, 50),
-        p90_ci95=stated_interval(repeats, 90),
-        p95_ci95=stated_interval(repeats, 95),
-        p99_ci95=stated_interval(repeats, 99),
-        p999_ci95=stated_interval(repeats, 99.9),
+        p50=statistics.process_percentile(repeats, 50),
+        p90=statistics.process_percentile(repeats, 90),
+        p95=statistics.process_percentile(repeats, 95),
+        p99=statistics.process_percentile(repeats, 99),
+        p999=statistics.process_percentile(repeats, 99.9),
+        p50_ci95=statistics.process_interval(repeats, 50),
+        p90_ci95=statistics.process_interval(repeats, 90),
+        p95_ci95=statistics.process_interval(repeats, 95),
+        p99_ci95=statistics.process_interval(repeats, 99),
+        p999_ci95=statistics.process_interval(repeats, 99.9),
         early_stopping={
             f"p{p:g}": estimate
             for p in statistics.MIN_SAMPLES
@@ -90,21 +92,22 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
 
 
 def throughput(repeats: Sequence[Repeat], latencies: Sequence[Samples], scenario: Scenario) -> float | None:
-    """Queries per second. Single-stream: the inverse of the mean latency. Offline, where queries overlap: those
-    completed over the time they took, the median over repeats."""
+    """Queries per second, the geometric mean over repeats. Single-stream: the inverse of the mean latency. Offline,
+    where queries overlap: those completed over the time they took."""
     if scenario.name == "single-stream":
-        busy = sum(int(part.sum()) for part in latencies)
-        return SECOND * sum(len(part) for part in latencies) / busy if busy else None
-    rates = [
-        SECOND * repeat.samples.queries / repeat.duration_ns
-        for repeat in repeats
-        if repeat.samples is not None and repeat.samples.queries and repeat.duration_ns
-    ]
-    return median(rates) if rates else None
+        rates = [SECOND * len(part) / busy for part in latencies if (busy := int(part.sum()))]
+    else:
+        rates = [
+            SECOND * repeat.samples.queries / repeat.duration_ns
+            for repeat in repeats
+            if repeat.samples is not None and repeat.samples.queries and repeat.duration_ns
+        ]
+    return geometric_mean(rates) if rates else None
 
 
 def cold_start(repeats: Sequence[Repeat]) -> int | None:
-    """Fresh process to first output: import, read, compile and first inference together, the median over repeats.
+    """Fresh process to first output: import, read, compile and first inference together, the geometric mean over
+    repeats.
 
     A phase that the runtime does not have apart adds nothing; without a first inference there is no cold start.
     """
@@ -113,4 +116,4 @@ def cold_start(repeats: Sequence[Repeat]) -> int | None:
         for p in (repeat.phases_ns for repeat in repeats)
         if p.first_inference is not None
     ]
-    return round(median(totals)) if totals else None
+    return round(geometric_mean([max(1, total) for total in totals])) if totals else None

@@ -25,7 +25,8 @@ class TokenTimes(Struct, frozen=True):
 
 
 def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[int] = ()) -> TextGeneration | None:
-    """Rates are the inverses of the medians: prefill is prompt tokens over TTFT, decode one over TPOT; of prompts that
+    """Medians and percentiles are a typical process' (``statistics.process_percentile``). Rates are the inverses of the
+    medians: prefill is prompt tokens over TTFT, decode one over TPOT; of prompts that
     differ in length, prefill is the median of each one's own rate. Percentiles and medians are ``None`` below LoadGen's
     least count of queries (TTFT, TPOT) or gaps (ITL).
     """
@@ -35,28 +36,29 @@ def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[i
     prompts = np.concatenate(times.prompt_tokens) if times.prompt_tokens else np.array([scenario.prompt_tokens or 0])
     prompt = int(np.median(prompts))
     firsts = [array[:, 0] for array in arrays]
-    ttft = stated(np.concatenate(firsts), 50)
+    ttft = statistics.process_percentile(firsts, 50)
     each = [tpots(array) for array in arrays]
-    tpot = stated(np.concatenate(each), 50)
-    gaps = np.concatenate([gaps_of(array) for array in arrays])
+    tpot = statistics.process_percentile(each, 50)
+    gaps = [gaps_of(array) for array in arrays]
+    every_gap = np.concatenate(gaps)
     return TextGeneration(
         prompt_tokens=prompt,
         generated_tokens=min(int(counts(array).min()) for array in arrays),
         token_ids=tuple(int(token) for token in token_ids),
         ttft_ns=ttft,
         tpot_ns=tpot,
-        ttft_ns_ci95=stated_interval(firsts, 50),
-        tpot_ns_ci95=stated_interval(each, 50),
+        ttft_ns_ci95=statistics.process_interval(firsts, 50),
+        tpot_ns_ci95=statistics.process_interval(each, 50),
         itl_ns={
-            "p50": stated(gaps, 50),
-            "p90": stated(gaps, 90),
-            "p99": stated(gaps, 99),
-            "mean": round(float(gaps.mean())) if len(gaps) else None,
+            "p50": statistics.process_percentile(gaps, 50),
+            "p90": statistics.process_percentile(gaps, 90),
+            "p99": statistics.process_percentile(gaps, 99),
+            "mean": round(float(every_gap.mean())) if len(every_gap) else None,
         },
         prefill_tokens_per_s=_prefill_rate(arrays, times.prompt_tokens, prompt, ttft),
         decode_tokens_per_s=SECOND / tpot if tpot else None,
         depth_tokens=scenario.depth_tokens or 0,
-        e2e_ns=stated(np.concatenate([last(array) for array in arrays]), 50),
+        e2e_ns=statistics.process_percentile([last(array) for array in arrays], 50),
         tokenized=_tokenized(times.tokenized_ns),
     )
 
@@ -80,9 +82,9 @@ def _tokenized(tokenized_ns: Sequence[Samples]) -> TokenizedTimes | None:
         return None
     return TokenizedTimes(
         sum(len(array) for array in arrays),
-        stated(np.concatenate([array[:, 0] for array in arrays]), 50),
-        stated(np.concatenate([tpots(array) for array in arrays]), 50),
-        stated(np.concatenate([last(array) for array in arrays]), 50),
+        statistics.process_percentile([array[:, 0] for array in arrays], 50),
+        statistics.process_percentile([tpots(array) for array in arrays], 50),
+        statistics.process_percentile([last(array) for array in arrays], 50),
     )
 
 
@@ -110,15 +112,3 @@ def gaps_of(token_ns: Samples) -> Samples:
     if token_ns.ndim != 2:
         return np.empty(0, np.int64)
     return np.asarray(np.diff(token_ns, axis=1)[token_ns[:, 1:] >= 0])
-
-
-def stated(samples: Samples, p: float) -> int | None:
-    """The percentile, or ``None`` below LoadGen's least sample count."""
-    return statistics.percentile(samples, p) if len(samples) >= statistics.MIN_SAMPLES[p] else None
-
-
-def stated_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
-    """The 95 % interval of the percentile between processes, one array each; ``None`` where it is not stated."""
-    if sum(len(part) for part in repeats) < statistics.MIN_SAMPLES[p]:
-        return None
-    return statistics.between_process_interval(repeats, p, 0.95)

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.comparison import compare
 from bench.energy_record import RepeatEnergy
 from bench.errors import InputError
 from bench.fake_records import fake_run
 from bench.process_values import METRICS, observe
 from bench.record import Failure, RecordedRun, Scenario
+from bench.summary import summarise
 
 MS = 1_000_000
 FIGURES = {"cold_start_ns": 50 * MS, "peak_rss_bytes": 1 << 20, "cpu_seconds": 2.0, "joules": 3.0}
@@ -38,12 +40,37 @@ def test_text_metrics() -> None:
     assert "latency_p99_ns" not in values
 
 
+def test_the_figures_of_a_report_are_those_of_a_comparison() -> None:
+    """One rule makes both: of processes that differ, and that ran other numbers of queries."""
+    rng = np.random.default_rng(4)
+    parts = [np.round(scale * MS * rng.lognormal(0, 0.1, n)).astype(np.int64) for scale, n in ((1, 900), (1.5, 700))]
+    run = fake_run("r", parts, figures=[FIGURES, {**FIGURES, "cold_start_ns": 80 * MS}])
+    found = summarise(run.record.repeats, run.samples, run.record.plan.scenario)
+    assert found.latency_ns is not None
+    compared = {c.metric: c.base for c in compare(run, fake_run("s", parts, figures=[FIGURES] * 2)).changes}
+    assert pytest.approx(compared["latency_p50_ns"], abs=1) == found.latency_ns.p50
+    assert pytest.approx(compared["latency_p90_ns"], abs=1) == found.latency_ns.p90
+    assert pytest.approx(compared["latency_p99_ns"], abs=1) == found.latency_ns.p99
+    assert pytest.approx(compared["throughput_per_s"]) == found.throughput_per_s
+    assert pytest.approx(compared["cold_start_ns"], abs=1) == found.cold_start_ns
+    tokens = [np.tile(t * MS * np.arange(1, 6), (9, 1)) for t in (2, 3)]
+    text = fake_run("t", [part[:, -1] for part in tokens], tokens)
+    said = summarise(text.record.repeats, text.samples, text.record.plan.scenario).text_generation
+    assert said is not None
+    compared = {
+        c.metric: c.base for c in compare(text, replace(text, record=replace(text.record, record_id="u"))).changes
+    }
+    assert pytest.approx(compared["ttft_ns"], abs=1) == said.ttft_ns
+    assert pytest.approx(compared["tpot_ns"], abs=1) == said.tpot_ns
+    assert pytest.approx(compared["decode_tokens_per_s"], abs=1e-3) == said.decode_tokens_per_s
+
+
 def test_offline_throughput_is_queries_over_wall_time() -> None:
     """Two in flight: the latencies add up to twice the time it took."""
     run = fake_run("r", [np.full(100, 10 * MS)], scenario=Scenario("offline", lanes=2))
     repeat = replace(run.record.repeats[0], duration_ns=500 * MS)
     run = replace(run, record=replace(run.record, repeats=(repeat,)))
-    assert (200.0,) == observe(run).values["throughput_per_s"]
+    assert (pytest.approx(200),) == observe(run).values["throughput_per_s"]
 
 
 @pytest.mark.parametrize(("metric", "queries"), [("latency_p90_ns", 64), ("latency_p99_ns", 662)])

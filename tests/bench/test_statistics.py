@@ -264,9 +264,11 @@ class TestBetweenProcessInterval:
     @unhurried
     @given(st.lists(SERIES, min_size=1, max_size=6))
     def test_holds_the_pooled_percentile(self, repeats: list[np.ndarray]) -> None:
-        """The figure that is reported lies inside its own interval."""
+        """The figure that is reported lies inside its own interval, and so does that of all queries together."""
         interval = statistics.between_process_interval(repeats)
         if interval is not None:
+            typical = statistics.process_percentile(repeats, 50)
+            assert typical is None or interval[0] <= typical <= interval[1]
             assert interval[0] <= statistics.percentile(np.concatenate(repeats), 50) <= interval[1]
 
     def test_repeats_that_agree_by_luck(self) -> None:

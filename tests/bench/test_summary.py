@@ -1,5 +1,7 @@
 """The summary: every figure from known samples, and None where nothing stands behind it."""
 
+from statistics import geometric_mean
+
 import numpy as np
 import pytest
 
@@ -33,9 +35,21 @@ class TestLatency:
     def test_percentile_needs_its_samples(self, p: float, field: str) -> None:
         """A percentile is stated from LoadGen's least count on, over all repeats, and not one sample below."""
         least = statistics.MIN_SAMPLES[p]
-        samples = np.arange(least)
-        assert statistics.percentile(samples, p) == getattr(latency([samples[:5], samples[5:]]), field)
-        assert getattr(latency([samples[:-1]]), field) is None
+        samples = np.arange(1_000, 1_000 + least)
+        each = [statistics.percentile(part, p) for part in (samples[:5], samples[5:])]
+        assert round(geometric_mean(each)) == getattr(latency([samples[:5], samples[5:]]), field)
+        assert statistics.percentile(samples, p) == getattr(latency([samples]), field)
+        assert getattr(latency([samples[:5], samples[5:-1]]), field) is None
+
+    def test_a_fast_process_weighs_no_more(self) -> None:
+        """In the same time it runs four times the queries; the figure is that of a process, not of a query."""
+        assert 2_000 == latency([np.full(400, 1_000), np.full(100, 4_000)]).p50
+
+    def test_no_process_no_weight(self) -> None:
+        """An empty repeat is none."""
+        parts = [np.arange(1, 40), np.empty(0, np.int64)]
+        assert statistics.percentile(parts[0], 50) == statistics.process_percentile(parts, 50)
+        assert statistics.process_percentile([], 50) is None
 
     def test_interval_is_between_processes(self) -> None:
         """The interval of the p50 is that between processes."""
@@ -66,14 +80,14 @@ class TestLatency:
 
 class TestThroughput:
     def test_single_stream(self) -> None:
-        """One after another: the inverse of the mean latency."""
-        parts = [np.array([10_000_000, 30_000_000]), np.array([20_000_000])]
-        assert throughput([repeat(0, 2), repeat(1, 1)], parts, SINGLE) == 50
+        """One after another: the inverse of the mean latency, the geometric mean over repeats."""
+        parts = [np.array([10_000_000, 30_000_000]), np.array([5_000_000])]
+        assert throughput([repeat(0, 2), repeat(1, 1)], parts, SINGLE) == pytest.approx(100)
 
     def test_offline(self) -> None:
-        """In flight: completed over the time they took, the median over repeats; latencies do not enter."""
-        repeats = [repeat(0, 100, 10**9), repeat(1, 300, 10**9), repeat(2, 120, 10**9)]
-        assert throughput(repeats, [np.array([1])], OFFLINE) == 120
+        """In flight: completed over the time they took, the geometric mean over repeats; latencies do not enter."""
+        repeats = [repeat(0, 100, 10**9), repeat(1, 800, 2 * 10**9)]
+        assert throughput(repeats, [np.array([1])], OFFLINE) == pytest.approx(200)
 
     def test_offline_without_duration(self) -> None:
         """A repeat whose time is not known has no rate."""
@@ -86,10 +100,10 @@ class TestThroughput:
 
 
 class TestColdStart:
-    def test_sums_phases_and_takes_the_median(self) -> None:
+    def test_sums_phases(self) -> None:
         """Import, read, compile and first inference add up; spawning the process is the harness' and does not."""
-        repeats = [Repeat(Phases(1000, 1, 2, 3, 4 + extra)) for extra in (0, 10, 2)]
-        assert cold_start(repeats) == 12
+        repeats = [Repeat(Phases(1000, 1, 2, 3, 4 + extra)) for extra in (0, 30)]
+        assert cold_start(repeats) == 20
 
     def test_phase_that_does_not_exist(self) -> None:
         """A runtime without a phase of its own for reading has a cold start all the same."""

@@ -84,7 +84,9 @@ def processes(change: Change, name: str) -> Figure:
     figures_ = (*change.base_values, *change.new_values)
     low, high = min(figures_), max(figures_)
     room = 0.06 * (high - low) or 0.01 * high
-    axis = Axis(low - room, high + room, 60, charts.WIDTH - 12)
+    bounds = (low - room, high + room, 60.0, charts.WIDTH - 12)
+    timed = change.unit == "ns"
+    axis = charts.time_axis(*bounds, change.title) if timed else Axis(*bounds, change.unit.replace("_per_", "/"))
     parts = []
     for row, (side, style, values, mean) in enumerate(
         (("base", "s1", change.base_values, change.base), ("new", "s2", change.new_values, change.new))
@@ -95,6 +97,7 @@ def processes(change: Change, name: str) -> Figure:
         parts.append(f'<path class="mean" d="M{axis.at(mean):.1f} {y - 10:g}v20"/>')
         parts.append(charts.label(_inside(axis.at(mean)), y - 14, value(change, mean), "middle", "mark-name"))
         parts += [f'<circle class="process {style}" cx="{axis.at(v):.1f}" cy="{y:g}" r="4"/>' for v in values]
+    parts.append(charts.across_axis(axis, Axis(0, 1, 100, 12)))
     said = f"base {', '.join(value(change, v) for v in change.base_values)}"
     said += f"; new {', '.join(value(change, v) for v in change.new_values)}"
     title = f"{change.title[0].upper()}{change.title[1:]}, a dot each process"
@@ -102,7 +105,7 @@ def processes(change: Change, name: str) -> Figure:
     if change.pair_ratios:
         pairs = ", ".join(percent_change(ratio) for ratio in sorted(change.pair_ratios))
         note = f"Bar: geometric mean. Processes were measured in pairs, whose changes count: {pairs}."
-    return Figure(title, charts.drawing(f"{name}-processes", title, f"{said}.", parts, 104), note=note)
+    return Figure(title, charts.drawing(f"{name}-processes", title, f"{said}.", parts, 136), note=note)
 
 
 def _inside(x: float) -> float:

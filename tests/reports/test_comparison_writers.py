@@ -174,6 +174,21 @@ class TestCharts:
                 assert 0 <= float(dot.attrib["cy"]) <= height
             assert "nan" not in figure.svg
 
+    @pytest.mark.parametrize(
+        ("plan", "unit"),
+        [({}, "latency p50, ms"), ({"scenario": Scenario("offline", lanes=2)}, "queries/s")],
+    )
+    def test_processes_lie_on_an_axis(self, plan: dict[str, object], unit: str) -> None:
+        """Their unit below it, and the round values between them."""
+        (svg,) = [
+            f.svg
+            for f in comparison_charts.figures(compared(**plan), "c")
+            if f.title.endswith("each process") and "dot" in f.title
+        ]
+        labels = re.findall(r'<text class="(?:tick|name)"[^>]*>([^<]+)</text>', svg)
+        assert unit == labels[-1]
+        assert len([float(text) for text in labels[:-1]]) >= 2
+
     def test_one_process_a_side_has_no_interval_to_draw(self) -> None:
         """The processes and their distributions are all there is."""
         titles = [figure.title for figure in comparison_charts.figures(compared(processes=1), "c")]

@@ -18,7 +18,7 @@ from bench.process_values import Observation
 from bench.record import Record
 from bench.statistics import effective_sample_size, order_statistic_interval
 
-CANCELLED = ("not_converged", "processes_differ", "drift", "host_busy")
+CANCELLED = ("not_converged", "drift", "host_busy")
 """Reasons that make a run's own figure untrue, and fall on both sides of an alternation alike."""
 
 STEP = 1e-9  # of a logarithm: the statistics of whole numbers tell no less

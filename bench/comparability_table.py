@@ -20,6 +20,7 @@ SUBJECTS: tuple[Subject, ...] = ("target", "version", "model")
 WARMER = 10.0  # °C between the hottest sensors
 BUSIER = 0.10  # share of the machine that others used in the busiest repeat
 APART = timedelta(days=1)
+ACCOUNTED = frozenset({"processes_differ"})  # makes a figure untrue; a ratio only wide, for its interval holds it
 FEW = 5  # with fewer processes a side even perfect separation has a chance above 2 %: at 4, 2 in 70
 
 
@@ -251,7 +252,15 @@ def _valid(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | N
     if not found:
         return None
     said = "; ".join(found)
-    return Reason("not_valid", f"{said[0].upper()}{said[1:]}.", "Measure again as its reasons say.", invalidates=False)
+    remedy = "Measure again as its reasons say."
+    if all(record.verdict is not None and invalidating(record) <= ACCOUNTED for record in (base, new)):
+        remedy = "The intervals hold that spread; more repeats, or odb run --against, narrow them."
+    return Reason("not_valid", f"{said[0].upper()}{said[1:]}.", remedy, invalidates=False)
+
+
+def invalidating(record: Record) -> set[str]:
+    """Codes of the verdict that make it negative; none without a verdict."""
+    return {reason.code for reason in record.verdict.reasons if reason.invalidates} if record.verdict else set()
 
 
 def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:

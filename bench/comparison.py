@@ -10,7 +10,8 @@ The words, at a tolerance of x:
 is corrected by Holm's method over every metric of every pair of records that one command compares, so that of commands
 without any difference at most 2 % name one. The leading metric of a pair (p50, time per token or throughput) gets half
 of its share, for it is what is asked first. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not
-valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them.
+valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them. Unless it is
+because its processes differ, which the interval holds.
 """
 
 import math
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 
 from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
-from bench.comparability_table import Subject, scenario_words
+from bench.comparability_table import ACCOUNTED, Subject, invalidating, scenario_words
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
@@ -37,13 +38,13 @@ ALPHA_DIFFERENT = 0.02  # of naming any difference in a command that compares no
 ALPHA_SAME = 0.05  # of calling one metric the same that differs by the tolerance
 CONFIDENCE = 0.95  # of the intervals
 EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
-ACCOUNTED = {"processes_differ"}  # makes a figure untrue, and a ratio only wide: its interval holds that spread
 LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "latency_p50_ns")}
 """What a reader asks for first, by scenario: the first that is compared."""
 
 
 class Side(Struct, frozen=True):
-    """One of the two records. ``curves``: a distribution a process, for drawing."""
+    """One of the two records. ``doubts``: codes that make it not valid. ``curves``: a distribution a process, for
+    drawing."""
 
     record_id: str
     created_utc: str
@@ -54,6 +55,7 @@ class Side(Struct, frozen=True):
     scenario: str
     valid: bool | None
     command: str = ""
+    doubts: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
 
 
@@ -225,6 +227,7 @@ def _side(observed: Observation) -> Side:
         scenario_words(record.plan.scenario),
         record.verdict.valid if record.verdict is not None else None,
         record.plan.command,
+        tuple(sorted(invalidating(record))),
         observed.curves,
     )
 

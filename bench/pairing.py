@@ -43,20 +43,19 @@ def pair_up(
     """
     if len(base) == 1 and len(new) == 1:
         return [Pair(base[0], new[0])], []
-    turns = [Pair(x, y) for y in new for x in base if alternated(x.record, y.record)]
-    if turns:
-        taken = {one.record.record_id for pair in turns for one in (pair.base, pair.new)}
-        base, new = ([one for one in records if one.record.record_id not in taken] for records in (base, new))
-        pairs, unmatched = pair_up(base, new, subjects, side)
-        return [*turns, *pairs], unmatched
+    pairs = [Pair(x, y) for y in new for x in base if alternated(x.record, y.record)]
+    taken = {one.record.record_id for pair in pairs for one in (pair.base, pair.new)}
+    turned = {_kind(pair.new.record) for pair in pairs}
     shelves: dict[tuple[str, ...], list[Observation]] = {}
     for one in base:
-        shelves.setdefault(_shelf(one.record, subjects), []).append(one)
-    latest, unmatched = _latest(new, side)
-    pairs = []
+        if one.record.record_id not in taken:
+            shelves.setdefault(_shelf(one.record, subjects), []).append(one)
+    latest, unmatched = _latest([one for one in new if one.record.record_id not in taken], side)
     for one in latest:
         near = shelves.get(_shelf(one.record, subjects), [])
-        if near:
+        if _kind(one.record) in turned:
+            unmatched.append(_unmatched(one.record, side, "one of the same that took turns was compared"))
+        elif near:
             pairs.append(Pair(max(near, key=lambda other: _likeness(other.record, one.record)), one))
         else:
             unmatched.append(_unmatched(one.record, side, "base holds no record of it"))

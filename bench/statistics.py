@@ -176,16 +176,19 @@ def process_percentile(repeats: Sequence[Samples], p: float) -> int | None:
     """Percentile ``p`` of a typical process: the geometric mean of each one's own, as ``bench.ratio`` compares them.
 
     ``repeats``: the samples of one process each; empty ones do not count. ``None`` where all together hold fewer
-    samples than ``MIN_SAMPLES`` asks. Of few samples a process' own tail is rather low than high.
+    samples than ``MIN_SAMPLES`` asks. A tail of which one process alone holds too few is that of all samples together,
+    since of few the p99 is the greatest.
     """
     parts = [part for part in repeats if len(part)]
     if sum(len(part) for part in parts) < MIN_SAMPLES[p]:
         return None
+    if p > 50 and min(len(part) for part in parts) < MIN_SAMPLES[p]:
+        return percentile(np.concatenate(parts), p)
     return round(math.exp(np.log([max(1, percentile(part, p)) for part in parts]).mean()))
 
 
 def process_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
-    """The 95 % interval of ``process_percentile``; ``None`` where that is, or too few samples bound it."""
+    """The 95 % interval of ``process_percentile``; ``None`` without that, or where too few samples bound it."""
     if sum(len(part) for part in repeats) < MIN_SAMPLES[p]:
         return None
     return between_process_interval(repeats, p, 0.95)

@@ -1,6 +1,7 @@
 """TTFT, TPOT, ITL and rates from the time of every token: pure, as ``bench.summary``."""
 
 from collections.abc import Sequence
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -66,14 +67,17 @@ def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[i
 def _prefill_rate(
     arrays: Sequence[Samples], prompt_tokens: Sequence[Samples], prompt: int, ttft: int | None
 ) -> float | None:
-    """Prompt tokens over the median TTFT; of prompts that differ in length, the median of each one's own rate."""
+    """Prompt tokens over the median TTFT; of prompts that differ in length, the median of each one's own rate, the
+    geometric mean over repeats."""
     if not ttft or not prompt:
         return None
-    lengths = np.concatenate(prompt_tokens) if prompt_tokens else np.array([prompt])
-    firsts = np.concatenate([array[:, 0] for array in arrays])
-    if len(np.unique(lengths)) == 1 or len(lengths) != len(firsts):
+    firsts = [array[:, 0] for array in arrays]
+    alike = not prompt_tokens or len(np.unique(np.concatenate(prompt_tokens))) == 1
+    if alike or [len(part) for part in prompt_tokens] != [len(part) for part in firsts]:
         return SECOND * prompt / ttft
-    return float(np.median(SECOND * lengths / firsts))
+    return geometric_mean(
+        float(np.median(SECOND * lengths / first)) for lengths, first in zip(prompt_tokens, firsts, strict=True)
+    )
 
 
 def _tokenized(tokenized_ns: Sequence[Samples]) -> TokenizedTimes | None:

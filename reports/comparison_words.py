@@ -5,6 +5,7 @@ A change is told as new over base: ``+5.2 %`` of a time is more of it. Nothing i
 
 from collections.abc import Callable, Sequence
 
+from bench.comparability_table import ACCOUNTED
 from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, LEADING, Change, Comparison
 from bench.process_values import Unit
@@ -222,6 +223,9 @@ def _valid(comparison: Comparison) -> Sentence:
         return Sentence("Both valid:", "converged, steady, undisturbed, and no output was wrong.", "valid")
     if comparison.alternated:
         said = "see not_valid below. What falls on both sides alike (load, drift) cancels in their pairs."
+        return Sentence("Not valid by themselves:", said, "unjudged")
+    if None not in known and ACCOUNTED.issuperset(comparison.base.doubts + comparison.new.doubts):
+        said = "their processes differ, see not_valid below; the intervals hold that."
         return Sentence("Not valid by themselves:", said, "unjudged")
     words = {True: "valid", False: "not valid", None: "not judged"}
     return Sentence("Validity:", f"base {words[known[0]]}, new {words[known[1]]}.", "failed")

@@ -50,17 +50,18 @@ def _latency(field: str) -> Callable[[Record], Value]:
     return _of_device(lambda r: _field(r.summary.latency_ns, field))
 
 
-def _bounds(field: str) -> dict[str, Callable[[Record], Value]]:
-    """The two columns of a latency percentile's interval."""
+def _bounds(field: str, of: str = "latency_ns", name: str = "latency_") -> dict[str, Callable[[Record], Value]]:
+    """The two columns of the interval of ``field`` in that part of the summary."""
 
     def bound(index: int) -> Callable[[Record], Value]:
         def make(record: Record) -> Value:
-            interval: tuple[int, int] | None = getattr(record.summary.latency_ns, f"{field}_ci95", None)
+            interval: tuple[int, int] | None = getattr(getattr(record.summary, of), f"{field}_ci95", None)
             return None if interval is None else interval[index]
 
         return _of_device(make)
 
-    return {f"latency_{field}_ci95_low_ns": bound(0), f"latency_{field}_ci95_high_ns": bound(1)}
+    stem = f"{name}{field.removesuffix('_ns')}_ci95"
+    return {f"{stem}_low_ns": bound(0), f"{stem}_high_ns": bound(1)}
 
 
 def _memory(field: str) -> Callable[[Record], Value]:
@@ -180,7 +181,9 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "compile_cache": lambda r: r.plan.scenario.compile_cache,
     "generated_tokens": _text("generated_tokens"),
     "ttft_ns": _text("ttft_ns"),
+    **_bounds("ttft_ns", "text_generation", ""),
     "tpot_ns": _text("tpot_ns"),
+    **_bounds("tpot_ns", "text_generation", ""),
     "prefill_tokens_per_s": _text("prefill_tokens_per_s"),
     "decode_tokens_per_s": _text("decode_tokens_per_s"),
     "e2e_ns": _text("e2e_ns"),

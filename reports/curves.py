@@ -33,7 +33,7 @@ def _filled(arrays: Sequence[Series]) -> list[Series]:
 
 
 def distribution(run: RecordedRun, name: str) -> Figure | None:
-    """The distribution of latency, a line a repeat, with the percentiles of all."""
+    """The distribution of latency, a line a repeat, with the percentiles of the run."""
     found = run.record.summary.latency_ns
     arrays = _filled(run.arrays("latency_ns"))
     if found is None or not arrays or run.record.summary.text_generation is not None:
@@ -78,8 +78,8 @@ def _percentile_figure(
             drawn.append(charts.mark(frame, float(_nines(p / 100)), float(value), units.duration(value)))
     drawn += [_thinned(frame, at, x, _style(i, len(lines))) for i, (at, x) in enumerate(lines)]
     said = ", ".join(f"p{p:g} {units.duration(v)}" for p, v in marks if v is not None)
-    words = f"{what.capitalize()} by percentile, one line for each of {len(curves)} repeats. Of all: {said or 'none'}."
-    note = "Dots: percentiles of all repeats together."
+    words = f"{what.capitalize()} by percentile, a line for each of {len(curves)} repeats. The run's: {said or 'none'}."
+    note = "Dots: percentiles of the run, the geometric mean of its repeats'."
     if high > top:
         note += f" Cut at {units.duration(top + room)}; the greatest is {units.duration(high)}."
     return Figure(title, charts.drawing(name, title, words, [*drawn, _keys(len(curves))]), note=note)

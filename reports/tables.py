@@ -81,7 +81,7 @@ def cold_start_table(record: Record) -> Table | None:
             rows.append(plain_row(name, units.span(values, units.duration)))
     if not rows:
         return None
-    rows.append(plain_row("cold start, median", units.duration(record.summary.cold_start_ns)))
+    rows.append(plain_row("cold start, geometric mean", units.duration(record.summary.cold_start_ns)))
     return Table("Cold start", ("Phase", _range_heading(len(phases))), tuple(rows))
 
 

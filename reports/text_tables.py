@@ -15,8 +15,8 @@ def text_table(record: Record) -> Table | None:
     if found is None:
         return None
     rows = [
-        plain_row("time to first token (TTFT)", units.duration(found.ttft_ns), "median"),
-        plain_row("time per output token (TPOT)", units.duration(found.tpot_ns), _tpot_note(found)),
+        plain_row("time to first token (TTFT)", units.duration(found.ttft_ns), _median_note(found.ttft_ns_ci95)),
+        plain_row("time per output token (TPOT)", units.duration(found.tpot_ns), _median_note(found.tpot_ns_ci95)),
         *(plain_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
         plain_row("issue to last token", units.duration(found.e2e_ns), "median"),
         plain_row("prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), f"{found.prompt_tokens} tokens"),
@@ -30,8 +30,7 @@ def text_table(record: Record) -> Table | None:
     return Table("Text generation", ("Statistic", "Value", "Note"), tuple(rows))
 
 
-def _tpot_note(found: TextGeneration) -> str:
-    bounds = found.tpot_ns_ci95
+def _median_note(bounds: tuple[int, int] | None) -> str:
     return "median of queries" if bounds is None else f"median of queries; 95 % interval {units.interval(*bounds)}"
 
 

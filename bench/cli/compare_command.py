@@ -53,7 +53,7 @@ Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, or f
     multiple=True,
     type=click.Choice(SUBJECTS),
     help="What may differ: the target, a version, or the model's file and precision. Repeatable. By default the target "
-    "where the targets of two records differ, otherwise the version.",
+    "where the targets of two records differ, otherwise the version; of two that took turns, what was changed.",
 )
 @click.option(
     "--format", "format_", type=click.Choice(list(WRITERS)), help="By default that of -o's suffix, or terminal."
@@ -73,7 +73,8 @@ def command(
 ) -> int:
     """Say whether the records in NEW are faster, slower or the same as those in BASE, and how surely.
 
-    Each is a record's folder or a folder of records; these are matched by model, target and scenario.
+    Each is a record's folder or a folder of records; these are matched because they took turns, or by model, target
+    and scenario.
     """
     from bench.cli.against import checked_tolerance
     from bench.compare_folders import compare_folders

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from bench.comparability import comparable
 from bench.comparability_table import CHECKS, RULES
-from bench.fake_records import fake_run
+from bench.fake_records import INPUTS, MODEL, TARGET, fake_run
 from bench.record import Failure, PlacementSummary, Reason, Record, Repeat, Scenario, Tool, Verdict
+from bench.record_evidence import Alternation
 
 
 def record(record_id: str = "base", **plan: Any) -> Record:
@@ -114,6 +115,23 @@ def test_a_remedy_leads_through_all_refusals() -> None:
     assert [True] == [reason.remedy.startswith("Measure the same file twice") for reason in alone.reasons]
     lasting = comparable(record(), replace(new, schema_version=0))
     assert "Measure both with one version." in [reason.remedy for reason in lasting.reasons]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ("version",)),
+        ({"model": replace(MODEL, sha256="a" * 64)}, ("model",)),
+        ({"target": replace(TARGET, executed_precision="int8")}, ("model",)),
+        ({"inputs": replace(INPUTS, sha256="a" * 64)}, ("model",)),
+        ({"target": replace(TARGET, id="b:npu"), "model": replace(MODEL, id="other")}, ("target", "model")),
+    ],
+)
+def test_what_took_turns_may_differ_in_what_was_changed(fields: dict[str, Any], expected: tuple[str, ...]) -> None:
+    """Nobody measures two against each other but to see what he changed; made apart, the same is refused or not."""
+    took = record(alternation=Alternation("g", "base")), record("new", alternation=Alternation("g", "new"), **fields)
+    assert expected == comparable(*took).subjects
+    assert "model" not in comparable(record(), record("new", **fields)).subjects
 
 
 def test_temperature_and_driver_are_compared_where_both_are_known() -> None:

@@ -11,6 +11,7 @@ from bench.fake_records import fake_run
 from bench.process_values import observe
 from bench.ratio import holm
 from bench.record import Failure, Reason, RecordedRun, Verdict
+from bench.reports.comparison_words import sentences
 
 MS = 1_000_000
 QUERIES = 80
@@ -185,6 +186,11 @@ class TestNotValid:
 
     def test_the_spread_of_processes_is_held_by_the_interval_already(self) -> None:
         """A figure known to a quarter only is no figure, and yet may be told from one of another size."""
+        found = compare(*self.sides("processes_differ"))
+        (told,) = [r for r in found.comparability.reasons if r.code == "not_valid"]
+        assert ("The intervals hold that spread; more repeats, or odb run --against, narrow them.") == told.remedy
+        assert ("processes_differ",) == found.new.doubts
+        assert "Not valid by themselves:" in [sentence.strong for sentence in sentences(found)]
         assert ("slower", "worse") == tuple(
             change(compare(*self.sides("processes_differ")), metric).word
             for metric in ("latency_p50_ns", "peak_rss_bytes")

@@ -66,8 +66,23 @@ def test_those_that_took_turns_belong_together() -> None:
     sides = [(g, side) for g in "xy" for side in ("base", "new")]
     took = {(g, side): one(f"{g}-{side}", alternation=Alternation(g, side)) for g, side in sides}
     moved = one("y-new", "other", "b:npu", alternation=Alternation("y", "new"))
-    base, new = [one("b"), took["y", "base"], took["x", "base"]], [took["x", "new"], moved, one("n")]
+    base = [one("b", "third"), took["y", "base"], took["x", "base"]]
+    new = [took["x", "new"], moved, one("n", "third")]
     assert ([("x-base", "x-new"), ("y-base", "y-new"), ("b", "n")], []) == ids(base, new)
+
+
+def test_what_is_left_beside_turns_is_not_forced_together() -> None:
+    """One left on each side is no pair by that; nor is an older one of what took turns."""
+    base = [one("x-base", alternation=Alternation("x", "base")), one("b", "gone")]
+    new = [one("x-new", alternation=Alternation("x", "new")), one("n", "fresh", "b:npu"), one("old")]
+    assert (
+        [("x-base", "x-new")],
+        [
+            ("new", "n", "base holds no record of it"),
+            ("new", "old", "one of the same that took turns was compared"),
+            ("base", "b", "new holds no record of it"),
+        ],
+    ) == ids(base, new)
 
 
 def test_the_target_is_left_out_where_it_is_the_subject() -> None:

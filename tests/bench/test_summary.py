@@ -36,10 +36,17 @@ class TestLatency:
         """A percentile is stated from LoadGen's least count on, over all repeats, and not one sample below."""
         least = statistics.MIN_SAMPLES[p]
         samples = np.arange(1_000, 1_000 + least)
-        each = [statistics.percentile(part, p) for part in (samples[:5], samples[5:])]
-        assert round(geometric_mean(each)) == getattr(latency([samples[:5], samples[5:]]), field)
         assert statistics.percentile(samples, p) == getattr(latency([samples]), field)
         assert getattr(latency([samples[:5], samples[5:-1]]), field) is None
+
+    @pytest.mark.parametrize(("p", "field"), [(90, "p90"), (95, "p95"), (99, "p99"), (99.9, "p999")])
+    def test_a_tail_of_few_samples_is_that_of_all(self, p: float, field: str) -> None:
+        """Of few samples a process' own p99 is its greatest: one short of the least count, all are one pool."""
+        least = statistics.MIN_SAMPLES[p]
+        enough, few = np.arange(1_000, 1_000 + least), np.arange(5_000, 5_000 + least - 1)
+        assert statistics.percentile(np.concatenate([enough, few]), p) == getattr(latency([enough, few]), field)
+        each = [statistics.percentile(part, p) for part in (enough, enough + 4_000)]
+        assert round(geometric_mean(each)) == getattr(latency([enough, enough + 4_000]), field)
 
     def test_a_fast_process_weighs_no_more(self) -> None:
         """In the same time it runs four times the queries; the figure is that of a process, not of a query."""
@@ -159,11 +166,20 @@ class TestTextGeneration:
         assert found.itl_ns["p50"] == 10_000_000
 
     def test_prompts_of_their_own_lengths(self) -> None:
-        """The user's prompts are stated by their median length, and prefill by each one's own rate."""
+        """The user's prompts are stated by their median length, and prefill by the rate of each, the mean over repeats."""
         long = self.TOKENS + 900_000_000
         lengths = [np.full(6, 10), np.full(6, 1000)]
         found = text_generation(TokenTimes([self.TOKENS, long, self.TOKENS], (), [*lengths, lengths[0]]), CHAT)
-        assert (found.prompt_tokens, found.prefill_tokens_per_s) == (10, 100)
+        assert (10, pytest.approx((100 * 1000 * 100) ** (1 / 3))) == (found.prompt_tokens, found.prefill_tokens_per_s)
+
+    def test_every_process_weighs_alike(self) -> None:
+        """A process four times as slow runs a quarter of the queries: rates and gaps are means of both."""
+        slow, fast = np.tile(4 * self.TOKENS[:2], (30, 1)), np.tile(self.TOKENS[:2], (120, 1))
+        lengths = [np.arange(10, 10 + len(part)) % 20 + 10 for part in (slow, fast)]
+        found = text_generation(TokenTimes([slow, fast], (), lengths), CHAT)
+        assert (found.ttft_ns, found.itl_ns["p50"], found.itl_ns["p90"]) == (200_000_000, 40_000_000, 60_000_000)
+        rates = [np.median(1e9 * n / part[:, 0]) for n, part in zip(lengths, (slow, fast), strict=True)]
+        assert pytest.approx(geometric_mean(rates)) == found.prefill_tokens_per_s
 
     def test_with_the_tokenizer(self) -> None:
         """The pass with the tokenizer has figures of its own, beside those without."""

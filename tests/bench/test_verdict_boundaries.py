@@ -72,6 +72,16 @@ class TestBoundaries:
         assert ("processes_differ", False) == (reason.code, not reason.invalidates)
         assert reason.message.startswith("The throughput of 3 processes was 150 to 300 queries/s: it is known to ")
 
+    def test_two_processes_are_too_few_to_reject(self) -> None:
+        """4 % apart they leave the figure known to 29 %, and no machine is so quiet: it is told, and no more."""
+        record = replace(sound_record(), repeats=sound_record().repeats[:2])
+        verdict = judge(run_of(record, [steady(0), (1.04 * steady(1)).astype(np.int64)]))
+        assert (["processes_differ"], True) == (codes(verdict), verdict.valid)
+
+    def test_no_measurable_time_is_the_timers_matter(self) -> None:
+        """Of 0 ns no spread is made up."""
+        assert codes(judge(run_of(series=[np.zeros(300, np.int64), steady(1), steady(2)]))) == ["timer_too_coarse"]
+
     def test_one_process_differs_from_none(self) -> None:
         """One repeat shows no spread: nothing is made up."""
         record = replace(sound_record(), repeats=sound_record().repeats[:1])

@@ -325,6 +325,8 @@ def text() -> RecordedRun:
                 token_ids=tuple(range(100, 132)),
                 ttft_ns=34 * MS + 500_000,
                 tpot_ns=12 * MS + 130_000,
+                ttft_ns_ci95=(34 * MS, 35 * MS),
+                tpot_ns_ci95=(12 * MS, 12 * MS + 260_000),
                 itl_ns={"p50": 12 * MS + 90_000, "p90": 12 * MS + 790_000, "p99": 18 * MS, "mean": 12 * MS + 210_000},
                 prefill_tokens_per_s=463.8,
                 decode_tokens_per_s=82.4,

@@ -166,7 +166,7 @@ class TestTextGeneration:
         assert found.itl_ns["p50"] == 10_000_000
 
     def test_prompts_of_their_own_lengths(self) -> None:
-        """The user's prompts are stated by their median length, and prefill by the rate of each, the mean over repeats."""
+        """Prompts are told by their median length, and prefill by the rate of each, the mean over repeats."""
         long = self.TOKENS + 900_000_000
         lengths = [np.full(6, 10), np.full(6, 1000)]
         found = text_generation(TokenTimes([self.TOKENS, long, self.TOKENS], (), [*lengths, lengths[0]]), CHAT)

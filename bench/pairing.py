@@ -43,7 +43,8 @@ def pair_up(
     """
     if len(base) == 1 and len(new) == 1:
         return [Pair(base[0], new[0])], []
-    pairs = [Pair(x, y) for y in new for x in base if alternated(x.record, y.record)]
+    turning = [one for one in base if one.record.plan.alternation is not None]
+    pairs = [Pair(x, y) for y in new for x in turning if alternated(x.record, y.record)]
     taken = {one.record.record_id for pair in pairs for one in (pair.base, pair.new)}
     turned = {_kind(pair.new.record) for pair in pairs}
     shelves: dict[tuple[str, ...], list[Observation]] = {}

@@ -96,10 +96,11 @@ def _processes_differ(run: RecordedRun) -> Reason | None:
     lowest, highest = min(figures) * scale, max(figures) * scale
     needed = repeats_for_precision(stdev(map(log, figures)), plan.rule.precision)
     said = "over 1,000" if needed is None else f"{needed:,}"
+    known = percent(reach) if reach < 1 else f"a factor of {1 + reach:.2g}"
     return reason(
         "processes_differ",
         f"The {what} of {len(figures)} processes was {lowest:.3g} to {highest:.3g} {unit}: it is known to "
-        f"{percent(reach)}, and the preset asks for {percent(plan.rule.precision)}, which takes {said} repeats.",
+        f"{known}, and the preset asks for {percent(plan.rule.precision)}, which takes {said} repeats.",
         {
             "processes": len(figures),
             "known_to": reach,

@@ -72,6 +72,11 @@ class TestBoundaries:
         assert ("processes_differ", False) == (reason.code, not reason.invalidates)
         assert reason.message.startswith("The throughput of 3 processes was 150 to 300 queries/s: it is known to ")
 
+    def test_beyond_twofold_it_is_a_factor(self) -> None:
+        """Per cent more say little by then."""
+        (reason,) = judge(run_of(series=[steady(0), 4 * steady(1), 8 * steady(2)])).reasons
+        assert "The p50 of 3 processes was 0.998 to 7.99 ms: it is known to a factor of 14, and" in reason.message
+
     def test_two_processes_are_too_few_to_reject(self) -> None:
         """4 % apart they leave the figure known to 29 %, and no machine is so quiet: it is told, and no more."""
         record = replace(sound_record(), repeats=sound_record().repeats[:2])

@@ -43,8 +43,8 @@ LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "laten
 
 
 class Side(Struct, frozen=True):
-    """One of the two records. ``doubts``: codes that make it not valid. ``curves``: a distribution a process, for
-    drawing."""
+    """One of the two records. ``doubts``: codes that make it not valid; ``remarks``: those only said.
+    ``curves``: a distribution a process, for drawing."""
 
     record_id: str
     created_utc: str
@@ -56,6 +56,7 @@ class Side(Struct, frozen=True):
     valid: bool | None
     command: str = ""
     doubts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
 
 
@@ -115,9 +116,14 @@ class Comparison(Struct, frozen=True):
 
     @property
     def worse(self) -> bool:
-        """Whether anything is worse beyond the tolerance, or no longer works."""
+        """Whether anything is worse beyond the tolerance, or no longer works, or computes something else now."""
         slower = any(change.word in ("slower", "worse") for change in self.changes)
-        return self.broken or slower or (self.quality is not None and self.quality.worse)
+        return self.broken or self.wrong or slower or (self.quality is not None and self.quality.worse)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the outputs were right in the base and are not in the new."""
+        return "output_mismatch" in self.new.doubts and "output_mismatch" not in self.base.doubts
 
     def torn(self, change: Change) -> bool:
         """Whether whole processes differ otherwise than their neighbouring turns do, by more than the tolerance."""
@@ -228,6 +234,7 @@ def _side(observed: Observation) -> Side:
         record.verdict.valid if record.verdict is not None else None,
         record.plan.command,
         tuple(sorted(invalidating(record))),
+        tuple(sorted({r.code for r in record.verdict.reasons if not r.invalidates})) if record.verdict else (),
         observed.curves,
     )
 
@@ -265,7 +272,8 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
         y,
         pair_ratios=pairs,
     )
-    untrue = _untrue(metric, base.record, "base", together) or _untrue(metric, new.record, "new", together)
+    sides = (_untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
+    untrue = "; ".join(why for why in sides if why)
     return _Test(metric, change, ratio, untrue, weight)
 
 

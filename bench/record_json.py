@@ -25,9 +25,12 @@ def check_seal(data: bytes, source: str) -> None:
     """Raise ``InputError`` where a record's file is not as it was written. Spaces and the order of fields do not count;
     files of older schemas carry no seal."""
     raw = msgspec.json.decode(data)
-    if raw["schema_version"] < SEALED_SINCE:
-        return
     stated = raw.get("record_sha256")
+    if raw["schema_version"] < SEALED_SINCE:
+        if stated is not None:
+            message = f"{source}: schema_version {raw['schema_version']} carries no record_sha256: the file was edited"
+            raise InputError(message, REMEASURE)
+        return
     if stated is None:
         raise InputError(f"{source}: record_sha256 is missing: the file was edited", REMEASURE)
     if stated != _digest(raw):
@@ -56,6 +59,8 @@ def decode(data: bytes, source: str = "record.json") -> Record:
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(version, int):
         raise InputError(f"{source}: no schema_version: not a record of ondevice-bench")
+    if version < 1:
+        raise InputError(f"{source}: schema_version {version} never was: the file was edited", REMEASURE)
     if version > SCHEMA_VERSION:
         raise InputError(
             f"{source}: schema_version {version} is newer than this tool's {SCHEMA_VERSION}",

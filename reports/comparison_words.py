@@ -117,6 +117,8 @@ def title(comparison: Comparison) -> str:
     """The answer in a line."""
     if comparison.broken:
         return f"{name(comparison)}: no longer works"
+    if comparison.wrong:
+        return f"{name(comparison)}: computes something else now"
     if comparison.comparability.refused:
         times = "may not be compared" if comparison.quality is None else "times may not be compared"
         return f"{name(comparison)}: {times}{_wronger(comparison)}"
@@ -210,7 +212,8 @@ def _chance(p: float) -> str:
 def _why(comparison: Comparison) -> tuple[Sentence, ...]:
     found = comparison.comparability
     differs = "; ".join(f"{d.what}: {units.clean(d.base)} → {units.clean(d.new)}" for d in found.differences)
-    subject = f"What differs: {differs}." if differs else "Nothing that is known differs."
+    nothing = "But for what is flagged below, nothing that is known differs."
+    subject = f"What differs: {differs}." if differs else nothing if found.reasons else "Nothing that is known differs."
     same = f"The same: {', '.join(found.equal)}." if found.equal else ""
     answer = Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{subject} {same}".strip())
     return (_valid(comparison), answer, *_doubts(comparison))
@@ -220,6 +223,10 @@ def _valid(comparison: Comparison) -> Sentence:
     """Whether both may be believed by themselves; reasons stand among the doubts."""
     known = (comparison.base.valid, comparison.new.valid)
     if all(known):
+        sides = (("base", comparison.base.remarks), ("new", comparison.new.remarks))
+        remarks = "; ".join(f"{side} {', '.join(map(units.clean, codes))}" for side, codes in sides if codes)
+        if remarks:
+            return Sentence("Both valid,", f"and to be known: {remarks}.", "valid")
         return Sentence("Both valid:", "converged, steady, undisturbed, and no output was wrong.", "valid")
     if comparison.alternated:
         said = "see not_valid below. What falls on both sides alike (load, drift) cancels in their pairs."

@@ -101,6 +101,8 @@ def _latency_sentence(name: str, valid: Sequence[Record]) -> Sentence:
     other = ranked[1]
     first, second = _interval(best), _interval(other)
     pair = f"{_speed(best)} on {_where(best)}, {_speed(other)} on {_where(other)}"
+    if refusal := _refusal(best, other):
+        return Sentence(f"{name} {pair};", refusal, "unjudged")
     if first is None or second is None:
         return Sentence(f"{name} {pair};", f"no interval, so no ranking. {_caveats(best, other)}".strip(), "unjudged")
     if first[1] >= second[0]:
@@ -119,6 +121,8 @@ def _throughput_sentence(name: str, valid: Sequence[Record]) -> Sentence:
     best, said = ranked[0], [f"{_rate(r)} on {_where(r)}" for r in ranked]
     if len(ranked) == 1:
         return Sentence(f"{name} {said[0]},", "the only valid measurement.", "valid")
+    if refusal := _refusal(best, ranked[1]):
+        return Sentence(f"{name} {', '.join(said)};", refusal, "unjudged")
     rest = f"then {'; '.join(said[1:])}. The records hold no interval for a rate. {_caveats(best, ranked[1])}"
     return Sentence(f"{name} most on {_where(best)}, {_rate(best)};", rest.strip(), "valid")
 
@@ -155,11 +159,19 @@ def _where(record: Record) -> str:
     return units.clean(record.plan.target.id)
 
 
+def _refusal(a: Record, b: Record) -> str:
+    """Why two runs are not ranked, by the rules of `odb compare`; empty where they may be compared as targets."""
+    from bench.comparability import comparable
+
+    refused = [units.clean(r.message) for r in comparable(a, b, ("target",)).reasons if r.invalidates]
+    return " ".join(["not ranked, for they may not be compared.", *refused]) if refused else ""
+
+
 def _caveats(a: Record, b: Record) -> str:
     """What keeps two valid runs from being compared without a second thought."""
     found = [said for differs, said in _CAVEATS if differs(a, b)]
     executed = a.plan.target.executed_precision, b.plan.target.executed_precision
-    if executed[0] != executed[1]:
+    if None in executed:
         first, second = (units.clean(e) if e else "an unknown precision" for e in executed)
         found.insert(0, f"they ran in {first} and {second}")
     if a.plan.target.id == b.plan.target.id and options_words(a) != options_words(b):
@@ -167,20 +179,7 @@ def _caveats(a: Record, b: Record) -> str:
     return f"Mind: {'; '.join(found)}." if found else ""
 
 
-def _file_differs(a: Record, b: Record) -> bool:
-    x, y = a.plan.model, b.plan.model
-    return x.format == y.format and None not in (x.sha256, y.sha256) and x.sha256 != y.sha256
-
-
-def _input_differs(a: Record, b: Record) -> bool:
-    x, y = a.plan.inputs, b.plan.inputs
-    return x is not None and y is not None and x.sha256 != y.sha256
-
-
 _CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (
-    (_file_differs, "the model files differ"),
-    (_input_differs, "the inputs differ"),
     (lambda a, b: a.environment.host != b.environment.host, "the machines differ"),
-    (lambda a, b: a.plan.preset != b.plan.preset, "the presets differ"),
     (lambda a, b: a.fidelity is None or b.fidelity is None, "not every output was checked against the reference"),
 )

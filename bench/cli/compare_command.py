@@ -32,7 +32,7 @@ Examples:
   odb compare results/A results/B --tolerance 1     two records
   odb compare base new --format html -o page.html
 \b
-Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, or fails or is skipped now;
+Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, is wrong, or fails or is skipped now;
 2 bad usage, or a record could not be read; 3 nothing could be compared."""
 
 

@@ -71,8 +71,24 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
             raise InputError(f"{where}: {key} is {held}, not a result for each of {quality.dataset.samples} samples")
         if array.dtype.kind == "f" and not _finite(array):
             raise InputError(f"{where}: {key} holds NaN or infinity, which is no result", "Measure the run again.")
+        _as_stated(quality, metric, array, where)
         found[metric] = array
     return found
+
+
+def _as_stated(quality: Quality, name: str, results: "np.ndarray[Any, Any]", where: str) -> None:
+    """Raise ``InputError`` where the results of the samples are not those that the record's figure comes from."""
+    from bench.paired import value
+
+    metric = next((metric for metric in quality.metrics if metric.name == name), None)
+    if metric is None or metric.statistic == "whole":
+        return
+    found = value(metric.statistic, results)
+    if abs(found - metric.value) > 1e-6 * max(1.0, abs(metric.value)):
+        raise InputError(
+            f"{where}: the results of {name} give {found:.6g}, and record.json says {metric.value:.6g}",
+            "The file was edited or written by another tool; measure the run again.",
+        )
 
 
 def _finite(array: "np.ndarray[Any, Any]") -> bool:

@@ -88,6 +88,12 @@ class TestSeal:
             check_seal(encode(record()), "record.json")
         check_seal(encode(replace(record(), schema_version=1)), "record.json")
 
+    def test_an_older_version_does_not_take_the_seal_off(self) -> None:
+        """A sealed file that is made to say an older schema was edited."""
+        relabelled = replace(sealed(record()), schema_version=1)
+        with pytest.raises(InputError, match=r"schema_version 1 carries no record_sha256: the file was edited"):
+            check_seal(encode(relabelled), "record.json")
+
     def test_a_forger_is_not_found(self) -> None:
         """Who computes the seal anew passes: it proves that a file is whole, not that it is true."""
         check_seal(encode(sealed(replace(record(), created_utc="1999-01-01T00:00:00+00:00"))), "record.json")
@@ -135,6 +141,7 @@ def test_missing_samples_are_named(tmp_path: Path) -> None:
     [
         (b"{", "record.json: not JSON"),
         (b"[]", "record.json: no schema_version"),
+        (b'{"schema_version": 0}', "record.json: schema_version 0 never was: the file was edited"),
         (b'{"schema_version": 99}', "record.json: schema_version 99 is newer than this tool's 2"),
         (encode(record()).replace(b'"seed": 0', b'"seed": "x"'), "Expected `int`, got `str` - at `$.plan.seed`"),
         (encode(record()).replace(b'"seed": 0', b'"sead": 0'), "sead"),

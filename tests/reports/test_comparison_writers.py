@@ -13,7 +13,7 @@ from bench.compare_folders import Findings, Problem
 from bench.comparison import Comparison, compare
 from bench.fake_records import MODEL, TARGET, fake_run
 from bench.pairing import Unmatched
-from bench.record import Failure, Scenario
+from bench.record import Failure, Reason, Scenario, Verdict
 from bench.reports import (
     comparison_charts,
     comparison_json,
@@ -89,6 +89,38 @@ def test_what_no_longer_works_is_the_title() -> None:
     """A failed new run of what was measured before."""
     assert "fake on null:cpu: no longer works" == comparison_words.title(broken())
     assert any("the compiler crashed" in sentence.text for sentence in comparison_words.sentences(broken()))
+
+
+def judged(*codes: tuple[str, bool]) -> Comparison:
+    """A new record with these reasons, each whether it makes the verdict negative; the base has none."""
+    base, new = (fake_run(name, [np.full(20, MS)] * 5) for name in ("base", "new"))
+    reasons = tuple(Reason(code, "It is so.", invalidates=weighs) for code, weighs in codes)
+    verdict = Verdict(not any(weighs for _, weighs in codes), False, reasons)
+    return compare(base, replace(new, record=replace(new.record, verdict=verdict)))
+
+
+def test_what_is_to_be_known_of_valid_runs_is_said() -> None:
+    """Valid is not undisturbed: the codes that were only said stand beside the word."""
+    found = judged(("on_battery", False), ("host_busy", False))
+    (told,) = [s for s in comparison_words.sentences(found) if s.strong.startswith("Both valid")]
+    assert "Both valid, and to be known: new host_busy, on_battery." == told.text
+
+
+def test_a_caveat_is_not_called_nothing() -> None:
+    """What differs and is flagged is not said to differ in nothing."""
+    base, new = (fake_run(name, [np.full(20, MS)] * 5) for name in ("base", "new"))
+    moved = replace(new.record, environment=replace(new.record.environment, power_source="battery"))
+    home = replace(base.record, environment=replace(base.record.environment, power_source="ac"))
+    found = compare(replace(base, record=home), replace(new, record=moved))
+    (told,) = [s for s in comparison_words.sentences(found) if s.strong.startswith("Comparable")]
+    assert told.rest.startswith("But for what is flagged below, nothing that is known differs.")
+
+
+def test_what_computes_something_else_is_worse() -> None:
+    """Right in the base and wrong in the new: no speed makes up for it."""
+    found = judged(("output_mismatch", True))
+    assert ("fake on null:cpu: computes something else now", True) == (comparison_words.title(found), found.worse)
+    assert not judged(("host_busy", True)).worse
 
 
 @pytest.mark.parametrize("name", ["text", "markdown", "page"])

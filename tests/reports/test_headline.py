@@ -68,6 +68,10 @@ def _executed(record: Record) -> Record:
     return replace(record, plan=replace(record.plan, target=replace(record.plan.target, executed_precision="int8")))
 
 
+def _unknown(record: Record) -> Record:
+    return replace(record, plan=replace(record.plan, target=replace(record.plan.target, executed_precision=None)))
+
+
 def _file(record: Record) -> Record:
     return replace(record, plan=replace(record.plan, model=replace(record.plan.model, sha256="00")))
 
@@ -92,11 +96,8 @@ def _unchecked(record: Record) -> Record:
 @pytest.mark.parametrize(
     ("expected", "change"),
     [
-        ("they ran in float32 and int8", _executed),
-        ("the model files differ", _file),
+        ("they ran in float32 and an unknown precision", _unknown),
         ("the machines differ", _machine),
-        ("the presets differ", _preset),
-        ("the inputs differ", _input),
         ("not every output was checked against the reference", _unchecked),
     ],
 )
@@ -107,6 +108,25 @@ def test_what_makes_two_runs_less_comparable_is_said(
     fast, slow = make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), make_record("b:y", 6 * MS, (6 * MS, 6 * MS))
     text = said(fast, change(slow))[0]
     assert (True, False) == (text.endswith(f"Mind: {expected}."), "Mind" in said(fast, slow)[0])
+
+
+@pytest.mark.parametrize(
+    ("expected", "change"),
+    [
+        ("The executed precision differs: float32 against int8.", _executed),
+        ("The model file differs", _file),
+        ("The preset or its stopping rule differs", _preset),
+        ("The input differs", _input),
+    ],
+)
+def test_what_may_not_be_compared_is_not_ranked(
+    expected: str, change: Callable[[Record], Record], make_record: Callable[..., Record]
+) -> None:
+    """A report follows the rules of a comparison: both figures, no ratio, and the reason."""
+    fast, slow = make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), make_record("b:y", 6 * MS, (6 * MS, 6 * MS))
+    text = said(fast, change(slow))[0]
+    assert "4.00 ms on a:x, 6.00 ms on b:y; not ranked, for they may not be compared." in text
+    assert (True, False, False) == (expected in text, "fastest" in text, "×" in text)
 
 
 def test_counts_name_every_status(runs: Sequence[RecordedRun]) -> None:

@@ -9,6 +9,7 @@ from bench.contracts import TensorSpec
 from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
 from bench.quality.record import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
 from bench.record import (
+    SCHEMA_VERSION,
     Environment,
     Failure,
     Fidelity,
@@ -207,7 +208,7 @@ def record(record_id: str, model: PlannedModel, target: PlannedTarget, **changes
         inputs=changes.pop("inputs", IMAGE),
     )
     return Record(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         record_id=record_id,
         created_utc=changes.pop("created_utc", "2026-05-04T10:11:12Z"),
         status=changes.pop("status", "ok"),

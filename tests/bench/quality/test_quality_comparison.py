@@ -17,7 +17,9 @@ from bench.record import PlannedTarget, RecordedRun
 
 def judged(results: dict[str, np.ndarray], samples: int = 4) -> RecordedRun:
     run = fake_run("r", [np.full(20, 1_000_000)])
-    metric = QualityMetric("top1", 0.5, None, samples, True, "mean", "share")
+    flags = results.get("quality_top1", np.zeros(1))
+    share = float(np.nan_to_num(flags).mean()) if flags.dtype.kind in "iufb" else 0.0
+    metric = QualityMetric("top1", share, None, samples, True, "mean", "share")
     facts = DatasetFacts("photos", "classification", "d" * 64, samples)
     quality = Quality(facts, "f" * 64, "null:cpu", metrics=(metric,), samples={"top1": "quality_top1"})
     return replace(run, record=replace(run.record, quality=quality), samples={**run.samples, **results})
@@ -45,6 +47,15 @@ def test_results_that_cannot_be(results: dict[str, np.ndarray], message: str) ->
         quality_results(judged(results), "out/r")
 
 
+@pytest.mark.parametrize("edited", [[-4, -3, -4, -3], [7, 7, 7, 7], [1, 1, 1, 1]])
+def test_results_that_do_not_give_the_figure(edited: list[int]) -> None:
+    """Whatever the samples hold, they must give what the record says."""
+    run = judged({"quality_top1": np.array([1, 0, 1, 0], np.int8)})
+    changed = replace(run, samples={**run.samples, "quality_top1": np.array(edited, np.int8)})
+    with pytest.raises(InputError, match=r"the results of top1 give \S+, and record.json says 0.5"):
+        quality_results(changed, "out/r")
+
+
 def test_a_metric_of_the_whole_is_told_but_not_tested() -> None:
     """Both values are stated, without a word on the difference."""
     quality = judged({}).record.quality
@@ -53,7 +64,7 @@ def test_a_metric_of_the_whole_is_told_but_not_tested() -> None:
     assert examined is not None
     found = examined.judged(iter(()), 0.02)
     assert (False, ()) == (found.worse, found.changes)
-    assert found.omitted[0].reason == "0.5 in base, 0.5 in new: it is of the dataset as a whole, so no test can be made"
+    assert found.omitted[0].reason == "0 in base, 0 in new: it is of the dataset as a whole, so no test can be made"
     assert examine_quality(None, None, ({}, {})) is None
 
 

@@ -97,8 +97,7 @@ def assemble(
         repeated_input=evidence.repeated_input,
         log_tail=evidence.log_tail,
     )
-    judged = msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat)) if status == "ok" else None)
-    return RecordedRun(judged, flat)
+    return RecordedRun(msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat))), flat)
 
 
 def status_of(failure: Failure | None) -> Literal["ok", "failed", "skipped"]:

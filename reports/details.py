@@ -92,8 +92,8 @@ def detail(item: Numbered) -> Detail:
 
 
 def reasons(record: Record) -> tuple[Reason, ...]:
-    """The verdict's reasons, those that make it negative first."""
-    found = record.verdict.reasons if record.verdict is not None else ()
+    """The verdict's reasons, those that make it negative first; of a run without figures its failure says it."""
+    found = record.verdict.reasons if record.verdict is not None and record.status == "ok" else ()
     return tuple(
         Reason(units.clean(r.code), units.clean(r.message), units.clean(r.remedy), r.invalidates)
         for r in sorted(found, key=lambda r: not r.invalidates)

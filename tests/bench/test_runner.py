@@ -63,7 +63,8 @@ def test_skipped_pairs_are_records_too(run: Run) -> None:
     assert record.status == "skipped"
     assert record.failure is not None
     assert ("unavailable", "plug one in") == (record.failure.kind, record.failure.remedy)
-    assert record.verdict is None
+    assert record.verdict is not None
+    assert (False, ["not_measured"]) == (record.verdict.valid, [reason.code for reason in record.verdict.reasons])
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,13 @@ def _row(change: QualityChange) -> Row:
         signed(change.difference, change.unit) + points,
         low_high,
         word,
-        f"{change.test} {chance(change.p_value)}, {units.grouped(change.n)} samples",
+        f"{change.test} {chance(change.p_value)}, {units.grouped(change.n)} samples{_needed(change)}",
     )
     return Row(cells, word, _STATUS[change.word], _SIGNS[change.word])
+
+
+def _needed(change: QualityChange) -> str:
+    return "" if change.samples_needed is None else f"; about {units.grouped(change.samples_needed)} would tell"
 
 
 def quality_sentences(comparison: Comparison) -> tuple[Sentence, ...]:
@@ -69,4 +73,4 @@ def quality_sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     )
     pair = f"{title(first.metric)} {value(first.base, first.unit)} → {value(first.new, first.unit)}"
     samples = f"{units.grouped(first.n)} samples of {units.clean(found.dataset)}"
-    return (Sentence(f"Quality: {pair},", f"{words}. The same {samples}.", _STATUS[first.word]),)
+    return (Sentence(f"Quality: {pair},", f"{words}{_needed(first)}. The same {samples}.", _STATUS[first.word]),)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class QualityChange(Struct, frozen=True):
-    """One metric of both. ``difference``: new less base, over pairs of samples; see ``bench.quality.record.Paired``."""
+    """One metric of both. ``difference``: new less base, over pairs of samples; see ``bench.quality.record.Paired``.
+    ``samples_needed``: about how many would tell what could not be told."""
 
     metric: str
     unit: str
@@ -33,6 +34,7 @@ class QualityChange(Struct, frozen=True):
     higher_is_better: bool
     better_samples: int | None = None
     worse_samples: int | None = None
+    samples_needed: int | None = None
 
 
 class QualityOmitted(Struct, frozen=True):
@@ -128,6 +130,7 @@ class QualityTests(Struct, frozen=True):
                     metric.higher_is_better,
                     pair.better_samples,
                     pair.worse_samples,
+                    difference.samples_needed(alpha) if pair.word == "cannot_tell" else None,
                 )
             )
         return QualityComparison(self.dataset, tuple(changes), self.omitted)

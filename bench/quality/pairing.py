@@ -10,6 +10,7 @@ Against a record's own reference the metrics of the pair are tested together, an
 two records all tests of the command are one family, and a difference must exceed the margin, as one of speed must.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ ALPHA = 0.05  # of calling any metric different from its reference that is not
 CONFIDENCE = 0.95
 SAME_CONFIDENCE = 0.90  # a 90 % interval within the margin is two one-sided tests at 5 %
 MARGIN = 0.01
+MOST_SAMPLES = 1_000_000
 WILSON, BOOTSTRAP = "Wilson", "bootstrap, percentile, 5,000 resamples"
 MCNEMAR, RANDOMISATION = "exact McNemar", "paired randomisation"
 
@@ -77,6 +79,32 @@ class Difference(Struct, frozen=True):
     @property
     def p_value(self) -> float:
         return 1.0 if self.paired.p_value is None else self.paired.p_value
+
+    def samples_needed(self, alpha: float) -> int | None:
+        """About how many samples would tell, a multiple of these to two digits, if shares and spreads stay: to place a
+        difference within the margin, or to tell one beyond it from none. ``None``: over a million, or no interval."""
+        n, inner, times = self.paired.n, self.inner, 2
+        if inner is None:
+            return None
+        while n * times <= MOST_SAMPLES:
+            if self._would_tell(times, inner, alpha):
+                return round(n * times, 1 - math.floor(math.log10(n * times)))
+            times += max(1, times // 50)
+        return None
+
+    def _would_tell(self, times: int, inner: tuple[float, float], alpha: float) -> bool:
+        """Whether so many times the samples would, of which flags are counted anew and scores narrow by the root."""
+        pair = self.paired
+        beyond = abs(pair.difference) > self.margin
+        if pair.test == MCNEMAR:
+            gained, lost = pair.better_samples or 0, pair.worse_samples or 0
+            pairs = proportions.Discordant(times * gained, times * lost, times * pair.n)
+            if beyond:
+                return proportions.mcnemar(pairs) < alpha
+            low, high = proportions.difference_interval(pairs, SAME_CONFIDENCE)
+            return -self.margin <= low and high <= self.margin
+        half = (inner[1] - inner[0]) / 2 / math.sqrt(times)
+        return half < (abs(pair.difference) if beyond else self.margin - abs(pair.difference))
 
     def told(self, p_corrected: float, alpha: float, beyond: bool = False) -> Paired:
         """With its word. ``beyond``: a difference is told only where it exceeds the margin."""

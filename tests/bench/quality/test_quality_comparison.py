@@ -11,6 +11,7 @@ from bench.errors import InputError
 from bench.fake_records import fake_run
 from bench.process_values import observe
 from bench.quality.comparison import examine_quality, quality_results
+from bench.quality.pairing import Difference, differences
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
 from bench.record import PlannedTarget, RecordedRun
 
@@ -54,6 +55,45 @@ def test_results_that_do_not_give_the_figure(edited: list[int]) -> None:
     changed = replace(run, samples={**run.samples, "quality_top1": np.array(edited, np.int8)})
     with pytest.raises(InputError, match=r"the results of top1 give \S+, and record.json says 0.5"):
         quality_results(changed, "out/r")
+
+
+@pytest.mark.parametrize(
+    ("n", "lost", "gained", "needed"),
+    [(12, 0, 0, 240), (100, 3, 0, 300), (50, 10, 10, 11_000)],
+)
+def test_how_many_samples_would_tell(n: int, lost: int, gained: int, needed: int) -> None:
+    """Twelve of twelve alike need some 240 to be within a point. With so many of the same kind it is told, with half of
+    them it is not."""
+
+    def one(times: int) -> Difference:
+        before, after = np.ones(n, np.int8), np.ones(n, np.int8)
+        after[:lost] = 0
+        before[lost : lost + gained] = 0
+        metric = QualityMetric("top1", 0.0, None, n * times, True, "mean", "share")
+        return differences((metric,), {"top1": np.tile(before, times)}, {"top1": np.tile(after, times)})[0]
+
+    found = one(1).samples_needed(0.02)
+    assert needed == found
+    enough, half = one(found // n + 1), one(found // n // 2)
+    assert "cannot_tell" != enough.told(enough.p_value, 0.02, beyond=True).word
+    assert "cannot_tell" == half.told(half.p_value, 0.02, beyond=True).word
+
+
+def test_how_many_scores_would_tell() -> None:
+    """Of scores the interval narrows by the root of their number."""
+    rng = np.random.default_rng(3)
+    base = rng.uniform(0.4, 0.6, 60)
+    metric = QualityMetric("cosine", 0.5, None, 60, True, "mean", "share")
+    (found,) = differences((metric,), {"cosine": base}, {"cosine": base + rng.normal(0, 0.08, 60)})
+    needed = found.samples_needed(0.02)
+    assert found.inner is not None
+    assert needed is not None
+    half = (found.inner[1] - found.inner[0]) / 2
+    room = found.margin - abs(found.paired.difference)
+    least = 60 * (half / room) ** 2
+    assert least <= needed <= least + 60
+    few = differences((metric,), {"cosine": base[:5]}, {"cosine": base[:5] + 0.1})[0]
+    assert few.samples_needed(0.02) is None
 
 
 def test_a_metric_of_the_whole_is_told_but_not_tested() -> None:

@@ -162,8 +162,10 @@ def _where(record: Record) -> str:
 def _refusal(a: Record, b: Record) -> str:
     """Why two runs are not ranked, by the rules of `odb compare`; empty where they may be compared as targets."""
     from bench.comparability import comparable
+    from bench.comparability_table import Subject
 
-    refused = [units.clean(r.message) for r in comparable(a, b, ("target",)).reasons if r.invalidates]
+    ranking: tuple[Subject, ...] = ("target",)
+    refused = [units.clean(r.message) for r in comparable(a, b, ranking).reasons if r.invalidates]
     return " ".join(["not ranked, for they may not be compared.", *refused]) if refused else ""
 
 

@@ -122,8 +122,9 @@ class Comparison(Struct, frozen=True):
 
     @property
     def wrong(self) -> bool:
-        """Whether the outputs were right in the base and are not in the new."""
-        return "output_mismatch" in self.new.doubts and "output_mismatch" not in self.base.doubts
+        """Whether the outputs were right in the base, as far as they were checked, and are not in the new."""
+        not_right = {"output_mismatch", "output_unchecked", "not_measured"} & {*self.base.doubts, *self.base.remarks}
+        return "output_mismatch" in self.new.doubts and self.base.valid is not None and not not_right
 
     def torn(self, change: Change) -> bool:
         """Whether whole processes differ otherwise than their neighbouring turns do, by more than the tolerance."""

@@ -121,6 +121,13 @@ def test_what_computes_something_else_is_worse() -> None:
     found = judged(("output_mismatch", True))
     assert ("fake on null:cpu: computes something else now", True) == (comparison_words.title(found), found.worse)
     assert not judged(("host_busy", True)).worse
+    assert found.base.valid
+    for base in (
+        replace(found.base, remarks=("output_unchecked",)),
+        replace(found.base, doubts=("output_mismatch",), valid=False),
+        replace(found.base, valid=None),
+    ):
+        assert not replace(found, base=base).wrong
 
 
 @pytest.mark.parametrize("name", ["text", "markdown", "page"])

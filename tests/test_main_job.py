@@ -196,12 +196,14 @@ def test_what_was_measured_has_its_figures(vision: Outcome) -> None:
 
 
 def test_one_page_holds_all_and_the_status_says_how_it_went(vision: Outcome) -> None:
-    """Every record is in report.html; 0 when each measured run is valid, else 1; nothing on stderr in a pipe."""
+    """Every record is in report.html and judged; 0 when each measured run is valid, else 1; stderr stays empty."""
     page = (vision.folder / "report.html").read_text()
     assert [] == [r.record.record_id for r in vision.runs if r.record.record_id not in page]
-    verdicts = [r.record.verdict for r in vision.runs if r.record.verdict is not None]
-    assert (5, "") == (len(verdicts), vision.stderr)
-    assert (0 if all(v.valid for v in verdicts) else 1) == vision.status
+    judged = [(r.record.status, r.record.verdict) for r in vision.runs if r.record.verdict is not None]
+    skipped = [[reason.code for reason in v.reasons] for status, v in judged if status == "skipped"]
+    assert ([["not_measured"]] * 4, "") == (skipped, vision.stderr)
+    measured = [v.valid for status, v in judged if status == "ok"]
+    assert (5, 0 if all(measured) else 1) == (len(measured), vision.status)
 
 
 def test_ultraface_is_all_on_the_htp(vision: Outcome) -> None:

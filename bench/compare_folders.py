@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.comparability_table import Subject
 from bench.comparison import TOLERANCE, Comparison, compare_all
@@ -50,8 +51,9 @@ def compare_folders(
     before = _observations(base, problems)
     matched: list[Pair] = []
     unmatched: list[Unmatched] = []
-    for folder in new:
-        side = "new" if len(new) == 1 else folder.name
+    folders: list[str] = []
+    for folder, name in zip(new, _names(new), strict=True):
+        side = name or "new"
         try:
             after = _observations(folder, problems)
         except InputError as error:
@@ -62,8 +64,18 @@ def compare_folders(
         pairs, alone = pair_up(before, after, subjects, side)
         matched += pairs
         unmatched += alone
-    comparisons = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)
-    return Findings(tolerance, tuple(comparisons), tuple(unmatched), tuple(problems))
+        folders += [name] * len(pairs)
+    compared = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)
+    named = [replace(c, new=replace(c.new, folder=name)) for c, name in zip(compared, folders, strict=True)]
+    return Findings(tolerance, tuple(named), tuple(unmatched), tuple(problems))
+
+
+def _names(new: Sequence[Path]) -> list[str]:
+    """What tells the folders apart: their names, or as they were given where names are alike; of one, nothing."""
+    if len(new) == 1:
+        return [""]
+    names = [folder.resolve().name for folder in new]
+    return names if len({*names}) == len(names) else [str(folder) for folder in new]
 
 
 def _observations(path: Path, problems: list[Problem]) -> list[Observation]:

@@ -29,7 +29,7 @@ from bench.process_values import METRICS, Curve, Metric, Observation, Unit, obse
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
-from bench.verdict import CODES
+from bench.verdict_codes import CODES, About
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
 
@@ -38,13 +38,15 @@ ALPHA_DIFFERENT = 0.02  # of naming any difference in a command that compares no
 ALPHA_SAME = 0.05  # of calling one metric the same that differs by the tolerance
 CONFIDENCE = 0.95  # of the intervals
 EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
+ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
+"""What a reason may be about; it bars the metrics that are about the same, or about less."""
 LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "latency_p50_ns")}
 """What a reader asks for first, by scenario: the first that is compared."""
 
 
 class Side(Struct, frozen=True):
     """One of the two records. ``doubts``: codes that make it not valid; ``remarks``: those only said.
-    ``curves``: a distribution a process, for drawing."""
+    ``curves``: a distribution a process, for drawing. ``folder``: where it was, if one of several new ones."""
 
     record_id: str
     created_utc: str
@@ -58,6 +60,7 @@ class Side(Struct, frozen=True):
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
+    folder: str = ""
 
 
 class Change(Struct, frozen=True):
@@ -285,12 +288,12 @@ def _untrue(metric: Metric, record: Record, side: str, together: bool) -> str:
         return f"the {side} record has no verdict"
     excused = ACCOUNTED | (set(CANCELLED) if together else set())
     weighing = [r.code for r in record.verdict.reasons if r.invalidates and r.code not in excused]
-    barring = [code for code in weighing if metric.timed or not _of_times(code)]
+    barring = [code for code in weighing if _about(code) in ABOUT[ABOUT.index(metric.about) :]]
     return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
 
 
-def _of_times(code: str) -> bool:
-    return code in CODES and CODES[code].timing
+def _about(code: str) -> About:
+    return CODES[code].about if code in CODES else "run"
 
 
 # ---------------------------------------------------------------------------------------------------- judging

@@ -17,6 +17,7 @@ from bench.quality.comparison import quality_results
 from bench.record import Record, RecordedRun, Repeat, Scenario
 from bench.sample_arrays import samples_of
 from bench.text_summary import gaps_of, tpots
+from bench.verdict_codes import About
 
 Samples = NDArray[Any]
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
@@ -41,7 +42,7 @@ Values = list[float | None]
 
 class Metric(Struct, frozen=True):
     """``speed``: faster and slower are the words, else better and worse. ``needs``: why it may be missing.
-    ``timed``: what makes a run's times untrue makes it so. ``applies``: to tensors, to text, or to both (``None``)."""
+    ``about``: reasons about this, or about more, make it untrue. ``applies``: to tensors or text; ``None``: to both."""
 
     name: str
     title: str
@@ -50,7 +51,7 @@ class Metric(Struct, frozen=True):
     needs: str
     speed: bool = True
     lower_is_better: bool = True
-    timed: bool = True
+    about: About = "steady_state"
     applies: Literal["tensor", "text_generation"] | None = None
 
 
@@ -207,10 +208,15 @@ def _cpu_seconds(processes: Sequence[Process]) -> Values:
     return [e.cpu_seconds / e.queries if e and e.cpu_seconds and e.queries else None for e in energies]
 
 
+def _tail_metric(p: float) -> Metric:
+    needs = f"it takes {statistics.MIN_SAMPLES[p]:,} queries a process"
+    name = f"latency_p{p:g}_ns".replace(".", "")
+    return Metric(name, f"latency p{p:g}", "ns", _tail(p), needs, applies="tensor")
+
+
 METRICS: tuple[Metric, ...] = (
     Metric("latency_p50_ns", "latency p50", "ns", _p50, "it takes 11 queries"),
-    Metric("latency_p90_ns", "latency p90", "ns", _tail(90), "it takes 64 queries a process", applies="tensor"),
-    Metric("latency_p99_ns", "latency p99", "ns", _tail(99), "it takes 662 queries a process", applies="tensor"),
+    *(_tail_metric(p) for p in statistics.MIN_SAMPLES if p > 50),
     Metric("ttft_ns", "time to first token", "ns", _ttft, "it takes 11 generations", applies="text_generation"),
     Metric(
         "tpot_ns",
@@ -232,8 +238,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "throughput_per_s", "throughput", "queries_per_s", _throughput, "no time was recorded", lower_is_better=False
     ),
-    Metric("cold_start_ns", "cold start", "ns", _cold_start, "no first inference was recorded"),
-    Metric("peak_rss_bytes", "peak RSS", "bytes", _peak_rss, "memory was not read", speed=False, timed=False),
+    Metric("cold_start_ns", "cold start", "ns", _cold_start, "no first inference was recorded", about="times"),
+    Metric("peak_rss_bytes", "peak RSS", "bytes", _peak_rss, "memory was not read", speed=False, about="run"),
     Metric(
         "joules_per_inference",
         "energy per inference",

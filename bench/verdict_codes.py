@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 
@@ -10,16 +11,24 @@ from bench.record import Reason
 Figures = Mapping[str, float | int | str]
 
 
+About = Literal["steady_state", "times", "run"]
+
+
 class Code(Struct, frozen=True):
     """One kind of reason. ``invalidates`` is its default, which ``host_busy``, ``processes_differ``,
     ``cached_results``, ``fallback``, ``dataset_incomplete`` and ``nondeterministic_output`` decide case by case.
-    ``timing``: it is about times only, and stays silent for an emulated run.
+    ``about``: what of a run it makes doubtful: the times of its steady state, all its times, or everything.
     """
 
     meaning: str
     remedy: str
     invalidates: bool
-    timing: bool = False
+    about: About = "run"
+
+    @property
+    def timing(self) -> bool:
+        """Whether it is about times only, and stays silent for an emulated run."""
+        return self.about != "run"
 
 
 CODES: Mapping[str, Code] = MappingProxyType(
@@ -33,61 +42,61 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Fewer queries than LoadGen needs at 99 % confidence for the percentile asked for.",
             "Measure longer, with more repeats, or ask for a lower percentile; see --preset.",
             invalidates=True,
-            timing=True,
+            about="steady_state",
         ),
         "not_converged": Code(
             "A repeat ended before the interval of its percentile was as narrow as the preset asks.",
             "Quieten the machine, or allow more time with --max-seconds.",
             invalidates=True,
-            timing=True,
+            about="steady_state",
         ),
         "processes_differ": Code(
             "The repeats differ so much that the figure is not known as precisely as the preset asks.",
             "Measure more --repeats on a quieter machine; to compare two, take turns with --against: there it cancels.",
             invalidates=True,
-            timing=True,
+            about="steady_state",
         ),
         "drift": Code(
             "The steady state became slower or faster while it was measured, as under thermal throttling.",
             "Let the machine cool, plug it in, fix its clocks, and warm up longer.",
             invalidates=True,
-            timing=True,
+            about="steady_state",
         ),
         "not_steady": Code(
             "The warm-up ran out of time before its windows agreed.",
             "Use a longer preset, which may warm up longer.",
             invalidates=False,
-            timing=True,
+            about="steady_state",
         ),
         "host_busy": Code(
             "Other processes used the machine during a repeat.",
             "Close what else is running, and measure again.",
             invalidates=True,
-            timing=True,
+            about="times",
         ),
         "frequency_changed": Code(
             "The processor's clock changed by more than a tenth while queries were timed.",
             "Fix the clocks (governor performance, turbo off), or let the machine cool; drift says if it mattered.",
             invalidates=False,
-            timing=True,
+            about="steady_state",
         ),
         "cached_results": Code(
             "An input seen before is answered implausibly faster than a new one: a cache answers, not the model.",
             "Turn the runtime's cache of results or prefixes off, or feed inputs that differ.",
             invalidates=True,
-            timing=True,
+            about="steady_state",
         ),
         "on_battery": Code(
             "The machine ran on battery, where most lower their clocks.",
             "Plug the machine in, unless battery operation is what you want to know.",
             invalidates=False,
-            timing=True,
+            about="times",
         ),
         "timer_too_coarse": Code(
             "The harness' own loop takes a tenth of the latency or more, or queries took no measurable time.",
             "Measure a larger batch or a larger model.",
             invalidates=True,
-            timing=True,
+            about="steady_state",
         ),
         "output_mismatch": Code(
             "The outputs differ from the reference by more than the executed precision explains.",

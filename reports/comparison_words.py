@@ -95,13 +95,15 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
 
 
 def name(comparison: Comparison) -> str:
-    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ, and how much text was asked for."""
+    """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ, how much text was asked for, and the
+    new one's folder where several were given."""
     base, new = comparison.base, comparison.new
     model = " against ".join(dict.fromkeys(units.clean(m) for m in (new.model, base.model)))
     target = " against ".join(dict.fromkeys(units.clean(t) for t in (new.target, base.target)))
     _, _, asked = new.scenario.partition(" ")
     work = f" ({asked})" if asked else ""
-    return f"{model} on {target}{work}"
+    folder = f" in {units.clean(new.folder)}" if new.folder else ""
+    return f"{model} on {target}{work}{folder}"
 
 
 def leading(comparison: Comparison) -> Change | None:

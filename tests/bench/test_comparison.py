@@ -164,10 +164,12 @@ class TestWhatIsNotCompared:
 
 class TestNotValid:
     def sides(self, code: str) -> tuple[RecordedRun, RecordedRun]:
-        """A clear change of latency and memory, the new run invalid for that reason."""
+        """A clear change of latency, cold start and memory, the new run invalid for that reason."""
         runs = [
             fake_run(
-                name, [np.full(20, p50 + i) for i in range(5)], figures=[{"peak_rss_bytes": rss + i} for i in range(5)]
+                name,
+                [np.full(20, p50 + i) for i in range(5)],
+                figures=[{"peak_rss_bytes": rss + i, "cold_start_ns": 20 * p50 + i} for i in range(5)],
             )
             for name, p50, rss in (("base", 4 * MS, 1e8), ("new", 5 * MS, 2e8))
         ]
@@ -182,7 +184,14 @@ class TestNotValid:
             assert ("cannot_tell", None) == (p50.word, p50.repeats_needed)
             assert "record is not valid (host_busy)" in p50.message
             assert p50.interval is not None
+            assert "cannot_tell" == change(found, "cold_start_ns").word
             assert change(found, "peak_rss_bytes").word in ("better", "worse")
+
+    def test_a_cold_start_is_before_the_steady_state(self) -> None:
+        """What drifts later began as it did: of drift the cold start and the memory are still told."""
+        found = compare(*self.sides("drift"))
+        words = [change(found, m).word for m in ("latency_p50_ns", "throughput_per_s", "cold_start_ns")]
+        assert ["cannot_tell", "cannot_tell", "slower", "worse"] == [*words, change(found, "peak_rss_bytes").word]
 
     def test_the_spread_of_processes_is_held_by_the_interval_already(self) -> None:
         """A figure known to a quarter only is no figure, and yet may be told from one of another size."""

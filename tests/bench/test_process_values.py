@@ -17,12 +17,14 @@ FIGURES = {"cold_start_ns": 50 * MS, "peak_rss_bytes": 1 << 20, "cpu_seconds": 2
 
 
 def test_tensor_metrics() -> None:
-    """1 to 1000 ms: p50, p90 and p99 are LoadGen's ranks, the throughput is the inverse of the mean."""
+    """1 to 1000 ms: percentiles are LoadGen's ranks, p99.9 needs more, the throughput is the inverse of the mean."""
     run = fake_run("r", [np.arange(1, 1001) * MS] * 2, figures=[FIGURES] * 2)
     expected = {
         "latency_p50_ns": (501 * MS,) * 2,
         "latency_p90_ns": (901 * MS,) * 2,
+        "latency_p95_ns": (951 * MS,) * 2,
         "latency_p99_ns": (991 * MS,) * 2,
+        "latency_p999_ns": (None, None),
         "throughput_per_s": (pytest.approx(1000 / 500.5),) * 2,
         "cold_start_ns": (50 * MS,) * 2,
         "peak_rss_bytes": (1 << 20,) * 2,
@@ -50,6 +52,7 @@ def test_the_figures_of_a_report_are_those_of_a_comparison() -> None:
     compared = {c.metric: c.base for c in compare(run, fake_run("s", parts, figures=[FIGURES] * 2)).changes}
     assert pytest.approx(compared["latency_p50_ns"], abs=1) == found.latency_ns.p50
     assert pytest.approx(compared["latency_p90_ns"], abs=1) == found.latency_ns.p90
+    assert pytest.approx(compared["latency_p95_ns"], abs=1) == found.latency_ns.p95
     assert pytest.approx(compared["latency_p99_ns"], abs=1) == found.latency_ns.p99
     assert pytest.approx(compared["throughput_per_s"]) == found.throughput_per_s
     assert pytest.approx(compared["cold_start_ns"], abs=1) == found.cold_start_ns
@@ -73,7 +76,10 @@ def test_offline_throughput_is_queries_over_wall_time() -> None:
     assert (pytest.approx(200),) == observe(run).values["throughput_per_s"]
 
 
-@pytest.mark.parametrize(("metric", "queries"), [("latency_p90_ns", 64), ("latency_p99_ns", 662)])
+@pytest.mark.parametrize(
+    ("metric", "queries"),
+    [("latency_p90_ns", 64), ("latency_p95_ns", 130), ("latency_p99_ns", 662), ("latency_p999_ns", 6636)],
+)
 def test_tails_need_their_samples_in_each_process(metric: str, queries: int) -> None:
     """One query fewer, and there is no figure."""
     values = observe(fake_run("r", [np.full(queries, MS), np.full(queries - 1, MS)])).values[metric]

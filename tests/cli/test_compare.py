@@ -90,6 +90,18 @@ def test_several_new_folders(write: Callable[..., Path]) -> None:
     assert [False, True, False] == [c["worse"] for c in found["comparisons"]]
 
 
+def test_several_new_folders_are_told_apart(write: Callable[..., Path], tmp_path: Path) -> None:
+    """By their names; by their paths where the names are alike; one alone needs none."""
+    base, monday, tuesday = write("base", a=4), write("monday", a=4), write("tuesday", a=5)
+    titles = [line for line in odb_compare(base, monday, tuesday).stdout.splitlines() if line.startswith("a on")]
+    assert ["a on null:cpu in monday: the same within ±3 %", "a on null:cpu in tuesday: slower than base"] == titles
+    again = tmp_path / "again" / "monday"
+    shutil.copytree(monday, again)
+    found = json.loads(odb_compare(base, monday, again, "--json").stdout)
+    assert [str(monday), str(again)] == [c["new"]["folder"] for c in found["comparisons"]]
+    assert "a on null:cpu: slower than base\n" in odb_compare(base, tuesday).stdout
+
+
 def test_json_has_the_figures_of_every_process(write: Callable[..., Path]) -> None:
     """Enough to compute everything again, and no points for drawing."""
     found = json.loads(odb_compare(write("base", net=4), write("new", net=4.2), "--json").stdout)

@@ -133,7 +133,7 @@ def test_verdict_codes_are_those_of_the_code() -> None:
             known.meaning,
             known.remedy,
             "negative" if known.invalidates else "said",
-            "yes" if known.timing else "no",
+            known.about.replace("_", " "),
         ]
         for name, known in CODES.items()
     ]

@@ -6,6 +6,7 @@ smaller by looking at two of them for longer: twice a preset's repeats, each hal
 """
 
 import secrets
+import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from bench.record_evidence import Alternation
 from bench.runner import Listener, plan_suite, with_sensors
 from bench.store import save
 from bench.suite import Suite
-from bench.supervisor import JobResult, run_job
+from bench.supervisor import JobResult, run_job, stop
 from bench.turnstile import Turnstile
 
 SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
@@ -132,7 +133,7 @@ def _gather(sides: list[Gathering], expected: Identity | None, listener: Listene
     repeats = sides[0].left()[0].repeats
     for index in range(repeats):
         listener.step(f"pair {index + 1} of {repeats}")
-        done = [gathering.attempt(step) for gathering, step in _pair(sides, index)]
+        done = [gathering.attempt(step) for gathering, step in _pair_or_failure(sides, index)]
         if not all(done):
             break
 
@@ -145,6 +146,19 @@ def _check_identity(gathering: Gathering, expected: Identity) -> None:
             f"begins {artifact.sha256[:12]}, the record's {expected.sha256[:12]}",
             "Name the right file with --base-model.",
         )
+
+
+def _pair_or_failure(sides: list[Gathering], index: int) -> list[tuple[Gathering, Callable[[], None]]]:
+    """``_pair``; what ends it early, an interrupt too, becomes the failure of both sides."""
+    try:
+        return _pair(sides, index)
+    except (OdbError, OSError, KeyboardInterrupt) as error:
+        reason = error
+
+    def fail() -> None:
+        raise reason
+
+    return [(gathering, fail) for gathering in sides]
 
 
 def _pair(sides: list[Gathering], index: int) -> list[tuple[Gathering, Callable[[], None]]]:
@@ -164,13 +178,24 @@ def _pair(sides: list[Gathering], index: int) -> list[tuple[Gathering, Callable[
 
 
 def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -> list[JobResult]:
-    """Each worker is followed by a thread of its own. The threads do not outlive an interrupted parent, nor do their
-    workers."""
+    """Each worker is followed by a thread of its own. An interrupt ends the workers, and so the threads."""
     results: dict[int, Any] = {}
+    workers: list[subprocess.Popen[bytes]] = []
+    interrupted = threading.Event()
+
+    def spawned(worker: "subprocess.Popen[bytes]") -> None:
+        workers.append(worker)
+        if interrupted.is_set():
+            stop(worker)
 
     def follow(side: int) -> None:
         try:
-            results[side] = run_job(jobs[side], deadline_s, take_turn=lambda satisfied: turnstile.take(side, satisfied))
+            results[side] = run_job(
+                jobs[side],
+                deadline_s,
+                take_turn=lambda satisfied: turnstile.take(side, satisfied),
+                on_spawn=spawned,
+            )
         except BaseException as error:  # handed to the parent's own thread
             results[side] = error
         finally:
@@ -179,10 +204,21 @@ def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -
     threads = [threading.Thread(target=follow, args=(side,), name=f"side-{side}", daemon=True) for side in range(2)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        _join(threads)
+    except BaseException:
+        interrupted.set()
+        for worker in workers:
+            stop(worker)
+        _join(threads)
+        raise
     for side in range(2):
         if isinstance(results[side], OdbError | OSError):
             raise results[side]
         assert isinstance(results[side], JobResult), results[side]
     return [results[0], results[1]]
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()

@@ -219,7 +219,10 @@ class Gathering:
         plugins = run.target.plugin, run.model.plugin
         job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], artifact)
         deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
-        self._note(judgement=self._shared.evaluations.judge(job, twin, run.target.id, deadline_s, self._bench.folder))
+        judgement = self._shared.evaluations.judge(
+            job, twin, run.target.id, deadline_s, self._bench.folder, self.settled
+        )
+        self._note(judgement=judgement)
 
     def _recall(self, opening: Opening) -> None:
         """Whether a cache answers. That this cannot be tried is no reason not to measure."""

@@ -60,8 +60,9 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     final = folder / record.record_id
     if final.exists():
         raise InputError(f"{final}: exists already; records are never overwritten")
-    staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    staging: Path | None = None
     try:
+        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
         if samples:
             record = msgspec.structs.replace(record, samples_file=_write_samples(staging / SAMPLES, samples))
         record = sealed(record)
@@ -71,7 +72,8 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     except OSError as error:
         raise InputError(f"{final}: cannot be written: {error.strerror}", "Free space or choose another -o.") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
     return record
 
 

@@ -26,6 +26,7 @@ from bench.worker import ENOUGH, GO
 LOG_LINES = 30
 STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
+LINGER_SECONDS = 30  # that a worker which has nothing more to say may take to end
 CRASH_SIGNALS = {
     getattr(signal, name): name
     for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
@@ -46,11 +47,13 @@ def run_job(
     deadline_s: float,
     on_phase: Callable[[str], None] = lambda name: None,
     take_turn: Callable[[bool], bool] = lambda satisfied: not satisfied,
+    on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
 ) -> JobResult:
     """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind. ``job.folder`` is
     made if missing.
 
-    ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.turnstile``.
+    ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.turnstile``. ``on_spawn`` gets the
+    worker, which another thread may ``stop``.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     job_file, log = job.folder / "job.json", job.folder / "log.txt"
@@ -66,7 +69,9 @@ def run_job(
         )
     phase, last, timed_out = "start", None, False
     try:
-        for event in _events(process, begin_ns + int(deadline_s * 1e9)):
+        on_spawn(process)
+        assert process.stdout is not None
+        for event in _EventStream(process.stdout, begin_ns + int(deadline_s * 1e9)):
             if isinstance(event, PhaseBegan):
                 phase = event.name
                 on_phase(phase)
@@ -74,14 +79,15 @@ def run_job(
                 _answer(process, take_turn(event.satisfied))
             else:
                 last = event
-        process.wait(timeout=30)
+        process.wait(timeout=LINGER_SECONDS)
     except msgspec.DecodeError as error:
         message = f"the worker's answer cannot be read: {error}"
         last = Failed(Failure(phase, "plugin_error", message, "A plugin returned a value of the wrong type, or none."))
     except TimeoutError:
         timed_out = True
     except subprocess.TimeoutExpired:
-        timed_out = last is None
+        lingers = f"the process said nothing more and did not end within {LINGER_SECONDS} s, in phase {phase}"
+        last = last or Failed(Failure(phase, "crashed", lingers, "Its last words are in the log."))
     finally:
         kill(process)
     wall_ns = time.perf_counter_ns() - begin_ns
@@ -112,13 +118,18 @@ def _shareable(event: AnyEvent) -> AnyEvent:
     return msgspec.structs.replace(event, failure=clean)
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End the worker, on POSIX also whatever it started, and reap it."""
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the worker, on POSIX also whatever it started."""
     if sys.platform == "win32":
         process.kill()
     else:
         with suppress(OSError):  # the group outlives its leader while any child does
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """``stop`` it, and reap it."""
+    stop(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
@@ -133,11 +144,6 @@ def log_tail(log: Path) -> tuple[str, ...]:
         return ()
     lines = [line for line in without_paths(text).splitlines() if line.strip()]
     return tuple(line[:400] for line in lines[-LOG_LINES:])
-
-
-def _events(process: "subprocess.Popen[bytes]", deadline_ns: int) -> "list[AnyEvent] | _EventStream":
-    assert process.stdout is not None
-    return _EventStream(process.stdout, deadline_ns)
 
 
 class _EventStream:

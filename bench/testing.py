@@ -188,7 +188,10 @@ class FakeModel:
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
         cache.mkdir(parents=True, exist_ok=True)
         path = cache / f"fake-{self.task}.onnx"
-        path.write_text("fake\n", encoding="utf-8")
+        if not path.is_file():
+            from bench.store import write_atomically
+
+            write_atomically(path, b"fake\n")
         return fake_artifact(path, self.task)
 
 

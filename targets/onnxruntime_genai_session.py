@@ -142,8 +142,9 @@ def generator(opened: OpenedModel, max_length: int) -> Any:
 
 
 def search_options(opened: OpenedModel, max_length: int) -> dict[str, str]:
-    """The search options in force, as ``search.*``."""
-    held = _parameters(opened, max_length).get_search_options()
+    """The search options in force, as ``search.*``, but for the length, which is the request's and no option."""
+    held = dict(_parameters(opened, max_length).get_search_options())
+    held.pop("max_length", None)
     return {f"search.{name}": f"{value:g}" if isinstance(value, float) else str(value) for name, value in held.items()}
 
 

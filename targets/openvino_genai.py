@@ -104,6 +104,9 @@ def _unavailable(reason: str, remedy: str) -> Sequence[Device]:
     return [Device(name, False, "", reason, remedy) for name in openvino_devices.ABSENT]
 
 
+LENGTHS = {"MAX_PROMPT_LEN", "MIN_RESPONSE_LEN"}  # what the NPU compiles for
+
+
 def _with_defaults(request: OpenRequest) -> dict[str, str]:
     """The user's options over what the request asks: the intent's hint, the cache, and on the NPU the fixed lengths."""
     from bench.targets.openvino_runtime import HINTS
@@ -149,7 +152,8 @@ def _opened(
 
     npu = openvino_devices.family(request.device) == "NPU"
     prefixes = paged and settings.scheduling.get("enable_prefix_caching", True) is True
-    held = {name: str(value) for name, value in settings.properties.items()}
+    asked_length = LENGTHS - set(request.options)  # by the scenario, and no option of the user's
+    held = {name: str(value) for name, value in settings.properties.items() if name not in asked_length}
     if not npu:
         held["ATTENTION_BACKEND"] = "PA" if paged else "SDPA"
     if paged:

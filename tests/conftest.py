@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,15 @@ def realdata() -> Path:
     if not REALDATA.is_dir():
         pytest.skip(f"no real models: {REALDATA.name} is not beside the project; set ODB_REALDATA")
     return REALDATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the tests' own: they leave the user's alone, and do not find what it holds."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ODB_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

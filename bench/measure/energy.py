@@ -320,7 +320,9 @@ def _median(values: Iterable[float]) -> float | None:
 
 
 def _why(error: Exception) -> str:
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "the file holds no number"
+    if isinstance(error, ValueError):
+        return "the file holds no number"
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
 def _proven(sensor: Sensor, root: Path, channel: Channel) -> Channel:
@@ -328,7 +330,7 @@ def _proven(sensor: Sensor, root: Path, channel: Channel) -> Channel:
         return channel
     try:
         sensor.read(root, channel)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # as above
         return structs.replace(channel, usable=False, reason=f"it cannot be read: {_why(error)}")
     return channel
 
@@ -336,7 +338,7 @@ def _proven(sensor: Sensor, root: Path, channel: Channel) -> Channel:
 def _read(sensors: Mapping[str, Sensor], root: Path, channel: Channel) -> float | None:
     try:
         return sensors[channel.sensor].read(root, channel)
-    except (OSError, ValueError):
+    except Exception:  # a reading lost, which the record says
         return None
 
 

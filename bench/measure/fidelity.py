@@ -191,11 +191,11 @@ def _match(reference: Sequence[Tensors], measured: Sequence[Tensors]) -> list[_P
 
 def _judge(pair: _Pair, threshold: Threshold, exact: bool) -> _Finding:
     """One output against its threshold."""
-    for expected, actual in zip(pair.expected, pair.actual, strict=True):
-        obstacle = _obstacle(expected, actual)
-        if obstacle is not None:
-            ok, reason = obstacle
-            return _Finding(OutputFidelity(name=pair.name), ok, reason)
+    found = (_obstacle(expected, actual) for expected, actual in zip(pair.expected, pair.actual, strict=True))
+    obstacles = sorted((one for one in found if one is not None), key=lambda one: one[0] is not False)
+    if obstacles:  # a wrong output first: what cannot be compared on another input hides it not
+        ok, reason = obstacles[0]
+        return _Finding(OutputFidelity(name=pair.name), ok, reason)
     output = _worst(pair.name, [_figures(e, a) for e, a in zip(pair.expected, pair.actual, strict=True)])
     if output.identical:
         return _Finding(output, True)
@@ -230,6 +230,8 @@ def _obstacle(expected: Array, actual: Array) -> tuple[bool | None, str] | None:
         return False, shapes
     if not (_numeric(expected) and _numeric(actual)):
         return None, f"{actual.dtype} against {expected.dtype}: not numbers, not compared"
+    if np.array_equal(expected, actual):  # infinities too, as of a mask; NaN equals nothing
+        return None
     if not np.isfinite(actual.astype(np.float64)).all():
         return False, "NaN or infinity in the output"
     if not np.isfinite(expected.astype(np.float64)).all():
@@ -249,8 +251,7 @@ def _exact_integers(array: Array) -> bool:
 def _figures(expected: Array, actual: Array) -> OutputFidelity:
     """One output on one input. The cosine of two zero vectors is 1; of a zero vector and another, 0."""
     e, a = expected.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
-    error = np.abs(a - e)
-    if not error.any():
+    if np.array_equal(e, a):
         return OutputFidelity(
             name="",
             cosine=1.0,
@@ -259,6 +260,7 @@ def _figures(expected: Array, actual: Array) -> OutputFidelity:
             identical=True,
             top5_agreement=_among_best(e, a, expected, 5),
         )
+    error = np.abs(a - e)
     scale = max(float(np.abs(e).max()), float(np.abs(a).max()))  # squares of float64's largest would overflow
     e, a, noise = e / scale, a / scale, error / scale
     norms = float(np.linalg.norm(e) * np.linalg.norm(a))

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import Artifact
-from bench.errors import RunFailure
 from bench.jobs import Failed, Judged, JudgeJob
 from bench.plugins import Catalog
 from bench.quality.record import Quality, QualityReference
@@ -40,15 +39,20 @@ class Evaluations:
         self._done: dict[tuple[Any, ...], tuple[str, JobResult | None]] = {}
 
     def judge(
-        self, job: JudgeJob, twin: Artifact | None, target_id: str, deadline_s: float, folder: Callable[[], Path]
+        self,
+        job: JudgeJob,
+        twin: Artifact | None,
+        target_id: str,
+        deadline_s: float,
+        folder: Callable[[], Path],
+        settled: Callable[[JobResult], Any],
     ) -> Judgement:
         """Quality of ``job``'s target, with its loss against the reference: ``twin`` where a float model was named,
-        else the same file. Raises ``RunFailure`` when the target itself cannot be judged."""
+        else the same file. ``settled`` keeps the log of the target's own job, and raises ``RunFailure`` where that
+        cannot be judged."""
         from bench.quality.pairing import summarise
 
-        event = run_job(job, deadline_s).event
-        if isinstance(event, Failed):
-            raise RunFailure(event.failure.kind, event.failure.message, event.failure.remedy, event.failure.phase)
+        event = settled(run_job(job, deadline_s))
         assert isinstance(event, Judged)
         results = _load(event)
         quality = Quality(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -40,7 +41,7 @@ def test_a_worker_that_dies_becomes_a_record(run: Run, device: str, phase: str, 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:
     """A hang ends at the deadline, says in which phase, and leaves no process."""
-    record = run(["fake"], ["bad:hang-open"], timeout_s=3.0)[0].record
+    record = run(["fake"], ["bad:hang-open"], timeout_s=10.0)[0].record
     assert record.failure is not None
     assert ("compile", "timeout") == (record.failure.phase, record.failure.kind)
     assert workers_of(os.getpid()) == []
@@ -92,7 +93,7 @@ def test_what_libraries_print_is_kept_in_the_log(run: Run, capfd: pytest.Capture
 
 def test_killing_the_parent_loses_no_record_and_leaves_no_process(tmp_path: Path) -> None:
     """kill -9 of the parent, in the second run: the first record is whole, and the worker is gone with it."""
-    parent = start_odb(tmp_path, "null:cpu", "bad:hang-open")
+    parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-open"))
     worker = wait_for(lambda: second_worker(parent.pid, tmp_path))
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
@@ -104,7 +105,7 @@ def test_killing_the_parent_loses_no_record_and_leaves_no_process(tmp_path: Path
 
 def test_killing_the_worker_fails_that_run_only(tmp_path: Path) -> None:
     """kill -9 of a worker: its run is a failed record, the others are measured."""
-    parent = start_odb(tmp_path, "bad:hang-open", "null:cpu")
+    parent = start_odb(*fake_on(tmp_path, "bad:hang-open", "null:cpu"))
     wait_for(lambda: worker_in_phase(parent.pid, tmp_path)).kill()
     assert parent.wait(60) == 1
     outcome = {
@@ -116,7 +117,7 @@ def test_killing_the_worker_fails_that_run_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, or CI's SIGTERM: finished records stay, the current run is recorded as interrupted, no child is left."""
-    parent = start_odb(tmp_path, "null:cpu", "bad:hang-open")
+    parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-open"))
     worker = wait_for(lambda: second_worker(parent.pid, tmp_path))
     parent.send_signal(number)
     assert parent.wait(30) == 130
@@ -124,6 +125,24 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path, number: signal.Signals)
     outcome = [(r.record.status, r.record.failure and r.record.failure.kind) for r in load_records(tmp_path / "out")]
     assert outcome == [("ok", None), ("failed", "interrupted")]
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_both_sides_of_an_alternation(tmp_path: Path, number: int) -> None:
+    """In the middle of a pair: a record of each side says so, no worker is left."""
+    old, out = tmp_path / "old", tmp_path / "out"
+    asked = ("-m", "fake", "-t", "null:cpu", "-O", "latency_us=500", "--repeats", "1", "--max-seconds", "0.2")
+    assert start_odb(*asked, "-o", str(old)).wait(60) in (0, 1)
+    parent = start_odb("--against", str(old), "--max-seconds", "50", "-o", str(out))
+    wait_for(lambda: len(workers_in_turns(parent.pid)) == 2)
+    parent.send_signal(number)
+    assert parent.wait(30) == 130
+    assert workers_of(parent.pid) == []
+    for side in ("base", "new"):
+        (recorded,) = load_records(out / side)
+        failure = recorded.record.failure
+        assert failure is not None
+        assert ("interrupted", side) == (failure.kind, recorded.record.plan.alternation.side)  # type: ignore[union-attr]
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -142,14 +161,17 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> 
     assert list((tmp_path / "out").glob("*")) == []
 
 
-def start_odb(tmp_path: Path, *targets: str) -> "subprocess.Popen[bytes]":
-    """``odb run`` of the fake model on ``targets`` in a process of its own."""
+def fake_on(tmp_path: Path, *targets: str) -> list[str]:
+    """The fake model on ``targets``, one repeat each, written to ``out``."""
+    return ["-m", "fake", *(f for t in targets for f in ("-t", t)), "--repeats", "1", "-o", str(tmp_path / "out")]
+
+
+def start_odb(*words: str) -> "subprocess.Popen[bytes]":
+    """``odb run`` with the misbehaving plugins, in a process of its own."""
     # a shell starts background jobs with SIGINT ignored, and whatever they start inherits it
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from bench.cli import main; main()"
-    flags = [f for t in targets for f in ("-t", t)]
-    command = ["run", "--plugin", str(MISBEHAVING), "-m", "fake", *flags, "--repeats", "1", "-o", str(tmp_path / "out")]
     return subprocess.Popen(
-        [sys.executable, "-c", code, *command],
+        [sys.executable, "-c", code, "run", "--plugin", str(MISBEHAVING), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -171,6 +193,11 @@ def worker_in_phase(pid: int, tmp_path: Path) -> psutil.Process | None:
         if job.get("request", {}).get("device") == "hang-open" and worker.status() == psutil.STATUS_SLEEPING:
             return worker
     return None
+
+
+def workers_in_turns(pid: int) -> list[psutil.Process]:
+    """The workers of a pair that have opened their targets, and measure in turns."""
+    return [worker for worker in workers_of(pid) if _job(worker).get("in_turns")]
 
 
 def second_worker(pid: int, tmp_path: Path) -> psutil.Process | None:
@@ -195,7 +222,7 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-def _job(worker: psutil.Process) -> dict[str, dict[str, str]]:
+def _job(worker: psutil.Process) -> dict[str, Any]:
     try:
         file = next(a for a in worker.cmdline() if a.endswith("job.json"))
         return json.loads(Path(file).read_text())  # type: ignore[no-any-return]

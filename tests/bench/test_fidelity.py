@@ -232,6 +232,18 @@ class TestObstacles:
         """A reference that is itself not finite decides nothing."""
         assert one([1.0, math.nan], [1.0, 2.0]).ok is None
 
+    def test_infinities_that_are_the_same(self) -> None:
+        """What the model itself puts out is right, as a mask's minus infinity; NaN is not, whoever has it."""
+        found = one([1.0, -math.inf], [1.0, -math.inf])
+        assert (True, 1.0, 0.0) == (found.ok, found.cosine_min, found.outputs[0].max_abs_error)
+        assert one([1.0, math.nan], [1.0, math.nan]).ok is False
+
+    def test_what_cannot_be_compared_hides_no_failure(self) -> None:
+        """The reference of the first input is not finite, and the output of the second is not."""
+        finite, broken = {"y": np.array([1.0, 2.0])}, {"y": np.array([1.0, math.nan])}
+        found = compare_outputs([broken, finite], [finite, broken], "float32", "r")
+        assert (False, "y: NaN or infinity in the output") == (found.ok, found.reason)
+
     def test_other_shape(self) -> None:
         """Another number of elements is a failure that names both shapes."""
         found = one(np.zeros((1, 10)), np.zeros((1, 11)))

@@ -105,8 +105,10 @@ def test_text_needs_a_tokenizer_and_logits(
     asks = [ModelAsk(str(path), dataset=str(folder)) for path in (ort_genai_folder, openvino_genai_folder)]
     (shown,) = run([asks[0]], ["ort-genai:cpu"], scenarios=SHORT, max_seconds=0.2)
     (hidden,) = run([asks[1]], ["openvino-genai:CPU"], scenarios=SHORT, max_seconds=0.2)
-    quality = shown.record.quality
+    quality, verdict = shown.record.quality, shown.record.verdict
     assert quality is not None
+    assert verdict is not None
+    assert "quality_of_another" not in {reason.code for reason in verdict.reasons}
     assert quality.reference is not None
     assert quality.metrics[0].value == pytest.approx(quality.reference.metrics[0].value, rel=1e-3)
     assert 1 < quality.metrics[0].value < 10

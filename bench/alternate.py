@@ -20,6 +20,7 @@ from bench.errors import InputError, OdbError
 from bench.gather import Bench, Gathering, Shared
 from bench.host_load import HostLoad
 from bench.jobs import Measured, MeasureJob
+from bench.measure.stopping import MORE, shorter_rule
 from bench.plan import PlannedRun
 from bench.plugins import Catalog
 from bench.probe import temporary_workspace
@@ -32,7 +33,6 @@ from bench.supervisor import JobResult, run_job, stop
 from bench.turnstile import Turnstile
 
 SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
-MORE, SHORTER = 2, 2  # repeats of a preset, and their length
 
 
 class Identity(Struct, frozen=True):
@@ -98,8 +98,7 @@ def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedR
     if suite.repeats is None:
         repeats *= MORE
     if suite.max_seconds is None:
-        shorter = {name: getattr(rule, name) // SHORTER for name in ("min_duration_ns", "max_duration_ns")}
-        rule = msgspec.structs.replace(rule, **shorter)
+        rule = shorter_rule(rule)
     return msgspec.structs.replace(run, rule=rule, repeats=repeats, alternation=alternation)
 
 

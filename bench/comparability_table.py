@@ -220,7 +220,7 @@ def _runtime(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason |
     changed = [f"{n} {x[n]} against {y[n]}" for n in x if n in y and x[n] != y[n]]
     if not changed or "version" in chosen:  # then it is the subject, which the table has
         return None
-    return Reason("runtime_differs", f"The runtime's version differs: {', '.join(changed)}.", invalidates=False)
+    return Reason("runtime_version_differs", f"The runtime's version differs: {', '.join(changed)}.", invalidates=False)
 
 
 def _temperature(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
@@ -247,20 +247,14 @@ def _valid(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | N
         if record.verdict is None:
             found.append(f"the {side} record has no verdict")
         elif not record.verdict.valid:
-            codes = ", ".join(reason.code for reason in record.verdict.reasons if reason.invalidates)
-            found.append(f"the {side} record is not valid ({codes})")
+            found.append(f"the {side} record is not valid ({', '.join(record.verdict.invalidating)})")
     if not found:
         return None
     said = "; ".join(found)
     remedy = "Measure again as its reasons say."
-    if all(record.verdict is not None and invalidating(record) <= ACCOUNTED for record in (base, new)):
+    if all(r.verdict is not None and ACCOUNTED.issuperset(r.verdict.invalidating) for r in (base, new)):
         remedy = "The intervals hold that spread; more repeats, or odb run --against, narrow them."
     return Reason("not_valid", f"{said[0].upper()}{said[1:]}.", remedy, invalidates=False)
-
-
-def invalidating(record: Record) -> set[str]:
-    """Codes of the verdict that make it negative; none without a verdict."""
-    return {reason.code for reason in record.verdict.reasons if reason.invalidates} if record.verdict else set()
 
 
 def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:

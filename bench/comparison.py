@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
-from bench.comparability_table import ACCOUNTED, Subject, invalidating, scenario_words
+from bench.comparability_table import ACCOUNTED, Subject, scenario_words
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
@@ -104,7 +104,7 @@ class Comparison(Struct, frozen=True):
     or was skipped.
     ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
     answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
-    ``tests``: of how many the p-values were corrected for."""
+    ``leading``: the metric that is asked for first. ``tests``: of how many the p-values were corrected for."""
 
     base: Side
     new: Side
@@ -115,6 +115,7 @@ class Comparison(Struct, frozen=True):
     broken: bool = False
     quality: QualityComparison | None = None
     alternated: bool = False
+    leading: str | None = None
     tests: int = 0
 
     @property
@@ -191,9 +192,11 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     compared = [m for m in applying if m.name not in omitted]
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
     together = alternated(base.record, new.record)
+    names = [metric.name for metric in compared]
+    leading = next((n for n in LEADING[base.record.plan.scenario.name] if n in names), None)
     return _Examined(
-        replace(comparison, omitted=left_out, alternated=together),
-        tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, base.record)),
+        replace(comparison, omitted=left_out, alternated=together, leading=leading),
+        tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, leading)),
         quality,
     )
 
@@ -212,16 +215,12 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
     return examine_quality(base.record.quality, new.record.quality, (base.quality_results, new.quality_results))
 
 
-def _weighted(metrics: Sequence[Metric], record: Record) -> Iterator[tuple[Metric, float]]:
+def _weighted(metrics: Sequence[Metric], leading: str | None) -> Iterator[tuple[Metric, float]]:
     """Every metric with its share: half for the leading one, the other half for the rest together."""
-    names = [metric.name for metric in metrics]
-    leading = next((n for n in LEADING[record.plan.scenario.name] if n in names), None)
     rest = len(metrics) - 1
     for metric in metrics:
-        yield (
-            metric,
-            1.0 / len(metrics) if leading is None or not rest else 0.5 if metric.name == leading else 0.5 / rest,
-        )
+        alike = leading is None or not rest
+        yield metric, 1.0 / len(metrics) if alike else 0.5 if metric.name == leading else 0.5 / rest
 
 
 def _side(observed: Observation) -> Side:
@@ -237,7 +236,7 @@ def _side(observed: Observation) -> Side:
         scenario_words(record.plan.scenario),
         record.verdict.valid if record.verdict is not None else None,
         record.plan.command,
-        tuple(sorted(invalidating(record))),
+        tuple(sorted(set(record.verdict.invalidating))) if record.verdict else (),
         tuple(sorted({r.code for r in record.verdict.reasons if not r.invalidates})) if record.verdict else (),
         observed.curves,
     )
@@ -287,7 +286,7 @@ def _untrue(metric: Metric, record: Record, side: str, together: bool) -> str:
     if record.verdict is None:
         return f"the {side} record has no verdict"
     excused = ACCOUNTED | (set(CANCELLED) if together else set())
-    weighing = [r.code for r in record.verdict.reasons if r.invalidates and r.code not in excused]
+    weighing = (code for code in record.verdict.invalidating if code not in excused)
     barring = [code for code in weighing if _about(code) in ABOUT[ABOUT.index(metric.about) :]]
     return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
 

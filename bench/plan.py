@@ -9,7 +9,7 @@ from msgspec import Struct
 from bench.contracts import Device, Format, ModelRequest, Task, file_model_id
 from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
-from bench.measure.stopping import PRESETS, emulated_rule
+from bench.measure.stopping import EMULATED_REPEATS, PRESETS, emulated_rule
 from bench.plugins import Catalog, PluginRef
 from bench.record import Failure, Scenario, StoppingRule
 from bench.record_evidence import Alternation
@@ -156,7 +156,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                         msgspec.convert(msgspec.structs.asdict(scenario), Scenario),
                         emulated_rule() if emulated else rule,
                         preset.name,
-                        1 if emulated else suite.repeats or preset.repeats,
+                        EMULATED_REPEATS if emulated else suite.repeats or preset.repeats,
                         suite.seed,
                         suite.strict_placement,
                         why_skipped(model, target, scenario.name),

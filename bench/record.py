@@ -224,7 +224,8 @@ class Repeat(Part, frozen=True):
 
 class LatencyNs(Part, frozen=True):
     """Of all repeats' steady samples: ``n``, ``mean``, ``min``, ``max`` and ``early_stopping`` of them together.
-    Percentiles are geometric means of the repeats' own, null below LoadGen's minimum sample count in all;
+    Percentiles are geometric means of the repeats' own (a tail of which one repeat alone holds too few samples is that
+    of all together), null below LoadGen's minimum sample count in all;
     ``…_ci95``: the 95 % interval of each between processes, null where too few samples bound it on both sides."""
 
     n: int
@@ -339,6 +340,11 @@ class Verdict(Part, frozen=True):
     valid: bool
     emulated: bool
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def invalidating(self) -> tuple[str, ...]:
+        """The codes that make it negative."""
+        return tuple(reason.code for reason in self.reasons if reason.invalidates)
 
 
 class SamplesFile(Part, frozen=True):

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from bench.measure.stopping import PRESETS, emulated_rule
+from bench.measure.stopping import PRESETS, emulated_rule, shorter_rule
 from bench.plan import FOLDER, PlannedRun
 from bench.record import Scenario
 from bench.suite import is_file
@@ -40,10 +40,18 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
         ("--lanes", scenario.lanes),
     ):
         words += [flag, str(value)] if value is not None else []
-    if run.rule.max_duration_ns not in (PRESETS[run.preset].rule.max_duration_ns, emulated_rule().max_duration_ns):
+    if run.rule.max_duration_ns not in _lengths(run):
         words += ["--max-seconds", f"{run.rule.max_duration_ns / 1e9:g}"]
     words += ["--preset", run.preset, "--repeats", str(run.repeats), "--seed", str(run.seed)]
     return shlex.join([*words, "--strict-placement"] if run.strict_placement else words)
+
+
+def _lengths(run: PlannedRun) -> tuple[int, ...]:
+    """What the longest duration is where nobody asked for one. A side of an alternation, run again alone, gets the
+    preset's, as it would had it not taken turns."""
+    preset = PRESETS[run.preset].rule
+    own = preset if run.alternation is None else shorter_rule(preset)
+    return own.max_duration_ns, emulated_rule().max_duration_ns
 
 
 def _source(run: PlannedRun) -> str:

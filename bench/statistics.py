@@ -1,7 +1,7 @@
 """Pure functions over arrays of samples: percentiles, intervals, drift, and what a chart draws.
 
 Samples are one-dimensional arrays of latencies in nanoseconds, in the order they were measured; ``p`` is in percent.
-Nothing here assumes a distribution. Sources:
+Nothing here assumes a distribution, but for ``between_process_interval``. Sources:
 
     LoadGen                     mlcommons/inference, loadgen/early_stopping.cc and results.cc
     Geyer 1992                  Practical Markov chain Monte Carlo, Statistical Science 7

@@ -58,8 +58,8 @@ def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: s
 
 def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
     """Latency of the samples, one array a process; ``None`` without any. Count, mean, extremes and LoadGen's estimates
-    are over all of them, percentiles those of a typical process: a fast one runs more queries in its time, and weighs
-    no more for it.
+    are over all of them, percentiles those of a typical process (``statistics.process_percentile``): a fast one runs
+    more queries in its time, and weighs no more for it.
 
     ``repeat_p50`` are the processes' own medians, however few queries stand behind each: it shows their spread, and
     is not a percentile to quote.

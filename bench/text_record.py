@@ -73,8 +73,8 @@ class Agreement(Part, frozen=True):
 
 class TextGeneration(Part, frozen=True):
     """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians of a
-    repeat, geometric mean over repeats; ``itl`` also
-    its percentiles. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it. ``…_ci95``: 95 %
+    repeat, geometric mean over repeats; ``itl_ns`` also its percentiles, of all gaps together where one repeat has too
+    few. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it. ``…_ci95``: 95 %
     intervals between processes.
 
     ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the fewest any query really gave.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bench.comparability_table import ACCOUNTED
 from bench.compare_folders import Findings
-from bench.comparison import ALPHA_DIFFERENT, LEADING, Change, Comparison
+from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.process_values import Unit
 from bench.reports import units
 from bench.reports.comparison_quality import quality_rows, quality_sentences
@@ -107,11 +107,8 @@ def name(comparison: Comparison) -> str:
 
 
 def leading(comparison: Comparison) -> Change | None:
-    """The change that a reader asks for first: throughput of several in flight, time per token of text, else p50."""
-    scenario, *_ = comparison.new.scenario.split()
-    first = LEADING.get(scenario, ())
-    by_metric = {change.metric: change for change in comparison.changes}
-    found = next((by_metric[metric] for metric in first if metric in by_metric), None)
+    """The change that a reader asks for first."""
+    found = next((change for change in comparison.changes if change.metric == comparison.leading), None)
     return found or next(iter(comparison.changes), None)
 
 

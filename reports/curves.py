@@ -79,7 +79,7 @@ def _percentile_figure(
     drawn += [_thinned(frame, at, x, _style(i, len(lines))) for i, (at, x) in enumerate(lines)]
     said = ", ".join(f"p{p:g} {units.duration(v)}" for p, v in marks if v is not None)
     words = f"{what.capitalize()} by percentile, a line for each of {len(curves)} repeats. The run's: {said or 'none'}."
-    note = "Dots: percentiles of the run, the geometric mean of its repeats'."
+    note = "Dots: percentiles of the run, geometric means of its repeats' or, of few queries, of all of them."
     if high > top:
         note += f" Cut at {units.duration(top + room)}; the greatest is {units.duration(high)}."
     return Figure(title, charts.drawing(name, title, words, [*drawn, _keys(len(curves))]), note=note)

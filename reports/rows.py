@@ -131,8 +131,7 @@ def status(record: Record) -> Status:
 
 
 def invalidating_codes(record: Record) -> tuple[str, ...]:
-    reasons = record.verdict.reasons if record.verdict is not None else ()
-    return tuple(r.code for r in reasons if r.invalidates)
+    return record.verdict.invalidating if record.verdict is not None else ()
 
 
 def on_device(placement: PlacementSummary) -> str:

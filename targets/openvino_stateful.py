@@ -8,7 +8,7 @@ stored; nothing is compressed.
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,9 +16,6 @@ from bench.contracts import Artifact, DecoderSpec
 from bench.digest import sha256_of
 from bench.errors import RunFailure
 from bench.targets.decoding import decoder_of, growing_cache, past_names, present_names
-
-if TYPE_CHECKING:
-    pass
 
 MODEL, CONFIG, GENERATION = "openvino_model.xml", "config.json", "generation_config.json"
 NUMBERED = re.compile(r".+_\d+")

@@ -84,10 +84,11 @@ def _model(run: "PlannedRun") -> str:
 
 
 def _scenario(run: "PlannedRun") -> str:
-    """The scenario, with what of it was asked for: ``single-stream p128 n128 d1024``."""
+    """The scenario, with what of it was asked for: ``single-stream p128 n128 d1024``, ``offline 4 lanes``."""
     scenario = run.scenario
     asked = (("p", scenario.prompt_tokens), ("n", scenario.generate_tokens), ("d", scenario.depth_tokens))
     words = [f"{letter}{count}" for letter, count in asked if count is not None]
+    words += [f"{scenario.lanes} lanes"] if scenario.lanes is not None else []
     words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
     return " ".join([scenario.name, *words])
 
@@ -105,6 +106,7 @@ def for_scripts(run: "PlannedRun") -> dict[str, object]:
         "prompt_tokens": run.scenario.prompt_tokens,
         "generate_tokens": run.scenario.generate_tokens,
         "depth_tokens": run.scenario.depth_tokens,
+        "lanes": run.scenario.lanes,
         "compile_cache": run.scenario.compile_cache,
         "precision": run.model.ask.precision,
         "preset": run.preset,

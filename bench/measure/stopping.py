@@ -89,6 +89,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     }
 )
 
+MORE, SHORTER = 2, 2  # in alternation: repeats of a preset, and their length
 EMULATED_REPEATS = 1  # an emulator's times are not the device's: more processes would prove nothing
 
 
@@ -110,6 +111,13 @@ def emulated_rule() -> StoppingRule:
 def emulated_generation_rule() -> StoppingRule:
     """One generation after one: a token takes an emulator a tenth of a second and more."""
     return msgspec.structs.replace(emulated_rule(), min_queries=1, max_queries=1)
+
+
+def shorter_rule(rule: StoppingRule) -> StoppingRule:
+    """``rule`` for one process of a pair: pairs are many and short."""
+    return msgspec.structs.replace(
+        rule, min_duration_ns=rule.min_duration_ns // SHORTER, max_duration_ns=rule.max_duration_ns // SHORTER
+    )
 
 
 def text_generation_rule(rule: StoppingRule) -> StoppingRule:

@@ -1,11 +1,11 @@
 """What the worker does to judge a model on a dataset: open it, run each sample once, keep how good the answer was."""
 
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, Judge, Target, TensorSession
+from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.jobs import Judged, JudgedMetric, JudgeJob, PrepareJob
 from bench.plugins import PluginRef, load
@@ -25,8 +25,6 @@ from bench.quality.record import DatasetFacts, LeftOut
 if TYPE_CHECKING:
     from bench.quality.detection import Sizes
     from bench.quality.scoring import Scored, Scorer
-
-CHUNK_BYTES = 1 << 20
 
 
 def first_samples(job: PrepareJob, artifact: Artifact) -> tuple[tuple[Path, ...], int]:
@@ -83,7 +81,7 @@ def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
         _stated(job.dataset.preprocessing),
     )
     metrics, results = _kept(scorer.scored(), job.folder / "results.npz")
-    return Judged(session_facts(session), facts, hashed(job.request.artifact), metrics, results)
+    return Judged(session_facts(session), facts, sha256_of(job.request.artifact.files), metrics, results)
 
 
 def _run(
@@ -156,13 +154,3 @@ def _kept(scored: "Any", path: Path) -> tuple[tuple[JudgedMetric, ...], Path]:
     save_feeds(path, {one.name: one.results for one in found if one.results is not None})
     metrics = [JudgedMetric(s.name, s.statistic, s.higher_is_better, s.unit, s.whole) for s in found]
     return tuple(metrics), path
-
-
-def hashed(artifact: Artifact) -> str:
-    """SHA-256 of the files as they are now, as ``Artifact.sha256`` is defined."""
-    digest = sha256()
-    for path in artifact.files:
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                digest.update(chunk)
-    return digest.hexdigest()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import DecoderSpec, Target
+from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
 from bench.jobs import Judged, JudgedMetric, JudgeJob
 from bench.measure.prompts import Prompt, encoded, read_prompts
@@ -52,7 +53,6 @@ def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     from bench.measure.generation import decoder_of, tokenizer_of
     from bench.measure.repeat import session_facts
     from bench.play import untimed
-    from bench.quality.judging import hashed
 
     target: Target = load(job.plugin)
     target.check(job.request.artifact, job.request.device, job.request.options)
@@ -73,7 +73,7 @@ def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     kept = job.folder / "windows.npz"
     save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
     opened = job.made_for if own else job.request.artifact
-    return Judged(session_facts(session), facts, hashed(opened), metrics, results, kept)
+    return Judged(session_facts(session), facts, sha256_of(opened.files), metrics, results, kept)
 
 
 def _cut(job: JudgeJob, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "tuple[list[Ids], DatasetFacts]":

@@ -188,7 +188,7 @@ class TestTheSubject:
 
     def test_versions_are_flagged_where_targets_are_compared(self) -> None:
         """Two targets of one runtime should run the same version of it."""
-        assert [("runtime_differs", False)] == codes(record(), environment(runtime={"fake": "2"}), "target")
+        assert [("runtime_version_differs", False)] == codes(record(), environment(runtime={"fake": "2"}), "target")
 
     def test_another_artifact_needs_a_word(self) -> None:
         """int8 against float32 of one model: refused, and with --subject model a caveat."""

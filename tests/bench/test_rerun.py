@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from bench.cli.asked import asked_suite
 from bench.cli.run_command import command
 from bench.contracts import Device
-from bench.measure.stopping import PRESETS
-from bench.plan import ModelChoice, PlannedRun, TargetChoice
+from bench.measure.stopping import PRESETS, shorter_rule
+from bench.plan import ModelChoice, PlannedRun, TargetChoice, with_time
 from bench.plugins import PluginRef
 from bench.record import Scenario
+from bench.record_evidence import Alternation
 from bench.rerun import rerun_command
 from bench.suite import ModelAsk
 
@@ -57,3 +58,11 @@ def test_the_command_of_a_language_model_asks_for_the_same() -> None:
     assert (ask,) == suite.models
     assert (None, 8, 64) == (asked.prompt_tokens, asked.generate_tokens, asked.depth_tokens)
     assert "warm" == asked.compile_cache
+
+
+def test_a_side_of_an_alternation_is_measured_alone_as_any_other() -> None:
+    """Its pairs are shorter for they take turns, and not because a time was asked for; one that was is kept."""
+    run = replace(planned(ModelAsk("net.onnx"), {}), alternation=Alternation("g", "new"))
+    own, asked = shorter_rule(PRESETS["quick"].rule), with_time(PRESETS["quick"].rule, 2.0)
+    assert "--max-seconds" not in rerun_command(replace(run, rule=own), Scenario("single-stream"))
+    assert "--max-seconds 2" in rerun_command(replace(run, rule=asked), Scenario("single-stream"))

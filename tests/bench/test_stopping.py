@@ -214,7 +214,6 @@ class TestOtherRules:
         assert len(play(stopping.next_warmup_batch, rule, slow).samples) == 1
         assert len(play(stopping.next_batch, rule, slow).samples) == 3
         assert not stopping.asks_convergence(rule)
-        assert stopping.EMULATED_REPEATS == 1
 
     @pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
     def test_text_generation(self, preset: stopping.Preset) -> None:

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.alternate import MORE
 from bench.comparison import Comparison, compare
 from bench.fake_records import fake_run
-from bench.measure.stopping import PRESETS
+from bench.measure.stopping import MORE, PRESETS
 from bench.record import RecordedRun
 from bench.record_evidence import Alternation
 

@@ -9,7 +9,8 @@ The words, at a tolerance of x:
 "Shown to differ" is a test between processes, or between pairs of processes that took turns (``odb run --against``). It
 is corrected by Holm's method over every metric of every pair of records that one command compares, so that of commands
 without any difference at most 2 % name one. The leading metric of a pair (p50, time per token or throughput) gets half
-of its share, for it is what is asked first. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not
+of its share, for it is what is asked first. Of records that did not take turns no p-value is below the chance that so
+few processes fall apart by luck: of 3 against 3 it is 10 %, of 5 against 5 0.8 %, so five a side are the least. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not
 valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them. Unless it is
 because its processes differ, which the interval holds.
 """
@@ -24,7 +25,7 @@ from msgspec.structs import replace
 
 from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
-from bench.comparability_table import ACCOUNTED, Subject, scenario_words
+from bench.comparability_table import ACCOUNTED, FEW, Subject, scenario_words
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
@@ -307,7 +308,7 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
             )
             changes.append(replace(test.change, message=message))
             continue
-        judged = _judged(test, next(corrected), tolerance, tests)
+        judged = _judged(test, max(next(corrected), test.ratio.by_luck), tolerance, tests)
         silent = replace(judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {test.untrue}.")
         changes.append(silent if test.untrue else judged)
     quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)
@@ -330,7 +331,7 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
         count = min(len(change.base_values), len(change.new_values))
         factor = p_corrected / found.p_different() if 0 < p_corrected < 1 else tests
         plan = processes_to_tell(found, tolerance, ALPHA_DIFFERENT / max(1.0, factor), ALPHA_SAME)
-        needed = None if plan is None else max(plan, count + 1)
+        needed = None if plan is None else max(plan, count + 1, FEW if found.by_luck else 0)
         message = _untold(found, p_corrected < ALPHA_DIFFERENT, tolerance, tests, needed, count)
     return replace(
         change,
@@ -347,7 +348,9 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
 
 
 def _untold(found: LogRatio, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> str:
-    if differs:
+    if found.by_luck >= ALPHA_DIFFERENT and found.p_different() < ALPHA_DIFFERENT:
+        known = f"So few processes fall apart like this by luck in {100 * found.by_luck:.2g} of 100 comparisons."
+    elif differs:
         known = f"It differs, but whether by more than ±{100 * tolerance:g} % is not known."
     elif found.p_different() < 1 - CONFIDENCE and tests > 1:
         known = f"Alone it would pass for a difference; one of {tests} tests may look so by chance."

@@ -31,13 +31,15 @@ MOST_PROCESSES = 200  # beyond this a plan is no advice
 
 class LogRatio(Struct, frozen=True):
     """``difference``: mean logarithm of new less that of base. ``sd_base``, ``sd_new``: between processes.
-    ``error``: standard error of the difference, with ``df`` degrees of freedom (Welch–Satterthwaite)."""
+    ``error``: standard error of the difference, with ``df`` degrees of freedom (Welch–Satterthwaite).
+    ``by_luck``: the chance that so few processes, all alike, fall apart into base's and new's; 0 for pairs."""
 
     difference: float
     error: float
     df: float
     sd_base: float
     sd_new: float
+    by_luck: float = 0.0
 
     @property
     def ratio(self) -> float:
@@ -74,7 +76,16 @@ def log_ratio(base: Sequence[float], new: Sequence[float]) -> LogRatio:
     of_base, of_new = sd_base**2 / len(a), sd_new**2 / len(b)
     total = of_base + of_new
     df = total**2 / (of_base**2 / (len(a) - 1) + of_new**2 / (len(b) - 1)) if total else math.inf
-    return LogRatio(float(b.mean() - a.mean()), math.sqrt(total), df, sd_base, sd_new)
+    return LogRatio(
+        float(b.mean() - a.mean()), math.sqrt(total), df, sd_base, sd_new, falls_apart_by_luck(len(a), len(b))
+    )
+
+
+def falls_apart_by_luck(base: int, new: int) -> float:
+    """The chance that all figures of one side come out above all of the other's although they are of one kind, whatever
+    that is: the least p-value that any test of their ranks can have. Where a machine has two speeds, as many have, it
+    happens about so often, and Welch's t then claims the more the closer each speed is kept."""
+    return 2 / math.comb(base + new, base)
 
 
 def paired_log_ratio(logs: Sequence[float], errors: Sequence[float] | None = None) -> LogRatio:

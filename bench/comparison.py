@@ -10,9 +10,10 @@ The words, at a tolerance of x:
 is corrected by Holm's method over every metric of every pair of records that one command compares, so that of commands
 without any difference at most 2 % name one. The leading metric of a pair (p50, time per token or throughput) gets half
 of its share, for it is what is asked first. Of records that did not take turns no p-value is below the chance that so
-few processes fall apart by luck: of 3 against 3 it is 10 %, of 5 against 5 0.8 %, so five a side are the least. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not
-valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them. Unless it is
-because its processes differ, which the interval holds.
+few processes fall apart by luck: of 3 against 3 it is 10 %, of 5 against 5 0.8 %, so five a side are the least. ±x is
+meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not valid nothing is claimed: a machine that was busy in
+one of two runs looks like a difference between them. Unless it is because its processes differ, which the interval
+holds.
 """
 
 import math

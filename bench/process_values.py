@@ -82,8 +82,12 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     record = run.record
     if record.status != "ok":
         return Observation(record, {}, None, ())
-    processes = _processes(run, source or record.record_id)
-    values = {m.name: tuple(m.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
+    name = source or record.record_id
+    processes = _processes(run, name)
+    try:
+        values = {m.name: tuple(m.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
+    except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
+        raise InputError(f"{name}: repeats hold figures that cannot be: {error}", "The file was edited.") from None
     judged, blocks = quality_results(run, source), _block_medians(processes)
     return Observation(record, values, _energy_channel(processes), _curves(processes), blocks, judged)
 

@@ -16,6 +16,7 @@ MAY_BE_NEVER = ("token_ns", "tokenized_token_ns")
 MOMENTS = ("start_ns",)
 """Offline they count from when the window opened, and a query issued before that may end inside."""
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
+LONGEST_NS = 1 << 53  # a hundred days: what is longer is no time, and the sum of many would overflow
 WRONG = "The file was written or edited wrong."
 
 
@@ -34,6 +35,8 @@ def samples_of(repeat: Repeat, samples: "Mapping[str, Array]", role: str, source
     least = NEVER if role in MAY_BE_NEVER else 0
     if role not in MOMENTS and array.size and array.min() < least:
         raise InputError(f"{source}: {key} in samples.npz holds negative times", WRONG)
+    if array.size and array.max() > LONGEST_NS:
+        raise InputError(f"{source}: {key} in samples.npz holds times of over a hundred days", WRONG)
     dimensions = 2 if role in MAY_BE_NEVER else 1
     if array.ndim != dimensions or (role in PER_QUERY and len(array) != named.queries):
         held = f"{key} in samples.npz is an array of {list(array.shape)}"

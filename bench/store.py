@@ -92,7 +92,7 @@ def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
     named = [repeat.samples.arrays for repeat in record.repeats if repeat.samples is not None]
     judged = record.quality.samples.values() if record.quality is not None else ()
     keys = None if roles is None else {*judged, *(k for arrays in named for role, k in arrays.items() if role in roles)}
-    samples = _read_samples(folder / record.samples_file.name, record.samples_file, keys)
+    samples = _read_samples(folder, record.samples_file, keys)
     for repeat in record.repeats:
         for role in repeat.samples.arrays if repeat.samples is not None else ():
             if roles is None or role in roles:
@@ -176,11 +176,14 @@ def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) ->
     return SamplesFile(path.name, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _read_samples(path: Path, expected: SamplesFile, keys: Collection[str] | None) -> dict[str, "np.ndarray[Any, Any]"]:
+def _read_samples(
+    folder: Path, expected: SamplesFile, keys: Collection[str] | None
+) -> dict[str, "np.ndarray[Any, Any]"]:
     import numpy as np
 
     if Path(expected.name).name != expected.name:
-        raise InputError(f"{path.parent / RECORD}: samples_file.name leaves the record's folder")
+        raise InputError(f"{folder / RECORD}: samples_file.name leaves the record's folder", "The file was edited.")
+    path = folder / expected.name
     try:
         data = path.read_bytes()
     except OSError as error:

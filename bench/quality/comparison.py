@@ -113,7 +113,9 @@ class QualityTests(Struct, frozen=True):
         """With a word for each, by the next ``corrected`` p-values."""
         changes = []
         for difference in self.differences:
-            pair = difference.told(next(corrected), alpha, beyond=True)
+            p_corrected = next(corrected)
+            pair = difference.told(p_corrected, alpha, beyond=True)
+            share = alpha * min(1.0, difference.p_value / p_corrected) if p_corrected else alpha
             metric = self.after[pair.metric]
             changes.append(
                 QualityChange(
@@ -130,7 +132,7 @@ class QualityTests(Struct, frozen=True):
                     metric.higher_is_better,
                     pair.better_samples,
                     pair.worse_samples,
-                    difference.samples_needed(alpha) if pair.word == "cannot_tell" else None,
+                    difference.samples_needed(share) if pair.word == "cannot_tell" else None,
                 )
             )
         return QualityComparison(self.dataset, tuple(changes), self.omitted)

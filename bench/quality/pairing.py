@@ -12,6 +12,7 @@ two records all tests of the command are one family, and a difference must excee
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -81,8 +82,9 @@ class Difference(Struct, frozen=True):
         return 1.0 if self.paired.p_value is None else self.paired.p_value
 
     def samples_needed(self, alpha: float) -> int | None:
-        """About how many samples would tell, a multiple of these to two digits, if shares and spreads stay: to place a
-        difference within the margin, or to tell one beyond it from none. ``None``: over a million, or no interval."""
+        """About how many samples would tell at ``alpha``, a multiple of these to two digits, if shares and spreads stay:
+        to place a difference within the margin, or to tell one beyond it from none. ``alpha``: this test's own share of
+        what is allowed. ``None``: over a million, or no interval."""
         n, inner, times = self.paired.n, self.inner, 2
         if inner is None:
             return None
@@ -104,7 +106,10 @@ class Difference(Struct, frozen=True):
             low, high = proportions.difference_interval(pairs, SAME_CONFIDENCE)
             return -self.margin <= low and high <= self.margin
         half = (inner[1] - inner[0]) / 2 / math.sqrt(times)
-        return half < (abs(pair.difference) if beyond else self.margin - abs(pair.difference))
+        if not beyond:
+            return half < self.margin - abs(pair.difference)
+        wider = NormalDist().inv_cdf(1 - alpha / 2) / NormalDist().inv_cdf((1 + SAME_CONFIDENCE) / 2)
+        return half * wider < abs(pair.difference)
 
     def told(self, p_corrected: float, alpha: float, beyond: bool = False) -> Paired:
         """With its word. ``beyond``: a difference is told only where it exceeds the margin."""

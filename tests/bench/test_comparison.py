@@ -240,7 +240,9 @@ def test_several_pairs_are_corrected() -> None:
     assert ["slower" if i == 7 else "cannot_tell" for i in range(20)] == [
         "slower" if change(one).word == "slower" else "cannot_tell" for one in found
     ]
-    twenty = [change(compare_all([(observe(a), observe(b)) for a, b in pairs[:n]])[7]).p_corrected or 0 for n in (8, 20)]
+    twenty = [
+        change(compare_all([(observe(a), observe(b)) for a, b in pairs[:n]])[7]).p_corrected or 0 for n in (8, 20)
+    ]
     assert falls_apart_by_luck(5, 5) <= twenty[0] <= twenty[1]
 
 
@@ -272,8 +274,8 @@ def test_a_against_a_is_called_different_in_two_percent_at_most(noise: float, pr
 @pytest.mark.parametrize("processes", [2, 3, 4, 5, 8])
 def test_two_speeds_are_not_taken_for_a_difference(processes: int) -> None:
     """A machine that runs each process at one of two speeds by a coin, and keeps either to half a per cent: 400 seeded
-    pairs of the same, in at most 2 % of which the p50 is called different. Without the bound of luck it were 12 % of two
-    against two and 3 % of three against three."""
+    pairs of the same, in at most 2 % of which the p50 is called different. Without the bound of luck it were 12 % of
+    two against two and 3 % of three against three."""
     rng = np.random.default_rng(processes)
     wrong = 0
     for _ in range(400):

@@ -80,6 +80,17 @@ def test_folders_are_matched_and_the_rest_is_listed(write: Callable[..., Path]) 
     assert [("new", "fresh"), ("base", "gone")] == [(u["side"], u["model"]) for u in found["unmatched"]]
 
 
+def test_times_beyond_measure_are_refused(write: Callable[..., Path]) -> None:
+    """Of a hundred days and more, whose sum would overflow: the record is named, the rest compared, status 2."""
+    base, new = write("base", a=4, b=4), write("new", a=4)
+    run = fake_run("b-of-new", [np.full(20, 2**62)] * 5, model=replace(MODEL, id="b"))
+    save(new, run.record, run.samples)
+    alone = odb_compare(base / "b-of-base", new / "b-of-new")
+    assert "latency_ns_0 in samples.npz holds times of over a hundred days" in str(alone.exception)
+    done = odb_compare(base, new)
+    assert (2, True) == (done.return_value, "a on null:cpu: the same" in done.stdout)
+
+
 def test_several_new_folders(write: Callable[..., Path]) -> None:
     """Each is held against the same base, and names its own records that have no partner."""
     base = write("base", a=4, b=4)

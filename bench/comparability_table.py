@@ -261,7 +261,7 @@ def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | Non
     a, b = (sum(repeat.samples is not None for repeat in r.repeats) for r in (base, new))
     if min(a, b) >= FEW:
         return None
-    message = f"{a} and {b} repeats: a machine whose processes fall into two speeds can pass for a difference."
+    message = f"{a} and {b} repeats: a machine of two speeds can pass for a difference, so none is claimed."
     return Reason("few_repeats", message, f"Measure with --repeats {FEW} or more.", invalidates=False)
 
 

@@ -35,8 +35,11 @@ class Findings(Struct, frozen=True):
 
     @property
     def compared(self) -> int:
-        """How many pairs were compared, and not refused."""
-        return sum(bool(c.changes or (c.quality and c.quality.changes)) for c in self.comparisons)
+        """How many pairs were compared: neither refused, nor such that nothing can be claimed of any metric."""
+        return sum(
+            any(change.claimed for change in c.changes) or bool(c.quality and c.quality.changes)
+            for c in self.comparisons
+        )
 
 
 def compare_folders(

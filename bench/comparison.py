@@ -71,7 +71,8 @@ class Change(Struct, frozen=True):
     ``ratio``: new over base; it, its ``interval`` (95 %) and the p-values are null below two processes a side.
     ``pair_ratios``: one a pair, where the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
     ``gain``: whether the change, if any, is for the better. ``repeats_needed``: a side, to tell what could not be told;
-    null where it is told, or where over 200 would not.
+    null where it is told, or where over 200 would not. ``claimed``: whether anything is, if only that it cannot be told
+    yet; not of one process a side, nor of a run that is not valid.
     """
 
     metric: str
@@ -91,6 +92,7 @@ class Change(Struct, frozen=True):
     repeats_needed: int | None = None
     message: str = ""
     pair_ratios: tuple[float, ...] = ()
+    claimed: bool = True
 
 
 class Omitted(Struct, frozen=True):
@@ -307,10 +309,11 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
             message = (
                 "One process shows no spread between processes: a side needs two repeats at least; five are usual."
             )
-            changes.append(replace(test.change, message=message))
+            changes.append(replace(test.change, message=message, claimed=False))
             continue
         judged = _judged(test, max(next(corrected), test.ratio.by_luck), tolerance, tests)
-        silent = replace(judged, word="cannot_tell", repeats_needed=None, message=f"Nothing is claimed: {test.untrue}.")
+        why = f"Nothing is claimed: {test.untrue}."
+        silent = replace(judged, word="cannot_tell", repeats_needed=None, message=why, claimed=False)
         changes.append(silent if test.untrue else judged)
     quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)
     return replace(examined.comparison, changes=tuple(changes), tests=tests, quality=quality)

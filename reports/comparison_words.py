@@ -277,11 +277,13 @@ UNPAIRED = (
 
 
 def count_words(findings: Findings) -> str:
-    """``3 pairs: 1 with something worse, 1 not compared; 2 records without a partner; 1 unreadable.``"""
+    """``4 pairs: 1 with something worse, 1 not told apart yet; 2 records without a partner; 1 record unreadable.``"""
     pairs = findings.comparisons
     parts = [
         (sum(c.worse for c in pairs), "with something worse"),
         (sum(c.comparability.refused for c in pairs), "not compared"),
+        (sum(bool(c.changes) and not any(change.claimed for change in c.changes) for c in pairs), "not believed"),
+        (sum(_open(c) for c in pairs), "not told apart yet"),
     ]
     said = ", ".join(f"{n} {words}" for n, words in parts if n)
     whole = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}" + (f": {said}" if said else "")
@@ -290,6 +292,11 @@ def count_words(findings: Findings) -> str:
         (len(findings.problems), "unreadable"),
     )
     return "; ".join([whole, *(f"{n} record{'' if n == 1 else 's'} {words}" for n, words in extra if n)]) + "."
+
+
+def _open(comparison: Comparison) -> bool:
+    lead = leading(comparison)
+    return lead is not None and lead.claimed and lead.word == "cannot_tell"
 
 
 def _capital(text: str) -> str:

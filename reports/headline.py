@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from bench.comparability_table import FEW
 from bench.record import Record
 from bench.reports import units
 from bench.reports.quality_words import pair_words, title
@@ -80,9 +81,24 @@ def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
     if not valid:
         what = "the one measurement is" if len(measured) == 1 else f"none of {len(measured)} measurements is"
         return Sentence(name, f"{what} {'not ' if len(measured) == 1 else ''}valid; nothing is claimed.", "invalid")
+    distinct = _newest(valid)
+    if len(distinct) == 1 < len(valid):
+        show = _rate if scenario.name == "offline" else _speed
+        said = f"{name} {', '.join(map(show, valid))} on {_where(valid[0])};"
+        return Sentence(
+            said, f"{len(valid)} runs of the same, not ranked: odb compare tells if they differ.", "unjudged"
+        )
     if scenario.name == "offline":
-        return _throughput_sentence(name, valid)
-    return _latency_sentence(name, valid)
+        return _throughput_sentence(name, distinct)
+    return _latency_sentence(name, distinct)
+
+
+def _newest(records: Sequence[Record]) -> list[Record]:
+    """Of several runs of the same target with the same options only the last: the fastest would be the luckiest."""
+    found: dict[tuple[str, str], Record] = {}
+    for record in sorted(records, key=lambda r: r.created_utc):
+        found[record.plan.target.id, options_words(record)] = record
+    return [record for record in records if record in found.values()]
 
 
 def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
@@ -183,5 +199,9 @@ def _caveats(a: Record, b: Record) -> str:
 
 _CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (
     (lambda a, b: a.environment.host != b.environment.host, "the machines differ"),
+    (
+        lambda a, b: min(a.plan.repeats, b.plan.repeats) < FEW,
+        f"below {FEW} repeats, two speeds of a machine look like it",
+    ),
     (lambda a, b: a.fidelity is None or b.fidelity is None, "not every output was checked against the reference"),
 )

@@ -50,7 +50,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
 
     tolerance = checked_tolerance(context.params["tolerance"])
     base_python = checked_interpreter(context.params["base_python"])
-    bases = _records(context.params["against"])
+    bases = _of_the_same(_records(context.params["against"]), context)
     asked = [_asked(folder, record, context) for folder, record in bases]
     if context.params["dry_run"]:
         from bench.cli.dry_run import show_pairs
@@ -121,6 +121,23 @@ def _records(path: Path) -> "list[tuple[Path, Record]]":
     if not usable:
         raise InputError(f"--against {path}: none of its records holds times of a device", "Measure the base first.")
     return usable
+
+
+def _of_the_same(bases: "list[tuple[Path, Record]]", context: click.Context) -> "list[tuple[Path, Record]]":
+    """Where a new model is named, the bases of that model: by its id, unless there is but one model to compare with.
+    Raises ``InputError`` where it is not told which of several is meant."""
+    named = context.params["models"] if context.get_parameter_source("models") == _COMMAND_LINE else ()
+    ids = dict.fromkeys(record.plan.model.id for _, record in bases)
+    if not named or len(ids) == 1:
+        return bases
+    wanted = {Path(name).stem for name in named} | set(named)
+    same = [(folder, record) for folder, record in bases if record.plan.model.id in wanted]
+    if not same:
+        raise InputError(
+            f"--against {context.params['against']}: holds {', '.join(ids)}, and -m {named[0]} is none of them",
+            "Name the folder of the one record that it is to be compared with.",
+        )
+    return same
 
 
 def _asked(folder: Path, record: "Record", context: click.Context) -> "tuple[Any, Any, Identity]":

@@ -33,7 +33,7 @@ Examples:
   odb compare base new --format html -o page.html
 \b
 Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, is wrong, or fails or is skipped now;
-2 bad usage, or a record could not be read; 3 nothing could be compared."""
+2 bad usage, or a record could not be read; 3 nothing could be compared, or nothing of it believed."""
 
 
 @click.command("compare", epilog=EPILOG)
@@ -114,7 +114,7 @@ def _write(data: bytes, output: Path | None) -> None:
 
 
 def status(findings: "Findings") -> int:
-    """0 nothing is worse; 1 something is; 2 a record could not be read; 3 nothing was compared."""
+    """0 nothing is worse; 1 something is; 2 a record could not be read; 3 nothing was compared, or may be claimed."""
     if findings.worse:
         return 1
     if findings.problems:

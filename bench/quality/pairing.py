@@ -82,9 +82,9 @@ class Difference(Struct, frozen=True):
         return 1.0 if self.paired.p_value is None else self.paired.p_value
 
     def samples_needed(self, alpha: float) -> int | None:
-        """About how many samples would tell at ``alpha``, a multiple of these to two digits, if shares and spreads stay:
-        to place a difference within the margin, or to tell one beyond it from none. ``alpha``: this test's own share of
-        what is allowed. ``None``: over a million, or no interval."""
+        """About how many samples would tell, a multiple of these to two digits, if shares and spreads stay: to place a
+        difference within the margin, or to tell one beyond it from none at ``alpha``, this test's own share of what is
+        allowed. ``None``: over a million, or no interval."""
         n, inner, times = self.paired.n, self.inner, 2
         if inner is None:
             return None

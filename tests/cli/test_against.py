@@ -297,6 +297,19 @@ class TestBadInput:
         assert isinstance(error, InputError)
         assert error.message.startswith(f"--tolerance {tolerance}")
 
+    def test_a_new_file_is_compared_with_the_base_of_its_name(self, here: Path, no_op: Callable[..., Path]) -> None:
+        """Of a folder with two models the one of that name; where none has it, the folder does not say which."""
+        files = [no_op(here, name) for name in ("first.onnx", "second.onnx")]
+        asked = [word for file in files for word in ("-m", file)]
+        odb_run(*asked, "-t", "ort:cpu", "--repeats", "1", *QUICK, "-o", "old")
+        (here / "later").mkdir()
+        later = no_op(here / "later", "second.onnx")
+        done = odb_run("--against", "old", "-m", later, "-t", "ort:cpu", "--dry-run", "--json")
+        assert {"second"} == {run["model"] for run in json.loads(done.stdout)}
+        error = odb_run("--against", "old", "-m", no_op(here, "third.onnx"), "-t", "ort:cpu", "--dry-run").exception
+        assert isinstance(error, InputError)
+        assert "--against old: holds first, second, and -m" in error.message
+
     def test_two_targets_are_one_too_many(self, base: Path, here: Path) -> None:
         """One is measured against one."""
         error = odb_run("--against", base, "--plugin", "plugin.py", "-t", "null:cpu", "-t", "ort:cpu").exception

@@ -15,7 +15,7 @@ from bench.cli.compare_command import command
 from bench.errors import InputError
 from bench.fake_records import MODEL, fake_run
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
-from bench.record import Failure, RecordedRun
+from bench.record import Failure, Reason, RecordedRun, Verdict
 from bench.record_json import decode
 from bench.store import save
 
@@ -78,6 +78,19 @@ def test_folders_are_matched_and_the_rest_is_listed(write: Callable[..., Path]) 
     found = json.loads(done.stdout)
     assert ["a", "b"] == [c["new"]["model"] for c in found["comparisons"]]
     assert [("new", "fresh"), ("base", "gone")] == [(u["side"], u["model"]) for u in found["unmatched"]]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_what_may_not_be_believed_is_no_comparison(tmp_path: Path, count: int) -> None:
+    """Ten times as slow, of one process a side or on a busy machine: nothing is claimed, it is counted, status 3."""
+    busy = Verdict(False, False, (Reason("host_busy", "It is so."),))
+    for name, p50_ms in (("base", 4.0), ("new", 40.0)):
+        run = fake_run(name, processes(p50_ms, count))
+        judged = replace(run.record, verdict=busy if count == 5 else Verdict(True, False))
+        (tmp_path / name).mkdir()
+        save(tmp_path / name, judged, run.samples)
+    done = odb_compare(tmp_path / "base", tmp_path / "new")
+    assert (3, True) == (done.return_value, done.stdout.endswith("1 pair: 1 not believed.\n"))
 
 
 def test_times_beyond_measure_are_refused(write: Callable[..., Path]) -> None:

@@ -60,7 +60,9 @@ def make_record() -> Callable[..., Record]:
             "fidelity": Fidelity("ort:cpu float32, unoptimised", ok=True),
         }
         planned = changes.pop("planned", replace(ORT, id=target))
-        return record(target, changes.pop("model", MOBILENET), planned, **(options | changes))
+        processes = changes.pop("processes", 5)
+        made = record(target, changes.pop("model", MOBILENET), planned, **(options | changes))
+        return replace(made, plan=replace(made.plan, repeats=processes))
 
     return make
 

@@ -38,6 +38,23 @@ def test_without_an_interval_there_is_no_ranking(make_record: Callable[..., Reco
     assert (True, False) == ("no interval, so no ranking." in text, "fastest" in text)
 
 
+def test_two_runs_of_the_same_are_not_ranked(make_record: Callable[..., Record]) -> None:
+    """One target with the same options twice is the machine's own spread, and the newest of them stands for it."""
+    first = make_record("a:x", 4 * MS, (4 * MS, 4 * MS), created_utc="2026-05-04T10:00:00Z")
+    second = make_record("a:x", 7 * MS, (7 * MS, 7 * MS), created_utc="2026-05-04T11:00:00Z")
+    same = "2 runs of the same, not ranked: odb compare tells if they differ."
+    assert [f"mobilenet_v2 (single-stream): 4.00 ms, 7.00 ms on a:x; {same}"] == said(first, second)
+    other = make_record("b:y", 5 * MS, (5 * MS, 5 * MS))
+    text = said(first, second, other)[0]
+    assert text.startswith("mobilenet_v2 (single-stream): fastest on b:y, 5.00 ms; next is a:x at 7.00 ms")
+
+
+def test_few_repeats_are_said_with_the_ranking(make_record: Callable[..., Record]) -> None:
+    """Three processes of each fall apart by luck."""
+    three = [make_record(target, p50, (p50, p50), processes=3) for target, p50 in (("a:x", 4 * MS), ("b:y", 6 * MS))]
+    assert said(*three)[0].endswith("Mind: below 5 repeats, two speeds of a machine look like it.")
+
+
 def test_an_invalid_run_is_never_ranked(make_record: Callable[..., Record]) -> None:
     """The fast run with a negative verdict does not win, nor is it the one to beat."""
     bad = make_record("a:x", MS, (MS, MS), verdict=Verdict(False, False))

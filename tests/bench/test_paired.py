@@ -101,6 +101,23 @@ def test_other_samples_are_refused() -> None:
         paired.p_different("mean", np.zeros(3), np.zeros(4))
 
 
+@pytest.mark.parametrize("n", [16, 18])
+def test_what_no_draw_reaches_is_bounded(n: int) -> None:
+    """Differences of one sign and nearly one size, of which two assignments in 2**n reach so much: the p-value lies
+    between that and what 5,000 draws can say."""
+    rng = np.random.default_rng(n)
+    base = rng.uniform(0, 1, n)
+    found = paired.p_different("mean", base, base + 0.5 + rng.uniform(0, 0.01, n))
+    assert 2 / 2**n <= found <= 1 / 5001
+
+
+def test_a_sure_loss_is_told_in_any_company() -> None:
+    """Half as wrong again on 2,000 samples: its p-value is far below what a hundred tests beside it leave."""
+    rng = np.random.default_rng(1)
+    base = np.abs(rng.normal(0, 1, 2000))
+    assert paired.p_different("mean", base, 1.5 * base) < 1e-9
+
+
 def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is held in memory at once changes no bound."""
     base, new = RANDOM.normal(0, 1, 50), RANDOM.normal(0.1, 1, 50)

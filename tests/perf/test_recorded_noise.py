@@ -125,6 +125,34 @@ def test_records_one_after_the_other_are_seldom_called_different(benchmark: Any)
     assert sum(said.values()) <= 0.02 * 3 * COMPARISONS * len(said)
 
 
+@pytest.mark.parametrize("processes", [3, 5])
+def test_neighbours_in_time_are_seldom_called_different(benchmark: Any, processes: int) -> None:
+    """Records as they are really made one after the other: so many processes in the order of the recording against the
+    next so many, from every place on. In at most 2 % does any metric differ."""
+    said: dict[str, str] = {}
+    wrong = tried = 0
+
+    def play() -> None:
+        nonlocal wrong, tried
+        for path in RECORDED:
+            found = [
+                compare(
+                    run_of("base", side[i : i + processes], alternated=False),
+                    run_of("new", side[i + processes : i + 2 * processes], alternated=False),
+                )
+                for side in sides(path)
+                for i in range(len(side) - 2 * processes + 1)
+            ]
+            named = sum(any(c.word in NAMED for c in one.changes) for one in found)
+            said[path.stem] = f"{named} of {len(found)}"
+            wrong, tried = wrong + named, tried + len(found)
+
+    benchmark.pedantic(play, rounds=1)
+    benchmark.extra_info["said"] = said
+    assert tried >= 60
+    assert wrong <= 0.02 * tried
+
+
 @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
 def test_five_percent_are_found(benchmark: Any, path: Path) -> None:
     """A slowdown of 5 % is found in 90 % of the comparisons, at the pairs of the standard preset."""

@@ -56,6 +56,12 @@ CODES: Mapping[str, Code] = MappingProxyType(
             invalidates=True,
             about="steady_state",
         ),
+        "single_process": Code(
+            "One process was measured: nothing shows how the next would differ, and intervals are those within it.",
+            "Measure with --repeats 5, or leave the number to the preset.",
+            invalidates=False,
+            about="steady_state",
+        ),
         "drift": Code(
             "The steady state became slower or faster while it was measured, as under thermal throttling.",
             "Let the machine cool, plug it in, fix its clocks, and warm up longer.",

@@ -77,6 +77,15 @@ def _throughput_not_converged(run: RecordedRun) -> Reason | None:
     )
 
 
+def _single_process(run: RecordedRun) -> Reason | None:
+    if sum(repeat.samples is not None for repeat in run.record.repeats) != 1:
+        return None
+    message = (
+        "One process was measured: how far the next would be from it is not known, whatever the interval within it."
+    )
+    return reason("single_process", message, {"processes": 1})
+
+
 def _processes_differ(run: RecordedRun) -> Reason | None:
     """By the p50 of each process; offline by its throughput. Two never weigh: 4 % apart, they leave it at 29 %."""
     from bench.statistics import percentile
@@ -252,6 +261,7 @@ TIME_CHECKS: Mapping[str, Check] = MappingProxyType(
         "too_few_samples": _too_few_samples,
         "not_converged": _not_converged,
         "processes_differ": _processes_differ,
+        "single_process": _single_process,
         "drift": _drift,
         "not_steady": _not_steady,
         "host_busy": _host_busy,

@@ -62,6 +62,10 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         "The p50 of 3 processes was 0.998 to 1.3 ms: it is known to 46 %, and the preset asks for 10 %, which takes 13 "
         "repeats.",
     ),
+    "single_process": (
+        run_of(replace(sound_record(), repeats=sound_record().repeats[:1]), [steady(0)]),
+        "One process was measured",
+    ),
     "drift": (
         run_of(series=[steady(0), STEP, steady(2)]),
         "1 of 3 repeats drifted: the last third was up to 15 % slower",
@@ -126,6 +130,7 @@ SILENT: dict[str, RecordedRun] = {
     "too_few_samples": run_of(series=[steady(0, 6), steady(1, 6), steady(2, 6)]),
     "not_converged": run_of(series=[(1e6 * np.random.default_rng(i).lognormal(0, 0.2, 300)) for i in range(3)]),
     "processes_differ": run_of(series=[steady(0), (1.05 * steady(1)).astype(np.int64), steady(2)]),
+    "single_process": run_of(replace(sound_record(), repeats=sound_record().repeats[:2]), [steady(0), steady(1)]),
     "drift": run_of(
         series=[(1e6 * (1 + np.random.default_rng(i).pareto(1.5, 900))).astype(np.int64) for i in range(3)]
     ),

@@ -88,9 +88,9 @@ class TestBoundaries:
         assert codes(judge(run_of(series=[np.zeros(300, np.int64), steady(1), steady(2)]))) == ["timer_too_coarse"]
 
     def test_one_process_differs_from_none(self) -> None:
-        """One repeat shows no spread: nothing is made up."""
+        """One repeat shows no spread: nothing is made up, and that is said."""
         record = replace(sound_record(), repeats=sound_record().repeats[:1])
-        assert codes(judge(run_of(record, [steady(0)]))) == []
+        assert codes(judge(run_of(record, [steady(0)]))) == ["single_process"]
 
     @pytest.mark.parametrize(("converged", "expected"), [(True, []), (False, ["not_converged"])])
     def test_offline_converges_by_throughput(self, converged: bool, expected: list[str]) -> None:

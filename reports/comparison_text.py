@@ -10,42 +10,49 @@ from bench.reports.comparison_row import Row
 from bench.reports.comparison_words import COLUMNS, count_words, method, rows, sentences, title
 
 WIDTH = 110
+INTERVAL = COLUMNS.index("95 % interval")
 
 
-def render(findings: Findings) -> bytes:
-    """UTF-8, no line longer than a terminal but where a name is."""
-    lines = [line for comparison in findings.comparisons for line in _comparison(comparison)]
+def render(findings: Findings, width: int = WIDTH) -> bytes:
+    """UTF-8, no line longer than ``width`` but where a name is. A table that is leaves intervals out, and says so."""
+    width = min(width, WIDTH)
+    lines = [line for comparison in findings.comparisons for line in _comparison(comparison, width)]
     if findings.unmatched:
         lines += ["Records without a partner", *_unmatched(findings), ""]
     for problem in findings.problems:
-        lines += _wrapped(f"Not read: {units.clean(problem.message.rstrip('.'))}. {units.clean(problem.remedy)}")
+        lines += _wrapped(f"Not read: {units.clean(problem.message.rstrip('.'))}. {units.clean(problem.remedy)}", width)
     if any(comparison.changes for comparison in findings.comparisons):
-        lines += [*_wrapped(method(findings)), ""]
+        lines += [*_wrapped(method(findings), width), ""]
     return ("\n".join([*lines, count_words(findings)]) + "\n").encode()
 
 
-def _comparison(comparison: Comparison) -> Iterator[str]:
+def _comparison(comparison: Comparison, width: int) -> Iterator[str]:
     yield title(comparison)
     yield f"  base {units.clean(comparison.base.record_id)}"
     yield f"  new  {units.clean(comparison.new.record_id)}"
     for sentence in sentences(comparison):
-        yield from _wrapped(f"  {sentence.text}")
+        yield from _wrapped(f"  {sentence.text}", width)
     table = [(f"{row.sign} {row.cells[0]}", *row.cells[1:-1]) for row in rows(comparison)]
     if table:
         yield ""
-        yield from _aligned([(f"  {COLUMNS[0]}", *COLUMNS[1:-1]), *table])
-        yield from _notes(rows(comparison))
+        whole = [(f"  {COLUMNS[0]}", *COLUMNS[1:-1]), *table]
+        lines = list(_aligned(whole))
+        if max(map(len, lines)) > width:
+            lines = [*_aligned([row[:INTERVAL] + row[INTERVAL + 1 :] for row in whole])]
+            lines += _wrapped(f"  Left out at this width: {COLUMNS[INTERVAL]}.", width)
+        yield from lines
+        yield from _notes(rows(comparison), width)
     yield ""
 
 
-def _notes(found: Sequence[Row]) -> Iterator[str]:
+def _notes(found: Sequence[Row], width: int) -> Iterator[str]:
     """What stands in the last column, each note once, with the metrics it is about."""
     about: dict[str, list[str]] = {}
     for row in found:
         if row.cells[-1]:
             about.setdefault(row.cells[-1], []).append(row.cells[0])
     for note, names in about.items():
-        yield from _wrapped(f"  {', '.join(names)}: {note}")
+        yield from _wrapped(f"  {', '.join(names)}: {note}", width)
 
 
 def _unmatched(findings: Findings) -> list[str]:
@@ -63,6 +70,6 @@ def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(text: str, width: int) -> list[str]:
     indent = " " * (len(text) - len(text.lstrip()))
-    return wrap(text, WIDTH, subsequent_indent=f"{indent}  ", break_on_hyphens=False, break_long_words=False)
+    return wrap(text, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False, break_long_words=False)

@@ -76,7 +76,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
         ]
     findings = Findings(tolerance, tuple(compare_all([(observe(a), observe(b)) for a, b in pairs], tolerance)))
     write_atomically(root / "comparison.html", writer("html")(findings))
-    click.echo(writer("json" if as_json else "terminal")(findings).decode(), nl=False)
+    click.echo(writer("json" if as_json else "terminal", printed=True)(findings).decode(), nl=False)
     click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
     return status(findings)
 

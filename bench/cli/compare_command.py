@@ -1,7 +1,9 @@
 """``odb compare``."""
 
+import shutil
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -83,7 +85,7 @@ def command(
     share = checked_tolerance(tolerance)
     if output is not None and output.exists() and not force:
         raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
-    render = writer("json" if as_json else format_ or _format_of(output))
+    render = writer("json" if as_json else format_ or _format_of(output), printed=output is None)
     findings = compare_folders(base, new, share, subjects)
     _write(render(findings), output)
     for problem in findings.problems:
@@ -96,9 +98,11 @@ def _format_of(output: Path | None) -> str:
     return suffix if suffix in WRITERS else "terminal"
 
 
-def writer(name: str) -> "Callable[[Findings], bytes]":
-    """What turns findings into the bytes of that format."""
-    render: Callable[[Findings], bytes] = import_module(WRITERS[name]).render
+def writer(name: str, printed: bool = False) -> "Callable[[Findings], bytes]":
+    """What turns findings into the bytes of that format; those ``printed`` at a terminal no wider than that."""
+    render: Callable[..., bytes] = import_module(WRITERS[name]).render
+    if name == "terminal" and printed and sys.stdout.isatty():
+        return partial(render, width=shutil.get_terminal_size().columns)
     return render
 
 

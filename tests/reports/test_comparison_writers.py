@@ -273,3 +273,12 @@ def test_no_pairs_at_all(name: str) -> None:
     """Every record without a partner: still a document."""
     alone = Unmatched("base", "r1", "net", "a:cpu", "offline", "new holds no record of it")
     assert b"net" in WRITERS[name](Findings(0.03, (), (alone,)))
+
+
+def test_a_narrow_terminal_loses_the_intervals_and_no_more() -> None:
+    """At 80 columns every line fits; the words and figures of the wide one are there, the interval's column is not."""
+    wide, narrow = (comparison_text.render(findings(), width).decode() for width in (200, 80))
+    assert (True, False) == ("95 % interval  Verdict" in wide.replace("     ", ""), "95 % interval  Verdict" in narrow)
+    assert (110 >= max(map(len, wide.splitlines())), 80 >= max(map(len, narrow.splitlines()))) == (True, True)
+    assert "Left out at this width: 95 % interval." in narrow
+    assert {"slower", "better"} <= set(narrow.split()) & set(wide.split())

@@ -94,11 +94,15 @@ def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
 
 
 def _newest(records: Sequence[Record]) -> list[Record]:
-    """Of several runs of the same target with the same options only the last: the fastest would be the luckiest."""
-    found: dict[tuple[str, str], Record] = {}
-    for record in sorted(records, key=lambda r: r.created_utc):
-        found[record.plan.target.id, options_words(record)] = record
-    return [record for record in records if record in found.values()]
+    """Of several runs that nothing tells apart only the last: the fastest would be the luckiest."""
+    from bench.comparability import alike
+
+    kept: list[Record] = []
+    for record in sorted(records, key=lambda r: r.created_utc, reverse=True):
+        if not any(alike(record, newer) for newer in kept):
+            kept.append(record)
+    ids = {record.record_id for record in kept}
+    return [record for record in records if record.record_id in ids]
 
 
 def _told_apart(row: MatrixRow, matrix: Matrix) -> str:

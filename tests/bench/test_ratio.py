@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.ratio import holm, log_ratio, processes_to_tell
+from bench.comparability_table import FEW
+from bench.comparison import ALPHA_DIFFERENT
+from bench.ratio import falls_apart_by_luck, holm, log_ratio, processes_to_tell
 
 FIGURES = st.lists(st.floats(1.0, 1e9), min_size=2, max_size=10)
 unhurried = settings(deadline=None)
@@ -174,3 +176,8 @@ class TestProcessesToTell:
         """An estimate at the tolerance itself is told by no number of processes."""
         found = log_ratio([0.9, 1.0, 1.1], [0.9 * 1.0299, 1.0299, 1.1 * 1.0299])
         assert processes_to_tell(found, 0.03, 0.02, 0.05) is None
+
+
+def test_the_fewest_processes_that_may_tell() -> None:
+    """FEW a side is the least number that falls apart by luck in less than what is allowed."""
+    assert falls_apart_by_luck(FEW, FEW) < ALPHA_DIFFERENT <= falls_apart_by_luck(FEW - 1, FEW - 1)

@@ -39,14 +39,19 @@ def test_without_an_interval_there_is_no_ranking(make_record: Callable[..., Reco
 
 
 def test_two_runs_of_the_same_are_not_ranked(make_record: Callable[..., Record]) -> None:
-    """One target with the same options twice is the machine's own spread, and the newest of them stands for it."""
-    first = make_record("a:x", 4 * MS, (4 * MS, 4 * MS), created_utc="2026-05-04T10:00:00Z")
-    second = make_record("a:x", 7 * MS, (7 * MS, 7 * MS), created_utc="2026-05-04T11:00:00Z")
+    """What is alike in all that is known is the machine's own spread, and the newest stands for it; of two machines or
+    files it is not."""
+    first, second = (
+        replace(make_record("a:x", p50, (p50, p50), created_utc=f"2026-05-04T{hour}:00:00Z"), record_id=hour)
+        for p50, hour in ((4 * MS, "10"), (7 * MS, "11"))
+    )
     same = "2 runs of the same, not ranked: odb compare tells if they differ."
     assert [f"mobilenet_v2 (single-stream): 4.00 ms, 7.00 ms on a:x; {same}"] == said(first, second)
     other = make_record("b:y", 5 * MS, (5 * MS, 5 * MS))
     text = said(first, second, other)[0]
     assert text.startswith("mobilenet_v2 (single-stream): fastest on b:y, 5.00 ms; next is a:x at 7.00 ms")
+    assert "fastest on a:x, 4.00 ms; next is a:x at 7.00 ms (1.75×" in said(first, _machine(second))[0]
+    assert "not ranked, for they may not be compared. The model file differs" in said(first, _file(second))[0]
 
 
 def test_few_repeats_are_said_with_the_ranking(make_record: Callable[..., Record]) -> None:

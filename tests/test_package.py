@@ -135,7 +135,7 @@ def test_openvino_is_asked_for_where_it_exists(
     ("extra", "environment", "expected"),
     [
         ("qnn", LINUX_X86, {"onnxruntime-qnn"}),
-        ("qnn", LINUX_ARM, set()),
+        ("qnn", LINUX_ARM, {"onnxruntime-qnn"}),
         ("qnn", WINDOWS_ARM, {"onnxruntime-qnn"}),
         ("genai", LINUX_X86, {"onnxruntime-genai", "openvino-genai"}),
         ("genai", LINUX_ARM, {"onnxruntime-genai"}),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.targets import onnxruntime_options as session_config
+from bench.targets import safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnxruntime_errors import opening_failure
@@ -26,6 +27,7 @@ class OnnxRuntimeCpu:
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("onnxruntime",)
     install = "pip install onnxruntime"
+    safe_options = safe_options.SESSION
 
     def devices(self) -> Sequence[Device]:
         if not importable("onnxruntime"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task
 from bench.errors import RunFailure
 from bench.targets import onnxruntime_options as session_config
-from bench.targets import qnn_devices, qnn_options, socs
+from bench.targets import qnn_devices, qnn_options, safe_options, socs
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.processor import processor_name
@@ -33,6 +33,7 @@ class OrtGenai:
     tasks: Sequence[Task] = ("text_generation",)
     requires: Sequence[str] = ("onnxruntime-genai",)
     install = "pip install 'ondevice-bench[genai]'"
+    safe_options = safe_options.SESSION | safe_options.QNN
 
     def devices(self) -> Sequence[Device]:
         if not importable("onnxruntime_genai"):

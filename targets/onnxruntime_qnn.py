@@ -21,7 +21,7 @@ from bench.contracts import (
 )
 from bench.errors import RunFailure
 from bench.targets import onnxruntime_options as session_config
-from bench.targets import qnn_devices, qnn_options, socs
+from bench.targets import qnn_devices, qnn_options, safe_options, socs
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnxruntime_errors import opening_failure, said
@@ -42,6 +42,7 @@ class OnnxRuntimeQnn:
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("onnxruntime-qnn",)
     install = "pip install 'ondevice-bench[qnn]'"
+    safe_options = safe_options.SESSION | safe_options.QNN
 
     def devices(self) -> Sequence[Device]:
         if not (importable("onnxruntime") and importable("onnxruntime_qnn")):

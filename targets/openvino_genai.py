@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, CompileCache, Device, Format, OpenRequest, Phase, Task
 from bench.errors import RunFailure
-from bench.targets import openvino_devices
+from bench.targets import openvino_devices, safe_options
 from bench.targets import openvino_genai_options as own
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
@@ -25,6 +25,7 @@ class OpenVinoGenai:
     tasks: Sequence[Task] = ("text_generation",)
     requires: Sequence[str] = ("openvino-genai",)
     install = "pip install 'ondevice-bench[genai]'"
+    safe_options = safe_options.OPENVINO | own.SAFE
 
     def devices(self) -> Sequence[Device]:
         missing = [name for name in ("openvino", "openvino_genai") if not importable(name)]

@@ -24,6 +24,7 @@ NPU = {
     "PREFILL_HINT": "DYNAMIC or STATIC: how the prompt's graph takes lengths",
     "GENERATE_HINT": "FAST_COMPILE or BEST_PERF: how the graph of one token is compiled",
 }
+SAFE = frozenset((*BACKEND, *SCHEDULER, *NPU))  # none names a file, loads code or writes
 WHOLE_NUMBERS = ("cache_size", "num_kv_blocks", "max_num_batched_tokens", "MAX_PROMPT_LEN", "MIN_RESPONSE_LEN")
 FLAGS = ("enable_prefix_caching", "dynamic_split_fuse")
 WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.errors import RunFailure
-from bench.targets import openvino_devices
+from bench.targets import openvino_devices, safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.text_contracts import TokenSession
@@ -24,6 +24,7 @@ class OpenVino:
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("openvino",)
     install = "pip install openvino"
+    safe_options = safe_options.OPENVINO
 
     def devices(self) -> Sequence[Device]:
         if not importable("openvino"):

@@ -111,11 +111,11 @@ def prepare(job: PrepareJob) -> Prepared:
     from bench.measure.feeds import (
         feeds_sha256,
         feeds_source,
-        parse_preprocessing,
         save_feeds,
         seeded_feeds,
         user_feeds,
     )
+    from bench.measure.images import parse_preprocessing
 
     artifact = load(job.plugin).prepare(job.request, job.cache)
     if artifact.decoder is not None:

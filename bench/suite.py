@@ -142,7 +142,7 @@ def check(suite: Suite) -> None:
         if is_file(model.source) and not Path(model.source).exists():
             raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
         if model.preprocessing:
-            from bench.measure.feeds import parse_preprocessing
+            from bench.measure.images import parse_preprocessing
 
             parse_preprocessing(model.preprocessing)
         for name, path in model.inputs.items():

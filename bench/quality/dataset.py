@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.measure.feeds import IMAGE_SUFFIXES
+from bench.measure.images import IMAGE_SUFFIXES
 from bench.quality.labels import Labels, read_csv, read_json
 from bench.quality.options import DatasetAsk, DatasetOptions, read_options
 from bench.quality.record import UNLABELLED, DatasetTask, LeftOut
@@ -174,7 +174,8 @@ def sample_feeds(
     listing: Listing, entry: Entry, specs: Any, shapes: Any, preprocessing: str
 ) -> "dict[str, np.ndarray[Any, Any]]":
     """The model's inputs for one sample. Raises ``InputError``; its message begins with the input or the file."""
-    from bench.measure.feeds import parse_preprocessing, user_feeds
+    from bench.measure.feeds import user_feeds
+    from bench.measure.images import parse_preprocessing
 
     path = listing.folder / entry.file
     if path.suffix.lower() == ".npz":

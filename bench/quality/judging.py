@@ -124,7 +124,7 @@ def _nothing_left(listing: Listing, first: LeftOut) -> InputError:
 
 
 def _stated(preprocessing: str) -> str:
-    from bench.measure.feeds import parse_preprocessing
+    from bench.measure.images import parse_preprocessing
 
     return str(parse_preprocessing(preprocessing)) if preprocessing else ""
 
@@ -133,7 +133,7 @@ def _sizes(listing: Listing, job: JudgeJob) -> "Callable[[Entry], Sizes]":
     def sizes(entry: Entry) -> "Sizes":
         from PIL import Image, ImageOps
 
-        from bench.measure.feeds import image_layout, parse_preprocessing
+        from bench.measure.images import image_layout, parse_preprocessing
         from bench.quality.detection import Sizes
 
         preprocessing = parse_preprocessing(job.dataset.preprocessing)

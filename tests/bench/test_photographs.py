@@ -12,12 +12,10 @@ from PIL import Image
 
 from bench.contracts import TensorSpec
 from bench.errors import InputError
-from bench.measure.feeds import (
-    ImagePreprocessing,
-    image_tensor,
-    parse_preprocessing,
-    user_feeds,
-)
+from bench.measure.feeds import user_feeds
+from bench.measure.images import ImagePreprocessing, image_tensor, parse_preprocessing
+from bench.quality.dataset import read_listing, sample_feeds
+from bench.quality.options import DatasetAsk
 
 Array = np.ndarray[Any, Any]
 PHOTO = TensorSpec("photo", "float32", (1, 3, 4, 6))
@@ -115,6 +113,73 @@ def test_files_that_are_no_image(tmp_path: Path, photo: Path) -> None:
     for name in ("text.jpg", "half.png"):
         with pytest.raises(InputError, match="is not a whole image"):
             user_feeds([f"photo={tmp_path / name}"], [PHOTO], {"photo": (1, 3, 4, 6)})
+
+
+# ------------------------------------------------------------------------------------- what pictures hold
+
+
+def saved(image: Image.Image, path: Path, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bits_of_grey_are_scaled_to_8(channels: int, tmp_path: Path) -> None:
+    """A ramp over all 65,536 values is the same ramp in 8 bits: mean 127.5, 256 levels, nothing clipped."""
+    ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    shape = (1, channels, 256, 256)
+    deep = image_tensor(saved(Image.fromarray(ramp), tmp_path / "deep.png"), PHOTO, shape, PLAIN)
+    byte = Image.fromarray((ramp >> 8).astype(np.uint8))
+    assert np.array_equal(deep, image_tensor(saved(byte, tmp_path / "byte.png"), PHOTO, shape, PLAIN))
+    assert (127.5, 256) == (float(deep.mean()), len(np.unique(deep)))
+
+
+def test_16_bits_of_a_dataset_are_scaled_too(tmp_path: Path) -> None:
+    """A sample of a dataset is read as an input is."""
+    saved(Image.fromarray(np.full((4, 6), 0x8000, np.uint16)), tmp_path / "grey.png")
+    (tmp_path / "labels.json").write_text('{"grey.png": 1}')
+    listing = read_listing(DatasetAsk(tmp_path, "", ""), False)
+    spec = TensorSpec("image", "float32", (1, 1, 4, 6))
+    feeds = sample_feeds(listing, listing.entries[0], [spec], {"image": (1, 1, 4, 6)}, "")
+    assert [128.0] == np.unique(feeds["image"]).tolist()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "PA", "RGBA", "CMYK"])
+def test_every_mode_gives_its_colours(mode: str, tmp_path: Path) -> None:
+    """Black on the left, white on the right, whatever the file's own form: palette, ink, an opaque alpha channel."""
+    image = Image.fromarray(np.repeat(np.array([[0, 255]], np.uint8), 4, axis=0)).resize((6, 4), 0)
+    stored = image.convert("RGBA").quantize(2) if mode == "PA" else image.convert(mode)
+    path = saved(stored, tmp_path / ("picture.jpg" if mode == "CMYK" else "picture.png"))
+    tensor = image_tensor(path, PHOTO, (1, 3, 4, 6), PLAIN)
+    assert np.allclose(tensor[0, :, :, 0], 0, atol=2)
+    assert np.allclose(tensor[0, :, :, 5], 255, atol=2)
+
+
+def transparent(mode: str) -> tuple[Image.Image, dict[str, Any]]:
+    """A picture of that mode with a transparent corner, and how it is saved."""
+    see_through = Image.new("RGBA", (6, 4), (200, 100, 50, 255))
+    see_through.putpixel((0, 0), (200, 100, 50, 0))
+    if mode == "P":
+        return see_through.quantize(4), {}
+    if mode == "I;16":
+        return Image.fromarray(np.arange(24, dtype=np.uint16).reshape(4, 6)), {"transparency": 3}
+    return see_through.convert(mode), {"transparency": 0} if mode == "L" else {}
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16"])
+def test_transparent_pixels_are_refused(mode: str, tmp_path: Path) -> None:
+    """Their colour is that of a background which the file does not have."""
+    image, options = transparent(mode)
+    path = saved(image, tmp_path / "hole.png", **options)
+    with pytest.raises(InputError, match=r"photo=hole.png: has transparent pixels"):
+        image_tensor(path, PHOTO, (1, 3, 4, 6), PLAIN)
+
+
+def test_real_numbers_say_no_brightness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture of floating-point values has no black and white of its own."""
+    monkeypatch.setattr(Image, "open", lambda file: Image.fromarray(np.ones((4, 6), np.float32)))
+    with pytest.raises(InputError, match="from 1 to 1, and nothing says what is black and white"):
+        image_tensor(tmp_path / "real.png", PHOTO, (1, 1, 4, 6), PLAIN)
 
 
 # ------------------------------------------------------------------------------------------ preprocessing

@@ -17,9 +17,10 @@ class ChannelReading(Part, frozen=True):
 
 
 class RepeatEnergy(Part, frozen=True):
-    """Power proxies of one repeat. ``duration_ns`` is the window that ``channels`` and ``cpu_seconds`` cover."""
+    """Power proxies of one repeat. ``duration_ns`` is the window that ``channels`` and ``cpu_seconds`` cover.
+    ``queries``: those of that window; offline those at its two ends by the fraction of their time inside."""
 
-    queries: int
+    queries: int | float
     duration_ns: int
     cpu_seconds: float | None = None
     channels: tuple[ChannelReading, ...] = ()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench import statistics, summary
 from bench.errors import InputError
 from bench.quality.comparison import quality_results
-from bench.record import Record, RecordedRun, Repeat, Scenario
+from bench.record import Record, RecordedRun, Repeat
 from bench.sample_arrays import samples_of
 from bench.text_summary import gaps_of, tpots
 from bench.verdict_codes import About
@@ -24,6 +24,8 @@ Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_
 CURVE_POINTS = 64
 ROLES = ("latency_ns", "token_ns", "block_queries")
 """The arrays of samples that a comparison looks at."""
+WINDOW_ROLES = ("start_ns", "in_flight_start_ns", "in_flight_latency_ns")
+"""With the latencies, those that offline throughput is computed from."""
 
 
 class Process(Struct, frozen=True):
@@ -31,10 +33,10 @@ class Process(Struct, frozen=True):
     ``blocks``: queries of each turn of an alternation, none without one."""
 
     repeat: Repeat
-    scenario: Scenario
     latency_ns: Samples
     token_ns: Samples
-    blocks: tuple[int, ...] = ()
+    blocks: tuple[int, ...]
+    throughput_per_s: float | None
 
 
 Values = list[float | None]
@@ -108,7 +110,8 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
                 "The file was written or edited wrong.",
             )
         if len(latency):
-            found.append(Process(repeat, run.record.plan.scenario, latency, tokens, tuple(blocks.tolist())))
+            rate = _rate(run, repeat, source)
+            found.append(Process(repeat, latency, tokens, tuple(blocks.tolist()), throughput_per_s=rate))
     return found
 
 
@@ -116,6 +119,12 @@ def _times(run: RecordedRun, repeat: Repeat, role: str, source: str) -> Samples:
     """The array of that role; empty where the record names none."""
     found = samples_of(repeat, run.samples, role, source)
     return np.empty(0, np.int64) if found is None else found
+
+
+def _rate(run: RecordedRun, repeat: Repeat, source: str) -> float | None:
+    for role in WINDOW_ROLES:
+        samples_of(repeat, run.samples, role, source)
+    return summary.throughput([repeat], run.samples, run.record.plan.scenario)
 
 
 def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
@@ -166,7 +175,7 @@ def _p50(processes: Sequence[Process]) -> Values:
 
 
 def _throughput(processes: Sequence[Process]) -> Values:
-    return [summary.throughput([p.repeat], [p.latency_ns], p.scenario) for p in processes]
+    return [process.throughput_per_s for process in processes]
 
 
 def _cold_start(processes: Sequence[Process]) -> Values:

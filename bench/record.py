@@ -197,7 +197,8 @@ class SampleArrays(Part, frozen=True):
     ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
     also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued, −1 for one that never
     came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]. Of a repeat measured in
-    alternation also ``block_queries`` [blocks]: how many queries each block held. Those two are no times.
+    alternation also ``block_queries`` [blocks]: how many queries each block held. Those two are no times. Offline also
+    ``in_flight_latency_ns`` and ``in_flight_start_ns``: queries that were running as the window closed.
     """
 
     queries: int

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MAY_BE_NEVER = ("token_ns", "tokenized_token_ns")
-MOMENTS = ("start_ns",)
+MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
 LONGEST_NS = 1 << 53  # a hundred days: what is longer is no time, and the sum of many would overflow

@@ -33,7 +33,7 @@ def summarise(
     latencies = arrays_of(repeats, samples, "latency_ns")
     return Summary(
         latency_ns=latency(latencies),
-        throughput_per_s=throughput(repeats, latencies, scenario),
+        throughput_per_s=throughput(repeats, samples, scenario),
         cold_start_ns=cold_start(repeats),
         memory_bytes=memory,
         energy=energy,
@@ -91,18 +91,45 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
     )
 
 
-def throughput(repeats: Sequence[Repeat], latencies: Sequence[Samples], scenario: Scenario) -> float | None:
+def throughput(repeats: Sequence[Repeat], samples: Mapping[str, Samples], scenario: Scenario) -> float | None:
     """Queries per second, the geometric mean over repeats. Single-stream: the inverse of the mean latency. Offline,
-    where queries overlap: those completed over the time they took."""
+    where queries overlap: those of the window over its duration."""
     if scenario.name == "single-stream":
+        latencies = arrays_of(repeats, samples, "latency_ns")
         rates = [SECOND * len(part) / busy for part in latencies if (busy := int(part.sum()))]
     else:
         rates = [
-            SECOND * repeat.samples.queries / repeat.duration_ns
+            SECOND * queries / repeat.duration_ns
             for repeat in repeats
-            if repeat.samples is not None and repeat.samples.queries and repeat.duration_ns
+            if repeat.duration_ns and (queries := offline_queries(repeat, samples))
         ]
     return geometric_mean(rates) if rates else None
+
+
+def offline_queries(repeat: Repeat, samples: Mapping[str, Samples]) -> float:
+    """Queries of a repeat's offline window. Records made before queries in flight at its end were kept count those that
+    completed inside."""
+    if repeat.samples is None or repeat.duration_ns is None:
+        return 0.0
+    roles = ("start_ns", "in_flight_start_ns"), ("latency_ns", "in_flight_latency_ns")
+    keys = [[repeat.samples.arrays.get(role, "") for role in pair] for pair in roles]
+    if not all(key in samples for pair in keys for key in pair):
+        return float(repeat.samples.queries)
+    start, latency = (np.concatenate([samples[key] for key in pair]) for pair in keys)
+    return queries_in_window(start, latency, repeat.duration_ns)
+
+
+def queries_in_window(start_ns: Samples, latency_ns: Samples, window_ns: int) -> float:
+    """Queries in the window [0, ``window_ns``), each counted by the fraction of its time that lies inside.
+
+    Lanes that are busy throughout at a constant latency give exactly their rate, wherever the window begins and ends.
+    Where latencies vary, the expectation is the rate of a stationary lane: at any moment it does 1 / (latency of the
+    query in flight) queries a unit of time, whose mean over time is 1 / (mean latency).
+    """
+    overlap = np.minimum(start_ns + latency_ns, window_ns) - np.maximum(start_ns, 0)
+    fractions = np.clip(overlap, 0, None) / np.maximum(latency_ns, 1)
+    instant = (latency_ns == 0) & (start_ns >= 0) & (start_ns < window_ns)  # shorter than a tick: wholly inside
+    return float(fractions.sum() + np.count_nonzero(instant))
 
 
 def cold_start(repeats: Sequence[Repeat]) -> int | None:

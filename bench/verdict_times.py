@@ -95,7 +95,7 @@ def _processes_differ(run: RecordedRun) -> Reason | None:
     plan = run.record.plan
     if plan.scenario.name == "offline":
         what, unit, scale = "throughput", "queries/s", 1.0
-        figures = [rate for repeat in run.record.repeats if (rate := throughput([repeat], (), plan.scenario))]
+        figures = [rate for repeat in run.record.repeats if (rate := throughput([repeat], run.samples, plan.scenario))]
     else:
         what, unit, scale = "p50", "ms", 1e-6
         figures = [float(percentile(part, 50)) for part in run.arrays("latency_ns") if len(part)]

@@ -1,33 +1,44 @@
 """The offline scenario: several queries in flight, and how many are done a second.
 
 Each lane is one blocking call on buffers of its own, issued again as soon as it returns, from a thread of its own.
-All lanes first run for a warm-up time; then a window is opened, and what completes inside it counts.
+All lanes first run for a warm-up time; then a window is opened. A query counts by the fraction of its time that lies
+inside the window (``bench.summary.queries_in_window``). Counting completions instead is biased by up to one query a
+lane: a window that closes on a completion counts one query too many, one that closes just before it one too few.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, stdev
 
 from bench.measure.loop import Timeline
 from bench.record import StoppingRule
 
 NS_PER_S = 1_000_000_000
-WINDOWS = 10
+MOST_PARTS, LEAST_PARTS = 10, 3
 """The window is looked at in so many equal parts, to see whether throughput was steady."""
 
-T_95_9_DEGREES = 2.262
-"""Student's t, 95 % two-sided, ``WINDOWS`` - 1 degrees of freedom."""
+LEAST_QUERIES_A_PART = 2
+"""Of each lane, so that the parts are not pieces of the same query."""
+
+T_95 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+"""Student's t, 95 % two-sided, by degrees of freedom."""
+
+LONGEST = 10
+"""A window is held open for at most so many times its length."""
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Queries that completed inside the window [``opened_ns``, ``closed_ns``), sorted by completion, and those
-    before."""
+    """``timeline``: queries that completed inside the window [``opened_ns``, ``closed_ns``), sorted by completion;
+    ``warmup``: those that completed before it; ``in_flight``: those that were running as it closed."""
 
     timeline: Timeline
     warmup: Timeline
+    in_flight: Timeline
+    lanes: int
     opened_ns: int
     closed_ns: int
 
@@ -36,22 +47,39 @@ class Throughput:
         return self.closed_ns - self.opened_ns
 
     @property
-    def per_s(self) -> float:
-        return len(self.timeline.done_ns) * NS_PER_S / self.duration_ns
+    def queries(self) -> float:
+        """Queries of the window, each by the fraction of its time inside."""
+        return self._between(self.opened_ns, self.closed_ns)
 
-    def window_counts(self) -> tuple[int, ...]:
-        """Completions in each of ``WINDOWS`` equal parts of the window."""
-        width = self.duration_ns / WINDOWS
-        counts = [0] * WINDOWS
-        for done in self.timeline.done_ns:
-            counts[min(WINDOWS - 1, int((done - self.opened_ns) / width))] += 1
-        return tuple(counts)
+    @property
+    def per_s(self) -> float:
+        return self.queries * NS_PER_S / self.duration_ns
+
+    def parts(self) -> tuple[float, ...]:
+        """Queries in each of up to ``MOST_PARTS`` equal parts of the window; empty where too few queries completed for
+        ``LEAST_PARTS`` of them."""
+        count = min(MOST_PARTS, len(self.timeline.done_ns) // (LEAST_QUERIES_A_PART * self.lanes))
+        if count < LEAST_PARTS:
+            return ()
+        edges = [self.opened_ns + self.duration_ns * i // count for i in range(count + 1)]
+        return tuple(self._between(begin, end) for begin, end in pairwise(edges))
 
     def converged(self, precision: float) -> bool:
         """Whether the 95 % t-interval of the parts' mean count is narrower than ``precision`` of it."""
-        counts = self.window_counts()
-        width: float = 2 * T_95_9_DEGREES * stdev(counts) / WINDOWS**0.5
-        return width < precision * fmean(counts)
+        parts = self.parts()
+        if not parts:
+            return False
+        width: float = 2 * T_95[len(parts) - 1] * stdev(parts) / len(parts) ** 0.5
+        return width < precision * fmean(parts)
+
+    def _between(self, begin_ns: int, end_ns: int) -> float:
+        import numpy as np
+
+        from bench.summary import queries_in_window
+
+        issued = np.concatenate([t.issued_ns for t in (self.timeline, self.in_flight)]).astype(np.int64)
+        done = np.concatenate([t.done_ns for t in (self.timeline, self.in_flight)]).astype(np.int64)
+        return queries_in_window(issued - begin_ns, done - issued, end_ns - begin_ns)
 
 
 def run_offline(
@@ -61,10 +89,11 @@ def run_offline(
     opened: Callable[[], None] = lambda: None,
     closed: Callable[[], None] = lambda: None,
 ) -> Throughput:
-    """Keep every lane busy; count what completes in the window. Raises what a lane raised.
+    """Keep every lane busy; return what ran in the window. Raises what a lane raised.
 
-    The window lasts ``max_duration_ns``, or longer where ``min_queries`` have not completed by then (up to ten times).
-    ``opened`` and ``closed`` are called at its two ends (energy counters are read there).
+    The window lasts ``max_duration_ns``, or longer where ``min_queries`` have not completed by then (up to ``LONGEST``
+    times). ``opened`` and ``closed`` are called at its two ends (energy counters are read there). Queries in flight as
+    it closes are waited for, so that it is known how much of each lay inside.
     """
     stop = threading.Event()
     timelines = [Timeline() for _ in lanes]
@@ -100,18 +129,21 @@ def run_offline(
         thread.join()
     if errors:
         raise errors[0]
-    before, inside = _split(timelines, opened_ns, closed_ns)
-    return Throughput(inside, before, opened_ns, closed_ns)
+    return throughput_of(timelines, opened_ns, closed_ns)
 
 
 def _wait_for_warmup(
     timelines: Sequence[Timeline], rule: StoppingRule, stop: threading.Event, sleep: Callable[[float], None]
 ) -> None:
-    """At least two queries a lane and a tenth of the window, at most the rule's warm-up time."""
+    """At least two queries a lane and a tenth of the window, at most the rule's warm-up time; but one query a lane
+    however long it takes, because the first is slower than the rest."""
     start = time.perf_counter_ns()
     sleep(min(rule.max_duration_ns // 10, rule.warmup_max_duration_ns) / NS_PER_S)
     while not stop.is_set() and any(len(t.done_ns) < 2 for t in timelines):
-        if time.perf_counter_ns() - start > rule.warmup_max_duration_ns:
+        elapsed_ns = time.perf_counter_ns() - start
+        if elapsed_ns > rule.warmup_max_duration_ns and all(len(t.done_ns) for t in timelines):
+            return
+        if elapsed_ns > LONGEST * rule.max_duration_ns:
             return
         sleep(0.05)
 
@@ -126,17 +158,18 @@ def _wait_for_window(
     already = sum(len(t.done_ns) for t in timelines)
     sleep(rule.max_duration_ns / NS_PER_S)
     while not stop.is_set() and sum(len(t.done_ns) for t in timelines) - already < rule.min_queries:
-        if time.perf_counter_ns() - opened_ns > 10 * rule.max_duration_ns:
+        if time.perf_counter_ns() - opened_ns > LONGEST * rule.max_duration_ns:
             return
         sleep(0.05)
 
 
-def _split(timelines: Sequence[Timeline], opened_ns: int, closed_ns: int) -> tuple[Timeline, Timeline]:
-    before, inside = Timeline(), Timeline()
+def throughput_of(timelines: Sequence[Timeline], opened_ns: int, closed_ns: int) -> Throughput:
+    """What the lanes, one timeline each, did before, in and across the end of the window."""
+    before, inside, across = Timeline(), Timeline(), Timeline()
     pairs = sorted((done, issued) for t in timelines for issued, done in zip(t.issued_ns, t.done_ns, strict=False))
     for done, issued in pairs:
-        if done < closed_ns:
-            part = before if done < opened_ns else inside
+        if issued < closed_ns:
+            part = before if done < opened_ns else inside if done < closed_ns else across
             part.issued_ns.append(issued)
             part.done_ns.append(done)
-    return before, inside
+    return Throughput(inside, before, across, len(timelines), opened_ns, closed_ns)

@@ -140,7 +140,9 @@ def _play_offline(rule: StoppingRule, lanes: Any, watched: Watched) -> Steady:
         "latency_ns": seen.timeline.latency_ns(),
         "start_ns": np.array(seen.timeline.issued_ns, np.int64) - seen.opened_ns,
         "warmup_latency_ns": seen.warmup.latency_ns(),
+        "in_flight_latency_ns": seen.in_flight.latency_ns(),
+        "in_flight_start_ns": np.array(seen.in_flight.issued_ns, np.int64) - seen.opened_ns,
     }
-    energy = msgspec.structs.replace(energies[0], queries=len(seen.timeline.done_ns))
+    energy = msgspec.structs.replace(energies[0], queries=seen.queries)
     warm = warmup_of(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
     return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy, lanes=len(lanes))

@@ -89,21 +89,22 @@ class TestThroughput:
     def test_single_stream(self) -> None:
         """One after another: the inverse of the mean latency, the geometric mean over repeats."""
         parts = [np.array([10_000_000, 30_000_000]), np.array([5_000_000])]
-        assert throughput([repeat(0, 2), repeat(1, 1)], parts, SINGLE) == pytest.approx(100)
+        samples = {"r0/latency_ns": parts[0], "r1/latency_ns": parts[1]}
+        assert throughput([repeat(0, 2), repeat(1, 1)], samples, SINGLE) == pytest.approx(100)
 
     def test_offline(self) -> None:
         """In flight: completed over the time they took, the geometric mean over repeats; latencies do not enter."""
         repeats = [repeat(0, 100, 10**9), repeat(1, 800, 2 * 10**9)]
-        assert throughput(repeats, [np.array([1])], OFFLINE) == pytest.approx(200)
+        assert throughput(repeats, {}, OFFLINE) == pytest.approx(200)
 
     def test_offline_without_duration(self) -> None:
         """A repeat whose time is not known has no rate."""
-        assert throughput([repeat(0, 100)], [np.array([1])], OFFLINE) is None
+        assert throughput([repeat(0, 100)], {}, OFFLINE) is None
 
     def test_nothing_measured(self) -> None:
         """No queries, no rate."""
-        assert throughput([], [], SINGLE) is None
-        assert throughput([Repeat(Phases(), duration_ns=5)], [], OFFLINE) is None
+        assert throughput([], {}, SINGLE) is None
+        assert throughput([Repeat(Phases(), duration_ns=5)], {}, OFFLINE) is None
 
 
 class TestColdStart:

@@ -22,12 +22,13 @@ class Problem(Struct, frozen=True):
 
 
 class Findings(Struct, frozen=True):
-    """All that one ``odb compare`` found."""
+    """All that one ``odb compare`` found. ``accepted``: what may be left undecided, names of ``bench.outcome.OPEN``."""
 
     tolerance: float
     comparisons: tuple[Comparison, ...]
     unmatched: tuple[Unmatched, ...] = ()
     problems: tuple[Problem, ...] = ()
+    accepted: tuple[str, ...] = ()
 
     @property
     def worse(self) -> bool:
@@ -43,7 +44,11 @@ class Findings(Struct, frozen=True):
 
 
 def compare_folders(
-    base: Path, new: Sequence[Path], tolerance: float = TOLERANCE, subjects: Collection[Subject] = ()
+    base: Path,
+    new: Sequence[Path],
+    tolerance: float = TOLERANCE,
+    subjects: Collection[Subject] = (),
+    accepted: Collection[str] = (),
 ) -> Findings:
     """Compare the records in each folder of ``new`` with those in ``base``; a folder is a record's, or holds records'.
 
@@ -70,7 +75,7 @@ def compare_folders(
         folders += [name] * len(pairs)
     compared = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)
     named = [replace(c, new=replace(c.new, folder=name)) for c, name in zip(compared, folders, strict=True)]
-    return Findings(tolerance, tuple(named), tuple(unmatched), tuple(problems))
+    return Findings(tolerance, tuple(named), tuple(unmatched), tuple(problems), tuple(accepted))
 
 
 def _names(new: Sequence[Path]) -> list[str]:

@@ -16,7 +16,8 @@ from bench.record import Record
 
 
 class Unmatched(Struct, frozen=True):
-    """A record that was compared with none. ``side``: ``base``, or the name of the new folder."""
+    """A record that was compared with none. ``side``: ``base``, or the name of the new folder. ``lost``: it was
+    measured in the base, and nothing in the new folder is its partner. A new record without a base is not lost."""
 
     side: str
     record_id: str
@@ -24,6 +25,7 @@ class Unmatched(Struct, frozen=True):
     target: str
     scenario: str
     reason: str
+    lost: bool = False
 
 
 class Pair(Struct, frozen=True):
@@ -66,7 +68,7 @@ def pair_up(
         if other.record.record_id not in used:
             older = _kind(other.record) in compared
             reason = "a newer one of the same was compared" if older else f"{side} holds no record of it"
-            unmatched.append(_unmatched(other.record, "base", reason))
+            unmatched.append(_unmatched(other.record, "base", reason, lost=not older and other.record.status == "ok"))
     return pairs, unmatched
 
 
@@ -106,6 +108,6 @@ def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation
     ]
 
 
-def _unmatched(record: Record, side: str, reason: str) -> Unmatched:
+def _unmatched(record: Record, side: str, reason: str, *, lost: bool = False) -> Unmatched:
     plan = record.plan
-    return Unmatched(side, record.record_id, plan.model.id, plan.target.id, plan.scenario.name, reason)
+    return Unmatched(side, record.record_id, plan.model.id, plan.target.id, plan.scenario.name, reason, lost)

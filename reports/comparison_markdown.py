@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.compare_folders import Findings
 from bench.comparison import Comparison
-from bench.reports.comparison_words import COLUMNS, count_words, method, rows, sentences, title
+from bench.reports.comparison_words import COLUMNS, count_words, method, result_words, rows, sentences, title
 from bench.reports.markdown_text import escape, table_row
 
 
@@ -14,7 +14,7 @@ def render(findings: Findings) -> bytes:
 
 
 def _page(findings: Findings) -> Iterator[str]:
-    yield from ("# Compared", "", escape(count_words(findings)), "")
+    yield from ("# Compared", "", escape(f"{count_words(findings)} {result_words(findings)}"), "")
     for comparison in findings.comparisons:
         yield from _comparison(comparison)
     if findings.unmatched:

@@ -8,7 +8,17 @@ from bench.reports import units
 from bench.reports.charts import Figure
 from bench.reports.comparison_charts import figures
 from bench.reports.comparison_row import Row
-from bench.reports.comparison_words import COLUMNS, count_words, leading, method, rows, sentences, status, title
+from bench.reports.comparison_words import (
+    COLUMNS,
+    count_words,
+    leading,
+    method,
+    result_words,
+    rows,
+    sentences,
+    status,
+    title,
+)
 from bench.reports.headline import Sentence
 from bench.reports.rows import Status
 from bench.reports.templates import template
@@ -36,7 +46,7 @@ def render(findings: Findings) -> bytes:
         sections=sections,
         signs=SIGNS,
         columns=COLUMNS,
-        counts=count_words(findings),
+        counts=f"{count_words(findings)} {result_words(findings)}",
         method=method(findings),
         unmatched=findings.unmatched,
         problems=findings.problems,

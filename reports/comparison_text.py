@@ -7,7 +7,7 @@ from bench.compare_folders import Findings
 from bench.comparison import Comparison
 from bench.reports import units
 from bench.reports.comparison_row import Row
-from bench.reports.comparison_words import COLUMNS, count_words, method, rows, sentences, title
+from bench.reports.comparison_words import COLUMNS, count_words, method, result_words, rows, sentences, title
 
 WIDTH = 110
 INTERVAL = COLUMNS.index("95 % interval")
@@ -23,7 +23,7 @@ def render(findings: Findings, width: int = WIDTH) -> bytes:
         lines += _wrapped(f"Not read: {units.clean(problem.message.rstrip('.'))}. {units.clean(problem.remedy)}", width)
     if any(comparison.changes for comparison in findings.comparisons):
         lines += [*_wrapped(method(findings), width), ""]
-    return ("\n".join([*lines, count_words(findings)]) + "\n").encode()
+    return ("\n".join([*lines, count_words(findings), *_wrapped(result_words(findings), width)]) + "\n").encode()
 
 
 def _comparison(comparison: Comparison, width: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from bench.comparability_table import ACCOUNTED
 from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
+from bench.outcome import outcome
 from bench.process_values import Unit
 from bench.reports import units
 from bench.reports.comparison_quality import quality_rows, quality_sentences
@@ -295,6 +296,12 @@ def count_words(findings: Findings) -> str:
         (len(findings.problems), "unreadable"),
     )
     return "; ".join([whole, *(f"{n} record{'' if n == 1 else 's'} {words}" for n, words in extra if n)]) + "."
+
+
+def result_words(findings: Findings) -> str:
+    """The exit status and its reason."""
+    found = outcome(findings)
+    return f"Exit status {found.status}. {found.reason}"
 
 
 def _open(comparison: Comparison) -> bool:

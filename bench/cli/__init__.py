@@ -30,7 +30,7 @@ Examples:
   odb report odb-results/… --format md
 \b
 Exit status: 0 done; 1 done, and a verdict is negative or a run failed; 2 bad usage or input;
-3 nothing could be measured; 130 interrupted."""
+3 nothing could be measured, or a comparison was not decided; 130 interrupted."""
 
 
 class LazyGroup(click.Group):

@@ -40,15 +40,16 @@ FILES: Mapping[str, str] = {"inputs": "=", "references": ":", "datasets": ":"}
 def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
     """Measure each record of BASE and its counterpart in alternation, write all records and the comparison's page.
     Returns the exit status, which is that of ``odb compare``."""
-    from bench.cli.compare_command import status, writer
+    from bench.cli.compare_command import writer
     from bench.cli.options import cache_folder
     from bench.cli.progress import progress
     from bench.compare_folders import Findings
     from bench.comparison import compare_all
+    from bench.outcome import checked_accept, outcome
     from bench.process_values import observe
     from bench.store import prepare_folder, write_atomically
 
-    tolerance = checked_tolerance(context.params["tolerance"])
+    tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
     base_python = checked_interpreter(context.params["base_python"])
     bases = _of_the_same(_records(context.params["against"]), context)
     asked = [_asked(folder, record, context) for folder, record in bases]
@@ -74,11 +75,12 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
             )
             for old, new, identity in asked
         ]
-    findings = Findings(tolerance, tuple(compare_all([(observe(a), observe(b)) for a, b in pairs], tolerance)))
+    compared = compare_all([(observe(a), observe(b)) for a, b in pairs], tolerance)
+    findings = Findings(tolerance, tuple(compared), accepted=accepted)
     write_atomically(root / "comparison.html", writer("html")(findings))
     click.echo(writer("json" if as_json else "terminal", printed=True)(findings).decode(), nl=False)
     click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
-    return status(findings)
+    return outcome(findings).status
 
 
 def checked_tolerance(percent: float) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.comparability_table import SUBJECTS, Subject
+from bench.outcome import OPEN
 
 if TYPE_CHECKING:
     from bench.compare_folders import Findings
@@ -26,16 +27,19 @@ WRITERS: Mapping[str, str] = MappingProxyType(
 )
 """Format -> module whose ``render`` turns findings into bytes; imported when it is asked for."""
 
-NOTHING_COMPARED = 3
-
 EPILOG = """\b
 Examples:
   odb compare last-night tonight                    every model and target that both hold
   odb compare results/A results/B --tolerance 1     two records
   odb compare base new --format html -o page.html
+  odb compare base new --accept cannot-tell,unmatched
 \b
-Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, is wrong, or fails or is skipped now;
-2 bad usage, or a record could not be read; 3 nothing could be compared, or nothing of it believed."""
+Exit status: 0 every leading metric was decided and nothing is worse; 1 something is worse
+beyond the tolerance, is wrong, or fails or is skipped now; 2 bad usage, or a record could not
+be read; 3 something could not be told, was lost or may not be compared. 1 goes before 2, 2 before 3.
+--accept lets what is named pass: cannot-tell, invalid, not-comparable, not-measured, unmatched."""
+
+ACCEPT_HELP = "What may be left undecided without status 3: " + ", ".join(OPEN) + "."
 
 
 @click.command("compare", epilog=EPILOG)
@@ -57,6 +61,7 @@ Exit status: 0 nothing is worse; 1 something is worse beyond the tolerance, is w
     help="What may differ: the target, a version, or the model's file and precision. Repeatable. By default the target "
     "where the targets of two records differ, otherwise the version; of two that took turns, what was changed.",
 )
+@click.option("--accept", metavar="NAME,…", help=ACCEPT_HELP)
 @click.option(
     "--format", "format_", type=click.Choice(list(WRITERS)), help="By default that of -o's suffix, or terminal."
 )
@@ -68,6 +73,7 @@ def command(
     new: tuple[Path, ...],
     tolerance: float,
     subjects: tuple[Subject, ...],
+    accept: str | None,
     format_: str | None,
     output: Path | None,
     as_json: bool,
@@ -81,16 +87,17 @@ def command(
     from bench.cli.against import checked_tolerance
     from bench.compare_folders import compare_folders
     from bench.errors import InputError
+    from bench.outcome import checked_accept, outcome
 
-    share = checked_tolerance(tolerance)
+    share, accepted = checked_tolerance(tolerance), checked_accept(accept)
     if output is not None and output.exists() and not force:
         raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
     render = writer("json" if as_json else format_ or _format_of(output), printed=output is None)
-    findings = compare_folders(base, new, share, subjects)
+    findings = compare_folders(base, new, share, subjects, accepted)
     _write(render(findings), output)
     for problem in findings.problems:
         click.echo(f"odb: error: {problem.message}", err=True)
-    return status(findings)
+    return outcome(findings).status
 
 
 def _format_of(output: Path | None) -> str:
@@ -115,12 +122,3 @@ def _write(data: bytes, output: Path | None) -> None:
         return
     write_atomically(output, data)
     click.echo(f"{output}: {len(data):,} bytes", err=True)
-
-
-def status(findings: "Findings") -> int:
-    """0 nothing is worse; 1 something is; 2 a record could not be read; 3 nothing was compared, or may be claimed."""
-    if findings.worse:
-        return 1
-    if findings.problems:
-        return 2
-    return 0 if findings.compared else NOTHING_COMPARED

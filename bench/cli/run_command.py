@@ -103,6 +103,7 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
     help="With --against: the interpreter of another environment, whose runtimes the base is measured with.",
 )
 @click.option("--tolerance", type=float, default=3.0, metavar="PERCENT", help="With --against: what is the same; 3.")
+@click.option("--accept", metavar="NAME,…", help="With --against: what may be left undecided, as in odb compare.")
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
 @json_option
@@ -138,6 +139,7 @@ def command(
     base_model: Path | None,
     base_python: Path | None,
     tolerance: float,
+    accept: str | None,
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -157,7 +159,7 @@ def command(
         from bench.cli.against import measure_against
 
         return measure_against(context, catalog, output, as_json)
-    for flag, given in (("--base-model", base_model), ("--base-python", base_python)):
+    for flag, given in (("--base-model", base_model), ("--base-python", base_python), ("--accept", accept)):
         if given is not None:
             raise InputError(
                 f"{flag}: is of the base of --against, which is not given", "Name the base: --against BASE."

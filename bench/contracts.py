@@ -17,7 +17,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.record import RecordedRun
+    from bench.record import RecordedRun, RefusedRecord
     from bench.text_contracts import StreamSession, TokenSession
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]
@@ -341,6 +341,15 @@ class Report(Protocol):
     suffix: str  # of the file it would be saved to, e.g. ".html"
 
     def render(self, runs: Sequence["RecordedRun"]) -> bytes: ...
+
+
+@runtime_checkable
+class TellsRefused(Protocol):
+    """What a writer may offer besides: a place for the records that could not be read or believed."""
+
+    def telling(self, refused: Sequence["RefusedRecord"]) -> Report:
+        """The writer that names them too."""
+        ...
 
 
 @runtime_checkable

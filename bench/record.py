@@ -378,12 +378,24 @@ class Record(Part, frozen=True):
 
 
 class RecordedRun(Struct, frozen=True):
-    """A record with its raw samples in memory: what a report is given. ``samples``: key -> int64 array."""
+    """A record with its raw samples in memory: what a report is given. ``samples``: key -> int64 array. ``folder``:
+    which of several folders (submissions) it was read from; empty where there is one."""
 
     record: Record
     samples: Mapping[str, "np.ndarray[Any, Any]"]
+    folder: str = ""
 
     def arrays(self, role: str) -> "list[np.ndarray[Any, Any]]":
         """The arrays of ``role`` (``latency_ns``, ``warmup_latency_ns``, …), one a repeat that has it."""
         parts = [r.samples for r in self.record.repeats if r.samples is not None]
         return [self.samples[p.arrays[role]] for p in parts if p.arrays.get(role) in self.samples]
+
+
+class RefusedRecord(Struct, frozen=True):
+    """A record that could not be read or believed. ``name`` is that of its own folder, ``folder`` as in
+    ``RecordedRun``; ``message`` names the file and the field, without the path to the record."""
+
+    name: str
+    message: str
+    remedy: str = ""
+    folder: str = ""

@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import msgspec
 
 from bench.errors import InputError
-from bench.record import Record, RecordedRun, SamplesFile
+from bench.record import Record, RecordedRun, RefusedRecord, SamplesFile
 from bench.record_json import check_seal, decode, encode, sealed
 from bench.sample_arrays import samples_of
 
@@ -106,18 +106,24 @@ def load_records(path: Path) -> list[RecordedRun]:
     return [load(folder) for folder in chosen_folders(path)]
 
 
-def readable_records(path: Path) -> tuple[list[RecordedRun], list[InputError]]:
-    """The records that ``path`` stands for, oldest first, and what is wrong with those that cannot be read. Raises
-    ``InputError`` if none can."""
-    found, wrong = [], []
-    for folder in chosen_folders(path):
+def readable_records(path: Path, folder: str = "") -> tuple[list[RecordedRun], list[RefusedRecord]]:
+    """The records that ``path`` stands for, oldest first, and those that cannot be read; all get ``folder``. Raises
+    ``InputError`` if none can be read."""
+    found, refused, first = [], [], None
+    for place in chosen_folders(path):
         try:
-            found.append(load(folder))
+            found.append(msgspec.structs.replace(load(place), folder=folder))
         except InputError as error:
-            wrong.append(error)
-    if not found:
-        raise wrong[0]
-    return found, wrong
+            first = first or error
+            refused.append(RefusedRecord(place.name, _within(place, error.message), error.remedy, folder))
+    if not found and first is not None:
+        raise first
+    return found, refused
+
+
+def _within(folder: Path, message: str) -> str:
+    """``message`` with what lies in ``folder`` named from there: a report tells nobody where its maker keeps files."""
+    return message.replace(f"{folder}{os.sep}", "").replace(str(folder), folder.name)
 
 
 def chosen_folders(path: Path) -> list[Path]:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.quality.record import Paired, QualityMetric
-from bench.record import Record, RecordedRun
+from bench.record import Record, RecordedRun, RefusedRecord
 from bench.record_part import Part
 from bench.reports.quality_words import leading
 from bench.reports.rows import emulated, invalidating_codes
@@ -21,14 +21,36 @@ class CsvReport:
     summary = "one row a record, units in the names of the columns, for spreadsheets"
     suffix = ".csv"
 
+    def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
+        self.refused = tuple(refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "CsvReport":
+        return CsvReport(refused)
+
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
-        """UTF-8 with a header; lines end with a line feed."""
+        """UTF-8 with a header; lines end with a line feed. A record that could not be read has the status ``refused``,
+        its reason and nothing else."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        placed = any(run.folder for run in runs) or any(one.folder for one in self.refused)
+        columns = [*(("folder",) if placed else ()), *_COLUMNS]
+        writer.writerow(columns)
         for run in runs:
-            writer.writerow([_written(make(run.record)) for make in _COLUMNS.values()])
+            folder = (_written(run.folder),) if placed else ()
+            writer.writerow([*folder, *(_written(make(run.record)) for make in _COLUMNS.values())])
+        for one in self.refused:
+            said = {"folder": one.folder, **_refused(one)}
+            writer.writerow([_written(said.get(column)) for column in columns])
         return out.getvalue().encode("utf-8", "replace")
+
+
+def _refused(one: RefusedRecord) -> dict[str, Value]:
+    return {
+        "record_id": one.name,
+        "status": "refused",
+        "failure_kind": "bad_record",
+        "failure_message": one.message,
+    }
 
 
 def _written(value: Value) -> str:
@@ -230,4 +252,5 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "quality_difference_word": _against_reference(lambda p: p.word),
     "loop_overhead_ns": _of_device(lambda r: r.harness.loop_overhead_ns),
     "command": lambda r: r.plan.command,
+    "record_sha256": lambda r: r.record_sha256,
 }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bench.record import RecordedRun
+from bench.record import RecordedRun, RefusedRecord
 from bench.reports import units
 from bench.reports.depth_curve import depth_figures
 from bench.reports.details import Detail, detail
@@ -14,6 +14,7 @@ from bench.reports.headline import counts, counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.quality import quality_overview
 from bench.reports.quality_charts import quality_figures
+from bench.reports.refused import refused_table
 from bench.reports.rows import STATUS_SIGNS, STATUS_WORDS, Numbered, matrices, numbered
 from bench.reports.templates import template
 from bench.reports.text_overview import overview_table
@@ -33,6 +34,12 @@ class HtmlReport:
     summary = "one self-contained page with figures, for a reviewer"
     suffix = ".html"
 
+    def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
+        self.refused = tuple(refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "HtmlReport":
+        return HtmlReport(refused)
+
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         """The page, UTF-8. Follows the reader's light or dark scheme; prints."""
         items = numbered(runs)
@@ -46,6 +53,7 @@ class HtmlReport:
             headline=headline(tables, items),
             counts=counts(items),
             counts_words=counts_words(items),
+            refused=refused_table(self.refused) if self.refused else None,
             matrices=tables,
             overview=overview_table(items),
             depths=depth_figures(items),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.record import RecordedRun
+from bench.record import RecordedRun, RefusedRecord
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
@@ -10,6 +10,7 @@ from bench.reports.headline import counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.markdown_text import escape, table_row
 from bench.reports.quality import quality_overview
+from bench.reports.refused import refused_table
 from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
 from bench.reports.text_overview import overview_table
 
@@ -18,18 +19,26 @@ class MarkdownReport:
     summary = "tables for a pull request or a README"
     suffix = ".md"
 
+    def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
+        self.refused = tuple(refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "MarkdownReport":
+        return MarkdownReport(refused)
+
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         """UTF-8; text from records is escaped, so that it cannot become markup."""
         items = numbered(runs)
-        return ("\n".join(_page(items)).rstrip() + "\n").encode()
+        return ("\n".join(_page(items, self.refused)).rstrip() + "\n").encode()
 
 
-def _page(items: Sequence[Numbered]) -> Iterator[str]:
+def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterator[str]:
     yield from ("# Measured on the device", "", escape(counts_words(items)), "")
     tables = matrices(items)
     for sentence in headline(tables, items):
         yield f"- **{escape(sentence.strong)}** {escape(sentence.rest)}".rstrip()
     yield ""
+    if refused:
+        yield from _table(refused_table(refused), "##")
     for matrix in tables:
         yield from _matrix(matrix)
     overview = overview_table(items)

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.record import RecordedRun
+from bench.record import RecordedRun, RefusedRecord
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
@@ -12,6 +12,7 @@ from bench.reports.headline import counts_words, headline
 from bench.reports.listing import listing
 from bench.reports.machines import machines
 from bench.reports.quality import quality_listing
+from bench.reports.refused import refused_table
 from bench.reports.rows import Status, Table, matrices, numbered
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _STYLES: dict[Status, str] = {
 }
 
 
-_WRAPPED = ("Model", "Target", "Ran in", "Verdict", "Placement", "Fidelity", "Options", "So")
+_WRAPPED = ("Model", "Target", "Ran in", "Verdict", "Placement", "Fidelity", "Options", "So", "Record", "Why")
 
 
 _DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
@@ -43,13 +44,19 @@ class TerminalReport:
     summary = "compact tables for a terminal"
     suffix = ".txt"
 
-    def __init__(self, width: int = 120, color: bool = False, complete: bool = True) -> None:
+    def __init__(
+        self, width: int = 120, color: bool = False, complete: bool = True, refused: Sequence[RefusedRecord] = ()
+    ) -> None:
         self.width = width
         self.color = color
         self.complete = complete
+        self.refused = tuple(refused)
 
     def at_terminal(self, columns: int, color: bool) -> "TerminalReport":
-        return TerminalReport(columns, color, complete=False)
+        return TerminalReport(columns, color, complete=False, refused=self.refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "TerminalReport":
+        return TerminalReport(self.width, self.color, self.complete, refused)
 
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         out = io.StringIO()
@@ -61,6 +68,8 @@ class TerminalReport:
                 _print_table(console, table, self.complete)
         for item in items:
             _print_reasons(console, detail(item))
+        if self.refused:
+            _print_table(console, refused_table(self.refused), complete=True)
         for sentence in headline(tables, items):
             console.print(_text(f"{sentence.strong} {sentence.rest}".strip(), sentence.status))
         console.print(_text(counts_words(items)))

@@ -10,17 +10,22 @@ import click
 from bench.cli.options import fitted, plugin_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.contracts import Report
     from bench.plugins import Catalog
+    from bench.record import RefusedRecord
 
 EPILOG = """\b
 Examples:
   odb report odb-results/20261122T101500Z                     the table, at the terminal
   odb report results --format html -o page.html
+  odb report startup-a startup-b -o both.html                 side by side, with a column of their own
   odb report results --format csv > results.csv"""
 
 
 @click.command("report", epilog=EPILOG)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format", "format_", help="html, md, csv, json or terminal; by default that of -o's suffix, or terminal."
 )
@@ -29,22 +34,27 @@ Examples:
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @plugin_option
 def command(
-    folder: Path, format_: str | None, output: Path | None, as_json: bool, force: bool, plugins: tuple[Path, ...]
+    folders: tuple[Path, ...],
+    format_: str | None,
+    output: Path | None,
+    as_json: bool,
+    force: bool,
+    plugins: tuple[Path, ...],
 ) -> int:
-    """Write a report from the records in DIR. One that cannot be read is named, the rest reported, and status 2."""
+    """Write a report from the records in DIR. Several folders, or a folder of them, stand side by side and are not
+    ranked. A record that cannot be read is named, the rest reported, and the status is 2."""
     from bench.errors import InputError
     from bench.plugins import discover, load
-    from bench.store import readable_records, write_atomically
+    from bench.store import write_atomically
+    from bench.submissions import read
 
     catalog = discover(plugins)
     by_suffix = suffixes(catalog) if output and not format_ else {}
     name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
     writer = load(catalog.find("reports", name))
-    runs, wrong = readable_records(folder)
-    data = (fitted(writer) if output is None else writer).render(runs)
-    for error in wrong:
-        click.echo(f"odb: left out of the report: {error.message}", err=True)
-    status = 2 if wrong else 0
+    runs, refused = read(folders)
+    data = telling(fitted(writer) if output is None else writer, refused).render(runs)
+    status = 2 if refused else 0
     if output is None:
         sys.stdout.buffer.write(data)
         return status
@@ -53,6 +63,16 @@ def command(
     write_atomically(output, data)
     click.echo(f"{output}: {len(data):,} bytes", err=True)
     return status
+
+
+def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":
+    """``writer``, which names the refused records if it can; they are named on stderr too."""
+    from bench.contracts import TellsRefused
+
+    for one in refused:
+        where = "/".join(filter(None, (one.folder, one.name)))
+        click.echo(f"odb: left out of the report: {where}: {one.message}", err=True)
+    return writer.telling(refused) if refused and isinstance(writer, TellsRefused) else writer
 
 
 def suffixes(catalog: "Catalog") -> dict[str, str]:

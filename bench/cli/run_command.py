@@ -207,13 +207,13 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
 
 def write_page(page: Path, catalog: "Catalog") -> None:
     """The report of every record beside it; those that cannot be read are named, and the rest reported."""
+    from bench.cli.report_command import telling
     from bench.plugins import load
     from bench.store import readable_records, write_atomically
 
-    runs, wrong = readable_records(page.parent)
-    for error in wrong:
-        click.echo(f"odb: left out of the report: {error.message}", err=True)
-    write_atomically(page, load(catalog.find("reports", "html")).render(runs))
+    runs, refused = readable_records(page.parent)
+    writer = telling(load(catalog.find("reports", "html")), refused)
+    write_atomically(page, writer.render(runs))
 
 
 def exit_status(recorded: "Sequence[RecordedRun]") -> int:

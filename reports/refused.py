@@ -1,0 +1,23 @@
+"""Records that could not be read or believed, on the page itself: a reader must not take the rest for all."""
+
+from collections.abc import Sequence
+
+from bench.record import RefusedRecord
+from bench.reports import units
+from bench.reports.rows import Cell, Table
+
+
+def refused_table(refused: Sequence[RefusedRecord]) -> Table:
+    """One row a record, with its folder where there are several."""
+    placed = any(one.folder for one in refused)
+    rows = tuple(
+        (
+            *((Cell(units.clean(one.folder)),) if placed else ()),
+            Cell(units.clean(one.name)),
+            Cell(units.clean(one.message), notes=tuple(filter(None, (units.clean(one.remedy),)))),
+        )
+        for one in refused
+    )
+    columns = (*(("Folder",) if placed else ()), "Record", "Why")
+    count = f"{len(refused)} record{'s' if len(refused) > 1 else ''} refused"
+    return Table(f"✕ {count}", columns, rows, "Nothing of a refused record is shown, counted or compared below.")

@@ -17,7 +17,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.record import RecordedRun, RefusedRecord
+    from bench.record import RecordedRun
+    from bench.refused_record import RefusedRecord
     from bench.text_contracts import StreamSession, TokenSession
 
 Tensors = Mapping[str, "np.ndarray[Any, Any]"]

@@ -389,13 +389,3 @@ class RecordedRun(Struct, frozen=True):
         """The arrays of ``role`` (``latency_ns``, ``warmup_latency_ns``, …), one a repeat that has it."""
         parts = [r.samples for r in self.record.repeats if r.samples is not None]
         return [self.samples[p.arrays[role]] for p in parts if p.arrays.get(role) in self.samples]
-
-
-class RefusedRecord(Struct, frozen=True):
-    """A record that could not be read or believed. ``name`` is that of its own folder, ``folder`` as in
-    ``RecordedRun``; ``message`` names the file and the field, without the path to the record."""
-
-    name: str
-    message: str
-    remedy: str = ""
-    folder: str = ""

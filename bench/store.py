@@ -19,8 +19,9 @@ from zipfile import BadZipFile
 import msgspec
 
 from bench.errors import InputError
-from bench.record import Record, RecordedRun, RefusedRecord, SamplesFile
+from bench.record import Record, RecordedRun, SamplesFile
 from bench.record_json import check_seal, decode, encode, sealed
+from bench.refused_record import RefusedRecord
 from bench.sample_arrays import samples_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.record import RecordedRun, RefusedRecord
+from bench.record import RecordedRun
+from bench.refused_record import RefusedRecord
 from bench.store import RECORD, chosen_folders, readable_records
 
 

@@ -5,8 +5,9 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.quality.record import Paired, QualityMetric
-from bench.record import Record, RecordedRun, RefusedRecord
+from bench.record import Record, RecordedRun
 from bench.record_part import Part
+from bench.refused_record import RefusedRecord
 from bench.reports.quality_words import leading
 from bench.reports.rows import emulated, invalidating_codes
 

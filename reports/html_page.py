@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bench.record import RecordedRun, RefusedRecord
+from bench.record import RecordedRun
+from bench.refused_record import RefusedRecord
 from bench.reports import units
 from bench.reports.depth_curve import depth_figures
 from bench.reports.details import Detail, detail

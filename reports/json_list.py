@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bench.record import RecordedRun, RefusedRecord
+from bench.record import RecordedRun
+from bench.refused_record import RefusedRecord
 
 
 class JsonReport:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.record import RecordedRun, RefusedRecord
+from bench.record import RecordedRun
+from bench.refused_record import RefusedRecord
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table

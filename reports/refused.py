@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.record import RefusedRecord
+from bench.refused_record import RefusedRecord
 from bench.reports import units
 from bench.reports.rows import Cell, Table
 

@@ -4,7 +4,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.record import RecordedRun, RefusedRecord
+from bench.record import RecordedRun
+from bench.refused_record import RefusedRecord
 from bench.reports import units
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table

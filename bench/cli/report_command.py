@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bench.contracts import Report
     from bench.plugins import Catalog
-    from bench.record import RefusedRecord
+    from bench.refused_record import RefusedRecord
 
 EPILOG = """\b
 Examples:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.record import RecordedRun, RefusedRecord
+from bench.record import RecordedRun
+from bench.refused_record import RefusedRecord
 from bench.reports.csv_table import CsvReport
 from bench.reports.html_page import HtmlReport
 from bench.reports.json_list import JsonReport

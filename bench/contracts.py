@@ -41,7 +41,8 @@ class Quantisation(Struct, frozen=True):
 class TensorSpec(Struct, frozen=True):
     """One input or output of a graph.
 
-    ``dtype`` is numpy's name (``float32``, ``uint8`` …; ``bfloat16`` and ``string`` where numpy has none).
+    ``dtype`` is numpy's name (``float32``, ``uint8`` …), that of ``ml_dtypes`` where numpy has none (``bfloat16``,
+    ``float8_e4m3fn``, ``int4`` …), or ``string``; see ``bench.element_types``.
     A dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither.
     ``quantisation`` is what the file says of an integer input or output; ``None`` where it says nothing.
     """

@@ -72,7 +72,7 @@ def onnx_facts(model: "onnx.ModelProto", shapes: Shapes) -> GraphFacts:
     sizes = [tensor_bytes(dtype_name(tensor.data_type), tensor.dims) for _, tensor in stored]
     return GraphFacts(
         inputs=input_specs(graph),
-        outputs=output_specs(graph),
+        outputs=tuple(_completed(spec, values) for spec in output_specs(graph)),
         operators=dict(sorted(Counter(node.op_type for node in graph.node).items())),
         parameters=_parameters(graph),
         macs=None if node_macs is None else sum(node_macs.values()),
@@ -89,8 +89,16 @@ def input_specs(graph: "onnx.GraphProto") -> tuple[TensorSpec, ...]:
 
 
 def output_specs(graph: "onnx.GraphProto") -> tuple[TensorSpec, ...]:
-    """The graph's outputs."""
-    return tuple(_spec(value) for value in graph.output)
+    """The graph's outputs; one listed twice counts once."""
+    return tuple(_spec(value) for value in {value.name: value for value in graph.output}.values())
+
+
+def _completed(spec: TensorSpec, values: Mapping[str, Value]) -> TensorSpec:
+    """An output whose type the file leaves out, with what is known of it."""
+    found = values.get(spec.name)
+    if spec.dtype != "undefined" or found is None:
+        return spec
+    return TensorSpec(spec.name, found.dtype, found.shape or ())
 
 
 def onnx_precision(model: "onnx.ModelProto") -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Tensors, TensorSpec
+from bench.element_types import element_name
 from bench.errors import RunFailure
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndar
 
 
 def _check(spec: TensorSpec, array: "np.ndarray[Any, Any]") -> None:
-    if str(array.dtype) != spec.dtype:
-        raise RunFailure("bad_input", f"input {spec.name}: the graph takes {spec.dtype}, it was fed {array.dtype}")
+    if element_name(array) != spec.dtype:
+        message = f"input {spec.name}: the graph takes {spec.dtype}, it was fed {element_name(array)}"
+        raise RunFailure("bad_input", message)
     fits = len(array.shape) == len(spec.shape) and all(
         not isinstance(want, int) or want == have for want, have in zip(spec.shape, array.shape, strict=True)
     )

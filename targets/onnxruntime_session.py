@@ -1,14 +1,12 @@
-"""A tensor session over ONNX Runtime's IOBinding, shared by the ``ort`` and ``qnn`` plugins.
+"""A tensor session over ONNX Runtime, shared by the ``ort`` and ``qnn`` plugins.
 
-Inputs and outputs are allocated and bound once, so that a timed call is one ``run_with_iobinding``: about 2 µs of
-Python and binding on a no-op graph, against 9 µs for ``run``. Outputs whose shape only the run can tell are bound to
-CPU memory without a buffer; ONNX Runtime allocates them on the first call and uses them again on the next.
+A timed call is one ``run_with_iobinding``: about 2 µs of Python and binding on a no-op graph, compared with 9 µs for
+``run``. How inputs and outputs are held is in ``onnxruntime_queries``.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,11 +14,8 @@ from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, Ten
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
+from bench.targets.onnxruntime_queries import BoundQuery, PlainQuery, element_of, query_of
 
-if TYPE_CHECKING:
-    import numpy as np
-
-NUMPY_NAMES = {"float": "float32", "double": "float64"}
 RENAMED = re.compile(r"_token_\d+$")
 ASSIGNMENT_KEY = "session.record_ep_graph_assignment_info"
 
@@ -93,7 +88,7 @@ class OrtTensorSession(OrtFacts):
         super().__init__((session,), opened)
         self.inputs: Sequence[TensorSpec] = specs(session.get_inputs())
         self.outputs: Sequence[TensorSpec] = specs(session.get_outputs())
-        self._lanes: list[Lane] = []
+        self._queries: list[BoundQuery | PlainQuery] = []
 
     def bind(self, feeds: Tensors) -> Callable[[], None]:
         return self._bind(feeds, 1)[0]
@@ -103,73 +98,46 @@ class OrtTensorSession(OrtFacts):
         return self._bind(feeds, self._opened.lanes() if lanes is None else lanes)
 
     def results(self) -> Tensors:
-        if not self._lanes:
+        if not self._queries:
             raise RunFailure("bad_input", "no inputs are bound: there are no results")
-        values = self._lanes[0].binding.get_outputs()
-        return {spec.name: value.numpy() for spec, value in zip(self.outputs, values, strict=True)}
+        return {spec.name: array for spec, array in zip(self.outputs, self._queries[0].results(), strict=True)}
 
     def close(self) -> None:
-        self._lanes = []
+        self._queries = []
         super().close()
 
-    def _bind(self, feeds: Tensors, lanes: int) -> list[Callable[[], None]]:
-        import onnxruntime
-
+    def _bind(self, feeds: Tensors, lanes: int) -> Sequence[Callable[[], None]]:
         session = self._sessions[0]
-        self._lanes = [bound(session, owned(feeds, self.inputs), self.outputs) for _ in range(lanes)]
-        options = onnxruntime.RunOptions()
-        return [partial(session.run_with_iobinding, lane.binding, options) for lane in self._lanes]
-
-
-class Lane(Struct, frozen=True):
-    """One query's buffers. ``arrays`` own the memory that the binding points into."""
-
-    binding: Any
-    arrays: "Mapping[str, np.ndarray[Any, Any]]"
-
-
-def bound(session: Any, arrays: "Mapping[str, np.ndarray[Any, Any]]", outputs: Iterable[TensorSpec]) -> Lane:
-    """An IOBinding over ``arrays`` (kept alive by the lane) and freshly allocated outputs."""
-    import numpy as np
-    import onnxruntime
-
-    binding = session.io_binding()
-    for name, array in arrays.items():
-        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
-    for spec in outputs:
-        if spec.static and spec.dtype not in ("bfloat16", "string"):
-            shape = [d for d in spec.shape if isinstance(d, int)]
-            value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, np.dtype(spec.dtype).type)
-            binding.bind_ortvalue_output(spec.name, value)
-        else:
-            binding.bind_output(spec.name, "cpu")
-    return Lane(binding, arrays)
+        self._queries = [query_of(session, owned(feeds, self.inputs), self.inputs, self.outputs) for _ in range(lanes)]
+        return self._queries
 
 
 def specs(arguments: Iterable[Any]) -> tuple[TensorSpec, ...]:
-    """ONNX Runtime's ``NodeArg`` list as specs. Raises ``RunFailure`` for a sequence, map or optional."""
+    """ONNX Runtime's ``NodeArg`` list as specs; one listed twice counts once. Raises ``RunFailure`` for a sequence, map
+    or optional."""
+    once = {argument.name: argument for argument in arguments}.values()
     return tuple(
         TensorSpec(
             name=argument.name,
-            dtype=_numpy_name(argument.name, argument.type),
+            dtype=_element(argument.name, argument.type),
             shape=tuple(
                 d if isinstance(d, int) and d >= 0 else (d if isinstance(d, str) else None) for d in argument.shape
             ),
         )
-        for argument in arguments
+        for argument in once
     )
 
 
-def _numpy_name(name: str, onnx_type: str) -> str:
-    if not (onnx_type.startswith("tensor(") and onnx_type.endswith(")")):
+def _element(name: str, onnx_type: str) -> str:
+    element = element_of(onnx_type)
+    if element is None:
         raise RunFailure(
             "unsupported_format",
             f"{name} is a {onnx_type}, not a tensor",
             "Export the model without it; only tensors can be measured.",
             phase="compile",
         )
-    element = onnx_type.removeprefix("tensor(").removesuffix(")")
-    return NUMPY_NAMES.get(element, element)
+    return element
 
 
 def assigned_nodes(session: Any, devices: Mapping[str, str]) -> tuple[NodePlacement, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, TensorSpec
+from bench.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, packed_bytes
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 LONGEST_OPTION = 200
+OWN_NAMES = {
+    "bfloat16": "bf16",
+    "float8_e4m3fn": "f8e4m3",
+    "float8_e5m2": "f8e5m2",
+    "float8_e8m0fnu": "f8e8m0",
+    "float4_e2m1fn": "f4e2m1",
+    "int4": "i4",
+    "uint4": "u4",
+    "uint2": "u2",
+}
+NAMES = {own: name for name, own in OWN_NAMES.items()}
 
 
 class Compiled(Struct, frozen=True):
@@ -111,19 +123,17 @@ class OpenVinoTensorSession(OpenVinoFacts):
         if not self._lanes:
             raise RunFailure("bad_input", "no inputs are bound: there are no results")
         request = self._lanes[0].request
-        return {spec.name: request.get_output_tensor(i).data.copy() for i, spec in enumerate(self.outputs)}
+        return {spec.name: array_of(request.get_output_tensor(i)) for i, spec in enumerate(self.outputs)}
 
     def close(self) -> None:
         self._lanes = []
         super().close()
 
     def _lane(self, feeds: Tensors) -> "Lane":
-        import openvino
-
         arrays = owned(feeds, self.inputs)
         request = self._compiled.model.create_infer_request()
         for index, spec in enumerate(self.inputs):
-            request.set_input_tensor(index, openvino.Tensor(arrays[spec.name], shared_memory=True))
+            request.set_input_tensor(index, tensor_of(arrays[spec.name]))
         return Lane(request, arrays)
 
 
@@ -132,6 +142,38 @@ class Lane(Struct, frozen=True):
 
     request: Any
     arrays: "Mapping[str, np.ndarray[Any, Any]]"
+
+
+def tensor_of(array: "np.ndarray[Any, Any]") -> Any:
+    """The array as an OpenVINO tensor that shares its memory, but for text and packed types, which are copied."""
+    import openvino
+
+    if array.dtype.kind in "OU":
+        return openvino.Tensor(array.astype(str))
+    if array.dtype.name not in EXTENDED:
+        return openvino.Tensor(array, shared_memory=True)
+    kind = getattr(openvino.Type, OWN_NAMES[array.dtype.name])
+    if array.dtype.name in PACKED_BITS or array.dtype.itemsize == 1:
+        tensor = openvino.Tensor(kind, openvino.Shape(list(array.shape)))
+        if array.size:
+            tensor.data.reshape(-1).view("u1")[...] = packed_bytes(array)
+        return tensor
+    return openvino.Tensor(array.view(f"u{array.dtype.itemsize}"), openvino.Shape(list(array.shape)), kind)
+
+
+def array_of(tensor: Any) -> "np.ndarray[Any, Any]":
+    """A copy of the tensor's elements in numpy's type for them; text as Python objects. OpenVINO shows the bytes of a
+    type that numpy has not under another type."""
+    import numpy as np
+
+    name = element_name(tensor.element_type)
+    if name == STRING:
+        return np.asarray(tensor.str_data, object)
+    if name in EXTENDED:
+        data = np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8)
+        return from_packed_bytes(data, name, tuple(tensor.shape))
+    copied: np.ndarray[Any, Any] = tensor.data.copy()
+    return copied
 
 
 def _started_and_awaited(request: Any) -> None:
@@ -156,8 +198,8 @@ def port_name(port: Any, preferred: Sequence[str]) -> str:
 def element_name(element: Any) -> str:
     """numpy's name of an OpenVINO element type; its own name where numpy has none."""
     own = str(element.get_type_name())
-    if own in ("bf16", "string"):
-        return {"bf16": "bfloat16"}.get(own, own)
+    if own == STRING or own in NAMES:
+        return NAMES.get(own, own)
     try:
         return str(element.to_dtype().__name__ if isinstance(element.to_dtype(), type) else element.to_dtype().name)
     except (RuntimeError, KeyError):

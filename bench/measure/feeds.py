@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.contracts import Shapes, Tensors, TensorSpec
+from bench.element_types import EXTENDED, PACKED_BITS, STRING, element_name, numpy_type, restored, storable
 from bench.errors import InputError, UnknownName
 from bench.measure.images import IMAGE_SUFFIXES, ImagePreprocessing, image_tensor
 
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 LONE_INTEGERS = ("int16", "int32", "int64", "uint16", "uint32", "uint64")
+EXACT_STEPS = {"bfloat16": 256} | dict.fromkeys(
+    ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"), 8
+)
 
 
 def seeded_feeds(specs: Sequence[TensorSpec], shapes: Shapes, seed: int) -> "dict[str, Array]":
     """One array for each input, the same for the same seed, name and shape, whatever the other inputs are.
 
     Floating point: uniform in [0, 1). ``int8`` and ``uint8``: uniform over the type's whole range. Other integers: 0 or
-    1, because they may be indices, and those are valid for nearly any table. ``bool``: either. Raises ``InputError``
-    for other types.
+    1, because they may be indices, and those are valid for nearly any table. ``bool``: either. ``bfloat16`` and float8
+    as floating point, in steps that they hold exactly; int4 and uint4 as int8. Raises ``InputError`` for other types.
     """
     return {spec.name: _seeded(spec, shapes[spec.name], seed) for spec in specs}
 
@@ -46,9 +50,16 @@ def _seeded(spec: TensorSpec, shape: tuple[int, ...], seed: int) -> "Array":
             return random.integers(0, 2, shape).astype(np.bool_)
         case dtype if dtype in LONE_INTEGERS:
             return random.integers(0, 2, shape).astype(dtype)
+        case dtype if dtype in EXACT_STEPS:
+            steps = EXACT_STEPS[dtype]
+            return (random.integers(0, steps, shape) / steps).astype(numpy_type(dtype))
+        case dtype if dtype in PACKED_BITS:  # every pattern of bits
+            patterns = random.integers(0, 1 << PACKED_BITS[dtype], shape, np.uint8)
+            return np.asarray(patterns).view(numpy_type(dtype))
     raise InputError(
-        f"input {spec.name}: no values can be made for type {spec.dtype}",
-        "Change the model so that this input is float32, float16, bool or an integer of 8 bits or more.",
+        f"input {spec.name}: no values can be made up for type {spec.dtype}",
+        f"Give its values with --input {spec.name}=FILE.npy"
+        + (", written by numpy.save from an array of text." if spec.dtype == STRING else "."),
     )
 
 
@@ -141,17 +152,32 @@ def _fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array
             f"--input {spec.name}: has the shape {list(array.shape)}, the model takes {list(shape)}",
             "Give an array of that shape, or choose the shape of a dynamic input with --shape.",
         )
+    if spec.dtype == STRING and element_name(array) == STRING:
+        return array
     try:
-        wanted = np.dtype(spec.dtype)
+        wanted = numpy_type(spec.dtype)
     except TypeError:
         raise InputError(f"--input {spec.name}: type {spec.dtype} cannot be fed from a file") from None
-    exact = np.can_cast(array.dtype, wanted, "safe") and np.array_equal(array.astype(wanted).astype(array.dtype), array)
-    if array.dtype != wanted and not exact:
+    if wanted.name in EXTENDED and array.dtype == np.dtype(f"V{wanted.itemsize}"):  # as numpy.save writes such an array
+        array = array.view(wanted)
+    if array.dtype != wanted and not _converts(array, wanted):
         raise InputError(
-            f"--input {spec.name}: holds {array.dtype}, the model takes {spec.dtype}",
+            f"--input {spec.name}: holds {element_name(array)}, the model takes {spec.dtype}",
             f"Convert it where you know what may be lost: array.astype({spec.dtype!r}).",
         )
     return np.ascontiguousarray(array, wanted).reshape(shape)
+
+
+def _converts(array: "Array", wanted: "np.dtype[Any]") -> bool:
+    """Whether no value changes. Of types that a ``.npy`` file cannot hold every value may be written in another."""
+    import numpy as np
+
+    if array.dtype.kind not in "biuf" or wanted.kind == "O":
+        return False
+    if wanted.name not in EXTENDED and not np.can_cast(array.dtype, wanted, "safe"):
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.array_equal(array.astype(wanted).astype(array.dtype), array))
 
 
 def feeds_sha256(feeds: Tensors) -> str:
@@ -160,14 +186,15 @@ def feeds_sha256(feeds: Tensors) -> str:
 
     digest = sha256()
     for name in sorted(feeds):
-        array = np.ascontiguousarray(feeds[name])
-        digest.update(f"{name}\0{array.dtype.name}\0{feeds[name].shape}\0".encode())
+        array = np.ascontiguousarray(storable(feeds[name]))
+        digest.update(f"{name}\0{feeds[name].dtype.name}\0{feeds[name].shape}\0".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()
 
 
 def save_feeds(path: Path, feeds: Tensors) -> None:
-    """Write the arrays as ``.npz``; equal arrays give equal bytes. Any name may occur, also ``file``."""
+    """Write the arrays as ``.npz``; equal arrays give equal bytes. Any name may occur, also ``file``. Text and types
+    that numpy has not are written as ``bench.element_types.storable`` says."""
     from zipfile import ZipFile, ZipInfo
 
     import numpy as np
@@ -175,11 +202,11 @@ def save_feeds(path: Path, feeds: Tensors) -> None:
     with ZipFile(path, "w") as archive:
         for name in sorted(feeds):
             with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.asarray(feeds[name]), allow_pickle=False)
+                np.lib.format.write_array(stream, storable(np.asarray(feeds[name])), allow_pickle=False)
 
 
 def load_feeds(path: Path) -> "dict[str, Array]":
     """Read what ``save_feeds`` or ``numpy.savez`` wrote. Raises ``InputError``; Python objects are never loaded."""
     _check_exists(path)
     loaded: dict[str, Array] = _numpy_load(path)
-    return loaded
+    return {name: restored(array) for name, array in loaded.items()}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from bench.contracts import TensorSpec
+from bench.element_types import PACKED_BITS, numpy_type
 from bench.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     values = (pixels - mean) / scale
     if layout == "nchw":
         values = values.transpose(2, 0, 1)
-    dtype = np.dtype(spec.dtype) if spec.dtype.startswith(("float", "int", "uint")) else None
-    if dtype is None:
+    if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
         raise InputError(f"--input {spec.name}: takes {spec.dtype}, not an image")
+    dtype = numpy_type(spec.dtype)
     if dtype.kind in "iu":
         values = np.rint(values)
         limits = np.iinfo(dtype)

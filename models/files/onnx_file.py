@@ -58,31 +58,35 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
 
 
 def _load(path: Path) -> "onnx.ModelProto":
-    """The graph, its external data left where it is. Raises ``InputError`` unless it is whole."""
+    """The graph, its nodes in order, its external data left where it is. Raises ``InputError`` unless it is whole."""
     import onnx
     from google.protobuf.message import DecodeError
 
     from bench.models.files.opening import DAMAGED, contents
+    from bench.models.onnx_order import sort_nodes
 
     try:
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
     except (DecodeError, ValueError):
         raise InputError(f"{path.name}: is no ONNX file, or only a part of one{contents(path)}", DAMAGED) from None
-    if not model.graph.node or not model.graph.output or not model.opset_import:
-        raise InputError(f"{path.name}: holds no complete ONNX graph", DAMAGED)
-    available = {value.name for value in model.graph.input} | {tensor.name for tensor in model.graph.initializer}
-    available |= {tensor.values.name for tensor in model.graph.sparse_initializer} | {""}
-    for node in model.graph.node:
-        if not all(isinstance(text, str) for text in (node.op_type, node.name, *node.input, *node.output)):
-            raise TypeError("a name is no text")
-        for name in node.input:
-            if name not in available:
-                raise InputError(f"{path.name}: {node.op_type} reads {name!r}, which nothing produces", DAMAGED)
-        available.update(node.output)
-    for output in model.graph.output:
-        if output.name not in available:
-            raise InputError(f"{path.name}: nothing produces its output {output.name!r}", DAMAGED)
+    _check_whole(path, model)
+    sort_nodes(path.name, model.graph)
     return model
+
+
+def _check_whole(path: Path, model: "onnx.ModelProto") -> None:
+    from bench.models.files.opening import DAMAGED
+
+    graph = model.graph
+    if not model.opset_import or not (graph.node or graph.output):
+        raise InputError(f"{path.name}: holds no complete ONNX graph", DAMAGED)
+    if not graph.node:
+        raise InputError(
+            f"{path.name}: the graph has no nodes, so there is nothing to measure: its outputs are inputs or constants",
+            "Export the part of the model that computes something.",
+        )
+    if not graph.output:
+        raise InputError(f"{path.name}: the graph has no outputs, so nothing has to be computed", "Export it again.")
 
 
 def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
@@ -95,17 +99,31 @@ def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
             raise InputError(f"{path.name}: weight {tensor.name!r} does not have the size it states", DAMAGED)
 
 
+NO_TENSORS = {
+    "sequence_type": (
+        "a sequence",
+        "Cut the graph before it; of a scikit-learn classifier, convert it with options={'zipmap': False}.",
+    ),
+    "map_type": ("a map", "Cut the graph before it."),
+    "optional_type": ("optional", "Export the model without it, or with it always present."),
+    "sparse_tensor_type": ("a sparse tensor", "Export it as a dense tensor."),
+}
+
+
 def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec]:
-    """The inputs to feed. Raises ``InputError`` for sequences and maps, and for an input without any shape."""
+    """The inputs to feed. Raises ``InputError`` for what is not a tensor, and for an input without any shape. The type
+    of an output may be left out."""
     from bench.models.onnx_facts import input_specs
 
     for kind, values in (("input", graph.input), ("output", graph.output)):
         for value in values:
-            if not value.type.HasField("tensor_type"):
-                raise InputError(
-                    f"{path.name}: {kind} {value.name} is not a tensor",
-                    "Only tensors can be measured; cut the graph before sequences and maps (such as ZipMap).",
-                )
+            what = value.type.WhichOneof("value")
+            if what is None and kind == "output":
+                continue
+            if what != "tensor_type":
+                name, remedy = NO_TENSORS.get(what or "", ("of no known type", "Export it again."))
+                message = f"{path.name}: {kind} {value.name} is not a tensor but {name}"
+                raise InputError(message, f"Only tensors can be measured. {remedy}")
             if kind == "input" and not value.type.tensor_type.HasField("shape"):
                 raise InputError(
                     f"{path.name}: input {value.name} has no shape, not even a dynamic one",

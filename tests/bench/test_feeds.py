@@ -69,11 +69,75 @@ def test_booleans_are_both() -> None:
     assert [False, True] == np.unique(seeded("bool")).tolist()
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "string", "int4", "float8_e4m3fn", "complex64", "undefined"])
+@pytest.mark.parametrize(("dtype", "steps"), [("bfloat16", 256), ("float8_e4m3fn", 8), ("float8_e5m2", 8)])
+def test_narrow_floats_are_exact_fractions(dtype: str, steps: int) -> None:
+    """Multiples of the type's step from 0 to below 1, so that nothing was rounded."""
+    values = seeded(dtype).astype(np.float64) * steps
+    assert dtype == seeded(dtype).dtype.name
+    assert np.array_equal(values, np.rint(values))
+    assert (0, steps - 1) == (values.min(), values.max())
+
+
+@pytest.mark.parametrize(("dtype", "limits"), [("int4", (-8, 7)), ("uint4", (0, 15))])
+def test_packed_integers_use_the_whole_range(dtype: str, limits: tuple[int, int]) -> None:
+    """As int8 and uint8 do."""
+    values = seeded(dtype).astype(np.int64)
+    assert limits == (values.min(), values.max())
+
+
+@pytest.mark.parametrize("dtype", ["string", "complex64", "undefined"])
 def test_other_types_are_refused(dtype: str) -> None:
-    """Input and type are named."""
-    with pytest.raises(InputError, match=f"input x: no values can be made for type {dtype}"):
+    """Input and type are named, and how to give values."""
+    with pytest.raises(InputError, match=f"input x: no values can be made up for type {dtype}") as refused:
         seeded(dtype)
+    assert "--input x=FILE.npy" in refused.value.remedy
+
+
+def test_types_that_numpy_lacks_are_read_back_as_they_were(tmp_path: Path) -> None:
+    """bfloat16, int4 and text survive the file that inputs and outputs are kept in, and equal arrays hash alike."""
+    import ml_dtypes
+
+    feeds = {
+        "bf16": np.array([[1.5, -3.0]], ml_dtypes.bfloat16),
+        "packed": np.array([-8, 7, 0], ml_dtypes.int4),
+        "none": np.zeros((0, 3), ml_dtypes.bfloat16),
+        "text": np.array(["고양이", b"dog"], object),
+    }
+    save_feeds(tmp_path / "feeds.npz", feeds)
+    back = load_feeds(tmp_path / "feeds.npz")
+    for name in ("bf16", "packed", "none"):
+        assert (feeds[name].dtype, feeds[name].shape, feeds[name].tobytes()) == (
+            back[name].dtype,
+            back[name].shape,
+            back[name].tobytes(),
+        )
+    assert ["고양이", "dog"] == back["text"].tolist()
+    assert feeds_sha256(feeds) != feeds_sha256(feeds | {"bf16": -feeds["bf16"]})
+
+
+def test_a_bfloat16_input_is_read_from_files(tmp_path: Path) -> None:
+    """As numpy writes such an array (bytes without a name), and from float32 where no value changes."""
+    import ml_dtypes
+
+    spec = TensorSpec("x", "bfloat16", (2,))
+    np.save(tmp_path / "own.npy", np.array([1.5, 2.0], ml_dtypes.bfloat16))
+    np.save(tmp_path / "wide.npy", np.array([1.5, 2.0], np.float32))
+    np.save(tmp_path / "finer.npy", np.array([1.501, 2.0], np.float32))
+    for name in ("own", "wide"):
+        found = user_feeds([f"x={tmp_path / name}.npy"], [spec], {"x": (2,)})["x"]
+        assert ("bfloat16", [1.5, 2.0]) == (found.dtype.name, found.tolist())
+    with pytest.raises(InputError, match="holds float32, the model takes bfloat16"):
+        user_feeds([f"x={tmp_path / 'finer.npy'}"], [spec], {"x": (2,)})
+
+
+def test_text_is_fed_from_a_file(tmp_path: Path) -> None:
+    """An array of text of fixed width; numbers are no text."""
+    spec = TensorSpec("x", "string", (2,))
+    np.save(tmp_path / "words.npy", np.array(["개", "고양이"]))
+    np.save(tmp_path / "numbers.npy", np.array([1, 2]))
+    assert ["개", "고양이"] == user_feeds([f"x={tmp_path / 'words.npy'}"], [spec], {"x": (2,)})["x"].tolist()
+    with pytest.raises(InputError, match="holds int64, the model takes string"):
+        user_feeds([f"x={tmp_path / 'numbers.npy'}"], [spec], {"x": (2,)})
 
 
 def test_arrays_do_not_depend_on_their_neighbours() -> None:

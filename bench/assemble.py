@@ -117,7 +117,7 @@ def placement_summary(placement: Placement | None, artifact: Artifact | None) ->
         nodes[node.device] = nodes.get(node.device, 0) + 1
     fallback = tuple(f"{n.op} {n.name}".strip() for n in placement.nodes if n.device != placement.requested)
     macs = _macs_by_device(placement, artifact.facts) if artifact else None
-    return PlacementSummary(placement.requested, nodes, macs, fallback, placement.source)
+    return PlacementSummary(placement.requested, nodes, macs, fallback, placement.source, placement.remedies)
 
 
 def _macs_by_device(placement: Placement, facts: GraphFacts) -> dict[str, int] | None:

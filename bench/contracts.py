@@ -169,6 +169,7 @@ class OpenRequest(Struct, frozen=True):
     ``decode_context`` is the KV length to plan for (text generation on fixed shapes), ``prompt_tokens`` the prefill's.
     ``compile_cache`` is a folder where the runtime may keep what it compiled, and finds it the next time; ``None``: no
     cache. ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
+    ``strict``: a fallback will be an error, so the target's own defaults must not cause one.
     """
 
     artifact: Artifact
@@ -179,6 +180,7 @@ class OpenRequest(Struct, frozen=True):
     decode_context: int = 0
     compile_cache: Path | None = None
     inspect: bool = False
+    strict: bool = False
 
 
 class NodePlacement(Struct, frozen=True):
@@ -190,11 +192,13 @@ class NodePlacement(Struct, frozen=True):
 
 
 class Placement(Struct, frozen=True):
-    """Which node ran where, as the runtime reports it. ``requested`` is the device name that counts as no fallback."""
+    """Which node ran where, as the runtime reports it. ``requested`` is the device name that counts as no fallback.
+    ``remedies``: sentences on what would move the other nodes there, where the target knows it."""
 
     requested: str
     nodes: tuple[NodePlacement, ...]
     source: str = ""
+    remedies: tuple[str, ...] = ()
 
 
 # --------------------------------------------------------------------------------------------------- models

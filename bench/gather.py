@@ -312,6 +312,7 @@ def open_request(
         "throughput" if scenario.name == "offline" else "latency",
         prompt,
         min(depth + prompt + generate, decoder.context_length) if decoder is not None else 0,
+        strict=run.strict_placement,
     )
 
 
@@ -329,6 +330,6 @@ def _demand_placement(checked: Checked, request: OpenRequest) -> None:
         raise RunFailure(
             "fallback",
             f"strict placement: {len(summary.fallback)} of {sum(summary.nodes.values())} nodes fell back: {shown}",
-            "Replace these operators, or run without --strict-placement.",
+            " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
             "check",
         )

@@ -272,13 +272,15 @@ class Summary(Part, frozen=True):
 
 class PlacementSummary(Part, frozen=True):
     """``nodes`` and ``macs`` by device; ``fallback`` lists what ran elsewhere than ``requested``, as ``op name``.
-    ``macs`` is null when the executed nodes cannot be matched with the file's."""
+    ``macs`` is null when the executed nodes cannot be matched with the file's. ``remedies``: what would move those
+    nodes to ``requested``, where the target knows it."""
 
     requested: str
     nodes: dict[str, int]
     macs: dict[str, int] | None = None
     fallback: tuple[str, ...] = ()
     source: str = ""
+    remedies: tuple[str, ...] = ()
 
 
 class OutputFidelity(Part, frozen=True):

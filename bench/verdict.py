@@ -165,10 +165,11 @@ def _fallback(run: RecordedRun) -> Reason | None:
     macs = placement.macs or {}
     if sum(macs.values()):
         share = 1 - macs.get(placement.requested, 0) / sum(macs.values())
-        message += f", with {percent(share)} of the multiply-accumulates"
+        message += f", with {percent(share) if share else 'none'} of the multiply-accumulates"
         figures["macs_elsewhere_share"] = share
     first = ", ".join(placement.fallback[:3]) + (" …" if elsewhere > 3 else "")
-    return reason("fallback", f"{message}: {first}.", figures, invalidates=run.record.plan.strict_placement)
+    strict, remedy = run.record.plan.strict_placement, " ".join(placement.remedies)
+    return reason("fallback", f"{message}: {first}.", figures, invalidates=strict, remedy=remedy)
 
 
 def _sensor_lost(run: RecordedRun) -> Reason | None:

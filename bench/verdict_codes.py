@@ -159,8 +159,9 @@ CODES: Mapping[str, Code] = MappingProxyType(
 """Every code a reason may carry; a code not listed is never given."""
 
 
-def reason(code: str, message: str, figures: Figures, invalidates: bool | None = None) -> Reason:
-    """A reason of that code with the figures behind its message; ``invalidates`` unless given is the code's own."""
+def reason(code: str, message: str, figures: Figures, invalidates: bool | None = None, remedy: str = "") -> Reason:
+    """A reason of that code with the figures behind its message; ``invalidates`` and ``remedy`` unless given are the
+    code's own."""
     known = CODES[code]
     weight = known.invalidates if invalidates is None else invalidates
-    return Reason(code, message, known.remedy, weight, dict(figures))
+    return Reason(code, message, remedy or known.remedy, weight, dict(figures))

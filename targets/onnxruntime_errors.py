@@ -7,6 +7,8 @@ from bench.errors import RunFailure
 
 UNREGISTERED = re.compile(r"([\w.]+):(\w+)\(-?\d+\) is not a registered function/op")
 NOT_IN_OPSET = re.compile(r"No Op registered for (\w+) with domain_version of (\d+)")
+RENAMED = re.compile(r"_token_\d+$")
+"""What the layout transformer appends to a node's name."""
 PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 

@@ -5,6 +5,7 @@ Graphs must have fixed shapes. float32 graphs run in float16 on the HTP by defau
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,15 @@ from bench.targets import onnxruntime_options as session_config
 from bench.targets import qnn_devices, qnn_options, safe_options, socs
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
-from bench.targets.onnxruntime_errors import opening_failure, said
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
+from bench.targets.qnn_failures import (
+    OFFLOAD,
+    compiling_failure,
+    no_floating_point,
+    nothing_placed,
+    quantised,
+    remedies,
+)
 from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
@@ -33,7 +41,6 @@ if TYPE_CHECKING:
 
 UNITS = {"htp": "HTP", "gpu": "GPU", EMULATED: "HTP"}
 ARITHMETIC = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU"))
-QUANTISED = frozenset(("QuantizeLinear", "DequantizeLinear"))
 
 
 class OnnxRuntimeQnn:
@@ -132,7 +139,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     context = context_file(request, name)
     found = context is not None and context.is_file()
     caching = {"ep.context_enable": "1", "ep.context_file_path": str(context)} if context and not found else {}
-    settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | request.options)
+    settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | strict_options(request) | request.options)
     soc = soc_of(device, settings.others)
     made = session_config.session_options(settings)
     if dimensions is None:
@@ -151,17 +158,19 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     try:
         session = onnxruntime.InferenceSession(str(context if found else artifact.path), made)
     except Exception as error:
-        raise _compiling_failure(error, artifact, soc) from error
+        raise compiling_failure(error, request, soc) from error
     on_qnn = [n for n in assigned_nodes(session, {PROVIDER: UNITS[device]}) if n.device == UNITS[device]]
     if not on_qnn:
-        raise _nothing_placed(artifact, soc)
+        raise nothing_placed(artifact, soc)
     return session
 
 
-def quantised(artifact: Artifact) -> bool:
-    """Whether the graph is QDQ; told by its operators, or by the weights' precision where those are not known."""
-    operators = artifact.facts.operators
-    return bool(QUANTISED & operators.keys()) if operators else artifact.precision in ("int8", "uint8", "int4")
+def strict_options(request: OpenRequest) -> dict[str, str]:
+    """What is set for a strict placement unless the user says otherwise: by default the CPU quantises a QDQ graph's
+    inputs and outputs, which would always be a fallback."""
+    if not request.strict or request.device == "gpu" or OFFLOAD in request.options or not quantised(request.artifact):
+        return {}
+    return {OFFLOAD: "0"}
 
 
 def fixed_shapes(artifact: Artifact) -> None:
@@ -177,15 +186,6 @@ def fixed_shapes(artifact: Artifact) -> None:
                 "python -m onnxruntime.tools.make_dynamic_shape_fixed.",
                 "plan",
             )
-
-
-def no_floating_point(artifact: Artifact, soc: socs.Soc, phase: str) -> RunFailure:
-    return RunFailure(
-        "unsupported_precision",
-        f"{artifact.path.name} is a float model, and the HTP of {soc.marketing} has no floating point",
-        "Quantise the model to int8 (QDQ).",
-        phase,
-    )
 
 
 def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> str:
@@ -209,7 +209,7 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
 
     from bench.targets.onnxruntime_session import ASSIGNMENT_KEY, Opened, assigned_nodes
 
-    settings = session_config.read({ASSIGNMENT_KEY: "1"} | request.options)
+    settings = session_config.read({ASSIGNMENT_KEY: "1"} | strict_options(request) | request.options)
     devices = {PROVIDER: UNITS[request.device], "CPUExecutionProvider": "CPU"}
     held = session_config.effective(session.get_session_options(), settings.entries)
     provider = {k: v for k, v in session.get_provider_options().get(PROVIDER, {}).items() if k != "backend_path"}
@@ -225,44 +225,6 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
         components={"qnn-sdk": str(sdk)} if sdk else {},
         inspected=True,
         compile_cache=cache,
-    )
-
-
-def _compiling_failure(error: Exception, artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
-    """QNN's obscurest errors in plain words, and the rest as ONNX Runtime's."""
-    text = str(error)
-    if "NHWC format" in text and not quantised(artifact):
-        return _nothing_placed(artifact, soc)
-    if "disable_cpu_ep_fallback" in text or "fallback to CPU EP has been explicitly disabled" in text:
-        return RunFailure(
-            "fallback",
-            f"{artifact.path.name}: some operators need the CPU, and session.disable_cpu_ep_fallback forbids it",
-            "Run without that option to see which.",
-            "compile",
-        )
-    if "finalize QNN graph" in text:
-        where = soc.marketing if soc else "this SoC"
-        return RunFailure(
-            "runtime_error",
-            f"{artifact.path.name}: QNN cannot compile the graph for {where}: {said(error, artifact.path)}",
-            "Name the SoC with option soc (or soc_model and htp_arch), or make the graph smaller.",
-            "compile",
-        )
-    return opening_failure(error, artifact.path)
-
-
-def _nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
-    if not quantised(artifact) and (soc is None or not soc.floating_point):
-        where = f"the HTP of {soc.marketing if soc else 'this SoC'}"
-        return RunFailure(
-            "unsupported_precision",
-            f"{artifact.path.name}: QNN takes nothing of this float model; {where} may have no floating point",
-            "Quantise the model to int8 (QDQ).",
-            "compile",
-        )
-    return RunFailure(
-        "fallback",
-        f"{artifact.path.name}: QNN takes no operator of this model; all of it would run on the CPU",
-        "Quantise to QDQ rather than QOperator, fix all shapes, and look for unsupported operators in the log.",
-        "compile",
+        chosen=" ".join(f"{key}={value}" for key, value in strict_options(request).items()),
+        remedies=partial(remedies, request, soc_of(request.device, settings.others)),
     )

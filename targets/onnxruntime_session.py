@@ -4,7 +4,6 @@ A timed call is one ``run_with_iobinding``: about 2 µs of Python and binding on
 ``run``. How inputs and outputs are held is in ``onnxruntime_queries``.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,9 @@ from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, Ten
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
+from bench.targets.onnxruntime_errors import RENAMED
 from bench.targets.onnxruntime_queries import BoundQuery, PlainQuery, element_of, query_of
 
-RENAMED = re.compile(r"_token_\d+$")
 ASSIGNMENT_KEY = "session.record_ep_graph_assignment_info"
 
 
@@ -24,7 +23,8 @@ class Opened(Struct, frozen=True):
     """What a plugin knows of the session it opened, beyond the session itself.
 
     ``devices``: execution provider -> the device name it stands for. ``requested``: the one that is no fallback.
-    ``components``: parts of a distribution with versions of their own.
+    ``components``: parts of a distribution with versions of their own. ``chosen``: what the plugin has set for a strict
+    placement. ``remedies``: what would move the nodes that are not on ``requested``.
     """
 
     devices: dict[str, str]
@@ -37,6 +37,8 @@ class Opened(Struct, frozen=True):
     lanes: Callable[[], int] = lambda: 1  # asked only where several queries are in flight
     inspected: bool = False
     compile_cache: CompileCache = "none"
+    chosen: str = ""
+    remedies: Callable[[tuple[NodePlacement, ...]], tuple[str, ...]] = lambda nodes: ()
 
 
 class OrtFacts:
@@ -50,11 +52,11 @@ class OrtFacts:
         """Nodes as the graph was divided between execution providers; ``None`` unless opened to be inspected."""
         if not self._opened.inspected:
             return None
-        return Placement(
-            requested=self._opened.requested,
-            nodes=assigned_nodes(self._sessions[0], self._opened.devices),
-            source="ONNX Runtime get_provider_graph_assignment_info",
-        )
+        nodes = assigned_nodes(self._sessions[0], self._opened.devices)
+        source = "ONNX Runtime get_provider_graph_assignment_info"
+        if self._opened.chosen:
+            source += f"; for the strict placement {self._opened.chosen} was set"
+        return Placement(self._opened.requested, nodes, source, self._opened.remedies(nodes))
 
     def effective_options(self) -> Mapping[str, str]:
         return self._opened.effective_options

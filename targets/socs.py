@@ -60,11 +60,21 @@ DEFAULT = "snapdragon-x-elite"
 
 
 def named(name: str) -> Soc:
-    """The SoC that the user calls ``name``: its name here or its part number. Raises ``UnknownName``."""
+    """The SoC that the user calls ``name``: its name here or its part number.
+
+    Raises ``UnknownName`` with a suggestion only where the digits agree: another number is another chip, and no slip.
+    """
     by_name = {soc.name: soc for soc in SOCS} | {soc.part.lower(): soc for soc in SOCS}
-    if name.lower() not in by_name:
-        raise UnknownName("SoC (option soc)", name, by_name, "Another SoC: give soc_model and htp_arch.")
-    return by_name[name.lower()]
+    if name.lower() in by_name:
+        return by_name[name.lower()]
+    hint = "Another SoC: give soc_model and htp_arch."
+    if alike := [known for known in by_name if _digits(known) == _digits(name)]:
+        raise UnknownName("SoC (option soc)", name, alike, hint)
+    raise InputError(f"unknown SoC (option soc): {name}", f"Known: {', '.join(soc.name for soc in SOCS)}. {hint}")
+
+
+def _digits(name: str) -> str:
+    return "".join(character for character in name if character.isdigit())
 
 
 def numbered(soc_model: int) -> Soc | None:

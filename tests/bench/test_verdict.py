@@ -271,3 +271,14 @@ def test_converged_flag_is_not_trusted() -> None:
     run = run_of(series=[WILD, WILD, WILD])
     assert all(repeat.converged for repeat in run.record.repeats)
     assert "not_converged" in codes(judge(run))
+
+
+def test_a_fallback_says_what_the_target_knows_of_it() -> None:
+    """The target's own remedies stand in the place of the general one, and work that was none is called so."""
+    remedies = ("Quantise Div tail: still float.",)
+    placement = PlacementSummary("HTP", {"HTP": 9, "CPU": 1}, {"HTP": 500}, ("Div tail",), remedies=remedies)
+    found = next(r for r in judge(run_of(replace(sound_record(), placement=placement))).reasons if r.code == "fallback")
+    assert ("1 of 10 nodes ran elsewhere than on HTP, with none of the multiply-accumulates: Div tail.", *remedies) == (
+        found.message,
+        found.remedy,
+    )

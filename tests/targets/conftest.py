@@ -129,6 +129,49 @@ def qdq_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(folder / "qdq_net.onnx", nodes, ([1, 3, 8, 8], [1, 4, 6, 6]), constants)
 
 
+QUANTISED_CONV = {
+    "s": np.float32(0.03),
+    "z": np.uint8(128),
+    "ws": np.float32(0.01),
+    "wz": np.int8(0),
+    "w": (np.arange(4 * 12 * 9) % 200 - 100).astype(np.int8).reshape(4, 12, 3, 3),
+}
+
+
+@pytest.fixture(scope="session")
+def half_quantised_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A float SpaceToDepth before an int8 convolution, x [1,3,8,8] -> y [1,4,2,2]."""
+    nodes = [
+        helper.make_node("SpaceToDepth", ["x"], ["f"], name="focus", blocksize=2),
+        helper.make_node("QuantizeLinear", ["f", "s", "z"], ["fq"], name="q_in"),
+        helper.make_node("DequantizeLinear", ["fq", "s", "z"], ["fd"], name="dq_in"),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], name="dq_weight"),
+        helper.make_node("Conv", ["fd", "wd"], ["c"], name="conv"),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"], name="q_out"),
+        helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["y"], name="dq_out"),
+    ]
+    folder = tmp_path_factory.mktemp("half")
+    return save(folder / "half_quantised.onnx", nodes, ([1, 3, 8, 8], [1, 4, 2, 2]), QUANTISED_CONV)
+
+
+@pytest.fixture(scope="session")
+def float_tail_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An int8 convolution before a float Sub, x [1,12,8,8] -> y [1,4,6,6]."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["xq"], name="q_in"),
+        helper.make_node("DequantizeLinear", ["xq", "s", "z"], ["xd"], name="dq_in"),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], name="dq_weight"),
+        helper.make_node("Conv", ["xd", "wd"], ["c"], name="conv"),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"], name="q_out"),
+        helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["cd"], name="dq_out"),
+        helper.make_node("Sub", ["cd", "k"], ["y"], name="tail"),
+    ]
+    folder = tmp_path_factory.mktemp("tail")
+    return save(
+        folder / "float_tail.onnx", nodes, ([1, 12, 8, 8], [1, 4, 6, 6]), QUANTISED_CONV | {"k": np.float32(1.5)}
+    )
+
+
 @pytest.fixture(scope="session")
 def batched_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MatMul with a named batch, x [batch,4] -> y [batch,2]."""

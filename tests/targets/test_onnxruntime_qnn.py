@@ -13,6 +13,8 @@ from onnx import TensorProto, helper
 from bench.contracts import Artifact, GraphFacts, NodePlacement, OpenRequest, Phase, Session, TensorSession, TensorSpec
 from bench.errors import InputError, RunFailure, UnknownName
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn, executed_precision
+from bench.targets.qnn_failures import OFFLOAD, compiling_failure, nothing_placed
+from bench.targets.socs import named
 
 Make = Callable[..., Artifact]
 QCS6490 = {"soc": "qcs6490"}
@@ -66,7 +68,7 @@ def test_quantised_models_and_other_socs_pass(float_net: Path, qdq_net: Path, ar
 def test_an_unknown_soc_is_the_users_mistake(float_net: Path, artifact_of: Make) -> None:
     """With the nearest name that exists."""
     with pytest.raises(UnknownName, match="Did you mean qcs6490"):
-        OnnxRuntimeQnn().check(artifact_of(float_net), "htp-emu", {"soc": "qcs6491"})
+        OnnxRuntimeQnn().check(artifact_of(float_net), "htp-emu", {"soc": "qsc6490"})
 
 
 def test_the_gpu_knows_no_soc(float_net: Path, artifact_of: Make) -> None:
@@ -109,6 +111,40 @@ def test_executed_precision_follows_the_arithmetic(
     """Convolutions left to the CPU run in float32, and are not said to be float16."""
     nodes = [NodePlacement("", "Conv", place) for place in where]
     assert expected == executed_precision(OpenRequest(artifact_of(float_net), device, options), nodes)
+
+
+OUT_OF_MEMORY = "Failed to finalize QNN graph. Error: QNN_COMMON_ERROR_MEM_ALLOC: Memory allocation related error."
+FAILED = "Failed to finalize QNN graph. Error code: 1002"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said", "unsaid"),
+    [
+        (OUT_OF_MEMORY, {"soc": "snapdragon-888"}, "Lower the resolution or the batch", "option soc"),
+        (OUT_OF_MEMORY, {}, "Name the SoC with option soc; lower the resolution", "finalization"),
+        (FAILED, {"soc": "snapdragon-888"}, "Try -O htp_graph_finalization_optimization_mode=1 or 3", "option soc"),
+        (FAILED, {"htp_graph_finalization_optimization_mode": "3", "soc": "sa8255"}, "Split the model", "finalization"),
+    ],
+)
+def test_a_remedy_does_not_repeat_what_was_done(
+    qdq_net: Path, artifact_of: Make, text: str, options: dict[str, str], said: str, unsaid: str
+) -> None:
+    """An SoC that was named is not asked for again, nor an option that was given."""
+    request = OpenRequest(artifact_of(qdq_net, precision="int8"), "htp-emu", options)
+    failure = compiling_failure(RuntimeError(text), request, named("snapdragon-888"))
+    assert (True, False) == (said in failure.remedy, unsaid in failure.remedy)
+
+
+@pytest.mark.parametrize(
+    ("operators", "part"),
+    [({"QLinearConv": 3, "QuantizeLinear": 1}, "rather than QOperator"), ({"Det": 1}, "none of its operators (Det)")],
+)
+def test_a_graph_that_qnn_takes_nothing_of(
+    float_net: Path, artifact_of: Make, operators: dict[str, int], part: str
+) -> None:
+    """The remedy follows what the graph is, and asks for nothing that it has."""
+    facts = GraphFacts((), (), operators=operators)
+    assert part in nothing_placed(artifact_of(float_net, facts=facts), named("qcs8550")).remedy
 
 
 @pytest.mark.real
@@ -155,6 +191,55 @@ def test_int8_runs_on_qcs6490(
     session.bind({"x": image})()
     similarity = cosine(reference(qdq_net, {"x": image})[0], session.results()["y"])
     assert (expected, "int8", True) == (set(devices(session)), session.executed_precision(), similarity > 0.999)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("given", "nodes", "source", "remedy"),
+    [
+        ({}, {"HTP"}, "for the strict placement offload_graph_io_quantization=0 was set", ""),
+        ({OFFLOAD: "1"}, {"HTP", "CPU"}, "", "-O offload_graph_io_quantization=0 moves the QuantizeLinear"),
+    ],
+)
+def test_a_strict_placement_leaves_no_quantisation_to_the_cpu(
+    qdq_net: Path, artifact_of: Make, phase: Phase, given: dict[str, str], nodes: set[str], source: str, remedy: str
+) -> None:
+    """The default that makes every QDQ graph fall back is changed, which the placement says; what the user gave is
+    kept, and the remedy names it."""
+    pytest.importorskip("onnxruntime_qnn")
+    request = OpenRequest(artifact_of(qdq_net, precision="int8"), "htp-emu", QCS6490 | given, strict=True)
+    session = OnnxRuntimeQnn().open(request, phase)
+    placement = session.placement()
+    assert placement is not None
+    assert (nodes, True, True) == (
+        {node.device for node in placement.nodes},
+        source in placement.source,
+        remedy in " ".join(placement.remedies),
+    )
+    assert given.get(OFFLOAD, "0") == session.effective_options()[OFFLOAD]
+
+
+@pytest.mark.real
+def test_an_operator_left_float_in_a_quantised_graph_is_named(
+    half_quantised_net: Path, artifact_of: Make, phase: Phase
+) -> None:
+    """Where the runtime speaks of nodes inserted in the NHWC format."""
+    with pytest.raises(
+        RunFailure, match="is quantised but for SpaceToDepth focus, and the HTP of Dragonwing"
+    ) as caught:
+        opened(artifact_of(half_quantised_net), phase, QCS6490)
+    assert ("unsupported_precision", "compile") == (caught.value.kind, caught.value.phase)
+
+
+@pytest.mark.real
+def test_a_float_operator_on_the_cpu_is_to_be_quantised(float_tail_net: Path, artifact_of: Make, phase: Phase) -> None:
+    """The remedy of the placement names the operator and the reason; the quantisation of the input is another."""
+    session = opened(artifact_of(float_tail_net), phase, QCS6490)
+    placement = session.placement()
+    assert placement is not None
+    boundary, floats = placement.remedies
+    assert "-O offload_graph_io_quantization=0 moves the QuantizeLinear" in boundary
+    assert "Quantise Sub tail: still float, and the HTP of Dragonwing QCS6490 has no floating point." == floats
 
 
 @pytest.mark.real

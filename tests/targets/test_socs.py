@@ -29,6 +29,18 @@ def test_an_unknown_soc_suggests_the_nearest() -> None:
         named("snapdragon-8-elit")
 
 
+@pytest.mark.parametrize("name", ["qcs8250", "qcs6491", "snapdragon-9-elite"])
+def test_another_number_is_another_chip(name: str) -> None:
+    """A real chip that the table lacks is not taken for a slip of the finger: all known ones are listed instead."""
+    with pytest.raises(InputError) as caught:
+        named(name)
+    assert (False, True, True) == (
+        "Did you mean" in caught.value.remedy,
+        all(soc.name in caught.value.remedy for soc in SOCS),
+        "soc_model and htp_arch" in caught.value.remedy,
+    )
+
+
 def test_qcs6490_has_no_floating_point() -> None:
     """The SoC of which users must be told before they try."""
     assert (93, 68, False) == (named("qcs6490").soc_model, named("qcs6490").htp_arch, named("qcs6490").floating_point)

@@ -2,7 +2,7 @@
 
 What comes before measuring (artifact, placement, outputs, caches) is gathered for each by itself. A pair of processes
 is the unit of replication. Pairs are short and many, because what differs from process to process does not become
-smaller by looking at two of them for longer: twice a preset's repeats, each half as long.
+smaller by looking at two of them for longer: as many as the preset says, each half as long as a repeat alone.
 """
 
 import secrets
@@ -20,12 +20,12 @@ from bench.errors import InputError, OdbError
 from bench.gather import Bench, Gathering, Shared
 from bench.host_load import HostLoad
 from bench.jobs import Measured, MeasureJob
-from bench.measure.stopping import MORE, shorter_rule
+from bench.measure.stopping import PRESETS, shorter_rule
 from bench.plan import PlannedRun
 from bench.plugins import Catalog
 from bench.probe import temporary_workspace
 from bench.record import Failure, RecordedRun
-from bench.record_evidence import Alternation
+from bench.record_evidence import Alternation, RepeatRule
 from bench.runner import Listener, plan_suite, with_sensors
 from bench.store import save
 from bench.suite import Suite
@@ -96,10 +96,12 @@ def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedR
     """``run`` with the repeats and times of an alternation, but for what the user asked by number."""
     rule, repeats = run.rule, run.repeats
     if suite.repeats is None:
-        repeats *= MORE
+        repeats = PRESETS[run.preset].pairs
     if suite.max_seconds is None:
         rule = shorter_rule(rule)
-    return msgspec.structs.replace(run, rule=rule, repeats=repeats, alternation=alternation)
+    return msgspec.structs.replace(
+        run, rule=rule, repeats=repeats, alternation=alternation, repeat_rule=RepeatRule(repeats, repeats)
+    )
 
 
 def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:

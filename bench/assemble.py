@@ -166,6 +166,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
         alternation=run.alternation,
+        repeat_rule=run.repeat_rule,
     )
 
 

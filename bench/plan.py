@@ -12,7 +12,7 @@ from bench.jobs import Probed
 from bench.measure.stopping import EMULATED_REPEATS, PRESETS, emulated_rule
 from bench.plugins import Catalog, PluginRef
 from bench.record import Failure, Scenario, StoppingRule
-from bench.record_evidence import Alternation
+from bench.record_evidence import Alternation, RepeatRule
 from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
 
@@ -57,7 +57,7 @@ class TargetChoice(Struct, frozen=True):
 
 
 class PlannedRun(Struct, frozen=True):
-    """One model on one target in one scenario. ``skip`` says why it will not be measured."""
+    """One model on one target in one scenario. ``skip`` says why it will not be measured. ``repeats``: the fewest."""
 
     model: ModelChoice
     target: TargetChoice
@@ -70,6 +70,7 @@ class PlannedRun(Struct, frozen=True):
     skip: Failure | None = None
     check_inputs: int | None = None
     alternation: Alternation | None = None
+    repeat_rule: RepeatRule | None = None  # None: exactly ``repeats``
 
 
 class Plan(Struct, frozen=True):
@@ -149,6 +150,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                     continue
                 seen.add(key)
                 emulated = target.device.emulated
+                repeats = repeat_rule(suite.repeats, preset.repeats, emulated)
                 runs.append(
                     PlannedRun(
                         model,
@@ -156,11 +158,12 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                         msgspec.convert(msgspec.structs.asdict(scenario), Scenario),
                         emulated_rule() if emulated else rule,
                         preset.name,
-                        EMULATED_REPEATS if emulated else suite.repeats or preset.repeats,
+                        repeats.fewest,
                         suite.seed,
                         suite.strict_placement,
                         why_skipped(model, target, scenario.name),
                         suite.check_inputs,
+                        repeat_rule=repeats,
                     )
                 )
     return Plan(tuple(runs))
@@ -169,6 +172,13 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
 def _of_tensors(scenario: ScenarioAsk) -> ScenarioAsk:
     """Without what only text generation has."""
     return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
+
+
+def repeat_rule(asked: int | None, preset: RepeatRule, emulated: bool) -> RepeatRule:
+    """The preset's, unless the user asked for a number or the device is emulated: then exactly so many."""
+    if emulated:
+        return RepeatRule(EMULATED_REPEATS, EMULATED_REPEATS)
+    return preset if asked is None else RepeatRule(asked, asked)
 
 
 def with_time(rule: StoppingRule, max_seconds: float | None) -> StoppingRule:

@@ -7,7 +7,8 @@ can be computed again from the samples. Field names are the contract with users'
 Schema history
     1   first version
     2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset;
-        figures of a reason, clocks of a repeat, the checks of one input run again, alternation, variance, record_sha256
+        figures of a reason, clocks of a repeat, the checks of one input run again, alternation, variance,
+        record_sha256; the rule for the number of repeats, why it ended, and repeats set aside
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from msgspec import Struct, field
 from bench.contracts import CompileCache, TensorSpec
 from bench.energy_record import EnergySummary, RepeatEnergy
 from bench.quality.record import Quality
-from bench.record_evidence import Alternation, Determinism, RepeatedInput, Variance
+from bench.record_evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
 from bench.record_part import Part
 from bench.text_record import TextGeneration
 
@@ -139,6 +140,7 @@ class PlanPart(Part, frozen=True):
     strict_placement: bool = False
     inputs: InputFacts | None = None
     alternation: Alternation | None = None
+    repeat_rule: RepeatRule | None = None  # null in records from before there was one: exactly ``repeats``
 
 
 class Environment(Part, frozen=True):
@@ -377,6 +379,8 @@ class Record(Part, frozen=True):
     samples_file: SamplesFile | None = None
     log_tail: tuple[str, ...] = ()  # last lines the runtime printed, with paths removed
     record_sha256: str | None = None  # of everything else in record.json; see bench.record_json
+    set_aside: tuple[Repeat, ...] = ()  # disturbed by other processes and measured again; in no figure
+    repeats_ended: RepeatsEnded | None = None  # null where the run failed, and in older records
 
 
 class RecordedRun(Struct, frozen=True):

@@ -14,6 +14,21 @@ class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
     side: Literal["base", "new"]
 
 
+class RepeatRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many processes a run is measured in: at least ``fewest``; more, up to ``most``, until the precision of the
+    stopping rule is reached, and none begins once those so far have taken ``budget_ns`` together. ``fewest`` equals
+    ``most`` where the number is fixed; ``budget_ns`` is then null. See ``bench.repeats``."""
+
+    fewest: int
+    most: int
+    budget_ns: int | None = None
+
+
+RepeatsEnded = Literal["fixed", "precise", "most", "budget", "busy"]
+"""Why no further repeat was measured: the number was fixed; the precision was reached; as many as the rule allows were
+measured; their time was used up; other processes disturbed too many of them."""
+
+
 class Variance(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the spread of the p50 comes from, as coefficients of variation. ``between_process_cv``: of true medians
     from process to process. ``within_process_cv``: of what one process' own median is uncertain by.

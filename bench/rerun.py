@@ -42,7 +42,10 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
         words += [flag, str(value)] if value is not None else []
     if run.rule.max_duration_ns not in _lengths(run):
         words += ["--max-seconds", f"{run.rule.max_duration_ns / 1e9:g}"]
-    words += ["--preset", run.preset, "--repeats", str(run.repeats), "--seed", str(run.seed)]
+    fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
+    words += ["--preset", run.preset]
+    words += ["--repeats", str(run.repeats)] if fixed else []
+    words += ["--seed", str(run.seed)]
     return shlex.join([*words, "--strict-placement"] if run.strict_placement else words)
 
 

@@ -150,7 +150,10 @@ def presets(catalog: "Catalog") -> Rows:
     return [
         {
             "name": p.name,
-            "repeats": p.repeats,
+            "repeats": p.repeats.fewest,
+            "repeats_at_most": p.repeats.most,
+            "repeats_budget": f"{(p.repeats.budget_ns or 0) / 1e9:g} s",
+            "pairs": p.pairs,
             "percentile": p.rule.percentile,
             "precise_to": f"{p.rule.precision:.0%}",
             "steady_state": f"{p.rule.min_duration_ns / 1e9:g} to {p.rule.max_duration_ns / 1e9:g} s",

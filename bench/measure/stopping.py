@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.record import StoppingRule
+from bench.record_evidence import RepeatRule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,26 +31,31 @@ WARMUP_SHARE = 0.1  # warm-up lasts at least this share of its maximum: clocks a
 
 
 class Preset(Struct, frozen=True):
-    """How much certainty the user asks for: fresh processes, and the rule of each."""
+    """How much certainty the user asks for: fresh processes, and the rule of each. ``pairs``: of processes, in
+    alternation."""
 
     name: str
-    repeats: int
+    repeats: RepeatRule
+    pairs: int
     rule: StoppingRule
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        # min_queries: the pooled repeats reach LoadGen's least count for the percentile (3 × 6 ≥ 11, 5 × 13 ≥ 64,
+        # min_queries: the pooled repeats reach LoadGen's least count for the percentile (6 × 6 ≥ 11, 6 × 13 ≥ 64,
         # 10 × 67 ≥ 662) however slow the model is; 6 is also the least that bounds a median at 95 %.
+        # repeats: 5 a side are the least that odb compare needs; of 6, all meet one of two equally frequent speeds of
+        # the machine in 1 of 32 runs, of 5 in 1 of 16.
         "quick": Preset(
             "quick",
-            3,
+            RepeatRule(6, 20, 30 * SECOND),
+            6,
             StoppingRule(
                 percentile=50,
                 precision=0.1,
                 min_queries=6,
                 max_queries=100_000,
-                min_duration_ns=SECOND // 2,
+                min_duration_ns=3 * SECOND // 10,
                 max_duration_ns=5 * SECOND,
                 warmup_min_queries=6,
                 warmup_max_duration_ns=SECOND,
@@ -58,7 +64,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
         "standard": Preset(
             "standard",
-            5,
+            RepeatRule(6, 20, 120 * SECOND),
+            10,
             StoppingRule(
                 percentile=90,
                 precision=0.03,
@@ -73,7 +80,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
         "strict": Preset(
             "strict",
-            10,
+            RepeatRule(10, 30, 900 * SECOND),
+            20,
             StoppingRule(
                 percentile=99,
                 precision=0.02,
@@ -89,7 +97,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     }
 )
 
-MORE, SHORTER = 2, 2  # in alternation: repeats of a preset, and their length
+SHORTER = 2  # in alternation: by how much a repeat is shorter
 EMULATED_REPEATS = 1  # an emulator's times are not the device's: more processes would prove nothing
 
 

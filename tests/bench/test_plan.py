@@ -20,6 +20,7 @@ from bench.plan import (
 )
 from bench.plugins import Catalog, PluginRef
 from bench.record import Scenario
+from bench.record_evidence import RepeatRule
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
 
 CATALOG = Catalog(
@@ -119,6 +120,14 @@ def test_emulated_targets_get_the_emulated_rule() -> None:
     real, emulated = planned("tiny", suite)
     assert (7, PRESETS["strict"].rule) == (real.repeats, real.rule)
     assert (1, emulated_rule()) == (emulated.repeats, emulated.rule)
+    assert [RepeatRule(7, 7), RepeatRule(1, 1)] == [real.repeat_rule, emulated.repeat_rule]
+
+
+def test_repeats_are_the_presets_unless_asked() -> None:
+    """Without a number from the user a run gets the preset's fewest, most and time."""
+    (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:npu"),)))
+    assert PRESETS["quick"].repeats == run.repeat_rule
+    assert PRESETS["quick"].repeats.fewest == run.repeats
 
 
 def test_a_repeat_may_be_given_more_time_or_less() -> None:

@@ -12,7 +12,7 @@ from bench.measure.stopping import PRESETS, shorter_rule
 from bench.plan import ModelChoice, PlannedRun, TargetChoice, with_time
 from bench.plugins import PluginRef
 from bench.record import Scenario
-from bench.record_evidence import Alternation
+from bench.record_evidence import Alternation, RepeatRule
 from bench.rerun import rerun_command
 from bench.suite import ModelAsk
 
@@ -58,6 +58,14 @@ def test_the_command_of_a_language_model_asks_for_the_same() -> None:
     assert (ask,) == suite.models
     assert (None, 8, 64) == (asked.prompt_tokens, asked.generate_tokens, asked.depth_tokens)
     assert "warm" == asked.compile_cache
+
+
+def test_a_number_of_repeats_is_in_it_only_if_it_was_fixed() -> None:
+    """Where the preset decides as the repeats come, the command leaves it to the preset again."""
+    run = planned(ModelAsk("net.onnx"), {})
+    decided = replace(run, repeat_rule=PRESETS["quick"].repeats)
+    assert "--repeats" not in rerun_command(decided, Scenario("single-stream"))
+    assert "--repeats 3" in rerun_command(replace(run, repeat_rule=RepeatRule(3, 3)), Scenario("single-stream"))
 
 
 def test_a_side_of_an_alternation_is_measured_alone_as_any_other() -> None:

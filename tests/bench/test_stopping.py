@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from msgspec import Struct
 
+from bench.comparability_table import FEW
 from bench.measure import stopping
 from bench.measure.stopping import PRESETS, SECOND
 from bench.record import StoppingRule
@@ -49,7 +50,12 @@ class TestPresets:
     @pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
     def test_slowest_model_still_has_its_percentile(self, preset: stopping.Preset) -> None:
         """The least queries of all repeats together are enough for the percentile that the preset asks for."""
-        assert preset.repeats * preset.rule.min_queries >= MIN_SAMPLES[preset.rule.percentile]
+        assert preset.repeats.fewest * preset.rule.min_queries >= MIN_SAMPLES[preset.rule.percentile]
+
+    @pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+    def test_a_record_can_be_the_base_of_a_comparison(self, preset: stopping.Preset) -> None:
+        """No preset measures fewer processes than odb compare needs a side, alone or in alternation."""
+        assert min(preset.repeats.fewest, preset.pairs) >= FEW
 
     @pytest.mark.parametrize("name", list(PRESETS))
     def test_is_named_as_it_is_found(self, name: str) -> None:
@@ -59,7 +65,9 @@ class TestPresets:
     def test_stricter_asks_for_more(self) -> None:
         """From quick to strict: more processes, a higher percentile, a narrower interval, more time."""
         order = [PRESETS[name] for name in ("quick", "standard", "strict")]
-        assert [p.repeats for p in order] == [3, 5, 10]
+        assert [(p.repeats.fewest, p.repeats.most) for p in order] == [(6, 20), (6, 20), (10, 30)]
+        assert [(p.repeats.budget_ns or 0) // SECOND for p in order] == [30, 120, 900]
+        assert [p.pairs for p in order] == [6, 10, 20]
         assert [p.rule.percentile for p in order] == [50, 90, 99]
         assert [p.rule.precision for p in order] == [0.1, 0.03, 0.02]
         assert [p.rule.max_duration_ns // SECOND for p in order] == [5, 10, 60]
@@ -221,7 +229,7 @@ class TestOtherRules:
         rule = stopping.text_generation_rule(preset.rule)
         played = play(stopping.next_batch, rule, noise(2e9, 0.02))
         assert rule.percentile == 50
-        assert preset.repeats * rule.min_queries >= MIN_SAMPLES[50]
+        assert preset.repeats.fewest * rule.min_queries >= MIN_SAMPLES[50]
         assert played.elapsed_ns <= max(1.1 * rule.max_duration_ns, 1.1 * rule.min_queries * 2e9)
 
     def test_fixed_count(self) -> None:

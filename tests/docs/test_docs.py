@@ -164,7 +164,7 @@ def test_socs_are_those_of_the_code() -> None:
 
 
 def test_presets_are_those_of_the_code() -> None:
-    """Repeats, percentile, precision, times and queries of each preset."""
+    """Repeats and their time, pairs, percentile, precision, times and queries of each preset."""
     from bench.measure.stopping import PRESETS
 
     def row(name: str) -> list[str]:
@@ -172,7 +172,9 @@ def test_presets_are_those_of_the_code() -> None:
         rule = preset.rule
         return [
             name,
-            str(preset.repeats),
+            f"{preset.repeats.fewest} to {preset.repeats.most}",
+            f"{(preset.repeats.budget_ns or 0) // 1_000_000_000} s",
+            str(preset.pairs),
             f"{rule.percentile:g}",
             f"{100 * rule.precision:g} %",
             f"{rule.min_duration_ns / 1e9:g} to {rule.max_duration_ns / 1e9:g} s",

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from bench.comparison import Comparison, compare
 from bench.fake_records import fake_run
-from bench.measure.stopping import MORE, PRESETS
+from bench.measure.stopping import PRESETS
 from bench.record import RecordedRun
 from bench.record_evidence import Alternation
 
 pytestmark = pytest.mark.perf
 
 RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.npz"))
-REPEATS = PRESETS["standard"].repeats
-PAIRS = MORE * REPEATS
+PAIRS = PRESETS["standard"].pairs
+REPEATS = PAIRS // 2
 COMPARISONS = 100
 UNIT_NS = 100
 NAMED = ("faster", "slower", "better", "worse")

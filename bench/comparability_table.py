@@ -22,6 +22,10 @@ BUSIER = 0.10  # share of the machine that others used in the busiest repeat
 APART = timedelta(days=1)
 ACCOUNTED = frozenset({"processes_differ"})  # makes a figure untrue; a ratio only wide, for its interval holds it
 FEW = 5  # with fewer processes a side even perfect separation has a chance above 2 %: at 4, 2 in 70
+SPEEDS = 5.0
+"""A factor that no machine's own changes of speed explain. The largest seen between two processes of one model is 1.9
+(docs/experiments.md); the slow and the fast cores of one processor differ by 3 and more. Of medians and rates only: the
+tail of a machine that preempts, and a cold start with or without the disk's cache, differ by more."""
 
 
 Chosen = tuple[Subject, ...]
@@ -261,7 +265,9 @@ def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | Non
     a, b = (sum(repeat.samples is not None for repeat in r.repeats) for r in (base, new))
     if min(a, b) >= FEW:
         return None
-    message = f"{a} and {b} repeats: a machine of two speeds can pass for a difference, so none is claimed."
+    message = (
+        f"{a} and {b} repeats: a machine of two speeds can pass for a difference, so none below {SPEEDS:g}× is claimed."
+    )
     return Reason("few_repeats", message, f"Measure with --repeats {FEW} or more.", invalidates=False)
 
 

@@ -10,10 +10,11 @@ The words, at a tolerance of x:
 is corrected by Holm's method over every metric of every pair of records that one command compares, so that of commands
 without any difference at most 2 % name one. The leading metric of a pair (p50, time per token or throughput) gets half
 of its share, for it is what is asked first. Of records that did not take turns no p-value is below the chance that so
-few processes fall apart by luck: of 3 against 3 it is 10 %, of 5 against 5 0.8 %, so five a side are the least. ±x is
-meant both ways alike: 1/(1 + x) to 1 + x. Of a record that is not valid nothing is claimed: a machine that was busy in
-one of two runs looks like a difference between them. Unless it is because its processes differ, which the interval
-holds.
+few processes fall apart by luck: of 3 against 3 it is 10 %, of 5 against 5 0.8 %, so five a side are the least. That
+supposes a machine of two speeds; a median or a rate that is shown to differ by more than ``SPEEDS``, which no machine's
+speeds do, is called slower or faster from two a side on. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record
+that is not valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them.
+Unless it is because its processes differ, which the interval holds.
 """
 
 import math
@@ -26,7 +27,7 @@ from msgspec.structs import replace
 
 from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
-from bench.comparability_table import ACCOUNTED, FEW, Subject, scenario_words
+from bench.comparability_table import ACCOUNTED, FEW, SPEEDS, Subject, scenario_words
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
@@ -72,7 +73,8 @@ class Change(Struct, frozen=True):
     ``pair_ratios``: one a pair, where the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
     ``gain``: whether the change, if any, is for the better. ``repeats_needed``: a side, to tell what could not be told;
     null where it is told, or where over 200 would not. ``claimed``: whether anything is, if only that it cannot be told
-    yet; not of one process a side, nor of a run that is not valid.
+    yet; not of one process a side, nor of a run that is not valid. ``beyond_speeds``: shown to be more than a machine's
+    own changes of speed explain.
     """
 
     metric: str
@@ -93,6 +95,7 @@ class Change(Struct, frozen=True):
     message: str = ""
     pair_ratios: tuple[float, ...] = ()
     claimed: bool = True
+    beyond_speeds: bool = False
 
 
 class Omitted(Struct, frozen=True):
@@ -311,7 +314,9 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
             )
             changes.append(replace(test.change, message=message, claimed=False))
             continue
-        judged = _judged(test, max(next(corrected), test.ratio.by_luck), tolerance, tests)
+        beyond = min(1.0, tests * test.ratio.p_beyond(SPEEDS)) if test.metric.bounded else 1.0
+        judged = _judged(test, max(next(corrected), min(test.ratio.by_luck, beyond)), tolerance, tests)
+        judged = replace(judged, beyond_speeds=beyond < ALPHA_DIFFERENT)
         why = f"Nothing is claimed: {test.untrue}."
         silent = replace(judged, word="cannot_tell", repeats_needed=None, message=why, claimed=False)
         changes.append(silent if test.untrue else judged)

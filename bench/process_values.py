@@ -22,10 +22,11 @@ from bench.verdict_codes import About
 Samples = NDArray[Any]
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
 CURVE_POINTS = 64
-ROLES = ("latency_ns", "token_ns", "block_queries")
-"""The arrays of samples that a comparison looks at."""
+OWN_ROLES = ("latency_ns", "token_ns", "block_queries")
 WINDOW_ROLES = ("start_ns", "in_flight_start_ns", "in_flight_latency_ns")
 """With the latencies, those that offline throughput is computed from."""
+ROLES = (*OWN_ROLES, *WINDOW_ROLES)
+"""The arrays of samples that a comparison looks at."""
 
 
 class Process(Struct, frozen=True):
@@ -44,7 +45,8 @@ Values = list[float | None]
 
 class Metric(Struct, frozen=True):
     """``speed``: faster and slower are the words, else better and worse. ``needs``: why it may be missing.
-    ``about``: reasons about this, or about more, make it untrue. ``applies``: to tensors or text; ``None``: to both."""
+    ``about``: reasons about this, or about more, make it untrue. ``applies``: to tensors or text; ``None``: to both.
+    ``tail``: a percentile beyond the median, which what preempts the process decides."""
 
     name: str
     title: str
@@ -55,6 +57,12 @@ class Metric(Struct, frozen=True):
     lower_is_better: bool = True
     about: About = "steady_state"
     applies: Literal["tensor", "text_generation"] | None = None
+    tail: bool = False
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a machine's own changes of speed move it by ``bench.comparability_table.SPEEDS`` at the most."""
+        return self.speed and self.about == "steady_state" and not self.tail
 
 
 class Curve(Struct, frozen=True):
@@ -102,7 +110,7 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
     for repeat in run.record.repeats:
         if repeat.samples is None:
             continue
-        latency, tokens, blocks = (_times(run, repeat, role, source) for role in ROLES)
+        latency, tokens, blocks = (_times(run, repeat, role, source) for role in OWN_ROLES)
         if len(blocks) and int(blocks.sum()) != len(latency):
             raise InputError(
                 f"{source}: block_queries in samples.npz add up to {int(blocks.sum())} queries, and there are "
@@ -224,7 +232,7 @@ def _cpu_seconds(processes: Sequence[Process]) -> Values:
 def _tail_metric(p: float) -> Metric:
     needs = f"it takes {statistics.MIN_SAMPLES[p]:,} queries a process"
     name = f"latency_p{p:g}_ns".replace(".", "")
-    return Metric(name, f"latency p{p:g}", "ns", _tail(p), needs, applies="tensor")
+    return Metric(name, f"latency p{p:g}", "ns", _tail(p), needs, applies="tensor", tail=True)
 
 
 METRICS: tuple[Metric, ...] = (

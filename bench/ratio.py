@@ -54,6 +54,10 @@ class LogRatio(Struct, frozen=True):
         """Two-sided p-value of "there is no difference"."""
         return min(1.0, 2 * self._p_above(abs(self.difference)))
 
+    def p_beyond(self, factor: float) -> float:
+        """Two-sided p-value of "the ratio is within 1/factor … factor"."""
+        return min(1.0, 2 * self._p_above(abs(self.difference) - math.log(factor)))
+
     def p_equivalent(self, tolerance: float) -> float:
         """p-value of "the ratio is outside 1/(1 + tolerance) … 1 + tolerance": the larger of the two sides'."""
         return self._p_above(math.log1p(tolerance) - abs(self.difference))

@@ -5,7 +5,7 @@ A change is told as new over base: ``+5.2 %`` of a time is more of it. Nothing i
 
 from collections.abc import Callable, Sequence
 
-from bench.comparability_table import ACCOUNTED
+from bench.comparability_table import ACCOUNTED, SPEEDS
 from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.outcome import outcome
@@ -128,7 +128,7 @@ def title(comparison: Comparison) -> str:
     if lead is None:
         return f"{name(comparison)}: nothing to compare{_wronger(comparison)}"
     answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "cannot be told apart yet"}
-    differs = f"{lead.word} than base{'' if comparison.alternated else SUPPOSED}"
+    differs = f"{lead.word} than base{'' if comparison.alternated or lead.beyond_speeds else SUPPOSED}"
     return f"{name(comparison)}: {answers.get(lead.word, differs)}{_wronger(comparison)}"
 
 
@@ -200,6 +200,9 @@ def _how_sure(comparison: Comparison) -> Sentence:
     noise = "noise alone" if comparison.alternated else "the spread of these processes"
     told = f"{counts}; for {lead.title} the chance that {noise} looks so is {_chance(lead.p_corrected)}, corrected for "
     told += f"all {comparison.tests} tests of this comparison. "
+    if lead.beyond_speeds and not comparison.alternated:
+        told += f"It is more than {SPEEDS:g}×, and a machine that changes its speed does not explain so much."
+        return Sentence("How sure:", told)
     if not comparison.alternated:
         told += "It knows nothing of what the machine did between the two records: one that changes its speed passes "
         told += "for a difference. Only odb run --against, which takes turns, rules that out."

@@ -11,7 +11,7 @@ from bench.fake_records import fake_run
 from bench.process_values import observe
 from bench.ratio import falls_apart_by_luck, holm
 from bench.record import Failure, Reason, RecordedRun, Verdict
-from bench.reports.comparison_words import sentences
+from bench.reports.comparison_words import sentences, title
 
 MS = 1_000_000
 QUERIES = 80
@@ -271,15 +271,19 @@ def test_a_against_a_is_called_different_in_two_percent_at_most(noise: float, pr
     assert wrong <= 6
 
 
+@pytest.mark.parametrize("fast_ms", [4.0, 1.2])
 @pytest.mark.parametrize("processes", [2, 3, 4, 5, 8])
-def test_two_speeds_are_not_taken_for_a_difference(processes: int) -> None:
+def test_two_speeds_are_not_taken_for_a_difference(processes: int, fast_ms: float) -> None:
     """A machine that runs each process at one of two speeds by a coin, and keeps either to half a per cent: 400 seeded
-    pairs of the same, in at most 2 % of which the p50 is called different. Without the bound of luck it were 12 % of
-    two against two and 3 % of three against three."""
+    pairs of the same, in at most 2 % of which the p50 is called different; also where the speeds differ by the whole
+    factor that is allowed for. Without the bound of luck it were 12 % of two against two and 3 % of three against
+    three."""
     rng = np.random.default_rng(processes)
     wrong = 0
     for _ in range(400):
-        sides = [exact(n, *(rng.choice([4.0, 6.0], processes) * np.exp(rng.normal(0, 0.005, processes)))) for n in "ab"]
+        sides = [
+            exact(n, *(rng.choice([fast_ms, 6.0], processes) * np.exp(rng.normal(0, 0.005, processes)))) for n in "ab"
+        ]
         wrong += change(compare(*sides)).word in ("slower", "faster")
     assert wrong <= 8
 
@@ -290,6 +294,34 @@ def test_what_falls_apart_by_luck_is_said() -> None:
     assert ("cannot_tell", pytest.approx(0.1), 5) == (told.word, told.p_corrected, told.repeats_needed)
     assert "by luck in 10 of 100" in told.message
     assert "slower" == change(compare(exact("base", *close(4.0)), exact("new", *close(8.0)))).word
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_tenfold_is_slower_however_few(processes: int) -> None:
+    """No machine's own speeds differ tenfold: two or three processes a side are enough, both ways, and the title says
+    it without supposing anything of the machine."""
+    base, new = (exact(n, *(p50 * (1 + 0.01 * i) for i in range(processes))) for n, p50 in (("base", 4), ("new", 40)))
+    there, back = compare(base, new), compare(new, base)
+    assert ("slower", "faster") == (change(there).word, change(back).word)
+    assert change(there).beyond_speeds
+    assert "fake on null:cpu: slower than base" == title(there)
+    (sure,) = [s for s in sentences(there) if s.strong == "How sure:"]
+    assert sure.rest.endswith("It is more than 5×, and a machine that changes its speed does not explain so much.")
+
+
+def test_a_tail_and_a_cold_start_may_differ_tenfold() -> None:
+    """What preempts a process decides its tail, and the disk's cache its cold start: of three a side neither is called
+    worse; nor is a median whose interval reaches below the factor."""
+    cold = [[{"cold_start_ns": scale * 1e8 + i} for i in range(3)] for scale in (1, 10)]
+    steady, torn = (np.tile(np.repeat([MS, slow * MS], [90, 10]), 2) for slow in (1, 10))
+    base, new = (
+        fake_run(name, [part + i for i in range(3)], figures=figures)
+        for name, part, figures in (("base", steady, cold[0]), ("new", torn, cold[1]))
+    )
+    found = compare(base, new)
+    assert ["cannot_tell"] * 2 == [change(found, metric).word for metric in ("latency_p95_ns", "cold_start_ns")]
+    wide = compare(exact("base", 4, 4.1, 4.2), exact("new", 15, 30, 60))
+    assert ("cannot_tell", True) == (change(wide).word, (change(wide).ratio or 0) > 5)
 
 
 def test_five_percent_are_found() -> None:

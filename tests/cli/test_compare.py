@@ -280,7 +280,7 @@ class TestBadRecords:
             (lambda f: (f / "record.json").write_bytes((f / "record.json").read_bytes()[:300]), "not JSON"),
             (lambda f: edit(f, '"schema_version": 2', '"schema_version": 99'), "schema_version 99 is newer"),
             (lambda f: edit(f, '"schema_version": 2,', ""), "no schema_version"),
-            (lambda f: edit(f, '"queries": 20', '"queries": "many"'), r"Expected `int`, got `str`"),
+            (lambda f: edit(f, '"queries": 20', '"queries": "many"'), r"Expected `int | float`, got `str`"),
             (lambda f: edit(f, '"queries": 20', '"queries": 21'), "its content differs from record_sha256"),
             (lambda f: edit(f, '"valid": true', '"valid": false'), "its content differs from record_sha256"),
             (lambda f: edit(f, '"record_sha256": "', '"record_sha256": "0'), "its content differs from record_sha256"),

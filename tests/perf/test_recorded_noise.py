@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.comparability_table import SPEEDS
 from bench.comparison import Comparison, compare
 from bench.fake_records import fake_run
 from bench.measure.stopping import PRESETS
@@ -151,6 +152,13 @@ def test_neighbours_in_time_are_seldom_called_different(benchmark: Any, processe
     benchmark.extra_info["said"] = said
     assert tried >= 60
     assert wrong <= 0.02 * tried
+
+
+def test_no_recorded_speeds_differ_by_as_much_as_is_allowed_for() -> None:
+    """Of the medians of one model's processes the slowest is less than half of ``SPEEDS`` above the fastest."""
+    for path in RECORDED:
+        medians = [float(np.median(latency)) for side in sides(path) for latency, _ in side]
+        assert max(medians) / min(medians) < SPEEDS / 2
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])

@@ -67,7 +67,7 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
         elif set(rule.subject_of) & set(chosen):
             differences.append(Difference(rule.what, rule.show(x), rule.show(y)))
         else:
-            reasons.append(_differs(rule, x, y, rule.refusal(base, new, chosen)))
+            reasons.append(_differs(rule, base, new, rule.refusal(base, new, chosen)))
     reasons += [reason for check in CHECKS if (reason := check(base, new, chosen)) is not None]
     reasons.sort(key=lambda reason: not reason.invalidates)
     refused = any(reason.invalidates for reason in reasons)
@@ -127,7 +127,7 @@ def _other_model(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Iter
     for rule in RULES:
         x, y = rule.of(base), rule.of(new)
         if rule.answers and None not in (x, y) and x != y and rule.refusal(base, new, chosen):
-            yield _differs(rule, x, y, True)
+            yield _differs(rule, base, new, True)
 
 
 def _told(record: Record) -> str:
@@ -142,9 +142,10 @@ def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
     return [Reason(f"{code}_unknown", f"The {rule.what} is not told by {where}.", invalidates=False)]
 
 
-def _differs(rule: Rule, x: Any, y: Any, refuses: bool) -> Reason:
-    a, b = rule.show(x), rule.show(y)
-    detail = f": {a} against {b}" if a != b else ""
+def _differs(rule: Rule, base: Record, new: Record, refuses: bool) -> Reason:
+    a, b = rule.show(rule.of(base)), rule.show(rule.of(new))
+    said = rule.told(base, new) or (f"{a} against {b}" if a != b else "")
+    detail = f": {said}" if said else ""
     return Reason(
         rule.code, f"The {rule.what} {rule.verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from bench.record import Reason, Record
+from bench.record import Reason, Record, StoppingRule
 from bench.record_json import SEALED_SINCE
 
 Subject = Literal["target", "version", "model"]
@@ -37,7 +37,8 @@ class Rule(Struct, frozen=True):
     ``refuses``: a difference forbids the comparison, and an unknown value is a caveat; otherwise a difference is a
     caveat. ``subject_of``: the subjects under which it may differ freely. ``flagged_for``: those under which a
     difference that is otherwise refused is a caveat; so is one of which ``excused`` says so. ``answers``: it forbids
-    to compare the answers, too, where it is the times that may not be. ``show`` puts the value in words.
+    to compare the answers, too, where it is the times that may not be. ``show`` puts the value in words; ``told`` the
+    difference of two records, where their values alone do not say it.
     """
 
     code: str
@@ -51,6 +52,7 @@ class Rule(Struct, frozen=True):
     excused: Callable[[Record, Record, Chosen], bool] = lambda base, new, chosen: False
     answers: bool = False
     verb: str = "differs"
+    told: Callable[[Record, Record], str] = lambda base, new: ""
 
     def refusal(self, base: Record, new: Record, chosen: Chosen) -> bool:
         """Whether a difference of the two forbids to compare them."""
@@ -68,6 +70,36 @@ def _same_sizes(base: Record, new: Record, chosen: Chosen) -> bool:
     """Whether inputs of two models differ by their names only, which are each model's own."""
     x, y = (sorted(map(tuple, _shapes(record).values())) for record in (base, new))
     return "model" in chosen and x == y
+
+
+LENGTHS = ("min_duration_ns", "max_duration_ns")
+"""Fields of a rule that say how long a repeat measures; the others say by what."""
+
+
+def _turned_and_plain(base: Record, new: Record, chosen: Chosen) -> bool:
+    """Whether one of two records of one preset took turns, whose repeats are more and shorter: each process gives the
+    same figure, from fewer queries."""
+    x, y = base.plan, new.plan
+    alike = all(getattr(x.rule, f) == getattr(y.rule, f) for f in x.rule.__struct_fields__ if f not in LENGTHS)
+    return alike and x.preset == y.preset and (x.alternation is None) != (y.alternation is None)
+
+
+def _rule_words(base: Record, new: Record) -> str:
+    """What of two rules differs, and that one record took turns, if only one did."""
+    x, y = base.plan, new.plan
+    named = [] if x.preset == y.preset else [f"{x.preset} against {y.preset}"]
+    fields = [f for f in x.rule.__struct_fields__ if getattr(x.rule, f) != getattr(y.rule, f)]
+    differing = [f"{f} {_amount(f, x.rule)} against {_amount(f, y.rule)}" for f in fields]
+    said = ", ".join(named or differing)
+    if (x.alternation is None) == (y.alternation is None):
+        return said
+    side = "base" if y.alternation is None else "new"
+    return f"{said}; the {side} record took turns with another, for which repeats are more and shorter"
+
+
+def _amount(field: str, rule: StoppingRule) -> str:
+    found = getattr(rule, field)
+    return f"{found / 1e9:g} s" if field.endswith("_ns") else f"{found:g}"
 
 
 def _input(record: Record) -> str | None:
@@ -167,7 +199,9 @@ RULES: tuple[Rule, ...] = (
         lambda r: (r.plan.preset, r.plan.rule),
         True,
         show=lambda v: str(v[0]),
-        remedy="Measure both with the same --preset.",
+        remedy="Measure both with one version of the tool, and the same --preset and --max-seconds.",
+        excused=_turned_and_plain,
+        told=_rule_words,
     ),
     Rule(
         "precision_differs",

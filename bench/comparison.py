@@ -41,6 +41,7 @@ ALPHA_DIFFERENT = 0.02  # of naming any difference in a command that compares no
 ALPHA_SAME = 0.05  # of calling one metric the same that differs by the tolerance
 CONFIDENCE = 0.95  # of the intervals
 EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
+AS_SHOWN = 0.005  # of a ratio: figures are shown with three digits
 ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
 """What a reason may be about; it bars the metrics that are about the same, or about less."""
 LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "latency_p50_ns")}
@@ -97,6 +98,17 @@ class Change(Struct, frozen=True):
     claimed: bool = True
     beyond_speeds: bool = False
 
+    @property
+    def process_ratio(self) -> float:
+        """Of the two figures: new over base of whole processes."""
+        return self.new / self.base
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether ``ratio``, which neighbouring turns gave, is another than that of the two figures as they are shown,
+        which are of whole processes."""
+        return self.ratio is not None and abs(math.log(self.process_ratio / self.ratio)) > AS_SHOWN
+
 
 class Omitted(Struct, frozen=True):
     """A metric that is not compared, and why."""
@@ -136,12 +148,6 @@ class Comparison(Struct, frozen=True):
         """Whether the outputs were right in the base, as far as they were checked, and are not in the new."""
         not_right = {"output_mismatch", "output_unchecked", "not_measured"} & {*self.base.doubts, *self.base.remarks}
         return "output_mismatch" in self.new.doubts and self.base.valid is not None and not not_right
-
-    def torn(self, change: Change) -> bool:
-        """Whether whole processes differ otherwise than their neighbouring turns do, by more than the tolerance."""
-        if not change.pair_ratios or change.ratio is None:
-            return False
-        return abs(math.log(change.new / change.base / change.ratio)) > math.log1p(self.tolerance)
 
 
 class _Test(Struct, frozen=True):
@@ -289,10 +295,10 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
 
 def _untrue(metric: Metric, record: Record, side: str, together: bool) -> str:
     """Why the metric of a run cannot be believed, by its verdict; empty where it can. What falls on both sides of an
-    alternation alike does not count."""
+    alternation alike does not count; on a tail it does not fall alike, for the longer query is preempted more often."""
     if record.verdict is None:
         return f"the {side} record has no verdict"
-    excused = ACCOUNTED | (set(CANCELLED) if together else set())
+    excused = ACCOUNTED | (set(CANCELLED) if together and not metric.tail else set())
     weighing = (code for code in record.verdict.invalidating if code not in excused)
     barring = [code for code in weighing if _about(code) in ABOUT[ABOUT.index(metric.about) :]]
     return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
@@ -318,6 +324,8 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
         judged = _judged(test, max(next(corrected), min(test.ratio.by_luck, beyond)), tolerance, tests)
         judged = replace(judged, beyond_speeds=beyond < ALPHA_DIFFERENT)
         why = f"Nothing is claimed: {test.untrue}."
+        if test.metric.tail and test.change.pair_ratios:
+            why += " What preempts a process decides its tail, and taking turns does not cancel that."
         silent = replace(judged, word="cannot_tell", repeats_needed=None, message=why, claimed=False)
         changes.append(silent if test.untrue else judged)
     quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)

@@ -79,10 +79,10 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
                 change.title,
                 value(change, change.base),
                 value(change, change.new),
-                percent_change(change.ratio),
+                f"{percent_change(change.ratio)}{' by turns' if change.by_turns else ''}",
                 interval(change),
                 WORDS.get(change.word, change.word),
-                change.message,
+                f"{_whole_processes(change)} {change.message}".strip() if change.by_turns else change.message,
             ),
             WORDS.get(change.word, change.word),
             status(change),
@@ -152,7 +152,7 @@ def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     if lead is None:
         return answers or (Sentence("Nothing to compare.", "Both records hold no metric in common.", "unjudged"),)
     return (
-        *_by_how_much(lead, comparison.torn(lead)),
+        _by_how_much(lead),
         *answers,
         *_others(comparison, lead),
         _how_sure(comparison),
@@ -160,18 +160,25 @@ def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     )
 
 
-def _by_how_much(lead: Change, torn: bool) -> tuple[Sentence, ...]:
-    strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
-    strong += f"{percent_change(lead.ratio)}, {WORDS.get(lead.word, lead.word)}."
+def _by_how_much(lead: Change) -> Sentence:
+    """The two figures and their change. Where the change is not that of the two figures, the sentence says first what
+    it is of, and gives the figures apart from it, with their own ratio."""
+    word = WORDS.get(lead.word, lead.word)
     between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
-    told = Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
-    if not torn:
-        return (told,)
-    whole = percent_change(lead.new / lead.base)
-    rest = (
-        f"whole processes differ by {whole}, for the machine changed its speed meanwhile; {percent_change(lead.ratio)}"
+    if not lead.by_turns:
+        strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
+        strong += f"{percent_change(lead.ratio)}, {word}."
+        return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
+    strong = "Compared turn by turn, because the machine did not keep its speed from turn to turn: "
+    strong += f"{lead.title} {percent_change(lead.ratio)}, {word}."
+    return Sentence(strong, f"{between} {_whole_processes(lead)} {lead.message}".strip(), status(lead))
+
+
+def _whole_processes(change: Change) -> str:
+    figures = f"{value(change, change.base)} → {value(change, change.new)}"
+    return (
+        f"Whole processes differ by {percent_change(change.process_ratio)} ({figures}), which holds those changes too."
     )
-    return (told, Sentence("Mind:", f"{rest} is of turns that lay side by side.", "unjudged"))
 
 
 def _others(comparison: Comparison, lead: Change) -> list[Sentence]:

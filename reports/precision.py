@@ -5,12 +5,21 @@ from bench.reports import units
 
 
 def spread_words(record: Record) -> str:
-    """``medians differ by 4.1 % from process to process, …``; empty where there was one process."""
+    """``p50 was 95.6 ms to 109 ms in 3 processes; …``: the spread as observed, then what of it is between processes;
+    empty where there was one process. A part between processes that is estimated as 0 is not given as a figure: it says that
+    each process' own uncertainty explains the spread."""
     found = record.summary.variance
     if found is None:
         return ""
+    medians = record.summary.latency_ns.repeat_p50 if record.summary.latency_ns is not None else ()
+    lowest, highest = (units.duration(end(medians)) if medians else "" for end in (min, max))
+    seen = f"p50 was {lowest} to {highest} in {found.processes} processes; " if medians else ""
     between, within = units.percent(found.between_process_cv), units.percent(found.within_process_cv)
-    return f"medians differ by {between} from process to process, and one is known to {within} (standard deviations)"
+    if not found.between_process_cv:
+        return f"{seen or 'spread of the processes: '}the uncertainty within each, {within}, explains that spread"
+    return (
+        f"{seen}medians differ by {between} from process to process, and one is known to {within} (standard deviations)"
+    )
 
 
 def needed_words(record: Record) -> str:

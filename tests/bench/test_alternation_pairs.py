@@ -16,7 +16,7 @@ from bench.process_values import observe
 from bench.ratio import log_ratio, paired_log_ratio
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_evidence import Alternation
-from bench.reports.comparison_words import sentences
+from bench.reports.comparison_words import rows, sentences
 
 MS = 1_000_000
 BLOCKS, QUERIES = 20, 10
@@ -62,8 +62,8 @@ def p50(comparison: Comparison) -> Change:
 
 
 def test_figures_that_contradict_the_change_are_said() -> None:
-    """One side is caught by a slow phase for most of its turns but each turn is 6 % slower: the sentence says which is
-    which; where whole processes agree with their turns, it is not there."""
+    """One side is caught by a slow phase for most of its turns but each turn is 6 % slower: the sentence leads with
+    why, and the figures stand beside their own ratio; where whole processes agree with their turns, figures come first."""
     fast, slow = 4 * MS, 8 * MS
     phases = [np.repeat([fast] * 9 + [slow] * 11, QUERIES), np.repeat([fast] * 11 + [slow] * 9, QUERIES)]
     base, new = (
@@ -74,9 +74,49 @@ def test_figures_that_contradict_the_change_are_said() -> None:
     change = p50(comparison)
     assert change.ratio is not None
     assert (True, True) == (change.ratio > 1, change.new < change.base)
-    assert (True, "Mind:") == (comparison.torn(change), sentences(comparison)[1].strong)
-    calm = compare(*in_turns(np.random.default_rng(1), 1.05, between=0.0))
-    assert not any(sentence.strong == "Mind:" for sentence in sentences(calm))
+    first = sentences(comparison)[0]
+    assert change.by_turns
+    assert first.strong.startswith(
+        "Compared turn by turn, because the machine did not keep its speed from turn to turn"
+    )
+    assert first.strong.endswith(": latency p50 +6.0 %, slower.")
+    assert "Whole processes differ by −47.0 % (8.02 ms → 4.25 ms), which holds those changes too." in first.rest
+    row = next(row for row in rows(comparison) if row.cells[0] == "latency p50")
+    assert ("+6.0 % by turns", True) == (row.cells[3], row.cells[6].startswith("Whole processes differ by −47.0 %"))
+    calm = compare(*[turned(s, [np.full(200, round(ms * MS))] * 6) for s, ms in (("base", 4), ("new", 4.2))])
+    assert not p50(calm).by_turns
+    assert sentences(calm)[0].strong == "Latency p50: 4.00 ms → 4.20 ms, +5.0 %, slower."
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_change_beside_two_figures_is_theirs(seed: int) -> None:
+    """Whatever the machine does: where a change stands between two figures it is what a reader computes from them."""
+    comparison = compare(*in_turns(np.random.default_rng(seed), 1.0 + 0.1 * seed))
+    for change in comparison.changes:
+        if change.ratio is not None and not change.by_turns:
+            assert change.ratio == pytest.approx(change.new / change.base, rel=0.0051)
+
+
+def test_a_disturbed_tail_is_not_claimed_of_the_model() -> None:
+    """A machine that preempts: of the slower side more queries cross the p95, which is then twenty times as long. Where
+    both are invalid for what else ran, the median is told and the tail is not; where both are valid, it is."""
+    rng = np.random.default_rng(3)
+    sides = []
+    for side, ms, share in (("base", 4.0, 0.03), ("new", 5.0, 0.08)):
+        latency = []
+        for _ in range(6):
+            queries = ms * MS * np.exp(0.01 * rng.standard_normal(400))
+            queries[rng.random(400) < share] += 100 * MS
+            latency.append(np.rint(queries).astype(np.int64))
+        sides.append(turned(side, latency))
+    words = {c.metric: c.word for c in compare(*sides).changes}
+    assert ("slower", "slower") == (words["latency_p50_ns"], words["latency_p95_ns"])
+    busy = Verdict(False, False, (Reason("host_busy", "It is so."),))
+    found = compare(*(replace(s, record=replace(s.record, verdict=busy)) for s in sides))
+    claimed = {c.metric: (c.word, c.claimed) for c in found.changes}
+    assert (("slower", True), ("cannot_tell", False)) == (claimed["latency_p50_ns"], claimed["latency_p95_ns"])
+    (tail,) = [c.message for c in found.changes if c.metric == "latency_p95_ns"]
+    assert tail.endswith("What preempts a process decides its tail, and taking turns does not cancel that.")
 
 
 def test_a_disturbance_of_both_cancels() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bench.comparability import comparable
 from bench.comparability_table import CHECKS, RULES
 from bench.fake_records import INPUTS, MODEL, TARGET, fake_run
+from bench.measure.stopping import shorter_rule
 from bench.record import Failure, PlacementSummary, Reason, Record, Repeat, Scenario, Tool, Verdict
 from bench.record_evidence import Alternation
 
@@ -257,3 +258,35 @@ def test_codes_are_unique() -> None:
     found = [rule.code for rule in RULES]
     assert sorted(set(found)) == sorted(found)
     assert len(set(CHECKS)) == len(CHECKS)
+
+
+def turned_rule(one: Record, side: Any = "new") -> Record:
+    """The record as it is where it took turns."""
+    rule = shorter_rule(one.plan.rule)
+    return replace(one, plan=replace(one.plan, rule=rule, alternation=Alternation("g", side)))
+
+
+def test_a_record_that_took_turns_is_compared_with_one_that_did_not() -> None:
+    """One preset, repeats of half the length: a caveat that says why, in figures and words, and no refusal."""
+    found = comparable(record("base"), turned_rule(record("new")))
+    (told,) = [reason for reason in found.reasons if reason.code == "rule_differs"]
+    assert ("comparable_with_caveats", False) == (found.answer, told.invalidates)
+    expected = (
+        "The preset or its stopping rule differs: min_duration_ns 0.5 s against 0.25 s, max_duration_ns 3 s against "
+        "1.5 s; the new record took turns with another, for which repeats are more and shorter."
+    )
+    assert expected == told.message
+
+
+def test_another_rule_under_one_name_says_what_differs() -> None:
+    """Both say quick, and one was cut short by hand, or asks for another precision: refused, with both figures."""
+    for change, words in (
+        ({"max_duration_ns": 10**9}, "max_duration_ns 3 s against 1 s."),
+        ({"precision": 0.1}, "precision 0.05 against 0.1."),
+    ):
+        one = record("new")
+        other = replace(one, plan=replace(one.plan, rule=replace(one.plan.rule, **change)))
+        found = comparable(record("base"), other)
+        (told,) = [reason for reason in found.reasons if reason.code == "rule_differs"]
+        assert (True, True) == (found.refused, told.message.endswith(words))
+        assert "--max-seconds" in told.remedy

@@ -4,7 +4,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from bench.fake_records import fake_run
-from bench.record import RecordedRun, Summary
+from bench.record import LatencyNs, RecordedRun, Summary
 from bench.record_evidence import Variance
 from bench.reports.precision import needed_words, spread_words
 from bench.reports.tables import repeats_table
@@ -22,6 +22,19 @@ def test_needed_and_done() -> None:
     assert "3 repeats for ±3 % (done)" == needed_words(run(replace(found, repeats_for_precision=3)).record)
     assert "over 1,000 repeats for ±3 %" == needed_words(run(replace(found, repeats_for_precision=None)).record)
     assert ("", "") == (needed_words(run(None).record), spread_words(run(None).record))
+
+
+def test_a_spread_is_never_called_nothing() -> None:
+    """103, 109 and 95.6 ms with no part between processes: the spread is said as it was observed, and no 0 %."""
+    made = fake_run("r", [np.full(20, round(p50 * 1e6)) for p50 in (103, 109, 95.6)])
+    times = LatencyNs(60, 102_000_000, 95_600_000, 109_000_000, repeat_p50=(103_000_000, 109_000_000, 95_600_000))
+    summary = Summary(variance=Variance(3, 0.0, 0.11, 0.1, 14), latency_ns=times)
+    expected = "p50 was 95.6 ms to 109 ms in 3 processes; the uncertainty within each, 11.0 %, explains that spread"
+    assert expected == spread_words(replace(made.record, summary=summary))
+    some = replace(summary, variance=Variance(3, 0.06, 0.11, 0.1, 14))
+    assert spread_words(replace(made.record, summary=some)).startswith(
+        "p50 was 95.6 ms to 109 ms in 3 processes; medians"
+    )
 
 
 def test_both_parts_are_told_beside_the_repeats() -> None:

@@ -6,7 +6,7 @@ from bench.reports import units
 
 def spread_words(record: Record) -> str:
     """``p50 was 95.6 ms to 109 ms in 3 processes; …``: the spread as observed, then what of it is between processes;
-    empty where there was one process. A part between processes that is estimated as 0 is not given as a figure: it says that
+    empty where there was one process. A part between processes that is estimated as 0 is not given as a figure: then
     each process' own uncertainty explains the spread."""
     found = record.summary.variance
     if found is None:

@@ -63,7 +63,7 @@ def p50(comparison: Comparison) -> Change:
 
 def test_figures_that_contradict_the_change_are_said() -> None:
     """One side is caught by a slow phase for most of its turns but each turn is 6 % slower: the sentence leads with
-    why, and the figures stand beside their own ratio; where whole processes agree with their turns, figures come first."""
+    why, and the figures stand beside their own ratio; where whole processes agree with their turns, they come first."""
     fast, slow = 4 * MS, 8 * MS
     phases = [np.repeat([fast] * 9 + [slow] * 11, QUERIES), np.repeat([fast] * 11 + [slow] * 9, QUERIES)]
     base, new = (

@@ -211,7 +211,7 @@ class Repeat(Part, frozen=True):
     phases_ns: Phases
     compile_cache: CompileCache | None = None
     warmup: Warmup | None = None
-    memory_bytes: dict[str, MemoryPoint] = {}  # "start", then one a phase, then "steady"
+    memory_bytes: dict[str, MemoryPoint] = {}  # "start", one a phase, "ready", "steady"
     energy: RepeatEnergy | None = None
     power_pass: RepeatEnergy | None = None  # channels that read watts, sampled in a pass of its own
     prefill_energy: RepeatEnergy | None = None  # text: a pass that generates one token a query
@@ -251,7 +251,8 @@ class LatencyNs(Part, frozen=True):
 
 class MemorySummary(Part, frozen=True):
     """Medians over repeats. ``model`` is USS after compile less USS before read; ``inference`` is USS at the end of
-    the steady state less USS after compile, null where memory was given back meanwhile; ``peak_rss`` is the highest of
+    the steady state less USS before the first inference, with the harness' own modules and inputs in place (``ready``),
+    null where memory was given back meanwhile; ``peak_rss`` is the highest of
     any phase. ``model`` holds what the compiler has not given back."""
 
     peak_rss: int | None = None

@@ -104,7 +104,7 @@ def memory_table(record: Record) -> Table | None:
     if summary is not None:
         note += (
             f" Model (USS, compiled less before reading): {units.size(summary.model)}. Inference (USS, steady less "
-            f"compiled): {units.size(summary.inference)}. Artifact on disk: {units.size(summary.artifact)}."
+            f"ready): {units.size(summary.inference)}. Artifact on disk: {units.size(summary.artifact)}."
         )
     return Table("Memory by phase", ("End of phase", *(title for title, _ in _MEMORY)), tuple(rows), note)
 

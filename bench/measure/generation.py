@@ -81,6 +81,7 @@ def play_generation(
         load_prompts(job.prompts), decoder_of(job.request), lengths(job.request, job.scenario), job.seed, tokenizer
     )
     generator, first = Generator(session), next(endless)
+    recorder.look("ready")
     generator.fill(first.context)
     with recorder("first_inference"):
         generator.first_token(first.prompt)

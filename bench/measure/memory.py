@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from bench.record import MemoryPoint, MemorySummary, Repeat
 
-PHASES = ("start", "runtime_import", "read", "compile", "first_inference", "steady")
+PHASES = ("start", "runtime_import", "read", "compile", "ready", "first_inference", "steady")
+"""When memory is read. ``ready``: after compile, with all in place that the harness itself needs; records made before
+0.1.0 have none, and their inference is counted from ``compile``."""
 
 
 class MemoryProbe(Struct, frozen=True):
@@ -61,7 +63,7 @@ def memory_summary(repeats: Sequence[Repeat], artifact_bytes: int | None) -> Mem
     return MemorySummary(
         peak_rss=_median([max(p) for p in peaks if p]),
         model=_median([s for p in points if (s := _uss_share(p, "runtime_import", "compile")) is not None]),
-        inference=_grown([_uss_share(p, "compile", "steady") for p in points]),
+        inference=_grown([_uss_share(p, "ready", "steady") for p in points]),
         artifact=artifact_bytes,
     )
 

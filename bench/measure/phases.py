@@ -37,6 +37,10 @@ class PhaseRecorder:
             self._open = ""
             self.memory[name] = self._memory.read(fresh)
 
+    def look(self, name: str) -> None:
+        """Read memory between two phases, under a name of its own."""
+        self.memory[name] = self._memory.read(False)
+
     def phases(self, process_start_ns: int | None) -> Phases:
         """What was recorded; phases never entered are null."""
         names = ("runtime_import", "read", "compile", "first_inference")

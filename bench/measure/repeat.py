@@ -17,6 +17,7 @@ from bench.measure.generation import play_generation
 from bench.measure.loop import Timeline, loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
 from bench.measure.offline import run_offline
+from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
 from bench.measure.steady import Steady, Watched, play_single_stream, warmup_of
 from bench.plugins import load
@@ -29,8 +30,8 @@ def measure(
 ) -> Measured:
     """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them.
 
-    numpy is imported after the session is open: what a runtime imports is part of its own cold start. A job in turns
-    works only while it holds one.
+    numpy is imported after the session is open: what a runtime imports is part of its own cold start. What the harness
+    itself takes is in place before memory is read as ``ready``. A job in turns works only while it holds one.
     """
     if job.in_turns:
         take_turn(False)
@@ -50,6 +51,7 @@ def measure(
     from bench.measure.feeds import load_feeds
 
     feeds = load_feeds(job.feeds) if job.feeds is not None else {}
+    rehearse(job.rule)
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
         call, steady = _play(job, session, feeds, recorder, memory, watched, announce)
@@ -109,6 +111,7 @@ def _play(
 
     if isinstance(session, TokenSession | StreamSession):
         return play_generation(job, session, recorder, steady_phase, watched)
+    recorder.look("ready")
     call = session.bind(feeds)
     with recorder("first_inference"):
         call()

@@ -9,7 +9,10 @@ import psutil
 import pytest
 
 from bench.measure.memory import MemoryProbe, memory_summary
+from bench.plugins import discover
 from bench.record import MemoryPoint, MemorySummary, Phases, Repeat
+from bench.runner import run_suite
+from bench.suite import ModelAsk, Suite, TargetAsk
 
 MIB = 1024 * 1024
 
@@ -150,20 +153,38 @@ def test_uss_of_this_process_grows_by_what_it_holds() -> None:
     assert len(block) == 64 * MIB
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("model", ["fake", "fake-decoder"])
+def test_inference_holds_nothing_of_the_harness(model: str, tmp_path: Path) -> None:
+    """A target that imports no numpy and takes nothing shows nothing; one that takes 24 MiB shows them."""
+    (plugin,) = Path(__file__).resolve().parents[1].glob("plugins/hungry.py")
+    targets = TargetAsk("mem:frugal"), TargetAsk("mem:hungry")
+    suite = Suite(models=(ModelAsk(model),), targets=targets, repeats=1, max_seconds=1.0)
+    (tmp_path / "out").mkdir()
+    runs = run_suite(suite, discover([plugin]), tmp_path / "out", cache=tmp_path / "cache")
+    found = [run.record.summary.memory_bytes for run in runs]
+    if any(memory is None or memory.peak_rss is None for memory in found):
+        pytest.skip("this system does not tell memory")
+    frugal, hungry = (memory.inference or 0 for memory in found if memory is not None)
+    assert frugal < MIB // 2
+    assert 24 * MIB <= hungry < 24 * MIB + MIB // 2
+
+
 def test_summary_takes_medians_of_the_shares() -> None:
-    """Model = compile − before read, inference = steady − compile, peak = the highest phase; medians over repeats."""
+    """Model = compile − before read, inference = steady − ready, peak = the highest phase; medians over repeats."""
     repeats = [
         repeat(
             start=uss(10, 20),
             runtime_import=uss(50, 60),
             read=uss(80, 90),
             compile=uss(model, 400),
+            ready=uss(165, 166),
             first_inference=uss(170, 300),
             steady=uss(200, 210),
         )
         for model in (150, 160, 190)
     ]
-    assert MemorySummary(peak_rss=400 * MIB, model=110 * MIB, inference=40 * MIB, artifact=7) == memory_summary(
+    assert MemorySummary(peak_rss=400 * MIB, model=110 * MIB, inference=35 * MIB, artifact=7) == memory_summary(
         repeats, 7
     )
 
@@ -172,6 +193,12 @@ def test_summary_of_a_missing_phase_uses_the_one_before() -> None:
     """A runtime that reads and compiles in one step, and is imported at the start, still has its shares."""
     only = repeat(start=uss(10), read=uss(80), steady=uss(100))
     assert (70 * MIB, 20 * MIB) == (memory_summary([only], None).model, memory_summary([only], None).inference)
+
+
+def test_summary_of_a_record_without_ready_counts_from_compile() -> None:
+    """As it was counted when these were made."""
+    only = repeat(runtime_import=uss(10), compile=uss(60), first_inference=uss(80), steady=uss(90))
+    assert 30 * MIB == memory_summary([only], None).inference
 
 
 def test_summary_ignores_a_phase_without_uss() -> None:

@@ -22,6 +22,9 @@ MAX_PLAUSIBLE_WATTS = 1000.0
 SAMPLE_SECONDS = 0.1
 """Between two power samples: 10 Hz."""
 
+LEAST_ABOVE_IDLE = 0.01
+"""Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
+
 TIER_DOMAINS = ("board", "package", "battery")
 """What may stand for an inference's energy, best first. They hold one another, so they are never added."""
 
@@ -249,6 +252,7 @@ class _Total(Struct, frozen=True):
     """One repeat's energy of one domain: of the whole window, and above idle an inference."""
 
     watts: float
+    total_joules_per_inference: float
     joules_per_inference: float | None
 
 
@@ -267,7 +271,7 @@ def _sensor_tier(
             notes.append(
                 f"{name} was read, but not its idle power, so energy above idle is unknown; measure idle first."
             )
-        elif joules <= 0:
+        elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in repeats):
             notes.append(f"{name} read no more than at idle; close other programs and measure longer.")
         else:
             return joules, name, notes
@@ -284,12 +288,24 @@ def _domain_totals(energies: Sequence[RepeatEnergy]) -> dict[tuple[str, str], li
                 continue
             if domain == "board":
                 readings = [max(readings, key=lambda r: r.joules_total or 0.0)]
+            elif sensor == "hwmon":
+                readings = _one_driver(readings)
             names = " + ".join(f"{r.sensor}/{r.name}" for r in readings)
             above = [r.joules for r in readings if r.joules is not None]
             each = sum(above) / energy.queries if len(above) == len(readings) else None
-            watts = sum(r.joules_total or 0.0 for r in readings) / (energy.duration_ns / 1e9)
-            totals.setdefault((domain, names), []).append(_Total(watts, each))
+            total = sum(r.joules_total or 0.0 for r in readings)
+            summed = _Total(total / (energy.duration_ns / 1e9), total / energy.queries, each)
+            totals.setdefault((domain, names), []).append(summed)
     return totals
+
+
+def _one_driver(readings: Sequence[ChannelReading]) -> list[ChannelReading]:
+    """The channels of the hwmon driver that reads most: two drivers may both watch one socket, and adding them would
+    count it twice. Names begin with the driver's."""
+    by_driver: dict[str, list[ChannelReading]] = {}
+    for reading in readings:
+        by_driver.setdefault(reading.name.partition(" ")[0], []).append(reading)
+    return max(by_driver.values(), key=lambda of_driver: sum(r.joules_total or 0.0 for r in of_driver))
 
 
 def _unread(energies: Sequence[RepeatEnergy], channels: Sequence[Channel]) -> list[str]:

@@ -411,6 +411,22 @@ def test_summary_below_idle_is_no_figure() -> None:
     assert "rapl/package-0 read no more than at idle; close other programs and measure longer." == summary.reason
 
 
+@pytest.mark.parametrize(("above", "expected"), [(0.3, None), (0.5, 0.05)])
+def test_summary_takes_no_noise_of_the_idle_for_energy(above: float, expected: float | None) -> None:
+    """An idle of two seconds is not known to better than a hundredth."""
+    summary = energy_summary([repeat(read("package", "package-0", 40.0, above))], None, None, [])
+    assert expected == summary.joules_per_inference
+
+
+def test_summary_counts_a_socket_once_that_two_drivers_watch() -> None:
+    """Channels of one driver are sockets and are added; those of another may be the same sockets."""
+    two = [read("package", f"amd_energy Esocket{i}", 40.0, 20.0, "hwmon") for i in range(2)]
+    other = read("package", "amd_smi package", 39.0, 19.0, "hwmon")
+    summary = energy_summary([repeat(*two, other)], None, None, [])
+    expected = (4.0, "hwmon/amd_energy Esocket0 + hwmon/amd_energy Esocket1")
+    assert expected == (summary.joules_per_inference, summary.sensor_channel)
+
+
 def test_summary_gives_the_reason_and_remedy_of_unusable_channels_once() -> None:
     """Four counters with one cause are one sentence."""
     closed = [

@@ -181,6 +181,77 @@ def test_hwmon_reads_an_average_where_it_is_all_there_is(tmp_path: Path) -> None
     assert ("amdgpu PPT", "gpu", 23.0) == (channel.name, channel.domain, Hwmon().read(root, channel))
 
 
+JETSON = {
+    "name": "ina3221",
+    "in1_label": "VDD_IN",
+    "in1_input": "5072",
+    "curr1_input": "1400",
+    "shunt1_resistor": "5000",
+    "in2_label": "VDD_CPU_GPU_CV",
+    "in2_input": "5064",
+    "curr2_input": "264",
+    "in2_enable": "1",
+    "in3_label": "VDD_SOC",
+    "in3_input": "5064",
+    "curr3_input": "352",
+    "in4_input": "7",
+    "in5_input": "2",
+    "in6_input": "2",
+    "in7_label": "sum of shunt voltages",
+    "in7_input": "0",
+    "curr4_input": "2016",
+}
+
+
+def jetson(root: Path, **changed: str | None) -> Path:
+    """The INA3221 of a Jetson Orin Nano, as Linux 5.15 and later shows it."""
+    files = {name: text for name, text in {**JETSON, **changed}.items() if text is not None}
+    return lay(root, {f"sys/class/hwmon/hwmon1/{name}": f"{text}\n" for name, text in files.items()})
+
+
+def test_ina3221_gives_power_as_voltage_times_current(tmp_path: Path) -> None:
+    """It has no power file. Shunt voltages and sums over channels are no channels."""
+    root = jetson(tmp_path)
+    found = [(c.name, c.kind, c.domain, round(Hwmon().read(root, c), 6)) for c in Hwmon().channels(root)]
+    assert found == [
+        ("ina3221 VDD_IN", "power", "board", 7.1008),
+        ("ina3221 VDD_CPU_GPU_CV", "power", "other", 1.336896),
+        ("ina3221 VDD_SOC", "power", "other", 1.782528),
+    ]
+
+
+def test_ina3221_channels_that_are_not_there_are_left_out(tmp_path: Path) -> None:
+    """One that the board does not connect, one without a current, one without a label, one that is switched off."""
+    root = jetson(tmp_path, in1_label="NC", curr2_input=None, in3_label=None, in3_enable="0")
+    (channel,) = Hwmon().channels(root)
+    assert ("ina3221 channel 3", "other", False) == (channel.name, channel.domain, channel.usable)
+    assert ("the channel is switched off", "As root: echo 1 > /sys/class/hwmon/hwmon1/in3_enable") == (
+        channel.reason,
+        channel.remedy,
+    )
+
+
+def test_one_supply_of_several_is_not_the_board(tmp_path: Path) -> None:
+    """A Jetson AGX is fed through four rails; none of them holds the others."""
+    root = jetson(tmp_path, in1_label="VDD_GPU_SOC", in2_label="VDD_CPU_CV", in3_label="VIN_SYS_5V0")
+    assert "board" not in {c.domain for c in Hwmon().channels(root)}
+
+
+def test_a_chip_that_has_power_is_not_read_twice(tmp_path: Path) -> None:
+    """An INA226 shows power, voltage and current of its one rail."""
+    files = {"name": "ina226", "label": "VIN", "power1_input": "4000000", "in1_input": "5000", "curr1_input": "800"}
+    root = lay(tmp_path, {f"sys/class/hwmon/hwmon0/{name}": f"{text}\n" for name, text in files.items()})
+    assert [4.0] == [Hwmon().read(root, c) for c in Hwmon().channels(root)]
+
+
+def test_battery_without_a_filled_power_gauge_reads_current(tmp_path: Path) -> None:
+    """Some drivers list power_now and leave it at 0."""
+    files = {"type": "Battery", "status": "Discharging", "power_now": "0", "current_now": "-500000"}
+    files["voltage_now"] = "8000000"
+    root = lay(tmp_path, {f"{BAT0}/{name}": f"{text}\n" for name, text in files.items()})
+    assert 4.0 == Battery().read(root, battery(root))
+
+
 def test_hwmon_leaves_the_battery_to_the_battery_sensor(tmp_path: Path) -> None:
     """A power supply shown again as a hwmon chip would be counted twice."""
     assert () == Hwmon().channels(recorded(tmp_path, "intel_laptop"))

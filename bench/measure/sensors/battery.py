@@ -32,7 +32,7 @@ class Battery:
 
 def _channel(root: Path, supply: Path) -> Channel:
     gauge = supply / "power_now"
-    if not gauge.exists():
+    if _text(gauge) in ("", "0"):  # missing, or there and never filled by the driver
         gauge = supply / "current_now"
     reason = remedy = ""
     if not gauge.exists() or (gauge.name == "current_now" and not (supply / "voltage_now").exists()):

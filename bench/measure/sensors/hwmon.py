@@ -2,6 +2,11 @@
 
 Which rail a monitor watches is known only by its label. A channel whose label does not say is of domain ``other``, and
 never stands for the board. Kernel: Documentation/hwmon/sysfs-interface.rst.
+
+The INA3221 of NVIDIA's Jetson and other boards has no ``power*`` file: the driver gives each of its three channels a
+bus voltage (``inN_input``, mV), a current (``currN_input``, mA) and a label (``inN_label``). Power is their product.
+Further files of it are no channels: ``in4`` to ``in6`` are shunt voltages, ``in7`` and ``curr4`` sums over channels.
+Kernel: Documentation/hwmon/ina3221.rst.
 """
 
 import re
@@ -16,7 +21,11 @@ from bench.contracts import Channel
 
 Domain = Literal["package", "core", "dram", "gpu", "npu", "board", "other"]
 
+PAIRED_CHANNELS: dict[str, tuple[int, ...]] = {"ina3221": (1, 2, 3)}
+"""Chips that read voltage and current apart, with their channels."""
+
 CHIP_DOMAINS: dict[str, Domain] = {
+    "fam15h_power": "package",
     "i915": "gpu",
     "xe": "gpu",
     "amdgpu": "gpu",
@@ -34,7 +43,8 @@ LABEL_DOMAINS: dict[str, Domain] = {
 
 
 class Hwmon:
-    """Watts now (``power*``) or joules since start (``energy*``) of each chip's channels, named ``chip label``."""
+    """Watts now (``power*``, or voltage times current) or joules since start (``energy*``) of each chip's channels,
+    named ``chip label``."""
 
     summary = "Supply monitors (INA), GPU and board power through hwmon (Linux)"
 
@@ -45,7 +55,10 @@ class Hwmon:
         return tuple(c if names[c.name] == 1 else structs.replace(c, name=_unique(c)) for c in found)
 
     def read(self, root: Path, channel: Channel) -> float:
-        return float((root / channel.path).read_text()) * 1e-6
+        file = root / channel.path
+        if file.name.startswith("curr"):
+            return float(file.read_text()) * float(_bus_voltage(file).read_text()) * 1e-6  # mA × mV
+        return float(file.read_text()) * 1e-6
 
 
 def _of_chip(root: Path, chip: Path) -> list[Channel]:
@@ -65,7 +78,33 @@ def _of_chip(root: Path, chip: Path) -> list[Channel]:
                 path=file.relative_to(root).as_posix(),
             )
         )
-    return found
+    paired = (_pair(root, chip, name, i) for i in PAIRED_CHANNELS.get(name, ()) if f"power{i}" not in files)
+    return found + [channel for channel in paired if channel is not None]
+
+
+def _pair(root: Path, chip: Path, name: str, index: int) -> Channel | None:
+    """A channel that is read as voltage and current; ``None`` where the board has left it out."""
+    current = chip / f"curr{index}_input"
+    if not (current.exists() and _bus_voltage(current).exists()):
+        return None
+    label = _text(chip / f"in{index}_label")
+    if label.upper() == "NC":  # not connected
+        return None
+    off = _text(chip / f"in{index}_enable") == "0"
+    return Channel(
+        sensor="hwmon",
+        name=f"{name} {label or f'channel {index}'}",
+        kind="power",
+        domain=_domain(name, label),
+        path=current.relative_to(root).as_posix(),
+        usable=not off,
+        reason="the channel is switched off" if off else "",
+        remedy=f"As root: echo 1 > /{(chip / f'in{index}_enable').relative_to(root).as_posix()}" if off else "",
+    )
+
+
+def _bus_voltage(current: Path) -> Path:
+    return current.with_name(current.name.replace("curr", "in", 1))
 
 
 def _domain(chip: str, label: str) -> Domain:
@@ -73,6 +112,8 @@ def _domain(chip: str, label: str) -> Domain:
         return CHIP_DOMAINS[chip]
     if chip == "amd_energy":  # Esocket0, Ecore000
         return "package" if label.startswith("Esocket") else "core"
+    if label.upper().startswith("VIN_SYS"):  # one rail of several that a Jetson AGX is fed through, not their sum
+        return "other"
     named = {LABEL_DOMAINS[w] for w in re.split(r"[^a-z]+", label.lower()) if w in LABEL_DOMAINS}
     return named.pop() if len(named) == 1 else "other"
 

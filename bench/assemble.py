@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from bench import __version__
 from bench.contracts import Artifact, Channel, GraphFacts, Placement
+from bench.derived import computed
 from bench.jobs import Checked, Measured, SessionFacts
 from bench.plan import PlannedRun
 from bench.quality.evaluations import Judgement
@@ -17,7 +18,6 @@ from bench.record import (
     Environment,
     Failure,
     Fidelity,
-    Harness,
     InputFacts,
     OpenedArtifact,
     PlacementSummary,
@@ -29,15 +29,15 @@ from bench.record import (
     Repeat,
     SampleArrays,
     Scenario,
-    StoppingRule,
     Summary,
     Tool,
 )
 from bench.record_evidence import RepeatedInput
 from bench.redact import without_paths
 from bench.rerun import rerun_command
+from bench.rules import rules_digest
 from bench.store import new_record_id
-from bench.text_record import Agreement
+from bench.text_record import Agreement, TextGeneration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,22 +81,20 @@ def assemble(
         record_id=new_record_id(run.model.id, run.target.id),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         status=status,
-        tool=Tool("ondevice-bench", __version__),
+        tool=Tool("ondevice-bench", __version__, rules_digest()),
         plan=_plan_part(run, evidence, facts),
         environment=_environment(evidence, run),
         failure=evidence.failure,
         repeats=repeats,
-        summary=_summary(evidence, run.rule, repeats, flat),
+        summary=_known_only_here(evidence) if repeats else Summary(),
         placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
         fidelity=evidence.fidelity,
         quality=evidence.judgement.quality if evidence.judgement else None,
-        harness=Harness(
-            _median([r.loop_overhead_ns for r in repeats]), _median([r.token_overhead_ns for r in repeats])
-        ),
         determinism=evidence.checked.determinism if evidence.checked else None,
         repeated_input=evidence.repeated_input,
         log_tail=evidence.log_tail,
     )
+    record = computed(record, flat)
     return RecordedRun(msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat))), flat)
 
 
@@ -233,43 +231,23 @@ def _repeats(
     return tuple(repeats), flat
 
 
-def _summary(
-    evidence: Evidence, rule: StoppingRule, repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]"
-) -> Summary:
+def _known_only_here(evidence: Evidence) -> Summary:
+    """What of a summary does not follow from repeats and samples; ``bench.derived`` computes the rest."""
     from bench.measure.energy import energy_summary
-    from bench.measure.memory import memory_summary
-    from bench.measure.token_energy import token_energy
-    from bench.summary import summarise
-    from bench.variance import variance
 
-    artifact = evidence.artifact
-    if not repeats or artifact is None or evidence.scenario is None:
-        return Summary()
-    energies = [e for r in repeats for e in (r.energy, r.power_pass) if e is not None]
-    bytes_moved = _bytes_moved(artifact.facts)
-    summary = summarise(repeats, samples, evidence.scenario, token_ids=evidence.repeats[0].token_ids)
-    text = summary.text_generation
-    if text is not None:
-        checked = evidence.checked.text if evidence.checked else None
-        text = msgspec.structs.replace(
-            text,
-            kv_cache=checked.kv_cache if checked else None,
-            agreement=evidence.agreement,
-            energy=token_energy(repeats, text, evidence.scenario) if _one_length(repeats, samples) else None,
-        )
-        summary = msgspec.structs.replace(summary, text_generation=text)
-    return msgspec.structs.replace(
-        summary,
-        memory_bytes=memory_summary(repeats, artifact.size_bytes),
-        energy=energy_summary(energies, artifact.facts.macs, bytes_moved, evidence.channels),
-        variance=variance([samples[r.samples.arrays["latency_ns"]] for r in repeats if r.samples], 50, rule.precision),
+    artifact, checked = evidence.artifact, evidence.checked
+    facts = artifact.facts if artifact is not None else GraphFacts((), ())
+    energies = [e for m in evidence.repeats for e in (m.repeat.energy, m.repeat.power_pass) if e is not None]
+    text = TextGeneration(
+        0,
+        0,
+        tuple(int(token) for token in evidence.repeats[0].token_ids),
+        kv_cache=checked.text.kv_cache if checked is not None and checked.text is not None else None,
+        agreement=evidence.agreement,
     )
-
-
-def _one_length(repeats: Sequence[Repeat], samples: "Mapping[str, np.ndarray[Any, Any]]") -> bool:
-    """Whether all prompts are equally long: else what one costs cannot be told from what another does."""
-    keys = [r.samples.arrays.get("prompt_tokens", "") for r in repeats if r.samples is not None]
-    return len({int(length) for key in keys if key in samples for length in samples[key]}) <= 1
+    return Summary(
+        energy=energy_summary(energies, facts.macs, _bytes_moved(facts), evidence.channels), text_generation=text
+    )
 
 
 def _bytes_moved(facts: GraphFacts) -> int | None:
@@ -277,8 +255,3 @@ def _bytes_moved(facts: GraphFacts) -> int | None:
     if facts.weight_bytes is None or facts.peak_activation_bytes is None:
         return None
     return facts.weight_bytes + facts.peak_activation_bytes
-
-
-def _median(values: Sequence[int | None]) -> int | None:
-    known = sorted(v for v in values if v is not None)
-    return known[len(known) // 2] if known else None

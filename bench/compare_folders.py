@@ -10,7 +10,8 @@ from bench.comparability_table import Subject
 from bench.comparison import TOLERANCE, Comparison, compare_all
 from bench.errors import InputError
 from bench.pairing import Pair, Unmatched, pair_up
-from bench.process_values import ROLES, Observation, observe
+from bench.process_values import Observation, observe
+from bench.sample_arrays import FIGURES
 from bench.store import chosen_folders, load
 
 
@@ -91,7 +92,7 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
     found, broken = [], []
     for folder in chosen_folders(path):
         try:
-            found.append(observe(load(folder, ROLES), str(folder)))
+            found.append(observe(load(folder, FIGURES), str(folder)))
         except InputError as error:
             broken.append(Problem(error.message, error.remedy))
     if not found:

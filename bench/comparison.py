@@ -68,7 +68,8 @@ class Side(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """One metric of both. ``base`` and ``new``: geometric means of ``base_values`` and ``new_values``, one a process.
+    """One metric of both. ``base`` and ``new``: the figures of the records' summaries, which reports show; without one
+    the geometric means of ``base_values`` and ``new_values``, one a process.
 
     ``ratio``: new over base; it, its ``interval`` (95 %) and the p-values are null below two processes a side.
     ``pair_ratios``: one a pair, where the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
@@ -282,8 +283,8 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
         metric.title,
         metric.unit,
         "cannot_tell",
-        geometric_mean(x),
-        geometric_mean(y),
+        base.figures.get(metric.name) or geometric_mean(x),
+        new.figures.get(metric.name) or geometric_mean(y),
         x,
         y,
         pair_ratios=pairs,

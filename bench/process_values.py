@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench import statistics, summary
 from bench.errors import InputError
 from bench.quality.comparison import quality_results
-from bench.record import Record, RecordedRun, Repeat
+from bench.record import Record, RecordedRun, Repeat, Summary
 from bench.sample_arrays import samples_of
 from bench.text_summary import gaps_of, tpots
 from bench.verdict_codes import About
@@ -76,7 +76,7 @@ class Observation(Struct, frozen=True):
     """What a comparison needs of a run, without its samples. ``values``: metric -> one a process.
     ``curves``: of query latencies, or of the gaps between tokens; one a process. ``blocks``: metric that is a median ->
     that of every turn of every process, where the run was measured in alternation. ``quality_results``: metric ->
-    results of the dataset's samples."""
+    results of the dataset's samples. ``figures``: metric -> the record's own figure, which reports show."""
 
     record: Record
     values: dict[str, tuple[float | None, ...]]
@@ -84,6 +84,7 @@ class Observation(Struct, frozen=True):
     curves: tuple[Curve, ...]
     blocks: dict[str, tuple[tuple[float, ...], ...]] = {}
     quality_results: Mapping[str, Samples] = {}
+    figures: Mapping[str, float] = {}
 
 
 def observe(run: RecordedRun, source: str = "") -> Observation:
@@ -99,7 +100,27 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
         raise InputError(f"{name}: repeats hold figures that cannot be: {error}", "The file was edited.") from None
     judged, blocks = quality_results(run, source), _block_medians(processes)
-    return Observation(record, values, _energy_channel(processes), _curves(processes), blocks, judged)
+    return Observation(
+        record, values, _energy_channel(processes), _curves(processes), blocks, judged, figures_of(record.summary)
+    )
+
+
+def figures_of(found: Summary) -> dict[str, float]:
+    """Metric -> figure of the summary, for each metric that it has; comparisons and reports show the same."""
+    text, memory, energy, latency = found.text_generation, found.memory_bytes, found.energy, found.latency_ns
+    tails = {"p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "p999": "p999"}
+    figures: dict[str, float | None] = {
+        **{f"latency_{name}_ns": getattr(latency, field) for name, field in tails.items() if latency is not None},
+        "ttft_ns": text.ttft_ns if text is not None else None,
+        "tpot_ns": text.tpot_ns if text is not None else None,
+        "decode_tokens_per_s": text.decode_tokens_per_s if text is not None else None,
+        "throughput_per_s": found.throughput_per_s,
+        "cold_start_ns": found.cold_start_ns,
+        "peak_rss_bytes": memory.peak_rss if memory is not None else None,
+        "joules_per_inference": energy.joules_per_inference if energy is not None else None,
+        "cpu_seconds_per_inference": energy.cpu_seconds_per_inference if energy is not None else None,
+    }
+    return {name: float(value) for name, value in figures.items() if value is not None}
 
 
 # ------------------------------------------------------------------------------------------------------ samples

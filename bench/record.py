@@ -20,14 +20,13 @@ from bench.contracts import CompileCache, TensorSpec
 from bench.energy_record import EnergySummary, RepeatEnergy
 from bench.quality.record import Quality
 from bench.record_evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
-from bench.record_part import Part
+from bench.record_part import Correction, Part
 from bench.text_record import TextGeneration
 
 if TYPE_CHECKING:
     import numpy as np
 
 SCHEMA_VERSION = 2
-
 Scalar = str | int | float | bool | None
 
 
@@ -41,8 +40,11 @@ class Failure(Part, frozen=True):
 
 
 class Tool(Part, frozen=True):
+    """``rules``: a digest of the rules that summary and verdict were computed by; see ``bench.rules``."""
+
     name: str
     version: str
+    rules: str = ""
 
 
 class PlannedModel(Part, frozen=True):
@@ -385,12 +387,13 @@ class Record(Part, frozen=True):
 
 
 class RecordedRun(Struct, frozen=True):
-    """A record with its raw samples in memory: what a report is given. ``samples``: key -> int64 array. ``folder``:
-    which of several folders (submissions) it was read from; empty where there is one."""
+    """A record and its raw samples: key -> int64 array. ``folder``: which of several folders (submissions) it was read
+    from; empty where there is one. ``corrections``: what its file stated otherwise."""
 
     record: Record
     samples: Mapping[str, "np.ndarray[Any, Any]"]
     folder: str = ""
+    corrections: tuple[Correction, ...] = ()
 
     def arrays(self, role: str) -> "list[np.ndarray[Any, Any]]":
         """The arrays of ``role`` (``latency_ns``, ``warmup_latency_ns``, …), one a repeat that has it."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from bench.errors import InputError
+from bench.reading import json_of
 from bench.record import SCHEMA_VERSION, Record
 
 SEALED_SINCE = 2
@@ -24,7 +25,10 @@ def sealed(record: Record) -> Record:
 def check_seal(data: bytes, source: str) -> None:
     """Raise ``InputError`` where a record's file is not as it was written. Spaces and the order of fields do not count;
     files of older schemas carry no seal."""
-    raw = msgspec.json.decode(data)
+    _check_seal(json_of(data, source), source)
+
+
+def _check_seal(raw: Any, source: str) -> None:
     stated = raw.get("record_sha256")
     if raw["schema_version"] < SEALED_SINCE:
         if stated is not None:
@@ -52,12 +56,20 @@ def encode(record: Record) -> bytes:
 
 def decode(data: bytes, source: str = "record.json") -> Record:
     """Read a record of this or any older schema. Raises ``InputError`` naming ``source`` and the field."""
-    try:
-        raw = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InputError(f"{source}: not JSON: {error}", "The file is truncated or was edited; run again.") from None
+    return _decoded(data, source)[0]
+
+
+def decode_sealed(data: bytes, source: str) -> Record:
+    """``decode`` and ``check_seal`` at once."""
+    record, raw = _decoded(data, source)
+    _check_seal(raw, source)
+    return record
+
+
+def _decoded(data: bytes, source: str) -> tuple[Record, Any]:
+    raw = json_of(data, source, "The file is truncated or was edited; run again.")
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise InputError(f"{source}: no schema_version: not a record of ondevice-bench")
     if version < 1:
         raise InputError(f"{source}: schema_version {version} never was: the file was edited", REMEASURE)
@@ -67,8 +79,8 @@ def decode(data: bytes, source: str = "record.json") -> Record:
             "Upgrade ondevice-bench to read it.",
         )
     try:
-        return msgspec.convert(raw, Record)
-    except msgspec.ValidationError as error:
+        return msgspec.convert(raw, Record), raw
+    except (msgspec.ValidationError, ValueError) as error:
         raise InputError(f"{source}: {error}", "The file was edited or written by another tool.") from None
 
 

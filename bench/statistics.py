@@ -13,6 +13,7 @@ Nothing here assumes a distribution, but for ``between_process_interval``. Sourc
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -27,6 +28,7 @@ MIN_SAMPLES: dict[float, int] = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
 
 
 LONGEST_ROW = 16_384  # queries a Fourier transform takes at once: bounds its memory, which the process measures
+DIRECT_PAIRS = 16  # pairs of lags that are summed one by one, before all lags are transformed at once
 
 
 class Drift(Struct, frozen=True):
@@ -53,13 +55,18 @@ def percentile(samples: Samples, p: float) -> int:
 
     Of an even count the p50 is the upper of the two middle samples. Raises ``ValueError`` without samples.
     """
-    n = len(samples)
-    if n == 0:
-        raise ValueError("no samples: no percentile")
-    rank = min(n - 1, math.floor(n * _share(p)))
+    rank = _rank(len(samples), p)
     return int(np.partition(samples, rank)[rank])
 
 
+@lru_cache(maxsize=1024)
+def _rank(n: int, p: float) -> int:
+    if n == 0:
+        raise ValueError("no samples: no percentile")
+    return min(n - 1, math.floor(n * _share(p)))
+
+
+@lru_cache
 def _share(p: float) -> Fraction:
     """``p`` percent, exactly: 1,000 × 99.9 % is 999 and not 998.99…"""
     if not 0 < p < 100:
@@ -120,6 +127,25 @@ def _ranks(samples: Samples) -> NDArray[np.float64]:
 def _autocorrelation_time(rows: NDArray[np.float64]) -> float:
     """Integrated autocorrelation time, from 1 to the rows' length, of centred rows [k, n] cut from one series."""
     n = rows.shape[1]
+    total = float(np.einsum("ij,ij->", rows, rows))
+    if total <= 0:
+        return 1.0
+    positive = 0.0
+    for lag in range(0, min(2 * DIRECT_PAIRS, n - n % 2), 2):  # most series end here, in a few lags
+        pair = (total if lag == 0 else _covariance(rows, lag)) + _covariance(rows, lag + 1)
+        if pair <= 0:
+            return float(np.clip(2 * positive / total - 1, 1, n))
+        positive += pair
+    return _autocorrelation_time_of_all_lags(rows)
+
+
+def _covariance(rows: NDArray[np.float64], lag: int) -> float:
+    """Sum of the products of values ``lag`` apart."""
+    return float(np.einsum("ij,ij->", rows[:, lag:], rows[:, : rows.shape[1] - lag]))
+
+
+def _autocorrelation_time_of_all_lags(rows: NDArray[np.float64]) -> float:
+    n = rows.shape[1]
     size = 1 << (2 * n - 1).bit_length()
     covariance = np.zeros(n)
     for row in rows:
@@ -149,13 +175,14 @@ def order_statistic_interval(
     upper = _binomial_quantile(1 - tail, m, float(_share(p))) + 1
     if lower < 1 or upper > m:
         return None
-    ordered = np.sort(samples)
     stretch = (n + 1) / (m + 1)
-    lo = math.floor(lower * stretch) - 1
-    hi = math.ceil(upper * stretch) - 1
-    return int(ordered[max(0, lo)]), int(ordered[min(n - 1, hi)])
+    lo = max(0, math.floor(lower * stretch) - 1)
+    hi = min(n - 1, math.ceil(upper * stretch) - 1)
+    ordered = np.partition(samples, (lo, hi))
+    return int(ordered[lo]), int(ordered[hi])
 
 
+@lru_cache(maxsize=4096)
 def _binomial_quantile(q: float, n: int, p: float) -> int:
     """Smallest k with P(Binomial(n, p) ≤ k) ≥ q, exact for ``q`` not beyond 1e-9 of 0 or 1.
 
@@ -270,7 +297,10 @@ def drift(start_ns: Samples, latency_ns: Samples, confidence: float = 0.99) -> D
 
 
 def _block_medians(values: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:
-    return np.array([np.median(block) for block in np.array_split(values, blocks)])
+    size, longer = divmod(len(values), blocks)  # the first blocks hold one more, as np.array_split cuts
+    cut = longer * (size + 1)
+    parts = [values[:cut].reshape(longer, size + 1), values[cut:].reshape(blocks - longer, size)]
+    return np.concatenate([np.median(part, axis=1) for part in parts if part.size])
 
 
 def _local_autocorrelation_time(values: NDArray[np.float64]) -> float:

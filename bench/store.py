@@ -9,20 +9,21 @@ import re
 import secrets
 import shutil
 import tempfile
-import zlib
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import msgspec
 
+from bench.derived import believed
 from bench.errors import InputError
+from bench.quality.comparison import quality_results
+from bench.reading import arrays_in, read_bytes
 from bench.record import Record, RecordedRun, SamplesFile
-from bench.record_json import check_seal, decode, encode, sealed
+from bench.record_json import decode_sealed, encode, sealed
 from bench.refused_record import RefusedRecord
-from bench.sample_arrays import samples_of
+from bench.sample_arrays import MOST_SAMPLE_BYTES, SPARE_BYTES, allowed_bytes, samples_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,26 +80,22 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
 
 
 def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
-    """Read one record's folder; of the samples, where ``roles`` are given, only the arrays of those and the results on
-    a dataset. Raises ``InputError`` naming the file: truncated, edited, or samples of another run."""
+    """Read one record's folder; of the samples, where ``roles`` are given, only the arrays of those, and the results on
+    a dataset. Summary and verdict are those that the samples give (``bench.derived``), whatever the file states; so
+    ``roles`` hold at least ``FIGURES``. Raises ``InputError`` naming the file: truncated, edited, samples of another
+    run, or figures that contradict one another."""
     path = folder / RECORD
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    record = decode(data, str(path))
-    check_seal(data, str(path))
-    if record.samples_file is None:
-        return RecordedRun(record, {})
-    named = [repeat.samples.arrays for repeat in record.repeats if repeat.samples is not None]
-    judged = record.quality.samples.values() if record.quality is not None else ()
-    keys = None if roles is None else {*judged, *(k for arrays in named for role, k in arrays.items() if role in roles)}
-    samples = _read_samples(folder, record.samples_file, keys)
+    record = decode_sealed(read_bytes(path), str(path))
+    samples = {}
+    if record.samples_file is not None:
+        samples = _read_samples(folder, record.samples_file, allowed_bytes(record, roles, str(path)))
     for repeat in record.repeats:
         for role in repeat.samples.arrays if repeat.samples is not None else ():
             if roles is None or role in roles:
                 samples_of(repeat, samples, role, str(folder))
-    return RecordedRun(record, samples)
+    run = RecordedRun(record, samples)
+    quality_results(run, str(folder))
+    return believed(run, str(folder))
 
 
 def load_records(path: Path) -> list[RecordedRun]:
@@ -183,24 +180,15 @@ def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) ->
     return SamplesFile(path.name, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _read_samples(
-    folder: Path, expected: SamplesFile, keys: Collection[str] | None
-) -> dict[str, "np.ndarray[Any, Any]"]:
-    import numpy as np
-
+def _read_samples(folder: Path, expected: SamplesFile, keys: Mapping[str, int]) -> dict[str, "np.ndarray[Any, Any]"]:
     if Path(expected.name).name != expected.name:
         raise InputError(f"{folder / RECORD}: samples_file.name leaves the record's folder", "The file was edited.")
     path = folder / expected.name
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", "The record is incomplete without it.") from None
+    if not 0 <= expected.size_bytes <= MOST_SAMPLE_BYTES:
+        raise InputError(f"{folder / RECORD}: samples_file.size_bytes is {expected.size_bytes}", "The file was edited.")
+    data = read_bytes(path, expected.size_bytes + SPARE_BYTES)
     if hashlib.sha256(data).hexdigest() != expected.sha256:
         raise InputError(
             f"{path}: its hash differs from samples_file.sha256 in {RECORD}", "One of the two was changed."
         )
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files if keys is None or key in keys}
-    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: is no archive of arrays: {error}", "Run the measurement again.") from None
+    return arrays_in(data, keys, str(path))

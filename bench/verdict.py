@@ -14,6 +14,7 @@ from types import MappingProxyType
 from bench.quality.record import UNLABELLED
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_evidence import Determinism
+from bench.record_part import Correction
 from bench.verdict_codes import CODES, reason
 from bench.verdict_times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent
 
@@ -27,10 +28,32 @@ def judge(run: RecordedRun) -> Verdict:
     emulated = record.plan.target.emulated
     if record.status != "ok":
         message = record.failure.message if record.failure else f"the run was {record.status}"
-        return Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)),))
+        edited = tuple(one for one in (_record_edited(run), _recomputed(run)) if one is not None)
+        return Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)), *edited))
     checks = [check for code, check in CHECKS.items() if not (emulated and CODES[code].timing)]
     found = tuple(one for check in checks if (one := check(run)) is not None)
     return Verdict(not any(one.invalidates for one in found), emulated, found)
+
+
+def _record_edited(run: RecordedRun) -> Reason | None:
+    edited = [one for one in run.corrections if one.edited]
+    return reason("record_edited", f"The record states {_stated(edited)}.", _listed(edited)) if edited else None
+
+
+def _recomputed(run: RecordedRun) -> Reason | None:
+    changed = [one for one in run.corrections if not one.edited]
+    who = f"Version {run.record.tool.version} stated"
+    return reason("recomputed", f"{who} {_stated(changed)}.", _listed(changed)) if changed else None
+
+
+def _stated(corrections: Sequence[Correction]) -> str:
+    first = "; ".join(f"{c.field} as {c.stated}, and its samples give {c.found}" for c in corrections[:3])
+    more = len(corrections) - 3
+    return f"{first}; and {more} more fields" if more > 0 else first
+
+
+def _listed(corrections: Sequence[Correction]) -> dict[str, float | int | str]:
+    return {"fields": len(corrections), "first": corrections[0].field}
 
 
 def _how_it_ended(run: RecordedRun) -> dict[str, str]:
@@ -193,6 +216,8 @@ def _emulated(run: RecordedRun) -> Reason | None:
 
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
+        "record_edited": _record_edited,
+        "recomputed": _recomputed,
         **TIME_CHECKS,
         "output_mismatch": _output_mismatch,
         "nondeterministic_output": _nondeterministic_output,

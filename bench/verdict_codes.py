@@ -38,6 +38,17 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "See the failure's own remedy.",
             invalidates=True,
         ),
+        "record_edited": Code(
+            "The record states what its own samples and repeats do not give: it was edited after it was written.",
+            "The figures shown are those of its samples. Ask for the record as it was written, or measure again.",
+            invalidates=True,
+        ),
+        "recomputed": Code(
+            "The record was written under other rules; its figures and verdict are computed anew by those of this "
+            "version, and some differ from the stored ones.",
+            "The figures shown are those of this version; measure again where a figure must be as it was stated.",
+            invalidates=False,
+        ),
         "too_few_samples": Code(
             "Fewer queries than LoadGen needs at 99 % confidence for the percentile asked for.",
             "Measure longer, with more repeats, or ask for a lower percentile; see --preset.",

@@ -4,12 +4,15 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 import bench
+from bench.derived import computed
 from bench.errors import InputError
+from bench.fake_records import fake_run
 from bench.measure.stopping import PRESETS
 from bench.record import (
     SCHEMA_VERSION,
@@ -24,6 +27,7 @@ from bench.record import (
 )
 from bench.record_json import check_seal, decode, encode, json_schema, sealed
 from bench.store import load, load_records, new_record_id, prepare_folder, save, write_atomically
+from bench.verdict import judge
 
 GOLDEN = Path(__file__).parent / "golden" / "record-v2.json"
 
@@ -51,12 +55,13 @@ def record(record_id: str = "20260101T000000Z-net-ort-cpu-000000") -> Record:
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    """A record and its samples come back equal."""
-    samples = {"latency_ns_0": np.array([3, 1, 2], np.int64)}
-    saved = save(tmp_path, record(), samples)
+    """A record and its samples come back equal, with the verdict that they give."""
+    run = fake_run("a", [np.full(20, 5)])
+    saved = save(tmp_path, msgspec.structs.replace(computed(run.record, run.samples), verdict=judge(run)), run.samples)
     loaded = load(tmp_path / saved.record_id)
     assert saved == loaded.record
-    assert [3, 1, 2] == loaded.samples["latency_ns_0"].tolist()
+    assert [5] * 20 == loaded.samples["latency_ns_0"].tolist()
+    assert () == loaded.corrections
 
 
 class TestSeal:
@@ -80,7 +85,7 @@ class TestSeal:
         file = tmp_path / saved.record_id / "record.json"
         raw = json.loads(file.read_bytes())
         file.write_text(json.dumps(dict(reversed(raw.items()))))
-        assert saved == load(file.parent).record
+        assert saved == replace(load(file.parent).record, verdict=None)
 
     def test_without_a_seal(self, tmp_path: Path) -> None:
         """A file of this schema without it was edited; one of schema 1 never had any."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from judged_runs import (
@@ -39,6 +40,7 @@ from bench.record import (
 )
 from bench.record_evidence import Determinism, RepeatedInput
 from bench.record_json import decode, encode
+from bench.record_part import Correction
 from bench.verdict import CHECKS, CODES, judge
 
 TIMING = {code for code, known in CODES.items() if known.timing}
@@ -56,6 +58,14 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     "not_converged": (
         run_of(series=[steady(0), WILD, steady(2)]),
         "1 of 3 repeats ended before the p50 was known to 10 %",
+    ),
+    "record_edited": (
+        msgspec.structs.replace(run_of(), corrections=(Correction("summary.latency_ns.p50", "5", "100", True),)),
+        "The record states summary.latency_ns.p50 as 5, and its samples give 100.",
+    ),
+    "recomputed": (
+        msgspec.structs.replace(run_of(), corrections=(Correction("verdict", "valid", "not valid", False),) * 5),
+        "Version 0 stated verdict as valid, and its samples give not valid; verdict",
     ),
     "processes_differ": (
         run_of(series=[steady(0), (1.3 * steady(1)).astype(np.int64), steady(2)]),
@@ -126,6 +136,8 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
 
 
 SILENT: dict[str, RecordedRun] = {
+    "record_edited": PROVOKED["recomputed"][0],
+    "recomputed": PROVOKED["record_edited"][0],
     "not_measured": run_of(),
     "too_few_samples": run_of(series=[steady(0, 6), steady(1, 6), steady(2, 6)]),
     "not_converged": run_of(series=[(1e6 * np.random.default_rng(i).lognormal(0, 0.2, 300)) for i in range(3)]),
@@ -220,6 +232,7 @@ def test_what_makes_a_verdict_negative() -> None:
     """The codes that weigh by default are these, and no others."""
     assert {code for code, known in CODES.items() if known.invalidates} == {
         "not_measured",
+        "record_edited",
         "too_few_samples",
         "not_converged",
         "processes_differ",

@@ -1,0 +1,161 @@
+"""Reads files that somebody sent: only regular ones, only up to a size, and whatever is wrong is told by name.
+
+A pipe or a device would keep the reader waiting for ever, and a file of any size would be held in memory.
+"""
+
+import io
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MIB = 1 << 20
+MOST_CONFIG_BYTES = 64 * MIB
+"""No configuration, label file or record that this tool reads is larger."""
+DEEPEST = 200
+"""Nesting of JSON; what is deeper would exhaust the stack of whoever walks through it."""
+
+
+def read_bytes(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> bytes:
+    """The file's content. Raises ``InputError`` naming it, as ``name`` if given: missing, not a regular file, or larger
+    than ``most_bytes``."""
+    said = name or str(path)
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "a pipe or a device"
+            raise InputError(f"{said}: cannot be read: it is {kind}", "Give a regular file.")
+        if facts.st_size > most_bytes:
+            raise InputError(
+                f"{said}: cannot be read: {facts.st_size:,} bytes, and such a file has at most {most_bytes:,}",
+                "Give the file that is meant.",
+            )
+        return path.read_bytes()
+    except OSError as error:  # a name that is too long among them
+        raise InputError(f"{said}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # a NUL or a lone surrogate in the name
+        raise InputError(f"{said!r}: cannot be read: {error}") from None
+
+
+def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> str:
+    """The file's text, UTF-8 with or without a byte-order mark. Raises ``InputError`` as ``read_bytes`` does, and where
+    it is no UTF-8, naming the place."""
+    data = read_bytes(path, most_bytes, name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"{name or path}: line {line}: not UTF-8: byte 0x{data[error.start]:02x}"
+        raise InputError(message, "Save the file as UTF-8.") from None
+
+
+def read_json(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> Any:
+    """The file's JSON. Raises ``InputError`` as ``read_text`` does, and where it is no JSON or nested too deeply."""
+    return json_of(read_text(path, most_bytes, name).encode(), name or str(path))
+
+
+def json_of(data: bytes, source: str, remedy: str = "Correct the file, or write it again.") -> Any:
+    """``data`` as JSON, its numbers within 64 bits or floats. Raises ``InputError`` naming ``source``, and the field of
+    a number that is too large."""
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise InputError(f"{source}: not JSON: {_short(error)}", remedy) from None
+    if LONG_NUMBER.search(data):
+        _refuse_long_numbers(found, source, remedy)
+    return found
+
+
+LONG_NUMBER = re.compile(rb"\d{19}")
+LONGEST_INTEGER = (1 << 63) - 1
+
+
+def _refuse_long_numbers(value: Any, source: str, remedy: str, field: str = "$") -> None:
+    if isinstance(value, int) and abs(value) > LONGEST_INTEGER:
+        raise InputError(f"{source}: {field}: an integer of over 64 bits", remedy)
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in pairs:
+        _refuse_long_numbers(item, source, remedy, f"{field}.{key}" if isinstance(value, dict) else f"{field}[{key}]")
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:200] or type(error).__name__
+
+
+# ------------------------------------------------------------------------------------------------------ arrays
+
+
+NUMBERS = re.compile(
+    r"\{'descr': '([<>|][iufb][1248])', 'fortran_order': (True|False), 'shape': \(((?:\d{1,18}, ?)*\d{0,18})\), \}\s*"
+)
+"""The header of an array of plain numbers as numpy writes it; nothing else is evaluated."""
+
+
+def arrays_in(data: bytes, most_bytes: Mapping[str, int], source: str) -> "dict[str, Array]":
+    """Of the archive (``.npz``) ``data`` the arrays that ``most_bytes`` names, where they are there; read-only. Raises
+    ``InputError`` naming ``source`` for what is no archive of plain numbers, and before anything is unpacked for an
+    array of more bytes than ``most_bytes`` says."""
+    remedy = "The file is damaged or was edited; measure again."
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        wanted = {key: members[key] for key in most_bytes if key in members}
+        for key, info in wanted.items():
+            if info.file_size > most_bytes[key]:
+                message = f"{key} would be {info.file_size:,} bytes, and record.json allows {most_bytes[key]:,}"
+                raise InputError(f"{source}: {message}", remedy)
+        return {key: array_of(_member(data, info), key) for key, info in wanted.items()}
+    except InputError:
+        raise
+    except Exception as error:  # zipfile raises whatever it meets in a damaged file
+        raise InputError(f"{source}: is no archive of arrays: {_short(error)}", remedy) from None
+
+
+def _member(data: bytes, info: zipfile.ZipInfo) -> bytes:
+    """The member unpacked, never more of it than it says it has."""
+    begin = info.header_offset
+    header = data[begin : begin + 30]
+    if header[:4] != b"PK\x03\x04" or info.flag_bits & 1 or info.compress_type not in (0, 8):
+        raise ValueError(f"{info.filename} is encrypted, or packed in another way than numpy does")
+    begin += 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    packed = data[begin : begin + info.compress_size]
+    found = packed if info.compress_type == 0 else zlib.decompressobj(-15).decompress(packed, info.file_size + 1)
+    if len(found) != info.file_size or zlib.crc32(found) != info.CRC:
+        raise ValueError(f"{info.filename} is not as long as the archive says, or its checksum differs")
+    return found
+
+
+def array_of(npy: bytes, name: str) -> "Array":
+    """The array of a ``.npy`` file's bytes, read-only. Raises ``ValueError`` naming it for anything but plain
+    numbers."""
+    import numpy as np
+
+    width = {1: 2, 2: 4, 3: 4}.get(npy[6] if len(npy) > 10 else 0)
+    if npy[:6] != b"\x93NUMPY" or width is None:
+        raise ValueError(f"{name} is not an array of numpy's")
+    begin = 8 + width
+    end = begin + int.from_bytes(npy[8:begin], "little")
+    header = npy[begin : min(end, begin + 4096)].decode("latin-1")
+    found = NUMBERS.fullmatch(header)
+    if found is None:
+        raise ValueError(f"{name} is not an array of plain numbers but {header.strip()[:80]}")
+    kind, by_columns, lengths = found.groups()
+    shape = tuple(int(length) for length in lengths.split(",") if length.strip())
+    dtype = np.dtype(kind)
+    if len(shape) > 32 or prod(shape) * dtype.itemsize != len(npy) - end:
+        raise ValueError(f"{name} is an array of {list(shape)} in {len(npy) - end:,} bytes")
+    order: Any = "F" if by_columns == "True" else "C"
+    return np.frombuffer(npy, dtype, offset=end).reshape(shape, order=order)

@@ -18,6 +18,8 @@ from msgspec import Struct, field
 
 from bench.contracts import CompileCache, TensorSpec
 from bench.energy_record import EnergySummary, RepeatEnergy
+from bench.memory_record import MemoryPoint as MemoryPoint
+from bench.memory_record import MemorySummary as MemorySummary
 from bench.quality.record import Quality
 from bench.record_evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
 from bench.record_part import Correction, Part
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SCHEMA_VERSION = 2
+
 Scalar = str | int | float | bool | None
 
 
@@ -179,22 +182,6 @@ class Warmup(Part, frozen=True):
     steady: bool
 
 
-class MemoryPoint(Part, frozen=True):
-    """Memory of the measuring process at the end of one phase.
-
-    Linux: ``rss``/``uss``/``pss`` from smaps_rollup, ``peak_rss`` from VmHWM, reset at the phase's start where the
-    kernel allows (``peak_is_of_phase``). Windows: ``rss`` is the working set, ``uss`` the private working set,
-    ``peak_rss`` the peak working set (of the process so far), ``pss`` null.
-    """
-
-    rss_bytes: int | None = None
-    uss_bytes: int | None = None
-    pss_bytes: int | None = None
-    peak_rss_bytes: int | None = None
-    peak_is_of_phase: bool = False
-    file_mapped_bytes: int | None = None
-
-
 class SampleArrays(Part, frozen=True):
     """Which arrays of ``samples.npz`` belong to this repeat: role -> key. All int64, nanoseconds.
 
@@ -249,18 +236,6 @@ class LatencyNs(Part, frozen=True):
     p95_ci95: tuple[int, int] | None = None
     p99_ci95: tuple[int, int] | None = None
     p999_ci95: tuple[int, int] | None = None
-
-
-class MemorySummary(Part, frozen=True):
-    """Medians over repeats. ``model`` is USS after compile less USS before read; ``inference`` is USS at the end of
-    the steady state less USS before the first inference, with the harness' own modules and inputs in place (``ready``),
-    null where memory was given back meanwhile; ``peak_rss`` is the highest of
-    any phase. ``model`` holds what the compiler has not given back."""
-
-    peak_rss: int | None = None
-    model: int | None = None
-    inference: int | None = None
-    artifact: int | None = None
 
 
 class Summary(Part, frozen=True):

@@ -2,9 +2,12 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task
 from bench.errors import RunFailure
@@ -67,14 +70,18 @@ class OrtGenai:
             )
 
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """A folder with its own ``genai_config.json`` is opened as it is; any other decoder is linked into one."""
-        from bench.targets.onnxruntime_genai_folder import genai_folder, is_genai_folder
+        """The files are linked into a folder of our own, with a configuration that holds what may be taken from the
+        ``genai_config.json`` beside them, or one made for the graph."""
+        from bench.targets.onnxruntime_genai_folder import genai_folder, is_genai_folder, is_own, own_folder
 
-        return artifact if is_genai_folder(artifact) else genai_folder(artifact, folder)
+        if not is_genai_folder(artifact):
+            return genai_folder(artifact, folder)
+        return artifact if is_own(artifact) else own_folder(artifact, folder)
 
     def open(self, request: OpenRequest, phase: Phase) -> TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
         self.check(request.artifact, request.device, request.options)
+        request = replace(request, artifact=_safe_to_open(self, request.artifact))
         with phase("runtime_import"):
             import onnxruntime_genai
 
@@ -94,6 +101,22 @@ class OrtGenai:
             except RuntimeError as error:
                 raise _opening_failure(error, request) from error
             return onnxruntime_genai_session.OrtGenaiSession(_opened(request, settings, model))
+
+
+def _safe_to_open(target: OrtGenai, artifact: Artifact) -> Artifact:
+    """``artifact`` where its configuration is one of ours, as ``convert`` leaves it; else converted now, into a folder
+    that lives as long as the process."""
+    from bench.targets.onnxruntime_genai_folder import is_own
+
+    if is_own(artifact):
+        return artifact
+    folder = tempfile.TemporaryDirectory(prefix="odb-genai-", ignore_cleanup_errors=True)
+    _KEPT.append(folder)
+    return target.convert(artifact, Path(folder.name))
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders that open models read their tokenizers from."""
 
 
 def register_qnn() -> None:

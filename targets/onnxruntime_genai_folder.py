@@ -1,10 +1,13 @@
 """The folder that ``onnxruntime_genai`` opens: a ``genai_config.json`` with the graph beside it.
 
-It takes no path that leads out of the folder, so an ONNX file from elsewhere is linked into one. Configuration fields
+It is always one of this project's own, with links to the model's files: a folder that somebody sent gives its
+configuration only as far as ``onnxruntime_genai_config`` takes it, and an ONNX file from elsewhere gets one. Of the
+latter, configuration fields
 that the file does not tell, and that a decoder with its own names and shapes does not need, are left out: number of
 attention heads, hidden size, and the ids of special tokens.
 """
 
+import glob
 import json
 import os
 import shutil
@@ -18,6 +21,7 @@ from bench.contracts import Artifact, DecoderSpec
 from bench.digest import sha256_of
 from bench.errors import RunFailure
 from bench.targets.decoding import decoder_of
+from bench.targets.onnxruntime_genai_config import Taken
 
 CONFIG = "genai_config.json"
 TOKENIZER_FILES = (
@@ -43,6 +47,49 @@ def read_config(file: Path) -> dict[str, Any]:
     return content
 
 
+def is_own(artifact: Artifact) -> bool:
+    """Whether the configuration beside the graph is byte for byte one that this module writes: nothing in it that is
+    not taken, and nothing that another reader of JSON could understand differently."""
+    file = artifact.path.parent / CONFIG
+    if not is_genai_folder(artifact):
+        return False
+    return file.read_bytes() == Taken(read_config(file), file.parent, CONFIG).text().encode()
+
+
+def own_folder(artifact: Artifact, folder: Path) -> Artifact:
+    """Link the files of a folder that has a configuration into ``folder``, and write what is taken of it.
+
+    Linked are the artifact's files and those that the configuration names, with weights beside them. Raises
+    ``RunFailure`` (``bad_input``) for a field that is not taken.
+    """
+    source = artifact.path.parent
+    taken = Taken(read_config(source / CONFIG), source, CONFIG)
+    config = folder / CONFIG
+    beside = (source / name for name in TOKENIZER_FILES)
+    files = (artifact.path, *artifact.files, *(file for file in beside if file.is_file()))
+    given = [f.relative_to(source) for f in files if f.is_relative_to(source) and f.name != CONFIG]
+    named = [file for name in taken.files for file in _with_weights(source, name)]
+    names = list(dict.fromkeys([*given, *named]))
+    gone = next((name for name in names if not (source / name).is_file()), None)
+    if gone is not None:
+        raise RunFailure("bad_input", f"{gone.as_posix()}: the file is not there", phase="prepare")
+    link_all(source, folder, names)
+    config.write_text(taken.text(), encoding="utf-8", newline="\n")
+    return _linked(artifact, (*(folder / name for name in names), config), folder / artifact.path.name)
+
+
+def _with_weights(source: Path, name: Path) -> list[Path]:
+    """The file ``name`` of ``source``, and those beside it that are called after it (``model.onnx.data``)."""
+    place = (source / name).parent
+    found = sorted(place.glob(f"{glob.escape(name.name)}*")) if place.is_dir() else []
+    return [file.relative_to(source) for file in found if file.is_file()]
+
+
+def _linked(artifact: Artifact, files: tuple[Path, ...], path: Path) -> Artifact:
+    size = sum(file.stat().st_size for file in files)
+    return replace(artifact, path=path, files=files, sha256=sha256_of(files), size_bytes=size)
+
+
 def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
     """Link ``artifact``'s files, and a tokenizer beside them, into ``folder``, and write the configuration."""
     decoder = decoder_of(artifact)
@@ -51,16 +98,10 @@ def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
     names = [file.relative_to(source) for file in (*artifact.files, *beside)]
     link_all(source, folder, names)
     config = folder / CONFIG
-    text = json.dumps(configuration(decoder, artifact.path.name), indent=2, sort_keys=True)
-    config.write_text(text + "\n", encoding="utf-8", newline="\n")
+    text = Taken(configuration(decoder, artifact.path.name), source, CONFIG).text()
+    config.write_text(text, encoding="utf-8", newline="\n")
     files = (*(folder / name for name in names), config)
-    return replace(
-        artifact,
-        path=files[0],
-        files=files,
-        sha256=sha256_of(files),
-        size_bytes=sum(file.stat().st_size for file in files),
-    )
+    return _linked(artifact, files, files[0])
 
 
 def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from bench.process_values import METRICS, Curve, Metric, Observation, Unit, obse
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 from bench.record import Record, RecordedRun
+from bench.untrusted import shown_command
 from bench.verdict_codes import CODES, About
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
@@ -249,7 +250,7 @@ def _side(observed: Observation) -> Side:
         target.options_requested,
         scenario_words(record.plan.scenario),
         record.verdict.valid if record.verdict is not None else None,
-        record.plan.command,
+        shown_command(record.plan.command),
         tuple(sorted(set(record.verdict.invalidating))) if record.verdict else (),
         tuple(sorted({r.code for r in record.verdict.reasons if not r.invalidates})) if record.verdict else (),
         observed.curves,

@@ -143,6 +143,7 @@ class Probed(Event, frozen=True, tag=True):
     formats: tuple[str, ...]
     tasks: tuple[str, ...]
     versions: dict[str, str]
+    safe_options: tuple[str, ...] = ()  # see bench.untrusted
 
 
 class Prepared(Event, frozen=True, tag=True):

@@ -15,6 +15,7 @@ from bench.record import Failure, Scenario, StoppingRule
 from bench.record_evidence import Alternation, RepeatRule
 from bench.redact import without_paths
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
+from bench.untrusted import Untrusted, refuse_unsafe
 
 DEFAULT_LANGUAGE_MODEL = "llama-15M"
 DEFAULT_MODELS = ("mobilenet_v2", DEFAULT_LANGUAGE_MODEL)
@@ -117,9 +118,10 @@ def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, Plug
 def resolve_targets(
     chosen: Sequence[tuple[TargetAsk, PluginRef, str]], probed: Mapping[str, Probed], suite: Suite
 ) -> list[TargetChoice]:
-    """Match devices and options with what each plugin says it has. Raises ``UnknownName`` for either."""
+    """Match devices and options with what each plugin says it has. Raises ``UnknownName`` for either, and
+    ``InputError`` for options that are unsafe to take from the file they came from."""
     targets: list[TargetChoice] = []
-    for ask, plugin, name in chosen:
+    for index, (ask, plugin, name) in enumerate(chosen):
         found = probed[plugin.name]
         devices = [device_named(plugin.name, name, found.devices)] if name else _default_devices(found, suite)
         for device in devices:
@@ -128,6 +130,17 @@ def resolve_targets(
             for key in ask.options:
                 if key not in known:
                     raise UnknownName(f"option of {plugin.name}:{device.name}", key, known)
+            if suite.untrusted is not None:
+                sent = _sent(
+                    suite, suite.untrusted, plugin.name, known, ask if index < suite.untrusted.targets else None
+                )
+                refuse_unsafe(
+                    sent,
+                    found.safe_options,
+                    origin=suite.untrusted.origin,
+                    allowed=suite.untrusted.allowed,
+                    can_be_allowed=True,
+                )
             targets.append(TargetChoice(plugin, device, {**shared, **ask.options}, found.formats, found.tasks))
     _check_shared_options(suite, [(c[1].name, probed[c[1].name]) for c in chosen])
     return targets
@@ -252,6 +265,18 @@ def _for_plugin(options: Mapping[str, str], plugin: str, known: Mapping[str, str
     bare = {k: v for k, v in options.items() if k in known}
     own = {k.removeprefix(f"{plugin}."): v for k, v in options.items() if k.startswith(f"{plugin}.")}
     return {**bare, **{k: v for k, v in own.items() if k in known}}
+
+
+def _sent(
+    suite: Suite, untrusted: Untrusted, plugin: str, known: Mapping[str, str], ask: TargetAsk | None
+) -> list[str]:
+    """The options of ``plugin`` whose values came from somebody's file: of ``ask``, a target of that file's, and of the
+    suite's shared ones those that no flag has replaced."""
+    keys = {key: key for key in suite.options if key in known}
+    prefixed = (key for key in suite.options if key.startswith(f"{plugin}."))
+    keys |= {key.removeprefix(f"{plugin}."): key for key in prefixed if key.removeprefix(f"{plugin}.") in known}
+    own = () if ask is None else tuple(ask.options)
+    return [*(name for name, key in keys.items() if key in untrusted.options), *own]
 
 
 def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, Probed]]) -> None:

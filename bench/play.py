@@ -32,6 +32,7 @@ from bench.plugins import load
 from bench.record import Failure, InputFacts
 from bench.record_evidence import Determinism
 from bench.text_contracts import StreamSession, TokenSession
+from bench.untrusted import safe_options
 
 Announce = Callable[[str], None]
 TakeTurn = Callable[[bool], bool]
@@ -103,7 +104,8 @@ def probe(job: ProbeJob) -> Probed:
     default = [d.name for d in devices if d.usable and d.default]
     named = [d for name in job.devices_with_options for d in ([name] if name else default)]
     options = {device: dict(target.options(device)) for device in named}
-    return Probed(devices, options, tuple(target.formats), tuple(target.tasks), versions)
+    safe = tuple(sorted(safe_options(job.plugin)))
+    return Probed(devices, options, tuple(target.formats), tuple(target.tasks), versions, safe)
 
 
 def prepare(job: PrepareJob) -> Prepared:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from bench.contracts import CompileCache, Format
 from bench.errors import InputError, UnknownName
+from bench.untrusted import Untrusted
 
 SCENARIOS: dict[str, str] = {
     "single-stream": "one query at a time, the next when the last is done; latency counts",
@@ -68,7 +69,7 @@ class Suite(Ask, frozen=True):
     has.
 
     ``options`` go to every target that knows the key; ``plugin.key`` names one plugin. ``check_inputs``: on how many
-    inputs outputs are compared with the reference.
+    inputs outputs are compared with the reference. ``untrusted``: what of it came from a file; a file cannot say this.
     """
 
     name: str = ""
@@ -83,10 +84,12 @@ class Suite(Ask, frozen=True):
     timeout_s: float | None = None
     max_seconds: float | None = None
     check_inputs: int | None = None
+    untrusted: Untrusted | None = None
 
 
 def load_suite(file: Path) -> Suite:
-    """Read a suite. Relative paths in it are relative to its folder. Raises ``InputError`` naming file and field."""
+    """Read a suite. Relative paths in it are relative to its folder, and its options count as ``untrusted``. Raises
+    ``InputError`` naming file and field."""
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -112,7 +115,8 @@ def load_suite(file: Path) -> Suite:
         )
         for m in suite.models
     )
-    checked = msgspec.structs.replace(suite, models=models)
+    sent = Untrusted(str(file), frozenset(suite.options), len(suite.targets))
+    checked = msgspec.structs.replace(suite, models=models, untrusted=sent)
     check(checked)
     return checked
 
@@ -203,7 +207,7 @@ def _beside(folder: Path, path: str) -> str:
 
 def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
     """msgspec names an unknown key but not its nearest neighbour; this does, before it converts."""
-    fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
+    fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if f.name != "untrusted"}
     for key in raw:
         if key not in fields:
             raise UnknownName(f"key in {where}", key, fields)

@@ -136,6 +136,11 @@ def plain_run(command: str) -> bool:
     return all(_stays_below(value) for flag, value in pairs if flag in _NAME_FILES)
 
 
+def shown_command(command: str) -> str:
+    """A record's command where it may be shown for pasting; "" where it may not."""
+    return command if plain_run(command) else ""
+
+
 def _stays_below(word: str) -> bool:
     """Whether neither ``FILE`` nor the file of ``NAME=FILE`` or ``MODEL:FILE`` is absolute or leads upwards."""
     return not any(part.startswith("/") or ".." in PurePosixPath(part).parts for part in re.split("[=:]", word))

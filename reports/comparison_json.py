@@ -5,6 +5,7 @@ from msgspec.structs import asdict, replace
 
 from bench.compare_folders import Findings
 from bench.outcome import not_decided, outcome, state
+from bench.printable import printable_json
 
 
 def render(findings: Findings) -> bytes:
@@ -33,4 +34,4 @@ def render(findings: Findings) -> bytes:
         "unmatched": findings.unmatched,
         "problems": findings.problems,
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    return printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from bench.compare_folders import Findings
 from bench.comparison import Comparison
+from bench.printable import visible
 from bench.reports.comparison_words import COLUMNS, count_words, method, result_words, rows, sentences, title
 from bench.reports.markdown_text import escape, table_row
 
 
 def render(findings: Findings) -> bytes:
     """UTF-8; text from records is escaped, so that it cannot become markup."""
-    return ("\n".join(_page(findings)).rstrip() + "\n").encode()
+    return visible("\n".join(_page(findings)).rstrip() + "\n").encode()
 
 
 def _page(findings: Findings) -> Iterator[str]:

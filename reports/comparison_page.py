@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from bench.compare_folders import Findings
 from bench.comparison import Comparison, Side
+from bench.printable import visible
 from bench.reports import units
 from bench.reports.charts import Figure
 from bench.reports.comparison_charts import figures
@@ -52,7 +53,7 @@ def render(findings: Findings) -> bytes:
         problems=findings.problems,
         clean=units.clean,
     )
-    return page.encode()
+    return visible(page).encode()
 
 
 def _section(comparison: Comparison, name: str) -> Section:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.quality.record import Paired, QualityMetric
@@ -10,9 +11,11 @@ from bench.record_part import Part
 from bench.refused_record import RefusedRecord
 from bench.reports.quality_words import leading
 from bench.reports.rows import emulated, invalidating_codes
+from bench.untrusted import shown_command
 
 Value = str | int | float | bool | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
+"""What begins a formula, also after spaces. Wide, small and raised forms count as the sign itself."""
 
 
 class CsvReport:
@@ -55,13 +58,16 @@ def _refused(one: RefusedRecord) -> dict[str, Value]:
 
 
 def _written(value: Value) -> str:
-    """Text that a spreadsheet would take for a formula is quoted with an apostrophe; numbers stay numbers."""
+    """Text on one line, and quoted with an apostrophe where a spreadsheet would take it for a formula; numbers stay
+    numbers. A line break inside a cell is lost, as not every reader takes one for part of the cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        text = "".join(c if c.isprintable() or c == "\t" else " " for c in value)
+        first = unicodedata.normalize("NFKC", text.lstrip()[:1])
+        return f"'{text}" if first.startswith(_FORMULA) else text
     return repr(value)
 
 
@@ -252,6 +258,6 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "quality_difference_p": _against_reference(lambda p: p.p_value),
     "quality_difference_word": _against_reference(lambda p: p.word),
     "loop_overhead_ns": _of_device(lambda r: r.harness.loop_overhead_ns),
-    "command": lambda r: r.plan.command,
+    "command": lambda r: shown_command(r.plan.command),
     "record_sha256": lambda r: r.record_sha256,
 }

@@ -34,6 +34,7 @@ from bench.reports.tables import (
 )
 from bench.reports.text_tables import agreement_table, text_table
 from bench.reports.wording import repeats_words, rule_words, scenario_words
+from bench.untrusted import shown_command
 
 EMULATED_TIMES = "the emulator's, not the device's"
 
@@ -86,7 +87,7 @@ def detail(item: Numbered) -> Detail:
         facts=_facts(record) if record.status == "ok" else (),
         tables=_tables(record),
         method=_method(record),
-        command=units.clean(plan.command),
+        command=shown_command(plan.command),
         log_tail=tuple(units.clean(line) for line in record.log_tail),
     )
 
@@ -216,6 +217,8 @@ def _method(record: Record) -> tuple[Fact, ...]:
         shapes = ", ".join(f"{units.clean(k)} [{', '.join(map(str, v))}]" for k, v in plan.inputs.shapes.items())
         made = " · ".join(filter(None, (units.clean(plan.inputs.source), units.clean(plan.inputs.preprocessing))))
         facts.append(Fact("Inputs", f"{shapes} ({made})", f"SHA-256 {units.clean(plan.inputs.sha256)}"))
+    if plan.command and not shown_command(plan.command):
+        facts.append(Fact("Command", "left out", "the record's is more than an `odb run` of plain words"))
     if plan.strict_placement:
         facts.append(Fact("Placement", "strict: a fallback makes the run invalid"))
     if record.status == "ok":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from bench.printable import visible
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
 from bench.reports import units
@@ -65,7 +66,7 @@ class HtmlReport:
             words=STATUS_WORDS,
             signs=STATUS_SIGNS,
         )
-        return page.encode()
+        return visible(page).encode()
 
 
 def _section(item: Numbered) -> Section:

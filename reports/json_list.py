@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bench.printable import printable_json
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
 
@@ -29,4 +30,4 @@ class JsonReport:
             document["folders"] = [run.folder for run in runs]
         if self.refused:
             document["refused"] = self.refused
-        return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+        return printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"

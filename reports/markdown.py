@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from bench.printable import visible
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
 from bench.reports import units
@@ -29,7 +30,7 @@ class MarkdownReport:
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         """UTF-8; text from records is escaped, so that it cannot become markup."""
         items = numbered(runs)
-        return ("\n".join(_page(items, self.refused)).rstrip() + "\n").encode()
+        return visible("\n".join(_page(items, self.refused)).rstrip() + "\n").encode()
 
 
 def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterator[str]:

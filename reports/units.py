@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from bench.printable import clean as clean  # the writers' name for it
+
 MISSING = "–"
 
 _DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -109,20 +111,11 @@ def grouped(value: int | None) -> str:
 
 
 def when(created_utc: str) -> str:
-    """An ISO 8601 time as ``2026-05-04 10:11 UTC``; anything else unchanged."""
+    """An ISO 8601 time as ``2026-05-04 10:11 UTC``; anything else as it is, cleaned."""
     try:
         moment = datetime.fromisoformat(created_utc)
     except ValueError:
-        return created_utc
+        return clean(created_utc)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC)
     return moment.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def clean(text: str) -> str:
-    """``text`` on one line, without control, direction and other unprintable characters.
-
-    Names, messages and logs come from files and runtimes: an escape sequence must not reach a terminal, nor a
-    line break a table.
-    """
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

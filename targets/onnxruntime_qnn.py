@@ -99,9 +99,9 @@ class OnnxRuntimeQnn:
         import platform
         import sys
 
-        if sys.platform == "win32" or (sys.platform == "linux" and platform.machine() == "x86_64"):
+        if sys.platform == "win32" or (sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")):
             return self.install
-        return "There is no onnxruntime-qnn wheel for this platform: use Windows (x64 or Arm) or Linux on x86-64."
+        return "There is no onnxruntime-qnn wheel for this platform: use Windows or Linux, on x86-64 or Arm."
 
 
 def soc_of(device: str, others: Mapping[str, str]) -> socs.Soc | None:

@@ -9,6 +9,7 @@ import click
 
 from bench import __version__
 from bench.errors import OdbError
+from bench.printable import clean
 
 COMMANDS = {
     "run": "Measure models on targets and write records and a report.",
@@ -75,9 +76,9 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except OdbError as error:
-        click.echo(f"odb: error: {error.message}", err=True)
+        click.echo(f"odb: error: {clean(error.message)}", err=True)
         if error.remedy:
-            click.echo(f"     {error.remedy}", err=True)
+            click.echo(f"     {clean(error.remedy)}", err=True)
         sys.exit(error.exit_status)
     except (KeyboardInterrupt, click.Abort):
         click.echo("odb: interrupted; records already written are kept", err=True)

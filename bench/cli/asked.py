@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from bench.suite import ModelAsk, ScenarioAsk, Suite
+    from bench.untrusted import Untrusted
 
 COMPILE_CACHES = ("none", "cold", "warm")
 
@@ -31,8 +32,30 @@ def asked_suite(given: "Mapping[str, Any]") -> "Suite":
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
         "strict_placement": given["strict_placement"] or suite.strict_placement,
         **{name: value for name, value in asked.items() if value is not None},
+        "untrusted": _untrusted(suite, given),
     }
     return msgspec.structs.replace(suite, **changes)
+
+
+def _untrusted(suite: "Suite", given: "Mapping[str, Any]") -> "Untrusted | None":
+    """What of the suite came from its file, and what of that the user lets through. The flags are the user's own."""
+    import msgspec
+
+    from bench.errors import InputError
+    from bench.suite import parse_pair
+    from bench.untrusted import ALLOW
+
+    named = given.get("allow_unsafe_options")
+    if suite.untrusted is None:
+        if named:
+            raise InputError(f"{ALLOW}: is for options of a suite file, and there is none", "Flags need no leave.")
+        return None
+    flags = {parse_pair("-O", option)[0] for option in given["options"]}
+    return msgspec.structs.replace(
+        suite.untrusted,
+        options=suite.untrusted.options - flags,
+        allowed=frozenset(words(ALLOW, named)) if named else frozenset(),
+    )
 
 
 def asked_models(names: Sequence[str]) -> "list[ModelAsk]":

@@ -13,6 +13,7 @@ import click
 
 from bench.comparability_table import SUBJECTS, Subject
 from bench.outcome import OPEN
+from bench.printable import clean
 
 if TYPE_CHECKING:
     from bench.compare_folders import Findings
@@ -96,7 +97,7 @@ def command(
     findings = compare_folders(base, new, share, subjects, accepted)
     _write(render(findings), output)
     for problem in findings.problems:
-        click.echo(f"odb: error: {problem.message}", err=True)
+        click.echo(f"odb: error: {clean(problem.message)}", err=True)
     return outcome(findings).status
 
 

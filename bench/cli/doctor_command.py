@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bench.cli.options import console, echo_json, json_option, plugin_option
+from bench.printable import clean
 
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "unavailable": "[dim]unavailable[/]"}
 
@@ -37,9 +38,9 @@ def show(findings: list[dict[str, str]]) -> None:
     table = Table("", "what", "", box=None, pad_edge=False, show_header=False)
     table.columns[1].no_wrap = True
     for finding in findings:
-        text = escape(finding["message"])
+        text = escape(clean(finding["message"]))
         if finding["remedy"]:
-            text += f"\n[dim]→ {escape(finding['remedy'])}[/]"
+            text += f"\n[dim]→ {escape(clean(finding['remedy']))}[/]"
         table.add_row(MARKS[finding["state"]], escape(finding["topic"]), text)
     console().print(table)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import cache_folder, console, echo_json
+from bench.printable import clean
 
 if TYPE_CHECKING:
     from bench.plan import PlannedRun
@@ -71,7 +72,7 @@ def _print_table(counted: str, rows: "Sequence[tuple[PlannedRun, str]]") -> None
 
 def _note(run: "PlannedRun", options: bool) -> str:
     if run.skip is not None:
-        return f"skipped: {run.skip.message}"
+        return f"skipped: {clean(run.skip.message)}"
     if run.target.device.emulated:
         return "emulated"
     return " ".join(f"{key}={value}" for key, value in run.target.options.items()) if options else ""

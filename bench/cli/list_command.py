@@ -10,6 +10,7 @@ import click
 
 from bench.cli.columns import columns
 from bench.cli.options import echo_json, json_option, plugin_option
+from bench.printable import clean
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog, Kind
@@ -73,7 +74,7 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+    return "" if value is None else clean(str(value))
 
 
 def models(catalog: "Catalog") -> Rows:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bench.printable import printable_json
+
 if TYPE_CHECKING:
     from bench.contracts import Report
 
@@ -35,7 +37,7 @@ def echo_json(value: Any) -> None:
     """Print ``value`` (plain data or msgspec structs) as indented JSON."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value), indent=2)).decode())
 
 
 def cache_folder() -> Path:

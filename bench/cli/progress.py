@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bench.plan import Plan, PlannedRun
+from bench.printable import clean
 from bench.runner import Listener
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class _Drawn(Listener):
         if self._expected[index]:
             self._spent.append((time.monotonic() - self._began) / self._expected[index])
         record = recorded.record
-        outcome = record.status if record.failure is None else f"{record.status}: {record.failure.message}"
+        outcome = record.status if record.failure is None else f"{record.status}: {clean(record.failure.message)}"
         self._bar.console.print(f"{self._title}: {outcome}", markup=False, highlight=False)
 
     def _pace(self) -> float:

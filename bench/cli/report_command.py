@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import fitted, plugin_option
+from bench.printable import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":
 
     for one in refused:
         where = "/".join(filter(None, (one.folder, one.name)))
-        click.echo(f"odb: left out of the report: {where}: {one.message}", err=True)
+        click.echo(f"odb: left out of the report: {clean(str(where))}: {clean(one.message)}", err=True)
     return writer.telling(refused) if refused and isinstance(writer, TellsRefused) else writer
 
 

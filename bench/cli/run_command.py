@@ -63,6 +63,11 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
 @click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")
 @click.option("-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="A runtime's own option.")
+@click.option(
+    "--allow-unsafe-options",
+    metavar="KEY,…",
+    help="Options of SUITE.toml that name files, load code or write, and are taken all the same.",
+)
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Fix an input's shape.")
 @click.option(
     "--input", "inputs", multiple=True, metavar="NAME=FILE", help="A .npy or image for an input, or FILE.npz."
@@ -115,6 +120,7 @@ def command(
     preset: str | None,
     output: Path | None,
     options: tuple[str, ...],
+    allow_unsafe_options: str | None,
     shapes: tuple[str, ...],
     inputs: tuple[str, ...],
     preprocessing: str | None,
@@ -165,6 +171,9 @@ def command(
                 f"{flag}: is of the base of --against, which is not given", "Name the base: --against BASE."
             )
     suite = asked_suite(context.params)
+    if suite.untrusted is not None and suite.untrusted.allowed:
+        taken = ", ".join(sorted(suite.untrusted.allowed))
+        click.echo(f"odb: {suite.untrusted.origin}: its options {taken} are taken as they are, as you asked", err=True)
     if dry_run:
         from bench.cli.dry_run import show_plan
 

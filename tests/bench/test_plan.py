@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.contracts import Device, file_model_id
-from bench.errors import UnknownName
+from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plan import (
@@ -22,6 +22,7 @@ from bench.plugins import Catalog, PluginRef
 from bench.record import Scenario
 from bench.record_evidence import RepeatRule
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.untrusted import Untrusted
 
 CATALOG = Catalog(
     tuple(
@@ -41,6 +42,7 @@ PROBED = {
         ("onnx",),
         ("tensor",),
         {},
+        ("soc",),
     ),
     "cpu": Probed(
         (Device("x", True), Device("HETERO", True, default=False)),
@@ -48,6 +50,7 @@ PROBED = {
         ("openvino_ir", "onnx"),
         ("tensor", "text_generation"),
         {},
+        ("threads", "speed"),
     ),
 }
 
@@ -214,3 +217,44 @@ def test_exported_files_go_by_their_folder() -> None:
     assert "model" == file_model_id(Path("model.onnx"))
     assert "model" == file_model_id(Path.home() / "model.onnx")
     assert "detector" == file_model_id(Path("models/detector.onnx"))
+
+
+def sent(untrusted: Untrusted, options: dict[str, str], *asks: TargetAsk) -> Suite:
+    return Suite(targets=asks or (TargetAsk("chip:npu"), TargetAsk("cpu:x")), options=options, untrusted=untrusted)
+
+
+@pytest.mark.parametrize("key", ["speed", "chip.speed"])
+def test_an_option_from_a_file_is_refused_where_a_target_does_not_call_it_safe(key: str) -> None:
+    """speed is safe on cpu and not on chip, which knows it too: whoever gets it decides."""
+    with pytest.raises(InputError, match=r"suite\.toml: option speed: ") as caught:
+        targets(sent(Untrusted("suite.toml", frozenset({key})), {key: "1"}))
+    assert "--allow-unsafe-options speed" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"soc": "1"}, [{"soc": "1"}, {}]),
+        ({"cpu.speed": "1"}, [{}, {"speed": "1"}]),
+        ({"threads": "1"}, [{}, {"threads": "1"}]),
+    ],
+)
+def test_a_safe_option_from_a_file_is_taken(options: dict[str, str], expected: list[dict[str, str]]) -> None:
+    """Only the plugin that gets the option is asked."""
+    found = targets(sent(Untrusted("suite.toml", frozenset(options)), options))
+    assert expected == [target.options for target in found]
+
+
+def test_an_option_of_a_target_in_a_file_is_checked_too() -> None:
+    """Of the targets that the file names, and not of those that a flag names."""
+    asks = TargetAsk("chip:npu", {"speed": "1"}), TargetAsk("cpu:x")
+    with pytest.raises(InputError, match="option speed"):
+        targets(sent(Untrusted("suite.toml", targets=1), {}, *asks))
+    assert [{"speed": "1"}, {}] == [t.options for t in targets(sent(Untrusted("suite.toml"), {}, *asks))]
+
+
+def test_what_the_user_says_is_the_users() -> None:
+    """A flag in place of the file's value, or the option's name in --allow-unsafe-options."""
+    assert {"speed": "9"} == targets(sent(Untrusted("suite.toml"), {"speed": "9"}))[0].options
+    allowed = Untrusted("suite.toml", frozenset({"chip.speed"}), allowed=frozenset({"chip.speed"}))
+    assert {"speed": "1"} == targets(sent(allowed, {"chip.speed": "1"}))[0].options

@@ -6,6 +6,7 @@ import pytest
 
 from bench.errors import InputError, UnknownName
 from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, check, load_suite, parse_pair, parse_shape
+from bench.untrusted import Untrusted
 
 
 def test_a_full_suite_is_read(tmp_path: Path) -> None:
@@ -27,6 +28,7 @@ def test_a_full_suite_is_read(tmp_path: Path) -> None:
         seed=3,
         strict_placement=True,
         options={"qnn.soc": "qcs6490"},
+        untrusted=Untrusted(str(file), frozenset({"qnn.soc"}), 1),
         models=(
             ModelAsk(str(tmp_path / "net.onnx"), shapes={"x": (1, 3)}, inputs={"x": str(tmp_path / "cat.jpg")}),
             ModelAsk("resnet50"),
@@ -126,3 +128,10 @@ def test_what_quality_needs_is_checked_first(ask: dict[str, str], message: str) 
         check(Suite(models=(ModelAsk("resnet50", **ask),)))
     with pytest.raises(InputError, match="check_inputs must be 1 or more, not 0"):
         check(Suite(check_inputs=0))
+
+
+def test_a_suite_cannot_call_itself_trusted(tmp_path: Path) -> None:
+    """What came from the file is for the program to say."""
+    (tmp_path / "suite.toml").write_text("[untrusted]\norigin = 'x'\n")
+    with pytest.raises(UnknownName, match="untrusted"):
+        load_suite(tmp_path / "suite.toml")

@@ -1,0 +1,28 @@
+"""Text from files, records and runtimes as it may be shown: no control, direction or other invisible characters.
+
+Names, messages and logs are somebody else's. An escape sequence must not reach a terminal, a line break no table, a
+change of writing direction no page.
+"""
+
+import re
+
+_DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff{_DIRECTIONS}]")
+
+
+def clean(text: str) -> str:
+    """``text`` on one line, without control, direction and other unprintable characters; runs of spaces become one."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def visible(text: str) -> str:
+    """A whole page or message whose lines stay: every control character but line feed and tab, every change of
+    direction and every surrogate becomes U+FFFD."""
+    return _INVISIBLE.sub("\ufffd", text)
+
+
+def printable_json(data: bytes) -> bytes:
+    """JSON, UTF-8, in which the characters that ``visible`` takes out are written as escapes: nothing is lost, and
+    nothing acts on a terminal. ``data``: well-formed JSON, in which they stand inside strings only."""
+    text = data.decode("utf-8", "replace")
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()

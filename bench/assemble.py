@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from bench import __version__
+from bench.asked_run import asked_of
 from bench.contracts import Artifact, Channel, GraphFacts, Placement
 from bench.derived import computed
 from bench.jobs import Checked, Measured, SessionFacts
@@ -164,6 +165,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
         alternation=run.alternation,
+        asked=asked_of(run),
         repeat_rule=run.repeat_rule,
     )
 

@@ -72,6 +72,7 @@ class PlannedRun(Struct, frozen=True):
     check_inputs: int | None = None
     alternation: Alternation | None = None
     repeat_rule: RepeatRule | None = None  # None: exactly ``repeats``
+    max_seconds: float | None = None  # as asked; None: the preset's
 
 
 class Plan(Struct, frozen=True):
@@ -177,6 +178,7 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                         why_skipped(model, target, scenario.name),
                         suite.check_inputs,
                         repeat_rule=repeats,
+                        max_seconds=suite.max_seconds,
                     )
                 )
     return Plan(tuple(runs))

@@ -8,7 +8,7 @@ Schema history
     1   first version
     2   adds depth and compile cache of a scenario, KV cache and agreement of text generation, quality on a dataset;
         figures of a reason, clocks of a repeat, the checks of one input run again, alternation, variance,
-        record_sha256; the rule for the number of repeats, why it ended, and repeats set aside
+        record_sha256; the rule for the number of repeats, why it ended, and repeats set aside; what was asked, as data
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
+from bench.asked_record import Asked
 from bench.contracts import CompileCache, TensorSpec
 from bench.energy_record import EnergySummary, RepeatEnergy
 from bench.memory_record import MemoryPoint as MemoryPoint
@@ -146,6 +147,7 @@ class PlanPart(Part, frozen=True):
     inputs: InputFacts | None = None
     alternation: Alternation | None = None
     repeat_rule: RepeatRule | None = None  # null in records from before there was one: exactly ``repeats``
+    asked: Asked | None = None  # null in records from before there was one
 
 
 class Environment(Part, frozen=True):

@@ -7,7 +7,7 @@ real, in a real worker, and does nothing, or nothing for a stated time: what is 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import cycle
 from pathlib import Path
@@ -139,6 +139,7 @@ class NullTarget:
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ()
     install = ""
+    safe_options: Collection[str] = ("latency_us", "throttle_after_ms")
 
     def devices(self) -> Sequence[Device]:
         return (Device("cpu", True, "a device that does nothing", default=False),)

@@ -1,0 +1,51 @@
+"""A planned run as the record keeps what was asked for: ``bench.asked_record.Asked``."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from bench.asked_record import Asked, NamedFile
+from bench.digest import sha256_of
+from bench.plan import FOLDER, PlannedRun
+from bench.suite import is_file
+
+
+def asked_of(run: PlannedRun) -> Asked:
+    """What was asked for in ``run``. Reads the files beside the model, to hash them; the model has a hash already."""
+    ask = run.model.ask
+    kind: Literal["built_in", "file", "folder"] = "file" if is_file(ask.source) else "built_in"
+    if run.model.plugin.name == FOLDER:
+        kind = "folder"
+    return Asked(
+        kind=kind,
+        model=NamedFile(ask.source if kind == "built_in" else Path(ask.source).resolve().name),
+        format=ask.format,
+        precision=ask.precision,
+        shapes=dict(ask.shapes),
+        inputs={name: _named(file) for name, file in ask.inputs.items()},
+        preprocessing=ask.preprocessing,
+        prompt_ids=ask.prompt_ids,
+        prompts=_named(ask.prompts) if ask.prompts else None,
+        dataset=NamedFile(Path(ask.dataset).resolve().name) if ask.dataset else None,
+        dataset_options=ask.dataset_options,
+        reference=_named(ask.reference) if ask.reference else None,
+        lanes=run.scenario.lanes,
+        check_inputs=run.check_inputs,
+        max_seconds=run.max_seconds,
+    )
+
+
+def _named(file: str) -> NamedFile:
+    path = Path(file)
+    try:
+        found = path.stat()
+        digest = _digest(str(path.resolve()), found.st_size, found.st_mtime_ns)
+    except OSError:
+        return NamedFile(path.name)
+    return NamedFile(path.name, digest, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, size_bytes: int, modified_ns: int) -> str:
+    """Of a file that every run of a suite is given: read once while it stays as it is."""
+    return sha256_of([Path(path)])

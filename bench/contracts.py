@@ -41,8 +41,7 @@ class Quantisation(Struct, frozen=True):
 class TensorSpec(Struct, frozen=True):
     """One input or output of a graph.
 
-    ``dtype`` is numpy's name (``float32``, ``uint8`` …), that of ``ml_dtypes`` where numpy has none (``bfloat16``,
-    ``float8_e4m3fn``, ``int4`` …), or ``string``; see ``bench.element_types``.
+    ``dtype`` is numpy's name, where numpy has none that of ``ml_dtypes`` (``bfloat16``, ``int4`` …), or ``string``.
     A dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither.
     ``quantisation`` is what the file says of an integer input or output; ``None`` where it says nothing.
     """
@@ -275,11 +274,13 @@ class Target(Protocol):
 class ConvertingTarget(Protocol):
     """A target that opens some artifacts only in a form of its own."""
 
+    def converts(self, artifact: Artifact) -> bool:
+        """Whether ``convert`` has to be asked. Quick, and imports no runtime: runs in the parent."""
+
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
         """Write into ``folder`` (empty) what the runtime opens instead of ``artifact``, with the same task and decoder.
 
-        Returns ``artifact`` itself where nothing is needed. Untimed, in a process of its own; must be deterministic.
-        Raises ``RunFailure`` for what cannot be converted.
+        Untimed, in a process of its own; must be deterministic. Raises ``RunFailure`` for what cannot be converted.
         """
         ...
 

@@ -188,8 +188,9 @@ class Gathering:
         if checked.text is not None:
             self._compare_text(job, checked, prepared.artifact)
             return
+        of_model = msgspec.structs.replace(job, request=msgspec.structs.replace(request, artifact=prepared.artifact))
         fidelity = self._shared.references.compare(
-            job, checked, deadline_s, folder, self._making.named_twin(prepared.artifact)
+            of_model, checked, deadline_s, folder, self._making.named_twin(prepared.artifact)
         )
         self._note(fidelity=msgspec.structs.replace(fidelity, inputs_source=prepared.check_source))
 

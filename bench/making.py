@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.contracts import Artifact, ModelRequest
+from bench.contracts import Artifact, ConvertingTarget, ModelRequest
 from bench.errors import RunFailure
 from bench.jobs import Converted, ConvertJob, Prepared, PrepareJob
 from bench.plan import ModelChoice, PlannedRun
@@ -45,8 +45,9 @@ class Making:
     def converted(self, artifact: Artifact) -> Artifact:
         """What the target opens instead of ``artifact``."""
         plugin = self._run.target.plugin
-        key = f"{plugin.python} {plugin.name} of {artifact.format} {artifact.sha256}"
-        if artifact.task != "text_generation":
+        key = f"{plugin.python} {plugin.name} of {artifact.format} {artifact.sha256} {sorted(artifact.shapes.items())}"
+        target = load(plugin)
+        if not isinstance(target, ConvertingTarget) or not target.converts(artifact):
             return artifact
         if key not in self._done:
             self._say("converting the model")

@@ -196,8 +196,8 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
         shape = tuple(int(d) for d in dims.split(",")) if dims else ()
     except ValueError:
         raise InputError(f"--shape {text}: expected whole numbers, as in --shape {name}=1,3,224,224") from None
-    if any(d < 1 for d in shape):
-        raise InputError(f"--shape {text}: every dimension must be 1 or more")
+    if any(d < 0 for d in shape):
+        raise InputError(f"--shape {text}: every dimension must be 0 or more")
     return name, shape
 
 

@@ -22,6 +22,7 @@ from bench.models.counting import Operator, Value, convolution_macs, widest_byte
 from bench.models.dtypes import INDEX_DTYPES, tensor_bytes, weight_precision
 from bench.models.onnx_twins import attributes_of, has_standard_twin
 from bench.models.onnx_values import dtype_name, known_values
+from bench.models.shapes import symbol_of
 
 if TYPE_CHECKING:
     import onnx
@@ -125,7 +126,7 @@ def onnx_precision(model: "onnx.ModelProto") -> str | None:
 def _spec(value: "onnx.ValueInfoProto") -> TensorSpec:
     tensor_type = value.type.tensor_type
     dims = (
-        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else (d.dim_param or None)
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else symbol_of(d.dim_param)
         for d in tensor_type.shape.dim
     )
     return TensorSpec(value.name, dtype_name(tensor_type.elem_type), tuple(dims))

@@ -68,6 +68,18 @@ def known_values(model: "onnx.ModelProto", shapes: Shapes) -> dict[str, Value]:
     return values
 
 
+def contradicted(model: "onnx.ModelProto", shapes: Shapes) -> bool:
+    """Whether shape inference finds the graph at odds with inputs of ``shapes``. What it cannot follow it lets pass."""
+    from onnx import shape_inference
+
+    slim = _without_weights(model, shapes)
+    try:
+        shape_inference.infer_shapes(slim, check_type=True, strict_mode=True, data_prop=True)
+    except shape_inference.InferenceError:
+        return True
+    return False
+
+
 def dtype_name(elem_type: int) -> str:
     """numpy's name of an ONNX element type; ``string`` where numpy has none, ``undefined`` where ONNX has none."""
     from onnx import TensorProto, helper

@@ -1,18 +1,35 @@
 """Fixes the shape of every input of a file: what the file says, what the user asked, and one stated default."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.contracts import Shapes, TensorSpec
 from bench.errors import InputError, UnknownName
 
 Shape = tuple[int, ...]
+Fits = Callable[[Shapes], bool]
+"""Whether nothing in the file contradicts these shapes of all its inputs."""
+
+NO_NAMES = re.compile(r"\?|\*|none|null|-?\d+|dynamic|any|unk(nown)?(_*\d+)?", re.IGNORECASE)
+"""What exporters write where they know no name; two such dimensions need not be equal."""
+BATCH = re.compile(r"batch|^(n|b|bs)$", re.IGNORECASE)
+SIDE = re.compile(r"height|width|^(h|w)$", re.IGNORECASE)
+LENGTHS, SIDES = (128, 1, 16, 512), (224, 320, 640, 32)
 
 
-def resolve_shapes(file: str, inputs: Sequence[TensorSpec], asked: Shapes) -> dict[str, Shape]:
+def symbol_of(text: str) -> str | None:
+    """The name of a dimension as a file states it; ``None`` for an empty one and for what is no name."""
+    return text if text and not NO_NAMES.fullmatch(text) else None
+
+
+def resolve_shapes(
+    file: str, inputs: Sequence[TensorSpec], asked: Shapes, fits: Fits = lambda shapes: True
+) -> dict[str, Shape]:
     """The shape of every input of ``file`` (named in messages).
 
     A symbol (``"batch"``) asked for in one input holds in all. A dynamic first dimension that nobody asked for becomes
-    1; any other raises ``InputError``, as do unknown inputs, a wrong rank and conflicts.
+    1, and its symbol with it. Any other that is left raises ``InputError``, which names all such inputs and gives an
+    example that ``fits``; so do unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0.
     """
     names = [spec.name for spec in inputs]
     for name in asked:
@@ -22,7 +39,13 @@ def resolve_shapes(file: str, inputs: Sequence[TensorSpec], asked: Shapes) -> di
     for spec in inputs:
         if spec.name in asked:
             _bind(file, spec, asked[spec.name], symbols)
-    return {spec.name: asked[spec.name] if spec.name in asked else _filled(file, spec, symbols) for spec in inputs}
+    for spec in inputs:
+        if spec.name not in asked and spec.shape and isinstance(spec.shape[0], str):
+            symbols.setdefault(spec.shape[0], 1)
+    filled = {s.name: asked[s.name] if s.name in asked else _filled(s, symbols) for s in inputs}
+    if any(None in shape for shape in filled.values()):
+        raise _open_shapes(file, inputs, filled, fits)
+    return {name: tuple(size for size in shape if size is not None) for name, shape in filled.items()}
 
 
 def _bind(file: str, spec: TensorSpec, shape: Shape, symbols: dict[str, int]) -> None:
@@ -34,8 +57,8 @@ def _bind(file: str, spec: TensorSpec, shape: Shape, symbols: dict[str, int]) ->
             f"Give {len(spec.shape)} dimensions.",
         )
     for size, dimension in zip(shape, spec.shape, strict=True):
-        if size < 1:
-            raise InputError(f"{file}: --shape {spec.name}={_written(shape)}: a dimension must be 1 or more")
+        if size < 0:
+            raise InputError(f"{file}: --shape {spec.name}={_written(shape)}: a dimension must be 0 or more")
         fixed = symbols.setdefault(dimension, size) if isinstance(dimension, str) else dimension
         if fixed is not None and fixed != size:
             what = f"the file fixes [{declared}]" if isinstance(dimension, int) else f"{dimension} is already {fixed}"
@@ -45,29 +68,75 @@ def _bind(file: str, spec: TensorSpec, shape: Shape, symbols: dict[str, int]) ->
             )
 
 
-def _filled(file: str, spec: TensorSpec, symbols: Mapping[str, int]) -> Shape:
-    shape: list[int] = []
-    for index, dimension in enumerate(spec.shape):
-        size = symbols.get(dimension) if isinstance(dimension, str) else dimension
-        if size is None and index > 0:
-            raise InputError(
-                f"{file}: input {spec.name} has the dynamic shape [{_written(spec.shape)}]",
-                f"Choose its sizes, for example --shape {spec.name}={_example(spec)}",
+def _filled(spec: TensorSpec, symbols: Mapping[str, int]) -> tuple[int | None, ...]:
+    """The dimensions with what is known of them."""
+    known = [symbols.get(dimension) if isinstance(dimension, str) else dimension for dimension in spec.shape]
+    if known and known[0] is None:
+        known[0] = 1
+    return tuple(known)
+
+
+def _open_shapes(
+    file: str, inputs: Sequence[TensorSpec], filled: Mapping[str, tuple[int | None, ...]], fits: Fits
+) -> InputError:
+    """Names every input with a dimension still open, and shapes for them to copy."""
+    late = [spec for spec in inputs if None in filled[spec.name]]
+    listed = ", ".join(f"{spec.name} [{_written(spec.shape)}]" for spec in late)
+    candidates = list(_candidates(inputs, filled))
+    example = next((shapes for shapes in candidates if fits(shapes)), candidates[0])
+    flags = " ".join(f"--shape {spec.name}={_written(example[spec.name])}" for spec in late)
+    return InputError(
+        f"{file}: {'inputs have' if len(late) > 1 else 'an input has'} dynamic shapes: {listed}",
+        f"Choose the sizes, for example {flags}",
+    )
+
+
+def _candidates(
+    inputs: Sequence[TensorSpec], filled: Mapping[str, tuple[int | None, ...]]
+) -> Iterator[dict[str, Shape]]:
+    """Shapes that might fit, the likeliest first. A dimension of one name has one size in all inputs."""
+    guesses: dict[str, tuple[int, ...]] = {}
+    for spec in inputs:
+        for index, (name, size) in enumerate(zip(spec.shape, filled[spec.name], strict=True)):
+            if size is None:
+                guesses.setdefault(_key(spec, index, name), _guesses(spec, index))
+    for attempt in range(max(map(len, guesses.values()))):
+        yield {
+            spec.name: tuple(
+                guesses[key][min(attempt, len(guesses[key]) - 1)]
+                if size is None and (key := _key(spec, index, spec.shape[index]))
+                else size or 0
+                for index, size in enumerate(filled[spec.name])
             )
-        shape.append(1 if size is None else size)
-    return tuple(shape)
+            for spec in inputs
+        }
+
+
+def _key(spec: TensorSpec, index: int, name: int | str | None) -> str:
+    return name if isinstance(name, str) else f"{spec.name}\0{index}"
+
+
+def _guesses(spec: TensorSpec, index: int) -> tuple[int, ...]:
+    """Sizes that an open dimension is likely to take, judged by its name, else by its place."""
+    shape, name = spec.shape, spec.shape[index]
+    if isinstance(name, str) and BATCH.search(name):
+        return (1,)
+    if isinstance(name, str) and SIDE.search(name):
+        return SIDES
+    if len(shape) == 4 and spec.dtype != "int64" and not isinstance(name, str):
+        return _of_image(shape, index)
+    if len(shape) == 4 and (shape[1] in (1, 3) or shape[3] in (1, 3)):
+        return _of_image(shape, index)
+    alone = sum(not isinstance(dimension, int) for dimension in shape) == 1
+    if len(shape) == 3 and index == 1 and alone and isinstance(shape[0], int) and shape[0] > 1:
+        return (1,)  # layers × batch × width, the state of a recurrent network
+    return LENGTHS
+
+
+def _of_image(shape: Sequence[int | str | None], index: int) -> tuple[int, ...]:
+    channels_last = shape[3] in (1, 3)
+    return (3, 1) if index == 1 and not channels_last else SIDES
 
 
 def _written(shape: Sequence[int | str | None]) -> str:
     return ",".join("?" if dimension is None else str(dimension) for dimension in shape)
-
-
-def _example(spec: TensorSpec) -> str:
-    """A shape to copy: image sides where it looks like an image, 1 first, else a length."""
-    rank = len(spec.shape)
-    sizes = [dimension if isinstance(dimension, int) else (224 if rank == 4 else 128) for dimension in spec.shape]
-    if not isinstance(spec.shape[0], int):
-        sizes[0] = 1
-    if rank == 4 and not isinstance(spec.shape[1], int) and spec.shape[3] != 3:
-        sizes[1] = 3
-    return _written(sizes)

@@ -69,6 +69,9 @@ class OrtGenai:
                 "plan",
             )
 
+    def converts(self, artifact: Artifact) -> bool:
+        return True
+
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
         """The files are linked into a folder of our own, with a configuration that holds what may be taken from the
         ``genai_config.json`` beside them, or one made for the graph."""

@@ -21,8 +21,8 @@ from bench.contracts import (
     TensorSession,
 )
 from bench.errors import RunFailure
+from bench.targets import onnx_graphs, qnn_devices, qnn_options, safe_options, socs
 from bench.targets import onnxruntime_options as session_config
-from bench.targets import qnn_devices, qnn_options, safe_options, socs
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
@@ -39,6 +39,7 @@ from bench.text_contracts import TokenSession
 if TYPE_CHECKING:
     from bench.targets.onnxruntime_session import Opened
 
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 UNITS = {"htp": "HTP", "gpu": "GPU", EMULATED: "HTP"}
 ARITHMETIC = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU"))
 
@@ -70,6 +71,13 @@ class OnnxRuntimeQnn:
             raise no_floating_point(artifact, soc, "plan")
         if artifact.task == "tensor":
             fixed_shapes(artifact)
+
+    def converts(self, artifact: Artifact) -> bool:
+        return onnx_graphs.has_nameless_dimensions(artifact)
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """A graph with dimensions that only the file can fix is written anew."""
+        return onnx_graphs.with_fixed_shapes(artifact, folder) if self.converts(artifact) else artifact
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
@@ -142,6 +150,8 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | strict_options(request) | request.options)
     soc = soc_of(device, settings.others)
     made = session_config.session_options(settings)
+    if weights := onnx_graphs.weights_folder(artifact):
+        made.add_session_config_entry(WEIGHTS_FOLDER, str(weights))
     if dimensions is None:
         session_config.fix_free_dimensions(made, artifact)
     for symbol, size in (dimensions or {}).items():
@@ -156,13 +166,20 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     }
     made.add_provider_for_devices(chosen[:1], given)
     try:
-        session = onnxruntime.InferenceSession(str(context if found else artifact.path), made)
+        session = onnxruntime.InferenceSession(model_of(artifact, context if found else None), made)
     except Exception as error:
         raise compiling_failure(error, request, soc) from error
     on_qnn = [n for n in assigned_nodes(session, {PROVIDER: UNITS[device]}) if n.device == UNITS[device]]
     if not on_qnn:
         raise nothing_placed(artifact, soc)
     return session
+
+
+def model_of(artifact: Artifact, context: Path | None) -> str | bytes:
+    """What ONNX Runtime opens: the compiled context, or the graph's file, or its bytes where it was written anew."""
+    if context is None and onnx_graphs.opened_as_bytes(artifact):
+        return artifact.path.read_bytes()
+    return str(context or artifact.path)
 
 
 def strict_options(request: OpenRequest) -> dict[str, str]:
@@ -174,16 +191,14 @@ def strict_options(request: OpenRequest) -> dict[str, str]:
 
 
 def fixed_shapes(artifact: Artifact) -> None:
-    """Raises ``RunFailure`` for an input dimension that has neither a size nor a symbol with a size given for it."""
+    """Raises ``RunFailure`` for an input with a dynamic dimension and no shape given for it."""
     for spec in artifact.facts.inputs:
-        given = artifact.shapes.get(spec.name, ())
-        if None in spec.shape or (not spec.static and len(given) != len(spec.shape)):
+        if not spec.static and len(artifact.shapes.get(spec.name, ())) != len(spec.shape):
             written = ",".join("?" if d is None else str(d) for d in spec.shape)
             raise RunFailure(
                 "bad_input",
                 f"input {spec.name} [{written}]: QNN takes only fixed shapes",
-                "Export with fixed or named dimensions, or fix them with "
-                "python -m onnxruntime.tools.make_dynamic_shape_fixed.",
+                f"Give its size with --shape {spec.name}=…",
                 "plan",
             )
 

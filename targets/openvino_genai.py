@@ -56,6 +56,9 @@ class OpenVinoGenai:
                 "plan",
             )
 
+    def converts(self, artifact: Artifact) -> bool:
+        return True
+
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
         """A stateful IR is opened as it is; an ONNX decoder becomes one."""
         from bench.targets.openvino_stateful import MODEL, stateful_folder

@@ -1,12 +1,13 @@
 """OpenVINO on every device it drives: Intel CPU, GPU and NPU, and AUTO and HETERO over them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.errors import RunFailure
-from bench.targets import openvino_devices, safe_options
+from bench.targets import onnx_graphs, openvino_devices, safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.text_contracts import TokenSession
@@ -51,6 +52,13 @@ class OpenVino:
         ):
             raise _npu_needs_fixed_shapes()
 
+    def converts(self, artifact: Artifact) -> bool:
+        return onnx_graphs.weights_leave_folder(artifact)
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """A graph whose weights are links out of its folder, which OpenVINO does not follow, is written anew."""
+        return onnx_graphs.with_linked_weights(artifact, folder) if self.converts(artifact) else artifact
+
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         with phase("runtime_import"):
             from openvino import Core
@@ -91,7 +99,11 @@ class OpenVino:
 def read_model(core: Any, artifact: Artifact) -> Any:
     """The model with the artifact's shapes, or with its KV cache as state. Raises ``RunFailure``."""
     try:
-        model = core.read_model(artifact.path)
+        if onnx_graphs.opened_as_bytes(artifact):
+            with chdir(onnx_graphs.weights_folder(artifact) or artifact.path.parent):  # where OpenVINO looks for them
+                model = core.read_model(artifact.path.read_bytes(), b"")
+        else:
+            model = core.read_model(artifact.path)
     except RuntimeError as error:
         raise reading_failure(error, artifact) from error
     if artifact.task == "text_generation":

@@ -187,7 +187,13 @@ BAD_FILES = [
     ("weights_outside", BOTH, "bad_input", "outside its own folder: '../../secret.data'", "beside it"),
     ("own_operator", BOTH, "unsupported_operator", "Frobnicate", "standard operators"),
     ("no_operator", BOTH, "unsupported_operator", "Frobnicate", "standard operators"),
-    ("dynamic", BOTH, "bad_input", "dynamic.onnx: input x has the dynamic shape [batch,length,4]", "--shape x=1,128,4"),
+    (
+        "dynamic",
+        BOTH,
+        "bad_input",
+        "dynamic.onnx: an input has dynamic shapes: x [batch,length,4]",
+        "--shape x=1,128,4",
+    ),
     ("endless", BOTH[:1], "out_of_memory", "endless.onnx on CPU: not enough memory", "smaller model"),
 ]
 

@@ -1,10 +1,13 @@
 """Does the same input give the same output again? Evidence from the untimed check."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.contracts import Tensors
+from bench.element_types import storable
 from bench.record_evidence import Determinism
 
 
@@ -28,8 +31,8 @@ def compare_tensors(first: Tensors, again: Tensors, executed_precision: str | No
     )
 
 
-def _same(a: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", b: object) -> bool:
-    other = np.asarray(b)
+def _same(a: NDArray[Any], b: object) -> bool:
+    a, other = storable(a), storable(np.asarray(b))
     return a.dtype == other.dtype and a.shape == other.shape and a.tobytes() == other.tobytes()
 
 

@@ -39,6 +39,7 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
     from bench.models.files.external_data import external_files
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.onnx_facts import constant_tensors, onnx_facts, onnx_precision
+    from bench.models.onnx_values import contradicted
     from bench.models.shapes import resolve_shapes
 
     tensors = [tensor for _, tensor in constant_tensors(model.graph)]
@@ -51,7 +52,8 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
         refuse_shapes(path.name, request.shapes)
         shapes = one_token_shapes(decoder)
     else:
-        shapes = resolve_shapes(path.name, _checked_inputs(path, model.graph), request.shapes)
+        inputs = _checked_inputs(path, model.graph)
+        shapes = resolve_shapes(path.name, inputs, request.shapes, lambda tried: not contradicted(model, tried))
     facts = onnx_facts(model, shapes)
     precision = stored_precision(onnx_precision(model), facts)
     return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)

@@ -179,6 +179,18 @@ def test_nan_is_the_same_again() -> None:
     assert not compare_tensors({"y": nan}, {"y": nan.astype(np.float64)}, "float32").identical
 
 
+def test_text_and_types_that_numpy_lacks_are_the_same_again() -> None:
+    """Words kept in a file are those of the session; another word and another bfloat16 differ."""
+    import ml_dtypes
+
+    kept, words = np.array(["고양이", "개"]), np.array(["고양이", "개"], object)
+    assert compare_tensors({"y": kept}, {"y": words}, "float32").identical
+    assert not compare_tensors({"y": kept}, {"y": words[::-1]}, "float32").identical
+    half = np.array([1.5], ml_dtypes.bfloat16)
+    assert compare_tensors({"y": half}, {"y": half.copy()}, "float32").identical
+    assert not compare_tensors({"y": half}, {"y": -half}, "float32").identical
+
+
 def test_a_shorter_generation_differs_where_it_ends() -> None:
     """The position after the shorter one."""
     assert 3 == compare_token_runs((1, 2, 3), (1, 2)).first_difference

@@ -79,12 +79,12 @@ def test_the_gpu_knows_no_soc(float_net: Path, artifact_of: Make) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "given", "fits"),
-    [((1, 3), {}, True), (("n", 3), {"x": (1, 3)}, True), (("n", 3), {}, False), ((None, 3), {"x": (1, 3)}, False)],
+    [((1, 3), {}, True), (("n", 3), {"x": (1, 3)}, True), (("n", 3), {}, False), ((None, 3), {"x": (1, 3)}, True)],
 )
 def test_shapes_must_be_fixed(
     float_net: Path, artifact_of: Make, shape: tuple[Any, ...], given: dict[str, tuple[int, ...]], fits: bool
 ) -> None:
-    """A named dimension can be fixed by the artifact's shapes; one without a name cannot."""
+    """By the file, or by the artifact's shapes, whether the dimension has a name or not."""
     facts = GraphFacts((TensorSpec("x", "float32", shape),), ())
     artifact = artifact_of(float_net, facts=facts, shapes=given)
     if fits:

@@ -1,0 +1,98 @@
+"""ONNX graphs written anew for a runtime that does not open the user's file as it lies; their weights stay in place.
+
+Two reasons: QNN takes only fixed shapes, and ONNX Runtime fixes a dimension by its name, so that only the file can fix
+one without; and OpenVINO follows no link that leads out of the graph's folder, as all links of a download cache do.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bench.contracts import Artifact
+from bench.digest import sha256_of
+
+if TYPE_CHECKING:
+    import onnx
+
+FIXED, LINKED = "fixed_shapes.onnx", "linked_weights.onnx"
+
+
+def has_nameless_dimensions(artifact: Artifact) -> bool:
+    """Whether an input of a tensor model has a dimension with neither a size nor a name in the file."""
+    return artifact.task == "tensor" and any(None in spec.shape for spec in artifact.facts.inputs)
+
+
+def weights_leave_folder(artifact: Artifact) -> bool:
+    """Whether a weights file, links followed, lies outside the graph's folder."""
+    if artifact.format != "onnx":
+        return False
+    folder = artifact.path.parent.resolve()
+    return any(not file.resolve().is_relative_to(folder) for file in artifact.files[1:])
+
+
+def with_fixed_shapes(artifact: Artifact, folder: Path) -> Artifact:
+    """The artifact with a graph in ``folder`` whose inputs have ``artifact.shapes``.
+
+    What the file states of other values is left out where it is no number, for ONNX Runtime to work out anew.
+    """
+    import onnx
+
+    model = onnx.load_model(artifact.path, load_external_data=False)
+    for value in model.graph.input:
+        if value.name in artifact.shapes:
+            dims = value.type.tensor_type.shape.dim
+            for dimension, size in zip(dims, artifact.shapes[value.name], strict=True):
+                dimension.dim_value = size
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        if not all(dimension.HasField("dim_value") for dimension in value.type.tensor_type.shape.dim):
+            value.type.tensor_type.ClearField("shape")
+    return _written(artifact, model, folder / FIXED)
+
+
+def with_linked_weights(artifact: Artifact, folder: Path) -> Artifact:
+    """The artifact with a graph in ``folder`` that names its weights where they really lie."""
+    import onnx
+
+    return _written(artifact, onnx.load_model(artifact.path, load_external_data=False), folder / LINKED)
+
+
+def opened_as_bytes(artifact: Artifact) -> bool:
+    """Whether the graph was written by one of the above. A runtime gets it as bytes: weights of a file would have to
+    lie in its folder; those of bytes lie in the ``weights_folder`` that the runtime is told."""
+    return artifact.path.name in (FIXED, LINKED)
+
+
+def weights_folder(artifact: Artifact) -> Path | None:
+    """The folder that such a graph names its weights from; ``None`` where they are inside."""
+    return _common(artifact.files[1:]) if opened_as_bytes(artifact) and artifact.files[1:] else None
+
+
+def _common(files: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([file.parent for file in files]))
+
+
+def _written(artifact: Artifact, model: "onnx.ModelProto", path: Path) -> Artifact:
+    real = [file.resolve() for file in artifact.files[1:]]
+    for tensor in _tensors(model.graph):
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                file = (artifact.path.parent / entry.value).resolve()
+                entry.value = os.path.relpath(file, _common(real)).replace(os.sep, "/")
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    files = (path, *real)
+    size = sum(file.stat().st_size for file in files)
+    return msgspec.structs.replace(artifact, path=path, files=files, sha256=sha256_of(files), size_bytes=size)
+
+
+def _tensors(graph: "onnx.GraphProto") -> "Iterator[onnx.TensorProto]":
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield attribute.t
+            yield from attribute.tensors
+            for branch in (attribute.g, *attribute.graphs):
+                yield from _tensors(branch)

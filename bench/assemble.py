@@ -11,6 +11,7 @@ from bench import __version__
 from bench.asked_run import asked_of
 from bench.contracts import Artifact, Channel, GraphFacts, Placement
 from bench.derived import computed
+from bench.input_record import InputFacts
 from bench.jobs import Checked, Measured, SessionFacts
 from bench.plan import PlannedRun
 from bench.quality.evaluations import Judgement
@@ -19,7 +20,6 @@ from bench.record import (
     Environment,
     Failure,
     Fidelity,
-    InputFacts,
     OpenedArtifact,
     PlacementSummary,
     PlannedModel,

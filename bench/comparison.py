@@ -148,7 +148,8 @@ class Comparison(Struct, frozen=True):
     @property
     def wrong(self) -> bool:
         """Whether the outputs were right in the base, as far as they were checked, and are not in the new."""
-        not_right = {"output_mismatch", "output_unchecked", "not_measured"} & {*self.base.doubts, *self.base.remarks}
+        doubtful = {"output_mismatch", "seeded_mismatch", "output_unchecked", "not_measured"}
+        not_right = doubtful & {*self.base.doubts, *self.base.remarks}
         return "output_mismatch" in self.new.doubts and self.base.valid is not None and not not_right
 
 

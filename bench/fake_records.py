@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.energy_record import ChannelReading, RepeatEnergy
+from bench.input_record import InputFacts
 from bench.record import (
     SCHEMA_VERSION,
     Environment,
-    InputFacts,
     MemoryPoint,
     Phases,
     PlannedModel,

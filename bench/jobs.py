@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
+from bench.input_record import InputFacts
 from bench.plugins import PluginRef
 from bench.quality.options import DatasetAsk
 from bench.quality.record import DatasetFacts, Statistic
-from bench.record import Failure, InputFacts, Repeat, Scenario, StoppingRule
+from bench.record import Failure, Repeat, Scenario, StoppingRule
 from bench.record_evidence import Determinism, RepeatedInput
 from bench.text_record import KvCache
 

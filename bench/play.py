@@ -9,6 +9,7 @@ import msgspec
 
 from bench.contracts import Artifact, ConvertingTarget, DecoderSpec, Phase, Target
 from bench.errors import InputError, OdbError, RunFailure
+from bench.input_record import InputFacts
 from bench.jobs import (
     AnyJob,
     Checked,
@@ -29,7 +30,7 @@ from bench.jobs import (
     TextChecked,
 )
 from bench.plugins import load
-from bench.record import Failure, InputFacts
+from bench.record import Failure
 from bench.record_evidence import Determinism
 from bench.text_contracts import StreamSession, TokenSession
 from bench.untrusted import safe_options
@@ -184,7 +185,7 @@ def convert(job: ConvertJob) -> Converted:
 
 def check(job: CheckJob, announce: Announce) -> Checked:
     """Untimed: open with inspection on, run every input set once and the first twice, keep what came out."""
-    from bench.measure.determinism import compare_tensors
+    from bench.measure.determinism import compare_tensors, draws
     from bench.measure.feeds import load_feeds, save_feeds
     from bench.measure.repeat import session_facts
     from bench.measure.text_check import check_text
@@ -206,7 +207,9 @@ def check(job: CheckJob, announce: Announce) -> Checked:
             save_feeds(outputs[-1], session.results())
         if outputs:
             session.bind(load_feeds(job.feeds[0]))()
-            determinism = compare_tensors(load_feeds(outputs[0]), session.results(), session.executed_precision())
+            found = compare_tensors(load_feeds(outputs[0]), session.results(), session.executed_precision())
+            drawn = draws(job.request.artifact.facts.operators)
+            determinism = msgspec.structs.replace(found, draws=drawn)
     facts = session_facts(session)
     return Checked(facts, dict(session.versions()), session.placement(), tuple(outputs), token_ids, text, determinism)
 

@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from bench.asked_record import Asked
 from bench.contracts import CompileCache, TensorSpec
 from bench.energy_record import EnergySummary, RepeatEnergy
+from bench.input_record import InputFacts
 from bench.memory_record import MemoryPoint as MemoryPoint
 from bench.memory_record import MemorySummary as MemorySummary
 from bench.quality.record import Quality
@@ -122,16 +123,6 @@ class StoppingRule(Part, frozen=True):
     warmup_min_queries: int
     warmup_max_duration_ns: int
     steady_tolerance: float
-
-
-class InputFacts(Part, frozen=True):
-    """The tensors that were fed. ``source``: ``seeded``, ``file`` or ``image``; ``sha256`` covers their bytes. Of a
-    language model the user's prompts: ``prompt_ids`` or ``prompt_text``, as given."""
-
-    source: str
-    sha256: str
-    shapes: dict[str, tuple[int, ...]]
-    preprocessing: str = ""
 
 
 class PlanPart(Part, frozen=True):
@@ -268,7 +259,8 @@ class PlacementSummary(Part, frozen=True):
 class OutputFidelity(Part, frozen=True):
     """One output against the reference. ``cosine``, ``sqnr_db`` and ``max_abs_error`` are the worst of all checked
     inputs, ``…_quartile`` what three quarters of them reach; SQNR in dB, null when the error is zero. Agreement of
-    scores: the share of rows whose best class in the reference is the best measured, or among the five best."""
+    scores: the fraction of rows whose best class in the reference is the one best measured, or among the five best.
+    ``equal_fraction``: of labels, indices, flags and texts, over all inputs."""
 
     name: str
     cosine: float | None = None
@@ -279,12 +271,15 @@ class OutputFidelity(Part, frozen=True):
     cosine_quartile: float | None = None
     sqnr_db_quartile: float | None = None
     top5_agreement: float | None = None
+    equal_fraction: float | None = None
 
 
 class Fidelity(Part, frozen=True):
     """Outputs against ``reference`` on ``inputs`` inputs, which are ``seeded`` or come from a ``file``, an ``image`` or
     the ``dataset`` (``inputs_source``). ``token_prefix``: tokens equal before the first that differs, of
-    ``tokens_compared``. ``ok`` by the threshold stated in ``rule``. Null values: not compared, see ``reason``."""
+    ``tokens_compared``. ``ok`` by the threshold stated in ``rule``. Null values: not compared, see ``reason``.
+    ``by_degree``: what differs is a less exact form of the reference, which made-up inputs may bring about; null where
+    nothing does."""
 
     reference: str
     inputs: int = 0
@@ -299,6 +294,7 @@ class Fidelity(Part, frozen=True):
     reason: str = ""
     inputs_source: str = ""
     top5_agreement: float | None = None
+    by_degree: bool | None = None
 
 
 class Harness(Part, frozen=True):

@@ -47,7 +47,8 @@ class Determinism(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``differing``: the outputs that did not, bit for bit. ``max_abs_difference`` and ``cosine_min`` are the worst of
     them. ``within_rounding``: whether they still agree as the executed precision lets them; null where all is
-    identical. For text ``first_difference`` is the 1-based position of the first token that changed."""
+    identical. For text ``first_difference`` is the 1-based position of the first token that changed.
+    ``draws``: operators of the graph that draw random numbers; then outputs change by design."""
 
     runs: int
     identical: bool
@@ -56,6 +57,7 @@ class Determinism(Struct, frozen=True, forbid_unknown_fields=True):
     cosine_min: float | None = None
     within_rounding: bool | None = None
     first_difference: int | None = None
+    draws: tuple[str, ...] = ()
 
 
 class RepeatedInput(Struct, frozen=True, forbid_unknown_fields=True):

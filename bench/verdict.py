@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 from bench.quality.record import UNLABELLED
 from bench.record import Reason, RecordedRun, Verdict
-from bench.record_evidence import Determinism
 from bench.record_part import Correction
 from bench.verdict_codes import CODES, reason
+from bench.verdict_outputs import OUTPUT_CHECKS
 from bench.verdict_times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent
 
 __all__ = ["BUSY_INVALID", "BUSY_SAID", "CHECKS", "CODES", "judge"]
@@ -60,55 +60,6 @@ def _how_it_ended(run: RecordedRun) -> dict[str, str]:
     failure = run.record.failure
     ended = {} if failure is None else {"phase": failure.phase, "kind": failure.kind}
     return {"status": run.record.status, **ended}
-
-
-def _output_mismatch(run: RecordedRun) -> Reason | None:
-    fidelity = run.record.fidelity
-    if fidelity is None or fidelity.ok is not False:
-        return None
-    detail = fidelity.reason or f"cosine {fidelity.cosine_min}, SQNR {fidelity.sqnr_db_min} dB"
-    message = f"Against {fidelity.reference} ({fidelity.rule}): {detail}."
-    return reason("output_mismatch", message, _fidelity_figures(run))
-
-
-def _fidelity_figures(run: RecordedRun) -> dict[str, float | int | str]:
-    fidelity = run.record.fidelity
-    if fidelity is None:
-        return {}
-    names = ("reference", "inputs", "cosine_min", "sqnr_db_min", "top1_agreement", "token_prefix", "tokens_compared")
-    return {name: value for name in names if (value := getattr(fidelity, name)) is not None}
-
-
-def _nondeterministic_output(run: RecordedRun) -> Reason | None:
-    found = run.record.determinism
-    if found is None or found.identical:
-        return None
-    names = ("runs", "max_abs_difference", "cosine_min", "first_difference")
-    figures = {name: value for name in names if (value := getattr(found, name)) is not None}
-    message = f"The same input was run {found.runs} times: {_what_differed(found)}."
-    return reason("nondeterministic_output", message, figures, invalidates=not found.within_rounding)
-
-
-def _what_differed(found: Determinism) -> str:
-    if found.first_difference is not None:
-        return f"token {found.first_difference} was not the same"
-    said = f"{', '.join(found.differing)} differed"
-    said += "" if found.max_abs_difference is None else f" by up to {found.max_abs_difference:.3g}"
-    said += "" if found.cosine_min is None else f", cosine {found.cosine_min:.6f}"
-    return f"{said}, which rounding explains" if found.within_rounding else said
-
-
-def _output_unchecked(run: RecordedRun) -> Reason | None:
-    fidelity = run.record.fidelity
-    if fidelity is None:
-        return reason("output_unchecked", "The outputs were not held against a reference.", {"inputs": 0})
-    if fidelity.ok is not None:
-        return None
-    found = ""
-    if fidelity.token_prefix is not None:
-        found = f" the first {fidelity.token_prefix} of {fidelity.tokens_compared} tokens are equal;"
-    message = f"Against {fidelity.reference}:{found} {fidelity.reason or 'nothing decided'}."
-    return reason("output_unchecked", message, _fidelity_figures(run))
 
 
 def _quality_of_another(run: RecordedRun) -> Reason | None:
@@ -219,9 +170,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "record_edited": _record_edited,
         "recomputed": _recomputed,
         **TIME_CHECKS,
-        "output_mismatch": _output_mismatch,
-        "nondeterministic_output": _nondeterministic_output,
-        "output_unchecked": _output_unchecked,
+        **OUTPUT_CHECKS,
         "quality_of_another": _quality_of_another,
         "dataset_incomplete": _dataset_incomplete,
         "short_generation": _short_generation,

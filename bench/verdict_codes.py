@@ -120,14 +120,19 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Check the model's conversion and the target's precision options; do not quote the speed.",
             invalidates=True,
         ),
+        "seeded_mismatch": Code(
+            "On made-up inputs the outputs are less exact than the executed precision explains; real ones may agree.",
+            "Give inputs of the model's own kind with --input or --dataset: they show whether the outputs are right.",
+            invalidates=False,
+        ),
         "nondeterministic_output": Code(
             "The same input run again gave other outputs.",
             "Ask the runtime for deterministic kernels; where only rounding differs, compare by tolerance.",
             invalidates=True,
         ),
         "output_unchecked": Code(
-            "The outputs were not held against a reference, or nothing could be decided from it.",
-            "Measure the same model where a reference can run, or in float32.",
+            "The outputs were not compared with a reference, or the comparison decided nothing.",
+            "Give inputs to which the outputs respond with --input or --dataset, or measure where a reference can run.",
             invalidates=False,
         ),
         "quality_of_another": Code(

@@ -17,6 +17,7 @@ from bench.reports.rows import (
     Numbered,
     Status,
     Table,
+    agreement_word,
     emulated,
     fidelity_words,
     on_device,
@@ -166,8 +167,7 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
             "the runtime cannot say" if placement is None else f"nodes on {units.clean(placement.requested)}",
         ),
     ]
-    word = {True: "agrees", False: "disagrees", None: "not judged"}
-    value = "not checked" if agreement is None else word[agreement.ok]
+    value = "not checked" if agreement is None else agreement_word(agreement)
     note = "" if agreement is None else fidelity_words(record).removeprefix("fidelity: ").rpartition(", ")[0]
     found.append(Fact("Outputs", value, note))
     first = leading(record)

@@ -9,10 +9,11 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.record import PlacementSummary, Record, RecordedRun, Scenario
+from bench.record import Fidelity, PlacementSummary, Record, RecordedRun, Scenario
 from bench.reports import units
 from bench.reports.quality_words import quality_note
 from bench.reports.wording import scenario_short, scenario_words
+from bench.verdict_outputs import MADE_UP
 
 Status = Literal["plain", "valid", "invalid", "unjudged", "emulated", "failed", "skipped"]
 
@@ -140,12 +141,19 @@ def on_device(placement: PlacementSummary) -> str:
     return f"{units.grouped(there)} of {units.grouped(total)} nodes on {units.clean(placement.requested)}"
 
 
+def agreement_word(found: Fidelity) -> str:
+    """Whether the outputs agree with the reference's."""
+    if found.ok is False and found.by_degree and found.inputs_source in MADE_UP:
+        return "disagrees on made-up inputs"
+    return {True: "agrees", False: "disagrees", None: "not judged"}[found.ok]
+
+
 def fidelity_words(record: Record) -> str:
     """Agreement with the reference, in a few words."""
     found = record.fidelity
     if found is None:
         return "fidelity not checked"
-    said = {True: "agrees", False: "disagrees", None: "not judged"}[found.ok]
+    said = agreement_word(found)
     if found.cosine_min is not None:
         return f"fidelity: cosine {units.similarity(found.cosine_min)}, {said}"
     if found.token_prefix is not None:

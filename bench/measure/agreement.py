@@ -12,7 +12,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bench.measure.fidelity import EXACT, compare_outputs, compare_tokens
+from bench.measure.fidelity import compare_outputs, nothing_compared
+from bench.measure.tolerance import EXACT
 from bench.record import Fidelity
 from bench.text_record import Agreement, Divergence
 
@@ -90,6 +91,45 @@ def judged(found: Agreement, reference: Said, run: Said, precision: str | None) 
         tokens_compared=by_tokens.tokens_compared,
         ok=ok,
         rule=f"{by_logits.rule}; every token equal, or its swap explained by the logits' error",
+        reason=reason,
+    )
+
+
+def compare_tokens(
+    reference_ids: Sequence[int],
+    ids: Sequence[int],
+    executed_precision: str | None,
+    reference_name: str = "reference",
+) -> Fidelity:
+    """Compare greedily generated tokens. All equal is ok; a difference is not in float32, and undecided in a lower
+    precision: two logits nearly equal may then honestly change places, and every later token follows the first."""
+    compared = min(len(reference_ids), len(ids))
+    same = [int(a) == int(b) for a, b in zip(reference_ids, ids, strict=False)]
+    prefix = same.index(False) if False in same else compared
+    exact = executed_precision in EXACT
+    rule = (
+        f"{executed_precision}: every token equal"
+        if exact
+        else f"{executed_precision or 'unknown precision'}: every token equal, else reported only"
+    )
+    if compared == 0:
+        return nothing_compared(reference_name, rule, "no tokens to compare")
+    ok: bool | None = prefix == len(reference_ids) == len(ids)
+    reason = ""
+    if prefix < compared and not exact:
+        ok = None
+        reason = "rounding may honestly swap two nearly equal logits, and all later tokens follow the first swap"
+    elif prefix < compared:
+        reason = f"token {prefix + 1} is {int(ids[prefix])}, and {int(reference_ids[prefix])} in the reference"
+    elif not ok:
+        reason = f"{len(ids)} tokens, and {len(reference_ids)} in the reference"
+    return Fidelity(
+        reference=reference_name,
+        inputs=1,
+        token_prefix=prefix,
+        tokens_compared=compared,
+        ok=ok,
+        rule=rule,
         reason=reason,
     )
 

@@ -1,6 +1,6 @@
 """Does the same input give the same output again? Evidence from the untimed check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,18 +8,27 @@ from numpy.typing import NDArray
 
 from bench.contracts import Tensors
 from bench.element_types import storable
+from bench.measure.fidelity import within_rounding
 from bench.record_evidence import Determinism
+
+RANDOM_OPERATORS = frozenset(
+    ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
+)
+"""Of ONNX and of OpenVINO: what draws numbers anew on every run."""
+
+
+def draws(operators: Mapping[str, int]) -> tuple[str, ...]:
+    """The operators of a graph that draw random numbers."""
+    return tuple(sorted(RANDOM_OPERATORS & operators.keys()))
 
 
 def compare_tensors(first: Tensors, again: Tensors, executed_precision: str | None) -> Determinism:
     """Two runs of one input, output by output and bit for bit; NaN equals NaN. What differs is weighed as a reference
     run would be, by the threshold of the executed precision."""
-    from bench.measure.fidelity import compare_outputs
-
     differing = tuple(name for name in first if not _same(first[name], again[name]))
     if not differing:
         return Determinism(2, True)
-    weighed = compare_outputs([first], [again], executed_precision, "the first run")
+    rounding, weighed = within_rounding(first, again, executed_precision)
     errors = [out.max_abs_error for out in weighed.outputs if out.max_abs_error is not None]
     return Determinism(
         2,
@@ -27,7 +36,7 @@ def compare_tensors(first: Tensors, again: Tensors, executed_precision: str | No
         differing,
         max_abs_difference=max(errors, default=None),
         cosine_min=weighed.cosine_min,
-        within_rounding=bool(weighed.ok),
+        within_rounding=rounding,
     )
 
 

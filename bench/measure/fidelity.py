@@ -1,9 +1,9 @@
 """Are the outputs right: against a reference run of the same model on the same inputs.
 
-A fast wrong answer is not a result. How much may differ depends on the precision that the arithmetic ran in: the
-thresholds below are loose enough for honest rounding through a deep network, and far tighter than a broken operator,
-a swapped channel or a wrong layout leaves. SQNR stands beside the cosine because the cosine alone cannot see a wrong
-scale.
+A fast wrong answer is not a result. How much may differ depends on the precision that the arithmetic ran in and on the
+magnitude of what is computed; docs/agreement.md states the measure with its reasons. SQNR stands beside the cosine
+because the cosine alone cannot see a wrong scale; a floor stands beside both because neither means anything where both
+sides are zero to within rounding.
 
 Quantised arithmetic legitimately differs between engines, now and then by much: an input near a decision's border is
 carried over it by one rounding. So a quarter of the inputs is disregarded, the worst (of fewer than four, none), and
@@ -12,8 +12,7 @@ have a cosine of 0.985 and an SQNR of 15 dB at least; with swapped channels or a
 most, wherever the inputs can tell at all.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,33 +20,22 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bench.contracts import Tensors
+from bench.measure.labels import ALPHA, chance, differing, discrete, follow_scores, texts
+from bench.measure.output_figures import Figures, figures, least, over_all_inputs, ratio, weakest_slice_db
+from bench.measure.special_values import Places, places
+from bench.measure.tolerance import EXACT, UNIT_FLOOR, Threshold, rule_text, threshold_of
 from bench.record import Fidelity, OutputFidelity
 
 Array = NDArray[Any]
 
-
-class Threshold(Struct, frozen=True):
-    """Least cosine similarity, and least signal-to-quantisation-noise ratio in dB, of every output: on every input, or
-    on three ``quarters`` of them. ``top5``: least share of inputs whose best class in the reference is among the five
-    best measured, for scores."""
-
-    cosine: float
-    sqnr_db: float
-    top5: float | None = None
-    quarters: bool = False
-
-
-THRESHOLDS: dict[str, Threshold] = {
-    "float64": Threshold(0.9999, 35),
-    "float32": Threshold(0.9999, 35),
-    "float16": Threshold(0.99, 15),
-    "bfloat16": Threshold(0.99, 15),
-    "int8": Threshold(0.96, 10, 0.9, quarters=True),
-    "uint8": Threshold(0.96, 10, 0.9, quarters=True),
-}
-LEAST_STRICT = Threshold(0.95, 8)  # of a precision that the runtime does not tell, or that is not in the table
-EXACT = ("float32", "float64")
-"""Precisions in which another engine must generate the same tokens and the same integers."""
+RESOLVED = 20
+"""An output whose values reach this many floors is told from zero."""
+SLICE_LOSS_DB, SLICE_FLOOR = 15, 1e-4
+"""In an exact precision a slice may be this much below the threshold, unless its error is less than this fraction of
+the output's magnitude."""
+RELATED_COSINE, RELATED_GAIN = 0.5, 2.0
+"""Beyond these an output is not a less exact form of the reference, but another answer or another scale."""
+SAID = 5  # outputs whose reasons are told
 
 
 class _Pair(Struct, frozen=True):
@@ -59,19 +47,23 @@ class _Pair(Struct, frozen=True):
 
 
 class _Finding(Struct, frozen=True):
-    """What one output shows. ``ok`` None: it decides nothing, and ``reason`` says why."""
+    """What one output shows. ``ok`` None: not decided, and ``reason`` says why. ``informative``: whether a wrong output
+    would have shown. ``by_degree``: whether a mismatch is one of degree, which the inputs may bring about."""
 
     output: OutputFidelity
     ok: bool | None
     reason: str = ""
+    informative: bool = True
+    by_degree: bool = False
 
 
-def threshold_of(executed_precision: str | None, quantised: bool = False) -> Threshold:
-    """The threshold of the least exact arithmetic in ``executed_precision`` (``int8+bfloat16``: of int8); that of int8
-    for a ``quantised`` model whatever it ran in, because its integers round alike."""
-    parts = ["int8"] if quantised else (executed_precision or "").split("+")
-    known = [THRESHOLDS[part] for part in parts if part in THRESHOLDS]
-    return min(known, key=lambda t: t.cosine) if len(known) == len(parts) else LEAST_STRICT
+class _Rule(Struct, frozen=True):
+    """What all outputs are judged by. ``bounded``: names of outputs that come from a function bounded by 1."""
+
+    threshold: Threshold
+    exact: bool
+    half: bool
+    bounded: Collection[str] = ()
 
 
 def compare_outputs(
@@ -80,96 +72,88 @@ def compare_outputs(
     executed_precision: str | None,
     reference_name: str,
     quantised: bool = False,
+    bounded: Collection[str] = (),
 ) -> Fidelity:
     """Compare outputs, one mapping an input, by the threshold of ``executed_precision`` ("" or None: unknown) and of
-    whether the model is ``quantised``.
+    whether the model is ``quantised``. ``bounded``: outputs of a sigmoid, softmax or the like.
 
     Outputs are matched by name; where the names differ but their number and shapes agree, by position. Where that
-    fails too, nothing is compared and ``ok`` is None. ``ok`` is False as soon as one output fails.
+    fails too, nothing is compared and ``ok`` is None. ``ok`` is False as soon as one output fails, and True only where
+    every output was decided and one of them could have shown an error.
     """
-    threshold = threshold_of(executed_precision, quantised)
-    rule = _rule_text(executed_precision, threshold, quantised)
+    rule = _rule(executed_precision, quantised, bounded)
+    text = rule_text(executed_precision, rule.threshold, quantised)
     if not reference or len(reference) != len(measured):
-        return _nothing(reference_name, rule, f"{len(reference)} reference runs against {len(measured)} measured")
-    pairs = _match(reference, measured)
-    if not pairs:
+        return nothing_compared(
+            reference_name, text, f"{len(reference)} reference runs against {len(measured)} measured"
+        )
+    findings = _findings(reference, measured, rule)
+    if not findings:
         expected, actual = ", ".join(reference[0]) or "none", ", ".join(measured[0]) or "none"
-        return _nothing(reference_name, rule, f"outputs cannot be matched: reference {expected}; measured {actual}")
-    findings = [_judge(pair, threshold, executed_precision in EXACT) for pair in pairs]
-    verdicts = [finding.ok for finding in findings if finding.ok is not None]
+        return nothing_compared(
+            reference_name, text, f"outputs cannot be matched: reference {expected}; measured {actual}"
+        )
+    return _summed_up(findings, len(reference), reference_name, text)
+
+
+def within_rounding(first: Tensors, again: Tensors, executed_precision: str | None) -> tuple[bool, Fidelity]:
+    """Whether two runs of one input differ by no more than ``executed_precision`` explains, and the comparison."""
+    rule = _rule(executed_precision, False, ())
+    findings = _findings([first], [again], rule)
+    fine = bool(findings) and all(one.ok or (one.ok is None and not one.informative) for one in findings)
+    return fine, _summed_up(findings, 1, "the first run", rule_text(executed_precision, rule.threshold, False))
+
+
+def _rule(executed_precision: str | None, quantised: bool, bounded: Collection[str]) -> _Rule:
+    half = "float16" in (executed_precision or "").split("+")
+    exact = executed_precision in EXACT and not quantised
+    return _Rule(threshold_of(executed_precision, quantised), exact, half, bounded)
+
+
+def _findings(reference: Sequence[Tensors], measured: Sequence[Tensors], rule: _Rule) -> list[_Finding]:
+    pairs = _match(reference, measured)
+    found = [_judge(pair, rule) for pair in pairs]
+    return [_with_scores(one, pair, pairs, found, rule) for one, pair in zip(found, pairs, strict=True)]
+
+
+def _summed_up(findings: Sequence[_Finding], inputs: int, reference_name: str, text: str) -> Fidelity:
     outputs = tuple(finding.output for finding in findings)
+    failed = [finding for finding in findings if finding.ok is False]
     return Fidelity(
         reference=reference_name,
-        inputs=len(reference),
-        cosine_min=_least(output.cosine for output in outputs),
-        sqnr_db_min=_least(output.sqnr_db for output in outputs),
-        top1_agreement=_least(output.top1_agreement for output in outputs),
-        top5_agreement=_least(output.top5_agreement for output in outputs),
+        inputs=inputs,
+        cosine_min=least(output.cosine for output in outputs),
+        sqnr_db_min=least(output.sqnr_db for output in outputs),
+        top1_agreement=least(output.top1_agreement for output in outputs),
+        top5_agreement=least(output.top5_agreement for output in outputs),
         outputs=outputs,
-        ok=all(verdicts) if verdicts else None,
-        rule=rule,
-        reason="; ".join(f"{f.output.name}: {f.reason}" for f in findings if f.reason),
+        ok=_decided(findings),
+        rule=text,
+        reason=_reasons(findings),
+        by_degree=all(finding.by_degree for finding in failed) if failed else None,
     )
 
 
-def compare_tokens(
-    reference_ids: Sequence[int],
-    ids: Sequence[int],
-    executed_precision: str | None,
-    reference_name: str = "reference",
-) -> Fidelity:
-    """Compare greedily generated tokens. All equal is ok; a difference is not in float32, and undecided in a lower
-    precision: two logits nearly equal may then honestly change places, and every later token follows the first."""
-    compared = min(len(reference_ids), len(ids))
-    same = [int(a) == int(b) for a, b in zip(reference_ids, ids, strict=False)]
-    prefix = same.index(False) if False in same else compared
-    exact = executed_precision in EXACT
-    rule = (
-        f"{executed_precision}: every token equal"
-        if exact
-        else f"{executed_precision or 'unknown precision'}: every token equal, else reported only"
-    )
-    if compared == 0:
-        return _nothing(reference_name, rule, "no tokens to compare")
-    ok: bool | None = prefix == len(reference_ids) == len(ids)
-    reason = ""
-    if prefix < compared and not exact:
-        ok = None
-        reason = "rounding may honestly swap two nearly equal logits, and all later tokens follow the first swap"
-    elif prefix < compared:
-        reason = f"token {prefix + 1} is {int(ids[prefix])}, and {int(reference_ids[prefix])} in the reference"
-    elif not ok:
-        reason = f"{len(ids)} tokens, and {len(reference_ids)} in the reference"
-    return Fidelity(
-        reference=reference_name,
-        inputs=1,
-        token_prefix=prefix,
-        tokens_compared=compared,
-        ok=ok,
-        rule=rule,
-        reason=reason,
-    )
+def _decided(findings: Sequence[_Finding]) -> bool | None:
+    if any(finding.ok is False for finding in findings):
+        return False
+    telling = [finding for finding in findings if finding.informative]
+    if not telling or any(finding.ok is None for finding in telling):
+        return None
+    return True
 
 
-def _rule_text(precision: str | None, threshold: Threshold, quantised: bool) -> str:
-    figures = f"cosine ≥ {threshold.cosine}, SQNR ≥ {threshold.sqnr_db:g} dB"
-    if threshold.quarters:
-        figures = f"on ¾ of the inputs {figures}; best class among the five best on {100 * (threshold.top5 or 0):g} %"
-    if precision in EXACT and not quantised:
-        return f"{precision}: {figures}, integer outputs equal"
-    if quantised:
-        return f"quantised model, ran in {precision or 'an unknown precision'}: {figures}"
-    if threshold is LEAST_STRICT:
-        return f"{precision or 'unknown precision'}: the least strict threshold, {figures}"
-    return f"{precision}: {figures}"
+def _reasons(findings: Sequence[_Finding]) -> str:
+    """What is wrong first, then what is not decided, what shows nothing, and what agrees with a note."""
+    order = {False: 0, None: 1, True: 3}
+    told = sorted((f for f in findings if f.reason), key=lambda f: 2 if not f.informative and f.ok else order[f.ok])
+    said = [f"{f.output.name}: {f.reason}" for f in told[:SAID]]
+    return "; ".join(said + ([f"and {len(told) - SAID} more"] if len(told) > SAID else []))
 
 
-def _nothing(reference: str, rule: str, reason: str) -> Fidelity:
+def nothing_compared(reference: str, rule: str, reason: str) -> Fidelity:
+    """Nothing was decided, and why."""
     return Fidelity(reference=reference, ok=None, rule=rule, reason=reason)
-
-
-def _least(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None), default=None)
 
 
 def _match(reference: Sequence[Tensors], measured: Sequence[Tensors]) -> list[_Pair]:
@@ -189,126 +173,196 @@ def _match(reference: Sequence[Tensors], measured: Sequence[Tensors]) -> list[_P
     ]
 
 
-def _judge(pair: _Pair, threshold: Threshold, exact: bool) -> _Finding:
-    """One output against its threshold."""
-    found = (_obstacle(expected, actual) for expected, actual in zip(pair.expected, pair.actual, strict=True))
-    obstacles = sorted((one for one in found if one is not None), key=lambda one: one[0] is not False)
-    if obstacles:  # a wrong output first: what cannot be compared on another input hides it not
-        ok, reason = obstacles[0]
-        return _Finding(OutputFidelity(name=pair.name), ok, reason)
-    output = _worst(pair.name, [_figures(e, a) for e, a in zip(pair.expected, pair.actual, strict=True)])
-    if output.identical:
-        return _Finding(output, True)
-    if all(_exact_integers(array) for array in (*pair.expected, *pair.actual)):
-        if exact:
-            return _Finding(output, False, "integers differ from the reference")
-        return _Finding(output, None, "integers differ from the reference, as a lower precision may cause")
-    return _held(output, threshold)
-
-
-def _held(output: OutputFidelity, threshold: Threshold) -> _Finding:
-    """The figures of one output against its threshold."""
-    cosine, sqnr, of = output.cosine, output.sqnr_db, ""
-    if threshold.quarters:
-        cosine, sqnr, of = output.cosine_quartile, output.sqnr_db_quartile, " on more than a quarter of the inputs"
-    if cosine is not None and cosine < threshold.cosine:
-        return _Finding(output, False, f"cosine {cosine:.6f} is below {threshold.cosine}{of}")
-    if sqnr is not None and sqnr < threshold.sqnr_db:
-        return _Finding(output, False, f"SQNR {sqnr:.1f} dB is below {threshold.sqnr_db:g} dB{of}")
-    if threshold.top5 is not None and output.top5_agreement is not None and output.top5_agreement < threshold.top5:
-        share = f"{100 * output.top5_agreement:.0f} %"
-        return _Finding(output, False, f"the best class is among the five best on {share} of the inputs")
-    return _Finding(output, True)
+def _judge(pair: _Pair, rule: _Rule) -> _Finding:
+    """One output by its rule."""
+    obstacles = [_obstacle(e, a) for e, a in zip(pair.expected, pair.actual, strict=True)]
+    found = sorted((one for one in obstacles if one is not None), key=lambda one: one[0] is not False)
+    if found:  # a wrong output first: what cannot be compared on another input hides it not
+        ok, reason = found[0]
+        return _Finding(OutputFidelity(name=pair.name), ok, reason, by_degree=not rule.exact and _one_side(pair))
+    if not any(array.size for array in pair.expected):
+        return _Finding(OutputFidelity(name=pair.name, identical=True), None, "no elements", informative=False)
+    if discrete(pair.expected[0]) and discrete(pair.actual[0]):
+        return _judge_labels(pair, rule)
+    return _judge_numbers(pair, rule)
 
 
 def _obstacle(expected: Array, actual: Array) -> tuple[bool | None, str] | None:
-    """Why no figures can be had of one output, and whether that alone is a failure; ``None`` when they can."""
+    """Why two arrays cannot be compared, and whether that alone is a failure; ``None`` when they can."""
     if expected.shape != actual.shape:
         shapes = f"shape {list(actual.shape)}, and {list(expected.shape)} in the reference"
         if sorted(expected.shape) == sorted(actual.shape):
             return None, f"{shapes}: another layout, not compared"
         return False, shapes
-    if not (_numeric(expected) and _numeric(actual)):
-        return None, f"{actual.dtype} against {expected.dtype}: not numbers, not compared"
-    if np.array_equal(expected, actual):  # infinities too, as of a mask; NaN equals nothing
-        return None
-    if not np.isfinite(actual.astype(np.float64)).all():
-        return False, "NaN or infinity in the output"
-    if not np.isfinite(expected.astype(np.float64)).all():
-        return None, "NaN or infinity in the reference, not compared"
+    if texts(expected) != texts(actual) or not (_comparable(expected) and _comparable(actual)):
+        return None, f"{actual.dtype} against {expected.dtype}: not compared"
     return None
 
 
-def _numeric(array: Array) -> bool:
-    return array.dtype.kind in "fiub" or array.dtype.name == "bfloat16"
+def _one_side(pair: _Pair) -> bool:
+    """Whether shapes that differ do so along one side only, as the number of things found does."""
+    sides = [(e.shape, a.shape) for e, a in zip(pair.expected, pair.actual, strict=True)]
+    return all(len(e) == len(a) and sum(x != y for x, y in zip(e, a, strict=True)) <= 1 for e, a in sides)
 
 
-def _exact_integers(array: Array) -> bool:
-    """Indices, counts and flags; 8-bit integers are quantised values, which are compared as numbers."""
-    return array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.dtype.itemsize > 1)
+def _comparable(array: Array) -> bool:
+    return array.dtype.kind in "fiub" or texts(array) or array.dtype.name == "bfloat16"
 
 
-def _figures(expected: Array, actual: Array) -> OutputFidelity:
-    """One output on one input. The cosine of two zero vectors is 1; of a zero vector and another, 0."""
-    e, a = expected.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
-    if np.array_equal(e, a):
-        return OutputFidelity(
-            name="",
-            cosine=1.0,
-            max_abs_error=0.0,
-            top1_agreement=_among_best(e, a, expected, 1),
-            identical=True,
-            top5_agreement=_among_best(e, a, expected, 5),
-        )
-    error = np.abs(a - e)
-    scale = max(float(np.abs(e).max()), float(np.abs(a).max()))  # squares of float64's largest would overflow
-    e, a, noise = e / scale, a / scale, error / scale
-    norms = float(np.linalg.norm(e) * np.linalg.norm(a))
-    signal, noise_power = float(e @ e), float(noise @ noise)
-    return OutputFidelity(
-        name="",
-        cosine=float(np.clip(e @ a / norms, -1, 1)) if norms else 0.0,
-        sqnr_db=10 * (math.log10(signal) - math.log10(noise_power)) if signal and noise_power else None,
-        max_abs_error=float(error.max()),
-        top1_agreement=_among_best(e, a, expected, 1),
-        top5_agreement=_among_best(e, a, expected, 5),
+def _judge_labels(pair: _Pair, rule: _Rule) -> _Finding:
+    wrong, total = differing(pair.expected, pair.actual)
+    output = OutputFidelity(name=pair.name, identical=not wrong, equal_fraction=1 - wrong / total)
+    what = "texts" if texts(pair.expected[0]) else "flags" if pair.expected[0].dtype.kind == "b" else "integers"
+    if not wrong:
+        blind = _showsnothing_compared(pair.expected)
+        return _Finding(output, True, blind, informative=not blind)
+    said = f"{_percent(wrong / total)} of {total} {what} differ from the reference"
+    if wrong / total <= rule.threshold.flips:
+        return _Finding(output, True, f"{said}, as near ties may in this precision")
+    if chance(wrong, total, rule.threshold.flips) < ALPHA:
+        return _Finding(output, False, said)
+    return _Finding(output, None, f"{said}: too few to tell near ties from an error")
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2g} %" if fraction < 0.1 else f"{100 * fraction:.0f} %"
+
+
+def _showsnothing_compared(values: Sequence[Array]) -> str:
+    """Why equal outputs would not show an error; empty where they would."""
+    total = sum(array.size for array in values)
+    first = next(array for array in values if array.size).flat[0]
+    if total > 1 and all(bool((array == first).all()) for array in values):
+        return f"the reference is {first} everywhere, which shows nothing"
+    if len(values) > 1 and all(np.array_equal(array, values[0]) for array in values[1:]):
+        return "the reference is the same for every input, which shows nothing"
+    return ""
+
+
+def _with_scores(
+    found: _Finding, pair: _Pair, pairs: Sequence[_Pair], findings: Sequence[_Finding], rule: _Rule
+) -> _Finding:
+    """Labels that differ: whether both sides' are the best of scores which themselves agree. Then the scores are so
+    nearly equal that rounding decides between them."""
+    if found.ok is not False or found.output.equal_fraction is None or rule.exact:
+        return found
+    for other, judged in zip(pairs, findings, strict=True):
+        if not judged.ok or discrete(other.expected[0]):
+            continue
+        slack = rule.threshold.step
+        if follow_scores(pair.expected, other.expected, slack) and follow_scores(pair.actual, other.actual, slack):
+            said = f"{found.reason}; each is the best of its own scores in {other.name}, which agree: near ties"
+            return _Finding(found.output, False, said, by_degree=True)
+    return found
+
+
+class _Numbers(Struct, frozen=True):
+    """One input's side of a numeric output: where it is not finite, and the figures of the rest."""
+
+    places: Places
+    figures: Figures
+
+
+def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
+    sides = [(e.astype(np.float64), a.astype(np.float64)) for e, a in zip(pair.expected, pair.actual, strict=True)]
+    half = rule.half or any(array.dtype == np.float16 for array in pair.actual)
+    found = [_numbers(e, a, half) for e, a in sides]
+    for why, ok in ((_first(n.places.wrong for n in found), False), (_first(n.places.unknown for n in found), None)):
+        if why:
+            return _Finding(OutputFidelity(name=pair.name), ok, why)
+    note = _first(n.places.note for n in found)
+    kept = [e[n.places.keep] for (e, _), n in zip(sides, found, strict=True)]
+    if not any(array.size for array in kept):
+        return _Finding(OutputFidelity(name=pair.name), None, f"{note}: no number to compare", informative=False)
+    judged = _by_floor_or_figures(pair.name, [n.figures for n in found], rule, _step(pair, rule))
+    weak = _weak_slice(sides, found, rule) if judged.ok else ""
+    if weak:
+        return _Finding(judged.output, False, weak)
+    blind = _showsnothing_compared(kept)
+    if judged.ok and blind:
+        return _Finding(judged.output, True, blind, informative=False)
+    return _Finding(judged.output, judged.ok, judged.reason or note, by_degree=judged.by_degree)
+
+
+def _first(reasons: Any) -> str:
+    return next((reason for reason in reasons if reason), "")
+
+
+def _numbers(e: Array, a: Array, half: bool) -> _Numbers:
+    found = places(e, a, half)
+    if not found.keep.all():
+        return _Numbers(found, figures(e[found.keep], a[found.keep], ()))
+    return _Numbers(found, figures(e.ravel(), a.ravel(), e.shape))
+
+
+def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers], rule: _Rule) -> str:
+    """Which slice is wrong though the whole is right; told only in an exact precision, where honest errors are small
+    beside it."""
+    if not rule.exact:
+        return ""
+    floor = max(UNIT_FLOOR, SLICE_FLOOR * max(one.figures.largest for one in found))
+    whole = [side for side, one in zip(sides, found, strict=True) if one.places.keep.all()]
+    weakest, limit = least(weakest_slice_db(e, a, floor) for e, a in whole), rule.threshold.sqnr_db - SLICE_LOSS_DB
+    if weakest is None or weakest >= limit:
+        return ""
+    return f"one class, channel or coordinate has an SQNR of {weakest:.1f} dB, below {limit:g} dB"
+
+
+def _step(pair: _Pair, rule: _Rule) -> float:
+    """One rounding step at 1: of the arithmetic, or of the type that the output is stored in."""
+    stored = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+    return max(rule.threshold.step, *(stored.get(side[0].dtype.name, 0.0) for side in (pair.expected, pair.actual)))
+
+
+def _by_floor_or_figures(name: str, found: Sequence[Figures], rule: _Rule, step: float) -> _Finding:
+    """By the figures; where they fail, by whether the error is less than rounding leaves at the output's magnitude."""
+    threshold = rule.threshold
+    largest = max(one.largest for one in found)
+    relative, unit = step * largest, min(step, UNIT_FLOOR) if rule.exact else UNIT_FLOOR
+    floor = max(relative, unit)
+    settled = [not _passes(one, threshold) and one.max_abs_error <= floor for one in found]
+    output = over_all_inputs(name, found, settled)
+    held = _held(output, found, settled, threshold)
+    if held is not None:
+        return _Finding(output, False, held, by_degree=not rule.exact and _related(found, settled))
+    if not any(settled):
+        return _Finding(output, True)
+    error = max(one.max_abs_error for one, by_floor in zip(found, settled, strict=True) if by_floor)
+    said = f"near zero: the largest difference is {error:.2g}"
+    if error <= relative or name in rule.bounded or largest >= RESOLVED * unit:
+        at = "at the output's magnitude" if error <= relative else "at 1"
+        return _Finding(output, True, f"{said}, which rounding {at} explains")
+    return _Finding(output, None, f"{said}, and no value of the reference is above {largest:.2g}: too small to tell")
+
+
+def _passes(one: Figures, threshold: Threshold) -> bool:
+    return (one.cosine is None or one.cosine >= threshold.cosine) and ratio(one, False) >= threshold.sqnr_db
+
+
+def _related(found: Sequence[Figures], settled: Sequence[bool]) -> bool:
+    """Whether the outputs that fail are less exact forms of the reference's: of its direction and its scale."""
+    rest = [one for one, by_floor in zip(found, settled, strict=True) if not by_floor and not one.identical]
+    return all(
+        (one.cosine or 0.0) >= RELATED_COSINE and 1 / RELATED_GAIN <= (one.gain or 0.0) <= RELATED_GAIN for one in rest
     )
 
 
-def _among_best(e: Array, a: Array, like: Array, k: int) -> float | None:
-    """Share of rows whose best class is also among the ``k`` best measured (or ties with them), for scores [N] or
-    [B, N] with more than ``k`` classes, ones at the end ([1, 1000, 1, 1]) left aside; ``None`` for any other output."""
-    shape = list(like.shape)
-    while shape and shape[-1] == 1:
-        shape.pop()
-    if len(shape) == 1 and len(like.shape) == 1:
-        shape = [1, *shape]
-    if len(shape) != 2 or shape[1] <= k or shape[0] == 0 or _exact_integers(like):
-        return None
-    expected, actual = e.reshape(shape), a.reshape(shape)
-    best = np.take_along_axis(actual, expected.argmax(axis=1)[:, np.newaxis], axis=1)
-    return float(((actual > best).sum(axis=1) < k).mean())
-
-
-def _worst(name: str, figures: Sequence[OutputFidelity]) -> OutputFidelity:
-    """One output over all inputs: its worst figures, those that three quarters of the inputs reach, and the means of
-    the ranks' agreement."""
-    cosines = sorted(f.cosine for f in figures if f.cosine is not None)
-    ratios = sorted(math.inf if f.identical else -math.inf if f.sqnr_db is None else f.sqnr_db for f in figures)
-    quartile = ratios[len(ratios) // 4]
-    return OutputFidelity(
-        name=name,
-        cosine=_least(cosines),
-        sqnr_db=_least(f.sqnr_db for f in figures),
-        max_abs_error=max((f.max_abs_error for f in figures if f.max_abs_error is not None), default=None),
-        top1_agreement=_mean(f.top1_agreement for f in figures),
-        identical=all(f.identical for f in figures),
-        cosine_quartile=cosines[len(cosines) // 4] if cosines else None,
-        sqnr_db_quartile=quartile if math.isfinite(quartile) else None,
-        top5_agreement=_mean(f.top5_agreement for f in figures),
-    )
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def _held(
+    output: OutputFidelity, found: Sequence[Figures], settled: Sequence[bool], threshold: Threshold
+) -> str | None:
+    """What of one output's figures is below its threshold."""
+    cosine, of = output.cosine, ""
+    ratios = sorted(ratio(one, by_floor) for one, by_floor in zip(found, settled, strict=True))
+    sqnr = ratios[0]
+    if threshold.quarters:
+        cosine, sqnr, of = output.cosine_quartile, ratios[len(ratios) // 4], " on more than a quarter of the inputs"
+    if cosine is not None and cosine < threshold.cosine:
+        return f"cosine {cosine:.6f} is below {threshold.cosine}{of}"
+    if sqnr < threshold.sqnr_db:
+        if sqnr == float("-inf"):
+            return f"values up to {output.max_abs_error or 0:.2g} where the reference is zero{of}"
+        return f"SQNR {sqnr:.1f} dB is below {threshold.sqnr_db:g} dB{of}"
+    if threshold.top5 is not None and output.top5_agreement is not None and output.top5_agreement < threshold.top5:
+        fraction = f"{100 * output.top5_agreement:.0f} %"
+        return f"the best class is among the five best on {fraction} of the inputs"
+    return None

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from bench.contracts import DecoderSpec
 from bench.errors import InputError, RunFailure
-from bench.record import InputFacts
+from bench.input_record import InputFacts
 from bench.text_contracts import Tokenizer
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
-from bench.measure.agreement import Said, agreement, judged, kl_divergence, log_softmax
+from bench.measure.agreement import Said, agreement, compare_tokens, judged, kl_divergence, log_softmax
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -114,3 +114,37 @@ def test_nan_in_the_run_is_a_mismatch() -> None:
     verdict = judged(found, theirs, ours, "float32")
     assert (False, True) == (verdict.ok, "NaN" in verdict.reason)
     assert (None, "NaN or infinity in the logits") == (found.kl_divergence_nats, found.reason)
+
+
+class TestTokens:
+    def test_equal_in_float32(self) -> None:
+        """The same tokens in float32 are right."""
+        found = compare_tokens([1, 2, 3], [1, 2, 3], "float32")
+        assert (found.ok, found.token_prefix, found.tokens_compared) == (True, 3, 3)
+
+    def test_differ_in_float32(self) -> None:
+        """The first token that differs is named, and fails float32."""
+        found = compare_tokens([1, 2, 3, 4], [1, 2, 9, 4], "float32")
+        assert (found.ok, found.token_prefix) == (False, 2)
+        assert found.reason == "token 3 is 9, and 3 in the reference"
+
+    @pytest.mark.parametrize("precision", ["bfloat16", "float16", "int8", "", None])
+    @pytest.mark.parametrize(("ids", "ok", "prefix"), [([1, 2, 3], True, 3), ([1, 9, 9], None, 1)])
+    def test_a_difference_in_lower_precision_is_reported_only(
+        self, precision: str | None, ids: list[int], ok: bool | None, prefix: int
+    ) -> None:
+        """Below float32 equal tokens are right, and those that differ decide nothing."""
+        found = compare_tokens([1, 2, 3], ids, precision)
+        assert (found.ok, found.token_prefix) == (ok, prefix)
+        assert "else reported only" in found.rule
+
+    def test_shorter(self) -> None:
+        """An equal beginning that ends early is not right."""
+        found = compare_tokens([1, 2, 3], [1, 2], "float32")
+        assert (found.ok, found.token_prefix, found.tokens_compared) == (False, 2, 2)
+        assert found.reason == "2 tokens, and 3 in the reference"
+
+    def test_nothing_to_compare(self) -> None:
+        """No tokens decide nothing."""
+        found = compare_tokens([], [1], "float32")
+        assert (found.ok, found.token_prefix, found.reason) == (None, None, "no tokens to compare")

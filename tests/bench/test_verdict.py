@@ -46,6 +46,19 @@ from bench.verdict import CHECKS, CODES, judge
 TIMING = {code for code, known in CODES.items() if known.timing}
 
 
+def seeded(by_degree: bool, inputs: int = 1) -> Fidelity:
+    """A mismatch on made-up inputs."""
+    return Fidelity(
+        "ort:cpu",
+        inputs,
+        ok=False,
+        rule="bfloat16",
+        reason="y: cosine 0.8",
+        inputs_source="seeded",
+        by_degree=by_degree,
+    )
+
+
 PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     "not_measured": (
         run_of(replace(sound_record(), status="failed", failure=Failure("compile", "crashed", "It crashed.", ""))),
@@ -107,11 +120,15 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "output_mismatch": (
         run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False, rule="float32", reason="y: cosine 0.5"))),
-        "Against ort:cpu (float32): y: cosine 0.5.",
+        "Compared with ort:cpu (float32): y: cosine 0.5.",
+    ),
+    "seeded_mismatch": (
+        run_of(replace(sound_record(), fidelity=seeded(by_degree=True, inputs=4))),
+        "Compared with ort:cpu (bfloat16): y: cosine 0.8; all 4 inputs were made up.",
     ),
     "output_unchecked": (
         run_of(replace(sound_record(), fidelity=None)),
-        "The outputs were not held against a reference.",
+        "The outputs were not compared with a reference.",
     ),
     "quality_of_another": (
         run_of(judged(artifact_sha256="b" * 64)),
@@ -155,6 +172,7 @@ SILENT: dict[str, RecordedRun] = {
     "on_battery": run_of(replace(sound_record(), environment=Environment(power_source="ac", battery_percent=3))),
     "timer_too_coarse": run_of(replace(sound_record(), harness=Harness(90_000))),
     "output_mismatch": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", cosine_min=0.99, ok=True))),
+    "seeded_mismatch": run_of(replace(sound_record(), fidelity=seeded(by_degree=False))),
     "nondeterministic_output": run_of(replace(sound_record(), determinism=Determinism(2, True))),
     "output_unchecked": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False))),
     "short_generation": run_of(generating(32)),
@@ -262,6 +280,27 @@ def test_emulated_output_is_judged() -> None:
     """A wrong output makes an emulated run invalid."""
     verdict = judge(run_of(replace(EMULATED, fidelity=Fidelity("ort:cpu", ok=False)), [steady(0, 3)]))
     assert (codes(verdict), verdict.valid) == (["output_mismatch", "emulated"], False)
+
+
+@pytest.mark.parametrize("source", ["file", "image", "dataset", ""])
+def test_a_mismatch_on_the_users_inputs_weighs(source: str) -> None:
+    """By degree or not: on inputs that somebody gave, outputs that differ are wrong."""
+    verdict = judge(run_of(replace(sound_record(), fidelity=replace(seeded(by_degree=True), inputs_source=source))))
+    assert (codes(verdict), verdict.valid) == (["output_mismatch"], False)
+
+
+def test_a_mismatch_that_made_up_inputs_do_not_explain_weighs() -> None:
+    """NaN, another scale, another answer: made-up inputs are no excuse."""
+    verdict = judge(run_of(replace(sound_record(), fidelity=seeded(by_degree=False))))
+    assert (codes(verdict), verdict.valid) == (["output_mismatch"], False)
+
+
+def test_a_graph_that_draws_random_numbers_may_change() -> None:
+    """Its outputs cannot be the same again; the speed stands, and the operators are named."""
+    found = Determinism(2, False, ("y",), 0.5, 0.8, False, draws=("RandomNormalLike",))
+    verdict = judge(run_of(replace(sound_record(), determinism=found)))
+    assert (codes(verdict), verdict.valid) == (["nondeterministic_output"], True)
+    assert "The graph draws random numbers (RandomNormalLike)" in verdict.reasons[0].message
 
 
 def test_can_be_judged_again_from_disk() -> None:

@@ -154,7 +154,7 @@ class TestBoundaries:
         fidelity = Fidelity("ort:cpu", token_prefix=12, tokens_compared=32, reason="rounding")
         verdict = judge(run_of(replace(generating(32), fidelity=fidelity)))
         assert [r.message for r in verdict.reasons] == [
-            "Against ort:cpu: the first 12 of 32 tokens are equal; rounding."
+            "Compared with ort:cpu: the first 12 of 32 tokens are equal; rounding."
         ]
         assert verdict.valid
 

@@ -198,7 +198,7 @@ def test_least_sample_counts_are_those_of_the_code() -> None:
 
 def test_thresholds_of_fidelity_are_those_of_the_code() -> None:
     """Least cosine and SQNR by precision; the last row is that of a precision that is not told."""
-    from bench.measure.fidelity import LEAST_STRICT, THRESHOLDS
+    from bench.measure.tolerance import LEAST_STRICT, THRESHOLDS
 
     known = {**THRESHOLDS, "any other, or unknown": LEAST_STRICT}
     expected = [

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bench.contracts import TensorSpec
 from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
+from bench.input_record import InputFacts
 from bench.quality.record import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
 from bench.record import (
     SCHEMA_VERSION,
@@ -14,7 +15,6 @@ from bench.record import (
     Failure,
     Fidelity,
     Harness,
-    InputFacts,
     LatencyNs,
     MemoryPoint,
     MemorySummary,

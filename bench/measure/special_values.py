@@ -1,0 +1,64 @@
+"""NaN and infinity in two outputs, place by place: what agrees, what is wrong, and which values are left to compare."""
+
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+FLOAT16_MAX = 65504.0
+LARGEST = {65504.0: "float16", 3.3895313892515355e38: "bfloat16", 3.4028234663852886e38: "float32"}
+"""Largest finite number -> the type it is of. An engine without infinities writes it in their stead."""
+
+
+class Places(Struct, frozen=True):
+    """``keep``: where both sides are finite and to be compared. ``wrong``: what no rounding explains. ``unknown``: what
+    cannot be compared because the reference has no value there. ``note``: what agrees, and was left out of the
+    figures."""
+
+    keep: NDArray[np.bool_]
+    wrong: str = ""
+    unknown: str = ""
+    note: str = ""
+
+
+def places(expected: Array, actual: Array, half: bool) -> Places:
+    """Compare where ``expected`` and ``actual`` (float64, one shape) are not finite. ``half``: the arithmetic ran in
+    float16, whose range ends at 65504."""
+    if np.isfinite(expected).all() and np.isfinite(actual).all():
+        return Places(np.ones(expected.shape, np.bool_))
+    e_nan, a_nan = np.isnan(expected), np.isnan(actual)
+    e_inf, a_inf = np.isinf(expected), np.isinf(actual)
+    same_sign = np.sign(expected) == np.sign(actual)
+    clamped = e_inf & ~a_inf & same_sign & np.isin(np.abs(actual), list(LARGEST))
+    overflown = a_inf & ~e_inf & same_sign & (np.abs(expected) >= FLOAT16_MAX) & half
+    both_nan, both_inf = e_nan & a_nan, e_inf & a_inf & same_sign
+    wrong = _said(
+        (a_nan & ~e_nan, "NaN at {} where the reference has a number"),
+        (a_inf & ~e_nan & ~both_inf & ~overflown, "infinity at {} where the reference has another value"),
+        (e_inf & ~a_nan & ~a_inf & ~clamped, "a finite value at {} where the reference is infinite"),
+    )
+    notes = _said(
+        (both_nan, "NaN at {}, as in the reference"),
+        (both_inf, "infinity at {}, as in the reference"),
+        (clamped, f"{_largest(actual[clamped])} stands for infinity at {{}}"),
+        (overflown, "infinity at {} where the reference is beyond float16's range"),
+    )
+    unknown = _said((e_nan & ~a_nan, "the reference is NaN at {} where the output is not"))
+    return Places(np.isfinite(expected) & np.isfinite(actual), wrong, unknown, notes)
+
+
+def _said(*found: tuple[NDArray[np.bool_], str]) -> str:
+    said = [form.format(f"{int(mask.sum())} of {mask.size} places") for mask, form in found if mask.any()]
+    return ", ".join(said)
+
+
+def _largest(values: Array) -> str:
+    """``−65504, the largest of float16,`` and the like."""
+    if not values.size:
+        return ""
+    value = float(values.flat[0])
+    sign = "−" if value < 0 else ""
+    return f"{sign}{abs(value):.6g}, the largest number of {LARGEST[abs(value)]},"

@@ -1,0 +1,95 @@
+"""The verdict's checks on outputs: right, the same again, and compared with anything."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bench.record import Fidelity, Reason, RecordedRun
+from bench.record_evidence import Determinism
+from bench.verdict_codes import reason
+from bench.verdict_times import Check
+
+MADE_UP = ("seeded", "partly seeded")
+"""Sources of inputs of which some, or all, are made up."""
+
+
+def _output_mismatch(run: RecordedRun) -> Reason | None:
+    fidelity = run.record.fidelity
+    if fidelity is None or fidelity.ok is not False or _explained_by_inputs(fidelity):
+        return None
+    return reason("output_mismatch", f"{_compared(fidelity)}.", _fidelity_figures(run))
+
+
+def _seeded_mismatch(run: RecordedRun) -> Reason | None:
+    fidelity = run.record.fidelity
+    if fidelity is None or fidelity.ok is not False or not _explained_by_inputs(fidelity):
+        return None
+    said = (
+        f"{_compared(fidelity)}; all {fidelity.inputs} inputs were made up"
+        if fidelity.inputs > 1
+        else (f"{_compared(fidelity)}; the input was made up")
+    )
+    return reason("seeded_mismatch", f"{said}.", _fidelity_figures(run))
+
+
+def _explained_by_inputs(fidelity: Fidelity) -> bool:
+    """A model that was trained on pictures may round far worse on made-up inputs. That explains outputs that are less
+    exact; it explains no NaN, no other scale or sign, no other answer, and nothing in float32."""
+    return fidelity.inputs_source in MADE_UP and bool(fidelity.by_degree)
+
+
+def _compared(fidelity: Fidelity) -> str:
+    detail = fidelity.reason or f"cosine {fidelity.cosine_min}, SQNR {fidelity.sqnr_db_min} dB"
+    return f"Compared with {fidelity.reference} ({fidelity.rule}): {detail}"
+
+
+def _fidelity_figures(run: RecordedRun) -> dict[str, float | int | str]:
+    fidelity = run.record.fidelity
+    if fidelity is None:
+        return {}
+    names = ("reference", "inputs", "cosine_min", "sqnr_db_min", "top1_agreement", "token_prefix", "tokens_compared")
+    return {name: value for name in names if (value := getattr(fidelity, name)) is not None}
+
+
+def _nondeterministic_output(run: RecordedRun) -> Reason | None:
+    found = run.record.determinism
+    if found is None or found.identical:
+        return None
+    names = ("runs", "max_abs_difference", "cosine_min", "first_difference")
+    figures = {name: value for name in names if (value := getattr(found, name)) is not None}
+    message = f"The same input was run {found.runs} times: {_what_differed(found)}."
+    if found.draws:
+        message = f"{message[:-1]}. The graph draws random numbers ({', '.join(found.draws)}), so that they must."
+    weighs = not (found.within_rounding or found.draws)
+    return reason("nondeterministic_output", message, figures, invalidates=weighs)
+
+
+def _what_differed(found: Determinism) -> str:
+    if found.first_difference is not None:
+        return f"token {found.first_difference} was not the same"
+    said = f"{', '.join(found.differing)} differed"
+    said += "" if found.max_abs_difference is None else f" by up to {found.max_abs_difference:.3g}"
+    said += "" if found.cosine_min is None else f", cosine {found.cosine_min:.6f}"
+    return f"{said}, which rounding explains" if found.within_rounding else said
+
+
+def _output_unchecked(run: RecordedRun) -> Reason | None:
+    fidelity = run.record.fidelity
+    if fidelity is None:
+        return reason("output_unchecked", "The outputs were not compared with a reference.", {"inputs": 0})
+    if fidelity.ok is not None:
+        return None
+    found = ""
+    if fidelity.token_prefix is not None:
+        found = f" the first {fidelity.token_prefix} of {fidelity.tokens_compared} tokens are equal;"
+    message = f"Compared with {fidelity.reference}:{found} {fidelity.reason or 'nothing decided'}."
+    return reason("output_unchecked", message, _fidelity_figures(run))
+
+
+OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "output_mismatch": _output_mismatch,
+        "seeded_mismatch": _seeded_mismatch,
+        "nondeterministic_output": _nondeterministic_output,
+        "output_unchecked": _output_unchecked,
+    }
+)

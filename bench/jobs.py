@@ -251,8 +251,20 @@ def _decode_path(kind: type[Any], value: Any) -> Any:
 
 
 def encode(message: AnyJob | AnyEvent) -> bytes:
-    """One line of JSON, without the newline."""
-    return msgspec.json.encode(message, enc_hook=_encode_path)
+    """One line of JSON, without the newline. Text that is no Unicode, as a runtime's message about a file of another
+    encoding, has ``?`` in its stead."""
+    try:
+        return msgspec.json.encode(message, enc_hook=_encode_path)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_unicode(msgspec.to_builtins(message, enc_hook=_encode_path)))
+
+
+def _unicode(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_unicode(key): _unicode(item) for key, item in value.items()}
+    return [_unicode(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def decode_job(data: bytes) -> AnyJob:

@@ -1,6 +1,5 @@
 """Asks target plugins what this machine has: each in a process of its own, so that one that breaks hurts no other."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,20 +8,20 @@ from pathlib import Path
 from bench.contracts import Channel, Device, Sensor
 from bench.errors import OdbError
 from bench.jobs import Failed, Probed, ProbeJob
+from bench.leftovers import scratch_folder, sweep
 from bench.plugins import Catalog, load
 from bench.supervisor import run_job
 
 PROBE_SECONDS = 60.0
+WORKSPACE = "odb-"
 
 
 @contextmanager
 def temporary_workspace() -> Iterator[Path]:
-    """A folder for jobs, removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="odb-"))
-    try:
+    """A folder for jobs, removed afterwards; those of runs that were killed are removed first."""
+    sweep(WORKSPACE)
+    with scratch_folder(WORKSPACE) as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def probe_targets(catalog: Catalog, workspace: Path, plugins: Mapping[str, tuple[str, ...]]) -> dict[str, Probed]:

@@ -4,26 +4,24 @@ The parent blocks on the child's pipe until the job is done or its deadline has 
 """
 
 import os
-import queue
+import secrets
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import IO
 
 import msgspec
 from msgspec import Struct
 
-from bench.jobs import AnyEvent, AnyJob, Failed, PhaseBegan, TurnWanted, decode_event, encode
+from bench.jobs import AnyEvent, AnyJob, Failed, PhaseBegan, TurnWanted, encode
+from bench.leftovers import MARK, end_leftovers
 from bench.record import Failure
 from bench.redact import without_paths
 from bench.worker import ENOUGH, GO
+from bench.worker_output import EventStream, decode_failure, log_tail
 
-LOG_LINES = 30
 STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
 LINGER_SECONDS = 30  # that a worker which has nothing more to say may take to end
@@ -58,6 +56,7 @@ def run_job(
     job.folder.mkdir(parents=True, exist_ok=True)
     job_file, log = job.folder / "job.json", job.folder / "log.txt"
     job_file.write_bytes(encode(job))
+    mark = secrets.token_hex(8)
     begin_ns = time.perf_counter_ns()
     with log.open("ab") as stderr:
         process = subprocess.Popen(
@@ -65,13 +64,13 @@ def run_job(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            env={**os.environ, MARK: mark},
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
     phase, last, timed_out = "start", None, False
     try:
         on_spawn(process)
-        assert process.stdout is not None
-        for event in _EventStream(process.stdout, begin_ns + int(deadline_s * 1e9)):
+        for event in EventStream(process, begin_ns + int(deadline_s * 1e9), log):
             if isinstance(event, PhaseBegan):
                 phase = event.name
                 on_phase(phase)
@@ -80,8 +79,8 @@ def run_job(
             else:
                 last = event
         process.wait(timeout=LINGER_SECONDS)
-    except msgspec.DecodeError as error:
-        message = f"the worker's answer cannot be read: {error}"
+    except ValueError as error:  # no JSON, no event, no UTF-8, or too long
+        message = f"the worker's answer cannot be read: {decode_failure(error)}"
         last = Failed(Failure(phase, "plugin_error", message, "A plugin returned a value of the wrong type, or none."))
     except TimeoutError:
         timed_out = True
@@ -89,6 +88,8 @@ def run_job(
         lingers = f"the process said nothing more and did not end within {LINGER_SECONDS} s, in phase {phase}"
         last = last or Failed(Failure(phase, "crashed", lingers, "Its last words are in the log."))
     finally:
+        stop(process)
+        end_leftovers(mark)
         kill(process)
     wall_ns = time.perf_counter_ns() - begin_ns
     if timed_out:
@@ -134,47 +135,6 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
-
-
-def log_tail(log: Path) -> tuple[str, ...]:
-    """The last lines a worker printed, without colour codes and without absolute paths."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    lines = [line for line in without_paths(text).splitlines() if line.strip()]
-    return tuple(line[:400] for line in lines[-LOG_LINES:])
-
-
-class _EventStream:
-    """Iterates over a worker's events; raises ``TimeoutError`` at the deadline. A thread blocks on the pipe, as not
-    every platform can wait for a pipe with a time limit."""
-
-    def __init__(self, pipe: IO[bytes], deadline_ns: int) -> None:
-        self._deadline_ns = deadline_ns
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, args=(pipe,), name="worker-pipe", daemon=True).start()
-
-    def _read(self, pipe: IO[bytes]) -> None:
-        try:
-            for line in pipe:
-                self._lines.put(line)
-        except (OSError, ValueError):
-            pass  # closed while reading: the worker was killed
-        self._lines.put(None)
-
-    def __iter__(self) -> "_EventStream":
-        return self
-
-    def __next__(self) -> AnyEvent:
-        left_s = (self._deadline_ns - time.perf_counter_ns()) / 1e9
-        try:
-            line = self._lines.get(timeout=max(0.0, left_s))
-        except queue.Empty:
-            raise TimeoutError from None
-        if line is None:
-            raise StopIteration
-        return decode_event(line)
 
 
 def _died(returncode: int, phase: str) -> Failure:

@@ -2,34 +2,59 @@
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from bench.digest import sha256_of
+from bench.leftovers import OWNER, scratch_folder, sweep
+
 FILE_NAME = "model.onnx"
+CHECKSUM = "built.sha256"
 
 
 def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Callable[[Path], None]) -> Path:
-    """The file that ``write`` makes for this ``recipe``, built only when the cache does not hold it.
+    """The file that ``write`` makes for this ``recipe``, built only when the cache does not hold it as it was written.
 
     ``recipe`` is all that the content depends on (builder version, seed, precision, sizes); its hash names the folder.
-    The folder appears complete or not at all, also when two processes build the same model at once.
+    The folder appears complete or not at all, also when two processes build the same model at once. A file that differs
+    from the checksum kept beside it, as after a failure of the disk, is built again. What a killed process left half
+    built is removed.
     """
     key = sha256(json.dumps({"name": name, **recipe}, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{name}-{key}"
-    if (folder / FILE_NAME).is_file():
+    if _as_written(folder):
         return folder / FILE_NAME
     cache.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
-    try:
+    sweep(f".{name}-", cache)
+    with scratch_folder(f".{name}-", cache) as scratch:
+        building = scratch / "new"
+        building.mkdir()
         write(building / FILE_NAME)
-        try:
-            os.replace(building, folder)
-        except OSError:
-            if not (folder / FILE_NAME).is_file():  # otherwise another process was faster, with the same content
-                raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        (building / CHECKSUM).write_text(_checksum(building))
+        if not _as_written(folder):  # otherwise another process was faster, with the same content
+            if folder.exists():
+                os.replace(folder, scratch / "damaged")
+            _put(building, folder)
     return folder / FILE_NAME
+
+
+def _put(building: Path, folder: Path) -> None:
+    try:
+        os.replace(building, folder)
+    except OSError:
+        if not _as_written(folder):
+            raise
+
+
+def _as_written(folder: Path) -> bool:
+    """Whether the folder holds a build with the checksum that was kept beside it."""
+    try:
+        return (folder / FILE_NAME).is_file() and (folder / CHECKSUM).read_text() == _checksum(folder)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _checksum(folder: Path) -> str:
+    files = sorted(file for file in folder.iterdir() if file.name not in (CHECKSUM, OWNER))
+    return "".join(f"{sha256_of((file,))}  {file.name}\n" for file in files)

@@ -69,7 +69,9 @@ def odb() -> None:
 
 def main() -> None:
     """Entry point: errors a person can put right become a sentence and an exit status, never a traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):  # of a supervisor, and of a terminal that was closed
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     try:
         status = odb.main(standalone_mode=False)
     except click.ClickException as error:

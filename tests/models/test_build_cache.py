@@ -1,6 +1,8 @@
 """The cache of built-in models, and the checksum of files."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ def test_files_beside_the_model_are_kept(tmp_path: Path) -> None:
 
     first = cached_build(tmp_path, "net", {}, write)
     assert first == cached_build(tmp_path, "net", {}, write)
-    assert ["model.onnx", "model.onnx.data"] == sorted(file.name for file in first.parent.iterdir())
+    assert ["built.sha256", "model.onnx", "model.onnx.data"] == sorted(file.name for file in first.parent.iterdir())
 
 
 @pytest.mark.parametrize("recipe", [{"seed": 2}, {"seed": 1, "version": 2}, {}])
@@ -39,6 +41,43 @@ def test_another_recipe_is_another_file(tmp_path: Path, recipe: dict[str, object
     """Anything the content depends on leads to another folder."""
     first = cached_build(tmp_path, "net", {"seed": 1}, lambda path: path.touch())
     assert first != cached_build(tmp_path, "net", recipe, lambda path: path.touch())
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.onnx.data", "built.sha256"])
+@pytest.mark.parametrize("damage", [b"", b"graph with another bit", b"\xff"])
+def test_a_damaged_build_is_built_again(tmp_path: Path, file: str, damage: bytes) -> None:
+    """Whichever file of it changed, by a failing disk or by hand, the next call has the content as it was written."""
+
+    def write(path: Path) -> None:
+        path.write_bytes(b"graph")
+        path.with_name(f"{path.name}.data").write_bytes(b"weights")
+
+    first = cached_build(tmp_path, "net", {}, write)
+    (first.parent / file).write_bytes(damage)
+    again = cached_build(tmp_path, "net", {}, write)
+    assert (first, b"graph", b"weights") == (again, again.read_bytes(), (again.parent / "model.onnx.data").read_bytes())
+    assert [first.parent] == list(tmp_path.iterdir())
+
+
+def test_a_build_without_its_checksum_is_built_again(tmp_path: Path) -> None:
+    """As of a cache that an older version wrote."""
+    first = cached_build(tmp_path, "net", {}, lambda path: path.write_bytes(b"new") and None)
+    (first.parent / "built.sha256").unlink()
+    first.write_bytes(b"old")
+    assert b"new" == cached_build(tmp_path, "net", {}, lambda path: path.write_bytes(b"new") and None).read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX")
+def test_what_a_killed_builder_left_is_removed(tmp_path: Path) -> None:
+    """Half a model of a process that was killed is gone after the next build; that of one at work is not touched."""
+    code = (
+        "import os, sys; from pathlib import Path; from bench.models.build_cache import cached_build\n"
+        "cached_build(Path(sys.argv[1]), 'net', {}, lambda path: (path.write_bytes(b'half'), os.kill(os.getpid(), 9)))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert 1 == len(list(tmp_path.iterdir()))
+    built = cached_build(tmp_path, "net", {}, lambda path: path.write_bytes(b"whole") and None)
+    assert [built.parent] == list(tmp_path.iterdir())
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:

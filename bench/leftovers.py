@@ -1,0 +1,79 @@
+"""What a worker may leave behind: processes that it started, and folders of a program that was killed."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+MARK = "ODB_WORKER"
+"""Variable in a worker's environment; whatever it starts inherits it."""
+OWNER = ".odb-owner"
+"""File in a scratch folder, locked while the process that made it lives."""
+
+
+def end_leftovers(mark: str) -> int:
+    """Kill the processes that carry ``mark``, however they left the worker's group. Returns how many there were.
+    Linux only: elsewhere nobody may look at another process' environment."""
+    if sys.platform != "linux":
+        return 0
+    wanted, found = f"{MARK}={mark}".encode(), 0
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError):  # another user's, or gone meanwhile
+            if wanted in Path(f"/proc/{entry.name}/environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
+                found += 1
+    return found
+
+
+@contextmanager
+def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A new folder under ``parent`` (by default where temporary files go), removed at the end. If this process is
+    killed, ``sweep`` of the same prefix removes it later."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    lock = _locked(folder / OWNER, os.O_CREAT)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def sweep(prefix: str, parent: Path | None = None) -> None:
+    """Remove the scratch folders of that prefix whose process has ended; those of others, and folders that are not
+    scratch folders, are left alone."""
+    with suppress(OSError):
+        for folder in Path(parent or tempfile.gettempdir()).glob(f"{prefix}*"):
+            facts = folder.lstat()
+            own = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
+            if own and folder.is_dir() and not folder.is_symlink() and (folder / OWNER).is_file():
+                lock = _locked(folder / OWNER, 0)
+                if lock is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.close(lock)
+
+
+def _locked(path: Path, flags: int) -> int | None:
+    """A descriptor that holds the lock of ``path``; ``None`` where somebody else does, or nobody can."""
+    if sys.platform == "win32":
+        if flags:
+            path.touch()
+        return None
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

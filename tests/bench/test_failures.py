@@ -116,8 +116,8 @@ def test_killing_the_worker_fails_that_run_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C, CI's SIGTERM, or a terminal that was closed: finished records stay, the current run is recorded as interrupted, no
-    child is left."""
+    """Ctrl-C, CI's SIGTERM, or a terminal that was closed: finished records stay, the current run is recorded as
+    interrupted, no child is left."""
     parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-open"))
     worker = wait_for(lambda: second_worker(parent.pid, tmp_path))
     parent.send_signal(number)

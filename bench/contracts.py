@@ -139,15 +139,6 @@ class ModelRequest(Struct, frozen=True):
     seed: int = 0
 
 
-def file_model_id(file: Path) -> str:
-    """A file's id: its name without folder and suffix. Exporters call every file ``model``: such a one goes by the name
-    of the folder it was given with."""
-    folder = file.parent.name
-    if file.stem in ("model", "openvino_model") and folder not in ("", "..") and file.absolute().parent != Path.home():
-        return folder
-    return file.stem
-
-
 class Device(Struct, frozen=True):
     """One device of a target plugin. ``reason`` and ``remedy`` are given when it is not usable."""
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Device, Format, ModelRequest, Task, file_model_id
+from bench.contracts import Device, Format, ModelRequest, Task
 from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import EMULATED_REPEATS, PRESETS, emulated_rule
+from bench.model_names import file_model_id, folder_model_id
 from bench.plugins import Catalog, PluginRef
 from bench.record import Failure, Scenario, StoppingRule
 from bench.record_evidence import Alternation, RepeatRule
@@ -36,7 +37,7 @@ class ModelChoice(Struct, frozen=True):
     @property
     def id(self) -> str:
         if self.plugin.name == FOLDER:
-            return Path(self.ask.source).resolve().name
+            return folder_model_id(Path(self.ask.source))
         return file_model_id(Path(self.ask.source)) if is_file(self.ask.source) else self.ask.source
 
     def request(self, seed: int) -> ModelRequest:

@@ -3,7 +3,7 @@
 A cell is a value, a status and notes. Times of emulated runs never enter a matrix (they are the emulator's).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -14,6 +14,8 @@ from bench.reports import units
 from bench.reports.quality_words import quality_note
 from bench.reports.wording import scenario_short, scenario_words
 from bench.verdict_outputs import MADE_UP
+
+SHOWN_HASH = 8  # digits of a checksum that tell files of one name apart
 
 Status = Literal["plain", "valid", "invalid", "unjudged", "emulated", "failed", "skipped"]
 
@@ -113,7 +115,21 @@ class Matrix(Struct, frozen=True):
 
 
 def numbered(runs: Sequence[RecordedRun]) -> tuple[Numbered, ...]:
-    return tuple(Numbered(i, run) for i, run in enumerate(runs, start=1))
+    """The runs, numbered. Models of one name and precision whose files differ bear the start of their checksums."""
+    files: dict[tuple[str, str | None], set[str]] = {}
+    for run in runs:
+        model = run.record.plan.model
+        if model.sha256 is not None:
+            files.setdefault((model.id, model.precision), set()).add(model.sha256)
+    return tuple(Numbered(i, _told_apart(run, files)) for i, run in enumerate(runs, start=1))
+
+
+def _told_apart(run: RecordedRun, files: Mapping[tuple[str, str | None], Collection[str]]) -> RecordedRun:
+    plan = run.record.plan
+    if plan.model.sha256 is None or len(files[plan.model.id, plan.model.precision]) == 1:
+        return run
+    named = replace(plan.model, id=f"{plan.model.id} {plan.model.sha256[:SHOWN_HASH]}")
+    return replace(run, record=replace(run.record, plan=replace(plan, model=named)))
 
 
 def emulated(record: Record) -> bool:

@@ -122,7 +122,7 @@ def with_quality(
 
 def _names(model: "ModelAsk", models: "Sequence[ModelAsk]") -> tuple[set[str], set[str]]:
     """What a model may be called by, and what the others are."""
-    from bench.contracts import file_model_id
+    from bench.model_names import file_model_id
 
     own = {file_model_id(Path(model.source)), model.source}
     return own, {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own

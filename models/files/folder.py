@@ -1,12 +1,13 @@
-"""A folder as a GenAI runtime takes it: the model with its configuration and tokenizer."""
+"""A folder as a GenAI runtime takes it, the model with its configuration and tokenizer; or one that holds one model."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.contracts import Artifact, Format, Model, ModelRequest, Task
 from bench.errors import InputError
+from bench.model_names import folder_model_id
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
 TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
@@ -17,34 +18,56 @@ BESIDE = (
     *("merges.txt", "tokenizer.model", "chat_template.jinja"),
 )
 UNDERSTOOD = (
-    f"Understood is a folder with {ORT_GENAI} (onnxruntime-genai) or with {OPENVINO} (OpenVINO); a model on its own is "
-    "named by its file."
+    f"Understood is a folder with {ORT_GENAI} (onnxruntime-genai), with {OPENVINO} (OpenVINO), or with one model file; "
+    "of several, name the file that is meant."
 )
+KINDS = ("*.onnx", "*.tflite", "*.xml")
 
 
 class ModelFolder:
     """A folder with a ``genai_config.json`` and the ONNX decoder that it names, or with an ``openvino_model.xml``.
+    Without either, the one model file in it, or in its folder ``onnx``, is taken as if it had been named.
 
     Its files are the graph's, then those of ``BESIDE`` that are there, in that order. Its id is the folder's name.
     """
 
-    summary = "a folder of onnxruntime-genai or OpenVINO GenAI, with its tokenizer"
+    summary = "a folder of onnxruntime-genai or OpenVINO GenAI, with its tokenizer; or with one model file"
     task: Task = "text_generation"
-    formats: Sequence[Format] = ("openvino_ir", "onnx")
+    formats: Sequence[Format] = ("openvino_ir", "onnx", "tflite")
     precisions: Sequence[str] = ()
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
         folder = Path(request.source)
         if not folder.is_dir():
             raise InputError(f"{folder.name}: no such folder", "Check the path; it is relative to the current folder.")
-        name = folder.resolve().name
+        name = folder_model_id(folder)
         found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
-        if len(found) != 1:
-            what = f"holds both {ORT_GENAI} and {OPENVINO}" if found else f"holds neither {ORT_GENAI} nor {OPENVINO}"
-            remedy = f"Name the model file inside it that is meant. {UNDERSTOOD}" if found else UNDERSTOOD
-            raise InputError(f"{name}: the folder {what}", remedy)
+        if not found:
+            return replace(_only_file(folder, name, request, cache), model_id=name)
+        if len(found) > 1:
+            raise InputError(f"{name}: the folder holds both {ORT_GENAI} and {OPENVINO}", UNDERSTOOD)
         artifact = _onnx(folder, request, cache) if found == [ORT_GENAI] else _ir(folder, request, cache)
         return _whole(artifact, folder, name)
+
+
+def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> Artifact:
+    """The artifact of the one model in the folder. Raises ``InputError`` naming all where there are several."""
+    from bench.models.files.ir_file import IrFile
+    from bench.models.files.onnx_file import OnnxFile
+    from bench.models.files.tflite_file import TfliteFile
+
+    for place in (folder, folder / "onnx"):
+        files = (file for kind in KINDS for file in sorted(place.glob(kind)))
+        found = [file for file in files if file.is_file() and file.name not in TOKENIZER_IR]
+        models = [file for file in found if file.suffix != ".xml" or file.with_suffix(".bin").is_file()]
+        if len(models) == 1:
+            (file,) = models
+            takers: dict[str, Model] = {".onnx": OnnxFile(), ".tflite": TfliteFile(), ".xml": IrFile()}
+            return takers[file.suffix].prepare(replace(request, source=str(file)), cache)
+        if models:
+            listed = ", ".join(str(file.relative_to(folder)) for file in models[:6]) + (" …" if len(models) > 6 else "")
+            raise InputError(f"{name}: the folder holds {len(models)} models: {listed}", UNDERSTOOD)
+    raise InputError(f"{name}: the folder holds no model", UNDERSTOOD)
 
 
 def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:

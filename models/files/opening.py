@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest, file_model_id
+from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest
 from bench.digest import sha256_of
 from bench.errors import InputError
+from bench.model_names import file_model_id
 
 DAMAGED = "Download or export it again; a file cut short is the usual cause."
 LFS_POINTER = b"version https://git-lfs"
@@ -88,7 +89,7 @@ def file_artifact(
     shapes: Mapping[str, tuple[int, ...]],
     decoder: DecoderSpec | None = None,
 ) -> Artifact:
-    """The artifact of the user's ``files``, the one to open first. Its id is that file's (``contracts.file_model_id``).
+    """The artifact of the user's ``files``, the one to open first. Its id is that file's (``bench.model_names``).
 
     Raises ``InputError`` when a precision was asked for that is not the file's.
     """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.contracts import Device, file_model_id
+from bench.contracts import Device
 from bench.errors import InputError, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
@@ -209,14 +209,6 @@ def test_no_models_named_means_the_built_in_ones() -> None:
     """The default is one vision model and one sLLM."""
     catalog = Catalog(tuple(PluginRef("models", n, "m:C", "test") for n in ("mobilenet_v2", "llama-15M")))
     assert ["mobilenet_v2", "llama-15M"] == [ask.source for ask, _ in choose_models(Suite(), catalog)]
-
-
-def test_exported_files_go_by_their_folder() -> None:
-    """A hundred exports are all called model.onnx; the folder tells them apart."""
-    assert "stories260K" == file_model_id(Path("llm/stories260K/model.onnx"))
-    assert "model" == file_model_id(Path("model.onnx"))
-    assert "model" == file_model_id(Path.home() / "model.onnx")
-    assert "detector" == file_model_id(Path("models/detector.onnx"))
 
 
 def sent(untrusted: Untrusted, options: dict[str, str], *asks: TargetAsk) -> Suite:

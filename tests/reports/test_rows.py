@@ -16,6 +16,21 @@ def items(*records: Record) -> tuple[Numbered, ...]:
     return numbered([RecordedRun(r, {}) for r in records])
 
 
+def test_files_of_one_name_have_rows_of_their_own(make_record: Callable[..., Record]) -> None:
+    """Two exports called alike: the names bear the beginnings of the checksums; one file in two precisions does not."""
+    first = make_record("a:x", 4 * MS)
+
+    def model(record: Record, **changes: str) -> Record:
+        return replace(record, plan=replace(record.plan, model=replace(record.plan.model, **changes)))
+
+    one, other = model(first, sha256="1234567890"), model(first, sha256="fedcba9876")
+    (matrix,) = matrices(items(one, other, one))
+    assert {"mobilenet_v2 12345678": 2, "mobilenet_v2 fedcba98": 1} == {row.name: len(row.runs) for row in matrix.rows}
+    coarser = model(other, precision="int8")
+    assert ["mobilenet_v2", "mobilenet_v2"] == [row.name for row in matrices(items(one, coarser))[0].rows]
+    assert "1234567890" == items(one, other)[0].record.plan.model.sha256
+
+
 def test_matrices_keep_tasks_and_scenarios_apart(runs: Sequence[RecordedRun]) -> None:
     """Latency, throughput and tokens are never in one table."""
     assert [

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, DecoderSpec, ModelRequest
 from bench.errors import InputError
 from bench.models.files.folder import ModelFolder
+from bench.models.files.onnx_file import OnnxFile
 
 STORIES = DecoderSpec(layers=5, kv_heads=4, head_dim=8, vocab_size=512, context_length=512)
 
@@ -93,14 +94,36 @@ def test_a_context_length_that_is_none_is_named(
 
 
 def test_what_folders_are_understood_is_said(tmp_path: Path) -> None:
-    """Neither file, or both."""
-    with pytest.raises(InputError, match=r"holds neither genai_config\.json nor openvino_model\.xml") as caught:
+    """No model, or two configurations."""
+    with pytest.raises(InputError, match="the folder holds no model") as caught:
         prepared(tmp_path)
     assert "onnxruntime-genai" in caught.value.remedy
     for name in ("genai_config.json", "openvino_model.xml"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(InputError, match="holds both"):
         prepared(tmp_path)
+
+
+@pytest.mark.parametrize("below", ["", "onnx"])
+def test_the_only_model_of_a_folder_is_taken(below: str, tmp_path: Path, dense: Callable[..., Path]) -> None:
+    """As if it had been named, with what lies beside it; the id is the folder's name."""
+    folder = tmp_path / "얼굴 검출"
+    (folder / below).mkdir(parents=True)
+    file = dense((1, 4)).rename(folder / below / "detector.onnx")
+    (folder / "config.json").write_text("{}")
+    (folder / "labels.xml").write_text("<labels/>")
+    found, named = prepared(folder), OnnxFile().prepare(ModelRequest(str(file)), tmp_path)
+    assert replace(named, model_id="얼굴 검출") == found
+
+
+def test_of_several_models_none_is_guessed(tmp_path: Path, dense: Callable[..., Path]) -> None:
+    """All are listed."""
+    for name in ("decoder_model.onnx", "decoder_with_past_model.onnx"):
+        dense((1, 4), name)
+    with pytest.raises(InputError) as caught:
+        prepared(tmp_path)
+    assert "2 models: decoder_model.onnx, decoder_with_past_model.onnx" in caught.value.message
+    assert "name the file that is meant" in caught.value.remedy
 
 
 @pytest.mark.real

@@ -71,6 +71,7 @@ def run_in_alternation(
         _gather(sides, expected, listener)
         recorded = []
         for folder, gathering in zip(out, sides, strict=True):
+            gathering.has_ended()
             result = assemble(*gathering.left())
             recorded.append(RecordedRun(save(folder, result.record, result.samples), result.samples))
         failures = [run.record.failure for run in recorded]
@@ -125,13 +126,13 @@ def _said(listener: Listener, side: str) -> Callable[[str], None]:
 def _gather(sides: list[Gathering], expected: Identity | None, listener: Listener) -> None:
     for gathering, other in zip(sides, reversed(sides), strict=True):
         if not gathering.prepare():
-            failure = gathering.left()[1].failure
+            failure = gathering.evidence.failure
             message = f"not measured, because the other side of the alternation failed: {failure and failure.message}"
             other.fail(Failure("start", "unavailable", message, "See the other record."))
             return
         if gathering is sides[0] and expected is not None:
             _check_identity(gathering, expected)
-    repeats = sides[0].left()[0].repeats
+    repeats = sides[0].run.repeats
     for index in range(repeats):
         listener.step(f"pair {index + 1} of {repeats}")
         done = [gathering.attempt(step) for gathering, step in _pair_or_failure(sides, index)]
@@ -140,7 +141,7 @@ def _gather(sides: list[Gathering], expected: Identity | None, listener: Listene
 
 
 def _check_identity(gathering: Gathering, expected: Identity) -> None:
-    artifact = gathering.left()[1].artifact
+    artifact = gathering.evidence.artifact
     if artifact is not None and artifact.sha256 != expected.sha256:
         raise InputError(
             f"--against: {artifact.path.name} is not the file that {expected.source} was measured with: its sha256 "

@@ -33,7 +33,7 @@ from bench.record import (
     Summary,
     Tool,
 )
-from bench.record_evidence import RepeatedInput
+from bench.record_evidence import RepeatedInput, RepeatsEnded
 from bench.redact import without_paths
 from bench.rerun import rerun_command
 from bench.rules import rules_digest
@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 
 class Evidence(Struct, frozen=True):
-    """All that was gathered for one run so far; anything may be missing when it ended early."""
+    """All that was gathered for one run so far; anything may be missing when it ended early.
+
+    ``set_aside``: indices into ``repeats``. ``began_utc``: when its preparation began."""
 
     environment: Environment
     scenario: Scenario | None = None
@@ -63,6 +65,9 @@ class Evidence(Struct, frozen=True):
     channels: tuple[Channel, ...] = ()
     failure: Failure | None = None
     log_tail: tuple[str, ...] = ()
+    set_aside: tuple[int, ...] = ()
+    repeats_ended: RepeatsEnded | None = None
+    began_utc: datetime | None = None
 
 
 def assemble(
@@ -72,14 +77,15 @@ def assemble(
     from bench.verdict import judge
 
     facts = _session_facts(evidence)
-    repeats, flat = _repeats(evidence, samples)
+    every, flat = _repeats(evidence, samples)
+    repeats = tuple(repeat for index, repeat in enumerate(every) if index not in evidence.set_aside)
     if evidence.judgement is not None:
         keys = evidence.judgement.quality.samples
         flat.update({keys[name]: array for name, array in evidence.judgement.results.items()})
     status = status_of(evidence.failure)
     record = Record(
         schema_version=SCHEMA_VERSION,
-        record_id=new_record_id(run.model.id, run.target.id),
+        record_id=new_record_id(run.model.id, run.target.id, evidence.began_utc),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         status=status,
         tool=Tool("ondevice-bench", __version__, rules_digest()),
@@ -94,6 +100,8 @@ def assemble(
         determinism=evidence.checked.determinism if evidence.checked else None,
         repeated_input=evidence.repeated_input,
         log_tail=evidence.log_tail,
+        set_aside=tuple(every[index] for index in evidence.set_aside),
+        repeats_ended=evidence.repeats_ended if evidence.failure is None else None,
     )
     record = computed(record, flat)
     return RecordedRun(msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat))), flat)

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,9 @@ from bench.plugins import Catalog, PluginRef
 from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
 from bench.quality.texts import WINDOW
 from bench.record import Failure, Scenario
-from bench.record_evidence import RepeatedInput
+from bench.record_evidence import RepeatedInput, RepeatRule
 from bench.reference import References
+from bench.repeats import Seen, ended, seen_of, set_aside, why_more
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job
 from bench.text_reference import TextReferences
@@ -80,20 +82,29 @@ class Opening(Struct, frozen=True):
 
 
 class Gathering:
-    """Gathers the evidence for one planned run, step by step, and stops at the first failure."""
+    """Gathers the evidence for one planned run, step by step, and stops at the first failure.
+
+    ``prepare``, then ``measure`` until it ``has_ended``; others may be measured in between. Samples stay on disk until
+    the run is taken as ``left``.
+    """
 
     def __init__(self, bench: Bench, run: PlannedRun, shared: Shared, say: Callable[[str], None]) -> None:
         self._bench, self._run, self._shared, self._say = bench, run, shared, say
         self._making = Making(bench, run, shared.done, say, self.settled)
-        self._evidence = Evidence(capture(bench.root), channels=bench.channels)
-        self._samples: list[dict[str, np.ndarray[Any, Any]]] = []
+        self._evidence = Evidence(capture(bench.root), channels=bench.channels, began_utc=datetime.now(UTC))
+        self._samples: list[Path] = []
+        self._seen: list[Seen] = []
         self._opening: Opening | None = None
 
-    def gather(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
-        """The run as it was carried out, and all that it left."""
-        if self.prepare():
-            self.attempt(self._measure_all)
-        return self.left()
+    @property
+    def run(self) -> PlannedRun:
+        """The run as it is carried out."""
+        return self._run
+
+    @property
+    def evidence(self) -> Evidence:
+        """What there is so far."""
+        return self._evidence
 
     def prepare(self) -> bool:
         """All that comes before measuring. Whether there is something to measure; if not, the failure is noted."""
@@ -102,9 +113,30 @@ class Gathering:
             return False
         return self.attempt(self._prepare_and_check)
 
+    def measure(self) -> bool:
+        """One repeat more. Whether it went well."""
+        return self.attempt(self._measure_one)
+
+    def has_ended(self) -> bool:
+        """Whether there is nothing more to measure: the run failed, or needs no further repeat. Why is noted."""
+        if self._evidence.failure is None:
+            self._note(repeats_ended=ended(self._rule, self._seen, self._run.rule.precision))
+        return self._evidence.failure is not None or self._evidence.repeats_ended is not None
+
     def left(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
-        """What there is so far."""
-        return self._run, self._evidence, self._samples
+        """The run as it was carried out, and all that it left so far."""
+        import numpy as np
+
+        samples = []
+        for file in self._samples:
+            with np.load(file, allow_pickle=False) as archive:
+                samples.append({role: archive[role] for role in archive.files})
+        self._note(set_aside=set_aside(self._run.repeat_rule, [seen.disturbed for seen in self._seen]))
+        return self._run, self._evidence, samples
+
+    @property
+    def _rule(self) -> RepeatRule:
+        return self._run.repeat_rule or RepeatRule(self._run.repeats, self._run.repeats)
 
     def attempt(self, step: Callable[[], None]) -> bool:
         """Do ``step``; whether it went well. How it failed is noted."""
@@ -119,8 +151,7 @@ class Gathering:
             self._note(failure=Failure("start", "runtime_error", message, "Free space in the temporary folder."))
         except KeyboardInterrupt:
             done = len(self._evidence.repeats)
-            message = f"interrupted after {done} of {self._run.repeats} repeats"
-            self._note(failure=Failure("steady" if done else "start", "interrupted", message, "Run it again."))
+            self._note(failure=interrupted(done, self._run))
         return self._evidence.failure is None
 
     def _prepare_and_check(self) -> None:
@@ -154,14 +185,20 @@ class Gathering:
         if not emulated:
             self._recall(self._opening)
 
-    def _measure_all(self) -> None:
-        for index in range(self._run.repeats):
-            before, job = HostLoad.now(), self.measure_job()
-            result = run_job(job, self.deadline_s(), self._phase_of(f"repeat {index + 1} of {self._run.repeats}"))
-            measured = self.settled(result)
-            assert isinstance(measured, Measured)
-            busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
-            self.keep(job, measured, result.wall_ns - measured.runtime_ns, busy)
+    def _measure_one(self) -> None:
+        before, job = HostLoad.now(), self.measure_job()
+        result = run_job(job, self.deadline_s(), self._phase_of(self._title()))
+        measured = self.settled(result)
+        assert isinstance(measured, Measured)
+        busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
+        self.keep(job, measured, result.wall_ns - measured.runtime_ns, busy)
+        self._seen[-1] = msgspec.structs.replace(self._seen[-1], took_ns=result.wall_ns)
+
+    def _title(self) -> str:
+        """Which repeat is measured, and why, where it is one beyond the fewest."""
+        number, rule = len(self._seen) + 1, self._rule
+        why = why_more(rule, self._seen, self._run.rule.precision)
+        return f"repeat {number}, at most {rule.most} ({why})" if why else f"repeat {number} of {rule.fewest}"
 
     def _phase_of(self, title: str) -> Callable[[str], None]:
         self._say(title)
@@ -269,8 +306,11 @@ class Gathering:
 
         assert self._opening is not None
         self._opening.caches.proven(measured.facts.compile_cache)
-        with np.load(job.folder / "samples.npz", allow_pickle=False) as archive:
-            self._samples.append({role: archive[role] for role in archive.files})
+        file, rules = job.folder / "samples.npz", (self._run.rule, self._rule)
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {role: archive[role] for role in archive.files}
+        self._samples.append(file)
+        self._seen.append(seen_of(measured.repeat, arrays, self._opening.scenario, rules, busy))
         self._note(
             repeats=(*self._evidence.repeats, measured),
             harness_ns=(*self._evidence.harness_ns, harness_ns),
@@ -287,6 +327,13 @@ class Gathering:
 
     def _note(self, **fields: Any) -> None:
         self._evidence = msgspec.structs.replace(self._evidence, **fields)
+
+
+def interrupted(done: int, run: PlannedRun) -> Failure:
+    """How a run ends that Ctrl-C ended after so many repeats."""
+    fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
+    message = f"interrupted after {done} of {'' if fixed else 'at least '}{run.repeats} repeats"
+    return Failure("steady" if done else "start", "interrupted", message, "Run it again.")
 
 
 def open_request(

@@ -1,18 +1,25 @@
-"""Carries out a suite: plan it, gather the evidence for each run in turn, write each record the moment its run ends."""
+"""Carries out a suite: plan it, prepare and check every run, then measure them in rounds.
+
+A round is one repeat of every run that needs one, so that the runs share the moods of the machine: what makes it slow
+for a while falls on all of them, and the repeats of one run lie apart. What is not timed comes before the first round.
+Each record is written the moment its run ends.
+"""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench.assemble import assemble
-from bench.gather import Bench, Gathering, Shared
+from bench.errors import OdbError
+from bench.gather import Bench, Gathering, Shared, interrupted
 from bench.measure.energy import discover, idle_baseline, power_seconds
 from bench.plan import ModelChoice, Plan, PlannedRun, choose_models, choose_targets, make_plan, resolve_targets
 from bench.plugins import Catalog, PluginRef, load
 from bench.probe import load_sensors, probe_targets, temporary_workspace
-from bench.record import RecordedRun
+from bench.record import Failure, RecordedRun
 from bench.store import save
 from bench.suite import Suite, check
 
@@ -24,7 +31,10 @@ class Listener:
         """Before anything runs."""
 
     def began(self, index: int, run: PlannedRun) -> None:
-        """Run number ``index`` (from 0) begins."""
+        """Run number ``index`` (from 0) is prepared and checked."""
+
+    def turn(self, index: int, run: PlannedRun) -> None:
+        """A repeat of run number ``index`` begins."""
 
     def step(self, text: str) -> None:
         """What is running now, in a few words."""
@@ -42,29 +52,91 @@ def run_suite(
     listener: Listener | None = None,
     root: Path = Path("/"),
 ) -> list[RecordedRun]:
-    """Measure everything ``suite`` asks for; each record is on disk under ``out`` the moment its run ends.
+    """Measure everything ``suite`` asks for; each record is on disk under ``out`` the moment its run ends. Returns them
+    in the order of the plan.
 
-    ``cache`` keeps built models, ``root`` is where sensors and the machine's state are read. ``Ctrl-C`` writes what the
-    current run has and is raised again. Raises ``InputError`` for what cannot be planned.
+    ``cache`` keeps built models, ``root`` is where sensors and the machine's state are read. ``Ctrl-C`` writes what
+    there is of every run that had begun and is raised again. Raises ``InputError`` for what cannot be planned.
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace:
         bench = Bench(catalog, suite, workspace, cache, root)
         plan = plan_suite(bench)
         listener.planned(plan)
-        bench = with_sensors(bench)
-        shared = Shared(catalog)
-        recorded = []
-        for index, run in enumerate(plan.runs):
-            listener.began(index, run)
-            carried_out, evidence, samples = Gathering(bench, run, shared, listener.step).gather()
-            result = assemble(carried_out, evidence, samples)
-            result = RecordedRun(save(out, result.record, result.samples), result.samples)
-            recorded.append(result)
-            listener.written(index, result)
-            if evidence.failure is not None and evidence.failure.kind == "interrupted":
-                raise KeyboardInterrupt
-        return recorded
+        rounds = Rounds(with_sensors(bench), out, listener)
+        try:
+            for index, run in enumerate(plan.runs):
+                rounds.prepare(index, run)
+            rounds.measure()
+        except BaseException as error:
+            rounds.abandon(isinstance(error, KeyboardInterrupt))
+            raise
+        return rounds.recorded()
+
+
+class Rounds:
+    """The runs of a suite that have begun and not ended, and the records of those that have."""
+
+    def __init__(self, bench: Bench, out: Path, listener: Listener) -> None:
+        self._bench, self._out, self._listener = bench, out, listener
+        self._shared = Shared(bench.catalog)
+        self._begun: dict[int, Gathering] = {}
+        self._recorded: dict[int, RecordedRun] = {}
+
+    def prepare(self, index: int, run: PlannedRun) -> None:
+        """All of the run that is not timed. An emulated run, whose times nobody believes, is measured as well; it ends
+        here, as does one that fails."""
+        self._listener.began(index, run)
+        gathering = Gathering(self._bench, run, self._shared, self._listener.step)
+        self._begun[index] = gathering
+        ready = gathering.prepare()
+        while ready and run.target.device.emulated and not gathering.has_ended():
+            gathering.measure()
+        if gathering.has_ended():
+            self._end(index)
+
+    def measure(self) -> None:
+        """Repeat by repeat, until no run needs another."""
+        while self._begun:
+            for index, gathering in tuple(self._begun.items()):
+                self._listener.turn(index, gathering.run)
+                gathering.measure()
+                if gathering.has_ended():
+                    self._end(index)
+
+    def abandon(self, interrupted: bool) -> None:
+        """Write what there is of the runs that had begun. What cannot be written is left out: why is known by now."""
+        for index, gathering in tuple(self._begun.items()):
+            if not gathering.has_ended():
+                gathering.fail(how_it_was_abandoned(gathering, interrupted))
+            with suppress(OdbError, OSError):
+                self._write(index)
+
+    def recorded(self) -> list[RecordedRun]:
+        """In the order of the plan."""
+        return [self._recorded[index] for index in sorted(self._recorded)]
+
+    def _end(self, index: int) -> None:
+        failure = self._begun[index].evidence.failure
+        self._write(index)
+        if failure is not None and failure.kind == "interrupted":
+            raise KeyboardInterrupt
+
+    def _write(self, index: int) -> None:
+        result = assemble(*self._begun[index].left())
+        result = RecordedRun(save(self._out, result.record, result.samples), result.samples)
+        del self._begun[index]
+        self._recorded[index] = result
+        self._listener.written(index, result)
+
+
+def how_it_was_abandoned(gathering: Gathering, by_user: bool) -> Failure:
+    """Why a run that had begun is not carried on."""
+    done = len(gathering.evidence.repeats)
+    if by_user:
+        return interrupted(done, gathering.run)
+    message = f"left after {done} repeats, because the suite could not go on"
+    return Failure("steady" if done else "start", "unavailable", message, "Run it again.")
 
 
 def plan_suite(bench: Bench) -> Plan:

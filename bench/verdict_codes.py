@@ -15,8 +15,9 @@ About = Literal["steady_state", "times", "run"]
 
 
 class Code(Struct, frozen=True):
-    """One kind of reason. ``invalidates`` is its default, which ``host_busy``, ``processes_differ``,
-    ``cached_results``, ``fallback``, ``dataset_incomplete`` and ``nondeterministic_output`` decide case by case.
+    """One kind of reason. ``invalidates`` is its default, which ``not_converged``, ``drift``, ``host_busy``,
+    ``processes_differ``, ``repeats_set_aside``, ``cached_results``, ``fallback``, ``dataset_incomplete`` and
+    ``nondeterministic_output`` decide case by case.
     ``about``: what of a run it makes doubtful: the times of its steady state, all its times, or everything.
     """
 
@@ -89,6 +90,12 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Other processes used the machine during a repeat.",
             "Close what else is running, and measure again.",
             invalidates=True,
+            about="times",
+        ),
+        "repeats_set_aside": Code(
+            "Repeats that other processes disturbed were measured again, and are in no figure.",
+            "Nothing, unless you would rather measure on a quieter machine; the record holds them.",
+            invalidates=False,
             about="times",
         ),
         "frequency_changed": Code(

@@ -6,13 +6,12 @@ from statistics import median, stdev
 from types import MappingProxyType
 
 from bench.record import Reason, RecordedRun
+from bench.repeats import DISTURBED, DRIFT_ALPHA, drift_tolerance, few, is_disturbed
 from bench.verdict_codes import reason
 
 Check = Callable[[RecordedRun], Reason | None]
 
-DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
-DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
-BUSY_SAID, BUSY_INVALID = 0.10, 0.25  # share of the whole machine
+BUSY_SAID, BUSY_INVALID = 0.10, DISTURBED  # share of the whole machine
 DISAGREE_INVALID = 0.25  # a figure that the next processes may put a quarter elsewhere is no basis for a decision
 OVERHEAD_SHARE = 0.10  # of the median latency
 FREQUENCY_SHARE = 0.10  # of the highest clock seen
@@ -62,6 +61,7 @@ def _not_converged(run: RecordedRun) -> Reason | None:
             "precision": rule.precision,
             **({"widest_interval": max(known)} if known else {}),
         },
+        invalidates=not _figure_stands(run, len(wide), len(widths)),
     )
 
 
@@ -74,7 +74,29 @@ def _throughput_not_converged(run: RecordedRun) -> Reason | None:
         "not_converged",
         f"{known.count(False)} of {len(known)} repeats ended before the throughput was known to {percent(precision)}.",
         {"repeats_not_converged": known.count(False), "repeats": len(known), "precision": precision},
+        invalidates=not _figure_stands(run, known.count(False), len(known)),
     )
+
+
+def _figure_stands(run: RecordedRun, restless: int, repeats: int) -> bool:
+    """Whether so few repeats did not settle that the figure is as sure as was asked all the same: they are in it, and
+    the spread of the processes, which holds what each one's own figure is uncertain by, is within the precision."""
+    from bench.variance import known_to
+
+    figures = _process_figures(run)
+    reach = known_to(figures) if figures and all(figures) else None
+    return few(restless, repeats) and reach is not None and reach <= run.record.plan.rule.precision
+
+
+def _process_figures(run: RecordedRun) -> list[float]:
+    """What the repeats are compared by: the p50 of each process; offline its throughput."""
+    from bench.statistics import percentile
+    from bench.summary import throughput
+
+    scenario = run.record.plan.scenario
+    if scenario.name == "offline":
+        return [rate for repeat in run.record.repeats if (rate := throughput([repeat], run.samples, scenario))]
+    return [float(percentile(part, 50)) for part in run.arrays("latency_ns") if len(part)]
 
 
 def _single_process(run: RecordedRun) -> Reason | None:
@@ -87,18 +109,12 @@ def _single_process(run: RecordedRun) -> Reason | None:
 
 
 def _processes_differ(run: RecordedRun) -> Reason | None:
-    """By the p50 of each process; offline by its throughput. Two never weigh: 4 % apart, they leave it at 29 %."""
-    from bench.statistics import percentile
-    from bench.summary import throughput
+    """Two never weigh: 4 % apart, they leave the figure at 29 %."""
     from bench.variance import known_to, repeats_for_precision
 
-    plan = run.record.plan
-    if plan.scenario.name == "offline":
-        what, unit, scale = "throughput", "queries/s", 1.0
-        figures = [rate for repeat in run.record.repeats if (rate := throughput([repeat], run.samples, plan.scenario))]
-    else:
-        what, unit, scale = "p50", "ms", 1e-6
-        figures = [float(percentile(part, 50)) for part in run.arrays("latency_ns") if len(part)]
+    plan, figures = run.record.plan, _process_figures(run)
+    offline = plan.scenario.name == "offline"
+    what, unit, scale = ("throughput", "queries/s", 1.0) if offline else ("p50", "ms", 1e-6)
     reach = known_to(figures) if all(figures) else None  # what takes no time is the timer's matter
     if reach is None or reach <= plan.rule.precision:
         return None
@@ -130,7 +146,7 @@ def _drift(run: RecordedRun) -> Reason | None:
     ]
     confidence = 1 - DRIFT_ALPHA / max(1, len(series))
     found = [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
-    tolerance = max(DRIFT_TOLERANCE, run.record.plan.rule.precision)  # less than was asked for is no matter
+    tolerance = drift_tolerance(run.record.plan.rule)
     moved = [change for change in found if change is not None and change.exceeds(tolerance)]
     if not moved:
         return None
@@ -148,6 +164,7 @@ def _drift(run: RecordedRun) -> Reason | None:
             "worst_change_hi": worst.hi,
             "tolerance": tolerance,
         },
+        invalidates=not _figure_stands(run, len(moved), len(found)),
     )
 
 
@@ -174,6 +191,23 @@ def _host_busy(run: RecordedRun) -> Reason | None:
         f"Other processes used up to {percent(worst)} of the machine during a repeat.",
         {"worst_share": worst, "limit_share": BUSY_INVALID},
         invalidates=worst >= BUSY_INVALID,
+    )
+
+
+def _repeats_set_aside(run: RecordedRun) -> Reason | None:
+    """Negative where one was set aside without cause, for then somebody chose among the repeats."""
+    aside = run.record.set_aside
+    if not aside:
+        return None
+    shares = [repeat.cpu_busy_share or 0.0 for repeat in aside]
+    undisturbed = sum(not is_disturbed(repeat.cpu_busy_share) for repeat in aside)
+    without = f" {undisturbed} of them were not disturbed: the record was changed." if undisturbed else ""
+    return reason(
+        "repeats_set_aside",
+        f"{len(aside)} of {len(aside) + len(run.record.repeats)} repeats were set aside: during each of them other "
+        f"processes used {percent(min(shares))} of the machine or more.{without}",
+        {"repeats_set_aside": len(aside), "repeats": len(run.record.repeats), "least_share": min(shares)},
+        invalidates=undisturbed > 0,
     )
 
 
@@ -265,6 +299,7 @@ TIME_CHECKS: Mapping[str, Check] = MappingProxyType(
         "drift": _drift,
         "not_steady": _not_steady,
         "host_busy": _host_busy,
+        "repeats_set_aside": _repeats_set_aside,
         "frequency_changed": _frequency_changed,
         "cached_results": _cached_results,
         "on_battery": _on_battery,

@@ -186,7 +186,7 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "scenario": lambda r: r.plan.scenario.name,
     "lanes": lambda r: r.plan.scenario.lanes,
     "preset": lambda r: r.plan.preset,
-    "repeats": lambda r: r.plan.repeats,
+    "repeats": lambda r: len(r.repeats) or r.plan.repeats,
     "input_sha256": lambda r: None if r.plan.inputs is None else r.plan.inputs.sha256,
     "queries": _latency("n"),
     "latency_p50_ns": _latency("p50"),

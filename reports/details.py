@@ -200,7 +200,7 @@ def _tables(record: Record) -> tuple[Table, ...]:
 def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
     facts = [
-        Fact("Preset", units.clean(plan.preset), repeats_words(plan)),
+        Fact("Preset", units.clean(plan.preset), repeats_words(record)),
         Fact("Rule", rule_words(plan.rule)),
         Fact("Seed", str(plan.seed)),
     ]

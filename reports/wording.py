@@ -1,6 +1,6 @@
 """Plans in plain words: the scenario, and the rule by which a repeat knew that it had measured enough."""
 
-from bench.record import PlanPart, Scenario, StoppingRule
+from bench.record import Record, Scenario, StoppingRule
 from bench.reports import units
 
 
@@ -68,11 +68,24 @@ def _queries(count: int) -> str:
     return "1 query" if count == 1 else f"{units.grouped(count)} queries"
 
 
-def repeats_words(plan: PlanPart) -> str:
-    """How often, and how apart."""
-    if plan.repeats == 1:
+def repeats_words(record: Record) -> str:
+    """How often, how apart, and why not more often."""
+    count, rule = len(record.repeats) or record.plan.repeats, record.plan.repeat_rule
+    if count == 1:
         return "1 repeat, in a fresh process: the variance between processes is not known."
-    return f"{plan.repeats} repeats, each in a fresh process."
+    said = f"{count} repeats, each in a fresh process"
+    if rule is None or record.repeats_ended in (None, "fixed"):
+        return f"{said}."
+    aside = f"; {len(record.set_aside)} more set aside" if record.set_aside else ""
+    return f"{said}{aside}; {rule.fewest} to {rule.most} were allowed, and {_ENDED[record.repeats_ended]}."
+
+
+_ENDED = {
+    "precise": "the precision was reached",
+    "most": "no more are allowed",
+    "budget": "their time was used up",
+    "busy": "other processes disturbed too many",
+}
 
 
 def _percent(share: float) -> str:

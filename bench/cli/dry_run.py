@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     """Print the plan of ``suite``. Returns the exit status."""
-    from bench.cli.progress import clock_text, expected_seconds
+    from bench.cli.progress import span_text, total_seconds
     from bench.gather import Bench
     from bench.probe import temporary_workspace
     from bench.runner import plan_suite
@@ -28,8 +28,7 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
         echo_json([for_scripts(run) for run in plan.runs])
         return 0
     _print_table("repeats", [(run, "") for run in plan.runs])
-    total = sum(expected_seconds(run) for run in plan.runs)
-    click.echo(f"\nPreset {suite.preset}; about {clock_text(total)} at most. Nothing was measured.")
+    click.echo(f"\nPreset {suite.preset}; about {span_text(total_seconds(plan.runs))}. Nothing was measured.")
     return 0
 
 
@@ -37,7 +36,7 @@ def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base
     """Print what ``--against`` would measure in alternation: each base and what is held against it. Returns the exit
     status."""
     from bench.alternate import plan_pair
-    from bench.cli.progress import clock_text, expected_seconds
+    from bench.cli.progress import span_text, total_seconds
     from bench.gather import Bench
     from bench.probe import temporary_workspace
 
@@ -49,25 +48,31 @@ def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base
         echo_json([{"side": side, **for_scripts(run)} for run, side in sides])
         return 0
     _print_table("pairs", sides)
-    total = sum(expected_seconds(run) for run, _ in sides)
-    click.echo(f"\nIn alternation; about {clock_text(total)} at most. Nothing was measured.")
+    total = total_seconds(run for run, _ in sides)
+    click.echo(f"\nIn alternation; about {span_text(total)}. Nothing was measured.")
     return 0
 
 
 def _print_table(counted: str, rows: "Sequence[tuple[PlannedRun, str]]") -> None:
     from rich.table import Table
 
-    from bench.cli.progress import clock_text, expected_seconds
+    from bench.cli.progress import expected_seconds, span_text
 
     sides = any(side for _, side in rows)
-    names = ("side",) * sides + ("model", "target", "scenario", counted, "at most", "note")
+    names = ("side",) * sides + ("model", "target", "scenario", counted, "takes", "note")
     table = Table(*names, box=None, pad_edge=False)
     for run, side in rows:
-        length = "" if run.skip else clock_text(expected_seconds(run))
-        repeats = "" if run.skip else str(run.repeats)
+        length = "" if run.skip else span_text(expected_seconds(run))
+        repeats = "" if run.skip else _repeats(run)
         cells = (_model(run), run.target.id, _scenario(run), repeats, length, _note(run, sides))
         table.add_row(*(side,) * sides, *cells)
     console().print(table)
+
+
+def _repeats(run: "PlannedRun") -> str:
+    """``6 to 20``, or one number where it is fixed."""
+    rule = run.repeat_rule
+    return str(run.repeats) if rule is None or rule.fewest == rule.most else f"{rule.fewest} to {rule.most}"
 
 
 def _note(run: "PlannedRun", options: bool) -> str:
@@ -112,7 +117,9 @@ def for_scripts(run: "PlannedRun") -> dict[str, object]:
         "precision": run.model.ask.precision,
         "preset": run.preset,
         "repeats": run.repeats,
+        "repeats_at_most": run.repeats if run.repeat_rule is None else run.repeat_rule.most,
         "seed": run.seed,
-        "at_most_seconds": None if run.skip else round(expected_seconds(run)),
+        "at_least_seconds": None if run.skip else round(expected_seconds(run).least),
+        "at_most_seconds": None if run.skip else round(expected_seconds(run).most),
         "skip": None if run.skip is None else run.skip.message,
     }

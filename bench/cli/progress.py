@@ -1,12 +1,15 @@
 """Progress at the terminal: what is running now, and how long it may still take. Silent in a pipe."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from bench.measure.stopping import WARMUP_SHARE
 from bench.plan import Plan, PlannedRun
 from bench.printable import clean
+from bench.record_evidence import RepeatRule
 from bench.runner import Listener
 
 if TYPE_CHECKING:
@@ -18,14 +21,38 @@ PER_REPEAT_SECONDS = 2.0
 EMULATED_SECONDS = 30.0
 
 
-def expected_seconds(run: PlannedRun) -> float:
-    """At most how long a run should take: its repeats' longest times, and the untimed passes."""
+class Expected(NamedTuple):
+    """How long a run should take, in seconds: with the fewest repeats at their shortest, and with the most."""
+
+    least: float
+    most: float
+
+
+def expected_seconds(run: PlannedRun) -> Expected:
+    """Its repeats, and the untimed passes. The most holds unless a query or an opening takes longer than the rule asks
+    for."""
     if run.skip is not None:
-        return 0.0
+        return Expected(0.0, 0.0)
     if run.target.device.emulated:
-        return EMULATED_SECONDS
-    longest_s = (run.rule.warmup_max_duration_ns + run.rule.max_duration_ns) / 1e9
-    return 2 * PER_REPEAT_SECONDS + run.repeats * (PER_REPEAT_SECONDS + longest_s)
+        return Expected(EMULATED_SECONDS / 3, EMULATED_SECONDS)
+    repeats, rule, untimed = run.repeat_rule or RepeatRule(run.repeats, run.repeats), run.rule, 2 * PER_REPEAT_SECONDS
+    shortest_s = (WARMUP_SHARE * rule.warmup_max_duration_ns + rule.min_duration_ns) / 1e9 + PER_REPEAT_SECONDS / 2
+    longest_s = (rule.warmup_max_duration_ns + rule.max_duration_ns) / 1e9 + PER_REPEAT_SECONDS
+    budget_s = math.inf if repeats.budget_ns is None else repeats.budget_ns / 1e9 + longest_s
+    most_s = max(repeats.fewest * longest_s, min(repeats.most * longest_s, budget_s))
+    return Expected(untimed + repeats.fewest * shortest_s, untimed + most_s)
+
+
+def total_seconds(runs: Iterable[PlannedRun]) -> Expected:
+    """Of all ``runs``, one after another."""
+    expected = [expected_seconds(run) for run in runs]
+    return Expected(sum(one.least for one in expected), sum(one.most for one in expected))
+
+
+def span_text(expected: Expected) -> str:
+    """``0:35 to 2:10``, or one time where both are the same."""
+    least, most = clock_text(expected.least), clock_text(expected.most)
+    return least if least == most else f"{least} to {most}"
 
 
 def clock_text(seconds: float) -> str:
@@ -57,39 +84,65 @@ def progress(stream: TextIO) -> Iterator[Listener]:
 
 
 class _Drawn(Listener):
+    """A bar that is full when every run has its fewest repeats, and says how long it may still take."""
+
     def __init__(self, bar: Any) -> None:
         self._bar = bar
         self._task = bar.add_task("looking at the machine", total=None, left="")
-        self._expected: list[float] = []
-        self._spent: list[float] = []
-        self._index, self._began, self._title = 0, time.monotonic(), ""
+        self._runs: tuple[PlannedRun, ...] = ()
+        self._done: set[int] = set()
+        self._repeats: dict[int, int] = {}
+        self._spent: dict[int, float] = {}
+        self._index, self._since, self._title = -1, time.monotonic(), ""  # -1: before the first run
 
     def planned(self, plan: Plan) -> None:
-        self._expected = [expected_seconds(run) for run in plan.runs]
-        self._bar.update(self._task, total=sum(self._expected) or 1.0)
+        self._runs = plan.runs
+        self._bar.update(self._task, total=total_seconds(plan.runs).least or 1.0)
 
     def began(self, index: int, run: PlannedRun) -> None:
-        self._index, self._began = index, time.monotonic()
-        self._title = f"[{index + 1}/{len(self._expected)}] {run.model.id} on {run.target.id}"
+        self._now(index)
         self.step("starting")
 
+    def turn(self, index: int, run: PlannedRun) -> None:
+        self._now(index)
+        self._repeats[index] = self._repeats.get(index, 0) + 1
+
     def step(self, text: str) -> None:
-        done = sum(self._expected[: self._index])
-        left = sum(self._expected[self._index :]) * self._pace() - (time.monotonic() - self._began)
+        spent = sum(self._spent.values()) + time.monotonic() - self._since
+        least = total_seconds(self._runs).least
+        left = self._left()
         self._bar.update(
             self._task,
             description=f"{self._title}: {text}" if self._title else text,
-            completed=done,
-            left=f"about {clock_text(left)} left" if self._expected and left > 1 else "",
+            completed=min(least, least * spent / max(1.0, spent + left.least)),
+            left=f"about {span_text(left)} left" if self._runs and left.most > 1 else "",
         )
 
     def written(self, index: int, recorded: "RecordedRun") -> None:
-        if self._expected[index]:
-            self._spent.append((time.monotonic() - self._began) / self._expected[index])
+        self._done.add(index)
         record = recorded.record
         outcome = record.status if record.failure is None else f"{record.status}: {clean(record.failure.message)}"
-        self._bar.console.print(f"{self._title}: {outcome}", markup=False, highlight=False)
+        self._bar.console.print(f"{self._named(index)}: {outcome}", markup=False, highlight=False)
 
-    def _pace(self) -> float:
-        """How real times compare with the expected ones so far."""
-        return sum(self._spent) / len(self._spent) if self._spent else 1.0
+    def _now(self, index: int) -> None:
+        """What is done from now on is of that run."""
+        now = time.monotonic()
+        self._spent[self._index] = self._spent.get(self._index, 0.0) + now - self._since
+        self._index, self._since, self._title = index, now, self._named(index)
+
+    def _named(self, index: int) -> str:
+        run = self._runs[index]
+        return f"[{index + 1}/{len(self._runs)}] {run.model.id} on {run.target.id}"
+
+    def _left(self) -> Expected:
+        """Of the runs that are not written, what was expected less what they took; at least the repeats that the fewest
+        still ask for."""
+        least = most = 0.0
+        for index, run in enumerate(self._runs):
+            if index in self._done:
+                continue
+            expected, spent = expected_seconds(run), self._spent.get(index, 0.0)
+            to_come = max(0, run.repeats - self._repeats.get(index, 0)) / run.repeats
+            least += max(to_come * expected.least, expected.least - spent)
+            most += max(to_come * expected.least, expected.most - spent)
+        return Expected(least, most)

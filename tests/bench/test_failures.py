@@ -92,8 +92,8 @@ def test_what_libraries_print_is_kept_in_the_log(run: Run, capfd: pytest.Capture
 
 
 def test_killing_the_parent_loses_no_record_and_leaves_no_process(tmp_path: Path) -> None:
-    """kill -9 of the parent, in the second run: the first record is whole, and the worker is gone with it."""
-    parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-open"))
+    """kill -9 of the parent, in the second run's repeat: the first record is whole, and the worker is gone with it."""
+    parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-late"))
     worker = wait_for(lambda: second_worker(parent.pid, tmp_path))
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
@@ -118,7 +118,7 @@ def test_killing_the_worker_fails_that_run_only(tmp_path: Path) -> None:
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, CI's SIGTERM, or a terminal that was closed: finished records stay, the current run is recorded as
     interrupted, no child is left."""
-    parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-open"))
+    parent = start_odb(*fake_on(tmp_path, "null:cpu", "bad:hang-late"))
     worker = wait_for(lambda: second_worker(parent.pid, tmp_path))
     parent.send_signal(number)
     assert parent.wait(30) == 130
@@ -191,7 +191,10 @@ def worker_in_phase(pid: int, tmp_path: Path) -> psutil.Process | None:
     """The worker that has opened the hanging target."""
     for worker in workers_of(pid):
         job = _job(worker)
-        if job.get("request", {}).get("device") == "hang-open" and worker.status() == psutil.STATUS_SLEEPING:
+        if (
+            job.get("request", {}).get("device") in ("hang-open", "hang-late")
+            and worker.status() == psutil.STATUS_SLEEPING
+        ):
             return worker
     return None
 

@@ -23,6 +23,7 @@ from judged_runs import (
     saying,
     sound_record,
     steady,
+    with_set_aside,
 )
 
 from bench.quality.record import LeftOut
@@ -98,6 +99,10 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         "1 of 3 warm-ups ended unsteady, the longest after 1 s.",
     ),
     "host_busy": (run_of(repeats_with(sound_record(), cpu_busy_share=0.5)), "used up to 50 % of the machine"),
+    "repeats_set_aside": (
+        run_of(with_set_aside(0.3, 0.6)),
+        "2 of 5 repeats were set aside: during each of them other processes used 30 % of the machine or more.",
+    ),
     "on_battery": (
         run_of(replace(sound_record(), environment=Environment(power_source="battery", battery_percent=41))),
         "The machine ran on battery, charged to 41 %.",
@@ -165,6 +170,7 @@ SILENT: dict[str, RecordedRun] = {
     ),
     "not_steady": run_of(repeats_with(sound_record(), warmup=Warmup(3, 10**9, True))),
     "host_busy": run_of(repeats_with(sound_record(), cpu_busy_share=0.09)),
+    "repeats_set_aside": run_of(repeats_with(sound_record(), cpu_busy_share=0.3)),
     "frequency_changed": run_of(repeats_with(sound_record(), frequency_mhz=())),
     "cached_results": run_of(
         replace(sound_record(), repeated_input=RepeatedInput(FRESH, tuple(int(0.8 * f) for f in FRESH), FRESH))

@@ -7,6 +7,7 @@ from judged_runs import (
     FALLBACK,
     FRESH,
     QUICK,
+    STEP,
     WILD,
     codes,
     generating,
@@ -17,8 +18,10 @@ from judged_runs import (
     repeats_with,
     replace,
     run_of,
+    run_of_many,
     sound_record,
     steady,
+    with_set_aside,
 )
 
 from bench.quality.record import LeftOut
@@ -96,6 +99,28 @@ class TestBoundaries:
     def test_offline_converges_by_throughput(self, converged: bool, expected: list[str]) -> None:
         """Offline, latencies may vary as they like; the repeat's own judgement of its throughput counts."""
         assert expected == codes(judge(run_of(offline(converged), [WILD, WILD, WILD])))
+
+    @pytest.mark.parametrize(
+        ("others", "apart", "valid"), [(9, 1.0, False), (10, 1.0, True), (10, 1.6, False)], ids=str
+    )
+    @pytest.mark.parametrize(("restless", "code"), [(WILD, "not_converged"), (STEP, "drift")], ids=["wild", "step"])
+    def test_one_repeat_among_many_that_did_not_settle(
+        self, restless: np.ndarray, code: str, others: int, apart: float, valid: bool
+    ) -> None:
+        """One of ten makes the verdict negative; one of eleven is said and no more, if all of them together leave the
+        figure as sure as the preset asks."""
+        calm = [(steady(i) * (apart if i % 2 else 1.0)).astype(np.int64) for i in range(others)]
+        verdict = judge(run_of_many(restless, *calm))
+        found = {reason.code: reason.invalidates for reason in verdict.reasons}
+        assert (not valid) is found[code]
+        assert valid == verdict.valid
+
+    def test_nobody_chooses_among_the_repeats(self) -> None:
+        """A repeat that was set aside though nothing disturbed it makes the verdict negative."""
+        assert judge(run_of(with_set_aside(0.25))).valid
+        verdict = judge(run_of(with_set_aside(0.25, 0.24)))
+        assert (["repeats_set_aside"], False) == (codes(verdict), verdict.valid)
+        assert verdict.reasons[0].message.endswith("1 of them were not disturbed: the record was changed.")
 
     @pytest.mark.parametrize(("share", "expected", "valid"), [(0.09, [], True), (0.2, ["host_busy"], True)])
     def test_host_a_little_busy(self, share: float, expected: list[str], valid: bool) -> None:

@@ -96,9 +96,9 @@ def test_a_dry_run_says_what_would_alternate(base: Path, here: Path) -> None:
     done = odb_run(*asked)
     assert done.exception is None
     lines = done.stdout.splitlines()
-    assert ["side", "model", "target", "scenario", "pairs", "at", "most", "note"] == lines[0].split()
+    assert ["side", "model", "target", "scenario", "pairs", "takes", "note"] == lines[0].split()
     assert [["base", "6", "latency_us=500"], ["new", "6", "latency_us=700"]] == [
-        [words[0], words[4], words[6]] for words in map(str.split, lines[1:3])
+        [words[0], words[4], words[-1]] for words in map(str.split, lines[1:3])
     ]
     assert "Nothing was measured" in lines[-1]
     assert [("base", 6), ("new", 6)] == [

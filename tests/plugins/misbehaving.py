@@ -62,10 +62,11 @@ TRICKS: dict[str, Callable[[], None]] = {
 
 
 class Misbehaving(NullTarget):
-    """Device ``crash-open`` crashes when opened, ``crash-call`` in its twentieth call; so for every trick."""
+    """Device ``crash-open`` crashes when opened, ``crash-call`` in its twentieth call and ``crash-late`` in its two
+    hundredth, which no untimed pass reaches; so for every trick."""
 
     def devices(self) -> Sequence[Device]:
-        return [Device(f"{t}-{w}", True, default=False) for t in TRICKS for w in ("open", "call")] + [
+        return [Device(f"{t}-{w}", True, default=False) for t in TRICKS for w in ("open", "call", "late")] + [
             Device("absent", False, reason="no such chip here", remedy="plug one in", default=False),
             Device("fallback", True, default=False),
         ]
@@ -84,7 +85,7 @@ class Misbehaving(NullTarget):
             nonlocal calls
             calls += 1
             time.sleep(0.001)
-            if when == "call" and calls == 20:
+            if calls == {"call": 20, "late": 200}.get(when):
                 trick()
 
         return call

@@ -27,8 +27,10 @@ from report_runs import (
 from bench.record import (
     Fidelity,
     LatencyNs,
+    Phases,
     Record,
     RecordedRun,
+    Repeat,
     Summary,
     Verdict,
 )
@@ -62,7 +64,8 @@ def make_record() -> Callable[..., Record]:
         planned = changes.pop("planned", replace(ORT, id=target))
         processes = changes.pop("processes", 5)
         made = record(target, changes.pop("model", MOBILENET), planned, **(options | changes))
-        return replace(made, plan=replace(made.plan, repeats=processes))
+        repeats = tuple(Repeat(Phases()) for _ in range(processes))
+        return replace(made, plan=replace(made.plan, repeats=processes), repeats=repeats)
 
     return make
 

@@ -98,6 +98,21 @@ def repeats_with(record: Record, **changes: Any) -> Record:
     return replace(record, repeats=(first, replace(second, **changes), *rest))
 
 
+def with_set_aside(*busy_shares: float) -> Record:
+    """A sound run, beside whose repeats one more was set aside for each share of the machine that others used."""
+    record = sound_record()
+    aside = tuple(replace(record.repeats[0], samples=None, cpu_busy_share=share) for share in busy_shares)
+    return replace(record, set_aside=aside)
+
+
+def run_of_many(*series: np.ndarray) -> RecordedRun:
+    """A sound run of as many repeats."""
+    first = sound_record().repeats[0]
+    arrays = [{"latency_ns": f"r{i}/latency_ns", "start_ns": f"r{i}/start_ns"} for i in range(len(series))]
+    repeats = tuple(replace(first, samples=SampleArrays(len(s), a)) for s, a in zip(series, arrays, strict=True))
+    return run_of(replace(sound_record(), repeats=repeats), list(series))
+
+
 def generating(tokens: int) -> Record:
     """A text generation asked for 32 tokens that brought so many."""
     record = planned(sound_record(), scenario=Scenario("single-stream", prompt_tokens=16, generate_tokens=32))

@@ -1,0 +1,162 @@
+"""How many repeats a run gets: decided as they come, between the fewest and the most of its rule.
+
+The decision looks at the run after the fewest repeats, and again each time there are a third more. It ends the run
+where the geometric mean of the processes' own figures is known as precisely as the preset asks, by the rule with which
+the verdict judges ``processes_differ``. It must be so with all processes and also without the last two: an interval
+that is looked at until it happens to be narrow is too narrow, and processes that have no say in the decision repair
+most of that (Simons 1968, Annals of Mathematical Statistics 39). ``docs/experiments.md`` has the coverage that is left.
+
+A repeat during which other processes used a quarter of the machine is measured again and set aside: that criterion
+knows nothing of the latencies, so it cannot select fast ones. No other repeat is ever left out.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.record import Repeat, Scenario, StoppingRule
+from bench.record_evidence import RepeatRule, RepeatsEnded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GROWTH = 4 / 3  # from look to look
+NO_SAY = 2  # the last processes, without which the precision must be reached too
+DISTURBED = 0.25  # share of the whole machine, used by others during a repeat
+DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
+DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
+FEW = 0.1  # of the repeats may be restless without making the figure doubtful, once their spread is known
+
+
+class Seen(Struct, frozen=True):
+    """What the decision looks at of one repeat. ``figure``: the process' own p50, offline its throughput; ``None`` or 0
+    where it has none. ``restless``: it did not converge, or drifted. ``disturbed``: by other processes. ``took_ns``:
+    from spawn to exit."""
+
+    figure: float | None
+    restless: bool = False
+    disturbed: bool = False
+    took_ns: int = 0
+
+
+def seen_of(
+    repeat: Repeat,
+    arrays: "Mapping[str, np.ndarray[Any, Any]]",
+    scenario: Scenario,
+    plan: tuple[StoppingRule, RepeatRule],
+    busy: float | None,
+) -> Seen:
+    """``arrays``: role -> samples of that repeat. ``plan``: the rules of the run. ``busy``: share of the machine that
+    others used."""
+    rule, repeats = plan
+    restless = repeat.converged is False or drifted(arrays, rule, repeats.fewest)
+    return Seen(figure_of(repeat, arrays, scenario), restless, is_disturbed(busy))
+
+
+def is_disturbed(busy: float | None) -> bool:
+    """Whether other processes used so much of the machine that the repeat is measured again."""
+    return busy is not None and busy >= DISTURBED
+
+
+def figure_of(repeat: Repeat, arrays: "Mapping[str, np.ndarray[Any, Any]]", scenario: Scenario) -> float | None:
+    """The figure in which processes are compared: p50 in nanoseconds, offline queries a second."""
+    from bench.statistics import percentile
+    from bench.summary import throughput
+
+    if scenario.name == "offline":
+        return throughput([repeat], arrays, scenario)
+    latency_ns = arrays.get("latency_ns")
+    return float(percentile(latency_ns, 50)) if latency_ns is not None and len(latency_ns) else None
+
+
+def drifted(arrays: "Mapping[str, np.ndarray[Any, Any]]", rule: StoppingRule, repeats: int) -> bool:
+    """Whether the verdict would say so of one repeat among ``repeats``."""
+    from bench.statistics import drift
+
+    start_ns, latency_ns = arrays.get("start_ns"), arrays.get("latency_ns")
+    if start_ns is None or latency_ns is None:
+        return False
+    found = drift(start_ns, latency_ns, 1 - DRIFT_ALPHA / max(1, repeats))
+    return found is not None and found.exceeds(drift_tolerance(rule))
+
+
+def drift_tolerance(rule: StoppingRule) -> float:
+    """Less than was asked for is no matter."""
+    return max(DRIFT_TOLERANCE, rule.precision)
+
+
+def looks(rule: RepeatRule) -> tuple[int, ...]:
+    """The numbers of undisturbed repeats at which the precision is looked at: 6, 8, 11, 15, 20."""
+    found = [rule.fewest]
+    while found[-1] < rule.most:
+        found.append(min(rule.most, math.ceil(found[-1] * GROWTH)))
+    return tuple(found)
+
+
+def ended(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> RepeatsEnded | None:
+    """Why the run needs no further repeat; ``None``: it does."""
+    if rule.budget_ns is None:
+        return "fixed" if len(seen) >= rule.most else None
+    calm = [one for one in seen if not one.disturbed]
+    if len(seen) < rule.fewest:
+        return None
+    if len(calm) in looks(rule) and precise(calm, precision, rule.most):
+        return "precise"
+    if len(seen) - len(calm) >= rule.fewest:
+        return "busy"
+    if sum(one.took_ns for one in seen) >= rule.budget_ns:
+        return "budget"
+    return "most" if len(seen) >= rule.most else None
+
+
+def precise(calm: Sequence[Seen], precision: float, most: int) -> bool:
+    """Whether so many repeats are enough: precise with all and without the last two, and either none is restless or so
+    few that the figure stands. Where ``most`` repeats could not make them few, nobody waits for it."""
+    restless = sum(one.restless for one in calm)
+    waits = restless > 0 and not few(restless, len(calm)) and few(restless, most)
+    figures = [one.figure for one in calm]
+    return not waits and within(figures, precision) and within(figures[:-NO_SAY], precision)
+
+
+def within(figures: Sequence[float | None], precision: float) -> bool:
+    """Whether the geometric mean of ``figures``, one a process, is known to ``precision``. Also where one has none or
+    took no measurable time: more processes would not help."""
+    from bench.variance import known_to
+
+    known = [figure for figure in figures if figure]
+    if len(known) < len(figures):
+        return True
+    reach = known_to(known)
+    return reach is not None and reach <= precision
+
+
+def few(restless: int, repeats: int) -> bool:
+    """Whether so many repeats among all are fewer than a tenth, as one of eleven is."""
+    return restless < FEW * repeats
+
+
+def set_aside(rule: RepeatRule | None, disturbed: Sequence[bool]) -> tuple[int, ...]:
+    """Which repeats count in no figure: those that were disturbed, where the number was not fixed and the fewest were
+    measured without. Else all are kept, and the verdict says how busy the machine was."""
+    if rule is None or rule.budget_ns is None or disturbed.count(False) < rule.fewest:
+        return ()
+    return tuple(index for index, one in enumerate(disturbed) if one)
+
+
+def why_more(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> str:
+    """In a few words, why a repeat beyond the fewest is measured; empty before."""
+    from bench.variance import known_to
+
+    if len(seen) < rule.fewest or rule.budget_ns is None:
+        return ""
+    calm = [one for one in seen if not one.disturbed]
+    known = [one.figure for one in calm if one.figure]
+    reach = known_to(known) if len(known) == len(calm) else None
+    if len(calm) < rule.fewest:
+        return f"others used the machine during {len(seen) - len(calm)}"
+    if reach is not None and reach > precision:
+        return f"known to {100 * reach:.2g} %, asked {100 * precision:g} %"
+    restless = sum(one.restless for one in calm)
+    return f"{restless} did not settle" if restless else "to be sure of the precision"

@@ -11,7 +11,7 @@ from statistics import fmean, median, stdev
 
 from msgspec import Struct
 
-LEAST_ROUNDS = 4
+LEAST_ROUNDS = 6  # of fewer, two speeds of the machine would pass for a cache too often
 ROUNDING = 1e-9  # of a logarithm: no clock tells less
 
 
@@ -27,7 +27,7 @@ class SpeedUp(Struct, frozen=True):
 
 
 def speed_up(fresh_ns: Sequence[int], seen_ns: Sequence[int]) -> SpeedUp | None:
-    """Paired Student's t over the logarithms of each round's ratio; ``None`` below four rounds."""
+    """Paired Student's t over the logarithms of each round's ratio; ``None`` below six rounds."""
     rounds = min(len(fresh_ns), len(seen_ns))
     if rounds < LEAST_ROUNDS:
         return None

@@ -1,11 +1,18 @@
 """Times inputs that were seen before against new ones, to find a cache that answers instead of the model.
 
 In a process and pass of its own. The mechanism knows neither tensors nor prompts: it is given inputs and something that
-times one of them.
+makes a call out of one of them.
+
+All inputs are made before the first is timed. Every timed call follows the same steps: its input is set, the process
+rests, the clock is read. Making a new input just before its call would let the runtime's threads fall asleep before new
+inputs alone: the same input at once then took a third of the time, on a busy machine, with no cache anywhere.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from time import perf_counter_ns
+from functools import partial
+from itertools import islice
+from random import Random
+from time import perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.contracts import Tensors, TensorSession
@@ -23,41 +30,54 @@ Input = TypeVar("Input")
 
 ROUNDS = 16
 BUDGET_NS = 2_000_000_000  # after which the least rounds are enough
+PAUSE_S = 0.005  # longer than runtimes' threads wait for work before they sleep
+INPUT_BYTES = 256 << 20  # of new inputs held at once
 
 
 def recall(
-    time_one_ns: Callable[[Input], int], known: Input, fresh: Iterable[Input], clock: Clock = perf_counter_ns
+    call_of: Callable[[Input], Callable[[], object]],
+    known: Input,
+    fresh: Iterable[Input],
+    clock: Clock = perf_counter_ns,
+    pause: Callable[[], None] = lambda: sleep(PAUSE_S),
 ) -> RepeatedInput:
-    """Rounds of a new input, the same again, and ``known``, which has been seen twice before the first round.
+    """Rounds of a new input, the same again at once, and ``known``, which has been seen twice before the first round;
+    ``known`` comes before or after the other two, by lot. ``call_of`` sets an input and returns what is timed.
 
     ``fresh`` yields inputs that were never seen; where it yields too few, that is the reason nothing is told.
     """
+
+    def time_one_ns(one: Input) -> int:
+        call = call_of(one)
+        pause()
+        begin_ns = clock()
+        call()
+        return clock() - begin_ns
+
+    made, lots = list(islice(fresh, ROUNDS)), Random(0)
+    if len(made) < LEAST_ROUNDS:
+        return RepeatedInput(reason="too few inputs that differ could be made")
     rounds: list[tuple[int, int, int]] = []
     with quiet_interpreter():
         for _ in range(2):
             time_one_ns(known)
-        begin_ns = clock()
-        for one in fresh:
-            rounds.append((time_one_ns(one), time_one_ns(one), time_one_ns(known)))
-            late = len(rounds) >= LEAST_ROUNDS and clock() - begin_ns > BUDGET_NS
-            if late or len(rounds) == ROUNDS:
+        start_ns = clock()
+        for one in made:
+            first = time_one_ns(known) if lots.random() < 0.5 else None
+            pair = time_one_ns(one), time_one_ns(one)
+            rounds.append((*pair, time_one_ns(known) if first is None else first))
+            if len(rounds) >= LEAST_ROUNDS and clock() - start_ns > BUDGET_NS:
                 break
-    if len(rounds) < LEAST_ROUNDS:
-        return RepeatedInput(reason="too few inputs that differ could be made")
     fresh_ns, again_ns, recalled_ns = zip(*rounds, strict=True)
     return RepeatedInput(fresh_ns, again_ns, recalled_ns)
 
 
 def recall_tensors(session: TensorSession, feeds: Tensors, clock: Clock = perf_counter_ns) -> RepeatedInput:
-    """New inputs are ``feeds`` with their values moved along, so that range and distribution stay."""
-
-    def time_one_ns(tensors: Tensors) -> int:
-        call = session.bind(tensors)
-        begin_ns = clock()
-        call()
-        return clock() - begin_ns
-
-    return recall(time_one_ns, feeds, moved_along(feeds), clock)
+    """New inputs are ``feeds`` with their values moved along, so that range and distribution stay; as many of them
+    as 256 MiB hold."""
+    size = sum(array.nbytes for array in feeds.values())
+    made = islice(moved_along(feeds), max(LEAST_ROUNDS, INPUT_BYTES // max(1, size)))
+    return recall(session.bind, feeds, made, clock)
 
 
 def recall_prompts(
@@ -67,13 +87,11 @@ def recall_prompts(
     different, without a context."""
     generator = Generator(session)
 
-    def time_one_ns(query: Query) -> int:
+    def call_of(query: Query) -> Callable[[], object]:
         generator.fill(query.context)
-        begin_ns = clock()
-        generator.first_token(query.prompt)
-        return clock() - begin_ns
+        return partial(generator.first_token, query.prompt)
 
-    return recall(time_one_ns, next(queries), queries, clock)
+    return recall(call_of, next(queries), queries, clock)
 
 
 def moved_along(feeds: Tensors) -> "Iterator[dict[str, np.ndarray[Any, Any]]]":

@@ -206,6 +206,7 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
         facts.peak_activation_bytes,
         facts.inputs,
         facts.outputs,
+        facts.live_activation_bytes,
     )
 
 
@@ -261,7 +262,9 @@ def _known_only_here(evidence: Evidence) -> Summary:
 
 
 def _bytes_moved(facts: GraphFacts) -> int | None:
-    """A lower bound of memory traffic for one query: every weight once, and the widest operator's activations."""
+    """An estimate of one query's traffic: constants that are read, and the widest operator's activations."""
+    if facts.bytes_moved is not None:
+        return facts.bytes_moved
     if facts.weight_bytes is None or facts.peak_activation_bytes is None:
         return None
     return facts.weight_bytes + facts.peak_activation_bytes

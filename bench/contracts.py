@@ -61,7 +61,10 @@ class GraphFacts(Struct, frozen=True):
 
     ``macs``: multiply-accumulates of convolutions and matrix products. ``weight_bytes``: all constants as stored.
     ``peak_activation_bytes``: the widest operator's activation inputs plus outputs, those worked on in place once.
-    ``node_macs``: MACs by node name, to weigh a placement.
+    ``node_macs``: MACs by node name, to weigh a placement. ``live_activation_bytes``: the largest sum of activations
+    that are alive together in the file's order of execution. ``bytes_moved``: constants read and the widest operator's
+    activations, as docs/measuring.md says; where it is ``None``, the sum of ``weight_bytes`` and
+    ``peak_activation_bytes`` stands for it.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -72,6 +75,8 @@ class GraphFacts(Struct, frozen=True):
     weight_bytes: int | None = None
     peak_activation_bytes: int | None = None
     node_macs: dict[str, int] = {}
+    live_activation_bytes: int | None = None
+    bytes_moved: int | None = None
 
 
 class DecoderSpec(Struct, frozen=True):

@@ -53,6 +53,9 @@ class Tool(Part, frozen=True):
 
 
 class PlannedModel(Part, frozen=True):
+    """What the file says of itself. ``peak_activation_bytes``: the widest operator's activations;
+    ``live_activation_bytes``: the most that are alive together in the order of execution."""
+
     id: str
     task: str
     format: str | None = None
@@ -65,6 +68,7 @@ class PlannedModel(Part, frozen=True):
     peak_activation_bytes: int | None = None
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    live_activation_bytes: int | None = None
 
 
 class PlannedTarget(Part, frozen=True):

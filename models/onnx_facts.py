@@ -19,10 +19,20 @@ from typing import TYPE_CHECKING
 
 from bench.contracts import GraphFacts, Shapes, TensorSpec
 from bench.models.counting import Operator, Value, convolution_macs, widest_bytes
-from bench.models.dtypes import INDEX_DTYPES, tensor_bytes, weight_precision
+from bench.models.dtypes import weight_precision
+from bench.models.onnx_constants import (
+    all_nodes,
+    constant_tensors,
+    constants_of,
+    parameters,
+    place,
+    stored_once,
+    subgraphs,
+)
 from bench.models.onnx_twins import attributes_of, has_standard_twin
 from bench.models.onnx_values import dtype_name, known_values
 from bench.models.shapes import symbol_of
+from bench.models.traffic import Execution, Role, Step, bytes_moved, live_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -38,48 +48,35 @@ IN_PLACE = frozenset(
     "Reshape Round Selu Sigmoid Softplus Sqrt Squeeze Sub Tanh Unsqueeze Where".split()
 )
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-
-# operator -> inputs that hold no weights
-NO_WEIGHTS: Mapping[str, frozenset[int]] = {
-    "BatchNormalization": frozenset({3, 4}),
-    "Clip": frozenset({1, 2}),
-    "ConvInteger": frozenset({2, 3}),
-    "DequantizeLinear": frozenset({1, 2}),
-    "GatherBlockQuantized": frozenset({2, 3}),
-    "GroupQueryAttention": frozenset({7, 8}),
-    "MatMulInteger": frozenset({2, 3}),
-    "MatMulNBits": frozenset({2, 3, 4}),
-    "Pad": frozenset({2}),
-    "QGemm": frozenset({1, 2, 4, 5, 7, 8}),
-    "QLinearAdd": frozenset({1, 2, 4, 5, 6, 7}),
-    "QLinearConv": frozenset({1, 2, 4, 5, 6, 7}),
-    "QLinearMatMul": frozenset({1, 2, 4, 5, 6, 7}),
-    "QLinearMul": frozenset({1, 2, 4, 5, 6, 7}),
-    "QuantizeLinear": frozenset({1, 2}),
-    "Resize": frozenset({1, 2, 3}),
-    "RotaryEmbedding": frozenset({2, 3}),
-    "Upsample": frozenset({1}),
-}
 TABLE_READERS = frozenset({"Gather", "GatherBlockQuantized"})
-BIASES = {("DequantizeLinear", 0), ("QLinearConv", 8), ("QGemm", 6)}  # may be int32
+ROLES: Mapping[str, Role] = {
+    **dict.fromkeys(("Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"), "view"),
+    **dict.fromkeys(("Gather", "GatherBlockQuantized", "GatherElements", "GatherND"), "gather"),
+    "DequantizeLinear": "dequantise",
+    "QuantizeLinear": "quantise",
+}
 
 
-def onnx_facts(model: "onnx.ModelProto", shapes: Shapes) -> GraphFacts:
-    """What the graph says of itself with its inputs at ``shapes``; weights need not be loaded."""
+def onnx_facts(model: "onnx.ModelProto", shapes: Shapes, shared: frozenset[bytes] = frozenset()) -> GraphFacts:
+    """What the graph says of itself with its inputs at ``shapes``; weights need not be loaded. ``shared``: what
+    ``onnx_constants.function_constants`` found before functions were inlined."""
     graph = model.graph
     values = known_values(model, shapes)
     node_macs = _node_macs(graph.node, values)
-    stored = _stored_once(constant_tensors(graph))
-    sizes = [tensor_bytes(dtype_name(tensor.data_type), tensor.dims) for _, tensor in stored]
+    stored = stored_once(constants_of(graph), shared)
+    sizes = [constant.size_bytes for constant in stored]
+    execution = _execution(graph, values)
     return GraphFacts(
         inputs=input_specs(graph),
         outputs=tuple(_completed(spec, values) for spec in output_specs(graph)),
         operators=dict(sorted(Counter(node.op_type for node in graph.node).items())),
-        parameters=_parameters(graph),
+        parameters=parameters(stored),
         macs=None if node_macs is None else sum(node_macs.values()),
         weight_bytes=None if None in sizes else sum(size for size in sizes if size is not None),
         peak_activation_bytes=_peak(graph, values),
         node_macs=node_macs or {},
+        live_activation_bytes=None if execution is None else live_bytes(execution),
+        bytes_moved=None if execution is None else bytes_moved(execution),
     )
 
 
@@ -115,11 +112,11 @@ def onnx_precision(model: "onnx.ModelProto") -> str | None:
         for given in (attributes_of(node),)
     }
     tables = {node.input[0] for node in model.graph.node if node.op_type in TABLE_READERS}
-    places = {_place(tensor) for name, tensor in constant_tensors(model.graph) if name in tables} - {None}
+    places = {place(tensor) for name, tensor in constant_tensors(model.graph) if name in tables} - {None}
     by_dtype: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for name, tensor in constant_tensors(model.graph):
         dtype, elements = packed.get(name, (dtype_name(tensor.data_type), math.prod(tensor.dims)))
-        by_dtype[name in tables or _place(tensor) in places][dtype] += elements
+        by_dtype[name in tables or place(tensor) in places][dtype] += elements
     return weight_precision(by_dtype[False]) or weight_precision(by_dtype[True])
 
 
@@ -132,69 +129,11 @@ def _spec(value: "onnx.ValueInfoProto") -> TensorSpec:
     return TensorSpec(value.name, dtype_name(tensor_type.elem_type), tuple(dims))
 
 
-def constant_tensors(graph: "onnx.GraphProto") -> "Iterable[tuple[str, onnx.TensorProto]]":
-    """Initializers and the tensors of Constant nodes, also those inside control flow."""
-    for tensor in graph.initializer:
-        yield tensor.name, tensor
-    for node in graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "value":
-                yield node.output[0], attribute.t
-        for subgraph in _subgraphs(node):
-            yield from constant_tensors(subgraph)
-
-
-def _place(tensor: "onnx.TensorProto") -> tuple[str, ...] | None:
-    """Where in which file a tensor's data lies; ``None`` for one inside the graph."""
-    if not tensor.external_data:
-        return None
-    return tuple(f"{entry.key}={entry.value}" for entry in tensor.external_data)
-
-
-def _stored_once(tensors: "Iterable[tuple[str, onnx.TensorProto]]") -> "list[tuple[str, onnx.TensorProto]]":
-    """The tensors by name, without those whose bytes are another's."""
-    return list({_place(tensor) or name: (name, tensor) for name, tensor in tensors}.values())
-
-
-def _subgraphs(node: "onnx.NodeProto") -> "Iterable[onnx.GraphProto]":
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def _all_nodes(graph: "onnx.GraphProto") -> "Iterable[onnx.NodeProto]":
-    for node in graph.node:
-        yield node
-        for subgraph in _subgraphs(node):
-            yield from _all_nodes(subgraph)
-
-
-def _parameters(graph: "onnx.GraphProto") -> int:
-    uses: dict[str, set[tuple[str, int]]] = {}
-    unpacked: dict[str, int] = {}
-    for node in _all_nodes(graph):
-        for index, name in enumerate(node.input):
-            uses.setdefault(name, set()).add((node.op_type, index))
-        if node.op_type == "MatMulNBits":
-            given = attributes_of(node)
-            unpacked[node.input[1]] = given["K"] * given["N"]
-    total = 0
-    for name, tensor in _stored_once(constant_tensors(graph)):
-        roles = uses.get(name, set())
-        weight = roles and all(index not in NO_WEIGHTS.get(op, ()) for op, index in roles)
-        dtype = dtype_name(tensor.data_type)
-        if not tensor.dims or not weight or (dtype in INDEX_DTYPES and not (dtype == "int32" and roles & BIASES)):
-            continue
-        total += unpacked.get(name, math.prod(tensor.dims))
-    return total
-
-
 def _node_macs(nodes: "Iterable[onnx.NodeProto]", values: Mapping[str, Value]) -> dict[str, int] | None:
     """MACs of the nodes that have any; ``None`` when those of one cannot be told."""
     counted: Counter[str] = Counter()
     for node in nodes:
-        if any(_may_multiply(inner) for subgraph in _subgraphs(node) for inner in _all_nodes(subgraph)):
+        if any(_may_multiply(inner) for subgraph in subgraphs(node) for inner in all_nodes(subgraph)):
             return None
         if not _may_multiply(node):
             continue
@@ -247,7 +186,7 @@ def _peak(graph: "onnx.GraphProto", values: Mapping[str, Value]) -> int | None:
     used = {name for node in graph.node for name in node.input if name} | {value.name for value in graph.output}
     operators: list[Operator] = []
     for node in graph.node:
-        if any(_subgraphs(node)):
+        if any(subgraphs(node)):
             return None
         if node.op_type == "Shape" or not active.intersection(node.input):
             continue
@@ -258,6 +197,37 @@ def _peak(graph: "onnx.GraphProto", values: Mapping[str, Value]) -> int | None:
         makes = {name: values.get(name, unknown) for name in outputs}
         operators.append(Operator(reads, makes, _in_place(node, values)))
     return widest_bytes(operators)
+
+
+def _execution(graph: "onnx.GraphProto", values: Mapping[str, Value]) -> Execution | None:
+    """The nodes in order; ``None`` where control flow decides which of them run."""
+    if any(subgraph for node in graph.node for subgraph in subgraphs(node)):
+        return None
+    constants = {constant.name: constant for constant in constants_of(graph)}
+    stored = {
+        name: Value(dtype_name(found.tensor.data_type), tuple(found.tensor.dims)) for name, found in constants.items()
+    }
+    inputs = {value.name for value in graph.input} - constants.keys()
+    used = {name for node in graph.node for name in node.input if name} | {value.name for value in graph.output}
+    active, steps = set(inputs), []
+    for node in graph.node:
+        if node.op_type in ("Constant", "Shape"):
+            continue
+        works = not active.isdisjoint(node.input)
+        makes = tuple(name for name in node.output if name in used)
+        active.update(makes if works else ())
+        reads = node.input[:2] if node.op_type == "GatherBlockQuantized" else node.input
+        steps.append(
+            Step(
+                reads=tuple(name for name in reads if name),
+                makes=makes,
+                role=ROLES.get(node.op_type, "work"),
+                in_place=_in_place(node, values),
+                active=works,
+            )
+        )
+    outputs = frozenset(value.name for value in graph.output)
+    return Execution(tuple(steps), {**values, **stored}, frozenset(constants), frozenset(inputs), outputs)
 
 
 def _in_place(node: "onnx.NodeProto", values: Mapping[str, Value]) -> bool:

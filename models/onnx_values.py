@@ -100,6 +100,8 @@ def _without_weights(model: "onnx.ModelProto", shapes: Shapes) -> "onnx.ModelPro
     slim.graph.name = "shapes"
     slim.graph.output.extend(onnx.ValueInfoProto(name=output.name) for output in model.graph.output)
     slim.graph.initializer.extend(_slim_tensor(tensor) for tensor in model.graph.initializer)
+    for sparse in model.graph.sparse_initializer:
+        slim.graph.initializer.append(_dense(sparse.values.name, sparse))
     for value in model.graph.input:
         if value.name in shapes:
             slim.graph.input.append(_fixed(value, shapes[value.name]))
@@ -109,7 +111,11 @@ def _without_weights(model: "onnx.ModelProto", shapes: Shapes) -> "onnx.ModelPro
             slim.graph.node.extend(twins)
             slim.graph.initializer.extend(constants)
         elif node.op_type == "Constant" and not node.domain:
-            slim.graph.node.append(_slim_constant(node))
+            sparse_values = [a.sparse_tensor for a in node.attribute if a.name == "sparse_value"]
+            if sparse_values:
+                slim.graph.initializer.append(_dense(node.output[0], sparse_values[0]))
+            else:
+                slim.graph.node.append(_slim_constant(node))
         else:
             slim.graph.node.append(node)
     return slim
@@ -121,6 +127,13 @@ def _slim_tensor(tensor: "onnx.TensorProto") -> "onnx.TensorProto":
     if math.prod(tensor.dims) <= SMALL_ELEMENTS and tensor.data_location != onnx.TensorProto.EXTERNAL:
         return tensor
     return onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
+
+
+def _dense(name: str, sparse: "onnx.SparseTensorProto") -> "onnx.TensorProto":
+    """A sparse tensor as the graph's operators see it."""
+    import onnx
+
+    return onnx.TensorProto(name=name, dims=sparse.dims, data_type=sparse.values.data_type)
 
 
 def _slim_constant(node: "onnx.NodeProto") -> "onnx.NodeProto":

@@ -209,7 +209,8 @@ def _method(record: Record) -> tuple[Fact, ...]:
         facts.append(Fact("Model file", units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
     size = (
         f"{units.quantity(model.parameters)} parameters, {units.quantity(model.macs)} MACs",
-        f"weights {units.size(model.weight_bytes)}, widest activations {units.size(model.peak_activation_bytes)}",
+        f"weights {units.size(model.weight_bytes)}, activations: widest operator "
+        f"{units.size(model.peak_activation_bytes)}, alive at once {units.size(model.live_activation_bytes)}",
     )
     if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
         facts.append(Fact("Model size", *size))

@@ -134,7 +134,7 @@ def energy_table(record: Record) -> Table | None:
         plain_row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
         plain_row("activity", "NPU busy a query", _seconds(found.npu_busy_seconds_per_inference), ""),
         plain_row("model", "multiply-accumulates a query", units.quantity(found.macs), "from the file"),
-        plain_row("model", "bytes moved a query, at least", units.size(found.bytes_moved), "from the file"),
+        plain_row("model", "bytes moved a query", units.size(found.bytes_moved), "estimate from the file"),
     ]
     note = f"Best tier measured: {units.clean(found.tier) if found.tier else 'none'}."
     return Table("Power proxies", ("Tier", "Quantity", "Value", "Note"), tuple(rows), f"{note} {why}".strip())

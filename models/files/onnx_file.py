@@ -38,13 +38,15 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
     from bench.models.decoder_layout import one_token_shapes, refuse_shapes
     from bench.models.files.external_data import external_files
     from bench.models.files.opening import file_artifact, stored_precision
-    from bench.models.onnx_facts import constant_tensors, onnx_facts, onnx_precision
+    from bench.models.onnx_constants import constant_tensors, function_constants
+    from bench.models.onnx_facts import onnx_facts, onnx_precision
     from bench.models.onnx_values import contradicted
     from bench.models.shapes import resolve_shapes
 
     tensors = [tensor for _, tensor in constant_tensors(model.graph)]
     _check_inline(path, tensors)
     files = (path, *external_files(path, tensors))
+    shared = function_constants(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
     decoder = _decoder(path, model.graph)
@@ -54,7 +56,7 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
     else:
         inputs = _checked_inputs(path, model.graph)
         shapes = resolve_shapes(path.name, inputs, request.shapes, lambda tried: not contradicted(model, tried))
-    facts = onnx_facts(model, shapes)
+    facts = onnx_facts(model, shapes, shared)
     precision = stored_precision(onnx_precision(model), facts)
     return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
 

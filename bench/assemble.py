@@ -34,7 +34,7 @@ from bench.record import (
     Tool,
 )
 from bench.record_evidence import RepeatedInput, RepeatsEnded
-from bench.redact import without_paths
+from bench.redact import option_without_paths, without_paths
 from bench.rerun import rerun_command
 from bench.rules import rules_digest
 from bench.store import new_record_id
@@ -179,7 +179,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
 
 
 def _without_paths(options: Mapping[str, str]) -> dict[str, str]:
-    return {key: without_paths(value) for key, value in options.items()}
+    return {key: option_without_paths(value) for key, value in options.items()}
 
 
 def _scenario(run: PlannedRun, evidence: Evidence) -> Scenario:

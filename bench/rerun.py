@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.measure.stopping import PRESETS, emulated_rule, shorter_rule
 from bench.plan import FOLDER, PlannedRun
 from bench.record import Scenario
+from bench.redact import option_without_paths
 from bench.suite import is_file
 
 
@@ -19,7 +20,7 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     files = dict.fromkeys(Path(r.location).name for r in (run.model.plugin, run.target.plugin) if r.from_file)
     words += [w for file in files for w in ("--plugin", file)]
     words += ["-m", _source(run), "-t", run.target.id]
-    words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={value}")]
+    words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={option_without_paths(value)}")]
     words += [w for name, dims in ask.shapes.items() for w in ("--shape", f"{name}={','.join(map(str, dims))}")]
     words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]
     if ask.preprocessing:

@@ -10,14 +10,18 @@ import sys
 import threading
 import time
 
+from bench.telemetry import switch_off
+
 FIRST_STATEMENT_NS = time.perf_counter_ns()
 GO, ENOUGH = b"g"[0], b"e"[0]
 """The parent's answers to a worker that wants its turn: measure on; or, both have measured enough."""
 
 
 def main() -> None:
-    """Claim the pipe, play the job, leave at once: a runtime's teardown is nobody's measurement."""
+    """Claim the pipe, play the job, leave at once: a runtime's teardown is nobody's measurement. Runtimes report to
+    nobody meanwhile."""
     job_file, spawn_ns = sys.argv[1], int(sys.argv[2])
+    switch_off()
     answers = die_with_parent()
     pipe = claim_stdout(os.path.join(os.path.dirname(job_file), "log.txt"))
 

@@ -90,6 +90,8 @@ class OrtGenai:
 
             from bench.targets import onnxruntime_genai_session
 
+            if hasattr(onnxruntime_genai, "disable_telemetry_events"):  # since 0.18; as in onnxruntime_options
+                onnxruntime_genai.disable_telemetry_events()
             if request.device == "qnn":
                 register_qnn()
         settings = session_config.read(request.options)

@@ -172,6 +172,7 @@ def session_options(settings: SessionSettings) -> Any:
     """An ``onnxruntime.SessionOptions`` holding ``settings``; it logs warnings unless they say otherwise."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # Windows' trace events; bench.telemetry switches the rest off
     made = onnxruntime.SessionOptions()
     made.log_severity_level = 2
     for name, value in settings.attributes.items():

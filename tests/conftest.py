@@ -10,6 +10,9 @@ import pytest
 from bench.plugins import Catalog, discover
 from bench.record import RecordedRun
 from bench.suite import ModelAsk, Suite, TargetAsk
+from bench.telemetry import switch_off
+
+switch_off()  # the tests import runtimes themselves
 
 ROOT = Path(__file__).resolve().parents[1]
 REALDATA = Path(os.environ.get("ODB_REALDATA", ROOT.parent / "shared" / "realdata"))

@@ -10,6 +10,7 @@ import click
 from bench import __version__
 from bench.errors import OdbError
 from bench.printable import clean
+from bench.telemetry import switch_off
 
 COMMANDS = {
     "run": "Measure models on targets and write records and a report.",
@@ -69,6 +70,7 @@ def odb() -> None:
 
 def main() -> None:
     """Entry point: errors a person can put right become a sentence and an exit status, never a traceback."""
+    switch_off()
     for name in ("SIGTERM", "SIGHUP"):  # of a supervisor, and of a terminal that was closed
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)

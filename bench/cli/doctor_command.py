@@ -22,7 +22,13 @@ def command(plugins: tuple[Path, ...], as_json: bool) -> int:
     from bench.plugins import discover
 
     catalog = discover(plugins)
-    findings = [*machine_findings(), *target_findings(catalog), *sensor_findings(catalog), *process_findings()]
+    findings = [
+        *machine_findings(),
+        *target_findings(catalog),
+        *sensor_findings(catalog),
+        *process_findings(),
+        *telemetry_findings(),
+    ]
     if as_json:
         echo_json(findings)
     else:
@@ -111,3 +117,13 @@ def process_findings() -> list[dict[str, str]]:
         else finding("memory peak by phase", "warning", "cannot be reset here: peaks are those of the process so far"),
         finding("clock", "ok" if resolution_ns <= 1_000 else "warning", f"perf_counter resolves {resolution_ns:g} ns"),
     ]
+
+
+def telemetry_findings() -> list[dict[str, str]]:
+    """Whether runtimes are kept from reporting to their makers while they are measured."""
+    from bench.telemetry import turned_on_by_environment
+
+    return [
+        finding("telemetry", "warning", reason, "Remove that from the environment; see docs/privacy.md.")
+        for reason in turned_on_by_environment()
+    ] or [finding("telemetry", "ok", "OpenVINO's and ONNX Runtime's are off in every process of odb")]

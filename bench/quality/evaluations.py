@@ -12,7 +12,7 @@ from bench.contracts import Artifact
 from bench.jobs import Failed, Judged, JudgeJob
 from bench.plugins import Catalog
 from bench.quality.record import Quality, QualityReference
-from bench.redact import without_paths
+from bench.redact import option_without_paths
 from bench.reference import reference_for
 from bench.supervisor import JobResult, run_job
 
@@ -59,7 +59,7 @@ class Evaluations:
             event.dataset,
             event.artifact_sha256,
             target_id,
-            {key: without_paths(value) for key, value in event.facts.options_effective.items()},
+            {key: option_without_paths(value) for key, value in event.facts.options_effective.items()},
             summarise(event.metrics, results, event.dataset.samples),
             samples={name: f"quality_{name}" for name in results},
         )

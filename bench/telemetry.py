@@ -1,0 +1,59 @@
+"""Keeps runtimes from reporting to their makers while they are measured. See docs/privacy.md.
+
+``switch_off`` comes before any runtime is imported, in the parent and in every worker. It changes this process only:
+no file is written, and the user's own settings stay.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+ONNX_RUNTIME = "ORT_DISABLE_TELEMETRY"
+"""Read by ONNX Runtime 1.32 and onnxruntime-genai 0.18 when they are loaded: no event database, no device id, no thread
+that sends. ``1``, ``true`` and ``yes`` switch telemetry off, ``0``, ``false`` and nothing leave it on."""
+OPENVINO = "openvino_telemetry"
+"""The module that sends for OpenVINO. Where it cannot be imported, OpenVINO takes a stub of its own that does
+nothing, as it does where the package is not installed."""
+RUNTIMES = ("openvino", OPENVINO, "onnxruntime", "onnxruntime_genai")
+_OFF = ("1", "true", "yes", "on")
+_found_at_start: "tuple[str, ...] | None" = None
+_asked_at_start: str | None = None
+
+
+def switch_off() -> None:
+    """Switch the telemetry of OpenVINO and ONNX Runtime off, in this process and, of ONNX Runtime, in its children."""
+    global _found_at_start, _asked_at_start
+    if _found_at_start is None:
+        _found_at_start, _asked_at_start = loaded(), os.environ.get(ONNX_RUNTIME)
+    off(os.environ, sys.modules)
+
+
+def off(environ: MutableMapping[str, str], modules: MutableMapping[str, Any]) -> None:
+    """Write both switches into ``environ`` and ``modules``."""
+    environ[ONNX_RUNTIME] = "1"
+    modules[OPENVINO] = None
+
+
+def loaded(modules: "Mapping[str, Any] | None" = None) -> tuple[str, ...]:
+    """The runtimes that are imported already, for which it is too late."""
+    there = sys.modules if modules is None else modules
+    return tuple(name for name in RUNTIMES if there.get(name) is not None)
+
+
+def turned_on_by_environment() -> tuple[str, ...]:
+    """Why telemetry could still be on, one sentence each: what the user's environment did before ``switch_off``."""
+    return reasons(_found_at_start or (), _asked_at_start)
+
+
+def reasons(found: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
+    """``found``: runtimes imported before. ``asked``: the value of ``ORT_DISABLE_TELEMETRY`` then."""
+    told = []
+    if found:
+        told.append(
+            f"{', '.join(found)}: imported as Python starts, before odb can switch telemetry off "
+            "(a sitecustomize.py or a .pth file does that)"
+        )
+    if asked is not None and asked.lower() not in _OFF:
+        told.append(f"{ONNX_RUNTIME}={asked} asks ONNX Runtime to report; odb's own processes set it to 1 all the same")
+    return tuple(told)

@@ -64,12 +64,12 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
         raise InputError(f"{final}: exists already; records are never overwritten")
     staging: Path | None = None
     try:
-        staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        staging = _unused(folder)
+        staging.mkdir()
         if samples:
             record = msgspec.structs.replace(record, samples_file=_write_samples(staging / SAMPLES, samples))
         record = sealed(record)
         write_atomically(staging / RECORD, encode(record))
-        staging.chmod(0o755)
         staging.rename(final)
     except OSError as error:
         raise InputError(f"{final}: cannot be written: {error.strerror}", "Free space or choose another -o.") from error
@@ -159,17 +159,22 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    staging = _unused(path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with staging.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        staging.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        staging.unlink(missing_ok=True)
         raise
+
+
+def _unused(folder: Path) -> Path:
+    """A name in ``folder`` for what is being written. It is then made plainly, and not by ``tempfile``, so that who may
+    read it is what the user's umask says."""
+    return folder / f".writing-{secrets.token_hex(8)}"
 
 
 def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> SamplesFile:

@@ -8,6 +8,7 @@ from types import FrameType
 import click
 
 from bench import __version__
+from bench.address_space import demand_address_space
 from bench.errors import OdbError
 from bench.printable import clean
 from bench.telemetry import switch_off
@@ -75,6 +76,8 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
     try:
+        if not {"-h", "--help", "--version"} & set(sys.argv[1:]):
+            demand_address_space()
         status = odb.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()

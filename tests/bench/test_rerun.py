@@ -15,6 +15,7 @@ from bench.record import Scenario
 from bench.record_evidence import Alternation, RepeatRule
 from bench.rerun import rerun_command
 from bench.suite import ModelAsk
+from bench.untrusted import plain_run
 
 
 def planned(ask: ModelAsk, options: dict[str, str], strict: bool = False) -> PlannedRun:
@@ -74,3 +75,23 @@ def test_a_side_of_an_alternation_is_measured_alone_as_any_other() -> None:
     own, asked = shorter_rule(PRESETS["quick"].rule), with_time(PRESETS["quick"].rule, 2.0)
     assert "--max-seconds" not in rerun_command(replace(run, rule=own), Scenario("single-stream"))
     assert "--max-seconds 2" in rerun_command(replace(run, rule=asked), Scenario("single-stream"))
+
+
+def test_what_it_writes_may_be_shown() -> None:
+    """Every flag of it is one that a report shows for pasting; values of options lose their paths."""
+    ask = ModelAsk(
+        "/home/ann/언어 모델.onnx",
+        shapes={"/in": (1, 3)},
+        inputs={"x": "/p/cat (1).jpg"},
+        preprocessing="order=bgr,mean=104:117:123",
+        prompt_ids=(1, 2),
+        prompts="/p/prompts.txt",
+        dataset="/data/photos",
+        dataset_options="label_offset=1,output=probs",
+        reference="/m/float.onnx",
+    )
+    run = replace(planned(ask, {"soc": "qcs6490", "logid": "/any_root/ann/x"}, strict=True), check_inputs=8)
+    scenario = Scenario("single-stream", 4, 5, lanes=2, depth_tokens=64, compile_cache="warm")
+    text = rerun_command(run, scenario)
+    assert plain_run(text), text
+    assert ("ann" in text, "logid=…/x" in text) == (False, True)

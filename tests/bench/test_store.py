@@ -1,6 +1,8 @@
 """Records on disk: whole or not at all, and never over another."""
 
 import hashlib
+import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -279,3 +281,19 @@ def test_the_published_schema_is_the_types() -> None:
 
     published = Path(bench.__file__).with_name("record.schema.json")
     assert json.loads(json.dumps(json_schema())) == json.loads(published.read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no umask that says who may read a file")
+@pytest.mark.parametrize(
+    ("umask", "folder", "file"), [(0o077, 0o700, 0o600), (0o022, 0o755, 0o644), (0o002, 0o775, 0o664)]
+)
+def test_who_may_read_a_record_is_what_the_umask_says(tmp_path: Path, umask: int, folder: int, file: int) -> None:
+    """Of the folder, the record, the samples and the page alike."""
+    before = os.umask(umask)
+    try:
+        out = tmp_path / save(tmp_path, record(), {"latency_ns_0": np.arange(3)}).record_id
+        write_atomically(tmp_path / "report.html", b"x")
+    finally:
+        os.umask(before)
+    files = [out / "record.json", out / "samples.npz", tmp_path / "report.html"]
+    assert [folder, file, file, file] == [path.stat().st_mode & 0o777 for path in (out, *files)]

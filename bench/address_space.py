@@ -1,0 +1,41 @@
+"""Is there room to work in? A process whose address space is limited (``ulimit -v``) dies or spins inside native code:
+OpenBLAS, which numpy and scipy load, maps memory for every thread, and retries without end or aborts when it gets none.
+"""
+
+import os
+
+from bench.errors import InputError
+
+BASE_BYTES = 512 << 20
+"""Python, numpy, scipy and a runtime, before any model. A run of a small model needs 450 MiB on two processors."""
+THREAD_BYTES = 100 << 20
+"""What each thread of the two OpenBLAS and of a runtime maps: buffers of 32 MiB and a stack of 8 MiB, and room."""
+MOST_THREADS = 64
+
+
+def needed_bytes(processors: int, threads: str | None) -> int:
+    """``threads``: what ``OPENBLAS_NUM_THREADS`` says, if anything."""
+    asked = int(threads) if threads is not None and threads.isascii() and threads.isdigit() else processors
+    return BASE_BYTES + THREAD_BYTES * max(1, min(asked, processors, MOST_THREADS))
+
+
+def demand_address_space() -> None:
+    """Raise ``InputError`` where this process may map less than is needed. Where there are no such limits, as on
+    Windows, nothing is refused."""
+    try:
+        import resource
+    except ImportError:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        refuse_less(limit, needed_bytes(os.cpu_count() or 1, os.environ.get("OPENBLAS_NUM_THREADS")))
+
+
+def refuse_less(limit_bytes: int, bytes_needed: int) -> None:
+    """Raise ``InputError`` if the limit is below what is needed."""
+    if limit_bytes < bytes_needed:
+        raise InputError(
+            f"the address space is limited to {limit_bytes >> 20} MiB (ulimit -v), and {bytes_needed >> 20} MiB are "
+            "needed: numpy and the runtimes would hang or crash",
+            "Raise it (ulimit -v unlimited), or limit memory with a control group instead.",
+        )

@@ -6,6 +6,7 @@ from bench.compare_folders import Findings
 from bench.comparison import Comparison, Side
 from bench.printable import visible
 from bench.reports import units
+from bench.reports.causes import Status
 from bench.reports.charts import Figure
 from bench.reports.comparison_charts import figures
 from bench.reports.comparison_row import Row
@@ -21,7 +22,6 @@ from bench.reports.comparison_words import (
     title,
 )
 from bench.reports.headline import Sentence
-from bench.reports.rows import Status
 from bench.reports.templates import template
 
 SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}

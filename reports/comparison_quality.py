@@ -4,10 +4,10 @@ from bench.comparison import Comparison
 from bench.quality.comparison import QualityChange
 from bench.quality.record import Word
 from bench.reports import units
+from bench.reports.causes import Status
 from bench.reports.comparison_row import Row
 from bench.reports.headline import Sentence
 from bench.reports.quality_words import chance, difference_words, signed, title, value
-from bench.reports.rows import Status
 
 _STATUS: dict[Word, Status] = {"same": "plain", "cannot_tell": "unjudged", "better": "valid", "worse": "failed"}
 _SIGNS: dict[Word, str] = {"same": "=", "cannot_tell": "?", "better": "✓", "worse": "✕"}

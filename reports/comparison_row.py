@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from bench.reports.rows import Status
+from bench.reports.causes import Status
 
 
 class Row(Struct, frozen=True):

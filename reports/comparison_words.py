@@ -11,10 +11,10 @@ from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.outcome import outcome
 from bench.process_values import Unit
 from bench.reports import units
+from bench.reports.causes import Status
 from bench.reports.comparison_quality import quality_rows, quality_sentences
 from bench.reports.comparison_row import Row
 from bench.reports.headline import Sentence
-from bench.reports.rows import Status
 
 WORDS = {"cannot_tell": "cannot tell"}
 SUPPOSED = ", if the machine kept its speed"

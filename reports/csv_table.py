@@ -9,8 +9,8 @@ from bench.quality.record import Paired, QualityMetric
 from bench.record import Record, RecordedRun
 from bench.record_part import Part
 from bench.refused_record import RefusedRecord
+from bench.reports.causes import emulated, invalidating_codes
 from bench.reports.quality_words import leading
-from bench.reports.rows import emulated, invalidating_codes
 from bench.untrusted import shown_command
 
 Value = str | int | float | bool | None

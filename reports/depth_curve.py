@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from bench.record import Record
 from bench.reports import charts, units
+from bench.reports.causes import emulated, status
 from bench.reports.charts import Axis, Figure, Frame
-from bench.reports.rows import Numbered, emulated, status
+from bench.reports.rows import Numbered
 from bench.reports.wording import scenario_short
 
 _LINES = 4  # that have a style of their own

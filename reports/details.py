@@ -3,26 +3,27 @@
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.quality.record import QualityMetric
 from bench.record import Reason, Record
 from bench.reports import units
+from bench.reports.causes import (
+    DOUBTED,
+    STATUS_SIGNS,
+    STATUS_WORDS,
+    Cause,
+    Status,
+    causes,
+    emulated,
+    outputs_wrong,
+    status,
+)
 from bench.reports.machines import conditions
 from bench.reports.quality import quality_table
 from bench.reports.quality_words import between, leading, title
 from bench.reports.quality_words import value as shown
-from bench.reports.rows import (
-    STATUS_SIGNS,
-    STATUS_WORDS,
-    Numbered,
-    Status,
-    Table,
-    agreement_word,
-    emulated,
-    fidelity_words,
-    on_device,
-    status,
-)
+from bench.reports.rows import Numbered, Table, agreement, on_device
 from bench.reports.tables import (
     cold_start_table,
     energy_table,
@@ -41,22 +42,29 @@ EMULATED_TIMES = "the emulator's, not the device's"
 
 
 class Fact(Struct, frozen=True):
+    """``doubted``: the run is not valid, so the value is shown small and struck."""
+
     label: str
     value: str
     note: str = ""
+    doubted: bool = False
 
 
 class Detail(Struct, frozen=True):
-    """``facts`` are the figures to see first, ``method`` how they came about."""
+    """``facts`` are the figures to see first, ``method`` how they came about. ``place``: the target, and of an emulated
+    one the chip. ``causes``: ``reasons`` by what they come of."""
 
     number: int
     model: str
     target: str
+    place: str
+    folder: str
     device_name: str
     scenario: str
     status: Status
     failure: tuple[Fact, ...]
     reasons: tuple[Reason, ...]
+    causes: tuple[Cause, ...]
     facts: tuple[Fact, ...]
     tables: tuple[Table, ...]
     method: tuple[Fact, ...]
@@ -78,13 +86,16 @@ def detail(item: Numbered) -> Detail:
     plan = record.plan
     return Detail(
         number=item.number,
-        model=units.clean(plan.model.id),
+        model=item.model,
         target=units.clean(plan.target.id),
+        place=item.place,
+        folder=item.folder,
         device_name=units.clean(plan.target.device_name or ""),
         scenario=scenario_words(plan.model.task, plan.scenario),
         status=status(record),
         failure=_failure(record),
         reasons=reasons(record),
+        causes=causes(reasons(record)),
         facts=_facts(record) if record.status == "ok" else (),
         tables=_tables(record),
         method=_method(record),
@@ -112,7 +123,12 @@ def _failure(record: Record) -> tuple[Fact, ...]:
 
 def _facts(record: Record) -> tuple[Fact, ...]:
     """The handful of figures at the head of a run. An emulated run has placement and fidelity, and no times."""
-    return _proofs(record) if emulated(record) else (*_speeds(record), *_costs(record), *_proofs(record))
+    if emulated(record):
+        return _proofs(record)
+    speeds = _speeds(record)
+    if status(record) in DOUBTED:
+        speeds = tuple(replace(fact, doubted=True) for fact in speeds)
+    return (*speeds, *_costs(record), *_proofs(record))
 
 
 def _speeds(record: Record) -> tuple[Fact, ...]:
@@ -156,7 +172,7 @@ def _costs(record: Record) -> tuple[Fact, ...]:
 
 
 def _proofs(record: Record) -> tuple[Fact, ...]:
-    placement, agreement = record.placement, record.fidelity
+    placement = record.placement
     ran_in = record.plan.target.executed_precision
     stored = record.plan.model.precision
     found = [
@@ -167,9 +183,8 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
             "the runtime cannot say" if placement is None else f"nodes on {units.clean(placement.requested)}",
         ),
     ]
-    value = "not checked" if agreement is None else agreement_word(agreement)
-    note = "" if agreement is None else fidelity_words(record).removeprefix("fidelity: ").rpartition(", ")[0]
-    found.append(Fact("Outputs", value, note))
+    word, figure = agreement(record)
+    found.append(Fact("Outputs", "≠ wrong" if outputs_wrong(record) else word, figure))
     first = leading(record)
     if first is not None:
         found.append(Fact(f"Quality, {title(first.name)}", shown(first.value, first.unit), _certainty(first)))
@@ -228,4 +243,5 @@ def _method(record: Record) -> tuple[Fact, ...]:
     versions = ", ".join(f"{units.clean(k)} {units.clean(v)}" for k, v in record.environment.runtime.items())
     facts.append(Fact("Versions", versions or units.MISSING))
     facts.append(Fact("Record", units.clean(record.record_id), f"made {units.when(record.created_utc)}"))
+    facts.append(Fact("Record SHA-256", units.clean(record.record_sha256 or "none: the record carries no seal")))
     return tuple(facts)

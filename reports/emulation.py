@@ -1,48 +1,75 @@
-"""Emulated runs, apart from all others: what they prove, without a single time."""
+"""Emulated runs, apart from all others: a row a chip, and what each proves, without a single time."""
 
 from collections.abc import Sequence
 
 from bench.reports import units
-from bench.reports.rows import (
-    MISSING_CELL,
-    Cell,
-    Numbered,
-    Table,
-    emulated,
-    fidelity_words,
-    on_device,
-    options_words,
-    status,
-)
+from bench.reports.causes import doubt, emulated, outputs_wrong, status
+from bench.reports.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed
 
 
 def emulated_table(items: Sequence[Numbered]) -> Table | None:
-    """What the emulated runs prove: compilation, placement, numerics. No times."""
-    rows = tuple(_emulated_row(i) for i in items if emulated(i.record))
-    if not rows:
+    """What the emulated runs prove: compilation, placement, outputs. No times."""
+    theirs = [i for i in items if emulated(i.record)]
+    if not theirs:
         return None
+    common = _common_options(theirs)
+    units_asked = {i.record.placement.requested for i in theirs if i.record.placement is not None}
+    there = f"On {units.clean(next(iter(units_asked)))}" if len(units_asked) == 1 else "On the device"
+    given = ", ".join(f"{units.clean(k)}={units.clean(v)}" for k, v in common.items())
+    targets = ", ".join(dict.fromkeys(units.clean(i.record.plan.target.id) for i in theirs))
     return Table(
-        caption="Emulated: compilation, placement and numerics, not speed",
-        columns=("Run", "Model", "Target", "Compiles", "Placement", "Fell back", "Fidelity", "Ran in", "Options"),
-        rows=rows,
-        note="An emulator stands in for the device here. What it says of compiling, of placement and of the outputs "
-        "holds for the named chip; its times say nothing of the device's and are kept out of every comparison.",
+        caption="Emulated: what compiles for which chip, where it runs and whether outputs agree",
+        columns=(
+            *("Run", *(("Folder",) if placed(theirs) else ()), "Model", "Chip", "Compiles", there),
+            *("Outputs", "Ran in", "Verdict"),
+        ),
+        rows=tuple(_row(i, common, placed(theirs)) for i in theirs),
+        note=f"Target {targets}{f', all with {given}' if given else ''}. An emulator stands in for the device here. "
+        "What it says of compiling, of placement and of the outputs holds for the chip named; its times say nothing of "
+        "the device's and are kept out of every comparison.",
     )
 
 
-def _emulated_row(item: Numbered) -> tuple[Cell, ...]:
+def _common_options(items: Sequence[Numbered]) -> dict[str, str]:
+    """The options that all runs were given alike."""
+    asked = [i.record.plan.target.options_requested for i in items]
+    return {k: v for k, v in asked[0].items() if len(items) > 1 and all(other.get(k) == v for other in asked)}
+
+
+def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell, ...]:
     record = item.record
-    target, placement, good = record.plan.target, record.placement, record.status == "ok"
-    kind = units.clean(record.failure.kind) if record.failure is not None else ""
-    fell = MISSING_CELL if placement is None else Cell(units.grouped(len(placement.fallback)))
+    target, found, good = record.plan.target, record.placement, record.status == "ok"
+    state = status(record)
+    kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
+    own = [f"{k}={v}" for k, v in target.options_requested.items() if k not in common]
+    named = bool(target.device_name)
+    why = doubt(record) if good else ""
+    verdict = Cell("", state)
     return (
         Cell(str(item.number), run=item.number),
-        Cell(units.clean(record.plan.model.id)),
-        Cell(units.clean(target.id)),
-        Cell("yes", "emulated") if good else Cell(record.status, status(record), (kind,) if kind else ()),
-        Cell(on_device(placement)) if placement is not None else MISSING_CELL,
-        fell,
-        Cell(fidelity_words(record).removeprefix("fidelity: ")) if good else MISSING_CELL,
+        *folder_cells(item, in_folder),
+        Cell(item.model),
+        Cell(item.chip, notes=tuple(units.clean(o) for o in own) if named else ()),
+        Cell("yes", state) if good else Cell(f"no: {record.status}", state, (kind,) if kind else ()),
+        _there(item) if found is not None else MISSING_CELL,
+        _outputs(item) if good else MISSING_CELL,
         Cell(units.clean(target.executed_precision or units.MISSING)),
-        Cell(options_words(record) or units.MISSING),
+        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why and not outputs_wrong(record) else ()),
     )
+
+
+def _there(item: Numbered) -> Cell:
+    placement = item.record.placement
+    assert placement is not None
+    there, total = placement.nodes.get(placement.requested, 0), sum(placement.nodes.values())
+    fell = len(placement.fallback)
+    notes = (f"{units.grouped(fell)} fell back",) if fell else ()
+    return Cell(f"{units.grouped(there)} of {units.grouped(total)}", notes=notes)
+
+
+def _outputs(item: Numbered) -> Cell:
+    word, figure = agreement(item.record)
+    if outputs_wrong(item.record):
+        return Cell("≠ wrong", "wrong", tuple(filter(None, (figure,))))
+    said = {"agrees": "agree"}.get(word, word.replace("disagrees", "disagree"))
+    return Cell(said, notes=tuple(filter(None, (figure,))))

@@ -1,9 +1,9 @@
 """All figures of one run."""
 
 from bench.record import RecordedRun
+from bench.reports.causes import emulated
 from bench.reports.charts import Figure
 from bench.reports.curves import distribution, gap_trace, gaps, latency_trace
-from bench.reports.rows import emulated
 from bench.reports.stacks import cold_start, memory, placement
 
 _MAKERS = (distribution, gaps, gap_trace, latency_trace, cold_start, memory, placement)

@@ -1,57 +1,42 @@
 """What the records say, in plain words, and no more than they say.
 
-Only valid runs that were not emulated are ranked, and only within one row of a matrix: one model, one scenario, the
-same input shapes. Whatever makes two of them less than comparable is said in the same breath.
+Wrong outputs come first. Only valid runs that were not emulated are ranked, and only within one row of a matrix: one
+model of one folder, one scenario, the same input shapes. Whatever makes two of them less than comparable is said in the
+same breath.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
 from bench.comparability_table import FEW
 from bench.record import Record
 from bench.reports import units
+from bench.reports.causes import STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.quality_words import pair_words, title
-from bench.reports.rows import (
-    STATUS_WORDS,
-    Matrix,
-    MatrixRow,
-    Numbered,
-    Status,
-    emulated,
-    on_device,
-    options_words,
-    status,
-)
+from bench.reports.rows import Matrix, MatrixRow, Numbered, options_words
+from bench.reports.sentences import Sentence, emulated_sentences, failed_sentences, side_by_side, wrong_sentences
 
-
-class Sentence(Struct, frozen=True):
-    """``strong`` leads, ``rest`` qualifies."""
-
-    strong: str
-    rest: str = ""
-    status: Status = "plain"
-
-    @property
-    def text(self) -> str:
-        return f"{self.strong} {self.rest}".strip()
+__all__ = ["Sentence", "counts", "counts_words", "headline"]
 
 
 def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sentence, ...]:
-    """One sentence for each model and scenario that was measured, then one for each emulated run that compiled."""
+    """Outputs that are wrong; a sentence for each model and scenario that was measured, then for each model that an
+    emulator compiled, with the chips; what failed; what was lost of quality; how several folders stand together."""
     measured = [_row_sentence(m, row) for m in matrices for row in m.rows]
-    compiled = [_emulated_sentence(i.record) for i in items if emulated(i.record) and i.record.status == "ok"]
-    wronger = [sentence for item in items for sentence in _losses(item.record)]
-    return tuple(s for s in [*measured, *compiled, *wronger] if s is not None)
+    told = [s for s in [*measured, *emulated_sentences(items), *failed_sentences(items)] if s is not None]
+    wronger = [sentence for item in items for sentence in _losses(item)]
+    every = [*wrong_sentences(items), *told, *wronger, *side_by_side(items)]
+    if every or not items:
+        return tuple(sorted(every, key=lambda sentence: sentence.status not in ("wrong", "emulated_wrong")))
+    return (Sentence("Nothing was measured:", f"{counts_words(items)}", "skipped"),)
 
 
-def _losses(record: Record) -> list[Sentence]:
+def _losses(item: Numbered) -> list[Sentence]:
     """What a run lost against the reference beyond noise."""
-    quality = record.quality
+    record, quality = item.record, item.record.quality
     if quality is None or record.status != "ok":
         return []
-    where = f"{units.clean(record.plan.model.id)} on {_where(record)}:"
+    where = f"{item.model} on {item.place}:"
     by_name = {metric.name: metric for metric in quality.metrics}
     lost = [pair for pair in quality.paired if pair.word == "worse" and pair.metric in by_name]
     return [Sentence(f"{where} {title(p.metric)}", f"{pair_words(p, by_name[p.metric])}.", "failed") for p in lost]
@@ -64,23 +49,22 @@ def counts(items: Sequence[Numbered]) -> tuple[tuple[Status, int], ...]:
 
 
 def counts_words(items: Sequence[Numbered]) -> str:
-    """``7 runs: 3 valid, 1 failed``."""
+    """``7 runs: 3 valid; 1 emulated, outputs wrong; 1 failed.``"""
     if not items:
         return "No runs."
-    parts = ", ".join(f"{n} {STATUS_WORDS[s]}" for s, n in counts(items))
+    parts = "; ".join(f"{n} {STATUS_WORDS[s]}" for s, n in counts(items))
     return f"{len(items)} run{'s' if len(items) > 1 else ''}: {parts}."
 
 
 def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
     measured = [i.record for i in row.runs if i.record.status == "ok" and not emulated(i.record)]
-    if not measured:
+    if all(status(r) == "wrong" for r in measured):  # or there is none; what is wrong has a sentence of its own
         return None
     valid = [r for r in measured if status(r) == "valid"]
     scenario = valid[0].plan.scenario if valid else measured[0].plan.scenario
     name = f"{_told_apart(row, matrix)} ({matrix.short}):"
     if not valid:
-        what = "the one measurement is" if len(measured) == 1 else f"none of {len(measured)} measurements is"
-        return Sentence(name, f"{what} {'not ' if len(measured) == 1 else ''}valid; nothing is claimed.", "invalid")
+        return _nothing_claimed(name, measured)
     distinct = _newest(valid)
     if len(distinct) == 1 < len(valid):
         show = _rate if scenario.name == "offline" else _speed
@@ -91,6 +75,14 @@ def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
     if scenario.name == "offline":
         return _throughput_sentence(name, distinct)
     return _latency_sentence(name, distinct)
+
+
+def _nothing_claimed(name: str, measured: Sequence[Record]) -> Sentence:
+    """No run is valid: why, each reason once."""
+    whys = dict.fromkeys(doubt(r) or "no reason was recorded" for r in measured)
+    what = "the one measurement is" if len(measured) == 1 else f"none of {len(measured)} measurements is"
+    negated = "not valid" if len(measured) == 1 else "valid"
+    return Sentence(name, f"{what} {negated} ({' / '.join(whys)}); nothing is claimed.", "invalid")
 
 
 def _newest(records: Sequence[Record]) -> list[Record]:
@@ -106,9 +98,11 @@ def _newest(records: Sequence[Record]) -> list[Record]:
 
 
 def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
-    """Its name; where other rows have the same, with what stands below it: the weights' precision or the shape."""
-    alike = [other for other in matrix.rows if other.name == row.name]
-    return row.name if len(alike) == 1 else " ".join((row.name, *row.notes[:1]))
+    """Its name; where other rows have the same, with what stands below it: the weights' precision or the shape. Of
+    several folders with its own."""
+    alike = [other for other in matrix.rows if (other.name, other.folder) == (row.name, row.folder)]
+    name = row.name if len(alike) == 1 else " ".join((row.name, *row.notes[:1]))
+    return f"{name} in {row.folder}" if row.folder else name
 
 
 def _latency_sentence(name: str, valid: Sequence[Record]) -> Sentence:
@@ -145,14 +139,6 @@ def _throughput_sentence(name: str, valid: Sequence[Record]) -> Sentence:
         return Sentence(f"{name} {', '.join(said)};", refusal, "unjudged")
     rest = f"then {'; '.join(said[1:])}. The records hold no interval for a rate. {_caveats(best, ranked[1])}"
     return Sentence(f"{name} most on {_where(best)}, {_rate(best)};", rest.strip(), "valid")
-
-
-def _emulated_sentence(record: Record) -> Sentence:
-    target = record.plan.target
-    chip = f" ({options_words(record)})" if target.options_requested else ""
-    placed = on_device(record.placement) if record.placement is not None else "placement unknown"
-    strong = f"{units.clean(record.plan.model.id)} compiles for {units.clean(target.id)}{chip}: {placed};"
-    return Sentence(strong, "emulated, so this says nothing of speed.", "emulated")
 
 
 def _p50(record: Record) -> int | None:

@@ -8,16 +8,17 @@ from msgspec import Struct
 from bench.printable import visible
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
-from bench.reports import units
+from bench.reports.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS
 from bench.reports.depth_curve import depth_figures
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts, counts_words, headline
 from bench.reports.machines import machines
+from bench.reports.provenance import facts, period, records_table, title
 from bench.reports.quality import quality_overview
 from bench.reports.quality_charts import quality_figures
 from bench.reports.refused import refused_table
-from bench.reports.rows import STATUS_SIGNS, STATUS_WORDS, Numbered, matrices, numbered
+from bench.reports.rows import Numbered, matrices, numbered
 from bench.reports.templates import template
 from bench.reports.text_overview import overview_table
 
@@ -46,11 +47,12 @@ class HtmlReport:
         """The page, UTF-8. Follows the reader's light or dark scheme; prints."""
         items = numbered(runs)
         tables = matrices(items)
+        details = [detail(i) for i in items]
         page: str = template("page.html.j2").render(
             items=items,
-            title=_title(items),
-            made=_period(items),
-            tool=" · ".join(dict.fromkeys(f"{i.record.tool.name} {i.record.tool.version}" for i in items)),
+            title=title(items, self.refused),
+            made=period(items),
+            facts=facts(items, self.refused),
             machines=machines(items),
             headline=headline(tables, items),
             counts=counts(items),
@@ -62,36 +64,16 @@ class HtmlReport:
             emulated=emulated_table(items),
             quality=quality_overview(items),
             quality_figures=quality_figures(items),
-            sections=[_section(i) for i in items],
+            sections=[_section(item, one) for item, one in zip(items, details, strict=True)],
+            records=records_table(items),
             words=STATUS_WORDS,
             signs=STATUS_SIGNS,
+            doubted=DOUBTED,
         )
         return visible(page).encode()
 
 
-def _section(item: Numbered) -> Section:
+def _section(item: Numbered, found: Detail) -> Section:
     from bench.reports.figures import figures
 
-    return Section(detail(item), figures(item.run, f"r{item.number}"))
-
-
-def _title(items: Sequence[Numbered]) -> str:
-    models = dict.fromkeys(units.clean(i.record.plan.model.id) for i in items)
-    targets = dict.fromkeys(units.clean(i.record.plan.target.id) for i in items)
-    if not items:
-        return "No runs"
-    if len(models) == 1 and len(targets) == 1:
-        return f"{next(iter(models))} on {next(iter(targets))}"
-    if len(models) == 1:
-        return f"{next(iter(models))} on {len(targets)} targets"
-    if len(targets) == 1:
-        return f"{len(models)} models on {next(iter(targets))}"
-    return f"{len(models)} models on {len(targets)} targets"
-
-
-def _period(items: Sequence[Numbered]) -> str:
-    moments = sorted(i.record.created_utc for i in items)
-    if not moments:
-        return ""
-    first, last = units.when(moments[0]), units.when(moments[-1])
-    return first if first == last else f"{first} to {last}"
+    return Section(found, figures(item.run, f"r{item.number}"))

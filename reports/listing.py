@@ -4,41 +4,61 @@ from collections.abc import Callable, Sequence
 
 from bench.record import Record
 from bench.reports import units
-from bench.reports.rows import MISSING_CELL, Cell, Matrix, Numbered, Table, emulated, invalidating_codes, status
+from bench.reports.causes import DOUBTED, doubt, emulated, status
+from bench.reports.rows import MISSING_CELL, Cell, Matrix, Numbered, Table, folder_cells, options_words, placed
 
 Column = tuple[str, Callable[[Record], str]]
 
 
 def listing(matrix: Matrix) -> Table | None:
-    """The runs of a matrix but for the emulated, which have a table of their own."""
+    """The runs of a matrix but for the emulated, which have a table of their own. A figure that is not valid has the
+    sign of its status before it."""
     items = [i for row in matrix.rows for i in row.runs if not emulated(i.record)]
     if not items:
         return None
-    measured = (*_measured(items[0].record), *_COSTS)
-    columns = ("Run", "Model", "Target", *(title for title, _ in measured), "Verdict")
-    return Table(matrix.caption, columns, tuple(_line(i, measured) for i in items))
+    timed = _measured(items[0].record)
+    titles = (title for title, _ in (*timed, *_COSTS))
+    columns = ("Run", *(("Folder",) if placed(items) else ()), "Model", "Target", *titles, "Verdict")
+    varied = _varied(items)
+    return Table(matrix.caption, columns, tuple(_line(i, timed, placed(items), varied) for i in items))
 
 
-def _line(item: Numbered, measured: Sequence[Column]) -> tuple[Cell, ...]:
+def _varied(items: Sequence[Numbered]) -> set[str]:
+    """The targets that were run with several sets of options, which then stand with each run."""
+    options: dict[str, set[str]] = {}
+    for item in items:
+        options.setdefault(item.record.plan.target.id, set()).add(options_words(item.record))
+    return {target for target, found in options.items() if len(found) > 1}
+
+
+def _line(item: Numbered, timed: Sequence[Column], in_folder: bool, varied: set[str]) -> tuple[Cell, ...]:
     record = item.record
     state = status(record)
     ok = record.status == "ok"
-    why = ", ".join(invalidating_codes(record)) if ok else record.failure.kind if record.failure is not None else ""
+    why = doubt(record) if ok else record.failure.kind.replace("_", " ") if record.failure is not None else ""
     verdict = Cell("", state)
+    target = record.plan.target.id
+    given = (options_words(record) or "no options",) if target in varied else ()
+    mark = f"{verdict.sign} " if state in DOUBTED else ""
     return (
         Cell(str(item.number), run=item.number),
-        Cell(_model(record)),
-        Cell(units.clean(record.plan.target.id)),
-        *(Cell(make(record)) if ok else MISSING_CELL for _, make in measured),
-        Cell(f"{verdict.sign} {verdict.word}", state, (units.clean(why),) if why else ()),
+        *folder_cells(item, in_folder),
+        Cell(_model(item)),
+        Cell(units.clean(target), notes=given),
+        *(_figure(make(record), mark) if ok else MISSING_CELL for _, make in timed),
+        *(Cell(make(record)) if ok else MISSING_CELL for _, make in _COSTS),
+        Cell(f"{verdict.sign} {verdict.word}", state, (units.clean(why),) if why and why != verdict.word else ()),
     )
 
 
-def _model(record: Record) -> str:
-    """Its name; with the weights' precision where that is not the float32 of most files."""
-    precision = record.plan.model.precision
-    name = units.clean(record.plan.model.id)
-    return name if precision in (None, "float32") else f"{name} {units.clean(precision)}"
+def _figure(value: str, mark: str) -> Cell:
+    return Cell(value if value == units.MISSING else f"{mark}{value}")
+
+
+def _model(item: Numbered) -> str:
+    """Its name; with the weights' precision where that is not the float32 of most files, and not in the name."""
+    precision = units.clean(item.record.plan.model.precision or "float32")
+    return item.model if precision == "float32" or precision in item.model else f"{item.model} {precision}"
 
 
 def _p50(record: Record) -> str:

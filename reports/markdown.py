@@ -6,11 +6,14 @@ from bench.printable import visible
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
 from bench.reports import units
+from bench.reports.causes import DOUBTED
 from bench.reports.details import Detail, detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.machines import machines
 from bench.reports.markdown_text import escape, table_row
+from bench.reports.notes import notes
+from bench.reports.provenance import facts, records_table, title
 from bench.reports.quality import quality_overview
 from bench.reports.refused import refused_table
 from bench.reports.rows import Cell, Matrix, MatrixRow, Numbered, Table, matrices, numbered
@@ -34,38 +37,40 @@ class MarkdownReport:
 
 
 def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterator[str]:
-    yield from ("# Measured on the device", "", escape(counts_words(items)), "")
+    yield from (f"# {escape(title(items, refused))}", "", f"**{escape(counts_words(items))}**", "")
     tables = matrices(items)
     for sentence in headline(tables, items):
         yield f"- **{escape(sentence.strong)}** {escape(sentence.rest)}".rstrip()
     yield ""
+    told = facts(items, refused)
+    if told:
+        yield from ("<br>".join(f"{escape(label)}: {escape(value)}" for label, value in told), "")
     if refused:
         yield from _table(refused_table(refused), "##")
     for matrix in tables:
         yield from _matrix(matrix)
-    overview = overview_table(items)
-    if overview is not None:
-        yield from _table(overview, "##")
-    emulated = emulated_table(items)
-    if emulated is not None:
-        yield from _table(emulated, "##")
-    quality = quality_overview(items)
-    if quality is not None:
-        yield from _table(quality, "##")
+    for table in (overview_table(items), emulated_table(items), quality_overview(items)):
+        if table is not None:
+            yield from _table(table, "##")
     details = [detail(i) for i in items]
     yield from _notes(details)
     yield from _machines(items)
+    records = records_table(items)
+    if records is not None:
+        yield from _table(records, "##")
     yield from _commands(details)
 
 
 def _matrix(matrix: Matrix) -> Iterator[str]:
-    yield from (f"## {escape(matrix.caption)}", "", f"Shown: {escape(matrix.shows)}.", "")
-    yield table_row(["Model", *map(escape, matrix.targets)])
-    yield table_row(["---"] * (1 + len(matrix.targets)))
+    yield from (f"## {escape(matrix.caption)}", "")
+    yield from (f"Shown: {escape(matrix.shows)}." if matrix.shows else "Nothing was measured here.", "")
+    heads = [*(("Folder",) if matrix.placed else ()), "Model", *map(escape, matrix.targets)]
+    yield table_row(heads)
+    yield table_row(["---"] * len(heads))
     for row in matrix.rows:
-        yield table_row(
-            [_head(row), *("<br><br>".join(_cell(c) for c in cells) or units.MISSING for cells in row.cells)]
-        )
+        folder = [escape(row.folder)] if matrix.placed else []
+        cells = ("<br><br>".join(_cell(c) for c in cells) or units.MISSING for cells in row.cells)
+        yield table_row([*folder, _head(row), *cells])
     yield ""
 
 
@@ -74,7 +79,11 @@ def _head(row: MatrixRow) -> str:
 
 
 def _cell(cell: Cell) -> str:
+    """The value in bold; one that is not valid struck, after its reason."""
     value = f"**{escape(cell.value)}**" if cell.value != cell.word else ""
+    if cell.doubt:
+        struck = f"~~{escape(cell.value)}~~" if value and cell.status in DOUBTED else escape(cell.value)
+        value = f"**{escape(cell.doubt)}**<br>{struck}"
     marked = f"{cell.sign} {cell.word} ({cell.run})"
     return "<br>".join(filter(None, [value, *map(escape, cell.notes), marked]))
 
@@ -86,24 +95,31 @@ def _table(table: Table, level: str) -> Iterator[str]:
     yield table_row([escape(c) for c in table.columns])
     yield table_row(["---"] * len(table.columns))
     for row in table.rows:
-        yield table_row(["<br>".join([escape(c.value), *map(escape, c.notes)]) for c in row])
+        yield table_row(["<br>".join([_weighed(c), *map(escape, c.notes)]) for c in row])
     yield ""
 
 
+def _weighed(cell: Cell) -> str:
+    """Wrong outputs in bold: they must not drown in a table."""
+    wrong = cell.status in ("wrong", "emulated_wrong")
+    return f"**{escape(cell.value)}**" if wrong else escape(cell.value)
+
+
 def _notes(details: Sequence[Detail]) -> Iterator[str]:
-    """Failures and verdict reasons, with what to do."""
-    told = [d for d in details if d.failure or d.reasons]
+    """Failures and verdict reasons, with what to do; one entry a cause."""
+    told = notes(details)
     if not told:
         return
     yield from ("## Notes", "")
-    for one in told:
-        where = f"{one.number}. {one.model} on {one.target}: {one.word}"
-        yield from (f"**{escape(where)}**", "")
-        for fact in one.failure:
+    for note in told:
+        yield from (f"**{note.sign} {escape(note.title)}**", "")
+        for fact in note.failure:
             yield f"- {fact.label}: {escape(fact.value)}"
-        for reason in one.reasons:
-            weight = "makes it invalid" if reason.invalidates else "to be known"
-            yield f"- **{escape(reason.code)}** ({weight}): {escape(f'{reason.message} {reason.remedy}'.strip())}"
+        for cause in note.causes:
+            weight = "makes it invalid" if cause.invalidates else "to be known"
+            codes = escape(f"{cause.named}; ") if cause.named else ""
+            said = f"{cause.message} {cause.remedy}".strip()
+            yield f"- **{escape(cause.title)}** ({codes}{weight}): {escape(said)}"
         yield ""
 
 

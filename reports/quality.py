@@ -40,8 +40,8 @@ def quality_listing(items: Sequence[Numbered]) -> Table | None:
     rows = [
         (
             Cell(str(item.number), run=item.number),
-            Cell(units.clean(item.record.plan.model.id)),
-            Cell(units.clean(item.record.plan.target.id)),
+            Cell(item.name),
+            Cell(item.place),
             Cell(title(metric.name)),
             Cell(value(metric.value, metric.unit), notes=(between(metric.interval95, metric.unit),)),
             *_loss_cells(metric, item.record.quality),
@@ -71,7 +71,7 @@ def _loss_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
 
 def _overview_rows(item: Numbered) -> list[tuple[Cell, ...]]:
     record, plan = item.record, item.record.plan
-    head = Cell(str(item.number), run=item.number), Cell(units.clean(plan.model.id)), Cell(units.clean(plan.target.id))
+    head = Cell(str(item.number), run=item.number), Cell(item.name), Cell(units.clean(plan.target.id))
     outputs = Cell(fidelity_words(record).removeprefix("fidelity: "), notes=_against(record))
     if record.quality is None:
         return [(*head, Cell("no dataset"), MISSING_CELL, MISSING_CELL, MISSING_CELL, outputs)]

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from bench.quality.record import QualityMetric
 from bench.record import Record
 from bench.reports import charts, units
+from bench.reports.causes import emulated
 from bench.reports.charts import Axis, Figure
 from bench.reports.quality_words import between, leading, title, value
-from bench.reports.rows import Numbered, emulated
+from bench.reports.rows import Numbered
 
 LEFT, ROW = 150.0, 34.0
 

@@ -3,43 +3,26 @@
 A cell is a value, a status and notes. Times of emulated runs never enter a matrix (they are the emulator's).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from collections import Counter
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.record import Fidelity, PlacementSummary, Record, RecordedRun, Scenario
 from bench.reports import units
+from bench.reports.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.quality_words import quality_note
 from bench.reports.wording import scenario_short, scenario_words
 from bench.verdict_outputs import MADE_UP
 
 SHOWN_HASH = 8  # digits of a checksum that tell files of one name apart
 
-Status = Literal["plain", "valid", "invalid", "unjudged", "emulated", "failed", "skipped"]
-
-STATUS_WORDS: dict[Status, str] = {
-    "valid": "valid",
-    "invalid": "not valid",
-    "unjudged": "no verdict",
-    "emulated": "emulated",
-    "failed": "failed",
-    "skipped": "skipped",
-}
-STATUS_SIGNS: dict[Status, str] = {
-    "valid": "✓",
-    "invalid": "!",
-    "unjudged": "?",
-    "emulated": "◇",
-    "failed": "✕",
-    "skipped": "–",
-}
-
 
 class Cell(Struct, frozen=True):
     """``run``: the number of the run it speaks of, from 1. ``weight``: what a bar may show, on the matrix' own scale;
-    ``bar``: that as a share of the largest in its row."""
+    ``bar``: that as a share of the largest in its row. ``doubt``: why the value is not to be used; it then stands
+    first, and the value small and struck."""
 
     value: str
     status: Status = "plain"
@@ -47,6 +30,7 @@ class Cell(Struct, frozen=True):
     run: int | None = None
     weight: float | None = None
     bar: float | None = None
+    doubt: str = ""
 
     @property
     def word(self) -> str:
@@ -68,43 +52,80 @@ class Table(Struct, frozen=True):
 
 
 class Subject(Struct, frozen=True):
-    """One model as it was measured: the row of a matrix. ``None``: the run ended before it was known."""
+    """One model as it was measured: the row of a matrix. ``None``: the run ended before it was known. Two files of one
+    name are two models, and so is one model in two folders."""
 
     model: str
     precision: str | None
     shapes: tuple[tuple[str, tuple[int, ...]], ...] | None
+    sha256: str | None = None
+    folder: str = ""
 
     def covers(self, other: "Subject") -> bool:
         """Whether ``other`` says nothing that contradicts this."""
         return (
-            self.model == other.model
+            (self.model, self.folder) == (other.model, other.folder)
             and other.precision in (None, self.precision)
             and other.shapes in (None, self.shapes)
+            and other.sha256 in (None, self.sha256)
         )
 
 
 class Numbered(Struct, frozen=True):
-    """A run and its number on the page."""
+    """A run and its number on the page. ``mark``: what tells its model from another of the same name."""
 
     number: int
     run: RecordedRun
+    mark: str = ""
 
     @property
     def record(self) -> Record:
         return self.run.record
 
+    @property
+    def model(self) -> str:
+        name = units.clean(self.record.plan.model.id)
+        return f"{name} {self.mark}" if self.mark else name
+
+    @property
+    def folder(self) -> str:
+        return units.clean(self.run.folder)
+
+    @property
+    def name(self) -> str:
+        """The model, with its folder where there are several."""
+        return f"{self.model} in {self.folder}" if self.folder else self.model
+
+    @property
+    def chip(self) -> str:
+        """What an emulated run stands for, by its own name; until one was opened, the options that choose it."""
+        target = self.record.plan.target
+        given = options_words(self.record)
+        return units.clean(target.device_name or "") or f"{units.clean(target.id)}{f' ({given})' if given else ''}"
+
+    @property
+    def place(self) -> str:
+        """The target, and of an emulated one the chip."""
+        target = self.record.plan.target
+        if not emulated(self.record):
+            return units.clean(target.id)
+        return f"{units.clean(target.id)}, {self.chip}" if target.device_name else self.chip
+
 
 class MatrixRow(Struct, frozen=True):
-    """``cells``: for each target of the matrix, the runs that belong there (usually one, sometimes none)."""
+    """``cells``: for each target of the matrix, the runs that belong there (usually one, sometimes none). ``folder``:
+    whose runs they are, where there are several folders."""
 
     name: str
     notes: tuple[str, ...]
     cells: tuple[tuple[Cell, ...], ...]
     runs: tuple[Numbered, ...]
+    folder: str = ""
 
 
 class Matrix(Struct, frozen=True):
-    """Model × target, for one scenario of one task. ``shows``: what the numbers are; ``bars``: what the bars are."""
+    """Model × target, for one scenario of one task. ``shows``: what the numbers are, empty where there are none;
+    ``bars``: what the bars are, empty where there are none."""
 
     caption: str
     short: str
@@ -113,42 +134,36 @@ class Matrix(Struct, frozen=True):
     targets: tuple[str, ...]
     rows: tuple[MatrixRow, ...]
 
+    @property
+    def placed(self) -> bool:
+        return any(row.folder for row in self.rows)
+
 
 def numbered(runs: Sequence[RecordedRun]) -> tuple[Numbered, ...]:
-    """The runs, numbered. Models of one name and precision whose files differ bear the start of their checksums."""
-    files: dict[tuple[str, str | None], set[str]] = {}
+    """The runs, numbered. Models of one name, folder and precision whose files differ bear the start of their checksums
+    as a mark."""
+    files: dict[tuple[str, str, str | None], set[str]] = {}
     for run in runs:
         model = run.record.plan.model
         if model.sha256 is not None:
-            files.setdefault((model.id, model.precision), set()).add(model.sha256)
-    return tuple(Numbered(i, _told_apart(run, files)) for i, run in enumerate(runs, start=1))
+            files.setdefault((run.folder, model.id, model.precision), set()).add(model.sha256)
+    found = []
+    for number, run in enumerate(runs, start=1):
+        model = run.record.plan.model
+        several = len(files.get((run.folder, model.id, model.precision), ())) > 1
+        mark = units.clean(model.sha256)[:SHOWN_HASH] if several and model.sha256 is not None else ""
+        found.append(Numbered(number, run, mark))
+    return tuple(found)
 
 
-def _told_apart(run: RecordedRun, files: Mapping[tuple[str, str | None], Collection[str]]) -> RecordedRun:
-    plan = run.record.plan
-    if plan.model.sha256 is None or len(files[plan.model.id, plan.model.precision]) == 1:
-        return run
-    named = replace(plan.model, id=f"{plan.model.id} {plan.model.sha256[:SHOWN_HASH]}")
-    return replace(run, record=replace(run.record, plan=replace(plan, model=named)))
+def placed(items: Sequence[Numbered]) -> bool:
+    """Whether the runs come from several folders, and tables need a column for them."""
+    return any(item.folder for item in items)
 
 
-def emulated(record: Record) -> bool:
-    return record.plan.target.emulated or (record.verdict is not None and record.verdict.emulated)
-
-
-def status(record: Record) -> Status:
-    """The one word for a run. An emulated run that worked is ``emulated``, whatever its verdict."""
-    if record.status != "ok":
-        return record.status
-    if emulated(record):
-        return "emulated"
-    if record.verdict is None:
-        return "unjudged"
-    return "valid" if record.verdict.valid else "invalid"
-
-
-def invalidating_codes(record: Record) -> tuple[str, ...]:
-    return record.verdict.invalidating if record.verdict is not None else ()
+def folder_cells(item: Numbered, placed: bool) -> tuple[Cell, ...]:
+    """The cell of the column ``Folder``, where a table has one."""
+    return (Cell(item.folder),) if placed else ()
 
 
 def on_device(placement: PlacementSummary) -> str:
@@ -164,17 +179,26 @@ def agreement_word(found: Fidelity) -> str:
     return {True: "agrees", False: "disagrees", None: "not judged"}[found.ok]
 
 
-def fidelity_words(record: Record) -> str:
-    """Agreement with the reference, in a few words."""
+def agreement(record: Record) -> tuple[str, str]:
+    """Agreement with the reference as a word, and what it rests on: a figure, or the reason there is none."""
     found = record.fidelity
     if found is None:
-        return "fidelity not checked"
-    said = agreement_word(found)
+        return "not checked", ""
+    word = agreement_word(found)
     if found.cosine_min is not None:
-        return f"fidelity: cosine {units.similarity(found.cosine_min)}, {said}"
+        return word, f"cosine {units.similarity(found.cosine_min)}"
     if found.token_prefix is not None:
-        return f"fidelity: {found.token_prefix} of {found.tokens_compared} tokens equal, {said}"
-    return f"fidelity: {units.clean(found.reason)}" if found.reason else f"fidelity: {said}"
+        return word, f"{found.token_prefix} of {found.tokens_compared} tokens equal"
+    return word, units.clean(found.reason)
+
+
+def fidelity_words(record: Record) -> str:
+    """The same in one phrase."""
+    word, figure = agreement(record)
+    if record.fidelity is None:
+        return "fidelity not checked"
+    measured = record.fidelity.cosine_min is not None or record.fidelity.token_prefix is not None
+    return f"fidelity: {figure}, {word}" if measured else f"fidelity: {figure or word}"
 
 
 def options_words(record: Record) -> str:
@@ -209,38 +233,59 @@ def cell(item: Numbered) -> Cell:
         return Cell(state, state, _kept(units.clean(where) if state == "failed" else said, options), item.number)
     if state in ("failed", "skipped"):
         return Cell(state, state, _kept("no reason was recorded", options), item.number)
-    doubt = ", ".join(units.clean(code) for code in invalidating_codes(record))
-    if state == "emulated":
-        placed = on_device(record.placement) if record.placement is not None else "placement unknown"
-        model, scenario = record.plan.model, record.plan.scenario
-        tokens = scenario_short(model.task, scenario) if model.task == "text_generation" else ""
-        invalid = f"not valid: {doubt}" if doubt else ""
-        notes = _kept(placed, fidelity_words(record), quality_note(record), tokens, invalid, options)
-        return Cell("compiles", state, notes, item.number)
+    doubted = doubt(record) or (STATUS_WORDS[state] if state in DOUBTED else "")
+    if emulated(record):
+        notes = _kept(
+            on_device(record.placement) if record.placement is not None else "placement unknown",
+            fidelity_words(record),
+            quality_note(record),
+            _tokens(record),
+            item.chip if record.plan.target.device_name else "",
+            options,
+        )
+        return Cell("compiles", state, notes, item.number, doubt=doubted)
     value, notes, weight = _figures(record)
     ran_in = record.plan.target.executed_precision
     executed = f"ran in {units.clean(ran_in)}" if ran_in else "executed precision unknown"
-    return Cell(value, state, _kept(*notes, executed, quality_note(record), doubt, options), item.number, weight)
+    if state in DOUBTED:
+        notes, weight = (), None
+    return Cell(
+        value,
+        state,
+        _kept(*notes, executed, quality_note(record), options),
+        item.number,
+        weight,
+        doubt=doubted if state in DOUBTED else "",
+    )
+
+
+def _tokens(record: Record) -> str:
+    model, scenario = record.plan.model, record.plan.scenario
+    return scenario_short(model.task, scenario) if model.task == "text_generation" else ""
 
 
 def _kept(*notes: str) -> tuple[str, ...]:
     return tuple(n for n in notes if n)
 
 
-def _subject(record: Record) -> Subject:
-    model, inputs = record.plan.model, record.plan.inputs
+def _subject(item: Numbered) -> Subject:
+    model, inputs = item.record.plan.model, item.record.plan.inputs
     shapes = tuple(sorted(inputs.shapes.items())) if inputs is not None and model.task == "tensor" else None
-    return Subject(model.id, model.precision, shapes)
+    return Subject(model.id, model.precision, shapes, model.sha256, item.run.folder)
 
 
 def _subjects(items: Sequence[Numbered]) -> dict[Subject, list[Numbered]]:
     """Items by row. A run that ended before its model was read joins the first row it does not contradict."""
     found: dict[Subject, list[Numbered]] = {}
-    for item in sorted(items, key=lambda i: (_subject(i.record).precision is None, _subject(i.record).shapes is None)):
-        mine = _subject(item.record)
+    for item in sorted(items, key=lambda i: _unknowns(_subject(i))):
+        mine = _subject(item)
         found.setdefault(next((s for s in found if s.covers(mine)), mine), []).append(item)
     first = {s: min(i.number for i in members) for s, members in found.items()}
     return {s: sorted(found[s], key=lambda i: i.number) for s in sorted(found, key=lambda s: first[s])}
+
+
+def _unknowns(subject: Subject) -> tuple[bool, ...]:
+    return subject.sha256 is None, subject.precision is None, subject.shapes is None
 
 
 def _row(subject: Subject, members: Sequence[Numbered], targets: Sequence[str]) -> MatrixRow:
@@ -250,9 +295,10 @@ def _row(subject: Subject, members: Sequence[Numbered], targets: Sequence[str]) 
         cells = {n: replace(c, bar=None if c.weight is None else c.weight / top) for n, c in cells.items()}
     shapes = ", ".join("×".join(map(str, shape)) for _, shape in subject.shapes or ())
     model = members[0].record.plan.model
-    size = f"{units.quantity(model.parameters)} parameters" if model.parameters is not None else ""
+    size = f"{units.quantity(model.parameters)} parameters stored" if model.parameters is not None else ""
     return MatrixRow(
-        name=units.clean(subject.model),
+        name=members[0].model,
+        folder=units.clean(subject.folder),
         notes=_kept(f"weights {units.clean(subject.precision)}" if subject.precision else "", shapes, size),
         cells=tuple(tuple(cells[i.number] for i in members if i.record.plan.target.id == t) for t in targets),
         runs=tuple(members),
@@ -274,6 +320,7 @@ def matrices(items: Sequence[Numbered]) -> tuple[Matrix, ...]:
 
     A run without a time of a device (skipped, failed, emulated) joins a matrix of its task, whatever its lengths.
     """
+    items = [i for i in items if i.number not in _tabled(items)]
     timed = [i for i in items if i.record.status == "ok" and not emulated(i.record)]
     keys = dict.fromkeys(_group(i.record) for i in timed)
     groups: dict[tuple[str, Scenario], list[Numbered]] = {}
@@ -284,6 +331,15 @@ def matrices(items: Sequence[Numbered]) -> tuple[Matrix, ...]:
     return tuple(_matrix(task, scenario, members) for (task, scenario), members in groups.items())
 
 
+def _tabled(items: Sequence[Numbered]) -> set[int]:
+    """The emulated runs that only their own table shows: all of them where one model was tried on several chips, or
+    where nothing else was run."""
+    theirs = [i for i in items if emulated(i.record)]
+    cells = Counter((_subject(i).model, i.run.folder, i.record.plan.target.id) for i in theirs)
+    alone = len(theirs) == len(items)
+    return {i.number for i in theirs} if alone or any(n > 1 for n in cells.values()) else set()
+
+
 def _group(record: Record) -> tuple[str, Scenario]:
     return record.plan.model.task, record.plan.scenario
 
@@ -291,12 +347,15 @@ def _group(record: Record) -> tuple[str, Scenario]:
 def _matrix(task: str, scenario: Scenario, members: Sequence[Numbered]) -> Matrix:
     seen = dict.fromkeys((i.record.plan.target.id, emulated(i.record)) for i in members)
     targets = tuple(dict.fromkeys(t for t, _ in sorted(seen, key=lambda s: s[1])))
+    rows = tuple(_row(s, m, targets) for s, m in _subjects(members).items())
+    every = [cell for row in rows for cells in row.cells for cell in cells]
     shows, bars = _shows(task, scenario)
+    measured = any(i.record.status == "ok" and not emulated(i.record) for i in members)
     return Matrix(
         caption=scenario_words(task, scenario),
         short=scenario_short(task, scenario),
-        shows=shows,
-        bars=bars,
+        shows=shows if measured else "",
+        bars=bars if any(cell.bar is not None for cell in every) else "",
         targets=targets,
-        rows=tuple(_row(s, m, targets) for s, m in _subjects(members).items()),
+        rows=rows,
     )

@@ -1,6 +1,13 @@
 """The packaged Jinja2 templates; what comes from records is escaped."""
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+LONG = 24
+"""Signs of the longest word that is kept whole; it fits a phone in the smallest type used."""
 
 
 def template(name: str) -> Any:
@@ -15,4 +22,27 @@ def template(name: str) -> Any:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
+    environment.filters["soft"] = soft
+    environment.filters["longest"] = longest
     return environment.get_template(name)
+
+
+def soft(text: str) -> "Markup":
+    """``text``, escaped, of which words with hyphens (``--max-seconds``) are not broken at them, and long ones may be
+    broken after an underscore, a slash or an equals sign."""
+    from markupsafe import Markup, escape
+
+    words = []
+    for word in text.split(" "):
+        shown = escape(word)
+        if len(word) > LONG:
+            shown = Markup(re.sub(r"([_/=,])(?=[^_/=,])", r"\1<wbr>", str(shown)))
+        elif "-" in word:
+            shown = Markup('<span class="whole">{}</span>').format(word)
+        words.append(shown)
+    return Markup(" ").join(words)
+
+
+def longest(text: str) -> int:
+    """Signs of its longest word."""
+    return max(map(len, text.split()), default=0)

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
-from bench.reports import units
-from bench.reports.details import Detail, detail
+from bench.reports.causes import Status
+from bench.reports.details import detail
 from bench.reports.emulation import emulated_table
 from bench.reports.headline import counts_words, headline
 from bench.reports.listing import listing
-from bench.reports.machines import machines
+from bench.reports.notes import Note, notes
+from bench.reports.provenance import facts, short_hashes
 from bench.reports.quality import quality_listing
 from bench.reports.refused import refused_table
-from bench.reports.rows import Status, Table, matrices, numbered
+from bench.reports.rows import Table, matrices, numbered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _STYLES: dict[Status, str] = {
     "valid": "green",
     "invalid": "yellow",
+    "wrong": "bold red",
+    "emulated_wrong": "bold red",
+    "emulated_invalid": "yellow",
     "unjudged": "yellow",
     "emulated": "magenta",
     "failed": "red",
@@ -31,7 +35,21 @@ _STYLES: dict[Status, str] = {
 }
 
 
-_WRAPPED = ("Model", "Target", "Ran in", "Verdict", "Placement", "Fidelity", "Options", "So", "Record", "Why")
+_WRAPPED = (
+    "Model",
+    "Target",
+    "Ran in",
+    "Verdict",
+    "Placement",
+    "Fidelity",
+    "Options",
+    "So",
+    "Record",
+    "Why",
+    "Chip",
+    "Outputs",
+    "Folder",
+)
 
 
 _DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
@@ -67,15 +85,17 @@ class TerminalReport:
         for table in (*(listing(m) for m in tables), emulated_table(items), quality_listing(items)):
             if table is not None:
                 _print_table(console, table, self.complete)
-        for item in items:
-            _print_reasons(console, detail(item))
+        for note in notes([detail(item) for item in items]):
+            _print_note(console, note)
         if self.refused:
             _print_table(console, refused_table(self.refused), complete=True)
         for sentence in headline(tables, items):
             console.print(_text(f"{sentence.strong} {sentence.rest}".strip(), sentence.status))
         console.print(_text(counts_words(items)))
-        for machine in machines(items):
-            console.print(_text(f"{machine.name}: {machine.line or units.MISSING}", "skipped"))
+        for label, value in facts(items, self.refused):
+            console.print(_text(f"{label}: {value}", "skipped"))
+        if items:
+            console.print(_text(f"Checksums of the records: {short_hashes(items)}", "skipped"))
         return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()).encode()
 
 
@@ -140,15 +160,14 @@ def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
     return table
 
 
-def _print_reasons(console: "Console", found: Detail) -> None:
-    """What failed and what the verdict says, with what to do; nothing for a run without a remark."""
-    if not found.failure and not found.reasons:
-        return
-    console.print(_text(f"{found.sign} ({found.number}) {found.model} on {found.target}: {found.word}", found.status))
+def _print_note(console: "Console", found: Note) -> None:
+    """What failed and what the verdict says, with what to do."""
+    console.print(_text(f"{found.sign} {found.title}", found.status))
     for fact in found.failure:
         console.print(_text(f"    {fact.label.lower()}: {fact.value}"), soft_wrap=False)
-    for reason in found.reasons:
-        console.print(_text(f"    {reason.code}{'' if reason.invalidates else ' (to be known)'}: {reason.message}"))
-        if reason.remedy:
-            console.print(_text(f"        {reason.remedy}"))
+    for cause in found.causes:
+        beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else "to be known")))
+        console.print(_text(f"    {cause.title}{f' ({beside})' if beside else ''}: {cause.message}"))
+        if cause.remedy:
+            console.print(_text(f"        {cause.remedy}"))
     console.print()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from bench.record import Record
 from bench.reports import units
-from bench.reports.rows import Cell, Numbered, Status, Table, emulated, status
+from bench.reports.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
+from bench.reports.rows import Cell, Numbered, Table
 from bench.reports.text_tables import seconds
 from bench.reports.wording import scenario_short
 from bench.text_record import Agreement, TextGeneration
@@ -38,13 +39,14 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
     ran_in = plan.target.executed_precision
     kv = text.kv_cache
     state = status(record)
+    mark = f"{STATUS_SIGNS[state]} " if state in DOUBTED else ""
     return (
         Cell(str(item.number), state, run=item.number),
-        Cell(units.clean(plan.model.id), notes=(units.clean(plan.model.precision or ""),)),
+        Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
         Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran_in)}",) if ran_in else ()),
         Cell(scenario_short(plan.model.task, plan.scenario)),
-        Cell(units.duration(text.ttft_ns)),
-        Cell(units.duration(text.tpot_ns), notes=_rate(text, state)),
+        Cell(f"{mark}{units.duration(text.ttft_ns)}"),
+        Cell(f"{mark}{units.duration(text.tpot_ns)}", notes=_rate(text, state)),
         Cell(units.MISSING if memory is None else units.size(memory.peak_rss)),
         Cell(units.size(plan.model.weight_bytes)),
         Cell(units.MISSING if kv is None else units.size(kv.bytes_per_token), notes=_observed(text)),

@@ -1,15 +1,18 @@
 """The sentences at the head of a report claim no more than the records hold."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from report_runs import HTP
 
-from bench.record import Record, RecordedRun, Verdict
+from bench.record import Failure, Fidelity, PlacementSummary, Reason, Record, RecordedRun, Verdict
 from bench.reports.headline import counts_words, headline
 from bench.reports.rows import matrices, numbered
 
 MS = 1_000_000
+CHIP = HTP.device_name
 
 
 def said(*records: Record) -> list[str]:
@@ -73,19 +76,94 @@ def test_an_emulated_run_is_never_ranked(runs: Sequence[RecordedRun]) -> None:
     """It has a sentence of its own, which speaks of compilation."""
     items = numbered(runs)
     (last,) = [s for s in headline(matrices(items), items) if s.status == "emulated"]
-    expected = "ultraface compiles for qnn:htp-emu (soc_model=60, htp_arch=73): 118 of 118 nodes on HTP;"
-    assert (expected, "emulated, so this says nothing of speed.") == (last.strong, last.rest)
+    expected = f"ultraface compiles for {CHIP} (qnn:htp-emu, soc_model=60, htp_arch=73): 118 of 118 nodes on HTP;"
+    rest = "outputs agree (cosine 0.999980). Emulated, so this says nothing of speed."
+    assert (expected, rest) == (last.strong, last.rest)
+
+
+def _emulated(soc: str, chip: str | None, make: Callable[..., Record], **changes: Any) -> Record:
+    target = replace(HTP, options_requested={"soc": soc} if soc else {}, device_name=chip)
+    placement = PlacementSummary("HTP", {"HTP": 118})
+    return replace(make("qnn:htp-emu", None, planned=target, placement=placement, **changes), record_id=f"e-{soc}")
+
+
+WRONG = Verdict(False, True, (Reason("output_mismatch", "cosine 0.708 is below 0.99"),))
+DISAGREES = Fidelity("ort:cpu float32, unoptimised", 4, cosine_min=0.707803, ok=False)
+
+
+def test_the_chip_is_named_that_nobody_chose(make_record: Callable[..., Record]) -> None:
+    """Whoever aims at a drone must not read that it compiles for a laptop's chip as "compiles"."""
+    assert said(_emulated("", CHIP, make_record))[0].startswith(f"mobilenet_v2 compiles for {CHIP} (qnn:htp-emu):")
+
+
+def test_wrong_outputs_of_an_emulated_run_stand_before_that_it_compiles(make_record: Callable[..., Record]) -> None:
+    """In the sentence and in the count; other sentences follow."""
+    wrong = _emulated("qcs8550", "QCS8550, emulated on a PC", make_record, verdict=WRONG, fidelity=DISAGREES)
+    good = make_record("a:x", 4 * MS, (4 * MS, 4 * MS))
+    first, second = said(good, wrong)
+    expected = (
+        "mobilenet_v2: outputs wrong on QCS8550, emulated on a PC (qnn:htp-emu, soc=qcs8550); the outputs disagree"
+    )
+    assert first.startswith(expected)
+    assert (True, True) == (first.index("wrong") < first.index("compiles"), "4.00 ms on a:x" in second)
+    items = numbered([RecordedRun(r, {}) for r in (good, wrong)])
+    assert "2 runs: 1 valid; 1 emulated, outputs wrong." == counts_words(items)
+
+
+def test_wrong_outputs_of_a_measured_run_come_first(make_record: Callable[..., Record]) -> None:
+    """The speed of a wrong answer is not the headline."""
+    verdict = Verdict(False, False, (Reason("output_mismatch", "wrong"), Reason("host_busy", "busy")))
+    wrong = make_record("b:y", MS, (MS, MS), verdict=verdict, fidelity=DISAGREES)
+    first, second, third = said(
+        make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), replace(wrong, record_id="w"), _file(wrong)
+    )
+    assert first.startswith("mobilenet_v2 3f1c3f1c: outputs wrong on b:y;")
+    assert second.startswith("mobilenet_v2 00: outputs wrong on b:y;")
+    assert "4.00 ms on a:x" in third
+
+
+def test_a_sweep_is_one_sentence_with_what_failed(make_record: Callable[..., Record]) -> None:
+    """Many chips on one target: what is wrong, what failed and what compiles, each chip by name."""
+    failure = Failure("compile", "runtime_error", "no memory", "")
+    records = [_emulated(f"s{i}", f"Chip {i} HTP v73, emulated on a PC", make_record) for i in range(4)]
+    records.append(_emulated("w", "Chip W HTP v68, emulated on a PC", make_record, verdict=WRONG, fidelity=DISAGREES))
+    records.append(_emulated("888", None, make_record, status="failed", failure=failure, fidelity=None))
+    expected = (
+        "mobilenet_v2 on qnn:htp-emu, 6 chips: outputs wrong on 1 (Chip W HTP v68); "
+        "failed for 1 (qnn:htp-emu (soc=888)); compiles for 5 of 6, with the whole graph on it for 5. "
+        "Emulated, so this says nothing of speed."
+    )
+    assert [expected] == said(*records)
+
+
+def test_two_folders_are_not_ranked(make_record: Callable[..., Record]) -> None:
+    """Each has sentences of its own, and what they are to each other is said."""
+    fast, slow = make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), _file(make_record("a:x", 9 * MS, (9 * MS, 9 * MS)))
+    items = numbered([RecordedRun(fast, {}, "A"), RecordedRun(slow, {}, "B")])
+    found = [s.text for s in headline(matrices(items), items)]
+    assert found[:2] == [
+        "mobilenet_v2 in A (single-stream): 4.00 ms on a:x, the only valid measurement.",
+        "mobilenet_v2 in B (single-stream): 9.00 ms on a:x, the only valid measurement.",
+    ]
+    assert found[2].startswith("A, B: side by side, not ranked; they did not measure the same model")
+    same = numbered([RecordedRun(fast, {}, "A"), RecordedRun(replace(fast, record_id="other"), {}, "B")])
+    assert "odb compare tells" in headline(matrices(same), same)[-1].text
 
 
 def test_only_invalid_measurements_claim_nothing(make_record: Callable[..., Record]) -> None:
     """Where nothing is valid, it is said."""
     bad = make_record("a:x", MS, (MS, MS), verdict=Verdict(False, False))
-    assert ["mobilenet_v2 (single-stream): the one measurement is not valid; nothing is claimed."] == said(bad)
+    assert [
+        "mobilenet_v2 (single-stream): the one measurement is not valid (no reason was recorded); nothing is claimed."
+    ] == said(bad)
 
 
 def test_a_model_that_only_failed_has_no_sentence(make_record: Callable[..., Record]) -> None:
-    """Failures are counted, not told as results."""
-    assert [] == said(make_record("a:x", None, status="failed"))
+    """Failures are told as such, not as results."""
+    assert ["Nothing was measured: 1 run: 1 failed."] == said(make_record("a:x", None, status="failed"))
+    failure = Failure("compile", "runtime_error", "no memory", "")
+    failed = [make_record(t, None, status="failed", failure=failure) for t in ("a:x", "b:y")]
+    assert ["mobilenet_v2 on a:x, b:y: failed in compile, runtime error; see its notes."] == said(*failed)
 
 
 def _executed(record: Record) -> Record:
@@ -154,7 +232,7 @@ def test_what_may_not_be_compared_is_not_ranked(
 
 def test_counts_name_every_status(runs: Sequence[RecordedRun]) -> None:
     """Each run is counted once."""
-    assert "8 runs: 4 valid, 1 not valid, 1 emulated, 1 failed, 1 skipped." == counts_words(numbered(runs))
+    assert "8 runs: 4 valid; 1 not valid; 1 emulated; 1 failed; 1 skipped." == counts_words(numbered(runs))
 
 
 def test_no_runs_are_said_to_be_none() -> None:

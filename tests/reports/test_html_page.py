@@ -122,7 +122,7 @@ def test_runs_of_two_machines_are_told_apart(make_record: Callable[..., Record])
     one = make_record("a:x", 1)
     two = replace(one, environment=replace(one.environment, host={"cpu": "Snapdragon X Elite"}))
     text = HtmlReport().render([RecordedRun(one, {}), RecordedRun(two, {})]).decode()
-    assert "Machine B: Snapdragon X Elite" in text
+    assert "<dt>Machine B</dt><dd>Snapdragon X Elite</dd>" in text
 
 
 def test_a_page_can_be_made_without_samples(runs: Sequence[RecordedRun]) -> None:

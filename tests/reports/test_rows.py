@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
+from report_runs import HTP
 
-from bench.record import Failure, PlannedModel, PlannedTarget, Record, RecordedRun, Scenario, Verdict
+from bench.record import Failure, PlannedModel, PlannedTarget, Reason, Record, RecordedRun, Scenario, Verdict
 from bench.reports.emulation import emulated_table
 from bench.reports.listing import listing
 from bench.reports.rows import Numbered, cell, matrices, numbered, status
@@ -60,7 +61,7 @@ def test_emulated_targets_stand_last_and_show_no_time(runs: Sequence[RecordedRun
     matrix = matrices(numbered(runs))[0]
     found = matrix.rows[-1].cells[-1][0]
     expected = ("118 of 118 nodes on HTP", "fidelity: cosine 0.999980, agrees", "top-1 70.8 %, 1\u202f000 samples")
-    expected += ("soc_model=60, htp_arch=73",)
+    expected += (str(HTP.device_name), "soc_model=60, htp_arch=73")
     assert ("qnn:htp-emu", "compiles", "emulated", expected, None) == (
         matrix.targets[-1],
         found.value,
@@ -122,7 +123,7 @@ def test_emulated_table_shows_a_failure_too(make_record: Callable[..., Record]) 
     failure = Failure("compile", "unsupported_operator", "no", "")
     found = emulated_table(items(make_record("x", None, planned=target, status="failed", failure=failure)))
     assert found is not None
-    assert ("failed", "failed", ("unsupported_operator",)) == (
+    assert ("no: failed", "failed", ("unsupported operator",)) == (
         found.rows[0][3].value,
         found.rows[0][3].status,
         found.rows[0][3].notes,
@@ -146,3 +147,58 @@ def test_a_model_known_by_name_alone_has_a_row(make_record: Callable[..., Record
     bare = make_record("ort:cpu", None, model=PlannedModel("tiny", "tensor"), inputs=None, status="skipped")
     row = matrices(items(bare))[0].rows[0]
     assert ("tiny", (), "skipped") == (row.name, row.notes, row.cells[0][0].status)
+
+
+def test_two_files_of_one_name_never_share_a_row(make_record: Callable[..., Record]) -> None:
+    """Every export of a hub is called model.onnx; a row is one file, and the name says which."""
+    first = make_record("ort:cpu", 4 * MS)
+    second = replace(first, plan=replace(first.plan, model=replace(first.plan.model, sha256="b" * 64)))
+    rows = matrices(items(first, second))[0].rows
+    assert ["mobilenet_v2 3f1c3f1c", "mobilenet_v2 bbbbbbbb"] == [row.name for row in rows]
+    assert [1, 1] == [len(row.runs) for row in rows]
+
+
+def test_two_folders_never_share_a_row(make_record: Callable[..., Record]) -> None:
+    """Nor where both measured the very same file; the name needs no mark then."""
+    record = make_record("ort:cpu", 4 * MS)
+    found = numbered([RecordedRun(record, {}, "A"), RecordedRun(replace(record, record_id="2"), {}, "B")])
+    rows = matrices(found)[0].rows
+    assert [("mobilenet_v2", "A"), ("mobilenet_v2", "B")] == [(row.name, row.folder) for row in rows]
+
+
+def test_an_invalid_figure_stands_behind_its_reason(make_record: Callable[..., Record]) -> None:
+    """A busy machine is one reason, however many codes it shows in; wrong outputs are another, and first."""
+    codes = ("not_converged", "processes_differ", "host_busy", "output_mismatch")
+    verdict = Verdict(False, False, tuple(Reason(code, code) for code in codes))
+    found = cell(items(make_record("ort:cpu", 4 * MS, (3 * MS, 5 * MS), verdict=verdict))[0])
+    assert ("4.00 ms", "wrong", "outputs wrong; the machine was busy", None) == (
+        found.value,
+        found.status,
+        found.doubt,
+        found.weight,
+    )
+
+
+def test_a_sweep_has_a_row_a_chip_and_no_cell(make_record: Callable[..., Record]) -> None:
+    """Several chips on one target are a table; the matrix keeps what was measured on devices."""
+    chips = [
+        replace(
+            make_record(
+                "qnn:htp-emu", None, planned=replace(HTP, device_name=f"Chip {n}", options_requested={"soc": n})
+            ),
+            record_id=n,
+        )
+        for n in "ab"
+    ]
+    every = items(make_record("ort:cpu", 4 * MS), *chips)
+    assert [("ort:cpu",)] == [m.targets for m in matrices(every)]
+    table = emulated_table(every)
+    assert table is not None
+    assert ["Chip a", "Chip b"] == [row[table.columns.index("Chip")].value for row in table.rows]
+    assert () == matrices(items(*chips))
+
+
+def test_a_matrix_of_nothing_measured_promises_no_figures(make_record: Callable[..., Record]) -> None:
+    """Skipped and failed runs have no median and no bars."""
+    bare = make_record("ort:cpu", None, inputs=None, status="skipped")
+    assert ("", "") == (matrices(items(bare))[0].shows, matrices(items(bare))[0].bars)

@@ -94,6 +94,7 @@ HTP = PlannedTarget(
     id="qnn:htp-emu",
     plugin="qnn",
     device="htp-emu",
+    device_name="Snapdragon X Elite (SC8380XP) HTP v73, emulated on Core Ultra 7 155H",
     emulated=True,
     options_requested={"soc_model": "60", "htp_arch": "73"},
     options_effective={"soc_model": "60", "htp_arch": "73"},
@@ -402,7 +403,7 @@ def failed() -> RecordedRun:
     built = record(
         "f1",
         replace(MOBILENET, id="yolox_nano"),
-        replace(HTP, id="qnn:htp", device="htp", emulated=False, executed_precision=None),
+        replace(HTP, id="qnn:htp", device="htp", device_name=None, emulated=False, executed_precision=None),
         status="failed",
         failure=Failure(
             phase="compile",

@@ -12,6 +12,7 @@ Figures = Mapping[str, float | int | str]
 
 
 About = Literal["steady_state", "times", "run"]
+Group = Literal["outputs", "placement", "noise", ""]
 
 
 class Code(Struct, frozen=True):
@@ -19,12 +20,14 @@ class Code(Struct, frozen=True):
     ``processes_differ``, ``repeats_set_aside``, ``cached_results``, ``fallback``, ``dataset_incomplete`` and
     ``nondeterministic_output`` decide case by case.
     ``about``: what of a run it makes doubtful: the times of its steady state, all its times, or everything.
+    ``group``: the name under which ``--fail-on`` takes it with others; see ``bench.fail_on``.
     """
 
     meaning: str
     remedy: str
     invalidates: bool
     about: About = "run"
+    group: Group = ""
 
     @property
     def timing(self) -> bool:
@@ -55,54 +58,63 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Measure longer, with more repeats, or ask for a lower percentile; see --preset.",
             invalidates=True,
             about="steady_state",
+            group="noise",
         ),
         "not_converged": Code(
             "A repeat ended before the interval of its percentile was as narrow as the preset asks.",
             "Quieten the machine, or allow more time with --max-seconds.",
             invalidates=True,
             about="steady_state",
+            group="noise",
         ),
         "processes_differ": Code(
             "The repeats differ so much that the figure is not known as precisely as the preset asks.",
             "Measure more --repeats on a quieter machine; to compare two, take turns with --against: there it cancels.",
             invalidates=True,
             about="steady_state",
+            group="noise",
         ),
         "single_process": Code(
             "One process was measured: nothing shows how the next would differ, and intervals are those within it.",
             "Measure with --repeats 5, or leave the number to the preset.",
             invalidates=False,
             about="steady_state",
+            group="noise",
         ),
         "drift": Code(
             "The steady state became slower or faster while it was measured, as under thermal throttling.",
             "Let the machine cool, plug it in, fix its clocks, and warm up longer.",
             invalidates=True,
             about="steady_state",
+            group="noise",
         ),
         "not_steady": Code(
             "The warm-up ran out of time before its windows agreed.",
             "Use a longer preset, which may warm up longer.",
             invalidates=False,
             about="steady_state",
+            group="noise",
         ),
         "host_busy": Code(
             "Other processes used the machine during a repeat.",
             "Close what else is running, and measure again.",
             invalidates=True,
             about="times",
+            group="noise",
         ),
         "repeats_set_aside": Code(
             "Repeats that other processes disturbed were measured again, and are in no figure.",
             "Nothing, unless you would rather measure on a quieter machine; the record holds them.",
             invalidates=False,
             about="times",
+            group="noise",
         ),
         "frequency_changed": Code(
             "The processor's clock changed by more than a tenth while queries were timed.",
             "Fix the clocks (governor performance, turbo off), or let the machine cool; drift says if it mattered.",
             invalidates=False,
             about="steady_state",
+            group="noise",
         ),
         "cached_results": Code(
             "An input seen before is answered implausibly faster than a new one: a cache answers, not the model.",
@@ -115,6 +127,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Plug the machine in, unless battery operation is what you want to know.",
             invalidates=False,
             about="times",
+            group="noise",
         ),
         "timer_too_coarse": Code(
             "The harness' own loop takes a tenth of the latency or more, or queries took no measurable time.",
@@ -126,46 +139,55 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "The outputs differ from the reference by more than the executed precision explains.",
             "Check the model's conversion and the target's precision options; do not quote the speed.",
             invalidates=True,
+            group="outputs",
         ),
         "seeded_mismatch": Code(
             "On made-up inputs the outputs are less exact than the executed precision explains; real ones may agree.",
             "Give inputs of the model's own kind with --input or --dataset: they show whether the outputs are right.",
             invalidates=False,
+            group="outputs",
         ),
         "nondeterministic_output": Code(
             "The same input run again gave other outputs.",
             "Ask the runtime for deterministic kernels; where only rounding differs, compare by tolerance.",
             invalidates=True,
+            group="outputs",
         ),
         "output_unchecked": Code(
             "The outputs were not compared with a reference, or the comparison decided nothing.",
             "Give inputs to which the outputs respond with --input or --dataset, or measure where a reference can run.",
             invalidates=False,
+            group="outputs",
         ),
         "quality_of_another": Code(
             "Quality was judged on another file, target or options than were measured.",
             "Measure again, and leave the model's file alone meanwhile.",
             invalidates=True,
+            group="outputs",
         ),
         "dataset_incomplete": Code(
             "Samples of the dataset were left out: missing, unreadable, not labelled, or not to be judged.",
             "Correct the files and fields that the record names.",
             invalidates=False,
+            group="outputs",
         ),
         "short_generation": Code(
             "Fewer tokens were generated than the scenario asks for.",
             "Ask for fewer tokens, or use a model or context that allows as many.",
             invalidates=True,
+            group="outputs",
         ),
         "degenerate_generation": Code(
             "The generation ended in a loop of a few tokens: it says little of the model's answers or of agreement.",
             "Give a prompt of the model's own kind with --prompts or --prompt-ids; times are not touched by it.",
             invalidates=False,
+            group="outputs",
         ),
         "fallback": Code(
             "Part of the graph ran on another device than the one asked for.",
             "Change or quantise the operators named, or ask for strict placement to make this an error.",
             invalidates=False,
+            group="placement",
         ),
         "sensor_lost": Code(
             "A power sensor vanished or overflowed while it was read.",

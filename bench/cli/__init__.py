@@ -32,7 +32,7 @@ Examples:
   odb run -m net.onnx -t qnn:htp-emu -O soc=qcs6490 --strict-placement
   odb report odb-results/… --format md
 \b
-Exit status: 0 done; 1 done, and a verdict is negative or a run failed; 2 bad usage or input;
+Exit status: 0 done; 1 done, and a run is invalid or failed (see odb run --fail-on); 2 bad usage or input;
 3 nothing could be measured, or a comparison was not decided; 130 interrupted."""
 
 

@@ -1,7 +1,6 @@
 """``odb run``."""
 
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from bench.cli.options import cache_folder, echo_json, fitted, json_option, plug
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
-    from bench.record import RecordedRun
     from bench.suite import Suite
 
 EPILOG = """\b
@@ -28,10 +26,14 @@ Examples:
   odb run -m llm/model.onnx -p 128,512 -n 128 -d 0,1024
   odb run suite.toml -o results --dry-run
   odb run --against old-results -m new.onnx        both measured in alternation, and compared
+  odb run --fail-on outputs,failed                 status 1 for wrong outputs, not for a busy machine
   odb run --against old-results -O NUM_STREAMS=2   the same model with another option
 \b
 Inputs are seeded random numbers unless --input is given. A dynamic first dimension becomes 1;
-any other needs --shape. With several models, MODEL:NAME=… speaks to one of them."""
+any other needs --shape. With several models, MODEL:NAME=… speaks to one of them.
+\b
+Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on names;
+2 bad usage or input; 3 nothing could be measured; 130 interrupted."""
 
 
 @click.command("run", epilog=EPILOG)
@@ -109,6 +111,11 @@ any other needs --shape. With several models, MODEL:NAME=… speaks to one of th
 )
 @click.option("--tolerance", type=float, default=3.0, metavar="PERCENT", help="With --against: what is the same; 3.")
 @click.option("--accept", metavar="NAME,…", help="With --against: what may be left undecided, as in odb compare.")
+@click.option(
+    "--fail-on",
+    metavar="CODE,…",
+    help="What gives status 1: verdict codes, or outputs, placement, noise, failed, invalid; default invalid,failed.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
 @json_option
@@ -146,6 +153,7 @@ def command(
     base_python: Path | None,
     tolerance: float,
     accept: str | None,
+    fail_on: str | None,
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -157,11 +165,18 @@ def command(
     """
     from bench.cli.asked import asked_suite
     from bench.errors import InputError
+    from bench.fail_on import checked_fail_on
     from bench.plugins import discover
 
     context = click.get_current_context()
     catalog = discover(plugins)
+    names = checked_fail_on(fail_on)
     if against is not None:
+        if fail_on is not None:
+            raise InputError(
+                "--fail-on: is of odb run alone, and with --against the comparison decides the status",
+                "Name what may be left undecided with --accept.",
+            )
         from bench.cli.against import measure_against
 
         return measure_against(context, catalog, output, as_json)
@@ -178,13 +193,14 @@ def command(
         from bench.cli.dry_run import show_plan
 
         return show_plan(suite, catalog, as_json)
-    return measure(suite, catalog, output, as_json)
+    return measure(suite, catalog, output, as_json, names)
 
 
-def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool) -> int:
+def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool, fail_on: tuple[str, ...]) -> int:
     """Run the suite with progress, print the result, write the page. Returns the exit status."""
     from bench.cli.progress import progress
     from bench.errors import OdbError
+    from bench.fail_on import DEFAULT, exit_status, why
     from bench.plugins import load
     from bench.runner import run_suite
     from bench.store import prepare_folder
@@ -211,7 +227,11 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     else:
         click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
         click.echo(f"\nRecords: {folder}\nReport:  {page}")
-    return exit_status(recorded)
+    records = [run.record for run in recorded]
+    status = exit_status(records, fail_on)
+    if status == 1 and fail_on != DEFAULT:
+        click.echo(f"odb: status 1, as --fail-on asks: {why(records, fail_on)}", err=True)
+    return status
 
 
 def write_page(page: Path, catalog: "Catalog") -> None:
@@ -223,13 +243,3 @@ def write_page(page: Path, catalog: "Catalog") -> None:
     runs, refused = readable_records(page.parent)
     writer = telling(load(catalog.find("reports", "html")), refused)
     write_atomically(page, writer.render(runs))
-
-
-def exit_status(recorded: "Sequence[RecordedRun]") -> int:
-    """0 all well; 1 a verdict is negative or a run failed; 2 nothing measured, for bad input; 3 for other reasons."""
-    records = [run.record for run in recorded]
-    failed = {r.failure.kind for r in records if r.status == "failed" and r.failure is not None}
-    if any(r.status == "ok" for r in records):
-        well = all(r.verdict is not None and r.verdict.valid for r in records if r.status == "ok")
-        return 0 if well and not failed else 1
-    return 2 if failed == {"bad_input"} else 3

@@ -132,6 +132,21 @@ def test_a_failed_run_exits_1_beside_a_good_one(tmp_path: Path) -> None:
     assert done.returncode == 1
 
 
+def test_what_gives_status_1_can_be_named(tmp_path: Path) -> None:
+    """One of two runs crashed: that is let pass where only wrong outputs are named, and is told where it is named. What
+    is printed for scripts is the same."""
+    asked = ("-m", "fake", "-t", "bad:crash-open", "-t", "bad:fallback", "--json")
+    done = fake_run(tmp_path, *asked, "--fail-on", "outputs")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert ["failed", "ok"] == [record["status"] for record in json.loads(done.stdout)]
+    named = fake_run(tmp_path / "again", *asked, "--fail-on", "outputs,failed")
+    said = "odb: status 1, as --fail-on asks: failed (fake on bad:crash-open)\n"
+    assert 1 == named.returncode
+    assert said == named.stderr.replace("fake-tensor", "fake")
+    unknown = fake_run(tmp_path, *asked, "--fail-on", "output")
+    assert (2, True) == (unknown.returncode, "Did you mean outputs?" in unknown.stderr)
+
+
 def test_dry_run_measures_nothing(tmp_path: Path) -> None:
     """--dry-run prints the plan and leaves no folder; --json gives it as data."""
     done = fake_run(tmp_path, "-m", "fake", "-t", "null:cpu", "-t", "bad:absent", "--dry-run")

@@ -336,3 +336,27 @@ def test_the_number_of_socs_in_the_changelog_is_right() -> None:
     from bench.targets.socs import SOCS
 
     assert f"emulator for {len(SOCS)} SoCs" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_groups_of_codes_are_those_of_the_code() -> None:
+    """What --fail-on takes beside the codes: each group, what it stands for, and its codes."""
+    from bench.fail_on import GROUPS
+    from bench.verdict import CODES
+
+    def codes(group: str) -> str:
+        return ", ".join(f"`{name}`" for name, known in CODES.items() if known.group == group) or "–"
+
+    assert [[f"`{name}`", text, codes(name)] for name, text in GROUPS.items()] == table("verdicts", "group")
+
+
+def test_the_first_command_hides_no_wrong_output() -> None:
+    """What the README has a newcomer paste ends with the status of odb run, which names wrong outputs and failures."""
+    from bench.cli.run_command import command
+    from bench.fail_on import checked_fail_on
+
+    (line,) = re.findall(r"^    (python3 -m venv .*odb run.*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    before, _, words = line.partition(".venv/bin/odb run ")
+    assert before.endswith("&& ")
+    assert not set("|;&") & set(words)
+    asked = command.make_context("run", shlex.split(words)).params["fail_on"]
+    assert ("outputs", "failed") == checked_fail_on(asked)

@@ -197,7 +197,7 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
         artifact.model_id,
         artifact.task,
         artifact.format,
-        artifact.precision,
+        artifact.precision or None,
         artifact.sha256,
         artifact.size_bytes,
         facts.parameters,

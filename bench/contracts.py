@@ -117,7 +117,7 @@ class Artifact(Struct, frozen=True):
 
     ``path`` is the file to open; ``files`` are all that belong to it (external data, ``.bin``), ``path`` first.
     ``sha256`` covers the contents of ``files`` in that order. ``precision`` is that of the weights as stored
-    (``float32``, ``float16``, ``int8`` …), which is not always what a target executes.
+    (``float32``, ``int8`` …; "" where the file does not tell), which is not always what a target executes.
     ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``.
     """
 

@@ -47,6 +47,7 @@ IN_PLACE = frozenset(
     "LeakyRelu Log Max Min Mul Neg PRelu Pow QLinearAdd QLinearLeakyRelu QLinearMul QLinearSigmoid Reciprocal Relu "
     "Reshape Round Selu Sigmoid Softplus Sqrt Squeeze Sub Tanh Unsqueeze Where".split()
 )
+COMPILED = "EPContext"  # what an execution provider compiled: its weights and operators are its own
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 TABLE_READERS = frozenset({"Gather", "GatherBlockQuantized"})
 ROLES: Mapping[str, Role] = {
@@ -63,17 +64,18 @@ def onnx_facts(model: "onnx.ModelProto", shapes: Shapes, shared: frozenset[bytes
     graph = model.graph
     values = known_values(model, shapes)
     node_macs = _node_macs(graph.node, values)
+    compiled = any(node.op_type == COMPILED for node in graph.node)
     stored = stored_once(constants_of(graph), shared)
     sizes = [constant.size_bytes for constant in stored]
-    execution = _execution(graph, values)
+    execution = None if compiled else _execution(graph, values)
     return GraphFacts(
         inputs=input_specs(graph),
         outputs=tuple(_completed(spec, values) for spec in output_specs(graph)),
         operators=dict(sorted(Counter(node.op_type for node in graph.node).items())),
-        parameters=parameters(stored),
+        parameters=None if compiled else parameters(stored),
         macs=None if node_macs is None else sum(node_macs.values()),
-        weight_bytes=None if None in sizes else sum(size for size in sizes if size is not None),
-        peak_activation_bytes=_peak(graph, values),
+        weight_bytes=None if compiled or None in sizes else sum(size for size in sizes if size is not None),
+        peak_activation_bytes=None if compiled else _peak(graph, values),
         node_macs=node_macs or {},
         live_activation_bytes=None if execution is None else live_bytes(execution),
         bytes_moved=None if execution is None else bytes_moved(execution),

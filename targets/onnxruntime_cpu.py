@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.targets import onnxruntime_options as session_config
 from bench.targets import safe_options
+from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnxruntime_errors import opening_failure
@@ -39,6 +40,7 @@ class OnnxRuntimeCpu:
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         session_config.read(options)
+        refuse_compiled(artifact)
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""

@@ -23,6 +23,7 @@ from bench.contracts import (
 from bench.errors import RunFailure
 from bench.targets import onnx_graphs, qnn_devices, qnn_options, safe_options, socs
 from bench.targets import onnxruntime_options as session_config
+from bench.targets.compiled_graphs import holds_context
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
@@ -67,7 +68,7 @@ class OnnxRuntimeQnn:
         settings = session_config.read(options)
         soc = soc_of(device, settings.others)
         qnn_options.provider_options(settings.others, device, soc)
-        if soc is not None and not soc.floating_point and not quantised(artifact):
+        if soc is not None and not soc.floating_point and not quantised(artifact) and not holds_context(artifact):
             raise no_floating_point(artifact, soc, "plan")
         if artifact.task == "tensor":
             fixed_shapes(artifact)
@@ -207,6 +208,8 @@ def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> 
     """What convolutions and matrix products run in: int8 for QDQ graphs; for float graphs float16 on the HTP unless the
     options say otherwise, and float32 (``float16+float32``) for those left to the CPU. "" where the GPU does not tell.
     """
+    if holds_context(request.artifact):
+        return ""
     if quantised(request.artifact):
         return "int8"
     if request.device == "gpu":

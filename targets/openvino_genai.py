@@ -203,7 +203,7 @@ def _blobs(properties: Mapping[str, object]) -> set[str]:
 
 def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
     """Why there is no pipeline, in plain words."""
-    from bench.targets.openvino_runtime import compiling_failure, reading_failure
+    from bench.targets.openvino_errors import compiling_failure, reading_failure
 
     text = str(error)
     if "ScaledDotProductAttention" in text or "SDPAToPagedAttention" in text or "undeclared parameters" in text:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
 from bench.errors import RunFailure
 from bench.targets import onnx_graphs, openvino_devices, safe_options
+from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
+from bench.targets.openvino_errors import compiling_failure, last_line, npu_needs_fixed_shapes, reading_failure
 from bench.text_contracts import TokenSession
 
 if TYPE_CHECKING:
     from bench.contracts import NodePlacement
 
-ABSENCES = ("Cannot load library", "is not registered", "No available devices", "Device with", "is not found")
 HINTS = {"latency": "LATENCY", "throughput": "THROUGHPUT"}
 
 
@@ -47,10 +48,11 @@ class OpenVino:
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         if artifact.format not in self.formats:
             raise RunFailure("unsupported_format", f"OpenVINO does not read {artifact.format}", phase="plan")
+        refuse_compiled(artifact)
         if artifact.task == "text_generation" and "NPU" in map(
             openvino_devices.family, openvino_devices.behind(device)
         ):
-            raise _npu_needs_fixed_shapes()
+            raise npu_needs_fixed_shapes()
 
     def converts(self, artifact: Artifact) -> bool:
         return onnx_graphs.weights_leave_folder(artifact)
@@ -160,76 +162,3 @@ def split(core: Any, model: Any, request: OpenRequest, config: Mapping[str, str]
     from bench.targets.openvino_graph import queried
 
     return queried(model, core.query_model(model, request.device, dict(config)))
-
-
-def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
-    """Why OpenVINO could not read a model, from what its frontend said."""
-    text, name = str(error), artifact.path.name
-    if not Path(artifact.path).exists():
-        return RunFailure("bad_input", f"{name}: the file is not there", phase="read")
-    lines = [line.strip("- ").strip() for line in text.splitlines()]
-    refused = [
-        line.rsplit(":", 1)[1].strip() for line in lines if line.startswith(("No conversion rule", "Conversion is"))
-    ]
-    if refused:
-        operators = ", ".join(refused)
-        quantised = any(word in operators for word in ("QLinear", "QGemm"))
-        remedy = (
-            "Quantise to QDQ instead of QOperator."
-            if quantised
-            else "Export with standard operators only, or try ort:cpu."
-        )
-        return RunFailure("unsupported_operator", f"{name}: OpenVINO cannot convert {operators}", remedy, "read")
-    if "Unable to read the model" in text:
-        return RunFailure(
-            "unsupported_format",
-            f"{name} is not a model that OpenVINO reads",
-            "Check that the file is whole and that its suffix fits its format.",
-            "read",
-        )
-    return RunFailure(
-        "runtime_error", f"{name}: OpenVINO cannot read it: {last_line(error, artifact.path)}", phase="read"
-    )
-
-
-def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
-    """Why OpenVINO could not compile a model, from what its plugin said."""
-    text, device = str(error), request.device
-    family = openvino_devices.family(device)
-    named = [f"{key}={value}" for key, value in request.options.items() if key in text or f": {value}" in text]
-    if "Unsupported property" in text or "Could not read" in text or "Wrong value" in text or "Invalid value" in text:
-        options = ", ".join(named or [f"{k}={v}" for k, v in request.options.items()])
-        return RunFailure(
-            "bad_input",
-            f"option {options}: {device} does not take it: {last_line(error, request.artifact.path)}",
-            f"See odb list options openvino:{device}.",
-            "compile",
-        )
-    if any(phrase in text for phrase in ABSENCES):
-        reason, remedy = openvino_devices.absence(device)
-        return RunFailure("unavailable", f"{device}: {reason}", remedy, "compile")
-    if family == "NPU" and ("dynamic" in text.lower() or "upper bounds" in text.lower()):
-        return _npu_needs_fixed_shapes()
-    if "bad_alloc" in text:
-        message = f"{request.artifact.path.name} on {device}: not enough memory to compile it"
-        return RunFailure("out_of_memory", message, "Use a smaller model, batch or precision.", "compile")
-    return RunFailure(
-        "runtime_error",
-        f"{request.artifact.path.name} on {device}: {last_line(error, request.artifact.path)}",
-        phase="compile",
-    )
-
-
-def _npu_needs_fixed_shapes() -> RunFailure:
-    return RunFailure(
-        "unsupported_format",
-        "the NPU takes only graphs of fixed shape, and this decoder's KV cache grows with every token",
-        "Run it on CPU or GPU, or give a vision model fixed shapes with --shape.",
-        "plan",
-    )
-
-
-def last_line(error: Exception, model: Path) -> str:
-    """What remains of an OpenVINO message without its stack of source files and the folders of ``model``."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]
-    return lines[-1].replace(str(model), model.name) if lines else type(error).__name__

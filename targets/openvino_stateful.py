@@ -26,7 +26,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
     and for a decoder without the inputs and outputs of ``DecoderSpec``."""
     import openvino
 
-    from bench.targets.openvino_runtime import reading_failure
+    from bench.targets.openvino_errors import reading_failure
 
     decoder = decoder_of(artifact)
     growing_cache(decoder, "OpenVINO")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bench.contracts import Artifact, NodePlacement, OpenRequest
 from bench.errors import RunFailure
 from bench.targets import socs
+from bench.targets.compiled_graphs import holds_context
 from bench.targets.onnxruntime_errors import RENAMED, opening_failure, said
 from bench.targets.qnn_devices import EMULATED
 from bench.targets.qnn_floats import QUANTISING, float_nodes
@@ -31,7 +32,7 @@ def no_floating_point(artifact: Artifact, soc: socs.Soc, phase: str) -> RunFailu
 
 
 def nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
-    if not quantised(artifact) and (soc is None or not soc.floating_point):
+    if not quantised(artifact) and not holds_context(artifact) and (soc is None or not soc.floating_point):
         where = f"the HTP of {soc.marketing if soc else 'this SoC'}"
         return RunFailure(
             "unsupported_precision",

@@ -32,6 +32,21 @@ def external_files(path: Path, tensors: "Iterable[onnx.TensorProto]") -> tuple[P
     return tuple(files.values())
 
 
+def context_files(path: Path, nodes: "Iterable[onnx.NodeProto]") -> tuple[Path, ...]:
+    """The files beside the graph at ``path`` that hold the compiled contexts of its ``nodes``, where these are not
+    inside. Raises ``InputError`` for one that is missing or lies outside the graph's folder."""
+    found: dict[str, Path] = {}
+    for node in nodes:
+        if node.op_type != "EPContext":
+            continue
+        given = {attribute.name: attribute for attribute in node.attribute}
+        embedded = "embed_mode" not in given or given["embed_mode"].i == 1
+        location = given["ep_cache_context"].s.decode() if "ep_cache_context" in given and not embedded else ""
+        if location and location not in found:
+            found[location] = _inside(path, location)
+    return tuple(found.values())
+
+
 def _inside(path: Path, location: str) -> Path:
     windows, posix = PureWindowsPath(location), PurePosixPath(location)
     if not location or windows.drive or windows.root or posix.is_absolute() or ".." in windows.parts:

@@ -36,16 +36,16 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
     from onnx import inliner
 
     from bench.models.decoder_layout import one_token_shapes, refuse_shapes
-    from bench.models.files.external_data import external_files
+    from bench.models.files.external_data import context_files, external_files
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.onnx_constants import constant_tensors, function_constants
-    from bench.models.onnx_facts import onnx_facts, onnx_precision
+    from bench.models.onnx_facts import COMPILED, onnx_facts, onnx_precision
     from bench.models.onnx_values import contradicted
     from bench.models.shapes import resolve_shapes
 
     tensors = [tensor for _, tensor in constant_tensors(model.graph)]
     _check_inline(path, tensors)
-    files = (path, *external_files(path, tensors))
+    files = tuple(dict.fromkeys((path, *external_files(path, tensors), *context_files(path, model.graph.node))))
     shared = function_constants(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
@@ -57,7 +57,7 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
         inputs = _checked_inputs(path, model.graph)
         shapes = resolve_shapes(path.name, inputs, request.shapes, lambda tried: not contradicted(model, tried))
     facts = onnx_facts(model, shapes, shared)
-    precision = stored_precision(onnx_precision(model), facts)
+    precision = "" if COMPILED in facts.operators else stored_precision(onnx_precision(model), facts)
     return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
 
 

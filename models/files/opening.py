@@ -96,7 +96,8 @@ def file_artifact(
     path = files[0]
     if request.precision not in (None, precision):
         raise InputError(
-            f"{path.name}: its weights are {precision}, asked for in {request.precision}",
+            f"{path.name}: its weights are {precision or 'of a type that it does not tell'}, asked for in "
+            f"{request.precision}",
             "Leave the precision out, or convert the file first.",
         )
     return Artifact(

@@ -33,6 +33,7 @@ IN_PLACE = frozenset(
     "ABS ADD DIV ELU EXP EXPAND_DIMS GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MINIMUM MUL NEG PRELU RELU RELU6 "
     "RESHAPE RSQRT SQRT SQUEEZE SUB TANH".split()
 )
+EDGE_TPU = "edgetpu-custom-op"  # what edgetpu_compiler made: its weights and operators are its own
 HARMLESS_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
 
 
@@ -68,20 +69,21 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     shapes = resolve_shapes(path.name, inputs, request.shapes)
     as_stored = all(graph.tensors[index].shape == shapes[graph.tensors[index].name] for index in graph.inputs)
     node_macs = _node_macs(graph) if as_stored else None
+    compiled = any(operator.kind == EDGE_TPU for operator in graph.operators)
     facts = GraphFacts(
         inputs=inputs,
         outputs=tuple(graph.tensors[index].spec for index in graph.outputs),
         operators=dict(sorted(Counter(operator.kind for operator in graph.operators).items())),
-        parameters=_parameters(graph),
+        parameters=None if compiled else _parameters(graph),
         macs=None if node_macs is None else sum(node_macs.values()),
-        weight_bytes=graph.weight_bytes,
-        peak_activation_bytes=_peak(graph) if as_stored else None,
+        weight_bytes=None if compiled else graph.weight_bytes,
+        peak_activation_bytes=_peak(graph) if as_stored and not compiled else None,
         node_macs=node_macs or {},
     )
     by_dtype: Counter[str] = Counter()
     for tensor in _constants(graph).values():
         by_dtype[tensor.dtype] += tensor.buffer_bytes
-    precision = stored_precision(weight_precision(by_dtype), facts)
+    precision = "" if compiled else stored_precision(weight_precision(by_dtype), facts)
     return file_artifact(request, "tflite", (path,), precision, facts, shapes)
 
 

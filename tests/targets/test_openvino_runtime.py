@@ -10,7 +10,8 @@ import pytest
 
 from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, Session, Target, TensorSession
 from bench.errors import RunFailure
-from bench.targets.openvino_runtime import OpenVino, compiling_failure, where
+from bench.targets.openvino_errors import compiling_failure
+from bench.targets.openvino_runtime import OpenVino, where
 
 Make = Callable[..., Artifact]
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}

@@ -12,7 +12,7 @@ import tflite
 
 from bench.contracts import Artifact, ModelRequest
 from bench.errors import InputError
-from bench.models.files.tflite_file import TfliteFile
+from bench.models.files.tflite_file import EDGE_TPU, TfliteFile
 
 Tensor = tuple[str, Sequence[int], str, bytes]  # name, shape, type, data ("" for activations)
 
@@ -261,3 +261,18 @@ def test_openvino_names_inputs_alike(realdata: Path) -> None:
     facts = opened(path).facts
     assert [i.any_name for i in model.inputs] == [spec.name for spec in facts.inputs]
     assert [o.any_name for o in model.outputs] == [spec.name for spec in facts.outputs]
+
+
+def test_an_edge_tpu_file_tells_nothing_of_its_weights(saved: Callable[[bytes], Path]) -> None:
+    """What edgetpu_compiler made of the graph is one operator; what it holds is null, not 0."""
+    path = saved(one_operator("CUSTOM", [("x", (1, 4), "INT8", b""), ("y", (1, 4), "INT8", b"")], custom=EDGE_TPU))
+    artifact = opened(path)
+    facts = artifact.facts
+    assert {EDGE_TPU: 1} == facts.operators
+    assert ("", None, None, None, None) == (
+        artifact.precision,
+        facts.parameters,
+        facts.weight_bytes,
+        facts.macs,
+        facts.peak_activation_bytes,
+    )

@@ -99,7 +99,7 @@ def _operators(graph: Execution) -> list[Operator]:
     """The operators that move activations, with their values as an integer engine holds them."""
     held = _held_as(graph)
     unknown = Value("undefined", None)
-    active = set(graph.inputs).union(*(step.makes for step in graph.steps if step.active))
+    active = _active(graph)
     operators = []
     for step in graph.steps:
         if not step.active or step.role in ("view", "quantise", "dequantise"):
@@ -113,9 +113,14 @@ def _operators(graph: Execution) -> list[Operator]:
     return operators
 
 
+def _active(graph: Execution) -> set[str]:
+    return set(graph.inputs).union(*(step.makes for step in graph.steps if step.active))
+
+
 def _held_as(graph: Execution) -> dict[str, Value]:
     """Each value, in the quantised type where it is on its way into or out of a quantisation."""
     held = dict(graph.values)
+    active = _active(graph)
     readers: dict[str, list[Step]] = defaultdict(list)
     for step in graph.steps:
         for name in step.reads:
@@ -123,22 +128,23 @@ def _held_as(graph: Execution) -> dict[str, Value]:
         if step.role in ("dequantise", "view") and step.reads[0] in held:
             _adopt(held, step.makes, held[step.reads[0]].dtype)
     for step in reversed(graph.steps):
-        source = step.reads[0] if step.reads else ""
-        passes = step.role in ("quantise", "view") or (step.in_place and len(step.reads) == 1)
-        if not passes or source not in held or source in graph.outputs or not step.makes:
+        source = next((name for name in step.reads if name in active), "")
+        if (
+            not (step.role == "quantise" or _passes(step, active))
+            or source not in held
+            or source in graph.outputs
+            or not step.makes
+        ):
             continue
         dtypes = {held[r.makes[0]].dtype for r in readers[source] if r.makes and r.makes[0] in held}
-        if all(_quantises(r) or _passes(r) for r in readers[source]) and len(dtypes) == 1:
+        if all(r.role == "quantise" or _passes(r, active) for r in readers[source]) and len(dtypes) == 1:
             _narrow(held, source, dtypes.pop())
     return held
 
 
-def _quantises(step: Step) -> bool:
-    return step.role == "quantise"
-
-
-def _passes(step: Step) -> bool:
-    return step.role == "view" or (step.in_place and len(step.reads) == 1)
+def _passes(step: Step, active: set[str]) -> bool:
+    """Whether the step works on one activation, element by element: a quantisation behind it reaches through."""
+    return step.role == "view" or (step.in_place and sum(name in active for name in step.reads) == 1)
 
 
 def _adopt(held: dict[str, Value], names: Sequence[str], dtype: str) -> None:

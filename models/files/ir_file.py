@@ -2,15 +2,16 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task
+from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task, TensorSpec
 from bench.errors import InputError
 
 if TYPE_CHECKING:
     from bench.models.files.ir_graph import IrGraph, Layer
+    from bench.models.traffic import Execution, Role
 
 # layer -> whether the kernel is applied to each output (else to each input) element, and where its dimensions begin
 CONVOLUTIONS = {
@@ -28,31 +29,33 @@ UNCOUNTED = frozenset(
         "Einsum",
         "GRUCell",
         "GRUSequence",
-        "If",
         "LSTMCell",
         "LSTMSequence",
-        "Loop",
         "PagedAttentionExtension",
         "RNNCell",
         "RNNSequence",
         "ScaledDotProductAttention",
-        "TensorIterator",
     }
 )
+BRANCHING = frozenset({"If", "Loop", "TensorIterator"})
 IN_PLACE = frozenset(
     "Abs Add Ceiling Clamp Divide Elu Exp FakeQuantize Floor Gelu HSwish Log Maximum Minimum Mish Multiply Negative "
     "PReLU Power ReLU Reshape Select Sigmoid SoftPlus Sqrt Squeeze Subtract Swish Tanh Unsqueeze".split()
 )
-NO_WEIGHTS = {"FakeQuantize": range(1, 5), "Clamp": range(1, 3)}
+ROLES: "Mapping[str, Role]" = {
+    **dict.fromkeys(("Reshape", "Squeeze", "Unsqueeze"), "view"),
+    **dict.fromkeys(("Gather", "GatherElements", "GatherND"), "gather"),
+    "FakeQuantize": "quantise",
+}
+BYTE_LEVELS = 256
 
 
 class IrFile:
-    """An ``.xml`` file with its ``.bin`` beside it. Facts are read from the shapes stored in the file; where these are
-    dynamic, MACs and activations are unknown.
+    """An ``.xml`` file with its ``.bin`` beside it. The file stores the shapes it was exported with; where these are
+    dynamic they are followed from the inputs' (``ir_shapes``), and MACs and activations are unknown where that fails.
 
-    Parameters are the elements of quantised and floating-point constants of at least one dimension, bounds of
-    FakeQuantize left out; scales and zero points of compressed weights are among them. MACs are ``None`` where a layer
-    might multiply matrices and is not counted: recurrent layers, attention, loops, extensions. ``node_macs`` goes by
+    Parameters are as ``ir_parameters`` says. MACs are ``None`` where a layer might multiply matrices and is not
+    counted: recurrent layers, attention, extensions, branches and loops with products inside. ``node_macs`` goes by
     layer name.
 
     A stateful language model as ``decoder_ir`` recognises it is measured generating text. Its context length is read
@@ -77,6 +80,8 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     from bench.models.dtypes import weight_precision
     from bench.models.files.decoder_ir import decoder_of_ir
     from bench.models.files.ir_graph import read_ir
+    from bench.models.files.ir_parameters import constants_of
+    from bench.models.files.ir_shapes import with_shapes
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.shapes import resolve_shapes
 
@@ -88,9 +93,9 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     if decoder is not None:
         refuse_shapes(path.name, request.shapes)
     shapes = {} if decoder else resolve_shapes(path.name, inputs, request.shapes)
-    facts = _facts(graph)
+    facts = _facts(with_shapes(graph, shapes, path.with_suffix(".bin")), inputs)
     by_dtype: Counter[str] = Counter()
-    for layer in _constants(graph).values():
+    for layer in constants_of(graph).values():
         by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]
     precision = stored_precision(weight_precision(by_dtype), facts)
     return file_artifact(request, "openvino_ir", files, precision, facts, shapes, decoder)
@@ -98,8 +103,10 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
 
 def _weights_file(path: Path, graph: "IrGraph") -> tuple[Path, ...]:
     """The ``.bin``, if it exists. Raises ``InputError`` where the graph needs one and it is missing or too short."""
+    from bench.models.files.ir_parameters import constants_of
+
     file = path.with_suffix(".bin")
-    extents = {*graph.nested_constants, *_constants(graph)}
+    extents = constants_of(graph).keys()
     needed = max((offset + size for offset, size in extents), default=0)
     if not file.is_file():
         if not needed:
@@ -124,47 +131,32 @@ def _check_ranks(path: Path, graph: "IrGraph") -> None:
             )
 
 
-def _facts(graph: "IrGraph") -> GraphFacts:
+def _facts(graph: "IrGraph", inputs: "tuple[TensorSpec, ...]") -> GraphFacts:
+    from bench.models.files.ir_parameters import constants_of, parameters
+    from bench.models.traffic import bytes_moved, live_bytes
+
     node_macs = _node_macs(graph)
-    extents = {*graph.nested_constants, *_constants(graph)}
+    execution = _execution(graph)
+    extents = constants_of(graph).keys()
     layers = [layer for layer in graph.layers.values() if layer.kind not in ("Const", "Parameter", "Result")]
     return GraphFacts(
-        inputs=graph.specs("Parameter"),
+        inputs=inputs,
         outputs=graph.specs("Result"),
         operators=dict(sorted(Counter(layer.kind for layer in layers).items())),
-        parameters=_parameters(graph),
+        parameters=parameters(graph),
         macs=None if node_macs is None else sum(node_macs.values()),
         weight_bytes=sum(size for _, size in extents),
         peak_activation_bytes=_peak(graph),
         node_macs=node_macs or {},
-    )
-
-
-def _constants(graph: "IrGraph") -> "dict[tuple[int, int], Layer]":
-    """Constants by their place in the ``.bin``: one that several layers share appears once."""
-    return {layer.constant_extent: layer for layer in graph.layers.values() if layer.kind == "Const"}
-
-
-def _parameters(graph: "IrGraph") -> int:
-    from bench.models.dtypes import INDEX_DTYPES
-
-    bounds = set()
-    for layer in graph.layers.values():
-        positions = NO_WEIGHTS.get(layer.kind, range(0))
-        bounds |= {source for index, (source, _) in enumerate(layer.sources) if index in positions}
-    return sum(
-        math.prod(shape)
-        for layer in _constants(graph).values()
-        if (shape := layer.outputs[0].shape)
-        and layer.identifier not in bounds
-        and layer.outputs[0].dtype not in INDEX_DTYPES
+        live_activation_bytes=None if execution is None else live_bytes(execution),
+        bytes_moved=None if execution is None else bytes_moved(execution),
     )
 
 
 def _node_macs(graph: "IrGraph") -> dict[str, int] | None:
     counted: Counter[str] = Counter()
     for layer in graph.layers.values():
-        if layer.kind in UNCOUNTED or not layer.opset.startswith("opset"):
+        if _cannot_be_counted(layer) or any(_multiplies(body) for body in layer.bodies):
             return None
         if layer.kind in CONVOLUTIONS or layer.kind == "MatMul":
             macs = _macs(layer)
@@ -172,6 +164,20 @@ def _node_macs(graph: "IrGraph") -> dict[str, int] | None:
                 return None
             counted[layer.name] += macs
     return dict(counted)
+
+
+def _cannot_be_counted(layer: "Layer") -> bool:
+    bodiless = layer.kind in BRANCHING and not layer.bodies
+    return bodiless or layer.kind in UNCOUNTED or not layer.opset.startswith("opset")
+
+
+def _multiplies(body: "IrGraph") -> bool:
+    """Whether a branch or loop might multiply matrices: which runs, and how often, is not in the file."""
+    return any(
+        _cannot_be_counted(layer) or layer.kind in CONVOLUTIONS or layer.kind == "MatMul"
+        for part in body.everywhere()
+        for layer in part.layers.values()
+    )
 
 
 def _macs(layer: "Layer") -> int | None:
@@ -193,6 +199,8 @@ def _peak(graph: "IrGraph") -> int | None:
 
     active = {layer.identifier for layer in graph.layers.values() if layer.kind in ("Parameter", "ReadValue")}
     operators: list[Operator] = []
+    if any(layer.bodies for layer in graph.layers.values()):
+        return None
     for layer in graph.layers.values():
         sources = [source for source, _ in layer.sources]
         if layer.kind in ("Result", "ShapeOf") or not active.intersection(sources):
@@ -208,6 +216,50 @@ def _peak(graph: "IrGraph") -> int | None:
         }
         operators.append(Operator(read, made, _in_place(layer)))
     return widest_bytes(operators)
+
+
+def _execution(graph: "IrGraph") -> "Execution | None":
+    """The layers in order; ``None`` where a branch or loop decides what runs."""
+    from bench.models.counting import Value
+    from bench.models.traffic import Execution, Step
+
+    if any(layer.bodies for layer in graph.layers.values()):
+        return None
+    active = {layer.identifier for layer in graph.layers.values() if layer.kind in ("Parameter", "ReadValue")}
+    inputs = frozenset(f"{identifier}:0" for identifier in active)
+    values: dict[str, Value] = {}
+    steps, outputs, constants = [], set(), set()
+    for layer in _in_order(graph):
+        for index, port in enumerate(layer.outputs):
+            levels = int(layer.data.get("levels", "0")) if layer.kind == "FakeQuantize" else 0
+            dtype = "uint8" if 0 < levels <= BYTE_LEVELS else port.dtype
+            values[f"{layer.identifier}:{index}"] = Value(dtype, port.shape)
+        if layer.kind == "Const":
+            constants.add(f"{layer.identifier}:0")
+        if layer.kind == "Result":
+            outputs.add("{}:{}".format(*layer.sources[0]))
+        if layer.kind in ("Const", "Parameter", "ReadValue", "Result", "ShapeOf"):
+            continue
+        works = not active.isdisjoint(source for source, _ in layer.sources)
+        active.update([layer.identifier] if works else [])
+        steps.append(
+            Step(
+                reads=tuple(f"{source}:{index}" for source, index in layer.sources),
+                makes=tuple(f"{layer.identifier}:{index}" for index in range(len(layer.outputs))),
+                role=ROLES.get(layer.kind, "work"),
+                in_place=_in_place(layer),
+                active=works,
+            )
+        )
+    return Execution(tuple(steps), values, frozenset(constants), inputs, frozenset(outputs))
+
+
+def _in_order(graph: "IrGraph") -> "list[Layer]":
+    """Layers after those that they read, else in the file's order."""
+    from graphlib import TopologicalSorter
+
+    order = TopologicalSorter({key: [s for s, _ in layer.sources] for key, layer in graph.layers.items()})
+    return [graph.layers[key] for key in order.static_order()]
 
 
 def _in_place(layer: "Layer") -> bool:

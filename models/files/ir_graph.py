@@ -1,5 +1,6 @@
 """Reads the XML of an OpenVINO IR into plain values, and refuses what is not one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -39,6 +40,8 @@ DTYPES = {
     "u64": "uint64",
 }
 
+BODIES = ("body", "then_body", "else_body")
+
 Dims = tuple[int | None, ...]
 
 
@@ -57,7 +60,8 @@ class Port(Struct, frozen=True):
 
 
 class Layer(Struct, frozen=True):
-    """``sources``: for each input the layer and the index of its output that feed it."""
+    """``sources``: for each input the layer and the index of its output that feed it. ``bodies``: what an If, a Loop or
+    a TensorIterator runs."""
 
     identifier: str
     name: str
@@ -67,6 +71,7 @@ class Layer(Struct, frozen=True):
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     sources: tuple[tuple[str, int], ...]
+    bodies: tuple["IrGraph", ...] = ()
 
     @property
     def constant_extent(self) -> tuple[int, int]:
@@ -75,10 +80,16 @@ class Layer(Struct, frozen=True):
 
 
 class IrGraph(Struct, frozen=True):
-    """``layers`` of the main graph by identifier, in file order; ``nested_constants``: extents inside loop bodies."""
+    """``layers`` by identifier, in file order."""
 
     layers: dict[str, Layer]
-    nested_constants: tuple[tuple[int, int], ...]
+
+    def everywhere(self) -> "Iterator[IrGraph]":
+        """This graph and all bodies inside it."""
+        yield self
+        for layer in self.layers.values():
+            for body in layer.bodies:
+                yield from body.everywhere()
 
     def specs(self, kind: str) -> tuple[TensorSpec, ...]:
         """The graph's inputs (``Parameter``) or outputs (``Result``), named as the original framework did."""
@@ -135,12 +146,9 @@ def _graph(root: ElementTree.Element) -> IrGraph:
         for edge in root.findall("edges/edge")
     }
     layers = {layer.attrib["id"]: _layer(layer, edges) for layer in main}
-    if not any(layer.kind == "Result" for layer in layers.values()):
+    if root.tag == "net" and not any(layer.kind == "Result" for layer in layers.values()):
         raise ValueError("it has no result")
-    nested = []
-    for layer in root.findall(".//body//layer[@type='Const']/data"):
-        nested.append((int(layer.attrib["offset"]), int(layer.attrib["size"])))
-    return IrGraph(layers, tuple(nested))
+    return IrGraph(layers)
 
 
 def _port_ids(layer: ElementTree.Element, side: str) -> list[str]:
@@ -159,6 +167,7 @@ def _layer(layer: ElementTree.Element, edges: dict[tuple[str, str], tuple[str, i
         inputs=tuple(_port(port) for port in layer.findall("input/port")),
         outputs=tuple(_port(port) for port in layer.findall("output/port")),
         sources=tuple(edges[identifier, port] for port in _port_ids(layer, "input")),
+        bodies=tuple(_graph(body) for kind in BODIES for body in layer.findall(kind)),
     )
 
 

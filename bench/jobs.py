@@ -273,5 +273,9 @@ def decode_job(data: bytes) -> AnyJob:
 
 
 def decode_event(data: bytes) -> AnyEvent:
-    event: AnyEvent = msgspec.json.decode(data, type=AnyEvent, dec_hook=_decode_path)
+    """Raises ``ValueError`` for what is no event."""
+    try:
+        event: AnyEvent = msgspec.json.decode(data, type=AnyEvent, dec_hook=_decode_path)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     return event

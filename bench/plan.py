@@ -12,6 +12,7 @@ from bench.jobs import Probed
 from bench.measure.stopping import EMULATED_REPEATS, PRESETS, emulated_rule
 from bench.model_names import file_model_id, folder_model_id
 from bench.plugins import Catalog, PluginRef
+from bench.reading import is_folder
 from bench.record import Failure, Scenario, StoppingRule
 from bench.record_evidence import Alternation, RepeatRule
 from bench.redact import without_paths
@@ -87,7 +88,7 @@ def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, Plugin
     named = [n for n in catalog.names("models") if not n.startswith(OWN_MODELS)]
     chosen = []
     for ask in asks:
-        if ask.source not in named and FOLDER in catalog.names("models") and Path(ask.source).is_dir():
+        if ask.source not in named and FOLDER in catalog.names("models") and is_folder(Path(ask.source)):
             chosen.append((ask, catalog.find("models", FOLDER)))
         elif is_file(ask.source):
             suffix = Path(ask.source).suffix.lower()

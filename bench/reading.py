@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MIB = 1 << 20
+MOST_LABEL_BYTES = 1 << 30
+"""Of the labels of a dataset: those of COCO's 118,287 images are half of it."""
 MOST_CONFIG_BYTES = 64 * MIB
 """No configuration, label file or record that this tool reads is larger."""
 DEEPEST = 200
@@ -48,6 +50,22 @@ def read_bytes(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") 
         raise InputError(f"{said}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # a NUL or a lone surrogate in the name
         raise InputError(f"{said!r}: cannot be read: {error}") from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file of that name; also of a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name; also of a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> str:

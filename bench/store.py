@@ -19,7 +19,7 @@ import msgspec
 from bench.derived import believed
 from bench.errors import InputError
 from bench.quality.comparison import quality_results
-from bench.reading import arrays_in, read_bytes
+from bench.reading import arrays_in, is_file, is_folder, read_bytes
 from bench.record import Record, RecordedRun, SamplesFile
 from bench.record_json import decode_sealed, encode, sealed
 from bench.refused_record import RefusedRecord
@@ -127,9 +127,9 @@ def _within(folder: Path, message: str) -> str:
 def chosen_folders(path: Path) -> list[Path]:
     """The folders of records that a user's ``path`` stands for: a record's own, or those of the records in it, oldest
     first. Raises ``InputError`` if there is none; one that lies deeper is named."""
-    if (path / RECORD).is_file():
+    if is_file(path / RECORD):
         return [path]
-    if not path.is_dir():
+    if not is_folder(path):
         raise InputError(f"{path}: no such folder", "Give a record's folder, or the folder that `odb run -o` wrote.")
     folders = record_folders(path)
     if folders:

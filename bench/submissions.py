@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.reading import is_file, is_folder
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
 from bench.store import RECORD, chosen_folders, readable_records
@@ -27,7 +28,11 @@ def read(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[RefusedRecord]]
 
 def folders_of(path: Path) -> list[Path]:
     """``path``, if it is or holds records; otherwise the folders in it that do, by name."""
-    deeper = () if (path / RECORD).is_file() else {file.parent.parent for file in path.glob(f"*/*/{RECORD}")}
+    deeper = (
+        ()
+        if is_file(path / RECORD) or not is_folder(path)
+        else {file.parent.parent for file in path.glob(f"*/*/{RECORD}")}
+    )
     if deeper and not any(path.glob(f"*/{RECORD}")):
         return sorted(folder for folder in deeper if not folder.name.startswith("."))
     chosen_folders(path)

@@ -3,7 +3,6 @@
 ``load_suite`` reads the file, ``parse_*`` read single flags. Nothing here looks at a model, a runtime or the machine.
 """
 
-import math
 import os
 import tomllib
 from collections.abc import Iterable
@@ -13,8 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bench import reading
 from bench.contracts import CompileCache, Format
 from bench.errors import InputError, UnknownName
+from bench.reading import read_text
 from bench.untrusted import Untrusted
 
 SCENARIOS: dict[str, str] = {
@@ -91,13 +92,13 @@ def load_suite(file: Path) -> Suite:
     """Read a suite. Relative paths in it are relative to its folder, and its options count as ``untrusted``. Raises
     ``InputError`` naming file and field."""
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file}: not TOML: {error}") from None
+        if not file.exists():
+            raise InputError(f"{file}: no such file")
+        raw = tomllib.loads(read_text(file))
+    except OSError as error:  # of a name that no file can have
+        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
+        raise InputError(f"{file}: not TOML: {str(error)[:200]}") from None
     _check_keys(raw, Suite, f"{file}")
     try:
         suite = msgspec.convert(raw, Suite)
@@ -130,29 +131,35 @@ def check(suite: Suite) -> None:
             value = getattr(scenario, field)
             if value is not None and value < 1:
                 raise InputError(f"scenario {scenario.name}: {field} must be 1 or more, not {value}")
+            if value is not None and value > MOST_COUNT:
+                raise InputError(f"scenario {scenario.name}: {field} must be at most {MOST_COUNT:,}")
+        if (scenario.depth_tokens or 0) > MOST_COUNT:
+            raise InputError(f"scenario {scenario.name}: depth_tokens must be at most {MOST_COUNT:,}")
         if (scenario.depth_tokens or 0) < 0:
             raise InputError(f"scenario {scenario.name}: depth_tokens must be 0 or more, not {scenario.depth_tokens}")
-    if suite.seed < 0:
-        raise InputError(f"seed must be 0 or more, not {suite.seed}")
+    if not 0 <= suite.seed < 1 << 63:
+        raise InputError("seed must be 0 or more, and below 2**63")
     for field in ("repeats", "check_inputs"):
         count = getattr(suite, field)
         if count is not None and count < 1:
             raise InputError(f"{field} must be 1 or more, not {count}")
+        if count is not None and count > MOST_COUNT:
+            raise InputError(f"{field} must be at most {MOST_COUNT:,}")
     for field in ("max_seconds", "timeout_s"):
         seconds = getattr(suite, field)
-        if seconds is not None and not 0 < seconds < math.inf:
+        if seconds is not None and not 0 < seconds < MOST_SECONDS:
             raise InputError(f"{field} must be above 0 and finite, not {seconds}")
     for model in suite.models:
-        if is_file(model.source) and not Path(model.source).exists():
+        if is_file(model.source) and not _exists(model.source):
             raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
         if model.preprocessing:
             from bench.measure.images import parse_preprocessing
 
             parse_preprocessing(model.preprocessing)
         for name, path in model.inputs.items():
-            if not Path(path).exists():
+            if not _exists(path):
                 raise InputError(f"input {name}={path}: no such file", "A path is relative to the current folder.")
-        if model.prompts and not Path(model.prompts).is_file():
+        if model.prompts and not reading.is_file(Path(model.prompts)):
             raise InputError(f"prompts {model.prompts}: no such file", "A path is relative to the current folder.")
         if (model.prompts or model.prompt_ids) and any(s.prompt_tokens is not None for s in suite.scenarios):
             raise InputError(
@@ -166,13 +173,24 @@ def _check_quality(model: ModelAsk) -> None:
     """What can be told of a dataset and a float reference before anything is opened."""
     from bench.quality.options import parse_options
 
-    if model.dataset and not Path(model.dataset).is_dir():
+    if model.dataset and not reading.is_folder(Path(model.dataset)):
         raise InputError(f"dataset {model.dataset}: no such folder", "A path is relative to the current folder.")
     if model.dataset_options and not model.dataset:
         raise InputError(f"model {model.source}: dataset_options without a dataset", "Name one with --dataset.")
     parse_options(model.dataset_options)
-    if model.reference and not Path(model.reference).is_file():
+    if model.reference and not reading.is_file(Path(model.reference)):
         raise InputError(f"reference {model.reference}: no such file", "Name a float model's file.")
+
+
+MOST_COUNT = 1_000_000_000
+MOST_SECONDS = 1e9  # thirty years
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def is_file(source: str) -> bool:
@@ -196,8 +214,8 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
         shape = tuple(int(d) for d in dims.split(",")) if dims else ()
     except ValueError:
         raise InputError(f"--shape {text}: expected whole numbers, as in --shape {name}=1,3,224,224") from None
-    if any(d < 0 for d in shape):
-        raise InputError(f"--shape {text}: every dimension must be 0 or more")
+    if any(not 0 <= d < 1 << 31 for d in shape):
+        raise InputError(f"--shape {text}: every dimension must be 0 or more, and below 2**31")
     return name, shape
 
 

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec
 from bench.digest import sha256_of
-from bench.errors import RunFailure
+from bench.errors import InputError, RunFailure
+from bench.reading import read_bytes
 from bench.targets.decoding import decoder_of
 from bench.targets.onnxruntime_genai_config import Taken
 
@@ -33,14 +34,15 @@ TOKENIZER_FILES = (
 def is_genai_folder(artifact: Artifact) -> bool:
     """Whether the ``genai_config.json`` beside the graph is there and means this graph."""
     file = artifact.path.parent / CONFIG
-    return file.is_file() and read_config(file)["model"].get("decoder", {}).get("filename") == artifact.path.name
+    decoder = read_config(file)["model"].get("decoder") if file.is_file() else None
+    return isinstance(decoder, dict) and decoder.get("filename") == artifact.path.name
 
 
 def read_config(file: Path) -> dict[str, Any]:
     """The configuration; it has a ``model``. Raises ``RunFailure`` (``bad_input``) for anything else."""
     try:
-        content = json.loads(file.read_bytes())
-    except ValueError:
+        content = json.loads(read_bytes(file, name=file.name))
+    except (ValueError, RecursionError, InputError):
         content = None
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise RunFailure("bad_input", f"{file.name}: is not JSON with a model in it", "Export it again.", "prepare")

@@ -93,6 +93,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # a name that no file can have, a folder that may not be read
+        click.echo(f"odb: error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        sys.exit(2)
+    except UnicodeEncodeError as error:
+        click.echo(f"odb: error: {error.object[:80]!r}: a name that is not Unicode", err=True)
+        sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)
 
 

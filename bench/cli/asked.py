@@ -155,6 +155,7 @@ def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tu
     import msgspec
 
     from bench.plan import DEFAULT_MODELS
+    from bench.reading import is_folder
     from bench.suite import ModelAsk, is_file
 
     if precisions is None:
@@ -164,7 +165,7 @@ def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tu
     return tuple(
         msgspec.structs.replace(model, precision=precision)
         for model in given
-        for precision in ((model.precision,) if is_file(model.source) or Path(model.source).is_dir() else asked)
+        for precision in ((model.precision,) if is_file(model.source) or is_folder(Path(model.source)) else asked)
     )
 
 
@@ -221,9 +222,9 @@ def numbers(flag: str, text: str, least: int) -> tuple[int, ...]:
     from bench.errors import InputError
 
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts) or any(int(part) < least for part in parts):
+    if not all(part.isdecimal() and len(part) <= 9 for part in parts) or any(int(part) < least for part in parts):
         raise InputError(
-            f"{flag} {text}: expected whole numbers of {least} or more, with commas between them",
+            f"{flag} {text}: expected whole numbers of {least} to 999999999, with commas between them",
             f"Example: {flag} 128,512",
         )
     return tuple(int(part) for part in parts)

@@ -9,6 +9,7 @@ from bench.contracts import Shapes, Tensors, TensorSpec
 from bench.element_types import EXTENDED, PACKED_BITS, STRING, element_name, numpy_type, restored, storable
 from bench.errors import InputError, UnknownName
 from bench.measure.images import IMAGE_SUFFIXES, ImagePreprocessing, image_tensor
+from bench.reading import is_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ def user_feeds(
     feeds: dict[str, Array] = {}
     for assignment in assignments:
         name, equals, file = assignment.partition("=")
-        if assignment.endswith(".npz") and (not equals or Path(assignment).is_file()):
+        if assignment.endswith(".npz") and (not equals or is_file(Path(assignment))):
             given: Mapping[str, Array] = load_feeds(Path(assignment))
         elif not equals or not name or not file:
             raise InputError(f"--input {assignment}: is not NAME=FILE", "Example: --input image=photo.jpg")
@@ -120,23 +121,31 @@ def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: I
 
 
 def _check_exists(file: Path) -> None:
-    if not file.is_file():
+    if not is_file(file):
         raise InputError(f"--input {file.name}: no such file", "Check the path; it is relative to the current folder.")
+
+
+MOST_INPUT_BYTES = 1 << 31
+"""Of the arrays of one file together; a video of a minute in float32 is a quarter of it."""
 
 
 def _numpy_load(file: Path) -> Any:
     """What ``numpy.load`` returns, pickles refused."""
-    import zlib
-    from zipfile import BadZipFile
+    from zipfile import ZipFile, is_zipfile
 
     import numpy as np
 
     try:
+        if is_zipfile(file):
+            with ZipFile(file) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > MOST_INPUT_BYTES:
+                raise ValueError(f"its arrays would take {unpacked:,} bytes")
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray) == (file.suffix.lower() == ".npy"):
             return loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
         raise ValueError("one array where several belong, or the other way round")
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error):
+    except Exception:  # numpy and zipfile raise whatever they meet in a damaged file, tokenize.TokenError among them
         raise InputError(
             f"--input {file.name}: is not a whole {file.suffix} file of plain arrays",
             "Write it with numpy.save or numpy.savez, without Python objects.",

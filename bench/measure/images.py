@@ -143,7 +143,7 @@ def _opened(name: str, file: Path, channels: int) -> "Image":
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image)
             upright.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow's decoders raise whatever they meet in a damaged file
         remedy = "Open it in a viewer, save it again."
         raise InputError(f"--input {name}={file.name}: is not a whole image", remedy) from None
     _refuse_transparent(name, file, upright)

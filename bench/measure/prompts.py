@@ -16,6 +16,7 @@ from msgspec import Struct
 from bench.contracts import DecoderSpec
 from bench.errors import InputError, RunFailure
 from bench.input_record import InputFacts
+from bench.reading import is_file, read_bytes
 from bench.text_contracts import Tokenizer
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ def read_prompts(ids: Sequence[int], file: str, model_id: str) -> tuple[Prompt, 
 
 
 def _of_file(file: Path, model_id: str) -> list[Prompt]:
+    if not is_file(file):
+        raise InputError(f"--prompts {file.name}: no such file", "Check the path.")
     try:
-        text = file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"--prompts {file.name}: no such file", "Check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(file, name=f"--prompts {file.name}").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise InputError(f"--prompts {file.name}: cannot be read as UTF-8 text: {error}") from None
     if file.suffix.lower() != ".jsonl":
         if not text.strip():
@@ -68,9 +69,9 @@ def _of_file(file: Path, model_id: str) -> list[Prompt]:
 def _of_line(file: Path, number: int, line: str) -> Prompt:
     try:
         prompt = msgspec.json.decode(line.encode(), type=Prompt)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(
-            f"--prompts {file.name}: line {number}: {error}", 'Give {"prompt": "…"} or {"ids": [1, 2, 3]}.'
+            f"--prompts {file.name}: line {number}: {str(error)[:200]}", 'Give {"prompt": "…"} or {"ids": [1, 2, 3]}.'
         ) from None
     if bool(prompt.ids) == bool(prompt.prompt):
         raise InputError(f"--prompts {file.name}: line {number}: holds not exactly one of prompt and ids")

@@ -9,6 +9,7 @@ from msgspec import Struct
 from bench.errors import InputError
 from bench.quality.labels import Labels
 from bench.quality.record import LeftOut
+from bench.reading import MOST_LABEL_BYTES, json_of, read_bytes
 
 FORM = 'COCO: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "category_id", "bbox": [x, y, w, h]}]}.'
 
@@ -36,8 +37,9 @@ class Document(Struct, frozen=True):
 def read_annotations(path: Path) -> Labels:
     """File -> its annotations. One that is wrong leaves its image out; it is named by its place in the list."""
     try:
-        document = msgspec.json.decode(path.read_bytes(), type=Document)
-    except (OSError, msgspec.MsgspecError) as error:
+        raw_document = json_of(read_bytes(path, MOST_LABEL_BYTES, path.name), path.name, FORM)
+        document = msgspec.convert(raw_document, Document)
+    except msgspec.ValidationError as error:
         raise InputError(f"{path.name}: {error}", FORM) from None
     file_of = {image.id: image.file_name for image in document.images}
     found: dict[str, list[Annotation]] = {name: [] for name in file_of.values()}

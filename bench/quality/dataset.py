@@ -22,6 +22,7 @@ from bench.measure.images import IMAGE_SUFFIXES
 from bench.quality.labels import Labels, read_csv, read_json
 from bench.quality.options import DatasetAsk, DatasetOptions, read_options
 from bench.quality.record import UNLABELLED, DatasetTask, LeftOut
+from bench.reading import is_file, is_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +59,7 @@ def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
     Raises ``InputError`` for a folder that is missing, holds nothing of the above, or no sample that can be used.
     """
     folder = ask.folder
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"--dataset {folder.name}: no such folder", "Check the path.")
     options = read_options(folder, ask.options)
     task: DatasetTask | None = options.task or ("judged" if judged else None)
@@ -95,7 +96,7 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
         path = folder / name
         if not name or Path(name).is_absolute() or ".." in Path(name).parts:
             left.append(LeftOut(name, field, "leads out of the folder"))
-        elif not path.is_file():
+        elif not is_file(path):
             left.append(LeftOut(name, field, "no such file"))
         elif path.suffix.lower() not in SAMPLE_SUFFIXES:
             left.append(LeftOut(name, field, f"files that end in {path.suffix or 'nothing'} are not read"))

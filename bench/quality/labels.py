@@ -5,6 +5,7 @@ out, and the rest is judged.
 """
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,13 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.quality.record import LeftOut
+from bench.reading import MOST_LABEL_BYTES, read_text
 
 JSON_FORM = 'Write {"photo.jpg": 817, "other.jpg": [281, 282]}: class ids that count as right.'
 CSV_FORM = "Write one line a file: photo.jpg,817 or other.jpg,281,282; a header line file,label is allowed."
+
+
+MOST_CLASSES = 999_999_999  # no model tells as many apart
 
 
 class Labels(Struct, frozen=True):
@@ -37,21 +42,24 @@ def read_json(path: Path, class_ids: bool = True) -> Labels:
         return dict(pairs)
 
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
+        stored = json.loads(read_text(path, MOST_LABEL_BYTES, path.name), object_pairs_hook=once)
     except json.JSONDecodeError as error:
         raise InputError(f"{path.name}: line {error.lineno}, column {error.colno}: {error.msg}", JSON_FORM) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: cannot be read: {error}", JSON_FORM) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+        raise InputError(f"{path.name}: cannot be read: {str(error)[:100]}", JSON_FORM) from None
     if not isinstance(stored, dict):
         raise InputError(f"{path.name}: is not an object of files and labels", JSON_FORM)
     good: dict[str, Any] = {}
     wrong = []
     for name, label in stored.items():
         ids = _ids(label) if class_ids else label
-        if name in repeated:
+        if not _is_text(name):
+            known = name.encode("utf-8", "replace").decode()
+            wrong.append(LeftOut(known, f"{path.name}: {known}", "is no name of a file: it is not Unicode"))
+        elif name in repeated:
             wrong.append(LeftOut(name, f"{path.name}: {name}", "is listed twice"))
         elif class_ids and ids is None:
-            reason = f"{json.dumps(label)[:60]} is no class id, nor a list of them"
+            reason = f"{_shown(label)} is no class id, nor a list of them"
             wrong.append(LeftOut(name, f"{path.name}: {name}", reason))
         else:
             good[name] = ids
@@ -61,17 +69,28 @@ def read_json(path: Path, class_ids: bool = True) -> Labels:
 def _ids(label: Any) -> tuple[int, ...] | None:
     """The acceptable ids; ``None`` unless they are whole numbers from 0 on, and there is one at least."""
     ids = label if isinstance(label, list) else [label]
-    if not ids or not all(type(i) is int and i >= 0 for i in ids):
+    if not ids or not all(type(i) is int and 0 <= i <= MOST_CLASSES for i in ids):
         return None
     return tuple(ids)
+
+
+def _is_text(name: str) -> bool:
+    return name.encode("utf-8", "replace") == name.encode("utf-8", "surrogatepass")
+
+
+def _shown(label: Any) -> str:
+    try:
+        return json.dumps(label)[:60]
+    except (ValueError, RecursionError):
+        return "a number of thousands of digits, or lists in lists,"
 
 
 def read_csv(path: Path) -> Labels:
     """``file,label[,label…]``, one line a file."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = [(reader.line_num, row) for reader in [csv.reader(stream, strict=True)] for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        stream = io.StringIO(read_text(path, MOST_LABEL_BYTES, path.name), newline="")
+        lines = [(reader.line_num, row) for reader in [csv.reader(stream, strict=True)] for row in reader]
+    except csv.Error as error:
         raise InputError(f"{path.name}: cannot be read: {error}", CSV_FORM) from None
     lines = [(number, [cell.strip() for cell in row]) for number, row in lines if any(cell.strip() for cell in row)]
     if lines and lines[0][1][:2] == ["file", "label"]:
@@ -94,4 +113,6 @@ def read_csv(path: Path) -> Labels:
 
 def _numbers(cells: Sequence[str]) -> tuple[int, ...] | None:
     found = [cell for cell in cells if cell]
-    return tuple(map(int, found)) if found and all(cell.isascii() and cell.isdecimal() for cell in found) else None
+    if not found or not all(cell.isascii() and cell.isdecimal() and len(cell) <= 9 for cell in found):
+        return None
+    return tuple(map(int, found))

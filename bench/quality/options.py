@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bench.errors import InputError, UnknownName
 from bench.quality.record import DatasetTask
+from bench.reading import is_file, json_of, read_bytes
 
 OPTIONS_FILE = "dataset.json"
 EXAMPLE = "Example: label_offset=1,output=probs"
@@ -73,12 +74,9 @@ def parse_options(text: str, base: "dict[str, Any] | None" = None) -> DatasetOpt
 def read_options(folder: Path, text: str) -> DatasetOptions:
     """Those of the folder's ``dataset.json``, if there is one, and of ``text``. Raises ``InputError``."""
     path = folder / OPTIONS_FILE
-    if not path.is_file():
+    if not is_file(path):
         return parse_options(text)
-    try:
-        stored = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
-        raise InputError(f"{OPTIONS_FILE}: cannot be read as JSON: {error}", "Correct it, or remove it.") from None
+    stored = json_of(read_bytes(path, name=OPTIONS_FILE), OPTIONS_FILE, "Correct it, or remove it.")
     if not isinstance(stored, dict):
         raise InputError(f"{OPTIONS_FILE}: is not an object", 'Example: {"task": "classification", "label_offset": 1}')
     for key in stored:
@@ -95,7 +93,7 @@ def _known(key: str, where: str) -> None:
 def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOptions:
     try:
         options = msgspec.convert(given, DatasetOptions, strict=strict)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise InputError(f"{where}: {error}", EXAMPLE) from None
     for name in ("score_threshold", "iou_threshold"):
         if not 0 <= getattr(options, name) <= 1:

@@ -17,6 +17,7 @@ from bench.jobs import Judged, JudgedMetric, JudgeJob
 from bench.measure.prompts import Prompt, encoded, read_prompts
 from bench.plugins import load
 from bench.quality.record import DatasetFacts, LeftOut
+from bench.reading import is_folder
 from bench.text_contracts import LogitsSession, Tokenizer
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ METRIC = JudgedMetric("perplexity", "perplexity", False, "")
 
 def text_files(folder: Path) -> tuple[Path, ...]:
     """The files of texts in ``folder``, by name. Raises ``InputError`` where there is none."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"--dataset {folder.name}: no such folder", "Check the path.")
     files = tuple(path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file())
     if not files:

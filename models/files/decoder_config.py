@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from bench.errors import InputError
+from bench.reading import is_file, read_bytes
 
 
 class DecoderFacts(Struct, frozen=True):
@@ -46,15 +47,15 @@ Sources = tuple[tuple[str, dict[str, Any]], ...]
 
 
 def _read(folders: list[Path], name: str) -> dict[str, Any]:
-    file = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    file = next((folder / name for folder in folders if is_file(folder / name)), None)
     return {} if file is None else read_object(file)
 
 
 def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in ``file``. Raises ``InputError`` when it holds anything else."""
     try:
-        content = json.loads(file.read_bytes())
-    except ValueError:
+        content = json.loads(read_bytes(file, name=file.name))
+    except (ValueError, RecursionError):
         raise InputError(f"{file.name}: beside the model, and not JSON", "Repair or remove it.") from None
     if not isinstance(content, dict):
         raise InputError(f"{file.name}: beside the model, and no JSON object", "Repair or remove it.")

@@ -9,6 +9,7 @@ from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequ
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.model_names import file_model_id
+from bench.reading import is_file, is_folder
 
 DAMAGED = "Download or export it again; a file cut short is the usual cause."
 LFS_POINTER = b"version https://git-lfs"
@@ -64,9 +65,9 @@ def checked_file(request: ModelRequest, file_format: Format) -> Path:
             f"{path.name}: is {file_format}, asked for as {request.format}",
             f"Leave the format out, or convert the file to {request.format} first.",
         )
-    if path.is_dir():
+    if is_folder(path):
         raise InputError(f"{path.name}: is a folder", "Name the model file inside it.")
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path.name}: no such file", "Check the path; it is relative to the current folder.")
     try:
         with path.open("rb") as stream:

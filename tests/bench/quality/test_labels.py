@@ -73,5 +73,5 @@ def test_wrong_csv_lines_are_named(tmp_path: Path) -> None:
 def test_csv_of_another_encoding(tmp_path: Path) -> None:
     """A file that is no UTF-8 is named."""
     (tmp_path / "labels.csv").write_bytes(b"caf\xe9.jpg,1\n")
-    with pytest.raises(InputError, match=r"labels.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"labels.csv: line 1: not UTF-8: byte 0xe9"):
         read_csv(tmp_path / "labels.csv")

@@ -43,7 +43,7 @@ def test_wrong_options_are_named(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("stored", "message"),
     [
-        ("{", "dataset.json: cannot be read as JSON"),
+        ("{", "dataset.json: not JSON"),
         ("[]", "dataset.json: is not an object"),
         ('{"tasks": 1}', "unknown key in dataset.json: tasks"),
         ('{"label_offset": "1"}', "dataset.json: Expected `int`, got `str` - at `$.label_offset`"),

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench.errors import InputError
-from bench.record import Harness, Phases, Record, RecordedRun, Repeat, Summary
+from bench.record import Fidelity, Harness, Phases, Record, RecordedRun, Repeat, Summary
 from bench.record_part import Correction
 from bench.rules import rules_digest
 
@@ -31,13 +31,24 @@ REMEDY = "Use the file as it was written, or measure again."
 
 
 def computed(record: Record, samples: "Samples") -> Record:
-    """``record`` with the summary and the harness' medians of its repeats and ``samples``. What only the measuring run
+    """``record`` with the summary and the harness' medians of its repeats and ``samples``, and with outputs that are
+    called right only where their figures are. What only the measuring run
     knew is taken over: generated ids, KV cache and agreement of a language model, and the notes on energy."""
     harness = Harness(
         _median([repeat.loop_overhead_ns for repeat in record.repeats]),
         _median([repeat.token_overhead_ns for repeat in record.repeats]),
     )
-    return replace(record, summary=_summary(record, samples), harness=harness)
+    return replace(record, summary=_summary(record, samples), harness=harness, fidelity=_fidelity(record))
+
+
+def _fidelity(record: Record) -> Fidelity | None:
+    from bench.measure.fidelity_again import decided_again
+
+    model = record.plan.model
+    coarse = any(spec.quantisation is not None for spec in (*model.inputs, *model.outputs))
+    coarse = coarse or "int8" in (model.precision or "")
+    stated = record.fidelity
+    return None if stated is None else decided_again(stated, record.plan.target.executed_precision, coarse)
 
 
 def _summary(record: Record, samples: "Samples") -> Summary:
@@ -111,8 +122,15 @@ def _differences(stated: Record, found: Record, run: RecordedRun) -> Iterator[Co
     same_rules = bool(stated.tool.rules) and stated.tool.rules == rules_digest()
     for field, one, other in _unequal(stated.summary, found.summary, "summary"):
         yield Correction(field, _said(one), _said(other), same_rules or _impossible(field, one, run))
-    for field, one, other in _unequal(stated.harness, found.harness, "harness"):
-        yield Correction(field, _said(one), _said(other), same_rules)
+    for name in ("harness", "fidelity"):
+        for field, one, other in _unequal(getattr(stated, name), getattr(found, name), name):
+            yield Correction(field, _said(one), _said(other), same_rules)
+    if (
+        stated.fidelity is not None
+        and found.fidelity is not None
+        and stated.fidelity.ok is None is not found.fidelity.ok
+    ):
+        yield Correction("fidelity.ok", "undecided", _said(found.fidelity.ok), same_rules)
     if stated.verdict is not None and found.verdict is not None:
         before, after = (_weights(record) for record in (stated, found))
         if before != after or stated.verdict.valid != found.verdict.valid:
@@ -201,7 +219,9 @@ def _whole_numbers(repeat: Repeat) -> Iterator[tuple[str, int]]:
 
 def _consistent(record: Record, source: str) -> None:
     """Raise ``InputError`` for a placement whose parts contradict one another: of it nothing can be computed anew."""
-    placement = record.placement
+    determinism, placement = record.determinism, record.placement
+    if determinism is not None and determinism.identical and (determinism.differing or determinism.max_abs_difference):
+        raise InputError(f"{source}: determinism.identical, and outputs that differ are named beside it", REMEDY)
     if placement is None:
         return
     elsewhere = sum(count for device, count in placement.nodes.items() if device != placement.requested)

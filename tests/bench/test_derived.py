@@ -12,9 +12,11 @@ from msgspec.structs import replace
 from bench.compare_folders import compare_folders
 from bench.derived import computed
 from bench.errors import InputError
-from bench.fake_records import fake_run
+from bench.fake_records import TARGET, fake_run
+from bench.measure.fidelity import compare_outputs
+from bench.measure.fidelity_again import decided_again
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
-from bench.record import Fidelity, PlacementSummary, Reason, Record, RecordedRun, Tool, Verdict
+from bench.record import Fidelity, OutputFidelity, PlacementSummary, Reason, Record, RecordedRun, Tool, Verdict
 from bench.record_json import decode, encode
 from bench.rules import rules_digest
 from bench.store import load, load_records, save
@@ -265,7 +267,82 @@ def test_the_digest_is_of_the_source() -> None:
     assert int(rules_digest(), 16) >= 0
 
 
-def test_fidelity_is_not_touched_by_reading(tmp_path: Path) -> None:
-    """What was compared and found right stays so."""
-    right = Fidelity("ort:cpu", inputs=4, cosine_min=0.99999, ok=True, rule="float32")
-    assert right == reloaded(tmp_path, written(), lambda record: replace(record, fidelity=right)).record.fidelity
+class TestFidelity:
+    """Outputs are called right only where the figures beside it are above the thresholds of the precision that ran."""
+
+    RIGHT = OutputFidelity("y", 0.999999, 60.0, 1e-6)
+
+    def read(self, folder: Path, stated: Fidelity, **target: str) -> tuple[Fidelity, list[str]]:
+        run = written(target=replace(TARGET, **target)) if target else written()
+        found = reloaded(folder, run, lambda record: replace(record, fidelity=stated))
+        assert found.record.fidelity is not None
+        return found.record.fidelity, codes(found)
+
+    def test_what_agrees_stays(self, tmp_path: Path) -> None:
+        right = Fidelity("ort:cpu", 4, 0.999999, 60.0, outputs=(self.RIGHT,), ok=True, rule="float32")
+        found, said = self.read(tmp_path, right)
+        assert (right, False) == (found, "output_mismatch" in said)
+
+    @pytest.mark.parametrize("ok", [True, None])
+    @pytest.mark.parametrize(
+        "output",
+        [
+            OutputFidelity("y", 0.707803, 1.2, 3.0),
+            OutputFidelity("y", 0.99999, 12.0, 3.0),
+            OutputFidelity("y", 0.97, None, 3.0),
+        ],
+    )
+    def test_a_mismatch_called_right(self, tmp_path: Path, output: OutputFidelity, ok: bool | None) -> None:
+        """Struck from the verdict, or called undecided, it is a mismatch still, and the run is not valid."""
+        stated = Fidelity("ort:cpu", 4, output.cosine, output.sqnr_db, outputs=(self.RIGHT, output), ok=ok)
+        found, said = self.read(tmp_path, stated)
+        assert (False, True, True) == (found.ok, "output_mismatch" in said, "record_edited" in said)
+
+    def test_minima_are_those_of_the_outputs(self, tmp_path: Path) -> None:
+        """A worst cosine that is better than an output's own."""
+        output = OutputFidelity("y", 0.9999, 41.0, 0.1)
+        stated = Fidelity("ort:cpu", 4, 1.0, 90.0, outputs=(self.RIGHT, output), ok=True)
+        found, said = self.read(tmp_path, stated)
+        assert (0.9999, 41.0, True) == (found.cosine_min, found.sqnr_db_min, "record_edited" in said)
+
+    def test_labels_that_differ(self, tmp_path: Path) -> None:
+        """84 % of labels wrong are not right in float32."""
+        stated = Fidelity("ort:cpu", 4, outputs=(OutputFidelity("y", equal_fraction=0.16),), ok=True)
+        found, _ = self.read(tmp_path, stated)
+        assert (False, "84 %" in found.reason) == (found.ok, True)
+
+    def test_tokens_that_differ(self, tmp_path: Path) -> None:
+        """The third of eight tokens is another one."""
+        found, _ = self.read(tmp_path, Fidelity("ort:cpu", 1, token_prefix=2, tokens_compared=8, ok=True))
+        assert found.ok is False
+
+    def test_by_the_precision_that_ran(self, tmp_path: Path) -> None:
+        """What float32 may not, float16 may."""
+        stated = Fidelity("ort:cpu", 4, 0.995, 20.0, outputs=(OutputFidelity("y", 0.995, 20.0, 0.1),), ok=True)
+        for name, precision, ok in (("a", "float16", True), ("b", "float32", False)):
+            (tmp_path / name).mkdir()
+            assert ok == self.read(tmp_path / name, stated, executed_precision=precision)[0].ok
+
+    @pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16", "int8", "w8a16", ""])
+    def test_what_was_compared_is_decided_the_same_again(self, precision: str) -> None:
+        """Of outputs of many kinds and errors of many sizes nothing changes."""
+        rng = np.random.default_rng(3)
+        decided = []
+        for index in range(150):
+            shape = [(16,), (1, 40), (2, 3, 4), (1, 1), (3, 200)][index % 5]
+            size, inputs = 10.0 ** rng.integers(-9, 3), int(rng.integers(1, 6))
+            expected = [size * rng.standard_normal(shape) for _ in range(inputs)]
+            noise = 10.0 ** rng.integers(-9, 1)
+            actual = [(e + noise * size * rng.standard_normal(shape)).astype(np.float32) for e in expected]
+            labels = [rng.integers(0, 9, 50) for _ in expected]
+            other = [np.where(rng.random(50) < noise, 1, label) for label in labels]
+            fidelity = compare_outputs(
+                [{"y": e.astype(np.float32), "k": k} for e, k in zip(expected, labels, strict=True)],
+                [{"y": a, "k": k} for a, k in zip(actual, other, strict=True)],
+                precision,
+                "reference",
+                quantised=precision == "int8",
+            )
+            assert fidelity == decided_again(fidelity, precision, precision == "int8")
+            decided.append(fidelity.ok)
+        assert {True, False} <= {*decided}

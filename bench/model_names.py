@@ -39,7 +39,8 @@ def file_model_id(file: Path) -> str:
 def folder_model_id(folder: Path) -> str:
     """A folder's id: its own name, or that of a folder around it where that is one of ``GENERIC_FOLDERS``."""
     whole = folder.resolve()
-    return _of_folders([whole, *(parent for parent in whole.parents if parent.name)]) or whole.name
+    name = _of_folders([whole, *(parent for parent in whole.parents if parent.name)]) or whole.name
+    return name.encode("utf-8", "replace").decode()  # a folder that was not given may bear a name of another encoding
 
 
 def _of_folders(folders: list[Path]) -> str:

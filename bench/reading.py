@@ -3,6 +3,7 @@
 A pipe or a device would keep the reader waiting for ever, and a file of any size would be held in memory.
 """
 
+import codecs
 import io
 import re
 import stat
@@ -69,10 +70,12 @@ def is_folder(path: Path) -> bool:
 
 
 def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> str:
-    """The file's text, UTF-8 with or without a byte-order mark. Raises ``InputError`` as ``read_bytes`` does, and where
-    it is no UTF-8, naming the place."""
+    """The file's text: UTF-8 with or without a byte-order mark, or UTF-16 with one, as Windows writes it. Raises
+    ``InputError`` as ``read_bytes`` does, and where it is neither, naming the place."""
     data = read_bytes(path, most_bytes, name)
     try:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return data.decode("utf-16")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,11 +34,13 @@ SAMPLES = "samples.npz"
 
 
 def new_record_id(model: str, target: str, now: datetime | None = None) -> str:
-    """Sorts by time, says what it is, and is unique: ``20261122T101500123Z-resnet50-openvino-CPU-4f1a2b``."""
+    """Sorts by time, says what it is, and is unique: ``20261122T101500123Z-resnet50-openvino-CPU-4f1a2b``. Letters of
+    any script stay, in at most 80 bytes."""
     moment = now or datetime.now(UTC)
     stamp = f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}Z"
-    words = re.sub(r"[^A-Za-z0-9._]+", "-", f"{model}-{target}").strip("-.")[:80]
-    return f"{stamp}-{words}-{secrets.token_hex(3)}"
+    words = re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", f"{model}-{target}"))
+    short = words.encode()[:80].decode(errors="ignore").strip("-.")
+    return f"{stamp}-{short}-{secrets.token_hex(3)}"
 
 
 def prepare_folder(folder: Path) -> Path:

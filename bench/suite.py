@@ -124,6 +124,7 @@ def load_suite(file: Path) -> Suite:
 
 def check(suite: Suite) -> None:
     """Raise ``InputError`` for what can be told from the suite alone."""
+    _check_unicode(msgspec.to_builtins(suite))
     for scenario in suite.scenarios:
         if scenario.name not in SCENARIOS:
             raise UnknownName("scenario", scenario.name, SCENARIOS)
@@ -167,6 +168,21 @@ def check(suite: Suite) -> None:
                 "Leave out --prompt-tokens, or the prompts.",
             )
         _check_quality(model)
+
+
+def _check_unicode(value: Any) -> None:
+    """Raise ``InputError`` for a name that is no UTF-8: no runtime finds such a file, and no record can name it."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(value).decode("utf-8", "backslashreplace")
+            raise InputError(f"{shown}: is not UTF-8", "Rename the file or folder; convmv renames many.") from None
+    elif isinstance(value, dict):
+        _check_unicode([*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_unicode(item)
 
 
 def _check_quality(model: ModelAsk) -> None:

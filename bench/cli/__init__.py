@@ -9,6 +9,7 @@ import click
 
 from bench import __version__
 from bench.address_space import demand_address_space
+from bench.cli.utf8 import demand_utf8
 from bench.errors import OdbError
 from bench.printable import clean
 from bench.telemetry import switch_off
@@ -71,6 +72,7 @@ def odb() -> None:
 
 def main() -> None:
     """Entry point: errors a person can put right become a sentence and an exit status, never a traceback."""
+    demand_utf8()
     switch_off()
     for name in ("SIGTERM", "SIGHUP"):  # of a supervisor, and of a terminal that was closed
         if hasattr(signal, name):

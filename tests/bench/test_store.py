@@ -205,6 +205,15 @@ def test_ids_sort_by_time_and_are_safe_names() -> None:
     assert first != new_record_id("my/../net", "openvino:HETERO:GPU,CPU", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
+def test_folders_keep_letters_of_any_script() -> None:
+    """Also such that the system stores in two parts; long ones are cut between letters, and stay a name."""
+    assert "-드론-탐지-ort-cpu-" in new_record_id("드론 탐지", "ort:cpu")
+    assert "-한-ort-cpu-" in new_record_id("\u1112\u1161\u11ab", "ort:cpu")
+    long = new_record_id("가" * 300, "ort:cpu")
+    assert len(long.encode()) < 255
+    assert long.partition("-")[2].startswith("가" * 26 + "-")
+
+
 def held(old: object, new: object) -> bool:
     """Whether everything in ``old`` is in ``new`` with the same value; ``new`` may say more."""
     if isinstance(old, dict) and isinstance(new, dict):

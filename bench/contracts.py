@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from bench.decoder_spec import CacheTensor as CacheTensor
+from bench.decoder_spec import DecoderSpec as DecoderSpec
+from bench.decoder_spec import FixedInput as FixedInput
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -77,39 +81,6 @@ class GraphFacts(Struct, frozen=True):
     node_macs: dict[str, int] = {}
     live_activation_bytes: int | None = None
     bytes_moved: int | None = None
-
-
-class DecoderSpec(Struct, frozen=True):
-    """The parts of a decoder-only language model with a KV cache that an engine must know to drive it.
-
-    ``stateful``: an OpenVINO IR that keeps the cache in its state and takes ``beam_idx`` [B] (int32). Otherwise the
-    graph takes ``input_ids`` [B, S], ``attention_mask`` [B, P+S] and ``position_ids`` [B, S] (int64) and, for every
-    layer, ``past_key_values.N.key`` and ``.value`` [B, kv_heads, P, head_dim]; it returns ``logits`` [B, S, vocab_size]
-    and ``present.N.key`` / ``.value`` [B, kv_heads, P+S, head_dim].
-
-    ``mask_dtype`` is that of ``attention_mask``. ``past_length`` is P where the graph fixes it: past and present are
-    then one buffer of that length, as GroupQueryAttention shares it, and the graph reads from the mask how much of it
-    is in use. ``bos_token_id`` and ``eos_token_ids`` are the model's own, where they are known.
-    """
-
-    layers: int
-    kv_heads: int
-    head_dim: int
-    vocab_size: int
-    context_length: int
-    kv_dtype: str = "float32"
-    has_position_ids: bool = True
-    stateful: bool = False
-    mask_dtype: str = "int64"
-    past_length: int | None = None
-    bos_token_id: int | None = None
-    eos_token_ids: tuple[int, ...] = ()
-
-    @property
-    def kv_cache_bytes_per_token(self) -> int:
-        """Keys and values of one token in all layers, in the graph's own type."""
-        widths = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
-        return 2 * self.layers * self.kv_heads * self.head_dim * widths[self.kv_dtype]
 
 
 class Artifact(Struct, frozen=True):

@@ -210,8 +210,9 @@ def _exists(path: str) -> bool:
 
 
 def is_file(source: str) -> bool:
-    """Whether a model's source names a file rather than a built-in."""
-    return bool(Path(source).suffix) or os.sep in source or "/" in source
+    """Whether a model's source names a file rather than a built-in: it has a folder, or a suffix. What follows the dot
+    of a version, as in ``qwen2.5-0.5B``, is no suffix: that begins with a letter."""
+    return Path(source).suffix[1:2].isalpha() or os.sep in source or "/" in source
 
 
 def parse_pair(flag: str, text: str) -> tuple[str, str]:

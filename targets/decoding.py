@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, DecoderSpec
+from bench.contracts import Artifact, CacheTensor, DecoderSpec
+from bench.element_types import numpy_type
 from bench.errors import RunFailure
 
 if TYPE_CHECKING:
@@ -16,35 +17,50 @@ def decoder_of(artifact: Artifact) -> DecoderSpec:
         raise RunFailure(
             "bad_input",
             f"{artifact.model_id}: not known how its KV cache is laid out",
-            "Name past_key_values.N.key/.value and present.N.key/.value as transformers' exports do.",
+            "Name the cache's inputs past… and its outputs present…, as transformers' exports do.",
             "read",
         )
     return artifact.decoder
 
 
 def past_names(decoder: DecoderSpec) -> list[str]:
-    """``past_key_values.N.key`` and ``.value``, layer by layer."""
-    return [f"past_key_values.{n}.{part}" for n in range(decoder.layers) for part in ("key", "value")]
+    """The inputs of the cache, layer by layer."""
+    return [tensor.past for tensor in decoder.cache_tensors()]
 
 
 def present_names(decoder: DecoderSpec) -> list[str]:
-    """``present.N.key`` and ``.value``, in the order of ``past_names``."""
-    return [f"present.{n}.{part}" for n in range(decoder.layers) for part in ("key", "value")]
+    """The outputs of the cache, in the order of ``past_names``."""
+    return [tensor.present for tensor in decoder.cache_tensors()]
 
 
-def cache_type(decoder: DecoderSpec) -> "np.dtype[Any]":
-    """numpy's type of the KV cache. Raises ``RunFailure`` for one that numpy has not (bfloat16)."""
+def empty_cache(tensor: CacheTensor) -> "np.ndarray[Any, Any]":
+    """What ``tensor`` holds before the first token, at batch 1."""
     import numpy as np
 
-    try:
-        return np.dtype(decoder.kv_dtype)
-    except TypeError:
+    return np.zeros(tensor.shape, numpy_type(tensor.dtype))
+
+
+def fixed_arrays(decoder: DecoderSpec, holds_tokens: bool) -> "dict[str, np.ndarray[Any, Any]]":
+    """The inputs that steer the graph. ``holds_tokens``: whether the cache does."""
+    import numpy as np
+
+    return {
+        spec.name: np.full(spec.shape, holds_tokens if spec.value is None else spec.value, np.dtype(spec.dtype))
+        for spec in decoder.fixed_inputs
+    }
+
+
+def plain_cache(decoder: DecoderSpec, runtime: str) -> None:
+    """Raises ``RunFailure`` for a cache that is not one key and one value a layer, all of one size."""
+    if decoder.cache:
+        first = decoder.cache[0]
         raise RunFailure(
-            "unsupported_precision",
-            f"the model keeps its KV cache in {decoder.kv_dtype}, which cannot be handed over here",
-            "Export it with a float32 or float16 cache, or run it on a GenAI engine.",
+            "unsupported_format",
+            f"{runtime} needs one key and one value a layer, all of one size, and the model's cache holds "
+            f"{first.past} {list(first.shape)}{' …' if len(decoder.cache) > 1 else ''}",
+            "Run it on ort:cpu, or on ort-genai:cpu from the folder with its genai_config.json.",
             "compile",
-        ) from None
+        )
 
 
 def growing_cache(decoder: DecoderSpec, runtime: str) -> None:
@@ -55,6 +71,18 @@ def growing_cache(decoder: DecoderSpec, runtime: str) -> None:
             f"the model's KV cache is one buffer of {decoder.past_length} tokens for past and present, "
             f"which {runtime} does not share",
             "Export it with past and present of their own lengths, or run it on ort:cpu or ort-genai:cpu.",
+            "compile",
+        )
+
+
+def rows_of_logits(decoder: DecoderSpec, runtime: str) -> None:
+    """Raises ``RunFailure`` for a graph whose logits have no dimension for positions."""
+    if decoder.flat_logits:
+        raise RunFailure(
+            "unsupported_format",
+            f"the model returns logits [batch,{decoder.vocab_size}], and {runtime} needs [batch,positions,"
+            f"{decoder.vocab_size}]",
+            "Export it with the dimension of positions, or run it on ort:cpu or openvino:CPU.",
             "compile",
         )
 
@@ -105,10 +133,17 @@ LOGITS_CHUNK = 32
 """Positions whose logits are asked for at once, in passes that keep them: of large vocabularies they take megabytes."""
 
 
-def stepwise_logits(ids: "np.ndarray[Any, Any]", step: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]") -> Any:
-    """Float32 [n, vocab] after each of ``ids``: ``step`` takes int64 [1, k] and returns the logits [1, k, vocab]."""
+def stepwise_logits(
+    ids: "np.ndarray[Any, Any]",
+    step: "Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]",
+    at_once: int = LOGITS_CHUNK,
+) -> Any:
+    """Float32 [n, vocab] after each of ``ids``: ``step`` takes int64 [1, k] and returns the logits [1, k, vocab].
+
+    ``at_once``: the greatest k; 1 for a graph that returns the last position's logits only.
+    """
     import numpy as np
 
     flat = np.asarray(ids, np.int64).reshape(1, -1)
-    parts = [flat[:, i : i + LOGITS_CHUNK] for i in range(0, flat.shape[1], LOGITS_CHUNK)]
+    parts = [flat[:, i : i + at_once] for i in range(0, flat.shape[1], at_once)]
     return np.concatenate([np.array(step(part)[0], np.float32) for part in parts])

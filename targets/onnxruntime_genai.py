@@ -60,12 +60,12 @@ class OrtGenai:
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
         decoder = artifact.decoder
-        if decoder is not None and decoder.has_position_ids and decoder.mask_dtype != "int64":
+        if decoder is not None and decoder.has_position_ids and decoder.mask_dtype != decoder.position_dtype:
             raise RunFailure(
                 "unsupported_format",
-                f"{artifact.model_id} takes attention_mask in {decoder.mask_dtype} and position_ids in int64; "
-                "onnxruntime-genai feeds both in one type",
-                "Export both in int64, or run it on ort:cpu.",
+                f"{artifact.model_id} takes attention_mask in {decoder.mask_dtype} and position_ids in "
+                f"{decoder.position_dtype}; onnxruntime-genai feeds both in one type",
+                "Export both in one type, or run it on ort:cpu.",
                 "plan",
             )
 

@@ -11,20 +11,26 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, DecoderSpec
+from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
 from bench.reading import read_bytes
-from bench.targets.decoding import decoder_of
+from bench.targets.decoding import decoder_of, plain_cache, rows_of_logits
 from bench.targets.onnxruntime_genai_config import Taken
 
+if TYPE_CHECKING:
+    import numpy as np
+
+
 CONFIG = "genai_config.json"
+KNOWN = frozenset(("num_logits_to_keep",))
+"""Inputs that steer a graph and that onnxruntime-genai feeds by itself."""
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
     *("merges.txt", "tokenizer.model", "chat_template.jinja"),
@@ -95,10 +101,15 @@ def _linked(artifact: Artifact, files: tuple[Path, ...], path: Path) -> Artifact
 def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
     """Link ``artifact``'s files, and a tokenizer beside them, into ``folder``, and write the configuration."""
     decoder = decoder_of(artifact)
+    plain_cache(decoder, "onnxruntime-genai")
     source = artifact.path.parent
     beside = [source / name for name in TOKENIZER_FILES if (source / name).is_file()]
     names = [file.relative_to(source) for file in (*artifact.files, *beside)]
-    link_all(source, folder, names)
+    rows_of_logits(decoder, "onnxruntime-genai")
+    steering = [spec for spec in decoder.fixed_inputs if spec.name not in KNOWN]
+    link_all(source, folder, names[1:] if steering else names, symbolic=not steering)
+    if steering:
+        settle_inputs(artifact.path, folder / names[0], steering, decoder.cache_tensors()[0])
     config = folder / CONFIG
     text = Taken(configuration(decoder, artifact.path.name), source, CONFIG).text()
     config.write_text(text, encoding="utf-8", newline="\n")
@@ -146,12 +157,43 @@ def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
     }
 
 
-def link_all(source: Path, folder: Path, names: Iterable[Path]) -> None:
+def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], cache: CacheTensor) -> None:
+    """Write the graph with what steers it inside: a constant, or whether the past of ``cache`` has a length. Its
+    external data stays beside it."""
+    import numpy as np
+    import onnx
+
+    model = onnx.load(str(source), load_external_data=False)
+    kept = [value for value in model.graph.input if value.name not in {spec.name for spec in steering}]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+
+    def constant(name: str, value: "np.ndarray[Any, Any]") -> str:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+        return name
+
+    for spec in steering:
+        if spec.value is not None:
+            constant(spec.name, np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
+            continue
+        shape, length = f"{spec.name}.shape", f"{spec.name}.length"
+        axis = constant(f"{spec.name}.axis", np.full(spec.shape, cache.length_axis, np.int64))
+        nodes = (
+            onnx.helper.make_node("Shape", [cache.past], [shape]),
+            onnx.helper.make_node("Gather", [shape, axis], [length]),
+            onnx.helper.make_node("Greater", [length, constant(f"{spec.name}.none", np.array(0))], [spec.name]),
+        )
+        for place, node in enumerate(nodes):
+            model.graph.node.insert(place, node)
+    onnx.save_model(model, str(target))
+
+
+def link_all(source: Path, folder: Path, names: Iterable[Path], symbolic: bool = True) -> None:
     """All ``names`` below ``source`` into ``folder``, all in one way: ONNX Runtime demands that weights lie beside
-    their graph once links are followed. Symbolic links; hard ones where those need a privilege (Windows); copies where
-    neither can be made."""
+    their graph once links are followed. Symbolic links, unless the graph is no link; hard ones where those need a
+    privilege (Windows); copies where neither can be made."""
     wanted = tuple(names)
-    ways: tuple[Callable[[Path, Path], object], ...] = (os.symlink, os.link, shutil.copyfile)
+    ways: tuple[Callable[[Path, Path], object], ...] = (*((os.symlink,) if symbolic else ()), os.link, shutil.copyfile)
     for way in ways:
         try:
             for name in wanted:

@@ -82,7 +82,10 @@ class OrtGenaiSession:
         return self._token
 
     def reset(self) -> None:
-        self._generator.rewind_to(0)
+        try:
+            self._generator.rewind_to(0)
+        except RuntimeError:  # not of this kind of model: states that do not grow cannot be taken back
+            self._generator = generator(self._opened, self._opened.max_length)
         self._length = 0
         self._chosen = False
 
@@ -127,7 +130,11 @@ class OrtGenaiSession:
         """Take back the token that came out last. It has to be computed before it can be: costs one step."""
         if not self._generator.is_done():
             self._generator.get_logits()
-            self._generator.rewind_to(self._length)
+            try:
+                self._generator.rewind_to(self._length)
+            except RuntimeError as error:
+                message = "onnxruntime-genai cannot take a token back from this kind of model"
+                raise RunFailure("unsupported_scenario", message, "Generate from one prompt at a time.") from error
         self._chosen = False
 
 

@@ -15,7 +15,14 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, DecoderSpec
 from bench.digest import sha256_of
 from bench.errors import RunFailure
-from bench.targets.decoding import decoder_of, growing_cache, past_names, present_names
+from bench.targets.decoding import (
+    decoder_of,
+    growing_cache,
+    past_names,
+    plain_cache,
+    present_names,
+    rows_of_logits,
+)
 
 MODEL, CONFIG, GENERATION = "openvino_model.xml", "config.json", "generation_config.json"
 NUMBERED = re.compile(r".+_\d+")
@@ -30,6 +37,8 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
 
     decoder = decoder_of(artifact)
     growing_cache(decoder, "OpenVINO")
+    plain_cache(decoder, "OpenVINO GenAI")
+    rows_of_logits(decoder, "OpenVINO GenAI")
     try:
         model = openvino.Core().read_model(artifact.path)
         keep_cache_inside(model, decoder)
@@ -47,7 +56,9 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
         files=files,
         sha256=sha256_of(files),
         size_bytes=sum(file.stat().st_size for file in files),
-        decoder=replace(decoder, stateful=True, mask_dtype="int64"),
+        decoder=replace(
+            decoder, stateful=True, ids_dtype="int64", mask_dtype="int64", position_dtype="int64", fixed_inputs=()
+        ),
     )
 
 
@@ -59,6 +70,7 @@ def keep_cache_inside(model: Any, decoder: DecoderSpec) -> None:
 
     pairs = dict(zip(past_names(decoder), present_names(decoder), strict=True))
     _demand_names(model, pairs)
+    _settle(model, decoder)
     beam = op.parameter([-1], Type.i32, name="beam_idx")
     beam.output(0).get_tensor().set_names({"beam_idx"})
     model.add_parameters([beam])
@@ -69,24 +81,45 @@ def keep_cache_inside(model: Any, decoder: DecoderSpec) -> None:
         ordered = op.gather(past, beam, axis)
         for reader in readers:
             reader.replace_source_output(ordered.output(0))
-    _widen_mask(model)
+    for name in ("input_ids", "attention_mask", *(["position_ids"] if decoder.has_position_ids else [])):
+        _widen(model, name)
     model.validate_nodes_and_infer_types()
     apply_make_stateful_transformation(model, pairs)
     _begin_empty(model)
     model.validate_nodes_and_infer_types()
 
 
-def _widen_mask(model: Any) -> None:
-    """Let ``attention_mask`` come in as int64, which is what the pipeline gives, whatever the graph computes with."""
+def _settle(model: Any, decoder: DecoderSpec) -> None:
+    """Give the graph what steers it, which the pipeline does not know: a constant, or whether the past has a length."""
+    import numpy as np
     from openvino import Type
     from openvino import opset13 as op
 
-    mask = model.input("attention_mask")
-    kind, readers = mask.get_element_type(), mask.get_target_inputs()
+    for spec in decoder.fixed_inputs:
+        steering = model.input(spec.name)
+        if spec.value is None:
+            first = decoder.cache_tensors()[0]
+            axis = op.constant(np.full(spec.shape, first.length_axis, np.int64))
+            length = op.gather(op.shape_of(model.input(first.past), output_type="i64"), axis, op.constant(0, Type.i64))
+            given = op.greater(length, op.constant(np.array(0, np.int64)))
+        else:
+            given = op.constant(np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
+        for reader in steering.get_target_inputs():
+            reader.replace_source_output(given.output(0))
+        model.remove_parameter(steering.get_node())
+
+
+def _widen(model: Any, name: str) -> None:
+    """Let the input come in as int64, which is what the pipeline gives, whatever the graph computes with."""
+    from openvino import Type
+    from openvino import opset13 as op
+
+    given = model.input(name)
+    kind, readers = given.get_element_type(), given.get_target_inputs()
     if kind == Type.i64:
         return
-    mask.get_node().set_element_type(Type.i64)
-    narrowed = op.convert(mask, kind.get_type_name())
+    given.get_node().set_element_type(Type.i64)
+    narrowed = op.convert(given, kind.get_type_name())
     for reader in readers:
         reader.replace_source_output(narrowed.output(0))
 

@@ -5,6 +5,8 @@ that a step passes only the token, its position and the mask. The batch is fixed
 0 for every dynamic dimension. Tensors are made once; a step changes the mask's shape, not its memory.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +14,10 @@ import numpy as np
 from bench.contracts import DecoderSpec
 from bench.errors import RunFailure
 from bench.targets.decoding import (
+    LOGITS_CHUNK,
+    fixed_arrays,
     greedy,
     growing_cache,
-    past_names,
-    present_names,
     prompt,
     room,
     started,
@@ -36,26 +38,40 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
         _fix_batch(model)
         return
     growing_cache(decoder, "OpenVINO")
-    pairs = dict(zip(past_names(decoder), present_names(decoder), strict=True))
+    pairs = {tensor.past: tensor.present for tensor in decoder.cache_tensors()}
     named = {name for port in (*model.inputs, *model.outputs) for name in port.get_names()}
     missing = [name for pair in pairs.items() for name in pair if name not in named]
     if missing or "logits" not in named:
         raise RunFailure(
             "unsupported_format",
             f"the decoder has no {', '.join(missing[:3]) or 'logits'}",
-            "Export it with past_key_values.N.key/.value inputs and logits, present.N.key/.value outputs.",
+            "Export it with past… inputs for the cache, and with outputs logits and present….",
             "read",
         )
-    _fix_batch(model)
-    apply_make_stateful_transformation(model, pairs)
+    _fix_batch(model, {tensor.past: tensor.batch_axis for tensor in decoder.cache_tensors()})
+    try:
+        apply_make_stateful_transformation(model, pairs)
+    except RuntimeError as error:
+        first = decoder.cache_tensors()[0]
+        raise RunFailure(
+            "unsupported_format",
+            f"OpenVINO cannot keep {first.past} {list(first.shape)} in its state: {str(error).splitlines()[0]}",
+            "Run it on ort:cpu.",
+            "read",
+        ) from error
 
 
-def _fix_batch(model: Any) -> None:
+def _fix_batch(model: Any, axes: "Mapping[str, int]" = MappingProxyType({})) -> None:
+    """``axes``: where the batch of an input is not its first dimension."""
     from openvino import PartialShape
 
-    model.reshape(
-        {port.get_any_name(): PartialShape([1, *list(port.get_partial_shape())[1:]]) for port in model.inputs}
-    )
+    shapes = {}
+    for port in model.inputs:
+        name, shape = port.get_any_name(), list(port.get_partial_shape())
+        if shape:
+            shape[axes.get(name, 0)] = 1
+        shapes[name] = PartialShape(shape)
+    model.reshape(shapes)
 
 
 class OpenVinoTokenSession(OpenVinoFacts):
@@ -68,8 +84,12 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._decoder = decoder
         self._request = compiled.model.create_infer_request()
         self._mask = Tensor(np.ones((1, decoder.context_length), np.dtype(decoder.mask_dtype)), shared_memory=True)
-        self._token = np.zeros((1, 1), np.int64)
-        self._position = np.zeros((1, 1), np.int64)
+        self._token = np.zeros((1, 1), np.dtype(decoder.ids_dtype))
+        self._position = np.zeros((1, 1), np.dtype(decoder.position_dtype))
+        self._steering = [
+            {name: Tensor(array) for name, array in fixed_arrays(decoder, holds_tokens).items()}
+            for holds_tokens in (False, True)
+        ]
         self._step_tensors = self._pair(self._token, self._position)
         self._request.set_tensor("attention_mask", self._mask)
         if decoder.stateful:
@@ -78,8 +98,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         tokens = prompt(ids, self._decoder)
-        positions = np.arange(self._length, self._length + tokens.shape[1], dtype=np.int64)[None]
-        first = self._next(self._step(tokens.shape[1], self._pair(tokens, positions)))
+        first = self._next(self._step(tokens.shape[1], self._fed(tokens)))
         self._set(self._step_tensors)
         return first
 
@@ -92,10 +111,10 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self.reset()
 
         def step(tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
-            positions = np.arange(self._length, self._length + tokens.shape[1], dtype=np.int64)[None]
-            return self._step(tokens.shape[1], self._pair(tokens.copy(), positions))
+            return self._step(tokens.shape[1], self._fed(tokens))
 
-        found = np.asarray(stepwise_logits(prompt(ids, self._decoder), step))
+        at_once = 1 if self._decoder.last_logits else LOGITS_CHUNK
+        found = np.asarray(stepwise_logits(prompt(ids, self._decoder), step, at_once))
         self._set(self._step_tensors)
         return found
 
@@ -107,7 +126,12 @@ class OpenVinoTokenSession(OpenVinoFacts):
         vars(self).pop("_request", None)
         super().close()
 
-    def _pair(self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]") -> dict[str, Any]:
+    def _fed(self, tokens: "npt.NDArray[np.int64]") -> dict[str, Any]:
+        """Tensors of ``tokens`` [1, k] behind what the cache holds, and of their positions."""
+        positions = np.arange(self._length, self._length + tokens.shape[1], dtype=self._position.dtype)[None]
+        return self._pair(tokens.astype(self._token.dtype), positions)
+
+    def _pair(self, tokens: "npt.NDArray[Any]", positions: "npt.NDArray[Any]") -> dict[str, Any]:
         from openvino import Tensor
 
         tensors = {"input_ids": Tensor(tokens, shared_memory=True)}
@@ -125,12 +149,14 @@ class OpenVinoTokenSession(OpenVinoFacts):
         return token
 
     def _step(self, count: int, tensors: dict[str, Any] | None) -> "npt.NDArray[Any]":
-        """Append ``count`` tokens; returns their logits [1, count, vocab], which the next step writes over."""
+        """Append ``count`` tokens; returns their logits [1, count, vocab], or [1, 1, vocab] where the graph has no
+        more, which the next step writes over."""
         end = self._length + count
         room(end, self._decoder.context_length)
         if tensors is not None:
             self._set(tensors)
+        self._set(self._steering[self._length > 0])
         self._mask.shape = (1, end)
         self._request.infer(share_outputs=True)
         self._length = end
-        return np.asarray(self._request.get_tensor("logits").data)
+        return np.asarray(self._request.get_tensor("logits").data).reshape(1, -1, self._decoder.vocab_size)

@@ -18,9 +18,21 @@ import numpy as np
 from msgspec import Struct
 
 from bench.contracts import Artifact, DecoderSpec, OpenRequest
+from bench.element_types import numpy_type
 from bench.errors import RunFailure
-from bench.targets.decoding import cache_type, greedy, growing_cache, past_names, present_names, prompt, room, started
-from bench.targets.onnxruntime_session import Opened, OrtFacts, specs
+from bench.targets.decoding import (
+    fixed_arrays,
+    greedy,
+    growing_cache,
+    past_names,
+    plain_cache,
+    present_names,
+    prompt,
+    room,
+    started,
+)
+from bench.targets.onnxruntime_queries import array_of, ort_value
+from bench.targets.onnxruntime_session import Opened, OrtFacts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,6 +60,7 @@ def layout(request: OpenRequest) -> Layout:
     limit = decoder.context_length if decoder else context
     if decoder is not None:
         growing_cache(decoder, "QNN")
+        plain_cache(decoder, "QNN")
     if not 0 < tokens < context <= limit:
         raise RunFailure(
             "bad_input",
@@ -66,6 +79,7 @@ def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str
         "attention_mask": (1, step.past + step.tokens),
         "position_ids": (1, step.tokens),
         **dict.fromkeys(past_names(decoder), past),
+        **{spec.name: spec.shape for spec in decoder.fixed_inputs},
     }
     sizes: dict[str, int] = {}
     for spec in artifact.facts.inputs:
@@ -111,7 +125,10 @@ class FixedShapeTokenSession(OrtFacts):
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
         self.reset()
         parts: list[npt.NDArray[np.float32]] = []
-        self._each(prompt(ids, self._decoder), lambda logits: parts.append(logits[0].astype(np.float32)))
+        tokens = prompt(ids, self._decoder)
+        each = [tokens[:, i : i + 1] for i in range(tokens.shape[1])] if self._decoder.last_logits else [tokens]
+        for piece in each:
+            self._each(piece, lambda logits: parts.append(logits[0].astype(np.float32)))
         return np.concatenate(parts)
 
     def reset(self) -> None:
@@ -149,26 +166,26 @@ class Runner:
     def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
         self._session = session
         self._binding = session.io_binding()
-        total, kind = step.past + step.tokens, cache_type(decoder)
+        total, kind = step.past + step.tokens, numpy_type(decoder.kv_dtype)
         cache = (1, decoder.kv_heads, step.past, decoder.head_dim)
         grown = (1, decoder.kv_heads, total, decoder.head_dim)
+        positions = np.zeros((1, step.tokens), np.dtype(decoder.position_dtype))
         self._arrays: Mapping[str, npt.NDArray[Any]] = {
-            "input_ids": np.zeros((1, step.tokens), np.int64),
+            **fixed_arrays(decoder, holds_tokens=True),  # the cache has a length, even where all of it is padding
+            "input_ids": np.zeros((1, step.tokens), np.dtype(decoder.ids_dtype)),
             "attention_mask": np.zeros((1, total), np.dtype(decoder.mask_dtype)),
-            **({"position_ids": np.zeros((1, step.tokens), np.int64)} if decoder.has_position_ids else {}),
+            **({"position_ids": positions} if decoder.has_position_ids else {}),
             **{name: np.zeros(cache, kind) for name in past_names(decoder)},
         }
-        types = {spec.name: spec.dtype for spec in specs(session.get_outputs())}
-        self._outputs: Mapping[str, npt.NDArray[Any]] = {
-            "logits": np.zeros((1, step.tokens, decoder.vocab_size), np.dtype(types["logits"])),
-            **{name: np.zeros(grown, kind) for name in present_names(decoder)},
-        }
+        self._vocabulary = decoder.vocab_size
+        self._outputs: Mapping[str, npt.NDArray[Any]] = {name: np.zeros(grown, kind) for name in present_names(decoder)}
         self.pasts = [self._arrays[name] for name in past_names(decoder)]
         self.presents = [self._outputs[name] for name in present_names(decoder)]
         for name, array in self._arrays.items():
-            self._binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            self._binding.bind_ortvalue_input(name, ort_value(array))
+        self._binding.bind_output("logits", "cpu")  # as many positions as the graph returns
         for name, array in self._outputs.items():
-            self._binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            self._binding.bind_ortvalue_output(name, ort_value(array))
 
     def load(self, presents: "Sequence[npt.NDArray[Any]] | None") -> None:
         """Take over the cache that the last run left, its newest places; ``None``: an empty one."""
@@ -178,7 +195,8 @@ class Runner:
     def run(
         self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int
     ) -> "npt.NDArray[Any]":
-        """``length``: tokens in the cache with these; only their places are unmasked. Returns logits [1, k, vocab]."""
+        """``length``: tokens in the cache with these; only their places are unmasked. Returns logits [1, k, vocab], or
+        [1, 1, vocab] where the graph has no more."""
         self._arrays["input_ids"][...] = tokens
         mask = self._arrays["attention_mask"]
         mask[...] = 0
@@ -186,4 +204,4 @@ class Runner:
         if "position_ids" in self._arrays:
             self._arrays["position_ids"][...] = positions
         self._session.run_with_iobinding(self._binding)
-        return self._outputs["logits"]
+        return array_of(self._binding.get_outputs()[0]).reshape(1, -1, self._vocabulary)

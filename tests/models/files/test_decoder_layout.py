@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.contracts import Artifact, DecoderSpec, ModelRequest, TensorSpec
+from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput, ModelRequest, TensorSpec
 from bench.errors import InputError
 from bench.models.decoder_layout import decoder_spec
 from bench.models.files.decoder_config import DecoderFacts, decoder_facts
@@ -79,29 +79,106 @@ def test_what_does_not_look_like_a_decoder(inputs: tuple[TensorSpec, ...]) -> No
     assert decoder_spec("m.onnx", inputs, OUTPUTS) is None
 
 
-PACKED = tuple(TensorSpec(f"past_{n}", "float32", (2, "B", 2, "P", 16)) for n in range(3))
+def other(name: str, shape: tuple[int | str | None, ...], dtype: str = "float32") -> TensorSpec:
+    return TensorSpec(name, dtype, shape)
+
+
+def test_packed_keys_and_values_are_followed() -> None:
+    """One tensor a layer for both, as GPT-2 exports have it; the batch is the dimension that goes by its name."""
+    packed = tuple(other(f"past_{n}", (2, "batch", 4, "past", 8)) for n in range(3))
+    returned = tuple(other(f"present_{n}", (2, "batch", 4, "total", 8)) for n in range(3))
+    spec = decoder_spec("m", (IDS, MASK, *packed), (LOGITS, *returned))
+    assert spec is not None
+    assert (CacheTensor("past_1", "present_1", "float32", (2, 1, 4, 0, 8), 3, 1), 3 * 2 * 4 * 8 * 4) == (
+        spec.cache[1],
+        spec.kv_cache_bytes_per_token,
+    )
+
+
+def test_states_that_do_not_grow_are_followed() -> None:
+    """Layers of convolution beside those of attention, as LFM2 has them: their states begin as zeros, cost no byte a
+    token, and stand behind the cache."""
+    inputs = (IDS, MASK, other("past_conv.0", ("batch", 32, 4)), *changed((KEY, VALUE), "past"))
+    spec = decoder_spec("m", inputs, (*OUTPUTS, other("present_conv.0", ("batch", 32, 4))))
+    assert spec is not None
+    assert (["past_key_values.0.key", "past_key_values.0.value", "past_conv.0"], 2 * 2 * 16 * 4, (1, 32, 4), None) == (
+        [tensor.past for tensor in spec.cache],
+        spec.kv_cache_bytes_per_token,
+        spec.cache[2].shape,
+        spec.cache[2].length_axis,
+    )
+
+
+def test_layers_that_differ_are_followed() -> None:
+    """Other heads, other types, other numbers: each tensor by itself."""
+    second = (
+        other("past_key_values.3.key", ("b", 4, "p", 8), "float16"),
+        other("past_key_values.3.value", (1, 4, "q", 8)),
+    )
+    returned = (other("present.3.key", ("b", 4, "t", 8), "float16"), other("present.3.value", (1, 4, "u", 8)))
+    spec = decoder_spec("m", (*INPUTS, *second), (*OUTPUTS, *returned))
+    assert spec is not None
+    assert 2 * 2 * 16 * 4 + 4 * 8 * 2 + 4 * 8 * 4 == spec.kv_cache_bytes_per_token
+
+
+@pytest.mark.parametrize("symbols", [("past_full", "past_sliding"), (None, "past"), ("a", None)])
+def test_names_of_dimensions_are_no_sizes(symbols: tuple[str | None, str | None]) -> None:
+    """Layers whose lengths go by different names are layers of one kind."""
+    cache = [replace(spec, shape=("batch", 2, symbol, 16)) for spec, symbol in zip((KEY, VALUE), symbols, strict=True)]
+    assert PLAIN == decoder_spec("m", (IDS, MASK, POSITIONS, *cache), OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "logits", "expected"),
+    [
+        (INPUTS, replace(LOGITS, shape=("batch", 1, 61)), replace(PLAIN, last_logits=True)),
+        (INPUTS, replace(LOGITS, shape=("batch", 61)), replace(PLAIN, last_logits=True, flat_logits=True)),
+        (
+            (*INPUTS, other("num_logits_to_keep", (), "int64")),
+            LOGITS,
+            replace(PLAIN, last_logits=True, fixed_inputs=(FixedInput("num_logits_to_keep", "int64", (), 1),)),
+        ),
+        (
+            (*INPUTS, other("use_cache_branch", (1,), "bool")),
+            LOGITS,
+            replace(PLAIN, fixed_inputs=(FixedInput("use_cache_branch", "bool", (1,), None),)),
+        ),
+        (
+            changed(INPUTS, "input_ids", dtype="int32"),
+            LOGITS,
+            replace(PLAIN, ids_dtype="int32"),
+        ),
+    ],
+)
+def test_what_exporters_add_is_followed(
+    inputs: tuple[TensorSpec, ...], logits: TensorSpec, expected: DecoderSpec
+) -> None:
+    """Logits of the last position alone, inputs that steer the graph, ids in int32."""
+    assert expected == decoder_spec("m", inputs, (logits, *OUTPUTS[1:]))
 
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "found"),
     [
-        ((IDS, MASK, *PACKED), OUTPUTS, "past_0 [2,B,2,P,16], past_1 [2,B,2,P,16] and 1 more"),
+        ((IDS, MASK, other("past_0", (2, "B", 2, "P", 16))), OUTPUTS, "no output present_0 returns it"),
+        ((IDS, MASK, other("cache_k", ("b", 2, "p", 8))), OUTPUTS, "no output returns it"),
         ((IDS, replace(MASK, name="cache_position"), KEY, VALUE), OUTPUTS, "cache_position [batch,total]"),
         ((IDS, KEY, VALUE), OUTPUTS, "it takes no attention_mask"),
-        ((*INPUTS, TensorSpec("pixels", "float32", (1, 3, 8, 8))), OUTPUTS, "it also takes pixels [1,3,8,8]"),
-        ((IDS, MASK, KEY), OUTPUTS, "are not a key and a value"),
-        (changed(INPUTS, "input_ids", dtype="int32"), OUTPUTS, "input_ids [batch,sequence] in int32"),
+        ((*INPUTS, other("pixels", (1, 3, 8, 8))), OUTPUTS, "it also takes pixels [1,3,8,8]"),
+        ((*INPUTS, other("num_logits_to_keep", (2,), "int64")), OUTPUTS, "not one value in int64 or int32"),
+        ((*INPUTS, other("use_cache_branch", (1,), "int64")), OUTPUTS, "not one value in bool"),
+        ((IDS, MASK, KEY), OUTPUTS, "it also returns present.0.value"),
+        (changed(INPUTS, "input_ids", dtype="float32"), OUTPUTS, "input_ids [batch,sequence] in float32"),
         (changed(INPUTS, "input_ids", shape=(4, "s")), OUTPUTS, "one sequence at a time"),
         (changed(INPUTS, "input_ids", shape=(1, 8)), OUTPUTS, "input_ids [1,8], a fixed length"),
-        (changed(INPUTS, "past", shape=("b", 2, "p")), OUTPUTS, "past_key_values.0.key [b,2,p]"),
-        (changed(INPUTS, "past", shape=("b", "h", "p", 16)), OUTPUTS, "states no number of heads"),
-        (changed(INPUTS, "past", dtype="int8"), OUTPUTS, "past_key_values.0.key [batch,2,past,16] in int8"),
-        (changed(INPUTS, VALUE.name, dtype="float16"), OUTPUTS, "its layers differ"),
+        (changed(INPUTS, "past", shape=("b", "h", "p", 16)), OUTPUTS, "more than the batch and the length are open"),
+        (changed(INPUTS, "past", shape=(3, 2, "p", 16)), OUTPUTS, "one sequence at a time"),
+        (changed(INPUTS, "past", dtype="bool"), OUTPUTS, "past_key_values.0.key [batch,2,past,16] in bool"),
         (changed(INPUTS, "past", shape=(1, 2, 7, 16)), OUTPUTS, "its past is fixed to 7 tokens"),
         (INPUTS, OUTPUTS[1:], "it returns no logits"),
-        (INPUTS, changed(OUTPUTS, "present.0.key", name="new_key"), "no present.0.key but new_key [batch,2,total,16]"),
-        (INPUTS, (*OUTPUTS, TensorSpec("hidden", "float32", ("b", 64))), "it also returns hidden [b,64]"),
-        (INPUTS, changed(OUTPUTS, "logits", shape=("b", 61)), "it returns logits [b,61]"),
+        (INPUTS, changed(OUTPUTS, "present.0.key", name="new_key"), "no output present.0.key returns it"),
+        (INPUTS, (*OUTPUTS, other("hidden", ("b", 64))), "it also returns hidden [b,64]"),
+        (INPUTS, changed(OUTPUTS, "logits", shape=(61,)), "it returns logits [61]"),
         (INPUTS, changed(OUTPUTS, "logits", shape=("b", "s", None)), "no config.json beside it states vocab_size"),
     ],
 )
@@ -113,7 +190,7 @@ def test_layouts_that_are_not_followed(
         decoder_spec("m.onnx", inputs, outputs)
     assert caught.value.message.startswith("m.onnx: looks like a decoder, but ")
     assert found in caught.value.message
-    assert "past_key_values.N.key" in caught.value.remedy
+    assert "a cache whose every input past… has an output present…" in caught.value.remedy
 
 
 def test_vocabulary_of_the_configuration() -> None:

@@ -1,0 +1,91 @@
+"""What an engine must know of a decoder to drive it: its inputs, its cache, its vocabulary."""
+
+from math import prod
+
+from msgspec import Struct
+
+
+class CacheTensor(Struct, frozen=True):
+    """One tensor of a decoder's cache: the input ``past`` takes what the output ``present`` returned the step before.
+
+    ``shape`` is that of an empty cache at batch 1. ``length_axis`` grows by the tokens of each step; ``None``: a state
+    of fixed size, as of a convolution, which begins as zeros.
+    """
+
+    past: str
+    present: str
+    dtype: str
+    shape: tuple[int, ...]
+    length_axis: int | None
+    batch_axis: int = 0
+
+
+class FixedInput(Struct, frozen=True):
+    """An input that steers a decoder's graph and is no token. ``value`` ``None``: whether the cache holds something."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    value: int | None
+
+
+CACHE_WIDTHS = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
+"""Bytes of an element of a KV cache."""
+
+
+class DecoderSpec(Struct, frozen=True):
+    """The parts of a decoder-only language model with a KV cache that an engine must know to drive it.
+
+    ``stateful``: an OpenVINO IR that keeps the cache in its state and takes ``beam_idx`` [B] (int32). Otherwise the
+    graph takes ``input_ids`` [B, S], ``attention_mask`` [B, P+S] and ``position_ids`` [B, S] and, for every
+    layer, ``past_key_values.N.key`` and ``.value`` [B, kv_heads, P, head_dim]; it returns ``logits`` [B, S, vocab_size]
+    and ``present.N.key`` / ``.value`` [B, kv_heads, P+S, head_dim]. ``cache`` is set where the cache is laid out or
+    named otherwise; the sizes of a layer are then those of its first tensor.
+
+    ``ids_dtype``, ``mask_dtype`` and ``position_dtype`` are those of these inputs. ``past_length`` is P where the graph
+    fixes it: past and present are then one buffer of that length, as GroupQueryAttention shares it, and the graph reads
+    from the mask how much of it is in use. ``last_logits``: the graph may return those of the last position only;
+    ``flat_logits``: without a dimension for it, [B, vocab_size].
+    ``fixed_inputs`` are fed besides. ``bos_token_id`` and ``eos_token_ids`` are the model's own, where they are known.
+    """
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    context_length: int
+    kv_dtype: str = "float32"
+    has_position_ids: bool = True
+    stateful: bool = False
+    mask_dtype: str = "int64"
+    past_length: int | None = None
+    bos_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()
+    ids_dtype: str = "int64"
+    position_dtype: str = "int64"
+    last_logits: bool = False
+    flat_logits: bool = False
+    fixed_inputs: tuple[FixedInput, ...] = ()
+    cache: tuple[CacheTensor, ...] = ()
+
+    def cache_tensors(self) -> tuple[CacheTensor, ...]:
+        """Every tensor of the cache, layer by layer, key before value."""
+        if self.cache:
+            return self.cache
+        shape = (1, self.kv_heads, self.past_length or 0, self.head_dim)
+        return tuple(
+            CacheTensor(f"past_key_values.{n}.{part}", f"present.{n}.{part}", self.kv_dtype, shape, 2)
+            for n in range(self.layers)
+            for part in ("key", "value")
+        )
+
+    @property
+    def kv_cache_bytes_per_token(self) -> int:
+        """Keys and values of one token in all layers, in the graph's own type."""
+        if not self.cache:
+            return 2 * self.layers * self.kv_heads * self.head_dim * CACHE_WIDTHS[self.kv_dtype]
+        return sum(
+            CACHE_WIDTHS[tensor.dtype] * prod(n for axis, n in enumerate(tensor.shape) if axis != tensor.length_axis)
+            for tensor in self.cache
+            if tensor.length_axis is not None
+        )

@@ -1,0 +1,87 @@
+"""Decoders as exporters lay them out, on every engine: the tokens are those of the plain layout."""
+
+from pathlib import Path
+
+import numpy as np
+import odd_decoders
+import pytest
+
+from bench.contracts import Artifact, ConvertingTarget, ModelRequest, OpenRequest, Phase, Target
+from bench.errors import RunFailure
+from bench.models.files.onnx_file import OnnxFile
+from bench.plugins import discover, load
+from bench.text_contracts import LogitsSession, StreamSession, TokenSession
+
+pytestmark = pytest.mark.real
+
+PROMPT, TOKENS = 20, 8
+REFUSED = {
+    **{("packed_cache", target): r"past_0 \[2, 1, 4, 0, 8\]" for target in ("openvino-genai", "ort-genai", "qnn")},
+    **{("flat_logits", target): r"logits \[batch,512\]" for target in ("openvino-genai", "ort-genai")},
+}
+"""What an engine cannot drive, and how it says so."""
+TARGETS = {"ort": "cpu", "openvino": "CPU", "openvino-genai": "CPU", "ort-genai": "cpu", "qnn": "htp-emu"}
+OPTIONS = {"openvino": {"INFERENCE_PRECISION_HINT": "f32"}, "openvino-genai": {"INFERENCE_PRECISION_HINT": "f32"}}
+
+
+@pytest.fixture(params=list(odd_decoders.VARIANTS))
+def variant(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def decoder(variant: str, realdata: Path, tmp_path: Path) -> Artifact:
+    path = odd_decoders.write(variant, realdata / "llm" / "stories260K" / "model.onnx", tmp_path)
+    return OnnxFile().prepare(ModelRequest(str(path)), tmp_path)
+
+
+def opened(name: str, artifact: Artifact, phase: Phase, folder: Path) -> TokenSession | StreamSession:
+    target: Target = load(discover(()).find("targets", name))
+    for distribution in target.requires:
+        pytest.importorskip(distribution.replace("-", "_"))
+    device = TARGETS[name]
+    if not any(d.name == device and d.usable for d in target.devices()):
+        pytest.skip(f"{name}:{device} is not usable here")
+    if isinstance(target, ConvertingTarget):
+        artifact = target.convert(artifact, folder)
+    request = OpenRequest(artifact, device, OPTIONS.get(name, {}), prompt_tokens=PROMPT, decode_context=PROMPT + TOKENS)
+    session = target.open(request, phase)
+    assert isinstance(session, TokenSession | StreamSession)
+    return session
+
+
+def generated(session: TokenSession | StreamSession, ids: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[int]:
+    if isinstance(session, TokenSession):
+        return [session.prefill(ids), *(session.decode() for _ in range(TOKENS - 1))]
+    found: list[int] = []
+    session.fill(np.empty(0, np.int64))
+    session.generate(ids, TOKENS, found.append)
+    return found
+
+
+@pytest.mark.parametrize("target", list(TARGETS))
+def test_tokens_are_those_of_the_plain_layout(
+    target: str, variant: str, decoder: Artifact, golden: list[int], phase: Phase, tmp_path: Path
+) -> None:
+    """Greedy tokens of stories260K; a layout that an engine cannot drive is refused by what is odd in it."""
+    room = tmp_path / "room"
+    room.mkdir()
+    if (variant, target) in REFUSED:
+        with pytest.raises(RunFailure, match=REFUSED[variant, target]) as caught:
+            opened(target, decoder, phase, room)
+        assert ("unsupported_format", True) == (caught.value.kind, "ort:cpu" in caught.value.remedy)
+        return
+    session = opened(target, decoder, phase, room)
+    assert golden[PROMPT : PROMPT + TOKENS] == generated(session, np.array(golden[:PROMPT]))
+
+
+@pytest.mark.parametrize("target", ["ort", "openvino"])
+def test_logits_of_every_position(
+    target: str, variant: str, decoder: Artifact, golden: list[int], phase: Phase, tmp_path: Path
+) -> None:
+    """Also where the graph returns those of the last position only: each row's argmax is the next golden token."""
+    if (variant, target) in REFUSED:
+        pytest.skip("this engine cannot keep such a cache")
+    session = opened(target, decoder, phase, tmp_path)
+    assert isinstance(session, LogitsSession)
+    assert golden[1 : PROMPT + 1] == session.logits(np.array(golden[:PROMPT])).argmax(axis=1).tolist()

@@ -5,8 +5,6 @@ that a step passes only the token, its position and the mask. The batch is fixed
 0 for every dynamic dimension. Tensors are made once; a step changes the mask's shape, not its memory.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +33,7 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
     from openvino._offline_transformations import apply_make_stateful_transformation
 
     if decoder.stateful:
-        _fix_batch(model)
+        _fix_batch(model, decoder)
         return
     growing_cache(decoder, "OpenVINO")
     pairs = {tensor.past: tensor.present for tensor in decoder.cache_tensors()}
@@ -48,7 +46,7 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
             "Export it with past… inputs for the cache, and with outputs logits and present….",
             "read",
         )
-    _fix_batch(model, {tensor.past: tensor.batch_axis for tensor in decoder.cache_tensors()})
+    _fix_batch(model, decoder)
     try:
         apply_make_stateful_transformation(model, pairs)
     except RuntimeError as error:
@@ -61,17 +59,19 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
         ) from error
 
 
-def _fix_batch(model: Any, axes: "Mapping[str, int]" = MappingProxyType({})) -> None:
-    """``axes``: where the batch of an input is not its first dimension."""
+def _fix_batch(model: Any, decoder: DecoderSpec) -> None:
+    """Batch 1. The cache's inputs get the shapes that are known of them: OpenVINO may find no rank in the file."""
     from openvino import PartialShape
 
-    shapes = {}
+    shapes = {
+        tensor.past: [-1 if axis == tensor.length_axis else size for axis, size in enumerate(tensor.shape)]
+        for tensor in ([] if decoder.stateful else decoder.cache_tensors())
+    }
     for port in model.inputs:
-        name, shape = port.get_any_name(), list(port.get_partial_shape())
-        if shape:
-            shape[axes.get(name, 0)] = 1
-        shapes[name] = PartialShape(shape)
-    model.reshape(shapes)
+        found = port.get_partial_shape()
+        if port.get_any_name() not in shapes and found.rank.is_static:
+            shapes[port.get_any_name()] = [1, *list(found)[1:]] if len(found) else []
+    model.reshape({name: PartialShape(shape) for name, shape in shapes.items()})
 
 
 class OpenVinoTokenSession(OpenVinoFacts):

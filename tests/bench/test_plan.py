@@ -18,10 +18,10 @@ from bench.plan import (
     resolve_targets,
     settle_scenario,
 )
-from bench.plugins import Catalog, PluginRef
+from bench.plugins import Catalog, PluginRef, discover
 from bench.record import Scenario
 from bench.record_evidence import RepeatRule
-from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, check
 from bench.untrusted import Untrusted
 
 CATALOG = Catalog(
@@ -250,3 +250,12 @@ def test_what_the_user_says_is_the_users() -> None:
     assert {"speed": "9"} == targets(sent(Untrusted("suite.toml"), {"speed": "9"}))[0].options
     allowed = Untrusted("suite.toml", frozenset({"chip.speed"}), allowed=frozenset({"chip.speed"}))
     assert {"speed": "1"} == targets(sent(allowed, {"chip.speed": "1"}))[0].options
+
+
+def test_every_built_in_model_can_be_named() -> None:
+    """Those whose names have a version in them, with dots and digits, too."""
+    catalog = discover(())
+    names = [name for name in catalog.names("models") if not name.startswith((".", "/"))]
+    suite = Suite(models=tuple(ModelAsk(name) for name in names))
+    check(suite)
+    assert names == [ref.name for _, ref in choose_models(suite, catalog)]

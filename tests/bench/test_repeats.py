@@ -19,7 +19,7 @@ from bench.repeats import Seen, ended, is_disturbed, looks, precise, seen_of, se
 from bench.runner import Listener, run_suite
 from bench.suite import ModelAsk, Suite, TargetAsk
 
-RULE = RepeatRule(6, 20, 30 * SECOND)
+RULE = PRESETS["quick"].repeats
 PRECISION = 0.1
 
 
@@ -27,15 +27,15 @@ def seen(*figures: float, took_s: float = 1.0) -> list[Seen]:
     return [Seen(figure, took_ns=round(took_s * SECOND)) for figure in figures]
 
 
-ALIKE = seen(*[100.0, 101.0] * 10)
-APART = seen(*[100.0, 150.0] * 10)
+ALIKE = seen(*[100.0, 101.0] * 12)
+APART, FAR = seen(*[100.0, 150.0] * 12), seen(*[100.0, 200.0] * 12)
 DISTURBED = [replace(one, disturbed=True) for one in ALIKE]
 
 
 class TestDecision:
     def test_it_looks_each_time_there_are_a_third_more(self) -> None:
         """From the fewest to the most."""
-        assert (6, 8, 11, 15, 20) == looks(RULE)
+        assert (6, 8, 11, 15, 20, 24) == looks(RULE)
         assert (10, 14, 19, 26, 30) == looks(PRESETS["strict"].repeats)
         assert (7,) == looks(RepeatRule(7, 7))
 
@@ -45,8 +45,10 @@ class TestDecision:
             (RULE, ALIKE[:5], None),
             (RULE, ALIKE[:6], "precise"),
             (RULE, APART[:6], None),
-            (RULE, APART[:19], None),
-            (RULE, APART, "most"),
+            (RULE, APART[:20], None),
+            (RULE, APART[:23], None),
+            (RULE, APART, "precise"),
+            (RULE, FAR, "most"),
             (RULE, seen(*[100.0, 150.0] * 3, took_s=5.0), "budget"),
             (RULE, seen(*[100.0, 150.0] * 2, took_s=50.0), None),
             (RULE, DISTURBED[:5], None),
@@ -65,9 +67,9 @@ class TestDecision:
     def test_the_last_two_processes_have_no_say(self) -> None:
         """Six that agree only thanks to the last two do not end the run; nor do six of which the last two disagree."""
         wide = [100.0, 112.0, 100.0, 112.0]
-        assert not precise(seen(*wide, 106.0, 106.0), PRECISION, 20)
-        assert not precise(seen(100.0, 100.0, 100.0, 100.0, 130.0, 130.0), PRECISION, 20)
-        assert precise(seen(100.0, 101.0, 100.0, 101.0, 100.0, 101.0), PRECISION, 20)
+        assert not precise(seen(*wide, 106.0, 106.0), PRECISION, RULE.most)
+        assert not precise(seen(100.0, 100.0, 100.0, 100.0, 130.0, 130.0), PRECISION, RULE.most)
+        assert precise(seen(100.0, 101.0, 100.0, 101.0, 100.0, 101.0), PRECISION, RULE.most)
 
     def test_what_takes_no_time_is_not_measured_more_often(self) -> None:
         """A p50 of 0 is the timer's matter."""

@@ -17,8 +17,8 @@ class TokenizedTimes(Part, frozen=True):
 
 class KvCache(Part, frozen=True):
     """``bytes_per_token``: computed from the layout, keys and values of all layers. ``observed_bytes_per_token``:
-    growth of the process' USS while the cache grew by ``observed_tokens``, in the check pass; null where it did not
-    grow with them (allocated at once, or below what can be seen), with the ``reason``."""
+    growth of the process' USS while the cache grew by ``observed_tokens`` for the second time, in the check pass; null
+    with the ``reason`` where that is less than the cache can take (allocated at once, or kept from before)."""
 
     bytes_per_token: int
     observed_bytes_per_token: int | None = None

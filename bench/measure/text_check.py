@@ -1,5 +1,6 @@
 """The untimed pass of a language model: what it generates, its logits along the way, and how its KV cache grows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ FORCED_TOKENS = 256
 EMULATED_TOKENS = 8  # generated again, to see whether they are the same
 SHORT, LONG, CHUNK = 32, 544, 16
 """Tokens in the cache when its growth is read, and how many go in at once: few, since their logits take memory too."""
+
+CACHE_BITS = {"u4": 4, "i4": 4, "u8": 8, "i8": 8, "f16": 16, "bf16": 16, "f32": 32}
+"""Of the types that OpenVINO's properties name."""
 
 
 def check_text(
@@ -77,7 +81,11 @@ def _logits(session: TokenSession | StreamSession, ids: "Ids", folder: Path) -> 
 
 
 def kv_cache(session: TokenSession | StreamSession, decoder: DecoderSpec, probe: MemoryProbe | None) -> KvCache:
-    """Bytes a token: as the layout says, and as the process grew while the cache went from ``SHORT`` to ``LONG``."""
+    """Bytes a token: as the layout says, and as the process grew while the cache went from ``SHORT`` to ``LONG``.
+
+    It grows twice. The first time every new shape costs the runtime memory of its own, which is not the cache's; the
+    second, after a reset, is read.
+    """
     computed = decoder.kv_cache_bytes_per_token
     if probe is None:
         return KvCache(computed, reason="emulated: the process' memory is not the device's")
@@ -85,20 +93,36 @@ def kv_cache(session: TokenSession | StreamSession, decoder: DecoderSpec, probe:
     if longest <= SHORT:
         return KvCache(computed, reason=f"the context of {longest} tokens is too short to see it grow")
     try:
-        _fill(session, SHORT)  # buffers for a chunk of this size are there from now on
+        _fill(session, longest)
         before = _filled_bytes(session, SHORT, probe)
         after = _filled_bytes(session, longest, probe)
     except RunFailure as failure:
         return KvCache(computed, reason=f"it cannot grow to {longest} tokens here: {failure.message}")
     if before is None or after is None:
         return KvCache(computed, reason="memory cannot be read here")
-    grown = after - before
-    if grown < computed * (longest - SHORT) / 10:
+    least = smallest_cache_bytes(decoder, session.effective_options())
+    return observed_cache(computed, least, after - before, longest - SHORT)
+
+
+def smallest_cache_bytes(decoder: DecoderSpec, options: Mapping[str, str]) -> int:
+    """Bytes a token that keys and values cannot be below: in the types that the runtime's options name, else in one
+    byte an element, since a runtime may quantise its cache and not say so. Scales are left out."""
+    both = options.get("KV_CACHE_PRECISION", "")
+    names = (options.get(f"{part}_CACHE_PRECISION", both) for part in ("KEY", "VALUE"))
+    elements = decoder.layers * decoder.kv_heads * decoder.head_dim
+    return elements * sum(CACHE_BITS.get(name, 8) for name in names) // 8
+
+
+def observed_cache(computed: int, least: int, grown: int, tokens: int) -> KvCache:
+    """What a growth of the process by ``grown`` bytes in ``tokens`` tokens says of the cache: nothing, where it is
+    below what the cache takes at ``least`` a token."""
+    if grown < least * tokens:
         reason = (
-            f"the process grew by {max(0, grown)} bytes in {longest - SHORT} tokens: the cache was allocated before"
+            f"the process grew by {max(0, grown)} bytes in {tokens} tokens, and the cache takes {least * tokens} at "
+            "least: it lies in memory that was taken before"
         )
         return KvCache(computed, reason=reason)
-    return KvCache(computed, round(grown / (longest - SHORT)), longest - SHORT)
+    return KvCache(computed, round(grown / tokens), tokens)
 
 
 def _filled_bytes(session: TokenSession | StreamSession, tokens: int, probe: MemoryProbe) -> int | None:

@@ -143,9 +143,14 @@ def _macs_by_device(placement: Placement, facts: GraphFacts) -> dict[str, int] |
 
 
 def _session_facts(evidence: Evidence) -> SessionFacts | None:
-    if evidence.repeats:
-        return evidence.repeats[-1].facts
-    return evidence.checked.facts if evidence.checked else None
+    """As the last repeat's session told them, but precisions as the check's did, which could look at the graph."""
+    checked = evidence.checked.facts if evidence.checked else None
+    if not evidence.repeats:
+        return checked
+    facts = evidence.repeats[-1].facts
+    if checked is None or not checked.precisions.activations:
+        return facts
+    return msgspec.structs.replace(facts, executed_precision=checked.executed_precision, precisions=checked.precisions)
 
 
 def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
@@ -163,6 +168,8 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             OpenedArtifact(evidence.opened.format, evidence.opened.sha256, evidence.opened.size_bytes)
             if evidence.opened
             else None,
+            (facts.precisions.weights if facts else "") or None,
+            (facts.precisions.activations if facts else "") or None,
         ),
         scenario=_scenario(run, evidence),
         preset=run.preset,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
 from bench.input_record import InputFacts
 from bench.plugins import PluginRef
+from bench.precisions import Precisions
 from bench.quality.options import DatasetAsk
 from bench.quality.record import DatasetFacts, Statistic
 from bench.record import Failure, Repeat, Scenario, StoppingRule
@@ -172,6 +173,7 @@ class SessionFacts(Struct, frozen=True):
     device_name: str
     executed_precision: str
     compile_cache: CompileCache
+    precisions: Precisions = Precisions("", "")
 
 
 class TextChecked(Struct, frozen=True):

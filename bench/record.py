@@ -72,7 +72,8 @@ class PlannedModel(Part, frozen=True):
 
 
 class PlannedTarget(Part, frozen=True):
-    """``executed_precision`` is what the arithmetic really ran in, where the runtime tells."""
+    """``executed_precision`` is what the arithmetic really ran in, where the runtime tells; ``executed_weights`` and
+    ``executed_activations`` the types that convolutions and matrix products took each in."""
 
     id: str
     plugin: str
@@ -83,6 +84,8 @@ class PlannedTarget(Part, frozen=True):
     options_effective: dict[str, str] = {}
     executed_precision: str | None = None
     opened: "OpenedArtifact | None" = None
+    executed_weights: str | None = None
+    executed_activations: str | None = None
 
 
 class OpenedArtifact(Part, frozen=True):

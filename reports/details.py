@@ -35,7 +35,7 @@ from bench.reports.tables import (
     repeats_table,
 )
 from bench.reports.text_tables import agreement_table, text_table
-from bench.reports.wording import repeats_words, rule_words, scenario_words
+from bench.reports.wording import ran_in, repeats_words, rule_words, scenario_words
 from bench.untrusted import shown_command
 
 EMULATED_TIMES = "the emulator's, not the device's"
@@ -173,10 +173,10 @@ def _costs(record: Record) -> tuple[Fact, ...]:
 
 def _proofs(record: Record) -> tuple[Fact, ...]:
     placement = record.placement
-    ran_in = record.plan.target.executed_precision
+    ran = ran_in(record.plan.target)
     stored = record.plan.model.precision
     found = [
-        Fact("Ran in", units.clean(ran_in or "unknown"), f"weights {units.clean(stored)}" if stored else ""),
+        Fact("Ran in", units.clean(ran or "unknown"), f"weights {units.clean(stored)}" if stored else ""),
         Fact(
             "Placement",
             "unknown" if placement is None else on_device(placement).partition(" nodes")[0],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bench.reports import units
 from bench.reports.causes import doubt, emulated, outputs_wrong, status
 from bench.reports.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed
+from bench.reports.wording import ran_in
 
 
 def emulated_table(items: Sequence[Numbered]) -> Table | None:
@@ -53,7 +54,7 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
         Cell("yes", state) if good else Cell(f"no: {record.status}", state, (kind,) if kind else ()),
         _there(item) if found is not None else MISSING_CELL,
         _outputs(item) if good else MISSING_CELL,
-        Cell(units.clean(target.executed_precision or units.MISSING)),
+        Cell(units.clean(ran_in(target) or units.MISSING)),
         Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why and not outputs_wrong(record) else ()),
     )
 

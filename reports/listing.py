@@ -6,6 +6,7 @@ from bench.record import Record
 from bench.reports import units
 from bench.reports.causes import DOUBTED, doubt, emulated, status
 from bench.reports.rows import MISSING_CELL, Cell, Matrix, Numbered, Table, folder_cells, options_words, placed
+from bench.reports.wording import ran_in
 
 Column = tuple[str, Callable[[Record], str]]
 
@@ -108,7 +109,7 @@ def _peak(record: Record) -> str:
 
 
 def _ran_in(record: Record) -> str:
-    return units.clean(record.plan.target.executed_precision or "unknown")
+    return units.clean(ran_in(record.plan.target) or "unknown")
 
 
 _COSTS: tuple[Column, ...] = (("Cold start", _cold_start), ("Peak RSS", _peak), ("Ran in", _ran_in))

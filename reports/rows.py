@@ -13,7 +13,7 @@ from bench.record import Fidelity, PlacementSummary, Record, RecordedRun, Scenar
 from bench.reports import units
 from bench.reports.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.quality_words import quality_note
-from bench.reports.wording import scenario_short, scenario_words
+from bench.reports.wording import ran_in, scenario_short, scenario_words
 from bench.verdict_outputs import MADE_UP
 
 SHOWN_HASH = 8  # digits of a checksum that tell files of one name apart
@@ -245,8 +245,8 @@ def cell(item: Numbered) -> Cell:
         )
         return Cell("compiles", state, notes, item.number, doubt=doubted)
     value, notes, weight = _figures(record)
-    ran_in = record.plan.target.executed_precision
-    executed = f"ran in {units.clean(ran_in)}" if ran_in else "executed precision unknown"
+    ran = ran_in(record.plan.target)
+    executed = f"ran in {units.clean(ran)}" if ran else "executed precision unknown"
     if state in DOUBTED:
         notes, weight = (), None
     return Cell(

@@ -7,7 +7,7 @@ from bench.reports import units
 from bench.reports.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
 from bench.reports.rows import Cell, Numbered, Table
 from bench.reports.text_tables import seconds
-from bench.reports.wording import scenario_short
+from bench.reports.wording import ran_in, scenario_short
 from bench.text_record import Agreement, TextGeneration
 
 _COLUMNS = (
@@ -36,14 +36,14 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
     record = item.record
     text, plan, memory = _text(record), record.plan, record.summary.memory_bytes
     assert text is not None
-    ran_in = plan.target.executed_precision
+    ran = ran_in(plan.target)
     kv = text.kv_cache
     state = status(record)
     mark = f"{STATUS_SIGNS[state]} " if state in DOUBTED else ""
     return (
         Cell(str(item.number), state, run=item.number),
         Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
-        Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran_in)}",) if ran_in else ()),
+        Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran)}",) if ran else ()),
         Cell(scenario_short(plan.model.task, plan.scenario)),
         Cell(f"{mark}{units.duration(text.ttft_ns)}"),
         Cell(f"{mark}{units.duration(text.tpot_ns)}", notes=_rate(text, state)),

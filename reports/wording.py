@@ -1,6 +1,7 @@
 """Plans in plain words: the scenario, and the rule by which a repeat knew that it had measured enough."""
 
-from bench.record import Record, Scenario, StoppingRule
+from bench.precisions import Precisions
+from bench.record import PlannedTarget, Record, Scenario, StoppingRule
 from bench.reports import units
 
 
@@ -90,3 +91,11 @@ _ENDED = {
 
 def _percent(share: float) -> str:
     return f"{share * 100:g} %"
+
+
+def ran_in(target: PlannedTarget) -> str | None:
+    """What the arithmetic ran in, weights and activations apart where they are known and integers are among them:
+    ``int8 (w8a8)``, ``w8a16``, ``float32 (w4a32)``. ``None`` where the runtime does not tell."""
+    name = target.executed_precision
+    short = Precisions(target.executed_weights or "", target.executed_activations or "").short_name
+    return f"{name} ({short})" if name and short and short != name else name

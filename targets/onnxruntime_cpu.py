@@ -1,14 +1,20 @@
 """ONNX Runtime on the CPU: the reference that every machine has."""
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession
+from bench.precisions import Precisions
 from bench.targets import onnxruntime_options as session_config
 from bench.targets import safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
+from bench.targets.onnx_precision import executed_precisions, name_of
 from bench.targets.onnxruntime_errors import opening_failure
 from bench.targets.processor import processor_name, usable_cores
 from bench.text_contracts import TokenSession
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     from bench.targets.onnxruntime_session import Opened
 
 PROVIDER = "CPUExecutionProvider"
+LARGEST_WRITTEN = 500_000_000
+"""Bytes of a model whose optimised graph is written out: beyond, it might not fit a protobuf of 2 GB."""
 INTEGER_OPERATORS = frozenset(
     ("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
 )
@@ -52,12 +60,13 @@ class OnnxRuntimeCpu:
         made = session_config.session_options(settings)
         if request.artifact.task == "tensor":
             session_config.fix_free_dimensions(made, request.artifact)
-        with phase("compile"):
+        with _optimised_graph(request, made) as precisions, phase("compile"):
             try:
                 session = onnxruntime.InferenceSession(str(request.artifact.path), made, providers=[PROVIDER])
             except Exception as error:
                 raise opening_failure(error, request.artifact.path) from error
-        opened = _opened(request, session, settings)
+            told = precisions()
+        opened = _opened(request, session, settings, told)
         if request.artifact.task == "text_generation":
             return onnxruntime_tokens.OrtTokenSession(session, decoder_of(request.artifact), opened)
         return onnxruntime_session.OrtTensorSession(session, opened)
@@ -88,15 +97,35 @@ def executed_precision(artifact: Artifact) -> str:
     return ""
 
 
-def _opened(request: OpenRequest, session: Any, settings: session_config.SessionSettings) -> "Opened":
+@contextmanager
+def _optimised_graph(request: OpenRequest, made: Any) -> Iterator[Callable[[], Precisions]]:
+    """Have ONNX Runtime write the graph that it executes, where somebody asks and it fits a file, for as long as the
+    context lasts. Gives what tells its precisions, unknown where there is no such graph."""
+    wanted = request.inspect and request.artifact.task == "tensor" and request.artifact.size_bytes <= LARGEST_WRITTEN
+    if not wanted or made.optimized_model_filepath:
+        yield lambda: Precisions("", "")
+        return
+    with tempfile.TemporaryDirectory(prefix="odb-") as folder:
+        path = Path(folder) / "optimised.onnx"
+        made.optimized_model_filepath = str(path)
+        yield partial(executed_precisions, path)
+
+
+def _opened(
+    request: OpenRequest, session: Any, settings: session_config.SessionSettings, precisions: Precisions
+) -> "Opened":
     from bench.targets.onnxruntime_session import Opened
 
+    held = session.get_session_options()
+    if "optimized_model_filepath" not in request.options:
+        held.optimized_model_filepath = ""  # ours, and gone by now
     return Opened(
         devices={PROVIDER: "cpu"},
         requested="cpu",
         device_name=processor_name(),
-        executed_precision=executed_precision(request.artifact),
-        effective_options=session_config.effective(session.get_session_options(), settings.entries),
+        executed_precision=name_of(precisions) or executed_precision(request.artifact),
+        precisions=precisions,
+        effective_options=session_config.effective(held, settings.entries),
         distributions=("onnxruntime",),
         lanes=usable_cores,
         inspected=settings.entries.get("session.record_ep_graph_assignment_info") == "1",

@@ -21,11 +21,13 @@ from bench.contracts import (
     TensorSession,
 )
 from bench.errors import RunFailure
+from bench.precisions import Precisions
 from bench.targets import onnx_graphs, qnn_devices, qnn_options, safe_options, socs
 from bench.targets import onnxruntime_options as session_config
 from bench.targets.compiled_graphs import holds_context
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
+from bench.targets.onnx_precision import UNKNOWN, name_of, precisions_of
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
 from bench.targets.qnn_failures import (
     OFFLOAD,
@@ -222,6 +224,24 @@ def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> 
     return "+".join(dict.fromkeys([*ran, *(["float32"] if "CPU" in devices else [])]))
 
 
+def precisions(request: OpenRequest, nodes: Sequence[NodePlacement]) -> Precisions:
+    """Weights and activations apart, where somebody asks: of a QDQ graph the types between its quantisations, but for
+    what was left to the CPU; of a float graph what it runs in for both."""
+    if not request.inspect or holds_context(request.artifact):
+        return UNKNOWN
+    ran = executed_precision(request, nodes)
+    if not quantised(request.artifact):
+        return Precisions(ran, ran)
+    import onnx
+
+    graph = onnx.load_model(request.artifact.path, load_external_data=False).graph
+    on_cpu = {node.name for node in nodes if node.device == "CPU"}
+    found = precisions_of(graph, fuses=True, unfused=on_cpu)
+    if on_cpu or request.options.get("enable_htp_fp16_precision") == "0":
+        return found
+    return Precisions(*(side.replace("float32", "float16") for side in (found.weights, found.activations)))
+
+
 def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened":
     import onnxruntime_qnn
 
@@ -229,6 +249,8 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
 
     settings = session_config.read({ASSIGNMENT_KEY: "1"} | strict_options(request) | request.options)
     devices = {PROVIDER: UNITS[request.device], "CPUExecutionProvider": "CPU"}
+    nodes = assigned_nodes(session, devices)
+    told = precisions(request, nodes)
     held = session_config.effective(session.get_session_options(), settings.entries)
     provider = {k: v for k, v in session.get_provider_options().get(PROVIDER, {}).items() if k != "backend_path"}
     info = getattr(onnxruntime_qnn, "build_and_package_info", None)
@@ -237,7 +259,8 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
         devices=devices,
         requested=UNITS[request.device],
         device_name=qnn_devices.device_name(request.device, soc_of(request.device, settings.others), provider),
-        executed_precision=executed_precision(request, assigned_nodes(session, devices)),
+        executed_precision=name_of(told) or executed_precision(request, nodes),
+        precisions=told,
         effective_options=held | provider,
         distributions=("onnxruntime-qnn",),
         components={"qnn-sdk": str(sdk)} if sdk else {},

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, TensorSpec
 from bench.errors import RunFailure
+from bench.precisions import Precisions
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
 from bench.targets.onnxruntime_errors import RENAMED
@@ -37,6 +38,7 @@ class Opened(Struct, frozen=True):
     lanes: Callable[[], int] = lambda: 1  # asked only where several queries are in flight
     inspected: bool = False
     compile_cache: CompileCache = "none"
+    precisions: Precisions = Precisions("", "")
     chosen: str = ""
     remedies: Callable[[tuple[NodePlacement, ...]], tuple[str, ...]] = lambda nodes: ()
 
@@ -75,6 +77,9 @@ class OrtFacts:
 
     def executed_precision(self) -> str:
         return self._opened.executed_precision
+
+    def precisions(self) -> Precisions:
+        return self._opened.precisions
 
     def compile_cache(self) -> CompileCache:
         return self._opened.compile_cache

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from bench.contracts import NodePlacement
+from bench.precisions import Precisions
 
 FREE = frozenset(("Input", "Output", "Const", "Constant", "Parameter", "Result"))
 ARITHMETIC = frozenset(
@@ -22,16 +23,23 @@ ARITHMETIC = frozenset(
     )
 )
 KEYS = frozenset(("layerType", "originalLayersNames", "runtimePrecision"))
-NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "i8": "int8", "u8": "int8"}
+NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "i8": "int8", "u8": "int8"} | {
+    "i4": "int4",
+    "u4": "int4",
+    "i16": "int16",
+    "u16": "int16",
+}
 
 
 class ExecutedNode(Struct, frozen=True):
-    """One node of the runtime graph. ``originals``: the model's nodes that were fused into it."""
+    """One node of the runtime graph. ``originals``: the model's nodes that were fused into it. ``weights``: the type of
+    its second input, where that is constant."""
 
     name: str
     op: str
     precision: str
     originals: tuple[str, ...]
+    weights: str = ""
 
 
 def executed_nodes(runtime_model: Any) -> list[ExecutedNode]:
@@ -42,8 +50,16 @@ def executed_nodes(runtime_model: Any) -> list[ExecutedNode]:
         op, name = info.get("layerType", ""), node.get_friendly_name()
         originals = tuple(part for part in info.get("originalLayersNames", "").split(",") if part)
         if op not in FREE and originals:
-            nodes.append(ExecutedNode(name, op, info.get("runtimePrecision", ""), originals))
+            precision = info.get("runtimePrecision", "")
+            nodes.append(ExecutedNode(name, op, precision, originals, _weights_type(node) if op in ARITHMETIC else ""))
     return nodes
+
+
+def _weights_type(node: Any) -> str:
+    inputs = node.input_values()
+    if len(inputs) < 2 or _kind(inputs[1].get_node()) not in ("Const", "Constant"):
+        return ""
+    return str(inputs[1].get_element_type().get_type_name())
 
 
 def _live(model: Any) -> list[Any]:
@@ -69,6 +85,19 @@ def precision(nodes: Iterable[ExecutedNode], hint: str) -> str:
     """What convolutions and matrix products compute in, most frequent first (``bfloat16+int8``); else ``hint``."""
     counted = Counter(numpy_name(node.precision) for node in nodes if node.op in ARITHMETIC and node.precision)
     return "+".join(name for name, _ in counted.most_common()) or numpy_name(hint)
+
+
+def precisions(nodes: Iterable[ExecutedNode]) -> Precisions:
+    """Weights and activations of convolutions and matrix products, most frequent first. Weights in floating point are
+    converted to the type that is computed in; quantised ones keep theirs."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for node in nodes:
+        if node.op in ARITHMETIC and node.precision:
+            activations = numpy_name(node.precision)
+            weights = numpy_name(node.weights)
+            counted[weights if weights.startswith("int") else activations, activations] += 1
+    pairs = [pair for pair, _ in counted.most_common()]
+    return Precisions(*("+".join(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1)))
 
 
 def numpy_name(element: str) -> str:

@@ -14,9 +14,10 @@ from msgspec import Struct
 from bench.contracts import CompileCache, NodePlacement, Placement, Tensors, TensorSpec
 from bench.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, packed_bytes
 from bench.errors import RunFailure
+from bench.precisions import Precisions
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
-from bench.targets.openvino_graph import ExecutedNode, placed, precision
+from bench.targets.openvino_graph import ExecutedNode, placed, precision, precisions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +82,9 @@ class OpenVinoFacts:
 
     def executed_precision(self) -> str:
         return precision(self._executed(), properties(self._compiled.model).get("INFERENCE_PRECISION_HINT", ""))
+
+    def precisions(self) -> Precisions:
+        return precisions(self._executed())
 
     def compile_cache(self) -> CompileCache:
         if not self._compiled.caching:

@@ -21,6 +21,7 @@ from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
 from bench.measure.steady import Steady, Watched, play_single_stream, warmup_of
 from bench.plugins import load
+from bench.precisions import Precisions, TellsPrecisions
 from bench.record import Repeat, SampleArrays, StoppingRule
 from bench.text_contracts import StreamSession, TokenSession
 
@@ -88,6 +89,7 @@ def session_facts(session: Session) -> SessionFacts:
         session.device_name(),
         session.executed_precision(),
         session.compile_cache(),
+        session.precisions() if isinstance(session, TellsPrecisions) else Precisions("", ""),
     )
 
 

@@ -1,0 +1,31 @@
+"""The types that a model's arithmetic ran in, weights and activations apart."""
+
+import re
+from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
+
+
+class Precisions(Struct, frozen=True):
+    """The types that convolutions and matrix products take their ``weights`` and ``activations`` in (``int4``,
+    ``int16``, ``float16`` …), most frequent first, joined by ``+``; "" where the runtime does not tell."""
+
+    weights: str
+    activations: str
+
+    @property
+    def short_name(self) -> str:
+        """As the field writes it, ``w8a16``; "" unless there is one type of weights, of integers, and one of
+        activations."""
+        bits = [re.fullmatch(r"(int|float|bfloat)(\d+)", name) for name in (self.weights, self.activations)]
+        if None in bits or not self.weights.startswith("int"):
+            return ""
+        weights, activations = (match[2] for match in bits if match is not None)
+        return f"w{weights}a{activations}"
+
+
+@runtime_checkable
+class TellsPrecisions(Protocol):
+    """What a session may offer beyond ``Session``: weights and activations apart, from what was executed."""
+
+    def precisions(self) -> Precisions: ...

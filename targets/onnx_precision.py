@@ -1,0 +1,142 @@
+"""The types that an ONNX graph's arithmetic runs in, weights and activations apart, read from the graph as executed.
+
+For ONNX Runtime's CPU provider that is the graph it has optimised: a Conv between DequantizeLinear and QuantizeLinear
+that was not fused into a QLinearConv is a float Conv, whatever the file's types. QNN runs such a Conv in integers, of
+the types that its dequantisations read.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.precisions import Precisions
+
+if TYPE_CHECKING:
+    import onnx
+
+# operator -> which input holds the weights, and which the zero point of the activations (None: quantised on the way)
+INTEGER: Mapping[str, tuple[int, int | None]] = {
+    "ConvInteger": (1, None),
+    "DynamicQuantizeLSTM": (1, None),
+    "DynamicQuantizeMatMul": (1, None),
+    "MatMulInteger": (1, None),
+    "MatMulIntegerToFloat": (1, None),
+    "QAttention": (1, None),
+    "QGemm": (3, 2),
+    "QLinearConv": (3, 2),
+    "QLinearMatMul": (3, 2),
+}
+FLOAT = frozenset(
+    "Attention Conv ConvTranspose FusedConv FusedGemm FusedMatMul GRU Gemm GroupQueryAttention LSTM MatMul "
+    "MultiHeadAttention RNN".split()
+)
+BLOCKWISE = "MatMulNBits"
+INT8_LEVEL = 4  # of MatMulNBits' accuracy_level: activations are quantised on the way
+PASSING = frozenset("Flatten Identity MaxPool Reshape Squeeze Transpose Unsqueeze".split())
+UNKNOWN = Precisions("", "")
+
+
+def precisions_of(graph: "onnx.GraphProto", fuses: bool, unfused: Collection[str] = ()) -> Precisions:
+    """What convolutions and matrix products run in, most frequent first, joined by ``+``; unknown without any.
+
+    ``fuses``: whether the runtime computes in integers between a dequantisation and a quantisation; ``unfused``: names
+    of nodes where it does not.
+    """
+    types = _Types(graph)
+    found: Counter[Precisions] = Counter()
+    for node in graph.node:
+        told = types.of(node, fuses and node.name not in unfused)
+        if told is not None and told.activations:
+            found[told] += 1
+    ran = [precisions for precisions, _ in found.most_common()]
+    return Precisions(_joined(p.weights for p in ran), _joined(p.activations for p in ran)) if ran else UNKNOWN
+
+
+def name_of(precisions: Precisions) -> str:
+    """One name for the arithmetic: of integers ``int8`` or, where weights and activations differ, ``w8a16``; else the
+    type of the activations."""
+    if precisions.activations.startswith("int") and precisions.weights != precisions.activations:
+        return precisions.short_name or precisions.activations
+    return precisions.activations
+
+
+def executed_precisions(file: Path) -> Precisions:
+    """Those of a graph that a runtime has written as it executes it; unknown where the file cannot be read."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return precisions_of(onnx.load_model(file, load_external_data=False).graph, fuses=False)
+    except (OSError, DecodeError, ValueError):
+        return UNKNOWN
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "+".join(dict.fromkeys(name for name in names if name))
+
+
+class _Types:
+    """Element types of a graph's values, as far as it shows them."""
+
+    def __init__(self, graph: "onnx.GraphProto") -> None:
+        self._stored = {tensor.name: _name(tensor.data_type) for tensor in graph.initializer}
+        self._makers = {name: node for node in graph.node for name in node.output}
+        self._given = {value.name: _name(value.type.tensor_type.elem_type) for value in graph.input}
+        for node in graph.node:
+            if node.op_type == "Constant":
+                held = [_name(a.t.data_type) for a in node.attribute if a.name == "value"]
+                self._stored.update(zip(node.output, held, strict=False))
+
+    def of(self, node: "onnx.NodeProto", fuses: bool) -> Precisions | None:
+        """What one node runs in; ``None`` where it is no arithmetic."""
+        if node.op_type in INTEGER:
+            weight, zero = INTEGER[node.op_type]
+            return Precisions(self._type(node.input[weight]), "int8" if zero is None else self._type(node.input[zero]))
+        if node.op_type == BLOCKWISE:
+            given = {a.name: a.i for a in node.attribute}
+            by_int8 = given.get("accuracy_level") == INT8_LEVEL
+            return Precisions(f"int{given.get('bits', 4)}", "int8" if by_int8 else self._type(node.input[0]))
+        if node.op_type not in FLOAT or len(node.input) < 2:
+            return None
+        sides = [self._quantised(name) if fuses else "" for name in node.input[:2]]
+        if all(sides):
+            return Precisions(sides[1], sides[0])
+        kept = self._type(node.input[1])
+        return Precisions(kept, self._type(node.input[0]) or kept)
+
+    def _quantised(self, name: str) -> str:
+        """The type that a dequantised value has in memory; "" where it is not dequantised."""
+        maker = self._makers.get(name)
+        if maker is None:
+            return ""
+        if maker.op_type == "DequantizeLinear":
+            return self._type(maker.input[0])
+        return self._quantised(maker.input[0]) if maker.op_type in PASSING else ""
+
+    def _type(self, name: str) -> str:
+        """Follows a value up to where its type is stated."""
+        for _ in range(len(self._makers) + 1):
+            if name in self._stored or name in self._given:
+                return self._stored.get(name) or self._given[name]
+            maker = self._makers.get(name)
+            if maker is None or not maker.input:
+                return ""
+            if maker.op_type == "Cast":
+                return next((_name(a.i) for a in maker.attribute if a.name == "to"), "")
+            if maker.op_type == "QuantizeLinear":
+                return self._type(maker.input[2]) if len(maker.input) > 2 else "int8"
+            position = {"DequantizeLinear": 1, "QLinearConv": 7, "QLinearMatMul": 7}.get(maker.op_type, 0)
+            name = maker.input[min(position, len(maker.input) - 1)]
+        return ""
+
+
+def _name(elem_type: int) -> str:
+    """numpy's name; unsigned quantised types go by their signed name."""
+    from onnx import helper
+
+    try:
+        name = str(helper.tensor_dtype_to_np_dtype(elem_type).name)
+    except KeyError:
+        return ""
+    return name.removeprefix("u") if name.startswith("uint") else name

@@ -1,0 +1,215 @@
+"""Weights and activations apart: what a graph's arithmetic runs in, on runtimes and by hand."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from bench.contracts import Artifact, OpenRequest, Phase
+from bench.precisions import Precisions
+from bench.record import PlannedTarget
+from bench.reports.wording import ran_in
+from bench.targets.onnx_precision import name_of, precisions_of
+from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
+from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
+from bench.targets.openvino_runtime import OpenVino
+
+N = helper.make_node
+Make = Callable[..., Artifact]
+
+
+def tensor(name: str, values: Any, dtype: str) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.asarray(values, dtype), name)
+
+
+def model(nodes: Sequence[onnx.NodeProto], weights: Sequence[onnx.TensorProto]) -> onnx.ModelProto:
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8, 8, 8]) for name in "xy"]
+    graph = helper.make_graph(list(nodes), "g", infos[:1], infos[1:], list(weights))
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, ir_version=10, opset_imports=opsets)
+
+
+def qdq(activations: str, weights: str = "int8") -> onnx.ModelProto:
+    """A convolution between quantisations, as quantisers write it."""
+    middle = np.iinfo(activations).max // 2 + 1
+    rng = np.random.default_rng(0)
+    if weights == "int4":
+        kernel = helper.make_tensor("k", TensorProto.INT4, [8, 8, 3, 3], rng.integers(-7, 7, 8 * 8 * 9).tolist())
+    else:
+        kernel = tensor("k", rng.integers(-100, 100, (8, 8, 3, 3)), weights)
+    nodes = [
+        N("QuantizeLinear", ["x", "s", "z"], ["xq"]),
+        N("DequantizeLinear", ["xq", "s", "z"], ["xd"]),
+        N("DequantizeLinear", ["k", "ks"], ["kd"]),
+        N("Conv", ["xd", "kd"], ["c"], "conv", pads=[1] * 4),
+        N("QuantizeLinear", ["c", "s", "z"], ["cq"]),
+        N("DequantizeLinear", ["cq", "s", "z"], ["y"]),
+    ]
+    scale = 8 / np.iinfo(activations).max
+    return model(
+        nodes, [tensor("s", scale, "float32"), tensor("z", middle, activations), kernel, tensor("ks", 0.01, "float32")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("activations", "weights", "expected", "name"),
+    [
+        ("uint8", "int8", Precisions("int8", "int8"), "int8"),
+        ("uint16", "int8", Precisions("int8", "int16"), "w8a16"),
+        ("uint16", "int4", Precisions("int4", "int16"), "w4a16"),
+    ],
+)
+def test_an_integer_engine_runs_what_lies_between_the_quantisations(
+    activations: str, weights: str, expected: Precisions, name: str
+) -> None:
+    """The types that the dequantisations read; one that the runtime leaves in float is float."""
+    graph = qdq(activations, weights).graph
+    assert (expected, name) == (precisions_of(graph, fuses=True), name_of(expected))
+    floats = Precisions("float32", "float32")
+    assert floats == precisions_of(graph, fuses=False) == precisions_of(graph, fuses=True, unfused={"conv"})
+
+
+@pytest.mark.parametrize(
+    ("node", "weights", "expected", "short"),
+    [
+        (
+            N("QLinearConv", ["q", "s", "z", "w", "s", "z", "s", "z"], ["y"]),
+            [tensor("w", np.zeros((8, 8, 1, 1)), "int8"), tensor("z", 0, "uint8")],
+            Precisions("int8", "int8"),
+            "w8a8",
+        ),
+        (
+            N("MatMulInteger", ["q", "w"], ["y"]),
+            [tensor("w", np.zeros((8, 8)), "int8")],
+            Precisions("int8", "int8"),
+            "w8a8",
+        ),
+        (
+            N("MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft", K=8, N=8, bits=4, block_size=16),
+            [tensor("w", np.zeros((8, 1, 8)), "uint8")],
+            Precisions("int4", "float32"),
+            "w4a32",
+        ),
+        (
+            N(
+                "MatMulNBits",
+                ["x", "w", "s"],
+                ["y"],
+                domain="com.microsoft",
+                K=8,
+                N=8,
+                bits=4,
+                block_size=16,
+                accuracy_level=4,
+            ),
+            [tensor("w", np.zeros((8, 1, 8)), "uint8")],
+            Precisions("int4", "int8"),
+            "w4a8",
+        ),
+        (
+            N("MatMul", ["x", "w"], ["y"]),
+            [tensor("w", np.zeros((8, 8)), "float16")],
+            Precisions("float16", "float32"),
+            "",
+        ),
+        (N("Relu", ["x"], ["y"]), [], Precisions("", ""), ""),
+    ],
+)
+def test_operators_say_what_they_run_in(
+    node: onnx.NodeProto, weights: list[onnx.TensorProto], expected: Precisions, short: str
+) -> None:
+    """By the constants they read."""
+    graph = model([node], [*weights, tensor("s", 1, "float32")]).graph
+    assert (expected, short) == (precisions_of(graph, fuses=False), expected.short_name)
+
+
+def test_several_types_are_listed_most_frequent_first() -> None:
+    """Two float products and one of integers."""
+    nodes = [
+        N("MatMul", ["x", "w"], ["a"]),
+        N("MatMul", ["a", "w"], ["b"]),
+        N("MatMulInteger", ["q", "i"], ["y"]),
+    ]
+    graph = model(nodes, [tensor("w", np.zeros((8, 8)), "float32"), tensor("i", np.zeros((8, 8)), "uint8")]).graph
+    found = precisions_of(graph, fuses=False)
+    assert (Precisions("float32+int8", "float32+int8"), "float32+int8", "") == (found, name_of(found), found.short_name)
+
+
+@pytest.mark.parametrize(
+    ("executed", "weights", "activations", "said"),
+    [
+        ("int8", "int8", "int8", "int8 (w8a8)"),
+        ("w8a16", "int8", "int16", "w8a16"),
+        ("float32", "int4", "float32", "float32 (w4a32)"),
+        ("float32", "float32", "float32", "float32"),
+        ("float32", None, None, "float32"),
+        (None, None, None, None),
+    ],
+)
+def test_reports_say_both_where_integers_are_among_them(
+    executed: str | None, weights: str | None, activations: str | None, said: str | None
+) -> None:
+    """And the plain name where that is all, as for records made before."""
+    target = PlannedTarget("t:d", "t", "d", executed_precision=executed)
+    assert said == ran_in(
+        PlannedTarget(
+            target.id, "t", "d", executed_precision=executed, executed_weights=weights, executed_activations=activations
+        )
+    )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("activations", "name", "expected"),
+    [
+        ("uint8", "int8", Precisions("int8", "int8")),
+        ("uint16", "float32", Precisions("float32", "float32")),
+    ],
+)
+def test_ort_cpu_says_what_its_optimised_graph_holds(
+    tmp_path: Path, artifact_of: Make, phase: Phase, activations: str, name: str, expected: Precisions
+) -> None:
+    """It has no 16-bit convolution: the quantisations stay around a float one, whatever the file says. Nothing is left
+    in the folder for temporary files, and a timed session looks at no graph."""
+    path = tmp_path / "net.onnx"
+    onnx.save(qdq(activations), path)
+    request = OpenRequest(artifact_of(path, precision="int8"), "cpu", inspect=True)
+    session: Any = OnnxRuntimeCpu().open(request, phase)
+    assert (name, expected) == (session.executed_precision(), session.precisions())
+    timed: Any = OnnxRuntimeCpu().open(OpenRequest(artifact_of(path, precision="int8"), "cpu"), phase)
+    assert Precisions("", "") == timed.precisions()
+    assert "optimised" not in str(session.effective_options())
+
+
+@pytest.mark.real
+def test_openvino_says_what_its_runtime_graph_holds(tmp_path: Path, artifact_of: Make, phase: Phase) -> None:
+    """Whatever it chooses here, both sides are told, and the activations are what it computes in."""
+    pytest.importorskip("openvino")
+    path = tmp_path / "net.onnx"
+    onnx.save(qdq("uint16"), path)
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    session: Any = OpenVino().open(OpenRequest(artifact_of(path), "CPU", options, inspect=True), phase)
+    assert ("float32", Precisions("float32", "float32")) == (session.executed_precision(), session.precisions())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("activations", "name", "expected"),
+    [("uint8", "int8", Precisions("int8", "int8")), ("uint16", "w8a16", Precisions("int8", "int16"))],
+)
+def test_qnn_says_the_types_between_the_quantisations(
+    tmp_path: Path, artifact_of: Make, phase: Phase, activations: str, name: str, expected: Precisions
+) -> None:
+    """The HTP computes with activations of 16 bits."""
+    pytest.importorskip("onnxruntime_qnn")
+    if not any(device.name == "htp-emu" and device.usable for device in OnnxRuntimeQnn().devices()):
+        pytest.skip("no HTP emulator here")
+    path = tmp_path / "net.onnx"
+    onnx.save(qdq(activations), path)
+    request = OpenRequest(artifact_of(path, precision="int8"), "htp-emu", {"soc": "qcs8550"}, inspect=True)
+    session: Any = OnnxRuntimeQnn().open(request, phase)
+    assert (name, expected) == (session.executed_precision(), session.precisions())

@@ -11,16 +11,19 @@ A ``RunFailure`` never leaves the suite: it is written as a record with its phas
 
 from collections.abc import Iterable
 
+from bench.printable import one_line
+
 
 class OdbError(Exception):
-    """Something a person can put right: ``message`` says what and where, ``remedy`` says what to do."""
+    """Something a person can put right: ``message`` says what and where, ``remedy`` says what to do. Both may hold
+    names that are somebody else's: they are one line of printable text."""
 
     exit_status = 2
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = one_line(message)
+        self.remedy = one_line(remedy)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message

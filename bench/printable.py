@@ -15,6 +15,11 @@ def clean(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def one_line(text: str) -> str:
+    """``text`` with a space for each unprintable character, and its own spaces as they are."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
 def visible(text: str) -> str:
     """A whole page or message whose lines stay: every control character but line feed and tab, every change of
     direction and every surrogate becomes U+FFFD."""

@@ -5,7 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.printable import clean, printable_json, visible
+from bench.errors import InputError
+from bench.printable import clean, one_line, printable_json, visible
 
 HOSTILE = "a\x1b]0;T\x07\x1b[2J\x9b31m\r\n\u202eb\u2066\u2028\ud800\x7f"
 
@@ -32,3 +33,10 @@ def test_json_loses_nothing_and_shows_nothing_that_acts(text: str) -> None:
 def test_nothing_unprintable_is_left(text: str) -> None:
     assert clean(text).isprintable()
     visible(text).encode()
+
+
+def test_an_error_holds_one_line_whoever_raises_it() -> None:
+    """Also for a program that prints ``message`` itself; spaces in names stay."""
+    error = InputError(f"a  b{HOSTILE}", f"remedy{HOSTILE}")
+    assert (True, True, True) == (error.message.isprintable(), error.remedy.isprintable(), "a  b" in error.message)
+    assert one_line(HOSTILE).isprintable()

@@ -90,6 +90,7 @@ class OrtGenai:
 
             from bench.targets import onnxruntime_genai_session
 
+            session_config.ignore_configuration_in_models()
             if hasattr(onnxruntime_genai, "disable_telemetry_events"):  # since 0.18; as in onnxruntime_options
                 onnxruntime_genai.disable_telemetry_events()
             if request.device == "qnn":

@@ -5,6 +5,7 @@ in ONNX Runtime 1.32. Left out: keys of other execution providers (``ep.cuda.*``
 ``SetEpDynamicOptions`` (``ep.dynamic.*``), and profiling, which would disturb what is measured.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -172,6 +173,7 @@ def session_options(settings: SessionSettings) -> Any:
     """An ``onnxruntime.SessionOptions`` holding ``settings``; it logs warnings unless they say otherwise."""
     import onnxruntime
 
+    ignore_configuration_in_models()
     onnxruntime.disable_telemetry_events()  # Windows' trace events; bench.telemetry switches the rest off
     made = onnxruntime.SessionOptions()
     made.log_severity_level = 2
@@ -181,6 +183,12 @@ def session_options(settings: SessionSettings) -> Any:
     for name, text in settings.entries.items():
         made.add_session_config_entry(name, text)
     return made
+
+
+def ignore_configuration_in_models() -> None:
+    """Keep ONNX Runtime from taking session options, profiling among them, from a model's metadata (``ort_config``), as
+    it does where the environment asks for it: whoever sent the model would set them."""
+    os.environ.pop("ORT_LOAD_CONFIG_FROM_MODEL", None)
 
 
 def fix_free_dimensions(made: Any, artifact: Artifact) -> None:

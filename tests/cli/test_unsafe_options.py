@@ -1,5 +1,7 @@
 """Suites with options that act: refused before a runtime sees them, taken when the user names them."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,11 +13,19 @@ import pytest
 from onnx import TensorProto, helper
 
 
-def odb(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def odb(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     code = "import sys; sys.argv[0] = 'odb'; from bench.cli import main; main()"
     quick = ("--repeats", "1", "--max-seconds", "0.1", "-o", str(folder / "out"))
     command = [sys.executable, "-c", code, "run", *arguments, *quick]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=folder, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=folder,
+        env=os.environ | environment,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -81,3 +91,17 @@ def test_leave_without_a_suite_is_refused(folder: Path) -> None:
     """Flags need none."""
     done = odb(folder, "-m", "net.onnx", "-t", "ort:cpu", "--allow-unsafe-options", "op_packages")
     assert (2, True) == (done.returncode, "--allow-unsafe-options: is for options of a suite file" in done.stderr)
+
+
+@pytest.mark.real
+def test_a_model_sets_no_options(folder: Path) -> None:
+    """ONNX Runtime would profile into the current folder if the model's metadata ask for it and the environment lets
+    them."""
+    model = onnx.load(folder / "net.onnx")
+    asked = json.dumps({"session_options": {"enable_profiling": 1, "intra_op_num_threads": 1}})
+    helper.set_model_props(model, {"ort_config": asked})
+    onnx.save(model, folder / "net.onnx")
+    odb(folder, "-m", "net.onnx", "-t", "ort:cpu", ORT_LOAD_CONFIG_FROM_MODEL="1")
+    (record,) = (folder / "out").glob("*/record.json")
+    assert "ok" == json.loads(record.read_text())["status"]
+    assert [] == list(folder.rglob("*profile*"))

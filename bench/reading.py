@@ -89,10 +89,12 @@ def read_json(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
 
 
 def json_of(data: bytes, source: str, remedy: str = "Correct the file, or write it again.") -> Any:
-    """``data`` as JSON, its numbers within 64 bits or floats. Raises ``InputError`` naming ``source``, and the field of
-    a number that is too large."""
+    """``data`` as JSON, with or without a byte-order mark, its numbers within 64 bits or floats. Raises ``InputError``
+    naming ``source``, and the field of a number that is too large."""
     try:
-        found = msgspec.json.decode(data)
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            data = data.decode("utf-16").encode()
+        found = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise InputError(f"{source}: not JSON: {_short(error)}", remedy) from None
     if LONG_NUMBER.search(data):

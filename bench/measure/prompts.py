@@ -16,7 +16,7 @@ from msgspec import Struct
 from bench.contracts import DecoderSpec
 from bench.errors import InputError, RunFailure
 from bench.input_record import InputFacts
-from bench.reading import is_file, read_bytes
+from bench.reading import is_file, read_text
 from bench.text_contracts import Tokenizer
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def read_prompts(ids: Sequence[int], file: str, model_id: str) -> tuple[Prompt, 
 def _of_file(file: Path, model_id: str) -> list[Prompt]:
     if not is_file(file):
         raise InputError(f"--prompts {file.name}: no such file", "Check the path.")
-    try:
-        text = read_bytes(file, name=f"--prompts {file.name}").decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"--prompts {file.name}: cannot be read as UTF-8 text: {error}") from None
+    text = read_text(file, name=f"--prompts {file.name}")
     if file.suffix.lower() != ".jsonl":
         if not text.strip():
             raise InputError(f"--prompts {file.name}: is empty", f"Write the prompt for {model_id} into it.")

@@ -84,7 +84,7 @@ def test_files_of_prompts(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("a.txt", b" \n", "a.txt: is empty"),
-        ("a.txt", b"\xff\xfe\x00", "a.txt: cannot be read as UTF-8"),
+        ("a.txt", b"ok\n\xff\xfe", "a.txt: line 2: not UTF-8: byte 0xff"),
         ("a.jsonl", b"\n", "a.jsonl: holds no prompt"),
         ("a.jsonl", b'{"prompt": "x"}\n{"prompt"', "a.jsonl: line 2"),
         ("a.jsonl", b'{"text": "x"}', "a.jsonl: line 1: Object contains unknown field `text`"),

@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,9 +15,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from bench.measure.prompts import read_prompts
 from bench.models.files.decoder_config import read_object
-from bench.reading import read_text
+from bench.quality.coco import read_annotations
+from bench.quality.labels import read_csv
+from bench.quality.labels import read_json as read_labels
+from bench.quality.options import read_options
 from bench.store import load_records
+from bench.suite import load_suite
+from bench.targets.onnxruntime_genai_folder import read_config
 
 ODB = [sys.executable, "-P", "-c", "from bench.cli import main; main()"]
 PLAIN = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
@@ -86,13 +93,28 @@ def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "mark", [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE], ids=["none", "utf-8", "16-le", "16-be"]
-)
-def test_byte_order_marks_are_read_over(mark: bytes, tmp_path: Path) -> None:
-    """Editors and shells of Windows write them, in front of UTF-8 and of UTF-16."""
-    encoding = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark, "utf-8")
-    file = tmp_path / "config.json"
-    file.write_bytes(mark + '{"이름": "고양이"}'.encode(encoding))
-    assert '{"이름": "고양이"}' == read_text(file)
-    assert {"이름": "고양이"} == read_object(file)
+MARKS = {"none": b"", "utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+"""What editors and shells of Windows write in front of a text."""
+ANNOTATIONS = """{"images": [{"id": 1, "file_name": "개.png"}],
+"annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 2, 2]}]}"""
+READ: dict[str, tuple[str, Callable[[Path], Any], Any]] = {
+    "suite.toml": ('name = "밤"\n', lambda file: load_suite(file).name, "밤"),
+    "config.json": ('{"이름": "고양이"}', read_object, {"이름": "고양이"}),
+    "genai_config.json": ('{"model": {"type": "라마"}}', lambda file: read_config(file)["model"]["type"], "라마"),
+    "labels.json": ('{"개.png": 3}', lambda file: read_labels(file).of, {"개.png": (3,)}),
+    "labels.csv": ("개.png,3\n", lambda file: read_csv(file).of, {"개.png": (3,)}),
+    "annotations.json": (ANNOTATIONS, lambda file: list(read_annotations(file).of), ["개.png"]),
+    "dataset.json": ('{"label_offset": 1}', lambda file: read_options(file.parent, "").label_offset, 1),
+    "prompt.txt": ("옛날에", lambda file: read_prompts((), str(file), "m")[0].prompt, "옛날에"),
+    "prompts.jsonl": ('{"prompt": "옛날에"}', lambda file: read_prompts((), str(file), "m")[0].prompt, "옛날에"),
+}
+
+
+@pytest.mark.parametrize("encoding", MARKS)
+@pytest.mark.parametrize("name", READ)
+def test_byte_order_marks_are_read_over(name: str, encoding: str, tmp_path: Path) -> None:
+    """In every text file that a user gives: in front of UTF-8, and of UTF-16."""
+    text, read, expected = READ[name]
+    written = text.encode("utf-8" if encoding == "none" else encoding)
+    (tmp_path / name).write_bytes(MARKS[encoding] + written)
+    assert expected == read(tmp_path / name)

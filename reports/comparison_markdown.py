@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from bench.compare_folders import Findings
 from bench.comparison import Comparison
 from bench.printable import visible
+from bench.reports.comparison_overview import COLUMNS as OVERVIEW
+from bench.reports.comparison_overview import overview
 from bench.reports.comparison_words import COLUMNS, count_words, method, result_words, rows, sentences, title
 from bench.reports.markdown_text import escape, table_row
 
@@ -15,7 +17,10 @@ def render(findings: Findings) -> bytes:
 
 
 def _page(findings: Findings) -> Iterator[str]:
-    yield from ("# Compared", "", escape(f"{count_words(findings)} {result_words(findings)}"), "")
+    yield from ("# Compared", "", f"**{escape(f'{count_words(findings)} {result_words(findings)}')}**", "")
+    if len(findings.comparisons) > 1:
+        found = overview(findings)
+        yield from _table(OVERVIEW, [(*row.cells[:4], f"{row.sign} {row.cells[4]}") for row in found])
     for comparison in findings.comparisons:
         yield from _comparison(comparison)
     if findings.unmatched:

@@ -9,6 +9,8 @@ from bench.reports import units
 from bench.reports.causes import Status
 from bench.reports.charts import Figure
 from bench.reports.comparison_charts import figures
+from bench.reports.comparison_overview import COLUMNS as OVERVIEW
+from bench.reports.comparison_overview import SIGNS, overview
 from bench.reports.comparison_row import Row
 from bench.reports.comparison_words import (
     COLUMNS,
@@ -23,8 +25,6 @@ from bench.reports.comparison_words import (
 )
 from bench.reports.headline import Sentence
 from bench.reports.templates import template
-
-SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}
 
 
 class Section(Struct, frozen=True):
@@ -47,6 +47,8 @@ def render(findings: Findings) -> bytes:
         sections=sections,
         signs=SIGNS,
         columns=COLUMNS,
+        overview=list(zip(overview(findings), sections, strict=True)),
+        overview_columns=OVERVIEW,
         counts=f"{count_words(findings)} {result_words(findings)}",
         method=method(findings),
         unmatched=findings.unmatched,

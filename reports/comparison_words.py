@@ -105,7 +105,7 @@ def name(comparison: Comparison) -> str:
     target = " against ".join(dict.fromkeys(units.clean(t) for t in (new.target, base.target)))
     _, _, asked = new.scenario.partition(" ")
     work = f" ({asked})" if asked else ""
-    folder = f" in {units.clean(new.folder)}" if new.folder else ""
+    folder = f" (folder {units.clean(new.folder)})" if new.folder else ""
     return f"{model} on {target}{work}{folder}"
 
 
@@ -116,20 +116,25 @@ def leading(comparison: Comparison) -> Change | None:
 
 
 def title(comparison: Comparison) -> str:
-    """The answer in a line."""
+    """Which pair, and the answer, in a line."""
+    return f"{name(comparison)}: {answer(comparison)}"
+
+
+def answer(comparison: Comparison) -> str:
+    """The answer in a few words."""
     if comparison.broken:
-        return f"{name(comparison)}: no longer works"
+        return "no longer works"
     if comparison.wrong:
-        return f"{name(comparison)}: computes something else now"
+        return "computes something else now"
     if comparison.comparability.refused:
         times = "may not be compared" if comparison.quality is None else "times may not be compared"
-        return f"{name(comparison)}: {times}{_wronger(comparison)}"
+        return f"{times}{_wronger(comparison)}"
     lead = leading(comparison)
     if lead is None:
-        return f"{name(comparison)}: nothing to compare{_wronger(comparison)}"
+        return f"nothing to compare{_wronger(comparison)}"
     answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "cannot be told apart yet"}
     differs = f"{lead.word} than base{'' if comparison.alternated or lead.beyond_speeds else SUPPOSED}"
-    return f"{name(comparison)}: {answers.get(lead.word, differs)}{_wronger(comparison)}"
+    return f"{answers.get(lead.word, differs)}{_wronger(comparison)}"
 
 
 def _wronger(comparison: Comparison) -> str:

@@ -18,6 +18,7 @@ from bench.reports import (
     comparison_charts,
     comparison_json,
     comparison_markdown,
+    comparison_overview,
     comparison_page,
     comparison_text,
     comparison_words,
@@ -282,3 +283,32 @@ def test_a_narrow_terminal_loses_the_intervals_and_no_more() -> None:
     assert (110 >= max(map(len, wide.splitlines())), 80 >= max(map(len, narrow.splitlines()))) == (True, True)
     assert "Left out at this width: 95 % interval." in narrow
     assert {"slower", "better"} <= set(narrow.split()) & set(wide.split())
+
+
+def test_several_pairs_stand_in_one_table_on_top() -> None:
+    """Pair, change, interval and answer, before any prose; a folder is called one."""
+    found = compared(9.0)
+    slower = replace(found, new=replace(found.new, folder="2"))
+    told = findings(slower, refused())
+    for name in ("page", "markdown"):
+        text = re.sub(r"<[^>]+>", "", WRITERS[name](told).decode())
+        top = text.partition("How sure")[0]
+        for words in (
+            "Pair",
+            "Change",
+            "Answer",
+            "2.25×",
+            "p50 4.04 ms → 9.09 ms",
+            "(folder 2)",
+            "may not be compared",
+        ):
+            assert words in top, (name, words)
+    first, second = comparison_overview.overview(told)
+    assert ("fake on null:cpu (folder 2)", "2.25×", "slower") == (first.cells[0], first.cells[1], first.cells[4][:6])
+    assert ("failed", "–") == (second.status, second.cells[1])
+
+
+def test_the_result_is_one_line_on_top_of_markdown() -> None:
+    """What a step summary of a pipeline shows first."""
+    first = [line for line in WRITERS["markdown"](findings(compared(8.0))).decode().splitlines() if line][1]
+    assert (True, True) == (first.startswith("**1 pair: 1 with something worse"), "Exit status 1" in first)

@@ -7,12 +7,17 @@ from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
-from report_runs import HTP, OPENVINO, vision
+from report_runs import HTP, MS, OPENVINO, vision
 
+from bench.compare_folders import Findings
+from bench.comparison import compare
+from bench.fake_records import fake_run
 from bench.record import Reason, Record, RecordedRun, Verdict
 from bench.refused_record import RefusedRecord
+from bench.reports import comparison_page
 from bench.reports.html_page import HtmlReport
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -68,9 +73,7 @@ def browse(*arguments: str, page: Path, profile: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(
-    runs: Sequence[RecordedRun], make_record: Callable[..., Record]
-) -> dict[str, tuple[Sequence[RecordedRun], HtmlReport]]:
+def pages(runs: Sequence[RecordedRun], make_record: Callable[..., Record]) -> dict[str, str]:
     """Runs of every kind; a sweep with wrong outputs and long options; two folders and a record that was refused."""
     wrong = Verdict(False, True, (Reason("output_mismatch", "cosine 0.7 is below 0.99"),))
     option = {
@@ -98,20 +101,22 @@ def pages(
         replace(vision("b"), folder="another-startup-of-a-long-name"),
     ]
     refused = RefusedRecord("20260504T101112123Z-mobilenet-openvino-CPU-4f1a2b", "record.json: its content differs")
+    sides = [
+        [fake_run(f"{name}{i}", [np.full(20, ns)] * 5) for i in range(3)] for name, ns in (("b", MS), ("n", 2 * MS))
+    ]
+    compared = [compare(base, new) for base, new in zip(*sides, strict=True)]
     return {
-        "every kind": (runs, HtmlReport()),
-        "sweep": (sweep, HtmlReport()),
-        "folders": (two, HtmlReport([refused])),
+        "every kind": HtmlReport().render(runs).decode(),
+        "sweep": HtmlReport().render(sweep).decode(),
+        "folders": HtmlReport([refused]).render(two).decode(),
+        "comparison": comparison_page.render(Findings(0.03, tuple(compared))).decode(),
     }
 
 
-@pytest.mark.parametrize("name", ["every kind", "sweep", "folders"])
-def test_a_print_holds_every_text_of_the_tables(
-    name: str, pages: dict[str, tuple[Sequence[RecordedRun], HtmlReport]], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["every kind", "sweep", "folders", "comparison"])
+def test_a_print_holds_every_text_of_the_tables(name: str, pages: dict[str, str], tmp_path: Path) -> None:
     """Nothing is left to a scroll bar that paper does not have."""
-    found, writer = pages[name]
-    html = writer.render(found).decode()
+    html = pages[name]
     page, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
     page.write_text(html, encoding="utf-8")
     browse("--no-pdf-header-footer", f"--print-to-pdf={pdf}", page=page, profile=tmp_path / "profile")
@@ -124,14 +129,11 @@ def test_a_print_holds_every_text_of_the_tables(
 
 
 @pytest.mark.parametrize("width", [A4_PX, PHONE_PX])
-@pytest.mark.parametrize("name", ["every kind", "sweep", "folders"])
-def test_nothing_is_wider_than_its_place(
-    name: str, width: int, pages: dict[str, tuple[Sequence[RecordedRun], HtmlReport]], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["every kind", "sweep", "folders", "comparison"])
+def test_nothing_is_wider_than_its_place(name: str, width: int, pages: dict[str, str], tmp_path: Path) -> None:
     """On paper no element scrolls or leaves the sheet; on a phone the page itself does not scroll sideways."""
-    found, writer = pages[name]
     script = OVERFLOWING.replace("LIMIT", str(width))
-    html = writer.render(found).decode().replace("default-src 'none';", "").replace("</body>", f"{script}</body>")
+    html = pages[name].replace("default-src 'none';", "").replace("</body>", f"{script}</body>")
     if width == A4_PX:
         html = html.replace("@media print", "@media all").replace("@media screen and", "@media speech and")
     page = tmp_path / "page.html"

@@ -17,6 +17,7 @@ from msgspec import Struct
 from bench.decoder_spec import CacheTensor as CacheTensor
 from bench.decoder_spec import DecoderSpec as DecoderSpec
 from bench.decoder_spec import FixedInput as FixedInput
+from bench.graph_roles import GraphRoles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +82,7 @@ class GraphFacts(Struct, frozen=True):
     node_macs: dict[str, int] = {}
     live_activation_bytes: int | None = None
     bytes_moved: int | None = None
+    roles: GraphRoles = GraphRoles()
 
 
 class Artifact(Struct, frozen=True):

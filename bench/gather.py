@@ -15,6 +15,7 @@ from bench.contracts import Artifact, Channel, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
+from bench.input_record import made_up_controls
 from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob, Prepared, Recalled, RecallJob
 from bench.making import Making
 from bench.measure.stopping import emulated_generation_rule, text_generation_rule
@@ -143,7 +144,9 @@ class Gathering:
         try:
             step()
         except RunFailure as failure:
-            self._note(failure=Failure(failure.phase, failure.kind, failure.message, failure.remedy))
+            made_up = made_up_controls(self._evidence.inputs) if failure.kind == "runtime_error" else ""
+            remedy = " ".join(filter(None, (made_up, failure.remedy)))
+            self._note(failure=Failure(failure.phase, failure.kind, failure.message, remedy))
         except OdbError as error:
             self._note(failure=Failure("check", "plugin_error", error.message, error.remedy))
         except OSError as error:

@@ -1,5 +1,6 @@
 """The part of the record that says what was fed."""
 
+from math import prod
 from typing import Literal
 
 from bench.record_part import Part
@@ -28,3 +29,22 @@ class InputFacts(Part, frozen=True):
     shapes: dict[str, tuple[int, ...]]
     preprocessing: str = ""
     fed: tuple[FedInput, ...] = ()
+
+
+def made_up_controls(inputs: InputFacts | None) -> str:
+    """What to do where a run failed on inputs that control it and that nobody gave: those that decide how much is done,
+    and lone integers and flags. Empty where there are none."""
+    if inputs is None:
+        return ""
+    seeded = [one for one in inputs.fed if one.source == "seeded"]
+    made_up = [one for one in seeded if one.decides_work or _control(one, inputs.shapes.get(one.name, ()))]
+    if not made_up:
+        return ""
+    names = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in made_up)
+    give = " ".join(f"--input {one.name}=FILE.npy" for one in made_up)
+    return f"Nobody gave {names}, which may be why: give the real value with {give}."
+
+
+def _control(one: FedInput, shape: tuple[int, ...]) -> bool:
+    """A lone integer or flag, as a sampling rate or a switch is."""
+    return prod(shape) == 1 and (one.dtype == "bool" or "int" in one.dtype)

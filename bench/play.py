@@ -9,7 +9,6 @@ import msgspec
 
 from bench.contracts import Artifact, ConvertingTarget, DecoderSpec, Phase, Target
 from bench.errors import InputError, OdbError, RunFailure
-from bench.input_record import InputFacts
 from bench.jobs import (
     AnyJob,
     Checked,
@@ -111,15 +110,6 @@ def probe(job: ProbeJob) -> Probed:
 
 def prepare(job: PrepareJob) -> Prepared:
     """Make the artifact; make its inputs, the user's own or seeded, one file a set."""
-    from bench.measure.feeds import (
-        feeds_sha256,
-        feeds_source,
-        save_feeds,
-        seeded_feeds,
-        user_feeds,
-    )
-    from bench.measure.images import parse_preprocessing
-
     artifact = load(job.plugin).prepare(job.request, job.cache)
     if artifact.decoder is not None:
         return _prepared_text(job, artifact, artifact.decoder)
@@ -128,22 +118,9 @@ def prepare(job: PrepareJob) -> Prepared:
             f"--prompt-ids, --prompts: do not apply to {artifact.model_id}, which generates no text",
             "Leave them out; --input gives a tensor model its inputs.",
         )
-    specs = artifact.facts.inputs
-    if job.input_files:
-        preprocessing = parse_preprocessing(job.preprocessing) if job.preprocessing else None
-        sets = [user_feeds(job.input_files, specs, artifact.shapes, preprocessing)]
-    else:
-        sets = [seeded_feeds(specs, artifact.shapes, job.request.seed + i) for i in range(job.input_sets)]
-    paths = []
-    for index, feeds in enumerate(sets):
-        path = job.folder / f"inputs-{index}.npz"
-        save_feeds(path, feeds)
-        paths.append(path)
-    shapes = {name: tuple(int(d) for d in tensor.shape) for name, tensor in sets[0].items()}
-    source = feeds_source(job.input_files)
-    stated = str(parse_preprocessing(job.preprocessing)) if source == "image" else ""
-    facts = InputFacts(source, feeds_sha256(sets[0]), shapes, stated)
-    prepared = Prepared(artifact, tuple(paths), facts, tuple(paths), source)
+    from bench.measure.fed import prepared_tensors
+
+    prepared = prepared_tensors(job, artifact)
     if job.dataset is None:
         return prepared
     from bench.quality.judging import first_samples

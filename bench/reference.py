@@ -101,7 +101,9 @@ class References:
             return [by_file_name(dequantised(outputs, specs), measured.facts.outputs) for outputs in named]
 
         coarse = quantised(measured) or (twin is not None and "int8" in measured.precision)
-        return compare_outputs(real(twin or measured, reference), real(measured, checked), precision, name, coarse)
+        bounded = measured.facts.roles.bounded
+        sides = real(twin or measured, reference), real(measured, checked)
+        return compare_outputs(*sides, precision, name, coarse, bounded)
 
     def _reference(
         self, job: CheckJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]

@@ -17,8 +17,8 @@ Group = Literal["outputs", "placement", "noise", ""]
 
 class Code(Struct, frozen=True):
     """One kind of reason. ``invalidates`` is its default, which ``not_converged``, ``drift``, ``host_busy``,
-    ``processes_differ``, ``repeats_set_aside``, ``cached_results``, ``fallback``, ``dataset_incomplete`` and
-    ``nondeterministic_output`` decide case by case.
+    ``processes_differ``, ``repeats_set_aside``, ``cached_results``, ``fallback``, ``seeded_work``,
+    ``dataset_incomplete`` and ``nondeterministic_output`` decide case by case.
     ``about``: what of a run it makes doubtful: the times of its steady state, all its times, or everything.
     ``group``: the name under which ``--fail-on`` takes it with others; see ``bench.fail_on``.
     """
@@ -146,6 +146,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Give inputs of the model's own kind with --input or --dataset: they show whether the outputs are right.",
             invalidates=False,
             group="outputs",
+        ),
+        "seeded_work": Code(
+            "A made-up input decides how much the graph does: a length, a number of steps, a branch.",
+            "Give that input its real value with --input NAME=FILE.npy; the others may stay made up.",
+            invalidates=True,
         ),
         "nondeterministic_output": Code(
             "The same input run again gave other outputs.",

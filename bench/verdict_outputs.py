@@ -1,4 +1,4 @@
-"""The verdict's checks on outputs: right, the same again, and compared with anything."""
+"""The verdict's checks on inputs and outputs: made up or given; right, the same again, compared with anything."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -29,6 +29,17 @@ def _seeded_mismatch(run: RecordedRun) -> Reason | None:
         else (f"{_compared(fidelity)}; the input was made up")
     )
     return reason("seeded_mismatch", f"{said}.", _fidelity_figures(run))
+
+
+def _seeded_work(run: RecordedRun) -> Reason | None:
+    inputs = run.record.plan.inputs
+    deciding = [one for one in inputs.fed if one.decides_work and one.source == "seeded"] if inputs is not None else []
+    if not deciding:
+        return None
+    said = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in deciding)
+    message = f"Nobody gave {said}; its values reach a length, a number of steps or a branch of the graph."
+    emulated = run.record.plan.target.emulated  # its placement and outputs are true of what was fed
+    return reason("seeded_work", message, {"inputs": ", ".join(one.name for one in deciding)}, invalidates=not emulated)
 
 
 def _explained_by_inputs(fidelity: Fidelity) -> bool:
@@ -89,6 +100,7 @@ OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "output_mismatch": _output_mismatch,
         "seeded_mismatch": _seeded_mismatch,
+        "seeded_work": _seeded_work,
         "nondeterministic_output": _nondeterministic_output,
         "output_unchecked": _output_unchecked,
     }

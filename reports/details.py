@@ -28,6 +28,7 @@ from bench.reports.tables import (
     cold_start_table,
     energy_table,
     fidelity_table,
+    inputs_table,
     latency_table,
     memory_table,
     options_table,
@@ -207,7 +208,7 @@ def _tables(record: Record) -> tuple[Table, ...]:
     measured = [t for t in (make(record) for make in makers) if t is not None]
     if emulated(record):
         measured = [Table(f"{t.caption} ({EMULATED_TIMES})", t.columns, t.rows, t.note) for t in measured]
-    makers = (quality_table, placement_table, fidelity_table, agreement_table, options_table)
+    makers = (quality_table, placement_table, inputs_table, fidelity_table, agreement_table, options_table)
     proven = (*(make(record) for make in makers), conditions(record.environment))
     return (*measured, *(t for t in proven if t is not None))
 

@@ -123,5 +123,6 @@ def inputs_words(record: Record) -> str:
     plural = "" if found.inputs == 1 else "s"
     if found.inputs_source == "dataset":
         return f"{found.inputs} sample{plural} of the dataset"
-    kind = {"file": "given", "image": "given"}.get(found.inputs_source, "seeded")
+    known = {"file": "given", "image": "given", "partly seeded": "partly seeded"}
+    kind = known.get(found.inputs_source, "seeded")
     return f"{found.inputs} {kind} input{plural}"

@@ -180,6 +180,22 @@ def placement_table(record: Record) -> Table | None:
     return Table("Placement", ("Device", "Nodes", "Share", "MACs", "Share of MACs"), tuple(rows), note)
 
 
+def inputs_table(record: Record) -> Table | None:
+    """What each input was fed."""
+    inputs = record.plan.inputs
+    if inputs is None or not inputs.fed:
+        return None
+    rows = []
+    for one in inputs.fed:
+        shape = "×".join(map(str, inputs.shapes.get(one.name, ()))) or "one value"
+        given = {"file": "given", "image": "given, an image"}
+        made = given.get(one.source, units.clean(one.values))
+        decides = "decides how much is done" if one.decides_work else ""
+        rows.append(plain_row(units.clean(one.name), f"{units.clean(one.dtype)} {shape}", made, decides))
+    note = "Made up where nobody gave them." if any(one.source == "seeded" for one in inputs.fed) else ""
+    return Table("Inputs", ("Input", "Type and shape", "Fed", "Note"), tuple(rows), note)
+
+
 def fidelity_table(record: Record) -> Table | None:
     """Each output against the reference, or the tokens that agree."""
     found = record.fidelity

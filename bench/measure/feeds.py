@@ -1,4 +1,4 @@
-"""The tensors a model is fed: seeded noise, or the user's own arrays and photographs."""
+"""The tensors a model is fed: the user's own arrays and photographs. ``made_inputs`` makes up what nobody gave."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.contracts import Shapes, Tensors, TensorSpec
-from bench.element_types import EXTENDED, PACKED_BITS, STRING, element_name, numpy_type, restored, storable
+from bench.element_types import EXTENDED, STRING, element_name, numpy_type, restored, storable
 from bench.errors import InputError, UnknownName
 from bench.measure.images import IMAGE_SUFFIXES, ImagePreprocessing, image_tensor
 from bench.reading import is_file
@@ -16,53 +16,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-LONE_INTEGERS = ("int16", "int32", "int64", "uint16", "uint32", "uint64")
-EXACT_STEPS = {"bfloat16": 256} | dict.fromkeys(
-    ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"), 8
-)
-
-
-def seeded_feeds(specs: Sequence[TensorSpec], shapes: Shapes, seed: int) -> "dict[str, Array]":
-    """One array for each input, the same for the same seed, name and shape, whatever the other inputs are.
-
-    Floating point: uniform in [0, 1). ``int8`` and ``uint8``: uniform over the type's whole range. Other integers: 0 or
-    1, because they may be indices, and those are valid for nearly any table. ``bool``: either. ``bfloat16`` and float8
-    as floating point, in steps that they hold exactly; int4 and uint4 as int8. Raises ``InputError`` for other types.
-    """
-    return {spec.name: _seeded(spec, shapes[spec.name], seed) for spec in specs}
-
-
-def _seeded(spec: TensorSpec, shape: tuple[int, ...], seed: int) -> "Array":
-    import numpy as np
-
-    digest = sha256(f"{seed}:{spec.name}".encode()).digest()
-    random = np.random.default_rng(int.from_bytes(digest, "big"))
-    match spec.dtype:
-        case "float32":
-            return random.random(shape, np.float32)
-        case "float64":
-            return random.random(shape)
-        case "float16":  # multiples of 2^-11 are exact; rounding a float32 could give 1.0
-            return (random.integers(0, 2048, shape) / 2048).astype(np.float16)
-        case "int8" | "uint8":
-            limits = np.iinfo(spec.dtype)
-            return random.integers(limits.min, limits.max, shape, spec.dtype, endpoint=True)
-        case "bool":
-            return random.integers(0, 2, shape).astype(np.bool_)
-        case dtype if dtype in LONE_INTEGERS:
-            return random.integers(0, 2, shape).astype(dtype)
-        case dtype if dtype in EXACT_STEPS:
-            steps = EXACT_STEPS[dtype]
-            return (random.integers(0, steps, shape) / steps).astype(numpy_type(dtype))
-        case dtype if dtype in PACKED_BITS:  # every pattern of bits
-            patterns = random.integers(0, 1 << PACKED_BITS[dtype], shape, np.uint8)
-            return np.asarray(patterns).view(numpy_type(dtype))
-    raise InputError(
-        f"input {spec.name}: no values can be made up for type {spec.dtype}",
-        f"Give its values with --input {spec.name}=FILE.npy"
-        + (", written by numpy.save from an array of text." if spec.dtype == STRING else "."),
-    )
-
 
 def user_feeds(
     assignments: Sequence[str],
@@ -70,10 +23,24 @@ def user_feeds(
     shapes: Shapes,
     preprocessing: ImagePreprocessing | None = None,
 ) -> "dict[str, Array]":
-    """An array for each input from ``NAME=array.npy``, ``NAME=photo.jpg`` or ``arrays.npz`` (which carries its names).
+    """An array for each input; see ``given_feeds``. Raises ``InputError`` for inputs left without a value, too."""
+    feeds = given_feeds(assignments, specs, shapes, preprocessing)
+    missing = sorted({spec.name for spec in specs} - feeds.keys())
+    if missing:
+        raise InputError(f"no values for input {', '.join(missing)}", "Give every input.")
+    return feeds
 
-    Raises ``InputError`` for a file that cannot be read, an unknown input, a wrong shape or type (a cast happens only
-    where no value can change), and inputs left without a value.
+
+def given_feeds(
+    assignments: Sequence[str],
+    specs: Sequence[TensorSpec],
+    shapes: Shapes,
+    preprocessing: ImagePreprocessing | None = None,
+) -> "dict[str, Array]":
+    """Arrays from ``NAME=array.npy``, ``NAME=photo.jpg`` or ``arrays.npz`` (which carries its names), by input.
+
+    Raises ``InputError`` for a file that cannot be read, an unknown input, and a wrong shape or type (a cast happens
+    only where no value can change).
     """
     by_name = {spec.name: spec for spec in specs}
     feeds: dict[str, Array] = {}
@@ -93,17 +60,22 @@ def user_feeds(
             if key in feeds:
                 raise InputError(f"--input {key}: given twice", "Give each input once.")
             feeds[key] = _fitting(array, by_name[key], shapes[key])
-    missing = sorted(by_name.keys() - feeds.keys())
-    if missing:
-        raise InputError(f"no values for input {', '.join(missing)}", "Give every input, or none to use seeded values.")
     return feeds
 
 
-def feeds_source(assignments: Sequence[str]) -> Literal["seeded", "file", "image"]:
-    """Where the tensors of these ``--input`` come from, as the record says it."""
+def feeds_source(assignments: Sequence[str], made_up: bool = False) -> str:
+    """Where the tensors of these ``--input`` come from, as the record says it. ``made_up``: inputs were left out."""
     if not assignments:
         return "seeded"
+    if made_up:
+        return "partly seeded"
     return "image" if any(a.lower().endswith(IMAGE_SUFFIXES) for a in assignments) else "file"
+
+
+def input_source(name: str, assignments: Sequence[str]) -> Literal["file", "image"]:
+    """Where the tensor of a given input comes from."""
+    images = [a.partition("=")[0] for a in assignments if a.lower().endswith(IMAGE_SUFFIXES)]
+    return "image" if name in images else "file"
 
 
 def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":

@@ -76,13 +76,17 @@ class IrFile:
 
 
 def _described(path: Path, request: ModelRequest) -> Artifact:
+    from msgspec.structs import replace
+
     from bench.models.decoder_layout import refuse_shapes
     from bench.models.dtypes import weight_precision
     from bench.models.files.decoder_ir import decoder_of_ir
     from bench.models.files.ir_graph import read_ir
     from bench.models.files.ir_parameters import constants_of
+    from bench.models.files.ir_roles import role_graph
     from bench.models.files.ir_shapes import with_shapes
     from bench.models.files.opening import file_artifact, stored_precision
+    from bench.models.input_roles import roles
     from bench.models.shapes import resolve_shapes
 
     graph = read_ir(path)
@@ -94,6 +98,8 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
         refuse_shapes(path.name, request.shapes)
     shapes = {} if decoder else resolve_shapes(path.name, inputs, request.shapes)
     facts = _facts(with_shapes(graph, shapes, path.with_suffix(".bin")), inputs)
+    if decoder is None:
+        facts = replace(facts, roles=roles(role_graph(graph, path.with_suffix(".bin")), shapes))
     by_dtype: Counter[str] = Counter()
     for layer in constants_of(graph).values():
         by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]

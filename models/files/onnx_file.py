@@ -33,13 +33,16 @@ class OnnxFile:
 
 
 def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> Artifact:
+    from msgspec.structs import replace
     from onnx import inliner
 
     from bench.models.decoder_layout import one_token_shapes, refuse_shapes
     from bench.models.files.external_data import context_files, external_files
     from bench.models.files.opening import file_artifact, stored_precision
+    from bench.models.input_roles import roles
     from bench.models.onnx_constants import constant_tensors, function_constants
     from bench.models.onnx_facts import COMPILED, onnx_facts, onnx_precision
+    from bench.models.onnx_roles import role_graph
     from bench.models.onnx_values import contradicted
     from bench.models.shapes import resolve_shapes
 
@@ -57,6 +60,8 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
         inputs = _checked_inputs(path, model.graph)
         shapes = resolve_shapes(path.name, inputs, request.shapes, lambda tried: not contradicted(model, tried))
     facts = onnx_facts(model, shapes, shared)
+    if not decoder:
+        facts = replace(facts, roles=roles(role_graph(model, facts.inputs, path.parent), shapes))
     precision = "" if COMPILED in facts.operators else stored_precision(onnx_precision(model), facts)
     return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
 

@@ -14,9 +14,9 @@ from bench.measure.feeds import (
     feeds_source,
     load_feeds,
     save_feeds,
-    seeded_feeds,
     user_feeds,
 )
+from bench.measure.made_inputs import seeded_feeds
 
 Array = np.ndarray[Any, Any]
 X = TensorSpec("x", "float32", ("n", 3))

@@ -1,6 +1,6 @@
 """The verdict: every code is provoked, stays silent on a sound run, and weighs as it is stated to."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -26,6 +26,8 @@ from judged_runs import (
     with_set_aside,
 )
 
+from bench.fake_records import INPUTS
+from bench.input_record import FedInput
 from bench.quality.record import LeftOut
 from bench.record import (
     Environment,
@@ -35,6 +37,7 @@ from bench.record import (
     PlacementSummary,
     PlannedTarget,
     Reason,
+    Record,
     RecordedRun,
     Verdict,
     Warmup,
@@ -58,6 +61,13 @@ def seeded(by_degree: bool, inputs: int = 1) -> Fidelity:
         inputs_source="seeded",
         by_degree=by_degree,
     )
+
+
+def fed(source: Literal["seeded", "file"]) -> Record:
+    """A record of a model whose ``x_lens`` decides how much is done, and came from ``source``."""
+    x = FedInput("x", "float32", "seeded", "random, 0 to 1")
+    lens = FedInput("x_lens", "int64", source, "random whole numbers, 0 or 1", decides_work=True)
+    return planned(sound_record(), inputs=replace(INPUTS, fed=(x, lens)))
 
 
 PROVOKED: dict[str, tuple[RecordedRun, str]] = {
@@ -131,6 +141,10 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(replace(sound_record(), fidelity=seeded(by_degree=True, inputs=4))),
         "Compared with ort:cpu (bfloat16): y: cosine 0.8; all 4 inputs were made up.",
     ),
+    "seeded_work": (
+        run_of(fed("seeded")),
+        "Nobody gave x_lens (int64: random whole numbers, 0 or 1); its values reach a length",
+    ),
     "output_unchecked": (
         run_of(replace(sound_record(), fidelity=None)),
         "The outputs were not compared with a reference.",
@@ -179,6 +193,7 @@ SILENT: dict[str, RecordedRun] = {
     "timer_too_coarse": run_of(replace(sound_record(), harness=Harness(90_000))),
     "output_mismatch": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", cosine_min=0.99, ok=True))),
     "seeded_mismatch": run_of(replace(sound_record(), fidelity=seeded(by_degree=False))),
+    "seeded_work": run_of(fed("file")),
     "nondeterministic_output": run_of(replace(sound_record(), determinism=Determinism(2, True))),
     "output_unchecked": run_of(replace(sound_record(), fidelity=Fidelity("ort:cpu", ok=False))),
     "short_generation": run_of(generating(32)),
@@ -265,6 +280,7 @@ def test_what_makes_a_verdict_negative() -> None:
         "timer_too_coarse",
         "cached_results",
         "output_mismatch",
+        "seeded_work",
         "nondeterministic_output",
         "quality_of_another",
         "short_generation",

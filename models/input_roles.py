@@ -1,0 +1,204 @@
+"""What a graph does with its inputs beyond computing: which decide how much work it does, which pick rows from a
+table, and in which range it takes a picture. Also which outputs come from a function that is bounded by 1.
+
+Works on nodes of either format, named by their operators; the names of ONNX and of OpenVINO do not contradict.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.contracts import TensorSpec
+from bench.graph_roles import GraphRoles, InputRole
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# operator -> inputs whose values decide the size of what it gives, or what is executed
+SIZES: Mapping[str, frozenset[int]] = {
+    "Broadcast": frozenset({1}),
+    "CenterCropPad": frozenset({1}),
+    "Compress": frozenset({1}),
+    "ConstantOfShape": frozenset({0}),
+    "Expand": frozenset({1}),
+    "GRU": frozenset({4}),
+    "If": frozenset({0}),
+    "Interpolate": frozenset({1, 2}),
+    "LSTM": frozenset({4}),
+    "Loop": frozenset({0, 1}),
+    "NonMaxSuppression": frozenset({2, 3, 4}),
+    "NonZero": frozenset({0}),
+    "OneHot": frozenset({1}),
+    "Pad": frozenset({1, 2}),
+    "RNN": frozenset({4}),
+    "Range": frozenset({0, 1, 2}),
+    "Reshape": frozenset({1}),
+    "Resize": frozenset({1, 2, 3}),
+    "SequenceAt": frozenset({1}),
+    "Slice": frozenset({1, 2, 3, 4}),
+    "Split": frozenset({1}),
+    "StridedSlice": frozenset({1, 2, 3}),
+    "Tile": frozenset({1}),
+    "TopK": frozenset({1}),
+    "Unique": frozenset({0}),
+    "Upsample": frozenset({1}),
+    "VariadicSplit": frozenset({1, 2}),
+}
+SHAPES = frozenset({"Shape", "ShapeOf", "Size"})
+PRODUCTS = frozenset(
+    "Attention Conv ConvInteger ConvTranspose Convolution ConvolutionBackpropData Einsum GRU GRUSequence Gemm "
+    "GroupConvolution GroupQueryAttention LSTM LSTMSequence MatMul MatMulInteger MatMulNBits MultiHeadAttention "
+    "QLinearConv QLinearMatMul RNN ScaledDotProductAttention".split()
+)
+"""Behind these a value is an answer, and no longer a size."""
+UNCHANGED = frozenset(
+    "Cast Convert DequantizeLinear Expand Flatten Identity QuantizeLinear Reshape Squeeze Transpose Unsqueeze".split()
+)
+"""Operators whose output holds the values of their first input."""
+BOUNDED = frozenset("Erf HardSigmoid Hardmax Sigmoid SoftMax Softmax Tanh".split())
+SMALL_VECTOR = 4  # a float input of so few values, of at most one dimension, may be a factor of a size
+
+
+class Node(Struct, frozen=True):
+    """One node; values by name, ``""`` for an input left out. ``bodies``: its subgraphs. ``axis``: of a gather."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    bodies: "tuple[Body, ...]" = ()
+    axis: int = 0
+
+
+class Body(Struct, frozen=True):
+    """A subgraph: values of the graph around it are read by their names. ``inputs``: its own, fed from the node's."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+
+
+class Constant(Struct, frozen=True):
+    """A constant's type and shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class RoleGraph(Struct, frozen=True):
+    """A graph in execution order. ``values``: what a constant holds, ``None`` where it is too large to look at."""
+
+    nodes: tuple[Node, ...]
+    inputs: dict[str, TensorSpec]  # by the value's name
+    outputs: dict[str, str]  # the output's name by the value's
+    constants: dict[str, Constant]
+    values: "Callable[[str], np.ndarray[Any, Any] | None]"
+
+
+def roles(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> GraphRoles:
+    """What ``graph`` uses its inputs for, with those at ``shapes``, and which of its outputs are bounded."""
+    from bench.models.picture_range import picture_top
+
+    deciding, rows = _deciding(graph, shapes), _rows(graph)
+    found = {}
+    for value, spec in graph.inputs.items():
+        top = picture_top(graph, value) if len(spec.shape) == 4 and "int" not in spec.dtype else None
+        role = InputRole(value in deciding, rows.get(value), top)
+        if role != InputRole():
+            found[spec.name] = role
+    return GraphRoles(found, _bounded_outputs(graph))
+
+
+def _bounded_outputs(graph: RoleGraph) -> tuple[str, ...]:
+    """Outputs of a sigmoid, a softmax or the like, also behind operators that only move values."""
+    bounded: set[str] = set()
+    for node in graph.nodes:
+        sources = [name for name in node.inputs if name]
+        moved = node.op in UNCHANGED | {"Slice", "StridedSlice", "Split", "VariadicSplit", "Gather"}
+        joined = node.op == "Concat" and all(name in bounded for name in sources)
+        if node.op in BOUNDED or joined or (moved and sources and sources[0] in bounded):
+            bounded.update(node.outputs)
+    return tuple(name for value, name in graph.outputs.items() if value in bounded)
+
+
+def _deciding(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
+    """Inputs whose values reach a size, a number of steps or a branch."""
+    carried: dict[str, frozenset[str]] = {}
+    for value, spec in graph.inputs.items():
+        shape = shapes.get(spec.name, ())
+        few = len(shape) <= 1 and (not shape or shape[0] <= SMALL_VECTOR)
+        if not spec.dtype.startswith(("float", "bfloat")) or few:
+            carried[value] = frozenset({value})
+    tables = {name for name, constant in graph.constants.items() if constant.dtype.startswith(("float", "bfloat"))}
+    deciding: set[str] = set()
+    _follow(graph.nodes, carried, tables, deciding)
+    return deciding
+
+
+def _follow(nodes: Iterable[Node], carried: dict[str, frozenset[str]], tables: set[str], deciding: set[str]) -> None:
+    """Carry inputs' values from node to node; ``deciding`` takes those that decide a size."""
+    for node in nodes:
+        here = [carried.get(name, frozenset()) for name in node.inputs]
+        for index in SIZES.get(node.op, ()):
+            if index < len(here):
+                deciding |= here[index]
+        passed = frozenset().union(*here) if here else frozenset()
+        for body in node.bodies:
+            fed = node.inputs[-len(body.inputs) :] if body.inputs else ()
+            carried.update({own: carried.get(name, frozenset()) for own, name in zip(body.inputs, fed, strict=False)})
+            _follow(body.nodes, carried, tables, deciding)
+            passed = passed.union(*(carried.get(name, frozenset()) for name in body.outputs))
+        if node.op in SHAPES | PRODUCTS:
+            continue
+        if node.op == "Gather" and node.inputs[0] in tables:  # an embedding: what is picked is no size
+            continue
+        if node.op in UNCHANGED and node.inputs and node.inputs[0] in tables:
+            tables.update(node.outputs)
+        if passed:
+            carried.update(dict.fromkeys(node.outputs, passed))
+
+
+def _rows(graph: RoleGraph) -> dict[str, int]:
+    """Inputs that pick rows from a constant table, and of how many they may pick: the smallest of several."""
+    traced: dict[str, tuple[str, int]] = {value: (value, 0) for value in graph.inputs}
+    tables = dict(graph.constants)
+    rows: dict[str, int] = {}
+    for node in _with_inner(graph.nodes):
+        for table, picked, axis in _picks(node):
+            if table in tables and picked in traced and len(tables[table].shape) > axis:
+                source, offset = traced[picked]
+                limit = tables[table].shape[axis] - offset
+                rows[source] = min(limit, rows.get(source, limit))
+        first = node.inputs[0] if node.inputs else ""
+        if node.op in UNCHANGED and first in tables:
+            tables.update(dict.fromkeys(node.outputs, tables[first]))
+        elif node.op in UNCHANGED and first in traced:
+            traced.update(dict.fromkeys(node.outputs, traced[first]))
+        elif node.op == "Add":
+            traced.update(dict.fromkeys(node.outputs, shifted) if (shifted := _shifted(node, traced, graph)) else {})
+    return {source: limit for source, limit in rows.items() if limit > 0}
+
+
+def _picks(node: Node) -> Iterable[tuple[str, str, int]]:
+    """Table, indices and axis of each look-up that a node does."""
+    if node.op == "Gather":
+        yield node.inputs[0], node.inputs[1], node.axis
+    if node.op == "EmbedLayerNormalization":
+        yield from ((node.inputs[table], node.inputs[ids], 0) for ids, table in ((0, 2), (1, 4)))
+
+
+def _shifted(node: Node, traced: Mapping[str, tuple[str, int]], graph: RoleGraph) -> tuple[str, int] | None:
+    """An input's indices behind an addition of a constant, as positions that begin at 2."""
+    for one, other in (node.inputs, node.inputs[::-1]):
+        if one in traced and other in graph.constants:
+            added = graph.values(other)
+            if added is not None and added.size and added.dtype.kind in "iu":
+                return traced[one][0], traced[one][1] + max(0, int(added.max()))
+    return None
+
+
+def _with_inner(nodes: Sequence[Node]) -> Iterable[Node]:
+    for node in nodes:
+        yield node
+        for body in node.bodies:
+            yield from _with_inner(body.nodes)

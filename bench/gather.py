@@ -19,7 +19,7 @@ from bench.input_record import made_up_controls
 from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob, Prepared, Recalled, RecallJob
 from bench.making import Making
 from bench.measure.stopping import emulated_generation_rule, text_generation_rule
-from bench.plan import PlannedRun, settle_scenario
+from bench.plan import PlannedRun, refuse_unfit, settle_scenario
 from bench.plugins import Catalog, PluginRef
 from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
 from bench.quality.texts import WINDOW
@@ -163,14 +163,7 @@ class Gathering:
         emulated, text = target.device.emulated, artifact.task == "text_generation"
         scenario = settle_scenario(self._run.scenario, artifact.task, emulated, prepared.prompts is not None)
         self._note(artifact=artifact, inputs=prepared.inputs, scenario=scenario)
-        if artifact.task not in target.tasks:
-            raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
-        if text and scenario.name == "offline":
-            message = "scenario offline is not defined for text generation"
-            raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
-        if artifact.format not in target.formats:
-            message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
-            raise RunFailure("unsupported_format", message, "", "plan")
+        refuse_unfit(artifact, target, scenario)
         request = open_request(artifact, self._run, scenario, prepared)
         opened = self._making.converted(artifact)
         if opened != artifact:

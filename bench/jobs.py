@@ -56,6 +56,15 @@ class ConvertJob(Job, frozen=True, tag=True):
     artifact: Artifact
 
 
+class ForeseeJob(Job, frozen=True, tag=True):
+    """Does the target take the artifact with these options, as far as it can tell without opening it?"""
+
+    plugin: PluginRef
+    artifact: Artifact
+    device: str
+    options: dict[str, str]
+
+
 class CheckJob(Job, frozen=True, tag=True):
     """Untimed pass: where does it run, and what comes out? Outputs go to ``outputs-<i>.npz``.
 
@@ -117,7 +126,7 @@ class MeasureJob(Job, frozen=True, tag=True):
     in_turns: bool = False  # with another job; see bench.turnstile
 
 
-AnyJob = ProbeJob | PrepareJob | ConvertJob | CheckJob | JudgeJob | RecallJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | ConvertJob | ForeseeJob | CheckJob | JudgeJob | RecallJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -164,6 +173,10 @@ class Prepared(Event, frozen=True, tag=True):
 
 class Converted(Event, frozen=True, tag=True):
     artifact: Artifact
+
+
+class Foreseen(Event, frozen=True, tag=True):
+    """Nothing speaks against it."""
 
 
 class SessionFacts(Struct, frozen=True):
@@ -237,7 +250,8 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-AnyEvent = PhaseBegan | TurnWanted | Failed | Probed | Prepared | Converted | Checked | Judged | Recalled | Measured
+LastWord = Failed | Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | Measured
+AnyEvent = PhaseBegan | TurnWanted | LastWord
 
 
 def _encode_path(value: Any) -> Any:

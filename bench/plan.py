@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Device, Format, ModelRequest, Task
-from bench.errors import InputError, UnknownName
+from bench.contracts import Artifact, Device, Format, ModelRequest, Task
+from bench.errors import InputError, RunFailure, UnknownName
 from bench.jobs import Probed
 from bench.measure.stopping import EMULATED_REPEATS, PRESETS, emulated_rule
 from bench.model_names import file_model_id, folder_model_id
@@ -230,6 +230,18 @@ def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Fail
     if model.task not in target.tasks and not model.plugin.name.startswith(OWN_MODELS):
         return Failure("plan", "unsupported_task", f"{target.id} does not run {model.task} models", "")
     return None
+
+
+def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -> None:
+    """Raises ``RunFailure`` for a model that the target does not open, or not in that scenario, once it is read."""
+    if artifact.task not in target.tasks:
+        raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
+    if artifact.task == "text_generation" and scenario.name == "offline":
+        message = "scenario offline is not defined for text generation"
+        raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
+    if artifact.format not in target.formats:
+        message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
+        raise RunFailure("unsupported_format", message, "", "plan")
 
 
 def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:

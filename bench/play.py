@@ -16,6 +16,8 @@ from bench.jobs import (
     Converted,
     ConvertJob,
     Failed,
+    ForeseeJob,
+    Foreseen,
     Judged,
     JudgeJob,
     Measured,
@@ -44,7 +46,7 @@ MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 
 def play(
     job: AnyJob, announce: Announce, process_start_ns: int, take_turn: TakeTurn
-) -> Probed | Prepared | Converted | Checked | Judged | Recalled | Measured:
+) -> Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -56,6 +58,9 @@ def play(
         case ConvertJob():
             announce("convert")
             return convert(job)
+        case ForeseeJob():
+            load(job.plugin).check(job.artifact, job.device, job.options)
+            return Foreseen()
         case CheckJob():
             return check(job, announce)
         case JudgeJob():

@@ -12,24 +12,33 @@ from bench.printable import clean
 if TYPE_CHECKING:
     from bench.plan import PlannedRun
     from bench.plugins import Catalog
+    from bench.record import Failure
     from bench.suite import Suite
 
 
 def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
-    """Print the plan of ``suite``. Returns the exit status."""
+    """Print the plan of ``suite`` with what would be refused. Returns the exit status: 2 where that is bad input."""
     from bench.cli.progress import span_text, total_seconds
+    from bench.foresee import foresee
     from bench.gather import Bench
     from bench.probe import temporary_workspace
     from bench.runner import plan_suite
 
     with temporary_workspace() as workspace:
-        plan = plan_suite(Bench(catalog, suite, workspace, cache_folder(), Path("/")))
+        bench = Bench(catalog, suite, workspace, cache_folder(), Path("/"))
+        plan = plan_suite(bench)
+        refused = foresee(bench, plan.runs)
+    status = 2 if any(failure is not None and failure.kind == "bad_input" for failure in refused) else 0
     if as_json:
-        echo_json([for_scripts(run) for run in plan.runs])
-        return 0
-    _print_table("repeats", [(run, "") for run in plan.runs])
-    click.echo(f"\nPreset {suite.preset}; about {span_text(total_seconds(plan.runs))}. Nothing was measured.")
-    return 0
+        rows = zip(plan.runs, refused, strict=True)
+        echo_json([for_scripts(run) | {"refused": failure and failure.message} for run, failure in rows])
+        return status
+    _print_table("repeats", [(run, "") for run in plan.runs], refused)
+    for failure in dict.fromkeys(failure for failure in refused if failure is not None):
+        click.echo(f"\nRefused: {clean(failure.message)}\n  what to do: {clean(failure.remedy)}")
+    left = [run for run, failure in zip(plan.runs, refused, strict=True) if failure is None]
+    click.echo(f"\nPreset {suite.preset}; about {span_text(total_seconds(left))}. Nothing was measured.")
+    return status
 
 
 def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base_python: str, as_json: bool) -> int:
@@ -53,7 +62,9 @@ def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base
     return 0
 
 
-def _print_table(counted: str, rows: "Sequence[tuple[PlannedRun, str]]") -> None:
+def _print_table(
+    counted: str, rows: "Sequence[tuple[PlannedRun, str]]", refused: "Sequence[Failure | None]" = ()
+) -> None:
     from rich.table import Table
 
     from bench.cli.progress import expected_seconds, span_text
@@ -61,10 +72,12 @@ def _print_table(counted: str, rows: "Sequence[tuple[PlannedRun, str]]") -> None
     sides = any(side for _, side in rows)
     names = ("side",) * sides + ("model", "target", "scenario", counted, "takes", "note")
     table = Table(*names, box=None, pad_edge=False)
-    for run, side in rows:
-        length = "" if run.skip else span_text(expected_seconds(run))
-        repeats = "" if run.skip else _repeats(run)
-        cells = (_model(run), run.target.id, _scenario(run), repeats, length, _note(run, sides))
+    for index, (run, side) in enumerate(rows):
+        failure = refused[index] if refused else None
+        left_out = run.skip or failure
+        length = "" if left_out else span_text(expected_seconds(run))
+        repeats = "" if left_out else _repeats(run)
+        cells = (_model(run), run.target.id, _scenario(run), repeats, length, _note(run, failure))
         table.add_row(*(side,) * sides, *cells)
     console().print(table)
 
@@ -75,12 +88,14 @@ def _repeats(run: "PlannedRun") -> str:
     return str(run.repeats) if rule is None or rule.fewest == rule.most else f"{rule.fewest} to {rule.most}"
 
 
-def _note(run: "PlannedRun", options: bool) -> str:
+def _note(run: "PlannedRun", failure: "Failure | None") -> str:
+    """Why it is left out, or with which options it is measured; one after the other."""
+    options = " ".join(f"{key}={value}" for key, value in run.target.options.items())
     if run.skip is not None:
         return f"skipped: {clean(run.skip.message)}"
-    if run.target.device.emulated:
-        return "emulated"
-    return " ".join(f"{key}={value}" for key, value in run.target.options.items()) if options else ""
+    refused = f"refused: {failure.kind}" if failure else ""
+    words = ("emulated" if run.target.device.emulated else "", clean(options), refused)
+    return ", ".join(word for word in words if word)
 
 
 def _model(run: "PlannedRun") -> str:

@@ -195,10 +195,12 @@ def _impossible(field: str, stated: Any, run: RecordedRun) -> bool:
 
 def _bounded(record: Record, source: str) -> None:
     """Raise ``InputError`` for a time or a size in ``repeats`` that none can be."""
-    for index, repeat in enumerate(record.repeats):
+    named = [(f"repeats[{index}]", repeat) for index, repeat in enumerate(record.repeats)]
+    named += [(f"set_aside[{index}]", repeat) for index, repeat in enumerate(record.set_aside)]
+    for name, repeat in named:
         for field, value in _whole_numbers(repeat):
             if not 0 <= value <= MOST:
-                raise InputError(f"{source}: repeats[{index}].{field} is {value}, which cannot be", REMEDY)
+                raise InputError(f"{source}: {name}.{field} is {value}, which cannot be", REMEDY)
 
 
 def _whole_numbers(repeat: Repeat) -> Iterator[tuple[str, int]]:

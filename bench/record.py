@@ -365,6 +365,11 @@ class Record(Part, frozen=True):
     set_aside: tuple[Repeat, ...] = ()  # disturbed by other processes and measured again; in no figure
     repeats_ended: RepeatsEnded | None = None  # null where the run failed, and in older records
 
+    @property
+    def every_repeat(self) -> tuple[Repeat, ...]:
+        """Those that the figures are of, and those set aside."""
+        return *self.repeats, *self.set_aside
+
 
 class RecordedRun(Struct, frozen=True):
     """A record and its raw samples: key -> int64 array. ``folder``: which of several folders (submissions) it was read

@@ -30,13 +30,13 @@ def allowed_bytes(record: Record, roles: Collection[str] | None, source: str) ->
     own counts. Raises ``InputError`` naming ``source`` where one array is named twice, or all of them are too large."""
     allowed: dict[str, int] = {}
     tokens = max(1, record.plan.scenario.generate_tokens or 1)
-    named = [repeat.samples for repeat in record.repeats if repeat.samples is not None]
+    named = [repeat.samples for repeat in record.every_repeat if repeat.samples is not None]
     every = [key for samples in named for key in samples.arrays.values()]
     judged = record.quality
     every += judged.samples.values() if judged is not None else ()
     if len({*every}) != len(every):
         raise InputError(f"{source}: one array of samples.npz is named for two things", WRONG)
-    for repeat in record.repeats:
+    for repeat in record.every_repeat if roles is None else record.repeats:
         warmup = repeat.warmup.queries if repeat.warmup is not None else 0
         for role, key in repeat.samples.arrays.items() if repeat.samples is not None else ():
             if roles is None or role in roles:

@@ -92,7 +92,7 @@ def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
     samples = {}
     if record.samples_file is not None:
         samples = _read_samples(folder, record.samples_file, allowed_bytes(record, roles, str(path)))
-    for repeat in record.repeats:
+    for repeat in record.every_repeat if roles is None else record.repeats:
         for role in repeat.samples.arrays if repeat.samples is not None else ():
             if roles is None or role in roles:
                 samples_of(repeat, samples, role, str(folder))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -80,20 +80,20 @@ def progress(stream: TextIO) -> Iterator[Listener]:
         refresh_per_second=1,  # drawing costs CPU time that the measured process shares
         transient=True,
     ) as bar:
-        yield _Drawn(bar)
+        yield Drawn(bar)
 
 
-class _Drawn(Listener):
-    """A bar that is full when every run has its fewest repeats, and says how long it may still take."""
+class Drawn(Listener):
+    """A bar that says what runs now, and how long the suite may still take. ``clock``: seconds that pass."""
 
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
+    def __init__(self, bar: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bar, self._clock = bar, clock
         self._task = bar.add_task("looking at the machine", total=None, left="")
         self._runs: tuple[PlannedRun, ...] = ()
         self._done: set[int] = set()
         self._repeats: dict[int, int] = {}
         self._spent: dict[int, float] = {}
-        self._index, self._since, self._title = -1, time.monotonic(), ""  # -1: before the first run
+        self._index, self._since, self._title = -1, clock(), ""  # -1: before the first run
 
     def planned(self, plan: Plan) -> None:
         self._runs = plan.runs
@@ -108,7 +108,7 @@ class _Drawn(Listener):
         self._repeats[index] = self._repeats.get(index, 0) + 1
 
     def step(self, text: str) -> None:
-        spent = sum(self._spent.values()) + time.monotonic() - self._since
+        spent = sum(self._spent.values()) + self._clock() - self._since
         least = total_seconds(self._runs).least
         left = self._left()
         self._bar.update(
@@ -126,7 +126,7 @@ class _Drawn(Listener):
 
     def _now(self, index: int) -> None:
         """What is done from now on is of that run."""
-        now = time.monotonic()
+        now = self._clock()
         self._spent[self._index] = self._spent.get(self._index, 0.0) + now - self._since
         self._index, self._since, self._title = index, now, self._named(index)
 

@@ -80,7 +80,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
         "strict": Preset(
             "strict",
-            RepeatRule(10, 30, 900 * SECOND),
+            RepeatRule(10, 20, 900 * SECOND),
             20,
             StoppingRule(
                 percentile=99,

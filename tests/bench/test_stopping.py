@@ -65,7 +65,7 @@ class TestPresets:
     def test_stricter_asks_for_more(self) -> None:
         """From quick to strict: more processes, a higher percentile, a narrower interval, more time."""
         order = [PRESETS[name] for name in ("quick", "standard", "strict")]
-        assert [(p.repeats.fewest, p.repeats.most) for p in order] == [(6, 24), (6, 24), (10, 30)]
+        assert [(p.repeats.fewest, p.repeats.most) for p in order] == [(6, 24), (6, 24), (10, 20)]
         assert [(p.repeats.budget_ns or 0) // SECOND for p in order] == [30, 120, 900]
         assert [p.pairs for p in order] == [6, 10, 20]
         assert [p.rule.percentile for p in order] == [50, 90, 99]

@@ -20,6 +20,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bench.contracts import Tensors
+from bench.element_types import EXTENDED
 from bench.measure.labels import ALPHA, chance, differing, discrete, follow_scores, texts
 from bench.measure.output_figures import Figures, figures, least, over_all_inputs, ratio, weakest_slice_db
 from bench.measure.special_values import Places, places
@@ -35,6 +36,15 @@ SLICE_LOSS_DB, SLICE_FLOOR = 15, 1e-4
 the output's magnitude."""
 RELATED_COSINE, RELATED_GAIN = 0.5, 2.0
 """Beyond these an output is not a less exact form of the reference, but another answer or another scale."""
+STEPS = {
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    **dict.fromkeys(("float8_e4m3fn", "float8_e4m3fnuz", "uint4"), 2.0**-3),
+    **dict.fromkeys(("float8_e5m2", "float8_e5m2fnuz", "int4"), 2.0**-2),
+    "float4_e2m1fn": 2.0**-1,
+}
+"""One rounding step at 1 of the type that an output is stored in; of integers one unit, compared with half their
+range."""
 SAID = 5  # outputs whose reasons are told
 
 
@@ -206,7 +216,7 @@ def _one_side(pair: _Pair) -> bool:
 
 
 def _comparable(array: Array) -> bool:
-    return array.dtype.kind in "fiub" or texts(array) or array.dtype.name == "bfloat16"
+    return array.dtype.kind in "fiub" or texts(array) or array.dtype.name in EXTENDED
 
 
 def _judge_labels(pair: _Pair, rule: _Rule) -> _Finding:
@@ -310,8 +320,7 @@ def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers],
 
 def _step(pair: _Pair, rule: _Rule) -> float:
     """One rounding step at 1: of the arithmetic, or of the type that the output is stored in."""
-    stored = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
-    return max(rule.threshold.step, *(stored.get(side[0].dtype.name, 0.0) for side in (pair.expected, pair.actual)))
+    return max(rule.threshold.step, *(STEPS.get(side[0].dtype.name, 0.0) for side in (pair.expected, pair.actual)))
 
 
 def _by_floor_or_figures(name: str, found: Sequence[Figures], rule: _Rule, step: float) -> _Finding:

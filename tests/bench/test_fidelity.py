@@ -364,3 +364,17 @@ def test_two_engines_agree(name: str, shape: tuple[int, ...], dtype: type, hint:
     assert (found.ok, found.reason) == (True, "")
     negated = [{key: -value for key, value in run.items()} for run in measured]
     assert compare_outputs(reference, negated, "int8", "ort:cpu float32").ok is False
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "int4", "uint4"])
+def test_outputs_of_types_that_numpy_lacks(name: str) -> None:
+    """Compared as the numbers they are: the same, one unit or step off at a few places, and another order."""
+    import ml_dtypes
+
+    dtype = np.dtype(getattr(ml_dtypes, name))
+    values = np.random.default_rng(0).integers(0, 7, 256).astype(np.float64)
+    moved = values.copy()
+    moved[::64] += 1 if "int" in name else values[::64] * 2.0**-8
+    expected, near = values.astype(dtype), np.minimum(moved, 7).astype(dtype)
+    assert (True, True) == (one(expected, expected).ok, one(expected, near, "bfloat16").ok)
+    assert one(expected, np.roll(expected, 1)).ok is False

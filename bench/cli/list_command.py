@@ -127,7 +127,7 @@ def targets(catalog: "Catalog") -> Rows:
 
 
 def options_of(catalog: "Catalog", target: str) -> Rows:
-    """The options of one target, by the runtime's own names."""
+    """The options of one target, by the runtime's own names, and whether a suite's are taken without leave."""
     from bench.plan import device_named
     from bench.probe import probe_targets, temporary_workspace
 
@@ -136,7 +136,8 @@ def options_of(catalog: "Catalog", target: str) -> Rows:
     with temporary_workspace() as workspace:
         probed = probe_targets(catalog, workspace, {plugin: (device,) if device else ()})[plugin]
     device_named(plugin, device, probed.devices)
-    return [{"name": name, "what": text} for name, text in sorted(probed.options.get(device, {}).items())]
+    options = sorted(probed.options.get(device, {}).items())
+    return [{"name": name, "safe": name in probed.safe_options, "what": text} for name, text in options]
 
 
 def scenarios(catalog: "Catalog") -> Rows:

@@ -105,3 +105,11 @@ def test_a_model_sets_no_options(folder: Path) -> None:
     (record,) = (folder / "out").glob("*/record.json")
     assert "ok" == json.loads(record.read_text())["status"]
     assert [] == list(folder.rglob("*profile*"))
+
+
+def test_the_list_of_options_says_which_are_safe(folder: Path) -> None:
+    code = "import sys; sys.argv[0] = 'odb'; from bench.cli import main; main()"
+    command = [sys.executable, "-c", code, "list", "options", "ort:cpu", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=folder, check=False)
+    safe = {row["name"]: row["safe"] for row in json.loads(done.stdout)}
+    assert (True, False) == (safe["intra_op_num_threads"], safe["optimized_model_filepath"])

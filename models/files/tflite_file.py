@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task
 
 if TYPE_CHECKING:
     from bench.models.files.tflite_graph import TfliteGraph, TfliteOperator, TfliteTensor
+    from bench.models.traffic import Execution, Role
 
 BIAS_INPUT = {"CONV_2D": 2, "CONV_3D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 COUNTED = frozenset({*BIAS_INPUT, "BATCH_MATMUL", "CONV_3D_TRANSPOSE"})
@@ -34,6 +35,19 @@ IN_PLACE = frozenset(
     "RESHAPE RSQRT SQRT SQUEEZE SUB TANH".split()
 )
 EDGE_TPU = "edgetpu-custom-op"  # what edgetpu_compiler made: its weights and operators are its own
+ROLES: "Mapping[str, Role]" = {
+    **dict.fromkeys(("EXPAND_DIMS", "RESHAPE", "SQUEEZE"), "view"),
+    **dict.fromkeys(("GATHER", "GATHER_ND"), "gather"),
+    "DEQUANTIZE": "dequantise",
+    "QUANTIZE": "quantise",
+}
+CALLING = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_WHILE", "WHILE"})
+NO_WEIGHTS: "Mapping[str, frozenset[int]]" = {
+    "NON_MAX_SUPPRESSION_V4": frozenset({2, 3, 4}),
+    "NON_MAX_SUPPRESSION_V5": frozenset({2, 3, 4, 5}),
+    "ONE_HOT": frozenset({1, 2, 3}),
+    "PADV2": frozenset({1, 2}),
+}
 HARMLESS_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
 
 
@@ -63,6 +77,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.files.tflite_graph import read_tflite
     from bench.models.shapes import resolve_shapes
+    from bench.models.traffic import bytes_moved, live_bytes
 
     graph = read_tflite(path)
     inputs = tuple(graph.tensors[index].spec for index in graph.inputs)
@@ -70,6 +85,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     as_stored = all(graph.tensors[index].shape == shapes[graph.tensors[index].name] for index in graph.inputs)
     node_macs = _node_macs(graph) if as_stored else None
     compiled = any(operator.kind == EDGE_TPU for operator in graph.operators)
+    execution = _execution(graph) if as_stored and not compiled else None
     facts = GraphFacts(
         inputs=inputs,
         outputs=tuple(graph.tensors[index].spec for index in graph.outputs),
@@ -79,6 +95,8 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
         weight_bytes=None if compiled else graph.weight_bytes,
         peak_activation_bytes=_peak(graph) if as_stored and not compiled else None,
         node_macs=node_macs or {},
+        live_activation_bytes=None if execution is None else live_bytes(execution),
+        bytes_moved=None if execution is None else bytes_moved(execution),
     )
     by_dtype: Counter[str] = Counter()
     for tensor in _constants(graph).values():
@@ -89,21 +107,26 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
 
 def _constants(graph: "TfliteGraph") -> "dict[int, TfliteTensor]":
     """Constant tensors by buffer: one that several tensors share appears once."""
-    return {tensor.buffer: tensor for tensor in graph.tensors if tensor.constant}
+    return {t.buffer: t for part in (graph, *graph.nested) for t in part.tensors if t.constant}
 
 
 def _parameters(graph: "TfliteGraph") -> int:
     from bench.models.dtypes import INDEX_DTYPES
 
-    biases = set()
-    for operator in graph.operators:
-        index = BIAS_INPUT.get(operator.kind)
-        if index is not None and index < len(operator.inputs) and operator.inputs[index] is not None:
-            biases.add(graph.tensors[operator.inputs[index] or 0].buffer)
+    biases, bounds = set(), set()
+    for part in (graph, *graph.nested):
+        for operator in part.operators:
+            for index, source in enumerate(operator.inputs):
+                if source is None:
+                    continue
+                if index == BIAS_INPUT.get(operator.kind):
+                    biases.add(part.tensors[source].buffer)
+                if index in NO_WEIGHTS.get(operator.kind, ()):
+                    bounds.add(part.tensors[source].buffer)
     return sum(
         math.prod(tensor.shape)
         for buffer, tensor in _constants(graph).items()
-        if tensor.shape and (tensor.dtype not in INDEX_DTYPES or buffer in biases)
+        if tensor.shape and buffer not in bounds and (tensor.dtype not in INDEX_DTYPES or buffer in biases)
     )
 
 
@@ -162,6 +185,30 @@ def _peak(graph: "TfliteGraph") -> int | None:
         )
         operators.append(Operator(reads, makes, _in_place(operator, graph)))
     return widest_bytes(operators)
+
+
+def _execution(graph: "TfliteGraph") -> "Execution | None":
+    """The operators in order; ``None`` where control flow decides what runs. Tensors go by their number."""
+    from bench.models.counting import Value
+    from bench.models.traffic import Execution, Step
+
+    if any(operator.kind in CALLING for operator in graph.operators):
+        return None
+    values = {str(index): Value(tensor.dtype, tensor.shape) for index, tensor in enumerate(graph.tensors)}
+    constants = frozenset(str(index) for index, tensor in enumerate(graph.tensors) if tensor.constant)
+    inputs = frozenset(map(str, graph.inputs))
+    active, steps = set(inputs), []
+    for operator in graph.operators:
+        reads = tuple(str(index) for index in operator.inputs if index is not None)
+        makes = tuple(map(str, operator.outputs))
+        works = not active.isdisjoint(reads)
+        active.update(makes if works else ())
+        if operator.kind == "EMBEDDING_LOOKUP":  # ids first, then the table
+            reads = reads[::-1]
+        role = "gather" if operator.kind == "EMBEDDING_LOOKUP" else ROLES.get(operator.kind, "work")
+        if operator.kind != "SHAPE":
+            steps.append(Step(reads, makes, role, _in_place(operator, graph), works))
+    return Execution(tuple(steps), values, constants, inputs, frozenset(map(str, graph.outputs)))
 
 
 def _in_place(operator: "TfliteOperator", graph: "TfliteGraph") -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.contracts import Quantisation, TensorSpec
 from bench.errors import InputError
@@ -63,13 +64,15 @@ class TfliteOperator(Struct, frozen=True):
 
 
 class TfliteGraph(Struct, frozen=True):
-    """The main subgraph. ``weight_bytes`` counts the constants of all subgraphs, a shared buffer once."""
+    """The main subgraph, and ``nested`` the others, which control flow calls. ``weight_bytes`` counts the constants of
+    all of them, a shared buffer once."""
 
     tensors: tuple[TfliteTensor, ...]
     operators: tuple[TfliteOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     weight_bytes: int
+    nested: "tuple[TfliteGraph, ...]" = ()
 
 
 def read_tflite(path: Path) -> TfliteGraph:
@@ -91,23 +94,27 @@ def _graph(model: Any, size: int) -> TfliteGraph:
         tuple(_tensor(graph.Tensors(index), index, sizes) for index in _indices(graph.TensorsLength(), size))
         for graph in subgraphs
     ]
-    main = subgraphs[0]
+    stored = sum({tensor.buffer: tensor.buffer_bytes for group in tensors for tensor in group}.values())
+    main, *nested = (_subgraph(graph, own, kinds, size, stored) for graph, own in zip(subgraphs, tensors, strict=True))
+    _check_indices(main)
+    return replace(main, nested=tuple(nested))
+
+
+def _subgraph(graph: Any, tensors: tuple[TfliteTensor, ...], kinds: list[str], size: int, stored: int) -> TfliteGraph:
     operators = []
-    for index in _indices(main.OperatorsLength(), size):
-        operator = main.Operators(index)
+    for index in _indices(graph.OperatorsLength(), size):
+        operator = graph.Operators(index)
         inputs = tuple(None if i < 0 else i for i in _numbers(operator.InputsAsNumpy()))
         operators.append(
             TfliteOperator(kinds[operator.OpcodeIndex()], inputs, tuple(_numbers(operator.OutputsAsNumpy())))
         )
-    graph = TfliteGraph(
-        tensors=tensors[0],
+    return TfliteGraph(
+        tensors=tensors,
         operators=tuple(operators),
-        inputs=tuple(_numbers(main.InputsAsNumpy())),
-        outputs=tuple(_numbers(main.OutputsAsNumpy())),
-        weight_bytes=sum({tensor.buffer: tensor.buffer_bytes for group in tensors for tensor in group}.values()),
+        inputs=tuple(_numbers(graph.InputsAsNumpy())),
+        outputs=tuple(_numbers(graph.OutputsAsNumpy())),
+        weight_bytes=stored,
     )
-    _check_indices(graph)
-    return graph
 
 
 def _check_indices(graph: TfliteGraph) -> None:

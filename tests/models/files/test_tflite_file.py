@@ -9,10 +9,13 @@ import flatbuffers
 import numpy as np
 import pytest
 import tflite
+from msgspec.structs import replace
 
 from bench.contracts import Artifact, ModelRequest
 from bench.errors import InputError
+from bench.models.files import tflite_graph
 from bench.models.files.tflite_file import EDGE_TPU, TfliteFile
+from bench.models.files.tflite_graph import read_tflite
 
 Tensor = tuple[str, Sequence[int], str, bytes]  # name, shape, type, data ("" for activations)
 
@@ -275,4 +278,33 @@ def test_an_edge_tpu_file_tells_nothing_of_its_weights(saved: Callable[[bytes], 
         facts.weight_bytes,
         facts.macs,
         facts.peak_activation_bytes,
+    )
+
+
+def test_bytes_moved_and_alive_by_hand(saved: Callable[[bytes], Path]) -> None:
+    """A dense layer in int8: 35 weights, 5 biases of 4 bytes, 14 bytes in and 10 out."""
+    facts = opened(saved(DENSE)).facts
+    assert (35 + 20 + 14 + 10, 14 + 10) == (facts.bytes_moved, facts.live_activation_bytes)
+
+
+def test_rows_are_moved_and_not_the_table(saved: Callable[[bytes], Path]) -> None:
+    """Two of 1,000 rows of 8 bytes."""
+    table, ids, rows = weight(1000, 8, name="t"), ("i", (2,), "INT32", b""), ("y", (2, 8), "INT8", b"")
+    facts = opened(saved(one_operator("GATHER", [table, ids, rows]))).facts
+    assert (16 + 8 + 16, 8000) == (facts.bytes_moved, facts.weight_bytes)
+
+
+def test_weights_in_the_body_of_a_loop_are_parameters(
+    saved: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its biases. How often it runs is not in the file, so the rest is not told."""
+    body = read_tflite(saved(DENSE))
+    around = read_tflite(saved(one_operator("WHILE", [("x", (2, 7), "INT8", b""), ("y", (2, 5), "INT8", b"")])))
+    monkeypatch.setattr(tflite_graph, "read_tflite", lambda path: replace(around, nested=(body,)))
+    facts = opened(saved(DENSE)).facts
+    assert (35 + 5, None, None, None) == (
+        facts.parameters,
+        facts.macs,
+        facts.bytes_moved,
+        facts.live_activation_bytes,
     )

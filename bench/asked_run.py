@@ -1,11 +1,10 @@
 """A planned run as the record keeps what was asked for: ``bench.asked_record.Asked``."""
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from bench.asked_record import Asked, NamedFile
-from bench.digest import sha256_of
+from bench.digest import sha256_of_file
 from bench.plan import FOLDER, PlannedRun
 from bench.suite import is_file
 
@@ -38,14 +37,6 @@ def asked_of(run: PlannedRun) -> Asked:
 def _named(file: str) -> NamedFile:
     path = Path(file)
     try:
-        found = path.stat()
-        digest = _digest(str(path.resolve()), found.st_size, found.st_mtime_ns)
+        return NamedFile(path.name, sha256_of_file(path), path.stat().st_size)
     except OSError:
         return NamedFile(path.name)
-    return NamedFile(path.name, digest, found.st_size)
-
-
-@lru_cache(maxsize=64)
-def _digest(path: str, size_bytes: int, modified_ns: int) -> str:
-    """Of a file that every run of a suite is given: read once while it stays as it is."""
-    return sha256_of([Path(path)])

@@ -31,6 +31,7 @@ from bench.comparability_table import ACCOUNTED, FEW, SPEEDS, Subject, scenario_
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
+from bench.recheck import Recheck, recheck
 from bench.record import Record, RecordedRun
 from bench.untrusted import shown_command
 from bench.verdict_codes import CODES, About
@@ -125,7 +126,8 @@ class Comparison(Struct, frozen=True):
     or was skipped.
     ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
     answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
-    ``leading``: the metric that is asked for first. ``tests``: of how many the p-values were corrected for."""
+    ``leading``: the metric that is asked for first. ``tests``: of how many the p-values were corrected for.
+    ``recheck``: of two emulated records, whether placement and outputs are the same again."""
 
     base: Side
     new: Side
@@ -138,12 +140,14 @@ class Comparison(Struct, frozen=True):
     alternated: bool = False
     leading: str | None = None
     tests: int = 0
+    recheck: Recheck | None = None
 
     @property
     def worse(self) -> bool:
         """Whether anything is worse beyond the tolerance, or no longer works, or computes something else now."""
         slower = any(change.word in ("slower", "worse") for change in self.changes)
-        return self.broken or self.wrong or slower or (self.quality is not None and self.quality.worse)
+        moved = self.recheck is not None and self.recheck.worse
+        return self.broken or self.wrong or slower or moved or (self.quality is not None and self.quality.worse)
 
     @property
     def wrong(self) -> bool:
@@ -201,6 +205,8 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     broken = base.record.status == "ok" and new.record.status != "ok"
     quality = _quality(base, new, allowed)
     comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken)
+    if {reason.code for reason in allowed.reasons if reason.invalidates} == {"emulated"}:
+        comparison = replace(comparison, recheck=recheck(base.record, new.record))
     if allowed.refused:
         return _Examined(comparison, quality=quality)
     applying = [m for m in METRICS if m.name in base.values and m.name in new.values]

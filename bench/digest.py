@@ -1,6 +1,7 @@
 """The checksum that identifies a model's files."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,3 +16,19 @@ def sha256_of(files: Sequence[Path]) -> str:
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_of_file(file: Path) -> str:
+    """As ``sha256_of`` of one file, which is read once while its size and time stay as they are."""
+    return sha256_of_files((file,))
+
+
+def sha256_of_files(files: Sequence[Path]) -> str:
+    """As ``sha256_of``, remembered likewise."""
+    stats = [(str(file.resolve()), (found := file.stat()).st_size, found.st_mtime_ns) for file in files]
+    return _remembered(tuple(stats))
+
+
+@lru_cache(maxsize=1024)
+def _remembered(files: tuple[tuple[str, int, int], ...]) -> str:
+    return sha256_of([Path(path) for path, _, _ in files])

@@ -1,7 +1,8 @@
 """What a whole comparison comes to: worse, decided, or not decided and why; and the exit status that follows.
 
-A pair is decided where its leading metric is called faster, slower or the same, and nothing in it is worse. What is not
-decided has a name, by which a user may accept it. Pure; ``odb compare`` and ``odb run --against`` share it.
+A pair is decided where its leading metric is called faster, slower or the same, and nothing in it is worse; of two
+emulated records, where placement and outputs are known to be the same. What is not decided has a name, by which a user
+may accept it. Pure; ``odb compare`` and ``odb run --against`` share it.
 """
 
 from collections import Counter
@@ -62,6 +63,8 @@ def not_decided(comparison: "Comparison") -> str | None:
     refusals = {reason.code for reason in comparison.comparability.reasons if reason.invalidates}
     if "not_measured" in refusals:
         return "not-measured"
+    if comparison.recheck is not None:
+        return None if comparison.recheck.known else "cannot-tell"
     if comparison.comparability.refused:
         return "not-comparable"
     lead = next((change for change in comparison.changes if change.metric == comparison.leading), None)
@@ -98,7 +101,7 @@ def outcome(findings: "Findings") -> Outcome:
     elif let_pass:
         reason = f"Nothing is worse; accepted by name: {_listed(let_pass)}."
     else:
-        reason = "Every leading metric was decided, and nothing is worse."
+        reason = "Every pair was decided, and nothing is worse."
     return Outcome(status, reason, worse, decided, still, let_pass, len(findings.problems))
 
 

@@ -48,28 +48,28 @@ def pair_up(
     turning = [one for one in base if one.record.plan.alternation is not None]
     pairs = [Pair(x, y) for y in new for x in turning if alternated(x.record, y.record)]
     taken = {one.record.record_id for pair in pairs for one in (pair.base, pair.new)}
-    turned = {_kind(pair.new.record) for pair in pairs}
+    turned = {kind_of(pair.new.record) for pair in pairs}
     shelves: dict[tuple[str, ...], list[Observation]] = {}
     for one in base:
         if one.record.record_id not in taken:
             shelves.setdefault(_shelf(one.record, subjects), []).append(one)
-    latest, unmatched = _latest([one for one in new if one.record.record_id not in taken], side)
+    latest, alone = _latest([one for one in new if one.record.record_id not in taken], side)
     for one in latest:
         near = shelves.get(_shelf(one.record, subjects), [])
-        if _kind(one.record) in turned:
-            unmatched.append(_unmatched(one.record, side, "one of the same that took turns was compared"))
+        if kind_of(one.record) in turned:
+            alone.append(unmatched(one.record, side, "one of the same that took turns was compared"))
         elif near:
             pairs.append(Pair(max(near, key=lambda other: _likeness(other.record, one.record)), one))
         else:
-            unmatched.append(_unmatched(one.record, side, "base holds no record of it"))
+            alone.append(unmatched(one.record, side, "base holds no record of it"))
     used = {pair.base.record.record_id for pair in pairs}
-    compared = {_kind(pair.base.record) for pair in pairs}
+    compared = {kind_of(pair.base.record) for pair in pairs}
     for other in base:
         if other.record.record_id not in used:
-            older = _kind(other.record) in compared
+            older = kind_of(other.record) in compared
             reason = "a newer one of the same was compared" if older else f"{side} holds no record of it"
-            unmatched.append(_unmatched(other.record, "base", reason, lost=not older and other.record.status == "ok"))
-    return pairs, unmatched
+            alone.append(unmatched(other.record, "base", reason, lost=not older and other.record.status == "ok"))
+    return pairs, alone
 
 
 def _shelf(record: Record, subjects: Collection[Subject]) -> tuple[str, ...]:
@@ -90,7 +90,8 @@ def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, bool, 
     )
 
 
-def _kind(record: Record) -> tuple[object, ...]:
+def kind_of(record: Record) -> tuple[object, ...]:
+    """What two records of the same thing have in common."""
     plan = record.plan
     options = tuple(sorted(plan.target.options_requested.items()))
     return (plan.model.id, plan.model.sha256, plan.target.id, options, plan.scenario)
@@ -100,14 +101,15 @@ def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation
     """Of records of the same thing only the newest; the others are told."""
     newest: dict[tuple[object, ...], Observation] = {}
     for one in sorted(records, key=lambda o: o.record.created_utc):
-        newest[_kind(one.record)] = one
+        newest[kind_of(one.record)] = one
     kept = {one.record.record_id for one in newest.values()}
     older = [o.record for o in records if o.record.record_id not in kept]
     return [o for o in records if o.record.record_id in kept], [
-        _unmatched(record, side, "a newer one of the same was compared") for record in older
+        unmatched(record, side, "a newer one of the same was compared") for record in older
     ]
 
 
-def _unmatched(record: Record, side: str, reason: str, *, lost: bool = False) -> Unmatched:
+def unmatched(record: Record, side: str, reason: str, *, lost: bool = False) -> Unmatched:
+    """The record as one without a partner."""
     plan = record.plan
     return Unmatched(side, record.record_id, plan.model.id, plan.target.id, plan.scenario.name, reason, lost)

@@ -16,7 +16,16 @@ from bench.assemble import assemble
 from bench.errors import OdbError
 from bench.gather import Bench, Gathering, Shared, interrupted
 from bench.measure.energy import discover, idle_baseline, power_seconds
-from bench.plan import ModelChoice, Plan, PlannedRun, choose_models, choose_targets, make_plan, resolve_targets
+from bench.plan import (
+    ModelChoice,
+    Plan,
+    PlannedRun,
+    TargetChoice,
+    choose_models,
+    choose_targets,
+    make_plan,
+    resolve_targets,
+)
 from bench.plugins import Catalog, PluginRef, load
 from bench.probe import load_sensors, probe_targets, temporary_workspace
 from bench.record import Failure, RecordedRun
@@ -144,11 +153,16 @@ def plan_suite(bench: Bench) -> Plan:
     suite, catalog = bench.suite, bench.catalog
     check(suite)
     models = [_model_choice(ask, ref) for ask, ref in choose_models(suite, catalog)]
-    chosen = choose_targets(suite, catalog)
+    return make_plan(suite, models, chosen_targets(bench))
+
+
+def chosen_targets(bench: Bench) -> list[TargetChoice]:
+    """The targets that the suite names, with the options that each of them takes."""
+    chosen = choose_targets(bench.suite, bench.catalog)
     probed = probe_targets(
-        catalog, bench.workspace, {ref.name: _asked_devices(chosen, ref.name) for _, ref, _ in chosen}
+        bench.catalog, bench.workspace, {ref.name: _asked_devices(chosen, ref.name) for _, ref, _ in chosen}
     )
-    return make_plan(suite, models, resolve_targets(chosen, probed, suite))
+    return resolve_targets(chosen, probed, bench.suite)
 
 
 def _asked_devices(chosen: Sequence[tuple[Any, PluginRef, str]], plugin: str) -> tuple[str, ...]:

@@ -18,7 +18,10 @@ MOMENTS = ("start_ns", "in_flight_start_ns")
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
 LONGEST_NS = 1 << 53  # a hundred days: what is longer is no time, and the sum of many would overflow
 WRONG = "The file was written or edited wrong."
-FIGURES = ("latency_ns", "start_ns", "token_ns", "tokenized_token_ns", "prompt_tokens", "block_queries")
+FIGURES = (
+    *("latency_ns", "start_ns", "token_ns", "tokenized_token_ns", "prompt_tokens", "block_queries"),
+    *("in_flight_start_ns", "in_flight_latency_ns"),
+)
 """What summary, verdict and comparisons are computed from."""
 MOST_SAMPLE_BYTES = 1 << 28
 """Of all arrays of a record together, unpacked; the presets' longest runs are a hundredth of it."""

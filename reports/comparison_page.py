@@ -71,6 +71,8 @@ def _section(comparison: Comparison, name: str) -> Section:
 
 
 def _state(comparison: Comparison) -> Status:
+    if comparison.recheck is not None:
+        return "failed" if comparison.worse else "valid" if comparison.recheck.known else "unjudged"
     lead = leading(comparison)
     return status(lead) if lead is not None else "failed"
 

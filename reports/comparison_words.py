@@ -10,6 +10,7 @@ from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.outcome import outcome
 from bench.process_values import Unit
+from bench.recheck import Recheck
 from bench.reports import units
 from bench.reports.causes import Status
 from bench.reports.comparison_quality import quality_rows, quality_sentences
@@ -126,6 +127,8 @@ def answer(comparison: Comparison) -> str:
         return "no longer works"
     if comparison.wrong:
         return "computes something else now"
+    if comparison.recheck is not None:
+        return f"{again_words(comparison.recheck)}{_wronger(comparison)}"
     if comparison.comparability.refused:
         times = "may not be compared" if comparison.quality is None else "times may not be compared"
         return f"{times}{_wronger(comparison)}"
@@ -147,6 +150,8 @@ def limit(tolerance: float) -> str:
 
 def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     """Which is better, by how much, how sure, and why it may be believed."""
+    if comparison.recheck is not None:
+        return (*_rechecked(comparison.recheck), *quality_sentences(comparison))
     if comparison.comparability.refused:
         told = Sentence("Not compared.", "No difference is stated.", "failed")
         if comparison.quality is not None:
@@ -162,6 +167,27 @@ def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
         *_others(comparison, lead),
         _how_sure(comparison),
         *_why(comparison),
+    )
+
+
+_PLACED = {"same": "placement the same", "differs": "placement differs", "unknown": "placement not known"}
+_CAME_OUT = {"same": "outputs the same", "differs": "outputs differ", "unknown": "outputs not known"}
+_COLOURS: dict[str, Status] = {"same": "valid", "differs": "failed", "unknown": "unjudged"}
+
+
+def again_words(found: Recheck) -> str:
+    """``placement the same, outputs differ``."""
+    return f"{_PLACED[found.placement]}, {_CAME_OUT[found.outputs]}"
+
+
+def _rechecked(found: Recheck) -> tuple[Sentence, ...]:
+    """Of an emulator: what was placed where, and what came out; its times are compared with nothing."""
+    return (
+        Sentence(
+            f"{_capital(_PLACED[found.placement])}:", units.clean(found.placement_words), _COLOURS[found.placement]
+        ),
+        Sentence(f"{_capital(_CAME_OUT[found.outputs])}:", units.clean(found.outputs_words), _COLOURS[found.outputs]),
+        Sentence("Times not compared.", "They are the emulator's.", "unjudged"),
     )
 
 
@@ -300,7 +326,8 @@ def count_words(findings: Findings) -> str:
     pairs = findings.comparisons
     parts = [
         (sum(c.worse for c in pairs), "with something worse"),
-        (sum(c.comparability.refused for c in pairs), "not compared"),
+        (sum(c.recheck is not None and not c.worse for c in pairs), "checked again"),
+        (sum(c.comparability.refused and c.recheck is None for c in pairs), "not compared"),
         (sum(bool(c.changes) and not any(change.claimed for change in c.changes) for c in pairs), "not believed"),
         (sum(_open(c) for c in pairs), "not told apart yet"),
     ]

@@ -1,86 +1,117 @@
-"""``odb run --against BASE``: what a record measured, and what is asked now, measured anew in alternation.
+"""``odb run --against BASE``: what records measured, and what is asked now, measured anew in alternation and compared.
 
-The base is a record; the command in it says how it was measured. Whatever the command line leaves out is taken from
-there, so that one names only what has changed: another file, another option, another target.
+The base is built from the typed fields of its record (``bench.base_run``). Whatever the command line leaves out is
+taken from there, so that one names only what has changed: another file, another option, another target; or a suite file
+says what is measured, run by run. Of an emulated record nothing is timed: it is compiled again, and its placement and
+its outputs are compared.
 """
 
-import hashlib
-import shlex
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from platform import python_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.options import cache_folder
 from bench.errors import InputError
+from bench.pairing import Unmatched, unmatched
+from bench.printable import clean
 
 if TYPE_CHECKING:
-    from bench.alternate import Identity
+    from bench.cli.against_pairs import Pair, Pairs
     from bench.plugins import Catalog
-    from bench.record import Record
-
-NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
-"""Flags that say what is new; every other one holds for both sides, which must agree in it."""
-
-ADDED = ("options", "shapes", "inputs")
-"""Flags of NAME=VALUE: those given join the base's, and replace those of the same name."""
-
-
-PROMPTS = ("prompt_tokens", "prompt_ids", "prompts")
-"""Flags of which one says what is generated from."""
-
-FILES: Mapping[str, str] = {"inputs": "=", "references": ":", "datasets": ":"}
-"""Flags that name files, and what stands between the file and what it is for."""
+    from bench.process_values import Observation
+    from bench.runner import Listener
 
 
 def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
-    """Measure each record of BASE and its counterpart in alternation, write all records and the comparison's page.
-    Returns the exit status, which is that of ``odb compare``."""
+    """Measure each record of BASE and its counterpart in alternation, or check an emulated one again; write all records
+    and the comparison's page. Returns the exit status, which is that of ``odb compare``."""
+    from bench.cli.against_pairs import Chooser
     from bench.cli.compare_command import writer
-    from bench.cli.options import cache_folder
     from bench.cli.progress import progress
     from bench.compare_folders import Findings
     from bench.comparison import compare_all
     from bench.outcome import checked_accept, outcome
-    from bench.process_values import observe
     from bench.store import prepare_folder, write_atomically
 
     tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
     base_python = checked_interpreter(context.params["base_python"])
-    bases = _of_the_same(_records(context.params["against"]), context)
-    asked = [_asked(folder, record, context) for folder, record in bases]
+    chosen = Chooser(context, catalog).pairs()
     if context.params["dry_run"]:
-        from bench.cli.dry_run import show_pairs
+        from bench.cli.against_dry_run import show_pairs
 
-        return show_pairs([(old, new) for old, new, _ in asked], catalog, base_python, as_json)
+        return show_pairs(chosen, catalog, base_python, as_json)
+    _say(chosen)
     root = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
-    out = prepare_folder(root / "base"), prepare_folder(root / "new")
     with progress(sys.stderr) as listener:
-        from bench.alternate import run_in_alternation
-
-        pairs = [
-            run_in_alternation(
-                old,
-                new,
-                catalog,
-                out,
-                cache=cache_folder(),
-                expected=identity,
-                base_python=base_python,
-                listener=listener,
-            )
-            for old, new, identity in asked
-        ]
-    compared = compare_all([(observe(a), observe(b)) for a, b in pairs], tolerance)
-    findings = Findings(tolerance, tuple(compared), accepted=accepted)
+        measured, refused = _measured(chosen, catalog, root, base_python, listener)
+    compared = tuple(compare_all(measured, tolerance))
+    findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), accepted=accepted)
     write_atomically(root / "comparison.html", writer("html")(findings))
     click.echo(writer("json" if as_json else "terminal", printed=True)(findings).decode(), nl=False)
     click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
     return outcome(findings).status
+
+
+def _say(chosen: "Pairs") -> None:
+    for note in chosen.notes:
+        click.echo(f"odb: {clean(note)}", err=True)
+
+
+def _measured(
+    chosen: "Pairs", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
+) -> "tuple[list[tuple[Observation, Observation]], list[Unmatched]]":
+    """The two sides of every pair, and the records that turned out not to be measurable again; the only one of them is
+    an error."""
+    from bench.cli.against_pairs import plan_again
+
+    pairs, refused = [], []
+    for pair in chosen.pairs:
+        try:
+            skip = plan_again(pair, catalog).skip if pair.emulated else None
+            if skip is not None:
+                reason = f"cannot be checked here: {skip.message}. {skip.remedy}".strip()
+                refused.append(unmatched(pair.source.record, "base", reason, lost=True))
+                continue
+            pairs.append(_one(pair, catalog, root, base_python, listener))
+        except InputError as error:
+            if len(chosen.pairs) == 1:
+                raise
+            reason = f"{error.message}. {error.remedy}".strip()
+            refused.append(unmatched(pair.source.record, "base", reason, lost=True))
+    return pairs, refused
+
+
+def _one(
+    pair: "Pair", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
+) -> "tuple[Observation, Observation]":
+    from bench.alternate import Identity, run_in_alternation
+    from bench.process_values import observe
+    from bench.runner import run_suite
+    from bench.sample_arrays import FIGURES
+    from bench.store import load, prepare_folder
+
+    folder, record = pair.source.folder, pair.source.record
+    new = prepare_folder(root / "new")
+    if pair.emulated:
+        (run,) = run_suite(pair.new, catalog, new, cache=cache_folder(), listener=listener)
+        return observe(load(folder, FIGURES), str(folder)), observe(run)
+    assert record.plan.model.sha256 is not None
+    first, second = run_in_alternation(
+        pair.base,
+        pair.new,
+        catalog,
+        (prepare_folder(root / "base"), new),
+        cache=cache_folder(),
+        expected=Identity(record.plan.model.sha256, str(folder)),
+        base_python=base_python,
+        listener=listener,
+    )
+    return observe(first), observe(second)
 
 
 def checked_tolerance(percent: float) -> float:
@@ -112,125 +143,3 @@ def checked_interpreter(python: Path | None) -> str:
         told = there[0] if there else "of no version"
         raise InputError(f"--base-python {python}: has ondevice-bench {told}, and this is {here}", remedy)
     return str(python.absolute())
-
-
-def _records(path: Path) -> "list[tuple[Path, Record]]":
-    """The records under ``path`` that can be measured again, with their folders."""
-    from bench.store import chosen_folders, load
-
-    records = [(folder, load(folder).record) for folder in chosen_folders(path)]
-    usable = [(f, r) for f, r in records if r.status == "ok" and not r.plan.target.emulated]
-    if not usable:
-        raise InputError(f"--against {path}: none of its records holds times of a device", "Measure the base first.")
-    return usable
-
-
-def _of_the_same(bases: "list[tuple[Path, Record]]", context: click.Context) -> "list[tuple[Path, Record]]":
-    """Where a new model is named, the bases of that model: by its id, unless there is but one model to compare with.
-    Raises ``InputError`` where it is not told which of several is meant."""
-    named = context.params["models"] if context.get_parameter_source("models") == _COMMAND_LINE else ()
-    ids = dict.fromkeys(record.plan.model.id for _, record in bases)
-    if not named or len(ids) == 1:
-        return bases
-    wanted = {Path(name).stem for name in named} | set(named)
-    same = [(folder, record) for folder, record in bases if record.plan.model.id in wanted]
-    if not same:
-        raise InputError(
-            f"--against {context.params['against']}: holds {', '.join(ids)}, and -m {named[0]} is none of them",
-            "Name the folder of the one record that it is to be compared with.",
-        )
-    return same
-
-
-def _asked(folder: Path, record: "Record", context: click.Context) -> "tuple[Any, Any, Identity]":
-    """The base's suite, the new one, and what the base's artifact must be."""
-    from bench.alternate import Identity
-    from bench.cli.asked import asked_suite
-
-    given = {k: v for k, v in context.params.items() if context.get_parameter_source(k) == _COMMAND_LINE}
-    source = f"{folder}: plan.command"
-    if given.get("suite_file"):
-        raise InputError("--against: does not go with a suite file", "Say what is new with flags.")
-    base = _parsed(record, source)
-    both = {k: v for k, v in given.items() if k not in NEW_ONLY}
-    if any(both.get(flag) for flag in PROMPTS):
-        base = {**base, **dict.fromkeys(PROMPTS)}  # whichever the base had, those take their place
-    base = {**base, "repeats": None, **both}  # a pair of processes is another thing than a repeat
-    beside = [Path(name).parent for name in given.get("models", ())]
-    base = _with_files(base, [*base.keys() - both], record, folder, beside, context.params["base_model"])
-    new = {**base, **{k: v for k, v in given.items() if k in NEW_ONLY and k not in ADDED}}
-    new = {**new, **{k: (*base[k], *given[k]) for k in ADDED if k in given}}
-    sha256 = record.plan.model.sha256
-    if sha256 is None:
-        raise InputError(f"{folder}: plan.model.sha256 is null: what was measured is not known")
-    return asked_suite(base), asked_suite(new), Identity(sha256, str(folder))
-
-
-_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
-
-
-def _parsed(record: "Record", source: str) -> dict[str, Any]:
-    """The flags of the command that a record holds."""
-    from bench.cli.run_command import command
-
-    words = shlex.split(record.plan.command)
-    if words[:2] != ["odb", "run"]:
-        remedy = "It was measured from a suite file that says more than flags can; measure the base by flags first."
-        raise InputError(f"{source} does not say how it was measured", remedy)
-    try:
-        return dict(command.make_context("run", words[2:], resilient_parsing=False).params)
-    except click.ClickException as error:
-        raise InputError(f"{source} cannot be understood: {error.format_message()}") from None
-
-
-def _with_files(
-    params: dict[str, Any],
-    theirs: Collection[str],
-    record: "Record",
-    folder: Path,
-    beside: Sequence[Path],
-    base_model: Path | None,
-) -> dict[str, Any]:
-    """``params`` with the base's files, which are those of the flags in ``theirs``, where they are here: records name
-    files without their folders."""
-    from bench.suite import is_file
-
-    places = list(dict.fromkeys([Path(), folder, folder.parent, *beside]))
-    models = [str(base_model)] if base_model is not None else list(params["models"])
-    if base_model is None and models and is_file(models[0]):
-        models = [str(_found_model(models[0], record, folder, places))]
-    named: dict[str, Any] = {
-        flag: tuple(_found_file(text, separator, folder, places) for text in params[flag])
-        for flag, separator in FILES.items()
-        if flag in theirs
-    }
-    if "prompts" in theirs and params["prompts"] is not None:
-        named["prompts"] = Path(_found_file(str(params["prompts"]), "", folder, places))
-    return {**params, **named, "models": tuple(models)}
-
-
-def _found_model(name: str, record: "Record", folder: Path, places: Sequence[Path]) -> Path:
-    """By its name; else, of the same kind of file, by the hash of its bytes."""
-    for place in places:
-        if (place / name).exists():
-            return place / name
-    for place in places if Path(name).suffix else ():
-        for file in sorted(place.glob(f"*{Path(name).suffix}")):
-            if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == record.plan.model.sha256:
-                return file
-    raise InputError(
-        f"--against {folder}: it was measured with {name}, which is not in the current folder nor beside the record",
-        "Name the file with --base-model FILE; it must be the very file, which its sha256 proves.",
-    )
-
-
-def _found_file(text: str, separator: str, folder: Path, places: Sequence[Path]) -> str:
-    """``text`` with the file or folder in it where it is here; before ``separator`` stands what it is for."""
-    name, between, file = text.rpartition(separator) if separator else ("", "", text)
-    for place in places:
-        if (place / file).exists():
-            return f"{name}{between}{place / file}"
-    message = (
-        f"--against {folder}: it was measured with {file}, which is not in the current folder nor beside the record"
-    )
-    raise InputError(message, f"Put {file} into the current folder.")

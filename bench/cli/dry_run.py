@@ -33,7 +33,7 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
         rows = zip(plan.runs, refused, strict=True)
         echo_json([for_scripts(run) | {"refused": failure and failure.message} for run, failure in rows])
         return status
-    _print_table("repeats", [(run, "") for run in plan.runs], refused)
+    print_table("repeats", [(run, "") for run in plan.runs], refused)
     for failure in dict.fromkeys(failure for failure in refused if failure is not None):
         click.echo(f"\nRefused: {clean(failure.message)}\n  what to do: {clean(failure.remedy)}")
     left = [run for run, failure in zip(plan.runs, refused, strict=True) if failure is None]
@@ -41,28 +41,7 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     return status
 
 
-def show_pairs(suites: "Sequence[tuple[Suite, Suite]]", catalog: "Catalog", base_python: str, as_json: bool) -> int:
-    """Print what ``--against`` would measure in alternation: each base and what is held against it. Returns the exit
-    status."""
-    from bench.alternate import plan_pair
-    from bench.cli.progress import span_text, total_seconds
-    from bench.gather import Bench
-    from bench.probe import temporary_workspace
-
-    with temporary_workspace() as workspace:
-        bench = Bench(catalog, suites[0][0], workspace, cache_folder(), Path("/"))
-        pairs = [plan_pair(base, new, bench, base_python) for base, new in suites]
-    sides = [(run, side) for pair in pairs for run, side in zip(pair, ("base", "new"), strict=True)]
-    if as_json:
-        echo_json([{"side": side, **for_scripts(run)} for run, side in sides])
-        return 0
-    _print_table("pairs", sides)
-    total = total_seconds(run for run, _ in sides)
-    click.echo(f"\nIn alternation; about {span_text(total)}. Nothing was measured.")
-    return 0
-
-
-def _print_table(
+def print_table(
     counted: str, rows: "Sequence[tuple[PlannedRun, str]]", refused: "Sequence[Failure | None]" = ()
 ) -> None:
     from rich.table import Table

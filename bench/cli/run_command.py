@@ -28,6 +28,7 @@ Examples:
   odb run --against old-results -m new.onnx        both measured in alternation, and compared
   odb run --fail-on outputs,failed                 status 1 for wrong outputs, not for a busy machine
   odb run --against old-results -O NUM_STREAMS=2   the same model with another option
+  odb run suite.toml --against nights/1            each run of the suite and its record
 \b
 Inputs are seeded random numbers unless --input is given. A dynamic first dimension becomes 1;
 any other needs --shape. With several models, MODEL:NAME=… speaks to one of them.
@@ -102,7 +103,14 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
     metavar="BASE",
     help="Measure BASE, a record or a folder of them, anew in alternation with what is asked, and compare.",
 )
-@click.option("--base-model", type=click.Path(path_type=Path), metavar="FILE", help="With --against: the base's file.")
+@click.option(
+    "--base-model",
+    "base_models",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --against: the base's file. Repeatable; each record takes that of its hash.",
+)
 @click.option(
     "--base-python",
     type=click.Path(path_type=Path),
@@ -149,7 +157,7 @@ def command(
     strict_placement: bool,
     timeout: float | None,
     against: Path | None,
-    base_model: Path | None,
+    base_models: tuple[Path, ...],
     base_python: Path | None,
     tolerance: float,
     accept: str | None,
@@ -180,7 +188,7 @@ def command(
         from bench.cli.against import measure_against
 
         return measure_against(context, catalog, output, as_json)
-    for flag, given in (("--base-model", base_model), ("--base-python", base_python), ("--accept", accept)):
+    for flag, given in (("--base-model", base_models or None), ("--base-python", base_python), ("--accept", accept)):
         if given is not None:
             raise InputError(
                 f"{flag}: is of the base of --against, which is not given", "Name the base: --against BASE."

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.asked_record import NamedFile
 from bench.cli.compare_command import command as compare_command
 from bench.cli.run_command import command
 from bench.errors import InputError
-from bench.record import Record
+from bench.record import Failure, Record
 from bench.record_json import encode, sealed
 from bench.store import load, load_records
 
@@ -101,9 +102,11 @@ def test_a_dry_run_says_what_would_alternate(base: Path, here: Path) -> None:
         [words[0], words[4], words[-1]] for words in map(str.split, lines[1:3])
     ]
     assert "Nothing was measured" in lines[-1]
-    assert [("base", 6), ("new", 6)] == [
-        (r["side"], r["repeats"]) for r in json.loads(odb_run(*asked, "--json").stdout)
-    ]
+    found = json.loads(odb_run(*asked, "--json").stdout)
+    (pair,) = found["pairs"]
+    assert ("in_alternation", 6, 6) == (pair["how"], pair["base"]["repeats"], pair["new"]["repeats"])
+    assert ("500", "700") == tuple(pair[side]["options"]["latency_us"] for side in ("base", "new"))
+    assert ([], []) == (found["unmatched"], found["notes"])
     assert not (here / "out").exists()
 
 
@@ -156,21 +159,29 @@ class TestFiles:
     @pytest.mark.real
     @pytest.mark.parametrize("flag", ["--reference", "--input"])
     def test_the_base_s_other_files(self, here: Path, no_op: Callable[..., Path], flag: str) -> None:
-        """What else the base was measured with is looked for beside the record, and named where it is not there."""
+        """What else the base was measured with is looked for by its hash beside the record and below the current
+        folder, under any name, and named where it is not there; another file of its name is not taken for it."""
         pytest.importorskip("onnxruntime")
         no_op(here, "net.onnx")
-        other = here / "data" / "twin.onnx"
-        other.parent.mkdir()
-        no_op(here / "data", "twin.onnx")
+        elsewhere = here.parent / f"{here.name}-data"
+        elsewhere.mkdir()
+        other = elsewhere / "twin.onnx"
+        no_op(elsewhere, "twin.onnx", nodes=2)
         if flag == "--input":
-            other = here / "data" / "x.npy"
+            other = elsewhere / "x.npy"
             np.save(other, np.ones((1, 4), np.float32))
         given = other if flag == "--reference" else f"x={other}"
         odb_run("-m", "net.onnx", "-t", "ort:cpu", flag, given, "--repeats", "1", *QUICK, "-o", "old")
         error = odb_run("--against", "old", "--dry-run").exception
         assert isinstance(error, InputError)
         assert f"it was measured with {other.name}, which is not" in error.message
-        other.rename(here / "old" / other.name)
+        assert f"plan.asked.{flag.removeprefix('--').replace('input', 'inputs.x')}" in error.message
+        (here / other.name).write_bytes(b"another file of that name")
+        error = odb_run("--against", "old", "--dry-run").exception
+        assert isinstance(error, InputError)
+        assert f"{other.name} is not the {other.name} of the record: its sha256 differs" in error.message
+        (here / "data").mkdir()
+        other.rename(here / "data" / f"renamed{other.suffix}")
         done = odb_run("--against", "old", "--dry-run")
         assert done.exception is None
         assert "Nothing was measured" in done.stdout
@@ -273,22 +284,26 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            ({"status": "skipped"}, "none of its records holds times of a device"),
-            ({"command": ""}, "plan.command does not say how it was measured"),
-            ({"command": "rm -rf x"}, "plan.command does not say how it was measured"),
-            ({"command": "odb run --nonsense"}, "plan.command cannot be understood"),
-            ({"emulated": True}, "none of its records holds times of a device"),
+            ({"status": "skipped"}, "none of its records was measured"),
+            ({"target": {"emulated": True}}, "plan.target.emulated is true, and null:cpu is no emulator"),
+            ({"target": {"id": "ort:cpu"}}, "plan.target.id is 'ort:cpu'"),
+            ({"target": {"plugin": "gone", "id": "gone:cpu"}}, "unknown target: gone"),
+            ({"plan": {"preset": "endless"}}, "plan.preset is 'endless'"),
+            ({"model": {"sha256": None}}, "plan.model.sha256 is null"),
+            ({"asked": {"model": NamedFile("no-such-model")}}, "'no-such-model' is no built-in model here"),
+            ({"plan": {"seed": -1}}, "seed must be 0 or more"),
+            ({"asked": {"max_seconds": -1.0}}, "max_seconds must be above 0"),
         ],
     )
     def test_a_record_that_cannot_be_measured_again(
         self, base: Path, here: Path, change: dict[str, Any], words: str
     ) -> None:
-        """Not measured, emulated, made from a suite, or with a command that is none: each is said, with the record."""
-        (folder,) = (path.parent for path in base.glob("*/record.json"))
-        rewrite(folder, change)
-        error = odb_run("--against", base, "--plugin", "plugin.py", *QUICK).exception
+        """Not measured, or with a field that cannot be: each is said, and nothing is measured."""
+        rewrite(base, change)
+        error = odb_run("--against", base, "--plugin", "plugin.py", "-o", "out").exception
         assert isinstance(error, InputError)
         assert words in error.message
+        assert not list((here / "out").glob("*/*/record.json"))
 
     @pytest.mark.parametrize("tolerance", ["0", "101", "nan"])
     def test_a_tolerance_is_a_percentage(self, here: Path, tolerance: str) -> None:
@@ -305,7 +320,8 @@ class TestBadInput:
         (here / "later").mkdir()
         later = no_op(here / "later", "second.onnx")
         done = odb_run("--against", "old", "-m", later, "-t", "ort:cpu", "--dry-run", "--json")
-        assert {"second"} == {run["model"] for run in json.loads(done.stdout)}
+        (pair,) = json.loads(done.stdout)["pairs"]
+        assert ("second", "second") == (pair["base"]["model"], pair["new"]["model"])
         error = odb_run("--against", "old", "-m", no_op(here, "third.onnx"), "-t", "ort:cpu", "--dry-run").exception
         assert isinstance(error, InputError)
         assert "--against old: holds first, second, and -m" in error.message
@@ -314,19 +330,20 @@ class TestBadInput:
         """One is measured against one."""
         error = odb_run("--against", base, "--plugin", "plugin.py", "-t", "null:cpu", "-t", "ort:cpu").exception
         assert isinstance(error, InputError)
-        assert "the new side plans 2 runs" in error.message
+        assert "holds records on null:cpu, and none on ort:cpu" in error.message
 
 
 def rewrite(folder: Path, change: dict[str, Any]) -> None:
-    """Change the record and seal it anew."""
-    record = load(folder).record
-    plan = record.plan
-    if "command" in change:
-        plan = msgspec.structs.replace(plan, command=change["command"])
-    if "emulated" in change:
-        plan = msgspec.structs.replace(plan, target=msgspec.structs.replace(plan.target, emulated=True))
-    changed = msgspec.structs.replace(record, plan=plan, status=change.get("status", record.status))
-    (folder / "record.json").write_bytes(encode(sealed(changed)))
+    """Change parts of the one record in ``folder`` and seal it anew, as anybody can."""
+    (place,) = (path.parent for path in folder.glob("*/record.json"))
+    record, replace = load(place).record, msgspec.structs.replace
+    plan = replace(record.plan, **change.get("plan", {}))
+    for part in ("target", "model", "asked"):
+        plan = replace(plan, **{part: replace(getattr(plan, part), **change.get(part, {}))})
+    changed = replace(record, plan=plan, status=change.get("status", record.status))
+    if changed.status != "ok":
+        changed = replace(changed, failure=Failure("plan", "unavailable", "It is so.", ""))
+    (place / "record.json").write_bytes(encode(sealed(changed)))
 
 
 @pytest.fixture

@@ -257,7 +257,7 @@ def _with_scores(
     if found.ok is not False or found.output.equal_fraction is None or rule.exact:
         return found
     for other, judged in zip(pairs, findings, strict=True):
-        if not judged.ok or discrete(other.expected[0]):
+        if not (judged.ok and judged.informative) or discrete(other.expected[0]):
             continue
         slack = rule.threshold.step
         if follow_scores(pair.expected, other.expected, slack) and follow_scores(pair.actual, other.actual, slack):

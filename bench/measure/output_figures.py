@@ -58,8 +58,9 @@ def among_best(expected: Array, actual: Array, shape: Sequence[int], k: int) -> 
     """Fraction of rows whose best class is also among the ``k`` best measured, for scores [N] or [B, N] with more than
     ``k`` classes, ones at the end ([1, 1000, 1, 1]) left aside; ``None`` for any other output.
 
-    Of classes that tie half are counted before the reference's best, and a tie for the first place is no agreement. A
-    row whose reference has no single best class is left out; ``None`` where all are.
+    The best measured class is the first of those that tie, which a decoder takes; where all tie there is none. Of the
+    five best, half of those that tie with it count as better. A row whose reference has no single best class is left
+    out; ``None`` where all are.
     """
     sides = list(shape)
     while sides and sides[-1] == 1:
@@ -73,10 +74,11 @@ def among_best(expected: Array, actual: Array, shape: Sequence[int], k: int) -> 
     if not single.any():
         return None
     rows, seen = rows[single], seen[single]
+    if k == 1:
+        return float(((seen.argmax(axis=1) == rows.argmax(axis=1)) & (seen.max(axis=1) > seen.min(axis=1))).mean())
     best = np.take_along_axis(seen, rows.argmax(axis=1)[:, np.newaxis], axis=1)
     above, tied = (seen > best).sum(axis=1), (seen == best).sum(axis=1) - 1
-    agrees = above + tied == 0 if k == 1 else above + tied / 2 < k
-    return float(agrees.mean())
+    return float((above + tied / 2 < k).mean())
 
 
 def over_all_inputs(name: str, found: Sequence[Figures], settled: Sequence[bool]) -> OutputFidelity:

@@ -86,17 +86,21 @@ class TestFigures:
         assert one(scores, -scores).top1_agreement == 0.0
 
     def test_top1_tie(self) -> None:
-        """An output that ties the reference's best class with another has not chosen it."""
-        assert one(np.array([[1, 9, 8]], np.uint8), np.array([[1, 9, 9]], np.uint8), "int8").top1_agreement == 0.0
+        """Of classes that tie the first is the answer, as a decoder takes it; the other does not agree too."""
+        tied = np.array([[1, 9, 9]], np.uint8)
+        assert one(np.array([[1, 9, 8]], np.uint8), tied, "int8").top1_agreement == 1.0
+        assert one(np.array([[1, 8, 9]], np.uint8), tied, "int8").top1_agreement == 0.0
 
     def test_top1_of_a_saturated_output(self) -> None:
-        """All zero: no agreement in 4 of 4; saturated in one of four inputs: 3 of 4. Of five best, chance agrees."""
+        """All zero: agreement in 0 of 4, also where the best class is the first; saturated in one of four: 3 of 4."""
         rng = np.random.default_rng(0)
         scores = [{"y": rng.normal(size=(1, 20))} for _ in range(4)]
+        scores[0]["y"][0, 0] = 9.0
         zero = [{"y": np.zeros((1, 20))}] * 4
         found = compare_outputs(scores, zero, "int8", "r")
         assert (found.top1_agreement, found.top5_agreement, found.ok) == (0.0, 0.0, False)
-        clipped = [*scores[:3], {"y": np.full((1, 20), 7.0)}]
+        clipped = [*scores[:3], {"y": np.clip(scores[3]["y"], -9, np.median(scores[3]["y"]))}]
+        assert clipped[3]["y"].argmax() != scores[3]["y"].argmax()
         assert compare_outputs(scores, clipped, "int8", "r").top1_agreement == 0.75
 
     def test_top1_of_a_reference_without_a_best(self) -> None:

@@ -89,6 +89,13 @@ class TestLabels:
         assert (found.ok, found.by_degree) == (False, True)
         assert "near ties" in found.reason
 
+    def test_a_constant_output_explains_no_label(self) -> None:
+        """Zeros beside wrong labels: every class ties there, which says nothing of the labels."""
+        right = {"zeros": np.zeros((4, 20)), "label": np.array([3, 1, 4, 1])}
+        wrong = right | {"label": right["label"] + 1}
+        found = compare_outputs([right], [wrong], "bfloat16", "r")
+        assert (found.ok, found.by_degree) == (False, False)
+
     def test_other_widths_are_the_same_integers(self) -> None:
         """An engine that keeps 64-bit indices in 32 bits gives the same ones."""
         assert one(np.array([7, 8]), np.array([7, 8], np.int32)).ok is True

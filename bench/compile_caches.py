@@ -1,6 +1,7 @@
 """Where a run's processes may keep compiled models, as its scenario says: nowhere, in an empty folder each, or in a
 filled one that they share."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,15 @@ class CompileCaches:
 
     def __init__(self, asked: CompileCache, folder: Callable[[], Path]) -> None:
         self._asked, self._folder, self._warm = asked, folder, folder() if asked == "warm" else None
+        self._cold: Path | None = None
 
     def request(self, request: OpenRequest) -> OpenRequest:
-        """``request`` with the folder for one process."""
-        cache = self._folder() if self._asked == "cold" else self._warm
-        return msgspec.structs.replace(request, compile_cache=cache)
+        """``request`` with the folder for one process. The cold one of the process before is taken away: those of many
+        repeats of a large model would fill the disk."""
+        if self._cold is not None:
+            shutil.rmtree(self._cold, ignore_errors=True)
+        self._cold = self._folder() if self._asked == "cold" else None
+        return msgspec.structs.replace(request, compile_cache=self._cold or self._warm)
 
     def demand(self, checked: Checked | None, target: str) -> None:
         """Raise ``RunFailure`` where a cache was asked for and the target keeps none."""

@@ -92,7 +92,7 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
 )
 @click.option("--check-inputs", type=int, help="Compare outputs with the reference on so many inputs; default 4.")
 @click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
-@click.option("--repeats", type=int, help="Fresh processes per run; default is the preset's.")
+@click.option("--repeats", type=int, help="Exactly so many fresh processes a run; default: as the preset has it.")
 @click.option("--max-seconds", type=float, help="Longest steady state of a repeat; default is the preset's.")
 @click.option("--seed", type=int, help="Seed of weights and inputs; default 0.")
 @click.option("--strict-placement", is_flag=True, help="Fail a run in which anything ran elsewhere than asked.")

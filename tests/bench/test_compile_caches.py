@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -37,6 +38,23 @@ def test_a_cold_cache_is_new_for_every_process(request_of: OpenRequest, tmp_path
         found["warm"][0] == found["warm"][1],
         found["cold"][0] == found["cold"][1],
     )
+
+
+def test_cold_caches_do_not_pile_up(request_of: OpenRequest, tmp_path: Path) -> None:
+    """What one process compiled is gone when the next one begins; a warm cache stays."""
+
+    def made(asked: Literal["cold", "warm"]) -> list[bool]:
+        number = folders(tmp_path / asked)
+        caches, seen = CompileCaches(asked, number), []
+        for _ in range(3):
+            cache = caches.request(request_of).compile_cache
+            assert cache is not None
+            cache.mkdir(parents=True, exist_ok=True)
+            (cache / "blob").write_text("compiled")
+            seen.append(cache)
+        return [cache.exists() for cache in seen]
+
+    assert ([False, False, True], [True, True, True]) == (made("cold"), made("warm"))
 
 
 def test_a_target_without_a_cache_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_run_leaves_a_whole_record(run: Run, tmp_path: Path) -> None:
     for repeat in record.repeats:
         assert repeat.phases_ns.read is None
         assert repeat.phases_ns.compile is not None
-        assert {"start", "compile", "first_inference", "steady"} == set(repeat.memory_bytes)
+        assert {"start", "compile", "ready", "first_inference", "steady"} == set(repeat.memory_bytes)
         assert repeat.energy is not None
         assert repeat.energy.cpu_seconds is not None
         assert repeat.energy.cpu_seconds > 0

@@ -1,13 +1,17 @@
 """How many repeats a precision needs, in words, and where they are read."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from bench.fake_records import fake_run
 from bench.record import LatencyNs, RecordedRun, Summary
-from bench.record_evidence import Variance
+from bench.record_evidence import RepeatRule, Variance
 from bench.reports.precision import needed_words, spread_words
 from bench.reports.tables import repeats_table
+from bench.reports.wording import repeats_words
 
 
 def run(variance: Variance | None) -> RecordedRun:
@@ -43,3 +47,24 @@ def test_both_parts_are_told_beside_the_repeats() -> None:
     assert table is not None
     assert "The medians differ by 4.1 % from process to process" in table.note
     assert table.note.endswith("it takes 28 repeats for ±3 %.")
+
+
+@pytest.mark.parametrize(
+    ("ended", "aside", "expected"),
+    [
+        (None, 0, "3 repeats, each in a fresh process."),
+        ("fixed", 0, "3 repeats, each in a fresh process."),
+        ("precise", 0, "3 repeats, each in a fresh process; 3 to 9 were allowed, and the precision was reached."),
+        (
+            "budget",
+            2,
+            "3 repeats, each in a fresh process; 2 more set aside; 3 to 9 were allowed, and their time was used up.",
+        ),
+    ],
+)
+def test_the_number_of_repeats_is_explained(ended: Any, aside: int, expected: str) -> None:
+    """How many there were, how many were set aside, and why there were no more."""
+    record = run(None).record
+    plan = replace(record.plan, repeat_rule=RepeatRule(3, 9, 10**9))
+    told = replace(record, plan=plan, repeats_ended=ended, set_aside=record.repeats[:aside])
+    assert expected == repeats_words(told)

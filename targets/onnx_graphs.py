@@ -6,8 +6,10 @@ one without; and OpenVINO follows no link that leads out of the graph's folder, 
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,7 +19,8 @@ from bench.digest import sha256_of
 if TYPE_CHECKING:
     import onnx
 
-FIXED, LINKED = "fixed_shapes.onnx", "linked_weights.onnx"
+ANEW = "written-anew"
+"""The folder that such a graph lies in, under the name of the user's file."""
 
 
 def has_nameless_dimensions(artifact: Artifact) -> bool:
@@ -50,20 +53,31 @@ def with_fixed_shapes(artifact: Artifact, folder: Path) -> Artifact:
     for value in model.graph.output:
         if not all(dimension.HasField("dim_value") for dimension in value.type.tensor_type.shape.dim):
             value.type.tensor_type.ClearField("shape")
-    return _written(artifact, model, folder / FIXED)
+    return _written(artifact, model, folder / ANEW)
 
 
 def with_linked_weights(artifact: Artifact, folder: Path) -> Artifact:
     """The artifact with a graph in ``folder`` that names its weights where they really lie."""
     import onnx
 
-    return _written(artifact, onnx.load_model(artifact.path, load_external_data=False), folder / LINKED)
+    return _written(artifact, onnx.load_model(artifact.path, load_external_data=False), folder / ANEW)
+
+
+def read_by_openvino(core: Any, artifact: Artifact) -> Any:
+    """The graph as an ``openvino.Model``, links to its weights followed. Raises what ``Core.read_model`` does."""
+    if opened_as_bytes(artifact):
+        with chdir(weights_folder(artifact) or artifact.path.parent):  # where OpenVINO looks for the weights of bytes
+            return core.read_model(artifact.path.read_bytes(), b"")
+    if not weights_leave_folder(artifact):
+        return core.read_model(artifact.path)
+    with TemporaryDirectory() as folder:
+        return read_by_openvino(core, with_linked_weights(artifact, Path(folder)))
 
 
 def opened_as_bytes(artifact: Artifact) -> bool:
     """Whether the graph was written by one of the above. A runtime gets it as bytes: weights of a file would have to
     lie in its folder; those of bytes lie in the ``weights_folder`` that the runtime is told."""
-    return artifact.path.name in (FIXED, LINKED)
+    return artifact.path.parent.name == ANEW
 
 
 def weights_folder(artifact: Artifact) -> Path | None:
@@ -75,7 +89,9 @@ def _common(files: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([file.parent for file in files]))
 
 
-def _written(artifact: Artifact, model: "onnx.ModelProto", path: Path) -> Artifact:
+def _written(artifact: Artifact, model: "onnx.ModelProto", folder: Path) -> Artifact:
+    folder.mkdir()
+    path = folder / artifact.path.name
     real = [file.resolve() for file in artifact.files[1:]]
     for tensor in _tensors(model.graph):
         for entry in tensor.external_data:

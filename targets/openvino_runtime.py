@@ -1,7 +1,6 @@
 """OpenVINO on every device it drives: Intel CPU, GPU and NPU, and AUTO and HETERO over them."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,11 +100,7 @@ class OpenVino:
 def read_model(core: Any, artifact: Artifact) -> Any:
     """The model with the artifact's shapes, or with its KV cache as state. Raises ``RunFailure``."""
     try:
-        if onnx_graphs.opened_as_bytes(artifact):
-            with chdir(onnx_graphs.weights_folder(artifact) or artifact.path.parent):  # where OpenVINO looks for them
-                model = core.read_model(artifact.path.read_bytes(), b"")
-        else:
-            model = core.read_model(artifact.path)
+        model = onnx_graphs.read_by_openvino(core, artifact)
     except RuntimeError as error:
         raise reading_failure(error, artifact) from error
     if artifact.task == "text_generation":

@@ -23,6 +23,7 @@ from bench.targets.decoding import (
     present_names,
     rows_of_logits,
 )
+from bench.targets.onnx_graphs import read_by_openvino
 
 MODEL, CONFIG, GENERATION = "openvino_model.xml", "config.json", "generation_config.json"
 NUMBERED = re.compile(r".+_\d+")
@@ -40,7 +41,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
     plain_cache(decoder, "OpenVINO GenAI")
     rows_of_logits(decoder, "OpenVINO GenAI")
     try:
-        model = openvino.Core().read_model(artifact.path)
+        model = read_by_openvino(openvino.Core(), artifact)
         keep_cache_inside(model, decoder)
     except RuntimeError as error:
         raise reading_failure(error, artifact) from error

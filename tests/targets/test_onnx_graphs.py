@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from bench.models.files.onnx_file import OnnxFile
 from bench.targets.onnx_graphs import has_nameless_dimensions, weights_leave_folder
 from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
+from bench.targets.openvino_genai import OpenVinoGenai
 from bench.targets.openvino_runtime import OpenVino
 
 FLOAT = TensorProto.FLOAT
@@ -52,11 +53,11 @@ def write(folder: Path, rows: int | str | None = 2) -> Path:
     return folder / "model.onnx"
 
 
-def hub_cache(root: Path, model: Path) -> Path:
+def hub_cache(root: Path, model: Path, weights: Iterable[str] = PLACES.values()) -> Path:
     """The folder of ``model`` as a download cache keeps it: every file a link to a blob named by its hash."""
     blobs, snapshot = root / "models--acme--net" / "blobs", root / "models--acme--net" / "snapshots" / "abc" / "onnx"
     blobs.mkdir(parents=True)
-    for index, name in enumerate([model.name, *PLACES.values()]):
+    for index, name in enumerate([model.name, *weights]):
         link = snapshot / name
         link.parent.mkdir(parents=True, exist_ok=True)
         (model.parent / name).rename(blobs / f"{index:08x}")
@@ -125,6 +126,25 @@ def test_dimensions_without_names_are_fixed(run: Run, linked: bool, tmp_path: Pa
     np.testing.assert_allclose(run(artifact, tmp_path / "made", phase), X @ W + B, rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.real
+def test_a_decoder_of_links_gives_openvino_genai_the_same_folder(realdata: Path, tmp_path: Path) -> None:
+    """Byte for byte that of the plain files."""
+    pytest.importorskip("openvino")
+    made = []
+    for name, linked in (("plain", False), ("linked", True)):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "model.onnx"
+        model = onnx.load(realdata / "llm" / "stories260K" / "model.onnx")
+        onnx.save(model, path, save_as_external_data=True, location="model.onnx_data", size_threshold=1024)
+        if linked:
+            path = hub_cache(tmp_path / "hub", path, ["model.onnx_data"])
+        (tmp_path / name / "genai").mkdir()
+        artifact = OpenVinoGenai().convert(prepared(path), tmp_path / name / "genai")
+        assert linked == weights_leave_folder(prepared(path))
+        made.append([file.read_bytes() for file in artifact.files])
+    assert made[0] == made[1]
+
+
 def test_a_file_with_names_is_opened_as_it_is(tmp_path: Path) -> None:
     """Named dimensions, weights beside the graph: nothing is written."""
     artifact = prepared(write(tmp_path, "rows"), x=(2, 4))
@@ -141,7 +161,8 @@ def test_the_users_files_stay_as_they_are(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         made.append(OnnxRuntimeQnn().convert(prepared(artifact.path, x=shape), folder))
-        assert [made[-1].path] == list(folder.iterdir())
+        assert [made[-1].path] == [file for file in folder.rglob("*") if file.is_file()]
+        assert artifact.path.name == made[-1].path.name
     assert before == {file: file.read_bytes() for file in artifact.files}
     assert made[0].sha256 == made[1].sha256 != made[2].sha256
     assert made[0].files[1:] == tuple(file.resolve() for file in artifact.files[1:])

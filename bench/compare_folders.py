@@ -11,7 +11,7 @@ from bench.comparison import TOLERANCE, Comparison, compare_all
 from bench.errors import InputError
 from bench.pairing import Pair, Unmatched, pair_up
 from bench.process_values import Observation, observe
-from bench.sample_arrays import FIGURES
+from bench.sample_arrays import NO_FIGURES
 from bench.store import chosen_folders, load
 
 
@@ -92,7 +92,7 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
     found, broken = [], []
     for folder in chosen_folders(path):
         try:
-            found.append(observe(load(folder, FIGURES), str(folder)))
+            found.append(observe(load(folder, without=NO_FIGURES), str(folder)))
         except InputError as error:
             broken.append(Problem(error.message, error.remedy))
     if not found:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bench import statistics, summary
+from bench.chart_series import ecdf
 from bench.errors import InputError
 from bench.quality.comparison import quality_results
 from bench.record import Record, RecordedRun, Repeat, Summary
@@ -31,11 +32,12 @@ ROLES = (*OWN_ROLES, *WINDOW_ROLES)
 
 class Process(Struct, frozen=True):
     """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none.
-    ``blocks``: queries of each turn of an alternation, none without one."""
+    ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation, none without one."""
 
     repeat: Repeat
     latency_ns: Samples
     token_ns: Samples
+    sorted_ns: Samples
     blocks: tuple[int, ...]
     throughput_per_s: float | None
 
@@ -140,7 +142,9 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
             )
         if len(latency):
             rate = _rate(run, repeat, source)
-            found.append(Process(repeat, latency, tokens, tuple(blocks.tolist()), throughput_per_s=rate))
+            found.append(
+                Process(repeat, latency, tokens, np.sort(latency), tuple(blocks.tolist()), throughput_per_s=rate)
+            )
     return found
 
 
@@ -158,7 +162,7 @@ def _rate(run: RecordedRun, repeat: Repeat, source: str) -> float | None:
 
 def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
     parts = [gaps_of(p.token_ns) if p.token_ns.size else p.latency_ns for p in processes]
-    drawn = [statistics.ecdf(part, CURVE_POINTS) for part in parts if part.size]
+    drawn = [ecdf(part, CURVE_POINTS) for part in parts if part.size]
     return tuple(Curve(tuple(x.tolist()), tuple(y.tolist())) for x, y in drawn)
 
 
@@ -192,15 +196,15 @@ def _tail(p: float) -> Callable[[Sequence[Process]], Values]:
     the more the fewer they are."""
 
     def values(processes: Sequence[Process]) -> Values:
-        parts = [process.latency_ns for process in processes]
+        parts = [process.sorted_ns for process in processes]
         least = statistics.MIN_SAMPLES[p]
-        return [float(statistics.percentile(part, p)) if len(part) >= least else None for part in parts]
+        return [float(statistics.sorted_percentile(part, p)) if len(part) >= least else None for part in parts]
 
     return values
 
 
 def _p50(processes: Sequence[Process]) -> Values:
-    return _median_of([process.latency_ns for process in processes])
+    return _median_of([process.sorted_ns for process in processes])
 
 
 def _throughput(processes: Sequence[Process]) -> Values:

@@ -88,21 +88,23 @@ def read_json(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
     return json_of(read_text(path, most_bytes, name).encode(), name or str(path))
 
 
-def json_of(data: bytes, source: str, remedy: str = "Correct the file, or write it again.") -> Any:
-    """``data`` as JSON, with or without a byte-order mark, its numbers within 64 bits or floats. Raises ``InputError``
-    naming ``source``, and the field of a number that is too large."""
+def json_of(
+    data: bytes, source: str, remedy: str = "Correct the file, or write it again.", bounded: bool = True
+) -> Any:
+    """``data`` as JSON, with or without a byte-order mark, its numbers floats or, unless not ``bounded``, within 64
+    bits. Raises ``InputError`` naming ``source``, and the field of a number that is too large."""
     try:
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             data = data.decode("utf-16").encode()
         found = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise InputError(f"{source}: not JSON: {_short(error)}", remedy) from None
-    if LONG_NUMBER.search(data):
+    if bounded and LONG_NUMBER.search(data):
         _refuse_long_numbers(found, source, remedy)
     return found
 
 
-LONG_NUMBER = re.compile(rb"\d{19}")
+LONG_NUMBER = re.compile(rb"(?<![.\d])\d{19}")
 LONGEST_INTEGER = (1 << 63) - 1
 
 

@@ -18,19 +18,17 @@ MOMENTS = ("start_ns", "in_flight_start_ns")
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
 LONGEST_NS = 1 << 53  # a hundred days: what is longer is no time, and the sum of many would overflow
 WRONG = "The file was written or edited wrong."
-FIGURES = (
-    *("latency_ns", "start_ns", "token_ns", "tokenized_token_ns", "prompt_tokens", "block_queries"),
-    *("in_flight_start_ns", "in_flight_latency_ns"),
-)
-"""What summary, verdict and comparisons are computed from."""
+NO_FIGURES = ("warmup_latency_ns",)
+"""Roles that charts alone show."""
 MOST_SAMPLE_BYTES = 1 << 28
 """Of all arrays of a record together, unpacked; the presets' longest runs are a hundredth of it."""
 SPARE_BYTES = 1 << 20  # for what the record states no count of, such as a warm-up
 
 
-def allowed_bytes(record: Record, roles: Collection[str] | None, source: str) -> dict[str, int]:
-    """The arrays that ``record`` names, of ``roles`` or of all, with the most bytes that each may have by the record's
-    own counts. Raises ``InputError`` naming ``source`` where one array is named twice, or all of them are too large."""
+def allowed_bytes(record: Record, without: Collection[str], source: str) -> dict[str, int]:
+    """The arrays that ``record`` names, but for those of the roles ``without``, with the most bytes that each may have
+    by the record's own counts. Raises ``InputError`` naming ``source`` where one array is named twice, or all of them
+    are too large."""
     allowed: dict[str, int] = {}
     tokens = max(1, record.plan.scenario.generate_tokens or 1)
     named = [repeat.samples for repeat in record.every_repeat if repeat.samples is not None]
@@ -39,10 +37,10 @@ def allowed_bytes(record: Record, roles: Collection[str] | None, source: str) ->
     every += judged.samples.values() if judged is not None else ()
     if len({*every}) != len(every):
         raise InputError(f"{source}: one array of samples.npz is named for two things", WRONG)
-    for repeat in record.every_repeat if roles is None else record.repeats:
+    for repeat in record.every_repeat:
         warmup = repeat.warmup.queries if repeat.warmup is not None else 0
         for role, key in repeat.samples.arrays.items() if repeat.samples is not None else ():
-            if roles is None or role in roles:
+            if role not in without:
                 count = warmup if role == "warmup_latency_ns" else repeat.samples.queries if repeat.samples else 0
                 allowed[key] = 8 * (tokens if role in MAY_BE_NEVER else 1) * max(0, count) + SPARE_BYTES
     counted = sum(allowed.values()) - SPARE_BYTES * len(allowed)

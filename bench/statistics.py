@@ -1,4 +1,4 @@
-"""Pure functions over arrays of samples: percentiles, intervals, drift, and what a chart draws.
+"""Pure functions over arrays of samples: percentiles, intervals and drift.
 
 Samples are one-dimensional arrays of latencies in nanoseconds, in the order they were measured; ``p`` is in percent.
 Nothing here assumes a distribution, but for ``between_process_interval``. Sources:
@@ -50,6 +50,27 @@ class Drift(Struct, frozen=True):
 # ------------------------------------------------------------------------------------------------ percentiles
 
 
+class Ordered(Struct, frozen=True):
+    """The samples of processes, each as measured and sorted, and those of all together sorted: several percentiles of
+    the same samples need one sort."""
+
+    parts: tuple[Samples, ...]
+    sorted: tuple[Samples, ...]
+    pooled: Samples
+
+
+def ordered(repeats: Sequence[Samples]) -> Ordered:
+    """``repeats``: the samples of one process each; empty ones are left out."""
+    parts = tuple(part for part in repeats if len(part))
+    each = tuple(np.sort(part) for part in parts)
+    return Ordered(parts, each, np.sort(np.concatenate(each)) if len(each) > 1 else each[0] if each else np.empty(0))
+
+
+def sorted_percentile(samples: Samples, p: float) -> int:
+    """``percentile`` of samples that are sorted."""
+    return int(samples[_rank(len(samples), p)])
+
+
 def percentile(samples: Samples, p: float) -> int:
     """The sample of 0-based rank floor(n·p/100): a nearest rank, never interpolated, as LoadGen takes it.
 
@@ -87,15 +108,18 @@ def early_stopping_min_samples(p: float, confidence: float = 0.99) -> int:
     return n
 
 
-def early_stopping_estimate(samples: Samples, p: float, confidence: float = 0.99) -> int | None:
+def early_stopping_estimate(samples: Samples, p: float, confidence: float = 0.99, in_order: bool = False) -> int | None:
     """LoadGen's early-stopping estimate: an upper bound of percentile ``p``; ``None`` below its least sample count.
+    ``in_order``: the samples are sorted.
 
     The t-th largest sample, t being the largest count of samples above the percentile that is still improbable:
     P(Binomial(n, 1 − p) ≤ t) < 1 − confidence. LoadGen's tolerance is 0 in every scenario, and so is ours.
     """
     n = len(samples)
     t = _binomial_quantile(1 - confidence, n, float(1 - _share(p))) - 1
-    return int(np.partition(samples, n - t)[n - t]) if t >= 1 else None
+    if t < 1:
+        return None
+    return int(samples[n - t] if in_order else np.partition(samples, n - t)[n - t])
 
 
 # -------------------------------------------------------------------------------------------------- intervals
@@ -111,17 +135,32 @@ def effective_sample_size(samples: Samples, p: float | None = None) -> float:
     n = len(samples)
     if n < 4:
         return float(n)
-    values = _ranks(samples) if p is None else (samples <= percentile(samples, p)).astype(np.float64)
-    values -= values.mean()
+    return _effective(_ranks(samples) if p is None else _at_most(samples, percentile(samples, p)))
+
+
+def _at_most(samples: Samples, limit: int) -> NDArray[np.float64]:
+    return np.asarray(samples <= limit, np.float64)
+
+
+def _effective(values: NDArray[np.float64]) -> float:
+    """``effective_sample_size`` of what is looked at of each sample."""
+    n = len(values)
+    if n < 4:
+        return float(n)
+    values = values - values.sum() / n
     length = min(n, LONGEST_ROW)
     return n / _autocorrelation_time(values[: n - n % length].reshape(-1, length))
 
 
 def _ranks(samples: Samples) -> NDArray[np.float64]:
     """Rank of every sample, equal samples sharing the middle of theirs."""
-    _, where, counts = np.unique(samples, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2
-    return np.asarray(middle[where.reshape(-1)], dtype=np.float64)
+    order = np.argsort(samples, kind="stable")
+    values = samples[order]
+    begins = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    ends = np.append(begins[1:], len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat((begins + ends + 1) / 2, ends - begins)
+    return ranks
 
 
 def _autocorrelation_time(rows: NDArray[np.float64]) -> float:
@@ -134,13 +173,15 @@ def _autocorrelation_time(rows: NDArray[np.float64]) -> float:
     for lag in range(0, min(2 * DIRECT_PAIRS, n - n % 2), 2):  # most series end here, in a few lags
         pair = (total if lag == 0 else _covariance(rows, lag)) + _covariance(rows, lag + 1)
         if pair <= 0:
-            return float(np.clip(2 * positive / total - 1, 1, n))
+            return float(min(n, max(1.0, 2 * positive / total - 1)))
         positive += pair
     return _autocorrelation_time_of_all_lags(rows)
 
 
 def _covariance(rows: NDArray[np.float64], lag: int) -> float:
     """Sum of the products of values ``lag`` apart."""
+    if len(rows) == 1:
+        return float(rows[0, lag:] @ rows[0, : rows.shape[1] - lag])
     return float(np.einsum("ij,ij->", rows[:, lag:], rows[:, : rows.shape[1] - lag]))
 
 
@@ -159,12 +200,13 @@ def _autocorrelation_time_of_all_lags(rows: NDArray[np.float64]) -> float:
 
 
 def order_statistic_interval(
-    samples: Samples, p: float, confidence: float = 0.95, ess: float | None = None
+    samples: Samples, p: float, confidence: float = 0.95, ess: float | None = None, in_order: bool = False
 ) -> tuple[int, int] | None:
     """Distribution-free interval of percentile ``p``: two of the samples, whose ranks are binomial quantiles.
 
     Exact for independent samples. With ``ess`` the ranks are those of so many samples, stretched over all of them,
-    which widens the interval for autocorrelated ones. ``None``: too few samples to bound the percentile on both sides.
+    which widens the interval for autocorrelated ones. ``in_order``: the samples are sorted. ``None``: too few samples
+    to bound the percentile on both sides.
     """
     n = len(samples)
     m = n if ess is None else int(min(n, max(1.0, ess)))
@@ -178,8 +220,8 @@ def order_statistic_interval(
     stretch = (n + 1) / (m + 1)
     lo = max(0, math.floor(lower * stretch) - 1)
     hi = min(n - 1, math.ceil(upper * stretch) - 1)
-    ordered = np.partition(samples, (lo, hi))
-    return int(ordered[lo]), int(ordered[hi])
+    found = samples if in_order else np.partition(samples, (lo, hi))
+    return int(found[lo]), int(found[hi])
 
 
 @lru_cache(maxsize=4096)
@@ -206,19 +248,26 @@ def process_percentile(repeats: Sequence[Samples], p: float) -> int | None:
     samples than ``MIN_SAMPLES`` asks. A tail of which one process alone holds too few is that of all samples together,
     since of few the p99 is the greatest.
     """
-    parts = [part for part in repeats if len(part)]
-    if sum(len(part) for part in parts) < MIN_SAMPLES[p]:
+    return ordered_percentile(ordered(repeats), p)
+
+
+def ordered_percentile(samples: Ordered, p: float) -> int | None:
+    """``process_percentile`` of samples that are sorted once for several percentiles."""
+    if len(samples.pooled) < MIN_SAMPLES[p]:
         return None
-    if p > 50 and min(len(part) for part in parts) < MIN_SAMPLES[p]:
-        return percentile(np.concatenate(parts), p)
-    return round(math.exp(np.log([max(1, percentile(part, p)) for part in parts]).mean()))
+    if p > 50 and min(len(part) for part in samples.sorted) < MIN_SAMPLES[p]:
+        return sorted_percentile(samples.pooled, p)
+    return round(math.exp(np.log([max(1, sorted_percentile(part, p)) for part in samples.sorted]).mean()))
 
 
 def process_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
     """The 95 % interval of ``process_percentile``; ``None`` without that, or where too few samples bound it."""
-    if sum(len(part) for part in repeats) < MIN_SAMPLES[p]:
-        return None
-    return between_process_interval(repeats, p, 0.95)
+    return ordered_interval(ordered(repeats), p)
+
+
+def ordered_interval(samples: Ordered, p: float) -> tuple[int, int] | None:
+    """``process_interval`` of samples that are sorted once for several percentiles."""
+    return None if len(samples.pooled) < MIN_SAMPLES[p] else _between(samples, p, 0.95)
 
 
 def between_process_interval(
@@ -233,17 +282,20 @@ def between_process_interval(
     that the pooled samples give by themselves, so that repeats agreeing by luck claim nothing they do not know; their
     percentile lies inside, too. One repeat: that within-process interval alone. ``None``: too few samples.
     """
-    parts = [part for part in repeats if len(part)]
-    if not parts:
+    return _between(ordered(repeats), p, confidence)
+
+
+def _between(samples: Ordered, p: float, confidence: float) -> tuple[int, int] | None:
+    if not samples.parts:
         return None
-    within = order_statistic_interval(
-        np.concatenate(parts), p, confidence, sum(effective_sample_size(part, p) for part in parts)
-    )
-    if within is None or len(parts) == 1:
+    middles = [sorted_percentile(part, p) for part in samples.sorted]
+    ess = sum(_effective(_at_most(part, middle)) for part, middle in zip(samples.parts, middles, strict=True))
+    within = order_statistic_interval(samples.pooled, p, confidence, ess, in_order=True)
+    if within is None or len(middles) == 1:
         return within
     from scipy.special import stdtrit
 
-    logs = np.log([max(1, percentile(part, p)) for part in parts])
+    logs = np.log([max(1, middle) for middle in middles])
     reach = float(stdtrit(len(logs) - 1, (1 + confidence) / 2)) * logs.std(ddof=1) / math.sqrt(len(logs))
     centre = logs.mean()
     return (
@@ -282,7 +334,9 @@ def drift(start_ns: Samples, latency_ns: Samples, confidence: float = 0.99) -> D
     third = len(latency_ns) // 3
     if third < 6:
         return None
-    logs = np.log(np.maximum(np.asarray(latency_ns)[np.argsort(start_ns, kind="stable")], 1))
+    in_order = bool((np.diff(start_ns) >= 0).all())  # as of queries one after another
+    series = np.asarray(latency_ns) if in_order else np.asarray(latency_ns)[np.argsort(start_ns, kind="stable")]
+    logs = np.log(np.maximum(series, 1))
     first, last = logs[:third], logs[-third:]
     tau = max(_local_autocorrelation_time(first), _local_autocorrelation_time(last))
     shortest = 1.0 if tau < 1.5 else 4 * tau
@@ -300,7 +354,13 @@ def _block_medians(values: NDArray[np.float64], blocks: int) -> NDArray[np.float
     size, longer = divmod(len(values), blocks)  # the first blocks hold one more, as np.array_split cuts
     cut = longer * (size + 1)
     parts = [values[:cut].reshape(longer, size + 1), values[cut:].reshape(blocks - longer, size)]
-    return np.concatenate([np.median(part, axis=1) for part in parts if part.size])
+    return np.concatenate([_medians(part) for part in parts if part.size])
+
+
+def _medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each row."""
+    found, middle = np.sort(rows, axis=1), rows.shape[1] // 2
+    return np.asarray(found[:, middle] if rows.shape[1] % 2 else (found[:, middle - 1] + found[:, middle]) / 2)
 
 
 def _local_autocorrelation_time(values: NDArray[np.float64]) -> float:
@@ -316,40 +376,3 @@ def _local_autocorrelation_time(values: NDArray[np.float64]) -> float:
     line = np.arange(n) - (n - 1) / 2
     rows -= np.outer(rows @ line / (line @ line), line)
     return _autocorrelation_time(rows)
-
-
-# ------------------------------------------------------------------------------------------------- for charts
-
-
-def ecdf(samples: Samples, points: int = 200) -> tuple[Samples, NDArray[np.float64]]:
-    """Empirical distribution: sorted ``x`` from minimum to maximum, ``y`` the share of samples up to it (last 1)."""
-    ordered = np.sort(samples)
-    n = len(ordered)
-    keep = np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(np.int64))
-    return ordered[keep], (keep + 1) / n
-
-
-def trace(
-    start_ns: Samples, latency_ns: Samples, points: int = 300
-) -> tuple[NDArray[np.float64], Samples, NDArray[np.float64], Samples]:
-    """A series in at most ``points`` bins of equally many queries: middle time ``t``, ``lo`` (minimum), ``median`` and
-    ``hi`` (maximum) of each, all [bins] in nanoseconds."""
-    order = np.argsort(start_ns, kind="stable")
-    bins = min(len(order), points)
-    if bins == 0:
-        empty = np.empty(0)
-        return empty, empty, empty, empty
-    times = np.array_split(np.asarray(start_ns)[order], bins)
-    values = np.array_split(np.asarray(latency_ns)[order], bins)
-    return (
-        np.array([np.median(part) for part in times]),
-        np.array([part.min() for part in values]),
-        np.array([np.median(part) for part in values]),
-        np.array([part.max() for part in values]),
-    )
-
-
-def histogram(samples: Samples, bins: int = 60) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """``edges`` [bins + 1] of equal width from minimum to maximum, and ``counts`` [bins] that add up to n."""
-    counts, edges = np.histogram(samples, bins)
-    return edges, counts.astype(np.int64)

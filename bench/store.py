@@ -82,19 +82,20 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     return record
 
 
-def load(folder: Path, roles: Collection[str] | None = None) -> RecordedRun:
-    """Read one record's folder; of the samples, where ``roles`` are given, only the arrays of those, and the results on
-    a dataset. Summary and verdict are those that the samples give (``bench.derived``), whatever the file states; so
-    ``roles`` hold at least ``FIGURES``. Raises ``InputError`` naming the file: truncated, edited, samples of another
-    run, or figures that contradict one another."""
+def load(folder: Path, without: Collection[str] = ()) -> RecordedRun:
+    """Read one record's folder; of the samples those of the roles ``without`` are left out, which may enter no figure.
+
+    Summary and verdict are those that the samples give (``bench.derived``), whatever the file states. Raises
+    ``InputError`` naming the file: truncated, edited, samples of another run, or figures that contradict one another.
+    """
     path = folder / RECORD
     record = decode_sealed(read_bytes(path), str(path))
     samples = {}
     if record.samples_file is not None:
-        samples = _read_samples(folder, record.samples_file, allowed_bytes(record, roles, str(path)))
-    for repeat in record.every_repeat if roles is None else record.repeats:
+        samples = _read_samples(folder, record.samples_file, allowed_bytes(record, without, str(path)))
+    for repeat in record.every_repeat:
         for role in repeat.samples.arrays if repeat.samples is not None else ():
-            if roles is None or role in roles:
+            if role not in without:
                 samples_of(repeat, samples, role, str(folder))
     run = RecordedRun(record, samples)
     quality_results(run, str(folder))

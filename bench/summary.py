@@ -66,28 +66,29 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
     """
     if not repeats:
         return None
-    pooled = np.concatenate(repeats)
+    samples = statistics.ordered(repeats)
+    pooled = samples.pooled
     return LatencyNs(
         n=len(pooled),
         mean=round(float(pooled.mean())),
-        min=int(pooled.min()),
-        max=int(pooled.max()),
-        p50=statistics.process_percentile(repeats, 50),
-        p90=statistics.process_percentile(repeats, 90),
-        p95=statistics.process_percentile(repeats, 95),
-        p99=statistics.process_percentile(repeats, 99),
-        p999=statistics.process_percentile(repeats, 99.9),
-        p50_ci95=statistics.process_interval(repeats, 50),
-        p90_ci95=statistics.process_interval(repeats, 90),
-        p95_ci95=statistics.process_interval(repeats, 95),
-        p99_ci95=statistics.process_interval(repeats, 99),
-        p999_ci95=statistics.process_interval(repeats, 99.9),
+        min=int(pooled[0]),
+        max=int(pooled[-1]),
+        p50=statistics.ordered_percentile(samples, 50),
+        p90=statistics.ordered_percentile(samples, 90),
+        p95=statistics.ordered_percentile(samples, 95),
+        p99=statistics.ordered_percentile(samples, 99),
+        p999=statistics.ordered_percentile(samples, 99.9),
+        p50_ci95=statistics.ordered_interval(samples, 50),
+        p90_ci95=statistics.ordered_interval(samples, 90),
+        p95_ci95=statistics.ordered_interval(samples, 95),
+        p99_ci95=statistics.ordered_interval(samples, 99),
+        p999_ci95=statistics.ordered_interval(samples, 99.9),
         early_stopping={
             f"p{p:g}": estimate
             for p in statistics.MIN_SAMPLES
-            if (estimate := statistics.early_stopping_estimate(pooled, p)) is not None
+            if (estimate := statistics.early_stopping_estimate(pooled, p, in_order=True)) is not None
         },
-        repeat_p50=tuple(statistics.percentile(part, 50) for part in repeats),
+        repeat_p50=tuple(statistics.sorted_percentile(part, 50) for part in samples.sorted),
     )
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.chart_series import ecdf, trace
 from bench.record import RecordedRun
 from bench.reports import charts, units
 from bench.reports.charts import Axis, Figure
-from bench.statistics import ecdf, trace
 from bench.text_summary import gaps_of
 
 _POINTS = 160

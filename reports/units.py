@@ -114,8 +114,8 @@ def when(created_utc: str) -> str:
     """An ISO 8601 time as ``2026-05-04 10:11 UTC``; anything else as it is, cleaned."""
     try:
         moment = datetime.fromisoformat(created_utc)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the last day of the year 9999 in another time zone
         return clean(created_utc)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
     return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.signal import lfilter
 
-from bench import statistics
+from bench import chart_series, statistics
 
 SERIES = st.lists(st.integers(1, 10**9), min_size=1, max_size=200).map(lambda xs: np.array(xs, np.int64))
 
@@ -393,7 +393,7 @@ class TestCharts:
     @given(SERIES, st.integers(2, 50))
     def test_ecdf(self, samples: np.ndarray, points: int) -> None:
         """From the minimum to the maximum at 1, rising, no more points than asked, each on the true curve."""
-        x, y = statistics.ecdf(samples, points)
+        x, y = chart_series.ecdf(samples, points)
         assert len(x) == len(y) <= points
         assert (samples.min(), samples.max(), 1.0) == (x[0], x[-1], y[-1])
         assert (np.diff(x) >= 0).all()
@@ -404,7 +404,7 @@ class TestCharts:
     @given(SERIES, st.integers(1, 50))
     def test_trace_keeps_every_extreme(self, samples: np.ndarray, points: int) -> None:
         """Bins run in time, hold the medians between their extremes, and lose no outlier."""
-        t, lo, median, hi = statistics.trace(np.arange(len(samples)), samples, points)
+        t, lo, median, hi = chart_series.trace(np.arange(len(samples)), samples, points)
         assert len(t) == min(points, len(samples))
         assert (np.diff(t) > 0).all()
         assert ((lo <= median) & (median <= hi)).all()
@@ -412,17 +412,17 @@ class TestCharts:
 
     def test_trace_of_few_queries_is_the_queries(self) -> None:
         """With a bin for each query, every line is the series itself."""
-        t, lo, median, hi = statistics.trace(np.array([0, 10, 30]), np.array([5, 9, 7]))
+        t, lo, median, hi = chart_series.trace(np.array([0, 10, 30]), np.array([5, 9, 7]))
         assert (list(t), list(lo), list(median), list(hi)) == ([0, 10, 30], [5, 9, 7], [5, 9, 7], [5, 9, 7])
 
     def test_trace_of_nothing(self) -> None:
         """Nothing measured, nothing drawn."""
-        assert [len(part) for part in statistics.trace(np.empty(0), np.empty(0))] == [0, 0, 0, 0]
+        assert [len(part) for part in chart_series.trace(np.empty(0), np.empty(0))] == [0, 0, 0, 0]
 
     @unhurried
     @given(SERIES, st.integers(1, 40))
     def test_histogram_counts_every_sample(self, samples: np.ndarray, bins: int) -> None:
         """The counts add up to n, between rising edges."""
-        edges, counts = statistics.histogram(samples, bins)
+        edges, counts = chart_series.histogram(samples, bins)
         assert (bins + 1, len(samples)) == (len(edges), counts.sum())
         assert (np.diff(edges) > 0).all()

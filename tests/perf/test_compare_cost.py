@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.derived import computed
 from bench.fake_records import MODEL, fake_run
+from bench.record import RecordedRun
 from bench.store import save
+from bench.verdict import judge
 
 pytestmark = pytest.mark.perf
 
@@ -24,12 +27,14 @@ import json, resource, sys
 from pathlib import Path
 from bench.compare_folders import compare_folders
 found = compare_folders(Path(sys.argv[1]), [Path(sys.argv[2])])
-print(json.dumps([found.compared, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([found.compared, used.ru_maxrss * 1024, used.ru_utime + used.ru_stime]))
 """
 
 
 def test_a_thousand_records_take_five_seconds(benchmark: Any, tmp_path: Path) -> None:
-    """500 pairs of 10,000 samples a record: read, hashed and compared in a fresh process within 5 s and 500 MB."""
+    """500 pairs of 10,000 samples a record: read, hashed, computed anew and compared in a fresh process within 5 s of a
+    core and 500 MB. The time is the process' own, so that other processes count for little."""
     rng = np.random.default_rng(1)
     for side in ("base", "new"):
         (tmp_path / side).mkdir()
@@ -38,18 +43,23 @@ def test_a_thousand_records_take_five_seconds(benchmark: Any, tmp_path: Path) ->
                 np.rint(4e6 * np.exp(0.03 * rng.standard_normal(QUERIES))).astype(np.int64) for _ in range(PROCESSES)
             ]
             run = fake_run(f"{i}-{side}", latency, figures=[FIGURES] * PROCESSES, model=replace(MODEL, id=f"net{i}"))
+            record = computed(run.record, run.samples)
+            record = replace(record, verdict=judge(RecordedRun(record, run.samples)))
             warmup = {f"warmup_latency_ns_{p}": array[:50] for p, array in enumerate(latency)}
-            save(tmp_path / side, run.record, {**run.samples, **warmup})
+            save(tmp_path / side, record, {**run.samples, **warmup})
     peaks: list[int] = []
+    seconds: list[float] = []
 
     def once() -> None:
         command = [sys.executable, "-c", CODE, str(tmp_path / "base"), str(tmp_path / "new")]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
-        compared, peak = json.loads(done.stdout)
+        compared, peak, used = json.loads(done.stdout)
         assert compared == RECORDS // 2
         peaks.append(peak)
+        seconds.append(used)
 
     benchmark.pedantic(once, rounds=3)
     benchmark.extra_info["peak_rss_mb"] = max(peaks) / 1e6
-    assert benchmark.stats.stats.min <= 5
+    benchmark.extra_info["cpu_seconds"] = min(seconds)
+    assert min(seconds) <= 5
     assert max(peaks) <= 500e6

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.chart_series import ecdf
 from bench.reports.charts import Axis, Frame, line, mark, time_axis
-from bench.statistics import ecdf
 
 
 @pytest.mark.parametrize(

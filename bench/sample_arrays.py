@@ -37,7 +37,7 @@ def allowed_bytes(record: Record, without: Collection[str], source: str) -> dict
     every += judged.samples.values() if judged is not None else ()
     if len({*every}) != len(every):
         raise InputError(f"{source}: one array of samples.npz is named for two things", WRONG)
-    for repeat in record.every_repeat:
+    for repeat in record.repeats if without else record.every_repeat:  # those set aside are in no figure
         warmup = repeat.warmup.queries if repeat.warmup is not None else 0
         for role, key in repeat.samples.arrays.items() if repeat.samples is not None else ():
             if role not in without:

@@ -93,7 +93,7 @@ def load(folder: Path, without: Collection[str] = ()) -> RecordedRun:
     samples = {}
     if record.samples_file is not None:
         samples = _read_samples(folder, record.samples_file, allowed_bytes(record, without, str(path)))
-    for repeat in record.every_repeat:
+    for repeat in record.repeats if without else record.every_repeat:
         for role in repeat.samples.arrays if repeat.samples is not None else ():
             if role not in without:
                 samples_of(repeat, samples, role, str(folder))

@@ -26,7 +26,7 @@ from bench.plugins import Catalog
 from bench.probe import temporary_workspace
 from bench.record import Record
 from bench.runner import chosen_targets, plan_suite
-from bench.sample_arrays import FIGURES
+from bench.sample_arrays import NO_FIGURES
 from bench.store import chosen_folders, load
 from bench.suite import ScenarioAsk, Suite, TargetAsk, is_file, parse_pair
 
@@ -106,7 +106,7 @@ class Chooser:
     # ------------------------------------------------------------------------------------------------ records
 
     def _measured(self) -> list[Source]:
-        sources = [Source(folder, load(folder, FIGURES).record) for folder in chosen_folders(self._path)]
+        sources = [Source(folder, load(folder, without=NO_FIGURES).record) for folder in chosen_folders(self._path)]
         measured = [source for source in sources if source.record.status == "ok"]
         if not measured:
             raise InputError(f"--against {self._path}: none of its records was measured", "Measure the base first.")

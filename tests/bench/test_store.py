@@ -28,7 +28,7 @@ from bench.record import (
     Tool,
 )
 from bench.record_json import check_seal, decode, encode, json_schema, sealed
-from bench.sample_arrays import FIGURES
+from bench.sample_arrays import NO_FIGURES
 from bench.store import load, load_records, new_record_id, prepare_folder, save, write_atomically
 from bench.verdict import judge
 
@@ -321,7 +321,7 @@ def test_repeats_that_were_set_aside_are_read_and_looked_at_too(tmp_path: Path) 
     assert (aside,) == loaded.record.set_aside
     assert np.array_equal(run.samples["latency_ns_1"], loaded.samples["latency_ns_1"])
     assert [20] == [len(array) for array in loaded.arrays("latency_ns")]
-    assert "latency_ns_1" not in load(tmp_path / "r", FIGURES).samples
+    assert "latency_ns_1" not in load(tmp_path / "r", without=NO_FIGURES).samples
     twice = msgspec.structs.replace(record, record_id="s", set_aside=(kept,))
     save(tmp_path, twice, run.samples)
     with pytest.raises(InputError, match="is named for two things"):

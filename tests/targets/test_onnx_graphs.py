@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def test_dimensions_without_names_are_fixed(run: Run, linked: bool, tmp_path: Pa
 
 @pytest.mark.real
 def test_a_decoder_of_links_gives_openvino_genai_the_same_folder(realdata: Path, tmp_path: Path) -> None:
-    """Byte for byte that of the plain files."""
+    """Byte for byte that of the plain files, but for the name that OpenVINO gives the whole graph."""
     pytest.importorskip("openvino")
     made = []
     for name, linked in (("plain", False), ("linked", True)):
@@ -141,7 +142,7 @@ def test_a_decoder_of_links_gives_openvino_genai_the_same_folder(realdata: Path,
         (tmp_path / name / "genai").mkdir()
         artifact = OpenVinoGenai().convert(prepared(path), tmp_path / name / "genai")
         assert linked == weights_leave_folder(prepared(path))
-        made.append([file.read_bytes() for file in artifact.files])
+        made.append([re.sub(rb'^<net name="[^"]*"', b"<net", file.read_bytes(), flags=re.M) for file in artifact.files])
     assert made[0] == made[1]
 
 

@@ -289,8 +289,8 @@ def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
     if weak:
         return _Finding(judged.output, False, weak)
     blind = _showsnothing_compared(kept)
-    if judged.ok and blind:
-        return _Finding(judged.output, True, blind, informative=False)
+    if judged.ok is not False and blind:  # constant to within rounding, too
+        return _Finding(judged.output, judged.ok, blind, informative=False)
     return _Finding(judged.output, judged.ok, judged.reason or note, by_degree=judged.by_degree)
 
 

@@ -148,3 +148,7 @@ class TestShowsNothing:
         found = compare_outputs([both], [both], "float32", "r")
         assert found.ok is True
         assert "anchors: the reference is 1.0 everywhere" in found.reason
+        rounded = both | {"anchors": np.ones((4, 2)) + 1e-9, "zeros": np.full((1, 8), 1e-9)}
+        both = both | {"zeros": np.zeros((1, 8))}
+        assert compare_outputs([both], [rounded], "float32", "r").ok is True
+        assert compare_outputs([both], [rounded | {"zeros": np.full((1, 8), 1e-3)}], "float32", "r").ok is False

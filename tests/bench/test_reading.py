@@ -1,0 +1,161 @@
+"""Files that somebody sent: what would cost time or memory is refused before it does."""
+
+import hashlib
+import io
+import os
+import sys
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.errors import InputError
+from bench.fake_records import fake_run
+from bench.reading import arrays_in, is_file, is_folder, json_of, read_bytes, read_text
+from bench.record import SamplesFile
+from bench.record_json import encode, sealed
+from bench.store import load, save
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="named pipes and /dev are POSIX")
+
+
+def with_samples(folder: Path, data: bytes) -> Path:
+    """A sealed record whose samples are these bytes."""
+    run = fake_run("a", [np.full(20, 5_000)])
+    saved = save(folder, run.record, run.samples)
+    facts = SamplesFile("samples.npz", hashlib.sha256(data).hexdigest(), len(data))
+    (folder / "a" / "samples.npz").write_bytes(data)
+    (folder / "a" / "record.json").write_bytes(encode(sealed(replace(saved, samples_file=facts))))
+    return folder / "a"
+
+
+def archive(members: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as made:
+        for name, data in members.items():
+            made.writestr(name, data)
+    return out.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+@posix
+class TestWhatIsNoFile:
+    """A pipe or a device is refused at once, by its name, and not waited for."""
+
+    @pytest.mark.parametrize("name", ["record.json", "samples.npz"])
+    def test_a_pipe(self, tmp_path: Path, name: str) -> None:
+        run = fake_run("a", [np.full(20, 5_000)])
+        save(tmp_path, run.record, run.samples)
+        (tmp_path / "a" / name).unlink()
+        os.mkfifo(tmp_path / "a" / name)
+        with pytest.raises(InputError, match=f"{name}: cannot be read: it is a pipe or a device"):
+            load(tmp_path / "a")
+
+    def test_a_device(self, tmp_path: Path) -> None:
+        (tmp_path / "record.json").symlink_to("/dev/zero")
+        with pytest.raises(InputError, match=r"record.json: cannot be read: it is a pipe or a device"):
+            load(tmp_path)
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="it is a folder"):
+            read_bytes(tmp_path)
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "net\udcff"])
+    def test_what_no_file_can_be_called(self, tmp_path: Path, name: str) -> None:
+        """Is no file and no folder, and reading it is an error with a sentence."""
+        assert (False, False) == (is_file(tmp_path / name), is_folder(tmp_path / name))
+        with pytest.raises(InputError, match="cannot be read"):
+            read_bytes(tmp_path / name)
+
+
+class TestText:
+    def test_the_line_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "t").write_bytes(b"one\ntwo\xff")
+        with pytest.raises(InputError, match=r"t: line 2: not UTF-8: byte 0xff"):
+            read_text(tmp_path / "t")
+
+    @pytest.mark.parametrize("data", [b'{"a": "\xcf"}', b"[" * 100_000, b"9" * 5_000, b"[18446744073709551616]"])
+    def test_json_that_is_none(self, data: bytes) -> None:
+        """Another encoding, a hundred thousand brackets, thousands of digits, more than 64 bits."""
+        with pytest.raises(InputError, match=r"x\.json: "):
+            json_of(data, "x.json")
+
+    def test_a_large_file(self, tmp_path: Path) -> None:
+        (tmp_path / "t").write_bytes(bytes(2000))
+        with pytest.raises(InputError, match="2,000 bytes, and such a file has at most 1,000"):
+            read_bytes(tmp_path / "t", 1000)
+
+
+class TestArchives:
+    """An archive of samples that lies is refused, and costs no more memory than it says it needs."""
+
+    GOOD = np.full(20, 5_000)
+
+    def refused(self, folder: Path, data: bytes) -> str:
+        place = with_samples(folder, data)
+        tracemalloc.start()
+        with pytest.raises(InputError) as caught:
+            load(place)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+        tracemalloc.stop()
+        return caught.value.message
+
+    def test_a_bomb(self, tmp_path: Path) -> None:
+        """100 MB of zeros in 100 kB, where the record says 20 queries."""
+        data = archive({"latency_ns_0.npy": npy(self.GOOD)[:128] + bytes(100 << 20), "start_ns_0.npy": npy(self.GOOD)})
+        assert "latency_ns_0 would be 104,857,728 bytes" in self.refused(tmp_path, data)
+
+    def test_a_bomb_that_no_repeat_names(self, tmp_path: Path) -> None:
+        """It is not unpacked at all, and the record is read."""
+        members = {"latency_ns_0.npy": npy(self.GOOD), "start_ns_0.npy": npy(np.arange(20) * 5_000)}
+        place = with_samples(tmp_path, archive({**members, "other.npy": bytes(100 << 20)}))
+        tracemalloc.start()
+        assert {"latency_ns_0", "start_ns_0"} == set(load(place).samples)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+        tracemalloc.stop()
+
+    @pytest.mark.parametrize("length", [2**40, 2**100, -1])
+    def test_a_header_that_lies(self, tmp_path: Path, length: int) -> None:
+        header = npy(self.GOOD).replace(b"(20,)", f"({length},)".encode())
+        assert "is no archive of arrays" in self.refused(tmp_path, archive({"latency_ns_0.npy": header}))
+
+    @pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+    def test_another_packing(self, tmp_path: Path, packing: int) -> None:
+        assert "packed in another way" in self.refused(tmp_path, archive({"latency_ns_0.npy": npy(self.GOOD)}, packing))
+
+    def test_an_encrypted_member(self, tmp_path: Path) -> None:
+        data = bytearray(archive({"latency_ns_0.npy": npy(self.GOOD)}))
+        place = data.index(b"PK\x01\x02")
+        data[place + 8] |= 1
+        assert "encrypted" in self.refused(tmp_path, bytes(data))
+
+    @pytest.mark.parametrize("data", [b"", b"no archive", npy(np.full(20, 5_000))])
+    def test_no_archive(self, tmp_path: Path, data: bytes) -> None:
+        assert "is no archive of arrays" in self.refused(tmp_path, data)
+
+    def test_objects_are_not_evaluated(self) -> None:
+        """A header is matched, not evaluated."""
+        member = npy(self.GOOD).replace(b"'<i8'", b"[('a', '<i8')]", 1)
+        with pytest.raises(InputError, match="is not an array of plain numbers"):
+            arrays_in(archive({"x.npy": member}), {"x": 10_000}, "s")
+
+
+def test_many_queries_that_are_not_there(tmp_path: Path) -> None:
+    """A record that asks for more samples than memory should hold is refused by its counts alone."""
+    run = fake_run("a", [np.full(20, 5_000)])
+    repeat = run.record.repeats[0]
+    assert repeat.samples is not None
+    forged = replace(repeat, samples=replace(repeat.samples, queries=10**12))
+    save(tmp_path, replace(run.record, repeats=(forged,)), run.samples)
+    with pytest.raises(InputError, match="its counts of queries ask for arrays of over 268,435,456 bytes"):
+        load(tmp_path / "a")

@@ -26,6 +26,7 @@ from bench.reports.quality_words import value as shown
 from bench.reports.rows import Numbered, Table, agreement, on_device
 from bench.reports.tables import (
     cold_start_table,
+    corrections_table,
     energy_table,
     fidelity_table,
     inputs_table,
@@ -98,7 +99,7 @@ def detail(item: Numbered) -> Detail:
         reasons=reasons(record),
         causes=causes(reasons(record)),
         facts=_facts(record) if record.status == "ok" else (),
-        tables=_tables(record),
+        tables=(*filter(None, (corrections_table(item.run.corrections),)), *_tables(record)),
         method=_method(record),
         command=shown_command(plan.command),
         log_tail=tuple(units.clean(line) for line in record.log_tail),

@@ -13,7 +13,8 @@ def spread_words(record: Record) -> str:
         return ""
     medians = record.summary.latency_ns.repeat_p50 if record.summary.latency_ns is not None else ()
     lowest, highest = (units.duration(end(medians)) if medians else "" for end in (min, max))
-    seen = f"p50 was {lowest} to {highest} in {found.processes} processes; " if medians else ""
+    what = "p50 of whole queries" if record.plan.model.task == "text_generation" else "p50"
+    seen = f"{what} was {lowest} to {highest} in {found.processes} processes; " if medians else ""
     between, within = units.percent(found.between_process_cv), units.percent(found.within_process_cv)
     if not found.between_process_cv:
         return f"{seen or 'spread of the processes: '}the uncertainty within each, {within}, explains that spread"

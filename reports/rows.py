@@ -188,7 +188,7 @@ def agreement(record: Record) -> tuple[str, str]:
     if found.cosine_min is not None:
         return word, f"cosine {units.similarity(found.cosine_min)}"
     if found.token_prefix is not None:
-        return word, f"{found.token_prefix} of {found.tokens_compared} tokens equal"
+        return word, f"the first {found.token_prefix} of {found.tokens_compared} tokens equal"
     return word, units.clean(found.reason)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bench.energy_record import RepeatEnergy
 from bench.record import MemoryPoint, OutputFidelity, Record
+from bench.record_part import Correction
 from bench.reports import units
 from bench.reports.precision import needed_words, spread_words
 from bench.reports.quality_words import inputs_words
@@ -212,13 +213,23 @@ def fidelity_table(record: Record) -> Table | None:
     return Table("Fidelity", _FIDELITY_COLUMNS, tuple(_output_row(o) for o in found.outputs), note)
 
 
-_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Greatest error", "Top-1, top-5 agreement")
+def corrections_table(corrections: Sequence[Correction]) -> Table | None:
+    """What the record's file states and its own samples do not give."""
+    if not corrections:
+        return None
+    rows = tuple(plain_row(*map(units.clean, (one.field, one.stated, one.found))) for one in corrections)
+    note = "The figures shown everywhere are those found in the samples."
+    return Table("Corrected figures", ("Figure", "Stated in the file", "Found in the samples"), rows, note)
+
+
+_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Greatest error", "Agreement of labels or ranks")
 
 
 def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
     error = "no error" if output.identical else units.number(output.sqnr_db, "dB")
     largest = units.MISSING if output.max_abs_error is None else f"{output.max_abs_error:.3g}"
-    ranks = [units.percent(share) for share in (output.top1_agreement, output.top5_agreement) if share is not None]
+    ranks = [f"{units.percent(output.equal_fraction)} equal"] if output.equal_fraction is not None else []
+    ranks += [units.percent(share) for share in (output.top1_agreement, output.top5_agreement) if share is not None]
     return (
         Cell(units.clean(output.name)),
         Cell(units.similarity(output.cosine), notes=_quartile(output.cosine_quartile, units.similarity)),

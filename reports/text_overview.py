@@ -22,6 +22,7 @@ def overview_table(items: Sequence[Numbered]) -> Table | None:
     if len(measured) < 2:
         return None
     note = (
+        "KV cache: computed from the layout, and by how much the process grew for a token. "
         "Tokens equal: greedy tokens before the first that differs from an unoptimised float32 run of the same file. "
         "Of float32 weights: the same against the model's float32 weights, with the divergence of the distributions."
     )
@@ -65,7 +66,7 @@ def _observed(text: TextGeneration) -> tuple[str, ...]:
     kv = text.kv_cache
     if kv is None or kv.observed_bytes_per_token is None:
         return ()
-    return (f"seen {units.size(kv.observed_bytes_per_token)}",)
+    return (f"the process grew by {units.size(kv.observed_bytes_per_token)}",)
 
 
 def _cost(text: TextGeneration) -> tuple[str]:

@@ -6,9 +6,17 @@ import pytest
 from msgspec.structs import replace
 
 from bench.record import Fidelity, OutputFidelity, PlacementSummary, Record, RecordedRun, StoppingRule
+from bench.record_part import Correction
 from bench.reports.details import Detail, detail
 from bench.reports.rows import Numbered, Table
-from bench.reports.tables import energy_table, fidelity_table, latency_table, options_table, placement_table
+from bench.reports.tables import (
+    corrections_table,
+    energy_table,
+    fidelity_table,
+    latency_table,
+    options_table,
+    placement_table,
+)
 from bench.reports.wording import rule_words
 
 
@@ -121,3 +129,17 @@ def test_a_fixed_number_of_queries_is_told_as_such(runs: Sequence[RecordedRun]) 
         runs[0].record.plan.rule, warmup_min_queries=1, warmup_max_duration_ns=0, min_queries=3, max_queries=3
     )
     assert "Warm-up: 1 query. Then 3 queries, whatever their spread." == rule_words(rule)
+
+
+def test_a_figure_that_its_samples_refute_is_shown_with_both(runs: Sequence[RecordedRun]) -> None:
+    """What the file stated and what was found stand side by side, first among the tables of the run."""
+    told = (Correction("summary.latency_ns.p50", "12.6 ms", "63.1 ms", edited=True),)
+    assert [("summary.latency_ns.p50", "12.6 ms", "63.1 ms")] == values(corrections_table(told))
+    assert "Corrected figures" == detail(Numbered(1, replace(runs[0], corrections=told))).tables[0].caption
+
+
+def test_labels_are_compared_by_the_fraction_equal(make_record: Callable[..., Record]) -> None:
+    """An ArgMax has no cosine."""
+    labels = OutputFidelity("labels", equal_fraction=0.16)
+    table = fidelity_table(make_record("a:x", 1, fidelity=Fidelity("ref", 1, outputs=(labels,), ok=False)))
+    assert "16.0 % equal" == values(table)[0][-1]

@@ -23,6 +23,14 @@ class Precisions(Struct, frozen=True):
         weights, activations = (match[2] for match in bits if match is not None)
         return f"w{weights}a{activations}"
 
+    @property
+    def name(self) -> str:
+        """One name for the arithmetic: of integers ``int8`` or, where weights and activations differ, ``w8a16``; else
+        the type of the activations."""
+        if self.activations.startswith("int") and self.weights != self.activations:
+            return self.short_name or self.activations
+        return self.activations
+
 
 @runtime_checkable
 class TellsPrecisions(Protocol):

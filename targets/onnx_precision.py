@@ -53,14 +53,6 @@ def precisions_of(graph: "onnx.GraphProto", fuses: bool, unfused: Collection[str
     return Precisions(_joined(p.weights for p in ran), _joined(p.activations for p in ran)) if ran else UNKNOWN
 
 
-def name_of(precisions: Precisions) -> str:
-    """One name for the arithmetic: of integers ``int8`` or, where weights and activations differ, ``w8a16``; else the
-    type of the activations."""
-    if precisions.activations.startswith("int") and precisions.weights != precisions.activations:
-        return precisions.short_name or precisions.activations
-    return precisions.activations
-
-
 def executed_precisions(file: Path) -> Precisions:
     """Those of a graph that a runtime has written as it executes it; unknown where the file cannot be read."""
     import onnx

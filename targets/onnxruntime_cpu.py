@@ -14,7 +14,7 @@ from bench.targets import safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
-from bench.targets.onnx_precision import executed_precisions, name_of
+from bench.targets.onnx_precision import executed_precisions
 from bench.targets.onnxruntime_errors import opening_failure
 from bench.targets.processor import processor_name, usable_cores
 from bench.text_contracts import TokenSession
@@ -123,7 +123,7 @@ def _opened(
         devices={PROVIDER: "cpu"},
         requested="cpu",
         device_name=processor_name(),
-        executed_precision=name_of(precisions) or executed_precision(request.artifact),
+        executed_precision=precisions.name or executed_precision(request.artifact),
         precisions=precisions,
         effective_options=session_config.effective(held, settings.entries),
         distributions=("onnxruntime",),

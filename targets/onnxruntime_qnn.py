@@ -27,7 +27,7 @@ from bench.targets import onnxruntime_options as session_config
 from bench.targets.compiled_graphs import holds_context
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
-from bench.targets.onnx_precision import UNKNOWN, name_of, precisions_of
+from bench.targets.onnx_precision import UNKNOWN, precisions_of
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
 from bench.targets.qnn_failures import (
     OFFLOAD,
@@ -259,7 +259,7 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
         devices=devices,
         requested=UNITS[request.device],
         device_name=qnn_devices.device_name(request.device, soc_of(request.device, settings.others), provider),
-        executed_precision=name_of(told) or executed_precision(request, nodes),
+        executed_precision=told.name or executed_precision(request, nodes),
         precisions=told,
         effective_options=held | provider,
         distributions=("onnxruntime-qnn",),

@@ -33,33 +33,39 @@ NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "f
 
 class ExecutedNode(Struct, frozen=True):
     """One node of the runtime graph. ``originals``: the model's nodes that were fused into it. ``weights``: the type of
-    its second input, where that is constant."""
+    its second input, where that is constant. ``activations``: the type of its first input, where that is not."""
 
     name: str
     op: str
     precision: str
     originals: tuple[str, ...]
     weights: str = ""
+    activations: str = ""
 
 
 def executed_nodes(runtime_model: Any) -> list[ExecutedNode]:
     """The runtime graph's nodes that do work, in execution order."""
     nodes = []
-    for node in _live(runtime_model):
+    live = _live(runtime_model)
+    names = {node.get_friendly_name() for node in live}
+    for node in live:
         info = {key: str(value.value) for key, value in node.get_rt_info().items() if key in KEYS}
         op, name = info.get("layerType", ""), node.get_friendly_name()
         originals = tuple(part for part in info.get("originalLayersNames", "").split(",") if part)
         if op not in FREE and originals:
-            precision = info.get("runtimePrecision", "")
-            nodes.append(ExecutedNode(name, op, precision, originals, _weights_type(node) if op in ARITHMETIC else ""))
+            sides = _sides(node, names) if op in ARITHMETIC else ("", "")
+            nodes.append(ExecutedNode(name, op, info.get("runtimePrecision", ""), originals, *sides))
     return nodes
 
 
-def _weights_type(node: Any) -> str:
+def _sides(node: Any, live: Collection[str]) -> tuple[str, str]:
+    """The types of a product's weights and activations: its second input, where that hangs on constants alone, and its
+    first, where that is ``live``; "" else."""
     inputs = node.input_values()
-    if len(inputs) < 2 or _kind(inputs[1].get_node()) not in ("Const", "Constant"):
-        return ""
-    return str(inputs[1].get_element_type().get_type_name())
+    weights = [value for value in inputs[1:2] if value.get_node().get_friendly_name() not in live]
+    activations = [value for value in inputs[:1] if value.get_node().get_friendly_name() in live]
+    kinds = [str(value[0].get_element_type().get_type_name()) if value else "" for value in (weights, activations)]
+    return kinds[0], kinds[1]
 
 
 def _live(model: Any) -> list[Any]:
@@ -83,17 +89,17 @@ def _kind(node: Any) -> str:
 
 def precision(nodes: Iterable[ExecutedNode], hint: str) -> str:
     """What convolutions and matrix products compute in, most frequent first (``bfloat16+int8``); else ``hint``."""
-    counted = Counter(numpy_name(node.precision) for node in nodes if node.op in ARITHMETIC and node.precision)
-    return "+".join(name for name, _ in counted.most_common()) or numpy_name(hint)
+    return precisions(nodes).name or numpy_name(hint)
 
 
 def precisions(nodes: Iterable[ExecutedNode]) -> Precisions:
     """Weights and activations of convolutions and matrix products, most frequent first. Weights in floating point are
-    converted to the type that is computed in; quantised ones keep theirs."""
+    converted to the type that is computed in; quantised ones keep theirs. The activations' type is that of the first
+    input: for products with compressed weights the runtime gives the weights' as the node's own."""
     counted: Counter[tuple[str, str]] = Counter()
     for node in nodes:
         if node.op in ARITHMETIC and node.precision:
-            activations = numpy_name(node.precision)
+            activations = numpy_name(node.activations) or numpy_name(node.precision)
             weights = numpy_name(node.weights)
             counted[weights if weights.startswith("int") else activations, activations] += 1
     pairs = [pair for pair, _ in counted.most_common()]

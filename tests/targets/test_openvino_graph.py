@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from bench.contracts import NodePlacement
-from bench.targets.openvino_graph import executed_nodes, numpy_name, placed, precision, queried, weighed_sources
+from bench.precisions import Precisions
+from bench.targets.openvino_graph import (
+    executed_nodes,
+    numpy_name,
+    placed,
+    precision,
+    precisions,
+    queried,
+    weighed_sources,
+)
 
 
 class FakeNode:
@@ -26,11 +35,21 @@ class FakeNode:
         return self._info
 
     def input_values(self) -> list[Any]:
-        return [SimpleNamespace(get_node=lambda node=source: node) for source in self._sources]
+        return [
+            SimpleNamespace(get_node=lambda node=source: node, get_element_type=source.element)
+            for source in self._sources
+        ]
+
+    def element(self) -> Any:
+        """The type of its output."""
+        name = self._info["outputPrecisions"].value if "outputPrecisions" in self._info else "dynamic"
+        return SimpleNamespace(get_type_name=lambda: name)
 
 
-def layer(name: str, kind: str, originals: str, *sources: FakeNode, element: str = "f32") -> FakeNode:
+def layer(name: str, kind: str, originals: str, *sources: FakeNode, element: str = "f32", gives: str = "") -> FakeNode:
+    """One that runs in ``element`` and hands on ``gives``, else the same."""
     info = {"layerType": kind, "originalLayersNames": originals, "runtimePrecision": element}
+    info["outputPrecisions"] = gives or element
     return FakeNode(name, "ExecutionNode", sources, **info)
 
 
@@ -39,8 +58,8 @@ def graph() -> Any:
     start = layer("x", "Input", "x")
     weight = layer("w", "Const", "w")
     flat = layer("w_flat", "Reshape", "w_flat", weight)
-    order = layer("x_reordered", "Reorder", "", start)
-    conv = layer("conv", "Convolution", "conv,relu", order, flat, element="bf16")
+    order = layer("x_reordered", "Reorder", "", start, gives="bf16")
+    conv = layer("conv", "Convolution", "conv,relu", order, flat, element="bf16", gives="u8")
     gemm = layer("fc", "FullyConnected", "fc", conv, weight, element="u8")
     soft = layer("soft", "Softmax", "soft", gemm)
     nodes = [start, weight, flat, order, conv, gemm, soft, layer("y", "Output", "y", soft)]
@@ -89,6 +108,26 @@ def test_precision_is_that_of_the_arithmetic() -> None:
     """Softmax in float32 does not make a model float32; mixed arithmetic is said to be mixed."""
     nodes = executed_nodes(graph())
     assert ("bfloat16+int8", "float16") == (precision(nodes, "f32"), precision([nodes[2]], "f16"))
+
+
+def test_weights_and_activations_are_read_from_what_flows_in() -> None:
+    """A product of compressed weights calls itself by their type; weights behind a transposition are still weights, and
+    a runtime that does not tell what flows in leaves the node's own type."""
+    start = layer("x", "Input", "x", element="bf16")
+    weight = layer("w", "Const", "w", element="i4")
+    turned = layer("t", "Transpose", "t", weight, element="i4")
+    silent = layer("s", "Reorder", "", start, gives="dynamic")
+    nodes = {
+        name: layer(name, "FullyConnected", name, source, turned, element="i4")
+        for name, source in (("told", start), ("silent", silent))
+    }
+    found = [
+        precisions(
+            executed_nodes(SimpleNamespace(get_ordered_ops=lambda last=last: [start, weight, silent, turned, last]))
+        )
+        for last in nodes.values()
+    ]
+    assert [Precisions("int4", "bfloat16"), Precisions("int4", "int4")] == found
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from bench.contracts import Artifact, OpenRequest, Phase
 from bench.precisions import Precisions
 from bench.record import PlannedTarget
 from bench.reports.wording import ran_in
-from bench.targets.onnx_precision import name_of, precisions_of
+from bench.targets.onnx_precision import precisions_of
 from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
 from bench.targets.openvino_runtime import OpenVino
@@ -68,7 +68,7 @@ def test_an_integer_engine_runs_what_lies_between_the_quantisations(
 ) -> None:
     """The types that the dequantisations read; one that the runtime leaves in float is float."""
     graph = qdq(activations, weights).graph
-    assert (expected, name) == (precisions_of(graph, fuses=True), name_of(expected))
+    assert (expected, name) == (precisions_of(graph, fuses=True), expected.name)
     floats = Precisions("float32", "float32")
     assert floats == precisions_of(graph, fuses=False) == precisions_of(graph, fuses=True, unfused={"conv"})
 
@@ -136,7 +136,7 @@ def test_several_types_are_listed_most_frequent_first() -> None:
     ]
     graph = model(nodes, [tensor("w", np.zeros((8, 8)), "float32"), tensor("i", np.zeros((8, 8)), "uint8")]).graph
     found = precisions_of(graph, fuses=False)
-    assert (Precisions("float32+int8", "float32+int8"), "float32+int8", "") == (found, name_of(found), found.short_name)
+    assert (Precisions("float32+int8", "float32+int8"), "float32+int8", "") == (found, found.name, found.short_name)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +194,22 @@ def test_openvino_says_what_its_runtime_graph_holds(tmp_path: Path, artifact_of:
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     session: Any = OpenVino().open(OpenRequest(artifact_of(path), "CPU", options, inspect=True), phase)
     assert ("float32", Precisions("float32", "float32")) == (session.executed_precision(), session.precisions())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("stored", "kept"), [(TensorProto.INT4, "int4"), (TensorProto.INT8, "int8")])
+def test_compressed_weights_on_openvino_leave_the_activations_as_they_are(
+    tmp_path: Path, artifact_of: Make, phase: Phase, stored: int, kept: str
+) -> None:
+    """The runtime gives the weights' type as the node's own; what flows into the product is float32."""
+    pytest.importorskip("openvino")
+    weights = helper.make_tensor("k", stored, [8, 8], np.random.default_rng(0).integers(-7, 7, 64).tolist())
+    nodes = [N("DequantizeLinear", ["k", "ks"], ["kd"], axis=1), N("MatMul", ["x", "kd"], ["y"], "product")]
+    path = tmp_path / "net.onnx"
+    onnx.save(model(nodes, [weights, tensor("ks", [0.01] * 8, "float32")]), path)
+    request = OpenRequest(artifact_of(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}, inspect=True)
+    session: Any = OpenVino().open(request, phase)
+    assert ("float32", Precisions(kept, "float32")) == (session.executed_precision(), session.precisions())
 
 
 @pytest.mark.real

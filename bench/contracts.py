@@ -69,7 +69,8 @@ class GraphFacts(Struct, frozen=True):
     ``node_macs``: MACs by node name, to weigh a placement. ``live_activation_bytes``: the largest sum of activations
     that are alive together in the file's order of execution. ``bytes_moved``: constants read and the widest operator's
     activations, as docs/measuring.md says; where it is ``None``, the sum of ``weight_bytes`` and
-    ``peak_activation_bytes`` stands for it.
+    ``peak_activation_bytes`` stands for it. ``draws``: the operators that draw random numbers on every run, branches
+    and bodies of loops included.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -83,6 +84,7 @@ class GraphFacts(Struct, frozen=True):
     live_activation_bytes: int | None = None
     bytes_moved: int | None = None
     roles: GraphRoles = GraphRoles()
+    draws: tuple[str, ...] = ()
 
 
 class Artifact(Struct, frozen=True):

@@ -167,7 +167,7 @@ def convert(job: ConvertJob) -> Converted:
 
 def check(job: CheckJob, announce: Announce) -> Checked:
     """Untimed: open with inspection on, run every input set once and the first twice, keep what came out."""
-    from bench.measure.determinism import compare_tensors, draws
+    from bench.measure.determinism import compare_tensors
     from bench.measure.feeds import load_feeds, save_feeds
     from bench.measure.repeat import session_facts
     from bench.measure.text_check import check_text
@@ -190,8 +190,7 @@ def check(job: CheckJob, announce: Announce) -> Checked:
         if outputs:
             session.bind(load_feeds(job.feeds[0]))()
             found = compare_tensors(load_feeds(outputs[0]), session.results(), session.executed_precision())
-            drawn = draws(job.request.artifact.facts.operators)
-            determinism = msgspec.structs.replace(found, draws=drawn)
+            determinism = msgspec.structs.replace(found, draws=job.request.artifact.facts.draws)
     facts = session_facts(session)
     return Checked(facts, dict(session.versions()), session.placement(), tuple(outputs), token_ids, text, determinism)
 

@@ -81,14 +81,14 @@ class References:
     ) -> Fidelity:
         """Fidelity of what ``job`` produced, against ``twin`` where a float model was named. When no reference can
         run, says why instead."""
-        from bench.measure.determinism import draws
         from bench.measure.fidelity import compare_outputs
         from bench.quality.real_values import by_file_name, dequantised, quantised
 
         measured = job.request.artifact
-        drawn = draws(measured.facts.operators)
-        if drawn:
-            said = f"the graph draws random numbers ({', '.join(drawn)}): no two runs give the same values"
+        if measured.facts.draws:
+            said = (
+                f"the graph draws random numbers ({', '.join(measured.facts.draws)}): no two runs give the same values"
+            )
             return Fidelity("none", reason=said)
         name, reference = self._reference(job, twin or measured, deadline_s, folder)
         if isinstance(reference, Failed):

@@ -160,7 +160,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "output_unchecked": Code(
             "The outputs were not compared with a reference, or the comparison decided nothing.",
-            "Give inputs to which the outputs respond with --input or --dataset, or measure where a reference can run.",
+            "Where the outputs show nothing, give other inputs with --input or --dataset; where the reference did not "
+            "run, measure where it does.",
             invalidates=False,
             group="outputs",
         ),

@@ -10,6 +10,7 @@ from bench.verdict_times import Check
 
 MADE_UP = ("seeded", "partly seeded")
 """Sources of inputs of which some, or all, are made up."""
+NOISE_AS_INPUT = "To have the outputs compared, export the model with its noise as an input."
 
 
 def _output_mismatch(run: RecordedRun) -> Reason | None:
@@ -71,7 +72,8 @@ def _nondeterministic_output(run: RecordedRun) -> Reason | None:
     if found.draws:
         message = f"{message[:-1]}. The graph draws random numbers ({', '.join(found.draws)}), so that they must."
     weighs = not (found.within_rounding or found.draws)
-    return reason("nondeterministic_output", message, figures, invalidates=weighs)
+    remedy = NOISE_AS_INPUT if found.draws else ""
+    return reason("nondeterministic_output", message, figures, invalidates=weighs, remedy=remedy)
 
 
 def _what_differed(found: Determinism) -> str:
@@ -92,8 +94,12 @@ def _output_unchecked(run: RecordedRun) -> Reason | None:
     found = ""
     if fidelity.token_prefix is not None:
         found = f" the first {fidelity.token_prefix} of {fidelity.tokens_compared} tokens are equal;"
-    message = f"Compared with {fidelity.reference}:{found} {fidelity.reason or 'nothing decided'}."
-    return reason("output_unchecked", message, _fidelity_figures(run))
+    drawn = run.record.determinism is not None and run.record.determinism.draws
+    if drawn:
+        message = f"The outputs were not compared: {fidelity.reason}."
+    else:
+        message = f"Compared with {fidelity.reference}:{found} {(fidelity.reason or 'nothing decided').rstrip('.')}."
+    return reason("output_unchecked", message, _fidelity_figures(run), remedy=NOISE_AS_INPUT if drawn else "")
 
 
 OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(

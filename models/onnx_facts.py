@@ -31,6 +31,7 @@ from bench.models.onnx_constants import (
 )
 from bench.models.onnx_twins import attributes_of, has_standard_twin
 from bench.models.onnx_values import dtype_name, known_values
+from bench.models.random_numbers import drawing
 from bench.models.shapes import symbol_of
 from bench.models.traffic import Execution, Role, Step, bytes_moved, live_bytes
 
@@ -79,7 +80,21 @@ def onnx_facts(model: "onnx.ModelProto", shapes: Shapes, shared: frozenset[bytes
         node_macs=node_macs or {},
         live_activation_bytes=None if execution is None else live_bytes(execution),
         bytes_moved=None if execution is None else bytes_moved(execution),
+        draws=_draws(graph),
     )
+
+
+def _draws(graph: "onnx.GraphProto") -> tuple[str, ...]:
+    """The operators that draw random numbers, branches and bodies included. A Dropout does where it trains."""
+    from onnx import TensorProto, numpy_helper
+
+    stored = dict(constant_tensors(graph))
+    trained = set()
+    for node in all_nodes(graph):
+        told = stored.get(node.input[2]) if node.op_type == "Dropout" and len(node.input) > 2 else None
+        if told is not None and told.data_location != TensorProto.EXTERNAL and numpy_helper.to_array(told).any():
+            trained.add(node.op_type)
+    return tuple(sorted(trained.union(drawing(node.op_type for node in all_nodes(graph)))))
 
 
 def input_specs(graph: "onnx.GraphProto") -> tuple[TensorSpec, ...]:

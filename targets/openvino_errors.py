@@ -62,8 +62,10 @@ def _converting_remedy(refused: Mapping[str, str]) -> str:
     unknown = [name for name, why in refused.items() if not why]
     if any(name.startswith(("QLinear", "QGemm")) for name in unknown):
         return "Quantise to QDQ instead of QOperator."
+    foreign = any("." in name and not name.startswith(("ai.onnx.", "com.microsoft.")) for name in unknown)
     if unknown:
-        return "Export the model without these operators, with standard ones instead, or measure it on ort:cpu."
+        other = "" if foreign else ", or measure it on ort:cpu"  # which has no operators of other domains either
+        return f"Export the model without these operators, with standard ones instead{other}."
     return "OpenVINO knows the operators, not this use: check the shapes and the file, or measure it on ort:cpu."
 
 

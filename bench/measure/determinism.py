@@ -1,6 +1,6 @@
 """Does the same input give the same output again? Evidence from the untimed check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,6 @@ from bench.contracts import Tensors
 from bench.element_types import storable
 from bench.measure.fidelity import within_rounding
 from bench.record_evidence import Determinism
-
-RANDOM_OPERATORS = frozenset(
-    ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
-)
-"""Of ONNX and of OpenVINO: what draws numbers anew on every run."""
-
-
-def draws(operators: Mapping[str, int]) -> tuple[str, ...]:
-    """The operators of a graph that draw random numbers."""
-    return tuple(sorted(RANDOM_OPERATORS & operators.keys()))
 
 
 def compare_tensors(first: Tensors, again: Tensors, executed_precision: str | None) -> Determinism:

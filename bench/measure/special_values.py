@@ -11,6 +11,8 @@ Array = NDArray[Any]
 FLOAT16_MAX = 65504.0
 LARGEST = {65504.0: "float16", 3.3895313892515355e38: "bfloat16", 3.4028234663852886e38: "float32"}
 """Largest finite number -> the type it is of. An engine without infinities writes it in their stead."""
+MASK = 1e9
+"""From here on a number stands for infinity, as masks of −1e9 and of the least float32 do."""
 NEAR_LARGEST = 1e-3  # relative: an HTP converts its own −65504 to −65536.01
 
 
@@ -26,10 +28,12 @@ class Places(Struct, frozen=True):
 
 
 def places(expected: Array, actual: Array, half: bool) -> Places:
-    """Compare where ``expected`` and ``actual`` (float64, one shape) are not finite. ``half``: the arithmetic ran in
-    float16, whose range ends at 65504."""
-    if np.isfinite(expected).all() and np.isfinite(actual).all():
-        return Places(np.ones(expected.shape, np.bool_))
+    """Compare where ``expected`` and ``actual`` (float64, one shape) are not finite or stand for what is not. ``half``:
+    the arithmetic ran in float16, whose range ends at 65504."""
+    finite = np.isfinite(expected) & np.isfinite(actual)
+    masked = finite & (np.abs(expected) >= MASK) & (np.sign(expected) == np.sign(actual)) & _clamped(actual) & half
+    if finite.all() and not masked.any():
+        return Places(finite)
     e_nan, a_nan = np.isnan(expected), np.isnan(actual)
     e_inf, a_inf = np.isinf(expected), np.isinf(actual)
     same_sign = np.sign(expected) == np.sign(actual)
@@ -46,9 +50,15 @@ def places(expected: Array, actual: Array, half: bool) -> Places:
         (both_inf, "infinity at {}, as in the reference"),
         (clamped, f"{_largest(actual[clamped])} stands for infinity at {{}}"),
         (overflown, "infinity at {} where the reference is beyond float16's range"),
+        (masked, f"{_largest(actual[masked])} stands for {expected[masked][0]:.3g} at {{}}" if masked.any() else ""),
     )
     unknown = _said((e_nan & ~a_nan, "the reference is NaN at {} where the output is not"))
-    return Places(np.isfinite(expected) & np.isfinite(actual), wrong, unknown, notes)
+    return Places(finite & ~masked, wrong, unknown, notes)
+
+
+def _clamped(values: Array) -> NDArray[np.bool_]:
+    """Where ``values`` are the largest number of float16."""
+    return np.asarray(np.abs(np.abs(values) / FLOAT16_MAX - 1) < NEAR_LARGEST, np.bool_)
 
 
 def _said(*found: tuple[NDArray[np.bool_], str]) -> str:

@@ -139,6 +139,7 @@ def _check_ranks(path: Path, graph: "IrGraph") -> None:
 
 def _facts(graph: "IrGraph", inputs: "tuple[TensorSpec, ...]") -> GraphFacts:
     from bench.models.files.ir_parameters import constants_of, parameters
+    from bench.models.random_numbers import drawing
     from bench.models.traffic import bytes_moved, live_bytes
 
     node_macs = _node_macs(graph)
@@ -156,6 +157,7 @@ def _facts(graph: "IrGraph", inputs: "tuple[TensorSpec, ...]") -> GraphFacts:
         node_macs=node_macs or {},
         live_activation_bytes=None if execution is None else live_bytes(execution),
         bytes_moved=None if execution is None else bytes_moved(execution),
+        draws=drawing(layer.kind for part in graph.everywhere() for layer in part.layers.values()),
     )
 
 

@@ -323,6 +323,12 @@ def test_a_graph_that_draws_random_numbers_may_change() -> None:
     verdict = judge(run_of(replace(sound_record(), determinism=found)))
     assert (codes(verdict), verdict.valid) == (["nondeterministic_output"], True)
     assert "The graph draws random numbers (RandomNormalLike)" in verdict.reasons[0].message
+    unchecked = replace(sound_record(), determinism=found, fidelity=Fidelity("none", reason="the graph draws"))
+    said = [reason for reason in judge(run_of(unchecked)).reasons if reason.code == "output_unchecked"]
+    assert ["The outputs were not compared: the graph draws."] == [reason.message for reason in said]
+    assert {"To have the outputs compared, export the model with its noise as an input."} == {
+        reason.remedy for reason in (*said, verdict.reasons[0])
+    }
 
 
 def test_can_be_judged_again_from_disk() -> None:

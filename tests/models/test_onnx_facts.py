@@ -36,6 +36,34 @@ def test_convolution_by_hand(onnx_model: Build) -> None:
     assert {"Conv": 1} == facts.operators
 
 
+@pytest.mark.parametrize(("training", "expected"), [(True, ("Dropout",)), (False, ())])
+def test_a_dropout_draws_where_it_trains(onnx_model: Build, training: bool, expected: tuple[str, ...]) -> None:
+    """At inference it passes its input on."""
+    node = helper.make_node("Dropout", ["x", "ratio", "training"], ["y"])
+    weights = {"ratio": np.float32(0.5), "training": np.bool_(training)}
+    assert expected == onnx_facts(onnx_model([node], {"x": [1, 8]}, {"y": None}, weights), {"x": (1, 8)}).draws
+
+
+def test_random_operators_in_a_branch_are_found(onnx_model: Build) -> None:
+    """A graph draws, too, where only one of its branches does."""
+    branches = {
+        side: helper.make_graph(
+            [helper.make_node(kind, ["x"], [side])],
+            side,
+            [],
+            [helper.make_tensor_value_info(side, TensorProto.FLOAT, [1, 8])],
+        )
+        for side, kind in (("then_branch", "RandomNormalLike"), ("else_branch", "Neg"))
+    }
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["s"], keepdims=0),
+        helper.make_node("Greater", ["s", "zero"], ["c"]),
+        helper.make_node("If", ["c"], ["y"], **branches),
+    ]
+    facts = onnx_facts(onnx_model(nodes, {"x": [1, 8]}, {"y": None}, {"zero": np.float32(0)}), {"x": (1, 8)})
+    assert facts.draws == ("RandomNormalLike",)
+
+
 def test_transposed_convolution_by_hand(onnx_model: Build) -> None:
     """Each of 4 × 5 × 5 inputs takes 6 output channels × 2 × 2 products."""
     node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], "up", strides=[2, 2])

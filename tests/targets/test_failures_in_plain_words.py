@@ -123,13 +123,18 @@ def test_openvino_says_why_it_does_not_convert(tmp_path: Path, phase: Phase) -> 
         (
             "Summary:\n-- No conversion rule found for operations: Det-17, com.acme.Mine",
             "cannot convert Det-17, com.acme.Mine",
-            "Export the model without these operators",
+            "Export the model without these operators, with standard ones instead.",
         ),
         (
             "-- Add-7 with a message:\nCheck 'a' failed at src/x.hpp:1:\nthe ranks differ\nSummary:\n"
             "-- No conversion rule found for operations: QLinearSoftmax-1\n-- Conversion is failed for: Add-7",
             "cannot convert QLinearSoftmax-1, Add-7: the ranks differ",
             "Quantise to QDQ",
+        ),
+        (
+            "Summary:\n-- No conversion rule found for operations: com.microsoft.FusedConv",
+            "cannot convert com.microsoft.FusedConv",
+            "Export the model without these operators, with standard ones instead, or measure it on ort:cpu.",
         ),
         ("No translator found for MyOp node.", "cannot convert MyOp", "Export the model without these operators"),
     ],

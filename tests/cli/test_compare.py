@@ -170,7 +170,10 @@ def test_several_new_folders_are_told_apart(write: Callable[..., Path], tmp_path
     base, monday, tuesday = write("base", a=4), write("monday", a=4), write("tuesday", a=5)
     slower = "slower than base, if the machine kept its speed"
     titles = [line for line in odb_compare(base, monday, tuesday).stdout.splitlines() if line.startswith("a on")]
-    assert ["a on null:cpu in monday: the same within ±3 %", f"a on null:cpu in tuesday: {slower}"] == titles
+    assert [
+        "a on null:cpu (folder monday): the same within ±3 %",
+        f"a on null:cpu (folder tuesday): {slower}",
+    ] == titles
     again = tmp_path / "again" / "monday"
     shutil.copytree(monday, again)
     found = json.loads(odb_compare(base, monday, again, "--json").stdout)

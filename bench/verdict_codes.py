@@ -161,7 +161,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "output_unchecked": Code(
             "The outputs were not compared with a reference, or the comparison decided nothing.",
             "Where the outputs show nothing, give other inputs with --input or --dataset; where the reference did not "
-            "run, measure where it does.",
+            "run, name a model that runs with --reference, or measure where it does.",
             invalidates=False,
             group="outputs",
         ),

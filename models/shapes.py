@@ -99,7 +99,8 @@ def _candidates(
     for spec in inputs:
         for index, (name, size) in enumerate(zip(spec.shape, filled[spec.name], strict=True)):
             if size is None:
-                guesses.setdefault(_key(spec, index, name), _guesses(spec, index))
+                likely = (*_beside(spec, index, inputs, filled), *_guesses(spec, index))
+                guesses.setdefault(_key(spec, index, name), likely)
     for attempt in range(max(map(len, guesses.values()))):
         yield {
             spec.name: tuple(
@@ -110,6 +111,17 @@ def _candidates(
             )
             for spec in inputs
         }
+
+
+def _beside(
+    spec: TensorSpec, index: int, inputs: Sequence[TensorSpec], filled: Mapping[str, tuple[int | None, ...]]
+) -> Iterator[int]:
+    """The sizes of that dimension in inputs like it whose sizes were chosen: ids and their mask are of one length."""
+    for other in inputs:
+        alike = (other.dtype, len(other.shape)) == (spec.dtype, len(spec.shape))
+        size = filled[other.name][index] if alike else None
+        if size is not None and not isinstance(other.shape[index], int):
+            yield size
 
 
 def _key(spec: TensorSpec, index: int, name: int | str | None) -> str:

@@ -38,6 +38,13 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
         message = f"{model.name}: ONNX Runtime has no operator {absent[1]} in opset {absent[2]}"
         remedy = "Export with standard operators only, in an opset that has them."
         return RunFailure("unsupported_operator", message, remedy, phase)
+    if "EP context model" in text and "exists already" in text:
+        message = f"{model.name}: ONNX Runtime does not write a compiled graph over one that is there"
+        remedy = (
+            "Every process of a run opens the model, and the first wrote the file: measure that file, or leave "
+            "ep.context_enable out and give --compile-cache warm."
+        )
+        return RunFailure("runtime_error", message, remedy, phase)
     if name in ("InvalidProtobuf", "InvalidGraph"):
         return RunFailure(
             "unsupported_format",

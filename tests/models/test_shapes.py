@@ -86,6 +86,14 @@ def test_all_open_inputs_are_told_at_once() -> None:
         resolve_shapes("m.onnx", inputs, {"input": (1, 512)})
 
 
+def test_the_example_takes_the_length_of_inputs_beside_it() -> None:
+    """Without names, ids of one kind are of one length; an input of another kind is not."""
+    specs = [TensorSpec(name, "int64", (None, None)) for name in ("ids", "types")]
+    with pytest.raises(InputError) as caught:
+        resolve_shapes("m.xml", [*specs, TensorSpec("x", "float32", (None, None))], {"ids": (1, 16)})
+    assert caught.value.remedy.endswith("for example --shape types=1,16 --shape x=1,128")
+
+
 def test_the_example_is_one_that_fits() -> None:
     """Of several guesses the first that the file does not contradict; without such the likeliest."""
     image = TensorSpec("x", "float32", (1, 3, None, None))

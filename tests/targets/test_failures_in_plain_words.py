@@ -73,6 +73,16 @@ def test_a_file_that_is_too_new_says_for_what(
     assert f"{newest} or older" in found.remedy
 
 
+def test_a_compiled_graph_is_not_written_over() -> None:
+    """The file is not what is wrong: each process of a run opens the model, and the first has written it."""
+    from bench.targets.onnxruntime_errors import opening_failure
+
+    text = "Failed to generate EP context model since the file '\"ctx.onnx\"' exists already. Please remove the EP"
+    found = opening_failure(RuntimeError(text), Path("m.onnx"))
+    assert found.message == "m.onnx: ONNX Runtime does not write a compiled graph over one that is there"
+    assert "--compile-cache warm" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("text", "ir", "opset", "remedy"),
     [

@@ -10,6 +10,7 @@ from bench.comparability_table import Subject
 from bench.comparison import TOLERANCE, Comparison, compare_all
 from bench.errors import InputError
 from bench.pairing import Pair, Unmatched, pair_up
+from bench.parallel import each
 from bench.process_values import Observation, observe
 from bench.sample_arrays import NO_FIGURES
 from bench.store import chosen_folders, load
@@ -88,14 +89,19 @@ def _names(new: Sequence[Path]) -> list[str]:
 
 
 def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
-    """What can be read under ``path``, one record's samples in memory at a time; the rest joins ``problems``."""
-    found, broken = [], []
-    for folder in chosen_folders(path):
-        try:
-            found.append(observe(load(folder, without=NO_FIGURES), str(folder)))
-        except InputError as error:
-            broken.append(Problem(error.message, error.remedy))
+    """What can be read under ``path``, the samples of one record a core in memory at a time; the rest joins
+    ``problems``."""
+    results = list(each(_observed, chosen_folders(path)))
+    found = [result for result in results if isinstance(result, Observation)]
+    broken = [result for result in results if isinstance(result, Problem)]
     if not found:
         raise InputError(f"{path}: none of its records can be read: {broken[0].message}", broken[0].remedy)
     problems += broken
     return found
+
+
+def _observed(folder: Path) -> Observation | Problem:
+    try:
+        return observe(load(folder, without=NO_FIGURES), str(folder))
+    except InputError as error:
+        return Problem(error.message, error.remedy)

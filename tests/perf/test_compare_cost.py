@@ -23,18 +23,19 @@ RECORDS, PROCESSES, QUERIES = 1000, 5, 2000
 FIGURES = {"cold_start_ns": 3e8, "peak_rss_bytes": 1e8, "cpu_seconds": 8.0, "joules": 9.0}
 
 CODE = """
-import json, resource, sys
+import json, resource, sys, time
+began = time.perf_counter()
 from pathlib import Path
 from bench.compare_folders import compare_folders
 found = compare_folders(Path(sys.argv[1]), [Path(sys.argv[2])])
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([found.compared, used.ru_maxrss * 1024, used.ru_utime + used.ru_stime]))
+print(json.dumps([found.compared, used.ru_maxrss * 1024, time.perf_counter() - began]))
 """
 
 
-def test_a_thousand_records_take_five_seconds(benchmark: Any, tmp_path: Path) -> None:
-    """500 pairs of 10,000 samples a record: read, hashed, computed anew and compared in a fresh process within 5 s of a
-    core and 500 MB. The time is the process' own, so that other processes count for little."""
+def test_a_thousand_records_take_three_seconds(benchmark: Any, tmp_path: Path) -> None:
+    """500 pairs of 10,000 samples a record: read, hashed, computed anew and compared in a fresh command within 3 s and
+    500 MB, on two quiet cores."""
     rng = np.random.default_rng(1)
     for side in ("base", "new"):
         (tmp_path / side).mkdir()
@@ -60,6 +61,6 @@ def test_a_thousand_records_take_five_seconds(benchmark: Any, tmp_path: Path) ->
 
     benchmark.pedantic(once, rounds=3)
     benchmark.extra_info["peak_rss_mb"] = max(peaks) / 1e6
-    benchmark.extra_info["cpu_seconds"] = min(seconds)
-    assert min(seconds) <= 5
+    benchmark.extra_info["seconds"] = min(seconds)
+    assert min(seconds) <= 3
     assert max(peaks) <= 500e6

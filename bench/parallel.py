@@ -1,0 +1,30 @@
+"""The same work on many files, on several cores where that is safe and worth it.
+
+Processes are forked, which needs no second start of Python and no guard in a script that calls this as a library. Where
+a platform does not fork by default, and for few items, the work is done one after the other.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+FEWEST = 100  # items below which a second process does not pay for itself
+CHUNK = 20  # items handed over at once
+
+
+def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """``work`` of every item, in order. It must not depend on the order in which items are done, and what it returns
+    must be picklable; so must an exception, which ends the iteration."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if len(items) < FEWEST or cores < 2 or not sys.platform.startswith("linux"):
+        yield from map(work, items)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(min(cores, 8), multiprocessing.get_context("fork")) as pool:
+        yield from pool.map(work, items, chunksize=CHUNK)

@@ -50,7 +50,7 @@ def places(expected: Array, actual: Array, half: bool) -> Places:
         (both_inf, "infinity at {}, as in the reference"),
         (clamped, f"{_largest(actual[clamped])} stands for infinity at {{}}"),
         (overflown, "infinity at {} where the reference is beyond float16's range"),
-        (masked, f"{_largest(actual[masked])} stands for {expected[masked][0]:.3g} at {{}}" if masked.any() else ""),
+        (masked, f"{_largest(actual[masked])} stands for {_signed(expected[masked])} at {{}}" if masked.any() else ""),
     )
     unknown = _said((e_nan & ~a_nan, "the reference is NaN at {} where the output is not"))
     return Places(finite & ~masked, wrong, unknown, notes)
@@ -70,9 +70,14 @@ def _largest(values: Array) -> str:
     """``−65504, about the largest number of float16,`` and the like."""
     if not values.size:
         return ""
-    value, name = float(values.flat[0]), list(LARGEST.values())[int(_nearest(values)[0].flat[0])]
-    sign = "−" if value < 0 else ""
-    return f"{sign}{abs(value):.6g}, about the largest number of {name},"
+    name = list(LARGEST.values())[int(_nearest(values)[0].flat[0])]
+    return f"{_signed(values)}, about the largest number of {name},"
+
+
+def _signed(values: Array) -> str:
+    """The first of ``values``."""
+    value = float(values.flat[0])
+    return f"{'−' if value < 0 else ''}{abs(value):.6g}"
 
 
 def _nearest(values: Array) -> tuple[Array, Array]:

@@ -269,7 +269,7 @@ class TestObstacles:
         """An engine that ends at −65504 writes that for a mask; a result that it cuts off is wrong."""
         found = one([1.0, 2.0, mask], [1.0, 2.0, -65536.01], "float16")
         assert (found.ok, found.cosine_min) == (True, 1.0)
-        assert f"−65536, about the largest number of float16, stands for {mask:.3g} at 1 of 3 places" in found.reason
+        assert f"−65536, about the largest number of float16, stands for −{-mask:.6g} at 1 of 3 places" in found.reason
         assert one([1.0, 2.0, mask], [1.0, 2.0, 65504.0], "float16").ok is False
         assert one([1.0, 2.0, mask], [1.0, 2.0, -65504.0], "float32").ok is False
         assert one([1.0, 2.0, -100_000.0], [1.0, 2.0, -65504.0], "float16").ok is False

@@ -314,7 +314,7 @@ class Harness(Part, frozen=True):
 
 class Reason(Part, frozen=True):
     """``code`` is stable (see ``bench.verdict.CODES``); ``message`` is one sentence for people; ``remedy`` what to do.
-    ``invalidates``: whether it makes the verdict negative, or is only to be known. ``figures``: what the sentence rests
+    ``invalidates``: whether it makes the run invalid, or is only noted. ``figures``: what the sentence rests
     on, by name, for scripts; shares are 0..1, times end in ``_ns``."""
 
     code: str
@@ -331,7 +331,7 @@ class Verdict(Part, frozen=True):
 
     @property
     def invalidating(self) -> tuple[str, ...]:
-        """The codes that make it negative."""
+        """The codes that make the run invalid."""
         return tuple(reason.code for reason in self.reasons if reason.invalidates)
 
 

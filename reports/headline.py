@@ -184,7 +184,7 @@ def _caveats(a: Record, b: Record) -> str:
         found.insert(0, f"they ran in {first} and {second}")
     if a.plan.target.id == b.plan.target.id and options_words(a) != options_words(b):
         found.append(f"the first with {options_words(a) or 'no options'}, the second with {options_words(b) or 'none'}")
-    return f"Mind: {'; '.join(found)}." if found else ""
+    return f"Caution: {'; '.join(found)}." if found else ""
 
 
 _CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (

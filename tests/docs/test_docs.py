@@ -133,7 +133,7 @@ def test_verdict_codes_are_those_of_the_code() -> None:
             f"`{name}`",
             known.meaning,
             known.remedy,
-            "negative" if known.invalidates else "said",
+            "invalid" if known.invalidates else "noted",
             known.about.replace("_", " "),
         ]
         for name, known in CODES.items()
@@ -145,8 +145,8 @@ def test_the_shares_of_a_busy_host_are_those_of_the_code() -> None:
     """The page of verdicts states both limits."""
     from bench.verdict import BUSY_INVALID, BUSY_SAID
 
-    assert f"said from {BUSY_SAID:.0%} of the machine".replace("%", " %") in text_of("verdicts")
-    assert f"negative from {BUSY_INVALID:.0%}".replace("%", " %") in text_of("verdicts").replace("\n", " ")
+    assert f"noted from {BUSY_SAID:.0%} of the machine".replace("%", " %") in text_of("verdicts")
+    assert f"invalid from {BUSY_INVALID:.0%}".replace("%", " %") in text_of("verdicts").replace("\n", " ")
 
 
 def test_socs_are_those_of_the_code() -> None:

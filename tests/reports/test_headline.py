@@ -62,7 +62,7 @@ def test_two_runs_of_the_same_are_not_ranked(make_record: Callable[..., Record])
 def test_few_repeats_are_said_with_the_ranking(make_record: Callable[..., Record]) -> None:
     """Three processes of each fall apart by luck."""
     three = [make_record(target, p50, (p50, p50), processes=3) for target, p50 in (("a:x", 4 * MS), ("b:y", 6 * MS))]
-    assert said(*three)[0].endswith("Mind: below 5 repeats, two speeds of a machine look like it.")
+    assert said(*three)[0].endswith("Caution: below 5 repeats, two speeds of a machine look like it.")
 
 
 def test_an_invalid_run_is_never_ranked(make_record: Callable[..., Record]) -> None:
@@ -209,7 +209,7 @@ def test_what_makes_two_runs_less_comparable_is_said(
     """Each difference that matters stands in the same sentence as the ranking."""
     fast, slow = make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), make_record("b:y", 6 * MS, (6 * MS, 6 * MS))
     text = said(fast, change(slow))[0]
-    assert (True, False) == (text.endswith(f"Mind: {expected}."), "Mind" in said(fast, slow)[0])
+    assert (True, False) == (text.endswith(f"Caution: {expected}."), "Mind" in said(fast, slow)[0])
 
 
 @pytest.mark.parametrize(

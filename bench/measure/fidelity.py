@@ -276,7 +276,7 @@ class _Numbers(Struct, frozen=True):
 def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
     sides = [(e.astype(np.float64), a.astype(np.float64)) for e, a in zip(pair.expected, pair.actual, strict=True)]
     half = rule.half or any(array.dtype == np.float16 for array in pair.actual)
-    found = [_numbers(e, a, half) for e, a in sides]
+    found = [_numbers(e, a, half, pair.name in rule.bounded) for e, a in sides]
     for why, ok in ((_first(n.places.wrong for n in found), False), (_first(n.places.unknown for n in found), None)):
         if why:
             return _Finding(OutputFidelity(name=pair.name), ok, why)
@@ -298,8 +298,8 @@ def _first(reasons: Any) -> str:
     return next((reason for reason in reasons if reason), "")
 
 
-def _numbers(e: Array, a: Array, half: bool) -> _Numbers:
-    found = places(e, a, half)
+def _numbers(e: Array, a: Array, half: bool, bounded: bool) -> _Numbers:
+    found = places(e, a, half, bounded)
     if not found.keep.all():
         return _Numbers(found, figures(e[found.keep], a[found.keep], ()))
     return _Numbers(found, figures(e.ravel(), a.ravel(), e.shape))

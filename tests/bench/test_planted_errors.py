@@ -32,6 +32,24 @@ class TestNearZero:
         assert (found.ok, found.cosine_min, found.sqnr_db_min) == (True, None, None)
         assert "which rounding at 1 explains" in found.reason
 
+    def test_what_float16_rounds_to_zero(self) -> None:
+        """An engine without subnormal numbers answers 0 where a sigmoid gives 6e-6: not decided there, and the inputs
+        with answers are compared. Of another function, and in float32, zeros are wrong."""
+        small, zeros, large = self.TAILS * 60, self.TAILS * 0, np.linspace(0, 1, self.TAILS.size)
+        large = large.reshape(self.TAILS.shape)
+
+        def judged(reference: list[Any], measured: list[Any], precision: str = "float16", name: str = "y") -> Any:
+            sides = ([{"y": values} for values in side] for side in (reference, measured))
+            return compare_outputs(*sides, precision, "r", bounded=[name])
+
+        alone = judged([small], [zeros])
+        assert (alone.ok, "where float16 may round to 0: no number to compare" in alone.reason) == (None, True)
+        assert judged([small, large], [zeros, large * 1.001]).ok is True
+        assert judged([small, large], [zeros, large * 2]).ok is False
+        assert judged([large], [zeros]).ok is False
+        assert judged([small], [zeros], precision="float32").ok is False
+        assert judged([small], [zeros], name="another").ok is False
+
     def test_of_an_unknown_scale(self) -> None:
         """Where nothing says that values near 1 are computed, ten millionths may be all there is: not decided."""
         found = one(self.TAILS, self.OTHER)

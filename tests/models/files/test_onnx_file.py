@@ -157,6 +157,16 @@ def test_what_the_file_is_not_is_refused(dense: Dense, fields: dict[str, Any], p
     assert part in refusal(dense(), **fields).message
 
 
+def test_a_graph_without_nodes_has_nothing_to_measure(tmp_path: Path) -> None:
+    """Its output is its input: the file is whole, and what is wrong is said."""
+    both = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16])]
+    graph = helper.make_graph([], "g", both, both)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    found = refusal(tmp_path / "m.onnx")
+    assert "the graph has no nodes, so there is nothing to measure" in found.message
+    assert found.remedy == "Export the part of the model that computes something."
+
+
 def test_a_node_without_its_input_is_refused(dense: Dense) -> None:
     """A graph that reads what nothing produces is only a part of one."""
     path = dense()

@@ -1,4 +1,4 @@
-"""What must be equal in two records, what may differ, and what is to be known: one table.
+"""What must be equal in two records, what may differ, and what is noted: one table.
 
 What a comparison is about (its subject) may differ: the target, with its options and runtime; the version of a runtime
 or of this tool; or, only when asked for, the model's file and the precision it runs in. All else that decides a figure

@@ -31,9 +31,9 @@ REMEDY = "Use the file as it was written, or measure again."
 
 
 def computed(record: Record, samples: "Samples") -> Record:
-    """``record`` with the summary and the harness' medians of its repeats and ``samples``, and with outputs that are
-    called right only where their figures are. What only the measuring run
-    knew is taken over: generated ids, KV cache and agreement of a language model, and the notes on energy."""
+    """``record`` with the summary and the harness' medians computed from its repeats and ``samples``. Outputs stay
+    right only where the stated figures reach the thresholds. What only the measuring run knew is kept as stated:
+    generated ids, KV cache and agreement of a language model, and the notes on energy."""
     harness = Harness(
         _median([repeat.loop_overhead_ns for repeat in record.repeats]),
         _median([repeat.token_overhead_ns for repeat in record.repeats]),

@@ -19,12 +19,12 @@ def sha256_of(files: Sequence[Path]) -> str:
 
 
 def sha256_of_file(file: Path) -> str:
-    """As ``sha256_of`` of one file, which is read once while its size and time stay as they are."""
+    """As ``sha256_of`` of one file. The file is read again only when its size or modification time changed."""
     return sha256_of_files((file,))
 
 
 def sha256_of_files(files: Sequence[Path]) -> str:
-    """As ``sha256_of``, remembered likewise."""
+    """As ``sha256_of``. The files are read again only when the size or modification time of one changed."""
     stats = [(str(file.resolve()), (found := file.stat()).st_size, found.st_mtime_ns) for file in files]
     return _remembered(tuple(stats))
 

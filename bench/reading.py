@@ -28,8 +28,6 @@ MOST_LABEL_BYTES = 1 << 30
 """Of the labels of a dataset: those of COCO's 118,287 images are half of it."""
 MOST_CONFIG_BYTES = 64 * MIB
 """No configuration, label file or record that this tool reads is larger."""
-DEEPEST = 200
-"""Nesting of JSON; what is deeper would exhaust the stack of whoever walks through it."""
 
 
 def read_bytes(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> bytes:

@@ -1,11 +1,11 @@
 """Is a run's number valid; if not, why, and what to do.
 
-``judge`` needs nothing but a record and its samples, so that anyone can repeat it from disk. What makes a verdict
-negative is what makes the number untrue: too few queries, an unmet precision, repeats that disagree, a drifting series,
-a busy machine, a loop that outweighs the model, a cache that answers in its stead, a wrong output or one that changes,
-less work than was asked for. What leaves the number true of what ran is said and no more: fallback (unless placement
-was to be strict), battery, a changing clock and an unsteady warm-up (drift decides whether they did harm), an unchecked
-output, outputs that differ by rounding, a lost sensor, emulation. An emulated run is not judged by its times.
+``judge`` needs nothing but a record and its samples, so that anyone can repeat it from disk. A run is invalid where the
+number is untrue: too few queries, an unmet precision, repeats that disagree, a drifting series, a busy machine, a loop
+that outweighs the model, a cache that answers in its place, a wrong output or one that changes, less work than was
+asked for. A reason that leaves the number true is only noted: fallback (unless placement was to be strict), battery, a
+changing clock and an unsteady warm-up (drift decides whether they did harm), an unchecked output, outputs that differ
+by rounding, a lost sensor, emulation. An emulated run is not judged by its times.
 """
 
 from collections.abc import Mapping, Sequence

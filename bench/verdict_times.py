@@ -196,7 +196,7 @@ def _host_busy(run: RecordedRun) -> Reason | None:
 
 
 def _repeats_set_aside(run: RecordedRun) -> Reason | None:
-    """Negative where one was set aside without cause, for then somebody chose among the repeats."""
+    """Invalid where one was set aside without cause: then somebody chose among the repeats."""
     aside = run.record.set_aside
     if not aside:
         return None

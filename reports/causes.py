@@ -91,7 +91,7 @@ def invalidating_codes(record: Record) -> tuple[str, ...]:
 
 
 def doubt(record: Record) -> str:
-    """Why the verdict is negative, each cause once: ``outputs wrong; the machine was busy``."""
+    """Why the run is invalid, each cause once: ``outputs wrong; the machine was busy``."""
     return "; ".join(cause.title for cause in causes(_reasons(record)) if cause.invalidates)
 
 
@@ -130,7 +130,7 @@ class Cause(Struct, frozen=True):
 
 
 def causes(reasons: Sequence[Reason]) -> tuple[Cause, ...]:
-    """``reasons`` by cause: wrong outputs, then what else makes the verdict negative, then remarks. Noise is one."""
+    """``reasons`` by cause: wrong outputs, then what else makes the run invalid, then remarks. Noise is one."""
     noise = tuple(sorted((r for r in reasons if r.code in NOISE), key=lambda r: not r.invalidates))
     found = [Cause(_phrase(r.code), (r,)) for r in reasons if r.code not in NOISE]
     if noise:

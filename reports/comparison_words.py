@@ -270,7 +270,7 @@ def _valid(comparison: Comparison) -> Sentence:
         sides = (("base", comparison.base.remarks), ("new", comparison.new.remarks))
         remarks = "; ".join(f"{side} {', '.join(map(units.clean, codes))}" for side, codes in sides if codes)
         if remarks:
-            return Sentence("Both valid,", f"and to be known: {remarks}.", "valid")
+            return Sentence("Both valid,", f"with notes: {remarks}.", "valid")
         return Sentence("Both valid:", "converged, steady, undisturbed, and no output was wrong.", "valid")
     if comparison.alternated:
         said = "see not_valid below. What falls on both sides alike (load, drift) cancels in their pairs."

@@ -107,7 +107,7 @@ def detail(item: Numbered) -> Detail:
 
 
 def reasons(record: Record) -> tuple[Reason, ...]:
-    """The verdict's reasons, those that make it negative first; of a run without figures its failure says it."""
+    """The verdict's reasons, those that make the run invalid first; of a run without figures its failure says it."""
     found = record.verdict.reasons if record.verdict is not None and record.status == "ok" else ()
     return tuple(
         Reason(units.clean(r.code), units.clean(r.message), units.clean(r.remedy), r.invalidates)

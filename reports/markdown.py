@@ -116,7 +116,7 @@ def _notes(details: Sequence[Detail]) -> Iterator[str]:
         for fact in note.failure:
             yield f"- {fact.label}: {escape(fact.value)}"
         for cause in note.causes:
-            weight = "makes it invalid" if cause.invalidates else "to be known"
+            weight = "makes it invalid" if cause.invalidates else "noted"
             codes = escape(f"{cause.named}; ") if cause.named else ""
             said = f"{cause.message} {cause.remedy}".strip()
             yield f"- **{escape(cause.title)}** ({codes}{weight}): {escape(said)}"

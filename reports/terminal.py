@@ -166,7 +166,7 @@ def _print_note(console: "Console", found: Note) -> None:
     for fact in found.failure:
         console.print(_text(f"    {fact.label.lower()}: {fact.value}"), soft_wrap=False)
     for cause in found.causes:
-        beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else "to be known")))
+        beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else "noted")))
         console.print(_text(f"    {cause.title}{f' ({beside})' if beside else ''}: {cause.message}"))
         if cause.remedy:
             console.print(_text(f"        {cause.remedy}"))

@@ -51,10 +51,6 @@ class Throughput:
         """Queries of the window, each by the fraction of its time inside."""
         return self._between(self.opened_ns, self.closed_ns)
 
-    @property
-    def per_s(self) -> float:
-        return self.queries * NS_PER_S / self.duration_ns
-
     def parts(self) -> tuple[float, ...]:
         """Queries in each of up to ``MOST_PARTS`` equal parts of the window; empty where too few queries completed for
         ``LEAST_PARTS`` of them."""

@@ -104,7 +104,7 @@ def test_what_is_to_be_known_of_valid_runs_is_said() -> None:
     """Valid is not undisturbed: the codes that were only said stand beside the word."""
     found = judged(("on_battery", False), ("host_busy", False))
     (told,) = [s for s in comparison_words.sentences(found) if s.strong.startswith("Both valid")]
-    assert "Both valid, and to be known: new host_busy, on_battery." == told.text
+    assert "Both valid, with notes: new host_busy, on_battery." == told.text
 
 
 def test_a_caveat_is_not_called_nothing() -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.contracts import Artifact, OpenRequest
+from bench.contracts import Artifact, Format, OpenRequest
 from bench.errors import RunFailure
 from bench.targets import openvino_devices
 
@@ -23,7 +23,7 @@ def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
     if refused := _refused(text):
         operators, why = ", ".join(refused), "; ".join(filter(None, refused.values()))
         message = f"{name}: OpenVINO cannot convert {operators}" + (f": {why}" if why else "")
-        return RunFailure("unsupported_operator", message, _converting_remedy(refused), "read")
+        return RunFailure("unsupported_operator", message, _converting_remedy(refused, artifact.format), "read")
     if "Unable to read the model" in text:
         return RunFailure(
             "unsupported_format",
@@ -57,16 +57,17 @@ def _refused(text: str) -> dict[str, str]:
     return refused
 
 
-def _converting_remedy(refused: Mapping[str, str]) -> str:
-    """What to do about operators that were not converted, by why."""
+def _converting_remedy(refused: Mapping[str, str], written: Format) -> str:
+    """What to do about operators that were not converted, by why. ONNX Runtime is named for files that it reads."""
     unknown = [name for name, why in refused.items() if not why]
     if any(name.startswith(("QLinear", "QGemm")) for name in unknown):
         return "Quantise to QDQ instead of QOperator."
+    elsewhere = ", or measure it on ort:cpu" if written == "onnx" else ""
     foreign = any("." in name and not name.startswith(("ai.onnx.", "com.microsoft.")) for name in unknown)
     if unknown:
-        other = "" if foreign else ", or measure it on ort:cpu"  # which has no operators of other domains either
+        other = "" if foreign else elsewhere  # ONNX Runtime has no operators of other domains either
         return f"Export the model without these operators, with standard ones instead{other}."
-    return "OpenVINO knows the operators, not this use: check the shapes and the file, or measure it on ort:cpu."
+    return f"OpenVINO knows the operators, not this use: check the shapes and the file{elsewhere}."
 
 
 def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:

@@ -156,6 +156,13 @@ def test_openvinos_reports_are_read(report: str, said: str, remedy: str, float_n
     assert (f"{float_net.name}: OpenVINO {said}", True) == (found.message, found.remedy.startswith(remedy))
 
 
+def test_onnx_runtime_is_not_named_for_what_it_does_not_read(float_net: Path, artifact_of: Make) -> None:
+    """A TFLite file's operator without a translator."""
+    text = "Check 'false' failed:\nNo translator found for MyOp node."
+    found = reading_failure(RuntimeError(text), artifact_of(float_net, format="tflite"))
+    assert found.remedy == "Export the model without these operators, with standard ones instead."
+
+
 def test_a_file_for_the_edge_tpu_is_named_as_one(float_net: Path, artifact_of: Make) -> None:
     """Before it is opened, with what to give instead."""
     artifact = artifact_of(float_net, facts=GraphFacts((), (), {EDGE_TPU: 1}))

@@ -119,10 +119,14 @@ def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, Plug
 
 
 def resolve_targets(
-    chosen: Sequence[tuple[TargetAsk, PluginRef, str]], probed: Mapping[str, Probed], suite: Suite
+    chosen: Sequence[tuple[TargetAsk, PluginRef, str]],
+    probed: Mapping[str, Probed],
+    suite: Suite,
+    every: Sequence[str] = (),
 ) -> list[TargetChoice]:
     """Match devices and options with what each plugin says it has. Raises ``UnknownName`` for either, and
-    ``InputError`` for options that are unsafe to take from the file they came from."""
+    ``InputError`` for options of a plugin of ``every`` that is not chosen, and for those that are unsafe to take from
+    the file they came from."""
     targets: list[TargetChoice] = []
     for index, (ask, plugin, name) in enumerate(chosen):
         found = probed[plugin.name]
@@ -145,7 +149,7 @@ def resolve_targets(
                     can_be_allowed=True,
                 )
             targets.append(TargetChoice(plugin, device, {**shared, **ask.options}, found.formats, found.tasks))
-    _check_shared_options(suite, [(c[1].name, probed[c[1].name]) for c in chosen])
+    _check_shared_options(suite, [(c[1].name, probed[c[1].name]) for c in chosen], every)
     return targets
 
 
@@ -295,7 +299,7 @@ def _sent(
     return [*(name for name, key in keys.items() if key in untrusted.options), *own]
 
 
-def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, Probed]]) -> None:
+def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, Probed]], every: Sequence[str]) -> None:
     known: dict[str, set[str]] = {}
     for plugin, probed in plugins:
         known.setdefault(plugin, set()).update(*probed.options.values())
@@ -304,5 +308,9 @@ def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, Probed]]) -
         if dot and prefix in known:
             if rest not in known[prefix]:
                 raise UnknownName(f"option of target {prefix}", rest, known[prefix])
+        elif dot and prefix in every:
+            raise InputError(
+                f"option {key}: none of the chosen targets is of {prefix}", f"They are of {', '.join(sorted(known))}."
+            )
         elif not any(key in names for names in known.values()):
             raise UnknownName("option", key, set().union(*known.values()) if known else set())

@@ -162,7 +162,7 @@ def chosen_targets(bench: Bench) -> list[TargetChoice]:
     probed = probe_targets(
         bench.catalog, bench.workspace, {ref.name: _asked_devices(chosen, ref.name) for _, ref, _ in chosen}
     )
-    return resolve_targets(chosen, probed, bench.suite)
+    return resolve_targets(chosen, probed, bench.suite, bench.catalog.names("targets"))
 
 
 def _asked_devices(chosen: Sequence[tuple[Any, PluginRef, str]], plugin: str) -> tuple[str, ...]:

@@ -72,6 +72,18 @@ def outputs_wrong(record: Record) -> bool:
     return not WRONG.isdisjoint(record.verdict.invalidating)
 
 
+def edited(record: Record) -> bool:
+    """Whether what the record states is not what its samples give."""
+    return record.verdict is not None and "record_edited" in record.verdict.invalidating
+
+
+def compiled(record: Record) -> bool:
+    """Whether the target took the model: a run that told its placement did, if what failed came after compiling."""
+    if record.status == "ok":
+        return True
+    return record.placement is not None and record.failure is not None and record.failure.phase != "compile"
+
+
 def status(record: Record) -> Status:
     """The one word for a run. An emulated run is always said to be emulated, and never valid."""
     if record.status != "ok":

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.reports import units
-from bench.reports.causes import doubt, emulated, outputs_wrong, status
+from bench.reports.causes import compiled, doubt, emulated, outputs_wrong, status
 from bench.reports.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed
 from bench.reports.wording import ran_in
 
@@ -46,17 +46,26 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
     named = bool(target.device_name)
     why = doubt(record) if good else ""
     verdict = Cell("", state)
+    late = (kind,) if kind and compiled(record) else ()
     return (
         Cell(str(item.number), run=item.number),
         *folder_cells(item, in_folder),
         Cell(item.model),
         Cell(item.chip, notes=tuple(units.clean(o) for o in own) if named else ()),
-        Cell("yes", state) if good else Cell(f"no: {record.status}", state, (kind,) if kind else ()),
+        _compiles(item),
         _there(item) if found is not None else MISSING_CELL,
         _outputs(item) if good else MISSING_CELL,
         Cell(units.clean(ran_in(target) or units.MISSING)),
-        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why and not outputs_wrong(record) else ()),
+        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why and not outputs_wrong(record) else late),
     )
+
+
+def _compiles(item: Numbered) -> Cell:
+    record, state = item.record, status(item.record)
+    if compiled(record):
+        return Cell("yes", state if record.status == "ok" else "")
+    kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
+    return Cell(f"no: {record.status}", state, (kind,) if kind else ())
 
 
 def _there(item: Numbered) -> Cell:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.refused_record import RefusedRecord
 from bench.reports import units
-from bench.reports.causes import emulated
+from bench.reports.causes import edited, emulated
 from bench.reports.machines import machines
 from bench.reports.rows import Cell, Numbered, Table, folder_cells, placed
 
@@ -43,7 +43,7 @@ def facts(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> t
         ("Made", period(items)),
         ("Tool", ", ".join(tools)),
         ("Records", _records(items, refused)),
-        ("Folders", "; ".join(f"{f}: {sum(i.folder == f for i in items)} runs" for f in folders)),
+        ("Folders", "; ".join(_folder(f, items) for f in folders)),
         ("Runs", _runs(items)),
         *((m.name, m.line or "unknown") for m in machines(items)),
     ]
@@ -53,8 +53,15 @@ def facts(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> t
 def _records(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> str:
     sealed = sum(i.record.record_sha256 is not None for i in items)
     every = "all sealed" if sealed == len(items) else "none sealed" if not sealed else f"{sealed} sealed"
+    changed = sum(edited(i.record) for i in items)
+    found = f", {changed} edited before it was sealed again" if changed else ""
     left = f", {len(refused)} refused" if refused else ""
-    return f"{len(items)}, {every}{left}"
+    return f"{len(items)}, {every}{found}{left}"
+
+
+def _folder(name: str, items: Sequence[Numbered]) -> str:
+    there = sum(i.folder == name for i in items)
+    return f"{name}: {there} run{'s' if there != 1 else ''}"
 
 
 def _runs(items: Sequence[Numbered]) -> str:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from bench.record import Record
 from bench.reports import units
-from bench.reports.causes import Status, emulated, outputs_wrong, status
+from bench.reports.causes import Status, compiled, edited, emulated, outputs_wrong, status
 from bench.reports.rows import Numbered, agreement, on_device, options_words
 
 NAMED = 6
@@ -56,6 +56,8 @@ def _one_chip(item: Numbered) -> Sentence:
         strong = f"{item.name}: outputs wrong on {chip};"
         return Sentence(strong, f"{_outputs(record)}. It compiles: {_placed(record)}. {_NO_SPEED}", "emulated_wrong")
     state = status(record)
+    if edited(record):
+        return Sentence(f"{item.name} on {chip}:", "the record was edited; nothing is claimed.", state)
     strong = f"{item.name} compiles for {chip}: {_placed(record)};"
     return Sentence(strong, f"{_outputs(record)}. {_NO_SPEED}", state)
 
@@ -72,14 +74,16 @@ def _chips(group: Sequence[Numbered]) -> Sentence:
     invalid = [i for i in worked if status(i.record) == "emulated_invalid"]
     failed = [i for i in group if i.record.status == "failed"]
     skipped = [i for i in group if i.record.status == "skipped"]
-    whole = [i for i in worked if i.record.placement is not None and not i.record.placement.fallback]
+    worked = [i for i in worked if not edited(i.record)]
+    taken = [i for i in group if compiled(i.record) and not edited(i.record)]
+    whole = [i for i in taken if i.record.placement is not None and not i.record.placement.fallback]
     unchecked = [i for i in worked if i.record.fidelity is None or i.record.fidelity.ok is None]
     parts = [
         _counted("outputs wrong on", wrong, names),
         _counted("failed for", failed, names),
         _counted("skipped for", skipped, names),
         _counted("not valid for", invalid, names),
-        f"compiles for {len(worked)} of {len(group)}, with the whole graph on it for {len(whole)}",
+        f"compiles for {len(taken)} of {len(group)}, with the whole graph on it for {len(whole)}",
         f"outputs not judged on {len(unchecked)}" if unchecked else "",
     ]
     target = units.clean(first.record.plan.target.id)

@@ -6,7 +6,7 @@ the types that its dequantisations read.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,16 +37,26 @@ PASSING = frozenset("Flatten Identity MaxPool Reshape Squeeze Transpose Unsqueez
 UNKNOWN = Precisions("", "")
 
 
-def precisions_of(graph: "onnx.GraphProto", fuses: bool, unfused: Collection[str] = ()) -> Precisions:
+def node_key(name: str, op: str) -> tuple[str, str]:
+    """What a node of a graph and the same node in a runtime's placement have in common: its name, which survives
+    renamed operators, and its operator where it has no name."""
+    return (name, "") if name else ("", op)
+
+
+def precisions_of(graph: "onnx.GraphProto", fuses: bool, unfused: Iterable[tuple[str, str]] = ()) -> Precisions:
     """What convolutions and matrix products run in, most frequent first, joined by ``+``; unknown without any.
 
-    ``fuses``: whether the runtime computes in integers between a dequantisation and a quantisation; ``unfused``: names
-    of nodes where it does not.
+    ``fuses``: whether the runtime computes in integers between a dequantisation and a quantisation; ``unfused``:
+    ``node_key`` of each node where it does not. Of nodes without a name as many are counted as are given.
     """
     types = _Types(graph)
     found: Counter[Precisions] = Counter()
+    left = Counter(unfused)
     for node in graph.node:
-        told = types.of(node, fuses and node.name not in unfused)
+        key = node_key(node.name, node.op_type)
+        apart = left[key] > 0
+        left[key] -= apart
+        told = types.of(node, fuses and not apart)
         if told is not None and told.activations:
             found[told] += 1
     ran = [precisions for precisions, _ in found.most_common()]

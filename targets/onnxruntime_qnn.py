@@ -27,7 +27,7 @@ from bench.targets import onnxruntime_options as session_config
 from bench.targets.compiled_graphs import holds_context
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
-from bench.targets.onnx_precision import UNKNOWN, precisions_of
+from bench.targets.onnx_precision import UNKNOWN, node_key, precisions_of
 from bench.targets.qnn_devices import EMULATED, HARDWARE, PROVIDER
 from bench.targets.qnn_failures import (
     OFFLOAD,
@@ -235,7 +235,7 @@ def precisions(request: OpenRequest, nodes: Sequence[NodePlacement]) -> Precisio
     import onnx
 
     graph = onnx.load_model(request.artifact.path, load_external_data=False).graph
-    on_cpu = {node.name for node in nodes if node.device == "CPU"}
+    on_cpu = [node_key(node.name, node.op) for node in nodes if node.device == "CPU"]
     found = precisions_of(graph, fuses=True, unfused=on_cpu)
     if on_cpu or request.options.get("enable_htp_fp16_precision") == "0":
         return found

@@ -7,6 +7,7 @@ from bench.contracts import Artifact, NodePlacement, OpenRequest
 from bench.errors import RunFailure
 from bench.targets import socs
 from bench.targets.compiled_graphs import holds_context
+from bench.targets.onnx_precision import node_key
 from bench.targets.onnxruntime_errors import RENAMED, opening_failure, said
 from bench.targets.qnn_devices import EMULATED
 from bench.targets.qnn_floats import QUANTISING, float_nodes
@@ -110,7 +111,9 @@ def remedies(request: OpenRequest, soc: socs.Soc | None, nodes: Sequence[NodePla
     if any(node.op in QUANTISING for node in left) and request.options.get(OFFLOAD, "1") != "0":
         found.append(f"-O {OFFLOAD}=0 moves the QuantizeLinear and DequantizeLinear of inputs and outputs to the HTP.")
     if soc is not None and not soc.floating_point and quantised(request.artifact):
-        floats = float_nodes(request.artifact.path, {node.name for node in left if node.op not in QUANTISING})
+        floats = float_nodes(
+            request.artifact.path, {node_key(node.name, node.op) for node in left if node.op not in QUANTISING}
+        )
         if floats:
             why = f"still float, and the HTP of {soc.marketing} has no floating point"
             found.append(f"Quantise {named_nodes(floats)}: {why}.")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.contracts import Device
-from bench.errors import InputError, UnknownName
+from bench.errors import InputError
 from bench.jobs import Probed
 from bench.measure.stopping import PRESETS, emulated_rule
 from bench.plan import (
@@ -56,7 +56,7 @@ PROBED = {
 
 
 def targets(suite: Suite) -> list[TargetChoice]:
-    return resolve_targets(choose_targets(suite, CATALOG), PROBED, suite)
+    return resolve_targets(choose_targets(suite, CATALOG), PROBED, suite, CATALOG.names("targets"))
 
 
 def planned(source: str, suite: Suite, task: str = "tensor", formats: tuple[str, ...] = ("onnx",)) -> list[PlannedRun]:
@@ -159,12 +159,16 @@ def test_options_go_where_they_are_known() -> None:
             Suite(targets=(TargetAsk("cpu:x", {"soc": "1"}),)),
             "unknown option of cpu:x: soc\nKnown: speed, threads.",
         ),
+        (
+            Suite(options={"cpu.threads": "1"}, targets=(TargetAsk("chip:npu"),)),
+            "option cpu.threads: none of the chosen targets is of cpu\nThey are of chip.",
+        ),
         (Suite(targets=(TargetAsk("cpu:y"),)), "unknown target: cpu:y\nDid you mean cpu:x?"),
     ],
 )
 def test_what_nobody_knows_is_an_error(suite: Suite, message: str) -> None:
     """An option or device that no chosen target knows is refused with the nearest name."""
-    with pytest.raises(UnknownName) as error:
+    with pytest.raises(InputError) as error:
         targets(suite)
     assert str(error.value) == message
 

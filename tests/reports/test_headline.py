@@ -110,6 +110,26 @@ def test_wrong_outputs_of_an_emulated_run_stand_before_that_it_compiles(make_rec
     assert "2 runs: 1 valid; 1 emulated, outputs wrong." == counts_words(items)
 
 
+EDITED = Verdict(False, True, (Reason("record_edited", "The record states verdict as valid."),))
+
+
+def test_an_edited_record_claims_nothing_of_the_chip(make_record: Callable[..., Record]) -> None:
+    """Neither alone nor in a sweep, whose chips are counted without it; a failed strict placement compiles."""
+    bad = _emulated("a", "Chip A, emulated on a PC", make_record, verdict=EDITED)
+    good = _emulated("b", "Chip B, emulated on a PC", make_record)
+    failure = Failure("check", "fallback", "1 of 118 nodes fell back", "")
+    strict = replace(
+        _emulated("c", "Chip C, emulated on a PC", make_record, status="failed", failure=failure),
+        placement=PlacementSummary("HTP", {"HTP": 117, "CPU": 1}, None, ("Div",)),
+    )
+    alone = "mobilenet_v2 on Chip A, emulated on a PC (qnn:htp-emu, soc=a): the record was edited; nothing is claimed."
+    among = (
+        "mobilenet_v2 on qnn:htp-emu, 3 chips: failed for 1 (Chip C); not valid for 1 (Chip A); "
+        "compiles for 2 of 3, with the whole graph on it for 1. Emulated, so this says nothing of speed."
+    )
+    assert ([alone], [among]) == (said(bad), said(bad, good, strict))
+
+
 def test_wrong_outputs_of_a_measured_run_come_first(make_record: Callable[..., Record]) -> None:
     """The speed of a wrong answer is not the headline."""
     verdict = Verdict(False, False, (Reason("output_mismatch", "wrong"), Reason("host_busy", "busy")))

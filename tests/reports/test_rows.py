@@ -5,7 +5,17 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 from report_runs import HTP
 
-from bench.record import Failure, PlannedModel, PlannedTarget, Reason, Record, RecordedRun, Scenario, Verdict
+from bench.record import (
+    Failure,
+    PlacementSummary,
+    PlannedModel,
+    PlannedTarget,
+    Reason,
+    Record,
+    RecordedRun,
+    Scenario,
+    Verdict,
+)
 from bench.reports.emulation import emulated_table
 from bench.reports.listing import listing
 from bench.reports.rows import Numbered, cell, matrices, numbered, status
@@ -128,6 +138,21 @@ def test_emulated_table_shows_a_failure_too(make_record: Callable[..., Record]) 
         found.rows[0][3].status,
         found.rows[0][3].notes,
     )
+
+
+def test_a_run_that_failed_its_strict_placement_has_compiled(make_record: Callable[..., Record]) -> None:
+    """It told where its nodes ran, so the chip compiles the model; what failed stands beside the verdict."""
+    target = PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True)
+    changes = {
+        "status": "failed",
+        "failure": Failure("check", "fallback", "1 of 4 nodes fell back", ""),
+        "placement": PlacementSummary("HTP", {"HTP": 3, "CPU": 1}, None, ("Div",)),
+    }
+    found = emulated_table(items(make_record("x", None, planned=target, **changes)))
+    assert found is not None
+    row = found.rows[0]
+    assert ("yes", "3 of 4", ("1 fell back",)) == (row[3].value, row[4].value, row[4].notes)
+    assert ("failed", ("fallback",)) == (row[-1].status, row[-1].notes)
 
 
 def test_no_emulated_run_no_emulated_table(make_record: Callable[..., Record]) -> None:

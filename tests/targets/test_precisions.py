@@ -70,7 +70,16 @@ def test_an_integer_engine_runs_what_lies_between_the_quantisations(
     graph = qdq(activations, weights).graph
     assert (expected, name) == (precisions_of(graph, fuses=True), expected.name)
     floats = Precisions("float32", "float32")
-    assert floats == precisions_of(graph, fuses=False) == precisions_of(graph, fuses=True, unfused={"conv"})
+    assert floats == precisions_of(graph, fuses=False) == precisions_of(graph, fuses=True, unfused=[("conv", "")])
+
+
+def test_of_nodes_without_a_name_only_those_that_fell_back_are_float() -> None:
+    """A Div on the CPU says nothing of the convolution, though neither has a name."""
+    nameless = qdq("uint8")
+    for node in nameless.graph.node:
+        node.name = ""
+    told = [precisions_of(nameless.graph, fuses=True, unfused=[("", op)]) for op in ("Div", "Conv")]
+    assert [Precisions("int8", "int8"), Precisions("float32", "float32")] == told
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
 def _compiles(item: Numbered) -> Cell:
     record, state = item.record, status(item.record)
     if compiled(record):
-        return Cell("yes", state if record.status == "ok" else "")
+        return Cell("yes", state) if record.status == "ok" else Cell("yes")
     kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
     return Cell(f"no: {record.status}", state, (kind,) if kind else ())
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 CONFIG = "genai_config.json"
-KNOWN = frozenset(("num_logits_to_keep",))
-"""Inputs that steer a graph and that onnxruntime-genai feeds by itself."""
+KNOWN = frozenset((("num_logits_to_keep", "int64"),))
+"""Inputs that steer a graph, by name and type, that onnxruntime-genai feeds by itself."""
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
     *("merges.txt", "tokenizer.model", "chat_template.jinja"),
@@ -106,7 +106,7 @@ def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
     beside = [source / name for name in TOKENIZER_FILES if (source / name).is_file()]
     names = [file.relative_to(source) for file in (*artifact.files, *beside)]
     rows_of_logits(decoder, "onnxruntime-genai")
-    steering = [spec for spec in decoder.fixed_inputs if spec.name not in KNOWN]
+    steering = [spec for spec in decoder.fixed_inputs if (spec.name, spec.dtype) not in KNOWN]
     link_all(source, folder, names[1:] if steering else names, symbolic=not steering)
     if steering:
         settle_inputs(artifact.path, folder / names[0], steering, decoder.cache_tensors()[0])
@@ -175,6 +175,7 @@ def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], ca
     for spec in steering:
         if spec.value is not None:
             constant(spec.name, np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
+            _one_position(model.graph.output)
             continue
         shape, length = f"{spec.name}.shape", f"{spec.name}.length"
         axis = constant(f"{spec.name}.axis", np.full(spec.shape, cache.length_axis, np.int64))
@@ -186,6 +187,13 @@ def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], ca
         for place, node in enumerate(nodes):
             model.graph.node.insert(place, node)
     onnx.save_model(model, str(target))
+
+
+def _one_position(outputs: Any) -> None:
+    """State that the logits are those of one position: the runtime makes their buffer by what is stated."""
+    logits = next(value for value in outputs if value.name == "logits")
+    logits.type.tensor_type.shape.dim[1].Clear()
+    logits.type.tensor_type.shape.dim[1].dim_value = 1
 
 
 def link_all(source: Path, folder: Path, names: Iterable[Path], symbolic: bool = True) -> None:

@@ -30,7 +30,7 @@ Examples:
   odb run --against old-results -O NUM_STREAMS=2   the same model with another option
   odb run suite.toml --against nights/1            each run of the suite and its record
 \b
-Inputs are seeded random numbers unless --input is given. A dynamic first dimension becomes 1;
+Inputs are made up (seeded pictures, indices, numbers) unless --input is given. A dynamic first dimension becomes 1;
 any other needs --shape. With several models, MODEL:NAME=… speaks to one of them.
 \b
 Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on names;

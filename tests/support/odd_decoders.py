@@ -90,6 +90,15 @@ def keep_so_many_logits(graph: Any) -> None:
     set_shape(value_of(graph.output, "logits"), ("batch_size", "kept", 512))
 
 
+def keep_so_many_logits_in_int32(graph: Any) -> None:
+    """The same in int32 and [1]."""
+    keep_so_many_logits(graph)
+    value = value_of(graph.input, "num_logits_to_keep")
+    value.CopyFrom(helper.make_tensor_value_info("num_logits_to_keep", TensorProto.INT32, [1]))
+    rename_input(graph, "num_logits_to_keep", "nk_wide")
+    graph.node.insert(0, helper.make_node("Cast", ["num_logits_to_keep"], ["nk_wide"], to=TensorProto.INT64))
+
+
 def branch_on_the_cache(graph: Any) -> None:
     """Right logits only where ``use_cache_branch`` says whether the past holds something."""
     rename_output(graph, "logits", "all_logits")
@@ -179,6 +188,7 @@ VARIANTS: Mapping[str, Callable[[Any], None]] = MappingProxyType(
         "last_logits": keep_last_logits,
         "flat_logits": drop_sequence,
         "num_logits_to_keep": keep_so_many_logits,
+        "num_logits_to_keep_int32": keep_so_many_logits_in_int32,
         "use_cache_branch": branch_on_the_cache,
         "named_dimensions": number_dimensions,
         "bfloat16_cache": cache_in_bfloat16,

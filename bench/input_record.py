@@ -42,7 +42,7 @@ def made_up_controls(inputs: InputFacts | None) -> str:
         return ""
     names = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in made_up)
     give = " ".join(f"--input {one.name}=FILE.npy" for one in made_up)
-    return f"Nobody gave {names}, which may be why: give the real value with {give}."
+    return f"Made-up values may be the cause: {names}. Give the real ones with {give}."
 
 
 def _control(one: FedInput, shape: tuple[int, ...]) -> bool:

@@ -96,7 +96,7 @@ def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, Plugin
             if suffix not in takers:
                 raise InputError(
                     f"model {ask.source}: no plugin takes files that end in {suffix or 'nothing'}",
-                    f"Understood are {', '.join(takers)}, and folders of a GenAI runtime.",
+                    f"Give {', '.join(takers)}, or a folder of a GenAI runtime or with one model file.",
                 )
             chosen.append((ask, catalog.find("models", suffix)))
         else:

@@ -85,12 +85,16 @@ def refuse_unsafe(
     )
 
 
-def refuse_outside(name: str, *, origin: str) -> None:
-    """Raise ``InputError`` for a path that does not stay below the folder it is relative to: absolute, with a drive,
-    with ``..`` or with ``~``. ``origin``: file and field."""
+def leads_outside(name: str) -> bool:
+    """Whether a path does not stay below the folder it is relative to, in the notation of any system: it is absolute,
+    has a drive, or has ``..``."""
     windows = PureWindowsPath(name)
-    leaves = windows.drive or windows.root or PurePosixPath(name).is_absolute() or ".." in windows.parts
-    if leaves or name.startswith("~") or "\0" in name:
+    return bool(windows.drive or windows.root or PurePosixPath(name).is_absolute() or ".." in windows.parts)
+
+
+def refuse_outside(name: str, *, origin: str) -> None:
+    """Raise ``InputError`` for a path that ``leads_outside``, or that begins with ``~``. ``origin``: file and field."""
+    if leads_outside(name) or name.startswith("~") or "\0" in name:
         raise InputError(
             f"{origin}: names the path {name!r}, which may lead out of its folder",
             "Only relative paths without .. are taken from somebody else's file; name the file with a flag yourself.",

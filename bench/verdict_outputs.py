@@ -38,7 +38,7 @@ def _seeded_work(run: RecordedRun) -> Reason | None:
     if not deciding:
         return None
     said = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in deciding)
-    message = f"Nobody gave {said}; its values reach a length, a number of steps or a branch of the graph."
+    message = f"Made up: {said}. These values decide a length, a number of steps or a branch of the graph."
     emulated = run.record.plan.target.emulated  # its placement and outputs are true of what was fed
     return reason("seeded_work", message, {"inputs": ", ".join(one.name for one in deciding)}, invalidates=not emulated)
 

@@ -19,7 +19,7 @@ TOKENS = ("input_ids", "attention_mask", "position_ids")
 STEERING: Mapping[str, int | None] = {"use_cache_branch": None, "num_logits_to_keep": 1, "logits_to_keep": 1}
 """Inputs that steer the graph, and what they are fed; ``None``: whether the cache holds something."""
 UNDERSTOOD = (
-    "Understood are input_ids [B,S] and attention_mask [B,P+S], position_ids [B,S] or not, use_cache_branch and "
+    "Supported are input_ids [B,S] and attention_mask [B,P+S], position_ids [B,S] or not, use_cache_branch and "
     "num_logits_to_keep or not, and a cache whose every input past… has an output present… of the same name and sizes; "
     "besides these logits [B,S,vocabulary], and nothing else. Export it so, as Optimum and Olive do, or rename what "
     "differs."

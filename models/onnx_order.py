@@ -91,9 +91,7 @@ def _stuck(file: str, graph: "onnx.GraphProto", missing: list[set[str]]) -> Inpu
             return InputError(f"{file}: {node.op_type} reads {name!r}, which nothing produces", DAMAGED)
     late = [node for node, names in zip(graph.node, missing, strict=True) if names]
     shown = ", ".join(f"{node.op_type} {node.name or node.output[0]}" for node in late[:3])
-    return InputError(
-        f"{file}: its nodes wait for one another: {shown}", "A graph must have no cycle; export it again."
-    )
+    return InputError(f"{file}: its nodes form a cycle: {shown}", "A graph must have no cycle; export it again.")
 
 
 def _check_branch(file: str, owner: "onnx.NodeProto", branch: "onnx.GraphProto", outer: set[str]) -> None:

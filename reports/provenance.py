@@ -15,7 +15,7 @@ SHORT = 12
 def title(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> str:
     """What was run and what became of it: ``Measured``, ``Emulated`` or neither stands before it."""
     if not items:
-        return "No runs" if not refused else "No record that could be believed"
+        return "No runs" if not refused else "No record that could be read"
     models = dict.fromkeys((i.model, i.folder) for i in items)
     targets = dict.fromkeys(units.clean(i.record.plan.target.id) for i in items)
     model = next(iter(models))[0] if len(models) == 1 else f"{len(models)} models"

@@ -67,7 +67,7 @@ def _converting_remedy(refused: Mapping[str, str], written: Format) -> str:
     if unknown:
         other = "" if foreign else elsewhere  # ONNX Runtime has no operators of other domains either
         return f"Export the model without these operators, with standard ones instead{other}."
-    return f"OpenVINO knows the operators, not this use: check the shapes and the file{elsewhere}."
+    return f"OpenVINO has these operators, but not in this form: check the shapes and the file{elsewhere}."
 
 
 def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:

@@ -99,7 +99,9 @@ def test_a_run_that_fails_on_a_made_up_branch_names_it(run: Run, tmp_path: Path)
     path = saved(tmp_path, nodes, [("x", F, [1, 8]), ("sr", I, [])], [("y", F, None)], **constants)
     (found,) = run([path], ["ort:cpu"], max_seconds=0.2)
     assert found.record.failure is not None
-    assert found.record.failure.remedy.startswith("Nobody gave sr (int64: random whole numbers, 0 or 1)")
+    assert found.record.failure.remedy.startswith(
+        "Made-up values may be the cause: sr (int64: random whole numbers, 0 or 1)"
+    )
     assert "--input sr=FILE.npy" in found.record.failure.remedy
     (fine,) = run([ModelAsk(path, inputs=given(tmp_path, sr=np.int64(16000)))], ["ort:cpu"], max_seconds=0.2)
     assert fine.record.status == "ok"

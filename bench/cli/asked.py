@@ -48,7 +48,10 @@ def _untrusted(suite: "Suite", given: "Mapping[str, Any]") -> "Untrusted | None"
     named = given.get("allow_unsafe_options")
     if suite.untrusted is None:
         if named:
-            raise InputError(f"{ALLOW}: is for options of a suite file, and there is none", "Flags need no leave.")
+            raise InputError(
+                f"{ALLOW}: is for options of a suite file, and there is none",
+                "Leave it out.",
+            )
         return None
     flags = {parse_pair("-O", option)[0] for option in given["options"]}
     return msgspec.structs.replace(

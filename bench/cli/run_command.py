@@ -69,7 +69,7 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
 @click.option(
     "--allow-unsafe-options",
     metavar="KEY,…",
-    help="Options of SUITE.toml that name files, load code or write, and are taken all the same.",
+    help="Options of SUITE.toml to accept although they may name files, load code or write.",
 )
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Fix an input's shape.")
 @click.option(
@@ -196,7 +196,7 @@ def command(
     suite = asked_suite(context.params)
     if suite.untrusted is not None and suite.untrusted.allowed:
         taken = ", ".join(sorted(suite.untrusted.allowed))
-        click.echo(f"odb: {suite.untrusted.origin}: its options {taken} are taken as they are, as you asked", err=True)
+        click.echo(f"odb: {suite.untrusted.origin}: options accepted by --allow-unsafe-options: {taken}", err=True)
     if dry_run:
         from bench.cli.dry_run import show_plan
 

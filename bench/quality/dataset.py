@@ -23,6 +23,7 @@ from bench.quality.labels import Labels, read_csv, read_json
 from bench.quality.options import DatasetAsk, DatasetOptions, read_options
 from bench.quality.record import UNLABELLED, DatasetTask, LeftOut
 from bench.reading import is_file, is_folder
+from bench.untrusted import leads_outside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +95,7 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
     for name in sorted(labels.of):
         field = f"{labels.file}: {name}"
         path = folder / name
-        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        if not name or leads_outside(name):
             left.append(LeftOut(name, field, "leads out of the folder"))
         elif not is_file(path):
             left.append(LeftOut(name, field, "no such file"))

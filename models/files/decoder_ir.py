@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 DEMANDED, OPTIONAL = {"input_ids", "attention_mask"}, {"position_ids", "beam_idx"}
 SIZES = re.compile(r"(\?|-1|\d+(?:\.\.\d+)?),(\d+),(\?|-1|\d+\.\.\d*),(\d+)")
 UNDERSTOOD = (
-    "Understood is a stateful IR with inputs input_ids, attention_mask, beam_idx and perhaps position_ids, one output "
-    "logits, and variables of [batch, heads, length, head size]: export it again with optimum-cli export openvino, or "
-    "give the ONNX file."
+    "Supported is a stateful IR with inputs input_ids, attention_mask, beam_idx and optionally position_ids, one "
+    "output logits, and variables of [batch, heads, length, head size]: export it again with optimum-cli export "
+    "openvino, or give the ONNX file."
 )
 
 

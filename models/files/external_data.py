@@ -1,12 +1,13 @@
 """The files beside an ONNX graph that hold its weights."""
 
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
 from bench.models.dtypes import tensor_bytes
 from bench.models.onnx_values import dtype_name
+from bench.untrusted import leads_outside
 
 if TYPE_CHECKING:
     import onnx
@@ -48,8 +49,7 @@ def context_files(path: Path, nodes: "Iterable[onnx.NodeProto]") -> tuple[Path, 
 
 
 def _inside(path: Path, location: str) -> Path:
-    windows, posix = PureWindowsPath(location), PurePosixPath(location)
-    if not location or windows.drive or windows.root or posix.is_absolute() or ".." in windows.parts:
+    if not location or leads_outside(location):
         raise _outside(path, location)
     file = path.parent / location
     # A graph that is itself a link (as download caches keep them) has its data beside the file it points to.

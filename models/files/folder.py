@@ -1,13 +1,14 @@
 """A folder as a GenAI runtime takes it, the model with its configuration and tokenizer; or one that holds one model."""
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, Format, Model, ModelRequest, Task
 from bench.errors import InputError
 from bench.model_names import folder_model_id
+from bench.untrusted import leads_outside
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
 TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
@@ -18,8 +19,8 @@ BESIDE = (
     *("merges.txt", "tokenizer.model", "chat_template.jinja"),
 )
 UNDERSTOOD = (
-    f"Understood is a folder with {ORT_GENAI} (onnxruntime-genai), with {OPENVINO} (OpenVINO), or with one model file; "
-    "of several, name the file that is meant."
+    f"A folder is taken with {ORT_GENAI} (onnxruntime-genai), with {OPENVINO} (OpenVINO), or with one model file. Of "
+    "several, name the file that is meant."
 )
 KINDS = ("*.onnx", "*.tflite", "*.xml")
 
@@ -71,6 +72,7 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
 
 
 def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
+    from bench.models import decoder_layout
     from bench.models.files.decoder_config import genai_context
     from bench.models.files.onnx_file import OnnxFile
 
@@ -79,8 +81,8 @@ def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
     if artifact.decoder is None:
         inputs = ", ".join(spec.name for spec in artifact.facts.inputs[:4])
         raise InputError(
-            f"{ORT_GENAI}: {graph.name} is not laid out as a decoder that is understood; its inputs are {inputs} …",
-            "Understood are input_ids, attention_mask, perhaps position_ids, and past_key_values.N.key/.value.",
+            f"{ORT_GENAI}: {graph.name} is not laid out as a supported decoder; its inputs are {inputs} …",
+            decoder_layout.UNDERSTOOD,
         )
     context = genai_context(folder / ORT_GENAI) or artifact.decoder.context_length
     return replace(artifact, decoder=replace(artifact.decoder, context_length=context))
@@ -102,8 +104,7 @@ def _named_graph(folder: Path) -> Path:
     name = decoder.get("filename")
     if not isinstance(name, str) or not name:
         raise InputError(f"{ORT_GENAI}: model.decoder.filename is missing", "It names the ONNX file in the folder.")
-    windows = PureWindowsPath(name)
-    if windows.drive or windows.root or PurePosixPath(name).is_absolute() or ".." in windows.parts:
+    if leads_outside(name):
         raise InputError(
             f"{ORT_GENAI}: model.decoder.filename leads out of the folder: {name!r}", "Put the ONNX file inside it."
         )

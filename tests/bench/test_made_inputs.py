@@ -130,6 +130,6 @@ class TestControls:
         sr = FedInput("sr", "int64", "seeded", "random whole numbers, 0 or 1")
         facts = InputFacts("seeded", "0" * 64, {"x": (1, 8), "sr": ()}, fed=(x, sr))
         said = made_up_controls(facts)
-        assert "Nobody gave sr (int64: random whole numbers, 0 or 1)" in said
+        assert "Made-up values may be the cause: sr (int64: random whole numbers, 0 or 1)" in said
         assert "--input sr=FILE.npy" in said
         assert "" == made_up_controls(InputFacts("seeded", "0" * 64, {"x": (1, 8)}, fed=(x,))) == made_up_controls(None)

@@ -97,7 +97,7 @@ def test_a_file_of_unknown_kind_is_refused(run: Run, tmp_path: Path) -> None:
     file.write_bytes(b"x")
     with pytest.raises(InputError, match=r"no plugin takes files that end in .pt") as error:
         run([str(file)], ["null:cpu"])
-    assert error.value.remedy == "Understood are .onnx, .tflite, .xml, and folders of a GenAI runtime."
+    assert error.value.remedy == "Give .onnx, .tflite, .xml, or a folder of a GenAI runtime or with one model file."
 
 
 def test_options_reach_their_targets_only(run: Run) -> None:

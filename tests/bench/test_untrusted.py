@@ -1,9 +1,11 @@
 """What somebody else sent: which options of it are taken, which paths, and which commands are shown for pasting."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.errors import InputError
-from bench.plugins import Catalog
+from bench.plugins import Catalog, discover
 from bench.untrusted import plain_run, refuse_outside, refuse_unsafe, safe_options, unsafe
 
 BUILT_IN = ("openvino", "openvino-genai", "ort", "ort-genai", "qnn")
@@ -37,9 +39,11 @@ def test_no_acting_option_is_safe(catalog: Catalog, name: str) -> None:
     assert set() == safe & set(ACTING[name])
 
 
-def test_a_plugin_without_a_list_has_no_safe_option(catalog: Catalog) -> None:
+def test_a_plugin_without_a_list_has_no_safe_option(tmp_path: Path) -> None:
     """An allow-list: what nobody declared safe is not."""
-    assert frozenset() == safe_options(catalog.find("targets", "bad"))
+    file = tmp_path / "plain.py"
+    file.write_text("class Plain:\n    summary = 'no list'\n\nPLUGINS = {'targets': {'plain': Plain}}\n")
+    assert frozenset() == safe_options(discover([file]).find("targets", "plain"))
 
 
 def test_an_option_that_no_list_names_is_refused() -> None:

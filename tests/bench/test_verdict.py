@@ -143,7 +143,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "seeded_work": (
         run_of(fed("seeded")),
-        "Nobody gave x_lens (int64: random whole numbers, 0 or 1); its values reach a length",
+        "Made up: x_lens (int64: random whole numbers, 0 or 1). These values decide a length",
     ),
     "output_unchecked": (
         run_of(replace(sound_record(), fidelity=None)),

@@ -66,7 +66,7 @@ def test_what_a_branch_reads_comes_first() -> None:
         (lambda: chain(3)[:2], "m.onnx: nothing produces its output 'y'"),
         (
             lambda: [helper.make_node("Add", ["x", "y"], ["a"]), helper.make_node("Relu", ["a"], ["y"], "back")],
-            "m.onnx: its nodes wait for one another: Add a, Relu back",
+            "m.onnx: its nodes form a cycle: Add a, Relu back",
         ),
         (
             lambda: [

@@ -128,7 +128,7 @@ def test_openvino_says_why_it_does_not_convert(tmp_path: Path, phase: Phase) -> 
             "-- If-17 with a message:\nWhile validating ONNX node '<Node(If): q>': Input tensor isn't found\n"
             "Summary:\n-- Conversion is failed for: If-17",
             "cannot convert If-17: Input tensor isn't found",
-            "OpenVINO knows the operators, not this use",
+            "OpenVINO has these operators, but not in this form",
         ),
         (
             "Summary:\n-- No conversion rule found for operations: Det-17, com.acme.Mine",

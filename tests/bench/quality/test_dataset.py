@@ -36,12 +36,15 @@ def test_labelled_images(tmp_path: Path) -> None:
     for name in ("b.png", "a.png", "extra.png"):
         photo(tmp_path / name)
     (tmp_path / "notes.txt").touch()
-    (tmp_path / "labels.json").write_text('{"b.png": 1, "a.png": 0, "gone.png": 1, "../up.png": 1, "notes.txt": 1}')
+    (tmp_path / "labels.json").write_text(
+        '{"b.png": 1, "a.png": 0, "gone.png": 1, "../up.png": 1, "C:up.png": 1, "notes.txt": 1}'
+    )
     found = listing(tmp_path)
     assert ("classification", ["a.png", "b.png"]) == (found.task, [entry.file for entry in found.entries])
     assert set(found.left_out) == {
         LeftOut("gone.png", "labels.json: gone.png", "no such file"),
         LeftOut("../up.png", "labels.json: ../up.png", "leads out of the folder"),
+        LeftOut("C:up.png", "labels.json: C:up.png", "leads out of the folder"),
         LeftOut("notes.txt", "labels.json: notes.txt", "files that end in .txt are not read"),
         LeftOut("extra.png", "labels.json", "has no label"),
     }

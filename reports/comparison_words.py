@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from bench.comparability_table import ACCOUNTED, SPEEDS
 from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
-from bench.outcome import outcome
+from bench.outcome import not_decided, outcome, state
 from bench.process_values import Unit
 from bench.recheck import Recheck
 from bench.reports import units
@@ -135,6 +135,8 @@ def answer(comparison: Comparison) -> str:
     lead = leading(comparison)
     if lead is None:
         return f"nothing to compare{_wronger(comparison)}"
+    if not_decided(comparison) == "invalid":
+        return f"not decided, a record is not valid{_wronger(comparison)}"
     answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "cannot be told apart yet"}
     differs = f"{lead.word} than base{'' if comparison.alternated or lead.beyond_speeds else SUPPOSED}"
     return f"{answers.get(lead.word, differs)}{_wronger(comparison)}"
@@ -322,14 +324,16 @@ UNPAIRED = (
 
 
 def count_words(findings: Findings) -> str:
-    """``4 pairs: 1 with something worse, 1 not told apart yet; 2 records without a partner; 1 record unreadable.``"""
+    """``4 pairs: 1 with something worse, 2 not worse, 1 not told apart yet; 2 records without a partner; 1 record
+    unreadable.`` Each pair is counted once."""
     pairs = findings.comparisons
     parts = [
         (sum(c.worse for c in pairs), "with something worse"),
+        (sum(c.recheck is None and state(c, ()) == "decided" for c in pairs), "not worse"),
         (sum(c.recheck is not None and not c.worse for c in pairs), "checked again"),
-        (sum(c.comparability.refused and c.recheck is None for c in pairs), "not compared"),
-        (sum(bool(c.changes) and not any(change.claimed for change in c.changes) for c in pairs), "not believed"),
-        (sum(_open(c) for c in pairs), "not told apart yet"),
+        (sum(c.comparability.refused and c.recheck is None and not c.worse for c in pairs), "not compared"),
+        (sum(not_decided(c) == "invalid" for c in pairs), "with a record that is not valid"),
+        (sum(c.recheck is None and not_decided(c) == "cannot-tell" for c in pairs), "not told apart yet"),
     ]
     said = ", ".join(f"{n} {words}" for n, words in parts if n)
     whole = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}" + (f": {said}" if said else "")
@@ -344,11 +348,6 @@ def result_words(findings: Findings) -> str:
     """The exit status and its reason."""
     found = outcome(findings)
     return f"Exit status {found.status}. {found.reason}"
-
-
-def _open(comparison: Comparison) -> bool:
-    lead = leading(comparison)
-    return lead is not None and lead.claimed and lead.word == "cannot_tell"
 
 
 def _capital(text: str) -> str:

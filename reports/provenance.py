@@ -16,9 +16,12 @@ def title(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> s
     """What was run and what became of it: ``Measured``, ``Emulated`` or neither stands before it."""
     if not items:
         return "No runs" if not refused else "No record that could be read"
-    models = dict.fromkeys((i.model, i.folder) for i in items)
+    models: dict[str, set[str]] = {}
+    for item in items:
+        models.setdefault(item.model, set()).update(filter(None, (item.record.plan.model.sha256,)))
+    files = sum(max(1, len(hashes)) for hashes in models.values())
     targets = dict.fromkeys(units.clean(i.record.plan.target.id) for i in items)
-    model = next(iter(models))[0] if len(models) == 1 else f"{len(models)} models"
+    model = next(iter(models)) if files == 1 else f"{files} models"
     places = next(iter(targets)) if len(targets) == 1 else f"{len(targets)} targets"
     chips = {i.chip for i in items if emulated(i.record)}
     if len(targets) == 1 and len(chips) > 1:

@@ -9,6 +9,7 @@ from report_runs import HTP
 
 from bench.record import Failure, Fidelity, PlacementSummary, Reason, Record, RecordedRun, Verdict
 from bench.reports.headline import counts_words, headline
+from bench.reports.provenance import facts, title
 from bench.reports.rows import matrices, numbered
 
 MS = 1_000_000
@@ -168,6 +169,15 @@ def test_two_folders_are_not_ranked(make_record: Callable[..., Record]) -> None:
     assert found[2].startswith("A, B: side by side, not ranked; they did not measure the same model")
     same = numbered([RecordedRun(fast, {}, "A"), RecordedRun(replace(fast, record_id="other"), {}, "B")])
     assert "odb compare tells" in headline(matrices(same), same)[-1].text
+
+
+def test_a_model_of_two_folders_is_one_model(make_record: Callable[..., Record]) -> None:
+    """Counted by its file, not by its folders; two files of one name are two."""
+    first = make_record("a:x", MS, (MS, MS))
+    same, other = replace(first, record_id="2"), _file(first)
+    pairs = [numbered([RecordedRun(r, {}, f) for r, f in ((first, "A"), (second, "B"))]) for second in (same, other)]
+    assert ["Measured: mobilenet_v2 on a:x", "Measured: 2 models on a:x"] == [title(pair) for pair in pairs]
+    assert ("Folders", "A: 1 run; B: 1 run") in facts(pairs[0])
 
 
 def test_only_invalid_measurements_claim_nothing(make_record: Callable[..., Record]) -> None:

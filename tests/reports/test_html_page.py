@@ -48,6 +48,14 @@ def page(runs: Sequence[RecordedRun]) -> str:
     return HtmlReport().render(runs).decode()
 
 
+def test_emulated_cells_carry_their_column_for_narrow_screens(page: str) -> None:
+    """A phone shows the row as a list, with the column before each value."""
+    panel = page[page.index('<section class="panel emulated"') :]
+    row = panel[panel.index("<tbody>") : panel.index("</tr>", panel.index("<tbody>"))]
+    expected = ["Model", "Chip", "Compiles", "On HTP", "Outputs", "Ran in", "Verdict"]
+    assert expected == re.findall(r'data-target="([^"]*)"', row)
+
+
 def test_every_element_is_closed_in_order(page: str) -> None:
     """The page is well formed."""
     found = outline(page)

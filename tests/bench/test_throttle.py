@@ -57,10 +57,10 @@ def test_a_throttle_halfway_is_drift() -> None:
 
 @pytest.mark.parametrize("shape", [1.2, 1.5, 2.5])
 def test_heavy_tails_are_not(shape: float) -> None:
-    """Stationary noise, of infinite variance even: drift in 1 of 50 runs at most."""
+    """Stationary noise, of infinite variance even: drift in 4 of 200 runs at most."""
     rng = np.random.default_rng(int(10 * shape))
     make = lambda: endless(lambda: 1 + 0.2 * rng.pareto(shape))  # noqa: E731
-    assert sum("drift" in reasons(steady_run(make)) for _ in range(50)) <= 1
+    assert sum("drift" in reasons(steady_run(make)) for _ in range(200)) <= 4
 
 
 def test_outliers_are_not() -> None:

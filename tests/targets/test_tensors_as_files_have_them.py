@@ -72,9 +72,9 @@ def test_outputs_have_the_shape_that_the_run_gives(engine: str, stated: Any, tmp
     np.testing.assert_allclose(z, x @ WEIGHTS, rtol=1e-5)
 
 
-@ENGINES
-def test_an_output_whose_length_varies_is_run_again_and_again(engine: str, tmp_path: Path, phase: Phase) -> None:
-    """Noise in the graph decides how many elements are above 0: every call gives its own number."""
+def test_an_output_whose_length_varies_is_run_again_and_again(tmp_path: Path, phase: Phase) -> None:
+    """Noise in the graph decides how many elements are above 0: every call gives its own number. (OpenVINO draws such
+    noise once, when it compiles.)"""
     nodes = [
         helper.make_node("RandomNormalLike", ["x"], ["noise"]),
         helper.make_node("Relu", ["noise"], ["above"]),
@@ -83,7 +83,7 @@ def test_an_output_whose_length_varies_is_run_again_and_again(engine: str, tmp_p
     path = save(tmp_path / "m.onnx", nodes, [("x", FLOAT, [64])], [("where", TensorProto.INT64, [1, "n"])])
     artifact = prepared(path)
     lengths = {
-        ran(engine, artifact, {"x": np.ones(64, np.float32)}, phase, times)["where"].shape[1] for times in range(1, 7)
+        ran("ort", artifact, {"x": np.ones(64, np.float32)}, phase, times)["where"].shape[1] for times in range(1, 7)
     }
     assert len(lengths) > 1
 

@@ -71,8 +71,9 @@ class BoundQuery:
         self._step()
 
     def results(self) -> "list[Array]":
-        """The outputs of the last call, in the order of ``outputs``."""
-        return [array_of(value) for value in self._binding.get_outputs()]
+        """Copies of the outputs of the last call, in their order. An output that is an input is handed over
+        as memory that ends with the binding."""
+        return [array_of(value).copy() for value in self._binding.get_outputs()]
 
     def _first(self) -> None:
         self._session.run_with_iobinding(self._binding, self._options)

@@ -212,6 +212,20 @@ def test_outputs_that_nothing_computes(engine: str, outputs: list[str], tmp_path
         np.testing.assert_allclose(array, expected[name], rtol=1e-5)
 
 
+def test_results_outlive_their_session(tmp_path: Path, phase: Phase) -> None:
+    """Also an output that is an input: its array shares no memory with what the session was fed or has bound."""
+    pytest.importorskip("onnxruntime")
+    outputs: list[Value] = [("x", FLOAT, [1, 4]), ("y", FLOAT, [1, 3])]
+    path = save(tmp_path / "m.onnx", [PRODUCT], [("x", FLOAT, [1, 4])], outputs, w=WEIGHTS)
+    session = OnnxRuntimeCpu().open(OpenRequest(prepared(path), "cpu", {}), phase)
+    assert isinstance(session, TensorSession)
+    query = session.bind({"x": np.ones((1, 4), np.float32)})
+    query()
+    first, second = session.results(), session.results()
+    assert [True, True] == [array.flags.owndata for array in first.values()]
+    assert not any(np.shares_memory(first[name], second[name]) for name in first)
+
+
 @ENGINES
 def test_scalars_empty_tensors_and_no_inputs(engine: str, tmp_path: Path, phase: Phase) -> None:
     """A number and a boolean without dimensions, a tensor without elements, and a graph that takes nothing."""

@@ -26,7 +26,7 @@ from bench.quality.texts import WINDOW
 from bench.record import Failure, Scenario
 from bench.record_evidence import RepeatedInput, RepeatRule
 from bench.reference import References
-from bench.repeats import Seen, ended, seen_of, set_aside, why_more
+from bench.repeats import Seen, ended, in_time, left_ns, seen_of, set_aside, why_more
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job
 from bench.text_reference import TextReferences
@@ -118,11 +118,20 @@ class Gathering:
         """One repeat more. Whether it went well."""
         return self.attempt(self._measure_one)
 
-    def has_ended(self) -> bool:
-        """Whether there is nothing more to measure: the run failed, or needs no further repeat. Why is noted."""
+    def has_ended(self, nothing_spare: bool = True) -> bool:
+        """Whether there is nothing more to measure: the run failed, or needs no further repeat. Why is noted.
+        ``nothing_spare``: the other runs of the suite have left no time for it."""
         if self._evidence.failure is None:
-            self._note(repeats_ended=ended(self._rule, self._seen, self._run.rule.precision))
+            self._note(repeats_ended=ended(self._rule, self._seen, self._run.rule.precision, nothing_spare))
         return self._evidence.failure is not None or self._evidence.repeats_ended is not None
+
+    def in_time(self) -> bool:
+        """Whether the next repeat is within the run's own time."""
+        return in_time(self._rule, self._seen)
+
+    def left_ns(self) -> int:
+        """What the repeats so far have left of the run's own time; negative where they took more."""
+        return left_ns(self._rule, self._seen)
 
     def left(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
         """The run as it was carried out, and all that it left so far."""
@@ -187,8 +196,7 @@ class Gathering:
         measured = self.settled(result)
         assert isinstance(measured, Measured)
         busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
-        self.keep(job, measured, result.wall_ns - measured.runtime_ns, busy)
-        self._seen[-1] = msgspec.structs.replace(self._seen[-1], took_ns=result.wall_ns)
+        self.keep(job, measured, result.wall_ns - measured.runtime_ns, busy, took_ns=result.wall_ns)
 
     def _title(self) -> str:
         """Which repeat is measured, and why, where it is one beyond the fewest."""
@@ -296,8 +304,10 @@ class Gathering:
         """How long the next repeat may take."""
         return self._bench.deadline_s(self._run)
 
-    def keep(self, job: MeasureJob, measured: Measured, harness_ns: int | None, busy: float | None) -> None:
-        """Take in what a repeat left."""
+    def keep(
+        self, job: MeasureJob, measured: Measured, harness_ns: int | None, busy: float | None, took_ns: int = 0
+    ) -> None:
+        """Take in what a repeat left. ``took_ns``: from spawn to exit, where the run's time is limited."""
         import numpy as np
 
         assert self._opening is not None
@@ -306,7 +316,7 @@ class Gathering:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {role: archive[role] for role in archive.files}
         self._samples.append(file)
-        self._seen.append(seen_of(measured.repeat, arrays, self._opening.scenario, rules, busy))
+        self._seen.append(seen_of(measured.repeat, arrays, self._opening.scenario, rules, busy, took_ns=took_ns))
         self._note(
             repeats=(*self._evidence.repeats, measured),
             harness_ns=(*self._evidence.harness_ns, harness_ns),

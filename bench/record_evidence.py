@@ -16,8 +16,9 @@ class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
 
 class RepeatRule(Struct, frozen=True, forbid_unknown_fields=True):
     """How many processes a run is measured in: at least ``fewest``; more, up to ``most``, until the precision of the
-    stopping rule is reached, and none begins once those so far have taken ``budget_ns`` together. ``fewest`` equals
-    ``most`` where the number is fixed; ``budget_ns`` is then null. See ``bench.repeats``."""
+    stopping rule is reached, and none begins once those so far have taken ``budget_ns`` together and the other runs of
+    the suite have left none of theirs. ``fewest`` equals ``most`` where the number is fixed; ``budget_ns`` is then
+    null. See ``bench.repeats``."""
 
     fewest: int
     most: int

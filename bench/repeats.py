@@ -47,12 +47,13 @@ def seen_of(
     scenario: Scenario,
     plan: tuple[StoppingRule, RepeatRule],
     busy: float | None,
+    took_ns: int = 0,
 ) -> Seen:
     """``arrays``: role -> samples of that repeat. ``plan``: the rules of the run. ``busy``: share of the machine that
-    others used."""
+    others used. ``took_ns``: from spawn to exit."""
     rule, repeats = plan
     restless = repeat.converged is False or drifted(arrays, rule, repeats.fewest)
-    return Seen(figure_of(repeat, arrays, scenario), restless, is_disturbed(busy))
+    return Seen(figure_of(repeat, arrays, scenario), restless, is_disturbed(busy), took_ns)
 
 
 def is_disturbed(busy: float | None) -> bool:
@@ -95,8 +96,9 @@ def looks(rule: RepeatRule) -> tuple[int, ...]:
     return tuple(found)
 
 
-def ended(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> RepeatsEnded | None:
-    """Why the run needs no further repeat; ``None``: it does."""
+def ended(rule: RepeatRule, seen: Sequence[Seen], precision: float, nothing_spare: bool = True) -> RepeatsEnded | None:
+    """Why the run needs no further repeat; ``None``: it does. ``nothing_spare``: the other runs of the suite have left
+    no time either."""
     if rule.budget_ns is None:
         return "fixed" if len(seen) >= rule.most else None
     calm = [one for one in seen if not one.disturbed]
@@ -106,9 +108,19 @@ def ended(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> RepeatsEn
         return "precise"
     if len(seen) - len(calm) >= rule.fewest:
         return "busy"
-    if sum(one.took_ns for one in seen) >= rule.budget_ns:
-        return "budget"
-    return "most" if len(seen) >= rule.most else None
+    if len(seen) >= rule.most:
+        return "most"
+    return "budget" if nothing_spare and left_ns(rule, seen) <= 0 else None
+
+
+def left_ns(rule: RepeatRule, seen: Sequence[Seen]) -> int:
+    """What is left of the run's own time for repeats; negative where it used more, 0 where it has none to keep to."""
+    return 0 if rule.budget_ns is None else rule.budget_ns - sum(one.took_ns for one in seen)
+
+
+def in_time(rule: RepeatRule, seen: Sequence[Seen]) -> bool:
+    """Whether the run may have another repeat without the time of other runs. The fewest it may have in any case."""
+    return rule.budget_ns is None or len(seen) < rule.fewest or left_ns(rule, seen) > 0
 
 
 def precise(calm: Sequence[Seen], precision: float, most: int) -> bool:

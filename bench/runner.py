@@ -90,6 +90,7 @@ class Rounds:
         self._bench, self._out, self._listener = bench, out, listener
         self._shared = Shared(bench.catalog)
         self._begun: dict[int, Gathering] = {}
+        self._left_ns = 0  # of the time for repeats, by the runs that have ended
         self._recorded: dict[int, RecordedRun] = {}
 
     def prepare(self, index: int, run: PlannedRun) -> None:
@@ -105,13 +106,22 @@ class Rounds:
             self._end(index)
 
     def measure(self) -> None:
-        """Repeat by repeat, until no run needs another."""
+        """Repeat by repeat, until no run needs another. A run that has used up its own time waits until no other is
+        within its time, and goes on in what the others have left."""
         while self._begun:
-            for index, gathering in tuple(self._begun.items()):
-                self._listener.turn(index, gathering.run)
-                gathering.measure()
-                if gathering.has_ended():
+            in_time = tuple(index for index, gathering in self._begun.items() if gathering.in_time())
+            for index in in_time or tuple(self._begun):
+                gathering = self._begun[index]
+                if in_time or self._spare_ns() > 0:
+                    self._listener.turn(index, gathering.run)
+                    gathering.measure()
+                if gathering.has_ended(nothing_spare=self._spare_ns() <= 0):
+                    self._left_ns += gathering.left_ns()
                     self._end(index)
+
+    def _spare_ns(self) -> int:
+        """What is left of the time for repeats of all runs together."""
+        return self._left_ns + sum(gathering.left_ns() for gathering in self._begun.values())
 
     def abandon(self, interrupted: bool) -> None:
         """Write what there is of the runs that had begun. What cannot be written is left out: why is known by now."""

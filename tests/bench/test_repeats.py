@@ -212,9 +212,7 @@ SHORT = RepeatRule(FEWEST_TO_COMPARE, 9, 100 * SECOND)
 def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[RecordedRun]]:
     """``rounds("ab", busy=…, figures=…)``: runs named a and b, five to nine repeats of a twentieth of a second, on a
     machine of which others use ``busy`` in turn. The decision sees ``figures`` in turn: repeats are measured for real,
-    but how fast this machine is just now must not decide a test."""
-    quick = PRESETS["quick"]
-    monkeypatch.setattr("bench.plan.PRESETS", {"quick": replace(quick, repeats=SHORT)})
+    but how fast this machine is just now must not decide a test; each took a second of ``budget_s``."""
 
     def measure(
         names: str,
@@ -222,11 +220,15 @@ def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
         figures: tuple[float, ...] = (100.0,),
         listener: Listener | None = None,
         repeats: int | None = None,
+        budget_s: int = 100,
     ) -> list[RecordedRun]:
+        rule = replace(SHORT, budget_ns=budget_s * SECOND)
+        monkeypatch.setattr("bench.plan.PRESETS", {"quick": replace(PRESETS["quick"], repeats=rule)})
         shares, told = iter(busy * 100), iter(figures * 100)
         monkeypatch.setattr(HostLoad, "busy_share_of_others", lambda *_: next(shares))
         monkeypatch.setattr(
-            "bench.gather.seen_of", lambda *given: Seen(next(told), disturbed=is_disturbed(given[-1]), took_ns=SECOND)
+            "bench.gather.seen_of",
+            lambda *given, took_ns: Seen(next(told), disturbed=is_disturbed(given[-1]), took_ns=SECOND),
         )
         options = [{"log": str(tmp_path / "log"), "name": name} for name in names]
         suite = Suite(
@@ -270,6 +272,24 @@ class TestRounds:
         assert restless.summary.latency_ns is not None
         assert 9 == len(restless.summary.latency_ns.repeat_p50)
         assert (tmp_path / "log").read_text().split()[-4:] == ["b"] * 4
+
+    def test_a_run_goes_on_in_the_time_that_another_left(
+        self, rounds: Callable[..., list[RecordedRun]], tmp_path: Path
+    ) -> None:
+        """Seven seconds each: a run at one speed ends after five repeats; the two at two speeds use their own seven,
+        and share what it left."""
+        told = (*((100.0,) * 4 + (150.0,) * 2) * 2, *(100.0,) * 3, *(100.0, 150.0) * 8)
+        records = [r.record for r in rounds("abc", figures=told, budget_s=7)]
+        assert [(5, "precise"), (8, "budget"), (8, "budget")] == [(len(r.repeats), r.repeats_ended) for r in records]
+        assert "bcbcbc" == "".join((tmp_path / "log").read_text().split())[-6:]
+
+    def test_a_run_takes_no_time_that_nobody_left(self, rounds: Callable[..., list[RecordedRun]]) -> None:
+        """Both differ, and both end when their own time is up; the fewest repeats are measured although it is less."""
+        told = (100.0, 100.0, 150.0, 150.0)
+        ends = [(len(r.record.repeats), r.record.repeats_ended) for r in rounds("ab", figures=told, budget_s=6)]
+        assert [(6, "budget")] * 2 == ends
+        ends = [(len(r.record.repeats), r.record.repeats_ended) for r in rounds("ab", figures=told, budget_s=2)]
+        assert [(5, "budget")] * 2 == ends
 
     def test_a_disturbed_repeat_is_set_aside_and_measured_again(
         self, rounds: Callable[..., list[RecordedRun]], tmp_path: Path

@@ -11,13 +11,14 @@ GROUPS: Mapping[str, str] = MappingProxyType(
     {
         "invalid": "any reason that makes a run invalid",
         "failed": "a run that failed; one that was skipped, for its target cannot run the model, did not",
-        "outputs": "wrong outputs, less work than was asked for, or quality of something else",
-        "placement": "part of the graph ran elsewhere, where placement was to be strict",
-        "noise": "the machine, or too few queries and processes to see through it",
+        "outputs": "wrong outputs, other work than the model's on the inputs asked for, or figures of something else",
+        "placement": "it ran elsewhere than on the device asked for, where placement was to be strict",
+        "noise": "the machine, its clocks and sensors, or too few queries and processes to see through it",
     }
 )
-"""Every group and what it stands for. A group counts where its codes make a run invalid; a code named by itself counts
-also where it is only said."""
+"""Every group and what it stands for. Each code is in one of the last four. ``noise`` is about how well times could be
+measured, the others about what was measured. A group counts where its codes make a run invalid; a code that is named by
+itself counts also where it is only noted."""
 
 DEFAULT = ("invalid", "failed")
 

@@ -12,7 +12,8 @@ Figures = Mapping[str, float | int | str]
 
 
 About = Literal["steady_state", "times", "run"]
-Group = Literal["outputs", "placement", "noise", ""]
+Group = Literal["failed", "outputs", "placement", "noise"]
+Cause = Literal["unsteady_machine", "wrong_outputs"]
 
 
 class Code(Struct, frozen=True):
@@ -21,13 +22,15 @@ class Code(Struct, frozen=True):
     ``dataset_incomplete`` and ``nondeterministic_output`` decide case by case.
     ``about``: what of a run it makes doubtful: the times of its steady state, all its times, or everything.
     ``group``: the name under which ``--fail-on`` takes it with others; see ``bench.fail_on``.
+    ``cause``: what reports name in its place, because the cause shows in several codes at once; ``None``: the code.
     """
 
     meaning: str
     remedy: str
     invalidates: bool
+    group: Group
     about: About = "run"
-    group: Group = ""
+    cause: Cause | None = None
 
     @property
     def timing(self) -> bool:
@@ -41,98 +44,109 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "The run failed or was skipped: it has no numbers.",
             "See the failure's own remedy.",
             invalidates=True,
+            group="failed",
         ),
         "record_edited": Code(
             "The record states what its own samples and repeats do not give: it was edited after it was written.",
             "The figures shown are those of its samples. Ask for the record as it was written, or measure again.",
             invalidates=True,
+            group="outputs",
         ),
         "recomputed": Code(
             "The record was written under other rules; its figures and verdict are computed anew by those of this "
             "version, and some differ from the stored ones.",
             "The figures shown are those of this version; measure again where a figure must be as it was stated.",
             invalidates=False,
+            group="outputs",
         ),
         "too_few_samples": Code(
             "Fewer queries than LoadGen needs at 99 % confidence for the percentile asked for.",
             "Measure longer, with more repeats, or ask for a lower percentile; see --preset.",
             invalidates=True,
-            about="steady_state",
             group="noise",
+            about="steady_state",
         ),
         "not_converged": Code(
             "A repeat ended before the interval of its percentile was as narrow as the preset asks.",
             "Quieten the machine, or allow more time with --max-seconds.",
             invalidates=True,
-            about="steady_state",
             group="noise",
+            about="steady_state",
+            cause="unsteady_machine",
         ),
         "processes_differ": Code(
             "The repeats differ so much that the figure is not known as precisely as the preset asks.",
             "Measure more --repeats on a quieter machine; to compare two, take turns with --against: there it cancels.",
             invalidates=True,
-            about="steady_state",
             group="noise",
+            about="steady_state",
+            cause="unsteady_machine",
         ),
         "single_process": Code(
             "One process was measured: nothing shows how the next would differ, and intervals are those within it.",
             "Measure with --repeats 5, or leave the number to the preset.",
             invalidates=False,
-            about="steady_state",
             group="noise",
+            about="steady_state",
         ),
         "drift": Code(
             "The steady state became slower or faster while it was measured, as under thermal throttling.",
             "Let the machine cool, plug it in, fix its clocks, and warm up longer.",
             invalidates=True,
-            about="steady_state",
             group="noise",
+            about="steady_state",
+            cause="unsteady_machine",
         ),
         "not_steady": Code(
             "The warm-up ran out of time before its windows agreed.",
             "Use a longer preset, which may warm up longer.",
             invalidates=False,
-            about="steady_state",
             group="noise",
+            about="steady_state",
+            cause="unsteady_machine",
         ),
         "host_busy": Code(
             "Other processes used the machine during a repeat.",
             "Close what else is running, and measure again.",
             invalidates=True,
-            about="times",
             group="noise",
+            about="times",
+            cause="unsteady_machine",
         ),
         "repeats_set_aside": Code(
             "Repeats that other processes disturbed were measured again, and are in no figure.",
             "Nothing, unless you would rather measure on a quieter machine; the record holds them.",
             invalidates=False,
+            group="outputs",
             about="times",
-            group="noise",
         ),
         "frequency_changed": Code(
             "The processor's clock changed by more than a tenth while queries were timed.",
             "Fix the clocks (governor performance, turbo off), or let the machine cool; drift says if it mattered.",
             invalidates=False,
-            about="steady_state",
             group="noise",
+            about="steady_state",
+            cause="unsteady_machine",
         ),
         "cached_results": Code(
             "An input seen before is answered implausibly faster than a new one: a cache answers, not the model.",
             "Turn the runtime's cache of results or prefixes off, or feed inputs that differ.",
             invalidates=True,
+            group="outputs",
             about="steady_state",
         ),
         "on_battery": Code(
             "The machine ran on battery, where most lower their clocks.",
             "Plug the machine in, unless battery operation is what you want to know.",
             invalidates=False,
-            about="times",
             group="noise",
+            about="times",
         ),
         "timer_too_coarse": Code(
             "The harness' own loop takes a tenth of the latency or more, or queries took no measurable time.",
             "Measure a larger batch or a larger model.",
             invalidates=True,
+            group="noise",
             about="steady_state",
         ),
         "output_mismatch": Code(
@@ -140,6 +154,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "Check the model's conversion and the target's precision options; do not quote the speed.",
             invalidates=True,
             group="outputs",
+            cause="wrong_outputs",
         ),
         "seeded_mismatch": Code(
             "On made-up inputs the outputs are less exact than the executed precision explains; real ones may agree.",
@@ -151,12 +166,14 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "A made-up input decides how much the graph does: a length, a number of steps, a branch.",
             "Give that input its real value with --input NAME=FILE.npy; the others may stay made up.",
             invalidates=True,
+            group="outputs",
         ),
         "nondeterministic_output": Code(
             "The same input run again gave other outputs.",
             "Ask the runtime for deterministic kernels; where only rounding differs, compare by tolerance.",
             invalidates=True,
             group="outputs",
+            cause="wrong_outputs",
         ),
         "output_unchecked": Code(
             "The outputs were not compared with a reference, or the comparison decided nothing.",
@@ -199,15 +216,22 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "A power sensor vanished or overflowed while it was read.",
             "Measure again; if it happens again, leave that sensor out.",
             invalidates=False,
+            group="noise",
         ),
         "emulated": Code(
             "The device was emulated: times are the emulator's and say nothing of the device's speed.",
             "Run it on the device for its speed.",
             invalidates=False,
+            group="placement",
         ),
     }
 )
 """Every code a reason may carry; a code not listed is never given."""
+
+
+def codes_of(cause: Cause) -> frozenset[str]:
+    """The codes in which a cause shows."""
+    return frozenset(code for code, known in CODES.items() if known.cause == cause)
 
 
 def reason(code: str, message: str, figures: Figures, invalidates: bool | None = None, remedy: str = "") -> Reason:

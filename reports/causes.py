@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bench.record import Reason, Record
 from bench.reports import units
+from bench.verdict_codes import codes_of
 
 Status = Literal[
     "plain",
@@ -50,8 +51,8 @@ STATUS_SIGNS: dict[Status, str] = {
 DOUBTED: frozenset[Status] = frozenset({"invalid", "wrong"})
 """What takes the weight from a figure: it is shown small, struck and behind its reason."""
 
-WRONG = frozenset({"output_mismatch", "nondeterministic_output"})
-NOISE = frozenset({"host_busy", "not_converged", "processes_differ", "drift", "not_steady", "frequency_changed"})
+WRONG = codes_of("wrong_outputs")
+UNSTEADY = codes_of("unsteady_machine")
 _PHRASES = {
     "output_mismatch": "outputs wrong",
     "nondeterministic_output": "outputs change from run to run",
@@ -143,8 +144,8 @@ class Cause(Struct, frozen=True):
 
 def causes(reasons: Sequence[Reason]) -> tuple[Cause, ...]:
     """``reasons`` by cause: wrong outputs, then what else makes the run invalid, then remarks. Noise is one."""
-    noise = tuple(sorted((r for r in reasons if r.code in NOISE), key=lambda r: not r.invalidates))
-    found = [Cause(_phrase(r.code), (r,)) for r in reasons if r.code not in NOISE]
+    noise = tuple(sorted((r for r in reasons if r.code in UNSTEADY), key=lambda r: not r.invalidates))
+    found = [Cause(_phrase(r.code), (r,)) for r in reasons if r.code not in UNSTEADY]
     if noise:
         found.append(Cause(_noise_title([r.code for r in noise]), noise))
     return tuple(sorted(found, key=lambda c: (not c.wrong, not c.invalidates)))

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from bench.errors import InputError, UnknownName
 from bench.fail_on import DEFAULT, GROUPS, checked_fail_on, exit_status, failing, why
 from bench.fake_records import fake_run
 from bench.record import Failure, Reason, Record, Verdict
-from bench.verdict_codes import CODES
+from bench.verdict_codes import CODES, Cause, codes_of
 
 MISREADING = Path(__file__).resolve().parents[1] / "plugins" / "misreading.py"
 
@@ -95,11 +95,46 @@ def test_what_ended_it_is_named() -> None:
     )
 
 
-def test_every_code_of_a_group_is_known_to_it() -> None:
-    """A group that a code names is one that --fail-on takes, and no code has the name of a group."""
-    assert {code.group for code in CODES.values()} - {""} == set(GROUPS) - {"invalid", "failed"}
+MEMBERS = {
+    "failed": {"not_measured"},
+    "outputs": {
+        *("output_mismatch", "seeded_mismatch", "seeded_work", "nondeterministic_output", "output_unchecked"),
+        *("cached_results", "record_edited", "recomputed", "repeats_set_aside", "quality_of_another"),
+        *("dataset_incomplete", "short_generation", "degenerate_generation"),
+    },
+    "placement": {"fallback", "emulated"},
+    "noise": {
+        *("too_few_samples", "not_converged", "processes_differ", "single_process", "drift", "not_steady"),
+        *("host_busy", "frequency_changed", "on_battery", "timer_too_coarse", "sensor_lost"),
+    },
+}
+
+
+def test_every_code_is_in_one_stated_group() -> None:
+    """Each code in exactly one, which --fail-on takes, and no code has the name of a group."""
+    assert sorted(CODES) == sorted(code for codes in MEMBERS.values() for code in codes)
+    assert {code: group for group, codes in MEMBERS.items() for code in codes} == {
+        code: known.group for code, known in CODES.items()
+    }
+    assert set(GROUPS) == {*MEMBERS, "invalid"}
     assert set() == set(GROUPS) & set(CODES)
     assert set(DEFAULT) <= set(GROUPS)
+
+
+@pytest.mark.parametrize("code", sorted(MEMBERS["outputs"] | MEMBERS["placement"] | MEMBERS["noise"]))
+def test_a_busy_machine_is_told_from_wrong_figures(code: str) -> None:
+    """What the README asks for ends with 1 for every code of outputs that makes a run invalid, and for no other."""
+    asked = checked_fail_on("outputs,failed")
+    assert (code in MEMBERS["outputs"]) == exit_status([told((code, True), ("host_busy", True))], asked)
+    assert 0 == exit_status([told((code, False))], asked)
+    assert ((code,) if code in MEMBERS["noise"] else ()) == failing(told((code, True)), ("noise",))
+
+
+def test_a_cause_shows_in_codes_of_one_group() -> None:
+    """An unsteady machine is noise, wrong outputs are outputs."""
+    assert {"unsteady_machine": {"noise"}, "wrong_outputs": {"outputs"}} == {
+        cause: {CODES[code].group for code in codes_of(cause)} for cause in get_args(Cause)
+    }
 
 
 @pytest.mark.parametrize(("asked", "nearest"), [("output", "outputs"), ("output_mismach", "output_mismatch")])

@@ -5,6 +5,7 @@ A pipe or a device would keep the reader waiting for ever, and a file of any siz
 
 import codecs
 import io
+import json
 import re
 import stat
 import zipfile
@@ -67,6 +68,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def exists(path: Path) -> bool:
+    """Whether there is anything of that name; also of a name that nothing can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> str:
     """The file's text: UTF-8 with or without a byte-order mark, or UTF-16 with one, as Windows writes it. Raises
     ``InputError`` as ``read_bytes`` does, and where it is neither, naming the place."""
@@ -81,9 +90,18 @@ def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
         raise InputError(message, "Save the file as UTF-8.") from None
 
 
-def read_json(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> Any:
-    """The file's JSON. Raises ``InputError`` as ``read_text`` does, and where it is no JSON or nested too deeply."""
-    return json_of(read_text(path, most_bytes, name).encode(), name or str(path))
+def read_object(path: Path, name: str = "") -> dict[str, Any]:
+    """The JSON object in a model's configuration. Read as Python's own ``json`` writes it: NaN, Infinity and integers
+    of any size occur in such files (``"time_step_limit": [0.0, Infinity]``). Raises ``InputError`` as ``read_bytes``
+    does, and where it is no JSON, nested too deeply or no object."""
+    data, said = read_bytes(path, name=name), name or str(path)
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise InputError(f"{said}: not JSON: {_short(error)}", "Repair the file, or remove it.") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{said}: is no JSON object", "Repair the file, or remove it.")
+    return found
 
 
 def json_of(

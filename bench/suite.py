@@ -151,14 +151,14 @@ def check(suite: Suite) -> None:
         if seconds is not None and not 0 < seconds < MOST_SECONDS:
             raise InputError(f"{field} must be above 0 and finite, not {seconds}")
     for model in suite.models:
-        if is_file(model.source) and not _exists(model.source):
+        if is_file(model.source) and not reading.exists(Path(model.source)):
             raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
         if model.preprocessing:
             from bench.measure.images import parse_preprocessing
 
             parse_preprocessing(model.preprocessing)
         for name, path in model.inputs.items():
-            if not _exists(path):
+            if not reading.exists(Path(path)):
                 raise InputError(f"input {name}={path}: no such file", "A path is relative to the current folder.")
         if model.prompts and not reading.is_file(Path(model.prompts)):
             raise InputError(f"prompts {model.prompts}: no such file", "A path is relative to the current folder.")
@@ -200,13 +200,6 @@ def _check_quality(model: ModelAsk) -> None:
 
 MOST_COUNT = 1_000_000_000
 MOST_SECONDS = 1e9  # thirty years
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def is_file(source: str) -> bool:

@@ -8,7 +8,6 @@ attention heads, hidden size, and the ids of special tokens.
 """
 
 import glob
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
-from bench.reading import read_bytes
+from bench.reading import read_object
 from bench.targets.decoding import decoder_of, plain_cache, rows_of_logits
 from bench.targets.onnxruntime_genai_config import Taken
 
@@ -47,11 +46,11 @@ def is_genai_folder(artifact: Artifact) -> bool:
 def read_config(file: Path) -> dict[str, Any]:
     """The configuration; it has a ``model``. Raises ``RunFailure`` (``bad_input``) for anything else."""
     try:
-        content = json.loads(read_bytes(file, name=file.name))
-    except (ValueError, RecursionError, InputError):
-        content = None
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise RunFailure("bad_input", f"{file.name}: is not JSON with a model in it", "Export it again.", "prepare")
+        content = read_object(file, file.name)
+    except InputError as error:
+        raise RunFailure("bad_input", error.message, "Export it again.", "prepare") from None
+    if not isinstance(content.get("model"), dict):
+        raise RunFailure("bad_input", f"{file.name}: has no model", "Export it again.", "prepare")
     return content
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.reading import is_file, read_bytes
+from bench.reading import is_file, read_object
 
 
 class DecoderFacts(Struct, frozen=True):
@@ -48,23 +48,12 @@ Sources = tuple[tuple[str, dict[str, Any]], ...]
 
 def _read(folders: list[Path], name: str) -> dict[str, Any]:
     file = next((folder / name for folder in folders if is_file(folder / name)), None)
-    return {} if file is None else read_object(file)
-
-
-def read_object(file: Path) -> dict[str, Any]:
-    """The JSON object in ``file``. Raises ``InputError`` when it holds anything else."""
-    try:
-        content = json.loads(read_bytes(file, name=file.name))
-    except (ValueError, RecursionError):
-        raise InputError(f"{file.name}: beside the model, and not JSON", "Repair or remove it.") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file.name}: beside the model, and no JSON object", "Repair or remove it.")
-    return content
+    return {} if file is None else read_object(file, file.name)
 
 
 def genai_context(file: Path) -> int | None:
     """The context length that a ``genai_config.json`` states, in tokens. Raises ``InputError`` for no such number."""
-    model = read_object(file).get("model")
+    model = read_object(file, file.name).get("model")
     value = model.get("context_length") if isinstance(model, dict) else None
     return None if value is None else _number(file.name, "context_length", value, 1)
 

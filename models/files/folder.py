@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, Format, Model, ModelRequest, Task
 from bench.errors import InputError
 from bench.model_names import folder_model_id
+from bench.reading import read_object
 from bench.untrusted import leads_outside
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
@@ -90,9 +91,7 @@ def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
 
 def _named_graph(folder: Path) -> Path:
     """The graph that ``genai_config.json`` names. Raises ``InputError`` naming the field and the file."""
-    from bench.models.files.decoder_config import read_object
-
-    model = read_object(folder / ORT_GENAI).get("model")
+    model = read_object(folder / ORT_GENAI, ORT_GENAI).get("model")
     decoder = model.get("decoder") if isinstance(model, dict) else None
     if not isinstance(model, dict) or not isinstance(decoder, dict):
         raise InputError(f"{ORT_GENAI}: has no model.decoder", "Export the folder again.")

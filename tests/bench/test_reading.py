@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import sys
 import tracemalloc
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from bench.errors import InputError
 from bench.fake_records import fake_run
-from bench.reading import arrays_in, is_file, is_folder, json_of, read_bytes, read_text
+from bench.reading import arrays_in, exists, is_file, is_folder, json_of, read_bytes, read_object, read_text
 from bench.record import SamplesFile
 from bench.record_json import encode, sealed
 from bench.store import load, save
@@ -159,3 +160,35 @@ def test_many_queries_that_are_not_there(tmp_path: Path) -> None:
     save(tmp_path, replace(run.record, repeats=(forged,)), run.samples)
     with pytest.raises(InputError, match="its counts of queries ask for arrays of over 268,435,456 bytes"):
         load(tmp_path / "a")
+
+
+def test_configurations_are_read_as_python_writes_them(tmp_path: Path) -> None:
+    """transformers writes Infinity into config.json, and 10^30 for "no limit"."""
+    content = {"time_step_limit": [0.0, float("inf")], "model_max_length": 10**30}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert content == read_object(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "config.json: not JSON: Expecting property name"),
+        (b"[" * 200_000, "config.json: not JSON"),
+        (b'{"a": %s}' % (b"9" * 5_000), "config.json: not JSON: Exceeds the limit"),
+        (b'{"a": "\xff"}', "config.json: not JSON"),
+        (b"[]", "config.json: is no JSON object"),
+    ],
+)
+def test_a_configuration_that_is_no_object_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    """And why."""
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_object(tmp_path / "config.json", "config.json")
+    assert caught.value.message.startswith(message)
+
+
+def test_whether_anything_is_there(tmp_path: Path) -> None:
+    """A file or a folder; not under a name that nothing can have."""
+    assert [True, False, False, False] == [
+        exists(path) for path in (tmp_path, tmp_path / "no", tmp_path / ("n" * 5_000), Path("a\0b"))
+    ]

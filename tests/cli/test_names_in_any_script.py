@@ -16,11 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from bench.measure.prompts import read_prompts
-from bench.models.files.decoder_config import read_object
 from bench.quality.coco import read_annotations
 from bench.quality.labels import read_csv
 from bench.quality.labels import read_json as read_labels
 from bench.quality.options import read_options
+from bench.reading import read_object
 from bench.store import load_records
 from bench.suite import load_suite
 from bench.targets.onnxruntime_genai_folder import read_config

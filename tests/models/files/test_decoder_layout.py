@@ -234,7 +234,7 @@ def test_configurations_above_a_folder_of_graphs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "part"),
     [
-        ("generation_config.json", "{", "generation_config.json: beside the model, and not JSON"),
+        ("generation_config.json", "{", "generation_config.json: not JSON: Expecting property name"),
         ("config.json", '{"max_position_embeddings": "8k"}', 'max_position_embeddings is "8k"'),
         ("config.json", '{"vocab_size": 0}', "vocab_size is 0, not a whole number of 1 or more"),
         ("generation_config.json", '{"eos_token_id": [2, -1]}', "generation_config.json: eos_token_id is -1"),

@@ -61,8 +61,8 @@ def test_an_openvino_folder_is_a_stateful_decoder(openvino_genai_folder: Path) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "genai_config.json: beside the model, and not JSON"),
-        ("[]", "genai_config.json: beside the model, and no JSON object"),
+        ("{", "genai_config.json: not JSON: Expecting property name"),
+        ("[]", "genai_config.json: is no JSON object"),
         ("{}", "genai_config.json: has no model.decoder"),
         ('{"model": {"decoder": {}}}', "model.decoder.filename is missing"),
         ('{"model": {"decoder": {"filename": "no.onnx"}}}', "filename names no.onnx, which is not in the folder"),

@@ -6,7 +6,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bench.cli.asked import Grid, asked_scenarios, with_precisions, with_prompts, with_quality, with_tensors
+from bench.cli.asked import (
+    Grid,
+    asked_scenarios,
+    meant_for,
+    with_precisions,
+    with_prompts,
+    with_quality,
+    with_tensors,
+)
 from bench.errors import InputError
 from bench.model_names import file_model_id
 from bench.plugins import Catalog
@@ -52,12 +60,8 @@ def applied(suite: Suite, given: Mapping[str, Any]) -> Suite:
 
 def of_model(given: Mapping[str, Any], model: str, others: Collection[str]) -> dict[str, Any]:
     """``given`` without what ``MODEL:…`` says of one of the ``others``, and with ``model:`` taken off its own."""
-    mine = dict(given)
-    for flag in NAMED:
-        texts = [text for text in mine.get(flag, ()) if text.partition(":")[0] not in {*others} - {model}]
-        own = f"{model}:"
-        mine[flag] = tuple(text.removeprefix(own) for text in texts)
-    return {flag: value for flag, value in mine.items() if flag in given}
+    named = {flag: tuple(meant_for(given[flag], {model}, {*others} - {model})) for flag in NAMED if flag in given}
+    return {**given, **named}
 
 
 def with_model(suite: Suite, source: str) -> Suite:

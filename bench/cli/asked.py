@@ -1,6 +1,6 @@
 """What the flags of ``odb run`` ask for, as models and scenarios of a suite."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -83,8 +83,7 @@ def with_tensors(
     given = []
     for model in models:
         own, others = _names(model, models)
-        mine = [_without_model(s, own) for s in shapes if s.partition(":")[0] not in others]
-        files = [_without_model(i, own) for i in inputs if i.partition(":")[0] not in others]
+        mine, files = meant_for(shapes, own, others), meant_for(inputs, own, others)
         pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
         given.append(
             msgspec.structs.replace(
@@ -114,8 +113,7 @@ def with_quality(
     given = []
     for model in models:
         own, others = _names(model, models)
-        folders = [_without_model(d, own) for d in datasets if d.partition(":")[0] not in others]
-        files = [_without_model(r, own) for r in references if r.partition(":")[0] not in others]
+        folders, files = meant_for(datasets, own, others), meant_for(references, own, others)
         changes = {"dataset": folders, "reference": files}
         asked = msgspec.structs.replace(model, **{field: found[-1] for field, found in changes.items() if found})
         stated = options is not None and asked.dataset
@@ -131,9 +129,18 @@ def _names(model: "ModelAsk", models: "Sequence[ModelAsk]") -> tuple[set[str], s
     return own, {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
 
 
-def _without_model(text: str, names: set[str]) -> str:
-    head, colon, rest = text.partition(":")
-    return rest if colon and head in names else text
+def meant_for(texts: Iterable[str], own: Collection[str], others: Collection[str]) -> list[str]:
+    """Values of a flag that may begin with ``MODEL:``, for the model that is called one of ``own``: without its name.
+    Values that begin with the name of one of the ``others`` are left out; those that name no model stay."""
+    found = []
+    for text in texts:
+        names = [name for name in {*own, *others} if text.startswith(f"{name}:")]
+        named = max(names, key=len, default=None)  # a name may hold a colon itself
+        if named is None:
+            found.append(text)
+        elif named in own:
+            found.append(text.removeprefix(f"{named}:"))
+    return found
 
 
 def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | None) -> "tuple[ModelAsk, ...]":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.asked import Grid, asked_scenarios, numbers, with_precisions, with_prompts
+from bench.cli.asked import Grid, asked_scenarios, meant_for, numbers, with_precisions, with_prompts
 from bench.errors import InputError, UnknownName
 from bench.suite import ModelAsk, ScenarioAsk, Suite
 
@@ -55,3 +55,22 @@ def test_prompts_are_every_models() -> None:
     """Token ids and a file of prompts go to each model asked for."""
     found = with_prompts([ModelAsk("a.onnx"), ModelAsk("b.onnx")], "1,403", Path("p.jsonl"))
     assert [((1, 403), "p.jsonl")] * 2 == [(m.prompt_ids, m.prompts) for m in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "of_net", "of_other"),
+    [
+        ("x=1,2", ["x=1,2"], ["x=1,2"]),
+        ("net:x=1,2", ["x=1,2"], []),
+        ("a/net.onnx:x=1,2", ["x=1,2"], []),
+        ("other:C:/photos", [], ["C:/photos"]),
+        ("C:/photos", ["C:/photos"], ["C:/photos"]),
+        ("a:b:x=1", [], ["x=1"]),
+        ("network:x=1", ["network:x=1"], ["network:x=1"]),
+        ("net:", [""], []),
+    ],
+)
+def test_what_is_meant_for_one_model(text: str, of_net: list[str], of_other: list[str]) -> None:
+    """By its id or its path, also where a name holds a colon; what names no model is for each of them."""
+    net, other = {"net", "a/net.onnx"}, {"other", "a", "a:b"}
+    assert (of_net, of_other) == (meant_for([text], net, other), meant_for([text], other, net))

@@ -11,12 +11,13 @@ from typing import Any
 
 ONNX_RUNTIME = "ORT_DISABLE_TELEMETRY"
 """Read by ONNX Runtime 1.32 and onnxruntime-genai 0.18 when they are loaded: no event database, no device id, no thread
-that sends. ``1``, ``true`` and ``yes`` switch telemetry off, ``0``, ``false`` and nothing leave it on."""
+that sends. What is in ``OFF`` switches telemetry off, everything else leaves it on."""
 OPENVINO = "openvino_telemetry"
 """The module that sends for OpenVINO. Where it cannot be imported, OpenVINO takes a stub of its own that does
 nothing, as it does where the package is not installed."""
 RUNTIMES = ("openvino", OPENVINO, "onnxruntime", "onnxruntime_genai")
-_OFF = ("1", "true", "yes", "on")
+OFF = ("1", "true", "yes", "on")
+"""In upper or lower case. Its documentation names ``1`` alone; tests/test_privacy.py tries each."""
 _found_at_start: "tuple[str, ...] | None" = None
 _asked_at_start: str | None = None
 
@@ -54,6 +55,6 @@ def reasons(found: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
             f"{', '.join(found)}: imported as Python starts, before odb can switch telemetry off "
             "(a sitecustomize.py or a .pth file does that)"
         )
-    if asked is not None and asked.lower() not in _OFF:
+    if asked is not None and asked.lower() not in OFF:
         told.append(f"{ONNX_RUNTIME}={asked} asks ONNX Runtime to report; odb's own processes set it to 1 all the same")
     return tuple(told)

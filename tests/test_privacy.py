@@ -179,6 +179,18 @@ def test_what_turns_it_on_again_is_told(found: tuple[str, ...], asked: str | Non
     assert words == [reason[: len(word)] for reason, word in zip(told, words, strict=True)]
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("value", [*telemetry.OFF, "TRUE"])
+def test_every_value_that_is_said_to_switch_it_off_does(house: House, net: Path, value: str) -> None:
+    """ONNX Runtime itself, without odb: with telemetry it would leave a device id in the home."""
+    pytest.importorskip("onnxruntime")
+    code = f"import onnxruntime as o; o.InferenceSession({str(net)!r}, providers=['CPUExecutionProvider'])"
+    environment = house.environment() | {telemetry.ONNX_RUNTIME: value}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=240, cwd=house.root / "here")
+    assert [] == list((house.root / "home").iterdir())
+    assert () == telemetry.reasons((), value)
+
+
 def test_doctor_tells_what_the_environment_does(house: House) -> None:
     """A variable that asks for reports, and a runtime that Python imports as it starts."""
     (house.root / "guard" / "sitecustomize.py").write_text("import sys\nsys.modules['openvino'] = sys\n")

@@ -286,7 +286,7 @@ class Fidelity(Part, frozen=True):
     the ``dataset`` (``inputs_source``). ``token_prefix``: tokens equal before the first that differs, of
     ``tokens_compared``. ``ok`` by the threshold stated in ``rule``. Null values: not compared, see ``reason``.
     ``by_degree``: what differs is a less exact form of the reference, which made-up inputs may bring about; null where
-    nothing does."""
+    nothing does. ``float_reference``: the reference is another model, a float one; null where that is not known."""
 
     reference: str
     inputs: int = 0
@@ -302,6 +302,7 @@ class Fidelity(Part, frozen=True):
     inputs_source: str = ""
     top5_agreement: float | None = None
     by_degree: bool | None = None
+    float_reference: bool | None = None
 
 
 class Harness(Part, frozen=True):

@@ -82,7 +82,8 @@ class References:
         """Fidelity of what ``job`` produced, against ``twin`` where a float model was named. When no reference can
         run, says why instead."""
         from bench.measure.fidelity import compare_outputs
-        from bench.quality.real_values import by_file_name, dequantised, quantised
+        from bench.measure.tolerance import rounds_as_int8
+        from bench.quality.real_values import by_file_name, dequantised
 
         measured = job.request.artifact
         if measured.facts.draws:
@@ -100,10 +101,12 @@ class References:
             named = [by_file_name(outputs, specs) for outputs in _outputs(event)]
             return [by_file_name(dequantised(outputs, specs), measured.facts.outputs) for outputs in named]
 
-        coarse = quantised(measured) or (twin is not None and "int8" in measured.precision)
+        specs = (*measured.facts.inputs, *measured.facts.outputs)
+        coarse = rounds_as_int8(specs, measured.precision, float_reference=twin is not None)
         bounded = measured.facts.roles.bounded
         sides = real(twin or measured, reference), real(measured, checked)
-        return compare_outputs(*sides, precision, name, coarse, bounded)
+        found = compare_outputs(*sides, precision, name, coarse, bounded)
+        return msgspec.structs.replace(found, float_reference=twin is not None)
 
     def _reference(
         self, job: CheckJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]

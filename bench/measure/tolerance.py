@@ -4,8 +4,11 @@ docs/agreement.md gives the reasons.
 """
 
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
+
+from bench.contracts import TensorSpec
 
 STEPS = 8
 """Rounding steps that sums in another order may differ by, at the magnitude of the output."""
@@ -53,6 +56,14 @@ def threshold_of(executed_precision: str | None, quantised: bool = False) -> Thr
     parts = ["int8"] if quantised else [_arithmetic(part) for part in (executed_precision or "").split("+")]
     known = [THRESHOLDS[part] for part in parts if part in THRESHOLDS]
     return min(known, key=lambda t: t.cosine) if len(known) == len(parts) else LEAST_STRICT
+
+
+def rounds_as_int8(specs: Iterable[TensorSpec], precision: str | None, float_reference: bool | None) -> bool:
+    """Whether outputs are judged by the threshold of int8 whatever the arithmetic ran in: where the file says of an
+    input or output (``specs``) that it is quantised, and where a model of int8 ``precision`` is compared with a float
+    one. ``float_reference`` null: it may be one."""
+    said = any(spec.quantisation is not None for spec in specs)
+    return said or (float_reference is not False and "int8" in (precision or ""))
 
 
 def _arithmetic(part: str) -> str:

@@ -65,8 +65,3 @@ def feeds_for(feeds: Tensors, made_for: Artifact, other: Artifact) -> "dict[str,
             raise InputError(f"--reference {other.path.name}: input {spec.name} takes {wanted}, not {array.dtype}")
         fitting[spec.name] = array.astype(wanted)
     return fitting
-
-
-def quantised(artifact: Artifact) -> bool:
-    """Whether the file says of an input or output that it is quantised."""
-    return any(spec.quantisation is not None for spec in (*artifact.facts.inputs, *artifact.facts.outputs))

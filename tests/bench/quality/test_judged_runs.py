@@ -61,7 +61,9 @@ def test_a_loss_is_told_from_noise(tmp_path: Path) -> None:
     """A target that errs on 12 of 40 samples lost 30 points, by McNemar's test; the reference's own target none."""
     net = identity(tmp_path / "net.onnx")
     ask = ModelAsk(str(net), dataset=str(scores(tmp_path / "scores", skewed=12, right=24, wrong=4)))
-    plain, skewed = (quality_of(run) for run in measured(tmp_path, ask, ("ort:cpu", "skewed:cpu")))
+    runs = measured(tmp_path, ask, ("ort:cpu", "skewed:cpu"))
+    assert [False, False] == [run.record.fidelity.float_reference for run in runs if run.record.fidelity is not None]
+    plain, skewed = (quality_of(run) for run in runs)
     assert (0.9, 0.6) == (plain.metrics[0].value, pytest.approx(skewed.metrics[0].value))
     assert plain.reference is not None
     assert ("ort:cpu, fp32, graph optimisation off", 0.9) == (plain.reference.name, plain.reference.metrics[0].value)
@@ -218,3 +220,4 @@ def test_a_float_model_as_the_reference(tmp_path: Path) -> None:
     assert (1.0, -4 / 12) == (quality.reference.metrics[0].value, pytest.approx(quality.paired[0].difference))
     assert run.record.fidelity is not None
     assert (quality.reference.name, False) == (run.record.fidelity.reference, run.record.fidelity.ok)
+    assert run.record.fidelity.float_reference is True

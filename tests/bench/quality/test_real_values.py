@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, Quantisation, TensorSpec
 from bench.errors import InputError
-from bench.quality.real_values import by_file_name, dequantised, feeds_for, quantised
+from bench.measure.tolerance import rounds_as_int8
+from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.testing import fake_artifact
 
 INT8 = TensorSpec("x", "int8", (1, 4), Quantisation(0.5, -128))
@@ -67,10 +68,13 @@ def test_a_reference_that_does_not_fit(tmp_path: Path, specs: tuple[TensorSpec, 
         feeds_for({"x": np.zeros((1, 4), np.int8)}, artifact(tmp_path, INT8), artifact(tmp_path, *specs))
 
 
-def test_whether_a_file_says_that_it_is_quantised(tmp_path: Path) -> None:
-    """One input or output with a scale is enough."""
-    plain = artifact(tmp_path, TensorSpec("x", "float32", (1, 4)))
-    assert (True, False) == (quantised(artifact(tmp_path, INT8)), quantised(plain))
+def test_what_is_judged_as_int8() -> None:
+    """One input or output with a scale; else a model of int8 that is, or may be, compared with a float one."""
+    plain = TensorSpec("x", "float32", (1, 4))
+    assert rounds_as_int8((plain, INT8), "float32", float_reference=False)
+    found = [rounds_as_int8((plain,), "int8", known) for known in (True, None, False)]
+    assert [True, True, False] == found
+    assert not any(rounds_as_int8((plain,), precision, True) for precision in ("float32", "", None))
 
 
 @pytest.mark.real

@@ -10,7 +10,7 @@ from msgspec import Struct
 from bench import __version__
 from bench.asked_run import asked_of
 from bench.contracts import Artifact, Channel, GraphFacts, Placement
-from bench.derived import computed
+from bench.derived import judged
 from bench.input_record import InputFacts
 from bench.jobs import Checked, Measured, SessionFacts
 from bench.plan import PlannedRun
@@ -74,8 +74,6 @@ def assemble(
     run: PlannedRun, evidence: Evidence, samples: "Sequence[Mapping[str, np.ndarray[Any, Any]]]"
 ) -> RecordedRun:
     """The finished record with its samples. ``samples``: role -> array, one mapping a repeat, in order."""
-    from bench.verdict import judge
-
     facts = _session_facts(evidence)
     every, flat = _repeats(evidence, samples)
     repeats = tuple(repeat for index, repeat in enumerate(every) if index not in evidence.set_aside)
@@ -103,8 +101,7 @@ def assemble(
         set_aside=tuple(every[index] for index in evidence.set_aside),
         repeats_ended=evidence.repeats_ended if evidence.failure is None else None,
     )
-    record = computed(record, flat)
-    return RecordedRun(msgspec.structs.replace(record, verdict=judge(RecordedRun(record, flat))), flat)
+    return RecordedRun(judged(RecordedRun(record, flat)).record, flat)
 
 
 def status_of(failure: Failure | None) -> Literal["ok", "failed", "skipped"]:

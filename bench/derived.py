@@ -20,6 +20,8 @@ from bench.rules import rules_digest
 if TYPE_CHECKING:
     import numpy as np
 
+    from bench.timed_run import TimedRun
+
     Samples = Mapping[str, np.ndarray[Any, Any]]
 
 OF_LOADING = ("record_edited", "recomputed")
@@ -30,39 +32,60 @@ MOST = (1 << 53) - 1  # nanoseconds, bytes: a hundred days, and more than any ma
 REMEDY = "Use the file as it was written, or measure again."
 
 
+def judged(run: RecordedRun) -> "TimedRun":
+    """``run`` with everything in its record that follows from the rest of it: the ``computed`` figures, and the verdict
+    on them."""
+    from bench.timed_run import timed
+    from bench.verdict import judge
+
+    found = timed(run)
+    found = replace(found, record=_computed(found))
+    return replace(found, record=replace(found.record, verdict=judge(found)))
+
+
 def computed(record: Record, samples: "Samples") -> Record:
     """``record`` with the summary and the harness' medians computed from its repeats and ``samples``. Outputs stay
     right only where the stated figures reach the thresholds. What only the measuring run knew is kept as stated:
     generated ids, KV cache and agreement of a language model, and the notes on energy."""
+    from bench.timed_run import timed
+
+    return _computed(timed(RecordedRun(record, samples)))
+
+
+def _computed(run: "TimedRun") -> Record:
+    record = run.record
     harness = Harness(
         _median([repeat.loop_overhead_ns for repeat in record.repeats]),
         _median([repeat.token_overhead_ns for repeat in record.repeats]),
     )
-    return replace(record, summary=_summary(record, samples), harness=harness, fidelity=_fidelity(record))
+    return replace(record, summary=_summary(run), harness=harness, fidelity=_fidelity(record))
 
 
 def _fidelity(record: Record) -> Fidelity | None:
     from bench.measure.fidelity_again import decided_again
+    from bench.measure.tolerance import rounds_as_int8
 
-    model = record.plan.model
-    coarse = any(spec.quantisation is not None for spec in (*model.inputs, *model.outputs))
-    coarse = coarse or "int8" in (model.precision or "")
-    stated = record.fidelity
-    return None if stated is None else decided_again(stated, record.plan.target.executed_precision, coarse)
+    model, stated = record.plan.model, record.fidelity
+    if stated is None:
+        return None
+    coarse = rounds_as_int8((*model.inputs, *model.outputs), model.precision, stated.float_reference)
+    return decided_again(stated, record.plan.target.executed_precision, coarse)
 
 
-def _summary(record: Record, samples: "Samples") -> Summary:
+def _summary(run: "TimedRun") -> Summary:
     from bench.measure.energy import energy_summary
     from bench.measure.memory import memory_summary
     from bench.measure.token_energy import token_energy
-    from bench.summary import arrays_of, summarise
+    from bench.summary import summarise
     from bench.variance import variance
 
+    record, samples = run.record, run.samples
     repeats, plan, known = record.repeats, record.plan, record.summary
     if not repeats:
         return Summary()
     text_known, energy_known = known.text_generation, known.energy
-    summary = summarise(repeats, samples, plan.scenario, token_ids=text_known.token_ids if text_known else ())
+    ids = text_known.token_ids if text_known else ()
+    summary = summarise(repeats, samples, plan.scenario, latencies=run.latency, token_ids=ids)
     text = summary.text_generation
     if text is not None:
         text = replace(
@@ -78,7 +101,7 @@ def _summary(record: Record, samples: "Samples") -> Summary:
         text_generation=text,
         memory_bytes=memory_summary(repeats, plan.model.size_bytes),
         energy=replace(energy, reason=energy_known.reason if energy_known else ""),
-        variance=variance(arrays_of(repeats, samples, "latency_ns"), 50, plan.rule.precision),
+        variance=variance(run.latency, 50, plan.rule.precision),
     )
 
 
@@ -101,21 +124,20 @@ def believed(run: RecordedRun, source: str) -> RecordedRun:
     """``run`` as a reader may believe it: its figures and its verdict computed anew, and a reason where the file stated
     others. Raises ``InputError`` naming ``source`` for a record that contradicts itself, or whose repeats hold what
     nothing can be computed from."""
-    from bench.verdict import judge
+    from bench.verdict import with_corrections
 
     stated = run.record
     _bounded(stated, source)
     _consistent(stated, source)
     try:
-        found = computed(stated, run.samples)
-        verdict = judge(RecordedRun(found, run.samples))
+        found = judged(run)
     except Exception as error:  # whatever arithmetic meets in figures that no run gives
         message = f"{source}: no figures can be computed from its repeats: {type(error).__name__}: {error}"
         raise InputError(message, REMEDY) from None
-    corrections = tuple(_differences(stated, replace(found, verdict=verdict), run))
-    if corrections:
-        verdict = judge(RecordedRun(found, run.samples, corrections=corrections))
-    return RecordedRun(replace(found, verdict=verdict), run.samples, run.folder, corrections)
+    corrections = tuple(_differences(stated, found.record, run))
+    found = replace(found, corrections=corrections)
+    assert found.record.verdict is not None
+    return replace(found, record=replace(found.record, verdict=with_corrections(found.record.verdict, found)))
 
 
 def _differences(stated: Record, found: Record, run: RecordedRun) -> Iterator[Correction]:

@@ -26,5 +26,6 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Resu
         return
     from concurrent.futures import ProcessPoolExecutor
 
+    yield work(items[0])  # here: what it imports is then there in every process that is forked
     with ProcessPoolExecutor(min(cores, 8), multiprocessing.get_context("fork")) as pool:
-        yield from pool.map(work, items, chunksize=CHUNK)
+        yield from pool.map(work, items[1:], chunksize=CHUNK)

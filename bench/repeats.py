@@ -22,6 +22,10 @@ from bench.record_evidence import RepeatRule, RepeatsEnded
 if TYPE_CHECKING:
     import numpy as np
 
+    from bench.statistics import Drift, Ordered
+
+    Samples = Mapping[str, np.ndarray[Any, Any]]
+
 GROWTH = 4 / 3  # from look to look
 NO_SAY = 2  # the last processes, without which the precision must be reached too
 DISTURBED = 0.25  # share of the whole machine, used by others during a repeat
@@ -43,17 +47,23 @@ class Seen(Struct, frozen=True):
 
 def seen_of(
     repeat: Repeat,
-    arrays: "Mapping[str, np.ndarray[Any, Any]]",
+    arrays: "Samples",
     scenario: Scenario,
     plan: tuple[StoppingRule, RepeatRule],
     busy: float | None,
     took_ns: int = 0,
 ) -> Seen:
-    """``arrays``: role -> samples of that repeat. ``plan``: the rules of the run. ``busy``: share of the machine that
-    others used. ``took_ns``: from spawn to exit."""
+    """``arrays``: the arrays that the repeat names. ``plan``: the rules of the run. ``busy``: fraction of the machine
+    that others used. ``took_ns``: from spawn to exit."""
+    from bench.statistics import ordered
+    from bench.summary import arrays_of
+
     rule, repeats = plan
-    restless = repeat.converged is False or drifted(arrays, rule, repeats.fewest)
-    return Seen(figure_of(repeat, arrays, scenario), restless, is_disturbed(busy), took_ns)
+    latency = ordered(arrays_of([repeat], arrays, "latency_ns"))
+    figures = figures_of([repeat], arrays, scenario, latency)
+    drifted = any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest))
+    restless = repeat.converged is False or drifted
+    return Seen(figures[0] if figures else None, restless, is_disturbed(busy), took_ns)
 
 
 def is_disturbed(busy: float | None) -> bool:
@@ -61,25 +71,29 @@ def is_disturbed(busy: float | None) -> bool:
     return busy is not None and busy >= DISTURBED
 
 
-def figure_of(repeat: Repeat, arrays: "Mapping[str, np.ndarray[Any, Any]]", scenario: Scenario) -> float | None:
-    """The figure in which processes are compared: p50 in nanoseconds, offline queries a second."""
-    from bench.statistics import percentile
+def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
+    """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
+    second. ``latency``: of ``repeats``."""
     from bench.summary import throughput
 
     if scenario.name == "offline":
-        return throughput([repeat], arrays, scenario)
-    latency_ns = arrays.get("latency_ns")
-    return float(percentile(latency_ns, 50)) if latency_ns is not None and len(latency_ns) else None
+        return [rate for repeat in repeats if (rate := throughput([repeat], samples, scenario))]
+    return [float(middle) for middle in latency.percentiles(50)]
 
 
-def drifted(arrays: "Mapping[str, np.ndarray[Any, Any]]", rule: StoppingRule, repeats: int) -> bool:
-    """Whether the verdict would say so of one repeat among ``repeats``."""
+def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int) -> list["Drift | None"]:
+    """The drift of each repeat that has times, at the confidence that belongs to one ``among`` so many; ``None`` where
+    it cannot be told."""
     from bench.statistics import drift
 
-    start_ns, latency_ns = arrays.get("start_ns"), arrays.get("latency_ns")
-    if start_ns is None or latency_ns is None:
-        return False
-    found = drift(start_ns, latency_ns, 1 - DRIFT_ALPHA / max(1, repeats))
+    keys = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
+    series = [(samples.get(of.get("start_ns", "")), samples.get(of.get("latency_ns", ""))) for of in keys]
+    confidence = 1 - DRIFT_ALPHA / max(1, among)
+    return [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
+
+
+def moved(found: "Drift | None", rule: StoppingRule) -> bool:
+    """Whether the drift of a repeat is told apart from none, and too large."""
     return found is not None and found.exceeds(drift_tolerance(rule))
 
 

@@ -51,12 +51,29 @@ class Drift(Struct, frozen=True):
 
 
 class Ordered(Struct, frozen=True):
-    """The samples of processes, each as measured and sorted, and those of all together sorted: several percentiles of
-    the same samples need one sort."""
+    """The samples of processes, each as measured and sorted, and those of all together sorted: several figures of the
+    same samples need one sort, and one autocorrelation for each percentile."""
 
     parts: tuple[Samples, ...]
     sorted: tuple[Samples, ...]
     pooled: Samples
+    _effective: dict[float, tuple[float, ...]] = {}
+
+    def percentiles(self, p: float) -> tuple[int, ...]:
+        """``percentile`` of each process."""
+        return tuple(sorted_percentile(part, p) for part in self.sorted)
+
+    def effective(self, p: float) -> tuple[float, ...]:
+        """``effective_sample_size`` of each process, computed once."""
+        if p not in self._effective:
+            pairs = zip(self.parts, self.percentiles(p), strict=True)
+            self._effective[p] = tuple(_effective(_at_most(part, limit)) for part, limit in pairs)
+        return self._effective[p]
+
+    def intervals(self, p: float) -> tuple[tuple[int, int] | None, ...]:
+        """The 95 % ``order_statistic_interval`` of each process, by its effective sample size."""
+        pairs = zip(self.sorted, self.effective(p), strict=True)
+        return tuple(order_statistic_interval(part, p, ess=ess, in_order=True) for part, ess in pairs)
 
 
 def ordered(repeats: Sequence[Samples]) -> Ordered:
@@ -257,7 +274,7 @@ def ordered_percentile(samples: Ordered, p: float) -> int | None:
         return None
     if p > 50 and min(len(part) for part in samples.sorted) < MIN_SAMPLES[p]:
         return sorted_percentile(samples.pooled, p)
-    return round(math.exp(np.log([max(1, sorted_percentile(part, p)) for part in samples.sorted]).mean()))
+    return round(math.exp(np.log([max(1, middle) for middle in samples.percentiles(p)]).mean()))
 
 
 def process_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
@@ -288,9 +305,8 @@ def between_process_interval(
 def _between(samples: Ordered, p: float, confidence: float) -> tuple[int, int] | None:
     if not samples.parts:
         return None
-    middles = [sorted_percentile(part, p) for part in samples.sorted]
-    ess = sum(_effective(_at_most(part, middle)) for part, middle in zip(samples.parts, middles, strict=True))
-    within = order_statistic_interval(samples.pooled, p, confidence, ess, in_order=True)
+    middles = samples.percentiles(p)
+    within = order_statistic_interval(samples.pooled, p, confidence, sum(samples.effective(p)), in_order=True)
     if within is None or len(middles) == 1:
         return within
     from scipy.special import stdtrit

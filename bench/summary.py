@@ -21,18 +21,20 @@ def summarise(
     samples: Mapping[str, Samples],
     scenario: Scenario,
     *,
+    latencies: statistics.Ordered | None = None,
     token_ids: Sequence[int] = (),
     memory: MemorySummary | None = None,
     energy: EnergySummary | None = None,
 ) -> Summary:
     """All figures over the steady state of all repeats; ``None`` where nothing was measured.
 
-    ``samples`` holds the arrays that ``repeats`` name. ``token_ids`` are what the first query generated. Memory and
+    ``samples`` holds the arrays that ``repeats`` name. ``latencies``: theirs, where the caller has them in order.
+    ``token_ids`` are what the first query generated. Memory and
     energy are summarised by ``bench.measure.memory`` and ``bench.measure.energy``, and only carried here.
     """
-    latencies = arrays_of(repeats, samples, "latency_ns")
+    known = latencies or statistics.ordered(arrays_of(repeats, samples, "latency_ns"))
     return Summary(
-        latency_ns=latency(latencies),
+        latency_ns=latency(known),
         throughput_per_s=throughput(repeats, samples, scenario),
         cold_start_ns=cold_start(repeats),
         memory_bytes=memory,
@@ -56,17 +58,16 @@ def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: s
     return [array for array in found if len(array)]
 
 
-def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
-    """Latency of the samples, one array a process; ``None`` without any. Count, mean, extremes and LoadGen's estimates
+def latency(samples: statistics.Ordered) -> LatencyNs | None:
+    """Latency of the samples of each process; ``None`` without any. Count, mean, extremes and LoadGen's estimates
     are over all of them, percentiles those of a typical process (``statistics.process_percentile``): a fast one runs
     more queries in its time, and weighs no more for it.
 
     ``repeat_p50`` are the processes' own medians, however few queries stand behind each: it shows their spread, and
     is not a percentile to quote.
     """
-    if not repeats:
+    if not samples.parts:
         return None
-    samples = statistics.ordered(repeats)
     pooled = samples.pooled
     return LatencyNs(
         n=len(pooled),
@@ -88,7 +89,7 @@ def latency(repeats: Sequence[Samples]) -> LatencyNs | None:
             for p in statistics.MIN_SAMPLES
             if (estimate := statistics.early_stopping_estimate(pooled, p, in_order=True)) is not None
         },
-        repeat_p50=tuple(statistics.sorted_percentile(part, 50) for part in samples.sorted),
+        repeat_p50=samples.percentiles(50),
     )
 
 

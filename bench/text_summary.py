@@ -36,25 +36,21 @@ def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[i
         return None
     prompts = np.concatenate(times.prompt_tokens) if times.prompt_tokens else np.array([scenario.prompt_tokens or 0])
     prompt = int(np.median(prompts))
-    firsts = [array[:, 0] for array in arrays]
-    ttft = statistics.process_percentile(firsts, 50)
-    each = [tpots(array) for array in arrays]
-    tpot = statistics.process_percentile(each, 50)
-    gaps = [gaps_of(array) for array in arrays]
-    every_gap = np.concatenate(gaps)
+    firsts, each, gaps = (statistics.ordered([of(array) for array in arrays]) for of in (first, tpots, gaps_of))
+    ttft, tpot = statistics.ordered_percentile(firsts, 50), statistics.ordered_percentile(each, 50)
     return TextGeneration(
         prompt_tokens=prompt,
         generated_tokens=min(int(counts(array).min()) for array in arrays),
         token_ids=tuple(int(token) for token in token_ids),
         ttft_ns=ttft,
         tpot_ns=tpot,
-        ttft_ns_ci95=statistics.process_interval(firsts, 50),
-        tpot_ns_ci95=statistics.process_interval(each, 50),
+        ttft_ns_ci95=statistics.ordered_interval(firsts, 50),
+        tpot_ns_ci95=statistics.ordered_interval(each, 50),
         itl_ns={
-            "p50": statistics.process_percentile(gaps, 50),
-            "p90": statistics.process_percentile(gaps, 90),
-            "p99": statistics.process_percentile(gaps, 99),
-            "mean": round(float(every_gap.mean())) if len(every_gap) else None,
+            "p50": statistics.ordered_percentile(gaps, 50),
+            "p90": statistics.ordered_percentile(gaps, 90),
+            "p99": statistics.ordered_percentile(gaps, 99),
+            "mean": round(float(np.concatenate(gaps.parts).mean())) if gaps.parts else None,
         },
         prefill_tokens_per_s=_prefill_rate(arrays, times.prompt_tokens, prompt, ttft),
         decode_tokens_per_s=SECOND / tpot if tpot else None,
@@ -95,6 +91,11 @@ def _tokenized(tokenized_ns: Sequence[Samples]) -> TokenizedTimes | None:
 def counts(token_ns: Samples) -> Samples:
     """How many tokens each query [n, tokens] really gave."""
     return np.asarray((token_ns >= 0).sum(axis=1))
+
+
+def first(token_ns: Samples) -> Samples:
+    """When each query's first token came."""
+    return np.asarray(token_ns[:, 0])
 
 
 def last(token_ns: Samples) -> Samples:

@@ -10,33 +10,30 @@ lessen the second only, more processes lessen both.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.record_evidence import Variance
-from bench.statistics import effective_sample_size, order_statistic_interval, percentile
-
-Samples = NDArray[Any]
+from bench.statistics import Ordered
 
 CONFIDENCE = 0.95
-MOST_REPEATS = 1_000
+FEWEST_REPEATS, MOST_REPEATS = 2, 1_000
 
 
-def variance(repeats: Sequence[Samples], p: float, precision: float) -> Variance | None:
-    """Both parts for percentile ``p`` of ``repeats``, the samples of one process each. ``precision``: what the interval
-    of the percentile should not reach beyond, either way (0.03: 3 %). ``None`` below two processes, or where one has
-    too few samples for an interval."""
-    parts = [part for part in repeats if len(part)]
-    within = [_uncertainty(part, p) for part in parts]
-    if len(parts) < 2 or any(u is None for u in within):
+def variance(samples: Ordered, p: float, precision: float) -> Variance | None:
+    """Both parts for percentile ``p`` of the processes. ``precision``: what the interval of the percentile should not
+    reach beyond, either way (0.03: 3 %). ``None`` below two processes, or where one has too few samples for an
+    interval."""
+    within = [_uncertainty(interval) for interval in samples.intervals(p)]
+    if len(within) < 2 or any(u is None for u in within):
         return None
-    total = float(np.log([max(1, percentile(part, p)) for part in parts]).var(ddof=1))
+    total = float(np.log([max(1, middle) for middle in samples.percentiles(p)]).var(ddof=1))
     of_one = float(np.mean([u * u for u in within if u is not None]))
     return Variance(
-        processes=len(parts),
+        processes=len(within),
         between_process_cv=_cv(max(0.0, total - of_one)),
         within_process_cv=_cv(of_one),
         precision=precision,
@@ -55,8 +52,18 @@ def known_to(figures: Sequence[float], confidence: float = CONFIDENCE) -> float 
 def repeats_for_precision(spread: float, precision: float, confidence: float = CONFIDENCE) -> int | None:
     """Fewest processes with which Student's interval of a mean of logarithms reaches no further than ``precision``
     either way, when the logarithms spread by ``spread``. ``None``: over 1,000."""
-    fits = (n for n in range(2, MOST_REPEATS + 1) if _reach(spread, n, confidence) <= math.log1p(precision))
-    return next(fits, None)
+    quantiles, roots = _of_counts(confidence)
+    fits = np.flatnonzero(quantiles * spread / roots <= math.log1p(precision))
+    return FEWEST_REPEATS + int(fits[0]) if len(fits) else None
+
+
+@lru_cache(maxsize=8)
+def _of_counts(confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Student's quantile and the square root, for each count of processes from the fewest to the most."""
+    from scipy.special import stdtrit
+
+    counts = np.arange(FEWEST_REPEATS, MOST_REPEATS + 1)
+    return stdtrit(counts - 1, (1 + confidence) / 2), np.sqrt(counts)
 
 
 def _reach(spread: float, processes: int, confidence: float) -> float:
@@ -66,9 +73,8 @@ def _reach(spread: float, processes: int, confidence: float) -> float:
     return float(stdtrit(processes - 1, (1 + confidence) / 2)) * spread / math.sqrt(processes)
 
 
-def _uncertainty(samples: Samples, p: float) -> float | None:
-    """Standard error of the logarithm of one process' percentile, from its interval."""
-    interval = order_statistic_interval(samples, p, CONFIDENCE, effective_sample_size(samples, p))
+def _uncertainty(interval: tuple[int, int] | None) -> float | None:
+    """Standard error of the logarithm of one process' percentile, from its 95 % interval."""
     if interval is None:
         return None
     width = math.log(max(1, interval[1])) - math.log(max(1, interval[0]))

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from bench.quality.record import UNLABELLED
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_part import Correction
+from bench.timed_run import timed
 from bench.verdict_codes import CODES, reason
 from bench.verdict_outputs import OUTPUT_CHECKS
 from bench.verdict_times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent
@@ -28,11 +29,18 @@ def judge(run: RecordedRun) -> Verdict:
     emulated = record.plan.target.emulated
     if record.status != "ok":
         message = record.failure.message if record.failure else f"the run was {record.status}"
-        edited = tuple(one for one in (_record_edited(run), _recomputed(run)) if one is not None)
-        return Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)), *edited))
+        return with_corrections(Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)),)), run)
     checks = [check for code, check in CHECKS.items() if not (emulated and CODES[code].timing)]
-    found = tuple(one for check in checks if (one := check(run)) is not None)
+    ordered = timed(run)
+    found = tuple(one for check in checks if (one := check(ordered)) is not None)
     return Verdict(not any(one.invalidates for one in found), emulated, found)
+
+
+def with_corrections(verdict: Verdict, run: RecordedRun) -> Verdict:
+    """``verdict``, given without ``run.corrections``, with the reasons for them: no other check looks at them."""
+    told = tuple(one for one in (_record_edited(run), _recomputed(run)) if one is not None)
+    reasons = (*told, *verdict.reasons) if run.record.status == "ok" else (*verdict.reasons, *told)
+    return Verdict(not any(one.invalidates for one in reasons), verdict.emulated, reasons)
 
 
 def _record_edited(run: RecordedRun) -> Reason | None:

@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from math import log
 from statistics import median, stdev
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from bench.record import Reason, RecordedRun
-from bench.repeats import DISTURBED, DRIFT_ALPHA, drift_tolerance, few, is_disturbed
+from bench.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.verdict_codes import reason
 
-Check = Callable[[RecordedRun], Reason | None]
+if TYPE_CHECKING:
+    from bench.timed_run import TimedRun
+
+Check = Callable[["TimedRun"], Reason | None]
 
 BUSY_SAID, BUSY_INVALID = 0.10, DISTURBED  # share of the whole machine
 DISAGREE_INVALID = 0.25  # a figure that the next processes may put a quarter elsewhere is no basis for a decision
@@ -23,28 +27,30 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
 
 
-def _too_few_samples(run: RecordedRun) -> Reason | None:
+def _too_few_samples(run: "TimedRun") -> Reason | None:
     from bench.statistics import MIN_SAMPLES, early_stopping_min_samples
 
     plan = run.record.plan
     p = plan.rule.percentile if plan.scenario.name == "single-stream" else 50
     needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
-    queries = sum(len(array) for array in run.arrays("latency_ns"))
+    queries = len(run.latency.pooled)
     if queries >= needed:
         return None
     message = f"{queries} queries were measured; a p{p:g} needs {needed}."
     return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
 
 
-def _not_converged(run: RecordedRun) -> Reason | None:
-    from bench.measure.stopping import asks_convergence, relative_width
+def _not_converged(run: "TimedRun") -> Reason | None:
+    from bench.measure.stopping import asks_convergence, width_of
 
     rule = run.record.plan.rule
     if not asks_convergence(rule):
         return None
     if run.record.plan.scenario.name == "offline":
         return _throughput_not_converged(run)
-    widths = [relative_width(array, rule.percentile) for array in run.arrays("latency_ns")]
+    pairs = zip(run.latency.intervals(rule.percentile), run.latency.percentiles(rule.percentile), strict=True)
+    empty = len(run.arrays("latency_ns")) - len(run.latency.parts)
+    widths = [width_of(interval, middle) for interval, middle in pairs] + [None] * empty
     wide = [width for width in widths if width is None or width >= rule.precision]
     if not wide:
         return None
@@ -65,7 +71,7 @@ def _not_converged(run: RecordedRun) -> Reason | None:
     )
 
 
-def _throughput_not_converged(run: RecordedRun) -> Reason | None:
+def _throughput_not_converged(run: "TimedRun") -> Reason | None:
     known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
     if all(known):
         return None
@@ -78,7 +84,7 @@ def _throughput_not_converged(run: RecordedRun) -> Reason | None:
     )
 
 
-def _figure_stands(run: RecordedRun, restless: int, repeats: int) -> bool:
+def _figure_stands(run: "TimedRun", restless: int, repeats: int) -> bool:
     """Whether so few repeats did not settle that the figure is as sure as was asked all the same: they are in it, and
     the spread of the processes, which holds what each one's own figure is uncertain by, is within the precision."""
     from bench.variance import known_to
@@ -88,15 +94,8 @@ def _figure_stands(run: RecordedRun, restless: int, repeats: int) -> bool:
     return few(restless, repeats) and reach is not None and reach <= run.record.plan.rule.precision
 
 
-def _process_figures(run: RecordedRun) -> list[float]:
-    """What the repeats are compared by: the p50 of each process; offline its throughput."""
-    from bench.statistics import percentile
-    from bench.summary import throughput
-
-    scenario = run.record.plan.scenario
-    if scenario.name == "offline":
-        return [rate for repeat in run.record.repeats if (rate := throughput([repeat], run.samples, scenario))]
-    return [float(percentile(part, 50)) for part in run.arrays("latency_ns") if len(part)]
+def _process_figures(run: "TimedRun") -> list[float]:
+    return figures_of(run.record.repeats, run.samples, run.record.plan.scenario, run.latency)
 
 
 def _single_process(run: RecordedRun) -> Reason | None:
@@ -108,7 +107,7 @@ def _single_process(run: RecordedRun) -> Reason | None:
     return reason("single_process", message, {"processes": 1})
 
 
-def _processes_differ(run: RecordedRun) -> Reason | None:
+def _processes_differ(run: "TimedRun") -> Reason | None:
     """Two never weigh: 4 % apart, they leave the figure at 29 %."""
     from bench.variance import known_to, repeats_for_precision
 
@@ -138,34 +137,27 @@ def _processes_differ(run: RecordedRun) -> Reason | None:
     )
 
 
-def _drift(run: RecordedRun) -> Reason | None:
-    from bench.statistics import drift
-
-    arrays = [repeat.samples.arrays for repeat in run.record.repeats if repeat.samples is not None]
-    series = [
-        (run.samples.get(keys.get("start_ns", "")), run.samples.get(keys.get("latency_ns", ""))) for keys in arrays
-    ]
-    confidence = 1 - DRIFT_ALPHA / max(1, len(series))
-    found = [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
-    tolerance = drift_tolerance(run.record.plan.rule)
-    moved = [change for change in found if change is not None and change.exceeds(tolerance)]
-    if not moved:
+def _drift(run: "TimedRun") -> Reason | None:
+    measured, rule = [repeat for repeat in run.record.repeats if repeat.samples is not None], run.record.plan.rule
+    found = drifts(measured, run.samples, len(measured))
+    drifted = [change for change in found if change is not None and moved(change, rule)]
+    if not drifted:
         return None
-    worst = max(moved, key=lambda change: abs(change.change))
+    worst = max(drifted, key=lambda change: abs(change.change))
     direction = "slower" if worst.change > 0 else "faster"
     return reason(
         "drift",
-        f"{len(moved)} of {len(found)} repeats drifted: the last third was up to {percent(abs(worst.change))} "
+        f"{len(drifted)} of {len(found)} repeats drifted: the last third was up to {percent(abs(worst.change))} "
         f"{direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over all repeats).",
         {
-            "repeats_drifted": len(moved),
+            "repeats_drifted": len(drifted),
             "repeats": len(found),
             "worst_change": worst.change,
             "worst_change_lo": worst.lo,
             "worst_change_hi": worst.hi,
-            "tolerance": tolerance,
+            "tolerance": drift_tolerance(rule),
         },
-        invalidates=not _figure_stands(run, len(moved), len(found)),
+        invalidates=not _figure_stands(run, len(drifted), len(found)),
     )
 
 
@@ -269,14 +261,11 @@ def _on_battery(run: RecordedRun) -> Reason | None:
     return reason("on_battery", f"The machine ran on battery{charge}.", {"power_source": "battery", **figures})
 
 
-def _timer_too_coarse(run: RecordedRun) -> Reason | None:
-    from bench.statistics import percentile
-
-    arrays = run.arrays("latency_ns")
-    middles = [percentile(array, 50) for array in arrays if len(array)]
+def _timer_too_coarse(run: "TimedRun") -> Reason | None:
+    middles = run.latency.percentiles(50)
     if not middles:
         return None
-    instant = sum(int((array <= 0).sum()) for array in arrays)
+    instant = int(run.latency.pooled.searchsorted(0, side="right"))
     if instant:
         message = f"{instant} queries took no measurable time."
         return reason("timer_too_coarse", message, {"queries_without_time": instant})

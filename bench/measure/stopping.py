@@ -191,9 +191,12 @@ def relative_width(samples: "Samples", percentile: float) -> float | None:
     interval = statistics.order_statistic_interval(
         samples, percentile, ess=statistics.effective_sample_size(samples, percentile)
     )
-    if interval is None:
-        return None
-    return (interval[1] - interval[0]) / max(1, statistics.percentile(samples, percentile))
+    return None if interval is None else width_of(interval, statistics.percentile(samples, percentile))
+
+
+def width_of(interval: tuple[int, int] | None, estimate: int) -> float | None:
+    """Width of an interval over the estimate that it bounds; ``None`` without an interval."""
+    return None if interval is None else (interval[1] - interval[0]) / max(1, estimate)
 
 
 def converged(samples: "Samples", rule: StoppingRule) -> bool:

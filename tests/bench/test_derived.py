@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bench.compare_folders import compare_folders
 from bench.derived import computed
 from bench.errors import InputError
-from bench.fake_records import TARGET, fake_run
+from bench.fake_records import MODEL, TARGET, fake_run
 from bench.measure.fidelity import compare_outputs
 from bench.measure.fidelity_again import decided_again
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
@@ -322,6 +322,19 @@ class TestFidelity:
         for name, precision, ok in (("a", "float16", True), ("b", "float32", False)):
             (tmp_path / name).mkdir()
             assert ok == self.read(tmp_path / name, stated, executed_precision=precision)[0].ok
+
+    @pytest.mark.parametrize(("float_reference", "ok"), [(True, True), (None, True), (False, False)])
+    def test_a_model_of_int8_by_what_it_was_compared_with(
+        self, tmp_path: Path, float_reference: bool | None, ok: bool
+    ) -> None:
+        """In float32: a float model explains a cosine of 0.97, its own file on another engine does not. An older record
+        does not tell which it was."""
+        output = OutputFidelity("y", 0.97, 13.0, 3.0)
+        stated = Fidelity("r", 4, 0.97, 13.0, outputs=(output,), ok=True, float_reference=float_reference)
+        run = written(model=replace(MODEL, precision="int8"))
+        found = reloaded(tmp_path, run, lambda record: replace(record, fidelity=stated))
+        assert found.record.fidelity is not None
+        assert (ok, not ok) == (found.record.fidelity.ok, "output_mismatch" in codes(found))
 
     @pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16", "int8", "w8a16", ""])
     def test_what_was_compared_is_decided_the_same_again(self, precision: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from bench import statistics
 from bench.energy_record import EnergySummary
 from bench.record import MemorySummary, Phases, Repeat, SampleArrays, Scenario
+from bench.statistics import ordered
 from bench.summary import cold_start, latency, summarise, throughput
 from bench.text_summary import TokenTimes, text_generation
 
@@ -27,7 +28,7 @@ def repeat(
 class TestLatency:
     def test_pools_the_repeats(self) -> None:
         """Count, mean and extremes are over all samples; each process keeps its own median."""
-        found = latency([np.array([1, 2, 3]), np.array([10, 20])])
+        found = latency(ordered([np.array([1, 2, 3]), np.array([10, 20])]))
         assert (found.n, found.mean, found.min, found.max) == (5, 7, 1, 20)
         assert found.repeat_p50 == (2, 20)
 
@@ -36,21 +37,23 @@ class TestLatency:
         """A percentile is stated from LoadGen's least count on, over all repeats, and not one sample below."""
         least = statistics.MIN_SAMPLES[p]
         samples = np.arange(1_000, 1_000 + least)
-        assert statistics.percentile(samples, p) == getattr(latency([samples]), field)
-        assert getattr(latency([samples[:5], samples[5:-1]]), field) is None
+        assert statistics.percentile(samples, p) == getattr(latency(ordered([samples])), field)
+        assert getattr(latency(ordered([samples[:5], samples[5:-1]])), field) is None
 
     @pytest.mark.parametrize(("p", "field"), [(90, "p90"), (95, "p95"), (99, "p99"), (99.9, "p999")])
     def test_a_tail_of_few_samples_is_that_of_all(self, p: float, field: str) -> None:
         """Of few samples a process' own p99 is its greatest: one short of the least count, all are one pool."""
         least = statistics.MIN_SAMPLES[p]
         enough, few = np.arange(1_000, 1_000 + least), np.arange(5_000, 5_000 + least - 1)
-        assert statistics.percentile(np.concatenate([enough, few]), p) == getattr(latency([enough, few]), field)
+        assert statistics.percentile(np.concatenate([enough, few]), p) == getattr(
+            latency(ordered([enough, few])), field
+        )
         each = [statistics.percentile(part, p) for part in (enough, enough + 4_000)]
-        assert round(geometric_mean(each)) == getattr(latency([enough, enough + 4_000]), field)
+        assert round(geometric_mean(each)) == getattr(latency(ordered([enough, enough + 4_000])), field)
 
     def test_a_fast_process_weighs_no_more(self) -> None:
         """In the same time it runs four times the queries; the figure is that of a process, not of a query."""
-        assert 2_000 == latency([np.full(400, 1_000), np.full(100, 4_000)]).p50
+        assert 2_000 == latency(ordered([np.full(400, 1_000), np.full(100, 4_000)])).p50
 
     def test_no_process_no_weight(self) -> None:
         """An empty repeat is none."""
@@ -61,28 +64,28 @@ class TestLatency:
     def test_interval_is_between_processes(self) -> None:
         """The interval of the p50 is that between processes."""
         repeats = [np.full(50, middle) for middle in (1000, 1100, 1200)]
-        assert statistics.between_process_interval(repeats) == latency(repeats).p50_ci95
+        assert statistics.between_process_interval(repeats) == latency(ordered(repeats)).p50_ci95
 
     @pytest.mark.parametrize(("p", "field"), [(50, "p50"), (90, "p90"), (95, "p95"), (99, "p99"), (99.9, "p999")])
     def test_every_percentile_has_its_interval(self, p: float, field: str) -> None:
         """As soon as it is stated, and bounded on both sides; it holds the figure."""
         rng = np.random.default_rng(7)
         repeats = [np.round(1e6 * np.exp(rng.normal(0, 0.1, 5_000))).astype(np.int64) for _ in range(3)]
-        found = latency(repeats)
+        found = latency(ordered(repeats))
         interval = getattr(found, f"{field}_ci95")
         assert statistics.between_process_interval(repeats, p) == interval
         assert interval[0] < getattr(found, field) < interval[1]
         few = [part[: statistics.MIN_SAMPLES[p] // 3 - 1] for part in repeats]
-        assert (None, None) == (getattr(latency(few), field), getattr(latency(few), f"{field}_ci95"))
+        assert (None, None) == (getattr(latency(ordered(few)), field), getattr(latency(ordered(few)), f"{field}_ci95"))
 
     def test_no_interval_without_its_percentile(self) -> None:
         """Where the p50 is not stated, neither is its interval."""
-        found = latency([np.arange(1, 11)])
+        found = latency(ordered([np.arange(1, 11)]))
         assert (found.p50, found.p50_ci95) == (None, None)
 
     def test_nothing_measured(self) -> None:
         """No arrays, no latency."""
-        assert latency([]) is None
+        assert latency(ordered([])) is None
 
 
 class TestThroughput:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from bench.statistics import between_process_interval
+from bench.statistics import between_process_interval, ordered
 from bench.variance import repeats_for_precision, variance
 
 
@@ -20,7 +20,7 @@ def processes(rng: np.random.Generator, n: int, between: float, within: float, q
 @pytest.mark.parametrize(("between", "within"), [(0.05, 0.05), (0.04, 0.2), (0.1, 0.01)])
 def test_both_parts_are_found(between: float, within: float) -> None:
     """Of 200 processes the parts are within a fifth of the true ones; a median's own error is 1.2533 σ/√n."""
-    found = variance(processes(np.random.default_rng(1), 200, between, within), 50, 0.03)
+    found = variance(ordered(processes(np.random.default_rng(1), 200, between, within)), 50, 0.03)
     assert found is not None
     assert found.between_process_cv == pytest.approx(between, rel=0.2)
     assert found.within_process_cv == pytest.approx(within * math.sqrt(math.pi / 2 / 200), rel=0.2)
@@ -28,7 +28,7 @@ def test_both_parts_are_found(between: float, within: float) -> None:
 
 def test_processes_that_do_not_differ() -> None:
     """Where only queries vary, the part between processes is a small share of what one process is uncertain by."""
-    found = [variance(processes(np.random.default_rng(i), 10, 0.0, 0.1), 50, 0.03) for i in range(40)]
+    found = [variance(ordered(processes(np.random.default_rng(i), 10, 0.0, 0.1)), 50, 0.03) for i in range(40)]
     assert all(part is not None for part in found)
     between = np.mean([part.between_process_cv**2 for part in found if part is not None])
     within = np.mean([part.within_process_cv**2 for part in found if part is not None])
@@ -42,7 +42,7 @@ def test_autocorrelated_queries_count_for_fewer() -> None:
     for _ in range(60):
         noise = lfilter([1], [1, -0.9], rng.normal(0, 0.02, 900))[300:]
         parts.append(np.round(1e6 * np.exp(noise)).astype(np.int64))
-    found = variance(parts, 50, 0.03)
+    found = variance(ordered(parts), 50, 0.03)
     assert found is not None
     assert found.between_process_cv < found.within_process_cv
 
@@ -81,4 +81,4 @@ def test_hopeless_precision() -> None:
 @pytest.mark.parametrize("parts", [[], [np.arange(1, 100)], [np.arange(1, 100), np.arange(1, 4)]])
 def test_too_little_to_tell(parts: list[np.ndarray]) -> None:
     """One process, or one with three queries, has no spread to take apart."""
-    assert variance(parts, 50, 0.03) is None
+    assert variance(ordered(parts), 50, 0.03) is None

@@ -22,8 +22,9 @@ from typing import NamedTuple
 import click
 
 from bench.record import Record, RecordedRun
-from bench.repeats import figure_of
+from bench.repeats import figures_of
 from bench.store import load_records
+from bench.timed_run import timed
 from bench.variance import known_to
 
 TARGETS = ("openvino:CPU", "ort:cpu", "qnn:htp-emu")
@@ -97,10 +98,8 @@ def invalidating(record: Record) -> tuple[str, ...]:
 
 def known(run: RecordedRun) -> float | None:
     """How well the figure of a typical process is known, as the decision saw it."""
-    named = [(repeat, repeat.samples.arrays) for repeat in run.record.repeats if repeat.samples is not None]
-    scenario = run.record.plan.scenario
-    figures = [figure_of(one, {role: run.samples[key] for role, key in a.items()}, scenario) for one, a in named]
-    return known_to([figure for figure in figures if figure])
+    found = figures_of(run.record.repeats, run.samples, run.record.plan.scenario, timed(run).latency)
+    return known_to([figure for figure in found if figure])
 
 
 def seconds_in_repeats(record: Record) -> float:

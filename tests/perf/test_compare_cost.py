@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.derived import computed
+from bench.derived import judged
 from bench.fake_records import MODEL, fake_run
-from bench.record import RecordedRun
 from bench.store import save
-from bench.verdict import judge
 
 pytestmark = pytest.mark.perf
 
@@ -44,8 +42,7 @@ def test_a_thousand_records_take_three_seconds(benchmark: Any, tmp_path: Path) -
                 np.rint(4e6 * np.exp(0.03 * rng.standard_normal(QUERIES))).astype(np.int64) for _ in range(PROCESSES)
             ]
             run = fake_run(f"{i}-{side}", latency, figures=[FIGURES] * PROCESSES, model=replace(MODEL, id=f"net{i}"))
-            record = computed(run.record, run.samples)
-            record = replace(record, verdict=judge(RecordedRun(record, run.samples)))
+            record = judged(run).record
             warmup = {f"warmup_latency_ns_{p}": array[:50] for p, array in enumerate(latency)}
             save(tmp_path / side, record, {**run.samples, **warmup})
     peaks: list[int] = []

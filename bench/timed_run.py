@@ -1,0 +1,19 @@
+"""A run with what follows from its latencies, which summary, verdict and comparison share."""
+
+from bench.record import RecordedRun
+from bench.statistics import Ordered, ordered
+from bench.summary import arrays_of
+
+
+class TimedRun(RecordedRun, frozen=True, kw_only=True):
+    """``latency``: of each repeat that the figures are of and that has any."""
+
+    latency: Ordered
+
+
+def timed(run: RecordedRun) -> TimedRun:
+    """``run`` with its latencies in order, unless it has them already."""
+    if isinstance(run, TimedRun):
+        return run
+    latency = ordered(arrays_of(run.record.repeats, run.samples, "latency_ns"))
+    return TimedRun(run.record, run.samples, run.folder, run.corrections, latency=latency)

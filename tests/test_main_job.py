@@ -2,22 +2,21 @@
 
 import hashlib
 import json
-import os
 import platform
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from odb_terminal import USER, Outcome, Terminal, flags
 from onnx import TensorProto, helper
 from placement_graphs import graph, placement_models, quantised_convolution, ramp
 
-from bench.record import Record, RecordedRun
-from bench.store import load_records
+from bench.record import RecordedRun
 
 pytestmark = pytest.mark.real
 
@@ -26,48 +25,7 @@ STORIES = "llm/stories260K/model.onnx"
 TARGETS = ("openvino:CPU", "ort:cpu", "qnn:htp-emu")
 FLOAT32 = ("-O", "INFERENCE_PRECISION_HINT=f32")
 ULTRAFACE_MACS = 100_418_560
-USER = "zaphod-beeblebrox"
 ABSOLUTE = re.compile(r"(?<![\w.<…])/(?:home|root|tmp|usr|opt|work|var|mnt|etc|Users)/|\b[A-Za-z]:\\\\?Users\b")
-
-
-class Outcome(NamedTuple):
-    """What one ``odb run`` left."""
-
-    status: int
-    folder: Path
-    runs: list[RecordedRun]
-    stderr: str
-
-    def recorded(self, model: str, target: str) -> RecordedRun:
-        """The one run of that model on that target."""
-        (run,) = (r for r in self.runs if (r.record.plan.model.id, r.record.plan.target.id) == (model, target))
-        return run
-
-    def record(self, model: str, target: str) -> Record:
-        return self.recorded(model, target).record
-
-
-class Terminal:
-    """A user with a name, a home and an empty cache, who types ``odb run`` with one repeat a run."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.cache, self._count = home, home / "cache", 0
-
-    def run(self, *words: str) -> Outcome:
-        self._count += 1
-        out = self.home / f"out-{self._count}"
-        done = subprocess.run(
-            [sys.executable, "-c", "from bench.cli import main; main()", "run", *words, "--repeats", "1", "-o", out],
-            capture_output=True,
-            text=True,
-            timeout=280,
-            cwd=self.home,
-            env={**os.environ, "HOME": str(self.home), "USER": USER, "LOGNAME": USER, "ODB_CACHE": str(self.cache)},
-            check=False,
-        )
-        assert "Traceback" not in done.stderr + done.stdout
-        assert out.is_dir(), done.stderr
-        return Outcome(done.returncode, out, load_records(out), done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +36,6 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         pytest.skip("the HTP's emulator exists only for x86-64")
     return Terminal(tmp_path_factory.mktemp(USER))
-
-
-def flags(flag: str, values: "tuple[str | Path, ...]") -> list[str]:
-    return [word for value in values for word in (flag, str(value))]
 
 
 @pytest.fixture(scope="module")

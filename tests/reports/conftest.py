@@ -7,18 +7,14 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from report_parts import MOBILENET, MS, OPENVINO, ORT, record
 from report_runs import (
-    MOBILENET,
-    MS,
-    OPENVINO,
-    ORT,
     emulated,
     failed,
     hostile,
     invalid,
     judged,
     offline,
-    record,
     skipped,
     text,
     vision,

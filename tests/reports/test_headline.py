@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from report_runs import HTP
+from report_parts import HTP
 
 from bench.record import Failure, Fidelity, PlacementSummary, Reason, Record, RecordedRun, Verdict
 from bench.reports.headline import counts_words, headline

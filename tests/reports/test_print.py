@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from report_runs import HTP, MS, OPENVINO, vision
+from report_parts import HTP, MS, OPENVINO
+from report_runs import vision
 
 from bench.compare_folders import Findings
 from bench.comparison import compare

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
-from report_runs import HTP
+from report_parts import HTP
 
 from bench.record import (
     Failure,

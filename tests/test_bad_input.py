@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bench.record import Record
 from bench.store import load_records
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.process]
 
 DETECTOR, NETWORK, QUANTISED = "ultraface_rfb_320.onnx", "road-segmentation-adas-0001", "mobilenet_v2_int8.tflite"
 BOTH = ("openvino:CPU", "ort:cpu")
@@ -65,10 +65,11 @@ class Outcome(NamedTuple):
 
 
 def odb_run(folder: Path, *words: str) -> Outcome:
-    """``odb run`` with one repeat, typed in ``folder``. Never a traceback, whatever was given."""
+    """``odb run`` with one repeat of half a second, typed in ``folder``. Never a traceback, whatever was given."""
     out = folder / f"out-{len(list(folder.glob('out-*')))}"
+    quick = ("--repeats", "1", "--max-seconds", "0.5", "-o", str(out))
     done = subprocess.run(
-        [sys.executable, "-c", "from bench.cli import main; main()", "run", *words, "--repeats", "1", "-o", str(out)],
+        [sys.executable, "-c", "from bench.cli import main; main()", "run", *quick, *words],
         capture_output=True,
         text=True,
         timeout=280,

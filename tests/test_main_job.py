@@ -18,7 +18,7 @@ from placement_graphs import graph, placement_models, quantised_convolution, ram
 
 from bench.record import RecordedRun
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.process]
 
 VISION = ("models/ultraface_rfb_320.onnx", "models/road-segmentation-adas-0001.xml", "models/mobilenet_v2_int8.tflite")
 STORIES = "llm/stories260K/model.onnx"

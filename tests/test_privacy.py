@@ -110,6 +110,7 @@ def cell(request: pytest.FixtureRequest, net: Path, realdata: Path) -> tuple[str
     return request.param, net if kind == NET else realdata / "llm" / "stories260K" / "model.onnx"
 
 
+@pytest.mark.process
 @pytest.mark.real
 @pytest.mark.timeout(300)
 def test_no_process_of_a_run_opens_a_socket(cell: tuple[str, Path], house: House) -> None:
@@ -120,6 +121,7 @@ def test_no_process_of_a_run_opens_a_socket(cell: tuple[str, Path], house: House
     assert [] == list((house.root / "home").rglob("*"))
 
 
+@pytest.mark.process
 @pytest.mark.real
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.timeout(300)
@@ -180,6 +182,7 @@ def test_what_turns_it_on_again_is_told(found: tuple[str, ...], asked: str | Non
 
 
 @pytest.mark.real
+@pytest.mark.process
 @pytest.mark.parametrize("value", [*telemetry.OFF, "TRUE"])
 def test_every_value_that_is_said_to_switch_it_off_does(house: House, net: Path, value: str) -> None:
     """ONNX Runtime itself, without odb: with telemetry it would leave a device id in the home."""
@@ -191,6 +194,7 @@ def test_every_value_that_is_said_to_switch_it_off_does(house: House, net: Path,
     assert () == telemetry.reasons((), value)
 
 
+@pytest.mark.process
 def test_doctor_tells_what_the_environment_does(house: House) -> None:
     """A variable that asks for reports, and a runtime that Python imports as it starts."""
     (house.root / "guard" / "sitecustomize.py").write_text("import sys\nsys.modules['openvino'] = sys\n")

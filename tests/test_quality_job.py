@@ -17,7 +17,7 @@ from bench.suite import ModelAsk, Suite, TargetAsk, load_suite
 
 ROOT = Path(__file__).resolve().parents[1]
 MISREADING = ROOT / "tests" / "plugins" / "misreading.py"
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.process]
 Runs = dict[tuple[str, str, str], RecordedRun]
 
 

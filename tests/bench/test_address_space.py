@@ -33,6 +33,7 @@ def test_the_limit_and_what_is_needed_are_named() -> None:
         refuse_less(300_000 << 10, 712 * MIB)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="ulimit -v is not enforced everywhere")
 @pytest.mark.parametrize("arguments", [["run"], ["doctor"], ["list", "targets"]])
 def test_odb_ends_at_once(arguments: list[str]) -> None:

@@ -128,6 +128,7 @@ def test_a_disturbance_of_both_cancels() -> None:
     assert "slower" == found.word
 
 
+@pytest.mark.long
 def test_five_percent_are_found_where_processes_differ_by_a_fifth() -> None:
     """Of 100 seeded alternations with a slowdown of 5 %, 95 are called slower, and none faster."""
     rng = np.random.default_rng(2)
@@ -136,6 +137,7 @@ def test_five_percent_are_found_where_processes_differ_by_a_fifth() -> None:
     assert "faster" not in words
 
 
+@pytest.mark.long
 def test_without_pairs_the_same_runs_tell_nothing() -> None:
     """The same latencies as two runs of no alternation: in at most 5 of 50 is the slowdown of 5 % found."""
     rng, found = np.random.default_rng(3), 0
@@ -148,6 +150,7 @@ def test_without_pairs_the_same_runs_tell_nothing() -> None:
     assert found <= 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("between", "pairs"), [(0.003, 10), (0.05, 10), (0.2, 6), (0.02, 5)])
 def test_a_against_a_in_turns(between: float, pairs: int) -> None:
     """300 alternations of a model with itself under drift and bursts: 2 % or fewer name any difference."""

@@ -98,6 +98,7 @@ def test_only_the_command_line_exits(path: Path) -> None:
     assert (exits, [n for n in everywhere(path) if within(n, ("click",))]) == ([], [])
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "models"]])
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     """`odb --help` and `odb list models` import no numpy, no runtime and no plotting library."""
@@ -112,10 +113,10 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_files_stay_readable() -> None:
-    """No source file has grown past 400 lines."""
+    """No source file has grown past 400 lines, and no file of the tests."""
     long = {
         str(p.relative_to(ROOT)): n
-        for f in ("bench", "models", "targets", "reports")
+        for f in ("bench", "models", "targets", "reports", "tests")
         for p in modules(f)
         if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400
     }

@@ -246,6 +246,7 @@ def test_several_pairs_are_corrected() -> None:
     assert falls_apart_by_luck(5, 5) <= twenty[0] <= twenty[1]
 
 
+@pytest.mark.long
 def test_commands_without_a_difference_name_one_in_two_percent_at_most() -> None:
     """100 seeded commands of 5 pairs each: in at most 2 of them does any metric of any pair say that it differs."""
     rng = np.random.default_rng(8)
@@ -257,6 +258,7 @@ def test_commands_without_a_difference_name_one_in_two_percent_at_most() -> None
     assert wrong <= 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", [0.01, 0.05])
 @pytest.mark.parametrize("processes", [3, 5])
 def test_a_against_a_is_called_different_in_two_percent_at_most(noise: float, processes: int) -> None:
@@ -271,6 +273,7 @@ def test_a_against_a_is_called_different_in_two_percent_at_most(noise: float, pr
     assert wrong <= 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fast_ms", [4.0, 1.2])
 @pytest.mark.parametrize("processes", [2, 3, 4, 5, 8])
 def test_two_speeds_are_not_taken_for_a_difference(processes: int, fast_ms: float) -> None:
@@ -324,6 +327,7 @@ def test_a_tail_and_a_cold_start_may_differ_tenfold() -> None:
     assert ("cannot_tell", True) == (change(wide).word, (change(wide).ratio or 0) > 5)
 
 
+@pytest.mark.long
 def test_five_percent_are_found() -> None:
     """At 1 % between processes and 5 repeats, in 90 % of 200 seeded pairs a slowdown of 5 % is called slower."""
     rng = np.random.default_rng(6)

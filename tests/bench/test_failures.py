@@ -16,6 +16,8 @@ import pytest
 from bench.record import RecordedRun
 from bench.store import load_records
 
+pytestmark = pytest.mark.process
+
 MISBEHAVING = Path(__file__).resolve().parents[1] / "plugins" / "misbehaving.py"
 Run = Callable[..., list[RecordedRun]]
 

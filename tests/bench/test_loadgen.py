@@ -11,6 +11,8 @@ import pytest
 
 from bench.statistics import early_stopping_estimate, percentile
 
+pytestmark = pytest.mark.process
+
 pytest.importorskip("mlperf_loadgen", reason="LoadGen is not installed: the extra is called loadgen")
 
 PROGRAM = """

@@ -153,6 +153,7 @@ def test_uss_of_this_process_grows_by_what_it_holds() -> None:
     assert len(block) == 64 * MIB
 
 
+@pytest.mark.process
 @pytest.mark.real
 @pytest.mark.parametrize("model", ["fake", "fake-decoder"])
 def test_inference_holds_nothing_of_the_harness(model: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ def described(number: int) -> tuple[int, int]:
     return number, os.getpid()
 
 
+@pytest.mark.process
 def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is done first; few items stay in this process."""
     many = list(parallel.each(described, range(3 * parallel.FEWEST)))
@@ -22,6 +23,7 @@ def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.process
 def test_several_cores_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """On Linux with two cores or more, of many items only the first is done in this process, so that the others find
     imported what it needs; on one core all are."""
@@ -40,6 +42,7 @@ def refuse(number: int) -> int:
     return number
 
 
+@pytest.mark.process
 def test_an_error_reaches_the_caller() -> None:
     """As it was raised."""
     with pytest.raises(ValueError, match="57 cannot be"):

@@ -248,6 +248,7 @@ def _catalog() -> Catalog:
     return discover([WRITTEN, Path(testing.__file__)])
 
 
+@pytest.mark.process
 class TestRounds:
     def test_runs_are_prepared_first_and_then_take_turns(
         self, rounds: Callable[..., list[RecordedRun]], tmp_path: Path

@@ -160,6 +160,7 @@ class TestSteadyState:
         samples = np.random.default_rng(0).permutation(np.arange(1, 101))
         assert stopping.relative_width(samples, 50) == (61 - 40) / 51
 
+    @pytest.mark.process
     def test_leaves_scipy_alone(self) -> None:
         """The measuring process never imports SciPy, which would show in the memory it measures."""
         code = (

@@ -46,6 +46,7 @@ def reasons(run: RecordedRun) -> dict[str, Reason]:
     return {reason.code: reason for reason in run.record.verdict.reasons}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("model", "device"), [("fake", "cache"), ("fake", "last"), ("fake-decoder", "cache")])
 def test_a_cache_is_found(measure: Measure, model: str, device: str) -> None:
     """Answers kept by input, the last answer kept, and a cache of prefixes, each in a real worker.
@@ -57,6 +58,7 @@ def test_a_cache_is_found(measure: Measure, model: str, device: str) -> None:
     assert (model == "fake") is found.invalidates
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("model", ["fake", "fake-decoder"])
 def test_an_honest_target_is_not_accused(measure: Measure, model: str) -> None:
     """Two milliseconds of work whatever is asked: no cache, nothing that changes, and the evidence is kept."""
@@ -68,6 +70,7 @@ def test_an_honest_target_is_not_accused(measure: Measure, model: str) -> None:
     assert len(run.record.repeated_input.fresh_ns) >= 6
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("model", "device", "weighs"), [("fake", "random", True), ("fake", "rounding", False)])
 def test_tensors_that_change(measure: Measure, model: str, device: str, weighs: bool) -> None:
     """Noise like the signal makes the verdict negative; noise like rounding is told."""
@@ -75,6 +78,7 @@ def test_tensors_that_change(measure: Measure, model: str, device: str, weighs: 
     assert weighs == found.invalidates
 
 
+@pytest.mark.process
 def test_tokens_that_change(measure: Measure) -> None:
     """Greedy tokens drawn anew: the first that differs is named."""
     found = reasons(measure("fake-decoder", "random"))["nondeterministic_output"]
@@ -90,6 +94,7 @@ class TestClocks:
             files[-1].write_text(f"{value}\n")
         return files
 
+    @pytest.mark.process
     def test_the_fastest_core_is_read_during_a_repeat(self, measure: Measure, tmp_path: Path) -> None:
         """From the recorded tree: a reading after every batch, in MHz, and no reason as it does not change."""
         self.tree(tmp_path / "root", 800_000, 2_600_000)
@@ -97,6 +102,7 @@ class TestClocks:
         assert {2600.0} == set(run.record.repeats[0].frequency_mhz)
         assert "frequency_changed" not in reasons(run)
 
+    @pytest.mark.process
     def test_unreadable_is_silent_and_said(self, measure: Measure, tmp_path: Path) -> None:
         """No cpufreq: no readings, no reason, and the environment says that it is unavailable."""
         (tmp_path / "root").mkdir()
@@ -184,6 +190,7 @@ class TestSpeedUp:
             wrong += found.ratio < 0.7 and found.p_value < 0.001
         assert 0 == wrong
 
+    @pytest.mark.long
     @pytest.mark.parametrize("rounds", [6, 16])
     @pytest.mark.parametrize("stay", [0.5, 0.8, 0.95])
     def test_a_busy_machine_is_not_a_cache(self, rounds: int, stay: float) -> None:

@@ -55,6 +55,7 @@ def test_a_throttle_halfway_is_drift() -> None:
     assert 0.14 < float(found["drift"].figures["worst_change"]) < 0.16
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [1.2, 1.5, 2.5])
 def test_heavy_tails_are_not(shape: float) -> None:
     """Stationary noise, of infinite variance even: drift in 4 of 200 runs at most."""

@@ -51,12 +51,14 @@ def spoken(*parts: bytes, then: str = "", deadline_s: float = 60) -> list[object
 
 
 class TestWhatIsHeard:
+    @pytest.mark.process
     def test_up_to_the_last_word(self) -> None:
         """Phases, then the last word; what a process says after that, or that it stays, is not waited for."""
         phase = encode(PhaseBegan("read")) + b"\n"
         heard = spoken(phase, LAST + b"\n", b"more\n", then="import time; time.sleep(50)")
         assert [PhaseBegan("read"), decode_event(LAST)] == heard
 
+    @pytest.mark.process
     @pytest.mark.parametrize(
         "line",
         [
@@ -73,12 +75,14 @@ class TestWhatIsHeard:
         with pytest.raises(ValueError):  # noqa: PT011 - the decoder's words are its own
             spoken(line)
 
+    @pytest.mark.process
     def test_a_line_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A line without end is given up at the limit."""
         monkeypatch.setattr("bench.worker_output.EVENT_MOST_BYTES", 1000)
         with pytest.raises(ValueError, match="over 1,000 bytes in one line"):
             spoken(b"x" * 5000, then="import time; time.sleep(50)")
 
+    @pytest.mark.process
     def test_the_deadline(self) -> None:
         """Silence until the deadline is a TimeoutError."""
         with pytest.raises(TimeoutError):
@@ -132,6 +136,7 @@ class TestLog:
         assert () == log_tail(tmp_path / "none")
 
 
+@pytest.mark.process
 @linux
 class TestRuns:
     """Real workers: each run has its record at once, the next run is measured, and nothing is left."""
@@ -169,6 +174,7 @@ class TestRuns:
 
 
 class TestLeftovers:
+    @pytest.mark.process
     @linux
     def test_processes_are_known_by_their_mark(self) -> None:
         """One that carries the mark is ended, one with another is not."""
@@ -187,6 +193,7 @@ class TestLeftovers:
             assert folder.is_dir()
         assert [] == list(tmp_path.iterdir())
 
+    @pytest.mark.process
     @pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX")
     def test_what_a_killed_process_left_is_swept(self, tmp_path: Path) -> None:
         """A folder whose owner lives stays; that of one that was killed goes; any other folder is left alone."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import sysconfig
 import venv
@@ -23,6 +24,8 @@ from bench.record import Failure, Record
 from bench.record_json import encode, sealed
 from bench.store import load, load_records
 
+pytestmark = pytest.mark.process
+
 NULL = Path(__file__).resolve().parents[2] / "bench" / "testing.py"
 QUICK = ("--max-seconds", "0.5")
 
@@ -40,12 +43,36 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def base(here: Path) -> Path:
-    """A record of the fake model, half a millisecond a query."""
+def measured_in(room: Path, *asked: Any) -> Path:
+    """Measure in the folder ``room``, which holds the plugin; the results are in its ``old``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(room)
+        patch.setenv("ODB_CACHE", str(room / "cache"))
+        (room / "plugin.py").write_text(NULL.read_text())
+        odb_run(*asked, "-o", "old")
+    return room / "old"
+
+
+@pytest.fixture(scope="module")
+def of_fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record of the fake model, half a millisecond a query; made once."""
     asked = ("--plugin", "plugin.py", "-m", "fake", "-t", "null:cpu", "-O", "latency_us=500", "--repeats", "2", *QUICK)
-    odb_run(*asked, "-o", "old")
-    return here / "old"
+    return measured_in(tmp_path_factory.mktemp("fake"), *asked)
+
+
+@pytest.fixture(scope="module")
+def of_file(tmp_path_factory: pytest.TempPathFactory, no_op: Callable[[Path, str], Path]) -> Path:
+    """A record of net.onnx on ONNX Runtime; made once."""
+    pytest.importorskip("onnxruntime")
+    room = tmp_path_factory.mktemp("file")
+    no_op(room, "net.onnx")
+    return measured_in(room, "-m", "net.onnx", "-t", "ort:cpu", "--repeats", "1", *QUICK)
+
+
+@pytest.fixture
+def base(here: Path, of_fake: Path) -> Path:
+    """A copy of that record, to be changed at will."""
+    return shutil.copytree(of_fake, here / "old")
 
 
 def records(folder: Path) -> tuple[Record, Record]:
@@ -112,12 +139,10 @@ def test_a_dry_run_says_what_would_alternate(base: Path, here: Path) -> None:
 
 class TestFiles:
     @pytest.fixture
-    def file_base(self, here: Path, no_op: Callable[[Path, str], Path]) -> Path:
-        """A record of net.onnx on ONNX Runtime."""
-        pytest.importorskip("onnxruntime")
+    def file_base(self, here: Path, of_file: Path, no_op: Callable[[Path, str], Path]) -> Path:
+        """net.onnx, and a copy of its record on ONNX Runtime."""
         no_op(here, "net.onnx")
-        odb_run("-m", "net.onnx", "-t", "ort:cpu", "--repeats", "1", *QUICK, "-o", "old")
-        return here / "old"
+        return shutil.copytree(of_file, here / "old")
 
     @pytest.mark.real
     def test_a_new_file_against_the_old(self, file_base: Path, here: Path, no_op: Callable[..., Path]) -> None:
@@ -346,7 +371,7 @@ def rewrite(folder: Path, change: dict[str, Any]) -> None:
     (place / "record.json").write_bytes(encode(sealed(changed)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def no_op() -> Callable[..., Path]:
     """``no_op(folder, name, nodes=1)``: an ONNX file of so many Identity operators on four floats."""
     onnx = pytest.importorskip("onnx")

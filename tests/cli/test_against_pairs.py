@@ -17,6 +17,8 @@ from bench.record import Record
 from bench.record_json import encode, sealed
 from bench.store import load, load_records
 
+pytestmark = pytest.mark.process
+
 QUICK = ("--max-seconds", "0.3")
 PLUGIN = """
 from msgspec.structs import replace
@@ -29,14 +31,19 @@ class Fake(FakeModel):
         return replace(super().prepare(request, cache), model_id=request.source)
 
 
-class Other(NullTarget):
+class Unhurried(NullTarget):  # half a millisecond a query, so that turns of 50 ms hold no millions of them
+    def work(self, request):
+        return super().work(replace(request, options={"latency_us": "500", **request.options}))
+
+
+class Other(Unhurried):
     def options(self, device):
         return {"latency_us": "as null", "turbo": "on or off", "report_file": "writes a file"}
 
     safe_options = ("latency_us", "turbo")
 
 
-PLUGINS = {"models": {"fake": Fake, "tiny": Fake}, "targets": {"null": NullTarget, "other": Other}}
+PLUGINS = {"models": {"fake": Fake, "tiny": Fake}, "targets": {"null": Unhurried, "other": Other}}
 """
 
 

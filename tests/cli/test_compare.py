@@ -223,6 +223,7 @@ def test_nothing_comparable_is_exit_3(write: Callable[..., Path], tmp_path: Path
     assert 1 == odb_compare(base, tmp_path / "n").return_value
 
 
+@pytest.mark.process
 def test_what_no_longer_works_is_exit_1(write: Callable[..., Path], tmp_path: Path) -> None:
     """A crash where there was a figure is worse than a slowdown."""
     run = failed(fake_run("n", processes(4), model=replace(MODEL, id="net")))

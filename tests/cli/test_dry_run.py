@@ -10,6 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+pytestmark = pytest.mark.process
+
 PLUGIN = """
 from bench.contracts import Artifact
 from bench.errors import InputError, RunFailure

@@ -153,6 +153,7 @@ def test_it_does_not_go_with_a_comparison() -> None:
     assert "--accept" in error.remedy
 
 
+@pytest.mark.process
 @pytest.mark.real
 @pytest.mark.parametrize(("target", "expected"), [("swapping:CPU", 1), ("openvino:CPU", 0)])
 def test_wrong_outputs_are_told_from_a_busy_machine(tmp_path: Path, target: str, expected: int) -> None:

@@ -55,6 +55,7 @@ def classifier(path: Path) -> Path:
     return path
 
 
+@pytest.mark.process
 @pytest.mark.real
 @pytest.mark.skipif(sys.platform == "win32", reason="file names have no other encoding there")
 def test_korean_names_are_measured_in_a_plain_locale(tmp_path: Path) -> None:
@@ -81,6 +82,7 @@ def test_korean_names_are_measured_in_a_plain_locale(tmp_path: Path) -> None:
     assert "얼굴 검출".encode() in done.stdout
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="every file name is Unicode there")
 def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     """As of an archive from an old Windows: no runtime could open it, and no record name it."""

@@ -12,6 +12,8 @@ import pytest
 from bench import __version__
 from bench.store import load, save
 
+pytestmark = pytest.mark.process
+
 MISBEHAVING = Path(__file__).resolve().parents[1] / "plugins" / "misbehaving.py"
 
 
@@ -23,7 +25,8 @@ def odb(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProces
 
 
 def fake_run(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return odb("run", "--plugin", str(MISBEHAVING), "--repeats", "1", "-o", str(tmp_path / "out"), *arguments)
+    quick = ("--repeats", "1", "--max-seconds", "0.3", "-o", str(tmp_path / "out"))
+    return odb("run", "--plugin", str(MISBEHAVING), *quick, *arguments)
 
 
 def test_help_has_examples_and_exit_statuses() -> None:
@@ -270,7 +273,7 @@ def test_a_bad_record_beside_the_new_ones_is_named_and_left_out(tmp_path: Path) 
 def test_a_report_is_of_what_can_be_read(tmp_path: Path) -> None:
     """A record whose samples are gone is named, the others are reported, and the status is 2; so are samples that
     agree with their hash and are no times."""
-    fake_run(tmp_path, "-m", "fake", "-t", "null:cpu", "-t", "bad:fallback", "--max-seconds", "0.3")
+    fake_run(tmp_path, "-m", "fake", "-t", "null:cpu", "-t", "bad:fallback")
     (bad,) = (tmp_path / "out").glob("*null*")
     assert odb("report", str(tmp_path / "out")).returncode == 0
     run = load(bad)

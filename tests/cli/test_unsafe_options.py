@@ -12,6 +12,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+pytestmark = pytest.mark.process
+
 
 def odb(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     code = "import sys; sys.argv[0] = 'odb'; from bench.cli import main; main()"

@@ -81,6 +81,7 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Tutorial:
     return Tutorial(folder, {line: process.communicate(timeout=120)[0] for line, process in running.items()})
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_the_model_tutorial_measures(tutorial: Tutorial) -> None:
     """The command of the page leaves a record on each runtime, with outputs that agree with the reference."""
@@ -92,6 +93,7 @@ def test_the_model_tutorial_measures(tutorial: Tutorial) -> None:
         assert True is record["fidelity"]["ok"]
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_the_models_own_judge_is_asked(tutorial: Tutorial) -> None:
     """Both of its scores are in the record, with their direction, and the sample that it refuses is left out."""
@@ -107,6 +109,7 @@ def test_the_models_own_judge_is_asked(tutorial: Tutorial) -> None:
     assert quality["metrics"][1]["value"] > 0
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_the_facts_counted_by_hand_are_right(tutorial: Tutorial) -> None:
     """The tutorial's arithmetic gives what this project counts in the file that it writes."""
@@ -121,6 +124,7 @@ def test_the_facts_counted_by_hand_are_right(tutorial: Tutorial) -> None:
     assert {f: getattr(counted, f) for f in fields} == {f: stated[f] for f in fields}
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_the_target_tutorial_measures(tutorial: Tutorial) -> None:
     """Three phases apart, four placed nodes, and float32 outputs that agree with ONNX Runtime."""
@@ -137,12 +141,14 @@ def test_the_target_tutorial_measures(tutorial: Tutorial) -> None:
     assert "reference:numpy" in listed
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["test_wake_word.py", "test_reference_target.py"])
 def test_the_tutorials_own_tests_pass(tutorial: Tutorial, name: str) -> None:
     """The tests that the pages print pass, three of them each."""
     assert "3 passed" in tutorial.outputs[f"pytest {name}"]
 
 
+@pytest.mark.process
 def test_the_script_that_reads_records_works(tutorial: Tutorial) -> None:
     """The example prints one line for the record of the tutorial."""
     done = subprocess.run(
@@ -158,6 +164,7 @@ def test_the_script_that_reads_records_works(tutorial: Tutorial) -> None:
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("page", "kind", "summary"),
     [

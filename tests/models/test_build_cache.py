@@ -67,6 +67,7 @@ def test_a_build_without_its_checksum_is_built_again(tmp_path: Path) -> None:
     assert b"new" == cached_build(tmp_path, "net", {}, lambda path: path.write_bytes(b"new") and None).read_bytes()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX")
 def test_what_a_killed_builder_left_is_removed(tmp_path: Path) -> None:
     """Half a model of a process that was killed is gone after the next build; that of one at work is not touched."""

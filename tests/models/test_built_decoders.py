@@ -159,6 +159,7 @@ def test_one_seed_is_one_model(tmp_path: Path) -> None:
     assert np.abs(rows - stored["float32"]["embedding.weight"]).max() < 0.1 / 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_same_seed_gives_the_same_bytes(precision: str, tmp_path: Path) -> None:
     """Two builds agree, and another seed does not."""
@@ -177,6 +178,7 @@ def test_other_precisions_are_refused(tmp_path: Path) -> None:
     assert "float32, float16, int8, int4" in caught.value.remedy
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak that Linux keeps of a process")
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_building_streams_to_disk(precision: str, tmp_path: Path) -> None:
@@ -188,6 +190,7 @@ def test_building_streams_to_disk(precision: str, tmp_path: Path) -> None:
     assert (2, True) == (files, size > 90_000_000)
 
 
+@pytest.mark.process
 @pytest.mark.perf
 @pytest.mark.parametrize("model", ["Qwen25", "Llama32"])
 @pytest.mark.parametrize("precision", ["float32", "int4"])

@@ -30,6 +30,7 @@ def image(seed: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(seed).random((1, 3, 224, 224), np.float32)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("builder", "parameters", "gmacs", "statistics"), PUBLISHED)
 def test_published_counts(builder: type[Model], parameters: int, gmacs: float, statistics: int, cache: Path) -> None:
     """Parameters are the published ones to the last; MACs to the published digits; statistics are stored but no
@@ -58,6 +59,7 @@ def test_artifact_describes_its_file(builder: type[Model], cache: Path) -> None:
     assert [("logits", (1, 1000))] == [(o.name, o.shape) for o in artifact.facts.outputs]
 
 
+@pytest.mark.long
 def test_seed_decides_the_weights(cache: Path, tmp_path: Path) -> None:
     """The same seed gives the same bytes in another cache, another seed others."""
     first = prepared(MobileNetV2, cache, seed=1).sha256

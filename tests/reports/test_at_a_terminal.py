@@ -14,6 +14,8 @@ from bench.record import RecordedRun
 from bench.reports.terminal import TerminalReport
 from bench.store import load_records, save
 
+pytestmark = pytest.mark.process
+
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

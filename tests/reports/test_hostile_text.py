@@ -53,6 +53,7 @@ def hostile(record: Record) -> Iterator[tuple[str, Record]]:
             continue
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["html", "md", "csv", "json", "terminal"])
 def test_no_report_shows_what_acts(name: str, catalog: Catalog, runs: list[RecordedRun]) -> None:
     report = load(catalog.find("reports", name))
@@ -62,6 +63,7 @@ def test_no_report_shows_what_acts(name: str, catalog: Catalog, runs: list[Recor
             assert set() == ACTS & set(text), where
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["html", "md", "json", "terminal"])
 def test_no_comparison_shows_what_acts(name: str, runs: list[RecordedRun]) -> None:
     base = runs[0]
@@ -72,6 +74,7 @@ def test_no_comparison_shows_what_acts(name: str, runs: list[RecordedRun]) -> No
         assert set() == ACTS & set(text), where
 
 
+@pytest.mark.process
 def test_no_error_message_shows_what_acts(tmp_path: Path, make_record: Callable[..., Record]) -> None:
     """An unknown key of a record is named; its name cannot clear the screen or write a line of its own."""
     folder = tmp_path / save(tmp_path, make_record("ort:cpu", 4_000_000), {}).record_id

@@ -25,6 +25,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 READER = shutil.which("pdftotext")
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.process,
     pytest.mark.skipif(BROWSER is None, reason="needs chromium (apt install chromium)"),
     pytest.mark.skipif(READER is None, reason="needs pdftotext (apt install poppler-utils)"),
 ]

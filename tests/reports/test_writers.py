@@ -103,6 +103,7 @@ def test_json_holds_records_that_can_be_read_back(runs: Sequence[RecordedRun]) -
     assert [r.record for r in runs] == [decode(json.dumps(r).encode()) for r in found]
 
 
+@pytest.mark.process
 def test_importing_the_writers_loads_nothing_heavy() -> None:
     """Listing the formats costs no start-up time."""
     names = ("html_page", "markdown", "csv_table", "json_list", "terminal")

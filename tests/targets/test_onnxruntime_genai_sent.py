@@ -109,6 +109,7 @@ def test_the_runtime_gets_no_byte_of_the_senders_configuration(folder: Artifact,
     assert made is OrtGenai().convert(made, tmp_path / "again")
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_a_library_in_a_folder_is_not_loaded(folder: Artifact, tmp_path: Path, phase: Phase) -> None:
     """Neither by opening the folder as it was sent: the library's constructor would leave a file."""

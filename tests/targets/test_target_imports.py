@@ -13,6 +13,7 @@ from bench.targets.openvino_runtime import OpenVino
 HEAVY = ("numpy", "onnx", "onnxruntime", "onnxruntime_qnn", "openvino", "psutil")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["openvino_runtime", "onnxruntime_cpu", "onnxruntime_qnn"])
 def test_a_plugin_module_imports_nothing_heavy(module: str) -> None:
     """In a fresh interpreter, importing it and making the plugin leaves every runtime out."""

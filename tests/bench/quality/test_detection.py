@@ -137,6 +137,7 @@ def test_wrong_annotations_leave_their_image_out(tmp_path: Path) -> None:
         read_annotations(tmp_path / "annotations.json")
 
 
+@pytest.mark.process
 @pytest.mark.real
 def test_a_face_detector_finds_the_faces(tmp_path: Path, realdata: Path, catalog: Catalog) -> None:
     """UltraFace on two photographs, with boxes drawn by eye: both faces are found at IoU 0.5 on every runtime, and the

@@ -17,7 +17,7 @@ from bench.suite import ModelAsk, Suite, TargetAsk
 
 JUDGING = Path(__file__).resolve().parents[2] / "plugins" / "judging.py"
 CLASSES = 8
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.process]
 
 
 def identity(path: Path) -> Path:

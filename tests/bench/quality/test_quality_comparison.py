@@ -97,6 +97,7 @@ def test_how_many_scores_would_tell() -> None:
     assert few.samples_needed(0.02) is None
 
 
+@pytest.mark.long
 def test_so_many_scores_of_the_same_kind_do_tell() -> None:
     """Differences beyond the margin that 40 samples leave open: the same samples as often as advised tell them at the
     same level, and a third as many do not."""
@@ -176,6 +177,7 @@ def test_a_loss_within_the_margin_is_not_called_worse() -> None:
     assert [("cannot_tell", False), ("worse", True)] == words
 
 
+@pytest.mark.long
 def test_all_pairs_of_a_command_are_one_family() -> None:
     """Of 40 commands of 20 pairs in which nothing differs, at most one calls any quality better or worse."""
     random, named = np.random.default_rng(3), 0

@@ -117,6 +117,7 @@ def test_no_truncation_passes(dense: Dense) -> None:
         assert 12 == artifact.facts.parameters
 
 
+@pytest.mark.long
 def test_damage_never_escapes_as_another_error(decoder: Path) -> None:
     """Whatever bytes are changed, the file is read or refused."""
     whole, dice, refused = decoder.read_bytes(), random.Random(0), 0

@@ -224,6 +224,7 @@ def test_no_truncation_passes(saved: Callable[[bytes], Path]) -> None:
         assert (70, 40) == (artifact.facts.macs, artifact.facts.parameters)  # only padding at the end was lost
 
 
+@pytest.mark.long
 def test_damage_never_escapes_as_another_error(saved: Callable[[bytes], Path]) -> None:
     """Whatever bytes are changed, the file is read or refused."""
     dice = random.Random(0)

@@ -45,9 +45,10 @@ def spoken(*parts: bytes, then: str = "", deadline_s: float = 60) -> list[object
     """The events of a process that says these bytes, and does something ``then``."""
     code = f"import os, sys\nfor part in {list(parts)!r}: os.write(1, part)\n{then}"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        found = list(EventStream(process, time.perf_counter_ns() + int(deadline_s * 1e9), Path("none")))
-        process.kill()
-    return found
+        try:
+            return list(EventStream(process, time.perf_counter_ns() + int(deadline_s * 1e9), Path("none")))
+        finally:  # also where the stream raises; else the end of the process would be waited for
+            process.kill()
 
 
 class TestWhatIsHeard:

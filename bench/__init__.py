@@ -5,7 +5,10 @@ The names below are the public API for scripts and plugin authors. They are reso
 """
 
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes longer to import than all else here
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -25,7 +28,7 @@ __all__ = [  # noqa: PLE0604 - the names are strings; ruff does not look into th
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

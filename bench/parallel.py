@@ -6,9 +6,12 @@ a platform does not fork by default, and for few items, the work is done one aft
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
+
+from bench.worker import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,5 +30,16 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Resu
     from concurrent.futures import ProcessPoolExecutor
 
     yield work(items[0])  # here: what it imports is then there in every process that is forked
-    with ProcessPoolExecutor(min(cores, 8), multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(min(cores, 8), multiprocessing.get_context("fork"), _begin, (os.getpid(),)) as pool:
         yield from pool.map(work, items[1:], chunksize=CHUNK)
+
+
+def _begin(parent: int) -> None:
+    """A process of the pool ends with its parent, which also answers the terminal's Ctrl-C: without it each would wait
+    for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    end_with_parent()
+    if os.getppid() != parent:  # it ended before that
+        os._exit(1)

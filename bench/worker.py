@@ -72,14 +72,19 @@ def claim_stdout(log: str) -> int:
 def die_with_parent() -> "queue.SimpleQueue[int]":
     """Make sure that no worker is left when the parent is killed. Returns what the parent says meanwhile, byte by
     byte."""
+    end_with_parent()
+    answers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(answers,), name="parent-watch", daemon=True).start()
+    return answers
+
+
+def end_with_parent() -> None:
+    """On Linux: the kernel kills this process when the thread that started it ends."""
     if sys.platform == "linux":
         import ctypes
 
         pr_set_pdeathsig, sigkill = 1, 9
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill)
-    answers: queue.SimpleQueue[int] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(answers,), name="parent-watch", daemon=True).start()
-    return answers
 
 
 def _listen(answers: "queue.SimpleQueue[int]") -> None:

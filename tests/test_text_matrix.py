@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.cli import odb
+from bench.cli.group import odb
 from bench.record import Record
 from bench.store import load_records
 

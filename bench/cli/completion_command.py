@@ -14,7 +14,7 @@ def command(shell: str) -> int:
     """Print the script that makes SHELL complete odb's commands and options."""
     from click.shell_completion import get_completion_class
 
-    from bench.cli import odb
+    from bench.cli.group import odb
 
     completion = get_completion_class(shell)
     assert completion is not None

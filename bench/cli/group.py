@@ -1,14 +1,13 @@
-"""The command ``odb``. One module a subcommand; each is imported when it is called."""
+"""The subcommands of ``odb``, one module each, imported when it is called; errors as sentences and exit statuses."""
 
-import signal
 import sys
 from importlib import import_module
-from types import FrameType
 
 import click
 
 from bench import __version__
 from bench.address_space import demand_address_space
+from bench.cli.signals import EXIT_INTERRUPTED, was_interrupted
 from bench.cli.utf8 import demand_utf8
 from bench.errors import OdbError
 from bench.printable import clean
@@ -23,8 +22,6 @@ COMMANDS = {
     "schema": "Print the JSON Schema of a record.",
     "completion": "Print a shell completion script.",
 }
-
-EXIT_INTERRUPTED = 130
 
 EPILOG = """\b
 Examples:
@@ -70,39 +67,46 @@ def odb() -> None:
     reports that can be compared, and says how far to trust them."""
 
 
-def main() -> None:
-    """Entry point: errors a person can put right become a sentence and an exit status, never a traceback."""
-    demand_utf8()
-    switch_off()
-    for name in ("SIGTERM", "SIGHUP"):  # of a supervisor, and of a terminal that was closed
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+def carried_out() -> int:
+    """Do what the command line asks. Returns the exit status: errors a person can put right become a sentence, never a
+    traceback."""
     try:
+        demand_utf8()
+        switch_off()
         if not {"-h", "--help", "--version"} & set(sys.argv[1:]):
             demand_address_space()
         status = odb.main(standalone_mode=False)
-    except click.ClickException as error:
+    except (KeyboardInterrupt, click.Abort):
+        return _told_interrupted()
+    except Exception as error:
+        if was_interrupted():  # a native module turns an interrupt during its imports into an ImportError
+            return _told_interrupted()
+        return _told(error)
+    return status if isinstance(status, int) else 0
+
+
+def _told_interrupted() -> int:
+    click.echo("odb: interrupted; records already written are kept", err=True)
+    return EXIT_INTERRUPTED
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong. Returns the exit status; raises what nobody but a programmer can put right."""
+    if isinstance(error, click.ClickException):
         error.show()
-        sys.exit(2)
-    except OdbError as error:
+        return 2
+    if isinstance(error, OdbError):
         click.echo(f"odb: error: {clean(error.message)}", err=True)
         if error.remedy:
             click.echo(f"     {clean(error.remedy)}", err=True)
-        sys.exit(error.exit_status)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("odb: interrupted; records already written are kept", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
+        return error.exit_status
+    if isinstance(error, BrokenPipeError):
         sys.stderr.close()
-        sys.exit(0)
-    except OSError as error:  # a name that no file can have, a folder that may not be read
+        return 0
+    if isinstance(error, OSError):  # a name that no file can have, a folder that may not be read
         click.echo(f"odb: error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
-        sys.exit(2)
-    except UnicodeEncodeError as error:
+        return 2
+    if isinstance(error, UnicodeEncodeError):
         click.echo(f"odb: error: {error.object[:80]!r}: a name that is not Unicode", err=True)
-        sys.exit(2)
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        return 2
+    raise error

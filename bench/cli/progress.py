@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from bench.interrupts import unwinding
 from bench.measure.stopping import WARMUP_SHARE
 from bench.plan import Plan, PlannedRun
 from bench.printable import clean
@@ -71,15 +72,18 @@ def progress(stream: TextIO) -> Iterator[Listener]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", markup=False),
-        console=Console(file=stream),
-        refresh_per_second=1,  # drawing costs CPU time that the measured process shares
-        transient=True,
-    ) as bar:
+    with (
+        unwinding(),
+        Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=Console(file=stream),
+            refresh_per_second=1,  # drawing costs CPU time that the measured process shares
+            transient=True,
+        ) as bar,
+    ):
         yield Drawn(bar)
 
 

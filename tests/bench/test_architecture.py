@@ -103,7 +103,7 @@ def test_only_the_command_line_exits(path: Path) -> None:
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     """`odb --help` and `odb list models` import no numpy, no runtime and no plotting library."""
     code = (
-        "import sys; from bench.cli import odb\n"
+        "import sys; from bench.cli.group import odb\n"
         "try: odb.main(sys.argv[1:], standalone_mode=False)\n"
         "finally: print('HEAVY', sorted({m.split('.')[0] for m in sys.modules} & "
         "{'numpy','onnxruntime','openvino','matplotlib','scipy','onnx','tflite','PIL','psutil'}))"

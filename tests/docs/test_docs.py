@@ -85,7 +85,7 @@ def shown_commands(page: Path) -> Iterator[list[str]]:
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
 def test_commands_parse(page: Path) -> None:
     """The command line takes every command that a page shows: its name, its options, their choices and types."""
-    from bench.cli import odb
+    from bench.cli.group import odb
 
     for arguments in shown_commands(page):
         try:
@@ -101,7 +101,7 @@ def test_commands_parse(page: Path) -> None:
 
 def test_a_wrong_command_would_be_seen() -> None:
     """The check above can fail: an unknown option does not parse."""
-    from bench.cli import odb
+    from bench.cli.group import odb
 
     command = odb.get_command(click.Context(odb), "run")
     assert command is not None
@@ -305,7 +305,7 @@ def test_failure_kinds_are_those_of_the_code() -> None:
 
 def test_exit_statuses_are_those_of_the_help() -> None:
     """The page lists the statuses that `odb --help` lists."""
-    from bench.cli import EPILOG
+    from bench.cli.group import EPILOG
 
     stated = re.findall(r"(\d+) ", EPILOG.partition("Exit status:")[2].replace("\n", " "))
     assert stated == [row[0] for row in table("record", "status")]

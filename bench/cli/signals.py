@@ -1,0 +1,39 @@
+"""What Ctrl-C, SIGTERM and a closed terminal (SIGHUP) do.
+
+Before a command has begun anything, and after its end, the process ends at once: an exception raised among imports may
+be swallowed, or printed as a traceback, by whatever is being imported. In between ``KeyboardInterrupt`` is raised, so
+that what was begun is kept or removed. A signal that is ignored as the command starts stays ignored, as under nohup.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+
+from bench.interrupts import is_unwinding
+
+EXIT_INTERRUPTED = 130
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_received: list[int] = []
+
+
+def handle_interrupts() -> None:
+    """From now on interrupts end the process with ``EXIT_INTERRUPTED`` and no traceback."""
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupted)
+
+
+def was_interrupted() -> bool:
+    """Whether an interrupt was raised, in whatever form it comes out of the code it fell on."""
+    return bool(_received)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    if is_unwinding():
+        _received.append(number)
+        raise KeyboardInterrupt
+    with suppress(OSError):  # where nobody reads it any more
+        os.write(2, b"odb: interrupted\n")
+    os._exit(EXIT_INTERRUPTED)

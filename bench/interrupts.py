@@ -1,0 +1,26 @@
+"""Whether an interrupt has to unwind: something was begun that must be removed, or kept, before the process ends.
+
+The command line decides by it what a signal does (``bench.cli.signals``). Programs that use the package without the
+command line keep their own handlers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_begun: list[object] = []
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """While inside, an interrupt is raised as ``KeyboardInterrupt`` and not answered by ending the process at once."""
+    token = object()
+    _begun.append(token)
+    try:
+        yield
+    finally:
+        _begun.remove(token)
+
+
+def is_unwinding() -> bool:
+    """Whether anything was begun and has not ended."""
+    return bool(_begun)

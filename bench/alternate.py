@@ -9,6 +9,8 @@ import secrets
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +33,10 @@ from bench.store import save
 from bench.suite import Suite
 from bench.supervisor import JobResult, run_job, stop
 from bench.turnstile import Turnstile
+from bench.unfinished import Unfinished, unfinished
 
+Steps = list[tuple[Gathering, Callable[[], None]]]
+"""For each side the step that takes in what came of the work."""
 SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
 
 
@@ -61,14 +66,14 @@ def run_in_alternation(
     raised again.
     """
     listener = listener or Listener()
-    with temporary_workspace() as workspace:
+    with temporary_workspace() as workspace, unfinished(out[0]) as of_base, unfinished(out[1]) as of_new:
         machine = with_sensors(Bench(catalog, base, workspace, cache, root))
         shared = Shared(catalog)
         sides = [
             Gathering(msgspec.structs.replace(machine, suite=suite), run, shared, _said(listener, side))
             for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine, base_python), strict=True)
         ]
-        _gather(sides, expected, listener)
+        _gather(sides, expected, listener, (of_base, of_new))
         recorded = []
         for folder, gathering in zip(out, sides, strict=True):
             gathering.has_ended()
@@ -123,7 +128,9 @@ def _said(listener: Listener, side: str) -> Callable[[str], None]:
     return lambda text: listener.step(f"{side}: {text}")
 
 
-def _gather(sides: list[Gathering], expected: Identity | None, listener: Listener) -> None:
+def _gather(
+    sides: list[Gathering], expected: Identity | None, listener: Listener, kept: tuple[Unfinished, Unfinished]
+) -> None:
     for gathering, other in zip(sides, reversed(sides), strict=True):
         if not gathering.prepare():
             failure = gathering.evidence.failure
@@ -135,9 +142,10 @@ def _gather(sides: list[Gathering], expected: Identity | None, listener: Listene
     repeats = sides[0].run.repeats
     for index in range(repeats):
         listener.step(f"pair {index + 1} of {repeats}")
-        done = [gathering.attempt(step) for gathering, step in _pair_or_failure(sides, index)]
-        if not all(done):
-            break
+        for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
+            done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
+            if not all(done):
+                return
 
 
 def _check_identity(gathering: Gathering, expected: Identity) -> None:
@@ -150,10 +158,10 @@ def _check_identity(gathering: Gathering, expected: Identity) -> None:
         )
 
 
-def _pair_or_failure(sides: list[Gathering], index: int) -> list[tuple[Gathering, Callable[[], None]]]:
-    """``_pair``; what ends it early, an interrupt too, becomes the failure of both sides."""
+def _or_failure(sides: list[Gathering], work: Callable[[], Steps]) -> Steps:
+    """What ``work`` gives; what ends it early, an interrupt too, becomes the failure of both sides."""
     try:
-        return _pair(sides, index)
+        return work()
     except (OdbError, OSError, KeyboardInterrupt) as error:
         reason = error
 
@@ -163,7 +171,15 @@ def _pair_or_failure(sides: list[Gathering], index: int) -> list[tuple[Gathering
     return [(gathering, fail) for gathering in sides]
 
 
-def _pair(sides: list[Gathering], index: int) -> list[tuple[Gathering, Callable[[], None]]]:
+def _keep(sides: list[Gathering], kept: tuple[Unfinished, Unfinished]) -> Steps:
+    """Keep what there is of both sides. There is nothing to take in."""
+    for gathering, of_side in zip(sides, kept, strict=True):
+        with suppress(OSError):  # kept or not, the pairs go on
+            of_side.keep(assemble(*gathering.unfinished()))
+    return []
+
+
+def _pair(sides: list[Gathering], index: int) -> Steps:
     """Measure one pair; for each side the step that takes in what came of it."""
     turnstile = Turnstile(index % 2)
     jobs = [gathering.measure_job(in_turns=True) for gathering in sides]

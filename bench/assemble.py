@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 class Evidence(Struct, frozen=True):
     """All that was gathered for one run so far; anything may be missing when it ended early.
 
-    ``set_aside``: indices into ``repeats``. ``began_utc``: when its preparation began."""
+    ``set_aside``: indices into ``repeats``. ``began_utc``: when its preparation began.
+    ``record_id``: empty where the record gets a new one."""
 
     environment: Environment
     scenario: Scenario | None = None
@@ -68,6 +69,7 @@ class Evidence(Struct, frozen=True):
     set_aside: tuple[int, ...] = ()
     repeats_ended: RepeatsEnded | None = None
     began_utc: datetime | None = None
+    record_id: str = ""
 
 
 def assemble(
@@ -83,7 +85,7 @@ def assemble(
     status = status_of(evidence.failure)
     record = Record(
         schema_version=SCHEMA_VERSION,
-        record_id=new_record_id(run.model.id, run.target.id, evidence.began_utc),
+        record_id=evidence.record_id or new_record_id(run.model.id, run.target.id, evidence.began_utc),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         status=status,
         tool=Tool("ondevice-bench", __version__, rules_digest()),

@@ -27,6 +27,7 @@ from bench.record import Failure, Scenario
 from bench.record_evidence import RepeatedInput, RepeatRule
 from bench.reference import References
 from bench.repeats import Seen, ended, in_time, left_ns, seen_of, set_aside, why_more
+from bench.store import new_record_id
 from bench.suite import Suite
 from bench.supervisor import STEP_SECONDS, JobResult, run_job
 from bench.text_reference import TextReferences
@@ -92,7 +93,9 @@ class Gathering:
     def __init__(self, bench: Bench, run: PlannedRun, shared: Shared, say: Callable[[str], None]) -> None:
         self._bench, self._run, self._shared, self._say = bench, run, shared, say
         self._making = Making(bench, run, shared.done, say, self.settled)
-        self._evidence = Evidence(capture(bench.root), channels=bench.channels, began_utc=datetime.now(UTC))
+        began = datetime.now(UTC)
+        record_id = new_record_id(run.model.id, run.target.id, began)
+        self._evidence = Evidence(capture(bench.root), channels=bench.channels, began_utc=began, record_id=record_id)
         self._samples: list[Path] = []
         self._seen: list[Seen] = []
         self._opening: Opening | None = None
@@ -143,6 +146,11 @@ class Gathering:
                 samples.append({role: archive[role] for role in archive.files})
         self._note(set_aside=set_aside(self._run.repeat_rule, [seen.disturbed for seen in self._seen]))
         return self._run, self._evidence, samples
+
+    def unfinished(self) -> "tuple[PlannedRun, Evidence, list[dict[str, np.ndarray[Any, Any]]]]":
+        """As ``left``, if the run were interrupted now."""
+        run, evidence, samples = self.left()
+        return run, msgspec.structs.replace(evidence, failure=interrupted(len(evidence.repeats), run)), samples
 
     @property
     def _rule(self) -> RepeatRule:

@@ -5,14 +5,19 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from bench.interrupts import unwinding
 
 MARK = "ODB_WORKER"
 """Variable in a worker's environment; whatever it starts inherits it."""
 OWNER = ".odb-owner"
-"""File in a scratch folder, locked while the process that made it lives."""
+"""File in a scratch folder, locked while the process that made it lives: the kernel ends a lock with its process, so it
+cannot be taken for another of the same number, nor for one of another container."""
+LOCKING = ".odb-locking"
+"""Its name until it is locked: a folder that is being made is no scratch folder yet, and nobody sweeps it."""
 
 
 def end_leftovers(mark: str) -> int:
@@ -35,28 +40,40 @@ def end_leftovers(mark: str) -> int:
 def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """A new folder under ``parent`` (by default where temporary files go), removed at the end. If this process is
     killed, ``sweep`` of the same prefix removes it later."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    lock = _locked(folder / OWNER, os.O_CREAT)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+    with unwinding():
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock = _locked(folder / LOCKING, os.O_CREAT)
+        try:
+            with suppress(OSError):
+                (folder / LOCKING).rename(folder / OWNER)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
 
 
-def sweep(prefix: str, parent: Path | None = None) -> None:
+def sweep(prefix: str, parent: Path | None = None, rescue: Callable[[Path], None] = lambda folder: None) -> None:
     """Remove the scratch folders of that prefix whose process has ended; those of others, and folders that are not
-    scratch folders, are left alone."""
+    scratch folders, are left alone. ``rescue`` takes out before what is worth keeping; where it raises ``OSError``, the
+    folder stays."""
     with suppress(OSError):
         for folder in Path(parent or tempfile.gettempdir()).glob(f"{prefix}*"):
-            facts = folder.lstat()
-            own = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
-            if own and folder.is_dir() and not folder.is_symlink() and (folder / OWNER).is_file():
-                lock = _locked(folder / OWNER, 0)
-                if lock is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    os.close(lock)
+            with suppress(OSError):
+                _sweep_one(folder, rescue)
+
+
+def _sweep_one(folder: Path, rescue: Callable[[Path], None]) -> None:
+    own = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
+    if not own or folder.is_symlink() or not (folder / OWNER).is_file():
+        return
+    lock = _locked(folder / OWNER, 0)
+    if lock is not None:
+        try:
+            rescue(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
 
 
 def _locked(path: Path, flags: int) -> int | None:

@@ -2,7 +2,7 @@
 
 A round is one repeat of every run that needs one, so that the runs share the moods of the machine: what makes it slow
 for a while falls on all of them, and the repeats of one run lie apart. What is not timed comes before the first round.
-Each record is written the moment its run ends.
+Each record is written the moment its run ends; until then what there is of it is kept after each repeat.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,7 @@ from bench.probe import load_sensors, probe_targets, temporary_workspace
 from bench.record import Failure, RecordedRun
 from bench.store import save
 from bench.suite import Suite, check
+from bench.unfinished import Unfinished, unfinished
 
 
 class Listener:
@@ -68,11 +69,11 @@ def run_suite(
     there is of every run that had begun and is raised again. Raises ``InputError`` for what cannot be planned.
     """
     listener = listener or Listener()
-    with temporary_workspace() as workspace:
+    with temporary_workspace() as workspace, unfinished(out) as kept:
         bench = Bench(catalog, suite, workspace, cache, root)
         plan = plan_suite(bench)
         listener.planned(plan)
-        rounds = Rounds(with_sensors(bench), out, listener)
+        rounds = Rounds(with_sensors(bench), out, listener, kept)
         try:
             for index, run in enumerate(plan.runs):
                 rounds.prepare(index, run)
@@ -86,8 +87,8 @@ def run_suite(
 class Rounds:
     """The runs of a suite that have begun and not ended, and the records of those that have."""
 
-    def __init__(self, bench: Bench, out: Path, listener: Listener) -> None:
-        self._bench, self._out, self._listener = bench, out, listener
+    def __init__(self, bench: Bench, out: Path, listener: Listener, kept: Unfinished) -> None:
+        self._bench, self._out, self._listener, self._kept = bench, out, listener, kept
         self._shared = Shared(bench.catalog)
         self._begun: dict[int, Gathering] = {}
         self._left_ns = 0  # of the time for repeats, by the runs that have ended
@@ -118,6 +119,9 @@ class Rounds:
                 if gathering.has_ended(nothing_spare=self._spare_ns() <= 0):
                     self._left_ns += gathering.left_ns()
                     self._end(index)
+                else:
+                    with suppress(OSError):  # kept or not, the suite goes on
+                        self._kept.keep(assemble(*gathering.unfinished()))
 
     def _spare_ns(self) -> int:
         """What is left of the time for repeats of all runs together."""
@@ -144,6 +148,7 @@ class Rounds:
     def _write(self, index: int) -> None:
         result = assemble(*self._begun[index].left())
         result = RecordedRun(save(self._out, result.record, result.samples), result.samples)
+        self._kept.drop(result.record.record_id)
         del self._begun[index]
         self._recorded[index] = result
         self._listener.written(index, result)

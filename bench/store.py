@@ -7,10 +7,10 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import tempfile
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ import msgspec
 
 from bench.derived import believed
 from bench.errors import InputError
+from bench.leftovers import scratch_folder, sweep
 from bench.quality.comparison import quality_results
 from bench.reading import arrays_in, is_file, is_folder, read_bytes
 from bench.record import Record, RecordedRun, SamplesFile
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 RECORD = "record.json"
 SAMPLES = "samples.npz"
+WRITING = ".writing-"
+"""What folders begin with in which something is written before it gets its name."""
 
 
 def new_record_id(model: str, target: str, now: datetime | None = None) -> str:
@@ -65,20 +68,24 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     final = folder / record.record_id
     if final.exists():
         raise InputError(f"{final}: exists already; records are never overwritten")
-    staging: Path | None = None
     try:
-        staging = _unused(folder)
-        staging.mkdir()
-        if samples:
-            record = msgspec.structs.replace(record, samples_file=_write_samples(staging / SAMPLES, samples))
-        record = sealed(record)
-        write_atomically(staging / RECORD, encode(record))
-        staging.rename(final)
+        with _staging(folder) as staging:
+            record = write_record(staging / "record", record, samples)
+            (staging / "record").rename(final)
     except OSError as error:
         raise InputError(f"{final}: cannot be written: {error.strerror}", "Free space or choose another -o.") from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
+    return record
+
+
+def write_record(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> Record:
+    """Make ``folder`` with the record's files in it, the record last; returns it with ``samples_file`` and seal. Raises
+    ``OSError``. The folder is made plainly, and not by ``tempfile``, so that who may read it is what the user's umask
+    says."""
+    folder.mkdir()
+    if samples:
+        record = msgspec.structs.replace(record, samples_file=_write_samples(folder / SAMPLES, samples))
+    record = sealed(record)
+    _write(folder / RECORD, encode(record))
     return record
 
 
@@ -138,7 +145,7 @@ def chosen_folders(path: Path) -> list[Path]:
     folders = record_folders(path)
     if folders:
         return folders
-    deeper = sorted({found.parent.parent for found in path.glob(f"*/*/{RECORD}")})
+    deeper = sorted({found.parent.parent for found in path.glob(f"*/*/{RECORD}") if not hidden(found, path)})
     if deeper:
         more = "" if len(deeper) == 1 else f" and {len(deeper) - 1} more"
         message = f"{path}: holds no records itself, but {deeper[-1].name} in it does{more}"
@@ -152,33 +159,36 @@ def record_folders(path: Path) -> list[Path]:
     return sorted(folder for folder in found if not folder.name.startswith("."))
 
 
+def hidden(file: Path, path: Path) -> bool:
+    """Whether ``file`` lies in a folder below ``path`` whose name begins with a dot: nobody's finished record."""
+    return any(part.startswith(".") for part in file.relative_to(path).parts[:-1])
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` so that a reader sees the old file or the new one, never a part. Raises ``InputError``."""
     try:
-        _replace(path, data)
+        with _staging(path.parent) as staging:
+            _write(staging / "new", data)
+            (staging / "new").replace(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written: {error.strerror}", "Free space or choose another folder."
         ) from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    staging = _unused(path.parent)
-    try:
-        with staging.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staging.replace(path)
-    except BaseException:
-        staging.unlink(missing_ok=True)
-        raise
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder in ``folder`` for what is being written; those of processes that were killed are removed first."""
+    sweep(WRITING, folder)
+    with scratch_folder(WRITING, folder) as staging:
+        yield staging
 
 
-def _unused(folder: Path) -> Path:
-    """A name in ``folder`` for what is being written. It is then made plainly, and not by ``tempfile``, so that who may
-    read it is what the user's umask says."""
-    return folder / f".writing-{secrets.token_hex(8)}"
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> SamplesFile:

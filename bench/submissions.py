@@ -7,7 +7,7 @@ from bench.errors import InputError
 from bench.reading import is_file, is_folder
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
-from bench.store import RECORD, chosen_folders, readable_records
+from bench.store import RECORD, chosen_folders, hidden, readable_records
 
 
 def read(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[RefusedRecord]]:
@@ -31,10 +31,10 @@ def folders_of(path: Path) -> list[Path]:
     deeper = (
         ()
         if is_file(path / RECORD) or not is_folder(path)
-        else {file.parent.parent for file in path.glob(f"*/*/{RECORD}")}
+        else {file.parent.parent for file in path.glob(f"*/*/{RECORD}") if not hidden(file, path)}
     )
-    if deeper and not any(path.glob(f"*/{RECORD}")):
-        return sorted(folder for folder in deeper if not folder.name.startswith("."))
+    if deeper and all(hidden(file, path) for file in path.glob(f"*/{RECORD}")):
+        return sorted(deeper)
     chosen_folders(path)
     return [path]
 

@@ -33,6 +33,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     from bench.cli.against_pairs import Chooser
     from bench.cli.compare_command import writer
     from bench.cli.progress import progress
+    from bench.cli.report_command import tell_recovered
     from bench.compare_folders import Findings
     from bench.comparison import compare_all
     from bench.outcome import checked_accept, outcome
@@ -47,6 +48,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
         return show_pairs(chosen, catalog, base_python, as_json)
     _say(chosen)
     root = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+    tell_recovered(root)
     with progress(sys.stderr) as listener:
         measured, refused = _measured(chosen, catalog, root, base_python, listener)
     compared = tuple(compare_all(measured, tolerance))

@@ -53,6 +53,8 @@ def command(
     by_suffix = suffixes(catalog) if output and not format_ else {}
     name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
     writer = load(catalog.find("reports", name))
+    for folder in folders:
+        tell_recovered(folder)
     runs, refused = read(folders)
     data = telling(fitted(writer) if output is None else writer, refused).render(runs)
     status = 2 if refused else 0
@@ -74,6 +76,16 @@ def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":
         where = "/".join(filter(None, (one.folder, one.name)))
         click.echo(f"odb: left out of the report: {clean(str(where))}: {clean(one.message)}", err=True)
     return writer.telling(refused) if refused and isinstance(writer, TellsRefused) else writer
+
+
+def tell_recovered(folder: Path) -> None:
+    """Make records of what killed runs left unfinished in ``folder``, and say so."""
+    from bench.unfinished import recover
+
+    for record in recover(folder):
+        failure = record.failure.message if record.failure is not None else record.status
+        message = f"recovered from a run that was killed: {record.record_id}: {failure}"
+        click.echo(f"odb: {clean(message)}", err=True)
 
 
 def suffixes(catalog: "Catalog") -> dict[str, str]:

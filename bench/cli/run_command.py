@@ -207,6 +207,7 @@ def command(
 def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool, fail_on: tuple[str, ...]) -> int:
     """Run the suite with progress, print the result, write the page. Returns the exit status."""
     from bench.cli.progress import progress
+    from bench.cli.report_command import tell_recovered
     from bench.errors import OdbError
     from bench.fail_on import DEFAULT, exit_status, why
     from bench.plugins import load
@@ -216,6 +217,7 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
 
     check(suite)
     folder = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+    tell_recovered(folder)
     page = folder / "report.html"
     with progress(sys.stderr) as listener:
         try:
@@ -223,10 +225,10 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page(page, catalog)
+            _remove_empty(folder)
             raise
         except OdbError:
-            with suppress(OSError):
-                folder.rmdir()  # if it is empty: nothing was measured
+            _remove_empty(folder)
             raise
         listener.step("writing the report")
         write_page(page, catalog)
@@ -240,6 +242,12 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     if status == 1 and fail_on != DEFAULT:
         click.echo(f"odb: status 1, as --fail-on asks: {why(records, fail_on)}", err=True)
     return status
+
+
+def _remove_empty(folder: Path) -> None:
+    """Where nothing was measured, no folder is left."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def write_page(page: Path, catalog: "Catalog") -> None:

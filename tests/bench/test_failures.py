@@ -13,8 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.errors import InputError
 from bench.record import RecordedRun
 from bench.store import load_records
+from bench.unfinished import UNFINISHED, recover
 
 pytestmark = pytest.mark.process
 
@@ -103,6 +105,47 @@ def test_killing_the_parent_loses_no_record_and_leaves_no_process(tmp_path: Path
     records = load_records(tmp_path / "out")
     assert ["ok"] == [r.record.status for r in records]
     assert len(records[0].arrays("latency_ns")) == 1
+
+
+def test_killing_the_parent_loses_no_repeat(tmp_path: Path) -> None:
+    """kill -9 between the repeats of a run: what it had measured is no record yet, and the report makes it one that
+    says how far it came."""
+    out = tmp_path / "out"
+    words = ["-m", "fake", "-t", "null:cpu", "-t", "bad:hang-late", "--repeats", "3", "--max-seconds", "0.2"]
+    parent = start_odb(*words, "-o", str(out))
+    worker = wait_for(lambda: [*out.glob(f"{UNFINISHED}*/*/000001/record.json")] and worker_in_phase(parent.pid, out))
+    assert [] == recover(out)  # it lives
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    with pytest.raises(InputError, match="holds no records"):
+        load_records(out)
+    command = [sys.executable, "-c", "from bench.cli import main; main()", "report", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    (run,) = load_records(out)
+    assert run.record.failure is not None
+    assert ("failed", "interrupted") == (run.record.status, run.record.failure.kind)
+    assert "interrupted after 1 of 3 repeats" == run.record.failure.message
+    assert f"{run.record.record_id}: interrupted after 1 of 3 repeats" in done.stderr
+    assert (0, 1) == (done.returncode, len(run.record.repeats))
+    assert run.record.repeats[0].samples is not None
+    assert [run.record.repeats[0].samples.queries] == [len(array) for array in run.arrays("latency_ns")]
+    assert [run.record.record_id] == [path.name for path in out.iterdir()]
+
+
+def test_killing_an_alternation_keeps_its_pairs(tmp_path: Path) -> None:
+    """Both sides have the pairs that were measured, and the comparison's folder can be reported."""
+    old, out = tmp_path / "old", tmp_path / "out"
+    asked = ("-m", "fake", "-t", "null:cpu", "-O", "latency_us=500", "--repeats", "2", "--max-seconds", "0.2")
+    assert start_odb(*asked, "-o", str(old)).wait(60) in (0, 1)
+    parent = start_odb("--against", str(old), "--repeats", "50", "--max-seconds", "0.2", "-o", str(out))
+    wait_for(lambda: all([*out.glob(f"{side}/{UNFINISHED}*/*/000001/record.json")] for side in ("base", "new")))
+    parent.kill()
+    parent.wait()
+    found = {record.plan.alternation.side: record for record in recover(out) if record.plan.alternation is not None}
+    assert {"base", "new"} == found.keys()
+    assert {"interrupted"} == {record.failure.kind for record in found.values() if record.failure is not None}
+    assert all(record.repeats for record in found.values())
 
 
 def test_killing_the_worker_fails_that_run_only(tmp_path: Path) -> None:

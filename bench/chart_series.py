@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 Samples = NDArray[Any]
 
 
-def ecdf(samples: Samples, points: int = 200) -> tuple[Samples, NDArray[np.float64]]:
-    """Empirical distribution: sorted ``x`` from minimum to maximum, ``y`` the share of samples up to it (last 1)."""
-    ordered = np.sort(samples)
+def ecdf(samples: Samples, points: int = 200, in_order: bool = False) -> tuple[Samples, NDArray[np.float64]]:
+    """Empirical distribution: sorted ``x`` from minimum to maximum, ``y`` the fraction of samples up to it (last 1).
+    ``in_order``: the samples are sorted."""
+    ordered = samples if in_order else np.sort(samples)
     n = len(ordered)
     keep = np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(np.int64))
     return ordered[keep], (keep + 1) / n

@@ -13,7 +13,7 @@ from bench.pairing import Pair, Unmatched, pair_up
 from bench.parallel import each
 from bench.process_values import Observation, observe
 from bench.sample_arrays import NO_FIGURES
-from bench.store import chosen_folders, load
+from bench.store import chosen_folders, load_timed
 
 
 class Problem(Struct, frozen=True):
@@ -102,6 +102,6 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
 
 def _observed(folder: Path) -> Observation | Problem:
     try:
-        return observe(load(folder, without=NO_FIGURES), str(folder))
+        return observe(load_timed(folder, without=NO_FIGURES), str(folder))
     except InputError as error:
         return Problem(error.message, error.remedy)

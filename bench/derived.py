@@ -120,7 +120,7 @@ def _median(values: Sequence[int | None]) -> int | None:
 # --------------------------------------------------------------------------------------------- reading it again
 
 
-def believed(run: RecordedRun, source: str) -> RecordedRun:
+def believed(run: RecordedRun, source: str) -> "TimedRun":
     """``run`` as a reader may believe it: its figures and its verdict computed anew, and a reason where the file stated
     others. Raises ``InputError`` naming ``source`` for a record that contradicts itself, or whose repeats hold what
     nothing can be computed from."""

@@ -18,6 +18,7 @@ from bench.quality.comparison import quality_results
 from bench.record import Record, RecordedRun, Repeat, Summary
 from bench.sample_arrays import samples_of
 from bench.text_summary import gaps_of, tpots
+from bench.timed_run import timed
 from bench.verdict_codes import About
 
 Samples = NDArray[Any]
@@ -129,7 +130,7 @@ def figures_of(found: Summary) -> dict[str, float]:
 
 
 def _processes(run: RecordedRun, source: str) -> list[Process]:
-    found = []
+    found, in_order = [], iter(timed(run).latency.sorted)
     for repeat in run.record.repeats:
         if repeat.samples is None:
             continue
@@ -143,7 +144,7 @@ def _processes(run: RecordedRun, source: str) -> list[Process]:
         if len(latency):
             rate = _rate(run, repeat, source)
             found.append(
-                Process(repeat, latency, tokens, np.sort(latency), tuple(blocks.tolist()), throughput_per_s=rate)
+                Process(repeat, latency, tokens, next(in_order), tuple(blocks.tolist()), throughput_per_s=rate)
             )
     return found
 
@@ -161,8 +162,8 @@ def _rate(run: RecordedRun, repeat: Repeat, source: str) -> float | None:
 
 
 def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
-    parts = [gaps_of(p.token_ns) if p.token_ns.size else p.latency_ns for p in processes]
-    drawn = [ecdf(part, CURVE_POINTS) for part in parts if part.size]
+    parts = [np.sort(gaps_of(p.token_ns)) if p.token_ns.size else p.sorted_ns for p in processes]
+    drawn = [ecdf(part, CURVE_POINTS, in_order=True) for part in parts if part.size]
     return tuple(Curve(tuple(x.tolist()), tuple(y.tolist())) for x, y in drawn)
 
 
@@ -204,7 +205,10 @@ def _tail(p: float) -> Callable[[Sequence[Process]], Values]:
 
 
 def _p50(processes: Sequence[Process]) -> Values:
-    return _median_of([process.sorted_ns for process in processes])
+    parts = [process.sorted_ns for process in processes]
+    if sum(len(part) for part in parts) < statistics.MIN_SAMPLES[50]:
+        return [None] * len(parts)
+    return [float(statistics.sorted_percentile(part, 50)) for part in parts]
 
 
 def _throughput(processes: Sequence[Process]) -> Values:

@@ -80,7 +80,9 @@ def ordered(repeats: Sequence[Samples]) -> Ordered:
     """``repeats``: the samples of one process each; empty ones are left out."""
     parts = tuple(part for part in repeats if len(part))
     each = tuple(np.sort(part) for part in parts)
-    return Ordered(parts, each, np.sort(np.concatenate(each)) if len(each) > 1 else each[0] if each else np.empty(0))
+    if len(each) < 2:
+        return Ordered(parts, each, each[0] if each else np.empty(0))
+    return Ordered(parts, each, np.sort(np.concatenate(each), kind="stable"))  # which merges what is in order
 
 
 def sorted_percentile(samples: Samples, p: float) -> int:
@@ -333,7 +335,7 @@ def hodges_lehmann_shift(
     if k < 1:
         return None
     differences = np.sort(np.subtract.outer(new, base), axis=None)
-    return float(np.median(differences)), float(differences[k - 1]), float(differences[-k])
+    return float(_middle(differences[None])[0]), float(differences[k - 1]), float(differences[-k])
 
 
 # ------------------------------------------------------------------------------------------------------ drift
@@ -370,13 +372,13 @@ def _block_medians(values: NDArray[np.float64], blocks: int) -> NDArray[np.float
     size, longer = divmod(len(values), blocks)  # the first blocks hold one more, as np.array_split cuts
     cut = longer * (size + 1)
     parts = [values[:cut].reshape(longer, size + 1), values[cut:].reshape(blocks - longer, size)]
-    return np.concatenate([_medians(part) for part in parts if part.size])
+    return np.concatenate([_middle(np.sort(part, axis=1)) for part in parts if part.size])
 
 
-def _medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median of each row."""
-    found, middle = np.sort(rows, axis=1), rows.shape[1] // 2
-    return np.asarray(found[:, middle] if rows.shape[1] % 2 else (found[:, middle - 1] + found[:, middle]) / 2)
+def _middle(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each row that is sorted."""
+    middle = rows.shape[1] // 2
+    return np.asarray(rows[:, middle] if rows.shape[1] % 2 else (rows[:, middle - 1] + rows[:, middle]) / 2)
 
 
 def _local_autocorrelation_time(values: NDArray[np.float64]) -> float:

@@ -30,6 +30,8 @@ from bench.sample_arrays import MOST_SAMPLE_BYTES, SPARE_BYTES, allowed_bytes, s
 if TYPE_CHECKING:
     import numpy as np
 
+    from bench.timed_run import TimedRun
+
 RECORD = "record.json"
 SAMPLES = "samples.npz"
 WRITING = ".writing-"
@@ -90,6 +92,11 @@ def write_record(folder: Path, record: Record, samples: Mapping[str, "np.ndarray
 
 
 def load(folder: Path, without: Collection[str] = ()) -> RecordedRun:
+    """Read one record's folder, as ``load_timed`` does."""
+    return load_timed(folder, without).plain()
+
+
+def load_timed(folder: Path, without: Collection[str] = ()) -> "TimedRun":
     """Read one record's folder; of the samples those of the roles ``without`` are left out, which may enter no figure.
 
     Summary and verdict are those that the samples give (``bench.derived``), whatever the file states. Raises

@@ -10,6 +10,10 @@ class TimedRun(RecordedRun, frozen=True, kw_only=True):
 
     latency: Ordered
 
+    def plain(self) -> RecordedRun:
+        """The run alone, for who keeps many."""
+        return RecordedRun(self.record, self.samples, self.folder, self.corrections)
+
 
 def timed(run: RecordedRun) -> TimedRun:
     """``run`` with its latencies in order, unless it has them already."""

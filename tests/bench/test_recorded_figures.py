@@ -26,6 +26,7 @@ from bench.statistics import (
     ordered,
     percentile,
 )
+from bench.store import load, load_timed, save
 
 GOLDEN = Path(__file__).parent / "golden" / "figures.json"
 RECORDED = Path(__file__).resolve().parents[1] / "perf" / "recorded"
@@ -135,3 +136,12 @@ def test_a_run_is_judged_as_its_parts_are() -> None:
     """The figures do not depend on whether the latencies were in order already."""
     run = runs()["slowing"]
     assert computed(run.record, run.samples).summary == judged(run).record.summary
+
+
+def test_a_comparison_sees_the_same_of_a_run_read_in_order(tmp_path: Path) -> None:
+    """What ``load_timed`` has sorted already, and what ``load`` leaves to be sorted."""
+    for name, run in runs().items():
+        record = save(tmp_path, replace(judged(run).record, record_id=name.replace(", ", "-")), run.samples)
+        folder = tmp_path / record.record_id
+        assert observe(load_timed(folder)) == observe(load(folder))
+        assert type(load(folder)) is RecordedRun

@@ -61,13 +61,18 @@ SMALL_VECTOR = 4  # a float input of so few values, of at most one dimension, ma
 
 
 class Node(Struct, frozen=True):
-    """One node; values by name, ``""`` for an input left out. ``bodies``: its subgraphs. ``axis``: of a gather."""
+    """One node; values by name, ``""`` for an input left out. ``bodies``: its subgraphs. ``axis``: of a gather.
+    ``order``: of a transposition, where an attribute holds it. ``groups``: of a convolution. ``transposed``: which
+    operands of a product are read transposed."""
 
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     bodies: "tuple[Body, ...]" = ()
     axis: int = 0
+    order: tuple[int, ...] = ()
+    groups: int = 1
+    transposed: frozenset[int] = frozenset()
 
 
 class Body(Struct, frozen=True):

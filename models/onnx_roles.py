@@ -35,10 +35,18 @@ def role_graph(model: "onnx.ModelProto", inputs: Iterable[TensorSpec], folder: P
 
 
 def _node(node: "onnx.NodeProto") -> Node:
-    axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+    held = {a.name: a for a in node.attribute}
+    axis = held["axis"].i if "axis" in held else 0
     bodies = [a.g for a in node.attribute if a.HasField("g")] + [g for a in node.attribute for g in a.graphs]
     return Node(
-        node.op_type, tuple(node.input), tuple(node.output), tuple(_body(node.op_type, g) for g in bodies), max(axis, 0)
+        node.op_type,
+        tuple(node.input),
+        tuple(node.output),
+        tuple(_body(node.op_type, g) for g in bodies),
+        max(axis, 0),
+        order=tuple(held["perm"].ints) if "perm" in held else (),
+        groups=held["group"].i if "group" in held else 1,
+        transposed=frozenset(i for i, name in enumerate(("transA", "transB")) if name in held and held[name].i),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from bench.contracts import Shapes, TensorSpec
 from bench.errors import InputError, UnknownName
@@ -9,6 +10,8 @@ from bench.errors import InputError, UnknownName
 Shape = tuple[int, ...]
 Fits = Callable[[Shapes], bool]
 """Whether nothing in the file contradicts these shapes of all its inputs."""
+Sizes = Mapping[str, Mapping[int, int]]
+"""Input's name -> dimension, from 0 -> the size that the graph demands of it."""
 
 NO_NAMES = re.compile(r"\?|\*|none|null|-?\d+|dynamic|any|unk(nown)?(_*\d+)?", re.IGNORECASE)
 """What exporters write where they know no name; two such dimensions need not be equal."""
@@ -23,13 +26,18 @@ def symbol_of(text: str) -> str | None:
 
 
 def resolve_shapes(
-    file: str, inputs: Sequence[TensorSpec], asked: Shapes, fits: Fits = lambda shapes: True
+    file: str,
+    inputs: Sequence[TensorSpec],
+    asked: Shapes,
+    fits: Fits = lambda shapes: True,
+    demanded: Callable[[], Sizes] = dict,
 ) -> dict[str, Shape]:
     """The shape of every input of ``file`` (named in messages).
 
     A symbol (``"batch"``) asked for in one input holds in all. A dynamic first dimension that nobody asked for becomes
     1, and its symbol with it. Any other that is left raises ``InputError``, which names all such inputs and gives an
-    example that ``fits``; so do unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0.
+    example that ``fits``, with the sizes ``demanded`` by the graph and the batch of the inputs that were given; so do
+    unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0.
     """
     names = [spec.name for spec in inputs]
     for name in asked:
@@ -44,7 +52,7 @@ def resolve_shapes(
             symbols.setdefault(spec.shape[0], 1)
     filled = {s.name: asked[s.name] if s.name in asked else _filled(s, symbols) for s in inputs}
     if any(None in shape for shape in filled.values()):
-        raise _open_shapes(file, inputs, filled, fits)
+        raise _open_shapes(file, inputs, filled, fits, _Known(demanded(), _given_batch(inputs, asked)))
     return {name: tuple(size for size in shape if size is not None) for name, shape in filled.items()}
 
 
@@ -76,13 +84,33 @@ def _filled(spec: TensorSpec, symbols: Mapping[str, int]) -> tuple[int | None, .
     return tuple(known)
 
 
+class _Known(NamedTuple):
+    """What an example of shapes should keep to. ``batch``: of the inputs whose shapes were given, or ``None``."""
+
+    demanded: Sizes
+    batch: int | None
+
+
+def _given_batch(inputs: Sequence[TensorSpec], asked: Shapes) -> int | None:
+    """The size that all given inputs with a dynamic first dimension have in it."""
+    sizes = {asked[s.name][0] for s in inputs if s.name in asked and s.shape and not isinstance(s.shape[0], int)}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
 def _open_shapes(
-    file: str, inputs: Sequence[TensorSpec], filled: Mapping[str, tuple[int | None, ...]], fits: Fits
+    file: str,
+    inputs: Sequence[TensorSpec],
+    filled: Mapping[str, tuple[int | None, ...]],
+    fits: Fits,
+    known: _Known,
 ) -> InputError:
     """Names every input with a dimension still open, and shapes for them to copy."""
     late = [spec for spec in inputs if None in filled[spec.name]]
     listed = ", ".join(f"{spec.name} [{_written(spec.shape)}]" for spec in late)
-    candidates = list(_candidates(inputs, filled))
+    if known.batch is not None:
+        unasked = [s.name for s in late if not isinstance(s.shape[0], int) and filled[s.name][0] == 1]
+        filled = {**filled, **{name: (known.batch, *filled[name][1:]) for name in unasked}}
+    candidates = list(_candidates(inputs, filled, known.demanded))
     example = next((shapes for shapes in candidates if fits(shapes)), candidates[0])
     flags = " ".join(f"--shape {spec.name}={_written(example[spec.name])}" for spec in late)
     return InputError(
@@ -92,15 +120,19 @@ def _open_shapes(
 
 
 def _candidates(
-    inputs: Sequence[TensorSpec], filled: Mapping[str, tuple[int | None, ...]]
+    inputs: Sequence[TensorSpec], filled: Mapping[str, tuple[int | None, ...]], demanded: Sizes
 ) -> Iterator[dict[str, Shape]]:
     """Shapes that might fit, the likeliest first. A dimension of one name has one size in all inputs."""
     guesses: dict[str, tuple[int, ...]] = {}
     for spec in inputs:
         for index, (name, size) in enumerate(zip(spec.shape, filled[spec.name], strict=True)):
             if size is None:
-                likely = (*_beside(spec, index, inputs, filled), *_guesses(spec, index))
+                musts = demanded.get(spec.name, {})
+                shape = tuple(musts.get(i, dimension) for i, dimension in enumerate(spec.shape))
+                likely = (*_beside(spec, index, inputs, filled), *_guesses(spec, index, shape))
                 guesses.setdefault(_key(spec, index, name), likely)
+                if index in musts:
+                    guesses[_key(spec, index, name)] = (musts[index],)
     for attempt in range(max(map(len, guesses.values()))):
         yield {
             spec.name: tuple(
@@ -128,9 +160,10 @@ def _key(spec: TensorSpec, index: int, name: int | str | None) -> str:
     return name if isinstance(name, str) else f"{spec.name}\0{index}"
 
 
-def _guesses(spec: TensorSpec, index: int) -> tuple[int, ...]:
-    """Sizes that an open dimension is likely to take, judged by its name, else by its place."""
-    shape, name = spec.shape, spec.shape[index]
+def _guesses(spec: TensorSpec, index: int, shape: Sequence[int | str | None]) -> tuple[int, ...]:
+    """Sizes that an open dimension is likely to take, judged by its name, else by its place. ``shape``: the input's,
+    with the sizes that the graph demands."""
+    name = spec.shape[index]
     if isinstance(name, str) and BATCH.search(name):
         return (1,)
     if isinstance(name, str) and SIDE.search(name):

@@ -79,6 +79,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     from msgspec.structs import replace
 
     from bench.models.decoder_layout import refuse_shapes
+    from bench.models.demanded_sizes import demanded
     from bench.models.dtypes import weight_precision
     from bench.models.files.decoder_ir import decoder_of_ir
     from bench.models.files.ir_graph import read_ir
@@ -96,10 +97,15 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     decoder = decoder_of_ir(path, graph)
     if decoder is not None:
         refuse_shapes(path.name, request.shapes)
-    shapes = {} if decoder else resolve_shapes(path.name, inputs, request.shapes)
-    facts = _facts(with_shapes(graph, shapes, path.with_suffix(".bin")), inputs)
+    weights = path.with_suffix(".bin")
+    shapes = (
+        {}
+        if decoder
+        else resolve_shapes(path.name, inputs, request.shapes, demanded=lambda: demanded(role_graph(graph, weights)))
+    )
+    facts = _facts(with_shapes(graph, shapes, weights), inputs)
     if decoder is None:
-        facts = replace(facts, roles=roles(role_graph(graph, path.with_suffix(".bin")), shapes))
+        facts = replace(facts, roles=roles(role_graph(graph, weights), shapes))
     by_dtype: Counter[str] = Counter()
     for layer in constants_of(graph).values():
         by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]

@@ -26,7 +26,13 @@ def role_graph(graph: "IrGraph", weights: Path) -> RoleGraph:
 
     def one(layer: "Layer") -> Node:
         made = tuple(f"{layer.identifier}:{index}" for index in range(len(layer.outputs)))
-        return Node(layer.kind, tuple(f"{source}:{index}" for source, index in layer.sources), made)
+        turned = (layer.data.get(name, "false").lower() in ("true", "1") for name in ("transpose_a", "transpose_b"))
+        return Node(
+            layer.kind,
+            tuple(f"{source}:{index}" for source, index in layer.sources),
+            made,
+            transposed=frozenset(index for index, is_turned in enumerate(turned) if is_turned),
+        )
 
     return RoleGraph(
         tuple(one(layer) for layer in graph.layers.values() if layer.kind not in EDGES),

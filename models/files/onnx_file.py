@@ -37,6 +37,7 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
     from onnx import inliner
 
     from bench.models.decoder_layout import one_token_shapes, refuse_shapes
+    from bench.models.demanded_sizes import demanded
     from bench.models.files.external_data import context_files, external_files
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.input_roles import roles
@@ -58,7 +59,13 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
         shapes = one_token_shapes(decoder)
     else:
         inputs = _checked_inputs(path, model.graph)
-        shapes = resolve_shapes(path.name, inputs, request.shapes, lambda tried: not contradicted(model, tried))
+        shapes = resolve_shapes(
+            path.name,
+            inputs,
+            request.shapes,
+            fits=lambda tried: not contradicted(model, tried),
+            demanded=lambda: demanded(role_graph(model, inputs, path.parent)),
+        )
     facts = onnx_facts(model, shapes, shared)
     if not decoder:
         facts = replace(facts, roles=roles(role_graph(model, facts.inputs, path.parent), shapes))

@@ -144,3 +144,19 @@ def test_unknown_inputs_are_refused() -> None:
     with pytest.raises(InputError, match="imag") as caught:
         resolve_shapes("m.onnx", [IMAGE], {"imag": (1, 3, 224, 224)})
     assert "Did you mean image?" == caught.value.remedy
+
+
+def test_the_example_has_the_sizes_that_the_graph_demands() -> None:
+    """Three channels, though the dimension has a name of its own; sides of a picture then, whatever their names."""
+    image = TensorSpec("x", "float32", ("n", "c", "d2", "d3"))
+    with pytest.raises(InputError) as caught:
+        resolve_shapes("m.onnx", [image], {}, demanded=lambda: {"x": {1: 3}})
+    assert caught.value.remedy.endswith("for example --shape x=1,3,224,224")
+
+
+def test_the_example_has_the_batch_of_the_inputs_that_were_given() -> None:
+    """Inputs of one query are of one batch, also where no name says so."""
+    specs = [TensorSpec(name, "float32", (first, None)) for name, first in (("a", None), ("b", None), ("c", "m"))]
+    with pytest.raises(InputError) as caught:
+        resolve_shapes("m.onnx", specs, {"a": (4, 16)})
+    assert caught.value.remedy.endswith("for example --shape b=4,16 --shape c=4,16")

@@ -48,7 +48,8 @@ class Evidence(Struct, frozen=True):
     """All that was gathered for one run so far; anything may be missing when it ended early.
 
     ``set_aside``: indices into ``repeats``. ``began_utc``: when its preparation began.
-    ``record_id``: empty where the record gets a new one."""
+    ``record_id``: empty where the record gets a new one. ``device_name``: as the target knows it before it opens
+    anything."""
 
     environment: Environment
     scenario: Scenario | None = None
@@ -70,6 +71,7 @@ class Evidence(Struct, frozen=True):
     repeats_ended: RepeatsEnded | None = None
     began_utc: datetime | None = None
     record_id: str = ""
+    device_name: str = ""
 
 
 def assemble(
@@ -159,7 +161,7 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             run.target.id,
             run.target.plugin.name,
             run.target.device.name,
-            (facts.device_name if facts else "") or None,
+            (facts.device_name if facts else evidence.device_name) or None,
             run.target.device.emulated,
             _without_paths(run.target.options),
             _without_paths(facts.options_effective) if facts else {},

@@ -257,6 +257,18 @@ class ConvertingTarget(Protocol):
 
 
 @runtime_checkable
+class NamingTarget(Protocol):
+    """A target that knows the name of a device before it opens a model, as an emulator knows its chip. Runs that fail
+    or are skipped are then reported under that name."""
+
+    def name_of(self, device: str, options: Mapping[str, str]) -> str:
+        """What ``Session.device_name`` would return with these options; empty where it is not known yet.
+
+        Quick, and imports no runtime: runs in the parent. Raises ``OdbError`` for options that it does not take.
+        """
+
+
+@runtime_checkable
 class Session(Protocol):
     """What every kind of session tells about itself, after it was opened. Sessions that generate text are in
     ``bench.text_contracts``."""

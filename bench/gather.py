@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bench.assemble import Evidence, placement_summary
 from bench.compile_caches import CompileCaches
-from bench.contracts import Artifact, Channel, OpenRequest
+from bench.contracts import Artifact, Channel, NamingTarget, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
@@ -20,7 +20,8 @@ from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob
 from bench.making import Making
 from bench.measure.stopping import emulated_generation_rule, text_generation_rule
 from bench.plan import PlannedRun, refuse_unfit, settle_scenario
-from bench.plugins import Catalog, PluginRef
+from bench.plugins import Catalog, PluginRef, load
+from bench.printable import counted
 from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
 from bench.quality.texts import WINDOW
 from bench.record import Failure, Scenario
@@ -95,7 +96,13 @@ class Gathering:
         self._making = Making(bench, run, shared.done, say, self.settled)
         began = datetime.now(UTC)
         record_id = new_record_id(run.model.id, run.target.id, began)
-        self._evidence = Evidence(capture(bench.root), channels=bench.channels, began_utc=began, record_id=record_id)
+        self._evidence = Evidence(
+            capture(bench.root),
+            channels=bench.channels,
+            began_utc=began,
+            record_id=record_id,
+            device_name=_device_name(run),
+        )
         self._samples: list[Path] = []
         self._seen: list[Seen] = []
         self._opening: Opening | None = None
@@ -343,10 +350,19 @@ class Gathering:
         self._evidence = msgspec.structs.replace(self._evidence, **fields)
 
 
+def _device_name(run: PlannedRun) -> str:
+    """The name of the device, where the target knows it before it opens a model."""
+    try:
+        target = load(run.target.plugin)
+        return target.name_of(run.target.device.name, run.target.options) if isinstance(target, NamingTarget) else ""
+    except OdbError:  # the run reports what is wrong
+        return ""
+
+
 def interrupted(done: int, run: PlannedRun) -> Failure:
     """How a run ends that Ctrl-C ended after so many repeats."""
     fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
-    message = f"interrupted after {done} of {'' if fixed else 'at least '}{run.repeats} repeats"
+    message = f"interrupted after {done} of {'' if fixed else 'at least '}{counted(run.repeats, 'repeat')}"
     return Failure("steady" if done else "start", "interrupted", message, "Run it again.")
 
 
@@ -359,7 +375,7 @@ def open_request(
     depth, decoder = scenario.depth_tokens or 0, artifact.decoder
     text = prepared is not None and prepared.inputs is not None and prepared.inputs.source == "prompt_text"
     if decoder is not None and depth + prompt + generate > decoder.context_length and not text:
-        before = f"{depth} tokens of depth, " if depth else ""
+        before = f"{counted(depth, 'token')} of depth, " if depth else ""
         raise RunFailure(
             "bad_input",
             f"{before}{prompt} prompt and {generate} generated tokens do not fit the context of "
@@ -383,7 +399,7 @@ def _demand_placement(checked: Checked, request: OpenRequest) -> None:
     if summary is None:
         raise RunFailure(
             "fallback",
-            "strict placement: this runtime does not tell what ran where",
+            "strict placement: this runtime does not report its placement",
             "Drop --strict-placement.",
             "check",
         )
@@ -391,7 +407,8 @@ def _demand_placement(checked: Checked, request: OpenRequest) -> None:
         shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
         raise RunFailure(
             "fallback",
-            f"strict placement: {len(summary.fallback)} of {sum(summary.nodes.values())} nodes fell back: {shown}",
+            f"strict placement: {len(summary.fallback)} of {counted(sum(summary.nodes.values()), 'node')} fell back: "
+            f"{shown}",
             " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
             "check",
         )

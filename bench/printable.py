@@ -20,6 +20,12 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+def counted(count: int, one: str, many: str = "", shown: str = "") -> str:
+    """A count with its noun: ``1 query``, ``3 queries``. ``many``: the plural, where it is not ``one`` with an s;
+    ``shown``: the count as it is to be written."""
+    return f"{shown or count} {one if count == 1 else many or one + 's'}"
+
+
 def visible(text: str) -> str:
     """A whole page or message whose lines stay: every control character but line feed and tab, every change of
     direction and every surrogate becomes U+FFFD."""

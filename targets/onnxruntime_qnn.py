@@ -75,6 +75,14 @@ class OnnxRuntimeQnn:
         if artifact.task == "tensor":
             fixed_shapes(artifact)
 
+    def name_of(self, device: str, options: Mapping[str, str]) -> str:
+        """The SoC that is emulated. Hardware is named by its driver only."""
+        if device != EMULATED:
+            return ""
+        others = session_config.read(options).others
+        soc = soc_of(device, others)
+        return qnn_devices.device_name(device, soc, qnn_options.provider_options(others, device, soc))
+
     def converts(self, artifact: Artifact) -> bool:
         return onnx_graphs.has_nameless_dimensions(artifact)
 

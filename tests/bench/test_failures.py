@@ -64,6 +64,8 @@ def test_the_rest_of_the_suite_goes_on(run: Run) -> None:
     assert recorded[1].record.failure is not None
     assert "no such chip here" in recorded[1].record.failure.message
     assert recorded[1].record.failure.remedy == "plug one in"
+    names = [r.record.plan.target.device_name for r in recorded]
+    assert names[:3] == ["Chip of crash-open", "Chip of absent", None]  # named though nothing was opened
 
 
 def test_a_crash_in_a_later_repeat_keeps_the_earlier_phases(run: Run, tmp_path: Path) -> None:

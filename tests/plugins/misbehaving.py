@@ -74,6 +74,9 @@ class Misbehaving(NullTarget):
     def options(self, device: str) -> Mapping[str, str]:
         return {"latency_us": "spin", "knob": "does nothing"}
 
+    def name_of(self, device: str, options: Mapping[str, str]) -> str:
+        return f"Chip of {device}"
+
     def work(self, request: OpenRequest) -> Callable[[], None]:
         trick_name, _, when = request.device.partition("-")
         trick = TRICKS.get(trick_name, lambda: None)

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from bench.contracts import Artifact, GraphFacts, NodePlacement, OpenRequest, Phase, Session, TensorSession, TensorSpec
+from bench.contracts import (
+    Artifact,
+    GraphFacts,
+    NamingTarget,
+    NodePlacement,
+    OpenRequest,
+    Phase,
+    Session,
+    TensorSession,
+    TensorSpec,
+)
 from bench.errors import InputError, RunFailure, UnknownName
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn, executed_precision
 from bench.targets.qnn_failures import OFFLOAD, compiling_failure, nothing_placed
@@ -43,6 +53,17 @@ def cosine(a: "np.ndarray[Any, Any]", b: "np.ndarray[Any, Any]") -> float:
 def reference(path: Path, feeds: dict[str, Any]) -> Any:
     onnxruntime = pytest.importorskip("onnxruntime")
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, feeds)
+
+
+def test_the_emulated_chip_is_named_before_anything_is_opened() -> None:
+    """So that a run that is refused is reported under the chip's name; hardware is named by its driver."""
+    target = OnnxRuntimeQnn()
+    assert isinstance(target, NamingTarget)
+    assert target.name_of("htp-emu", QCS6490).startswith("Dragonwing QCS6490 (QCS6490) HTP v68, emulated on ")
+    assert target.name_of("htp-emu", {}).startswith("Snapdragon X Elite")
+    assert ["", ""] == [target.name_of(device, {}) for device in ("htp", "gpu")]
+    with pytest.raises(UnknownName):
+        target.name_of("htp-emu", {"soc": "none"})
 
 
 def test_a_float_model_on_qcs6490_is_refused_in_plain_words(float_net: Path, artifact_of: Make) -> None:

@@ -86,7 +86,7 @@ def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list
         return reasons
     flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed)
     return [
-        msgspec.structs.replace(r, remedy=f"To compare them all the same, say {flags}.") if r.invalidates else r
+        msgspec.structs.replace(r, remedy=f"To compare them despite this, use {flags}.") if r.invalidates else r
         for r in reasons
     ]
 
@@ -103,7 +103,7 @@ def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
 
 
 def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
-    """What leaves nothing to compare, whatever else is equal."""
+    """Why there is nothing to compare, whatever else is equal."""
     if base.record_id == new.record_id:
         return (Reason("same_record", "Both are the same record.", "Name two records."),)
     sides = (("base", base), ("new", new))
@@ -113,9 +113,9 @@ def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
         if r.status != "ok"
     ]
     emulated = [side for side, r in sides if r.plan.target.emulated]
-    remedy = "Measure both on devices; of an emulator compare placement and outputs."
+    remedy = "Measure both on devices; for emulated runs compare placement and outputs."
     if len(emulated) == 1:
-        message = f"The {emulated[0]} record was emulated, the other measured: their times say nothing of each other."
+        message = f"The {emulated[0]} record was emulated, the other measured: their times cannot be compared."
         reasons.append(Reason("emulated_against_measured", message, remedy))
     elif emulated:
         reasons.append(Reason("emulated", "Both were emulated: the times are the emulator's, not a device's.", remedy))
@@ -139,12 +139,12 @@ def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
         return []
     where = "either record" if x is None and y is None else f"the {'base' if x is None else 'new'} record"
     code = rule.code.removesuffix("_differs").removesuffix("_differ")
-    return [Reason(f"{code}_unknown", f"The {rule.what} is not told by {where}.", invalidates=False)]
+    return [Reason(f"{code}_unknown", f"The {rule.what} is unknown in {where}.", invalidates=False)]
 
 
 def _differs(rule: Rule, base: Record, new: Record, refuses: bool) -> Reason:
     a, b = rule.show(rule.of(base)), rule.show(rule.of(new))
-    said = rule.told(base, new) or (f"{a} against {b}" if a != b else "")
+    said = rule.told(base, new) or (f"{a} and {b}" if a != b else "")
     detail = f": {said}" if said else ""
     return Reason(
         rule.code, f"The {rule.what} {rule.verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses

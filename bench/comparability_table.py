@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from bench.printable import counted
 from bench.record import Reason, Record, StoppingRule
 from bench.record_json import SEALED_SINCE
 
@@ -87,14 +88,14 @@ def _turned_and_plain(base: Record, new: Record, chosen: Chosen) -> bool:
 def _rule_words(base: Record, new: Record) -> str:
     """What of two rules differs, and that one record took turns, if only one did."""
     x, y = base.plan, new.plan
-    named = [] if x.preset == y.preset else [f"{x.preset} against {y.preset}"]
+    named = [] if x.preset == y.preset else [f"{x.preset} → {y.preset}"]
     fields = [f for f in x.rule.__struct_fields__ if getattr(x.rule, f) != getattr(y.rule, f)]
-    differing = [f"{f} {_amount(f, x.rule)} against {_amount(f, y.rule)}" for f in fields]
+    differing = [f"{f} {_amount(f, x.rule)} → {_amount(f, y.rule)}" for f in fields]
     said = ", ".join(named or differing)
     if (x.alternation is None) == (y.alternation is None):
         return said
     side = "base" if y.alternation is None else "new"
-    return f"{said}; the {side} record took turns with another, for which repeats are more and shorter"
+    return f"{said}; the {side} record took turns with another run, with more and shorter repeats"
 
 
 def _amount(field: str, rule: StoppingRule) -> str:
@@ -159,7 +160,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.plan.model.id,
         True,
         flagged_for=("model",),
-        remedy="To compare two forms of one model, say --subject model.",
+        remedy="To compare two forms of one model, use --subject model.",
         answers=True,
     ),
     Rule(
@@ -169,7 +170,7 @@ RULES: tuple[Rule, ...] = (
         True,
         flagged_for=("model",),
         show=_short,
-        remedy="Measure the same file twice; to compare two forms of one model, say --subject model.",
+        remedy="Measure the same file twice; to compare two forms of one model, use --subject model.",
         excused=_same_source,
         answers=True,
     ),
@@ -209,7 +210,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.plan.target.executed_precision,
         True,
         flagged_for=("model",),
-        remedy="Set the target's precision option; to compare two precisions of one model, say --subject model.",
+        remedy="Set the target's precision option; to compare two precisions of one model, use --subject model.",
     ),
     Rule(
         "target_differs",
@@ -217,7 +218,7 @@ RULES: tuple[Rule, ...] = (
         lambda r: r.plan.target.id,
         True,
         subject_of=("target",),
-        remedy="To compare targets, say --subject target.",
+        remedy="To compare targets, use --subject target.",
     ),
     Rule(
         "options_differ",
@@ -240,7 +241,7 @@ RULES: tuple[Rule, ...] = (
         True,
         flagged_for=("target",),
         show=_pairs,
-        remedy="Measure both on one machine; to compare devices, say --subject target.",
+        remedy="Measure both on one machine; to compare devices, use --subject target.",
     ),
     Rule("system_differs", "system", lambda r: _system(r) or None, show=_pairs),
     Rule("power_source_differs", "power source", lambda r: r.environment.power_source),
@@ -255,7 +256,7 @@ RULES: tuple[Rule, ...] = (
 def _runtime(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
     """Versions of the distributions that both used."""
     x, y = base.environment.runtime, new.environment.runtime
-    changed = [f"{n} {x[n]} against {y[n]}" for n in x if n in y and x[n] != y[n]]
+    changed = [f"{n} {x[n]} → {y[n]}" for n in x if n in y and x[n] != y[n]]
     if not changed or "version" in chosen:  # then it is the subject, which the table has
         return None
     return Reason("runtime_version_differs", f"The runtime's version differs: {', '.join(changed)}.", invalidates=False)
@@ -276,7 +277,7 @@ def _load(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | No
     if a is None or b is None or abs(a - b) <= BUSIER:
         return None
     message = f"Other processes used up to {a:.0%} of the machine in one record and {b:.0%} in the other."
-    return Reason("load_differs", message.replace("%", " %"), "Close what else runs.", invalidates=False)
+    return Reason("load_differs", message.replace("%", " %"), "Close other programs.", invalidates=False)
 
 
 def _valid(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
@@ -291,7 +292,7 @@ def _valid(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | N
     said = "; ".join(found)
     remedy = "Measure again as its reasons say."
     if all(r.verdict is not None and ACCOUNTED.issuperset(r.verdict.invalidating) for r in (base, new)):
-        remedy = "The intervals hold that spread; more repeats, or odb run --against, narrow them."
+        remedy = "The intervals include that spread; more repeats, or odb run --against, narrow them."
     return Reason("not_valid", f"{said[0].upper()}{said[1:]}.", remedy, invalidates=False)
 
 
@@ -300,7 +301,8 @@ def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | Non
     if min(a, b) >= FEW:
         return None
     message = (
-        f"{a} and {b} repeats: a machine of two speeds can pass for a difference, so none below {SPEEDS:g}× is claimed."
+        f"{a} and {counted(b, 'repeat')}: a machine that switches between two speeds can look like a difference, so "
+        f"none below {SPEEDS:g}× is claimed."
     )
     return Reason("few_repeats", message, f"Measure with --repeats {FEW} or more.", invalidates=False)
 
@@ -309,11 +311,11 @@ def _apart(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | N
     try:
         times = [datetime.fromisoformat(r.created_utc) for r in (base, new)]
     except ValueError:
-        return Reason("time_unknown", "When the records were made is not told.", invalidates=False)
+        return Reason("time_unknown", "It is unknown when the records were made.", invalidates=False)
     a, b = (t if t.tzinfo else t.replace(tzinfo=UTC) for t in times)
     if abs(a - b) <= APART:
         return None
-    message = f"The records were made {abs(a - b).days} days apart: the machine may have changed meanwhile."
+    message = f"The records were made {counted(abs(a - b).days, 'day')} apart: the machine may have changed in between."
     return Reason("made_apart", message, "Measure both on one day.", invalidates=False)
 
 
@@ -321,7 +323,7 @@ def _unsealed(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason 
     sides = [side for side, r in (("base", base), ("new", new)) if r.schema_version < SEALED_SINCE]
     if not sides:
         return None
-    message = f"Nothing shows whether the {' and the '.join(sides)} record was edited: older schemas carry no hash."
+    message = f"It is unknown whether the {' and the '.join(sides)} record was edited: older schemas have no hash."
     return Reason("not_sealed", message, "Measure again with this version.", invalidates=False)
 
 

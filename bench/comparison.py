@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from bench.alternation_pairs import CANCELLED, alternated, pair_logs
 from bench.comparability import Comparability, comparable
 from bench.comparability_table import ACCOUNTED, FEW, SPEEDS, Subject, scenario_words
+from bench.printable import counted
 from bench.process_values import METRICS, Curve, Metric, Observation, Unit, observe
 from bench.quality.comparison import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
@@ -271,7 +272,7 @@ def _why_omitted(metric: Metric, base: Observation, new: Observation) -> str | N
         values = observed.values[metric.name]
         known = sum(value is not None and value > 0 for value in values)
         if known == 0 or known < len(values):
-            missing.append(f"{known} of {len(values)} processes of {side}")
+            missing.append(f"{known} of {counted(len(values), 'process', 'processes')} of {side}")
     if missing:
         return f"known in {' and '.join(missing)}: {metric.needs}"
     if metric.unit == "joules" and base.energy_channel != new.energy_channel:
@@ -325,7 +326,8 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
     for test in examined.tests:
         if test.ratio is None:
             message = (
-                "One process shows no spread between processes: a side needs two repeats at least; five are usual."
+                "The spread between processes is unknown with one process: each side needs at least two repeats; five "
+                "are usual."
             )
             changes.append(replace(test.change, message=message, claimed=False))
             continue
@@ -334,7 +336,7 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
         judged = replace(judged, beyond_speeds=beyond < ALPHA_DIFFERENT)
         why = f"Nothing is claimed: {test.untrue}."
         if test.metric.tail and test.change.pair_ratios:
-            why += " What preempts a process decides its tail, and taking turns does not cancel that."
+            why += " Preemption determines the tail of a process, and taking turns does not cancel it."
         silent = replace(judged, word="cannot_tell", repeats_needed=None, message=why, claimed=False)
         changes.append(silent if test.untrue else judged)
     quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)
@@ -375,13 +377,19 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
 
 def _untold(found: LogRatio, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> str:
     if found.by_luck >= ALPHA_DIFFERENT and found.p_different() < ALPHA_DIFFERENT:
-        known = f"So few processes fall apart like this by luck in {100 * found.by_luck:.2g} of 100 comparisons."
+        known = (
+            f"With so few processes, identical systems separate completely in {100 * found.by_luck:.2g} % of "
+            "comparisons."
+        )
     elif differs:
-        known = f"It differs, but whether by more than ±{100 * tolerance:g} % is not known."
+        known = f"It differs, but whether by more than ±{100 * tolerance:g} % is unknown."
     elif found.p_different() < 1 - CONFIDENCE and tests > 1:
-        known = f"Alone it would pass for a difference; one of {tests} tests may look so by chance."
+        known = f"As a single test it would be significant; among {tests} tests it may be chance."
     else:
         known = "It may be noise."
     if needed is None:
-        return f"{known} Even 200 repeats a side would hardly tell: quieten the machine, or choose another tolerance."
-    return f"{known} About {needed} repeats a side would tell, {needed - count} more."
+        return (
+            f"{known} Even 200 repeats on each side would probably not decide it: make the machine quieter, or choose "
+            "another tolerance."
+        )
+    return f"{known} About {counted(needed, 'repeat')} on each side would decide it, {needed - count} more."

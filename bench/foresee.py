@@ -1,7 +1,7 @@
-"""What can be told of a plan before anything is opened: which of its runs would be refused.
+"""Which runs of a plan would be refused, before anything is opened.
 
-The user's own files are read as a run reads them, and each target is asked whether it takes the model with the options
-it was given. A built-in model is not built for that: its task, format and precision stand for it.
+The user's files are read as a run reads them, and each target is asked whether it takes the model with the given
+options. A built-in model is not built for this: its task, format and precision are enough.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from bench.supervisor import JobResult, run_job
 
 
 def foresee(bench: Bench, runs: tuple[PlannedRun, ...]) -> list[Failure | None]:
-    """Why each of ``runs`` would be refused; ``None`` where nothing speaks against it, or where it is skipped."""
+    """Why each of ``runs`` would be refused; ``None`` where it would not be, or where it is skipped."""
     done: dict[str, JobResult] = {}
     return [None if run.skip else _refusal(bench, run, done) for run in runs]
 
@@ -58,7 +58,7 @@ def _settled(result: JobResult) -> Any:
 
 
 def _stand_in(run: PlannedRun) -> Artifact:
-    """What is known of a model that is not there yet."""
+    """What is known of a built-in model that has not been built."""
     choice = run.model
     path = Path(f"{choice.id}.onnx")
     return Artifact(

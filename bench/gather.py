@@ -11,16 +11,16 @@ from msgspec import Struct
 
 from bench.assemble import Evidence, placement_summary
 from bench.compile_caches import CompileCaches
-from bench.contracts import Artifact, Channel, NamingTarget, OpenRequest
+from bench.contracts import Artifact, Channel, OpenRequest
 from bench.environment import capture
 from bench.errors import OdbError, RunFailure
 from bench.host_load import HostLoad
 from bench.input_record import made_up_controls
 from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob, Prepared, Recalled, RecallJob
-from bench.making import Making
+from bench.making import Making, device_name
 from bench.measure.stopping import emulated_generation_rule, text_generation_rule
 from bench.plan import PlannedRun, refuse_unfit, settle_scenario
-from bench.plugins import Catalog, PluginRef, load
+from bench.plugins import Catalog, PluginRef
 from bench.printable import counted
 from bench.quality.evaluations import SAMPLE_SECONDS, Evaluations
 from bench.quality.texts import WINDOW
@@ -96,13 +96,8 @@ class Gathering:
         self._making = Making(bench, run, shared.done, say, self.settled)
         began = datetime.now(UTC)
         record_id = new_record_id(run.model.id, run.target.id, began)
-        self._evidence = Evidence(
-            capture(bench.root),
-            channels=bench.channels,
-            began_utc=began,
-            record_id=record_id,
-            device_name=_device_name(run),
-        )
+        self._evidence = Evidence(capture(bench.root), channels=bench.channels, began_utc=began, record_id=record_id)
+        self._note(device_name=device_name(run))
         self._samples: list[Path] = []
         self._seen: list[Seen] = []
         self._opening: Opening | None = None
@@ -350,15 +345,6 @@ class Gathering:
         self._evidence = msgspec.structs.replace(self._evidence, **fields)
 
 
-def _device_name(run: PlannedRun) -> str:
-    """The name of the device, where the target knows it before it opens a model."""
-    try:
-        target = load(run.target.plugin)
-        return target.name_of(run.target.device.name, run.target.options) if isinstance(target, NamingTarget) else ""
-    except OdbError:  # the run reports what is wrong
-        return ""
-
-
 def interrupted(done: int, run: PlannedRun) -> Failure:
     """How a run ends that Ctrl-C ended after so many repeats."""
     fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
@@ -404,11 +390,11 @@ def _demand_placement(checked: Checked, request: OpenRequest) -> None:
             "check",
         )
     if summary.fallback:
+        nodes = counted(sum(summary.nodes.values()), "node")
         shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
         raise RunFailure(
             "fallback",
-            f"strict placement: {len(summary.fallback)} of {counted(sum(summary.nodes.values()), 'node')} fell back: "
-            f"{shown}",
+            f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
             " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
             "check",
         )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.contracts import Artifact, ConvertingTarget, ModelRequest
-from bench.errors import RunFailure
+from bench.contracts import Artifact, ConvertingTarget, ModelRequest, NamingTarget
+from bench.errors import OdbError, RunFailure
 from bench.jobs import Converted, ConvertJob, Prepared, PrepareJob
 from bench.plan import ModelChoice, PlannedRun
 from bench.plugins import load
@@ -116,3 +116,12 @@ class Making:
         event = self._settled(self._done[key])
         assert isinstance(event, Prepared)
         return event
+
+
+def device_name(run: PlannedRun) -> str:
+    """The name of the device, where the target knows it before it opens a model; else empty."""
+    try:
+        target = load(run.target.plugin)
+        return target.name_of(run.target.device.name, run.target.options) if isinstance(target, NamingTarget) else ""
+    except OdbError:  # the run reports what is wrong
+        return ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from bench.errors import UnknownName
+from bench.printable import counted
 
 if TYPE_CHECKING:
     from bench.compare_folders import Findings
@@ -24,7 +25,7 @@ OPEN: Mapping[str, str] = MappingProxyType(
         "invalid": "a record is not valid for a reason that bears on the leading metric",
         "not-comparable": "the two records may not be compared",
         "not-measured": "the base's run failed or was skipped, or both were",
-        "unmatched": "a measured record of the base has no partner in the new folder: it is lost",
+        "unmatched": "a measured record of the base has no counterpart in the new folder: it is lost",
     }
 )
 """What may be left undecided: the name that ``--accept`` takes, and what it means."""
@@ -91,9 +92,9 @@ def outcome(findings: "Findings") -> Outcome:
     decided = sum(state(pair, ()) == "decided" for pair in findings.comparisons)
     status: Literal[0, 1, 2, 3] = 0
     if worse:
-        status, reason = 1, f"Worse: {_count(worse, 'pair')}."
+        status, reason = 1, f"Worse: {counted(worse, 'pair')}."
     elif findings.problems:
-        status, reason = 2, f"Not read: {_count(len(findings.problems), 'record or folder', 'records or folders')}."
+        status, reason = 2, f"Not read: {counted(len(findings.problems), 'record or folder', 'records or folders')}."
     elif still:
         status, reason = 3, f"Not decided: {_listed(still)}. To let that pass: --accept {','.join(still)}."
     elif not findings.comparisons:
@@ -106,8 +107,4 @@ def outcome(findings: "Findings") -> Outcome:
 
 
 def _listed(names: Mapping[str, int]) -> str:
-    return ", ".join(f"{_count(n, 'record' if name == 'unmatched' else 'pair')} {name}" for name, n in names.items())
-
-
-def _count(n: int, one: str, many: str = "") -> str:
-    return f"{n} {one if n == 1 else many or one + 's'}"
+    return ", ".join(f"{counted(n, 'record' if name == 'unmatched' else 'pair')} {name}" for name, n in names.items())

@@ -259,7 +259,7 @@ def _cpu_seconds(processes: Sequence[Process]) -> Values:
 
 
 def _tail_metric(p: float) -> Metric:
-    needs = f"it takes {statistics.MIN_SAMPLES[p]:,} queries a process"
+    needs = f"each process needs {statistics.MIN_SAMPLES[p]:,} queries"
     name = f"latency_p{p:g}_ns".replace(".", "")
     return Metric(name, f"latency p{p:g}", "ns", _tail(p), needs, applies="tensor", tail=True)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.printable import counted
 from bench.record import Fidelity, OutputFidelity, PlacementSummary, Record
 
 Word = Literal["same", "differs", "unknown"]
@@ -54,7 +55,7 @@ def _worse(base: Record, new: Record) -> bool:
 
 def _placement(base: PlacementSummary | None, new: PlacementSummary | None) -> tuple[Word, str]:
     if base is None or new is None:
-        return "unknown", "One of the records does not tell what ran where."
+        return "unknown", "The placement is unknown in one of the records."
     if (base.nodes, sorted(base.fallback)) == (new.nodes, sorted(new.fallback)):
         return "same", f"{_nodes(new)}."
     moved = sorted({*new.fallback} - {*base.fallback})
@@ -67,7 +68,8 @@ def _placement(base: PlacementSummary | None, new: PlacementSummary | None) -> t
 
 def _nodes(placement: PlacementSummary) -> str:
     total = sum(placement.nodes.values())
-    return ", ".join(f"{count} of {total} nodes on {device}" for device, count in sorted(placement.nodes.items()))
+    nodes = counted(total, "node")
+    return ", ".join(f"{count} of {nodes} on {device}" for device, count in sorted(placement.nodes.items()))
 
 
 def _few(names: list[str]) -> str:
@@ -79,15 +81,15 @@ def _outputs(base: Record, new: Record) -> tuple[Word, str]:
     if x is None or y is None or x.ok is None or y.ok is None:
         return "unknown", "In one of the records the outputs were not compared with a reference."
     if (base.plan.inputs and base.plan.inputs.sha256) != (new.plan.inputs and new.plan.inputs.sha256):
-        return "unknown", "The two were fed other inputs."
+        return "unknown", "The two runs were fed different inputs."
     if (x.reference, x.inputs, x.inputs_source) != (y.reference, y.inputs, y.inputs_source):
-        return "unknown", "Their outputs were compared with another reference, or on other inputs."
+        return "unknown", "Their outputs were compared with different references, or on different inputs."
     if _tokens(base) != _tokens(new):
-        return "differs", "Other tokens were generated."
+        return "differs", "The generated tokens differ."
     figures = f"{_agreement(x)} in the base, {_agreement(y)} now"
     if not _alike(x, y):
-        return "differs", f"Against {x.reference}: {figures}."
-    return "same", f"Their agreement with {x.reference} is that of the base: {_agreement(y)}."
+        return "differs", f"Compared with {x.reference}: {figures}."
+    return "same", f"The agreement with {x.reference} is the same as in the base: {_agreement(y)}."
 
 
 def _tokens(record: Record) -> tuple[int, ...] | None:
@@ -98,7 +100,7 @@ def _tokens(record: Record) -> tuple[int, ...] | None:
 def _agreement(fidelity: Fidelity) -> str:
     word = "agree" if fidelity.ok else "disagree"
     if fidelity.tokens_compared:
-        return f"{word} in {fidelity.token_prefix} of {fidelity.tokens_compared} tokens"
+        return f"{word} in {fidelity.token_prefix} of {counted(fidelity.tokens_compared, 'token')}"
     return word if fidelity.cosine_min is None else f"{word}, cosine {fidelity.cosine_min:.6f}"
 
 

@@ -27,6 +27,7 @@ from bench.plan import (
     resolve_targets,
 )
 from bench.plugins import Catalog, PluginRef, load
+from bench.printable import counted
 from bench.probe import load_sensors, probe_targets, temporary_workspace
 from bench.record import Failure, RecordedRun
 from bench.store import save
@@ -159,7 +160,7 @@ def how_it_was_abandoned(gathering: Gathering, by_user: bool) -> Failure:
     done = len(gathering.evidence.repeats)
     if by_user:
         return interrupted(done, gathering.run)
-    message = f"left after {done} repeats, because the suite could not go on"
+    message = f"ended after {counted(done, 'repeat')}, because the suite could not continue"
     return Failure("steady" if done else "start", "unavailable", message, "Run it again.")
 
 

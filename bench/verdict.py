@@ -11,6 +11,7 @@ by rounding, a lost sensor, emulation. An emulated run is not judged by its time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from bench.printable import counted
 from bench.quality.record import UNLABELLED
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_part import Correction
@@ -21,6 +22,10 @@ from bench.verdict_times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, per
 
 __all__ = ["BUSY_INVALID", "BUSY_SAID", "CHECKS", "CODES", "judge"]
 LEAST_LOOP, LONGEST_PERIOD = 16, 4  # tokens
+NO_ARITHMETIC = (
+    "Nothing has to be done for speed: these nodes have no multiply-accumulates. To move them too, change or quantise "
+    "the operators named."
+)
 
 
 def judge(run: RecordedRun) -> Verdict:
@@ -45,19 +50,23 @@ def with_corrections(verdict: Verdict, run: RecordedRun) -> Verdict:
 
 def _record_edited(run: RecordedRun) -> Reason | None:
     edited = [one for one in run.corrections if one.edited]
-    return reason("record_edited", f"The record states {_stated(edited)}.", _listed(edited)) if edited else None
+    if not edited:
+        return None
+    return reason("record_edited", f"The record states {_stated(edited)}.", _listed(edited))
 
 
 def _recomputed(run: RecordedRun) -> Reason | None:
     changed = [one for one in run.corrections if not one.edited]
-    who = f"Version {run.record.tool.version} stated"
-    return reason("recomputed", f"{who} {_stated(changed)}.", _listed(changed)) if changed else None
+    if not changed:
+        return None
+    message = f"Under the rules that it was written with, the record states {_stated(changed)}."
+    return reason("recomputed", message, _listed(changed))
 
 
 def _stated(corrections: Sequence[Correction]) -> str:
-    first = "; ".join(f"{c.field} as {c.stated}, and its samples give {c.found}" for c in corrections[:3])
+    first = "; ".join(f"{c.field} as {c.stated} (computed: {c.found})" for c in corrections[:3])
     more = len(corrections) - 3
-    return f"{first}; and {more} more fields" if more > 0 else first
+    return f"{first}; and {counted(more, 'other field')}" if more > 0 else first
 
 
 def _listed(corrections: Sequence[Correction]) -> dict[str, float | int | str]:
@@ -86,7 +95,7 @@ def _quality_of_another(run: RecordedRun) -> Reason | None:
     if not differs:
         return None
     said = ", ".join(differs)
-    return reason("quality_of_another", f"Measured and judged differ: {said}.", {"differs": said})
+    return reason("quality_of_another", f"Quality and speed are of a different {said}.", {"differs": said})
 
 
 def _dataset_incomplete(run: RecordedRun) -> Reason | None:
@@ -96,7 +105,7 @@ def _dataset_incomplete(run: RecordedRun) -> Reason | None:
     left = quality.dataset.left_out
     first = "; ".join(f"{one.file}: {one.reason} ({one.field})" for one in left[:3]) + ("; …" if len(left) > 3 else "")
     total = quality.dataset.samples + len(left)
-    message = f"{len(left)} of {total} samples of {quality.dataset.name} left out: {first}."
+    message = f"{len(left)} of {counted(total, 'sample')} of {quality.dataset.name} left out: {first}."
     unusable = sum(one.reason != UNLABELLED for one in left)
     mostly = unusable > quality.dataset.samples  # then the labels are of another model, and so is the figure
     return reason("dataset_incomplete", message, {"samples_left_out": len(left), "samples": total}, invalidates=mostly)
@@ -107,7 +116,7 @@ def _short_generation(run: RecordedRun) -> Reason | None:
     if asked is None or generation is None or generation.generated_tokens >= asked:
         return None
     generated = generation.generated_tokens
-    message = f"{generated} tokens were generated; {asked} were asked for."
+    message = f"The run generated {counted(generated, 'token')}; the scenario asks for {asked}."
     return reason("short_generation", message, {"generated_tokens": generated, "asked_tokens": asked})
 
 
@@ -118,7 +127,8 @@ def _degenerate_generation(run: RecordedRun) -> Reason | None:
         return None
     period, begin = found
     total = len(text.token_ids) if text is not None else 0
-    message = f"From token {begin + 1} of {total} on, the same {period} came over and over."
+    repeated = "the same token repeats" if period == 1 else f"the same {period} tokens repeat"
+    message = f"From token {begin + 1} of {total} on, {repeated}."
     return reason("degenerate_generation", message, {"period_tokens": period, "from_token": begin + 1, "tokens": total})
 
 
@@ -143,7 +153,7 @@ def _fallback(run: RecordedRun) -> Reason | None:
         return None
     total, elsewhere = sum(placement.nodes.values()), len(placement.fallback)
     figures: dict[str, float | int | str] = {"nodes": total, "nodes_elsewhere": elsewhere}
-    message = f"{elsewhere} of {total} nodes ran elsewhere than on {placement.requested}"
+    message = f"{elsewhere} of {counted(total, 'node')} ran on another device than {placement.requested}"
     macs = placement.macs or {}
     if sum(macs.values()):
         share = 1 - macs.get(placement.requested, 0) / sum(macs.values())
@@ -151,6 +161,8 @@ def _fallback(run: RecordedRun) -> Reason | None:
         figures["macs_elsewhere_share"] = share
     first = ", ".join(placement.fallback[:3]) + (" …" if elsewhere > 3 else "")
     strict, remedy = run.record.plan.strict_placement, " ".join(placement.remedies)
+    if not remedy and figures.get("macs_elsewhere_share") == 0:
+        remedy = NO_ARITHMETIC
     return reason("fallback", f"{message}: {first}.", figures, invalidates=strict, remedy=remedy)
 
 
@@ -169,7 +181,7 @@ def _emulated(run: RecordedRun) -> Reason | None:
     target = run.record.plan.target
     if not target.emulated:
         return None
-    message = f"{target.id} is an emulator: compilation, placement and outputs count, times do not."
+    message = f"{target.id} is an emulator: compilation, placement and outputs are the device's, times are not."
     return reason("emulated", message, {"target": target.id})
 
 

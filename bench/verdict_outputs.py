@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bench.printable import counted
 from bench.record import Fidelity, Reason, RecordedRun
 from bench.record_evidence import Determinism
 from bench.verdict_codes import reason
@@ -10,6 +11,10 @@ from bench.verdict_times import Check
 
 MADE_UP = ("seeded", "partly seeded")
 """Sources of inputs of which some, or all, are made up."""
+TOKENS_DIFFER = (
+    "After the first different token, two generations are different texts. To decide, run in float32, or evaluate "
+    "quality on your own texts with --dataset."
+)
 NOISE_AS_INPUT = "To have the outputs compared, export the model with its noise as an input."
 
 
@@ -68,9 +73,9 @@ def _nondeterministic_output(run: RecordedRun) -> Reason | None:
         return None
     names = ("runs", "max_abs_difference", "cosine_min", "first_difference")
     figures = {name: value for name in names if (value := getattr(found, name)) is not None}
-    message = f"The same input was run {found.runs} times: {_what_differed(found)}."
+    message = f"The same input was run {counted(found.runs, 'time')}: {_what_differed(found)}."
     if found.draws:
-        message = f"{message[:-1]}. The graph draws random numbers ({', '.join(found.draws)}), so that they must."
+        message += f" The graph draws random numbers ({', '.join(found.draws)}), which explains that."
     weighs = not (found.within_rounding or found.draws)
     remedy = NOISE_AS_INPUT if found.draws else ""
     return reason("nondeterministic_output", message, figures, invalidates=weighs, remedy=remedy)
@@ -78,7 +83,7 @@ def _nondeterministic_output(run: RecordedRun) -> Reason | None:
 
 def _what_differed(found: Determinism) -> str:
     if found.first_difference is not None:
-        return f"token {found.first_difference} was not the same"
+        return f"token {found.first_difference} differed"
     said = f"{', '.join(found.differing)} differed"
     said += "" if found.max_abs_difference is None else f" by up to {found.max_abs_difference:.3g}"
     said += "" if found.cosine_min is None else f", cosine {found.cosine_min:.6f}"
@@ -91,15 +96,17 @@ def _output_unchecked(run: RecordedRun) -> Reason | None:
         return reason("output_unchecked", "The outputs were not compared with a reference.", {"inputs": 0})
     if fidelity.ok is not None:
         return None
-    found = ""
+    found = remedy = ""
     if fidelity.token_prefix is not None:
-        found = f" the first {fidelity.token_prefix} of {fidelity.tokens_compared} tokens are equal;"
+        remedy = TOKENS_DIFFER
+        tokens = counted(fidelity.tokens_compared or 0, "token")
+        found = f" equal before the first difference: {fidelity.token_prefix} of {tokens};"
     drawn = run.record.determinism is not None and run.record.determinism.draws
     if drawn:
         message = f"The outputs were not compared: {fidelity.reason}."
     else:
-        message = f"Compared with {fidelity.reference}:{found} {(fidelity.reason or 'nothing decided').rstrip('.')}."
-    return reason("output_unchecked", message, _fidelity_figures(run), remedy=NOISE_AS_INPUT if drawn else "")
+        message = f"Compared with {fidelity.reference}:{found} {(fidelity.reason or 'no decision').rstrip('.')}."
+    return reason("output_unchecked", message, _fidelity_figures(run), remedy=NOISE_AS_INPUT if drawn else remedy)
 
 
 OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""The verdict's checks on times: silent for an emulated run, whose times nobody should believe anyway."""
+"""The verdict's checks on times. They are not made for an emulated run, whose times are not the device's."""
 
 from collections.abc import Callable, Mapping
 from math import log
@@ -6,6 +6,7 @@ from statistics import median, stdev
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bench.printable import counted
 from bench.record import Reason, RecordedRun
 from bench.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.verdict_codes import reason
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 Check = Callable[["TimedRun"], Reason | None]
 
-BUSY_SAID, BUSY_INVALID = 0.10, DISTURBED  # share of the whole machine
+BUSY_SAID, BUSY_INVALID = 0.10, DISTURBED  # fraction of the whole machine
 DISAGREE_INVALID = 0.25  # a figure that the next processes may put a quarter elsewhere is no basis for a decision
 OVERHEAD_SHARE = 0.10  # of the median latency
 FREQUENCY_SHARE = 0.10  # of the highest clock seen
@@ -36,7 +37,7 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
     queries = len(run.latency.pooled)
     if queries >= needed:
         return None
-    message = f"{queries} queries were measured; a p{p:g} needs {needed}."
+    message = f"The run measured {counted(queries, 'query', 'queries')}; a p{p:g} needs {needed}."
     return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
 
 
@@ -58,7 +59,7 @@ def _not_converged(run: "TimedRun") -> Reason | None:
     worst = f"the widest interval is {percent(max(known))} of it" if known else "too few independent queries to tell"
     return reason(
         "not_converged",
-        f"{len(wide)} of {len(widths)} repeats ended before the p{rule.percentile:g} was known "
+        f"{len(wide)} of {counted(len(widths), 'repeat')} ended before the p{rule.percentile:g} was known "
         f"to {percent(rule.precision)}: {worst}.",
         {
             "repeats_not_converged": len(wide),
@@ -78,7 +79,8 @@ def _throughput_not_converged(run: "TimedRun") -> Reason | None:
     precision = run.record.plan.rule.precision
     return reason(
         "not_converged",
-        f"{known.count(False)} of {len(known)} repeats ended before the throughput was known to {percent(precision)}.",
+        f"{known.count(False)} of {counted(len(known), 'repeat')} ended before the throughput was known to "
+        f"{percent(precision)}.",
         {"repeats_not_converged": known.count(False), "repeats": len(known), "precision": precision},
         invalidates=not _figure_stands(run, known.count(False), len(known)),
     )
@@ -101,14 +103,12 @@ def _process_figures(run: "TimedRun") -> list[float]:
 def _single_process(run: RecordedRun) -> Reason | None:
     if sum(repeat.samples is not None for repeat in run.record.repeats) != 1:
         return None
-    message = (
-        "One process was measured: how far the next would be from it is not known, whatever the interval within it."
-    )
+    message = "One process was measured: the variance between processes is unknown and is not part of its intervals."
     return reason("single_process", message, {"processes": 1})
 
 
 def _processes_differ(run: "TimedRun") -> Reason | None:
-    """Two never weigh: 4 % apart, they leave the figure at 29 %."""
+    """Two processes never invalidate: 4 % apart, they leave the figure known to 29 %."""
     from bench.variance import known_to, repeats_for_precision
 
     plan, figures = run.record.plan, _process_figures(run)
@@ -120,12 +120,12 @@ def _processes_differ(run: "TimedRun") -> Reason | None:
         return None
     lowest, highest = min(figures) * scale, max(figures) * scale
     needed = repeats_for_precision(stdev(map(log, figures)), plan.rule.precision)
-    said = "over 1,000" if needed is None else f"{needed:,}"
+    said = "more than 1,000 repeats" if needed is None else counted(needed, "repeat", shown=f"{needed:,}")
     known = percent(reach) if reach < 1 else f"a factor of {1 + reach:.2g}"
     return reason(
         "processes_differ",
         f"The {what} of {len(figures)} processes was {lowest:.3g} to {highest:.3g} {unit}: it is known to "
-        f"{known}, and the preset asks for {percent(plan.rule.precision)}, which takes {said} repeats.",
+        f"{known}; the preset asks for {percent(plan.rule.precision)}, which needs {said}.",
         {
             "processes": len(figures),
             "known_to": reach,
@@ -147,8 +147,9 @@ def _drift(run: "TimedRun") -> Reason | None:
     direction = "slower" if worst.change > 0 else "faster"
     return reason(
         "drift",
-        f"{len(drifted)} of {len(found)} repeats drifted: the last third was up to {percent(abs(worst.change))} "
-        f"{direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over all repeats).",
+        f"{len(drifted)} of {counted(len(found), 'repeat')} drifted: the last third was up to "
+        f"{percent(abs(worst.change))} {direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over "
+        "all repeats).",
         {
             "repeats_drifted": len(drifted),
             "repeats": len(found),
@@ -169,7 +170,8 @@ def _not_steady(run: RecordedRun) -> Reason | None:
     longest_ns = max(warmup.duration_ns for warmup in restless)
     return reason(
         "not_steady",
-        f"{len(restless)} of {len(warmups)} warm-ups ended unsteady, the longest after {longest_ns / 1e9:.2g} s.",
+        f"{len(restless)} of {counted(len(warmups), 'warm-up')} ended before the windows agreed, the longest after "
+        f"{longest_ns / 1e9:.2g} s.",
         {"warmups_unsteady": len(restless), "warmups": len(warmups), "longest_ns": longest_ns},
     )
 
@@ -194,11 +196,11 @@ def _repeats_set_aside(run: RecordedRun) -> Reason | None:
         return None
     shares = [repeat.cpu_busy_share or 0.0 for repeat in aside]
     undisturbed = sum(not is_disturbed(repeat.cpu_busy_share) for repeat in aside)
-    without = f" {undisturbed} of them were not disturbed: the record was changed." if undisturbed else ""
+    without = f" Not disturbed: {undisturbed} of them, so the record was edited." if undisturbed else ""
     return reason(
         "repeats_set_aside",
-        f"{len(aside)} of {len(aside) + len(run.record.repeats)} repeats were set aside: during each of them other "
-        f"processes used {percent(min(shares))} of the machine or more.{without}",
+        f"Set aside: {len(aside)} of {counted(len(aside) + len(run.record.repeats), 'repeat')}. During each of them "
+        f"other processes used {percent(min(shares))} of the machine or more.{without}",
         {"repeats_set_aside": len(aside), "repeats": len(run.record.repeats), "least_share": min(shares)},
         invalidates=undisturbed > 0,
     )
@@ -212,8 +214,8 @@ def _frequency_changed(run: RecordedRun) -> Reason | None:
         return None
     return reason(
         "frequency_changed",
-        f"While queries were timed the fastest core ran at {lowest:.0f} to {highest:.0f} MHz, "
-        f"{percent((highest - lowest) / highest)} apart, over {len(readings)} readings.",
+        f"While queries were timed, the fastest core ran at {lowest:.0f} to {highest:.0f} MHz, "
+        f"{percent((highest - lowest) / highest)} apart, in {counted(len(readings), 'reading')}.",
         {"lowest_mhz": lowest, "highest_mhz": highest, "readings": len(readings)},
     )
 
@@ -230,8 +232,8 @@ def _cached_results(run: RecordedRun) -> Reason | None:
             continue
         return reason(
             "cached_results",
-            f"An input {what} took {percent(found.ratio)} of the time of a new one, {found.seen_ns / 1e3:.0f} against "
-            f"{found.fresh_ns / 1e3:.0f} µs in {found.rounds} rounds (p = {found.p_value:.1g}).",
+            f"An input {what} took {percent(found.ratio)} of the time of a new one, {found.seen_ns / 1e3:.0f} and "
+            f"{found.fresh_ns / 1e3:.0f} µs in {counted(found.rounds, 'round')} (p = {found.p_value:.1g}).",
             {
                 "ratio": found.ratio,
                 "seen_ns": found.seen_ns,
@@ -267,14 +269,14 @@ def _timer_too_coarse(run: "TimedRun") -> Reason | None:
         return None
     instant = int(run.latency.pooled.searchsorted(0, side="right"))
     if instant:
-        message = f"{instant} queries took no measurable time."
+        message = f"{counted(instant, 'query', 'queries')} took no measurable time."
         return reason("timer_too_coarse", message, {"queries_without_time": instant})
     overhead, p50 = run.record.harness.loop_overhead_ns, median(middles)
     if overhead is None or overhead < OVERHEAD_SHARE * p50:
         return None
     return reason(
         "timer_too_coarse",
-        f"The loop itself takes {overhead / 1e3:.2f} µs, which is {percent(overhead / p50)} of "
+        f"The measuring loop takes {overhead / 1e3:.2f} µs, which is {percent(overhead / p50)} of "
         f"the median of {p50 / 1e3:.2f} µs.",
         {"loop_overhead_ns": overhead, "p50_ns": p50, "limit_share": OVERHEAD_SHARE},
     )

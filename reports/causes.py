@@ -1,7 +1,7 @@
-"""The status of a run in a word and a sign, and the reasons of its verdict by their cause.
+"""The status of a run in a word and a sign, and the reasons of its verdict grouped by cause.
 
-A busy machine shows in several codes at once; it is one cause, and one reason to a reader. Outputs that are wrong are
-another kind altogether, and stand first.
+A busy machine shows in several codes at once; a reader is given it as one cause. Wrong outputs are of another kind and
+come first.
 """
 
 from collections.abc import Collection, Sequence
@@ -49,7 +49,7 @@ STATUS_SIGNS: dict[Status, str] = {
     "skipped": "–",
 }
 DOUBTED: frozenset[Status] = frozenset({"invalid", "wrong"})
-"""What takes the weight from a figure: it is shown small, struck and behind its reason."""
+"""The figures of such a run are shown small and struck, after the reason."""
 
 WRONG = codes_of("wrong_outputs")
 UNSTEADY = codes_of("unsteady_machine")
@@ -79,14 +79,14 @@ def edited(record: Record) -> bool:
 
 
 def compiled(record: Record) -> bool:
-    """Whether the target took the model: a run that told its placement did, if what failed came after compiling."""
+    """Whether the target compiled the model: its placement is known, and it was not the compilation that failed."""
     if record.status == "ok":
         return True
     return record.placement is not None and record.failure is not None and record.failure.phase != "compile"
 
 
 def status(record: Record) -> Status:
-    """The one word for a run. An emulated run is always said to be emulated, and never valid."""
+    """The status of a run. An emulated run is always reported as emulated, and never as valid."""
     if record.status != "ok":
         return record.status
     negative = record.verdict is not None and not record.verdict.valid
@@ -108,8 +108,15 @@ def doubt(record: Record) -> str:
     return "; ".join(cause.title for cause in causes(_reasons(record)) if cause.invalidates)
 
 
+def further_doubts(record: Record) -> str:
+    """``doubt`` without what the word of the status already says: ``the machine was busy`` of a run whose status is
+    ``outputs wrong``."""
+    titles = [cause.title for cause in causes(_reasons(record)) if cause.invalidates]
+    return "; ".join(title for title in titles if title not in STATUS_WORDS.get(status(record), ""))
+
+
 class Cause(Struct, frozen=True):
-    """Reasons that come of one cause, under one ``title``."""
+    """Reasons that have one cause, under one ``title``."""
 
     title: str
     reasons: tuple[Reason, ...]
@@ -133,7 +140,7 @@ class Cause(Struct, frozen=True):
 
     @property
     def remedy(self) -> str:
-        """Of the cause itself: what it shows in needs no remedy of its own."""
+        """What to do about the cause; its symptoms need no other remedy."""
         first = min(self.reasons, key=lambda r: (not r.invalidates, r.code != "host_busy"))
         return units.clean(first.remedy)
 
@@ -143,7 +150,7 @@ class Cause(Struct, frozen=True):
 
 
 def causes(reasons: Sequence[Reason]) -> tuple[Cause, ...]:
-    """``reasons`` by cause: wrong outputs, then what else makes the run invalid, then remarks. Noise is one."""
+    """``reasons`` by cause: wrong outputs, then what else makes the run invalid, then notes. Noise is one cause."""
     noise = tuple(sorted((r for r in reasons if r.code in UNSTEADY), key=lambda r: not r.invalidates))
     found = [Cause(_phrase(r.code), (r,)) for r in reasons if r.code not in UNSTEADY]
     if noise:
@@ -164,4 +171,4 @@ def _noise_title(codes: Collection[str]) -> str:
         return "the machine was busy"
     if len(codes) == 1:
         return _phrase(next(iter(codes)))
-    return "the speed changed while it was measured" if "drift" in codes else "the times vary too much"
+    return "the speed changed during the measurement" if "drift" in codes else "the times vary too much"

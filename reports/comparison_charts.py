@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 
 from bench.comparison import Change, Comparison
+from bench.printable import counted
 from bench.process_values import Curve
 from bench.reports import charts, units
 from bench.reports.charts import Axis, Figure, Frame
 from bench.reports.comparison_words import leading, limit, percent_change, status, value
 
 LEFT = 148.0
-SHOWN = 0.98  # share of the samples that the distributions show at least
+SHOWN = 0.98  # fraction of the samples that the distributions show at least
 WIDEST = math.log(2)  # a change is drawn up to twofold and down to half
 
 
@@ -37,9 +38,9 @@ def changes(comparison: Comparison, name: str) -> Figure | None:
     for i, change in enumerate(drawn):
         parts += _whisker(axis, change, 18.0 + 24 * i)
     said = "; ".join(f"{c.title} {percent_change(c.ratio)}" for c in drawn)
-    note = f"Dot: estimate; line: 95 % interval; band: {limit(comparison.tolerance)}, called the same."
+    note = f"Dot: estimate; line: 95 % interval; band: {limit(comparison.tolerance)}, reported as the same."
     if max(ends) > reach:
-        note += " An arrow: it goes on beyond the drawing."
+        note += " Arrow: the interval continues beyond the drawing."
     title = "Change from base to new"
     return Figure(title, charts.drawing(f"{name}-changes", title, f"{said}.", parts, height), note=note)
 
@@ -80,7 +81,7 @@ def _whisker(axis: Axis, change: Change, y: float) -> list[str]:
 
 
 def processes(change: Change, name: str) -> Figure:
-    """One dot a process of the leading metric, with the geometric mean of each side."""
+    """One dot for each process, of the leading metric, with the geometric mean of each side."""
     figures_ = (*change.base_values, *change.new_values)
     low, high = min(figures_), max(figures_)
     room = 0.06 * (high - low) or 0.01 * high
@@ -100,11 +101,11 @@ def processes(change: Change, name: str) -> Figure:
     parts.append(charts.across_axis(axis, Axis(0, 1, 100, 12)))
     said = f"base {', '.join(value(change, v) for v in change.base_values)}"
     said += f"; new {', '.join(value(change, v) for v in change.new_values)}"
-    title = f"{change.title[0].upper()}{change.title[1:]}, a dot each process"
-    note = "Bar: geometric mean. Noise is what lies between the dots of one side."
+    title = f"{change.title[0].upper()}{change.title[1:]}, one dot for each process"
+    note = "Bar: geometric mean. The spread of the dots on one side is noise."
     if change.pair_ratios:
         pairs = ", ".join(percent_change(ratio) for ratio in sorted(change.pair_ratios))
-        note = f"Bar: geometric mean. Processes were measured in pairs, whose changes count: {pairs}."
+        note = f"Bar: geometric mean. The processes took turns in pairs; changes within pairs: {pairs}."
     return Figure(title, charts.drawing(f"{name}-processes", title, f"{said}.", parts, 136), note=note)
 
 
@@ -113,7 +114,7 @@ def _inside(x: float) -> float:
 
 
 def distributions(comparison: Comparison, name: str) -> Figure | None:
-    """Share of samples up to each time: a line a process, base and new."""
+    """Fraction of samples up to each time: one line for each process, base and new."""
     sides = (comparison.base.curves, comparison.new.curves)
     everything = [curve for curves in sides for curve in curves]
     if not all(sides):
@@ -123,16 +124,17 @@ def distributions(comparison: Comparison, name: str) -> Figure | None:
     top = max(_reaching(curve) for curve in everything)
     room = max(0.04 * (top - low), 0.005 * top)
     x = charts.time_axis(max(0.0, low - room), top + room, 46, charts.WIDTH - 8, _what(comparison))
-    frame = Frame(x, Axis(0, 1, charts.HEIGHT - 38, 22, "share at least as fast, %", 0.01))
+    frame = Frame(x, Axis(0, 1, charts.HEIGHT - 38, 22, "queries at least as fast, %", 0.01))
     parts = [charts.axes(frame)]
     for style, curves in zip(("s1", "s2"), sides, strict=True):
         parts += [_curve(frame, curve, style) for curve in curves]
     parts.append(charts.keys([("base", "s1"), ("new", "s2")], 8))
     title = "Distribution in each process"
-    words = f"{len(sides[0])} processes of base and {len(sides[1])} of new, from {units.duration(low)}."
-    note = "One line a process."
+    words = f"{counted(len(sides[0]), 'process', 'processes')} of base and {len(sides[1])} of new, from "
+    words += f"{units.duration(low)}."
+    note = "One line for each process."
     if high > top:
-        note += f" Cut at {units.duration(top + room)}; the greatest is {units.duration(high)}."
+        note += f" Cut at {units.duration(top + room)}; the maximum is {units.duration(high)}."
     return Figure(title, charts.drawing(f"{name}-distributions", title, words, parts), note=note)
 
 

@@ -24,7 +24,7 @@ def _page(findings: Findings) -> Iterator[str]:
     for comparison in findings.comparisons:
         yield from _comparison(comparison)
     if findings.unmatched:
-        yield from ("## Records without a partner", "")
+        yield from ("## Unmatched records", "")
         header = ("Side", "Model", "Target", "Scenario", "Why", "Record")
         cells = [(u.side, u.model, u.target, u.scenario, u.reason, u.record_id) for u in findings.unmatched]
         yield from _table(header, cells)

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from bench.compare_folders import Findings
 from bench.comparison import Comparison, Side
-from bench.printable import visible
+from bench.printable import counted, visible
 from bench.reports import units
 from bench.reports.causes import Status
 from bench.reports.charts import Figure
@@ -43,7 +43,7 @@ def render(findings: Findings) -> bytes:
     """The page, UTF-8. Follows the reader's light or dark scheme; prints; runs no script."""
     sections = [_section(comparison, f"c{i}") for i, comparison in enumerate(findings.comparisons, start=1)]
     page: str = template("comparison.html.j2").render(
-        title=sections[0].title if len(sections) == 1 else f"{len(sections)} pairs of records compared",
+        title=sections[0].title if len(sections) == 1 else f"{counted(len(sections), 'pair')} of records compared",
         sections=sections,
         signs=SIGNS,
         columns=COLUMNS,
@@ -52,6 +52,7 @@ def render(findings: Findings) -> bytes:
         counts=f"{count_words(findings)} {result_words(findings)}",
         method=method(findings),
         unmatched=findings.unmatched,
+        unmatched_columns=("Record", "Side", "Model", "Target", "Scenario", "Why"),
         problems=findings.problems,
         clean=units.clean,
     )
@@ -86,6 +87,6 @@ def _facts(side: Side) -> tuple[tuple[str, str], ...]:
         ("model", side.model),
         ("target", " · ".join(filter(None, (side.target, side.device, options)))),
         ("verdict", verdict),
-        ("to run it again", side.command),
+        ("reproduce", side.command),
     )
     return tuple((label, units.clean(text)) for label, text in facts if text)

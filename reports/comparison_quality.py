@@ -1,4 +1,4 @@
-"""Which of two runs answers better, in words and rows."""
+"""The difference in quality between two runs, in words and rows."""
 
 from bench.comparison import Comparison
 from bench.quality.comparison import QualityChange
@@ -44,13 +44,13 @@ def _row(change: QualityChange) -> Row:
         signed(change.difference, change.unit) + points,
         low_high,
         word,
-        f"{change.test} {chance(change.p_value)}, {units.grouped(change.n)} samples{_needed(change)}",
+        f"{change.test} {chance(change.p_value)}, {units.counted(change.n, 'sample')}{_needed(change)}",
     )
     return Row(cells, word, _STATUS[change.word], _SIGNS[change.word])
 
 
 def _needed(change: QualityChange) -> str:
-    return "" if change.samples_needed is None else f"; about {units.grouped(change.samples_needed)} would tell"
+    return "" if change.samples_needed is None else f"; about {units.grouped(change.samples_needed)} are needed"
 
 
 def quality_sentences(comparison: Comparison) -> tuple[Sentence, ...]:
@@ -72,5 +72,5 @@ def quality_sentences(comparison: Comparison) -> tuple[Sentence, ...]:
         first.higher_is_better,
     )
     pair = f"{title(first.metric)} {value(first.base, first.unit)} → {value(first.new, first.unit)}"
-    samples = f"{units.grouped(first.n)} samples of {units.clean(found.dataset)}"
-    return (Sentence(f"Quality: {pair},", f"{words}{_needed(first)}. The same {samples}.", _STATUS[first.word]),)
+    samples = f"{units.counted(first.n, 'sample')} of {units.clean(found.dataset)}"
+    return (Sentence(f"Quality: {pair},", f"{words}{_needed(first)}. On the same {samples}.", _STATUS[first.word]),)

@@ -14,11 +14,12 @@ INTERVAL = COLUMNS.index("95 % interval")
 
 
 def render(findings: Findings, width: int = WIDTH) -> bytes:
-    """UTF-8, no line longer than ``width`` but where a name is. A table that is leaves intervals out, and says so."""
+    """UTF-8, no line longer than ``width`` except for long names. A table that is too wide omits intervals; a line says
+    so."""
     width = min(width, WIDTH)
     lines = [line for comparison in findings.comparisons for line in _comparison(comparison, width)]
     if findings.unmatched:
-        lines += ["Records without a partner", *_unmatched(findings), ""]
+        lines += ["Unmatched records", *_unmatched(findings), ""]
     for problem in findings.problems:
         lines += _wrapped(f"Not read: {units.clean(problem.message.rstrip('.'))}. {units.clean(problem.remedy)}", width)
     if any(comparison.changes for comparison in findings.comparisons):
@@ -27,7 +28,7 @@ def render(findings: Findings, width: int = WIDTH) -> bytes:
 
 
 def _comparison(comparison: Comparison, width: int) -> Iterator[str]:
-    yield title(comparison)
+    yield from _wrapped(title(comparison), width)
     yield f"  base {units.clean(comparison.base.record_id)}"
     yield f"  new  {units.clean(comparison.new.record_id)}"
     for sentence in sentences(comparison):
@@ -39,14 +40,14 @@ def _comparison(comparison: Comparison, width: int) -> Iterator[str]:
         lines = list(_aligned(whole))
         if max(map(len, lines)) > width:
             lines = [*_aligned([row[:INTERVAL] + row[INTERVAL + 1 :] for row in whole])]
-            lines += _wrapped(f"  Left out at this width: {COLUMNS[INTERVAL]}.", width)
+            lines += _wrapped(f"  Not shown at this width: {COLUMNS[INTERVAL]}.", width)
         yield from lines
         yield from _notes(rows(comparison), width)
     yield ""
 
 
 def _notes(found: Sequence[Row], width: int) -> Iterator[str]:
-    """What stands in the last column, each note once, with the metrics it is about."""
+    """The notes of the last column, each once, with the metrics that have it."""
     about: dict[str, list[str]] = {}
     for row in found:
         if row.cells[-1]:

@@ -1,6 +1,6 @@
-"""What a comparison says, in plain words: the same sentences and rows for every writer.
+"""The result of a comparison in words: the same sentences and rows for every writer.
 
-A change is told as new over base: ``+5.2 %`` of a time is more of it. Nothing is computed here but percentages.
+A change is given as new over base: ``+5.2 %`` of a time is more of it. Nothing is computed here but percentages.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from bench.comparability_table import ACCOUNTED, SPEEDS
 from bench.compare_folders import Findings
 from bench.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.outcome import not_decided, outcome, state
+from bench.printable import counted
 from bench.process_values import Unit
 from bench.recheck import Recheck
 from bench.reports import units
@@ -18,13 +19,14 @@ from bench.reports.comparison_row import Row
 from bench.reports.headline import Sentence
 
 WORDS = {"cannot_tell": "cannot tell"}
-SUPPOSED = ", if the machine kept its speed"
-"""What a difference of records that did not take turns rests on, and nothing in them shows."""
+SUPPOSED = " (assuming the machine's speed did not change between the records)"
+"""The assumption behind a difference between records that did not take turns; the records cannot show it."""
 ANSWERS = {
     "comparable": "comparable",
     "comparable_with_caveats": "comparable, with caveats",
     "not_comparable": "not comparable",
 }
+CERTAINTY = "Certainty:"
 COLUMNS = ("Metric", "Base", "New", "Change", "95 % interval", "Verdict", "Note")
 
 _SHOW: dict[Unit, Callable[[float], str]] = {
@@ -117,7 +119,7 @@ def leading(comparison: Comparison) -> Change | None:
 
 
 def title(comparison: Comparison) -> str:
-    """Which pair, and the answer, in a line."""
+    """The pair and the answer in one line."""
     return f"{name(comparison)}: {answer(comparison)}"
 
 
@@ -126,7 +128,7 @@ def answer(comparison: Comparison) -> str:
     if comparison.broken:
         return "no longer works"
     if comparison.wrong:
-        return "computes something else now"
+        return "outputs are now wrong"
     if comparison.recheck is not None:
         return f"{again_words(comparison.recheck)}{_wronger(comparison)}"
     if comparison.comparability.refused:
@@ -137,13 +139,13 @@ def answer(comparison: Comparison) -> str:
         return f"nothing to compare{_wronger(comparison)}"
     if not_decided(comparison) == "invalid":
         return f"not decided, a record is not valid{_wronger(comparison)}"
-    answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "cannot be told apart yet"}
+    answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "not decided yet"}
     differs = f"{lead.word} than base{'' if comparison.alternated or lead.beyond_speeds else SUPPOSED}"
     return f"{answers.get(lead.word, differs)}{_wronger(comparison)}"
 
 
 def _wronger(comparison: Comparison) -> str:
-    return ", and its answers are worse" if comparison.quality is not None and comparison.quality.worse else ""
+    return ", and quality is worse" if comparison.quality is not None and comparison.quality.worse else ""
 
 
 def limit(tolerance: float) -> str:
@@ -151,18 +153,18 @@ def limit(tolerance: float) -> str:
 
 
 def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
-    """Which is better, by how much, how sure, and why it may be believed."""
+    """Which is better, by how much, how certain that is, and what it rests on."""
     if comparison.recheck is not None:
         return (*_rechecked(comparison.recheck), *quality_sentences(comparison))
     if comparison.comparability.refused:
-        told = Sentence("Not compared.", "No difference is stated.", "failed")
+        told = Sentence("Not compared.", "The records may not be compared.", "failed")
         if comparison.quality is not None:
-            told = Sentence("Times not compared.", "No difference of them is stated.", "failed")
+            told = Sentence("Times not compared.", "The times of these records may not be compared.", "failed")
         return (told, *quality_sentences(comparison), *_doubts(comparison))
     lead = leading(comparison)
     answers = quality_sentences(comparison)
     if lead is None:
-        return answers or (Sentence("Nothing to compare.", "Both records hold no metric in common.", "unjudged"),)
+        return answers or (Sentence("Nothing to compare.", "The records have no metric in common.", "unjudged"),)
     return (
         _by_how_much(lead),
         *answers,
@@ -183,7 +185,7 @@ def again_words(found: Recheck) -> str:
 
 
 def _rechecked(found: Recheck) -> tuple[Sentence, ...]:
-    """Of an emulator: what was placed where, and what came out; its times are compared with nothing."""
+    """Of an emulator: placement and outputs; its times are not compared."""
     return (
         Sentence(
             f"{_capital(_PLACED[found.placement])}:", units.clean(found.placement_words), _COLOURS[found.placement]
@@ -194,15 +196,15 @@ def _rechecked(found: Recheck) -> tuple[Sentence, ...]:
 
 
 def _by_how_much(lead: Change) -> Sentence:
-    """The two figures and their change. Where the change is not that of the two figures, the sentence says first what
-    it is of, and gives the figures apart from it, with their own ratio."""
+    """The two figures and their change. Where the change is not the ratio of the two figures, the sentence first says
+    what the change is of, and gives the figures separately, with their own ratio."""
     word = WORDS.get(lead.word, lead.word)
     between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
     if not lead.by_turns:
         strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
-        strong += f"{percent_change(lead.ratio)}, {word}."
+        strong += f"{word}." if lead.ratio is None else f"{percent_change(lead.ratio)}, {word}."
         return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
-    strong = "Compared turn by turn, because the machine did not keep its speed from turn to turn: "
+    strong = "Compared turn by turn, because the machine's speed changed between turns: "
     strong += f"{lead.title} {percent_change(lead.ratio)}, {word}."
     return Sentence(strong, f"{between} {_whole_processes(lead)} {lead.message}".strip(), status(lead))
 
@@ -210,7 +212,7 @@ def _by_how_much(lead: Change) -> Sentence:
 def _whole_processes(change: Change) -> str:
     figures = f"{value(change, change.base)} → {value(change, change.new)}"
     return (
-        f"Whole processes differ by {percent_change(change.process_ratio)} ({figures}), which holds those changes too."
+        f"Whole processes differ by {percent_change(change.process_ratio)} ({figures}), which includes those changes."
     )
 
 
@@ -232,23 +234,32 @@ def _brief(change: Change) -> str:
 
 def _how_sure(comparison: Comparison) -> Sentence:
     lead = leading(comparison) or comparison.changes[0]
-    counts = f"{len(lead.base_values)} fresh processes of base, {len(lead.new_values)} of new"
+    counts = (
+        f"{counted(len(lead.base_values), 'fresh process', 'fresh processes')} of base, {len(lead.new_values)} of new"
+    )
     if comparison.alternated:
-        counts = f"{len(lead.base_values)} pairs of fresh processes, which took turns on one machine"
+        pairs = counted(len(lead.base_values), "pair")
+        counts = f"{pairs} of fresh processes, which took turns on one machine"
     if lead.p_corrected is None:
-        return Sentence("How sure:", f"{counts}. Without the spread between processes nothing can be told.", "unjudged")
-    noise = "noise alone" if comparison.alternated else "the spread of these processes"
-    told = f"{counts}; for {lead.title} the chance that {noise} looks so is {_chance(lead.p_corrected)}, corrected for "
-    told += f"all {comparison.tests} tests of this comparison. "
+        return Sentence(
+            CERTAINTY, f"{counts}. With one process a side the spread between processes is unknown.", "unjudged"
+        )
+    noise = "noise alone" if comparison.alternated else "the spread of these processes alone"
+    told = f"{counts}; for {lead.title} the probability that {noise} gives such a difference is "
+    told += f"{_chance(lead.p_corrected)}, corrected for {_tests(comparison.tests)} in this comparison. "
     if lead.beyond_speeds and not comparison.alternated:
-        told += f"It is more than {SPEEDS:g}×, and a machine that changes its speed does not explain so much."
-        return Sentence("How sure:", told)
+        told += f"The change is more than {SPEEDS:g}×; a machine that changes its speed does not explain that much."
+        return Sentence(CERTAINTY, told)
     if not comparison.alternated:
-        told += "It knows nothing of what the machine did between the two records: one that changes its speed passes "
-        told += "for a difference. Only odb run --against, which takes turns, rules that out."
-        return Sentence("How sure:", told)
-    limits = f"Where nothing differs, at most {100 * ALPHA_DIFFERENT:g} % of comparisons call anything better or worse."
-    return Sentence("How sure:", told + limits)
+        told += "This does not cover what the machine did between the two records: a change of its speed looks like a "
+        told += "difference. Only odb run --against, which takes turns, excludes that."
+        return Sentence(CERTAINTY, told)
+    limits = f"Where nothing differs, at most {100 * ALPHA_DIFFERENT:g} % of comparisons report anything as better or "
+    return Sentence(CERTAINTY, f"{told}{limits}worse.")
+
+
+def _tests(count: int) -> str:
+    return "the one test" if count == 1 else f"all {count} tests"
 
 
 def _chance(p: float) -> str:
@@ -258,34 +269,34 @@ def _chance(p: float) -> str:
 def _why(comparison: Comparison) -> tuple[Sentence, ...]:
     found = comparison.comparability
     differs = "; ".join(f"{d.what}: {units.clean(d.base)} → {units.clean(d.new)}" for d in found.differences)
-    nothing = "But for what is flagged below, nothing that is known differs."
-    subject = f"What differs: {differs}." if differs else nothing if found.reasons else "Nothing that is known differs."
+    nothing = "Nothing known differs, except for what is listed below."
+    subject = f"Differs: {differs}." if differs else nothing if found.reasons else "Nothing known differs."
     same = f"The same: {', '.join(found.equal)}." if found.equal else ""
     answer = Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{subject} {same}".strip())
     return (_valid(comparison), answer, *_doubts(comparison))
 
 
 def _valid(comparison: Comparison) -> Sentence:
-    """Whether both may be believed by themselves; reasons stand among the doubts."""
+    """Whether both records are valid by themselves; the reasons are among the doubts."""
     known = (comparison.base.valid, comparison.new.valid)
     if all(known):
         sides = (("base", comparison.base.remarks), ("new", comparison.new.remarks))
         remarks = "; ".join(f"{side} {', '.join(map(units.clean, codes))}" for side, codes in sides if codes)
         if remarks:
             return Sentence("Both valid,", f"with notes: {remarks}.", "valid")
-        return Sentence("Both valid:", "converged, steady, undisturbed, and no output was wrong.", "valid")
+        return Sentence("Both valid:", "converged, steady, undisturbed, no wrong outputs.", "valid")
     if comparison.alternated:
-        said = "see not_valid below. What falls on both sides alike (load, drift) cancels in their pairs."
+        said = "see not_valid below. Load and drift affect both sides of a pair alike and cancel."
         return Sentence("Not valid by themselves:", said, "unjudged")
     if None not in known and ACCOUNTED.issuperset(comparison.base.doubts + comparison.new.doubts):
-        said = "their processes differ, see not_valid below; the intervals hold that."
+        said = "their processes differ, see not_valid below; the intervals include that spread."
         return Sentence("Not valid by themselves:", said, "unjudged")
     words = {True: "valid", False: "not valid", None: "not judged"}
     return Sentence("Validity:", f"base {words[known[0]]}, new {words[known[1]]}.", "failed")
 
 
 def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
-    """Every reason of comparability; that a record is not valid, what the sentence on validity has not told yet."""
+    """Every reason of comparability, with its remedy."""
     return tuple(
         Sentence(
             f"{reason.code}:",
@@ -297,35 +308,37 @@ def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
 
 
 def method(findings: Findings) -> str:
-    """How it was told, for a reader who wants to check it."""
-    told = [c for c in findings.comparisons if c.changes]
-    tests = told[0].tests if told else 0
-    family = f"all {tests} tests of {len(told)} pairs of records" if len(told) > 1 else f"all {tests} tests"
+    """How the answers were computed, for a reader who wants to check them."""
+    compared = [c for c in findings.comparisons if c.changes]
+    means = "Base and New are geometric means over processes; each process gives one figure."
+    tests = compared[0].tests if compared else 0
+    if not tests:
+        return f"{means} No test was made: with one process on a side, the spread between processes is unknown."
     words = [
-        "Base and New are geometric means over processes, each process giving one figure.",
-        PAIRED if any(c.alternated for c in told) else "",
-        UNPAIRED if any(not c.alternated for c in told) else "",
-        f"Better and worse (of speed: faster and slower): the difference is shown at {100 * ALPHA_DIFFERENT:g} %, "
-        f"corrected by Holm over {family}, half of the error of speed being the leading metric's, and exceeds "
-        f"{limit(findings.tolerance)}. Same: shown to lie within {limit(findings.tolerance)} by two one-sided tests at "
-        "5 %.",
+        means,
+        PAIRED if any(c.alternated for c in compared) else "",
+        UNPAIRED if any(not c.alternated for c in compared) else "",
+        f"Better and worse (for speed: faster and slower): the difference is significant at {100 * ALPHA_DIFFERENT:g} "
+        f"% after Holm's correction for {_tests(tests)} of {counted(len(compared), 'pair')} of records, with half of "
+        f"the error for speed given to the leading metric, and exceeds {limit(findings.tolerance)}. Same: two "
+        f"one-sided tests at 5 % show that it lies within {limit(findings.tolerance)}.",
     ]
     return " ".join(word for word in words if word)
 
 
 PAIRED = (
-    "Pairs took turns block by block; of a pair the change is the median over neighbouring blocks, and pairs are "
-    "weighted by how well each is known (random effects, Knapp–Hartung interval)."
+    "Pairs took turns block by block. The change of a pair is the median over neighbouring blocks; pairs are weighted "
+    "by their precision (random effects, Knapp–Hartung interval)."
 )
 UNPAIRED = (
-    "Where records were made one after the other, the interval is Welch's t over logarithms; they differ also by what "
-    "the machine did in between, which `odb run --against` rules out."
+    "For records made one after the other, the interval is Welch's t over logarithms; they also differ by what the "
+    "machine did in between, which `odb run --against` excludes."
 )
 
 
 def count_words(findings: Findings) -> str:
-    """``4 pairs: 1 with something worse, 2 not worse, 1 not told apart yet; 2 records without a partner; 1 record
-    unreadable.`` Each pair is counted once."""
+    """``4 pairs: 1 with something worse, 2 not worse, 1 not decided yet; 2 records unmatched; 1 record unreadable.``
+    Each pair is counted once."""
     pairs = findings.comparisons
     parts = [
         (sum(c.worse for c in pairs), "with something worse"),
@@ -333,15 +346,15 @@ def count_words(findings: Findings) -> str:
         (sum(c.recheck is not None and not c.worse for c in pairs), "checked again"),
         (sum(c.comparability.refused and c.recheck is None and not c.worse for c in pairs), "not compared"),
         (sum(not_decided(c) == "invalid" for c in pairs), "with a record that is not valid"),
-        (sum(c.recheck is None and not_decided(c) == "cannot-tell" for c in pairs), "not told apart yet"),
+        (sum(c.recheck is None and not_decided(c) == "cannot-tell" for c in pairs), "not decided yet"),
     ]
     said = ", ".join(f"{n} {words}" for n, words in parts if n)
-    whole = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}" + (f": {said}" if said else "")
+    whole = counted(len(pairs), "pair") + (f": {said}" if said else "")
     extra: Sequence[tuple[int, str]] = (
-        (len(findings.unmatched), "without a partner"),
+        (len(findings.unmatched), "unmatched"),
         (len(findings.problems), "unreadable"),
     )
-    return "; ".join([whole, *(f"{n} record{'' if n == 1 else 's'} {words}" for n, words in extra if n)]) + "."
+    return "; ".join([whole, *(f"{counted(n, 'record')} {words}" for n, words in extra if n)]) + "."
 
 
 def result_words(findings: Findings) -> str:

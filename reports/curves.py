@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.chart_series import ecdf, trace
+from bench.printable import counted
 from bench.record import RecordedRun
 from bench.reports import charts, units
 from bench.reports.charts import Axis, Figure
@@ -24,7 +25,7 @@ def _keys(count: int) -> str:
     if count < 2:
         return ""
     if count > _APART:
-        return charts.keys([(f"{count} repeats, a line each", "many")], 8)
+        return charts.keys([(f"{count} repeats, one line each", "many")], 8)
     return charts.keys([(f"repeat {i + 1}", f"s{i + 1}") for i in range(count)], 8)
 
 
@@ -67,7 +68,7 @@ def _percentile_figure(
     lines = [(_nines(y - 0.5 / a.size), x) for a, (x, y) in zip(arrays, curves, strict=True)]
     end = max(float(at[-1]) for at, _ in lines)
     frame = charts.Frame(
-        Axis(0, end, 46, charts.WIDTH - 8, "share of all at least as fast"),
+        Axis(0, end, 46, charts.WIDTH - 8, "fraction of queries at least as fast"),
         charts.time_axis(max(0.0, low - room), top + room, charts.HEIGHT - 38, 22, what),
     )
     shares = [(p, float(_nines(p / 100))) for p in (50, 90, 99, 99.9, 99.99)]
@@ -78,10 +79,11 @@ def _percentile_figure(
             drawn.append(charts.mark(frame, float(_nines(p / 100)), float(value), units.duration(value)))
     drawn += [_thinned(frame, at, x, _style(i, len(lines))) for i, (at, x) in enumerate(lines)]
     said = ", ".join(f"p{p:g} {units.duration(v)}" for p, v in marks if v is not None)
-    words = f"{what.capitalize()} by percentile, a line for each of {len(curves)} repeats. The run's: {said or 'none'}."
-    note = "Dots: percentiles of the run, geometric means of its repeats' or, of few queries, of all of them."
+    words = f"{what.capitalize()} by percentile, one line for each of {counted(len(curves), 'repeat')}. "
+    words += f"Percentiles of the run: {said or 'none'}."
+    note = "Dots: percentiles of the run (geometric means over repeats; with few queries, those of all queries)."
     if high > top:
-        note += f" Cut at {units.duration(top + room)}; the greatest is {units.duration(high)}."
+        note += f" Cut at {units.duration(top + room)}; the maximum is {units.duration(high)}."
     return Figure(title, charts.drawing(name, title, words, [*drawn, _keys(len(curves))]), note=note)
 
 
@@ -115,11 +117,11 @@ def latency_trace(run: RecordedRun, name: str) -> Figure | None:
     for i, (t, _, median, _) in enumerate(steady):
         drawn.append(charts.line(frame, t.tolist(), median.tolist(), _style(i, len(steady))))
     over = [highest, *(float(w.max()) for w in warm)]
-    note = "Band: least to greatest; line: median of successive queries."
+    note = "Band: minimum to maximum; line: median of successive queries."
     if max(over) > top:
         note += f" Cut at {units.duration(top)}; the slowest took {units.duration(max(over))}."
     title = "Latency over time"
-    words = f"Latency of {len(steady)} repeats over {units.duration(last)} of steady state. {note}"
+    words = f"Latency of {counted(len(steady), 'repeat')} over {units.duration(last)} of steady state. {note}"
     return Figure(title, charts.drawing(f"{name}-trace", title, words, [*drawn, _keys(len(steady))]), note=note)
 
 
@@ -162,8 +164,8 @@ def gap_trace(run: RecordedRun, name: str) -> Figure | None:
         style = _style(i, len(traces))
         drawn.append(charts.band(frame, t.tolist(), lo.tolist(), hi.tolist(), style))
         drawn.append(charts.line(frame, t.tolist(), median.tolist(), style))
-    title, note = "Token times as the answer grows", "Band: least to greatest; line: median of all queries."
+    title, note = "Token times as the answer grows", "Band: minimum to maximum; line: median of all queries."
     if highest > top:
         note += f" Cut at {units.duration(top)}; the longest gap is {units.duration(highest)}."
-    words = f"Gaps between tokens of {len(traces)} repeats over {units.duration(last)}. {note}"
+    words = f"Gaps between tokens of {counted(len(traces), 'repeat')} over {units.duration(last)}. {note}"
     return Figure(title, charts.drawing(f"{name}-gaps", title, words, [*drawn, _keys(len(traces))]), note=note)

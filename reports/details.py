@@ -1,10 +1,11 @@
-"""One run in full: what a reader who doubts a cell of the matrix looks up."""
+"""One run in full: everything behind a cell of the matrix."""
 
 from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.printable import counted
 from bench.quality.record import QualityMetric
 from bench.record import Reason, Record
 from bench.reports import units
@@ -23,7 +24,7 @@ from bench.reports.machines import conditions
 from bench.reports.quality import quality_table
 from bench.reports.quality_words import between, leading, title
 from bench.reports.quality_words import value as shown
-from bench.reports.rows import Numbered, Table, agreement, on_device
+from bench.reports.rows import Numbered, Table, agreement, placed_count
 from bench.reports.tables import (
     cold_start_table,
     corrections_table,
@@ -83,7 +84,7 @@ class Detail(Struct, frozen=True):
 
 
 def detail(item: Numbered) -> Detail:
-    """Everything the writers say of one run, in words."""
+    """Everything that the writers show of one run, in words."""
     record = item.record
     plan = record.plan
     return Detail(
@@ -107,7 +108,7 @@ def detail(item: Numbered) -> Detail:
 
 
 def reasons(record: Record) -> tuple[Reason, ...]:
-    """The verdict's reasons, those that make the run invalid first; of a run without figures its failure says it."""
+    """The verdict's reasons, those that make the run invalid first; none of a failed run, whose failure is shown."""
     found = record.verdict.reasons if record.verdict is not None and record.status == "ok" else ()
     return tuple(
         Reason(units.clean(r.code), units.clean(r.message), units.clean(r.remedy), r.invalidates)
@@ -124,7 +125,7 @@ def _failure(record: Record) -> tuple[Fact, ...]:
 
 
 def _facts(record: Record) -> tuple[Fact, ...]:
-    """The handful of figures at the head of a run. An emulated run has placement and fidelity, and no times."""
+    """The main figures of a run. An emulated run has placement and fidelity, and no times."""
     if emulated(record):
         return _proofs(record)
     speeds = _speeds(record)
@@ -138,14 +139,23 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
     text, latency = summary.text_generation, summary.latency_ns
     if text is not None:
         return (
-            _timed_fact("Time to first token", text.ttft_ns, text.ttft_ns_ci95, f"{text.prompt_tokens} prompt tokens"),
-            _timed_fact("Time per output token", text.tpot_ns, text.tpot_ns_ci95, f"{text.generated_tokens} tokens"),
+            _timed_fact(
+                "Time to first token",
+                text.ttft_ns,
+                text.ttft_ns_ci95,
+                units.counted(text.prompt_tokens, "prompt token"),
+            ),
+            _timed_fact(
+                "Time per output token", text.tpot_ns, text.tpot_ns_ci95, units.counted(text.generated_tokens, "token")
+            ),
             Fact("Decode rate", units.number(text.decode_tokens_per_s, "tokens/s")),
         )
     if latency is None:
         return ()
     between = f"{units.interval(*latency.p50_ci95)} (95 %)" if latency.p50_ci95 is not None else "no interval"
-    rate = Fact("Throughput", units.number(summary.throughput_per_s, "/s"), f"{units.grouped(latency.n)} queries")
+    rate = Fact(
+        "Throughput", units.number(summary.throughput_per_s, "/s"), units.counted(latency.n, "query", "queries")
+    )
     median = Fact("Latency, p50", units.duration(latency.p50), between)
     return (rate, median) if record.plan.scenario.name == "offline" else (median, rate)
 
@@ -181,8 +191,8 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
         Fact("Ran in", units.clean(ran or "unknown"), f"weights {units.clean(stored)}" if stored else ""),
         Fact(
             "Placement",
-            "unknown" if placement is None else on_device(placement).partition(" nodes")[0],
-            "the runtime cannot say" if placement is None else f"nodes on {units.clean(placement.requested)}",
+            "unknown" if placement is None else placed_count(placement),
+            "the runtime does not report it" if placement is None else f"nodes on {units.clean(placement.requested)}",
         ),
     ]
     word, figure = agreement(record)
@@ -214,6 +224,10 @@ def _tables(record: Record) -> tuple[Table, ...]:
     return (*measured, *(t for t in proven if t is not None))
 
 
+def _quantity(value: int | None, noun: str) -> str:
+    return f"{noun}s unknown" if value is None else counted(value, noun, shown=units.quantity(value))
+
+
 def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
     facts = [
@@ -225,7 +239,7 @@ def _method(record: Record) -> tuple[Fact, ...]:
         stored = ", ".join(filter(None, (model.format, model.precision, units.size(model.size_bytes))))
         facts.append(Fact("Model file", units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
     size = (
-        f"{units.quantity(model.parameters)} parameters, {units.quantity(model.macs)} MACs",
+        f"{_quantity(model.parameters, 'parameter')}, {_quantity(model.macs, 'MAC')}",
         f"weights {units.size(model.weight_bytes)}, activations: widest operator "
         f"{units.size(model.peak_activation_bytes)}, alive at once {units.size(model.live_activation_bytes)}",
     )
@@ -236,14 +250,14 @@ def _method(record: Record) -> tuple[Fact, ...]:
         made = " · ".join(filter(None, (units.clean(plan.inputs.source), units.clean(plan.inputs.preprocessing))))
         facts.append(Fact("Inputs", f"{shapes} ({made})", f"SHA-256 {units.clean(plan.inputs.sha256)}"))
     if plan.command and not shown_command(plan.command):
-        facts.append(Fact("Command", "left out", "the record's is more than an `odb run` of plain words"))
+        facts.append(Fact("Command", "not shown", "the record's command is more than an `odb run` of plain words"))
     if plan.strict_placement:
         facts.append(Fact("Placement", "strict: a fallback makes the run invalid"))
     if record.status == "ok":
         overhead = record.harness.loop_overhead_ns
-        facts.append(Fact("Harness", units.duration(overhead), "a query: the loop's own cost, on a null session"))
+        facts.append(Fact("Harness", units.duration(overhead), "a query: overhead of the loop, on a null session"))
     versions = ", ".join(f"{units.clean(k)} {units.clean(v)}" for k, v in record.environment.runtime.items())
     facts.append(Fact("Versions", versions or units.MISSING))
     facts.append(Fact("Record", units.clean(record.record_id), f"made {units.when(record.created_utc)}"))
-    facts.append(Fact("Record SHA-256", units.clean(record.record_sha256 or "none: the record carries no seal")))
+    facts.append(Fact("Record SHA-256", units.clean(record.record_sha256 or "none: the record is not sealed")))
     return tuple(facts)

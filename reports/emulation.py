@@ -1,10 +1,10 @@
-"""Emulated runs, apart from all others: a row a chip, and what each proves, without a single time."""
+"""Emulated runs, apart from all others: a row for each chip and what it proves, without times."""
 
 from collections.abc import Sequence
 
 from bench.reports import units
-from bench.reports.causes import compiled, doubt, emulated, outputs_wrong, status
-from bench.reports.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed
+from bench.reports.causes import compiled, emulated, further_doubts, outputs_wrong, status
+from bench.reports.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed, placed_count
 from bench.reports.wording import ran_in
 
 
@@ -25,9 +25,9 @@ def emulated_table(items: Sequence[Numbered]) -> Table | None:
             *("Outputs", "Ran in", "Verdict"),
         ),
         rows=tuple(_row(i, common, placed(theirs)) for i in theirs),
-        note=f"Target {targets}{f', all with {given}' if given else ''}. An emulator stands in for the device here. "
-        "What it says of compiling, of placement and of the outputs holds for the chip named; its times say nothing of "
-        "the device's and are kept out of every comparison.",
+        note=f"Target {targets}{f', all with {given}' if given else ''}. These runs used an emulator in place of the "
+        "device. Compilation, placement and outputs are those of the chip named. Times are the emulator's; they are "
+        "not shown as the device's and take part in no comparison.",
     )
 
 
@@ -44,7 +44,7 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
     kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
     own = [f"{k}={v}" for k, v in target.options_requested.items() if k not in common]
     named = bool(target.device_name)
-    why = doubt(record) if good else ""
+    why = further_doubts(record) if good else ""
     verdict = Cell("", state)
     late = (kind,) if kind and compiled(record) else ()
     return (
@@ -56,7 +56,7 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
         _there(item) if found is not None else MISSING_CELL,
         _outputs(item) if good else MISSING_CELL,
         Cell(units.clean(ran_in(target) or units.MISSING)),
-        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why and not outputs_wrong(record) else late),
+        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else late),
     )
 
 
@@ -71,10 +71,9 @@ def _compiles(item: Numbered) -> Cell:
 def _there(item: Numbered) -> Cell:
     placement = item.record.placement
     assert placement is not None
-    there, total = placement.nodes.get(placement.requested, 0), sum(placement.nodes.values())
     fell = len(placement.fallback)
     notes = (f"{units.grouped(fell)} fell back",) if fell else ()
-    return Cell(f"{units.grouped(there)} of {units.grouped(total)}", notes=notes)
+    return Cell(placed_count(placement), notes=notes)
 
 
 def _outputs(item: Numbered) -> Cell:

@@ -1,8 +1,7 @@
-"""What the records say, in plain words, and no more than they say.
+"""What the records show, in sentences.
 
 Wrong outputs come first. Only valid runs that were not emulated are ranked, and only within one row of a matrix: one
-model of one folder, one scenario, the same input shapes. Whatever makes two of them less than comparable is said in the
-same breath.
+model of one folder, one scenario, the same input shapes. What limits a comparison is in the same sentence.
 """
 
 from collections import Counter
@@ -53,7 +52,7 @@ def counts_words(items: Sequence[Numbered]) -> str:
     if not items:
         return "No runs."
     parts = "; ".join(f"{n} {STATUS_WORDS[s]}" for s, n in counts(items))
-    return f"{len(items)} run{'s' if len(items) > 1 else ''}: {parts}."
+    return f"{units.counted(len(items), 'run')}: {parts}."
 
 
 def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
@@ -70,7 +69,7 @@ def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
         show = _rate if scenario.name == "offline" else _speed
         said = f"{name} {', '.join(map(show, valid))} on {_where(valid[0])};"
         return Sentence(
-            said, f"{len(valid)} runs of the same, not ranked: odb compare tells if they differ.", "unjudged"
+            said, f"{len(valid)} runs of one kind, not ranked: use odb compare to see if they differ.", "unjudged"
         )
     if scenario.name == "offline":
         return _throughput_sentence(name, distinct)
@@ -80,9 +79,9 @@ def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
 def _nothing_claimed(name: str, measured: Sequence[Record]) -> Sentence:
     """No run is valid: why, each reason once."""
     whys = dict.fromkeys(doubt(r) or "no reason was recorded" for r in measured)
-    what = "the one measurement is" if len(measured) == 1 else f"none of {len(measured)} measurements is"
-    negated = "not valid" if len(measured) == 1 else "valid"
-    return Sentence(name, f"{what} {negated} ({' / '.join(whys)}); nothing is claimed.", "invalid")
+    many = len(measured) > 1
+    what = f"none of {len(measured)} measurements is valid" if many else "the only measurement is not valid"
+    return Sentence(name, f"{what} ({' / '.join(whys)}); nothing is claimed.", "invalid")
 
 
 def _newest(records: Sequence[Record]) -> list[Record]:
@@ -120,7 +119,7 @@ def _latency_sentence(name: str, valid: Sequence[Record]) -> Sentence:
     if first is None or second is None:
         return Sentence(f"{name} {pair};", f"no interval, so no ranking. {_caveats(best, other)}".strip(), "unjudged")
     if first[1] >= second[0]:
-        rest = f"their 95 % intervals overlap, so neither is shown to be faster. {_caveats(best, other)}"
+        rest = f"their 95 % intervals overlap, so neither is known to be faster. {_caveats(best, other)}"
         return Sentence(f"{name} {pair};", rest.strip(), "valid")
     ratio = (_p50(other) or 0) / (_p50(best) or 1)
     rest = f"next is {_where(other)} at {_speed(other)} ({ratio:.2f}×; 95 % intervals apart). {_caveats(best, other)}"
@@ -137,8 +136,8 @@ def _throughput_sentence(name: str, valid: Sequence[Record]) -> Sentence:
         return Sentence(f"{name} {said[0]},", "the only valid measurement.", "valid")
     if refusal := _refusal(best, ranked[1]):
         return Sentence(f"{name} {', '.join(said)};", refusal, "unjudged")
-    rest = f"then {'; '.join(said[1:])}. The records hold no interval for a rate. {_caveats(best, ranked[1])}"
-    return Sentence(f"{name} most on {_where(best)}, {_rate(best)};", rest.strip(), "valid")
+    rest = f"next: {'; '.join(said[1:])}. A rate has no interval. {_caveats(best, ranked[1])}"
+    return Sentence(f"{name} highest rate on {_where(best)}, {_rate(best)};", rest.strip(), "valid")
 
 
 def _p50(record: Record) -> int | None:
@@ -172,11 +171,11 @@ def _refusal(a: Record, b: Record) -> str:
 
     ranking: tuple[Subject, ...] = ("target",)
     refused = [units.clean(r.message) for r in comparable(a, b, ranking).reasons if r.invalidates]
-    return " ".join(["not ranked, for they may not be compared.", *refused]) if refused else ""
+    return " ".join(["not ranked, because they may not be compared.", *refused]) if refused else ""
 
 
 def _caveats(a: Record, b: Record) -> str:
-    """What keeps two valid runs from being compared without a second thought."""
+    """What a reader must know before comparing two valid runs."""
     found = [said for differs, said in _CAVEATS if differs(a, b)]
     executed = a.plan.target.executed_precision, b.plan.target.executed_precision
     if None in executed:
@@ -191,7 +190,7 @@ _CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (
     (lambda a, b: a.environment.host != b.environment.host, "the machines differ"),
     (
         lambda a, b: min(len(a.repeats), len(b.repeats)) < FEW,
-        f"below {FEW} repeats, two speeds of a machine look like it",
+        f"with fewer than {FEW} repeats, a machine that switches between two speeds can look like this",
     ),
-    (lambda a, b: a.fidelity is None or b.fidelity is None, "not every output was checked against the reference"),
+    (lambda a, b: a.fidelity is None or b.fidelity is None, "not all outputs were compared with the reference"),
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bench.printable import visible
+from bench.printable import counted, visible
 from bench.record import RecordedRun
 from bench.refused_record import RefusedRecord
 from bench.reports.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS
@@ -57,6 +57,7 @@ class HtmlReport:
             headline=headline(tables, items),
             counts=counts(items),
             counts_words=counts_words(items),
+            runs_words=counted(len(items), "run"),
             refused=refused_table(self.refused) if self.refused else None,
             matrices=tables,
             overview=overview_table(items),

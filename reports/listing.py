@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bench.record import Record
 from bench.reports import units
-from bench.reports.causes import DOUBTED, doubt, emulated, status
+from bench.reports.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.rows import MISSING_CELL, Cell, Matrix, Numbered, Table, folder_cells, options_words, placed
 from bench.reports.wording import ran_in
 
@@ -36,7 +36,8 @@ def _line(item: Numbered, timed: Sequence[Column], in_folder: bool, varied: set[
     record = item.record
     state = status(record)
     ok = record.status == "ok"
-    why = doubt(record) if ok else record.failure.kind.replace("_", " ") if record.failure is not None else ""
+    failed = record.failure.kind.replace("_", " ") if record.failure is not None else ""
+    why = further_doubts(record) if ok else failed
     verdict = Cell("", state)
     target = record.plan.target.id
     given = (options_words(record) or "no options",) if target in varied else ()
@@ -57,7 +58,7 @@ def _figure(value: str, mark: str) -> Cell:
 
 
 def _model(item: Numbered) -> str:
-    """Its name; with the weights' precision where that is not the float32 of most files, and not in the name."""
+    """Its name, with the weights' precision where that is not float32 and not part of the name."""
     precision = units.clean(item.record.plan.model.precision or "float32")
     return item.model if precision == "float32" or precision in item.model else f"{item.model} {precision}"
 

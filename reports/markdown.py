@@ -79,12 +79,12 @@ def _head(row: MatrixRow) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    """The value in bold; one that is not valid struck, after its reason."""
+    """The value in bold; a value of a run that is not valid struck, after the reason."""
     value = f"**{escape(cell.value)}**" if cell.value != cell.word else ""
     if cell.doubt:
         struck = f"~~{escape(cell.value)}~~" if value and cell.status in DOUBTED else escape(cell.value)
         value = f"**{escape(cell.doubt)}**<br>{struck}"
-    marked = f"{cell.sign} {cell.word} ({cell.run})"
+    marked = f"{cell.sign} {cell.standing} ({cell.run})"
     return "<br>".join(filter(None, [value, *map(escape, cell.notes), marked]))
 
 
@@ -100,7 +100,7 @@ def _table(table: Table, level: str) -> Iterator[str]:
 
 
 def _weighed(cell: Cell) -> str:
-    """Wrong outputs in bold: they must not drown in a table."""
+    """Wrong outputs in bold, so that they stand out in a table."""
     wrong = cell.status in ("wrong", "emulated_wrong")
     return f"**{escape(cell.value)}**" if wrong else escape(cell.value)
 
@@ -140,7 +140,7 @@ def _commands(details: Sequence[Detail]) -> Iterator[str]:
     commands = dict.fromkeys(d.command for d in details if d.command)
     if not commands:
         return
-    yield from ("## To run it again", "")
+    yield from ("## Reproduce", "")
     for command in commands:
         yield f"    {command}"
     yield ""

@@ -8,7 +8,7 @@ from bench.reports.causes import Cause, Status
 from bench.reports.details import Detail, Fact
 
 SAID_ELSEWHERE = frozenset({"emulated"})
-"""Codes that the emulated table tells of all its runs at once."""
+"""Codes that the emulated table states for all its runs."""
 
 
 class Note(Struct, frozen=True):

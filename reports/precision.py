@@ -1,4 +1,4 @@
-"""How well the processes of a run agree, and how many would be needed, in words."""
+"""The spread between the processes of a run, and the number of repeats that a precision needs, in words."""
 
 from bench.record import Record
 from bench.reports import units
@@ -14,13 +14,13 @@ def spread_words(record: Record) -> str:
     medians = record.summary.latency_ns.repeat_p50 if record.summary.latency_ns is not None else ()
     lowest, highest = (units.duration(end(medians)) if medians else "" for end in (min, max))
     what = "p50 of whole queries" if record.plan.model.task == "text_generation" else "p50"
-    seen = f"{what} was {lowest} to {highest} in {found.processes} processes; " if medians else ""
+    seen = f"{what} was {lowest} to {highest} in {units.counted(found.processes, 'process', 'processes')}; "
+    seen = seen if medians else ""
     between, within = units.percent(found.between_process_cv), units.percent(found.within_process_cv)
     if not found.between_process_cv:
         return f"{seen or 'spread of the processes: '}the uncertainty within each, {within}, explains that spread"
-    return (
-        f"{seen}medians differ by {between} from process to process, and one is known to {within} (standard deviations)"
-    )
+    deviation = f"standard deviation between processes is {between}, within a process {within}"
+    return f"{seen}the {deviation}" if seen else deviation
 
 
 def needed_words(record: Record) -> str:
@@ -30,6 +30,7 @@ def needed_words(record: Record) -> str:
         return ""
     asked = f"±{100 * found.precision:g} %"
     if found.repeats_for_precision is None:
-        return f"over 1,000 repeats for {asked}"
+        return f"more than 1,000 repeats for {asked}"
     enough = found.repeats_for_precision <= found.processes
-    return f"{found.repeats_for_precision} repeats for {asked}{' (done)' if enough else ''}"
+    needed = units.counted(found.repeats_for_precision, "repeat")
+    return f"{needed} for {asked}{' (reached)' if enough else ''}"

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from bench.refused_record import RefusedRecord
 from bench.reports import units
-from bench.reports.causes import edited, emulated
+from bench.reports.causes import compiled, edited, emulated
 from bench.reports.machines import machines
 from bench.reports.rows import Cell, Numbered, Table, folder_cells, placed
 
 SHORT = 12
-"""Signs of a checksum where the whole one stands elsewhere."""
+"""Characters of a checksum that is given in full elsewhere."""
 
 
 def title(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> str:
-    """What was run and what became of it: ``Measured``, ``Emulated`` or neither stands before it."""
+    """What was run, after ``Measured``, ``Emulated`` or ``Nothing measured``."""
     if not items:
         return "No runs" if not refused else "No record that could be read"
     models: dict[str, set[str]] = {}
@@ -21,11 +21,11 @@ def title(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> s
         models.setdefault(item.model, set()).update(filter(None, (item.record.plan.model.sha256,)))
     files = sum(max(1, len(hashes)) for hashes in models.values())
     targets = dict.fromkeys(units.clean(i.record.plan.target.id) for i in items)
-    model = next(iter(models)) if files == 1 else f"{files} models"
-    places = next(iter(targets)) if len(targets) == 1 else f"{len(targets)} targets"
+    model = next(iter(models)) if files == 1 else units.counted(files, "model")
+    places = next(iter(targets)) if len(targets) == 1 else units.counted(len(targets), "target")
     chips = {i.chip for i in items if emulated(i.record)}
     if len(targets) == 1 and len(chips) > 1:
-        places += f", {len(chips)} chips"
+        places += f", {units.counted(len(chips), 'chip')}"
     return f"{_kind(items)}: {model} on {places}"
 
 
@@ -57,26 +57,31 @@ def _records(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> str
     sealed = sum(i.record.record_sha256 is not None for i in items)
     every = "all sealed" if sealed == len(items) else "none sealed" if not sealed else f"{sealed} sealed"
     changed = sum(edited(i.record) for i in items)
-    found = f", {changed} edited before it was sealed again" if changed else ""
+    found = f", {changed} edited and sealed again" if changed else ""
     left = f", {len(refused)} refused" if refused else ""
     return f"{len(items)}, {every}{found}{left}"
 
 
 def _folder(name: str, items: Sequence[Numbered]) -> str:
-    there = sum(i.folder == name for i in items)
-    return f"{name}: {there} run{'s' if there != 1 else ''}"
+    return f"{name}: {units.counted(sum(i.folder == name for i in items), 'run')}"
 
 
 def _runs(items: Sequence[Numbered]) -> str:
-    worked = [i for i in items if i.record.status == "ok"]
-    played = sum(emulated(i.record) for i in worked)
-    if not worked:
-        return "none was carried out"
-    if played == len(worked):
-        return "all emulated: nothing here is a time of a device"
-    lost = len(items) - len(worked)
-    counted = ((len(worked) - played, "measured on devices"), (played, "emulated"), (lost, "not carried out"))
-    return ", ".join(f"{n} {what}" for n, what in counted if n)
+    """``2 measured on devices, 1 emulated, 1 compiled and then failed, 1 skipped``: what became of each run."""
+    records = [item.record for item in items]
+    worked = [emulated(r) for r in records if r.status == "ok"]
+    failed = [compiled(r) for r in records if r.status == "failed"]
+    told = (
+        (worked.count(False), "measured on devices"),
+        (worked.count(True), "emulated"),
+        (failed.count(True), "compiled and then failed"),
+        (failed.count(False), "failed"),
+        (sum(r.status == "skipped" for r in records), "skipped"),
+    )
+    counted = ", ".join(f"{n} {what}" for n, what in told if n)
+    if worked and all(worked):
+        return f"{counted}: no time in this report is a device's"
+    return counted if worked else f"none completed: {counted}"
 
 
 def period(items: Sequence[Numbered]) -> str:
@@ -102,8 +107,8 @@ def records_table(items: Sequence[Numbered]) -> Table | None:
     )
     columns = ("Run", *(("Folder",) if placed(items) else ()), "Record", "SHA-256 (record_sha256)")
     note = (
-        "record_sha256 covers everything else in a record.json. It shows that a file is the one this report was made "
-        "of; whether its figures are true only its samples and a repetition tell."
+        "record_sha256 covers everything else in a record.json. It shows that a file is the one that this report was "
+        "made from. It does not show that the figures are true; for that, look at the samples and repeat the run."
     )
     return Table("Records", columns, rows, note)
 

@@ -29,9 +29,9 @@ def quality_overview(items: Sequence[Numbered]) -> Table | None:
         "Quality and fidelity",
         ("Run", "Model", "Target", "Metric", "Value", "95 % interval", "Against the reference", "Outputs"),
         tuple(rows),
-        "Each run was judged on the file and the target that were measured, and its reference on the same samples. "
-        "Shares are given Wilson's interval and McNemar's exact test, all else the bootstrap and a randomisation test. "
-        "What an emulator answers counts; its times do not.",
+        "Quality was evaluated on the file and the target that were measured, and the reference on the same samples. "
+        "Fractions have Wilson's interval and McNemar's exact test; other metrics the bootstrap and a randomisation "
+        "test. Outputs of an emulator count as the device's; its times do not.",
     )
 
 
@@ -52,8 +52,8 @@ def quality_listing(items: Sequence[Numbered]) -> Table | None:
     ]
     if not rows:
         return None
-    columns = ("Run", "Model", "Target", "Metric", "Value", "Against reference", "p", "So")
-    return Table("Quality", columns, tuple(rows), "Below each figure its 95 % interval.")
+    columns = ("Run", "Model", "Target", "Metric", "Value", "Against reference", "p", "Result")
+    return Table("Quality", columns, tuple(rows), "The 95 % interval is below each figure.")
 
 
 def _loss_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
@@ -87,11 +87,11 @@ def _against(record: Record) -> tuple[str, ...]:
     if found is None:
         return ()
     inputs = "" if found.token_prefix is not None else f", {inputs_words(record)}"
-    return (f"against {units.clean(found.reference)}{inputs}",)
+    return (f"compared with {units.clean(found.reference)}{inputs}",)
 
 
 def _metric_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
-    samples = f"{units.grouped(quality.dataset.samples)} samples of {units.clean(quality.dataset.name)}"
+    samples = f"{units.counted(quality.dataset.samples, 'sample')} of {units.clean(quality.dataset.name)}"
     return (
         Cell(title(metric.name), notes=(samples,)),
         Cell(value(metric.value, metric.unit)),
@@ -120,7 +120,7 @@ def _dataset_words(found: Quality) -> str:
     facts = found.dataset
     options = ", ".join(f"{k}={v}" for k, v in facts.options.items())
     parts = [
-        f"Dataset {facts.name} ({facts.task}): {units.grouped(facts.samples)} samples, SHA-256 {facts.sha256[:12]}",
+        f"Dataset {facts.name} ({facts.task}): {units.counted(facts.samples, 'sample')}, SHA-256 {facts.sha256[:12]}",
         f"options {options}" if options else "",
         f"images {facts.preprocessing}" if facts.preprocessing else "",
         f"reference: {found.reference.name}" if found.reference is not None else "",

@@ -38,7 +38,9 @@ def _figure(members: Sequence[Numbered], name: str) -> Figure:
         parts += _row(axis, item.record, found, 20.0 + ROW * row)
         said.append(f"{_name(item.record)} {value(found.value, found.unit)} ({between(found.interval95, found.unit)})")
     parts.append(charts.label((axis.start + axis.end) / 2, height - 6, axis.label, "middle", "name"))
-    samples = "" if quality is None else f", {units.grouped(quality.dataset.samples)} samples of {quality.dataset.name}"
+    samples = ""
+    if quality is not None:
+        samples = f", {units.counted(quality.dataset.samples, 'sample')} of {quality.dataset.name}"
     caption = f"{title(first.name)[:1].upper()}{title(first.name)[1:]}{units.clean(samples)}"
     note = "Dot: this run (hollow: emulated); line: its 95 % interval; bar: the reference on the same samples."
     return Figure(caption, charts.drawing(name, caption, f"{'; '.join(said)}.", parts, height), note=note)

@@ -1,4 +1,4 @@
-"""How good the answers are, in words. Every figure is the record's; nothing is computed here."""
+"""Quality in words. All figures are the record's; nothing is computed here."""
 
 from bench.quality.record import Paired, Quality, QualityMetric, Word
 from bench.record import Record
@@ -19,9 +19,9 @@ TITLES = {
 }
 _ENDS: dict[Word, str] = {
     "same": "the same within 1 %",
-    "better": "a real gain",
-    "worse": "a real loss",
-    "cannot_tell": "cannot be told from noise",
+    "better": "a significant gain",
+    "worse": "a significant loss",
+    "cannot_tell": "cannot be distinguished from noise",
 }
 
 
@@ -62,7 +62,8 @@ def difference_words(
     word: Word,
     higher_is_better: bool,
 ) -> str:
-    """``lost 0.4 points (95 % interval −1.1 to +0.3, exact McNemar p = 0.31): cannot be told from noise``."""
+    """``lost 0.4 points (95 % interval −1.1 to +0.3, exact McNemar p = 0.31): cannot be distinguished from
+    noise``."""
     size = f"{100 * abs(difference):.1f} points" if unit == "share" else units.digits(abs(difference))
     if difference == 0:
         said = "no difference"
@@ -77,7 +78,7 @@ def difference_words(
 def verdict_words(difference: float, word: Word, unit: str) -> str:
     """What follows from a pair."""
     if difference == 0 and word == "cannot_tell":
-        return "too few samples to rule one out"
+        return "too few samples to exclude a difference"
     return "the same within 1 point" if word == "same" and unit == "share" else _ENDS[word]
 
 
@@ -92,7 +93,7 @@ def against_reference(metric: QualityMetric, quality: Quality) -> str:
         return units.clean(f"not compared: {quality.reference.reason}")
     theirs = next((m.value for m in quality.reference.metrics if m.name == metric.name), None)
     stated = "" if theirs is None else f"{value(theirs, metric.unit)} there; "
-    return f"{stated}it is of the dataset as a whole, so no test can be made"
+    return f"{stated}the metric is of the dataset as a whole, so there is no paired test"
 
 
 def pair_words(pair: Paired, metric: QualityMetric) -> str:
@@ -111,8 +112,8 @@ def quality_note(record: Record) -> str:
     first = leading(record)
     if first is None or record.quality is None:
         return ""
-    samples = units.grouped(record.quality.dataset.samples)
-    return f"{title(first.name)} {value(first.value, first.unit)}, {samples} samples"
+    samples = units.counted(record.quality.dataset.samples, "sample")
+    return f"{title(first.name)} {value(first.value, first.unit)}, {samples}"
 
 
 def inputs_words(record: Record) -> str:
@@ -120,9 +121,8 @@ def inputs_words(record: Record) -> str:
     found = record.fidelity
     if found is None or not found.inputs:
         return "no inputs"
-    plural = "" if found.inputs == 1 else "s"
     if found.inputs_source == "dataset":
-        return f"{found.inputs} sample{plural} of the dataset"
+        return f"{units.counted(found.inputs, 'sample')} of the dataset"
     known = {"file": "given", "image": "given", "partly seeded": "partly seeded"}
     kind = known.get(found.inputs_source, "seeded")
-    return f"{found.inputs} {kind} input{plural}"
+    return units.counted(found.inputs, f"{kind} input")

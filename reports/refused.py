@@ -1,4 +1,4 @@
-"""Records that could not be read or believed, on the page itself: a reader must not take the rest for all."""
+"""Records that were refused, on the page itself: without them, a reader would take the report for complete."""
 
 from collections.abc import Sequence
 
@@ -19,5 +19,5 @@ def refused_table(refused: Sequence[RefusedRecord]) -> Table:
         for one in refused
     )
     columns = (*(("Folder",) if placed else ()), "Record", "Why")
-    count = f"{len(refused)} record{'s' if len(refused) > 1 else ''} refused"
-    return Table(f"✕ {count}", columns, rows, "Nothing of a refused record is shown, counted or compared below.")
+    count = f"{units.counted(len(refused), 'record')} refused"
+    return Table(f"✕ {count}", columns, rows, "Nothing in a refused record is shown, counted or compared below.")

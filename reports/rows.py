@@ -1,14 +1,16 @@
-"""What every writer shows: runs as rows, cells and tables, so that a page, a text and a terminal say the same.
+"""What every writer shows: runs as rows, cells and tables, so that a page, a text and a terminal agree.
 
-A cell is a value, a status and notes. Times of emulated runs never enter a matrix (they are the emulator's).
+A cell is a value, a status and notes. Times of emulated runs never enter a matrix, because they are the emulator's.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.printable import counted
 from bench.record import Fidelity, PlacementSummary, Record, RecordedRun, Scenario
 from bench.reports import units
 from bench.reports.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS, Status, doubt, emulated, status
@@ -17,12 +19,13 @@ from bench.reports.wording import ran_in, scenario_short, scenario_words
 from bench.verdict_outputs import MADE_UP
 
 SHOWN_HASH = 8  # digits of a checksum that tell files of one name apart
+_BESIDE_DOUBT: Mapping[Status, str] = MappingProxyType({"wrong": "not valid", "emulated_wrong": "emulated, not valid"})
 
 
 class Cell(Struct, frozen=True):
-    """``run``: the number of the run it speaks of, from 1. ``weight``: what a bar may show, on the matrix' own scale;
-    ``bar``: that as a share of the largest in its row. ``doubt``: why the value is not to be used; it then stands
-    first, and the value small and struck."""
+    """``run``: the number of its run, from 1. ``weight``: what a bar may show, on the scale of the matrix; ``bar``:
+    that as a fraction of the largest in its row. ``doubt``: why the value must not be used; it is shown first, and the
+    value small and struck."""
 
     value: str
     status: Status = "plain"
@@ -40,6 +43,12 @@ class Cell(Struct, frozen=True):
     def sign(self) -> str:
         return STATUS_SIGNS.get(self.status, "")
 
+    @property
+    def standing(self) -> str:
+        """``word`` where nothing is doubted. Beside a ``doubt`` that says what is wrong, only that the run is not
+        valid."""
+        return _BESIDE_DOUBT.get(self.status, self.word) if self.doubt else self.word
+
 
 MISSING_CELL = Cell(units.MISSING)
 
@@ -53,7 +62,7 @@ class Table(Struct, frozen=True):
 
 class Subject(Struct, frozen=True):
     """One model as it was measured: the row of a matrix. ``None``: the run ended before it was known. Two files of one
-    name are two models, and so is one model in two folders."""
+    name are two models; so is one file in two folders."""
 
     model: str
     precision: str | None
@@ -98,7 +107,7 @@ class Numbered(Struct, frozen=True):
 
     @property
     def chip(self) -> str:
-        """What an emulated run stands for, by its own name; until one was opened, the options that choose it."""
+        """The chip of an emulated run by its marketing name; where that is not known, target and options."""
         target = self.record.plan.target
         given = options_words(self.record)
         return units.clean(target.device_name or "") or f"{units.clean(target.id)}{f' ({given})' if given else ''}"
@@ -168,8 +177,14 @@ def folder_cells(item: Numbered, placed: bool) -> tuple[Cell, ...]:
 
 def on_device(placement: PlacementSummary) -> str:
     """Nodes on the requested device, of all: ``118 of 118 nodes on HTP``."""
+    noun = "node" if sum(placement.nodes.values()) == 1 else "nodes"
+    return f"{placed_count(placement)} {noun} on {units.clean(placement.requested)}"
+
+
+def placed_count(placement: PlacementSummary) -> str:
+    """``118 of 118``."""
     there, total = placement.nodes.get(placement.requested, 0), sum(placement.nodes.values())
-    return f"{units.grouped(there)} of {units.grouped(total)} nodes on {units.clean(placement.requested)}"
+    return f"{units.grouped(there)} of {units.grouped(total)}"
 
 
 def agreement_word(found: Fidelity) -> str:
@@ -188,7 +203,7 @@ def agreement(record: Record) -> tuple[str, str]:
     if found.cosine_min is not None:
         return word, f"cosine {units.similarity(found.cosine_min)}"
     if found.token_prefix is not None:
-        return word, f"the first {found.token_prefix} of {found.tokens_compared} tokens equal"
+        return word, f"first {found.token_prefix} of {units.counted(found.tokens_compared or 0, 'token')} equal"
     return word, units.clean(found.reason)
 
 
@@ -217,7 +232,7 @@ def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
     if latency is None:
         return units.MISSING, ("no latency was recorded",), None
     if latency.p50 is None:
-        return units.MISSING, (f"p50 needs more than {latency.n} samples",), None
+        return units.MISSING, (f"p50 needs more than {units.counted(latency.n, 'sample')}",), None
     between = units.interval(*latency.p50_ci95) if latency.p50_ci95 is not None else "no interval"
     return units.duration(latency.p50), (between,), latency.p50
 
@@ -230,9 +245,10 @@ def cell(item: Numbered) -> Cell:
     if record.failure is not None and state in ("failed", "skipped"):
         said = units.clean(record.failure.message)
         where = f"{record.failure.kind} in {record.failure.phase}" if record.failure.phase else record.failure.kind
-        return Cell(state, state, _kept(units.clean(where) if state == "failed" else said, options), item.number)
+        why = units.clean(where) if state == "failed" else said
+        return Cell(state, state, _kept(why, _named_chip(item), options), item.number)
     if state in ("failed", "skipped"):
-        return Cell(state, state, _kept("no reason was recorded", options), item.number)
+        return Cell(state, state, _kept("no reason was recorded", _named_chip(item), options), item.number)
     doubted = doubt(record) or (STATUS_WORDS[state] if state in DOUBTED else "")
     if emulated(record):
         notes = _kept(
@@ -240,7 +256,7 @@ def cell(item: Numbered) -> Cell:
             fidelity_words(record),
             quality_note(record),
             _tokens(record),
-            item.chip if record.plan.target.device_name else "",
+            _named_chip(item),
             options,
         )
         return Cell("compiles", state, notes, item.number, doubt=doubted)
@@ -257,6 +273,11 @@ def cell(item: Numbered) -> Cell:
         weight,
         doubt=doubted if state in DOUBTED else "",
     )
+
+
+def _named_chip(item: Numbered) -> str:
+    """The chip of an emulated run where its name is known."""
+    return item.chip if emulated(item.record) and item.record.plan.target.device_name else ""
 
 
 def _tokens(record: Record) -> str:
@@ -295,7 +316,9 @@ def _row(subject: Subject, members: Sequence[Numbered], targets: Sequence[str]) 
         cells = {n: replace(c, bar=None if c.weight is None else c.weight / top) for n, c in cells.items()}
     shapes = ", ".join("×".join(map(str, shape)) for _, shape in subject.shapes or ())
     model = members[0].record.plan.model
-    size = f"{units.quantity(model.parameters)} parameters stored" if model.parameters is not None else ""
+    size = ""
+    if model.parameters is not None:
+        size = f"{counted(model.parameters, 'parameter', shown=units.quantity(model.parameters))} stored"
     return MatrixRow(
         name=members[0].model,
         folder=units.clean(subject.folder),

@@ -1,4 +1,4 @@
-"""Sentences of a headline that need no figure of time: wrong outputs, what compiles for which chip, what failed."""
+"""Sentences of a headline without times: wrong outputs, what compiles for which chip, what failed."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,9 @@ def _one_chip(item: Numbered) -> Sentence:
     chip = f"{item.chip} ({given})" if given else item.chip
     if outputs_wrong(record):
         strong = f"{item.name}: outputs wrong on {chip};"
-        return Sentence(strong, f"{_outputs(record)}. It compiles: {_placed(record)}. {_NO_SPEED}", "emulated_wrong")
+        return Sentence(
+            strong, f"{_outputs(record)}. The model compiles: {_placed(record)}. {_NO_SPEED}", "emulated_wrong"
+        )
     state = status(record)
     if edited(record):
         return Sentence(f"{item.name} on {chip}:", "the record was edited; nothing is claimed.", state)
@@ -62,11 +64,11 @@ def _one_chip(item: Numbered) -> Sentence:
     return Sentence(strong, f"{_outputs(record)}. {_NO_SPEED}", state)
 
 
-_NO_SPEED = "Emulated, so this says nothing of speed."
+_NO_SPEED = "Emulated: the device's speed is unknown."
 
 
 def _chips(group: Sequence[Numbered]) -> Sentence:
-    """A sweep in one sentence: what is wrong, what failed, what compiles; the table has each chip."""
+    """Several chips in one sentence: what is wrong, what failed, what compiles; the table has each chip."""
     first = group[0]
     names = chip_names(group)
     worked = [i for i in group if i.record.status == "ok"]
@@ -83,12 +85,12 @@ def _chips(group: Sequence[Numbered]) -> Sentence:
         _counted("failed for", failed, names),
         _counted("skipped for", skipped, names),
         _counted("not valid for", invalid, names),
-        f"compiles for {len(taken)} of {len(group)}, with the whole graph on it for {len(whole)}",
+        f"compiles for {len(taken)} of {len(group)}, without fallback for {len(whole)}",
         f"outputs not judged on {len(unchecked)}" if unchecked else "",
     ]
     target = units.clean(first.record.plan.target.id)
     chips = len({*names.values()})
-    what = f"{chips} chips" if chips > 1 else f"{names[first.number]}, {len(group)} runs"
+    what = f"{chips} chips" if chips > 1 else f"{names[first.number]}, {units.counted(len(group), 'run')}"
     strong = f"{first.name} on {target}, {what}: {'; '.join(filter(None, parts))}."
     state: Status = "emulated_wrong" if wrong else "failed" if failed else "emulated_invalid" if invalid else "emulated"
     return Sentence(strong, _NO_SPEED, state)
@@ -118,8 +120,8 @@ def named(names: Sequence[str] | dict[str, None]) -> str:
 
 
 def failed_sentences(items: Sequence[Numbered]) -> list[Sentence]:
-    """What failed, one sentence for runs of one model that failed for one reason; a sweep that worked in part has told
-    its own."""
+    """What failed: one sentence for the runs of one model that failed for one reason. Chips of which some worked are in
+    the sentence of ``emulated_sentences``."""
     swept = {(i.name, i.record.plan.target.id) for i in items if emulated(i.record) and i.record.status == "ok"}
     groups: dict[tuple[str, str], list[Numbered]] = {}
     for item in items:
@@ -136,11 +138,12 @@ def _failure(group: Sequence[Numbered]) -> Sentence:
     where = named(dict.fromkeys(i.place for i in group))
     kind = units.clean(failure.kind).replace("_", " ")
     phase = f" in {units.clean(failure.phase)}" if failure.phase else ""
-    return Sentence(f"{group[0].name} on {where}: failed{phase},", f"{kind}; see its notes.", "failed")
+    then = " after it compiled" if all(compiled(i.record) for i in group) else ""
+    return Sentence(f"{group[0].name} on {where}: failed{phase}{then},", f"{kind}; see the notes.", "failed")
 
 
 def side_by_side(items: Sequence[Numbered]) -> list[Sentence]:
-    """How the folders of one report stand to each other: never ranked here."""
+    """How the folders of one report relate; they are not ranked."""
     folders = dict.fromkeys(i.folder for i in items)
     if len(folders) < 2:
         return []
@@ -148,9 +151,9 @@ def side_by_side(items: Sequence[Numbered]) -> list[Sentence]:
     shared = set.intersection(*files)
     said = f"{', '.join(folders)}: side by side, not ranked;"
     if shared:
-        rest = "where they measured the same model file, odb compare tells whether and by how much they differ."
+        rest = "for the model files that they share, odb compare shows whether and by how much they differ."
     else:
-        rest = "they did not measure the same model: what is better for the task is not told by these figures alone."
+        rest = "they measured different models, so these figures alone do not show which is better for the task."
     return [Sentence(said, rest, "plain")]
 
 
@@ -167,7 +170,7 @@ def _outputs(record: Record) -> str:
     word, figure = agreement(record)
     said = {
         "agrees": "outputs agree",
-        "disagrees": "the outputs disagree with the reference",
-        "disagrees on made-up inputs": "outputs disagree on made-up inputs",
+        "disagrees": "the outputs differ from the reference",
+        "disagrees on made-up inputs": "outputs differ on made-up inputs",
     }.get(word, f"outputs {word}")
     return f"{said} ({figure})" if figure else said

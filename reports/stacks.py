@@ -63,7 +63,7 @@ def placement(run: RecordedRun, name: str) -> Figure | None:
         if total:
             rows.append((title, [(styles[d], counts.get(d, 0) / total) for d in devices]))
             shares.append((title, counts, total))
-    axis = Axis(0, 1, 58, charts.WIDTH - 12, "share, %", 0.01)
+    axis = Axis(0, 1, 58, charts.WIDTH - 12, "fraction, %", 0.01)
     legend = tuple(
         (styles[d], units.clean(d), ", ".join(f"{units.percent(c.get(d, 0) / n)} of {t}" for t, c, n in shares))
         for d in devices

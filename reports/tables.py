@@ -29,21 +29,23 @@ def latency_table(record: Record) -> Table | None:
         return None
     values = (found.p50, found.p90, found.p95, found.p99, found.p999)
     intervals = (found.p50_ci95, found.p90_ci95, found.p95_ci95, found.p99_ci95, found.p999_ci95)
-    rows = [plain_row("least", units.duration(found.min), "")]
+    rows = [plain_row("minimum", units.duration(found.min), "")]
     for (name, percentile), value, interval in zip(_PERCENTILES, values, intervals, strict=True):
         note = ""
         if value is None:
-            note = f"needs {units.grouped(MIN_SAMPLES[percentile])} samples for 99 % confidence"
+            note = f"needs {units.counted(MIN_SAMPLES[percentile], 'sample')} for 99 % confidence"
         elif interval is not None:
             note = f"95 % interval {units.interval(*interval)}"
         rows.append(plain_row(name, units.duration(value), note))
-    rows.append(plain_row("greatest", units.duration(found.max), ""))
+    rows.append(plain_row("maximum", units.duration(found.max), ""))
     rows.append(plain_row("mean", units.duration(found.mean), ""))
-    return Table(f"Latency of {units.grouped(found.n)} queries", ("Statistic", "Value", "Note"), tuple(rows))
+    return Table(
+        f"Latency of {units.counted(found.n, 'query', 'queries')}", ("Statistic", "Value", "Note"), tuple(rows)
+    )
 
 
 def repeats_table(record: Record) -> Table | None:
-    """One line a repeat: the spread between them is the spread between processes."""
+    """One row for each repeat; the spread between repeats is the spread between processes."""
     if not record.repeats:
         return None
     medians = record.summary.latency_ns.repeat_p50 if record.summary.latency_ns is not None else ()
@@ -67,8 +69,8 @@ def repeats_table(record: Record) -> Table | None:
             )
         )
     columns = ("Repeat", "p50", "Queries", "Steady state", "Warm-up (excluded)", "Converged", "CPU busy with others")
-    note = f"The {spread_words(record)}; it takes {needed_words(record)}." if spread_words(record) else ""
-    return Table("Repeats, each in a process of its own", columns, tuple(rows), note)
+    note = f"The {spread_words(record)}. Needed: {needed_words(record)}." if spread_words(record) else ""
+    return Table("Repeats, each in a fresh process", columns, tuple(rows), note)
 
 
 def cold_start_table(record: Record) -> Table | None:
@@ -87,7 +89,7 @@ def cold_start_table(record: Record) -> Table | None:
 
 
 def memory_table(record: Record) -> Table | None:
-    """Each phase as the range over repeats, then what the differences say."""
+    """Each phase as the range over repeats; in the note, the differences between phases."""
     names = tuple(dict.fromkeys(k for r in record.repeats for k in r.memory_bytes))
     summary = record.summary.memory_bytes
     if not names and summary is None:
@@ -97,15 +99,16 @@ def memory_table(record: Record) -> Table | None:
         points = [r.memory_bytes[name] for r in record.repeats if name in r.memory_bytes]
         shown = (units.span([pick(p) for p in points], units.size) for _, pick in _MEMORY)
         rows.append(plain_row(units.clean(name).replace("_", " "), *shown))
-    note = "USS: private to the process. PSS: with its part of shared pages. RSS: all resident pages."
+    note = "USS: private to the process. PSS: USS and a proportional part of shared pages. RSS: all resident pages."
     if any(p.peak_is_of_phase for r in record.repeats for p in r.memory_bytes.values()):
-        note += " Peaks are of the phase."
+        note += " A peak is that of the phase."
     else:
-        note += " Peaks are of the process so far."
+        note += " A peak is that of the process up to the end of the phase."
     if summary is not None:
         note += (
-            f" Model (USS, compiled less before reading): {units.size(summary.model)}. Inference (USS, steady less "
-            f"ready): {units.size(summary.inference)}. Artifact on disk: {units.size(summary.artifact)}."
+            f" Model (USS after compiling minus USS before reading): {units.size(summary.model)}. Inference (USS in "
+            f"the steady state minus USS when ready): {units.size(summary.inference)}. Artifact on disk: "
+            f"{units.size(summary.artifact)}."
         )
     return Table("Memory by phase", ("End of phase", *(title for title, _ in _MEMORY)), tuple(rows), note)
 
@@ -120,7 +123,7 @@ _MEMORY: tuple[tuple[str, Callable[[MemoryPoint], int | None]], ...] = (
 
 
 def energy_table(record: Record) -> Table | None:
-    """Power proxies by tier; the tiers are never added up nor turned into one another."""
+    """Power proxies by tier. Tiers are never added up or converted into each other."""
     found = record.summary.energy
     if found is None:
         return None
@@ -129,7 +132,7 @@ def energy_table(record: Record) -> Table | None:
     best = "meter" if found.tier == "meter" else "sensor"
     rows = [plain_row(best, "energy a query", units.joules(found.joules_per_inference), sensed or why)]
     rows += _channel_rows([r.energy for r in record.repeats], "a repeat")
-    rows += _channel_rows([r.power_pass for r in record.repeats], "a pass of its own")
+    rows += _channel_rows([r.power_pass for r in record.repeats], "a separate pass")
     rows += [
         plain_row("activity", "CPU time a query", _seconds(found.cpu_seconds_per_inference), "all threads"),
         plain_row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
@@ -173,16 +176,16 @@ def placement_table(record: Record) -> Table | None:
         row += [units.quantity(here), units.percent(here / macs if here is not None and macs else None)]
         rows.append(plain_row(*(units.clean(cell) for cell in row)))
     note = f"Requested: {units.clean(found.requested)}. "
-    note += f"Fell back: {', '.join(units.clean(f) for f in found.fallback)}." if found.fallback else "None fell back."
+    note += f"Fell back: {', '.join(units.clean(f) for f in found.fallback)}." if found.fallback else "No fallback."
     if found.macs is None:
-        note += " MACs: the executed nodes cannot be matched with the file's."
+        note += " MACs are unknown: the executed nodes cannot be matched with those of the file."
     if found.source:
         note += f" Source: {units.clean(found.source)}."
-    return Table("Placement", ("Device", "Nodes", "Share", "MACs", "Share of MACs"), tuple(rows), note)
+    return Table("Placement", ("Device", "Nodes", "% of nodes", "MACs", "% of MACs"), tuple(rows), note)
 
 
 def inputs_table(record: Record) -> Table | None:
-    """What each input was fed."""
+    """The values that each input was fed."""
     inputs = record.plan.inputs
     if inputs is None or not inputs.fed:
         return None
@@ -191,9 +194,10 @@ def inputs_table(record: Record) -> Table | None:
         shape = "×".join(map(str, inputs.shapes.get(one.name, ()))) or "one value"
         given = {"file": "given", "image": "given, an image"}
         made = given.get(one.source, units.clean(one.values))
-        decides = "decides how much is done" if one.decides_work else ""
+        decides = "determines the amount of work" if one.decides_work else ""
         rows.append(plain_row(units.clean(one.name), f"{units.clean(one.dtype)} {shape}", made, decides))
-    note = "Made up where nobody gave them." if any(one.source == "seeded" for one in inputs.fed) else ""
+    seeded = any(one.source == "seeded" for one in inputs.fed)
+    note = "Inputs that were not given are made up from the seed." if seeded else ""
     return Table("Inputs", ("Input", "Type and shape", "Fed", "Note"), tuple(rows), note)
 
 
@@ -203,26 +207,28 @@ def fidelity_table(record: Record) -> Table | None:
     if found is None:
         return None
     inputs = f", {inputs_words(record)}" if found.inputs else ""
-    against = f"Against {units.clean(found.reference)}{inputs}{', the worst of them' if found.inputs > 1 else ''}."
+    worst = "; figures are those of the worst input" if found.inputs > 1 else ""
+    against = f"Compared with {units.clean(found.reference)}{inputs}{worst}."
     note = " ".join(filter(None, (against, _sentence(found.rule), _sentence(found.reason))))
     if found.token_prefix is not None:
         tokens = plain_row("tokens", f"{found.token_prefix} of {found.tokens_compared}")
-        return Table("Fidelity", ("Compared", "Equal before the first that differs"), (tokens,), note)
+        return Table("Fidelity", ("Compared", "Equal before the first difference"), (tokens,), note)
     if not found.outputs:
         return Table("Fidelity", ("Compared", "Result"), (plain_row("nothing", units.MISSING),), note)
     return Table("Fidelity", _FIDELITY_COLUMNS, tuple(_output_row(o) for o in found.outputs), note)
 
 
 def corrections_table(corrections: Sequence[Correction]) -> Table | None:
-    """What the record's file states and its own samples do not give."""
+    """Figures stated in the record's file that differ from those computed from its content."""
     if not corrections:
         return None
     rows = tuple(plain_row(*map(units.clean, (one.field, one.stated, one.found))) for one in corrections)
-    note = "The figures shown everywhere are those found in the samples."
-    return Table("Corrected figures", ("Figure", "Stated in the file", "Found in the samples"), rows, note)
+    note = "This report shows the computed figures. A figure computed from samples or repeats is correct only if these "
+    note += "were not edited too."
+    return Table("Corrected figures", ("Figure", "Stated in the file", "Computed from its content"), rows, note)
 
 
-_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Greatest error", "Agreement of labels or ranks")
+_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Maximum error", "Agreement of labels or ranks")
 
 
 def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
@@ -270,4 +276,4 @@ def _sentence(text: str) -> str:
 
 
 def _range_heading(count: int) -> str:
-    return "Time" if count == 1 else f"Least – greatest of {count} repeats"
+    return "Time" if count == 1 else f"Minimum – maximum of {count} repeats"

@@ -43,7 +43,7 @@ _WRAPPED = (
     "Placement",
     "Fidelity",
     "Options",
-    "So",
+    "Result",
     "Record",
     "Why",
     "Chip",
@@ -53,12 +53,12 @@ _WRAPPED = (
 
 
 _DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
-"""What a terminal too narrow for a table goes without, in this order."""
+"""Columns that are left out where a table is too wide, in this order."""
 
 
 class TerminalReport:
-    """``width`` in columns; ``color`` writes ANSI colours, which never carry a meaning of their own. ``complete`` folds
-    what is too wide; otherwise columns are left out, which is said."""
+    """``width`` in columns; ``color`` writes ANSI colours, which carry no meaning that words do not. ``complete`` folds
+    what is too wide; otherwise columns are left out, and a line names them."""
 
     summary = "compact tables for a terminal"
     suffix = ".txt"
@@ -140,7 +140,7 @@ def _print_table(console: "Console", found: Table, complete: bool) -> None:
     console.print(Text(found.caption, style="bold"))
     console.print(table)
     if left_out:
-        console.print(_text(f"A wider terminal shows {', '.join(left_out)} too.", "skipped"))
+        console.print(_text(f"Not shown at this width: {', '.join(left_out)}.", "skipped"))
     if found.note:
         console.print(_text(found.note, "skipped"))
     console.print()

@@ -12,19 +12,20 @@ from bench.text_record import Agreement, TextGeneration
 
 _COLUMNS = (
     *("Run", "Model", "Target", "Work", "TTFT", "TPOT", "Peak RSS", "Weights", "KV cache, a token"),
-    *("Cost of a generated token", "Tokens equal", "Of float32 weights"),
+    *("Cost of a generated token", "Tokens equal", "Equal to float32 weights"),
 )
 
 
 def overview_table(items: Sequence[Numbered]) -> Table | None:
-    """``None`` unless two runs or more were measured on devices: one alone has its own tables."""
+    """``None`` unless two runs or more were measured on devices; a single run has its own tables."""
     measured = [i for i in items if _text(i.record) is not None and not emulated(i.record)]
     if len(measured) < 2:
         return None
     note = (
-        "KV cache: computed from the layout, and by how much the process grew for a token. "
-        "Tokens equal: greedy tokens before the first that differs from an unoptimised float32 run of the same file. "
-        "Of float32 weights: the same against the model's float32 weights, with the divergence of the distributions."
+        "KV cache: computed from its layout; below it, the growth of the process for each token, which includes other "
+        "buffers. Tokens equal: greedy tokens before the first difference from an unoptimised float32 run of the same "
+        "file. Equal to float32 weights: the same, compared with the model's float32 weights; below it, the divergence "
+        "of the distributions."
     )
     return Table("Language models side by side", _COLUMNS, tuple(_line(i) for i in measured), note)
 
@@ -66,7 +67,7 @@ def _observed(text: TextGeneration) -> tuple[str, ...]:
     kv = text.kv_cache
     if kv is None or kv.observed_bytes_per_token is None:
         return ()
-    return (f"the process grew by {units.size(kv.observed_bytes_per_token)}",)
+    return (f"growth {units.size(kv.observed_bytes_per_token)}",)
 
 
 def _cost(text: TextGeneration) -> tuple[str]:

@@ -19,8 +19,14 @@ def text_table(record: Record) -> Table | None:
         plain_row("time per output token (TPOT)", units.duration(found.tpot_ns), _median_note(found.tpot_ns_ci95)),
         *(plain_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
         plain_row("issue to last token", units.duration(found.e2e_ns), "median"),
-        plain_row("prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), f"{found.prompt_tokens} tokens"),
-        plain_row("decode", units.number(found.decode_tokens_per_s, "tokens/s"), f"{found.generated_tokens} tokens"),
+        plain_row(
+            "prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), units.counted(found.prompt_tokens, "token")
+        ),
+        plain_row(
+            "decode",
+            units.number(found.decode_tokens_per_s, "tokens/s"),
+            units.counted(found.generated_tokens, "token"),
+        ),
         *_tokenized(found),
         *_cache(found.kv_cache),
         *_energy(found),
@@ -38,7 +44,7 @@ def _tokenized(found: TextGeneration) -> list[tuple[Cell, ...]]:
     times = found.tokenized
     if times is None:
         return []
-    note = f"with the tokenizer, {times.queries} queries"
+    note = f"with the tokenizer, {units.counted(times.queries, 'query', 'queries')}"
     return [
         plain_row("TTFT with tokenisation", units.duration(times.ttft_ns), note),
         plain_row("TPOT with detokenisation", units.duration(times.tpot_ns), note),
@@ -49,7 +55,8 @@ def _tokenized(found: TextGeneration) -> list[tuple[Cell, ...]]:
 def _cache(found: KvCache | None) -> list[tuple[Cell, ...]]:
     if found is None:
         return []
-    grew = f"the process grew, over {found.observed_tokens} tokens" if found.observed_tokens else ""
+    over = f", over {units.counted(found.observed_tokens, 'token')}" if found.observed_tokens else ""
+    grew = f"growth of the process{over}" if over else ""
     return [
         plain_row("KV cache, a token", units.size(found.bytes_per_token), "computed from the layout"),
         plain_row("KV cache, a token", units.size(found.observed_bytes_per_token), grew or units.clean(found.reason)),
@@ -79,7 +86,7 @@ def agreement_table(record: Record) -> Table | None:
     rows = tuple(_agreement_row(one) for one in found.agreement)
     notes = [divergence_words(one) for one in found.agreement]
     note = " ".join(dict.fromkeys(n for n in notes if n))
-    columns = ("Against", "Equal before the first that differs", "Equal in all", "KL divergence", "Top-1")
+    columns = ("Compared with", "Equal before the first difference", "Equal in all", "KL divergence", "Top-1")
     return Table("Agreement", columns, rows, note)
 
 
@@ -97,15 +104,15 @@ def _agreement_row(found: Agreement) -> tuple[Cell, ...]:
 
 
 def divergence_words(found: Agreement) -> str:
-    """The first token that differs, and the logits that explain it; empty where all are equal."""
+    """The first token that differs, and the logits behind it; empty where all are equal."""
     swap = found.first_divergence
     if swap is None:
         return ""
-    said = f"Against {ORIGINS[found.of]}, token {swap.index + 1} is {swap.token} instead of {swap.reference_token}"
+    said = f"Compared with {ORIGINS[found.of]}, token {swap.index + 1} is {swap.token}, not {swap.reference_token}"
     if swap.logit_gap is None or swap.logit_error is None:
         return f"{said}."
     gap, error = units.digits(swap.logit_gap), units.digits(swap.logit_error)
-    return f"{said}: the reference prefers its own by {gap}, and the difference of the two is off by {error} here."
+    return f"{said}: the reference's logits prefer its token by {gap}; here that difference deviates by {error}."
 
 
 def seconds(value: float | None) -> str:

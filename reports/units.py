@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from bench import printable
 from bench.printable import clean as clean  # the writers' name for it
 
 MISSING = "–"
@@ -54,7 +55,7 @@ def interval(low_ns: float, high_ns: float) -> str:
 
 
 def span(values: Iterable[float | None], show: Callable[[float | None], str]) -> str:
-    """The least and the greatest of several values, each shown by ``show``; one value if they look the same."""
+    """Minimum and maximum of several values, each shown by ``show``; one value if they look the same."""
     known = [v for v in values if v is not None]
     if not known:
         return MISSING
@@ -87,7 +88,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 as ``98.1 %``. Only exactly 1 is 100 %, only exactly 0 is 0 %."""
+    """A fraction as ``98.1 %``. Only exactly 1 is 100 %, only exactly 0 is 0 %."""
     if share is None:
         return MISSING
     if share in (0.0, 1.0):
@@ -108,6 +109,12 @@ def similarity(value: float | None) -> str:
 def grouped(value: int | None) -> str:
     """A count with thin gaps: ``12 345``."""
     return MISSING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """A count with thin gaps and its noun: ``1 query``, ``12 345 queries``. ``many``: the plural, where it is not
+    ``one`` with an s."""
+    return printable.counted(value, one, many, grouped(value))
 
 
 def when(created_utc: str) -> str:

@@ -1,4 +1,4 @@
-"""Plans in plain words: the scenario, and the rule by which a repeat knew that it had measured enough."""
+"""Plans in words: the scenario, and the rule that ends a repeat."""
 
 from bench.precisions import Precisions
 from bench.record import PlannedTarget, Record, Scenario, StoppingRule
@@ -6,20 +6,24 @@ from bench.reports import units
 
 
 def scenario_words(task: str, scenario: Scenario) -> str:
-    """What was asked of the model, e.g. ``Single-stream: one query at a time``."""
+    """The scenario in words: ``Single-stream: one query at a time``."""
     cached = "" if scenario.compile_cache == "none" else f", compile cache {scenario.compile_cache}"
     if task == "text_generation":
         return f"Text generation, {scenario.name}{_lengths(scenario)}{cached}"
     if scenario.name == "offline":
-        lanes = "as many queries in flight as the runtime thinks best"
-        return f"Offline: {lanes if scenario.lanes is None else f'{scenario.lanes} queries in flight'}{cached}"
+        lanes = "the number of queries in flight is the runtime's choice"
+        if scenario.lanes is not None:
+            lanes = f"{_queries(scenario.lanes)} in flight"
+        return f"Offline: {lanes}{cached}"
     return f"Single-stream: one query at a time{cached}"
 
 
 def _lengths(scenario: Scenario) -> str:
     if scenario.generate_tokens is None:
         return ""
-    prompt = "the user's prompts" if scenario.prompt_tokens is None else f"{scenario.prompt_tokens} prompt tokens"
+    prompt = "the user's prompts"
+    if scenario.prompt_tokens is not None:
+        prompt = units.counted(scenario.prompt_tokens, "prompt token")
     depth = f" at depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
     return f": {prompt}{depth}, {scenario.generate_tokens} generated"
 
@@ -30,8 +34,9 @@ def scenario_short(task: str, scenario: Scenario) -> str:
     if task == "text_generation" and scenario.generate_tokens is not None:
         prompt = "own prompts" if scenario.prompt_tokens is None else str(scenario.prompt_tokens)
         depth = f", depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
-        return f"{prompt} + {scenario.generate_tokens} tokens{depth}{cached}"
-    return f"{scenario.name if scenario.lanes is None else f'{scenario.name}, {scenario.lanes} lanes'}{cached}"
+        return f"{prompt} + {units.counted(scenario.generate_tokens, 'token')}{depth}{cached}"
+    lanes = "" if scenario.lanes is None else f", {units.counted(scenario.lanes, 'lane')}"
+    return f"{scenario.name}{lanes}{cached}"
 
 
 def percentile_name(percentile: float) -> str:
@@ -40,7 +45,7 @@ def percentile_name(percentile: float) -> str:
 
 
 def rule_words(rule: StoppingRule) -> str:
-    """The stopping rule as sentences. A rule of a fixed number of queries (for emulated targets) asks nothing more."""
+    """The stopping rule as sentences. With a fixed number of queries (emulated targets) there is no other condition."""
     return f"{_warmup_words(rule)} {_steady_words(rule)}"
 
 
@@ -56,7 +61,7 @@ def _warmup_words(rule: StoppingRule) -> str:
 
 def _steady_words(rule: StoppingRule) -> str:
     if rule.min_queries == rule.max_queries:
-        return f"Then {_queries(rule.min_queries)}, whatever their spread."
+        return f"Then exactly {_queries(rule.min_queries)}."
     least = f"{_queries(rule.min_queries)} and {units.duration(rule.min_duration_ns)}"
     most = f"{_queries(rule.max_queries)} or {units.duration(rule.max_duration_ns)}"
     return (
@@ -66,26 +71,26 @@ def _steady_words(rule: StoppingRule) -> str:
 
 
 def _queries(count: int) -> str:
-    return "1 query" if count == 1 else f"{units.grouped(count)} queries"
+    return units.counted(count, "query", "queries")
 
 
 def repeats_words(record: Record) -> str:
-    """How often, how apart, and why not more often."""
+    """The number of repeats, and why there were no more."""
     count, rule = len(record.repeats) or record.plan.repeats, record.plan.repeat_rule
     if count == 1:
-        return "1 repeat, in a fresh process: the variance between processes is not known."
+        return "1 repeat, in a fresh process: the variance between processes is unknown."
     said = f"{count} repeats, each in a fresh process"
     if rule is None or record.repeats_ended in (None, "fixed"):
         return f"{said}."
     aside = f"; {len(record.set_aside)} more set aside" if record.set_aside else ""
-    return f"{said}{aside}; {rule.fewest} to {rule.most} were allowed, and {_ENDED[record.repeats_ended]}."
+    return f"{said}{aside}; {rule.fewest} to {rule.most} were allowed: {_ENDED[record.repeats_ended]}."
 
 
 _ENDED = {
     "precise": "the precision was reached",
-    "most": "no more are allowed",
-    "budget": "their time was used up",
-    "busy": "other processes disturbed too many",
+    "most": "the maximum was reached",
+    "budget": "the time for repeats was used up",
+    "busy": "other processes disturbed too many of them",
 }
 
 
@@ -94,8 +99,8 @@ def _percent(share: float) -> str:
 
 
 def ran_in(target: PlannedTarget) -> str | None:
-    """What the arithmetic ran in, weights and activations apart where they are known and integers are among them:
-    ``int8 (w8a8)``, ``w8a16``, ``float32 (w4a32)``. ``None`` where the runtime does not tell."""
+    """The precision of the arithmetic, with that of weights and activations where both are known and one is an integer:
+    ``int8 (w8a8)``, ``w8a16``, ``float32 (w4a32)``. ``None`` where the runtime does not report it."""
     name = target.executed_precision
     short = Precisions(target.executed_weights or "", target.executed_activations or "").short_name
     return f"{name} ({short})" if name and short and short != name else name

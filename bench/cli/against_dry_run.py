@@ -45,7 +45,7 @@ def show_pairs(chosen: Pairs, catalog: "Catalog", base_python: str, as_json: boo
     print_table("pairs", rows)
     for one in alone:
         lost = " (lost)" if one.lost else ""
-        click.echo(clean(f"Without a partner: {one.side}, {one.model} on {one.target}{lost}: {one.reason}"))
+        click.echo(clean(f"Unmatched: {one.side}, {one.model} on {one.target}{lost}: {one.reason}"))
     click.echo(f"\nIn alternation; about {span_text(total_seconds(run for run, _ in rows))}. Nothing was measured.")
     return 0
 

@@ -23,6 +23,7 @@ from bench.gather import Bench
 from bench.pairing import Unmatched, kind_of, unmatched
 from bench.plan import PlannedRun, settle_scenario
 from bench.plugins import Catalog
+from bench.printable import counted
 from bench.probe import temporary_workspace
 from bench.record import Record
 from bench.runner import chosen_targets, plan_suite
@@ -68,7 +69,7 @@ def plan_again(pair: Pair, catalog: Catalog) -> PlannedRun:
         runs = plan_suite(Bench(catalog, pair.new, workspace, cache_folder(), Path("/"))).runs
     origin = f"{pair.source.folder}/record.json"
     if len(runs) != 1:
-        raise InputError(f"{origin}: {len(runs)} runs are planned, and one is compared with one", "Name one target.")
+        raise InputError(f"{origin}: {len(runs)} runs are planned, and exactly one is needed", "Name one target.")
     if not runs[0].target.device.emulated:
         raise InputError(
             f"{origin}: plan.target.emulated is true, and {runs[0].target.id} is no emulator",
@@ -190,7 +191,9 @@ class Chooser:
             self._notes.append(f"-t {other[0]}: no record in BASE is on it, so it is what is new.")
             return sources, other[0]
         kept = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in known)]
-        self._notes.append(f"-t {' -t '.join(known)}: {len(kept)} of {len(sources)} records in BASE are on it.")
+        self._notes.append(
+            f"-t {' -t '.join(known)}: {len(kept)} of {counted(len(sources), 'record')} in BASE selected."
+        )
         return kept, ""
 
     def _of_models(self, sources: list[Source]) -> list[tuple[Source, str]]:
@@ -232,7 +235,9 @@ class Chooser:
             kept = [run for run in runs if any(_is_on(run.target.id, name) for name in named)]
             if not kept:
                 raise InputError(f"-t {' -t '.join(named)}: the suite plans no run on it", "Name one of its targets.")
-            self._notes.append(f"-t {' -t '.join(named)}: {len(kept)} of {len(runs)} runs of the suite are on it.")
+            self._notes.append(
+                f"-t {' -t '.join(named)}: {len(kept)} of {counted(len(runs), 'run')} of the suite selected."
+            )
             runs = kept
             sources = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in named)]
         found, used = [], set()

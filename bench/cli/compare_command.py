@@ -37,10 +37,11 @@ Examples:
 \b
 Exit status: 0 every leading metric was decided and nothing is worse; 1 something is worse
 beyond the tolerance, is wrong, or fails or is skipped now; 2 bad usage, or a record could not
-be read; 3 something could not be told, was lost or may not be compared. 1 goes before 2, 2 before 3.
---accept lets what is named pass: cannot-tell, invalid, not-comparable, not-measured, unmatched."""
+be read; 3 something was not decided, was lost or may not be compared. 1 takes precedence over 2,
+and 2 over 3. --accept names what may stay undecided: cannot-tell, invalid, not-comparable,
+not-measured, unmatched."""
 
-ACCEPT_HELP = "What may be left undecided without status 3: " + ", ".join(OPEN) + "."
+ACCEPT_HELP = "What may stay undecided without status 3: " + ", ".join(OPEN) + "."
 
 
 @click.command("compare", epilog=EPILOG)
@@ -52,7 +53,7 @@ ACCEPT_HELP = "What may be left undecided without status 3: " + ", ".join(OPEN) 
     type=float,
     default=3.0,
     show_default=True,
-    help="How large a difference is still called the same; of quality it is one point, whatever is said here.",
+    help="The largest difference that is reported as the same. For quality it is always one point.",
 )
 @click.option(
     "--subject",
@@ -60,7 +61,7 @@ ACCEPT_HELP = "What may be left undecided without status 3: " + ", ".join(OPEN) 
     multiple=True,
     type=click.Choice(SUBJECTS),
     help="What may differ: the target, a version, or the model's file and precision. Repeatable. By default the target "
-    "where the targets of two records differ, otherwise the version; of two that took turns, what was changed.",
+    "where the targets of two records differ, otherwise the version; for records that took turns, what was changed.",
 )
 @click.option("--accept", metavar="NAME,…", help=ACCEPT_HELP)
 @click.option(
@@ -80,10 +81,10 @@ def command(
     as_json: bool,
     force: bool,
 ) -> int:
-    """Say whether the records in NEW are faster, slower or the same as those in BASE, and how surely.
+    """Compare the records in NEW with those in BASE: faster, slower or the same, and how certain that is.
 
-    Each is a record's folder or a folder of records; these are matched because they took turns, or by model, target
-    and scenario.
+    Each is the folder of a record or a folder of records. Records are matched if they took turns, otherwise by model,
+    target and scenario.
     """
     from bench.cli.against import checked_tolerance
     from bench.compare_folders import compare_folders

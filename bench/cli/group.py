@@ -16,9 +16,9 @@ from bench.telemetry import switch_off
 COMMANDS = {
     "run": "Measure models on targets and write records and a report.",
     "list": "Show models, targets, scenarios, reports, presets or sensors.",
-    "doctor": "Say what this machine can measure, and what to do about the rest.",
+    "doctor": "Show what this machine can measure, and how to enable the rest.",
     "report": "Write a report from records.",
-    "compare": "Say whether records are faster, slower or the same as others, and how surely.",
+    "compare": "Compare records: faster, slower or the same, and how certain that is.",
     "schema": "Print the JSON Schema of a record.",
     "completion": "Print a shell completion script.",
 }
@@ -27,7 +27,7 @@ EPILOG = """\b
 Examples:
   odb run                                     the built-in models on all this machine has
   odb run -m detector.onnx -t openvino:CPU -t ort:cpu
-  odb run -m net.onnx -t qnn:htp-emu -O soc=qcs6490 --strict-placement
+  odb run -m mobilenet_v2 -t qnn:htp-emu -O soc=qcs8550 --strict-placement
   odb report odb-results/… --format md
 \b
 Exit status: 0 done; 1 done, and a run is invalid or failed (see odb run --fail-on); 2 bad usage or input;

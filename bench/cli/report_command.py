@@ -21,7 +21,7 @@ EPILOG = """\b
 Examples:
   odb report odb-results/20261122T101500Z                     the table, at the terminal
   odb report results --format html -o page.html
-  odb report startup-a startup-b -o both.html                 side by side, with a column of their own
+  odb report startup-a startup-b -o both.html                 side by side, with a column for the folder
   odb report results --format csv > results.csv"""
 
 
@@ -42,8 +42,8 @@ def command(
     force: bool,
     plugins: tuple[Path, ...],
 ) -> int:
-    """Write a report from the records in DIR. Several folders, or a folder of them, stand side by side and are not
-    ranked. A record that cannot be read is named, the rest reported, and the status is 2."""
+    """Write a report from the records in DIR. Several folders, or a folder of them, are shown side by side and not
+    ranked. A record that cannot be read is named, the others are reported, and the status is 2."""
     from bench.errors import InputError
     from bench.plugins import discover, load
     from bench.store import write_atomically

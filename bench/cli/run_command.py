@@ -25,13 +25,13 @@ Examples:
   odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
   odb run -m llm/model.onnx -p 128,512 -n 128 -d 0,1024
   odb run suite.toml -o results --dry-run
-  odb run --against old-results -m new.onnx        both measured in alternation, and compared
+  odb run --against old-results -m new.onnx        measure both in alternation, and compare
   odb run --fail-on outputs,failed                 status 1 for wrong outputs, not for a busy machine
   odb run --against old-results -O NUM_STREAMS=2   the same model with another option
   odb run suite.toml --against nights/1            each run of the suite and its record
 \b
 Inputs are made up (seeded pictures, indices, numbers) unless --input is given. A dynamic first dimension becomes 1;
-any other needs --shape. With several models, MODEL:NAME=… speaks to one of them.
+any other needs --shape. With several models, MODEL:NAME=… applies to one of them.
 \b
 Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on names;
 2 bad usage or input; 3 nothing could be measured; 130 interrupted."""
@@ -65,11 +65,13 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
 )
 @click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")
-@click.option("-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="A runtime's own option.")
+@click.option(
+    "-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="An option of the runtime."
+)
 @click.option(
     "--allow-unsafe-options",
     metavar="KEY,…",
-    help="Options of SUITE.toml to accept although they may name files, load code or write.",
+    help="Options of SUITE.toml to accept although they can name files, load code or write.",
 )
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Fix an input's shape.")
 @click.option(
@@ -82,26 +84,28 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
 @click.option("--prompt-ids", metavar="ID,…", help="Text generation: your own prompt, as token ids.")
 @click.option("--prompts", type=click.Path(path_type=Path), help="Text generation: your own prompts, .txt or .jsonl.")
 @click.option("--precision", metavar="P,…", help="Built-in models: weights as float32, float16, int8 or int4.")
-@click.option("--compile-cache", metavar="C,…", help="none (default), cold or warm: what the runtime finds compiled.")
 @click.option(
-    "--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="Labelled samples to judge quality on."
+    "--compile-cache", metavar="C,…", help="none (default), cold or warm: the state of the runtime's compile cache."
+)
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="Labelled samples to evaluate quality on."
 )
 @click.option("--dataset-options", help="How labels and outputs are read: label_offset=1,output=probs …")
 @click.option(
-    "--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="A float model to hold outputs against."
+    "--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="A float model to compare outputs with."
 )
-@click.option("--check-inputs", type=int, help="Compare outputs with the reference on so many inputs; default 4.")
-@click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's best.")
-@click.option("--repeats", type=int, help="Exactly so many fresh processes a run; default: as the preset has it.")
-@click.option("--max-seconds", type=float, help="Longest steady state of a repeat; default is the preset's.")
+@click.option("--check-inputs", type=int, help="Number of inputs on which outputs are compared; default 4.")
+@click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's choice.")
+@click.option("--repeats", type=int, help="Exact number of fresh processes for each run; by default the preset's rule.")
+@click.option("--max-seconds", type=float, help="Maximum steady state of a repeat; default is the preset's.")
 @click.option("--seed", type=int, help="Seed of weights and inputs; default 0.")
-@click.option("--strict-placement", is_flag=True, help="Fail a run in which anything ran elsewhere than asked.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Most time one process may take.")
+@click.option("--strict-placement", is_flag=True, help="Fail a run in which any node ran on another device.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Maximum time of one process.")
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
     metavar="BASE",
-    help="Measure BASE, a record or a folder of them, anew in alternation with what is asked, and compare.",
+    help="Measure BASE (a record or a folder of records) again, in alternation with this run, and compare.",
 )
 @click.option(
     "--base-model",
@@ -109,7 +113,7 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="With --against: the base's file. Repeatable; each record takes that of its hash.",
+    help="With --against: the base's model file. Repeatable; each record takes the file with its hash.",
 )
 @click.option(
     "--base-python",
@@ -117,8 +121,14 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
     metavar="PYTHON",
     help="With --against: the interpreter of another environment, whose runtimes the base is measured with.",
 )
-@click.option("--tolerance", type=float, default=3.0, metavar="PERCENT", help="With --against: what is the same; 3.")
-@click.option("--accept", metavar="NAME,…", help="With --against: what may be left undecided, as in odb compare.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=3.0,
+    metavar="PERCENT",
+    help="With --against: differences up to this are the same; default 3.",
+)
+@click.option("--accept", metavar="NAME,…", help="With --against: what may stay undecided, as in odb compare.")
 @click.option(
     "--fail-on",
     metavar="CODE,…",
@@ -166,10 +176,10 @@ def command(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> int:
-    """Measure models on targets; write a record a run, and a report.
+    """Measure models on targets; write a record for each run, and a report.
 
-    With nothing named, the built-in vision model and sLLM are measured on every target this machine has. Flags add to,
-    or replace, what SUITE.toml says.
+    By default the built-in vision model and sLLM are measured on every target that this machine has. Flags add to or
+    replace what SUITE.toml contains.
     """
     from bench.cli.asked import asked_suite
     from bench.errors import InputError
@@ -182,8 +192,8 @@ def command(
     if against is not None:
         if fail_on is not None:
             raise InputError(
-                "--fail-on: is of odb run alone, and with --against the comparison decides the status",
-                "Name what may be left undecided with --accept.",
+                "--fail-on: cannot be used with --against, where the comparison decides the status",
+                "Name what may stay undecided with --accept.",
             )
         from bench.cli.against import measure_against
 
@@ -191,7 +201,7 @@ def command(
     for flag, given in (("--base-model", base_models or None), ("--base-python", base_python), ("--accept", accept)):
         if given is not None:
             raise InputError(
-                f"{flag}: is of the base of --against, which is not given", "Name the base: --against BASE."
+                f"{flag}: can only be used with --against, which is not given", "Name the base: --against BASE."
             )
     suite = asked_suite(context.params)
     if suite.untrusted is not None and suite.untrusted.allowed:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bench.measure.fidelity import compare_outputs, nothing_compared
 from bench.measure.tolerance import EXACT
+from bench.printable import counted
 from bench.record import Fidelity
 from bench.text_record import Agreement, Divergence
 
@@ -122,7 +123,7 @@ def compare_tokens(
     elif prefix < compared:
         reason = f"token {prefix + 1} is {int(ids[prefix])}, and {int(reference_ids[prefix])} in the reference"
     elif not ok:
-        reason = f"{len(ids)} tokens, and {len(reference_ids)} in the reference"
+        reason = f"{counted(len(ids), 'token')}, and {len(reference_ids)} in the reference"
     return Fidelity(
         reference=reference_name,
         inputs=1,

@@ -6,6 +6,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from bench.printable import counted
+
 Array = NDArray[Any]
 
 FLOAT16_MAX = 65504.0
@@ -69,7 +71,7 @@ def _clamped(values: Array) -> NDArray[np.bool_]:
 
 
 def _said(*found: tuple[NDArray[np.bool_], str]) -> str:
-    said = [form.format(f"{int(mask.sum())} of {mask.size} places") for mask, form in found if mask.any()]
+    said = [form.format(f"{int(mask.sum())} of {counted(mask.size, 'place')}") for mask, form in found if mask.any()]
     return ", ".join(said)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.errors import InputError
+from bench.printable import counted
 from bench.quality.record import Quality, QualityMetric, Word
 from bench.record import RecordedRun
 
@@ -149,7 +150,9 @@ def examine_quality(
         only = new or base
         return None if only is None else not_compared(only, f"the {side} run was not judged on a dataset")
     if base.dataset.sha256 != new.dataset.sha256:
-        names = " and ".join(dict.fromkeys(f"{q.dataset.name} ({q.dataset.samples} samples)" for q in (base, new)))
+        names = " and ".join(
+            dict.fromkeys(f"{q.dataset.name} ({counted(q.dataset.samples, 'sample')})" for q in (base, new))
+        )
         return not_compared(new, f"judged on other samples: {names} differ")
     if base.artifact_sha256 == new.artifact_sha256 and (differ := _read_otherwise(base, new)):
         return not_compared(new, f"the same file, judged otherwise: {differ}")

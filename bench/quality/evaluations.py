@@ -11,6 +11,7 @@ from msgspec import Struct
 from bench.contracts import Artifact
 from bench.jobs import Failed, Judged, JudgeJob
 from bench.plugins import Catalog
+from bench.printable import counted
 from bench.quality.record import Quality, QualityReference
 from bench.redact import option_without_paths
 from bench.reference import reference_for
@@ -90,7 +91,8 @@ class Evaluations:
             name, event.artifact_sha256, summarise(event.metrics, theirs, event.dataset.samples)
         )
         if job.windows is None and event.dataset.sha256 != quality.dataset.sha256:
-            reason = f"it was judged on {event.dataset.samples} samples, this run on {quality.dataset.samples}"
+            samples = counted(event.dataset.samples, "sample")
+            reason = f"it was evaluated on {samples}, this run on {quality.dataset.samples}"
             return msgspec.structs.replace(quality, reference=msgspec.structs.replace(reference, reason=reason))
         paired = compare(quality.metrics, theirs, results)
         return msgspec.structs.replace(quality, reference=reference, paired=paired)

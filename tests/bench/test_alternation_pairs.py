@@ -76,11 +76,9 @@ def test_figures_that_contradict_the_change_are_said() -> None:
     assert (True, True) == (change.ratio > 1, change.new < change.base)
     first = sentences(comparison)[0]
     assert change.by_turns
-    assert first.strong.startswith(
-        "Compared turn by turn, because the machine did not keep its speed from turn to turn"
-    )
+    assert first.strong.startswith("Compared turn by turn, because the machine's speed changed between turns")
     assert first.strong.endswith(": latency p50 +6.0 %, slower.")
-    assert "Whole processes differ by −47.0 % (8.02 ms → 4.25 ms), which holds those changes too." in first.rest
+    assert "Whole processes differ by −47.0 % (8.02 ms → 4.25 ms), which includes those changes." in first.rest
     row = next(row for row in rows(comparison) if row.cells[0] == "latency p50")
     assert ("+6.0 % by turns", True) == (row.cells[3], row.cells[6].startswith("Whole processes differ by −47.0 %"))
     calm = compare(*[turned(s, [np.full(200, round(ms * MS))] * 6) for s, ms in (("base", 4), ("new", 4.2))])
@@ -116,7 +114,7 @@ def test_a_disturbed_tail_is_not_claimed_of_the_model() -> None:
     claimed = {c.metric: (c.word, c.claimed) for c in found.changes}
     assert (("slower", True), ("cannot_tell", False)) == (claimed["latency_p50_ns"], claimed["latency_p95_ns"])
     (tail,) = [c.message for c in found.changes if c.metric == "latency_p95_ns"]
-    assert tail.endswith("What preempts a process decides its tail, and taking turns does not cancel that.")
+    assert tail.endswith("Preemption determines the tail of a process, and taking turns does not cancel it.")
 
 
 def test_a_disturbance_of_both_cancels() -> None:

@@ -106,11 +106,11 @@ def test_a_remedy_leads_through_all_refusals() -> None:
     """Another target and another precision: each refusal names both subjects, and with both there is none."""
     new = changed("target", executed_precision="bfloat16", id="other:cpu")
     found = comparable(record(), new, ["model"])
-    assert [("target_differs", "To compare them all the same, say --subject target --subject model.")] == [
+    assert [("target_differs", "To compare them despite this, use --subject target --subject model.")] == [
         (reason.code, reason.remedy) for reason in found.reasons if reason.invalidates
     ]
     plain = [reason.remedy for reason in comparable(record(), new).reasons if reason.invalidates]
-    assert ["To compare them all the same, say --subject target --subject model."] == plain
+    assert ["To compare them despite this, use --subject target --subject model."] == plain
     assert not comparable(record(), new, ["model", "target"]).refused
     alone = comparable(record(), changed("model", sha256="a" * 64))
     assert [True] == [reason.remedy.startswith("Measure the same file twice") for reason in alone.reasons]
@@ -242,7 +242,7 @@ def test_what_is_not_told_is_a_caveat() -> None:
     """A runtime that does not tell its precision leaves the comparison open to doubt, and says so."""
     new = changed("target", executed_precision=None)
     assert [("precision_unknown", False)] == codes(record(), new)
-    assert "The executed precision is not told by the new record." == comparable(record(), new).reasons[0].message
+    assert "The executed precision is unknown in the new record." == comparable(record(), new).reasons[0].message
 
 
 def test_a_prompt_is_its_seed() -> None:
@@ -272,8 +272,8 @@ def test_a_record_that_took_turns_is_compared_with_one_that_did_not() -> None:
     (told,) = [reason for reason in found.reasons if reason.code == "rule_differs"]
     assert ("comparable_with_caveats", False) == (found.answer, told.invalidates)
     expected = (
-        "The preset or its stopping rule differs: min_duration_ns 0.5 s against 0.25 s, max_duration_ns 3 s against "
-        "1.5 s; the new record took turns with another, for which repeats are more and shorter."
+        "The preset or its stopping rule differs: min_duration_ns 0.5 s → 0.25 s, max_duration_ns 3 s → "
+        "1.5 s; the new record took turns with another run, with more and shorter repeats."
     )
     assert expected == told.message
 
@@ -281,8 +281,8 @@ def test_a_record_that_took_turns_is_compared_with_one_that_did_not() -> None:
 def test_another_rule_under_one_name_says_what_differs() -> None:
     """Both say quick, and one was cut short by hand, or asks for another precision: refused, with both figures."""
     for change, words in (
-        ({"max_duration_ns": 10**9}, "max_duration_ns 3 s against 1 s."),
-        ({"precision": 0.1}, "precision 0.05 against 0.1."),
+        ({"max_duration_ns": 10**9}, "max_duration_ns 3 s → 1 s."),
+        ({"precision": 0.1}, "precision 0.05 → 0.1."),
     ):
         one = record("new")
         other = replace(one, plan=replace(one.plan, rule=replace(one.plan.rule, **change)))

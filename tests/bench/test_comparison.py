@@ -87,7 +87,7 @@ class TestWords:
         base, new = exact("base", 3.98, 4.0, 4.02, 4.03, 3.97), exact("new", 4.07, 4.09, 4.11, 4.12, 4.14)
         found = change(compare(base, new, 0.03))
         assert "cannot_tell" == found.word
-        assert found.message.startswith("It differs, but whether by more than ±3 % is not known.")
+        assert found.message.startswith("It differs, but whether by more than ±3 % is unknown.")
 
     def test_turning_the_sides_turns_the_words(self) -> None:
         """What is slower one way is faster the other."""
@@ -106,7 +106,8 @@ class TestHowManyMore:
         assert found.repeats_needed is not None
         assert found.repeats_needed > 3
         assert (
-            f"About {found.repeats_needed} repeats a side would tell, {found.repeats_needed - 3} more." in found.message
+            f"About {found.repeats_needed} repeats on each side would decide it, {found.repeats_needed - 3} more."
+            in found.message
         )
 
     def test_one_repeat_tells_nothing(self) -> None:
@@ -115,7 +116,7 @@ class TestHowManyMore:
         assert {"cannot_tell"} == {c.word for c in found.changes}
         first = change(found)
         assert (None, None, None) == (first.ratio, first.interval, first.p_corrected)
-        assert "two repeats at least" in first.message
+        assert "at least two repeats" in first.message
 
     def test_hopeless_noise(self) -> None:
         """Where 200 repeats would not do, no number is made up."""
@@ -202,7 +203,7 @@ class TestNotValid:
         """A figure known to a quarter only is no figure, and yet may be told from one of another size."""
         found = compare(*self.sides("processes_differ"))
         (told,) = [r for r in found.comparability.reasons if r.code == "not_valid"]
-        assert ("The intervals hold that spread; more repeats, or odb run --against, narrow them.") == told.remedy
+        assert ("The intervals include that spread; more repeats, or odb run --against, narrow them.") == told.remedy
         assert ("processes_differ",) == found.new.doubts
         assert "Not valid by themselves:" in [sentence.strong for sentence in sentences(found)]
         assert ("slower", "worse") == tuple(
@@ -295,7 +296,7 @@ def test_what_falls_apart_by_luck_is_said() -> None:
     """Three against three, twice as slow: so few may do so one command in ten, and five tell."""
     told = change(compare(exact("base", 4.0, 4.01, 4.02), exact("new", 8.0, 8.01, 8.02)))
     assert ("cannot_tell", pytest.approx(0.1), 5) == (told.word, told.p_corrected, told.repeats_needed)
-    assert "by luck in 10 of 100" in told.message
+    assert "separate completely in 10 % of comparisons" in told.message
     assert "slower" == change(compare(exact("base", *close(4.0)), exact("new", *close(8.0)))).word
 
 
@@ -308,8 +309,10 @@ def test_tenfold_is_slower_however_few(processes: int) -> None:
     assert ("slower", "faster") == (change(there).word, change(back).word)
     assert change(there).beyond_speeds
     assert "fake on null:cpu: slower than base" == title(there)
-    (sure,) = [s for s in sentences(there) if s.strong == "How sure:"]
-    assert sure.rest.endswith("It is more than 5×, and a machine that changes its speed does not explain so much.")
+    (sure,) = [s for s in sentences(there) if s.strong == "Certainty:"]
+    assert sure.rest.endswith(
+        "The change is more than 5×; a machine that changes its speed does not explain that much."
+    )
 
 
 def test_a_tail_and_a_cold_start_may_differ_tenfold() -> None:

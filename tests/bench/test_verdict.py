@@ -45,7 +45,8 @@ from bench.record import (
 from bench.record_evidence import Determinism, RepeatedInput
 from bench.record_json import decode, encode
 from bench.record_part import Correction
-from bench.verdict import CHECKS, CODES, judge
+from bench.verdict import CHECKS, CODES, NO_ARITHMETIC, judge
+from bench.verdict_outputs import TOKENS_DIFFER
 
 TIMING = {code for code, known in CODES.items() if known.timing}
 
@@ -77,7 +78,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "too_few_samples": (
         run_of(series=[steady(0, 3), steady(1, 3), steady(2, 4)]),
-        "10 queries were measured; a p50 needs 11.",
+        "The run measured 10 queries; a p50 needs 11.",
     ),
     "not_converged": (
         run_of(series=[steady(0), WILD, steady(2)]),
@@ -85,15 +86,15 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "record_edited": (
         msgspec.structs.replace(run_of(), corrections=(Correction("summary.latency_ns.p50", "5", "100", True),)),
-        "The record states summary.latency_ns.p50 as 5, and its samples give 100.",
+        "The record states summary.latency_ns.p50 as 5 (computed: 100).",
     ),
     "recomputed": (
         msgspec.structs.replace(run_of(), corrections=(Correction("verdict", "valid", "not valid", False),) * 5),
-        "Version 0 stated verdict as valid, and its samples give not valid; verdict",
+        "Under the rules that it was written with, the record states verdict as valid (computed: not valid); verdict",
     ),
     "processes_differ": (
         run_of(series=[steady(0), (1.3 * steady(1)).astype(np.int64), steady(2)]),
-        "The p50 of 3 processes was 0.998 to 1.3 ms: it is known to 46 %, and the preset asks for 10 %, which takes 13 "
+        "The p50 of 3 processes was 0.998 to 1.3 ms: it is known to 46 %; the preset asks for 10 %, which needs 13 "
         "repeats.",
     ),
     "single_process": (
@@ -106,12 +107,12 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "not_steady": (
         run_of(repeats_with(sound_record(), warmup=Warmup(20, 10**9, False))),
-        "1 of 3 warm-ups ended unsteady, the longest after 1 s.",
+        "1 of 3 warm-ups ended before the windows agreed, the longest after 1 s.",
     ),
     "host_busy": (run_of(repeats_with(sound_record(), cpu_busy_share=0.5)), "used up to 50 % of the machine"),
     "repeats_set_aside": (
         run_of(with_set_aside(0.3, 0.6)),
-        "2 of 5 repeats were set aside: during each of them other processes used 30 % of the machine or more.",
+        "Set aside: 2 of 5 repeats. During each of them other processes used 30 % of the machine or more.",
     ),
     "on_battery": (
         run_of(replace(sound_record(), environment=Environment(power_source="battery", battery_percent=41))),
@@ -119,15 +120,15 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "timer_too_coarse": (
         run_of(replace(sound_record(), harness=Harness(200_000))),
-        "The loop itself takes 200.00 µs, which is 20 % of the median of 9",
+        "The measuring loop takes 200.00 µs, which is 20 % of the median of 9",
     ),
     "frequency_changed": (
         run_of(repeats_with(sound_record(), frequency_mhz=(3000.0, 2400.0))),
-        "the fastest core ran at 2400 to 3000 MHz, 20 % apart, over 6 readings.",
+        "the fastest core ran at 2400 to 3000 MHz, 20 % apart, in 6 readings.",
     ),
     "cached_results": (
         run_of(replace(sound_record(), repeated_input=RepeatedInput(FRESH, CACHED, FRESH))),
-        "An input run again at once took 10 % of the time of a new one, 100 against 995 µs in 8 rounds",
+        "An input run again at once took 10 % of the time of a new one, 100 and 995 µs in 8 rounds",
     ),
     "nondeterministic_output": (
         run_of(replace(sound_record(), determinism=Determinism(2, False, ("y",), 0.5, 0.8, False))),
@@ -151,20 +152,21 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "quality_of_another": (
         run_of(judged(artifact_sha256="b" * 64)),
-        "Measured and judged differ: file.",
+        "Quality and speed are of a different file.",
     ),
     "dataset_incomplete": (
         run_of(judged(left_out=(LeftOut("road.jpg", "labels.json", "has no label"),))),
         "1 of 13 samples of photos left out: road.jpg: has no label (labels.json).",
     ),
-    "short_generation": (run_of(generating(20)), "20 tokens were generated; 32 were asked for."),
+    "short_generation": (run_of(generating(20)), "The run generated 20 tokens; the scenario asks for 32."),
     "degenerate_generation": (
         run_of(saying(1, 2, 3, 4, *(8, 9) * 12)),
-        "From token 5 of 28 on, the same 2 came over and over.",
+        "From token 5 of 28 on, the same 2 tokens repeat.",
     ),
     "fallback": (
         run_of(replace(sound_record(), placement=FALLBACK)),
-        "3 of 10 nodes ran elsewhere than on HTP, with 10 % of the multiply-accumulates: Resize a, Resize b, Cast c.",
+        "3 of 10 nodes ran on another device than HTP, with 10 % of the multiply-accumulates: Resize a, Resize b, "
+        "Cast c.",
     ),
     "sensor_lost": (run_of(lost("energy")), "No energy from hwmon vdd: a reading was lost."),
     "emulated": (run_of(EMULATED, [steady(0, 3)]), "qnn:htp-emu is an emulator"),
@@ -228,7 +230,7 @@ def test_every_code_is_provoked() -> None:
 def test_quality_of_another_target_is_told(changes: dict[str, Any], differs: str) -> None:
     """Quality belongs to a run only where file, target and options are the run's; then nothing is said."""
     (reason,) = judge(run_of(judged(**changes))).reasons
-    assert ("quality_of_another", f"Measured and judged differ: {differs}.") == (reason.code, reason.message)
+    assert ("quality_of_another", f"Quality and speed are of a different {differs}.") == (reason.code, reason.message)
     assert judge(run_of(judged())).reasons == ()
 
 
@@ -353,12 +355,33 @@ def test_converged_flag_is_not_trusted() -> None:
     assert "not_converged" in codes(judge(run))
 
 
+def test_a_fallback_without_arithmetic_needs_no_action() -> None:
+    """A node without multiply-accumulates costs next to nothing; nobody is sent to quantise it."""
+    for macs, expected in (({"HTP": 500}, NO_ARITHMETIC), ({"HTP": 400, "CPU": 100}, CODES["fallback"].remedy)):
+        placement = PlacementSummary("HTP", {"HTP": 9, "CPU": 1}, macs, ("Div tail",))
+        verdict = judge(run_of(replace(sound_record(), placement=placement)))
+        assert expected == next(r for r in verdict.reasons if r.code == "fallback").remedy
+
+
+def test_tokens_that_part_have_a_remedy_of_their_own() -> None:
+    """The reference did run: nothing is to be done about that."""
+    parted = Fidelity("ort:cpu", token_prefix=4, tokens_compared=32, reason="rounding")
+    (found,) = [r for r in judge(run_of(replace(sound_record(), fidelity=parted))).reasons if "unchecked" in r.code]
+    assert ("Compared with ort:cpu: equal before the first difference: 4 of 32 tokens; rounding.", TOKENS_DIFFER) == (
+        found.message,
+        found.remedy,
+    )
+
+
 def test_a_fallback_says_what_the_target_knows_of_it() -> None:
     """The target's own remedies stand in the place of the general one, and work that was none is called so."""
     remedies = ("Quantise Div tail: still float.",)
     placement = PlacementSummary("HTP", {"HTP": 9, "CPU": 1}, {"HTP": 500}, ("Div tail",), remedies=remedies)
     found = next(r for r in judge(run_of(replace(sound_record(), placement=placement))).reasons if r.code == "fallback")
-    assert ("1 of 10 nodes ran elsewhere than on HTP, with none of the multiply-accumulates: Div tail.", *remedies) == (
+    assert (
+        "1 of 10 nodes ran on another device than HTP, with none of the multiply-accumulates: Div tail.",
+        *remedies,
+    ) == (
         found.message,
         found.remedy,
     )

@@ -50,7 +50,9 @@ class TestBoundaries:
         """A percentile that the table does not list has its least count computed: p75 needs 24."""
         record = planned(sound_record(), rule=replace(QUICK, percentile=75, precision=1.0))
         short = [steady(i, 7) for i in range(3)]
-        assert "21 queries were measured; a p75 needs 24." in [r.message for r in judge(run_of(record, short)).reasons]
+        assert "The run measured 21 queries; a p75 needs 24." in [
+            r.message for r in judge(run_of(record, short)).reasons
+        ]
 
     def test_fixed_number_of_queries(self) -> None:
         """Where a fixed number of queries was asked for, no convergence was."""
@@ -78,7 +80,7 @@ class TestBoundaries:
     def test_beyond_twofold_it_is_a_factor(self) -> None:
         """Per cent more say little by then."""
         (reason,) = judge(run_of(series=[steady(0), 4 * steady(1), 8 * steady(2)])).reasons
-        assert "The p50 of 3 processes was 0.998 to 7.99 ms: it is known to a factor of 14, and" in reason.message
+        assert "The p50 of 3 processes was 0.998 to 7.99 ms: it is known to a factor of 14; the" in reason.message
 
     def test_two_processes_are_too_few_to_reject(self) -> None:
         """4 % apart they leave the figure known to 29 %, and no machine is so quiet: it is told, and no more."""
@@ -120,7 +122,7 @@ class TestBoundaries:
         assert judge(run_of(with_set_aside(0.25))).valid
         verdict = judge(run_of(with_set_aside(0.25, 0.24)))
         assert (["repeats_set_aside"], False) == (codes(verdict), verdict.valid)
-        assert verdict.reasons[0].message.endswith("1 of them were not disturbed: the record was changed.")
+        assert verdict.reasons[0].message.endswith("Not disturbed: 1 of them, so the record was edited.")
 
     @pytest.mark.parametrize(("share", "expected", "valid"), [(0.09, [], True), (0.2, ["host_busy"], True)])
     def test_host_a_little_busy(self, share: float, expected: list[str], valid: bool) -> None:
@@ -147,7 +149,7 @@ class TestBoundaries:
         """Where MACs are not known, nodes alone are told; more than three operators are cut short."""
         placement = PlacementSummary("HTP", {"HTP": 6, "CPU": 4}, None, ("A a", "B b", "C c", "D d"))
         reasons = judge(run_of(replace(sound_record(), placement=placement))).reasons
-        assert [r.message for r in reasons] == ["4 of 10 nodes ran elsewhere than on HTP: A a, B b, C c …."]
+        assert [r.message for r in reasons] == ["4 of 10 nodes ran on another device than HTP: A a, B b, C c …."]
 
     def test_placement_unknown(self) -> None:
         """A runtime that cannot say where nodes ran is not accused of fallback."""
@@ -179,7 +181,7 @@ class TestBoundaries:
         fidelity = Fidelity("ort:cpu", token_prefix=12, tokens_compared=32, reason="rounding")
         verdict = judge(run_of(replace(generating(32), fidelity=fidelity)))
         assert [r.message for r in verdict.reasons] == [
-            "Compared with ort:cpu: the first 12 of 32 tokens are equal; rounding."
+            "Compared with ort:cpu: equal before the first difference: 12 of 32 tokens; rounding."
         ]
         assert verdict.valid
 
@@ -194,7 +196,7 @@ class TestBoundaries:
         """Greedy tokens that are not the same again make the verdict negative, and the first is named."""
         found = Determinism(2, False, ("tokens",), within_rounding=False, first_difference=7)
         verdict = judge(run_of(replace(sound_record(), determinism=found)))
-        assert "The same input was run 2 times: token 7 was not the same." == verdict.reasons[0].message
+        assert "The same input was run 2 times: token 7 differed." == verdict.reasons[0].message
         assert not verdict.valid
 
     def test_a_cache_of_inputs_that_come_back(self) -> None:

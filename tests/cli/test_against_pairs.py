@@ -149,7 +149,7 @@ class TestFlags:
         """No base of one target is paired with the other unasked, and the dry run says which was meant."""
         found = against("-t", "null:cpu")
         assert {("null:cpu", "null:cpu")} == {(p["base"]["target"], p["new"]["target"]) for p in found["pairs"]}
-        assert ["-t null:cpu: 2 of 4 records in BASE are on it."] == found["notes"]
+        assert ["-t null:cpu: 2 of 4 records in BASE selected."] == found["notes"]
         assert 4 == len(against("-t", "null:cpu", "-t", "other:cpu")["pairs"])
 
     def test_another_target_is_what_is_new(self, here: Path) -> None:

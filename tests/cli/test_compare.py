@@ -56,7 +56,9 @@ def test_slower_is_exit_1(write: Callable[..., Path]) -> None:
     """5 % slower: said in the first line, with the interval, and status 1."""
     done = odb_compare(write("base", net=4), write("new", net=4.2))
     assert 1 == done.return_value
-    assert done.stdout.startswith("net on null:cpu: slower than base, if the machine kept its speed\n")
+    assert done.stdout.startswith(
+        "net on null:cpu: slower than base (assuming the machine's speed did not change between the records)\n"
+    )
     assert "4.04 ms → 4.24 ms, +5.0 %, slower. 95 % interval +3.8 % to +6.2 %." in done.stdout
 
 
@@ -141,7 +143,7 @@ def test_what_may_not_be_believed_is_no_comparison(tmp_path: Path, count: int) -
         (tmp_path / name).mkdir()
         save(tmp_path / name, replace(run.record, repeats=repeats), run.samples)
     done = odb_compare(tmp_path / "base", tmp_path / "new")
-    why = "not told apart yet" if count == 1 else "with a record that is not valid"
+    why = "not decided yet" if count == 1 else "with a record that is not valid"
     assert (3, True) == (done.return_value, f"\n1 pair: 1 {why}.\n" in done.stdout)
     assert (count == 5) == ("not decided, a record is not valid" in done.stdout)
 
@@ -170,7 +172,7 @@ def test_several_new_folders(write: Callable[..., Path]) -> None:
 def test_several_new_folders_are_told_apart(write: Callable[..., Path], tmp_path: Path) -> None:
     """By their names; by their paths where the names are alike; one alone needs none."""
     base, monday, tuesday = write("base", a=4), write("monday", a=4), write("tuesday", a=5)
-    slower = "slower than base, if the machine kept its speed"
+    slower = "slower than base (assuming the machine's speed did not change between the records)"
     titles = [line for line in odb_compare(base, monday, tuesday).stdout.splitlines() if line.startswith("a on")]
     assert [
         "a on null:cpu (folder monday): the same within ±3 %",
@@ -218,7 +220,7 @@ def test_nothing_comparable_is_exit_3(write: Callable[..., Path], tmp_path: Path
     )
     done = odb_compare(base, tmp_path / "n", "--subject", "version")
     assert 3 == done.return_value
-    assert "target_differs: The target differs: null:cpu against other:npu." in done.stdout
+    assert "target_differs: The target differs: null:cpu and other:npu." in done.stdout
     assert "×" not in done.stdout
     assert 1 == odb_compare(base, tmp_path / "n").return_value
 

@@ -65,14 +65,14 @@ def test_every_writer_says_the_answer(write: Callable[[Findings], bytes]) -> Non
     text = re.sub(r"<[^>]+>|\\|\*", "", write(findings()).decode()).replace("&#39;", "'")
     text = " ".join(text.split())
     for words in (
-        "fake on null:cpu: slower than base, if the machine kept its speed",
+        "fake on null:cpu: slower than base (assuming the machine's speed did not change between the records)",
         "Latency p50: 4.04 ms → 4.24 ms, +5.0 %, slower.",
         "95 % interval +3.8 % to +6.2 %.",
         "Worse: throughput −4.8 %.",
         "Better: peak RSS −10.0 %.",
         "5 fresh processes of base, 5 of new;",
         "Both valid: converged, steady, undisturbed",
-        "Comparable. Nothing that is known differs. The same: record's schema, task, model, model file, input,",
+        "Comparable. Nothing known differs. The same: record's schema, task, model, model file, input,",
     ):
         assert words in text
 
@@ -114,13 +114,13 @@ def test_a_caveat_is_not_called_nothing() -> None:
     home = replace(base.record, environment=replace(base.record.environment, power_source="ac"))
     found = compare(replace(base, record=home), replace(new, record=moved))
     (told,) = [s for s in comparison_words.sentences(found) if s.strong.startswith("Comparable")]
-    assert told.rest.startswith("But for what is flagged below, nothing that is known differs.")
+    assert told.rest.startswith("Nothing known differs, except for what is listed below.")
 
 
 def test_what_computes_something_else_is_worse() -> None:
     """Right in the base and wrong in the new: no speed makes up for it."""
     found = judged(("output_mismatch", True))
-    assert ("fake on null:cpu: computes something else now", True) == (comparison_words.title(found), found.worse)
+    assert ("fake on null:cpu: outputs are now wrong", True) == (comparison_words.title(found), found.worse)
     assert not judged(("host_busy", True)).worse
     assert found.base.valid
     for base in (
@@ -144,7 +144,7 @@ def test_records_without_a_partner_and_unreadable_ones_are_listed(name: str) -> 
     for words in (
         "base holds no record of it",
         "x/record.json: not JSON",
-        "1 record without a partner; 1 record unreadable",
+        "1 record unmatched; 1 record unreadable",
     ):
         assert words in text
 
@@ -232,7 +232,7 @@ class TestCharts:
     def test_one_process_a_side_has_no_interval_to_draw(self) -> None:
         """The processes and their distributions are all there is."""
         titles = [figure.title for figure in comparison_charts.figures(compared(processes=1), "c")]
-        assert ["Latency p50, a dot each process", "Distribution in each process"] == titles
+        assert ["Latency p50, one dot for each process", "Distribution in each process"] == titles
 
 
 class TestPage:
@@ -252,7 +252,8 @@ class TestPage:
         """The title is the answer, and what makes it believable stands before the first drawing."""
         page = comparison_page.render(findings()).decode()
         order = [
-            page.index(words) for words in ("<h1>", "How sure:", "Comparable.", "<figure>", '<table class="data">')
+            page.index(words)
+            for words in ("<h1>", "Certainty:", "Comparable.", "<figure>", '<table class="data stacked">')
         ]
         assert sorted(order) == order
 
@@ -281,7 +282,7 @@ def test_a_narrow_terminal_loses_the_intervals_and_no_more() -> None:
     wide, narrow = (comparison_text.render(findings(), width).decode() for width in (200, 80))
     assert (True, False) == ("95 % interval  Verdict" in wide.replace("     ", ""), "95 % interval  Verdict" in narrow)
     assert (110 >= max(map(len, wide.splitlines())), 80 >= max(map(len, narrow.splitlines()))) == (True, True)
-    assert "Left out at this width: 95 % interval." in narrow
+    assert "Not shown at this width: 95 % interval." in narrow
     assert {"slower", "better"} <= set(narrow.split()) & set(wide.split())
 
 
@@ -292,7 +293,7 @@ def test_several_pairs_stand_in_one_table_on_top() -> None:
     told = findings(slower, refused())
     for name in ("page", "markdown"):
         text = re.sub(r"<[^>]+>", "", WRITERS[name](told).decode())
-        top = text.partition("How sure")[0]
+        top = text.partition("Certainty")[0]
         for words in (
             "Pair",
             "Change",

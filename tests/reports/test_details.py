@@ -103,7 +103,7 @@ def test_what_could_not_be_compared_gives_its_reason(make_record: Callable[..., 
     """Without outputs and tokens, the reason stands in their place."""
     table = fidelity_table(make_record("a:x", 1, fidelity=Fidelity("ref", reason="the reference ran out of memory")))
     assert table is not None
-    assert ([("nothing", "–")], "Against ref. the reference ran out of memory.") == (values(table), table.note)
+    assert ([("nothing", "–")], "Compared with ref. the reference ran out of memory.") == (values(table), table.note)
 
 
 def test_an_option_the_runtime_added_was_not_requested(runs: Sequence[RecordedRun]) -> None:
@@ -128,7 +128,7 @@ def test_a_fixed_number_of_queries_is_told_as_such(runs: Sequence[RecordedRun]) 
     rule: StoppingRule = replace(
         runs[0].record.plan.rule, warmup_min_queries=1, warmup_max_duration_ns=0, min_queries=3, max_queries=3
     )
-    assert "Warm-up: 1 query. Then 3 queries, whatever their spread." == rule_words(rule)
+    assert "Warm-up: 1 query. Then exactly 3 queries." == rule_words(rule)
 
 
 def test_a_figure_that_its_samples_refute_is_shown_with_both(runs: Sequence[RecordedRun]) -> None:

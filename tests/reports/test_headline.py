@@ -33,7 +33,7 @@ def test_intervals_apart_name_the_fastest(make_record: Callable[..., Record]) ->
 def test_overlapping_intervals_rank_nobody(make_record: Callable[..., Record]) -> None:
     """A difference inside the intervals is not called one."""
     one, two = make_record("a:x", 4 * MS, (3_900_000, 4_200_000)), make_record("b:y", 4_100_000, (4_200_000, 4_400_000))
-    assert "their 95 % intervals overlap, so neither is shown to be faster." in said(one, two)[0]
+    assert "their 95 % intervals overlap, so neither is known to be faster." in said(one, two)[0]
 
 
 def test_without_an_interval_there_is_no_ranking(make_record: Callable[..., Record]) -> None:
@@ -49,7 +49,7 @@ def test_two_runs_of_the_same_are_not_ranked(make_record: Callable[..., Record])
         replace(make_record("a:x", p50, (p50, p50), created_utc=f"2026-05-04T{hour}:00:00Z"), record_id=hour)
         for p50, hour in ((4 * MS, "10"), (7 * MS, "11"))
     )
-    same = "2 runs of the same, not ranked: odb compare tells if they differ."
+    same = "2 runs of one kind, not ranked: use odb compare to see if they differ."
     assert [f"mobilenet_v2 (single-stream): 4.00 ms, 7.00 ms on a:x; {same}"] == said(first, second)
     other = make_record("b:y", 5 * MS, (5 * MS, 5 * MS))
     text = said(first, second, other)[0]
@@ -63,7 +63,9 @@ def test_two_runs_of_the_same_are_not_ranked(make_record: Callable[..., Record])
 def test_few_repeats_are_said_with_the_ranking(make_record: Callable[..., Record]) -> None:
     """Three processes of each fall apart by luck."""
     three = [make_record(target, p50, (p50, p50), processes=3) for target, p50 in (("a:x", 4 * MS), ("b:y", 6 * MS))]
-    assert said(*three)[0].endswith("Caution: below 5 repeats, two speeds of a machine look like it.")
+    assert said(*three)[0].endswith(
+        "Caution: with fewer than 5 repeats, a machine that switches between two speeds can look like this."
+    )
 
 
 def test_an_invalid_run_is_never_ranked(make_record: Callable[..., Record]) -> None:
@@ -78,14 +80,14 @@ def test_an_emulated_run_is_never_ranked(runs: Sequence[RecordedRun]) -> None:
     items = numbered(runs)
     (last,) = [s for s in headline(matrices(items), items) if s.status == "emulated"]
     expected = f"ultraface compiles for {CHIP} (qnn:htp-emu, soc_model=60, htp_arch=73): 118 of 118 nodes on HTP;"
-    rest = "outputs agree (cosine 0.999980). Emulated, so this says nothing of speed."
+    rest = "outputs agree (cosine 0.999980). Emulated: the device's speed is unknown."
     assert (expected, rest) == (last.strong, last.rest)
 
 
 def _emulated(soc: str, chip: str | None, make: Callable[..., Record], **changes: Any) -> Record:
     target = replace(HTP, options_requested={"soc": soc} if soc else {}, device_name=chip)
-    placement = PlacementSummary("HTP", {"HTP": 118})
-    return replace(make("qnn:htp-emu", None, planned=target, placement=placement, **changes), record_id=f"e-{soc}")
+    made = make("qnn:htp-emu", None, planned=target, **{"placement": PlacementSummary("HTP", {"HTP": 118}), **changes})
+    return replace(made, record_id=f"e-{soc}")
 
 
 WRONG = Verdict(False, True, (Reason("output_mismatch", "cosine 0.708 is below 0.99"),))
@@ -102,9 +104,7 @@ def test_wrong_outputs_of_an_emulated_run_stand_before_that_it_compiles(make_rec
     wrong = _emulated("qcs8550", "QCS8550, emulated on a PC", make_record, verdict=WRONG, fidelity=DISAGREES)
     good = make_record("a:x", 4 * MS, (4 * MS, 4 * MS))
     first, second = said(good, wrong)
-    expected = (
-        "mobilenet_v2: outputs wrong on QCS8550, emulated on a PC (qnn:htp-emu, soc=qcs8550); the outputs disagree"
-    )
+    expected = "mobilenet_v2: outputs wrong on QCS8550, emulated on a PC (qnn:htp-emu, soc=qcs8550); the outputs differ"
     assert first.startswith(expected)
     assert (True, True) == (first.index("wrong") < first.index("compiles"), "4.00 ms on a:x" in second)
     items = numbered([RecordedRun(r, {}) for r in (good, wrong)])
@@ -126,7 +126,7 @@ def test_an_edited_record_claims_nothing_of_the_chip(make_record: Callable[..., 
     alone = "mobilenet_v2 on Chip A, emulated on a PC (qnn:htp-emu, soc=a): the record was edited; nothing is claimed."
     among = (
         "mobilenet_v2 on qnn:htp-emu, 3 chips: failed for 1 (Chip C); not valid for 1 (Chip A); "
-        "compiles for 2 of 3, with the whole graph on it for 1. Emulated, so this says nothing of speed."
+        "compiles for 2 of 3, without fallback for 1. Emulated: the device's speed is unknown."
     )
     assert ([alone], [among]) == (said(bad), said(bad, good, strict))
 
@@ -151,10 +151,31 @@ def test_a_sweep_is_one_sentence_with_what_failed(make_record: Callable[..., Rec
     records.append(_emulated("888", None, make_record, status="failed", failure=failure, fidelity=None))
     expected = (
         "mobilenet_v2 on qnn:htp-emu, 6 chips: outputs wrong on 1 (Chip W HTP v68); "
-        "failed for 1 (qnn:htp-emu (soc=888)); compiles for 5 of 6, with the whole graph on it for 5. "
-        "Emulated, so this says nothing of speed."
+        "failed for 1 (qnn:htp-emu (soc=888)); compiles for 5 of 6, without fallback for 5. "
+        "Emulated: the device's speed is unknown."
     )
     assert [expected] == said(*records)
+
+
+def test_a_run_that_compiled_and_failed_is_counted_as_such(make_record: Callable[..., Record]) -> None:
+    """Its placement is known, so it was carried out up to there; one that failed before, or was skipped, was not."""
+    changes = {
+        "status": "failed",
+        "failure": Failure("check", "fallback", "1 of 4 nodes fell back", ""),
+        "placement": PlacementSummary("HTP", {"HTP": 3, "CPU": 1}, None, ("Div",)),
+    }
+    strict = _emulated("a", "Chip A", make_record, **changes)
+    refused = make_record("b:y", None, status="skipped", failure=Failure("plan", "unavailable", "not here", ""))
+    crashed = make_record("b:y", None, status="failed", failure=Failure("compile", "crashed", "SIGSEGV", ""))
+    told = [
+        dict(facts(numbered([RecordedRun(r, {}) for r in records])))["Runs"]
+        for records in ((strict,), (strict, refused, crashed), (strict, make_record("b:y", 4 * MS)))
+    ]
+    assert [
+        "none completed: 1 compiled and then failed",
+        "none completed: 1 compiled and then failed, 1 failed, 1 skipped",
+        "1 measured on devices, 1 compiled and then failed",
+    ] == told
 
 
 def test_two_folders_are_not_ranked(make_record: Callable[..., Record]) -> None:
@@ -166,9 +187,9 @@ def test_two_folders_are_not_ranked(make_record: Callable[..., Record]) -> None:
         "mobilenet_v2 in A (single-stream): 4.00 ms on a:x, the only valid measurement.",
         "mobilenet_v2 in B (single-stream): 9.00 ms on a:x, the only valid measurement.",
     ]
-    assert found[2].startswith("A, B: side by side, not ranked; they did not measure the same model")
+    assert found[2].startswith("A, B: side by side, not ranked; they measured different models")
     same = numbered([RecordedRun(fast, {}, "A"), RecordedRun(replace(fast, record_id="other"), {}, "B")])
-    assert "odb compare tells" in headline(matrices(same), same)[-1].text
+    assert "odb compare shows" in headline(matrices(same), same)[-1].text
 
 
 def test_a_model_of_two_folders_is_one_model(make_record: Callable[..., Record]) -> None:
@@ -184,7 +205,7 @@ def test_only_invalid_measurements_claim_nothing(make_record: Callable[..., Reco
     """Where nothing is valid, it is said."""
     bad = make_record("a:x", MS, (MS, MS), verdict=Verdict(False, False))
     assert [
-        "mobilenet_v2 (single-stream): the one measurement is not valid (no reason was recorded); nothing is claimed."
+        "mobilenet_v2 (single-stream): the only measurement is not valid (no reason was recorded); nothing is claimed."
     ] == said(bad)
 
 
@@ -193,7 +214,7 @@ def test_a_model_that_only_failed_has_no_sentence(make_record: Callable[..., Rec
     assert ["Nothing was measured: 1 run: 1 failed."] == said(make_record("a:x", None, status="failed"))
     failure = Failure("compile", "runtime_error", "no memory", "")
     failed = [make_record(t, None, status="failed", failure=failure) for t in ("a:x", "b:y")]
-    assert ["mobilenet_v2 on a:x, b:y: failed in compile, runtime error; see its notes."] == said(*failed)
+    assert ["mobilenet_v2 on a:x, b:y: failed in compile, runtime error; see the notes."] == said(*failed)
 
 
 def _executed(record: Record) -> Record:
@@ -230,7 +251,7 @@ def _unchecked(record: Record) -> Record:
     [
         ("they ran in float32 and an unknown precision", _unknown),
         ("the machines differ", _machine),
-        ("not every output was checked against the reference", _unchecked),
+        ("not all outputs were compared with the reference", _unchecked),
     ],
 )
 def test_what_makes_two_runs_less_comparable_is_said(
@@ -245,7 +266,7 @@ def test_what_makes_two_runs_less_comparable_is_said(
 @pytest.mark.parametrize(
     ("expected", "change"),
     [
-        ("The executed precision differs: float32 against int8.", _executed),
+        ("The executed precision differs: float32 and int8.", _executed),
         ("The preset or its stopping rule differs", _preset),
         ("The input differs", _input),
     ],
@@ -256,7 +277,7 @@ def test_what_may_not_be_compared_is_not_ranked(
     """A report follows the rules of a comparison: both figures, no ratio, and the reason."""
     fast, slow = make_record("a:x", 4 * MS, (4 * MS, 4 * MS)), make_record("b:y", 6 * MS, (6 * MS, 6 * MS))
     text = said(fast, change(slow))[0]
-    assert "4.00 ms on a:x, 6.00 ms on b:y; not ranked, for they may not be compared." in text
+    assert "4.00 ms on a:x, 6.00 ms on b:y; not ranked, because they may not be compared." in text
     assert (True, False, False) == (expected in text, "fastest" in text, "×" in text)
 
 

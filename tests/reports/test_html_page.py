@@ -52,7 +52,7 @@ def test_emulated_cells_carry_their_column_for_narrow_screens(page: str) -> None
     """A phone shows the row as a list, with the column before each value."""
     panel = page[page.index('<section class="panel emulated"') :]
     row = panel[panel.index("<tbody>") : panel.index("</tr>", panel.index("<tbody>"))]
-    expected = ["Model", "Chip", "Compiles", "On HTP", "Outputs", "Ran in", "Verdict"]
+    expected = ["Run", "Model", "Chip", "Compiles", "On HTP", "Outputs", "Ran in", "Verdict"]
     assert expected == re.findall(r'data-target="([^"]*)"', row)
 
 
@@ -144,4 +144,4 @@ def test_many_repeats_are_drawn_in_one_style(runs: Sequence[RecordedRun]) -> Non
     """More repeats than line styles are drawn alike and named as a group."""
     run = runs[0]
     many = replace(run, record=replace(run.record, repeats=run.record.repeats * 2))
-    assert "6 repeats, a line each" in HtmlReport().render([many]).decode()
+    assert "6 repeats, one line each" in HtmlReport().render([many]).decode()

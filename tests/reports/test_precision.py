@@ -23,8 +23,8 @@ def test_needed_and_done() -> None:
     """The count, whether it is reached, and that none is made up beyond a thousand or for one process."""
     found = Variance(3, 0.041, 0.006, 0.03, 28)
     assert "28 repeats for ±3 %" == needed_words(run(found).record)
-    assert "3 repeats for ±3 % (done)" == needed_words(run(replace(found, repeats_for_precision=3)).record)
-    assert "over 1,000 repeats for ±3 %" == needed_words(run(replace(found, repeats_for_precision=None)).record)
+    assert "3 repeats for ±3 % (reached)" == needed_words(run(replace(found, repeats_for_precision=3)).record)
+    assert "more than 1,000 repeats for ±3 %" == needed_words(run(replace(found, repeats_for_precision=None)).record)
     assert ("", "") == (needed_words(run(None).record), spread_words(run(None).record))
 
 
@@ -37,7 +37,7 @@ def test_a_spread_is_never_called_nothing() -> None:
     assert expected == spread_words(replace(made.record, summary=summary))
     some = replace(summary, variance=Variance(3, 0.06, 0.11, 0.1, 14))
     assert spread_words(replace(made.record, summary=some)).startswith(
-        "p50 was 95.6 ms to 109 ms in 3 processes; medians"
+        "p50 was 95.6 ms to 109 ms in 3 processes; the standard deviation"
     )
 
 
@@ -45,8 +45,8 @@ def test_both_parts_are_told_beside_the_repeats() -> None:
     """The table of repeats says where their spread comes from, and what it takes."""
     table = repeats_table(run(Variance(3, 0.041, 0.006, 0.03, 28)).record)
     assert table is not None
-    assert "The medians differ by 4.1 % from process to process" in table.note
-    assert table.note.endswith("it takes 28 repeats for ±3 %.")
+    assert "The standard deviation between processes is 4.1 %, within a process 0.6 %." in table.note
+    assert table.note.endswith("Needed: 28 repeats for ±3 %.")
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,12 @@ def test_both_parts_are_told_beside_the_repeats() -> None:
     [
         (None, 0, "3 repeats, each in a fresh process."),
         ("fixed", 0, "3 repeats, each in a fresh process."),
-        ("precise", 0, "3 repeats, each in a fresh process; 3 to 9 were allowed, and the precision was reached."),
+        ("precise", 0, "3 repeats, each in a fresh process; 3 to 9 were allowed: the precision was reached."),
         (
             "budget",
             2,
-            "3 repeats, each in a fresh process; 2 more set aside; 3 to 9 were allowed, and their time was used up.",
+            "3 repeats, each in a fresh process; 2 more set aside; 3 to 9 were allowed: the time for repeats was used "
+            "up.",
         ),
     ],
 )

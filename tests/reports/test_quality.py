@@ -29,23 +29,24 @@ from bench.reports.rows import matrices, numbered
     [
         (
             (-0.004, "share", (-0.011, 0.003), "exact McNemar", 0.31, "cannot_tell", True),
-            "lost 0.4 points (95 % interval −1.1 to +0.3, exact McNemar p = 0.31): cannot be told from noise",
+            "lost 0.4 points (95 % interval −1.1 to +0.3, exact McNemar p = 0.31): cannot be distinguished from noise",
         ),
         (
             (-0.041, "share", (-0.066, -0.016), "exact McNemar", 0.002, "worse", True),
-            "lost 4.1 points (95 % interval −6.6 to −1.6, exact McNemar p = 0.002): a real loss",
+            "lost 4.1 points (95 % interval −6.6 to −1.6, exact McNemar p = 0.002): a significant loss",
         ),
         (
             (0.02, "share", (0.01, 0.03), "exact McNemar", 1e-6, "better", True),
-            "gained 2.0 points (95 % interval +1.0 to +3.0, exact McNemar p < 0.001): a real gain",
+            "gained 2.0 points (95 % interval +1.0 to +3.0, exact McNemar p < 0.001): a significant gain",
         ),
         (
             (0.0, "share", (-0.2, 0.2), "exact McNemar", 1.0, "cannot_tell", True),
-            "no difference (95 % interval −20.0 to +20.0, exact McNemar p = 1): too few samples to rule one out",
+            "no difference (95 % interval −20.0 to +20.0, exact McNemar p = 1): too few samples to exclude a "
+            "difference",
         ),
         (
             (0.5, "", None, "paired randomisation", 0.25, "cannot_tell", False),
-            "worse by 0.500 (no interval, paired randomisation p = 0.25): cannot be told from noise",
+            "worse by 0.500 (no interval, paired randomisation p = 0.25): cannot be distinguished from noise",
         ),
     ],
 )
@@ -65,7 +66,7 @@ def test_the_overview_holds_quality_and_fidelity(runs: Sequence[RecordedRun]) ->
     assert found is not None
     assert ["1", "2", "", "", "3", "6", "7", "8", "", ""] == [row[0].value for row in found.rows]
     assert ["openvino:CPU", "top-1", "67.1 %", "64.1 – 69.9 %"] == [cell.value for cell in found.rows[1][2:6]]
-    assert found.rows[3][6].value == "it is of the dataset as a whole, so no test can be made"
+    assert found.rows[3][6].value == "the metric is of the dataset as a whole, so there is no paired test"
     assert quality_overview(numbered([runs[0]])) is None
 
 
@@ -78,7 +79,7 @@ def test_a_real_loss_stands_at_the_top(runs: Sequence[RecordedRun]) -> None:
         failed.strong,
         lost.strong,
     )
-    assert lost.rest.endswith("p = 0.002): a real loss.")
+    assert lost.rest.endswith("p = 0.002): a significant loss.")
 
 
 def test_the_drawing(runs: Sequence[RecordedRun]) -> None:
@@ -117,10 +118,10 @@ def test_a_comparison_tells_quality(write: object) -> None:
     text = " ".join(re.sub(r"<[^>]+>|\\|\*", "", write(Findings(0.03, (comparison,))).decode()).split())  # type: ignore[operator]
     text = html.unescape(text)
     for words in (
-        "the same within ±3 %, and its answers are worse",
+        "the same within ±3 %, and quality is worse",
         "Quality: top-1 90.0 % → 75.0 %,",
-        "lost 15.0 points (95 % interval −19.9 to −9.8, exact McNemar p < 0.001): a real loss.",
-        "The same 200 samples of photos.",
+        "lost 15.0 points (95 % interval −19.9 to −9.8, exact McNemar p < 0.001): a significant loss.",
+        "On the same 200 samples of photos.",
     ):
         assert words in text
 
@@ -155,7 +156,7 @@ def test_other_samples_are_not_compared(new: RecordedRun, reason: str) -> None:
 def test_quality_of_another_file_is_not_compared() -> None:
     """Where the verdict says that quality is not of what was measured, no difference is stated."""
     new = judged("new", flags(150))
-    verdict = Verdict(False, False, (Reason("quality_of_another", "Measured and judged differ: file."),))
+    verdict = Verdict(False, False, (Reason("quality_of_another", "Quality and speed are of a different file."),))
     comparison = compare(judged("base", flags(180)), replace(new, record=replace(new.record, verdict=verdict)))
     assert comparison.quality is not None
     assert (False, ()) == (comparison.quality.worse, comparison.quality.changes)
@@ -169,7 +170,7 @@ def test_an_emulators_answers_count() -> None:
     assert comparison.comparability.refused
     assert (True, ()) == (comparison.worse, comparison.changes)
     text = comparison_text.render(Findings(0.03, (comparison,))).decode()
-    assert "times may not be compared, and its answers are worse" in text
+    assert "times may not be compared, and quality is worse" in text
 
 
 def test_without_a_dataset_nothing_is_said() -> None:

@@ -111,7 +111,7 @@ def test_bars_are_shares_of_the_slowest_in_the_row(make_record: Callable[..., Re
 def test_a_missing_median_is_a_dash_with_its_reason(make_record: Callable[..., Record]) -> None:
     """Too few samples are said, and not shown as zero."""
     found = cell(items(make_record("ort:cpu", None))[0])
-    assert ("–", "p50 needs more than 1500 samples", None) == (found.value, found.notes[0], found.weight)
+    assert ("–", "p50 needs more than 1\u202f500 samples", None) == (found.value, found.notes[0], found.weight)
 
 
 def test_status_says_emulated_before_valid(make_record: Callable[..., Record]) -> None:
@@ -153,6 +153,32 @@ def test_a_run_that_failed_its_strict_placement_has_compiled(make_record: Callab
     row = found.rows[0]
     assert ("yes", "3 of 4", ("1 fell back",)) == (row[3].value, row[4].value, row[4].notes)
     assert ("failed", ("fallback",)) == (row[-1].status, row[-1].notes)
+
+
+def test_wrong_outputs_stand_once_in_a_cell(make_record: Callable[..., Record]) -> None:
+    """The sign and the word of the status say it; below it are the other causes only."""
+    reasons = tuple(Reason(code, code) for code in ("host_busy", "output_mismatch"))
+    measured = items(make_record("ort:cpu", 4 * MS, (3 * MS, 5 * MS), verdict=Verdict(False, False, reasons)))
+    listed = listing(matrices(measured)[0])
+    assert listed is not None
+    assert ("≠ outputs wrong", ("the machine was busy",)) == (listed.rows[0][-1].value, listed.rows[0][-1].notes)
+    found = cell(measured[0])
+    assert ("outputs wrong; the machine was busy", "not valid") == (found.doubt, found.standing)
+    target = PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", emulated=True)
+    emulated = items(make_record("x", None, planned=target, verdict=Verdict(False, True, reasons[1:])))
+    table = emulated_table(emulated)
+    assert table is not None
+    assert ("≠ emulated, outputs wrong", ()) == (table.rows[0][-1].value, table.rows[0][-1].notes)
+    assert "emulated, not valid" == cell(emulated[0]).standing
+
+
+def test_a_failed_run_of_an_emulator_names_its_chip(make_record: Callable[..., Record]) -> None:
+    """Beside runs on devices too, where it has a cell of the matrix."""
+    target = PlannedTarget("qnn:htp-emu", "qnn", "htp-emu", "Chip A HTP v68", emulated=True)
+    failure = Failure("plan", "unsupported_precision", "no floating point", "")
+    failed = make_record("x", None, planned=target, status="skipped", failure=failure)
+    found = cell(items(failed)[0])
+    assert ("skipped", ("no floating point", "Chip A HTP v68")) == (found.value, found.notes)
 
 
 def test_no_emulated_run_no_emulated_table(make_record: Callable[..., Record]) -> None:

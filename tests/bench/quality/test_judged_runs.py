@@ -113,7 +113,7 @@ def test_a_file_that_is_not_the_planned_one_is_told(tmp_path: Path) -> None:
     (folder / "labels.json").write_text('{"a.npy": {"angle": 1}}')
     (run,) = measured(tmp_path, ModelAsk("fickle", dataset=str(folder)), ("skewed:cpu",))
     assert run.record.verdict is not None
-    assert ["Measured and judged differ: file."] == [
+    assert ["Quality and speed are of a different file."] == [
         reason.message for reason in run.record.verdict.reasons if reason.code == "quality_of_another"
     ]
 

@@ -19,7 +19,7 @@ from bench.reports.comparison_row import Row
 from bench.reports.headline import Sentence
 
 WORDS = {"cannot_tell": "cannot tell"}
-SUPPOSED = " (assuming the machine's speed did not change between the records)"
+SUPPOSED = ", assuming the machine's speed did not change"
 """The assumption behind a difference between records that did not take turns; the records cannot show it."""
 ANSWERS = {
     "comparable": "comparable",

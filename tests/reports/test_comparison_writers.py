@@ -65,7 +65,7 @@ def test_every_writer_says_the_answer(write: Callable[[Findings], bytes]) -> Non
     text = re.sub(r"<[^>]+>|\\|\*", "", write(findings()).decode()).replace("&#39;", "'")
     text = " ".join(text.split())
     for words in (
-        "fake on null:cpu: slower than base (assuming the machine's speed did not change between the records)",
+        "fake on null:cpu: slower than base, assuming the machine's speed did not change",
         "Latency p50: 4.04 ms → 4.24 ms, +5.0 %, slower.",
         "95 % interval +3.8 % to +6.2 %.",
         "Worse: throughput −4.8 %.",

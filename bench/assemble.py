@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from bench import __version__
 from bench.asked_run import asked_of
-from bench.contracts import Artifact, Channel, GraphFacts, Placement
+from bench.contracts import Artifact, Channel, GraphFacts, OpenRequest, Placement
 from bench.derived import judged
+from bench.errors import RunFailure
 from bench.input_record import InputFacts
 from bench.jobs import Checked, Measured, SessionFacts
 from bench.plan import PlannedRun
+from bench.printable import counted
 from bench.quality.evaluations import Judgement
 from bench.record import (
     SCHEMA_VERSION,
@@ -38,7 +40,7 @@ from bench.redact import option_without_paths, without_paths
 from bench.rerun import rerun_command
 from bench.rules import rules_digest
 from bench.store import new_record_id
-from bench.text_record import Agreement, TextGeneration
+from bench.text_record import Agreement, KvCache, TextGeneration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +74,7 @@ class Evidence(Struct, frozen=True):
     began_utc: datetime | None = None
     record_id: str = ""
     device_name: str = ""
+    kv_cache: KvCache | None = None
 
 
 def assemble(
@@ -126,6 +129,27 @@ def placement_summary(placement: Placement | None, artifact: Artifact | None) ->
     fallback = tuple(f"{n.op} {n.name}".strip() for n in placement.nodes if n.device != placement.requested)
     macs = _macs_by_device(placement, artifact.facts) if artifact else None
     return PlacementSummary(placement.requested, nodes, macs, fallback, placement.source, placement.remedies)
+
+
+def demand_placement(checked: Checked, request: OpenRequest) -> None:
+    """Raise ``RunFailure`` where a node was not placed as asked, or nobody knows."""
+    summary = placement_summary(checked.placement, request.artifact)
+    if summary is None:
+        raise RunFailure(
+            "fallback",
+            "strict placement: this runtime does not report its placement",
+            "Drop --strict-placement.",
+            "check",
+        )
+    if summary.fallback:
+        nodes = counted(sum(summary.nodes.values()), "node")
+        shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
+        raise RunFailure(
+            "fallback",
+            f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
+            " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
+            "check",
+        )
 
 
 def _macs_by_device(placement: Placement, facts: GraphFacts) -> dict[str, int] | None:
@@ -254,14 +278,14 @@ def _known_only_here(evidence: Evidence) -> Summary:
     """What of a summary does not follow from repeats and samples; ``bench.derived`` computes the rest."""
     from bench.measure.energy import energy_summary
 
-    artifact, checked = evidence.artifact, evidence.checked
+    artifact = evidence.artifact
     facts = artifact.facts if artifact is not None else GraphFacts((), ())
     energies = [e for m in evidence.repeats for e in (m.repeat.energy, m.repeat.power_pass) if e is not None]
     text = TextGeneration(
         0,
         0,
         tuple(int(token) for token in evidence.repeats[0].token_ids),
-        kv_cache=checked.text.kv_cache if checked is not None and checked.text is not None else None,
+        kv_cache=evidence.kv_cache,
         agreement=evidence.agreement,
     )
     return Summary(

@@ -139,7 +139,9 @@ class OpenRequest(Struct, frozen=True):
     ``decode_context`` is the KV length to plan for (text generation on fixed shapes), ``prompt_tokens`` the prefill's.
     ``compile_cache`` is a folder where the runtime may keep what it compiled, and finds it the next time; ``None``: no
     cache. ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
-    ``strict``: a fallback will be an error, so the target's own defaults must not cause one.
+    ``strict``: a fallback will be an error, so the target's own defaults must not cause one. ``exact_memory`` asks for
+    memory to be taken when it is needed and given back at once, without arenas and without caches of what lengths need,
+    whatever ``options`` say; it is set only in the pass that observes the KV cache.
     """
 
     artifact: Artifact
@@ -151,6 +153,7 @@ class OpenRequest(Struct, frozen=True):
     compile_cache: Path | None = None
     inspect: bool = False
     strict: bool = False
+    exact_memory: bool = False
 
 
 class NodePlacement(Struct, frozen=True):

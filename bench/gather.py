@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from bench.assemble import Evidence, placement_summary
+from bench.assemble import Evidence, demand_placement
+from bench.cache_pass import cache_of
 from bench.compile_caches import CompileCaches
 from bench.contracts import Artifact, Channel, OpenRequest
 from bench.environment import capture
@@ -199,6 +200,9 @@ class Gathering:
         self._opening = Opening(request, scenario, prepared, caches)
         if not emulated:
             self._recall(self._opening)
+        if artifact.decoder is not None:
+            self._say("observing the KV cache")
+            self._note(kv_cache=cache_of(artifact.decoder, request, target, self._bench.folder, self.deadline_s()))
 
     def _measure_one(self) -> None:
         before, job = HostLoad.now(), self.measure_job()
@@ -234,7 +238,7 @@ class Gathering:
         assert isinstance(checked, Checked)
         self._note(checked=checked)
         if run.strict_placement:
-            _demand_placement(checked, request)
+            demand_placement(checked, request)
         self._say("checking against the reference")
         if checked.text is not None:
             self._compare_text(job, checked, prepared.artifact)
@@ -378,23 +382,3 @@ def open_request(
         min(depth + prompt + generate, decoder.context_length) if decoder is not None else 0,
         strict=run.strict_placement,
     )
-
-
-def _demand_placement(checked: Checked, request: OpenRequest) -> None:
-    summary = placement_summary(checked.placement, request.artifact)
-    if summary is None:
-        raise RunFailure(
-            "fallback",
-            "strict placement: this runtime does not report its placement",
-            "Drop --strict-placement.",
-            "check",
-        )
-    if summary.fallback:
-        nodes = counted(sum(summary.nodes.values()), "node")
-        shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
-        raise RunFailure(
-            "fallback",
-            f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
-            " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
-            "check",
-        )

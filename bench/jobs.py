@@ -109,6 +109,13 @@ class RecallJob(Job, frozen=True, tag=True):
     seed: int
 
 
+class CacheJob(Job, frozen=True, tag=True):
+    """Untimed, a pass of its own: how much memory does a token take in the KV cache of a language model?"""
+
+    plugin: PluginRef
+    request: OpenRequest
+
+
 class MeasureJob(Job, frozen=True, tag=True):
     """One timed repeat. Raw samples go to ``samples.npz``, one array a role. ``root``: where sensors are looked for."""
 
@@ -126,7 +133,7 @@ class MeasureJob(Job, frozen=True, tag=True):
     in_turns: bool = False  # with another job; see bench.turnstile
 
 
-AnyJob = ProbeJob | PrepareJob | ConvertJob | ForeseeJob | CheckJob | JudgeJob | RecallJob | MeasureJob
+AnyJob = ProbeJob | PrepareJob | ConvertJob | ForeseeJob | CheckJob | JudgeJob | RecallJob | CacheJob | MeasureJob
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -191,15 +198,14 @@ class SessionFacts(Struct, frozen=True):
 
 class TextChecked(Struct, frozen=True):
     """``prompt``: the first prompt's ids. ``forced``: the ids that were fed for their logits (int64 [n]); ``logits``:
-    float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``kv_cache``: as the record states
-    it. ``comparable``: whether another engine can be held to the same tokens, which it cannot where this one put one of
-    its own into the cache. ``whole``: whether ``forced`` is all that was in the cache, so that its logits are those
-    behind the tokens; not so at a depth, or of a longer text than is kept."""
+    float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``comparable``: whether another
+    engine can be held to the same tokens, which it cannot where this one put one of its own into the cache. ``whole``:
+    whether ``forced`` is all that was in the cache, so that its logits are those behind the tokens; not so at a depth,
+    or of a longer text than is kept."""
 
     prompt: tuple[int, ...]
     forced: Path
     logits: Path | None
-    kv_cache: KvCache
     comparable: bool = True
     whole: bool = True
 
@@ -239,6 +245,10 @@ class Recalled(Event, frozen=True, tag=True):
     repeated_input: RepeatedInput
 
 
+class CacheSeen(Event, frozen=True, tag=True):
+    kv_cache: KvCache
+
+
 class Measured(Event, frozen=True, tag=True):
     """``runtime_ns``: time spent importing, loading or running the runtime; the rest of the repeat is the harness'."""
 
@@ -250,7 +260,7 @@ class Measured(Event, frozen=True, tag=True):
     lanes: int | None = None
 
 
-LastWord = Failed | Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | Measured
+LastWord = Failed | Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | CacheSeen | Measured
 AnyEvent = PhaseBegan | TurnWanted | LastWord
 
 

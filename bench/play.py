@@ -11,6 +11,8 @@ from bench.contracts import Artifact, ConvertingTarget, DecoderSpec, Phase, Targ
 from bench.errors import InputError, OdbError, RunFailure
 from bench.jobs import (
     AnyJob,
+    CacheJob,
+    CacheSeen,
     Checked,
     CheckJob,
     Converted,
@@ -46,7 +48,7 @@ MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 
 def play(
     job: AnyJob, announce: Announce, process_start_ns: int, take_turn: TakeTurn
-) -> Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | Measured:
+) -> Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | CacheSeen | Measured:
     """Do the job. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error or a
     defect."""
     match job:
@@ -70,6 +72,8 @@ def play(
             return (judge if job.made_for.task == "tensor" else judge_texts)(job, announce)
         case RecallJob():
             return repeat_inputs(job, announce)
+        case CacheJob():
+            return observe_cache(job, announce)
         case MeasureJob():
             from bench.measure.repeat import measure
 
@@ -207,6 +211,22 @@ def repeat_inputs(job: RecallJob, announce: Announce) -> Recalled:
     if isinstance(session, TokenSession | StreamSession):
         return Recalled(recall_prompts(session, distinct_queries(job.request, job.scenario, job.seed)))
     return Recalled(recall_tensors(session, load_feeds(job.feeds) if job.feeds is not None else {}))
+
+
+def observe_cache(job: CacheJob, announce: Announce) -> CacheSeen:
+    """Open with memory taken as it is needed, and make the KV cache grow."""
+    from bench.measure.generation import decoder_of
+    from bench.measure.kv_cache import longest_cache, memory_in_use, observe
+
+    decoder = decoder_of(job.request)
+    target: Target = load(job.plugin)
+    room = longest_cache(decoder) + 2
+    request = msgspec.structs.replace(job.request, exact_memory=True, prompt_tokens=1, decode_context=room)
+    session = target.open(request, untimed(announce))
+    announce("cache")
+    if not isinstance(session, TokenSession | StreamSession):
+        raise RunFailure("plugin_error", "the session of a language model generates no text")
+    return CacheSeen(observe(session, decoder, memory_in_use()))
 
 
 def untimed(announce: Announce) -> Phase:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -46,12 +46,13 @@ def run_job(
     on_phase: Callable[[str], None] = lambda name: None,
     take_turn: Callable[[bool], bool] = lambda satisfied: not satisfied,
     on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
+    environment: Mapping[str, str] | None = None,
 ) -> JobResult:
     """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind. ``job.folder`` is
     made if missing.
 
     ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.turnstile``. ``on_spawn`` gets the
-    worker, which another thread may ``stop``.
+    worker, which another thread may ``stop``. ``environment``: variables that the worker gets besides.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     job_file, log = job.folder / "job.json", job.folder / "log.txt"
@@ -64,7 +65,7 @@ def run_job(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, MARK: mark},
+            env={**os.environ, **(environment or {}), MARK: mark},
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
     phase, last, timed_out = "start", None, False

@@ -56,6 +56,25 @@ class StreamSession(Session, Protocol):
 
 
 @runtime_checkable
+class RenewableSession(Protocol):
+    """A token session that can let go of its cache's memory, so that the engine is seen to take it."""
+
+    def renew(self, tokens: int) -> None:
+        """Give back the cache and all its memory, and begin with an empty one, with room for ``tokens`` tokens where
+        the engine takes it at once. Never called in a timed pass."""
+        ...
+
+
+@runtime_checkable
+class SettlingSession(Protocol):
+    """A text session whose working memory, which grows with the cache, can be told from it."""
+
+    def settle(self) -> None:
+        """Give back what the next token does not need, but for the cache. Never called in a timed pass."""
+        ...
+
+
+@runtime_checkable
 class LogitsSession(Protocol):
     """A token session that lets its logits be seen."""
 

@@ -15,15 +15,28 @@ class TokenizedTimes(Part, frozen=True):
     e2e_ns: int | None = None
 
 
+ReadFrom = Literal["heap", "process", ""]
+
+
 class KvCache(Part, frozen=True):
     """``bytes_per_token``: computed from the layout, keys and values of all layers. ``observed_bytes_per_token``:
-    growth of the process' USS while the cache grew by ``observed_tokens`` for the second time, in the check pass; null
-    with the ``reason`` where that is less than the cache can take (allocated at once, or kept from before)."""
+    growth of memory for each token that the cache took in, or was made for, in an untimed pass of its own, over
+    ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval. Null with the ``reason`` where the growth does
+    not show it.
+
+    ``read_from``: ``heap``, what the C library's allocator has handed out; ``process``, the process' USS; records
+    before 0.1.0 leave it empty and read USS. ``at_once``: the engine takes the cache for the length it is told, and was
+    told several. ``pass_ns``: what the pass took, the opening of the model included.
+    """
 
     bytes_per_token: int
     observed_bytes_per_token: int | None = None
     observed_tokens: int | None = None
     reason: str = ""
+    observed_ci95: tuple[int, int] | None = None
+    read_from: ReadFrom = ""
+    at_once: bool = False
+    pass_ns: int | None = None
 
 
 class TokenEnergy(Part, frozen=True):

@@ -22,10 +22,10 @@ def overview_table(items: Sequence[Numbered]) -> Table | None:
     if len(measured) < 2:
         return None
     note = (
-        "KV cache: computed from its layout; below it, the growth of the process for each token, which includes other "
-        "buffers. Tokens equal: greedy tokens before the first difference from an unoptimised float32 run of the same "
-        "file. Equal to float32 weights: the same, compared with the model's float32 weights; below it, the divergence "
-        "of the distributions."
+        "KV cache: computed from its layout; below it, the growth of memory for each token, as observed, which "
+        "includes copies. Tokens equal: greedy tokens before the first difference from an unoptimised float32 run of "
+        "the same file. Equal to float32 weights: the same, compared with the model's float32 weights; below it, the "
+        "divergence of the distributions."
     )
     return Table("Language models side by side", _COLUMNS, tuple(_line(i) for i in measured), note)
 
@@ -67,7 +67,7 @@ def _observed(text: TextGeneration) -> tuple[str, ...]:
     kv = text.kv_cache
     if kv is None or kv.observed_bytes_per_token is None:
         return ()
-    return (f"growth {units.size(kv.observed_bytes_per_token)}",)
+    return (f"observed {units.size(kv.observed_bytes_per_token)}",)
 
 
 def _cost(text: TextGeneration) -> tuple[str]:

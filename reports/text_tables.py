@@ -55,12 +55,20 @@ def _tokenized(found: TextGeneration) -> list[tuple[Cell, ...]]:
 def _cache(found: KvCache | None) -> list[tuple[Cell, ...]]:
     if found is None:
         return []
-    over = f", over {units.counted(found.observed_tokens, 'token')}" if found.observed_tokens else ""
-    grew = f"growth of the process{over}" if over else ""
+    note = _observed(found) if found.observed_bytes_per_token is not None else units.clean(found.reason)
     return [
         plain_row("KV cache, a token", units.size(found.bytes_per_token), "computed from the layout"),
-        plain_row("KV cache, a token", units.size(found.observed_bytes_per_token), grew or units.clean(found.reason)),
+        plain_row("KV cache, a token", units.size(found.observed_bytes_per_token), note),
     ]
+
+
+def _observed(found: KvCache) -> str:
+    what = "growth of allocated memory" if found.read_from == "heap" else "growth of the process"
+    over = f"{what}, over {units.counted(found.observed_tokens or 0, 'token')}"
+    if found.observed_ci95 is None:
+        return over
+    low, high = found.observed_ci95
+    return f"{over}; 95 % interval {units.size(low)} to {units.size(high)}"
 
 
 def _energy(found: TextGeneration) -> list[tuple[Cell, ...]]:

@@ -77,7 +77,7 @@ def with_defaults(request: OpenRequest) -> dict[str, str]:
     defaults = {"intra_op_num_threads": "1"} if request.intent == "throughput" else {}
     if request.inspect:
         defaults |= {"session.record_ep_graph_assignment_info": "1"}
-    return defaults | request.options
+    return defaults | request.options | (session_config.EXACT_MEMORY if request.exact_memory else {})
 
 
 def executed_precision(artifact: Artifact) -> str:

@@ -162,6 +162,8 @@ def _qnn_device() -> Device:
 def _entries(request: OpenRequest, settings: session_config.SessionSettings) -> dict[str, Any]:
     """``session_options`` as genai_config.json writes them."""
     entries: dict[str, Any] = {**settings.attributes, **settings.entries}
+    if request.exact_memory:
+        entries |= session_config.read(session_config.EXACT_MEMORY).attributes
     if request.device == "qnn":
         entries[NO_FALLBACK] = "1"  # else what QNN does not take runs on the CPU, and nothing says so
     return entries

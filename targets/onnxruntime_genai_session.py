@@ -89,6 +89,13 @@ class OrtGenaiSession:
         self._length = 0
         self._chosen = False
 
+    def renew(self, tokens: int) -> None:
+        """A generator made for ``tokens`` tokens, for which it takes its cache."""
+        vars(self).pop("_generator", None)  # before the next one takes memory
+        self._generator = generator(self._opened, min(tokens, self._opened.max_length))
+        self._length = 0
+        self._chosen = False
+
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
         """Appends the ids one by one to a generator of its own: of a longer prompt only the last logits are kept."""
         tokens = prompt(ids, self._opened.decoder)[0].astype(np.int32)

@@ -148,6 +148,10 @@ ENTRIES: dict[str, tuple[Kind, str]] = CONFIG | {
 }
 
 
+EXACT_MEMORY = {"enable_cpu_mem_arena": "0", "enable_mem_pattern": "0"}
+"""What makes a session take each tensor's memory from the C library, and give it back, instead of keeping an arena."""
+
+
 class SessionSettings(Struct, frozen=True):
     """Options read: ``attributes`` in Python's types (enums by name), ``entries`` and ``others`` as strings."""
 

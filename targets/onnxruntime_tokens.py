@@ -77,6 +77,11 @@ class OrtTokenSession(OrtFacts):
             if self._decoder.past_length:
                 self._binding.bind_ortvalue_output(tensor.present, value)
 
+    def renew(self, tokens: int) -> None:
+        """The outputs of the last run, which are its cache, are let go as well."""
+        self._binding.clear_binding_outputs()
+        self.reset()
+
     def close(self) -> None:
         self._binding = None
         super().close()

@@ -1,9 +1,10 @@
 """The devices OpenVINO drives: those its Core reports here and now, and those it knows but does not find."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.contracts import Device
+from bench.contracts import Device, OpenRequest
 
 ABSENT = {
     "CPU": ("OpenVINO reports no CPU plugin", "Reinstall openvino; the CPU plugin is part of the wheel."),
@@ -110,3 +111,12 @@ def _described(core: Any, name: str) -> Device:
     except RuntimeError as error:
         reason = f"OpenVINO lists it but cannot open it: {str(error).strip().splitlines()[-1]}"
         return Device(name, False, "", reason, ABSENT.get(family(name), ("", ""))[1])
+
+
+def exact_memory(request: OpenRequest) -> dict[str, str]:
+    """What keeps the CPU plugin, and oneDNN in it, from holding on to a kernel for each length, where the request asks
+    for exact memory: up to 1.3 MB a length, where a token of the cache takes kilobytes. Sets oneDNN's variable."""
+    if not request.exact_memory or request.device != "CPU":
+        return {}
+    os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "0"
+    return {"CPU_RUNTIME_CACHE_CAPACITY": "0"}

@@ -124,7 +124,7 @@ def _with_defaults(request: OpenRequest) -> dict[str, str]:
         defaults = {"PERFORMANCE_HINT": HINTS[request.intent]}
     if request.compile_cache is not None:
         defaults["CACHE_DIR"] = str(request.compile_cache)
-    return defaults | request.options
+    return defaults | request.options | openvino_devices.exact_memory(request)
 
 
 def _pipeline(request: OpenRequest, settings: own.Settings) -> tuple[Any, bool]:

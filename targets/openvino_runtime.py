@@ -70,6 +70,7 @@ class OpenVino:
         with phase("read"):
             model = read_model(core, request.artifact)
         config = {"PERFORMANCE_HINT": HINTS[request.intent]} | request.options
+        config |= openvino_devices.exact_memory(request)
         if request.compile_cache is not None:
             config["CACHE_DIR"] = str(request.compile_cache)
         with phase("compile"):

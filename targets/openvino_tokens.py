@@ -82,7 +82,6 @@ class OpenVinoTokenSession(OpenVinoFacts):
 
         super().__init__(compiled)
         self._decoder = decoder
-        self._request = compiled.model.create_infer_request()
         self._mask = Tensor(np.ones((1, decoder.context_length), np.dtype(decoder.mask_dtype)), shared_memory=True)
         self._token = np.zeros((1, 1), np.dtype(decoder.ids_dtype))
         self._position = np.zeros((1, 1), np.dtype(decoder.position_dtype))
@@ -91,9 +90,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
             for holds_tokens in (False, True)
         ]
         self._step_tensors = self._pair(self._token, self._position)
-        self._request.set_tensor("attention_mask", self._mask)
-        if decoder.stateful:
-            self._request.set_tensor("beam_idx", Tensor(np.zeros(1, np.int32)))
+        self._request = self._made_request()
         self._length = 0
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
@@ -122,9 +119,21 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._request.reset_state()
         self._length = 0
 
+    def settle(self) -> None:
+        self._compiled.model.release_memory()
+
     def close(self) -> None:
         vars(self).pop("_request", None)
         super().close()
+
+    def _made_request(self) -> Any:
+        from openvino import Tensor
+
+        request = self._compiled.model.create_infer_request()
+        request.set_tensor("attention_mask", self._mask)
+        if self._decoder.stateful:
+            request.set_tensor("beam_idx", Tensor(np.zeros(1, np.int32)))
+        return request
 
     def _fed(self, tokens: "npt.NDArray[np.int64]") -> dict[str, Any]:
         """Tensors of ``tokens`` [1, k] behind what the cache holds, and of their positions."""

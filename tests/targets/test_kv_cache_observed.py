@@ -1,0 +1,78 @@
+"""What a token of stories260K takes in the KV cache of each engine, read from memory in a process of its own."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.cache_pass import cache_of
+from bench.contracts import Artifact, Device, OpenRequest
+from bench.measure.kv_cache import heap_reader
+from bench.plan import TargetChoice
+from bench.plugins import Catalog, load
+from bench.text_record import KvCache
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(heap_reader() is None, reason="no mallinfo2: not glibc 2.33 or newer"),
+]
+LAYOUT = 2 * 5 * 4 * 8 * 4
+"""Keys and values, layers, KV heads, head width, bytes of a float32: 1,280."""
+
+
+@pytest.fixture
+def observed(stories: Artifact, catalog: Catalog, tmp_path: Path) -> Callable[[str, str, str], KvCache]:
+    """``observed(runtime, plugin, device)``: by the pass, as a run has it."""
+
+    def found(runtime: str, plugin: str, device: str, emulated: bool = False) -> KvCache:
+        pytest.importorskip(runtime)
+        ref = next(ref for ref in catalog.of("targets") if ref.name == plugin)
+        target = load(ref)
+        converted = tmp_path / "converted"
+        converted.mkdir()
+        artifact = target.convert(stories, converted) if hasattr(target, "convert") else stories
+        assert artifact.decoder is not None
+        choice = TargetChoice(ref, Device(device, True, "", emulated=emulated), {}, (), ())
+        folders = (tmp_path / str(n) for n in itertools.count())
+        return cache_of(artifact.decoder, OpenRequest(artifact, device), choice, lambda: next(folders), 120)
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("runtime", "plugin", "device", "caches"),
+    [
+        ("onnxruntime", "ort", "cpu", 1),
+        ("openvino", "openvino", "CPU", 1),
+        ("onnxruntime_genai", "ort-genai", "cpu", 2),
+    ],
+)
+def test_memory_shows_the_cache(
+    observed: Callable[..., KvCache], runtime: str, plugin: str, device: str, caches: int
+) -> None:
+    """1,280 bytes a token, to 5 %; onnxruntime-genai holds the cache before and after a step side by side."""
+    found = observed(runtime, plugin, device)
+    assert (LAYOUT, "heap", "", False) == (found.bytes_per_token, found.read_from, found.reason, found.at_once)
+    assert found.observed_bytes_per_token == pytest.approx(caches * LAYOUT, rel=0.05)
+    assert found.observed_ci95 is not None
+    low, high = found.observed_ci95
+    assert low <= found.observed_bytes_per_token <= high
+    assert high - low <= 0.1 * found.observed_bytes_per_token + 1
+    assert found.pass_ns is not None
+
+
+def test_a_pipeline_is_seen_with_its_working_memory_or_says_why_not(observed: Callable[..., KvCache]) -> None:
+    """OpenVINO GenAI holds the cache, and what attention needs for each token of the context: 1 to 2.5 times 1,280. A
+    busy machine leaves time for too few tokens."""
+    found = observed("openvino_genai", "openvino-genai", "CPU")
+    if found.observed_bytes_per_token is None:
+        assert "are asked" in found.reason or "in the time allowed" in found.reason or "steps" in found.reason
+    else:
+        assert LAYOUT <= found.observed_bytes_per_token <= 2.5 * LAYOUT
+
+
+def test_an_emulator_is_not_observed(observed: Callable[..., KvCache]) -> None:
+    """No process is started: its memory would not be the device's."""
+    found = observed("onnxruntime", "ort", "cpu", emulated=True)
+    assert KvCache(LAYOUT, reason="emulated: the process' memory is not the device's") == found

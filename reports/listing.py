@@ -47,7 +47,7 @@ def _line(item: Numbered, timed: Sequence[Column], in_folder: bool, varied: set[
         *folder_cells(item, in_folder),
         Cell(_model(item)),
         Cell(units.clean(target), notes=given),
-        *(_figure(make(record), mark) if ok else MISSING_CELL for _, make in timed),
+        *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for _, make in timed),
         *(Cell(make(record)) if ok else MISSING_CELL for _, make in _COSTS),
         Cell(f"{verdict.sign} {verdict.word}", state, (units.clean(why),) if why and why != verdict.word else ()),
     )

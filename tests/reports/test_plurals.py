@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from report_runs import MS, emulated, judged, text, vision
+from report_parts import MS
+from report_runs import emulated, judged, text, vision
 
 from bench.compare_folders import Findings
 from bench.comparison import compare

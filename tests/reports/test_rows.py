@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 from report_parts import HTP
+from report_runs import text
 
 from bench.record import (
     Failure,
@@ -19,6 +20,7 @@ from bench.record import (
 from bench.reports.emulation import emulated_table
 from bench.reports.listing import listing
 from bench.reports.rows import Numbered, cell, matrices, numbered, status
+from bench.text_record import Agreement
 
 MS = 1_000_000
 
@@ -170,6 +172,20 @@ def test_wrong_outputs_stand_once_in_a_cell(make_record: Callable[..., Record]) 
     assert table is not None
     assert ("≠ emulated, outputs wrong", ()) == (table.rows[0][-1].value, table.rows[0][-1].notes)
     assert "emulated, not valid" == cell(emulated[0]).standing
+
+
+def test_equal_tokens_are_no_speed() -> None:
+    """A busy machine makes times doubtful, and not the agreement of the tokens."""
+    run = text()
+    found = run.record.summary.text_generation
+    assert found is not None
+    agreed = replace(found, agreement=(Agreement("engine", "ort:cpu", token_prefix=9, tokens_compared=32),))
+    verdict = Verdict(False, False, (Reason("host_busy", "busy"),))
+    summary = replace(run.record.summary, text_generation=agreed)
+    listed = listing(matrices(items(replace(run.record, summary=summary, verdict=verdict)))[0])
+    assert listed is not None
+    row = dict(zip(listed.columns, listed.rows[0], strict=True))
+    assert ("9 of 32", "! ") == (row["Equal"].value, row["TTFT"].value[:2])
 
 
 def test_a_failed_run_of_an_emulator_names_its_chip(make_record: Callable[..., Record]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bench.plugins import Catalog, discover
 from bench.record import RecordedRun
@@ -14,6 +15,8 @@ from bench.telemetry import switch_off
 
 pytest_plugins = ("tiers",)
 
+settings.register_profile("unhurried", deadline=None)  # how long a test takes says nothing of what it shows
+settings.load_profile("unhurried")
 switch_off()  # the tests import runtimes themselves
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -118,7 +118,7 @@ class TestPlantedErrors:
     @given(
         st.sampled_from(["float32", "float16", "bfloat16", "int8"]),
         st.sampled_from([np.bool_, np.int16, np.int32, np.int64, np.uint16, np.uint32, np.uint64]),
-        st.integers(100, 5000),
+        st.integers(150, 5000),  # of fewer, four times that fraction may still be chance in float16
         st.integers(0, 2**32 - 1),
     )
     def test_labels(self, precision: str, dtype: Any, size: int, seed: int) -> None:

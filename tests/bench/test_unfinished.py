@@ -124,6 +124,7 @@ def test_readers_see_finished_records_only(tmp_path: Path) -> None:
         read([tmp_path])
 
 
+@pytest.mark.process
 def test_what_a_killed_process_was_writing_is_swept(tmp_path: Path) -> None:
     """By the next write to the same folder; that of a process that lives, and folders of other makers, are left."""
     code = (

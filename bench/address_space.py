@@ -15,7 +15,8 @@ MOST_THREADS = 64
 
 def needed_bytes(processors: int, threads: str | None) -> int:
     """``threads``: what ``OPENBLAS_NUM_THREADS`` says, if anything."""
-    asked = int(threads) if threads is not None and threads.isascii() and threads.isdigit() else processors
+    counted = threads is not None and threads.isascii() and threads.isdigit() and len(threads) <= 9
+    asked = int(threads or 0) if counted else processors
     return BASE_BYTES + THREAD_BYTES * max(1, min(asked, processors, MOST_THREADS))
 
 

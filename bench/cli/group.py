@@ -7,7 +7,7 @@ import click
 
 from bench import __version__
 from bench.address_space import demand_address_space
-from bench.cli.signals import EXIT_INTERRUPTED, was_interrupted
+from bench.cli.signals import EXIT_INTERRUPTED, ignore_interrupts, was_interrupted
 from bench.cli.utf8 import demand_utf8
 from bench.errors import OdbError
 from bench.printable import clean
@@ -86,6 +86,7 @@ def carried_out() -> int:
 
 
 def _told_interrupted() -> int:
+    ignore_interrupts()
     click.echo("odb: interrupted; records already written are kept", err=True)
     return EXIT_INTERRUPTED
 

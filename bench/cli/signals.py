@@ -25,6 +25,13 @@ def handle_interrupts() -> None:
             signal.signal(number, _interrupted)
 
 
+def ignore_interrupts() -> None:
+    """What is left is to end with the status that was told: a second Ctrl-C changes nothing."""
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def was_interrupted() -> bool:
     """Whether an interrupt was raised, in whatever form it comes out of the code it fell on."""
     return bool(_received)

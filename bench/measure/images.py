@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 PREPROCESSING_FORM = "order=bgr,mean=104:117:123,scale=1,resize=crop256,layout=nchw"
+CROP_DIGITS = 5  # of resize=crop…: no picture has a side of more
 DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 """Pillow's modes of one channel of more than 8 bits; its own conversion to 8 clips them."""
 DEEPEST_GREY = 65535
@@ -54,6 +55,7 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
         number = value.removeprefix("crop")
+        pixels = int(number) if number != value and number.isdecimal() and len(number) <= CROP_DIGITS else 0
         match key:
             case "order" if value in ("rgb", "bgr"):
                 parts["order"] = value
@@ -61,8 +63,8 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
                 parts["layout"] = value
             case "mean" | "scale":
                 parts[key] = _channel_numbers(part, key, value)
-            case "resize" if value == "plain" or (value != number and number.isdecimal() and int(number) > 0):
-                parts["crop"] = None if value == "plain" else int(number)
+            case "resize" if value == "plain" or pixels > 0:
+                parts["crop"] = pixels or None
             case "order" | "layout" | "resize":
                 raise InputError(f"image preprocessing: {part!r} is not understood", f"Example: {PREPROCESSING_FORM}")
             case _:

@@ -21,6 +21,7 @@ MIB = 1 << 20
         (64, "1", 612),
         (2, "64", 712),
         (2, "x", 712),
+        pytest.param(2, "9" * 5000, 712, id="5000 digits"),
     ],
 )
 def test_more_threads_need_more(processors: int, threads: str | None, mebibytes: int) -> None:

@@ -197,6 +197,7 @@ def test_preprocessing_is_read() -> None:
     [
         *("order=cmyk", "order", "mean=a", "mean=1:2", "mean=", "mean=nan", "scale=0", "scale=inf"),
         *("resize=256", "resize=crop", "resize=crop0", "resize=crop-1", "layout=chw", "colour=bgr", "=1"),
+        *("resize=crop²", pytest.param("resize=crop" + "9" * 5000, id="5000 digits")),
     ],
 )
 def test_preprocessing_that_is_not_understood(text: str) -> None:

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,7 @@ pytestmark = pytest.mark.process
 
 MISBEHAVING = Path(__file__).resolve().parents[1] / "plugins" / "misbehaving.py"
 NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+pytestmark = pytest.mark.process
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
 START = """
@@ -133,10 +136,14 @@ def test_processes_that_read_many_records_end_with_their_parent(number: int, to_
         while len(children) < 2:
             children = psutil.Process(parent.pid).children()
             assert parent.poll() is None
-        for child in children:
-            while child.status() != psutil.STATUS_SLEEPING:
-                pass
-        (os.killpg if to_group else os.kill)(parent.pid, number)
+        end = time.monotonic() + 60
+        while any(one.status() != psutil.STATUS_SLEEPING for one in (psutil.Process(parent.pid), *children)):
+            assert time.monotonic() < end
+        for _ in range(10):  # Python does not see a signal that comes as a thread begins to wait; nor would a person
+            (os.killpg if to_group else os.kill)(parent.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                parent.wait(timeout=5)
+                break
         _, said = parent.communicate(timeout=60)
         assert (status, b"Traceback" in said) == (parent.returncode, False)
         _, left = psutil.wait_procs(children, timeout=30)

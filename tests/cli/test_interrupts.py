@@ -15,7 +15,6 @@ pytestmark = pytest.mark.process
 
 MISBEHAVING = Path(__file__).resolve().parents[1] / "plugins" / "misbehaving.py"
 NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-pytestmark = pytest.mark.process
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
 START = """

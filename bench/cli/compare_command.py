@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.output_format import checked_output, chosen_format
 from bench.comparability_table import SUBJECTS, Subject
 from bench.outcome import OPEN
 from bench.printable import clean
@@ -27,6 +28,8 @@ WRITERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Format -> module whose ``render`` turns findings into bytes; imported when it is asked for."""
+
+SUFFIXES: Mapping[str, str] = MappingProxyType({"terminal": ".txt", "md": ".md", "json": ".json", "html": ".html"})
 
 EPILOG = """\b
 Examples:
@@ -67,7 +70,7 @@ ACCEPT_HELP = "What may stay undecided without status 3: " + ", ".join(OPEN) + "
 @click.option(
     "--format", "format_", type=click.Choice(list(WRITERS)), help="By default that of -o's suffix, or terminal."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default is stdout.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default, and -, is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 def command(
@@ -88,23 +91,16 @@ def command(
     """
     from bench.cli.against import checked_tolerance
     from bench.compare_folders import compare_folders
-    from bench.errors import InputError
     from bench.outcome import checked_accept, outcome
 
     share, accepted = checked_tolerance(tolerance), checked_accept(accept)
-    if output is not None and output.exists() and not force:
-        raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
-    render = writer("json" if as_json else format_ or _format_of(output), printed=output is None)
+    file = checked_output(output, force)
+    render = writer(chosen_format(format_, as_json, file, SUFFIXES), printed=file is None)
     findings = compare_folders(base, new, share, subjects, accepted)
-    _write(render(findings), output)
+    _write(render(findings), file)
     for problem in findings.problems:
         click.echo(f"odb: error: {clean(problem.message)}", err=True)
     return outcome(findings).status
-
-
-def _format_of(output: Path | None) -> str:
-    suffix = output.suffix.removeprefix(".") if output is not None else ""
-    return suffix if suffix in WRITERS else "terminal"
 
 
 def writer(name: str, printed: bool = False) -> "Callable[[Findings], bytes]":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import fitted, plugin_option
+from bench.cli.output_format import checked_output, chosen_format
 from bench.printable import clean
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ Examples:
 @click.command("report", epilog=EPILOG)
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--format", "format_", help="html, md, csv, json or terminal; by default that of -o's suffix, or terminal."
+    "--format", "format_", help="html, md, csv, json or terminal; by default that of -o's suffix, unless it has none."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default is stdout.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default, and -, is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @plugin_option
@@ -44,27 +45,23 @@ def command(
 ) -> int:
     """Write a report from the records in DIR. Several folders, or a folder of them, are shown side by side and not
     ranked. A record that cannot be read is named, the others are reported, and the status is 2."""
-    from bench.errors import InputError
     from bench.plugins import discover, load
     from bench.store import write_atomically
     from bench.submissions import read
 
-    catalog = discover(plugins)
-    by_suffix = suffixes(catalog) if output and not format_ else {}
-    name = "json" if as_json else format_ or (by_suffix.get(output.suffix, "terminal") if output else "terminal")
+    catalog, file = discover(plugins), checked_output(output, force)
+    name = chosen_format(format_, as_json, file, suffixes(catalog) if file else {})
     writer = load(catalog.find("reports", name))
     for folder in folders:
         tell_recovered(folder)
     runs, refused = read(folders)
-    data = telling(fitted(writer) if output is None else writer, refused).render(runs)
+    data = telling(fitted(writer) if file is None else writer, refused).render(runs)
     status = 2 if refused else 0
-    if output is None:
+    if file is None:
         sys.stdout.buffer.write(data)
         return status
-    if output.exists() and not force:
-        raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
-    write_atomically(output, data)
-    click.echo(f"{output}: {len(data):,} bytes", err=True)
+    write_atomically(file, data)
+    click.echo(f"{file}: {len(data):,} bytes", err=True)
     return status
 
 
@@ -89,12 +86,12 @@ def tell_recovered(folder: Path) -> None:
 
 
 def suffixes(catalog: "Catalog") -> dict[str, str]:
-    """File suffix -> writer, of the writers that can be loaded."""
+    """Writer -> the suffix of its files, of the writers that can be loaded."""
     from bench.errors import OdbError
     from bench.plugins import load
 
     found = {}
     for ref in catalog.of("reports"):
         with suppress(OdbError):
-            found[load(ref).suffix] = ref.name
+            found[ref.name] = load(ref).suffix
     return found

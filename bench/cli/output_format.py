@@ -1,0 +1,73 @@
+"""What ``-o`` names: the folder of records, or the file of a report, and in which format that is written: that of
+``--format``, or of the file's suffix."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from bench.errors import InputError
+
+ALIASES: Mapping[str, str] = MappingProxyType({".htm": ".html", ".markdown": ".md"})
+ANY_TEXT = (".txt", "")
+"""Suffixes of files that may hold text in any format."""
+STDOUT = Path("-")
+REPORTS = (".html", ".htm", ".md", ".markdown", ".csv", ".json", ".txt", ".pdf")
+
+
+def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixes: Mapping[str, str]) -> str:
+    """The format to write. ``suffixes``: format -> the suffix of its files.
+
+    Without ``given`` the suffix of ``output`` decides, and ``terminal`` where it has none. Raises ``InputError`` for a
+    suffix that belongs to another format than the one asked for, for one that belongs to none where no format was
+    asked for, and for two formats.
+    """
+    if as_json and given not in (None, "json"):
+        raise InputError(f"--json and --format {given}: these are two formats", "Leave one of them out.")
+    asked = "json" if as_json else given
+    if output is None:
+        return asked or "terminal"
+    ending = output.suffix.lower()
+    suffix = ALIASES.get(ending, ending)
+    owners = [name for name, own in suffixes.items() if own == suffix]
+    if asked is None:
+        if suffix and not owners:
+            raise InputError(
+                f"-o {output}: no format has files that end in {ending}",
+                f"Known: {', '.join(sorted({*suffixes.values()}))}. For another name say --format.",
+            )
+        return owners[-1] if owners else "terminal"
+    if owners and asked not in owners and suffix not in ANY_TEXT:
+        flag = "--json" if as_json else f"--format {asked}"
+        named = f", or name the file {output.with_suffix(suffixes[asked])}" if asked in suffixes else ""
+        raise InputError(
+            f"-o {output}: a file that ends in {ending} is expected to be {owners[-1]}, and {flag} asks for {asked}",
+            f"Leave out {flag}{named}.",
+        )
+    return asked
+
+
+def default_folder(output: Path | None) -> Path:
+    """Where records are written: ``output``, or a folder of this moment's name. Raises ``InputError`` for what looks
+    like the file of a report, and is no folder yet."""
+    if output is None:
+        return Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    if output.suffix.lower() in REPORTS and not output.is_dir():
+        folder = output.with_suffix("")
+        raise InputError(
+            f"-o {output}: is the folder for records, and looks like the file of a report",
+            f"Give a folder; then odb report {folder} -o {output} writes the file.",
+        )
+    return output
+
+
+def checked_output(output: Path | None, force: bool) -> Path | None:
+    """The file to write; ``None``, also for ``-``, is stdout. Raises ``InputError`` for one that exists, unless
+    ``force``, and for a folder."""
+    if output is None or output == STDOUT:
+        return None
+    if output.is_dir():
+        raise InputError(f"-o {output}: is a folder", f"Name a file in it, such as {output / 'report.html'}.")
+    if output.exists() and not force:
+        raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
+    return output

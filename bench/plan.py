@@ -101,7 +101,8 @@ def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, Plugin
             chosen.append((ask, catalog.find("models", suffix)))
         else:
             if ask.source not in named:
-                raise UnknownName("model", ask.source, named, "A file is named with its suffix, e.g. detector.onnx.")
+                hint = "A file is named with its suffix, e.g. detector.onnx; a plugin file's model needs --plugin FILE."
+                raise UnknownName("model", ask.source, named, hint)
             chosen.append((ask, catalog.find("models", ask.source)))
     return chosen
 
@@ -113,7 +114,8 @@ def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, Plug
     for ask in asks:
         plugin, _, device = ask.id.partition(":")
         if plugin not in catalog.names("targets"):
-            raise UnknownName("target", ask.id, catalog.names("targets"), "Targets are written plugin:device.")
+            hint = "Targets are written plugin:device; those of a plugin file need --plugin FILE."
+            raise UnknownName("target", ask.id, catalog.names("targets"), hint)
         chosen.append((ask, catalog.find("targets", plugin), device))
     return chosen
 
@@ -148,7 +150,9 @@ def resolve_targets(
                     allowed=suite.untrusted.allowed,
                     can_be_allowed=True,
                 )
-            targets.append(TargetChoice(plugin, device, {**shared, **ask.options}, found.formats, found.tasks))
+            given = _for_plugin(_flags(suite), plugin.name, known)
+            options = {**shared, **ask.options, **given}
+            targets.append(TargetChoice(plugin, device, options, found.formats, found.tasks))
     _check_shared_options(suite, [(c[1].name, probed[c[1].name]) for c in chosen], every)
     return targets
 
@@ -287,16 +291,25 @@ def _for_plugin(options: Mapping[str, str], plugin: str, known: Mapping[str, str
     return {**bare, **{k: v for k, v in own.items() if k in known}}
 
 
+def _flags(suite: Suite) -> dict[str, str]:
+    """The options of the user's own command line, which replace those that a target of the suite's file has itself."""
+    if suite.untrusted is None:
+        return {}
+    return {key: value for key, value in suite.options.items() if key not in suite.untrusted.options}
+
+
 def _sent(
     suite: Suite, untrusted: Untrusted, plugin: str, known: Mapping[str, str], ask: TargetAsk | None
 ) -> list[str]:
-    """The options of ``plugin`` whose values came from somebody's file: of ``ask``, a target of that file's, and of the
-    suite's shared ones those that no flag has replaced."""
+    """The options of ``plugin`` whose values came from somebody's file: those of ``ask``, a target of that file's, and
+    of the suite's shared ones, but for what a flag has replaced."""
     keys = {key: key for key in suite.options if key in known}
     prefixed = (key for key in suite.options if key.startswith(f"{plugin}."))
     keys |= {key.removeprefix(f"{plugin}."): key for key in prefixed if key.removeprefix(f"{plugin}.") in known}
     own = () if ask is None else tuple(ask.options)
-    return [*(name for name, key in keys.items() if key in untrusted.options), *own]
+    given = _for_plugin(_flags(suite), plugin, known)
+    sent = [*(name for name, key in keys.items() if key in untrusted.options), *own]
+    return [name for name in sent if name not in given]
 
 
 def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, Probed]], every: Sequence[str]) -> None:

@@ -157,7 +157,7 @@ def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | Non
         "prompt_ids": numbers("--prompt-ids", ids, 0) if ids is not None else (),
         "prompts": str(file) if file else "",
     }
-    return tuple(msgspec.structs.replace(model, **{k: v for k, v in changes.items() if v}) for model in given)
+    return tuple(msgspec.structs.replace(model, **changes) for model in given)
 
 
 def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tuple[ModelAsk, ...]":

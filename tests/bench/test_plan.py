@@ -150,6 +150,31 @@ def test_options_go_where_they_are_known() -> None:
     assert [{"speed": "9", "soc": "a"}, {"speed": "1", "threads": "2"}] == [t.options for t in targets(suite)]
 
 
+def test_a_flag_replaces_what_a_target_of_the_suite_says() -> None:
+    """Bare or with its plugin, for the targets that know it; the rest of the file's options stay."""
+    asks = (TargetAsk("chip:npu", {"speed": "9", "soc": "b"}), TargetAsk("cpu:x", {"threads": "2"}))
+    for flag, expected in (
+        ("speed", [{"speed": "5", "soc": "b"}, {"speed": "5", "threads": "2"}]),
+        ("chip.speed", [{"speed": "5", "soc": "b"}, {"speed": "1", "threads": "2"}]),
+        ("chip.soc", [{"speed": "9", "soc": "5"}, {"speed": "1", "threads": "2"}]),
+    ):
+        suite = Suite(
+            options={"speed": "1", "chip.speed": "3"} | {flag: "5"},
+            targets=asks,
+            untrusted=Untrusted("s.toml", frozenset({"speed", "chip.speed"} - {flag}), 2, frozenset({"speed"})),
+        )
+        assert expected == [t.options for t in targets(suite)]
+
+
+def test_what_a_flag_replaced_is_the_users_own() -> None:
+    """An unsafe option of a suite's target whose value the user gives is not somebody else's any more."""
+    asks = (TargetAsk("chip:npu", {"speed": "9"}),)
+    with pytest.raises(InputError, match="option speed: not one of those that are safe"):
+        targets(Suite(targets=asks, untrusted=Untrusted("s.toml", frozenset(), 1)))
+    given = Suite(options={"speed": "5"}, targets=asks, untrusted=Untrusted("s.toml", frozenset(), 1))
+    assert [{"speed": "5"}] == [t.options for t in targets(given)]
+
+
 @pytest.mark.parametrize(
     ("suite", "message"),
     [

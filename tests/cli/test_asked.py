@@ -74,3 +74,10 @@ def test_what_is_meant_for_one_model(text: str, of_net: list[str], of_other: lis
     """By its id or its path, also where a name holds a colon; what names no model is for each of them."""
     net, other = {"net", "a/net.onnx"}, {"other", "a", "a:b"}
     assert (of_net, of_other) == (meant_for([text], net, other), meant_for([text], other, net))
+
+
+def test_prompts_of_the_command_line_replace_those_of_a_suite() -> None:
+    """All of them: ids given by a flag do not stand beside a file that the suite names, nor the other way round."""
+    suite = [ModelAsk("a.onnx", prompts="p.jsonl"), ModelAsk("b.onnx", prompt_ids=(7,))]
+    assert [((1, 2), "")] * 2 == [(m.prompt_ids, m.prompts) for m in with_prompts(suite, "1,2", None)]
+    assert [((), "q.txt")] * 2 == [(m.prompt_ids, m.prompts) for m in with_prompts(suite, None, Path("q.txt"))]

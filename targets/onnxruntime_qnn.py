@@ -22,7 +22,7 @@ from bench.contracts import (
 )
 from bench.errors import RunFailure
 from bench.precisions import Precisions
-from bench.targets import onnx_graphs, qnn_devices, qnn_options, safe_options, socs
+from bench.targets import onnx_graphs, qnn_contexts, qnn_devices, qnn_options, safe_options, socs
 from bench.targets import onnxruntime_options as session_config
 from bench.targets.compiled_graphs import holds_context
 from bench.targets.decoding import decoder_of
@@ -68,7 +68,9 @@ class OnnxRuntimeQnn:
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         settings = session_config.read(options)
-        soc = soc_of(device, settings.others)
+        if device == EMULATED:
+            qnn_contexts.refuse_other_soc(artifact, settings.others)
+        soc = soc_of(device, settings.others, artifact)
         qnn_options.provider_options(settings.others, device, soc)
         if soc is not None and not soc.floating_point and not quantised(artifact) and not holds_context(artifact):
             raise no_floating_point(artifact, soc, "plan")
@@ -123,10 +125,14 @@ class OnnxRuntimeQnn:
         return "There is no onnxruntime-qnn wheel for this platform: use Windows or Linux, on x86-64 or Arm."
 
 
-def soc_of(device: str, others: Mapping[str, str]) -> socs.Soc | None:
-    """The SoC that is compiled for; ``None`` when it is the machine's own, or one given only by numbers."""
+def soc_of(device: str, others: Mapping[str, str], artifact: Artifact) -> socs.Soc | None:
+    """The SoC that is compiled for, or that a context was compiled for; ``None`` when it is the machine's own, one
+    given only by numbers, or one that a context does not name."""
     if device == "gpu":
         return None
+    if device == EMULATED and holds_context(artifact) and not set(qnn_contexts.CHOOSING) & others.keys():
+        told = qnn_contexts.compiled_for(artifact)
+        return told.soc if told is not None else None
     return socs.chosen(dict(others), socs.DEFAULT if device == EMULATED else None)
 
 
@@ -159,7 +165,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     found = context is not None and context.is_file()
     caching = {"ep.context_enable": "1", "ep.context_file_path": str(context)} if context and not found else {}
     settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | strict_options(request) | request.options)
-    soc = soc_of(device, settings.others)
+    soc = soc_of(device, settings.others, artifact)
     made = session_config.session_options(settings)
     if weights := onnx_graphs.weights_folder(artifact):
         made.add_session_config_entry(WEIGHTS_FOLDER, str(weights))
@@ -260,13 +266,16 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
     nodes = assigned_nodes(session, devices)
     told = precisions(request, nodes)
     held = session_config.effective(session.get_session_options(), settings.entries)
+    soc = soc_of(request.device, settings.others, request.artifact)
     provider = {k: v for k, v in session.get_provider_options().get(PROVIDER, {}).items() if k != "backend_path"}
     info = getattr(onnxruntime_qnn, "build_and_package_info", None)
     sdk = getattr(info, "qnn_version", None)
     return Opened(
         devices=devices,
         requested=UNITS[request.device],
-        device_name=qnn_devices.device_name(request.device, soc_of(request.device, settings.others), provider),
+        device_name=qnn_devices.device_name(
+            request.device, soc, provider, partial(qnn_contexts.played_as, request.artifact, settings.others)
+        ),
         executed_precision=told.name or executed_precision(request, nodes),
         precisions=told,
         effective_options=held | provider,
@@ -275,5 +284,5 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
         inspected=True,
         compile_cache=cache,
         chosen=" ".join(f"{key}={value}" for key, value in strict_options(request).items()),
-        remedies=partial(remedies, request, soc_of(request.device, settings.others)),
+        remedies=partial(remedies, request, soc),
     )

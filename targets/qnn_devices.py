@@ -1,7 +1,7 @@
 """Qualcomm devices that ONNX Runtime's QNN provider drives here, and the HTP's emulator."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,18 @@ def listed() -> Sequence[Device]:
     return (*(_hardware(name, found) for name in HARDWARE), _emulator())
 
 
-def device_name(device: str, soc: Soc | None, held: Mapping[str, str]) -> str:
+def device_name(
+    device: str, soc: Soc | None, held: Mapping[str, str], played_as: Callable[[str], str] = lambda chosen: chosen
+) -> str:
     """The hardware's own name; for the emulator the SoC it plays and the processor it plays on.
 
-    ``held``: the provider options in force, for an SoC that is not in the table.
+    ``held``: the provider options in force, for an SoC that is not in the table. ``played_as``: what is played in the
+    place of the chosen SoC.
     """
     if device == EMULATED:
-        played = f"{soc.marketing} ({soc.part})" if soc else f"SoC {held.get('soc_model', 'unknown')}"
-        return f"{played} HTP v{held.get('htp_arch', '?')}, emulated on {processor_name()}"
+        chosen = f"{soc.marketing} ({soc.part})" if soc else f"SoC {held.get('soc_model', 'unknown')}"
+        played = played_as(f"{chosen} HTP v{held.get('htp_arch', '?')}")
+        return f"{played}, emulated on {processor_name()}"
     found = [d for d in _registered() if d.device.type.name == HARDWARE[device]]
     return _own_name(found[0]) if found else device
 

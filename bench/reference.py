@@ -64,6 +64,12 @@ def reference_for(artifact: Artifact, measured: Artifact, catalog: Catalog) -> R
     return None
 
 
+def why_not_run(failure: Failure) -> str:
+    """What kept the reference from running, and what would let it."""
+    said = f"the reference did not run: {failure.message.rstrip('.')}"
+    return f"{said}. {failure.remedy.rstrip('.')}" if failure.remedy else said
+
+
 class References:
     """Runs a reference once for each artifact and inputs, and compares others with it."""
 
@@ -93,7 +99,7 @@ class References:
             return Fidelity("none", reason=said)
         name, reference = self._reference(job, twin or measured, deadline_s, folder)
         if isinstance(reference, Failed):
-            return Fidelity(name, reason=f"the reference did not run: {reference.failure.message}")
+            return Fidelity(name, reason=why_not_run(reference.failure))
         precision = checked.facts.executed_precision
 
         def real(artifact: Artifact, event: Checked) -> "list[dict[str, np.ndarray[Any, Any]]]":

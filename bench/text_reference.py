@@ -12,7 +12,7 @@ from bench.contracts import Artifact
 from bench.jobs import Checked, CheckJob, Failed
 from bench.plugins import Catalog
 from bench.record import Failure, Fidelity
-from bench.reference import reference_for
+from bench.reference import reference_for, why_not_run
 from bench.supervisor import run_job
 from bench.text_record import Agreement
 
@@ -44,7 +44,7 @@ class TextReferences:
         name, reference = self._reference(artifact, job, checked, deadline_s, folder)
         said = f"{artifact.model_id} {artifact.precision} on {name}"
         if isinstance(reference, Failed):
-            why = f"the reference did not run: {reference.failure.message}"
+            why = why_not_run(reference.failure)
             return Agreement(of, said, reason=why), Fidelity(said, reason=why)
         if not text.comparable:
             why = "at a depth, this engine puts a token of its own into the cache: see the run without depth"

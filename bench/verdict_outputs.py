@@ -102,8 +102,9 @@ def _output_unchecked(run: RecordedRun) -> Reason | None:
         tokens = counted(fidelity.tokens_compared or 0, "token")
         found = f" equal before the first difference: {fidelity.token_prefix} of {tokens};"
     drawn = run.record.determinism is not None and run.record.determinism.draws
-    if drawn:
-        message = f"The outputs were not compared: {fidelity.reason}."
+    if drawn or not fidelity.rule:  # by no rule: nothing was compared
+        by = "" if fidelity.reference == "none" else f" with {fidelity.reference}"
+        message = f"The outputs were not compared{by}: {fidelity.reason.rstrip('.') or 'no reason was recorded'}."
     else:
         message = f"Compared with {fidelity.reference}:{found} {(fidelity.reason or 'no decision').rstrip('.')}."
     return reason("output_unchecked", message, _fidelity_figures(run), remedy=NOISE_AS_INPUT if drawn else remedy)

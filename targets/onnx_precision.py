@@ -74,6 +74,20 @@ def executed_precisions(file: Path) -> Precisions:
         return UNKNOWN
 
 
+def stored_precisions(file: Path) -> Precisions:
+    """Those of a graph as it is stored, for a CPU that executes it so: unknown of one that is quantised around its
+    arithmetic, or in half precision, for how far that is fused or cast only the executed graph tells."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        graph = onnx.load_model(file, load_external_data=False).graph
+    except (OSError, DecodeError, ValueError):
+        return UNKNOWN
+    found = precisions_of(graph, fuses=False)
+    return UNKNOWN if _Types(graph).dequantises() or "float16" in found.activations else found
+
+
 def _joined(names: Iterable[str]) -> str:
     return "+".join(dict.fromkeys(name for name in names if name))
 
@@ -82,6 +96,7 @@ class _Types:
     """Element types of a graph's values, as far as it shows them."""
 
     def __init__(self, graph: "onnx.GraphProto") -> None:
+        self._nodes = graph.node
         self._stored = {tensor.name: _name(tensor.data_type) for tensor in graph.initializer}
         self._makers = {name: node for node in graph.node for name in node.output}
         self._given = {value.name: _name(value.type.tensor_type.elem_type) for value in graph.input}
@@ -106,6 +121,11 @@ class _Types:
             return Precisions(sides[1], sides[0])
         kept = self._type(node.input[1])
         return Precisions(kept, self._type(node.input[0]) or kept)
+
+    def dequantises(self) -> bool:
+        """Whether an operator of float arithmetic reads what is dequantised, and so may be fused with that."""
+        read = (name for node in self._nodes if node.op_type in FLOAT for name in node.input[:2])
+        return any(self._quantised(name) for name in read)
 
     def _quantised(self, name: str) -> str:
         """The type that a dequantised value has in memory; "" where it is not dequantised."""

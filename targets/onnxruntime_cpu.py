@@ -14,7 +14,7 @@ from bench.targets import safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
-from bench.targets.onnx_precision import executed_precisions
+from bench.targets.onnx_precision import UNKNOWN, executed_precisions, stored_precisions
 from bench.targets.onnxruntime_errors import opening_failure
 from bench.targets.processor import processor_name, usable_cores
 from bench.text_contracts import TokenSession
@@ -100,10 +100,9 @@ def executed_precision(artifact: Artifact) -> str:
 @contextmanager
 def _optimised_graph(request: OpenRequest, made: Any) -> Iterator[Callable[[], Precisions]]:
     """Have ONNX Runtime write the graph that it executes, where somebody asks and it fits a file, for as long as the
-    context lasts. Gives what tells its precisions, unknown where there is no such graph."""
-    wanted = request.inspect and request.artifact.task == "tensor" and request.artifact.size_bytes <= LARGEST_WRITTEN
-    if not wanted or made.optimized_model_filepath:
-        yield lambda: Precisions("", "")
+    context lasts. Gives what tells its precisions: of a graph that is not written the file's own, where those hold."""
+    if not request.inspect or made.optimized_model_filepath or request.artifact.size_bytes > LARGEST_WRITTEN:
+        yield partial(stored_precisions, request.artifact.path) if request.inspect else (lambda: UNKNOWN)
         return
     with tempfile.TemporaryDirectory(prefix="odb-") as folder:
         path = Path(folder) / "optimised.onnx"

@@ -6,16 +6,20 @@ from typing import Any
 
 from bench.contracts import Device, OpenRequest
 
+OWNER = (
+    "Without one nothing can be shown of it here, for OpenVINO has no emulator: its owner runs the same command with "
+    "-o FOLDER and sends FOLDER, which odb report reads anywhere."
+)
 ABSENT = {
     "CPU": ("OpenVINO reports no CPU plugin", "Reinstall openvino; the CPU plugin is part of the wheel."),
     "GPU": (
         "OpenVINO finds no Intel GPU, or no OpenCL driver for it",
-        "Linux: install intel-opencl-icd and join the render group. Windows: install Intel's graphics driver.",
+        f"Linux: install intel-opencl-icd and join the render group. Windows: install Intel's graphics driver. {OWNER}",
     ),
     "NPU": (
         "OpenVINO finds no Intel NPU, or no driver for it",
         "Linux: install intel-driver-compiler-npu, intel-level-zero-npu and libze1 (kernel 6.6 or newer). "
-        "Windows: install Intel's NPU driver.",
+        f"Windows: install Intel's NPU driver. {OWNER}",
     ),
 }
 VIRTUAL = {

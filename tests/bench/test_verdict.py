@@ -333,6 +333,18 @@ def test_a_graph_that_draws_random_numbers_may_change() -> None:
     }
 
 
+def test_a_reference_that_did_not_run_is_said_to_have_compared_nothing() -> None:
+    """With what kept it from running; a comparison that decided nothing is still one."""
+    why = "the reference did not run: net.onnx is written for opset 99"
+    for fidelity, expected in (
+        (Fidelity("ort:cpu", reason=why), f"The outputs were not compared with ort:cpu: {why}."),
+        (Fidelity("none", reason="no reference"), "The outputs were not compared: no reference."),
+        (Fidelity("ort:cpu", rule="int8", reason="y: empty"), "Compared with ort:cpu: y: empty."),
+    ):
+        (found,) = judge(run_of(replace(sound_record(), fidelity=fidelity))).reasons
+        assert ("output_unchecked", expected) == (found.code, found.message)
+
+
 def test_can_be_judged_again_from_disk() -> None:
     """A record written with its verdict and read back is judged the same."""
     run, _ = PROVOKED["drift"]

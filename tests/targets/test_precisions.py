@@ -13,6 +13,7 @@ from bench.contracts import Artifact, OpenRequest, Phase
 from bench.precisions import Precisions
 from bench.record import PlannedTarget
 from bench.reports.wording import ran_in
+from bench.targets import onnxruntime_cpu
 from bench.targets.onnx_precision import precisions_of
 from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
@@ -192,6 +193,71 @@ def test_ort_cpu_says_what_its_optimised_graph_holds(
     timed: Any = OnnxRuntimeCpu().open(OpenRequest(artifact_of(path, precision="int8"), "cpu"), phase)
     assert Precisions("", "") == timed.precisions()
     assert "optimised" not in str(session.effective_options())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("written", [True, False], ids=["as executed", "as stored"])
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("float", "float32", Precisions("float32", "float32")),
+        ("dynamic", "int8+float32", Precisions("int8+float32", "int8+float32")),
+        ("four bits", "float32", Precisions("int4+float32", "float32")),
+        ("four bits, level 4", "int8+float32", Precisions("int4+float32", "int8+float32")),
+    ],
+)
+def test_ort_cpu_says_it_of_language_models(
+    stories: Artifact,
+    artifact_of: Make,
+    tmp_path: Path,
+    phase: Phase,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    name: str,
+    expected: Precisions,
+    written: bool,
+) -> None:
+    """Read from the executed graph, and from the file where that graph would be too large to write; the products of
+    attention stay in float32."""
+    pytest.importorskip("onnxruntime")
+    if not written:
+        monkeypatch.setattr(onnxruntime_cpu, "LARGEST_WRITTEN", 0)
+    path = quantised_text(stories.path, tmp_path / "text.onnx", kind)
+    made = artifact_of(path, task="text_generation", decoder=stories.decoder, shapes={}, precision="guessed")
+    session: Any = OnnxRuntimeCpu().open(OpenRequest(made, "cpu", inspect=True), phase)
+    assert (name, expected) == (session.executed_precision(), session.precisions())
+    assert isinstance(session.prefill(np.array([1, 2, 3])), int)
+
+
+def quantised_text(source: Path, path: Path, kind: str) -> Path:
+    """A decoder with its products in integers: as ONNX Runtime's dynamic quantisation writes them, or with seeded
+    weights of four bits."""
+    if kind == "float":
+        return source
+    if kind == "dynamic":
+        from onnxruntime.quantization import quantize_dynamic
+
+        quantize_dynamic(source, path)
+        return path
+    loaded = onnx.load(source)
+    graph, rng = loaded.graph, np.random.default_rng(0)
+    sizes = {one.name: tuple(one.dims) for one in graph.initializer if len(one.dims) == 2}
+    level = {"accuracy_level": 4} if kind.endswith("level 4") else {}
+    for node in graph.node:
+        if node.op_type != "MatMul" or node.input[1] not in sizes:
+            continue
+        k, n = sizes[node.input[1]]
+        blocks = -(-k // 32)
+        packed, scales = f"{node.output[0]}.packed", f"{node.output[0]}.scales"
+        graph.initializer.append(tensor(packed, rng.integers(0, 256, (n, blocks, 16)), "uint8"))
+        graph.initializer.append(tensor(scales, np.full(n * blocks, 0.01), "float32"))
+        given = [node.input[0], packed, scales]
+        made = N("MatMulNBits", given, list(node.output), domain="com.microsoft", K=k, N=n, bits=4, block_size=32)
+        made.attribute.extend(helper.make_attribute(key, value) for key, value in level.items())
+        node.CopyFrom(made)
+    loaded.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    onnx.save(loaded, path)
+    return path
 
 
 @pytest.mark.real

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.assemble import assemble
+from bench.contracts import Artifact
 from bench.errors import InputError, OdbError
 from bench.gather import Bench, Gathering, Shared
 from bench.host_load import HostLoad
@@ -27,7 +28,7 @@ from bench.plan import PlannedRun
 from bench.plugins import Catalog
 from bench.probe import temporary_workspace
 from bench.record import Failure, RecordedRun
-from bench.record_evidence import Alternation, RepeatRule
+from bench.record_evidence import OTHER_SIDE, Alternation, RepeatRule
 from bench.runner import Listener, plan_suite, with_sensors
 from bench.store import save
 from bench.suite import Suite
@@ -45,6 +46,15 @@ class Identity(Struct, frozen=True):
 
     sha256: str
     source: str
+
+    def check(self, artifact: Artifact) -> None:
+        """Raises ``InputError`` for another file."""
+        if artifact.sha256 != self.sha256:
+            raise InputError(
+                f"--against: {artifact.path.name} is not the file that {self.source} was measured with: its sha256 "
+                f"begins {artifact.sha256[:12]}, the record's {self.sha256[:12]}",
+                "Name the right file with --base-model.",
+            )
 
 
 def run_in_alternation(
@@ -135,10 +145,11 @@ def _gather(
         if not gathering.prepare():
             failure = gathering.evidence.failure
             message = f"not measured, because the other side of the alternation failed: {failure and failure.message}"
-            other.fail(Failure("start", "unavailable", message, "See the other record."))
+            other.fail(Failure(OTHER_SIDE, "unavailable", message, "See the other record."))
             return
-        if gathering is sides[0] and expected is not None:
-            _check_identity(gathering, expected)
+        artifact = gathering.evidence.artifact
+        if gathering is sides[0] and expected is not None and artifact is not None:
+            expected.check(artifact)
     repeats = sides[0].run.repeats
     for index in range(repeats):
         listener.step(f"pair {index + 1} of {repeats}")
@@ -146,16 +157,6 @@ def _gather(
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
             if not all(done):
                 return
-
-
-def _check_identity(gathering: Gathering, expected: Identity) -> None:
-    artifact = gathering.evidence.artifact
-    if artifact is not None and artifact.sha256 != expected.sha256:
-        raise InputError(
-            f"--against: {artifact.path.name} is not the file that {expected.source} was measured with: its sha256 "
-            f"begins {artifact.sha256[:12]}, the record's {expected.sha256[:12]}",
-            "Name the right file with --base-model.",
-        )
 
 
 def _or_failure(sides: list[Gathering], work: Callable[[], Steps]) -> Steps:

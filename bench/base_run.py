@@ -35,10 +35,11 @@ def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, g
     plan, origin = record.plan, f"{folder}/record.json"
     if plan.model.sha256 is None:
         raise InputError(f"{origin}: plan.model.sha256 is null: what was measured is not known", "Measure it again.")
+    target = _target(plan, origin, catalog, given)
     asked = plan.asked or _older(record, catalog, origin, places, given)
     return Suite(
         models=(_model(record, asked, origin, catalog, places, given),),
-        targets=(_target(plan, origin, catalog, given),),
+        targets=(target,),
         scenarios=(_scenario(plan, asked),),
         preset=_preset(plan.preset, origin),
         seed=plan.seed,
@@ -58,6 +59,12 @@ def _target(plan: PlanPart, origin: str, catalog: Catalog, given: Given) -> Targ
     target = plan.target
     if target.id != f"{target.plugin}:{target.device}":
         raise InputError(f"{origin}: plan.target.id is {target.id!r}, and not plugin:device of the same part")
+    if target.plugin not in catalog.names("targets"):
+        known = ", ".join(catalog.names("targets"))
+        raise InputError(
+            f"{origin}: plan.target.plugin: unknown target: {target.plugin}",
+            f"If it is from a plugin file, give that with --plugin FILE. Known here: {known}.",
+        )
     ref = catalog.find("targets", target.plugin)
     sent = [key for key, value in target.options_requested.items() if given.options.get(key) != value]
     refuse_unsafe(sent, safe_options(ref), origin=f"{origin}: plan.target.options_requested")
@@ -110,7 +117,10 @@ def _source(record: Record, asked: Asked, origin: str, catalog: Catalog, places:
     assert model.sha256 is not None
     if asked.kind == "built_in":
         if asked.model.name not in _built_in(catalog):
-            raise InputError(f"{origin}: {asked.model.name!r} is no built-in model here", "See `odb list models`.")
+            raise InputError(
+                f"{origin}: {asked.model.name!r} is no built-in model here",
+                "If it is from a plugin file, give that with --plugin FILE; see `odb list models`.",
+            )
         return asked.model.name
     names = [asked.model.name]
     if record.plan.asked is None:

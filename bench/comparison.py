@@ -34,6 +34,7 @@ from bench.quality.comparison import QualityComparison, QualityTests, examine_qu
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 from bench.recheck import Recheck, recheck
 from bench.record import Record, RecordedRun
+from bench.record_evidence import OTHER_SIDE
 from bench.untrusted import shown_command
 from bench.verdict_codes import CODES, About
 
@@ -123,8 +124,8 @@ class Omitted(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, the new failed
-    or was skipped.
+    """Without ``changes`` where the records may not be compared. ``broken``: the base was measured, and the new failed
+    or was skipped; or the new failed, and the base, which took turns with it, was not measured for that.
     ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
     answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
     ``leading``: the metric that is asked for first. ``tests``: of how many the p-values were corrected for.
@@ -203,7 +204,7 @@ def _family(one: _Examined) -> Iterator[tuple[float, float]]:
 
 def _examine(base: Observation, new: Observation, tolerance: float, subjects: Collection[Subject]) -> _Examined:
     allowed = comparable(base.record, new.record, subjects)
-    broken = base.record.status == "ok" and new.record.status != "ok"
+    broken = _broken(base.record, new.record)
     quality = _quality(base, new, allowed)
     comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken)
     if {reason.code for reason in allowed.reasons if reason.invalidates} == {"emulated"}:
@@ -222,6 +223,13 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, leading)),
         quality,
     )
+
+
+def _broken(base: Record, new: Record) -> bool:
+    """Whether the new run failed or was skipped where the base was measured; or failed, and that alone kept the base,
+    which took turns with it, from being measured."""
+    waited = base.failure is not None and base.failure.phase == OTHER_SIDE
+    return (base.status == "ok" and new.status != "ok") or (waited and new.status == "failed")
 
 
 def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityTests | None:

@@ -1,7 +1,7 @@
 """Finds the files that a record names: by their hash, near the record and in the current folder.
 
-A record names files without their folders; a name that leads elsewhere is refused. What a record's sender put beside it
-is taken only where it lies in that folder, not through a link out of it, and only with the hash that the record states.
+A record names files without their folders; a name that leads elsewhere is refused. What came with a record or a suite
+is taken only where it lies in its folder, not through a link out of it, and only with the hash that the record states.
 """
 
 import os
@@ -23,8 +23,10 @@ SUFFIXES = {"onnx": (".onnx",), "openvino_ir": (".xml",), "tflite": (".tflite",)
 
 
 class Places(Struct, frozen=True):
-    """Where to look. ``own``: folders of the user's, the current one first. ``sent``: those of the record. ``files``:
-    the very files that the user named. ``only_files``: look nowhere else for the model."""
+    """Where to look. ``own``: folders of the user's, the current one first. ``sent``: those that somebody may have
+    sent: the record's, the suite's, and those that the suite's paths lead to; also where one is the user's too.
+    ``files``: the very files that the user or the suite named, which are opened in any case. ``only_files``: look
+    nowhere else for the model."""
 
     own: tuple[Path, ...]
     sent: tuple[Path, ...] = ()
@@ -49,6 +51,11 @@ class Places(Struct, frozen=True):
             )
         yield from _below(self.own[0], suffixes)
 
+    def links_out(self, name: str) -> list[Path]:
+        """What is there under that name, and is not taken because it leads out of a folder that was sent."""
+        there = ((place, place / name) for place in (*self.own, *self.sent))
+        return [file for place, file in there if file.exists() and not self._may_be_taken(file, place)]
+
     def _may_be_taken(self, file: Path, place: Path) -> bool:
         """A link of the user's may lead anywhere, one in a folder that was sent only within it."""
         sent = {folder.resolve() for folder in self.sent}
@@ -72,11 +79,14 @@ def found_file(named: NamedFile, origin: str, places: Places, flag: str) -> Path
         raise InputError(
             f"{origin}: {there[0]} is not the {name} of the record: its sha256 differs", f"Name it: {flag}."
         )
-    raise InputError(f"{origin}: {missing(name)}", f"Put {name} into the current folder, or name it: {flag}.")
+    raise InputError(f"{origin}: {missing(name, places)}", f"Put {name} into the current folder, or name it: {flag}.")
 
 
-def missing(name: str) -> str:
-    return f"it was measured with {name}, which is not in the current folder nor beside the record"
+def missing(name: str, places: Places) -> str:
+    """Where a file was looked for, and what was found there and not taken."""
+    said = f"it was measured with {name}, which is not in the current folder nor beside the record"
+    links = places.links_out(name)
+    return f"{said}; {links[0]} leads out of its folder, and such links are not followed" if links else said
 
 
 def checked_name(name: str, origin: str) -> str:
@@ -115,7 +125,7 @@ def found_model(names: Sequence[str], sha256: str, size_bytes: int | None, origi
             f"record's {sha256[:12]}",
             remedy,
         )
-    raise InputError(f"{origin}: {missing(names[0])}", remedy)
+    raise InputError(f"{origin}: {missing(names[0], places)}", remedy)
 
 
 def _is_it(file: Path, named: NamedFile) -> bool:

@@ -6,7 +6,7 @@ may accept it. Pure; ``odb compare`` and ``odb run --against`` share it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -18,13 +18,14 @@ from bench.printable import counted
 if TYPE_CHECKING:
     from bench.compare_folders import Findings
     from bench.comparison import Comparison
+    from bench.pairing import Unmatched
 
 OPEN: Mapping[str, str] = MappingProxyType(
     {
         "cannot-tell": "the leading metric may differ or not: too few processes, or too much noise",
         "invalid": "a record is not valid for a reason that bears on the leading metric",
         "not-comparable": "the two records may not be compared",
-        "not-measured": "the base's run failed or was skipped, or both were",
+        "not-measured": "the base's run failed or was skipped, or both were, or it cannot be measured here now",
         "unmatched": "a measured record of the base has no counterpart in the new folder: it is lost",
     }
 )
@@ -84,26 +85,68 @@ def state(comparison: "Comparison", accepted: Collection[str]) -> State:
 
 def outcome(findings: "Findings") -> Outcome:
     """The sum over all pairs, lost records and unreadable ones."""
-    names = Counter(name for pair in findings.comparisons if (name := not_decided(pair)) is not None)
-    names += Counter(unmatched=sum(one.lost for one in findings.unmatched))
-    still = {name: names[name] for name in OPEN if names[name] and name not in findings.accepted}
-    let_pass = {name: names[name] for name in OPEN if names[name] and name in findings.accepted}
-    worse = sum(pair.worse for pair in findings.comparisons)
-    decided = sum(state(pair, ()) == "decided" for pair in findings.comparisons)
+    counts = _Counts(
+        open=Counter(name for pair in findings.comparisons if (name := not_decided(pair)) is not None)
+        + _left_open(findings.unmatched),
+        pairs=len(findings.comparisons),
+        worse=sum(pair.worse for pair in findings.comparisons),
+        decided=sum(state(pair, ()) == "decided" for pair in findings.comparisons),
+        unreadable=len(findings.problems),
+    )
+    return _summed_up(counts, findings.accepted, "Every pair was decided, and nothing is worse.")
+
+
+def foreseen(
+    ready: int, broken: int, not_measured: int, unmatched: "Sequence[Unmatched]", accepted: Collection[str]
+) -> Outcome:
+    """What is known of a comparison before it is made: of so many pairs that are ``ready``, whose new side will fail
+    (``broken``), or whose base will (``not_measured``). Pairs that are ready may still turn out worse, or undecided."""
+    counts = _Counts(
+        open=Counter({"not-measured": not_measured}) + _left_open(unmatched),
+        pairs=ready + broken + not_measured,
+        worse=broken,
+    )
+    return _summed_up(counts, accepted, f"{counted(ready, 'pair')} can be compared, and nothing is lost.")
+
+
+class _Counts(Struct, frozen=True):
+    """``open``: name of ``OPEN`` -> how many."""
+
+    open: Counter[str]
+    pairs: int
+    worse: int = 0
+    decided: int = 0
+    unreadable: int = 0
+
+
+def _left_open(unmatched: "Sequence[Unmatched]") -> Counter[str]:
+    """The names of ``OPEN`` that records without a partner stand for."""
+    return Counter(
+        {
+            "unmatched": sum(one.lost for one in unmatched),
+            "not-measured": sum(one.not_measured for one in unmatched),
+        }
+    )
+
+
+def _summed_up(counts: _Counts, accepted: Collection[str], fine: str) -> Outcome:
+    """``fine``: the reason where nothing is worse or left open."""
+    still = {name: counts.open[name] for name in OPEN if counts.open[name] and name not in accepted}
+    let_pass = {name: counts.open[name] for name in OPEN if counts.open[name] and name in accepted}
     status: Literal[0, 1, 2, 3] = 0
-    if worse:
-        status, reason = 1, f"Worse: {counted(worse, 'pair')}."
-    elif findings.problems:
-        status, reason = 2, f"Not read: {counted(len(findings.problems), 'record or folder', 'records or folders')}."
+    if counts.worse:
+        status, reason = 1, f"Worse: {counted(counts.worse, 'pair')}."
+    elif counts.unreadable:
+        status, reason = 2, f"Not read: {counted(counts.unreadable, 'record or folder', 'records or folders')}."
     elif still:
         status, reason = 3, f"Not decided: {_listed(still)}. To let that pass: --accept {','.join(still)}."
-    elif not findings.comparisons:
+    elif not counts.pairs:
         status, reason = 3, "Not decided: no pair was compared."
     elif let_pass:
         reason = f"Nothing is worse; accepted by name: {_listed(let_pass)}."
     else:
-        reason = "Every pair was decided, and nothing is worse."
-    return Outcome(status, reason, worse, decided, still, let_pass, len(findings.problems))
+        reason = fine
+    return Outcome(status, reason, counts.worse, counts.decided, still, let_pass, counts.unreadable)
 
 
 def _listed(names: Mapping[str, int]) -> str:

@@ -17,7 +17,8 @@ from bench.record import Record
 
 class Unmatched(Struct, frozen=True):
     """A record that was compared with none. ``side``: ``base``, or the name of the new folder. ``lost``: it was
-    measured in the base, and nothing in the new folder is its partner. A new record without a base is not lost."""
+    measured in the base, and nothing in the new folder is its partner. A new record without a base is not lost.
+    ``not_measured``: its run is asked for again, and the base holds no measurement of it: it failed or was skipped."""
 
     side: str
     record_id: str
@@ -26,6 +27,7 @@ class Unmatched(Struct, frozen=True):
     scenario: str
     reason: str
     lost: bool = False
+    not_measured: bool = False
 
 
 class Pair(Struct, frozen=True):
@@ -41,7 +43,8 @@ def pair_up(
 ) -> tuple[list[Pair], list[Unmatched]]:
     """Each newest record of ``new`` with the record of ``base`` that is most like it; and those without a partner.
 
-    Most like: the same target, scenario, precision of weights, model file and options, in this order; then the newest.
+    Most like: the same target, scenario, precision of weights, model file and options, in this order; then one that was
+    measured, and of those the newest.
     """
     if len(base) == 1 and len(new) == 1:
         return [Pair(base[0], new[0])], []
@@ -67,7 +70,10 @@ def pair_up(
     for other in base:
         if other.record.record_id not in used:
             older = kind_of(other.record) in compared
-            reason = "a newer one of the same was compared" if older else f"{side} holds no record of it"
+            reason = f"{side} holds no record of it"
+            if older:
+                again = "a newer one" if other.record.status == "ok" else "another one"
+                reason = f"{again} of the same was compared"
             alone.append(unmatched(other.record, "base", reason, lost=not older and other.record.status == "ok"))
     return pairs, alone
 
@@ -78,7 +84,7 @@ def _shelf(record: Record, subjects: Collection[Subject]) -> tuple[str, ...]:
     return (plan.model.id, plan.model.task, plan.scenario.name, *target)
 
 
-def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, bool, str]:
+def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, bool, bool, str]:
     x, y = base.plan, new.plan
     return (
         x.target.id == y.target.id,
@@ -86,8 +92,13 @@ def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, bool, 
         x.model.precision == y.model.precision,
         x.model.sha256 == y.model.sha256,
         x.target.options_requested == y.target.options_requested,
-        base.created_utc,
+        *newest_measured(base),
     )
+
+
+def newest_measured(record: Record) -> tuple[bool, str]:
+    """Of records of the same thing the one that counts: measured, and then the newest."""
+    return record.status == "ok", record.created_utc
 
 
 def kind_of(record: Record) -> tuple[object, ...]:
@@ -109,7 +120,9 @@ def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation
     ]
 
 
-def unmatched(record: Record, side: str, reason: str, *, lost: bool = False) -> Unmatched:
+def unmatched(record: Record, side: str, reason: str, *, lost: bool = False, not_measured: bool = False) -> Unmatched:
     """The record as one without a partner."""
     plan = record.plan
-    return Unmatched(side, record.record_id, plan.model.id, plan.target.id, plan.scenario.name, reason, lost)
+    return Unmatched(
+        side, record.record_id, plan.model.id, plan.target.id, plan.scenario.name, reason, lost, not_measured
+    )

@@ -14,6 +14,10 @@ class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
     side: Literal["base", "new"]
 
 
+OTHER_SIDE = "other_side"
+"""The phase of a failure that is the other side's of an alternation: this one was prepared, and not measured for it."""
+
+
 class RepeatRule(Struct, frozen=True, forbid_unknown_fields=True):
     """How many processes a run is measured in: at least ``fewest``; more, up to ``most``, until the precision of the
     stopping rule is reached, and none begins once those so far have taken ``budget_ns`` together and the other runs of

@@ -8,7 +8,6 @@ its outputs are compared.
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING
@@ -16,12 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import cache_folder
+from bench.cli.output_format import default_folder
 from bench.errors import InputError
-from bench.pairing import Unmatched, unmatched
 from bench.printable import clean
 
 if TYPE_CHECKING:
     from bench.cli.against_pairs import Pair, Pairs
+    from bench.pairing import Unmatched
     from bench.plugins import Catalog
     from bench.process_values import Observation
     from bench.runner import Listener
@@ -42,12 +42,14 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
     base_python = checked_interpreter(context.params["base_python"])
     chosen = Chooser(context, catalog).pairs()
+    if base_python and all(pair.emulated for pair in chosen.pairs):
+        raise InputError("--base-python: of an emulated base nothing is run again", "Leave it out.")
     if context.params["dry_run"]:
         from bench.cli.against_dry_run import show_pairs
 
-        return show_pairs(chosen, catalog, base_python, as_json)
+        return show_pairs(chosen, catalog, base_python, as_json, accepted)
     _say(chosen)
-    root = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+    root = prepare_folder(default_folder(output))
     tell_recovered(root)
     with progress(sys.stderr) as listener:
         measured, refused = _measured(chosen, catalog, root, base_python, listener)
@@ -69,47 +71,44 @@ def _measured(
 ) -> "tuple[list[tuple[Observation, Observation]], list[Unmatched]]":
     """The two sides of every pair, and the records that turned out not to be measurable again; the only one of them is
     an error."""
-    from bench.cli.against_pairs import plan_again
+    from bench.cli.against_pairs import not_checked, plan_again, refused
 
-    pairs, refused = [], []
+    pairs, lost = [], []
     for pair in chosen.pairs:
         try:
-            skip = plan_again(pair, catalog).skip if pair.emulated else None
-            if skip is not None:
-                reason = f"cannot be checked here: {skip.message}. {skip.remedy}".strip()
-                refused.append(unmatched(pair.source.record, "base", reason, lost=True))
+            without = not_checked(pair, plan_again(pair, catalog)) if pair.emulated else None
+            if without is not None:
+                lost.append(without)
                 continue
             pairs.append(_one(pair, catalog, root, base_python, listener))
         except InputError as error:
             if len(chosen.pairs) == 1:
                 raise
-            reason = f"{error.message}. {error.remedy}".strip()
-            refused.append(unmatched(pair.source.record, "base", reason, lost=True))
-    return pairs, refused
+            lost.append(refused(pair.source, error))
+    return pairs, lost
 
 
 def _one(
     pair: "Pair", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
 ) -> "tuple[Observation, Observation]":
-    from bench.alternate import Identity, run_in_alternation
+    from bench.alternate import run_in_alternation
     from bench.process_values import observe
     from bench.runner import run_suite
     from bench.sample_arrays import NO_FIGURES
     from bench.store import load, prepare_folder
 
-    folder, record = pair.source.folder, pair.source.record
+    folder = pair.source.folder
     new = prepare_folder(root / "new")
     if pair.emulated:
         (run,) = run_suite(pair.new, catalog, new, cache=cache_folder(), listener=listener)
         return observe(load(folder, without=NO_FIGURES), str(folder)), observe(run)
-    assert record.plan.model.sha256 is not None
     first, second = run_in_alternation(
         pair.base,
         pair.new,
         catalog,
         (prepare_folder(root / "base"), new),
         cache=cache_folder(),
-        expected=Identity(record.plan.model.sha256, str(folder)),
+        expected=pair.identity,
         base_python=base_python,
         listener=listener,
     )

@@ -12,16 +12,27 @@ import click
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from bench.alternate import Identity
 from bench.base_run import Given, base_suite
-from bench.cli.against_suites import NEW_ONLY, applied, check_options, model_names, of_model, with_model, with_target
+from bench.cli.against_records import Source, likeness, of_one_run, same_run
+from bench.cli.against_suites import (
+    NEW_ONLY,
+    applied,
+    check_options,
+    model_names,
+    named_files,
+    of_model,
+    suite_files,
+    with_model,
+    with_target,
+)
 from bench.cli.asked import asked_suite
 from bench.cli.options import cache_folder
-from bench.contracts import Task
 from bench.errors import InputError
 from bench.found_files import Places
 from bench.gather import Bench
-from bench.pairing import Unmatched, kind_of, unmatched
-from bench.plan import PlannedRun, settle_scenario
+from bench.pairing import Unmatched, kind_of, newest_measured, unmatched
+from bench.plan import PlannedRun
 from bench.plugins import Catalog
 from bench.printable import counted
 from bench.probe import temporary_workspace
@@ -29,16 +40,11 @@ from bench.record import Record
 from bench.runner import chosen_targets, plan_suite
 from bench.sample_arrays import NO_FIGURES
 from bench.store import chosen_folders, load
-from bench.suite import ScenarioAsk, Suite, TargetAsk, is_file, parse_pair
+from bench.suite import ScenarioAsk, Suite, TargetAsk, parse_pair
+from bench.untrusted import ALLOW
 
+ANOTHER = "another record of the same run was measured"
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
-
-
-class Source(Struct, frozen=True):
-    """A record and the folder it was read from."""
-
-    folder: Path
-    record: Record
 
 
 class Pair(Struct, frozen=True):
@@ -52,6 +58,13 @@ class Pair(Struct, frozen=True):
     @property
     def emulated(self) -> bool:
         return self.source.record.plan.target.emulated
+
+    @property
+    def identity(self) -> Identity:
+        """What the base's file must be."""
+        sha256 = self.source.record.plan.model.sha256
+        assert sha256 is not None  # ``base_suite`` refuses a record without
+        return Identity(sha256, str(self.source.folder))
 
 
 class Pairs(Struct, frozen=True):
@@ -78,6 +91,18 @@ def plan_again(pair: Pair, catalog: Catalog) -> PlannedRun:
     return runs[0]
 
 
+def not_checked(pair: Pair, run: PlannedRun) -> Unmatched | None:
+    """The emulated record as lost, where its emulator cannot be used here."""
+    if run.skip is None:
+        return None
+    return refused(pair.source, InputError(f"cannot be checked here: {run.skip.message}", run.skip.remedy))
+
+
+def refused(source: Source, error: InputError) -> Unmatched:
+    """The record as lost, for what ``error`` says."""
+    return unmatched(source.record, "base", f"{error.message}. {error.remedy}".strip(), lost=True)
+
+
 class Chooser:
     """``context``: that of the command, whose parameters say what was given by hand."""
 
@@ -87,17 +112,24 @@ class Chooser:
         self._given = {k: v for k, v in params.items() if context.get_parameter_source(k) == COMMAND_LINE}
         self._path: Path = params["against"]
         self._options = dict(parse_pair("-O", option) for option in params["options"])
+        if params["allow_unsafe_options"] and not params["suite_file"]:
+            raise InputError(f"{ALLOW}: is for options of a suite file, and there is none", "Leave it out.")
         self._left: list[Unmatched] = []
         self._notes: list[str] = []
         self._errors: list[InputError] = []
 
     def pairs(self) -> Pairs:
         """Raises ``InputError`` where there is no pair at all, or the flags do not say which is meant."""
-        sources = self._newest(self._measured())
+        sources = self._newest(self._sources())
         found = self._of_suite(sources) if self._given.get("suite_file") else self._of_flags(sources)
         if not found:
             if self._errors:
                 raise self._errors[0]
+            if any(one.not_measured for one in self._left):
+                raise InputError(
+                    f"--against {self._path}: none of its records that are asked for was measured",
+                    "Measure the base first.",
+                )
             raise InputError(
                 f"--against {self._path}: none of its records is what is asked for",
                 f"It holds {_listed(source.record for source in sources)}.",
@@ -106,34 +138,41 @@ class Chooser:
 
     # ------------------------------------------------------------------------------------------------ records
 
-    def _measured(self) -> list[Source]:
+    def _sources(self) -> list[Source]:
         sources = [Source(folder, load(folder, without=NO_FIGURES).record) for folder in chosen_folders(self._path)]
-        measured = [source for source in sources if source.record.status == "ok"]
-        if not measured:
+        if not any(source.measured for source in sources):
             raise InputError(f"--against {self._path}: none of its records was measured", "Measure the base first.")
-        self._left += [
-            unmatched(source.record, "base", "it was not measured, so there is nothing to measure again")
-            for source in sources
-            if source.record.status != "ok"
-        ]
-        return measured
+        return sources
+
+    def _leave_not_measured(self, source: Source, asked: Iterable[Source]) -> None:
+        """As in ``odb compare`` nothing is known of a run that the base did not measure, unless another of the records
+        ``asked`` for holds a measurement of it."""
+        again = any(other.measured and of_one_run(other.record, source.record) for other in asked)
+        reason = ANOTHER if again else source.why_not_measured
+        self._left.append(unmatched(source.record, "base", reason, not_measured=not again))
 
     def _newest(self, sources: Sequence[Source]) -> list[Source]:
-        """Of records of the same thing only the newest."""
+        """Of records of the same thing only the newest that was measured."""
         newest: dict[tuple[object, ...], Source] = {}
-        for source in sorted(sources, key=lambda s: s.record.created_utc):
+        for source in sorted(sources, key=lambda s: newest_measured(s.record)):
             before = newest.pop(kind_of(source.record), None)
             if before is not None:
-                self._left.append(unmatched(before.record, "base", "a newer one of the same is measured"))
+                again = "a newer one of the same is measured" if before.measured else ANOTHER
+                self._left.append(unmatched(before.record, "base", again))
             newest[kind_of(source.record)] = source
         return list(newest.values())
 
-    def _places(self, source: Source, beside: Iterable[str] = (), folders: Iterable[Path] = ()) -> Places:
-        """``beside``: files of the user's that may be the record's, or lie beside it."""
-        files = [Path(name) for name in beside if is_file(name)]
+    def _places(self, source: Source, suite: Suite | None = None) -> Places:
+        """Where the record's files may be: the user's own are the current folder, and those beside files that flags
+        name. What lies beside the record, the suite and the suite's files may have come with them."""
         named: tuple[Path, ...] = tuple(self._params["base_models"])
-        own = dict.fromkeys([Path(), *folders, *(file.parent for file in files)])
+        files = named_files(self._given)
+        own = dict.fromkeys([Path(), *(file.parent for file in files)])
         sent = dict.fromkeys([source.folder, source.folder.parent])
+        if suite is not None:
+            theirs = suite_files(suite)
+            sent |= dict.fromkeys([self._params["suite_file"].resolve().parent, *(file.parent for file in theirs)])
+            files += theirs
         return Places(tuple(own), tuple(sent), (*named, *files), only_files=bool(named))
 
     def _base(self, source: Source, places: Places, both: Mapping[str, Any]) -> Suite:
@@ -154,11 +193,14 @@ class Chooser:
         options = self._routed(tuple(targets))
         found = []
         for source, model in chosen:
+            if not source.measured:
+                self._leave_not_measured(source, (other for other, _ in chosen))
+                continue
             plan = source.record.plan
             given = of_model(self._given, plan.model.id, ids)
             both = {k: v for k, v in given.items() if k not in NEW_ONLY}
             try:
-                base = self._base(source, self._places(source, [model] if model else []), both)
+                base = self._base(source, self._places(source), both)
                 new = with_model(base, model) if model else base
                 new = applied(new, {k: v for k, v in given.items() if k in NEW_ONLY})
             except InputError as error:
@@ -170,7 +212,7 @@ class Chooser:
 
     def _refuse(self, source: Source, error: InputError) -> None:
         self._errors.append(error)
-        self._left.append(unmatched(source.record, "base", f"{error.message}. {error.remedy}".strip(), lost=True))
+        self._left.append(refused(source, error))
 
     def _on_targets(self, sources: list[Source]) -> tuple[list[Source], str]:
         """``-t`` is a filter where BASE holds records on that target; otherwise that target is what is new."""
@@ -242,14 +284,15 @@ class Chooser:
             sources = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in named)]
         found, used = [], set()
         for run in runs:
-            source = max(
-                (s for s in sources if _same_run(run, s.record)), key=lambda s: _likeness(run, s), default=None
-            )
+            source = max((s for s in sources if same_run(run, s.record)), key=lambda s: likeness(run, s), default=None)
             if source is None:
                 reason = "base holds no record of it"
                 self._left.append(Unmatched("new", "", run.model.id, run.target.id, run.scenario.name, reason))
                 continue
             used.add(source.record.record_id)
+            if not source.measured:
+                self._leave_not_measured(source, ())
+                continue
             if run.skip is not None:
                 self._refuse(source, InputError(f"cannot be measured here now: {run.skip.message}", run.skip.remedy))
                 continue
@@ -258,7 +301,7 @@ class Chooser:
             except InputError as error:
                 self._refuse(source, error)
         self._left += [
-            unmatched(s.record, "base", "the suite asks for no such run", lost=True)
+            unmatched(s.record, "base", "the suite asks for no such run", lost=s.measured)
             for s in sources
             if s.record.record_id not in used
         ]
@@ -284,11 +327,7 @@ class Chooser:
             "max_seconds": suite.max_seconds,
             "check_inputs": suite.check_inputs,
         }
-        files = [model.source for model in suite.models]
-        for model in suite.models:
-            files += [f for f in (*model.inputs.values(), model.prompts, model.reference, model.dataset) if f]
-        places = self._places(source, files, [self._params["suite_file"].resolve().parent])
-        base = replace(self._base(source, places, {}), **shared)
+        base = replace(self._base(source, self._places(source, suite), {}), **shared)
         new = Suite(
             models=(run.model.ask,),
             targets=(TargetAsk(run.target.id, dict(run.target.options)),),
@@ -305,26 +344,3 @@ def _is_on(target: str, name: str) -> bool:
 
 def _listed(records: Iterable[Record]) -> str:
     return ", ".join(dict.fromkeys(f"{r.plan.model.id} on {r.plan.target.id}" for r in records))
-
-
-def _same_run(run: PlannedRun, record: Record) -> bool:
-    """Whether the suite's run is of the record's model, target and scenario. The number of lanes is compared where one
-    was asked for."""
-    plan = record.plan
-    built_in = plan.asked is not None and plan.asked.kind == "built_in"
-    names = {plan.model.id, plan.asked.model.name} if plan.asked is not None and built_in else {plan.model.id}
-    if run.model.id not in names or run.target.id != plan.target.id:
-        return False
-    ask = run.model.ask
-    if ask.precision not in (None, plan.model.precision):
-        return False
-    own = bool(ask.prompts or ask.prompt_ids)
-    task: Task = "text_generation" if plan.model.task == "text_generation" else "tensor"
-    scenario = settle_scenario(run.scenario, task, plan.target.emulated, own)
-    lanes = plan.scenario.lanes if scenario.lanes is None else scenario.lanes
-    return replace(scenario, lanes=lanes) == plan.scenario
-
-
-def _likeness(run: PlannedRun, source: Source) -> tuple[bool, str]:
-    record = source.record
-    return run.target.options == record.plan.target.options_requested, record.created_utc

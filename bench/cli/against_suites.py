@@ -80,6 +80,23 @@ def with_target(suite: Suite, target: str, options: Mapping[str, str]) -> Suite:
     return replace(suite, targets=(TargetAsk(target, {**(before.options if same else {}), **options}),))
 
 
+def named_files(given: Mapping[str, Any]) -> list[Path]:
+    """The files and folders that flags name: models, inputs, prompts, datasets and references."""
+    texts = [*given.get("models", ()), *(text.rpartition("=")[2] for text in given.get("inputs", ()))]
+    texts += [*given.get("datasets", ()), *given.get("references", ())]
+    texts += [str(given["prompts"])] if given.get("prompts") else []
+    named = [text if Path(text).exists() else text.partition(":")[2] or text for text in texts]
+    return [Path(text) for text in named if is_file(text) or Path(text).is_dir()]
+
+
+def suite_files(suite: Suite) -> list[Path]:
+    """The files and folders that a suite names."""
+    texts = [model.source for model in suite.models if is_file(model.source)]
+    for model in suite.models:
+        texts += [text for text in (*model.inputs.values(), model.prompts, model.reference, model.dataset) if text]
+    return [Path(text) for text in texts]
+
+
 def model_names(source: str) -> set[str]:
     """What a model that was named with ``-m`` may be called in a record."""
     return {source, Path(source).stem, file_model_id(Path(source))}

@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from bench.cli import complete
 from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option
+from bench.cli.output_format import default_folder
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -132,7 +132,8 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
 @click.option(
     "--fail-on",
     metavar="CODE,…",
-    help="What gives status 1: verdict codes, or outputs, placement, noise, failed, invalid; default invalid,failed.",
+    help="What gives status 1: verdict codes, or outputs, placement, noise, failed, invalid; default invalid,failed. "
+    "Not with --against, whose status is that of the comparison.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
@@ -187,6 +188,7 @@ def command(
     from bench.plugins import discover
 
     context = click.get_current_context()
+    default_folder(output)  # said before anything is looked at
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
     if against is not None:
@@ -198,7 +200,13 @@ def command(
         from bench.cli.against import measure_against
 
         return measure_against(context, catalog, output, as_json)
-    for flag, given in (("--base-model", base_models or None), ("--base-python", base_python), ("--accept", accept)):
+    by_hand = context.get_parameter_source("tolerance") is click.core.ParameterSource.COMMANDLINE
+    for flag, given in (
+        ("--base-model", base_models or None),
+        ("--base-python", base_python),
+        ("--accept", accept),
+        ("--tolerance", tolerance if by_hand else None),
+    ):
         if given is not None:
             raise InputError(
                 f"{flag}: can only be used with --against, which is not given", "Name the base: --against BASE."
@@ -226,7 +234,7 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     from bench.suite import check
 
     check(suite)
-    folder = prepare_folder(output or Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+    folder = prepare_folder(default_folder(output))
     tell_recovered(folder)
     page = folder / "report.html"
     with progress(sys.stderr) as listener:

@@ -86,3 +86,20 @@ def test_an_empty_hash_is_no_proof_of_a_file(places: Places) -> None:
     Path("x.npy").write_bytes(b"x")
     with pytest.raises(InputError, match="its sha256 differs"):
         found_file(NamedFile("x.npy", digest(b"y"), 1), "f", places, "--input")
+
+
+def test_what_came_with_a_suite_is_not_the_users_own(places: Places, tmp_path: Path) -> None:
+    """A link in a folder that was sent leads nowhere, also where that is the current folder; the message says so. A
+    file that the suite names is opened in any case."""
+    secret = tmp_path / "secret.npy"
+    secret.write_bytes(b"secret")
+    Path("x.npy").symlink_to(secret)
+    named = NamedFile("x.npy", digest(b"secret"), 6)
+    assert Path("x.npy") == found_file(named, "f", places, "--input x=FILE")
+    sent = Places(places.own, (*places.sent, Path().resolve()))
+    with pytest.raises(InputError, match=r"x\.npy leads out of its folder, and such links are not followed"):
+        found_file(named, "f", sent, "--input x=FILE")
+    assert Path("x.npy") == found_file(named, "f", Places(sent.own, sent.sent, (Path("x.npy"),)), "--input x=FILE")
+    Path("net.onnx").symlink_to(secret)
+    with pytest.raises(InputError, match="such links are not followed"):
+        found_model(["net.onnx"], digest(b"secret"), 6, "f", sent)

@@ -10,9 +10,10 @@ from bench.compare_folders import Findings, Problem
 from bench.comparison import Comparison, compare
 from bench.errors import UnknownName
 from bench.fake_records import fake_run
-from bench.outcome import OPEN, checked_accept, not_decided, outcome, state
+from bench.outcome import OPEN, checked_accept, foreseen, not_decided, outcome, state
 from bench.pairing import Unmatched
 from bench.record import Failure, Reason, RecordedRun, Verdict
+from bench.record_evidence import OTHER_SIDE
 
 MS = 1_000_000
 
@@ -100,6 +101,45 @@ def test_a_lost_record_is_not_fine_and_a_new_one_is() -> None:
     assert 0 == outcome(Findings(0.03, (pair("same"),), (fresh,))).status
     accepted = outcome(Findings(0.03, (pair("same"),), (lost,), accepted=("unmatched",)))
     assert (0, "Nothing is worse; accepted by name: 1 record unmatched.") == (accepted.status, accepted.reason)
+
+
+def test_a_run_that_the_base_did_not_measure_is_not_fine() -> None:
+    """As a pair, or as a record of the base that ``--against`` cannot measure again: by the same name."""
+    alone = Unmatched("base", "r1", "net", "a:cpu", "offline", "its run failed", not_measured=True)
+    assert {"not-measured": 1} == outcome(Findings(0.03, (pair("same"), pair("base failed")))).not_decided
+    found = outcome(Findings(0.03, (pair("same"),), (alone,)))
+    assert (3, {"not-measured": 1}) == (found.status, found.not_decided)
+    assert 0 == outcome(Findings(0.03, (pair("same"),), (alone,), accepted=("not-measured",))).status
+
+
+@pytest.mark.parametrize(
+    ("counts", "accepted", "status"),
+    [
+        ((2, 0, 0), (), 0),
+        ((2, 1, 0), (), 1),
+        ((2, 1, 1), ("not-measured",), 1),
+        ((2, 0, 1), (), 3),
+        ((2, 0, 1), ("not-measured",), 0),
+        ((0, 0, 1), ("not-measured",), 0),
+        ((0, 0, 0), tuple(OPEN), 3),
+    ],
+)
+def test_what_is_known_before(counts: tuple[int, int, int], accepted: tuple[str, ...], status: int) -> None:
+    """Of pairs that are ready, whose new side will fail, and whose base will: the status of the run itself."""
+    assert status == foreseen(*counts, (), accepted).status
+
+
+def test_a_pair_that_took_turns_is_broken_by_the_new_side_alone() -> None:
+    """A base that was prepared, and not measured because the new run failed, is as good as measured; not where the new
+    run could not be measured here at all."""
+    waiting = Failure(OTHER_SIDE, "unavailable", "not measured, because the other side failed", "")
+    base = run("base")
+    base = replace(base, record=replace(base.record, status="failed", failure=waiting))
+    assert compare(base, failed(run("new"))).worse
+    new = run("new")
+    skipped = Failure("plan", "unavailable", "no driver", "")
+    found = compare(base, replace(new, record=replace(new.record, status="skipped", failure=skipped)))
+    assert (False, "not-measured") == (found.worse, not_decided(found))
 
 
 def test_worse_goes_before_unread_and_unread_before_undecided() -> None:

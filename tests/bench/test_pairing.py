@@ -61,6 +61,18 @@ def test_of_the_same_thing_the_newest_is_taken() -> None:
     assert ([("b2", "n2")], [("new", "n1", older), ("base", "b1", older)]) == ids(base, new)
 
 
+def test_of_the_same_thing_one_that_was_measured_is_taken() -> None:
+    """A base that failed again after it had been measured is still known; a new run that fails now is not let off."""
+    failed = one("b2", when="2026-05-02")
+    failed = replace(failed, record=replace(failed.record, status="failed"))
+    found = ids([one("b1", when="2026-05-01"), failed], [one("n1"), one("n2", "other")])
+    assert [("b1", "n1")] == found[0]
+    assert ("base", "b2", "another one of the same was compared") in found[1]
+    late = one("n2", when="2026-05-05")
+    late = replace(late, record=replace(late.record, status="failed"))
+    assert [("b1", "n2")] == ids([one("b1")], [one("n1"), late])[0]
+
+
 def test_those_that_took_turns_belong_together() -> None:
     """Whatever was changed between the two; the others are matched as ever."""
     sides = [(g, side) for g in "xy" for side in ("base", "new")]

@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench.asked_record import NamedFile
+from bench.cli.compare_command import command as compare_command
 from bench.cli.run_command import command
 from bench.errors import InputError
-from bench.record import Record
+from bench.record import Failure, Record
 from bench.record_json import encode, sealed
 from bench.store import load, load_records
 
@@ -23,6 +24,7 @@ QUICK = ("--max-seconds", "0.3")
 PLUGIN = """
 from msgspec.structs import replace
 
+from bench.errors import RunFailure
 from bench.testing import FakeModel, NullTarget
 
 
@@ -42,6 +44,11 @@ class Other(Unhurried):
 
     safe_options = ("latency_us", "turbo")
 
+    def check(self, artifact, device, options):
+        if options.get("turbo") in ("breaks", "unfit"):
+            phase = {"breaks": "compile", "unfit": "plan"}[options["turbo"]]
+            raise RunFailure("runtime_error", "turbo " + options["turbo"], "Turn it off.", phase)
+
 
 PLUGINS = {"models": {"fake": Fake, "tiny": Fake}, "targets": {"null": Unhurried, "other": Other}}
 """
@@ -51,10 +58,11 @@ def odb_run(*arguments: Any) -> Result:
     return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
 
 
-def against(*arguments: Any) -> dict[str, Any]:
-    """The dry run of ``--against old``, for scripts."""
+def against(*arguments: Any, status: int = 0) -> dict[str, Any]:
+    """The dry run of ``--against old``, for scripts, which ends with that status."""
     done = odb_run("--against", "old", "--plugin", "plugin.py", "--dry-run", "--json", *arguments)
     assert done.exception is None, done.exception
+    assert status == done.return_value
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -185,7 +193,7 @@ class TestSuite:
         """A record that the suite no longer asks for is lost; a run that BASE does not hold is new."""
         suite = here / "suite.toml"
         suite.write_text(suite.read_text().replace('"tiny"', '"llama-15M"'))
-        found = against("suite.toml")
+        found = against("suite.toml", status=3)
         assert 2 == len(found["pairs"])
         alone = {(one["side"], one["model"], one["lost"]) for one in found["unmatched"]}
         assert {("base", "tiny", True), ("new", "llama-15M", False)} == alone
@@ -214,6 +222,116 @@ class TestSuite:
         assert {"unmatched": 1} == found["result"]["not_decided"]
         assert 3 == done.return_value
         assert [1, 1] == [len(load_records(here / "out" / side)) for side in ("base", "new")]
+
+
+class TestNotMeasured:
+    """A run that the base did not measure is not known now either: as in ``odb compare``, status 3."""
+
+    @pytest.fixture
+    def failed(self, here: Path) -> Path:
+        """The record of tiny on other:cpu as one of a run that crashed."""
+        (place,) = here.glob("old/*-tiny-other-cpu-*/")
+        self.rewrite(place, failure=Failure("steady", "crashed", "it crashed", ""), status="failed")
+        return here
+
+    def rewrite(self, place: Path, **changes: Any) -> Record:
+        record = msgspec.structs.replace(load(place).record, **changes)
+        (place / "record.json").write_bytes(encode(sealed(record)))
+        return record
+
+    @pytest.mark.parametrize("asked", [(), ("suite.toml",), ("-t", "other:cpu"), ("-m", "tiny")])
+    def test_it_is_named_and_not_fine(self, failed: Path, asked: tuple[str, ...]) -> None:
+        """In the dry run, whatever says what is asked for; and by name it may pass."""
+        found = against(*asked, status=3)
+        assert [("tiny", "other:cpu", True, False, "its run failed: it crashed")] == [
+            (one["model"], one["target"], one["not_measured"], one["lost"], one["reason"]) for one in found["unmatched"]
+        ]
+        assert {"not-measured": 1} == found["result"]["not_decided"]
+        assert 0 == against(*asked, "--accept", "not-measured")["result"]["status"]
+
+    def test_the_run_ends_so_too(self, failed: Path) -> None:
+        """The other pair is measured and compared."""
+        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, "--json")
+        done = odb_run(*asked, "-o", "out", "--accept", "cannot-tell,invalid")
+        assert done.exception is None
+        found = json.loads(done.stdout)
+        assert (3, 1, {"not-measured": 1}) == (
+            done.return_value,
+            len(found["comparisons"]),
+            found["result"]["not_decided"],
+        )
+
+    def test_what_was_not_asked_for_does_not_count(self, failed: Path) -> None:
+        """Another target or model, or a run that the suite no longer has."""
+        assert 0 == against("-t", "null:cpu")["result"]["status"]
+        assert 0 == against("-m", "fake")["result"]["status"]
+        suite = failed / "suite.toml"
+        suite.write_text(suite.read_text().replace("other:cpu", "null:cpu").replace('options = { turbo = "on" }', ""))
+        assert {("tiny", False, False), ("fake", True, False)} == {
+            (one["model"], one["lost"], one["not_measured"]) for one in against("suite.toml", status=3)["unmatched"]
+        }
+
+    def test_nothing_else_is_asked_for(self, failed: Path) -> None:
+        """Then there is nothing to measure."""
+        assert "none of its records that are asked for was measured" in refused("-m", "tiny", "-t", "other:cpu").message
+
+    def test_another_record_of_the_run_was_measured(self, failed: Path) -> None:
+        """The run is known from that: the one that failed, before its file was read, is only named."""
+        (place,) = failed.glob("old/*-tiny-other-cpu-*/")
+        (again,) = failed.glob("old/*-tiny-null-cpu-*/")
+        record = load(place).record
+        target = msgspec.structs.replace(load(again).record.plan.target, id=record.plan.target.id)
+        plan = msgspec.structs.replace(
+            record.plan,
+            target=msgspec.structs.replace(target, plugin="null", id="null:cpu"),
+            model=msgspec.structs.replace(record.plan.model, sha256=None),
+        )
+        self.rewrite(place, plan=plan)
+        found = against()
+        assert ["another record of the same run was measured"] == [one["reason"] for one in found["unmatched"]]
+        assert 0 == found["result"]["status"]
+
+
+class TestForeseen:
+    """A dry run ends as the run would, as far as that is known before anything is opened."""
+
+    @pytest.mark.parametrize(("turbo", "status", "word"), [("breaks", 1, "failed"), ("unfit", 3, "skipped")])
+    def test_what_the_new_side_would_be_refused_for(self, here: Path, turbo: str, status: int, word: str) -> None:
+        """A run that breaks where the base works is worse; one that cannot be measured here leaves the pair unknown.
+        The run says the same."""
+        asked = ("-m", "fake", "-t", "other:cpu", "-O", f"turbo={turbo}")
+        found = against(*asked, status=status)
+        assert [(None, f"turbo {turbo}")] == [(p["base"]["refused"], p["new"]["refused"]) for p in found["pairs"]]
+        assert status == found["result"]["status"]
+        told = odb_run("--against", "old", "--plugin", "plugin.py", *asked, "--dry-run").stdout
+        assert f"Refused: turbo {turbo}\n  what to do: Turn it off." in told
+        run = ("--against", "old", "--plugin", "plugin.py", *asked, "--repeats", "1", *QUICK)
+        assert status == odb_run(*run, "-o", "out").return_value
+        ((new,),) = [load_records(here / "out" / "new")]
+        assert word == new.record.status
+        again = CliRunner().invoke(compare_command, ["out/base", "out/new"], standalone_mode=False)
+        assert status == again.return_value
+
+    def test_what_is_lost_is_not_fine(self, here: Path) -> None:
+        """Status 3, and 0 where that is accepted."""
+        suite = here / "suite.toml"
+        suite.write_text(suite.read_text().replace('"tiny"', '"llama-15M"'))
+        assert {"unmatched": 2} == against("suite.toml", status=3)["result"]["not_decided"]
+        assert 0 == against("suite.toml", "--accept", "unmatched")["result"]["status"]
+
+    def test_a_target_that_is_not_there(self, here: Path) -> None:
+        """The only pair cannot be measured: skipped, and status 3, as the run ends."""
+        gone = PLUGIN.replace(
+            "class Other(NullTarget):",
+            "from bench.contracts import Device\n\n\nclass Other(NullTarget):\n"
+            '    def devices(self):\n        return (Device("cpu", False, reason="no driver", remedy="Get it."),)\n',
+        )
+        (here / "plugin.py").write_text(gone)
+        asked = ("-m", "fake", "-t", "other:cpu")
+        found = against(*asked, status=3)
+        assert {"not-measured": 1} == found["result"]["not_decided"]
+        run = ("--against", "old", "--plugin", "plugin.py", *asked, "--repeats", "1", *QUICK, "-o", "out")
+        assert 3 == odb_run(*run).return_value
 
 
 class TestSent:
@@ -257,6 +375,29 @@ class TestSent:
         assert "it was measured with x.npy, which is not" in refused().message
         (here / "x.npy").symlink_to(secret)  # the user's own
         assert 1 == len(against()["pairs"])
+
+    def test_a_link_beside_a_suite_leads_nowhere(self, here: Path, tmp_path: Path) -> None:
+        """What came with a suite is taken from its folder only, as what came with a record is."""
+        from hashlib import sha256
+
+        secret = tmp_path.parent / f"{tmp_path.name}-secret.npy"
+        secret.write_bytes(b"secret")
+        sent(here, asked={"inputs": {"x": NamedFile("x.npy", sha256(b"secret").hexdigest(), 6)}})
+        (here / "mail").mkdir()
+        (here / "suite.toml").rename(here / "mail" / "suite.toml")
+        (here / "mail" / "x.npy").symlink_to(secret)
+        assert "x.npy leads out of its folder, and such links are not followed" in refused("mail/suite.toml").message
+        (here / "mail" / "x.npy").unlink()
+        (here / "mail" / "x.npy").write_bytes(b"secret")
+        assert 1 == len(against("mail/suite.toml")["pairs"])
+
+    def test_the_plugin_that_it_needs_is_asked_for(self, here: Path) -> None:
+        """Its target and its model are of a plugin file that was not named."""
+        sent(here)
+        for arguments in ((), ("-O", "turbo=off")):
+            error = odb_run("--against", "old", "--dry-run", *arguments).exception
+            assert isinstance(error, InputError)
+            assert ("unknown target: other" in error.message, "--plugin FILE" in error.remedy) == (True, True)
 
     def test_an_older_record_gives_what_it_holds(self, here: Path) -> None:
         """Without ``plan.asked``: the built-in model by its id, its target, scenario, preset and seconds."""

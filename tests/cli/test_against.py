@@ -75,20 +75,6 @@ def base(here: Path, of_fake: Path) -> Path:
     return shutil.copytree(of_fake, here / "old")
 
 
-def write_with_weights(path: Path, weight: float) -> None:
-    """A graph [1, 64] -> [1, 64] whose weights, all the same, lie in a file beside it."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64]) for name in "xy")
-    weights = numpy_helper.from_array(np.full((64, 64), weight, np.float32), "w")
-    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weights])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    for file in (path, path.with_suffix(".data")):
-        file.unlink(missing_ok=True)
-    onnx.save(model, path, save_as_external_data=True, location=f"{path.stem}.data", size_threshold=0)
-
-
 def records(folder: Path) -> tuple[Record, Record]:
     (one,), (other,) = load_records(folder / "base"), load_records(folder / "new")
     return one.record, other.record
@@ -224,23 +210,6 @@ class TestFiles:
         done = odb_run("--against", "old", "--dry-run")
         assert done.exception is None
         assert "Nothing was measured" in done.stdout
-
-    @pytest.mark.real
-    @pytest.mark.parametrize("flags", [(), ("--base-model", "net.onnx")])
-    def test_weights_that_were_changed_since(self, here: Path, flags: tuple[str, ...]) -> None:
-        """A graph whose weights lie beside it is proved only as it is read: the dry run reads it, and ends as the run
-        does, with the file's name and status 2."""
-        pytest.importorskip("onnxruntime")
-        write_with_weights(here / "net.onnx", 1.0)
-        odb_run("-m", "net.onnx", "-t", "ort:cpu", "--repeats", "1", *QUICK, "-o", "old")
-        assert 0 == odb_run("--against", "old", "--dry-run", *flags).return_value
-        write_with_weights(here / "net.onnx", 2.0)
-        for last in (("--dry-run",), ("-o", "out")):
-            error = odb_run("--against", "old", *QUICK, *flags, *last).exception
-            assert isinstance(error, InputError)
-            assert "net.onnx is not the file that" in error.message
-            assert "--base-model" in error.remedy
-        assert not list((here / "out").glob("*/*/record.json"))
 
     @pytest.mark.real
     def test_another_file_of_that_name(self, file_base: Path, here: Path, no_op: Callable[..., Path]) -> None:

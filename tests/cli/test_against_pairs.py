@@ -8,104 +8,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from against_room import PLUGIN, QUICK, against, odb_run, refused, sides
 
 from bench.asked_record import NamedFile
-from bench.cli.compare_command import command as compare_command
-from bench.cli.run_command import command
 from bench.errors import InputError
-from bench.record import Failure, Record
+from bench.record import Record
 from bench.record_json import encode, sealed
 from bench.store import load, load_records
 
 pytestmark = pytest.mark.process
-
-QUICK = ("--max-seconds", "0.3")
-PLUGIN = """
-from msgspec.structs import replace
-
-from bench.errors import RunFailure
-from bench.testing import FakeModel, NullTarget
-
-
-class Fake(FakeModel):
-    def prepare(self, request, cache):
-        return replace(super().prepare(request, cache), model_id=request.source)
-
-
-class Unhurried(NullTarget):  # half a millisecond a query, so that turns of 50 ms hold no millions of them
-    def work(self, request):
-        return super().work(replace(request, options={"latency_us": "500", **request.options}))
-
-
-class Other(Unhurried):
-    def options(self, device):
-        return {"latency_us": "as null", "turbo": "on or off", "report_file": "writes a file"}
-
-    safe_options = ("latency_us", "turbo")
-
-    def check(self, artifact, device, options):
-        if options.get("turbo") in ("breaks", "unfit"):
-            phase = {"breaks": "compile", "unfit": "plan"}[options["turbo"]]
-            raise RunFailure("runtime_error", "turbo " + options["turbo"], "Turn it off.", phase)
-
-
-PLUGINS = {"models": {"fake": Fake, "tiny": Fake}, "targets": {"null": Unhurried, "other": Other}}
-"""
-
-
-def odb_run(*arguments: Any) -> Result:
-    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
-
-
-def against(*arguments: Any, status: int = 0) -> dict[str, Any]:
-    """The dry run of ``--against old``, for scripts, which ends with that status."""
-    done = odb_run("--against", "old", "--plugin", "plugin.py", "--dry-run", "--json", *arguments)
-    assert done.exception is None, done.exception
-    assert status == done.return_value
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def refused(*arguments: Any) -> InputError:
-    error = odb_run("--against", "old", "--plugin", "plugin.py", "--dry-run", *arguments).exception
-    assert isinstance(error, InputError), error
-    return error
-
-
-def sides(found: dict[str, Any], *keys: str) -> list[tuple[Any, ...]]:
-    """Of each pair those keys of its new side."""
-    return [tuple(pair["new"][key] for key in keys) for pair in found["pairs"]]
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite of two models on two targets, and its records in ``old``; made once."""
-    room = tmp_path_factory.mktemp("room")
-    (room / "plugin.py").write_text(PLUGIN)
-    (room / "suite.toml").write_text(
-        'repeats = 1\nmax_seconds = 0.2\n[[models]]\nsource = "fake"\n[[models]]\nsource = "tiny"\n'
-        '[[targets]]\nid = "null:cpu"\n[[targets]]\nid = "other:cpu"\noptions = { turbo = "on" }\n'
-    )
-    done = odb_run(room / "suite.toml", "--plugin", room / "plugin.py", "-o", room / "old")
-    assert done.exception is None
-    return room
-
-
-@pytest.fixture
-def here(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current folder of its own that holds the suite, the plugin and the records."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ODB_CACHE", str(tmp_path / "cache"))
-    for name in ("plugin.py", "suite.toml"):
-        (tmp_path / name).write_text((measured / name).read_text())
-    (tmp_path / "old").mkdir()
-    for folder in measured.glob("old/*/"):
-        target = tmp_path / "old" / folder.name
-        target.mkdir()
-        for file in folder.iterdir():
-            (target / file.name).write_bytes(file.read_bytes())
-    return tmp_path
 
 
 def sent(folder: Path, **plan: Any) -> Record:
@@ -222,116 +133,6 @@ class TestSuite:
         assert {"unmatched": 1} == found["result"]["not_decided"]
         assert 3 == done.return_value
         assert [1, 1] == [len(load_records(here / "out" / side)) for side in ("base", "new")]
-
-
-class TestNotMeasured:
-    """A run that the base did not measure is not known now either: as in ``odb compare``, status 3."""
-
-    @pytest.fixture
-    def failed(self, here: Path) -> Path:
-        """The record of tiny on other:cpu as one of a run that crashed."""
-        (place,) = here.glob("old/*-tiny-other-cpu-*/")
-        self.rewrite(place, failure=Failure("steady", "crashed", "it crashed", ""), status="failed")
-        return here
-
-    def rewrite(self, place: Path, **changes: Any) -> Record:
-        record = msgspec.structs.replace(load(place).record, **changes)
-        (place / "record.json").write_bytes(encode(sealed(record)))
-        return record
-
-    @pytest.mark.parametrize("asked", [(), ("suite.toml",), ("-t", "other:cpu"), ("-m", "tiny")])
-    def test_it_is_named_and_not_fine(self, failed: Path, asked: tuple[str, ...]) -> None:
-        """In the dry run, whatever says what is asked for; and by name it may pass."""
-        found = against(*asked, status=3)
-        assert [("tiny", "other:cpu", True, False, "its run failed: it crashed")] == [
-            (one["model"], one["target"], one["not_measured"], one["lost"], one["reason"]) for one in found["unmatched"]
-        ]
-        assert {"not-measured": 1} == found["result"]["not_decided"]
-        assert 0 == against(*asked, "--accept", "not-measured")["result"]["status"]
-
-    def test_the_run_ends_so_too(self, failed: Path) -> None:
-        """The other pair is measured and compared."""
-        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, "--json")
-        done = odb_run(*asked, "-o", "out", "--accept", "cannot-tell,invalid")
-        assert done.exception is None
-        found = json.loads(done.stdout)
-        assert (3, 1, {"not-measured": 1}) == (
-            done.return_value,
-            len(found["comparisons"]),
-            found["result"]["not_decided"],
-        )
-
-    def test_what_was_not_asked_for_does_not_count(self, failed: Path) -> None:
-        """Another target or model, or a run that the suite no longer has."""
-        assert 0 == against("-t", "null:cpu")["result"]["status"]
-        assert 0 == against("-m", "fake")["result"]["status"]
-        suite = failed / "suite.toml"
-        suite.write_text(suite.read_text().replace("other:cpu", "null:cpu").replace('options = { turbo = "on" }', ""))
-        assert {("tiny", False, False), ("fake", True, False)} == {
-            (one["model"], one["lost"], one["not_measured"]) for one in against("suite.toml", status=3)["unmatched"]
-        }
-
-    def test_nothing_else_is_asked_for(self, failed: Path) -> None:
-        """Then there is nothing to measure."""
-        assert "none of its records that are asked for was measured" in refused("-m", "tiny", "-t", "other:cpu").message
-
-    def test_another_record_of_the_run_was_measured(self, failed: Path) -> None:
-        """The run is known from that: the one that failed, before its file was read, is only named."""
-        (place,) = failed.glob("old/*-tiny-other-cpu-*/")
-        (again,) = failed.glob("old/*-tiny-null-cpu-*/")
-        record = load(place).record
-        target = msgspec.structs.replace(load(again).record.plan.target, id=record.plan.target.id)
-        plan = msgspec.structs.replace(
-            record.plan,
-            target=msgspec.structs.replace(target, plugin="null", id="null:cpu"),
-            model=msgspec.structs.replace(record.plan.model, sha256=None),
-        )
-        self.rewrite(place, plan=plan)
-        found = against()
-        assert ["another record of the same run was measured"] == [one["reason"] for one in found["unmatched"]]
-        assert 0 == found["result"]["status"]
-
-
-class TestForeseen:
-    """A dry run ends as the run would, as far as that is known before anything is opened."""
-
-    @pytest.mark.parametrize(("turbo", "status", "word"), [("breaks", 1, "failed"), ("unfit", 3, "skipped")])
-    def test_what_the_new_side_would_be_refused_for(self, here: Path, turbo: str, status: int, word: str) -> None:
-        """A run that breaks where the base works is worse; one that cannot be measured here leaves the pair unknown.
-        The run says the same."""
-        asked = ("-m", "fake", "-t", "other:cpu", "-O", f"turbo={turbo}")
-        found = against(*asked, status=status)
-        assert [(None, f"turbo {turbo}")] == [(p["base"]["refused"], p["new"]["refused"]) for p in found["pairs"]]
-        assert status == found["result"]["status"]
-        told = odb_run("--against", "old", "--plugin", "plugin.py", *asked, "--dry-run").stdout
-        assert f"Refused: turbo {turbo}\n  what to do: Turn it off." in told
-        run = ("--against", "old", "--plugin", "plugin.py", *asked, "--repeats", "1", *QUICK)
-        assert status == odb_run(*run, "-o", "out").return_value
-        ((new,),) = [load_records(here / "out" / "new")]
-        assert word == new.record.status
-        again = CliRunner().invoke(compare_command, ["out/base", "out/new"], standalone_mode=False)
-        assert status == again.return_value
-
-    def test_what_is_lost_is_not_fine(self, here: Path) -> None:
-        """Status 3, and 0 where that is accepted."""
-        suite = here / "suite.toml"
-        suite.write_text(suite.read_text().replace('"tiny"', '"llama-15M"'))
-        assert {"unmatched": 2} == against("suite.toml", status=3)["result"]["not_decided"]
-        assert 0 == against("suite.toml", "--accept", "unmatched")["result"]["status"]
-
-    def test_a_target_that_is_not_there(self, here: Path) -> None:
-        """The only pair cannot be measured: skipped, and status 3, as the run ends."""
-        gone = PLUGIN.replace(
-            "class Other(NullTarget):",
-            "from bench.contracts import Device\n\n\nclass Other(NullTarget):\n"
-            '    def devices(self):\n        return (Device("cpu", False, reason="no driver", remedy="Get it."),)\n',
-        )
-        (here / "plugin.py").write_text(gone)
-        asked = ("-m", "fake", "-t", "other:cpu")
-        found = against(*asked, status=3)
-        assert {"not-measured": 1} == found["result"]["not_decided"]
-        run = ("--against", "old", "--plugin", "plugin.py", *asked, "--repeats", "1", *QUICK, "-o", "out")
-        assert 3 == odb_run(*run).return_value
 
 
 class TestSent:

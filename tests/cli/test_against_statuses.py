@@ -119,8 +119,8 @@ class TestForeseen:
     def test_a_target_that_is_not_there(self, here: Path) -> None:
         """The only pair cannot be measured: skipped, and status 3, as the run ends."""
         gone = PLUGIN.replace(
-            "class Other(NullTarget):",
-            "from bench.contracts import Device\n\n\nclass Other(NullTarget):\n"
+            "class Other(Unhurried):",
+            "from bench.contracts import Device\n\n\nclass Other(Unhurried):\n"
             '    def devices(self):\n        return (Device("cpu", False, reason="no driver", remedy="Get it."),)\n',
         )
         (here / "plugin.py").write_text(gone)

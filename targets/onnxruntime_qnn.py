@@ -82,7 +82,7 @@ class OnnxRuntimeQnn:
         if device != EMULATED:
             return ""
         others = session_config.read(options).others
-        soc = soc_of(device, others)
+        soc = soc_of(device, others, None)
         return qnn_devices.device_name(device, soc, qnn_options.provider_options(others, device, soc))
 
     def converts(self, artifact: Artifact) -> bool:
@@ -125,12 +125,13 @@ class OnnxRuntimeQnn:
         return "There is no onnxruntime-qnn wheel for this platform: use Windows or Linux, on x86-64 or Arm."
 
 
-def soc_of(device: str, others: Mapping[str, str], artifact: Artifact) -> socs.Soc | None:
+def soc_of(device: str, others: Mapping[str, str], artifact: Artifact | None) -> socs.Soc | None:
     """The SoC that is compiled for, or that a context was compiled for; ``None`` when it is the machine's own, one
-    given only by numbers, or one that a context does not name."""
+    given only by numbers, or one that a context does not name. Without an artifact: that of any but a context."""
     if device == "gpu":
         return None
-    if device == EMULATED and holds_context(artifact) and not set(qnn_contexts.CHOOSING) & others.keys():
+    named = set(qnn_contexts.CHOOSING) & others.keys()
+    if device == EMULATED and artifact is not None and holds_context(artifact) and not named:
         told = qnn_contexts.compiled_for(artifact)
         return told.soc if told is not None else None
     return socs.chosen(dict(others), socs.DEFAULT if device == EMULATED else None)

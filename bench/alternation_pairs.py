@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from bench.process_values import Observation
 from bench.record import Record
+from bench.record_evidence import OTHER_SIDE
 from bench.statistics import effective_sample_size, order_statistic_interval
 
 CANCELLED = ("not_converged", "drift", "host_busy")
@@ -29,6 +30,13 @@ class PairLogs(Struct, frozen=True):
 
     logs: tuple[float, ...]
     errors: tuple[float, ...] | None = None
+
+
+def broken(base: Record, new: Record) -> bool:
+    """Whether the new run failed or was skipped where the base was measured; or failed, and that alone kept the base,
+    which took turns with it, from being measured."""
+    waited = base.failure is not None and base.failure.phase == OTHER_SIDE
+    return (base.status == "ok" and new.status != "ok") or (waited and new.status == "failed")
 
 
 def alternated(base: Record, new: Record) -> bool:

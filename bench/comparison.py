@@ -25,7 +25,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.alternation_pairs import CANCELLED, alternated, pair_logs
+from bench.alternation_pairs import CANCELLED, alternated, broken, pair_logs
 from bench.comparability import Comparability, comparable
 from bench.comparability_table import ACCOUNTED, FEW, SPEEDS, Subject, scenario_words
 from bench.printable import counted
@@ -34,7 +34,6 @@ from bench.quality.comparison import QualityComparison, QualityTests, examine_qu
 from bench.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 from bench.recheck import Recheck, recheck
 from bench.record import Record, RecordedRun
-from bench.record_evidence import OTHER_SIDE
 from bench.untrusted import shown_command
 from bench.verdict_codes import CODES, About
 
@@ -204,9 +203,8 @@ def _family(one: _Examined) -> Iterator[tuple[float, float]]:
 
 def _examine(base: Observation, new: Observation, tolerance: float, subjects: Collection[Subject]) -> _Examined:
     allowed = comparable(base.record, new.record, subjects)
-    broken = _broken(base.record, new.record)
     quality = _quality(base, new, allowed)
-    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken)
+    comparison = Comparison(_side(base), _side(new), allowed, tolerance, broken=broken(base.record, new.record))
     if {reason.code for reason in allowed.reasons if reason.invalidates} == {"emulated"}:
         comparison = replace(comparison, recheck=recheck(base.record, new.record))
     if allowed.refused:
@@ -223,13 +221,6 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, leading)),
         quality,
     )
-
-
-def _broken(base: Record, new: Record) -> bool:
-    """Whether the new run failed or was skipped where the base was measured; or failed, and that alone kept the base,
-    which took turns with it, from being measured."""
-    waited = base.failure is not None and base.failure.phase == OTHER_SIDE
-    return (base.status == "ok" and new.status != "ok") or (waited and new.status == "failed")
 
 
 def _quality(base: Observation, new: Observation, allowed: Comparability) -> QualityTests | None:

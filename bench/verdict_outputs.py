@@ -102,7 +102,7 @@ def _output_unchecked(run: RecordedRun) -> Reason | None:
         tokens = counted(fidelity.tokens_compared or 0, "token")
         found = f" equal before the first difference: {fidelity.token_prefix} of {tokens};"
     drawn = run.record.determinism is not None and run.record.determinism.draws
-    if drawn or not fidelity.rule:  # by no rule: nothing was compared
+    if drawn or not (fidelity.rule or found):  # by no rule: nothing was compared
         by = "" if fidelity.reference == "none" else f" with {fidelity.reference}"
         message = f"The outputs were not compared{by}: {fidelity.reason.rstrip('.') or 'no reason was recorded'}."
     else:

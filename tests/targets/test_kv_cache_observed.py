@@ -15,6 +15,7 @@ from bench.text_record import KvCache
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.process,
     pytest.mark.skipif(heap_reader() is None, reason="no mallinfo2: not glibc 2.33 or newer"),
 ]
 LAYOUT = 2 * 5 * 4 * 8 * 4

@@ -85,8 +85,7 @@ def assemble(
     every, flat = _repeats(evidence, samples)
     repeats = tuple(repeat for index, repeat in enumerate(every) if index not in evidence.set_aside)
     if evidence.judgement is not None:
-        keys = evidence.judgement.quality.samples
-        flat.update({keys[name]: array for name, array in evidence.judgement.results.items()})
+        flat.update(evidence.judgement.arrays)
     status = status_of(evidence.failure)
     record = Record(
         schema_version=SCHEMA_VERSION,
@@ -119,8 +118,8 @@ def status_of(failure: Failure | None) -> Literal["ok", "failed", "skipped"]:
 
 
 def placement_summary(placement: Placement | None, artifact: Artifact | None) -> PlacementSummary | None:
-    """Nodes and MACs by device. MACs are null unless every node of the file that has any is found by name, or all
-    nodes share one device."""
+    """Nodes and MACs by device. MACs are null unless every node of the file that has any is found by name and they add
+    up to the file's, or all nodes share one device."""
     if placement is None:
         return None
     nodes: dict[str, int] = {}
@@ -159,7 +158,7 @@ def _macs_by_device(placement: Placement, facts: GraphFacts) -> dict[str, int] |
     if len(devices) == 1:
         return {devices.pop(): facts.macs}
     device_of = {n.name: n.device for n in placement.nodes if n.name}
-    if not set(facts.node_macs) <= set(device_of):
+    if not set(facts.node_macs) <= set(device_of) or sum(facts.node_macs.values()) != facts.macs:
         return None
     macs = dict.fromkeys(sorted(devices), 0)
     for name, count in facts.node_macs.items():
@@ -239,6 +238,7 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
         facts.inputs,
         facts.outputs,
         facts.live_activation_bytes,
+        _bytes_moved(facts),
     )
 
 
@@ -288,9 +288,7 @@ def _known_only_here(evidence: Evidence) -> Summary:
         kv_cache=evidence.kv_cache,
         agreement=evidence.agreement,
     )
-    return Summary(
-        energy=energy_summary(energies, facts.macs, _bytes_moved(facts), evidence.channels), text_generation=text
-    )
+    return Summary(energy=energy_summary(energies, facts.macs, None, evidence.channels), text_generation=text)
 
 
 def _bytes_moved(facts: GraphFacts) -> int | None:

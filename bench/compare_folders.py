@@ -12,7 +12,6 @@ from bench.errors import InputError
 from bench.pairing import Pair, Unmatched, pair_up
 from bench.parallel import each
 from bench.process_values import Observation, observe
-from bench.sample_arrays import NO_FIGURES
 from bench.store import chosen_folders, load_timed
 
 
@@ -102,6 +101,6 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
 
 def _observed(folder: Path) -> Observation | Problem:
     try:
-        return observe(load_timed(folder, without=NO_FIGURES), str(folder))
+        return observe(load_timed(folder), str(folder))
     except InputError as error:
         return Problem(error.message, error.remedy)

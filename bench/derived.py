@@ -1,9 +1,9 @@
-"""What of a record follows from the rest of it: summary, the harness' medians and the verdict.
+"""What of a record follows from the rest of it: summary, the harness' medians, quality, agreement and the verdict.
 
 One function computes them, when a record is put together and whenever it is read again; what a file states of them is
 not shown. Where the two differ the reader is told, by the verdict: ``record_edited`` where the rules cannot explain it,
 ``recomputed`` where the record was written under other rules. What contradicts itself and cannot be computed, such as a
-placement, is refused.
+placement, is refused by ``bench.contradictions``. ``bench.origins`` says of every field whether it is computed here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from bench import __version__
+from bench.contradictions import REMEDY, refuse
 from bench.errors import InputError
-from bench.record import Fidelity, Harness, Phases, Record, RecordedRun, Repeat, Summary
+from bench.measure.agreement_again import agreement_again
+from bench.plan_contradictions import untrue
+from bench.record import Fidelity, Harness, Record, RecordedRun, Repeat, Summary, Tool
 from bench.record_part import Correction
-from bench.rules import rules_digest
+from bench.rules import of_these_rules, rules_digest
+from bench.text_record import Agreement
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from bench.quality.record import Quality
     from bench.timed_run import TimedRun
 
     Samples = Mapping[str, np.ndarray[Any, Any]]
@@ -28,8 +34,9 @@ OF_LOADING = ("record_edited", "recomputed")
 """The codes that reading a record gives; no record is written with them."""
 CLOSE = 1e-6  # relative: the last digits of a float are the processor's
 CLOSE_INTERVAL = 0.02  # an interval's bound may move by a rank with them
-MOST = (1 << 53) - 1  # nanoseconds, bytes: a hundred days, and more than any machine holds
-REMEDY = "Use the file as it was written, or measure again."
+OF_A_WINDOW = ("start_ns", "latency_ns"), ("in_flight_start_ns", "in_flight_latency_ns")
+INTERVALS = ("_ci95", "interval95")
+CLOSE_P_VALUE = 0.01  # absolute: the draws of a test are those of one version of numpy
 
 
 def judged(run: RecordedRun) -> "TimedRun":
@@ -44,32 +51,97 @@ def judged(run: RecordedRun) -> "TimedRun":
 
 
 def computed(record: Record, samples: "Samples") -> Record:
-    """``record`` with the summary and the harness' medians computed from its repeats and ``samples``. Outputs stay
-    right only where the stated figures reach the thresholds. What only the measuring run knew is kept as stated:
-    generated ids, KV cache and agreement of a language model, and the notes on energy."""
+    """``record`` with all computed that follows from its repeats and ``samples``: the summary, the harness' medians,
+    whether each repeat converged, quality and paired tests, agreement of tokens. Outputs stay right only where the
+    stated figures reach the thresholds. What only the measuring run knew is kept as stated; see ``bench.origins``."""
     from bench.timed_run import timed
 
     return _computed(timed(RecordedRun(record, samples)))
 
 
 def _computed(run: "TimedRun") -> Record:
-    record = run.record
+    converged = iter(_converged(run))
+    repeats = tuple(_by_the_rule(repeat, run, converged) for repeat in run.record.repeats)
+    record = replace(run.record, repeats=repeats)
+    run = replace(run, record=record)
     harness = Harness(
         _median([repeat.loop_overhead_ns for repeat in record.repeats]),
         _median([repeat.token_overhead_ns for repeat in record.repeats]),
     )
-    return replace(record, summary=_summary(run), harness=harness, fidelity=_fidelity(record))
+    summary = _summary(run)
+    return replace(
+        record,
+        summary=summary,
+        harness=harness,
+        fidelity=_fidelity(record, _engine(summary)),
+        quality=_quality(record, run.samples),
+    )
 
 
-def _fidelity(record: Record) -> Fidelity | None:
-    from bench.measure.fidelity_again import decided_again
+def _converged(run: "TimedRun") -> tuple[bool | None, ...]:
+    """Of each repeat that has latencies, whether the percentile of the rule is as precise as asked."""
+    from bench.measure.stopping import asks_convergence, width_of
+
+    rule, latency = run.record.plan.rule, run.latency
+    if run.record.plan.scenario.name == "offline" or not asks_convergence(rule):
+        return (None,) * len(latency.parts)
+    pairs = zip(latency.intervals(rule.percentile), latency.percentiles(rule.percentile), strict=True)
+    widths = [width_of(*pair) for pair in pairs]
+    return tuple(width is not None and width < rule.precision for width in widths)
+
+
+def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | None]) -> Repeat:
+    """``repeat`` with its convergence by the rule, the next of ``converged``, as stated offline where queries in flight
+    were not kept; and whether its warm-up ended steady."""
+    from bench.measure.offline import window_converged
+    from bench.measure.stopping import steady
+
+    plan, named = run.record.plan, repeat.samples
+    if named is None:
+        return repeat
+    held = {role: run.samples[key] for role, key in named.arrays.items() if key in run.samples}
+    offline, warmup, warm = plan.scenario.name == "offline", held.get("warmup_latency_ns"), repeat.warmup
+    if warmup is not None and warm is not None and len(warmup):
+        enough = len(warmup) >= (plan.scenario.lanes or 1) if offline else steady(warmup, plan.rule)
+        repeat = replace(repeat, warmup=replace(warm, steady=enough))
+    if not len(held.get("latency_ns", ())):
+        return repeat
+    by_percentile = next(converged)
+    if not offline:
+        return replace(repeat, converged=by_percentile)
+    whole = all(role in held for pair in OF_A_WINDOW for role in pair)
+    if not whole or not plan.scenario.lanes or not repeat.duration_ns:
+        return repeat
+    done, flying = ([held[role] for role in pair] for pair in OF_A_WINDOW)
+    window = repeat.duration_ns, plan.scenario.lanes
+    return replace(repeat, converged=window_converged(done, flying, window, plan.rule.precision))
+
+
+def _quality(record: Record, samples: "Samples") -> "Quality | None":
+    from bench.quality.recomputed import quality_again
+
+    return None if record.quality is None else quality_again(record.quality, samples, kept=of_these_rules(record.tool))
+
+
+def _engine(summary: Summary) -> Agreement | None:
+    """The agreement that outputs are judged by, where its tokens were kept."""
+    text = summary.text_generation
+    found = [one for one in (text.agreement if text is not None else ()) if one.of == "engine" and one.tokens_compared]
+    return found[0] if found and found[0].token_ids else None
+
+
+def _fidelity(record: Record, engine: Agreement | None) -> Fidelity | None:
+    from bench.measure.fidelity_again import decided_again, decided_by_tokens
     from bench.measure.tolerance import rounds_as_int8
 
-    model, stated = record.plan.model, record.fidelity
+    model, stated, precision = record.plan.model, record.fidelity, record.plan.target.executed_precision
     if stated is None:
         return None
     coarse = rounds_as_int8((*model.inputs, *model.outputs), model.precision, stated.float_reference)
-    return decided_again(stated, record.plan.target.executed_precision, coarse)
+    if engine is None:
+        return decided_again(stated, precision, coarse)
+    counted = replace(stated, token_prefix=engine.token_prefix, tokens_compared=engine.tokens_compared)
+    return decided_by_tokens(decided_again(counted, precision, coarse), engine, precision)
 
 
 def _summary(run: "TimedRun") -> Summary:
@@ -91,17 +163,34 @@ def _summary(run: "TimedRun") -> Summary:
         text = replace(
             text,
             kv_cache=text_known.kv_cache if text_known else None,
-            agreement=text_known.agreement if text_known else (),
+            agreement=_agreement(record),
             energy=token_energy(repeats, text, plan.scenario) if _one_length(repeats, samples) else None,
         )
     energies = [e for r in repeats for e in (r.energy, r.power_pass) if e is not None]
-    energy = energy_summary(energies, plan.model.macs, energy_known.bytes_moved if energy_known else None, ())
+    energy = energy_summary(energies, plan.model.macs, _bytes_moved(record), ())
     return replace(
         summary,
         text_generation=text,
         memory_bytes=memory_summary(repeats, plan.model.size_bytes),
         energy=replace(energy, reason=energy_known.reason if energy_known else ""),
         variance=variance(run.latency, 50, plan.rule.precision),
+    )
+
+
+def _bytes_moved(record: Record) -> int | None:
+    """As the model's file says; of records from before that was kept, as the summary states it."""
+    stated, known = record.summary.energy, record.plan.model.bytes_moved
+    if known is not None or of_these_rules(record.tool):
+        return known
+    return stated.bytes_moved if stated is not None else None
+
+
+def _agreement(record: Record) -> tuple[Agreement, ...]:
+    """By the tokens that were kept; of records from before they were, as stated."""
+    text = record.summary.text_generation
+    kept = of_these_rules(record.tool)
+    return tuple(
+        agreement_again(one) if kept or one.reference_token_ids else one for one in (text.agreement if text else ())
     )
 
 
@@ -127,8 +216,7 @@ def believed(run: RecordedRun, source: str) -> "TimedRun":
     from bench.verdict import with_corrections
 
     stated = run.record
-    _bounded(stated, source)
-    _consistent(stated, source)
+    refuse(stated, run.samples, source)
     try:
         found = judged(run)
     except Exception as error:  # whatever arithmetic meets in figures that no run gives
@@ -137,14 +225,33 @@ def believed(run: RecordedRun, source: str) -> "TimedRun":
     corrections = tuple(_differences(stated, found.record, run))
     found = replace(found, corrections=corrections)
     assert found.record.verdict is not None
-    return replace(found, record=replace(found.record, verdict=with_corrections(found.record.verdict, found)))
+    verdict = with_corrections(found.record.verdict, found)
+    return replace(found, record=replace(found.record, verdict=verdict, tool=_true_tool(stated.tool)))
+
+
+def _true_tool(stated: Tool) -> Tool:
+    """With the version whose rules the record carries: the digest covers it."""
+    return replace(stated, version=__version__) if stated.rules and stated.rules == rules_digest() else stated
 
 
 def _differences(stated: Record, found: Record, run: RecordedRun) -> Iterator[Correction]:
-    same_rules = bool(stated.tool.rules) and stated.tool.rules == rules_digest()
+    figures = tuple(_of_figures(stated, found, run))
+    yield from figures
+    if stated.status == "ok" and of_these_rules(stated.tool):
+        yield from untrue(stated.plan)
+    tool, digest = stated.tool, rules_digest()
+    if tool.version == __version__ and digest and tool.rules != digest:
+        edited = any(one.edited for one in figures)
+        yield Correction("tool.rules", tool.rules or "none", digest, edited, f"of version {__version__}")
+    elif tool.version != __version__ and digest and tool.rules == digest:
+        yield Correction("tool.version", tool.version, __version__, True, "version of its rules")
+
+
+def _of_figures(stated: Record, found: Record, run: RecordedRun) -> Iterator[Correction]:
+    same_rules = of_these_rules(stated.tool)
     for field, one, other in _unequal(stated.summary, found.summary, "summary"):
         yield Correction(field, _said(one), _said(other), same_rules or _impossible(field, one, run))
-    for name in ("harness", "fidelity"):
+    for name in ("repeats", "harness", "fidelity", "quality"):
         for field, one, other in _unequal(getattr(stated, name), getattr(found, name), name):
             yield Correction(field, _said(one), _said(other), same_rules)
     if (
@@ -180,10 +287,17 @@ def _unequal(stated: Any, found: Any, field: str) -> Iterator[tuple[str, Any, An
     elif isinstance(stated, dict) and isinstance(found, dict):
         for name, value in stated.items():
             yield from _unequal(value, found.get(name), f"{field}.{name}")
+    elif field.endswith(INTERVALS) and isinstance(stated, tuple) and isinstance(found, tuple):
+        reach = CLOSE_INTERVAL * max(found[1] - found[0], abs(found[0]))
+        if any(abs(one - other) > reach for one, other in zip(stated, found, strict=True)):
+            yield field, stated, found
     elif isinstance(stated, tuple) and isinstance(found, tuple) and len(stated) == len(found):
         for index, value in enumerate(stated):
             yield from _unequal(value, found[index], f"{field}[{index}]")
-    elif not _close(stated, found, CLOSE_INTERVAL if "_ci95" in field else CLOSE):
+    elif field.endswith("p_value") and isinstance(stated, float) and isinstance(found, float):
+        if abs(stated - found) > CLOSE_P_VALUE:
+            yield field, stated, found
+    elif not _close(stated, found, CLOSE):
         yield field, stated, found
 
 
@@ -210,48 +324,3 @@ def _impossible(field: str, stated: Any, run: RecordedRun) -> bool:
     least = min(int(array.min()) for array in times if len(array))
     most = max(int(array.max()) for array in times if len(array))
     return name in ("n", "min", "max") or not least - 1 <= stated <= most + 1
-
-
-# ------------------------------------------------------------------------------------------ what cannot be at all
-
-
-def _bounded(record: Record, source: str) -> None:
-    """Raise ``InputError`` for a time or a size in ``repeats`` that none can be."""
-    named = [(f"repeats[{index}]", repeat) for index, repeat in enumerate(record.repeats)]
-    named += [(f"set_aside[{index}]", repeat) for index, repeat in enumerate(record.set_aside)]
-    for name, repeat in named:
-        for field, value in _whole_numbers(repeat):
-            if not 0 <= value <= MOST:
-                raise InputError(f"{source}: {name}.{field} is {value}, which cannot be", REMEDY)
-
-
-def _whole_numbers(repeat: Repeat) -> Iterator[tuple[str, int]]:
-    names: tuple[str, ...] = ("duration_ns", "harness_ns", "loop_overhead_ns", "token_overhead_ns")
-    yield from ((name, value) for name in names if (value := getattr(repeat, name)) is not None)
-    for name in Phases.__struct_fields__:
-        if (value := getattr(repeat.phases_ns, name)) is not None:
-            yield f"phases_ns.{name}", value
-    if repeat.samples is not None:
-        yield "samples.queries", repeat.samples.queries
-    for phase, point in repeat.memory_bytes.items():
-        names = ("rss_bytes", "uss_bytes", "pss_bytes", "peak_rss_bytes", "file_mapped_bytes")
-        yield from ((f"memory_bytes.{phase}.{n}", value) for n in names if (value := getattr(point, n)) is not None)
-    for part in ("energy", "power_pass", "prefill_energy"):
-        if (energy := getattr(repeat, part)) is not None:
-            yield from ((f"{part}.queries", energy.queries), (f"{part}.duration_ns", energy.duration_ns))
-
-
-def _consistent(record: Record, source: str) -> None:
-    """Raise ``InputError`` for a placement whose parts contradict one another: of it nothing can be computed anew."""
-    determinism, placement = record.determinism, record.placement
-    if determinism is not None and determinism.identical and (determinism.differing or determinism.max_abs_difference):
-        raise InputError(f"{source}: determinism.identical, and outputs that differ are named beside it", REMEDY)
-    if placement is None:
-        return
-    elsewhere = sum(count for device, count in placement.nodes.items() if device != placement.requested)
-    if len(placement.fallback) != elsewhere or any(count < 0 for count in placement.nodes.values()):
-        message = f"placement.nodes has {elsewhere} elsewhere than on {placement.requested}"
-        raise InputError(f"{source}: {message}, and placement.fallback names {len(placement.fallback)}", REMEDY)
-    macs, stated = placement.macs or {}, record.plan.model.macs
-    if any(count < 0 for count in macs.values()) or (stated is not None and sum(macs.values()) > stated):
-        raise InputError(f"{source}: placement.macs adds up to more than plan.model.macs", REMEDY)

@@ -63,14 +63,14 @@ def fake_run(
     model = PlannedModel("fake", "text_generation", "onnx", "float32", "f" * 64) if token_ns else MODEL
     scenario = Scenario("single-stream", 8, token_ns[0].shape[1]) if token_ns else Scenario("single-stream")
     inputs = None if token_ns else INPUTS
-    fields = {"model": model, "target": TARGET, "scenario": scenario, "inputs": inputs, **plan}
+    fields = {"model": model, "target": TARGET, "scenario": scenario, "inputs": inputs, "rule": RULE, **plan}
     record = Record(
         SCHEMA_VERSION,
         record_id,
         "2026-05-04T10:11:12+00:00",
         "ok",
         Tool("ondevice-bench", "0"),
-        PlanPart(preset="quick", rule=RULE, seed=0, repeats=len(repeats), command="odb run -m fake", **fields),
+        PlanPart(preset="quick", seed=0, repeats=len(repeats), command="odb run -m fake", **fields),
         ENVIRONMENT,
         repeats=tuple(repeats),
         verdict=Verdict(True, False),
@@ -80,7 +80,8 @@ def fake_run(
 
 def _repeat(samples: SampleArrays, duration_ns: int, figures: Mapping[str, float]) -> Repeat:
     cold, peak, cpu, joules = (figures.get(k) for k in ("cold_start_ns", "peak_rss_bytes", "cpu_seconds", "joules"))
-    reading = ChannelReading("fake", "package", "package", None if joules is None else joules + 1, 1.0, joules)
+    total = None if joules is None else joules + 1.0 * duration_ns / 1e9  # with an idle of one watt
+    reading = ChannelReading("fake", "package", "package", total, 1.0, joules)
     return Repeat(
         Phases(first_inference=None if cold is None else round(cold)),
         memory_bytes={} if peak is None else {"steady": MemoryPoint(peak_rss_bytes=round(peak))},

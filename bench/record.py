@@ -54,7 +54,8 @@ class Tool(Part, frozen=True):
 
 class PlannedModel(Part, frozen=True):
     """What the file says of itself. ``peak_activation_bytes``: the widest operator's activations;
-    ``live_activation_bytes``: the most that are alive together in the order of execution."""
+    ``live_activation_bytes``: the most that are alive together in the order of execution; ``bytes_moved``: an estimate
+    of one query's traffic."""
 
     id: str
     task: str
@@ -69,6 +70,7 @@ class PlannedModel(Part, frozen=True):
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     live_activation_bytes: int | None = None
+    bytes_moved: int | None = None
 
 
 class PlannedTarget(Part, frozen=True):

@@ -1,6 +1,6 @@
 """What the arrays of samples.npz must be, wherever they come from: whole numbers, as many as the record says."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
@@ -18,35 +18,31 @@ MOMENTS = ("start_ns", "in_flight_start_ns")
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
 LONGEST_NS = 1 << 53  # a hundred days: what is longer is no time, and the sum of many would overflow
 WRONG = "The file was written or edited wrong."
-NO_FIGURES = ("warmup_latency_ns",)
-"""Roles that charts alone show."""
 MOST_SAMPLE_BYTES = 1 << 28
 """Of all arrays of a record together, unpacked; the presets' longest runs are a hundredth of it."""
 SPARE_BYTES = 1 << 20  # for what the record states no count of, such as a warm-up
 
 
-def allowed_bytes(record: Record, without: Collection[str], source: str) -> dict[str, int]:
-    """The arrays that ``record`` names, but for those of the roles ``without``, with the most bytes that each may have
-    by the record's own counts. Raises ``InputError`` naming ``source`` where one array is named twice, or all of them
-    are too large."""
+def allowed_bytes(record: Record, source: str) -> dict[str, int]:
+    """The arrays that ``record`` names, with the most bytes that each may have by the record's own counts. Raises
+    ``InputError`` naming ``source`` where one array is named twice, or all of them are too large."""
     allowed: dict[str, int] = {}
     tokens = max(1, record.plan.scenario.generate_tokens or 1)
     named = [repeat.samples for repeat in record.every_repeat if repeat.samples is not None]
     every = [key for samples in named for key in samples.arrays.values()]
     judged = record.quality
-    every += judged.samples.values() if judged is not None else ()
+    every += judged.arrays if judged is not None else ()
     if len({*every}) != len(every):
         raise InputError(f"{source}: one array of samples.npz is named for two things", WRONG)
-    for repeat in record.repeats if without else record.every_repeat:  # those set aside are in no figure
+    for repeat in record.every_repeat:
         warmup = repeat.warmup.queries if repeat.warmup is not None else 0
         for role, key in repeat.samples.arrays.items() if repeat.samples is not None else ():
-            if role not in without:
-                count = warmup if role == "warmup_latency_ns" else repeat.samples.queries if repeat.samples else 0
-                allowed[key] = 8 * (tokens if role in MAY_BE_NEVER else 1) * max(0, count) + SPARE_BYTES
+            count = warmup if role == "warmup_latency_ns" else repeat.samples.queries if repeat.samples else 0
+            allowed[key] = 8 * (tokens if role in MAY_BE_NEVER else 1) * max(0, count) + SPARE_BYTES
     counted = sum(allowed.values()) - SPARE_BYTES * len(allowed)
     if judged is not None:
         each = min(8 * MOST_FEATURES * max(0, judged.dataset.samples) + SPARE_BYTES, MOST_SAMPLE_BYTES)
-        allowed.update(dict.fromkeys(judged.samples.values(), each))
+        allowed.update(dict.fromkeys(judged.arrays, each))
     if counted > MOST_SAMPLE_BYTES:
         raise InputError(f"{source}: its counts of queries ask for arrays of over {MOST_SAMPLE_BYTES:,} bytes", WRONG)
     return allowed

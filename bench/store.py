@@ -9,7 +9,7 @@ import re
 import secrets
 import tempfile
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,13 +91,13 @@ def write_record(folder: Path, record: Record, samples: Mapping[str, "np.ndarray
     return record
 
 
-def load(folder: Path, without: Collection[str] = ()) -> RecordedRun:
+def load(folder: Path) -> RecordedRun:
     """Read one record's folder, as ``load_timed`` does."""
-    return load_timed(folder, without).plain()
+    return load_timed(folder).plain()
 
 
-def load_timed(folder: Path, without: Collection[str] = ()) -> "TimedRun":
-    """Read one record's folder; of the samples those of the roles ``without`` are left out, which may enter no figure.
+def load_timed(folder: Path) -> "TimedRun":
+    """Read one record's folder.
 
     Summary and verdict are those that the samples give (``bench.derived``), whatever the file states. Raises
     ``InputError`` naming the file: truncated, edited, samples of another run, or figures that contradict one another.
@@ -106,11 +106,10 @@ def load_timed(folder: Path, without: Collection[str] = ()) -> "TimedRun":
     record = decode_sealed(read_bytes(path), str(path))
     samples = {}
     if record.samples_file is not None:
-        samples = _read_samples(folder, record.samples_file, allowed_bytes(record, without, str(path)))
-    for repeat in record.repeats if without else record.every_repeat:
+        samples = _read_samples(folder, record.samples_file, allowed_bytes(record, str(path)))
+    for repeat in record.every_repeat:
         for role in repeat.samples.arrays if repeat.samples is not None else ():
-            if role not in without:
-                samples_of(repeat, samples, role, str(folder))
+            samples_of(repeat, samples, role, str(folder))
     run = RecordedRun(record, samples)
     quality_results(run, str(folder))
     return believed(run, str(folder))
@@ -217,4 +216,7 @@ def _read_samples(folder: Path, expected: SamplesFile, keys: Mapping[str, int]) 
         raise InputError(
             f"{path}: its hash differs from samples_file.sha256 in {RECORD}", "One of the two was changed."
         )
+    if len(data) != expected.size_bytes:
+        held = f"{path}: is {len(data):,} bytes, and samples_file.size_bytes in {RECORD} is {expected.size_bytes:,}"
+        raise InputError(held, "One of the two was changed.")
     return arrays_in(data, keys, str(path))

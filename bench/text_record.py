@@ -68,7 +68,8 @@ class Agreement(Part, frozen=True):
     ``of``: ``engine``, the same file run unoptimised in float32, or ``model``, the float32 weights of the same model.
     ``token_prefix``: tokens equal before the first that differs; ``tokens_equal_share``: equal at the same place.
     Over ``positions`` of one sequence fed to both: ``kl_divergence_nats``, reference from this run, mean and greatest;
-    ``top1_agreement``.
+    ``top1_agreement``. All of these are computed from ``token_ids``, ``reference_token_ids``, ``divergences_nats`` (one
+    a position) and ``top1_differs_at`` (positions), which records from before they were kept do not have.
     """
 
     of: Literal["engine", "model"]
@@ -82,6 +83,10 @@ class Agreement(Part, frozen=True):
     top1_agreement: float | None = None
     first_divergence: Divergence | None = None
     reason: str = ""
+    token_ids: tuple[int, ...] = ()
+    reference_token_ids: tuple[int, ...] = ()
+    divergences_nats: tuple[float, ...] = ()
+    top1_differs_at: tuple[int, ...] = ()
 
 
 class TextGeneration(Part, frozen=True):

@@ -15,6 +15,7 @@ from bench.printable import counted
 from bench.quality.record import UNLABELLED
 from bench.record import Reason, RecordedRun, Verdict
 from bench.record_part import Correction
+from bench.rules import of_these_rules
 from bench.timed_run import timed
 from bench.verdict_codes import CODES, reason
 from bench.verdict_outputs import OUTPUT_CHECKS
@@ -56,15 +57,16 @@ def _record_edited(run: RecordedRun) -> Reason | None:
 
 
 def _recomputed(run: RecordedRun) -> Reason | None:
-    changed = [one for one in run.corrections if not one.edited]
+    changed, tool = [one for one in run.corrections if not one.edited], run.record.tool
     if not changed:
         return None
-    message = f"Under the rules that it was written with, the record states {_stated(changed)}."
+    unknown = "" if of_these_rules(tool) or not tool.rules else f" ({tool.rules}, unknown to this version)"
+    message = f"Under the rules that it was written with{unknown}, the record states {_stated(changed)}."
     return reason("recomputed", message, _listed(changed))
 
 
 def _stated(corrections: Sequence[Correction]) -> str:
-    first = "; ".join(f"{c.field} as {c.stated} (computed: {c.found})" for c in corrections[:3])
+    first = "; ".join(f"{c.field} as {c.stated} ({c.giver}: {c.found})" for c in corrections[:3])
     more = len(corrections) - 3
     return f"{first}; and {counted(more, 'other field')}" if more > 0 else first
 

@@ -94,14 +94,13 @@ def _one(
     from bench.alternate import run_in_alternation
     from bench.process_values import observe
     from bench.runner import run_suite
-    from bench.sample_arrays import NO_FIGURES
     from bench.store import load, prepare_folder
 
     folder = pair.source.folder
     new = prepare_folder(root / "new")
     if pair.emulated:
         (run,) = run_suite(pair.new, catalog, new, cache=cache_folder(), listener=listener)
-        return observe(load(folder, without=NO_FIGURES), str(folder)), observe(run)
+        return observe(load(folder), str(folder)), observe(run)
     first, second = run_in_alternation(
         pair.base,
         pair.new,

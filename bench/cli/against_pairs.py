@@ -38,7 +38,6 @@ from bench.printable import counted
 from bench.probe import temporary_workspace
 from bench.record import Record
 from bench.runner import chosen_targets, plan_suite
-from bench.sample_arrays import NO_FIGURES
 from bench.store import chosen_folders, load
 from bench.suite import ScenarioAsk, Suite, TargetAsk, parse_pair
 from bench.untrusted import ALLOW
@@ -139,7 +138,7 @@ class Chooser:
     # ------------------------------------------------------------------------------------------------ records
 
     def _sources(self) -> list[Source]:
-        sources = [Source(folder, load(folder, without=NO_FIGURES).record) for folder in chosen_folders(self._path)]
+        sources = [Source(folder, load(folder).record) for folder in chosen_folders(self._path)]
         if not any(source.measured for source in sources):
             raise InputError(f"--against {self._path}: none of its records was measured", "Measure the base first.")
         return sources

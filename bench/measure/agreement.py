@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bench.measure.agreement_again import agreement_again
 from bench.measure.fidelity import compare_outputs, nothing_compared
 from bench.measure.tolerance import EXACT
 from bench.printable import counted
@@ -33,20 +35,10 @@ class Said(Struct, frozen=True):
 
 def agreement(of: Literal["engine", "model"], reference_name: str, reference: Said, run: Said) -> Agreement:
     """``run`` against ``reference``. Distributions are compared only along the same ids."""
-    compared = min(len(reference.token_ids), len(run.token_ids))
-    same = [a == b for a, b in zip(reference.token_ids, run.token_ids, strict=False)]
-    prefix = same.index(False) if False in same else compared
-    found = Agreement(
-        of,
-        reference_name,
-        tokens_compared=compared,
-        token_prefix=prefix if compared else None,
-        tokens_equal_share=sum(same) / compared if compared else None,
-    )
-    from msgspec.structs import replace
-
-    if prefix < compared:
-        found = replace(found, first_divergence=_divergence(prefix, reference, run))
+    seen = Agreement(of, reference_name, token_ids=run.token_ids, reference_token_ids=reference.token_ids)
+    found = agreement_again(seen)
+    if found.first_divergence is not None:
+        found = replace(found, first_divergence=_divergence(found.first_divergence.index, reference, run))
     why = _incomparable(reference, run)
     if why:
         return replace(found, reason=why)
@@ -55,12 +47,9 @@ def agreement(of: Literal["engine", "model"], reference_name: str, reference: Sa
     if not np.isfinite(run.logits).all():
         return replace(found, reason="NaN or infinity in the logits")
     divergences = kl_divergence(reference.logits, run.logits)
-    return replace(
-        found,
-        positions=len(divergences),
-        kl_divergence_nats=float(divergences.mean()),
-        kl_divergence_nats_max=float(divergences.max()),
-        top1_agreement=float((reference.logits.argmax(axis=1) == run.logits.argmax(axis=1)).mean()),
+    differs = np.flatnonzero(reference.logits.argmax(axis=1) != run.logits.argmax(axis=1))
+    return agreement_again(
+        replace(found, divergences_nats=tuple(divergences.tolist()), top1_differs_at=tuple(differs.tolist()))
     )
 
 
@@ -71,8 +60,6 @@ def judged(found: Agreement, reference: Said, run: Said, precision: str | None) 
     first swap is explained by an error of the logits that the thresholds allow; where logits are hidden, tokens decide
     alone (see ``compare_tokens``).
     """
-    from msgspec.structs import replace
-
     by_tokens = compare_tokens(reference.token_ids, run.token_ids, precision, found.reference)
     if _incomparable(reference, run):
         return by_tokens

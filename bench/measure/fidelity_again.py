@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from bench.measure.output_figures import least
 from bench.measure.tolerance import EXACT, Threshold, threshold_of
 from bench.record import Fidelity, OutputFidelity
+from bench.text_record import Agreement
 
 
 def decided_again(stated: Fidelity, executed_precision: str | None, quantised: bool) -> Fidelity:
@@ -31,6 +32,21 @@ def decided_again(stated: Fidelity, executed_precision: str | None, quantised: b
     if differs and found.ok:
         return replace(found, ok=False if executed_precision in EXACT else None, reason="the tokens differ")
     return found
+
+
+def decided_by_tokens(found: Fidelity, engine: Agreement, executed_precision: str | None) -> Fidelity:
+    """``found``, whose logits agree, not called right where a token differs that the logits do not explain, or where
+    one run generated more tokens than the other; see ``bench.measure.agreement.judged``."""
+    if found.ok is not True:
+        return found
+    swap = engine.first_divergence
+    if swap is None:
+        alike = len(engine.token_ids) == len(engine.reference_token_ids)
+        return found if alike else replace(found, ok=False, reason="the numbers of tokens differ")
+    if swap.logit_gap is not None and (swap.logit_error or 0.0) >= swap.logit_gap:
+        return found
+    wrong = executed_precision in EXACT and swap.logit_gap is not None
+    return replace(found, ok=False if wrong else None, reason="a token differs, and the logits do not explain it")
 
 
 def _below(output: OutputFidelity, threshold: Threshold, called_right: bool) -> str:

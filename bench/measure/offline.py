@@ -8,13 +8,20 @@ lane: a window that closes on a completion counts one query too many, one that c
 
 import threading
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any
 
 from bench.measure.loop import Timeline
 from bench.record import StoppingRule
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 NS_PER_S = 1_000_000_000
 MOST_PARTS, LEAST_PARTS = 10, 3
@@ -169,3 +176,16 @@ def throughput_of(timelines: Sequence[Timeline], opened_ns: int, closed_ns: int)
             part.issued_ns.append(issued)
             part.done_ns.append(done)
     return Throughput(inside, before, across, len(timelines), opened_ns, closed_ns)
+
+
+def window_converged(
+    done: Sequence["Array"], in_flight: Sequence["Array"], window: tuple[int, int], precision: float
+) -> bool:
+    """``Throughput.converged`` from what a record keeps. ``done``, ``in_flight``: when queries were issued since the
+    window opened, and their latencies, int64 [n]. ``window``: its duration in nanoseconds, and the lanes."""
+    duration_ns, lanes = window
+    return Throughput(_timeline(*done), Timeline(), _timeline(*in_flight), lanes, 0, duration_ns).converged(precision)
+
+
+def _timeline(start_ns: "Array", latency_ns: "Array") -> Timeline:
+    return Timeline(array("q", start_ns.tolist()), array("q", (start_ns + latency_ns).tolist()))

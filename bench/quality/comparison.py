@@ -59,22 +59,32 @@ class QualityComparison(Struct, frozen=True):
 
 def quality_results(run: RecordedRun, source: str = "") -> "Results":
     """Per-sample results by metric. Raises ``InputError`` naming ``source`` where the samples lack what the record
-    names, or hold what no result can be."""
+    names, or hold what no result can be; so of the reference's results too."""
     quality = run.record.quality
     if quality is None:
         return {}
+    where = f"{source or run.record.record_id}: samples.npz"
+    if quality.reference is not None:
+        _results(run, quality.reference.samples, None, where)
+    found = _results(run, quality.samples, quality.dataset.samples, where)
+    for metric, array in found.items():
+        _as_stated(quality, metric, array, where)
+    return found
+
+
+def _results(run: RecordedRun, keys: Mapping[str, str], count: int | None, where: str) -> "Results":
+    """The arrays of those ``keys``, each of ``count`` results, or where that is ``None`` of the same number."""
     found = {}
-    for metric, key in quality.samples.items():
+    for metric, key in keys.items():
         array = run.samples.get(key)
-        where = f"{source or run.record.record_id}: samples.npz"
         if array is None:
             raise InputError(f"{where} holds no {key}, which record.json names", "Measure the run again.")
-        if array.dtype.kind not in "iufb" or len(array) != quality.dataset.samples:
+        count = len(array) if count is None and array.ndim else count
+        if array.dtype.kind not in "iufb" or not array.ndim or len(array) != count:
             held = f"{array.dtype} {list(array.shape)}"
-            raise InputError(f"{where}: {key} is {held}, not a result for each of {quality.dataset.samples} samples")
+            raise InputError(f"{where}: {key} is {held}, not a result for each of {count} samples")
         if array.dtype.kind == "f" and not _finite(array):
             raise InputError(f"{where}: {key} holds NaN or infinity, which is no result", "Measure the run again.")
-        _as_stated(quality, metric, array, where)
         found[metric] = array
     return found
 

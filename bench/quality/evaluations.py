@@ -26,10 +26,10 @@ SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs 
 
 
 class Judgement(Struct, frozen=True):
-    """``results``: metric -> per-sample results, which go to ``samples.npz`` under the keys of ``quality.samples``."""
+    """``arrays``: per-sample results by their keys in ``samples.npz``, which ``quality.arrays`` names."""
 
     quality: Quality
-    results: Any
+    arrays: Any
 
 
 class Evaluations:
@@ -64,11 +64,13 @@ class Evaluations:
             summarise(event.metrics, results, event.dataset.samples),
             samples={name: f"quality_{name}" for name in results},
         )
+        arrays = {quality.samples[name]: array for name, array in results.items()}
         if not event.metrics:
             why = "this engine does not show its logits, so perplexity cannot be judged"
-            return Judgement(msgspec.structs.replace(quality, reference=QualityReference("none", reason=why)), results)
+            return Judgement(msgspec.structs.replace(quality, reference=QualityReference("none", reason=why)), arrays)
         asked = msgspec.structs.replace(job, windows=event.windows)
-        return Judgement(self._against_reference(quality, results, asked, twin, deadline_s, folder), results)
+        judgement = self._against_reference(quality, results, asked, twin, deadline_s, folder)
+        return msgspec.structs.replace(judgement, arrays={**arrays, **judgement.arrays})
 
     def _against_reference(
         self,
@@ -78,24 +80,30 @@ class Evaluations:
         twin: Artifact | None,
         deadline_s: float,
         folder: Callable[[], Path],
-    ) -> Quality:
+    ) -> Judgement:
+        """``quality`` with the reference's, and the arrays of the reference's results."""
         from bench.quality.pairing import compare, summarise
 
         name, result = self._reference(job, twin or job.made_for, deadline_s, folder)
         event = result.event if result is not None else None
         if not isinstance(event, Judged):
             why = event.failure.message if isinstance(event, Failed) else "no reference runtime here opens it"
-            return msgspec.structs.replace(quality, reference=QualityReference(name, reason=why))
+            return Judgement(msgspec.structs.replace(quality, reference=QualityReference(name, reason=why)), {})
         theirs = _load(event)
         reference = QualityReference(
-            name, event.artifact_sha256, summarise(event.metrics, theirs, event.dataset.samples)
+            name,
+            event.artifact_sha256,
+            summarise(event.metrics, theirs, event.dataset.samples),
+            samples={metric: f"quality_reference_{metric}" for metric in theirs},
         )
+        arrays = {reference.samples[metric]: array for metric, array in theirs.items()}
         if job.windows is None and event.dataset.sha256 != quality.dataset.sha256:
             samples = counted(event.dataset.samples, "sample")
             reason = f"it was evaluated on {samples}, this run on {quality.dataset.samples}"
-            return msgspec.structs.replace(quality, reference=msgspec.structs.replace(reference, reason=reason))
+            reference = msgspec.structs.replace(reference, reason=reason)
+            return Judgement(msgspec.structs.replace(quality, reference=reference), arrays)
         paired = compare(quality.metrics, theirs, results)
-        return msgspec.structs.replace(quality, reference=reference, paired=paired)
+        return Judgement(msgspec.structs.replace(quality, reference=reference, paired=paired), arrays)
 
     def _reference(
         self, job: JudgeJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]

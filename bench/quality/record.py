@@ -53,12 +53,15 @@ class QualityMetric(Part, frozen=True):
 
 
 class QualityReference(Part, frozen=True):
-    """The same samples on the fp32 reference, or on the float model given for it. ``reason``: why it has no metrics."""
+    """The same samples on the fp32 reference, or on the float model given for it. ``reason``: why it has no metrics, or
+    cannot be compared. ``samples``: metric -> key of its per-sample results in ``samples.npz``; empty in records from
+    before they were kept."""
 
     name: str
     artifact_sha256: str | None = None
     metrics: tuple[QualityMetric, ...] = ()
     reason: str = ""
+    samples: dict[str, str] = {}
 
 
 class Paired(Part, frozen=True):
@@ -90,3 +93,9 @@ class Quality(Part, frozen=True):
     reference: QualityReference | None = None
     paired: tuple[Paired, ...] = ()
     samples: dict[str, str] = {}
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The keys of all results in ``samples.npz``, the reference's among them."""
+        theirs = self.reference.samples.values() if self.reference is not None else ()
+        return *self.samples.values(), *theirs

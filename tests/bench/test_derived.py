@@ -9,12 +9,14 @@ import pytest
 from judged_runs import steady
 from msgspec.structs import replace
 
+from bench import __version__
 from bench.compare_folders import compare_folders
 from bench.derived import computed
 from bench.errors import InputError
 from bench.fake_records import MODEL, TARGET, fake_run
 from bench.measure.fidelity import compare_outputs
 from bench.measure.fidelity_again import decided_again
+from bench.measure.stopping import PRESETS
 from bench.quality.record import DatasetFacts, Quality, QualityMetric
 from bench.record import Fidelity, OutputFidelity, PlacementSummary, Reason, Record, RecordedRun, Tool, Verdict
 from bench.record_json import decode, encode
@@ -29,11 +31,15 @@ FIGURES = {"cold_start_ns": 3e8, "peak_rss_bytes": 1e8, "cpu_seconds": 0.4, "jou
 
 
 def written(name: str = "a", scale: float = 4, rules: str | None = None, **plan: Any) -> RecordedRun:
-    """A run as this tool would write it: five processes of 300 queries, with summary and verdict."""
+    """A run as this tool would write it: five processes of 300 queries, with summary and verdict. ``rules``: those of
+    an older version."""
     latency = [(scale * steady(seed)).astype(np.int64) for seed in range(5)]
-    run = fake_run(name, latency, figures=[FIGURES] * 5, **plan)
-    tool = Tool("ondevice-bench", "0.1.0", rules_digest() if rules is None else rules)
-    record = computed(replace(run.record, tool=tool), run.samples)
+    run = fake_run(name, latency, figures=[FIGURES] * 5, rule=PRESETS["quick"].rule, **plan)
+    tool = (
+        Tool("ondevice-bench", __version__, rules_digest()) if rules is None else Tool("ondevice-bench", "0.0.9", rules)
+    )
+    bare = replace(run.record, tool=tool, plan=replace(run.record.plan, command=""))
+    record = computed(bare, run.samples)
     return RecordedRun(replace(record, verdict=judge(RecordedRun(record, run.samples))), run.samples)
 
 
@@ -131,6 +137,38 @@ class TestOtherRules:
         assert "recomputed" == codes(read)[0]
         assert read.record.verdict is not None
         assert read.record.verdict.valid
+
+    def test_rules_that_are_not_known_are_called_so(self, tmp_path: Path) -> None:
+        """The digest of another version says nothing here; the reader is told so."""
+        read = reloaded(tmp_path, written(rules="0123456789abcdef"), summary_with("", throughput_per_s=9999.0))
+        assert read.record.verdict is not None
+        assert ("recomputed", True) == (codes(read)[0], read.record.verdict.valid)
+        assert "0123456789abcdef" in read.record.verdict.reasons[0].message
+
+    @pytest.mark.parametrize("digest", ["0123456789abcdef", ""])
+    def test_a_false_digest_excuses_nothing(self, tmp_path: Path, digest: str) -> None:
+        """A record of this version follows its rules, whatever digest it states."""
+        p50 = summary_with("latency_ns", p50=3_990_000)
+        false = replace(written().record.tool, rules=digest)
+        read = reloaded(tmp_path, written(), lambda record: replace(p50(record), tool=false))
+        assert read.record.verdict is not None
+        assert ("record_edited", False) == (codes(read)[0], read.record.verdict.valid)
+        assert written().record.summary == read.record.summary
+
+    def test_a_false_digest_is_told(self, tmp_path: Path) -> None:
+        """Where all figures are right it does no harm; the verdict says what the digest of this version is."""
+        false = replace(written().record.tool, rules="0123456789abcdef")
+        read = reloaded(tmp_path, written(), lambda record: replace(record, tool=false))
+        assert read.record.verdict is not None
+        assert ("recomputed", True) == (codes(read)[0], read.record.verdict.valid)
+        message = read.record.verdict.reasons[0].message
+        assert (True, True) == ("0123456789abcdef" in message, rules_digest() in message)
+
+    def test_a_false_version_with_the_true_digest(self, tmp_path: Path) -> None:
+        """The digest covers the version: such a record was edited, and the true version is shown."""
+        false = replace(written().record.tool, version="9.9.9")
+        read = reloaded(tmp_path, written(), lambda record: replace(record, tool=false))
+        assert ("record_edited", __version__) == (codes(read)[0], read.record.tool.version)
 
     def test_a_figure_that_no_rules_give(self, tmp_path: Path) -> None:
         """Below the minimum of the samples is below it by any rules: edited."""

@@ -276,6 +276,19 @@ def parts(kind: Any, path: str, found: dict[type, str]) -> dict[type, str]:
 PARTS = parts(Record, "", {})
 
 
+def test_where_fields_come_from_is_in_the_table_of_the_code() -> None:
+    """Each part with its fields by origin, and each field that is kept as stated with the reason."""
+    from bench.origins import KEPT, ORIGINS
+
+    order = ("computed", "checked", "asked", "seen", "kept")
+    expected = [
+        [f"`{part or 'record'}`", *(", ".join(f"`{name}`" for name in of.get(one, "").split()) for one in order)]
+        for part, of in ORIGINS.items()
+    ]
+    assert expected == table("record", "part", "### Where each field comes from")
+    assert [[f"`{path}`", why] for path, why in KEPT.items()] == table("record", "kept", "### What is kept as stated")
+
+
 @pytest.mark.parametrize(("kind", "path"), PARTS.items(), ids=PARTS.values())
 def test_every_field_of_a_record_is_described(kind: Any, path: str) -> None:
     """Each part has a table that lists exactly its fields, in their order."""

@@ -1,0 +1,199 @@
+"""Where every field of a record comes from, and so what a reader of somebody else's record may believe.
+
+    asked       what the user asked for; nothing in the record contradicts it
+    seen        evidence: what only the measuring process saw; nothing in the record contradicts another value
+    computed    follows from other fields; computed again whenever the record is read, and never shown as stated
+    checked     follows from other fields or is said twice; where they differ the record is refused, or its verdict
+                says so
+    kept        follows from what the record does not hold, as ``KEPT`` says; shown as stated
+
+A field that is ``asked``, ``seen`` or ``kept`` may be contradicted by others all the same, and is then refused.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+Origin = Literal["asked", "seen", "computed", "checked", "kept"]
+
+_Fields = Mapping[Origin, str]
+_TENSORS: _Fields = {"seen": "name dtype shape"}
+_QUANTISATION: _Fields = {"seen": "scale zero_point"}
+_FILE: _Fields = {"asked": "name sha256 size_bytes"}
+_PASS: _Fields = {"seen": "queries duration_ns cpu_seconds"}
+_CHANNEL: _Fields = {"seen": "sensor name domain joules_total idle_watts busy_seconds", "checked": "joules lost"}
+_METRIC: _Fields = {"checked": "name value higher_is_better statistic unit", "computed": "interval95 n interval_method"}
+
+ORIGINS: Mapping[str, _Fields] = MappingProxyType(
+    {
+        "": {
+            "checked": "schema_version status record_sha256",
+            "seen": "record_id created_utc log_tail",
+            "kept": "repeats_ended",
+        },
+        "tool": {"checked": "name rules", "computed": "version"},
+        "plan": {"checked": "preset seed repeats strict_placement", "asked": "command"},
+        "plan.model": {
+            "checked": "task",
+            "seen": "id format precision sha256 size_bytes parameters macs weight_bytes peak_activation_bytes "
+            "live_activation_bytes bytes_moved",
+        },
+        "plan.model.inputs[]": {"checked": "name dtype", "seen": "shape"},
+        "plan.model.inputs[].quantisation": _QUANTISATION,
+        "plan.model.outputs[]": _TENSORS,
+        "plan.model.outputs[].quantisation": _QUANTISATION,
+        "plan.target": {
+            "checked": "id plugin device emulated",
+            "asked": "options_requested",
+            "seen": "device_name options_effective executed_precision executed_weights executed_activations",
+        },
+        "plan.target.opened": {"seen": "format sha256 size_bytes"},
+        "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache"},
+        "plan.rule": {
+            "checked": "percentile precision min_queries max_queries warmup_min_queries warmup_max_duration_ns "
+            "steady_tolerance",
+            "asked": "min_duration_ns max_duration_ns",
+        },
+        "plan.inputs": {"checked": "source", "seen": "sha256 shapes", "asked": "preprocessing"},
+        "plan.inputs.fed[]": {"checked": "name dtype", "seen": "source values decides_work rows"},
+        "plan.alternation": {"seen": "group side"},
+        "plan.repeat_rule": {"checked": "fewest most budget_ns"},
+        "plan.asked": {
+            "asked": "kind format precision shapes preprocessing prompt_ids dataset_options lanes check_inputs "
+            "max_seconds",
+        },
+        "plan.asked.model": _FILE,
+        "plan.asked.inputs{}": _FILE,
+        "plan.asked.prompts": _FILE,
+        "plan.asked.dataset": _FILE,
+        "plan.asked.reference": _FILE,
+        "environment": {
+            "seen": "host runtime accelerator driver power_source battery_percent governor frequency_mhz "
+            "temperature_celsius load unavailable"
+        },
+        "failure": {"seen": "phase kind message remedy"},
+        "repeats[]": {
+            "computed": "converged",
+            "seen": "compile_cache duration_ns harness_ns loop_overhead_ns token_overhead_ns cpu_busy_share "
+            "frequency_mhz",
+        },
+        "repeats[].phases_ns": {"seen": "process_start runtime_import read compile first_inference"},
+        "repeats[].warmup": {"computed": "steady", "checked": "queries", "seen": "duration_ns"},
+        "repeats[].memory_bytes{}": {
+            "seen": "rss_bytes uss_bytes pss_bytes peak_rss_bytes peak_is_of_phase file_mapped_bytes"
+        },
+        "repeats[].energy": {"checked": "queries", "seen": "duration_ns cpu_seconds"},
+        "repeats[].energy.channels[]": _CHANNEL,
+        "repeats[].power_pass": _PASS,
+        "repeats[].power_pass.channels[]": {
+            "seen": "sensor name domain joules_total idle_watts joules busy_seconds",
+            "checked": "lost",
+        },
+        "repeats[].prefill_energy": _PASS,
+        "repeats[].prefill_energy.channels[]": _CHANNEL,
+        "repeats[].samples": {"checked": "queries arrays"},
+        "summary": {"computed": "throughput_per_s cold_start_ns"},
+        "summary.latency_ns": {
+            "computed": "n mean min max p50 p90 p95 p99 p999 p50_ci95 early_stopping repeat_p50 p90_ci95 p95_ci95 "
+            "p99_ci95 p999_ci95"
+        },
+        "summary.memory_bytes": {"computed": "peak_rss model inference artifact"},
+        "summary.energy": {
+            "computed": "tier joules_per_inference sensor_channel cpu_seconds_per_inference cores_busy "
+            "npu_busy_seconds_per_inference macs bytes_moved",
+            "kept": "reason",
+        },
+        "summary.text_generation": {
+            "computed": "prompt_tokens generated_tokens ttft_ns tpot_ns itl_ns prefill_tokens_per_s "
+            "decode_tokens_per_s depth_tokens e2e_ns tpot_ns_ci95 ttft_ns_ci95",
+            "seen": "token_ids",
+        },
+        "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},
+        "summary.text_generation.kv_cache": {
+            "kept": "bytes_per_token observed_bytes_per_token",
+            "seen": "observed_tokens reason",
+        },
+        "summary.text_generation.energy": {
+            "computed": "cpu_seconds_per_prompt_token cpu_seconds_per_generated_token joules_per_prompt_token "
+            "joules_per_generated_token sensor_channel"
+        },
+        "summary.text_generation.agreement[]": {
+            "computed": "tokens_compared token_prefix tokens_equal_share positions kl_divergence_nats "
+            "kl_divergence_nats_max top1_agreement",
+            "seen": "of reference reason token_ids reference_token_ids divergences_nats top1_differs_at",
+        },
+        "summary.text_generation.agreement[].first_divergence": {
+            "computed": "index token reference_token",
+            "seen": "logit_gap logit_error",
+        },
+        "summary.variance": {
+            "computed": "processes between_process_cv within_process_cv precision repeats_for_precision"
+        },
+        "placement": {"checked": "requested macs", "seen": "nodes fallback source remedies"},
+        "fidelity": {
+            "computed": "cosine_min sqnr_db_min top1_agreement top5_agreement token_prefix tokens_compared",
+            "checked": "ok inputs_source",
+            "seen": "reference inputs reason by_degree float_reference",
+            "kept": "rule",
+        },
+        "fidelity.outputs[]": {
+            "seen": "name identical",
+            "kept": "cosine sqnr_db max_abs_error top1_agreement cosine_quartile sqnr_db_quartile top5_agreement "
+            "equal_fraction",
+        },
+        "quality": {"checked": "artifact_sha256 target options_effective samples"},
+        "quality.dataset": {
+            "checked": "samples",
+            "seen": "name task sha256",
+            "asked": "options preprocessing",
+        },
+        "quality.dataset.left_out[]": {"seen": "file field reason"},
+        "quality.metrics[]": _METRIC,
+        "quality.reference": {"seen": "name artifact_sha256 reason", "checked": "samples"},
+        "quality.reference.metrics[]": _METRIC,
+        "quality.paired[]": {
+            "computed": "metric difference interval95 p_value test word n better_samples worse_samples"
+        },
+        "determinism": {
+            "checked": "identical",
+            "seen": "runs differing first_difference draws",
+            "kept": "max_abs_difference cosine_min within_rounding",
+        },
+        "repeated_input": {"seen": "fresh_ns again_ns recalled_ns reason"},
+        "harness": {"computed": "loop_overhead_ns token_overhead_ns"},
+        "verdict": {"computed": "valid emulated"},
+        "verdict.reasons[]": {"computed": "code message remedy invalidates figures"},
+        "samples_file": {"checked": "name sha256 size_bytes"},
+    }
+)
+"""Part -> origin -> its fields that are no parts themselves. ``set_aside[]`` has the fields of ``repeats[]``, which are
+``seen``: they enter no figure."""
+
+KEPT: Mapping[str, str] = MappingProxyType(
+    {
+        "repeats_ended": "how long each repeat took is not kept, so of a run whose number of repeats was not fixed "
+        "nothing shows whether the time or the precision ended it",
+        "summary.energy.reason": "the sensors that were looked for are not in the record",
+        "summary.text_generation.kv_cache.bytes_per_token": "the layout of the cache is not in the record",
+        "summary.text_generation.kv_cache.observed_bytes_per_token": "the readings of memory are not in the record",
+        "fidelity.rule": "it states in words the thresholds that the outputs are decided by again",
+        "fidelity.outputs[]": "the outputs are not in the record; what is stated of them is compared with the "
+        "thresholds again",
+        "quality.metrics[].value": "of a metric of the dataset as a whole (`map`, `map50`) no results of samples are "
+        "kept",
+        "determinism": "the outputs are not in the record",
+    }
+)
+"""Fields and parts of which something is kept as stated -> why it cannot be computed again."""
+
+
+def origin_of(path: str) -> Origin | None:
+    """Of a field by its path, with lists as ``[]`` and mappings to parts as ``{}``: ``repeats[].samples.queries``. What
+    is in a list or a mapping of plain values is of its field. ``None`` for a path that is not in the table."""
+    if path.startswith("set_aside[]"):
+        return origin_of(path.replace("set_aside", "repeats", 1)) and "seen"
+    part, _, name = path.rpartition(".")
+    for origin, names in ORIGINS.get(part, {}).items():
+        if name in names.split():
+            return origin
+    return None

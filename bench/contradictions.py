@@ -66,8 +66,6 @@ def _status(record: Record) -> Iterator[str]:
     ended = "ok" if failure is None else "skipped" if failure.phase == "plan" else "failed"
     if record.status != ended:
         yield f"status is {record.status}, and failure says {ended}"
-    if record.status == "skipped" and record.repeats:
-        yield f"status is skipped, and repeats holds {len(record.repeats)}"
 
 
 def _numbers_of_repeats(record: Record) -> Iterator[str]:

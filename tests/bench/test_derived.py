@@ -179,13 +179,14 @@ class TestOtherRules:
     def test_recorded_files_are_not_called_edited(self, tmp_path: Path, golden: Path) -> None:
         """A record of every schema so far, with samples that fit it, is read."""
         record = decode(golden.read_bytes(), golden.name)
-        keys = [r.samples for r in record.repeats if r.samples is not None]
         tokens = record.plan.scenario.generate_tokens or 1
-        samples = {
-            key: np.full((s.queries, tokens) if "token_ns" in role else s.queries, 5 * MS)
-            for s in keys
-            for role, key in s.arrays.items()
-        }
+        samples = {}
+        for repeat in record.repeats:
+            assert repeat.samples is not None
+            warm, count = repeat.warmup.queries if repeat.warmup is not None else 0, repeat.samples.queries
+            for role, key in repeat.samples.arrays.items():
+                shape = (count, tokens) if "token_ns" in role else warm if role == "warmup_latency_ns" else count
+                samples[key] = np.full(shape, 5 * MS)
         judged = record.quality.samples if record.quality is not None else {}
         count = record.quality.dataset.samples if record.quality is not None else 0
         values = {metric.name: metric.value for metric in record.quality.metrics} if record.quality else {}

@@ -210,7 +210,7 @@ def test_the_suffix_chooses_the_format(write: Callable[..., Path], tmp_path: Pat
 def test_nothing_comparable_is_exit_3(write: Callable[..., Path], tmp_path: Path) -> None:
     """Two targets under --subject version: refused, why, and no figure of a difference."""
     base, run = write("base", net=4), fake_run("n", processes(8))
-    target = replace(run.record.plan.target, id="other:npu")
+    target = replace(run.record.plan.target, id="other:npu", plugin="other", device="npu")
     save(
         tmp_path,
         replace(run.record, plan=replace(run.record.plan, target=target, model=replace(MODEL, id="net"))),
@@ -253,9 +253,9 @@ def test_why_nothing_is_claimed_is_said_at_the_terminal(tmp_path: Path) -> None:
 def test_what_no_longer_runs_is_worse(write: Callable[..., Path], tmp_path: Path, status: str) -> None:
     """Also where it is skipped, say because its device is gone, and beside a pair that is the same."""
     run = fake_run("n", processes(4), model=replace(MODEL, id="a"))
-    record = replace(run.record, status=status, failure=Failure("plan", "unavailable", "no NPU found", ""))
+    failure = Failure("plan" if status == "skipped" else "compile", "unavailable", "no NPU found", "")
     new = write("new", b=4)
-    save(new, record, run.samples)
+    save(new, replace(run.record, status=status, failure=failure, repeats=()), {})
     assert 1 == odb_compare(write("base", a=4, b=4), new).return_value
 
 

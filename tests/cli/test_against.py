@@ -368,7 +368,8 @@ def rewrite(folder: Path, change: dict[str, Any]) -> None:
         plan = replace(plan, **{part: replace(getattr(plan, part), **change.get(part, {}))})
     changed = replace(record, plan=plan, status=change.get("status", record.status))
     if changed.status != "ok":
-        changed = replace(changed, failure=Failure("plan", "unavailable", "It is so.", ""))
+        phase = "plan" if changed.status == "skipped" else "compile"
+        changed = replace(changed, failure=Failure(phase, "unavailable", "It is so.", ""))
     (place / "record.json").write_bytes(encode(sealed(changed)))
 
 

@@ -77,11 +77,11 @@ class TestForgeries:
     @pytest.mark.parametrize(
         ("place", "value", "message"),
         [
-            (("plan", "rule", "precision"), 0.9, "plan.rule.precision as 0.9, and the preset quick has 0.1"),
-            (("plan", "preset"), "strict", "and the preset strict has"),
-            (("plan", "seed"), 4, "plan.seed as 4, and its command has --seed 3"),
-            (("plan", "strict_placement"), True, "its command has no --strict-placement"),
-            (("plan", "scenario", "compile_cache"), "none", "its command has --compile-cache warm"),
+            (("plan", "rule", "precision"), 0.9, "plan.rule.precision as 0.9 (preset quick: 0.1)"),
+            (("plan", "preset"), "strict", "(preset strict: 99)"),
+            (("plan", "seed"), 4, "plan.seed as 4 (in its command: --seed 3)"),
+            (("plan", "strict_placement"), True, "(in its command: no --strict-placement)"),
+            (("plan", "scenario", "compile_cache"), "none", "(in its command: --compile-cache warm)"),
         ],
     )
     def test_a_plan_that_says_two_things_is_marked(

@@ -143,7 +143,9 @@ def memory(base: int) -> dict[str, MemoryPoint]:
 
 
 def repeat(index: int, queries: int, steady_ns: int, joules: float | None = 31.4) -> Repeat:
-    reading = ChannelReading("rapl", "package-0", "package", joules, 4.1, joules - 8.2 if joules is not None else None)
+    idle_watts = 8.2 / (steady_ns / 1e9)
+    above = joules - 8.2 if joules is not None else None
+    reading = ChannelReading("rapl", "package-0", "package", joules, idle_watts, above)
     return Repeat(
         phases_ns=Phases(
             process_start=(41 + index) * MS,
@@ -152,7 +154,7 @@ def repeat(index: int, queries: int, steady_ns: int, joules: float | None = 31.4
             compile=(183 + 7 * index) * MS,
             first_inference=(9 + index) * MS,
         ),
-        warmup=Warmup(queries=24, duration_ns=96 * MS, steady=True),
+        warmup=Warmup(queries=min(24, queries), duration_ns=96 * MS, steady=True),
         memory_bytes=memory((30 + index) * MIB),
         energy=RepeatEnergy(queries, steady_ns, 1.92 + index / 100, (reading,)) if joules is not None else None,
         samples=SampleArrays(

@@ -110,8 +110,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},
         "summary.text_generation.kv_cache": {
-            "kept": "bytes_per_token observed_bytes_per_token",
-            "seen": "observed_tokens reason",
+            "kept": "bytes_per_token observed_bytes_per_token observed_ci95",
+            "seen": "observed_tokens reason read_from at_once pass_ns",
         },
         "summary.text_generation.energy": {
             "computed": "cpu_seconds_per_prompt_token cpu_seconds_per_generated_token joules_per_prompt_token "
@@ -174,8 +174,7 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "repeats_ended": "how long each repeat took is not kept, so of a run whose number of repeats was not fixed "
         "nothing shows whether the time or the precision ended it",
         "summary.energy.reason": "the sensors that were looked for are not in the record",
-        "summary.text_generation.kv_cache.bytes_per_token": "the layout of the cache is not in the record",
-        "summary.text_generation.kv_cache.observed_bytes_per_token": "the readings of memory are not in the record",
+        "summary.text_generation.kv_cache": "its layout and the readings of memory are not in the record",
         "fidelity.rule": "it states in words the thresholds that the outputs are decided by again",
         "fidelity.outputs[]": "the outputs are not in the record; what is stated of them is compared with the "
         "thresholds again",

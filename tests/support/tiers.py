@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    WATCH.watched = item.get_closest_marker("process") is None
+    WATCH.watched = not any(item.get_closest_marker(marker) for marker in ("process", *ONLY_BY_NAME))
     try:
         return (yield)
     finally:

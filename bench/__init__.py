@@ -15,11 +15,11 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Artifact": "bench.contracts",
     "Device": "bench.contracts",
-    "Record": "bench.record",
-    "Suite": "bench.suite",
+    "Record": "bench.record.record",
+    "Suite": "bench.suite.suite",
     "TensorSpec": "bench.contracts",
-    "load_records": "bench.store",
-    "run_suite": "bench.runner",
+    "load_records": "bench.store.records",
+    "run_suite": "bench.run.suite_run",
 }
 
 __all__ = [  # noqa: PLE0604 - the names are strings; ruff does not look into the dict

@@ -1,7 +1,7 @@
 """Whether an interrupt has to unwind: something was begun that must be removed, or kept, before the process ends.
 
-The command line decides by it what a signal does (``bench.cli.signals``). Programs that use the package without the
-command line keep their own handlers.
+The command line decides by it what a signal does (``bench.cli.terminal.signals``). Programs that use the package
+without the command line keep their own handlers.
 """
 
 from collections.abc import Iterator

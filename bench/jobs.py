@@ -4,21 +4,30 @@ The pipe is the worker's original stdout; before anything else the worker points
 what native libraries print lands there.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Artifact, Channel, CompileCache, Device, ModelRequest, OpenRequest, Placement
-from bench.input_record import InputFacts
+from bench.contracts import (
+    Artifact,
+    Channel,
+    CompileCache,
+    ModelRequest,
+    OpenRequest,
+    Placement,
+    Precisions,
+    TargetFacts,
+)
 from bench.plugins import PluginRef
-from bench.precisions import Precisions
-from bench.quality.options import DatasetAsk
-from bench.quality.record import DatasetFacts, Statistic
-from bench.record import Failure, Repeat, Scenario, StoppingRule
-from bench.record_evidence import Determinism, RepeatedInput
-from bench.text_record import KvCache
+from bench.record.evidence import Determinism, RepeatedInput
+from bench.record.inputs import InputFacts
+from bench.record.quality import DatasetFacts, JudgedMetric
+from bench.record.record import Failure, Repeat, Scenario, StoppingRule
+from bench.record.text import KvCache
+from bench.suite.dataset_options import DatasetAsk
 
 
 class Job(Struct, frozen=True, tag=True):
@@ -130,7 +139,7 @@ class MeasureJob(Job, frozen=True, tag=True):
     idle_watts: dict[str, float] = {}
     root: Path = Path("/")
     prompts: Path | None = None
-    in_turns: bool = False  # with another job; see bench.turnstile
+    in_turns: bool = False  # with another job; see bench.process.turnstile
 
 
 AnyJob = ProbeJob | PrepareJob | ConvertJob | ForeseeJob | CheckJob | JudgeJob | RecallJob | CacheJob | MeasureJob
@@ -155,13 +164,8 @@ class Failed(Event, frozen=True, tag=True):
     failure: Failure
 
 
-class Probed(Event, frozen=True, tag=True):
-    devices: tuple[Device, ...]
-    options: dict[str, dict[str, str]]
-    formats: tuple[str, ...]
-    tasks: tuple[str, ...]
-    versions: dict[str, str]
-    safe_options: tuple[str, ...] = ()  # see bench.untrusted
+class Probed(TargetFacts, frozen=True, tag=True):
+    """What the target said of itself."""
 
 
 class Prepared(Event, frozen=True, tag=True):
@@ -218,16 +222,6 @@ class Checked(Event, frozen=True, tag=True):
     token_ids: tuple[int, ...] = ()
     text: TextChecked | None = None
     determinism: Determinism | None = None
-
-
-class JudgedMetric(Struct, frozen=True):
-    """One metric; see ``bench.quality.scoring.Scored``, whose results are in ``results.npz`` unless ``whole``."""
-
-    name: str
-    statistic: Statistic
-    higher_is_better: bool
-    unit: str
-    whole: float | None = None
 
 
 class Judged(Event, frozen=True, tag=True):
@@ -305,3 +299,6 @@ def decode_event(data: bytes) -> AnyEvent:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return event
+
+
+Announce = Callable[[str], None]

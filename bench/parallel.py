@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from bench.worker import end_with_parent
+from bench.parent import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

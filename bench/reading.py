@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from math import prod
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -200,3 +200,19 @@ def array_of(npy: bytes, name: str) -> "Array":
         raise ValueError(f"{name} is an array of {list(shape)} in {len(npy) - end:,} bytes")
     order: Any = "F" if by_columns == "True" else "C"
     return np.frombuffer(npy, dtype, offset=end).reshape(shape, order=order)
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a path does not stay below the folder it is relative to, in the notation of any system: it is absolute,
+    has a drive, or has ``..``."""
+    windows = PureWindowsPath(name)
+    return bool(windows.drive or windows.root or PurePosixPath(name).is_absolute() or ".." in windows.parts)
+
+
+def refuse_outside(name: str, *, origin: str) -> None:
+    """Raise ``InputError`` for a path that ``leads_outside``, or that begins with ``~``. ``origin``: file and field."""
+    if leads_outside(name) or name.startswith("~") or "\0" in name:
+        raise InputError(
+            f"{origin}: names the path {name!r}, which may lead out of its folder",
+            "Only relative paths without .. are taken from somebody else's file; name the file with a flag yourself.",
+        )

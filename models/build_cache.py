@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.digest import sha256_of
-from bench.leftovers import OWNER, scratch_folder, sweep
+from bench.scratch import OWNER, scratch_folder, sweep
 
 FILE_NAME = "model.onnx"
 CHECKSUM = "built.sha256"

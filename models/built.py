@@ -32,8 +32,8 @@ def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECI
     """
     import onnx
 
-    from bench.models.onnx_facts import onnx_facts
-    from bench.models.onnx_weights import data_file
+    from bench.models.onnx.facts import onnx_facts
+    from bench.models.onnx.weights import data_file
 
     files = tuple(file for file in (path, data_file(path)) if file.is_file())
     return Artifact(
@@ -52,7 +52,7 @@ def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECI
 
 def built_decoder(name: str, path: Path, decoder: DecoderSpec, precision: str, parameters: int) -> Artifact:
     """The artifact of a decoder that was written to ``path``; its shapes stay dynamic. See ``one_token_shapes``."""
-    from bench.models.decoder_layout import one_token_shapes
+    from bench.models.onnx.decoder_layout import one_token_shapes
 
     artifact = built_artifact(name, path, one_token_shapes(decoder), precision)
     facts = replace(artifact.facts, parameters=parameters)

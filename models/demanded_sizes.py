@@ -5,7 +5,7 @@ An example of shapes is useful only if the graph accepts it. Works on nodes of e
 
 from collections.abc import Iterator, Mapping
 
-from bench.models.input_roles import Node, RoleGraph
+from bench.models.role_graph import Node, RoleGraph
 
 Sizes = Mapping[str, Mapping[int, int]]
 """Input's name -> dimension, from 0 -> its size."""

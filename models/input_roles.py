@@ -4,16 +4,14 @@ table, and in which range it takes a picture. Also which outputs come from a fun
 Works on nodes of either format, named by their operators; the names of ONNX and of OpenVINO do not contradict.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from bench.contracts import TensorSpec
-from bench.graph_roles import GraphRoles, InputRole
+from bench.contracts import GraphRoles, InputRole
+from bench.models.role_graph import Node, RoleGraph
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 # operator -> inputs whose values decide the size of what it gives, or what is executed
 SIZES: Mapping[str, frozenset[int]] = {
@@ -58,46 +56,6 @@ UNCHANGED = frozenset(
 """Operators whose output holds the values of their first input."""
 BOUNDED = frozenset("Erf HardSigmoid Hardmax Sigmoid SoftMax Softmax Tanh".split())
 SMALL_VECTOR = 4  # a float input of so few values, of at most one dimension, may be a factor of a size
-
-
-class Node(Struct, frozen=True):
-    """One node; values by name, ``""`` for an input left out. ``bodies``: its subgraphs. ``axis``: of a gather.
-    ``order``: of a transposition, where an attribute holds it. ``groups``: of a convolution. ``transposed``: which
-    operands of a product are read transposed."""
-
-    op: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    bodies: "tuple[Body, ...]" = ()
-    axis: int = 0
-    order: tuple[int, ...] = ()
-    groups: int = 1
-    transposed: frozenset[int] = frozenset()
-
-
-class Body(Struct, frozen=True):
-    """A subgraph: values of the graph around it are read by their names. ``inputs``: its own, fed from the node's."""
-
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    nodes: tuple[Node, ...]
-
-
-class Constant(Struct, frozen=True):
-    """A constant's type and shape."""
-
-    dtype: str
-    shape: tuple[int, ...]
-
-
-class RoleGraph(Struct, frozen=True):
-    """A graph in execution order. ``values``: what a constant holds, ``None`` where it is too large to look at."""
-
-    nodes: tuple[Node, ...]
-    inputs: dict[str, TensorSpec]  # by the value's name
-    outputs: dict[str, str]  # the output's name by the value's
-    constants: dict[str, Constant]
-    values: "Callable[[str], np.ndarray[Any, Any] | None]"
 
 
 def roles(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> GraphRoles:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.models.input_roles import Node, RoleGraph
+    from bench.models.role_graph import Node, RoleGraph
 
     Array = np.ndarray[Any, Any]
 

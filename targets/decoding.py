@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, CacheTensor, DecoderSpec
-from bench.element_types import numpy_type
+from bench.contracts.element_types import numpy_type
 from bench.errors import RunFailure
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Tensors, TensorSpec
-from bench.element_types import element_name
+from bench.contracts.element_types import element_name
 from bench.errors import RunFailure
 
 if TYPE_CHECKING:

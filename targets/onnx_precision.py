@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.precisions import Precisions
+from bench.contracts import Precisions
 
 if TYPE_CHECKING:
     import onnx

@@ -1,7 +1,7 @@
 """Which options of the built-in targets may come from somebody else's suite, record or model folder.
 
 Allow-lists: the options here name no file, load no code and write nothing, whatever their value. An option that is not
-here is unsafe, also one that a later runtime brings. See ``bench.untrusted``.
+here is unsafe, also one that a later runtime brings. See ``bench.suite.untrusted``.
 """
 
 SESSION: frozenset[str] = frozenset(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 
 from bench.plugins import Catalog, discover
-from bench.record import RecordedRun
-from bench.suite import ModelAsk, Suite, TargetAsk
-from bench.telemetry import switch_off
+from bench.process.telemetry import switch_off
+from bench.record.record import RecordedRun
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 pytest_plugins = ("tiers",)
 
@@ -75,7 +75,7 @@ def openvino_genai_folder(realdata: Path, tmp_path_factory: pytest.TempPathFacto
 def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
     """``run(models, targets, **suite fields)``: measure in real processes, records under ``tmp_path / "out"``. One
     repeat of half a second, unless fields say otherwise. Whoever uses it is marked ``process``."""
-    from bench.runner import run_suite
+    from bench.run.suite_run import run_suite
 
     def measure(
         models: Sequence[str | ModelAsk], targets: Sequence[str | TargetAsk], **fields: object

@@ -13,8 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.record import Record
-from bench.store import load_records
+from bench.record.record import Record
+from bench.store.records import load_records
 
 pytestmark = [pytest.mark.real, pytest.mark.process]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.record import RecordedRun
-from bench.suite import ModelAsk, ScenarioAsk, TargetAsk
+from bench.record.record import RecordedRun
+from bench.suite.suite import ModelAsk, ScenarioAsk, TargetAsk
 
 pytestmark = pytest.mark.real
 SHORT = (ScenarioAsk("single-stream", prompt_tokens=8, generate_tokens=8),)

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.record import RecordedRun
-from bench.suite import ModelAsk, TargetAsk
+from bench.record.record import RecordedRun
+from bench.suite.suite import ModelAsk, TargetAsk
 
 pytestmark = pytest.mark.real
 Run = Callable[..., list[RecordedRun]]

@@ -16,7 +16,7 @@ from odb_terminal import USER, Outcome, Terminal, flags
 from onnx import TensorProto, helper
 from placement_graphs import graph, placement_models, quantised_convolution, ramp
 
-from bench.record import RecordedRun
+from bench.record.record import RecordedRun
 
 pytestmark = [pytest.mark.real, pytest.mark.process]
 

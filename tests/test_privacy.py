@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from bench import telemetry
+from bench.process import telemetry
 from bench.targets.distributions import importable
 
 CODE = "import sys; sys.argv[0] = 'odb'; from bench.cli import main; main()"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench.plugins import discover
-from bench.quality.record import Quality
-from bench.record import Fidelity, RecordedRun
-from bench.reports.html_page import HtmlReport
-from bench.runner import run_suite
-from bench.suite import ModelAsk, Suite, TargetAsk, load_suite
+from bench.record.quality import Quality
+from bench.record.record import Fidelity, RecordedRun
+from bench.reports.runs.html import HtmlReport
+from bench.run.suite_run import run_suite
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, load_suite
 
 ROOT = Path(__file__).resolve().parents[1]
 MISREADING = ROOT / "tests" / "plugins" / "misreading.py"

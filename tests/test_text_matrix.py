@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli.group import odb
-from bench.record import Record
-from bench.store import load_records
+from bench.record.record import Record
+from bench.store.records import load_records
 
 pytestmark = pytest.mark.process
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.cli.signals import handle_interrupts
+from bench.cli.terminal.signals import handle_interrupts
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from bench.suite import ModelAsk, ScenarioAsk, Suite
-    from bench.untrusted import Untrusted
+    from bench.suite.suite import ModelAsk, ScenarioAsk, Suite
+    from bench.suite.untrusted import Untrusted
 
 COMPILE_CACHES = ("none", "cold", "warm")
 
@@ -16,7 +16,7 @@ def asked_suite(given: "Mapping[str, Any]") -> "Suite":
     """The suite that flags ask for, each under its parameter's name."""
     import msgspec
 
-    from bench.suite import Suite, TargetAsk, load_suite, parse_pair
+    from bench.suite.suite import Suite, TargetAsk, load_suite, parse_pair
 
     suite = load_suite(given["suite_file"]) if given["suite_file"] else Suite()
     grid = Grid(*(given[name] for name in ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")))
@@ -42,8 +42,8 @@ def _untrusted(suite: "Suite", given: "Mapping[str, Any]") -> "Untrusted | None"
     import msgspec
 
     from bench.errors import InputError
-    from bench.suite import parse_pair
-    from bench.untrusted import ALLOW
+    from bench.suite.suite import parse_pair
+    from bench.suite.untrusted import ALLOW
 
     named = given.get("allow_unsafe_options")
     if suite.untrusted is None:
@@ -62,7 +62,7 @@ def _untrusted(suite: "Suite", given: "Mapping[str, Any]") -> "Untrusted | None"
 
 
 def asked_models(names: Sequence[str]) -> "list[ModelAsk]":
-    from bench.suite import ModelAsk
+    from bench.suite.suite import ModelAsk
 
     return [ModelAsk(name) for name in names]
 
@@ -74,8 +74,8 @@ def with_tensors(
     import msgspec
 
     from bench.errors import InputError
-    from bench.plan import DEFAULT_MODELS
-    from bench.suite import ModelAsk, parse_pair, parse_shape
+    from bench.suite.plan import DEFAULT_MODELS
+    from bench.suite.suite import ModelAsk, parse_pair, parse_shape
 
     if not shapes and not inputs and not preprocessing:
         return tuple(models)
@@ -123,7 +123,7 @@ def with_quality(
 
 def _names(model: "ModelAsk", models: "Sequence[ModelAsk]") -> tuple[set[str], set[str]]:
     """What a model may be called by, and what the others are."""
-    from bench.model_names import file_model_id
+    from bench.contracts.names import file_model_id
 
     own = {file_model_id(Path(model.source)), model.source}
     return own, {n for m in models for n in (file_model_id(Path(m.source)), m.source)} - own
@@ -147,8 +147,8 @@ def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | Non
     """Give every model the user's own prompts; without any, the built-in language model."""
     import msgspec
 
-    from bench.plan import DEFAULT_LANGUAGE_MODEL
-    from bench.suite import ModelAsk
+    from bench.suite.plan import DEFAULT_LANGUAGE_MODEL
+    from bench.suite.suite import ModelAsk
 
     if ids is None and file is None:
         return tuple(models)
@@ -164,9 +164,9 @@ def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tu
     """Every built-in model once for each precision asked for; files come in the one they have."""
     import msgspec
 
-    from bench.plan import DEFAULT_MODELS
     from bench.reading import is_folder
-    from bench.suite import ModelAsk, is_file
+    from bench.suite.plan import DEFAULT_MODELS
+    from bench.suite.suite import ModelAsk, is_file
 
     if precisions is None:
         return tuple(models)
@@ -194,7 +194,7 @@ def asked_scenarios(suite: "Suite", names: Sequence[str], grid: Grid) -> "tuple[
     import msgspec
 
     from bench.errors import UnknownName
-    from bench.suite import ScenarioAsk
+    from bench.suite.suite import ScenarioAsk
 
     base = tuple(ScenarioAsk(n) for n in names) or suite.scenarios or (ScenarioAsk(),)
     caches = words("--compile-cache", grid.compile_cache) if grid.compile_cache is not None else ()

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.output_format import checked_output, chosen_format
-from bench.comparability_table import SUBJECTS, Subject
-from bench.outcome import OPEN
+from bench.compare.outcome import OPEN
+from bench.compare.rules import SUBJECTS, Subject
 from bench.printable import clean
 
 if TYPE_CHECKING:
-    from bench.compare_folders import Findings
+    from bench.compare.folders import Findings
 
 WRITERS: Mapping[str, str] = MappingProxyType(
     {
-        "terminal": "bench.reports.comparison_text",
-        "md": "bench.reports.comparison_markdown",
-        "json": "bench.reports.comparison_json",
-        "html": "bench.reports.comparison_page",
+        "terminal": "bench.reports.comparisons.terminal",
+        "md": "bench.reports.comparisons.markdown",
+        "json": "bench.reports.comparisons.json",
+        "html": "bench.reports.comparisons.html",
     }
 )
 """Format -> module whose ``render`` turns findings into bytes; imported when it is asked for."""
@@ -89,9 +89,8 @@ def command(
     Each is the folder of a record or a folder of records. Records are matched if they took turns, otherwise by model,
     target and scenario.
     """
-    from bench.cli.against import checked_tolerance
-    from bench.compare_folders import compare_folders
-    from bench.outcome import checked_accept, outcome
+    from bench.compare.folders import compare_folders
+    from bench.compare.outcome import checked_accept, checked_tolerance, outcome
 
     share, accepted = checked_tolerance(tolerance), checked_accept(accept)
     file = checked_output(output, force)
@@ -112,7 +111,7 @@ def writer(name: str, printed: bool = False) -> "Callable[[Findings], bytes]":
 
 
 def _write(data: bytes, output: Path | None) -> None:
-    from bench.store import write_atomically
+    from bench.store.records import write_atomically
 
     if output is None:
         sys.stdout.buffer.write(data)

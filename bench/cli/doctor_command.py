@@ -59,7 +59,8 @@ def machine_findings() -> list[dict[str, str]]:
     """Power source, governor, load, temperatures, virtualisation, accelerators' drivers."""
     import msgspec
 
-    from bench.environment import capture, remedies
+    from bench.machine.environment import capture
+    from bench.machine.findings import remedies
 
     environment = capture()
     host = environment.host
@@ -121,7 +122,7 @@ def process_findings() -> list[dict[str, str]]:
 
 def telemetry_findings() -> list[dict[str, str]]:
     """Whether runtimes are kept from reporting to their makers while they are measured."""
-    from bench.telemetry import turned_on_by_environment
+    from bench.process.telemetry import turned_on_by_environment
 
     return [
         finding("telemetry", "warning", reason, "Remove that from the environment; see docs/privacy.md.")

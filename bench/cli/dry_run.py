@@ -10,19 +10,19 @@ from bench.cli.options import cache_folder, console, echo_json
 from bench.printable import clean
 
 if TYPE_CHECKING:
-    from bench.plan import PlannedRun
     from bench.plugins import Catalog
-    from bench.record import Failure
-    from bench.suite import Suite
+    from bench.record.record import Failure
+    from bench.suite.plan import PlannedRun
+    from bench.suite.suite import Suite
 
 
 def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     """Print the plan of ``suite`` with what would be refused. Returns the exit status: 2 where that is bad input."""
-    from bench.cli.progress import span_text, total_seconds
-    from bench.foresee import foresee
-    from bench.gather import Bench
-    from bench.probe import temporary_workspace
-    from bench.runner import plan_suite
+    from bench.cli.terminal.progress import span_text, total_seconds
+    from bench.run.foresee import foresee
+    from bench.run.probe import temporary_workspace
+    from bench.run.suite_run import plan_suite
+    from bench.run.workbench import Bench
 
     with temporary_workspace() as workspace:
         bench = Bench(catalog, suite, workspace, cache_folder(), Path("/"))
@@ -46,7 +46,7 @@ def print_table(
 ) -> None:
     from rich.table import Table
 
-    from bench.cli.progress import expected_seconds, span_text
+    from bench.cli.terminal.progress import expected_seconds, span_text
 
     sides = any(side for _, side in rows)
     names = ("side",) * sides + ("model", "target", "scenario", counted, "takes", "note")
@@ -95,7 +95,7 @@ def _scenario(run: "PlannedRun") -> str:
 
 def for_scripts(run: "PlannedRun") -> dict[str, object]:
     """A planned run as plain data, without paths."""
-    from bench.cli.progress import expected_seconds
+    from bench.cli.terminal.progress import expected_seconds
 
     return {
         "model": run.model.id,

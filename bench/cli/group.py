@@ -6,12 +6,12 @@ from importlib import import_module
 import click
 
 from bench import __version__
-from bench.address_space import demand_address_space
-from bench.cli.signals import EXIT_INTERRUPTED, ignore_interrupts, was_interrupted
-from bench.cli.utf8 import demand_utf8
+from bench.cli.terminal.signals import EXIT_INTERRUPTED, ignore_interrupts, was_interrupted
+from bench.cli.terminal.utf8 import demand_utf8
 from bench.errors import OdbError
+from bench.machine.address_space import demand_address_space
 from bench.printable import clean
-from bench.telemetry import switch_off
+from bench.process.telemetry import switch_off
 
 COMMANDS = {
     "run": "Measure models on targets and write records and a report.",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.columns import columns
 from bench.cli.options import echo_json, json_option, plugin_option
+from bench.cli.terminal.columns import columns
 from bench.printable import clean
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict
 
 def targets(catalog: "Catalog") -> Rows:
     """Every device of every target plugin. Each plugin is asked in a process of its own."""
-    from bench.probe import probe_targets, temporary_workspace
+    from bench.run.probe import probe_targets, temporary_workspace
 
     names = catalog.names("targets")
     with temporary_workspace() as workspace:
@@ -128,8 +128,8 @@ def targets(catalog: "Catalog") -> Rows:
 
 def options_of(catalog: "Catalog", target: str) -> Rows:
     """The options of one target, by the runtime's own names, and whether a suite's are taken without leave."""
-    from bench.plan import device_named
-    from bench.probe import probe_targets, temporary_workspace
+    from bench.run.probe import probe_targets, temporary_workspace
+    from bench.suite.plan import device_named
 
     plugin, _, device = target.partition(":")
     catalog.find("targets", plugin)
@@ -141,13 +141,13 @@ def options_of(catalog: "Catalog", target: str) -> Rows:
 
 
 def scenarios(catalog: "Catalog") -> Rows:
-    from bench.suite import SCENARIOS
+    from bench.suite.suite import SCENARIOS
 
     return [{"name": name, "summary": summary} for name, summary in SCENARIOS.items()]
 
 
 def presets(catalog: "Catalog") -> Rows:
-    from bench.measure.stopping import PRESETS
+    from bench.suite.presets import PRESETS
 
     return [
         {
@@ -170,8 +170,8 @@ def sensors(catalog: "Catalog") -> Rows:
     """Every channel of every sensor on this machine."""
     import msgspec
 
-    from bench.measure.energy import discover
-    from bench.probe import load_sensors
+    from bench.machine.channels import discover
+    from bench.run.probe import load_sensors
 
     loaded, broken = load_sensors(catalog)
     found = (*discover(loaded, Path("/")), *broken)

@@ -12,7 +12,7 @@ import click
 from bench.printable import printable_json
 
 if TYPE_CHECKING:
-    from bench.contracts import Report
+    from bench.reporting import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,7 +63,7 @@ def console() -> Any:
 def fitted(report: "Report") -> "Report":
     """``report`` as stdout can show it: as wide as the terminal and coloured, unless ``NO_COLOR`` is set. Into a pipe
     it writes what it always does."""
-    from bench.contracts import FitsTerminal
+    from bench.reporting import FitsTerminal
 
     if not sys.stdout.isatty() or not isinstance(report, FitsTerminal):
         return report

@@ -14,9 +14,9 @@ from bench.printable import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.contracts import Report
     from bench.plugins import Catalog
-    from bench.refused_record import RefusedRecord
+    from bench.record.refused import RefusedRecord
+    from bench.reporting import Report
 
 EPILOG = """\b
 Examples:
@@ -46,8 +46,8 @@ def command(
     """Write a report from the records in DIR. Several folders, or a folder of them, are shown side by side and not
     ranked. A record that cannot be read is named, the others are reported, and the status is 2."""
     from bench.plugins import discover, load
-    from bench.store import write_atomically
-    from bench.submissions import read
+    from bench.store.records import write_atomically
+    from bench.store.submissions import read
 
     catalog, file = discover(plugins), checked_output(output, force)
     name = chosen_format(format_, as_json, file, suffixes(catalog) if file else {})
@@ -67,7 +67,7 @@ def command(
 
 def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":
     """``writer``, which names the refused records if it can; they are named on stderr too."""
-    from bench.contracts import TellsRefused
+    from bench.reporting import TellsRefused
 
     for one in refused:
         where = "/".join(filter(None, (one.folder, one.name)))
@@ -77,7 +77,7 @@ def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":
 
 def tell_recovered(folder: Path) -> None:
     """Make records of what killed runs left unfinished in ``folder``, and say so."""
-    from bench.unfinished import recover
+    from bench.store.unfinished import recover
 
     for record in recover(folder):
         failure = record.failure.message if record.failure is not None else record.status

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli import complete
 from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option
 from bench.cli.output_format import default_folder
+from bench.cli.terminal import complete
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
-    from bench.suite import Suite
+    from bench.suite.suite import Suite
 
 EPILOG = """\b
 Examples:
@@ -182,9 +182,9 @@ def command(
     By default the built-in vision model and sLLM are measured on every target that this machine has. Flags add to or
     replace what SUITE.toml contains.
     """
+    from bench.analysis.verdict.fail_on import checked_fail_on
     from bench.cli.asked import asked_suite
     from bench.errors import InputError
-    from bench.fail_on import checked_fail_on
     from bench.plugins import discover
 
     context = click.get_current_context()
@@ -197,7 +197,7 @@ def command(
                 "--fail-on: cannot be used with --against, where the comparison decides the status",
                 "Name what may stay undecided with --accept.",
             )
-        from bench.cli.against import measure_against
+        from bench.cli.against.measure import measure_against
 
         return measure_against(context, catalog, output, as_json)
     by_hand = context.get_parameter_source("tolerance") is click.core.ParameterSource.COMMANDLINE
@@ -224,14 +224,14 @@ def command(
 
 def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool, fail_on: tuple[str, ...]) -> int:
     """Run the suite with progress, print the result, write the page. Returns the exit status."""
-    from bench.cli.progress import progress
+    from bench.analysis.verdict.fail_on import DEFAULT, exit_status, why
     from bench.cli.report_command import tell_recovered
+    from bench.cli.terminal.progress import progress
     from bench.errors import OdbError
-    from bench.fail_on import DEFAULT, exit_status, why
     from bench.plugins import load
-    from bench.runner import run_suite
-    from bench.store import prepare_folder
-    from bench.suite import check
+    from bench.run.suite_run import run_suite
+    from bench.store.records import prepare_folder
+    from bench.suite.suite import check
 
     check(suite)
     folder = prepare_folder(default_folder(output))
@@ -272,7 +272,7 @@ def write_page(page: Path, catalog: "Catalog") -> None:
     """The report of every record beside it; those that cannot be read are named, and the rest reported."""
     from bench.cli.report_command import telling
     from bench.plugins import load
-    from bench.store import readable_records, write_atomically
+    from bench.store.records import readable_records, write_atomically
 
     runs, refused = readable_records(page.parent)
     writer = telling(load(catalog.find("reports", "html")), refused)

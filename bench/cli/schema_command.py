@@ -8,7 +8,7 @@ from bench.cli.options import echo_json
 @click.command("schema")
 def command() -> int:
     """Print the JSON Schema of record.json."""
-    from bench.record_json import json_schema
+    from bench.record.codec import json_schema
 
     echo_json(json_schema())
     return 0

@@ -1,0 +1,1 @@
+"""The timed repeat. Runs in a worker."""

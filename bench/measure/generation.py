@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import DecoderSpec, OpenRequest
-from bench.energy_record import RepeatEnergy
+from bench.contracts import DecoderSpec, OpenRequest, StreamSession, Tokenizer, TokenizingSession, TokenSession
 from bench.errors import RunFailure
+from bench.inputs.prompts import Lengths, Query, load_prompts, queries
 from bench.jobs import MeasureJob
 from bench.measure.energy import EnergyMeter
-from bench.measure.generator import Generator
-from bench.measure.loop import NEVER, Timeline, time_generations
+from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
-from bench.measure.prompts import Lengths, Query, load_prompts, queries
-from bench.measure.steady import Steady, Watched, play_single_stream, token_times
-from bench.measure.stopping import asks_convergence
-from bench.record import Scenario
-from bench.text_contracts import StreamSession, Tokenizer, TokenizingSession, TokenSession
+from bench.measure.single_stream import Steady, Watched, play_single_stream, token_times
+from bench.measure.text_driver import Generator
+from bench.record.energy import RepeatEnergy
+from bench.record.record import Scenario
+from bench.record.samples import NEVER
+from bench.stats.convergence import asks_convergence
+from bench.stats.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,18 +5,19 @@ readings; the rest (when to stop, what it means) is decided between batches, out
 """
 
 import gc
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import RunFailure
-from bench.measure.generator import Generator
-from bench.measure.prompts import Query
-from bench.measure.stopping import next_batch, next_warmup_batch, steady
-from bench.record import StoppingRule
+from bench.inputs.prompts import Query
+from bench.measure.stopping import next_batch, next_warmup_batch
+from bench.measure.text_driver import Generator
+from bench.record.record import StoppingRule
+from bench.record.samples import NEVER
+from bench.stats.convergence import steady
+from bench.stats.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,27 +25,6 @@ if TYPE_CHECKING:
     NextSize = Callable[["np.ndarray[Any, Any]", int, StoppingRule], int]
 
 Clock = Callable[[], int]
-
-
-def _int64() -> "array[int]":
-    return array("q")
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Raw clock readings, in nanoseconds of one clock: when each query was issued and done, and when each token
-    came. ``prompt_tokens``: the length of each query's prompt."""
-
-    issued_ns: "array[int]" = field(default_factory=_int64)
-    done_ns: "array[int]" = field(default_factory=_int64)
-    token_ns: "array[int]" = field(default_factory=_int64)
-    prompt_tokens: "array[int]" = field(default_factory=_int64)
-
-    def latency_ns(self) -> "np.ndarray[Any, Any]":
-        """Latency of each query, int64 [n]."""
-        import numpy as np
-
-        return np.array(self.done_ns, np.int64) - np.array(self.issued_ns, np.int64)
 
 
 Run = Callable[[int, Timeline], None]
@@ -60,10 +40,6 @@ def time_queries(call: Callable[[], None], count: int, timeline: Timeline, clock
         t1 = clock()
         issued(t0)
         done(t1)
-
-
-NEVER = -1
-"""Stands in ``Timeline.token_ns`` for a token that the engine did not give."""
 
 
 def time_generations(
@@ -142,13 +118,24 @@ def loop_overhead_ns(queries: int = 2_000, clock: Clock = perf_counter_ns) -> in
     return int(latency_ns[len(latency_ns) // 2])
 
 
+class _NullDecoder:
+    """Generates zeros, at once."""
+
+    def prefill(self, ids: "np.ndarray[Any, Any]") -> int:
+        return 0
+
+    def decode(self) -> int:
+        return 0
+
+    def reset(self) -> None:
+        pass
+
+
 def token_overhead_ns(tokens: int = 2_000, clock: Clock = perf_counter_ns) -> int:
     """What the harness adds to a token: p50 of the gaps of the same loop around a decoder that does nothing."""
     import numpy as np
 
-    from bench.testing import FakeTokenSession
-
     timeline, nothing = Timeline(), np.zeros(0, np.int64)
-    generator = Generator(FakeTokenSession({}, ids=(0,)))
+    generator = Generator(_NullDecoder())
     time_generations(generator, iter([Query(nothing, nothing)]), tokens, 1, timeline, clock)
     return int(np.median(np.diff(timeline.token_ns)))

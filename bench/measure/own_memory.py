@@ -1,8 +1,9 @@
 """The harness' own memory, taken before the model's is looked at."""
 
-from bench.measure.loop import Timeline, steady_state, warm_up
-from bench.measure.offline import throughput_of
-from bench.record import StoppingRule
+from bench.analysis.throughput import throughput_of
+from bench.measure.loop import steady_state, warm_up
+from bench.record.record import StoppingRule
+from bench.stats.timeline import Timeline
 
 REHEARSED_QUERIES = 100_000
 

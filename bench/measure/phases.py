@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns
 
+from bench.contracts import Phase
+from bench.jobs import Announce
 from bench.measure.memory import MemoryProbe
-from bench.record import MemoryPoint, Phases
+from bench.record.memory import MemoryPoint
+from bench.record.record import Phases
 
 
 class PhaseRecorder:
@@ -45,3 +48,12 @@ class PhaseRecorder:
         """What was recorded; phases never entered are null."""
         names = ("runtime_import", "read", "compile", "first_inference")
         return Phases(process_start_ns, *(self.duration_ns.get(name) for name in names))
+
+
+def untimed(announce: Announce) -> Phase:
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        announce(name)
+        yield
+
+    return phase

@@ -7,23 +7,24 @@ from typing import Any
 
 import msgspec
 
-from bench.contracts import Session, Tensors, TensorSession
-from bench.energy_record import RepeatEnergy
+from bench.contracts import Precisions, Session, StreamSession, TellsPrecisions, Tensors, TensorSession, TokenSession
 from bench.errors import RunFailure
+from bench.inputs.tensor_files import load_feeds
 from bench.jobs import Measured, MeasureJob, SessionFacts
-from bench.measure.energy import EnergyMeter, power_seconds, sample_power
-from bench.measure.frequency import CoreClocks
+from bench.machine.channels import power_seconds
+from bench.machine.clocks import CoreClocks
+from bench.measure.energy import EnergyMeter, sample_power
 from bench.measure.generation import play_generation
-from bench.measure.loop import Timeline, loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
+from bench.measure.loop import loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
 from bench.measure.offline import run_offline
 from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
-from bench.measure.steady import Steady, Watched, play_single_stream, warmup_of
+from bench.measure.single_stream import Steady, Watched, play_single_stream, warmup_of
 from bench.plugins import load
-from bench.precisions import Precisions, TellsPrecisions
-from bench.record import Repeat, SampleArrays, StoppingRule
-from bench.text_contracts import StreamSession, TokenSession
+from bench.record.energy import RepeatEnergy
+from bench.record.record import Repeat, SampleArrays, StoppingRule
+from bench.stats.timeline import Timeline
 
 
 def measure(
@@ -48,8 +49,6 @@ def measure(
     session = target.open(job.request, recorder)
 
     import numpy as np
-
-    from bench.measure.feeds import load_feeds
 
     feeds = load_feeds(job.feeds) if job.feeds is not None else {}
     rehearse(job.rule)

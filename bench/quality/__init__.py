@@ -1,1 +1,1 @@
-"""How good the answers are: a labelled dataset in, metrics with their certainty out."""
+"""A dataset's samples, labels and scores. Runs in a worker."""

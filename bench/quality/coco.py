@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.quality.labels import Labels
-from bench.quality.record import LeftOut
 from bench.reading import MOST_LABEL_BYTES, json_of, read_bytes
+from bench.record.quality import LeftOut
 
 FORM = 'COCO: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "category_id", "bbox": [x, y, w, h]}]}.'
 

@@ -18,12 +18,15 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.measure.images import IMAGE_SUFFIXES
+from bench.inputs.feeds import user_feeds
+from bench.inputs.images import IMAGE_SUFFIXES
+from bench.inputs.tensor_files import load_feeds
+from bench.quality.coco import read_annotations
 from bench.quality.labels import Labels, read_csv, read_json
-from bench.quality.options import DatasetAsk, DatasetOptions, read_options
-from bench.quality.record import UNLABELLED, DatasetTask, LeftOut
-from bench.reading import is_file, is_folder
-from bench.untrusted import leads_outside
+from bench.reading import is_file, is_folder, leads_outside
+from bench.record.quality import UNLABELLED, DatasetTask, LeftOut
+from bench.suite.dataset_options import DatasetAsk, DatasetOptions, read_options
+from bench.suite.preprocessing import parse_preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,8 +73,6 @@ def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
     if not sources:
         return _checked(_pairs(folder, options, task))
     if sources == [ANNOTATIONS]:
-        from bench.quality.coco import read_annotations
-
         labels, task = read_annotations(folder / ANNOTATIONS), task or "detection"
     else:
         read = read_csv if sources == ["labels.csv"] else lambda path: read_json(path, task in (None, "classification"))
@@ -132,8 +133,6 @@ def _pairs(folder: Path, options: DatasetOptions, task: DatasetTask | None) -> L
 
 def _task_of(paths: Iterable[Path]) -> DatasetTask:
     """By the type of what is expected in the first that can be read: real numbers, one class id, or a map of them."""
-    from bench.measure.feeds import load_feeds
-
     arrays: list[np.ndarray[Any, Any]] = []
     for path in paths:
         with suppress(InputError):  # told when its sample is judged
@@ -153,8 +152,6 @@ def _files(folder: Path) -> Iterator[str]:
 
 def expected_of(listing: Listing, entry: Entry) -> Any:
     """What is expected of a sample: arrays by output for a pair, else its label. Raises ``InputError``."""
-    from bench.measure.feeds import load_feeds
-
     return load_feeds(listing.folder / entry.expected_file) if entry.expected_file else entry.expected
 
 
@@ -176,9 +173,6 @@ def sample_feeds(
     listing: Listing, entry: Entry, specs: Any, shapes: Any, preprocessing: str
 ) -> "dict[str, np.ndarray[Any, Any]]":
     """The model's inputs for one sample. Raises ``InputError``; its message begins with the input or the file."""
-    from bench.measure.feeds import user_feeds
-    from bench.measure.images import parse_preprocessing
-
     path = listing.folder / entry.file
     if path.suffix.lower() == ".npz":
         return user_feeds([str(path)], specs, shapes)

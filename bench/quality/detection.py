@@ -12,8 +12,8 @@ from msgspec import Struct
 from bench.contracts import Tensors
 from bench.errors import InputError, RunFailure
 from bench.quality.dataset import Entry
-from bench.quality.options import DatasetOptions
 from bench.quality.scoring import Scored, output_named
+from bench.suite.dataset_options import DatasetOptions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Artifact, Judge, Target, TensorSession
 from bench.digest import sha256_of
 from bench.errors import InputError
-from bench.jobs import Judged, JudgedMetric, JudgeJob, PrepareJob
+from bench.inputs.images import image_layout
+from bench.inputs.tensor_files import save_feeds
+from bench.jobs import Judged, JudgeJob, PrepareJob
+from bench.measure.phases import untimed
+from bench.measure.repeat import session_facts
 from bench.plugins import PluginRef, load
 from bench.quality.dataset import (
     Entry,
@@ -19,11 +23,13 @@ from bench.quality.dataset import (
     read_listing,
     sample_feeds,
 )
+from bench.quality.detection import Sizes
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
-from bench.quality.record import DatasetFacts, LeftOut
+from bench.quality.scorers import scorer_for
+from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
+from bench.suite.preprocessing import parse_preprocessing
 
 if TYPE_CHECKING:
-    from bench.quality.detection import Sizes
     from bench.quality.scoring import Scored, Scorer
 
 
@@ -32,8 +38,6 @@ def first_samples(job: PrepareJob, artifact: Artifact) -> tuple[tuple[Path, ...]
 
     Raises ``InputError`` where none can.
     """
-    from bench.measure.feeds import save_feeds
-
     assert job.dataset is not None
     listing = read_listing(job.dataset, _judge_of(job.plugin) is not None)
     paths: list[Path] = []
@@ -56,10 +60,6 @@ def first_samples(job: PrepareJob, artifact: Artifact) -> tuple[tuple[Path, ...]
 
 def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     """Run every sample of the dataset. A sample that cannot be read or judged is left out, and told."""
-    from bench.measure.repeat import session_facts
-    from bench.play import untimed
-    from bench.quality.scoring import scorer_for
-
     plugin = _judge_of(job.model)
     listing = read_listing(job.dataset, plugin is not None)
     target: Target = load(job.plugin)
@@ -124,17 +124,12 @@ def _nothing_left(listing: Listing, first: LeftOut) -> InputError:
 
 
 def _stated(preprocessing: str) -> str:
-    from bench.measure.images import parse_preprocessing
-
     return str(parse_preprocessing(preprocessing)) if preprocessing else ""
 
 
 def _sizes(listing: Listing, job: JudgeJob) -> "Callable[[Entry], Sizes]":
     def sizes(entry: Entry) -> "Sizes":
         from PIL import Image, ImageOps
-
-        from bench.measure.images import image_layout, parse_preprocessing
-        from bench.quality.detection import Sizes
 
         preprocessing = parse_preprocessing(job.dataset.preprocessing)
         if preprocessing.crop is not None:
@@ -148,8 +143,6 @@ def _sizes(listing: Listing, job: JudgeJob) -> "Callable[[Entry], Sizes]":
 
 
 def _kept(scored: "Any", path: Path) -> tuple[tuple[JudgedMetric, ...], Path]:
-    from bench.measure.feeds import save_feeds
-
     found: list[Scored] = list(scored)
     save_feeds(path, {one.name: one.results for one in found if one.results is not None})
     metrics = [JudgedMetric(s.name, s.statistic, s.higher_is_better, s.unit, s.whole) for s in found]

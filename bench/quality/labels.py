@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.quality.record import LeftOut
 from bench.reading import MOST_LABEL_BYTES, read_text
+from bench.record.quality import LeftOut
 
 JSON_FORM = 'Write {"photo.jpg": 817, "other.jpg": [281, 282]}: class ids that count as right.'
 CSV_FORM = "Write one line a file: photo.jpg,817 or other.jpg,281,282; a header line file,label is allowed."

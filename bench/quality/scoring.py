@@ -3,7 +3,7 @@
 Scores that tie go to the lower class id, as numpy's argmax has it: a quantised softmax ties often.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -11,20 +11,18 @@ from msgspec import Struct
 from bench.contracts import Judge, Tensors
 from bench.errors import InputError
 from bench.quality.dataset import Entry
-from bench.quality.options import DatasetOptions
-from bench.quality.record import DatasetTask, Statistic
+from bench.record.quality import Statistic
+from bench.suite.dataset_options import DatasetOptions
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from bench.quality.detection import Sizes
 
     Array = np.ndarray[Any, Any]
 
 
 class Scored(Struct, frozen=True):
-    """One metric of all samples. ``results`` [n] or [n, features] for ``bench.paired``; int8 where it is right or
-    wrong. ``whole``: the value of a metric that only the dataset as a whole has."""
+    """One metric of all samples. ``results`` [n] or [n, features] for ``bench.stats.resampling``; int8 where it is
+    right or wrong. ``whole``: the value of a metric that only the dataset as a whole has."""
 
     name: str
     statistic: Statistic
@@ -42,28 +40,6 @@ class Scorer(Protocol):
     def scored(self) -> Sequence[Scored]:
         """All metrics, the leading one first."""
         ...
-
-
-def scorer_for(
-    task: DatasetTask, options: DatasetOptions, judge: Judge | None, sizes: "Callable[[Entry], Sizes]"
-) -> Scorer:
-    """``sizes``: of an image, for boxes. Raises ``InputError`` for a task that nothing here judges."""
-    match task:
-        case "classification":
-            return Classification(options)
-        case "regression":
-            return Regression(options)
-        case "segmentation":
-            return Segmentation(options)
-        case "judged" if judge is not None:
-            return ByPlugin(judge)
-        case "detection":
-            from bench.quality.detection import Detection
-
-            return Detection(options, sizes)
-    raise InputError(
-        f"dataset: nothing here judges the task {task} of this model", "See docs/quality.md for the tasks."
-    )
 
 
 def output_named(outputs: Tensors, name: str, key: str = "output") -> "Array":

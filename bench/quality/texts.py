@@ -10,15 +10,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import DecoderSpec, Target
+from bench.contracts import DecoderSpec, LogitsSession, Target, Tokenizer
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
-from bench.jobs import Judged, JudgedMetric, JudgeJob
-from bench.measure.prompts import Prompt, encoded, read_prompts
+from bench.inputs.prompts import Prompt, check_ids, encoded, read_prompts
+from bench.inputs.tensor_files import load_feeds, save_feeds
+from bench.jobs import Judged, JudgeJob
+from bench.measure.generation import decoder_of, tokenizer_of
+from bench.measure.phases import untimed
+from bench.measure.repeat import session_facts
 from bench.plugins import load
-from bench.quality.record import DatasetFacts, LeftOut
 from bench.reading import is_folder
-from bench.text_contracts import LogitsSession, Tokenizer
+from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,11 +52,6 @@ def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     ``job.windows`` holds the ids where another run has cut them, as a reference is given those of the run it is for.
     """
     import numpy as np
-
-    from bench.measure.feeds import save_feeds
-    from bench.measure.generation import decoder_of, tokenizer_of
-    from bench.measure.repeat import session_facts
-    from bench.play import untimed
 
     target: Target = load(job.plugin)
     target.check(job.request.artifact, job.request.device, job.request.options)
@@ -104,8 +102,6 @@ def _windows_of(file: Path, decoder: DecoderSpec, tokenizer: Tokenizer | None) -
 
 
 def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Ids":
-    from bench.measure.prompts import check_ids
-
     check_ids((prompt,), decoder)
     return encoded((prompt,), decoder, tokenizer)[0]
 
@@ -119,7 +115,7 @@ def _windows(ids: "Ids", size: int) -> "Iterator[Ids]":
 
 def _surprise(session: LogitsSession, window: "Ids") -> tuple[float, float]:
     """Sum of the negative log-likelihoods of the window's tokens after the first, in nats, and how many they are."""
-    from bench.measure.agreement import log_softmax
+    from bench.analysis.outputs.agreement import log_softmax
 
     logits = session.logits(window)
     scored = [-float(log_softmax(row)[token]) for row, token in zip(logits[:-1], window[1:], strict=True)]
@@ -132,8 +128,6 @@ def _facts(job: JudgeJob, digests: list[bytes], left: list[LeftOut], windows: in
 
 
 def _load(path: Path | None) -> "list[Ids]":
-    from bench.measure.feeds import load_feeds
-
     assert path is not None
     stored = load_feeds(path)
     return [stored[name] for name in sorted(stored)]

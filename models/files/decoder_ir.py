@@ -52,8 +52,8 @@ def decoder_of_ir(path: Path, graph: "IrGraph") -> DecoderSpec | None:
 def _spec(
     path: Path, layers: int, sizes: tuple[int, int, str] | None, vocab: int | str | None, positions: bool
 ) -> DecoderSpec:
-    from bench.models.decoder_layout import DEFAULT_CONTEXT
     from bench.models.files.decoder_config import decoder_facts
+    from bench.models.onnx.decoder_layout import DEFAULT_CONTEXT
 
     assert sizes is not None
     assert isinstance(vocab, int)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from bench.errors import InputError
 from bench.models.dtypes import tensor_bytes
-from bench.models.onnx_values import dtype_name
-from bench.untrusted import leads_outside
+from bench.models.onnx.values import dtype_name
+from bench.reading import leads_outside
 
 if TYPE_CHECKING:
     import onnx

@@ -6,10 +6,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, Format, Model, ModelRequest, Task
+from bench.contracts.names import folder_model_id
 from bench.errors import InputError
-from bench.model_names import folder_model_id
-from bench.reading import read_object
-from bench.untrusted import leads_outside
+from bench.reading import leads_outside, read_object
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
 TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
@@ -73,9 +72,9 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
 
 
 def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
-    from bench.models import decoder_layout
     from bench.models.files.decoder_config import genai_context
     from bench.models.files.onnx_file import OnnxFile
+    from bench.models.onnx import decoder_layout
 
     graph = _named_graph(folder)
     artifact = OnnxFile().prepare(replace(request, source=str(graph)), cache)

@@ -78,7 +78,6 @@ class IrFile:
 def _described(path: Path, request: ModelRequest) -> Artifact:
     from msgspec.structs import replace
 
-    from bench.models.decoder_layout import refuse_shapes
     from bench.models.demanded_sizes import demanded
     from bench.models.dtypes import weight_precision
     from bench.models.files.decoder_ir import decoder_of_ir
@@ -88,6 +87,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     from bench.models.files.ir_shapes import with_shapes
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.input_roles import roles
+    from bench.models.onnx.decoder_layout import refuse_shapes
     from bench.models.shapes import resolve_shapes
 
     graph = read_ir(path)

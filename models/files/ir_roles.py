@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.models.input_roles import Constant, Node, RoleGraph
+from bench.models.role_graph import Constant, Node, RoleGraph
 
 if TYPE_CHECKING:
     import numpy as np

@@ -36,15 +36,15 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
     from msgspec.structs import replace
     from onnx import inliner
 
-    from bench.models.decoder_layout import one_token_shapes, refuse_shapes
     from bench.models.demanded_sizes import demanded
     from bench.models.files.external_data import context_files, external_files
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.input_roles import roles
-    from bench.models.onnx_constants import constant_tensors, function_constants
-    from bench.models.onnx_facts import COMPILED, onnx_facts, onnx_precision
-    from bench.models.onnx_roles import role_graph
-    from bench.models.onnx_values import contradicted
+    from bench.models.onnx.constants import constant_tensors, function_constants
+    from bench.models.onnx.decoder_layout import one_token_shapes, refuse_shapes
+    from bench.models.onnx.facts import COMPILED, onnx_facts, onnx_precision
+    from bench.models.onnx.roles import role_graph
+    from bench.models.onnx.values import contradicted
     from bench.models.shapes import resolve_shapes
 
     tensors = [tensor for _, tensor in constant_tensors(model.graph)]
@@ -79,7 +79,7 @@ def _load(path: Path) -> "onnx.ModelProto":
     from google.protobuf.message import DecodeError
 
     from bench.models.files.opening import DAMAGED, contents
-    from bench.models.onnx_order import sort_nodes
+    from bench.models.onnx.order import sort_nodes
 
     try:
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
@@ -108,7 +108,7 @@ def _check_whole(path: Path, model: "onnx.ModelProto") -> None:
 def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
     from bench.models.dtypes import tensor_bytes
     from bench.models.files.opening import DAMAGED
-    from bench.models.onnx_values import dtype_name
+    from bench.models.onnx.values import dtype_name
 
     for tensor in tensors:
         if tensor.raw_data and len(tensor.raw_data) != tensor_bytes(dtype_name(tensor.data_type), tensor.dims):
@@ -129,7 +129,7 @@ NO_TENSORS = {
 def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec]:
     """The inputs to feed. Raises ``InputError`` for what is not a tensor, and for an input without any shape. The type
     of an output may be left out."""
-    from bench.models.onnx_facts import input_specs
+    from bench.models.onnx.facts import input_specs
 
     for kind, values in (("input", graph.input), ("output", graph.output)):
         for value in values:
@@ -151,9 +151,9 @@ def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec
 def _decoder(path: Path, graph: "onnx.GraphProto") -> DecoderSpec | None:
     from msgspec.structs import replace
 
-    from bench.models.decoder_layout import decoder_spec
     from bench.models.files.decoder_config import decoder_facts
-    from bench.models.onnx_facts import input_specs, output_specs
+    from bench.models.onnx.decoder_layout import decoder_spec
+    from bench.models.onnx.facts import input_specs, output_specs
 
     inputs = input_specs(graph)
     if not any(spec.name == "input_ids" for spec in inputs):

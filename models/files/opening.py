@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest
+from bench.contracts.names import file_model_id
 from bench.digest import sha256_of
 from bench.errors import InputError
-from bench.model_names import file_model_id
 from bench.reading import is_file, is_folder
 
 DAMAGED = "Download or export it again; a file cut short is the usual cause."
@@ -90,7 +90,7 @@ def file_artifact(
     shapes: Mapping[str, tuple[int, ...]],
     decoder: DecoderSpec | None = None,
 ) -> Artifact:
-    """The artifact of the user's ``files``, the one to open first. Its id is that file's (``bench.model_names``).
+    """The artifact of the user's ``files``, the one to open first. Its id is that file's (``bench.contracts.names``).
 
     Raises ``InputError`` when a precision was asked for that is not the file's.
     """

@@ -17,7 +17,7 @@ from bench.models.sllm.config import DecoderConfig
 from bench.models.sllm.weights import SeededWeights
 
 if TYPE_CHECKING:
-    from bench.models.onnx_weights import WeightFile
+    from bench.models.onnx.weights import WeightFile
 
 MASKED = -1e4  # far below any score, and still a number in float16
 # Random weights tend to repeat one token: the tied embedding favours the token just read, and the mean over the context
@@ -32,9 +32,9 @@ QUANTISED = ("int8", "int4")
 def write_decoder(config: DecoderConfig, seed: int, path: Path, precision: str = "float32") -> None:
     """Write the graph with weights drawn from ``seed``; see ``DecoderSpec`` for its inputs and outputs.
 
-    Large weights go to the file that ``bench.models.onnx_weights.data_file`` names, one after the other.
+    Large weights go to the file that ``bench.models.onnx.weights.data_file`` names, one after the other.
     """
-    from bench.models.onnx_weights import WeightFile
+    from bench.models.onnx.weights import WeightFile
 
     with WeightFile(path) as weights:
         _Decoder(config, precision, seed, weights).write(path)

@@ -129,7 +129,7 @@ def prepare_decoder(name: str, config: "DecoderConfig", request: ModelRequest, c
 
     from bench.models.build_cache import cached_build
     from bench.models.built import PRECISION, built_decoder, checked_request
-    from bench.models.decoder_layout import refuse_shapes
+    from bench.models.onnx.decoder_layout import refuse_shapes
     from bench.models.sllm.decoder import write_decoder
 
     refuse_shapes(name, request.shapes)

@@ -21,12 +21,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from bench.models.onnx_graph import GraphWriter
+from bench.models.onnx.graph import GraphWriter
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.models.onnx_weights import WeightFile
+    from bench.models.onnx.weights import WeightFile
 
     Array = np.ndarray[Any, Any]
 

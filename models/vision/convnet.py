@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Artifact, ModelRequest, TensorSpec
 from bench.models.build_cache import cached_build
 from bench.models.built import built_artifact, checked_request
-from bench.models.onnx_graph import GraphWriter
+from bench.models.onnx.graph import GraphWriter
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ import pytest
 from bench.errors import InputError, PluginError, UnknownName
 from bench.plugins import discover, load
 
-TESTING = Path(__file__).resolve().parents[2] / "bench" / "testing.py"
+TESTING = Path(__file__).resolve().parents[2] / "bench" / "testing" / "plugins.py"
 
 
 def test_built_ins_come_through_the_entry_points() -> None:
@@ -22,7 +22,7 @@ def test_a_file_adds_its_plugins() -> None:
     """--plugin makes what PLUGINS declares known, and load makes an instance."""
     catalog = discover([TESTING])
     ref = catalog.find("targets", "null")
-    assert (ref.from_file, ref.provider) == (True, "testing.py")
+    assert (ref.from_file, ref.provider) == (True, "plugins.py")
     assert load(ref).summary == "does nothing; measures the harness"
 
 

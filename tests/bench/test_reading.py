@@ -14,11 +14,11 @@ import pytest
 from msgspec.structs import replace
 
 from bench.errors import InputError
-from bench.fake_records import fake_run
 from bench.reading import arrays_in, exists, is_file, is_folder, json_of, read_bytes, read_object, read_text
-from bench.record import SamplesFile
-from bench.record_json import encode, sealed
-from bench.store import load, save
+from bench.record.codec import encode, sealed
+from bench.record.record import SamplesFile
+from bench.store.records import load, save
+from bench.testing.records import fake_run
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="named pipes and /dev are POSIX")
 

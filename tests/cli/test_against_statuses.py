@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.cli.compare_command import command as compare_command
 from bench.errors import InputError
-from bench.record import Failure, Record
-from bench.record_json import encode, sealed
-from bench.store import load, load_records
+from bench.record.codec import encode, sealed
+from bench.record.record import Failure, Record
+from bench.store.records import load, load_records
 
 pytestmark = pytest.mark.process
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.cli.asked import Grid, asked_scenarios, meant_for, numbers, with_precisions, with_prompts
 from bench.errors import InputError, UnknownName
-from bench.suite import ModelAsk, ScenarioAsk, Suite
+from bench.suite.suite import ModelAsk, ScenarioAsk, Suite
 
 
 def test_a_grid_is_every_combination() -> None:

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from bench.cli.compare_command import command
 from bench.errors import InputError
-from bench.fake_records import MODEL, fake_run
-from bench.quality.record import DatasetFacts, Quality, QualityMetric
-from bench.record import Failure, RecordedRun
-from bench.record_json import decode
-from bench.store import save
+from bench.record.codec import decode
+from bench.record.quality import DatasetFacts, Quality, QualityMetric
+from bench.record.record import Failure, RecordedRun
+from bench.store.records import save
+from bench.testing.records import MODEL, fake_run
 
 MS = 1_000_000
 

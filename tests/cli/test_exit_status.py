@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from onnx import TensorProto, helper
 
+from bench.analysis.verdict.codes import CODES, Cause, codes_of
+from bench.analysis.verdict.fail_on import DEFAULT, GROUPS, checked_fail_on, exit_status, failing, why
 from bench.cli.run_command import command
 from bench.errors import InputError, UnknownName
-from bench.fail_on import DEFAULT, GROUPS, checked_fail_on, exit_status, failing, why
-from bench.fake_records import fake_run
-from bench.record import Failure, Reason, Record, Verdict
-from bench.verdict_codes import CODES, Cause, codes_of
+from bench.record.record import Failure, Reason, Record, Verdict
+from bench.testing.records import fake_run
 
 MISREADING = Path(__file__).resolve().parents[1] / "plugins" / "misreading.py"
 

@@ -62,13 +62,13 @@ def interrupted(module: str, number: int, *words: str, signals: str = "python") 
         ("click.shell_completion", ["completion", "bash"]),
         ("bench.errors", ["list", "models"]),
         ("bench.plugins", ["list", "models"]),
-        ("bench.record_json", ["schema"]),
+        ("bench.record.codec", ["schema"]),
         ("bench.cli.doctor_command", ["doctor"]),
-        ("bench.comparison", ["compare", "a", "b"]),
+        ("bench.compare.comparison", ["compare", "a", "b"]),
         ("numpy._core._multiarray_umath", ["compare", "a", "b"]),
-        ("bench.submissions", ["report", "a"]),
+        ("bench.store.submissions", ["report", "a"]),
         ("msgspec._core", ["run", "--dry-run"]),
-        ("bench.runner", ["run", "-m", "fake", "-t", "null:cpu", "--plugin", str(MISBEHAVING), "-o", "never"]),
+        ("bench.run.suite_run", ["run", "-m", "fake", "-t", "null:cpu", "--plugin", str(MISBEHAVING), "-o", "never"]),
         ("the end", ["list", "models"]),
     ],
 )
@@ -83,7 +83,7 @@ def test_an_interrupt_while_a_command_is_imported(module: str, words: list[str],
 @pytest.mark.parametrize("number", NUMBERS)
 def test_each_signal(number: int) -> None:
     """The statuses are the same."""
-    assert (130, True, "odb: interrupted\n") == interrupted("bench.telemetry", number, "list", "models")
+    assert (130, True, "odb: interrupted\n") == interrupted("bench.process.telemetry", number, "list", "models")
 
 
 @posix
@@ -94,7 +94,7 @@ def test_an_interrupt_once_a_run_has_begun(tmp_path: Path) -> None:
     words = ["run", "-m", "fake", "-t", "null:cpu", "--plugin", str(MISBEHAVING), "-o", str(out)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(temporary))
-        status, sent, said = interrupted("bench.measure.sensors.rapl", signal.SIGINT, *words)
+        status, sent, said = interrupted("bench.machine.sensors.rapl", signal.SIGINT, *words)
     assert (130, True) == (status, sent)
     assert ["odb: interrupted; records already written are kept"] == said.split("\n")[-2:-1]
     assert "Traceback" not in said
@@ -111,7 +111,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 POOL = """
 import os, sys, time
-from bench.cli.signals import handle_interrupts
+from bench.cli.terminal.signals import handle_interrupts
 from bench.parallel import FEWEST, each
 
 

@@ -15,15 +15,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from bench.measure.prompts import read_prompts
+from bench.inputs.prompts import read_prompts
 from bench.quality.coco import read_annotations
 from bench.quality.labels import read_csv
 from bench.quality.labels import read_json as read_labels
-from bench.quality.options import read_options
 from bench.reading import read_object
-from bench.store import load_records
-from bench.suite import load_suite
-from bench.targets.onnxruntime_genai_folder import read_config
+from bench.store.records import load_records
+from bench.suite.dataset_options import read_options
+from bench.suite.suite import load_suite
+from bench.targets.ort_genai.folder import read_config
 
 ODB = [sys.executable, "-P", "-c", "from bench.cli import main; main()"]
 PLAIN = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}

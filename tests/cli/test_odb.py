@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import __version__
-from bench.store import load, save
+from bench.store.records import load, save
 
 pytestmark = pytest.mark.process
 
@@ -226,7 +226,7 @@ def test_the_schema_is_published() -> None:
 def test_inputs_and_shapes_may_be_for_one_model() -> None:
     """MODEL:NAME=… reaches that model alone."""
     from bench.cli.asked import with_tensors
-    from bench.suite import ModelAsk
+    from bench.suite.suite import ModelAsk
 
     models = [ModelAsk("a/net.onnx"), ModelAsk("other.onnx")]
     first, second = with_tensors(models, ["net:x=1,2", "y=3"], ["other:z=f.npy"], None)
@@ -307,7 +307,7 @@ def test_one_broken_plugin_costs_itself_only(tmp_path: Path, kind: str) -> None:
 def test_datasets_and_references_are_given_to_their_models() -> None:
     """MODEL:DIR speaks to one, DIR to all; options go where a dataset is."""
     from bench.cli.asked import with_quality
-    from bench.suite import ModelAsk
+    from bench.suite.suite import ModelAsk
 
     models = [ModelAsk("a/net.onnx"), ModelAsk("other.onnx"), ModelAsk("third.onnx")]
     first, second, third = with_quality(models, ["net:photos", "other:C:/faces"], "label_offset=1", ["net:float.onnx"])

@@ -9,8 +9,8 @@ from bench.cli.compare_command import command as compare_command
 from bench.cli.output_format import checked_output, chosen_format, default_folder
 from bench.cli.report_command import command as report_command
 from bench.errors import InputError
-from bench.fake_records import fake_run
-from bench.store import save
+from bench.store.records import save
+from bench.testing.records import fake_run
 
 SUFFIXES = {"csv": ".csv", "html": ".html", "json": ".json", "md": ".md", "terminal": ".txt"}
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from doc_pages import DOCS, FENCE, PAGES, ROOT, blocks, text_of
 
-from bench.record import Record
+from bench.record.record import Record
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COUNTS = re.compile(r"\D")
@@ -111,7 +111,7 @@ def test_a_wrong_command_would_be_seen() -> None:
 
 def test_the_suite_shown_is_a_suite(tmp_path: Path) -> None:
     """The TOML on the page of targets is read without complaint."""
-    from bench.suite import load_suite
+    from bench.suite.suite import load_suite
 
     (shown,) = [block.text for block in blocks(text_of("targets")) if block.language == "toml"]
     (tmp_path / "suite.toml").write_text(shown, encoding="utf-8")
@@ -126,7 +126,7 @@ def test_the_suite_shown_is_a_suite(tmp_path: Path) -> None:
 
 def test_verdict_codes_are_those_of_the_code() -> None:
     """Every code, its two sentences, and what it does to the verdict; in the order of the code."""
-    from bench.verdict import CODES
+    from bench.analysis.verdict.judge import CODES
 
     expected = [
         [
@@ -143,7 +143,7 @@ def test_verdict_codes_are_those_of_the_code() -> None:
 
 def test_the_shares_of_a_busy_host_are_those_of_the_code() -> None:
     """The page of verdicts states both limits."""
-    from bench.verdict import BUSY_INVALID, BUSY_SAID
+    from bench.analysis.verdict.judge import BUSY_INVALID, BUSY_SAID
 
     assert f"noted from {BUSY_SAID:.0%} of the machine".replace("%", " %") in text_of("verdicts")
     assert f"invalid from {BUSY_INVALID:.0%}".replace("%", " %") in text_of("verdicts").replace("\n", " ")
@@ -151,7 +151,7 @@ def test_the_shares_of_a_busy_host_are_those_of_the_code() -> None:
 
 def test_socs_are_those_of_the_code() -> None:
     """Every SoC with its numbers, and the source of each."""
-    from bench.targets.socs import DEFAULT, SOCS
+    from bench.targets.qnn.socs import DEFAULT, SOCS
 
     rows = table("targets", "name")
     expected = [
@@ -165,7 +165,7 @@ def test_socs_are_those_of_the_code() -> None:
 
 def test_presets_are_those_of_the_code() -> None:
     """Repeats and their time, pairs, percentile, precision, times and queries of each preset."""
-    from bench.measure.stopping import PRESETS
+    from bench.suite.presets import PRESETS
 
     def row(name: str) -> list[str]:
         preset = PRESETS[name]
@@ -188,7 +188,7 @@ def test_presets_are_those_of_the_code() -> None:
 
 def test_least_sample_counts_are_those_of_the_code() -> None:
     """Each percentile with the samples from which it is stated, here and in the page of the record."""
-    from bench.statistics import MIN_SAMPLES
+    from bench.stats.processes import MIN_SAMPLES
 
     assert [[f"p{p:g}", f"{n:,}"] for p, n in MIN_SAMPLES.items()] == table("measuring", "percentile")
     rows = {code(row[0]): row[1] for row in table("record", "field", "### `summary.latency_ns`")}
@@ -198,7 +198,7 @@ def test_least_sample_counts_are_those_of_the_code() -> None:
 
 def test_thresholds_of_fidelity_are_those_of_the_code() -> None:
     """Least cosine and SQNR by precision; the last row is that of a precision that is not told."""
-    from bench.measure.tolerance import LEAST_STRICT, THRESHOLDS
+    from bench.analysis.outputs.tolerance import LEAST_STRICT, THRESHOLDS
 
     known = {**THRESHOLDS, "any other, or unknown": LEAST_STRICT}
     expected = [
@@ -216,7 +216,7 @@ def test_thresholds_of_fidelity_are_those_of_the_code() -> None:
 
 def test_options_of_a_dataset_are_those_of_the_code() -> None:
     """Every key of dataset.json, with its default."""
-    from bench.quality.options import DatasetOptions
+    from bench.suite.dataset_options import DatasetOptions
 
     def shown(value: object) -> str:
         return "–" if value in (None, "") else f"`{str(value).lower() if isinstance(value, bool) else value}`"
@@ -228,13 +228,13 @@ def test_options_of_a_dataset_are_those_of_the_code() -> None:
 
 def test_figures_of_quality_are_those_of_the_code() -> None:
     """The page states how many resamples are drawn, from how many samples on, and what counts as the same."""
-    from bench import paired
-    from bench.quality.pairing import ALPHA, MARGIN
+    from bench.analysis.quality import ALPHA, MARGIN
+    from bench.stats import resampling
 
     text = text_of("quality").replace("\n", " ")
-    assert f"{paired.RESAMPLES:,} resamples" in text
-    assert f"below {paired.LEAST_SAMPLES} samples" in text
-    assert f"up to {paired.EXACT_SAMPLES} samples" in text
+    assert f"{resampling.RESAMPLES:,} resamples" in text
+    assert f"below {resampling.LEAST_SAMPLES} samples" in text
+    assert f"up to {resampling.EXACT_SAMPLES} samples" in text
     assert f"±{100 * MARGIN:g} point" in text
     assert f"at {100 * ALPHA:g} %" in text
 
@@ -243,7 +243,7 @@ def test_the_example_suite_is_a_suite(tmp_path: Path) -> None:
     """docs/examples/quality.toml is read without complaint where its files are."""
     import shutil
 
-    from bench.suite import load_suite
+    from bench.suite.suite import load_suite
 
     shutil.copy(DOCS / "examples" / "quality.toml", tmp_path)
     (tmp_path / "images").mkdir()
@@ -278,7 +278,7 @@ PARTS = parts(Record, "", {})
 
 def test_where_fields_come_from_is_in_the_table_of_the_code() -> None:
     """Each part with its fields by origin, and each field that is kept as stated with the reason."""
-    from bench.origins import KEPT, ORIGINS
+    from bench.store.origins import KEPT, ORIGINS
 
     order = ("computed", "checked", "asked", "seen", "kept")
     expected = [
@@ -326,7 +326,7 @@ def test_exit_statuses_are_those_of_the_help() -> None:
 
 def test_the_schema_version_is_the_codes() -> None:
     """The page of the record states the version that is written."""
-    from bench.record import SCHEMA_VERSION
+    from bench.record.record import SCHEMA_VERSION
 
     assert f"`schema_version` is {SCHEMA_VERSION}." in text_of("record")
 
@@ -346,15 +346,15 @@ def test_the_house_is_as_drawn() -> None:
 
 def test_the_number_of_socs_in_the_changelog_is_right() -> None:
     """The change log counts the SoCs."""
-    from bench.targets.socs import SOCS
+    from bench.targets.qnn.socs import SOCS
 
     assert f"emulator for {len(SOCS)} SoCs" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_groups_of_codes_are_those_of_the_code() -> None:
     """What --fail-on takes beside the codes: each group, what it stands for, and its codes."""
-    from bench.fail_on import GROUPS
-    from bench.verdict import CODES
+    from bench.analysis.verdict.fail_on import GROUPS
+    from bench.analysis.verdict.judge import CODES
 
     def codes(group: str) -> str:
         return ", ".join(f"`{name}`" for name, known in CODES.items() if known.group == group) or "–"
@@ -364,8 +364,8 @@ def test_groups_of_codes_are_those_of_the_code() -> None:
 
 def test_the_first_command_hides_no_wrong_output() -> None:
     """What the README has a newcomer paste ends with the status of odb run, which names wrong outputs and failures."""
+    from bench.analysis.verdict.fail_on import checked_fail_on
     from bench.cli.run_command import command
-    from bench.fail_on import checked_fail_on
 
     (line,) = re.findall(r"^    (python3 -m venv .*odb run.*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     before, _, words = line.partition(".venv/bin/odb run ")

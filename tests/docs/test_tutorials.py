@@ -115,7 +115,7 @@ def test_the_facts_counted_by_hand_are_right(tutorial: Tutorial) -> None:
     """The tutorial's arithmetic gives what this project counts in the file that it writes."""
     import onnx
 
-    from bench.models.onnx_facts import onnx_facts
+    from bench.models.onnx.facts import onnx_facts
 
     stated = tutorial.record("first-look", "ort:cpu")["plan"]["model"]
     (file,) = (tutorial.folder / "cache").rglob("wake_word-seed0.onnx")

@@ -13,8 +13,8 @@ from onnx import numpy_helper
 
 from bench.contracts import Artifact, ModelRequest
 from bench.errors import InputError
-from bench.models.onnx_facts import onnx_facts, onnx_precision
-from bench.models.onnx_weights import data_file
+from bench.models.onnx.facts import onnx_facts, onnx_precision
+from bench.models.onnx.weights import data_file
 from bench.models.sllm.config import DecoderConfig
 from bench.models.sllm.decoder import write_decoder
 from bench.models.sllm.llama import BuiltInDecoder, Llama15M, Llama32, Qwen25, SmolLM2

@@ -8,8 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.contracts import ModelRequest
-from bench.graph_roles import GraphRoles, InputRole
+from bench.contracts import GraphRoles, InputRole, ModelRequest
 from bench.models.files.ir_file import IrFile
 from bench.models.files.onnx_file import OnnxFile
 

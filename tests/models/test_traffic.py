@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench.models.counting import Value
-from bench.models.onnx_facts import onnx_facts
+from bench.models.onnx.facts import onnx_facts
 from bench.models.traffic import Execution, Step, bytes_moved, live_bytes
 
 Build = Callable[..., onnx.ModelProto]

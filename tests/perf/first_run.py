@@ -21,11 +21,11 @@ from typing import NamedTuple
 
 import click
 
-from bench.record import Record, RecordedRun
-from bench.repeats import figures_of
-from bench.store import load_records
-from bench.timed_run import timed
-from bench.variance import known_to
+from bench.analysis.repeats import figures_of
+from bench.analysis.timed_run import timed
+from bench.record.record import Record, RecordedRun
+from bench.stats.variance import known_to
+from bench.store.records import load_records
 
 TARGETS = ("openvino:CPU", "ort:cpu", "qnn:htp-emu")
 WANTED_VALID, WANTED_SECONDS, WANTED_FRACTION = 3, 180.0, 0.8

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.alternate import run_in_alternation
 from bench.plugins import discover
-from bench.record import RecordedRun
-from bench.suite import ModelAsk, Suite, TargetAsk
+from bench.record.record import RecordedRun
+from bench.run.interleaved import run_in_alternation
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 ROOT = Path(__file__).resolve().parents[2]
 REALDATA = Path(os.environ.get("ODB_REALDATA", ROOT.parent / "shared" / "realdata"))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bench.alternate import run_in_alternation
-from bench.comparison import compare
+from bench.compare.comparison import compare
 from bench.plugins import Catalog
-from bench.suite import ModelAsk, Suite, TargetAsk
+from bench.run.interleaved import run_in_alternation
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 pytestmark = [pytest.mark.perf, pytest.mark.real, pytest.mark.timeout(7200)]
 

@@ -17,16 +17,17 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.comparison import ALPHA_SAME, TOLERANCE
-from bench.gather import Bench, Gathering, Shared
+from bench.compare.comparison import ALPHA_SAME, TOLERANCE
 from bench.plugins import Catalog
-from bench.probe import temporary_workspace
-from bench.ratio import paired_log_ratio
-from bench.record import RecordedRun
-from bench.runner import plan_suite
-from bench.statistics import percentile
-from bench.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
-from bench.supervisor import run_job
+from bench.process.supervisor import run_job
+from bench.record.record import RecordedRun
+from bench.run.one_run import Gathering, Shared
+from bench.run.probe import temporary_workspace
+from bench.run.suite_run import plan_suite
+from bench.run.workbench import Bench
+from bench.stats.percentiles import percentile
+from bench.stats.ratio import paired_log_ratio
+from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
 
 pytest.importorskip("openvino")
 pytestmark = [pytest.mark.perf, pytest.mark.real]
@@ -108,7 +109,7 @@ class Ours:
 
         def on_phase(name: str) -> None:
             if name == "first_inference":  # both clocks are to begin together: the steady state is milliseconds away
-                (worker,) = (p for p in psutil.Process().children() if "bench.worker" in p.cmdline())
+                (worker,) = (p for p in psutil.Process().children() if "bench.process.worker" in p.cmdline())
                 worker.suspend()
                 apps.append(app())
                 sides.extend((worker, apps[0].stopped_before_measuring()))

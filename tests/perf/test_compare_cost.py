@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.derived import judged
-from bench.fake_records import MODEL, fake_run
-from bench.store import save
+from bench.store.derived import judged
+from bench.store.records import save
+from bench.testing.records import MODEL, fake_run
 
 pytestmark = pytest.mark.perf
 
@@ -24,7 +24,7 @@ CODE = """
 import json, resource, sys, time
 began = time.perf_counter()
 from pathlib import Path
-from bench.compare_folders import compare_folders
+from bench.compare.folders import compare_folders
 found = compare_folders(Path(sys.argv[1]), [Path(sys.argv[2])])
 seconds = time.perf_counter() - began
 used, theirs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

@@ -48,7 +48,7 @@ def prompts(artifact: Artifact) -> Any:
 def test_ort_genai_is_timed_as_a_bare_loop_times_it(benchmark: Any, decoder: Artifact, tmp_path: Path) -> None:
     """A token of ours over one of generate_next_token and get_next_tokens, on the same model, in turn: within 2 %."""
     pytest.importorskip("onnxruntime_genai")
-    from bench.targets.onnxruntime_genai_session import generator
+    from bench.targets.ort_genai.session import generator
 
     session = opened("ort-genai", "cpu", decoder, tmp_path)
     bare = generator(session._opened, PROMPT + TOKENS)

@@ -15,8 +15,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench.contracts import Artifact, GraphFacts, OpenRequest, TensorSpec
-from bench.measure.loop import Timeline, quiet_interpreter, time_queries
+from bench.measure.loop import quiet_interpreter, time_queries
 from bench.plugins import discover, load
+from bench.stats.timeline import Timeline
 from bench.testing import no_phase
 
 pytestmark = pytest.mark.perf

@@ -12,8 +12,8 @@ import pytest
 
 from bench.jobs import Measured, MeasureJob
 from bench.plugins import discover
-from bench.record import RecordedRun, Scenario
-from bench.supervisor import run_job
+from bench.process.supervisor import run_job
+from bench.record.record import RecordedRun, Scenario
 
 pytestmark = pytest.mark.perf
 
@@ -36,10 +36,10 @@ def test_a_repeat_costs_a_fifth_of_a_second_beside_the_runtime(
 
 def test_the_parent_rests_while_a_child_measures(benchmark: Any, tmp_path: Path) -> None:
     """CPU time of the parent over wall time, while a worker is at work for two seconds."""
-    from bench.measure.stopping import PRESETS
+    from bench.suite.presets import PRESETS
     from bench.testing import FakeModel
 
-    catalog = discover([Path(__file__).resolve().parents[2] / "bench" / "testing.py"])
+    catalog = discover([Path(__file__).resolve().parents[2] / "bench" / "testing" / "plugins.py"])
     from bench.contracts import ModelRequest, OpenRequest
 
     artifact = FakeModel().prepare(ModelRequest("fake"), tmp_path / "cache")

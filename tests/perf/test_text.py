@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from bench.contracts import Artifact, ModelRequest, OpenRequest
-from bench.measure.generator import Generator
-from bench.measure.loop import Timeline, quiet_interpreter, time_generations, token_overhead_ns
-from bench.measure.prompts import Lengths, Query, queries
+from bench.inputs.prompts import Lengths, Query, queries
+from bench.measure.loop import quiet_interpreter, time_generations, token_overhead_ns
+from bench.measure.text_driver import Generator
 from bench.plugins import discover, load
+from bench.stats.timeline import Timeline
 from bench.testing import no_phase
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(900)]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.record import RecordedRun
+from bench.record.record import RecordedRun
 
 pytestmark = pytest.mark.perf
 

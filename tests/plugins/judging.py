@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.contracts import ModelRequest, OpenRequest, Phase, Tensors, TensorSession
+from bench.contracts import ModelRequest, OpenRequest, Phase, Tensors, TensorSession, TokenSession
 from bench.errors import InputError
 from bench.testing import FakeModel, FakeTensorSession, NullTarget
-from bench.text_contracts import TokenSession
 
 
 class Skewed(FakeTensorSession):

@@ -7,10 +7,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.contracts import Device, OpenRequest, Phase, TensorSession
+from bench.contracts import Device, OpenRequest, Phase, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.testing import FakeDecoder, FakeModel, FakeTensorSession, NullTarget
-from bench.text_contracts import TokenSession
 
 
 def crash() -> None:

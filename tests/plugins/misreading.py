@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.contracts import OpenRequest, Phase, Tensors
-from bench.targets.openvino_runtime import OpenVino
+from bench.targets.openvino.target import OpenVino
 
 
 class Misreading(OpenVino):

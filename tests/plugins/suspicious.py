@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import Any
 
-from bench.contracts import Device, OpenRequest, Phase, Tensors, TensorSession
+from bench.contracts import Device, OpenRequest, Phase, Tensors, TensorSession, TokenSession
 from bench.testing import FakeDecoder, FakeModel, FakeTensorSession, FakeTokenSession, NullTarget
-from bench.text_contracts import TokenSession
 
 WORK_NS = 2_000_000
 

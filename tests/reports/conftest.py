@@ -20,16 +20,7 @@ from report_runs import (
     vision,
 )
 
-from bench.record import (
-    Fidelity,
-    LatencyNs,
-    Phases,
-    Record,
-    RecordedRun,
-    Repeat,
-    Summary,
-    Verdict,
-)
+from bench.record.record import Fidelity, LatencyNs, Phases, Record, RecordedRun, Repeat, Summary, Verdict
 
 GOLDEN = Path(__file__).with_name("golden")
 

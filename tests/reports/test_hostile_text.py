@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from bench.cli.compare_command import writer
-from bench.compare_folders import Findings
-from bench.comparison import compare_all
+from bench.compare.comparison import compare_all
+from bench.compare.folders import Findings
+from bench.compare.observe import observe
 from bench.plugins import Catalog, load
-from bench.process_values import observe
-from bench.record import Record, RecordedRun
-from bench.store import save
+from bench.record.record import Record, RecordedRun
+from bench.store.records import save
 
 PAYLOAD = "\x1b]0;T\x07\x1b[2J\x9b31m\r\u202eR\u2066\u2028\x7f"
 ACTS = {c for c in PAYLOAD if not c.isprintable()}

@@ -8,14 +8,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.contracts import Report
-from bench.record import RecordedRun
-from bench.record_json import decode
-from bench.reports.csv_table import CsvReport
-from bench.reports.html_page import HtmlReport
-from bench.reports.json_list import JsonReport
-from bench.reports.markdown import MarkdownReport
-from bench.reports.terminal import TerminalReport
+from bench.record.codec import decode
+from bench.record.record import RecordedRun
+from bench.reporting import Report
+from bench.reports.runs.csv import CsvReport
+from bench.reports.runs.html import HtmlReport
+from bench.reports.runs.json import JsonReport
+from bench.reports.runs.markdown import MarkdownReport
+from bench.reports.runs.terminal import TerminalReport
 
 WRITERS: list[Report] = [HtmlReport(), MarkdownReport(), CsvReport(), JsonReport(), TerminalReport()]
 by_suffix = pytest.mark.parametrize("writer", WRITERS, ids=lambda w: w.suffix)
@@ -106,11 +106,10 @@ def test_json_holds_records_that_can_be_read_back(runs: Sequence[RecordedRun]) -
 @pytest.mark.process
 def test_importing_the_writers_loads_nothing_heavy() -> None:
     """Listing the formats costs no start-up time."""
-    names = ("html_page", "markdown", "csv_table", "json_list", "terminal")
+    names = ("html", "markdown", "csv", "json", "terminal")
     heavy = ("numpy", "scipy", "jinja2", "rich", "matplotlib")
-    code = (
-        f"import sys, {', '.join(f'bench.reports.{n}' for n in names)}; print([m for m in {heavy} if m in sys.modules])"
-    )
+    modules = ", ".join(f"bench.reports.runs.{n}" for n in names)
+    code = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
 

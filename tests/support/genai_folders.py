@@ -68,7 +68,7 @@ def write_openvino_folder(realdata: Path, folder: Path) -> Path:
     from stories_tokenizer_ir import write_tokenizer_ir
 
     from bench.contracts import DecoderSpec
-    from bench.targets.openvino_stateful import keep_cache_inside
+    from bench.targets.openvino.stateful import keep_cache_inside
 
     model = openvino.Core().read_model(realdata / STORIES / "model.onnx")
     keep_cache_inside(model, DecoderSpec(layers=5, kv_heads=4, head_dim=8, vocab_size=512, context_length=512))

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench.energy_record import ChannelReading, RepeatEnergy
-from bench.measure.stopping import PRESETS, emulated_rule
-from bench.quality.record import DatasetFacts, LeftOut, Quality
-from bench.record import (
+from bench.record.energy import ChannelReading, RepeatEnergy
+from bench.record.evidence import Determinism, RepeatedInput
+from bench.record.quality import DatasetFacts, LeftOut, Quality
+from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
     Fidelity,
@@ -29,7 +29,7 @@ from bench.record import (
     Verdict,
     Warmup,
 )
-from bench.record_evidence import Determinism, RepeatedInput
+from bench.suite.presets import PRESETS, emulated_rule
 
 QUICK = PRESETS["quick"].rule
 replace = msgspec.structs.replace

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.record import Record, RecordedRun
-from bench.store import load_records
+from bench.record.record import Record, RecordedRun
+from bench.store.records import load_records
 
 USER = "zaphod-beeblebrox"
 QUICK = ("--repeats", "1", "--max-seconds", "0.5")

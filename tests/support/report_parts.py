@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from bench.contracts import TensorSpec
-from bench.energy_record import ChannelReading, RepeatEnergy
-from bench.input_record import InputFacts
-from bench.record import (
+from bench.record.energy import ChannelReading, RepeatEnergy
+from bench.record.inputs import InputFacts
+from bench.record.memory import MemoryPoint
+from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
-    MemoryPoint,
     Phases,
     PlannedModel,
     PlannedTarget,

@@ -20,16 +20,15 @@ from report_parts import (
     sampled,
 )
 
-from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
-from bench.input_record import InputFacts
-from bench.quality.record import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
-from bench.record import (
+from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
+from bench.record.inputs import InputFacts
+from bench.record.memory import MemoryPoint, MemorySummary
+from bench.record.quality import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
+from bench.record.record import (
     Failure,
     Fidelity,
     Harness,
     LatencyNs,
-    MemoryPoint,
-    MemorySummary,
     OutputFidelity,
     PlacementSummary,
     PlannedModel,

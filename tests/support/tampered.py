@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from bench.derived import OF_LOADING
 from bench.errors import InputError
-from bench.origins import origin_of
-from bench.record import Record, RecordedRun
-from bench.record_json import decode, encode, sealed
-from bench.store import load, save
+from bench.record.codec import decode, encode, sealed
+from bench.record.record import Record, RecordedRun
+from bench.store.derived import OF_LOADING
+from bench.store.origins import origin_of
+from bench.store.records import load, save
 
 SEAL = "record_sha256"
 Place = tuple[str | int, ...]
@@ -93,7 +93,7 @@ def put(value: Any, place: Place, new: Any) -> Any:
 
 
 def path_of(place: Place) -> str:
-    """As ``bench.origins`` writes it. What is in lists or mappings of plain values is of its field."""
+    """As ``bench.store.origins`` writes it. What is in lists or mappings of plain values is of its field."""
     mappings = ("memory_bytes", "inputs")
     path, before = "", ""
     for key in place:

@@ -8,22 +8,22 @@ from judged_runs import steady
 from msgspec.structs import replace
 
 from bench import __version__
-from bench.asked_record import Asked, NamedFile
+from bench.analysis.outputs.agreement import Said, agreement, judged
+from bench.analysis.quality import compare, summarise
+from bench.analysis.rules import rules_digest
+from bench.analysis.verdict.judge import judge
 from bench.contracts import Quantisation, TensorSpec
-from bench.derived import computed
-from bench.energy_record import ChannelReading, EnergySummary, RepeatEnergy
-from bench.input_record import FedInput, InputFacts
-from bench.jobs import JudgedMetric
-from bench.measure.agreement import Said, agreement, judged
-from bench.measure.stopping import PRESETS, text_generation_rule
-from bench.quality.pairing import compare, summarise
-from bench.quality.record import DatasetFacts, LeftOut, Quality, QualityReference
-from bench.record import (
+from bench.record.asked import Asked, NamedFile
+from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
+from bench.record.evidence import Determinism, RepeatedInput, RepeatRule
+from bench.record.inputs import FedInput, InputFacts
+from bench.record.memory import MemoryPoint
+from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut, Quality, QualityReference
+from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
     Failure,
     Fidelity,
-    MemoryPoint,
     OpenedArtifact,
     OutputFidelity,
     Phases,
@@ -40,10 +40,9 @@ from bench.record import (
     Tool,
     Warmup,
 )
-from bench.record_evidence import Determinism, RepeatedInput, RepeatRule
-from bench.rules import rules_digest
-from bench.text_record import KvCache, TextGeneration
-from bench.verdict import judge
+from bench.record.text import KvCache, TextGeneration
+from bench.store.derived import computed
+from bench.suite.presets import PRESETS, text_generation_rule
 
 Array = np.ndarray[Any, Any]
 Samples = dict[str, Array]
@@ -245,7 +244,7 @@ def offline() -> RecordedRun:
         "odb run -m net -t ort:cpu -s offline --lanes 2 --preset quick --repeats 5 --seed 0",
         repeat_rule=RepeatRule(5, 5),
     )
-    from bench.summary import offline_queries
+    from bench.analysis.summary import offline_queries
 
     record = _record("offline", plan, tuple(repeats))
     counted = tuple(

@@ -16,10 +16,10 @@ from bench.contracts import Artifact, GraphFacts, ModelRequest, OpenRequest, Pha
 from bench.errors import InputError, RunFailure
 from bench.models.files.onnx_file import OnnxFile
 from bench.targets.compiled_graphs import EDGE_TPU
-from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
-from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
-from bench.targets.openvino_errors import reading_failure
-from bench.targets.openvino_runtime import OpenVino
+from bench.targets.openvino.errors import reading_failure
+from bench.targets.openvino.target import OpenVino
+from bench.targets.ort.cpu import OnnxRuntimeCpu
+from bench.targets.qnn.target import OnnxRuntimeQnn
 
 FLOAT = TensorProto.FLOAT
 Make = Callable[..., Artifact]
@@ -75,7 +75,7 @@ def test_a_file_that_is_too_new_says_for_what(
 
 def test_a_compiled_graph_is_not_written_over() -> None:
     """The file is not what is wrong: each process of a run opens the model, and the first has written it."""
-    from bench.targets.onnxruntime_errors import opening_failure
+    from bench.targets.ort.errors import opening_failure
 
     text = "Failed to generate EP context model since the file '\"ctx.onnx\"' exists already. Please remove the EP"
     found = opening_failure(RuntimeError(text), Path("m.onnx"))
@@ -94,7 +94,7 @@ def test_a_version_that_exists_names_the_onnx_that_brought_it(
     text: str, ir: int, opset: int, remedy: str, tmp_path: Path
 ) -> None:
     """As an older ONNX Runtime says it of a newer file."""
-    from bench.targets.onnxruntime_errors import opening_failure
+    from bench.targets.ort.errors import opening_failure
 
     path = write(tmp_path / "m.onnx", RELU, opset, ir)
     assert remedy in opening_failure(RuntimeError(text), path).remedy

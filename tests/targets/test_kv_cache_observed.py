@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.cache_pass import cache_of
 from bench.contracts import Artifact, Device, OpenRequest
-from bench.measure.kv_cache import heap_reader
-from bench.plan import TargetChoice
+from bench.passes.kv_cache import heap_reader
 from bench.plugins import Catalog, load
-from bench.text_record import KvCache
+from bench.record.text import KvCache
+from bench.run.cache_pass import cache_of
+from bench.suite.plan import TargetChoice
 
 pytestmark = [
     pytest.mark.real,

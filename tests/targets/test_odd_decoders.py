@@ -6,11 +6,20 @@ import numpy as np
 import odd_decoders
 import pytest
 
-from bench.contracts import Artifact, ConvertingTarget, ModelRequest, OpenRequest, Phase, Target
+from bench.contracts import (
+    Artifact,
+    ConvertingTarget,
+    LogitsSession,
+    ModelRequest,
+    OpenRequest,
+    Phase,
+    StreamSession,
+    Target,
+    TokenSession,
+)
 from bench.errors import RunFailure
 from bench.models.files.onnx_file import OnnxFile
 from bench.plugins import discover, load
-from bench.text_contracts import LogitsSession, StreamSession, TokenSession
 
 pytestmark = pytest.mark.real
 

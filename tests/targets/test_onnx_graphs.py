@@ -16,10 +16,10 @@ from bench.contracts import Artifact, ConvertingTarget, ModelRequest, OpenReques
 from bench.errors import InputError
 from bench.models.files.onnx_file import OnnxFile
 from bench.targets.onnx_graphs import has_nameless_dimensions, weights_leave_folder
-from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
-from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
-from bench.targets.openvino_genai import OpenVinoGenai
-from bench.targets.openvino_runtime import OpenVino
+from bench.targets.openvino.genai import OpenVinoGenai
+from bench.targets.openvino.target import OpenVino
+from bench.targets.ort.cpu import OnnxRuntimeCpu
+from bench.targets.qnn.target import OnnxRuntimeQnn
 
 FLOAT = TensorProto.FLOAT
 PLACES = {"w": "weights/가중치.bin", "b": "bias.bin"}

@@ -9,15 +9,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.contracts import Artifact, OpenRequest, Phase
-from bench.precisions import Precisions
-from bench.record import PlannedTarget
-from bench.reports.wording import ran_in
-from bench.targets import onnxruntime_cpu
+from bench.contracts import Artifact, OpenRequest, Phase, Precisions
+from bench.record.record import PlannedTarget
+from bench.reports.words.plans import ran_in
 from bench.targets.onnx_precision import precisions_of
-from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
-from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
-from bench.targets.openvino_runtime import OpenVino
+from bench.targets.openvino.target import OpenVino
+from bench.targets.ort import cpu
+from bench.targets.ort.cpu import OnnxRuntimeCpu
+from bench.targets.qnn.target import OnnxRuntimeQnn
 
 N = helper.make_node
 Make = Callable[..., Artifact]
@@ -221,7 +220,7 @@ def test_ort_cpu_says_it_of_language_models(
     attention stay in float32."""
     pytest.importorskip("onnxruntime")
     if not written:
-        monkeypatch.setattr(onnxruntime_cpu, "LARGEST_WRITTEN", 0)
+        monkeypatch.setattr(cpu, "LARGEST_WRITTEN", 0)
     path = quantised_text(stories.path, tmp_path / "text.onnx", kind)
     made = artifact_of(path, task="text_generation", decoder=stories.decoder, shapes={}, precision="guessed")
     session: Any = OnnxRuntimeCpu().open(OpenRequest(made, "cpu", inspect=True), phase)

@@ -6,15 +6,15 @@ import sys
 import pytest
 
 from bench.contracts import Target
-from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
-from bench.targets.onnxruntime_qnn import OnnxRuntimeQnn
-from bench.targets.openvino_runtime import OpenVino
+from bench.targets.openvino.target import OpenVino
+from bench.targets.ort.cpu import OnnxRuntimeCpu
+from bench.targets.qnn.target import OnnxRuntimeQnn
 
 HEAVY = ("numpy", "onnx", "onnxruntime", "onnxruntime_qnn", "openvino", "psutil")
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("module", ["openvino_runtime", "onnxruntime_cpu", "onnxruntime_qnn"])
+@pytest.mark.parametrize("module", ["openvino.target", "ort.cpu", "qnn.target"])
 def test_a_plugin_module_imports_nothing_heavy(module: str) -> None:
     """In a fresh interpreter, importing it and making the plugin leaves every runtime out."""
     code = f"import sys, bench.targets.{module} as m; print([n for n in {HEAVY!r} if n in sys.modules])"

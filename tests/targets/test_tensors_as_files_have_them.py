@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.contracts import Artifact, ModelRequest, OpenRequest, Phase, Tensors, TensorSession
 from bench.models.files.onnx_file import OnnxFile
-from bench.targets.onnxruntime_cpu import OnnxRuntimeCpu
-from bench.targets.onnxruntime_queries import BoundQuery
-from bench.targets.openvino_runtime import OpenVino
+from bench.targets.openvino.target import OpenVino
+from bench.targets.ort.cpu import OnnxRuntimeCpu
+from bench.targets.ort.queries import BoundQuery
 
 pytestmark = pytest.mark.real
 FLOAT, BFLOAT16 = TensorProto.FLOAT, TensorProto.BFLOAT16

@@ -17,8 +17,8 @@ from bench.quality.dataset import (
     read_listing,
     sample_feeds,
 )
-from bench.quality.options import DatasetAsk
-from bench.quality.record import LeftOut
+from bench.record.quality import LeftOut
+from bench.suite.dataset_options import DatasetAsk
 
 SPEC = TensorSpec("image", "float32", (1, 3, 4, 4))
 

@@ -14,9 +14,9 @@ from bench.errors import InputError
 from bench.plugins import Catalog
 from bench.quality.coco import Annotation, read_annotations
 from bench.quality.detection import Found, Sizes, average_precision, decode, iou
-from bench.quality.options import parse_options
-from bench.runner import run_suite
-from bench.suite import ModelAsk, Suite, TargetAsk
+from bench.run.suite_run import run_suite
+from bench.suite.dataset_options import parse_options
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 SIZES = Sizes((200, 100), (20, 20))  # the image, and the model's input
 

@@ -9,11 +9,11 @@ import pytest
 from onnx import TensorProto, helper, save
 
 from bench.plugins import discover
-from bench.quality.record import LeftOut, Quality
-from bench.record import RecordedRun
-from bench.runner import run_suite
-from bench.store import load
-from bench.suite import ModelAsk, Suite, TargetAsk
+from bench.record.quality import LeftOut, Quality
+from bench.record.record import RecordedRun
+from bench.run.suite_run import run_suite
+from bench.store.records import load
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 JUDGING = Path(__file__).resolve().parents[2] / "plugins" / "judging.py"
 CLASSES = 8

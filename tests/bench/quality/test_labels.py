@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.quality.labels import read_csv, read_json
-from bench.quality.record import LeftOut
+from bench.record.quality import LeftOut
 
 
 def written(folder: Path, name: str, text: str) -> Path:

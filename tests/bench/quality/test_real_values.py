@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.analysis.outputs.tolerance import rounds_as_int8
 from bench.contracts import Artifact, Quantisation, TensorSpec
 from bench.errors import InputError
-from bench.measure.tolerance import rounds_as_int8
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.testing import fake_artifact
 

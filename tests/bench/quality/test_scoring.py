@@ -7,8 +7,9 @@ import pytest
 
 from bench.errors import InputError
 from bench.quality.dataset import Entry
-from bench.quality.options import DatasetOptions, parse_options
-from bench.quality.scoring import Scorer, scorer_for
+from bench.quality.scorers import scorer_for
+from bench.quality.scoring import Scorer
+from bench.suite.dataset_options import DatasetOptions, parse_options
 
 ENTRY = Entry("a.npz", None, "a.expected.npz", "a.expected.npz")
 

@@ -10,8 +10,8 @@ import pytest
 
 from bench.errors import InputError
 from bench.quality.texts import text_files
-from bench.record import RecordedRun
-from bench.suite import ModelAsk, ScenarioAsk, TargetAsk
+from bench.record.record import RecordedRun
+from bench.suite.suite import ModelAsk, ScenarioAsk, TargetAsk
 
 Run = Callable[..., list[RecordedRun]]
 SHORT = (ScenarioAsk(prompt_tokens=8, generate_tokens=4),)

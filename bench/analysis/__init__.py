@@ -1,0 +1,1 @@
+"""A record's figures and its verdict, computed from its samples."""

@@ -1,0 +1,102 @@
+"""What readings of memory say of a KV cache that grew: bytes a token, with their interval, or why nothing is said.
+
+Memory is read after every token. An engine may take it token by token, or ahead in steps (twice what it has, or a block
+of tokens), and a step says nothing by its height as long as nobody knows for how many tokens it is. Just before the
+next step the memory is full: what lies between two such readings holds the tokens between them. So the slope is taken
+over the full readings; where memory grows with every token, all are full.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from bench.record.text import KvCache, ReadFrom
+
+FEWEST_FULL = 3
+"""Two give a line through anything."""
+PRECISION = 0.05
+"""Half the interval, as a fraction of the slope, up to which it is reported."""
+CONFIDENCE = 0.95
+
+
+class Reading(Struct, frozen=True):
+    """Memory in use, in bytes, while the cache held (or had room for) ``tokens``."""
+
+    tokens: int
+    used_bytes: int
+
+
+class Slope(Struct, frozen=True):
+    """Bytes a token, and the 95 % interval."""
+
+    bytes_per_token: float
+    low: float
+    high: float
+
+    @property
+    def reach(self) -> float:
+        """Half the interval as a fraction of the slope."""
+        return math.inf if self.bytes_per_token <= 0 else (self.high - self.low) / 2 / self.bytes_per_token
+
+
+def full(readings: Sequence[Reading], least: float) -> list[Reading]:
+    """The readings after which memory had to grow: by half of ``least`` bytes a token or more, which nothing but the
+    cache does."""
+    pairs = pairwise(readings)
+    return [a for a, b in pairs if b.used_bytes - a.used_bytes >= least * (b.tokens - a.tokens) / 2]
+
+
+def slope(readings: Sequence[Reading]) -> Slope | None:
+    """Least squares, with Student's interval; residuals that follow one another count as fewer
+    (``effective_sample_size``). ``None`` below three readings."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    from bench.stats.autocorrelation import effective_sample_size
+
+    count = len(readings)
+    if count < FEWEST_FULL:
+        return None
+    tokens = np.array([r.tokens for r in readings], np.float64)
+    used = np.array([r.used_bytes for r in readings], np.float64)
+    tokens -= tokens.mean()
+    per_token = float(tokens @ (used - used.mean()) / (tokens @ tokens))
+    residuals = used - used.mean() - per_token * tokens
+    spread = math.sqrt(float(residuals @ residuals) / (count - 2) / float(tokens @ tokens))
+    apart = effective_sample_size(residuals) if residuals.any() else float(count)
+    half = float(stdtrit(count - 2, (1 + CONFIDENCE) / 2)) * spread * math.sqrt(count / apart)
+    return Slope(per_token, per_token - half, per_token + half)
+
+
+def judged(readings: Sequence[Reading], computed: int, least: int, read_from: ReadFrom, at_once: bool) -> KvCache:
+    """What the record says. ``computed``: bytes a token by the layout; ``least``: what no cache can be below.
+    ``at_once``: the readings are of caches that were made for so many tokens, and so all of them are full."""
+    tokens = readings[-1].tokens - readings[0].tokens
+    grown = max(0, readings[-1].used_bytes - readings[0].used_bytes)
+    points = list(readings) if at_once else full(readings, least)
+    found = slope(points)
+    whole = f"memory grew by {grown} bytes in {tokens} tokens"
+    if grown < least * tokens / 2 or (found is not None and found.high < least):
+        reason = (
+            f"{whole}, and the cache takes {least * tokens} at least: it lies in memory that was taken before, or that "
+            "is not the process'"
+        )
+    elif found is None:
+        reason = f"{whole}, in {len(points) + 1} steps: {FEWEST_FULL + 1} or more would show how much a token takes"
+    elif found.reach > PRECISION:
+        reason = (
+            f"{whole}; a token's part of it is known to {100 * min(found.reach, 9.99):.0f} % only, and "
+            f"{100 * PRECISION:.0f} % are asked"
+        )
+    else:
+        return KvCache(
+            bytes_per_token=computed,
+            observed_bytes_per_token=round(found.bytes_per_token),
+            observed_tokens=points[-1].tokens - points[0].tokens,
+            observed_ci95=(round(found.low), round(found.high)),
+            read_from=read_from,
+            at_once=at_once,
+        )
+    return KvCache(computed, reason=reason)

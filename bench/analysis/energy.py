@@ -1,0 +1,138 @@
+"""What one inference took: medians over repeats, and the best tier that was measured."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from msgspec import Struct
+
+from bench.contracts import Channel, channel_key
+from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
+
+LEAST_ABOVE_IDLE = 0.01
+"""Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
+
+
+TIER_DOMAINS = ("board", "package", "battery")
+"""What may stand for an inference's energy, best first. They hold one another, so they are never added."""
+
+
+NO_SENSOR = "No sensor of package, board or battery was found; virtual machines and most of Windows show none."
+
+
+def energy_summary(
+    energies: Sequence[RepeatEnergy], macs: int | None, bytes_moved: int | None, channels: Sequence[Channel]
+) -> EnergySummary:
+    """Medians over repeats of what one inference took, and the best tier that was measured.
+
+    ``sensor`` needs a board, package or battery channel with a known idle, in that order of preference. Sockets and
+    batteries are added; of several board rails the largest is taken, since it feeds the others; a board that reads
+    less than its package is not believed. ``energies`` may mix counters and sampled power.
+    """
+    timed = [e for e in energies if e.queries > 0 and e.duration_ns > 0]
+    joules, name, notes = _sensor_tier(timed, channels)
+    cpu = [(e.cpu_seconds, e) for e in timed if e.cpu_seconds is not None]
+    cpu_seconds = _median(s / e.queries for s, e in cpu)
+    npu_seconds = _median(b / e.queries for e in timed if (b := _npu_busy(e)) is not None)
+    modelled = macs is not None or bytes_moved is not None
+    tiers = {"sensor": joules is not None, "activity": cpu_seconds is not None or npu_seconds is not None}
+    tier = next((t for t, measured in {**tiers, "model": modelled}.items() if measured), None)
+    if tier not in tiers:
+        notes.append("No repeat measured CPU or accelerator time.")
+    return EnergySummary(
+        tier=tier,
+        joules_per_inference=joules,
+        sensor_channel=name,
+        cpu_seconds_per_inference=cpu_seconds,
+        cores_busy=_median(s / (e.duration_ns / 1e9) for s, e in cpu),
+        npu_busy_seconds_per_inference=npu_seconds,
+        macs=macs,
+        bytes_moved=bytes_moved,
+        reason=" ".join(notes),
+    )
+
+
+class _Total(Struct, frozen=True):
+    """One repeat's energy of one domain: of the whole window, and above idle an inference."""
+
+    watts: float
+    total_joules_per_inference: float
+    joules_per_inference: float | None
+
+
+def _sensor_tier(
+    energies: Sequence[RepeatEnergy], channels: Sequence[Channel]
+) -> tuple[float | None, str | None, list[str]]:
+    totals = _domain_totals(energies)
+    package_watts = max((median(t.watts for t in v) for (d, _), v in totals.items() if d == "package"), default=0.0)
+    notes: list[str] = []
+    for (domain, name), repeats in sorted(totals.items(), key=lambda i: (TIER_DOMAINS.index(i[0][0]), -len(i[1]))):
+        watts = median(t.watts for t in repeats)
+        joules = _median(t.joules_per_inference for t in repeats if t.joules_per_inference is not None)
+        if domain == "board" and watts < package_watts:
+            notes.append(f"{name} reads {watts:.3g} W, less than the package's {package_watts:.3g} W: not believed.")
+        elif joules is None:
+            notes.append(
+                f"{name} was read, but not its idle power, so energy above idle is unknown; measure idle first."
+            )
+        elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in repeats):
+            notes.append(f"{name} read no more than at idle; close other programs and measure longer.")
+        else:
+            return joules, name, notes
+    return None, None, notes + _unread(energies, channels)
+
+
+def _domain_totals(energies: Sequence[RepeatEnergy]) -> dict[tuple[str, str], list[_Total]]:
+    """(domain, channel names) -> one total a repeat in which all of the domain's channels were read."""
+    totals: dict[tuple[str, str], list[_Total]] = {}
+    for energy in energies:
+        for domain, sensor in {(r.domain, r.sensor): None for r in energy.channels if r.domain in TIER_DOMAINS}:
+            readings = [r for r in energy.channels if (r.domain, r.sensor) == (domain, sensor)]
+            if any(r.joules_total is None for r in readings):
+                continue
+            if domain == "board":
+                readings = [max(readings, key=lambda r: r.joules_total or 0.0)]
+            elif sensor == "hwmon":
+                readings = _one_driver(readings)
+            names = " + ".join(f"{r.sensor}/{r.name}" for r in readings)
+            above = [r.joules for r in readings if r.joules is not None]
+            each = sum(above) / energy.queries if len(above) == len(readings) else None
+            total = sum(r.joules_total or 0.0 for r in readings)
+            summed = _Total(total / (energy.duration_ns / 1e9), total / energy.queries, each)
+            totals.setdefault((domain, names), []).append(summed)
+    return totals
+
+
+def _one_driver(readings: Sequence[ChannelReading]) -> list[ChannelReading]:
+    """The channels of the hwmon driver that reads most: two drivers may both watch one socket, and adding them would
+    count it twice. Names begin with the driver's."""
+    by_driver: dict[str, list[ChannelReading]] = {}
+    for reading in readings:
+        by_driver.setdefault(reading.name.partition(" ")[0], []).append(reading)
+    return max(by_driver.values(), key=lambda of_driver: sum(r.joules_total or 0.0 for r in of_driver))
+
+
+def _unread(energies: Sequence[RepeatEnergy], channels: Sequence[Channel]) -> list[str]:
+    """Why no channel gave a sensor tier; one sentence a cause."""
+    notes = [] if any(c.domain in TIER_DOMAINS for c in channels) else [NO_SENSOR]
+    said: dict[tuple[str, str], str] = {}
+    for channel in channels:
+        if not channel.usable:
+            sentence = f"{channel_key(channel)}: {channel.reason}. {channel.remedy}"
+            said.setdefault((channel.sensor, channel.reason), sentence.strip())
+    lost = sorted({f"{r.sensor}/{r.name}" for e in energies for r in e.channels if r.lost and r.domain in TIER_DOMAINS})
+    return [
+        *notes,
+        *said.values(),
+        *(f"{n} lost its reading: it vanished, restarted or may have wrapped." for n in lost),
+    ]
+
+
+def _npu_busy(energy: RepeatEnergy) -> float | None:
+    busy = [r.busy_seconds for r in energy.channels if r.domain == "npu" and not r.lost]
+    known = [b for b in busy if b is not None]
+    return sum(known) if known else None
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return median(found) if found else None

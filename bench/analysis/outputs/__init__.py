@@ -1,0 +1,1 @@
+"""Are the outputs right: two sets of arrays, or of tokens, compared."""

@@ -1,0 +1,377 @@
+"""Are the outputs right: against a reference run of the same model on the same inputs.
+
+A fast wrong answer is not a result. How much may differ depends on the precision that the arithmetic ran in and on the
+magnitude of what is computed; docs/agreement.md states the measure with its reasons. SQNR stands beside the cosine
+because the cosine alone cannot see a wrong scale; a floor stands beside both because neither means anything where both
+sides are zero to within rounding.
+
+Quantised arithmetic legitimately differs between engines, now and then by much: an input near a decision's border is
+carried over it by one rounding. So a quarter of the inputs is disregarded, the worst (of fewer than four, none), and
+the ranks of scores must agree. Seen on trained models (docs/quality.md): of honest runs three quarters of the inputs
+have a cosine of 0.985 and an SQNR of 15 dB at least; with swapped channels or a wrong zero point 0.94 and 8.5 dB at
+most, wherever the inputs can tell at all.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from bench.analysis.outputs.figures import Figures, figures, least, over_all_inputs, ratio, weakest_slice_db
+from bench.analysis.outputs.labels import ALPHA, chance, differing, discrete, follow_scores, texts
+from bench.analysis.outputs.special_values import Places, places
+from bench.analysis.outputs.tolerance import EXACT, UNIT_FLOOR, Threshold, rule_text, threshold_of
+from bench.contracts import Tensors
+from bench.contracts.element_types import EXTENDED
+from bench.record.record import Fidelity, OutputFidelity
+
+Array = NDArray[Any]
+
+RESOLVED = 20
+"""An output whose values reach this many floors is told from zero."""
+SLICE_LOSS_DB, SLICE_FLOOR = 15, 1e-4
+"""In an exact precision a slice may be this much below the threshold, unless its error is less than this fraction of
+the output's magnitude."""
+RELATED_COSINE, RELATED_GAIN = 0.5, 2.0
+"""Beyond these an output is not a less exact form of the reference, but another answer or another scale."""
+STEPS = {
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    **dict.fromkeys(("float8_e4m3fn", "float8_e4m3fnuz", "uint4"), 2.0**-3),
+    **dict.fromkeys(("float8_e5m2", "float8_e5m2fnuz", "int4"), 2.0**-2),
+    "float4_e2m1fn": 2.0**-1,
+}
+"""One rounding step at 1 of the type that an output is stored in; of integers one unit, compared with half their
+range."""
+SAID = 5  # outputs whose reasons are told
+
+
+class _Pair(Struct, frozen=True):
+    """One output over all inputs: its name in the reference, and both sides of each input."""
+
+    name: str
+    expected: tuple[Array, ...]
+    actual: tuple[Array, ...]
+
+
+class _Finding(Struct, frozen=True):
+    """What one output shows. ``ok`` None: not decided, and ``reason`` says why. ``informative``: whether a wrong output
+    would have shown. ``by_degree``: whether a mismatch is one of degree, which the inputs may bring about."""
+
+    output: OutputFidelity
+    ok: bool | None
+    reason: str = ""
+    informative: bool = True
+    by_degree: bool = False
+
+
+class _Rule(Struct, frozen=True):
+    """What all outputs are judged by. ``bounded``: names of outputs that come from a function bounded by 1."""
+
+    threshold: Threshold
+    exact: bool
+    half: bool
+    bounded: Collection[str] = ()
+
+
+def compare_outputs(
+    reference: Sequence[Tensors],
+    measured: Sequence[Tensors],
+    executed_precision: str | None,
+    reference_name: str,
+    quantised: bool = False,
+    bounded: Collection[str] = (),
+) -> Fidelity:
+    """Compare outputs, one mapping an input, by the threshold of ``executed_precision`` ("" or None: unknown) and of
+    whether the model is ``quantised``. ``bounded``: outputs of a sigmoid, softmax or the like.
+
+    Outputs are matched by name; where the names differ but their number and shapes agree, by position. Where that
+    fails too, nothing is compared and ``ok`` is None. ``ok`` is False as soon as one output fails, and True only where
+    every output was decided and one of them could have shown an error.
+    """
+    rule = _rule(executed_precision, quantised, bounded)
+    text = rule_text(executed_precision, rule.threshold, quantised)
+    if not reference or len(reference) != len(measured):
+        return nothing_compared(
+            reference_name, text, f"{len(reference)} reference runs against {len(measured)} measured"
+        )
+    findings = _findings(reference, measured, rule)
+    if not findings:
+        expected, actual = ", ".join(reference[0]) or "none", ", ".join(measured[0]) or "none"
+        return nothing_compared(
+            reference_name, text, f"outputs cannot be matched: reference {expected}; measured {actual}"
+        )
+    return _summed_up(findings, len(reference), reference_name, text)
+
+
+def within_rounding(first: Tensors, again: Tensors, executed_precision: str | None) -> tuple[bool, Fidelity]:
+    """Whether two runs of one input differ by no more than ``executed_precision`` explains, and the comparison."""
+    rule = _rule(executed_precision, False, ())
+    findings = _findings([first], [again], rule)
+    fine = bool(findings) and all(one.ok or (one.ok is None and not one.informative) for one in findings)
+    return fine, _summed_up(findings, 1, "the first run", rule_text(executed_precision, rule.threshold, False))
+
+
+def _rule(executed_precision: str | None, quantised: bool, bounded: Collection[str]) -> _Rule:
+    half = "float16" in (executed_precision or "").split("+")
+    exact = executed_precision in EXACT and not quantised
+    return _Rule(threshold_of(executed_precision, quantised), exact, half, bounded)
+
+
+def _findings(reference: Sequence[Tensors], measured: Sequence[Tensors], rule: _Rule) -> list[_Finding]:
+    pairs = _match(reference, measured)
+    found = [_judge(pair, rule) for pair in pairs]
+    return [_with_scores(one, pair, pairs, found, rule) for one, pair in zip(found, pairs, strict=True)]
+
+
+def _summed_up(findings: Sequence[_Finding], inputs: int, reference_name: str, text: str) -> Fidelity:
+    outputs = tuple(finding.output for finding in findings)
+    failed = [finding for finding in findings if finding.ok is False]
+    return Fidelity(
+        reference=reference_name,
+        inputs=inputs,
+        cosine_min=least(output.cosine for output in outputs),
+        sqnr_db_min=least(output.sqnr_db for output in outputs),
+        top1_agreement=least(output.top1_agreement for output in outputs),
+        top5_agreement=least(output.top5_agreement for output in outputs),
+        outputs=outputs,
+        ok=_decided(findings),
+        rule=text,
+        reason=_reasons(findings),
+        by_degree=all(finding.by_degree for finding in failed) if failed else None,
+    )
+
+
+def _decided(findings: Sequence[_Finding]) -> bool | None:
+    if any(finding.ok is False for finding in findings):
+        return False
+    telling = [finding for finding in findings if finding.informative]
+    if not telling or any(finding.ok is None for finding in telling):
+        return None
+    return True
+
+
+def _reasons(findings: Sequence[_Finding]) -> str:
+    """What is wrong first, then what is not decided, what shows nothing, and what agrees with a note."""
+    order = {False: 0, None: 1, True: 3}
+    told = sorted((f for f in findings if f.reason), key=lambda f: 2 if not f.informative and f.ok else order[f.ok])
+    said = [f"{f.output.name}: {f.reason}" for f in told[:SAID]]
+    return "; ".join(said + ([f"and {len(told) - SAID} more"] if len(told) > SAID else []))
+
+
+def nothing_compared(reference: str, rule: str, reason: str) -> Fidelity:
+    """Nothing was decided, and why."""
+    return Fidelity(reference=reference, ok=None, rule=rule, reason=reason)
+
+
+def _match(reference: Sequence[Tensors], measured: Sequence[Tensors]) -> list[_Pair]:
+    """Outputs side by side, or nothing where they cannot be matched."""
+    expected, actual = list(reference[0]), list(measured[0])
+    if set(expected) == set(actual):
+        names = [(name, name) for name in expected]
+    elif len(expected) == len(actual) and all(
+        np.shape(reference[0][e]) == np.shape(measured[0][a]) for e, a in zip(expected, actual, strict=True)
+    ):
+        names = list(zip(expected, actual, strict=True))
+    else:
+        return []
+    return [
+        _Pair(e, tuple(np.asarray(run[e]) for run in reference), tuple(np.asarray(run[a]) for run in measured))
+        for e, a in names
+    ]
+
+
+def _judge(pair: _Pair, rule: _Rule) -> _Finding:
+    """One output by its rule."""
+    obstacles = [_obstacle(e, a) for e, a in zip(pair.expected, pair.actual, strict=True)]
+    found = sorted((one for one in obstacles if one is not None), key=lambda one: one[0] is not False)
+    if found:  # a wrong output first: what cannot be compared on another input hides it not
+        ok, reason = found[0]
+        return _Finding(OutputFidelity(name=pair.name), ok, reason, by_degree=not rule.exact and _one_side(pair))
+    if not any(array.size for array in pair.expected):
+        return _Finding(OutputFidelity(name=pair.name, identical=True), None, "no elements", informative=False)
+    if discrete(pair.expected[0]) and discrete(pair.actual[0]):
+        return _judge_labels(pair, rule)
+    return _judge_numbers(pair, rule)
+
+
+def _obstacle(expected: Array, actual: Array) -> tuple[bool | None, str] | None:
+    """Why two arrays cannot be compared, and whether that alone is a failure; ``None`` when they can."""
+    if expected.shape != actual.shape:
+        shapes = f"shape {list(actual.shape)}, and {list(expected.shape)} in the reference"
+        if sorted(expected.shape) == sorted(actual.shape):
+            return None, f"{shapes}: another layout, not compared"
+        return False, shapes
+    if texts(expected) != texts(actual) or not (_comparable(expected) and _comparable(actual)):
+        return None, f"{actual.dtype} against {expected.dtype}: not compared"
+    return None
+
+
+def _one_side(pair: _Pair) -> bool:
+    """Whether shapes that differ do so along one side only, as the number of things found does."""
+    sides = [(e.shape, a.shape) for e, a in zip(pair.expected, pair.actual, strict=True)]
+    return all(len(e) == len(a) and sum(x != y for x, y in zip(e, a, strict=True)) <= 1 for e, a in sides)
+
+
+def _comparable(array: Array) -> bool:
+    return array.dtype.kind in "fiub" or texts(array) or array.dtype.name in EXTENDED
+
+
+def _judge_labels(pair: _Pair, rule: _Rule) -> _Finding:
+    wrong, total = differing(pair.expected, pair.actual)
+    output = OutputFidelity(name=pair.name, identical=not wrong, equal_fraction=1 - wrong / total)
+    what = "texts" if texts(pair.expected[0]) else "flags" if pair.expected[0].dtype.kind == "b" else "integers"
+    if not wrong:
+        blind = _showsnothing_compared(pair.expected)
+        return _Finding(output, True, blind, informative=not blind)
+    said = f"{_percent(wrong / total)} of {total} {what} differ from the reference"
+    if wrong / total <= rule.threshold.flips:
+        return _Finding(output, True, f"{said}, as near ties may in this precision")
+    if chance(wrong, total, rule.threshold.flips) < ALPHA:
+        return _Finding(output, False, said)
+    return _Finding(output, None, f"{said}: too few to tell near ties from an error")
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2g} %" if fraction < 0.1 else f"{100 * fraction:.0f} %"
+
+
+def _showsnothing_compared(values: Sequence[Array]) -> str:
+    """Why equal outputs would not show an error; empty where they would."""
+    total = sum(array.size for array in values)
+    first = next(array for array in values if array.size).flat[0]
+    if total > 1 and all(bool((array == first).all()) for array in values):
+        return f"the reference is {first} everywhere, which shows nothing"
+    if len(values) > 1 and all(np.array_equal(array, values[0]) for array in values[1:]):
+        return "the reference is the same for every input, which shows nothing"
+    return ""
+
+
+def _with_scores(
+    found: _Finding, pair: _Pair, pairs: Sequence[_Pair], findings: Sequence[_Finding], rule: _Rule
+) -> _Finding:
+    """Labels that differ: whether both sides' are the best of scores which themselves agree. Then the scores are so
+    nearly equal that rounding decides between them."""
+    if found.ok is not False or found.output.equal_fraction is None or rule.exact:
+        return found
+    for other, judged in zip(pairs, findings, strict=True):
+        if not (judged.ok and judged.informative) or discrete(other.expected[0]):
+            continue
+        slack = rule.threshold.step
+        if follow_scores(pair.expected, other.expected, slack) and follow_scores(pair.actual, other.actual, slack):
+            said = f"{found.reason}; each is the best of its own scores in {other.name}, which agree: near ties"
+            return _Finding(found.output, False, said, by_degree=True)
+    return found
+
+
+class _Numbers(Struct, frozen=True):
+    """One input's side of a numeric output: where it is not finite, and the figures of the rest."""
+
+    places: Places
+    figures: Figures
+
+
+def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
+    sides = [(e.astype(np.float64), a.astype(np.float64)) for e, a in zip(pair.expected, pair.actual, strict=True)]
+    half = rule.half or any(array.dtype == np.float16 for array in pair.actual)
+    found = [_numbers(e, a, half, pair.name in rule.bounded) for e, a in sides]
+    for why, ok in ((_first(n.places.wrong for n in found), False), (_first(n.places.unknown for n in found), None)):
+        if why:
+            return _Finding(OutputFidelity(name=pair.name), ok, why)
+    note = _first(n.places.note for n in found)
+    kept = [e[n.places.keep] for (e, _), n in zip(sides, found, strict=True)]
+    if not any(array.size for array in kept):
+        return _Finding(OutputFidelity(name=pair.name), None, f"{note}: no number to compare", informative=False)
+    judged = _by_floor_or_figures(pair.name, [n.figures for n in found], rule, _step(pair, rule))
+    weak = _weak_slice(sides, found, rule) if judged.ok else ""
+    if weak:
+        return _Finding(judged.output, False, weak)
+    blind = _showsnothing_compared(kept)
+    if judged.ok is not False and blind:  # constant to within rounding, too
+        return _Finding(judged.output, judged.ok, blind, informative=False)
+    return _Finding(judged.output, judged.ok, judged.reason or note, by_degree=judged.by_degree)
+
+
+def _first(reasons: Any) -> str:
+    return next((reason for reason in reasons if reason), "")
+
+
+def _numbers(e: Array, a: Array, half: bool, bounded: bool) -> _Numbers:
+    found = places(e, a, half, bounded)
+    if not found.keep.all():
+        return _Numbers(found, figures(e[found.keep], a[found.keep], ()))
+    return _Numbers(found, figures(e.ravel(), a.ravel(), e.shape))
+
+
+def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers], rule: _Rule) -> str:
+    """Which slice is wrong though the whole is right; told only in an exact precision, where honest errors are small
+    beside it."""
+    if not rule.exact:
+        return ""
+    floor = max(UNIT_FLOOR, SLICE_FLOOR * max(one.figures.largest for one in found))
+    whole = [side for side, one in zip(sides, found, strict=True) if one.places.keep.all()]
+    weakest, limit = least(weakest_slice_db(e, a, floor) for e, a in whole), rule.threshold.sqnr_db - SLICE_LOSS_DB
+    if weakest is None or weakest >= limit:
+        return ""
+    return f"one class, channel or coordinate has an SQNR of {weakest:.1f} dB, below {limit:g} dB"
+
+
+def _step(pair: _Pair, rule: _Rule) -> float:
+    """One rounding step at 1: of the arithmetic, or of the type that the output is stored in."""
+    return max(rule.threshold.step, *(STEPS.get(side[0].dtype.name, 0.0) for side in (pair.expected, pair.actual)))
+
+
+def _by_floor_or_figures(name: str, found: Sequence[Figures], rule: _Rule, step: float) -> _Finding:
+    """By the figures; where they fail, by whether the error is less than rounding leaves at the output's magnitude."""
+    threshold = rule.threshold
+    largest = max(one.largest for one in found)
+    relative, unit = step * largest, min(step, UNIT_FLOOR) if rule.exact else UNIT_FLOOR
+    floor = max(relative, unit)
+    settled = [not _passes(one, threshold) and one.max_abs_error <= floor for one in found]
+    output = over_all_inputs(name, found, settled)
+    held = _held(output, found, settled, threshold)
+    if held is not None:
+        return _Finding(output, False, held, by_degree=not rule.exact and _related(found, settled))
+    if not any(settled):
+        return _Finding(output, True)
+    error = max(one.max_abs_error for one, by_floor in zip(found, settled, strict=True) if by_floor)
+    said = f"near zero: the largest difference is {error:.2g}"
+    if error <= relative or name in rule.bounded or largest >= RESOLVED * unit:
+        at = "at the output's magnitude" if error <= relative else "at 1"
+        return _Finding(output, True, f"{said}, which rounding {at} explains")
+    return _Finding(output, None, f"{said}, and no value of the reference is above {largest:.2g}: too small to tell")
+
+
+def _passes(one: Figures, threshold: Threshold) -> bool:
+    return (one.cosine is None or one.cosine >= threshold.cosine) and ratio(one, False) >= threshold.sqnr_db
+
+
+def _related(found: Sequence[Figures], settled: Sequence[bool]) -> bool:
+    """Whether the outputs that fail are less exact forms of the reference's: of its direction and its scale."""
+    rest = [one for one, by_floor in zip(found, settled, strict=True) if not by_floor and not one.identical]
+    return all(
+        (one.cosine or 0.0) >= RELATED_COSINE and 1 / RELATED_GAIN <= (one.gain or 0.0) <= RELATED_GAIN for one in rest
+    )
+
+
+def _held(
+    output: OutputFidelity, found: Sequence[Figures], settled: Sequence[bool], threshold: Threshold
+) -> str | None:
+    """What of one output's figures is below its threshold."""
+    cosine, of = output.cosine, ""
+    ratios = sorted(ratio(one, by_floor) for one, by_floor in zip(found, settled, strict=True))
+    sqnr = ratios[0]
+    if threshold.quarters:
+        cosine, sqnr, of = output.cosine_quartile, ratios[len(ratios) // 4], " on more than a quarter of the inputs"
+    if cosine is not None and cosine < threshold.cosine:
+        return f"cosine {cosine:.6f} is below {threshold.cosine}{of}"
+    if sqnr < threshold.sqnr_db:
+        if sqnr == float("-inf"):
+            return f"values up to {output.max_abs_error or 0:.2g} where the reference is zero{of}"
+        return f"SQNR {sqnr:.1f} dB is below {threshold.sqnr_db:g} dB{of}"
+    if threshold.top5 is not None and output.top5_agreement is not None and output.top5_agreement < threshold.top5:
+        fraction = f"{100 * output.top5_agreement:.0f} %"
+        return f"the best class is among the five best on {fraction} of the inputs"
+    return None

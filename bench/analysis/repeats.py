@@ -1,0 +1,189 @@
+"""How many repeats a run gets: decided as they come, between the fewest and the most of its rule.
+
+The decision looks at the run after the fewest repeats, and again each time there are a third more. It ends the run
+where the geometric mean of the processes' own figures is known as precisely as the preset asks, by the rule with which
+the verdict judges ``processes_differ``. It must be so with all processes and also without the last two: an interval
+that is looked at until it happens to be narrow is too narrow, and processes that have no say in the decision repair
+most of that (Simons 1968, Annals of Mathematical Statistics 39). ``docs/experiments.md`` has the coverage that is left.
+
+A repeat during which other processes used a quarter of the machine is measured again and set aside: that criterion
+knows nothing of the latencies, so it cannot select fast ones. No other repeat is ever left out.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.record.evidence import RepeatRule, RepeatsEnded
+from bench.record.record import Repeat, Scenario, StoppingRule
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.stats.drift import Drift
+    from bench.stats.processes import Ordered
+
+    Samples = Mapping[str, np.ndarray[Any, Any]]
+
+GROWTH = 4 / 3  # from look to look
+NO_SAY = 2  # the last processes, without which the precision must be reached too
+DISTURBED = 0.25  # share of the whole machine, used by others during a repeat
+DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
+DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
+FEW = 0.1  # of the repeats may be restless without making the figure doubtful, once their spread is known
+
+
+class Seen(Struct, frozen=True):
+    """What the decision looks at of one repeat. ``figure``: the process' own p50, offline its throughput; ``None`` or 0
+    where it has none. ``restless``: it did not converge, or drifted. ``disturbed``: by other processes. ``took_ns``:
+    from spawn to exit."""
+
+    figure: float | None
+    restless: bool = False
+    disturbed: bool = False
+    took_ns: int = 0
+
+
+def seen_of(
+    repeat: Repeat,
+    arrays: "Samples",
+    scenario: Scenario,
+    plan: tuple[StoppingRule, RepeatRule],
+    busy: float | None,
+    took_ns: int = 0,
+) -> Seen:
+    """``arrays``: the arrays that the repeat names. ``plan``: the rules of the run. ``busy``: fraction of the machine
+    that others used. ``took_ns``: from spawn to exit."""
+    from bench.analysis.summary import arrays_of
+    from bench.stats.processes import ordered
+
+    rule, repeats = plan
+    latency = ordered(arrays_of([repeat], arrays, "latency_ns"))
+    figures = figures_of([repeat], arrays, scenario, latency)
+    drifted = any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest))
+    restless = repeat.converged is False or drifted
+    return Seen(figures[0] if figures else None, restless, is_disturbed(busy), took_ns)
+
+
+def is_disturbed(busy: float | None) -> bool:
+    """Whether other processes used so much of the machine that the repeat is measured again."""
+    return busy is not None and busy >= DISTURBED
+
+
+def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
+    """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
+    second. ``latency``: of ``repeats``."""
+    from bench.analysis.summary import throughput
+
+    if scenario.name == "offline":
+        return [rate for repeat in repeats if (rate := throughput([repeat], samples, scenario))]
+    return [float(middle) for middle in latency.percentiles(50)]
+
+
+def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int) -> list["Drift | None"]:
+    """The drift of each repeat that has times, at the confidence that belongs to one ``among`` so many; ``None`` where
+    it cannot be told."""
+    from bench.stats.drift import drift
+
+    keys = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
+    series = [(samples.get(of.get("start_ns", "")), samples.get(of.get("latency_ns", ""))) for of in keys]
+    confidence = 1 - DRIFT_ALPHA / max(1, among)
+    return [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
+
+
+def moved(found: "Drift | None", rule: StoppingRule) -> bool:
+    """Whether the drift of a repeat is told apart from none, and too large."""
+    return found is not None and found.exceeds(drift_tolerance(rule))
+
+
+def drift_tolerance(rule: StoppingRule) -> float:
+    """Less than was asked for is no matter."""
+    return max(DRIFT_TOLERANCE, rule.precision)
+
+
+def looks(rule: RepeatRule) -> tuple[int, ...]:
+    """The numbers of undisturbed repeats at which the precision is looked at: 6, 8, 11, 15, 20."""
+    found = [rule.fewest]
+    while found[-1] < rule.most:
+        found.append(min(rule.most, math.ceil(found[-1] * GROWTH)))
+    return tuple(found)
+
+
+def ended(rule: RepeatRule, seen: Sequence[Seen], precision: float, nothing_spare: bool = True) -> RepeatsEnded | None:
+    """Why the run needs no further repeat; ``None``: it does. ``nothing_spare``: the other runs of the suite have left
+    no time either."""
+    if rule.budget_ns is None:
+        return "fixed" if len(seen) >= rule.most else None
+    calm = [one for one in seen if not one.disturbed]
+    if len(seen) < rule.fewest:
+        return None
+    if len(calm) in looks(rule) and precise(calm, precision, rule.most):
+        return "precise"
+    if len(seen) - len(calm) >= rule.fewest:
+        return "busy"
+    if len(seen) >= rule.most:
+        return "most"
+    return "budget" if nothing_spare and left_ns(rule, seen) <= 0 else None
+
+
+def left_ns(rule: RepeatRule, seen: Sequence[Seen]) -> int:
+    """What is left of the run's own time for repeats; negative where it used more, 0 where it has none to keep to."""
+    return 0 if rule.budget_ns is None else rule.budget_ns - sum(one.took_ns for one in seen)
+
+
+def in_time(rule: RepeatRule, seen: Sequence[Seen]) -> bool:
+    """Whether the run may have another repeat without the time of other runs. The fewest it may have in any case."""
+    return rule.budget_ns is None or len(seen) < rule.fewest or left_ns(rule, seen) > 0
+
+
+def precise(calm: Sequence[Seen], precision: float, most: int) -> bool:
+    """Whether so many repeats are enough: precise with all and without the last two, and either none is restless or so
+    few that the figure stands. Where ``most`` repeats could not make them few, nobody waits for it."""
+    restless = sum(one.restless for one in calm)
+    waits = restless > 0 and not few(restless, len(calm)) and few(restless, most)
+    figures = [one.figure for one in calm]
+    return not waits and within(figures, precision) and within(figures[:-NO_SAY], precision)
+
+
+def within(figures: Sequence[float | None], precision: float) -> bool:
+    """Whether the geometric mean of ``figures``, one a process, is known to ``precision``. Also where one has none or
+    took no measurable time: more processes would not help."""
+    from bench.stats.variance import known_to
+
+    known = [figure for figure in figures if figure]
+    if len(known) < len(figures):
+        return True
+    reach = known_to(known)
+    return reach is not None and reach <= precision
+
+
+def few(restless: int, repeats: int) -> bool:
+    """Whether so many repeats among all are fewer than a tenth, as one of eleven is."""
+    return restless < FEW * repeats
+
+
+def set_aside(rule: RepeatRule | None, disturbed: Sequence[bool]) -> tuple[int, ...]:
+    """Which repeats count in no figure: those that were disturbed, where the number was not fixed and the fewest were
+    measured without. Else all are kept, and the verdict says how busy the machine was."""
+    if rule is None or rule.budget_ns is None or disturbed.count(False) < rule.fewest:
+        return ()
+    return tuple(index for index, one in enumerate(disturbed) if one)
+
+
+def why_more(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> str:
+    """In a few words, why a repeat beyond the fewest is measured; empty before."""
+    from bench.stats.variance import known_to
+
+    if len(seen) < rule.fewest or rule.budget_ns is None:
+        return ""
+    calm = [one for one in seen if not one.disturbed]
+    known = [one.figure for one in calm if one.figure]
+    reach = known_to(known) if len(known) == len(calm) else None
+    if len(calm) < rule.fewest:
+        return f"others used the machine during {len(seen) - len(calm)}"
+    if reach is not None and reach > precision:
+        return f"known to {100 * reach:.2g} %, asked {100 * precision:g} %"
+    restless = sum(one.restless for one in calm)
+    return f"{restless} did not settle" if restless else "to be sure of the precision"

@@ -1,0 +1,35 @@
+"""Which rules a record's figures and verdict were computed by."""
+
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from bench import __version__
+from bench.record.record import Tool
+
+ROOMS = ("analysis", "compare", "contracts", "measure", "quality", "record", "stats", "store", "suite")
+
+
+@lru_cache(maxsize=1)
+def rules_digest() -> str:
+    """The checksum of the engine's source, 16 hexadecimal digits; empty where the source is not there to be read.
+
+    The same source computes the same figures from the same samples. So of a record that carries this digest, a stored
+    figure that differs from the one computed anew was edited; of a record of another version the rules may have
+    changed. A comment that changed makes it another digest.
+    """
+    engine = Path(__file__).parents[1]
+    found = sha256()
+    try:
+        files = sorted([*engine.glob("*.py"), *(file for room in ROOMS for file in (engine / room).rglob("*.py"))])
+        for file in files:
+            found.update(f"{file.relative_to(engine).as_posix()}\n".encode() + file.read_bytes())
+    except OSError:
+        return ""
+    return found.hexdigest()[:16] if files else ""
+
+
+def of_these_rules(tool: Tool) -> bool:
+    """Whether a record of ``tool`` follows this version's rules, so that no other rules explain what it states: its
+    version is this one, whatever digest it states, or its digest is this one's, whatever version it states."""
+    return tool.version == __version__ or bool(tool.rules and tool.rules == rules_digest())

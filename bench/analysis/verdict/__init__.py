@@ -1,0 +1,1 @@
+"""Is the number valid; if not, why."""

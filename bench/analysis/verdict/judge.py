@@ -1,0 +1,205 @@
+"""Is a run's number valid; if not, why, and what to do.
+
+``judge`` needs nothing but a record and its samples, so that anyone can repeat it from disk. A run is invalid where the
+number is untrue: too few queries, an unmet precision, repeats that disagree, a drifting series, a busy machine, a loop
+that outweighs the model, a cache that answers in its place, a wrong output or one that changes, less work than was
+asked for. A reason that leaves the number true is only noted: fallback (unless placement was to be strict), battery, a
+changing clock and an unsteady warm-up (drift decides whether they did harm), an unchecked output, outputs that differ
+by rounding, a lost sensor, emulation. An emulated run is not judged by its times.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from bench.analysis.rules import of_these_rules
+from bench.analysis.timed_run import timed
+from bench.analysis.verdict.codes import CODES, reason
+from bench.analysis.verdict.outputs import OUTPUT_CHECKS
+from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent
+from bench.printable import counted
+from bench.record.part import Correction
+from bench.record.quality import UNLABELLED
+from bench.record.record import Reason, RecordedRun, Verdict
+
+__all__ = ["BUSY_INVALID", "BUSY_SAID", "CHECKS", "CODES", "judge"]
+LEAST_LOOP, LONGEST_PERIOD = 16, 4  # tokens
+NO_ARITHMETIC = (
+    "Nothing has to be done for speed: these nodes have no multiply-accumulates. To move them too, change or quantise "
+    "the operators named."
+)
+
+
+def judge(run: RecordedRun) -> Verdict:
+    """The verdict on ``run``, from its record and samples alone; a verdict already in the record is not looked at."""
+    record = run.record
+    emulated = record.plan.target.emulated
+    if record.status != "ok":
+        message = record.failure.message if record.failure else f"the run was {record.status}"
+        return with_corrections(Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)),)), run)
+    checks = [check for code, check in CHECKS.items() if not (emulated and CODES[code].timing)]
+    ordered = timed(run)
+    found = tuple(one for check in checks if (one := check(ordered)) is not None)
+    return Verdict(not any(one.invalidates for one in found), emulated, found)
+
+
+def with_corrections(verdict: Verdict, run: RecordedRun) -> Verdict:
+    """``verdict``, given without ``run.corrections``, with the reasons for them: no other check looks at them."""
+    told = tuple(one for one in (_record_edited(run), _recomputed(run)) if one is not None)
+    reasons = (*told, *verdict.reasons) if run.record.status == "ok" else (*verdict.reasons, *told)
+    return Verdict(not any(one.invalidates for one in reasons), verdict.emulated, reasons)
+
+
+def _record_edited(run: RecordedRun) -> Reason | None:
+    edited = [one for one in run.corrections if one.edited]
+    if not edited:
+        return None
+    return reason("record_edited", f"The record states {_stated(edited)}.", _listed(edited))
+
+
+def _recomputed(run: RecordedRun) -> Reason | None:
+    changed, tool = [one for one in run.corrections if not one.edited], run.record.tool
+    if not changed:
+        return None
+    unknown = "" if of_these_rules(tool) or not tool.rules else f" ({tool.rules}, unknown to this version)"
+    message = f"Under the rules that it was written with{unknown}, the record states {_stated(changed)}."
+    return reason("recomputed", message, _listed(changed))
+
+
+def _stated(corrections: Sequence[Correction]) -> str:
+    first = "; ".join(f"{c.field} as {c.stated} ({c.giver}: {c.found})" for c in corrections[:3])
+    more = len(corrections) - 3
+    return f"{first}; and {counted(more, 'other field')}" if more > 0 else first
+
+
+def _listed(corrections: Sequence[Correction]) -> dict[str, float | int | str]:
+    return {"fields": len(corrections), "first": corrections[0].field}
+
+
+def _how_it_ended(run: RecordedRun) -> dict[str, str]:
+    failure = run.record.failure
+    ended = {} if failure is None else {"phase": failure.phase, "kind": failure.kind}
+    return {"status": run.record.status, **ended}
+
+
+def _quality_of_another(run: RecordedRun) -> Reason | None:
+    quality, plan = run.record.quality, run.record.plan
+    if quality is None:
+        return None
+    differs = [
+        what
+        for what, measured, judged in (
+            ("file", plan.model.sha256, quality.artifact_sha256),
+            ("target", plan.target.id, quality.target),
+            ("options", plan.target.options_effective, quality.options_effective),
+        )
+        if measured != judged
+    ]
+    if not differs:
+        return None
+    said = ", ".join(differs)
+    return reason("quality_of_another", f"Quality and speed are of a different {said}.", {"differs": said})
+
+
+def _dataset_incomplete(run: RecordedRun) -> Reason | None:
+    quality = run.record.quality
+    if quality is None or not quality.dataset.left_out:
+        return None
+    left = quality.dataset.left_out
+    first = "; ".join(f"{one.file}: {one.reason} ({one.field})" for one in left[:3]) + ("; …" if len(left) > 3 else "")
+    total = quality.dataset.samples + len(left)
+    message = f"{len(left)} of {counted(total, 'sample')} of {quality.dataset.name} left out: {first}."
+    unusable = sum(one.reason != UNLABELLED for one in left)
+    mostly = unusable > quality.dataset.samples  # then the labels are of another model, and so is the figure
+    return reason("dataset_incomplete", message, {"samples_left_out": len(left), "samples": total}, invalidates=mostly)
+
+
+def _short_generation(run: RecordedRun) -> Reason | None:
+    asked, generation = run.record.plan.scenario.generate_tokens, run.record.summary.text_generation
+    if asked is None or generation is None or generation.generated_tokens >= asked:
+        return None
+    generated = generation.generated_tokens
+    message = f"The run generated {counted(generated, 'token')}; the scenario asks for {asked}."
+    return reason("short_generation", message, {"generated_tokens": generated, "asked_tokens": asked})
+
+
+def _degenerate_generation(run: RecordedRun) -> Reason | None:
+    text = run.record.summary.text_generation
+    found = repetition(text.token_ids) if text is not None else None
+    if found is None:
+        return None
+    period, begin = found
+    total = len(text.token_ids) if text is not None else 0
+    repeated = "the same token repeats" if period == 1 else f"the same {period} tokens repeat"
+    message = f"From token {begin + 1} of {total} on, {repeated}."
+    return reason("degenerate_generation", message, {"period_tokens": period, "from_token": begin + 1, "tokens": total})
+
+
+def repetition(ids: Sequence[int]) -> tuple[int, int] | None:
+    """The period and the beginning of a loop of up to four tokens that a generation ended in; ``None`` where its second
+    half is no such loop, or where it is too short to tell (16 tokens)."""
+    if len(ids) < LEAST_LOOP:
+        return None
+    for period in range(1, LONGEST_PERIOD + 1):
+        begin = len(ids)
+        while begin > period and ids[begin - 1] == ids[begin - 1 - period]:
+            begin -= 1
+        begin -= period  # the first round of the loop
+        if begin <= len(ids) // 2:
+            return period, begin
+    return None
+
+
+def _fallback(run: RecordedRun) -> Reason | None:
+    placement = run.record.placement
+    if placement is None or not placement.fallback:
+        return None
+    total, elsewhere = sum(placement.nodes.values()), len(placement.fallback)
+    figures: dict[str, float | int | str] = {"nodes": total, "nodes_elsewhere": elsewhere}
+    message = f"{elsewhere} of {counted(total, 'node')} ran on another device than {placement.requested}"
+    macs = placement.macs or {}
+    if sum(macs.values()):
+        share = 1 - macs.get(placement.requested, 0) / sum(macs.values())
+        message += f", with {percent(share) if share else 'none'} of the multiply-accumulates"
+        figures["macs_elsewhere_share"] = share
+    first = ", ".join(placement.fallback[:3]) + (" …" if elsewhere > 3 else "")
+    strict, remedy = run.record.plan.strict_placement, " ".join(placement.remedies)
+    if not remedy and figures.get("macs_elsewhere_share") == 0:
+        remedy = NO_ARITHMETIC
+    return reason("fallback", f"{message}: {first}.", figures, invalidates=strict, remedy=remedy)
+
+
+def _sensor_lost(run: RecordedRun) -> Reason | None:
+    energies = [energy for repeat in run.record.repeats for energy in (repeat.energy, repeat.power_pass)]
+    readings = [reading for energy in energies if energy is not None for reading in energy.channels]
+    lost = [f"{reading.sensor} {reading.name}" for reading in readings if reading.lost]
+    if not lost:
+        return None
+    channels = ", ".join(sorted(set(lost)))
+    message = f"No energy from {channels}: a reading was lost."
+    return reason("sensor_lost", message, {"readings_lost": len(lost), "readings": len(readings), "channels": channels})
+
+
+def _emulated(run: RecordedRun) -> Reason | None:
+    target = run.record.plan.target
+    if not target.emulated:
+        return None
+    message = f"{target.id} is an emulator: compilation, placement and outputs are the device's, times are not."
+    return reason("emulated", message, {"target": target.id})
+
+
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "record_edited": _record_edited,
+        "recomputed": _recomputed,
+        **TIME_CHECKS,
+        **OUTPUT_CHECKS,
+        "quality_of_another": _quality_of_another,
+        "dataset_incomplete": _dataset_incomplete,
+        "short_generation": _short_generation,
+        "degenerate_generation": _degenerate_generation,
+        "fallback": _fallback,
+        "sensor_lost": _sensor_lost,
+        "emulated": _emulated,
+    }
+)
+"""Every check, in the order of the reasons."""

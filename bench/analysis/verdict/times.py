@@ -1,0 +1,299 @@
+"""The verdict's checks on times. They are not made for an emulated run, whose times are not the device's."""
+
+from collections.abc import Callable, Mapping
+from math import log
+from statistics import median, stdev
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
+from bench.analysis.verdict.codes import reason
+from bench.printable import counted
+from bench.record.record import Reason, RecordedRun
+from bench.stats.convergence import asks_convergence, width_of
+from bench.stats.speed_up import speed_up
+
+if TYPE_CHECKING:
+    from bench.analysis.timed_run import TimedRun
+
+Check = Callable[["TimedRun"], Reason | None]
+
+BUSY_SAID, BUSY_INVALID = 0.10, DISTURBED  # fraction of the whole machine
+DISAGREE_INVALID = 0.25  # a figure that the next processes may put a quarter elsewhere is no basis for a decision
+OVERHEAD_SHARE = 0.10  # of the median latency
+FREQUENCY_SHARE = 0.10  # of the highest clock seen
+CACHED_RATIO = 0.7  # an input seen before that takes less of a new one's time than this is not explained by warm memory
+CACHED_ALPHA = 0.001
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
+
+
+def _too_few_samples(run: "TimedRun") -> Reason | None:
+    from bench.stats.percentiles import early_stopping_min_samples
+    from bench.stats.processes import MIN_SAMPLES
+
+    plan = run.record.plan
+    p = plan.rule.percentile if plan.scenario.name == "single-stream" else 50
+    needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
+    queries = len(run.latency.pooled)
+    if queries >= needed:
+        return None
+    message = f"The run measured {counted(queries, 'query', 'queries')}; a p{p:g} needs {needed}."
+    return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
+
+
+def _not_converged(run: "TimedRun") -> Reason | None:
+    rule = run.record.plan.rule
+    if not asks_convergence(rule):
+        return None
+    if run.record.plan.scenario.name == "offline":
+        return _throughput_not_converged(run)
+    pairs = zip(run.latency.intervals(rule.percentile), run.latency.percentiles(rule.percentile), strict=True)
+    empty = len(run.arrays("latency_ns")) - len(run.latency.parts)
+    widths = [width_of(interval, middle) for interval, middle in pairs] + [None] * empty
+    wide = [width for width in widths if width is None or width >= rule.precision]
+    if not wide:
+        return None
+    known = [width for width in wide if width is not None]
+    worst = f"the widest interval is {percent(max(known))} of it" if known else "too few independent queries to tell"
+    return reason(
+        "not_converged",
+        f"{len(wide)} of {counted(len(widths), 'repeat')} ended before the p{rule.percentile:g} was known "
+        f"to {percent(rule.precision)}: {worst}.",
+        {
+            "repeats_not_converged": len(wide),
+            "repeats": len(widths),
+            "percentile": rule.percentile,
+            "precision": rule.precision,
+            **({"widest_interval": max(known)} if known else {}),
+        },
+        invalidates=not _figure_stands(run, len(wide), len(widths)),
+    )
+
+
+def _throughput_not_converged(run: "TimedRun") -> Reason | None:
+    known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
+    if all(known):
+        return None
+    precision = run.record.plan.rule.precision
+    return reason(
+        "not_converged",
+        f"{known.count(False)} of {counted(len(known), 'repeat')} ended before the throughput was known to "
+        f"{percent(precision)}.",
+        {"repeats_not_converged": known.count(False), "repeats": len(known), "precision": precision},
+        invalidates=not _figure_stands(run, known.count(False), len(known)),
+    )
+
+
+def _figure_stands(run: "TimedRun", restless: int, repeats: int) -> bool:
+    """Whether so few repeats did not settle that the figure is as sure as was asked all the same: they are in it, and
+    the spread of the processes, which holds what each one's own figure is uncertain by, is within the precision."""
+    from bench.stats.variance import known_to
+
+    figures = _process_figures(run)
+    reach = known_to(figures) if figures and all(figures) else None
+    return few(restless, repeats) and reach is not None and reach <= run.record.plan.rule.precision
+
+
+def _process_figures(run: "TimedRun") -> list[float]:
+    return figures_of(run.record.repeats, run.samples, run.record.plan.scenario, run.latency)
+
+
+def _single_process(run: RecordedRun) -> Reason | None:
+    if sum(repeat.samples is not None for repeat in run.record.repeats) != 1:
+        return None
+    message = "One process was measured: the variance between processes is unknown and is not part of its intervals."
+    return reason("single_process", message, {"processes": 1})
+
+
+def _processes_differ(run: "TimedRun") -> Reason | None:
+    """Two processes never invalidate: 4 % apart, they leave the figure known to 29 %."""
+    from bench.stats.variance import known_to, repeats_for_precision
+
+    plan, figures = run.record.plan, _process_figures(run)
+    offline = plan.scenario.name == "offline"
+    whole = "p50 of a whole query (prompt and generation)" if plan.model.task == "text_generation" else "p50"
+    what, unit, scale = ("throughput", "queries/s", 1.0) if offline else (whole, "ms", 1e-6)
+    reach = known_to(figures) if all(figures) else None  # what takes no time is the timer's matter
+    if reach is None or reach <= plan.rule.precision:
+        return None
+    lowest, highest = min(figures) * scale, max(figures) * scale
+    needed = repeats_for_precision(stdev(map(log, figures)), plan.rule.precision)
+    said = "more than 1,000 repeats" if needed is None else counted(needed, "repeat", shown=f"{needed:,}")
+    known = percent(reach) if reach < 1 else f"a factor of {1 + reach:.2g}"
+    return reason(
+        "processes_differ",
+        f"The {what} of {len(figures)} processes was {lowest:.3g} to {highest:.3g} {unit}: it is known to "
+        f"{known}; the preset asks for {percent(plan.rule.precision)}, which needs {said}.",
+        {
+            "processes": len(figures),
+            "known_to": reach,
+            "precision": plan.rule.precision,
+            "limit": DISAGREE_INVALID,
+            **({} if needed is None else {"repeats_for_precision": needed}),
+        },
+        invalidates=reach > DISAGREE_INVALID and len(figures) > 2,
+    )
+
+
+def _drift(run: "TimedRun") -> Reason | None:
+    measured, rule = [repeat for repeat in run.record.repeats if repeat.samples is not None], run.record.plan.rule
+    found = drifts(measured, run.samples, len(measured))
+    drifted = [change for change in found if change is not None and moved(change, rule)]
+    if not drifted:
+        return None
+    worst = max(drifted, key=lambda change: abs(change.change))
+    direction = "slower" if worst.change > 0 else "faster"
+    return reason(
+        "drift",
+        f"{len(drifted)} of {counted(len(found), 'repeat')} drifted: the last third was up to "
+        f"{percent(abs(worst.change))} {direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over "
+        "all repeats).",
+        {
+            "repeats_drifted": len(drifted),
+            "repeats": len(found),
+            "worst_change": worst.change,
+            "worst_change_lo": worst.lo,
+            "worst_change_hi": worst.hi,
+            "tolerance": drift_tolerance(rule),
+        },
+        invalidates=not _figure_stands(run, len(drifted), len(found)),
+    )
+
+
+def _not_steady(run: RecordedRun) -> Reason | None:
+    warmups = [repeat.warmup for repeat in run.record.repeats if repeat.warmup is not None]
+    restless = [warmup for warmup in warmups if not warmup.steady]
+    if not restless:
+        return None
+    longest_ns = max(warmup.duration_ns for warmup in restless)
+    return reason(
+        "not_steady",
+        f"{len(restless)} of {counted(len(warmups), 'warm-up')} ended before the windows agreed, the longest after "
+        f"{longest_ns / 1e9:.2g} s.",
+        {"warmups_unsteady": len(restless), "warmups": len(warmups), "longest_ns": longest_ns},
+    )
+
+
+def _host_busy(run: RecordedRun) -> Reason | None:
+    shares = [repeat.cpu_busy_share for repeat in run.record.repeats if repeat.cpu_busy_share is not None]
+    worst = max(shares, default=0.0)
+    if worst < BUSY_SAID:
+        return None
+    return reason(
+        "host_busy",
+        f"Other processes used up to {percent(worst)} of the machine during a repeat.",
+        {"worst_share": worst, "limit_share": BUSY_INVALID},
+        invalidates=worst >= BUSY_INVALID,
+    )
+
+
+def _repeats_set_aside(run: RecordedRun) -> Reason | None:
+    """Invalid where one was set aside without cause: then somebody chose among the repeats."""
+    aside = run.record.set_aside
+    if not aside:
+        return None
+    shares = [repeat.cpu_busy_share or 0.0 for repeat in aside]
+    undisturbed = sum(not is_disturbed(repeat.cpu_busy_share) for repeat in aside)
+    without = f" Not disturbed: {undisturbed} of them, so the record was edited." if undisturbed else ""
+    return reason(
+        "repeats_set_aside",
+        f"Set aside: {len(aside)} of {counted(len(aside) + len(run.record.repeats), 'repeat')}. During each of them "
+        f"other processes used {percent(min(shares))} of the machine or more.{without}",
+        {"repeats_set_aside": len(aside), "repeats": len(run.record.repeats), "least_share": min(shares)},
+        invalidates=undisturbed > 0,
+    )
+
+
+def _frequency_changed(run: RecordedRun) -> Reason | None:
+    """Silent where no clock could be read: the environment says so under ``unavailable``."""
+    readings = [mhz for repeat in run.record.repeats for mhz in repeat.frequency_mhz]
+    lowest, highest = min(readings, default=0.0), max(readings, default=0.0)
+    if not lowest or highest - lowest <= FREQUENCY_SHARE * highest:
+        return None
+    return reason(
+        "frequency_changed",
+        f"While queries were timed, the fastest core ran at {lowest:.0f} to {highest:.0f} MHz, "
+        f"{percent((highest - lowest) / highest)} apart, in {counted(len(readings), 'reading')}.",
+        {"lowest_mhz": lowest, "highest_mhz": highest, "readings": len(readings)},
+    )
+
+
+def _cached_results(run: RecordedRun) -> Reason | None:
+    tried = run.record.repeated_input
+    if tried is None:
+        return None
+    for what, seen_ns in (("run again at once", tried.again_ns), ("that came back", tried.recalled_ns)):
+        found = speed_up(tried.fresh_ns, seen_ns)
+        if found is None or found.ratio >= CACHED_RATIO or found.p_value >= CACHED_ALPHA:
+            continue
+        return reason(
+            "cached_results",
+            f"An input {what} took {percent(found.ratio)} of the time of a new one, {found.seen_ns / 1e3:.0f} and "
+            f"{found.fresh_ns / 1e3:.0f} µs in {counted(found.rounds, 'round')} (p = {found.p_value:.1g}).",
+            {
+                "ratio": found.ratio,
+                "seen_ns": found.seen_ns,
+                "fresh_ns": found.fresh_ns,
+                "rounds": found.rounds,
+                "p_value": found.p_value,
+                "limit_ratio": CACHED_RATIO,
+            },
+            invalidates=not _prompts_never_repeat(run),
+        )
+    return None
+
+
+def _prompts_never_repeat(run: RecordedRun) -> bool:
+    """Seeded prompts of a language model: a cache of prefixes is there, and did not help."""
+    plan = run.record.plan
+    return plan.model.task == "text_generation" and plan.inputs is None
+
+
+def _on_battery(run: RecordedRun) -> Reason | None:
+    environment = run.record.environment
+    if environment.power_source != "battery":
+        return None
+    percent_left = environment.battery_percent
+    charge = "" if percent_left is None else f", charged to {percent_left:.0f} %"
+    figures = {} if percent_left is None else {"battery_percent": percent_left}
+    return reason("on_battery", f"The machine ran on battery{charge}.", {"power_source": "battery", **figures})
+
+
+def _timer_too_coarse(run: "TimedRun") -> Reason | None:
+    middles = run.latency.percentiles(50)
+    if not middles:
+        return None
+    instant = int(run.latency.pooled.searchsorted(0, side="right"))
+    if instant:
+        message = f"{counted(instant, 'query', 'queries')} took no measurable time."
+        return reason("timer_too_coarse", message, {"queries_without_time": instant})
+    overhead, p50 = run.record.harness.loop_overhead_ns, median(middles)
+    if overhead is None or overhead < OVERHEAD_SHARE * p50:
+        return None
+    return reason(
+        "timer_too_coarse",
+        f"The measuring loop takes {overhead / 1e3:.2f} µs, which is {percent(overhead / p50)} of "
+        f"the median of {p50 / 1e3:.2f} µs.",
+        {"loop_overhead_ns": overhead, "p50_ns": p50, "limit_share": OVERHEAD_SHARE},
+    )
+
+
+TIME_CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "too_few_samples": _too_few_samples,
+        "not_converged": _not_converged,
+        "processes_differ": _processes_differ,
+        "single_process": _single_process,
+        "drift": _drift,
+        "not_steady": _not_steady,
+        "host_busy": _host_busy,
+        "repeats_set_aside": _repeats_set_aside,
+        "frequency_changed": _frequency_changed,
+        "cached_results": _cached_results,
+        "on_battery": _on_battery,
+        "timer_too_coarse": _timer_too_coarse,
+    }
+)

@@ -1,0 +1,135 @@
+"""``odb run --against --dry-run``: what would be measured in turns or checked again, what would be refused, and what
+has no partner. Its status is that of the run, as far as it is known before anything is opened."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+from msgspec import Struct
+
+from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refused
+from bench.cli.dry_run import for_scripts, print_table
+from bench.cli.options import cache_folder, echo_json
+from bench.cli.terminal.progress import span_text, total_seconds
+from bench.compare.matching import Unmatched
+from bench.compare.outcome import foreseen
+from bench.errors import InputError
+from bench.printable import clean
+from bench.process.supervisor import JobResult
+from bench.record.record import Failure
+from bench.run.foresee import Foreseen, foresee_one
+from bench.run.interleaved import plan_pair
+from bench.run.probe import temporary_workspace
+from bench.run.workbench import Bench
+from bench.suite.plan import PlannedRun
+
+if TYPE_CHECKING:
+    from bench.plugins import Catalog
+
+End = Literal["ready", "broken", "not_measured"]
+
+
+class Prospect(Struct, frozen=True):
+    """One pair as it would be carried out: ``runs`` by side, and of each why it would be refused or skipped."""
+
+    pair: Pair
+    runs: tuple[PlannedRun, ...]
+    failures: tuple[Failure | None, ...]
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        return ("again",) if self.pair.emulated else ("base", "new")
+
+    @property
+    def end(self) -> End:
+        """What the comparison would find of it: where the new run alone fails, it is worse; one that is skipped, for
+        it cannot be measured here, leaves a pair that took turns without figures."""
+        *base, new = self.failures
+        if any(failure is not None for failure in base):
+            return "not_measured"
+        if new is None:
+            return "ready"
+        return "not_measured" if base and new.phase == "plan" else "broken"
+
+
+def show_pairs(
+    chosen: Pairs, catalog: "Catalog", base_python: str, as_json: bool, accepted: Collection[str] = ()
+) -> int:
+    """Print what ``--against`` would do. Returns the exit status."""
+    prospects, alone = _prospects(chosen, catalog, base_python)
+    ends = Counter(one.end for one in prospects)
+    found = foreseen(ends["ready"], ends["broken"], ends["not_measured"], alone, accepted)
+    if as_json:
+        pairs = [_for_scripts(one) for one in prospects]
+        echo_json({"pairs": pairs, "unmatched": alone, "notes": chosen.notes, "result": found})
+        return found.status
+    for note in chosen.notes:
+        click.echo(clean(note))
+    rows = [(run, side) for one in prospects for run, side in zip(one.runs, one.sides, strict=True)]
+    failures = [failure for one in prospects for failure in one.failures]
+    shown = [None if run.skip is not None else failure for (run, _), failure in zip(rows, failures, strict=True)]
+    if rows:
+        print_table("pairs", rows, shown)
+    for one in alone:
+        word = " (lost)" if one.lost else " (not measured)" if one.not_measured else ""
+        click.echo(clean(f"Unmatched: {one.side}, {one.model} on {one.target}{word}: {one.reason}"))
+    for failure in dict.fromkeys(failure for failure in failures if failure is not None):
+        click.echo(f"\nRefused: {clean(failure.message)}\n  what to do: {clean(failure.remedy)}")
+    ready = [run for one in prospects if one.end == "ready" for run in one.runs]
+    click.echo(f"\n{found.reason}")
+    click.echo(f"{_how(prospects)}; about {span_text(total_seconds(ready))}. Nothing was measured.")
+    return found.status
+
+
+def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[list[Prospect], list[Unmatched]]:
+    """The pairs that would be carried out, and the records that would have no partner. Raises ``InputError`` for what
+    is wrong with the only pair."""
+    prospects, alone = [], list(chosen.unmatched)
+    done: dict[str, JobResult] = {}
+    with temporary_workspace() as workspace:
+        for pair in chosen.pairs:
+            bench = Bench(catalog, pair.new, workspace, cache_folder(), Path("/"))
+            try:
+                runs = _runs(pair, bench, base_python)
+                without = not_checked(pair, runs[0]) if pair.emulated else None
+                if without is not None:
+                    alone.append(without)
+                    continue
+                known = [foresee_one(bench, run, done) for run in runs]
+                _check_identity(pair, known[0])
+            except InputError as error:
+                if len(chosen.pairs) == 1:
+                    raise
+                alone.append(refused(pair.source, error))
+                continue
+            failures = tuple(run.skip or one.failure for run, one in zip(runs, known, strict=True))
+            prospects.append(Prospect(pair, runs, failures))
+    return prospects, alone
+
+
+def _runs(pair: Pair, bench: Bench, base_python: str) -> tuple[PlannedRun, ...]:
+    if pair.emulated:
+        return (plan_again(pair, bench.catalog),)
+    return plan_pair(pair.base, pair.new, bench, base_python)
+
+
+def _check_identity(pair: Pair, known: Foreseen) -> None:
+    """Raises ``InputError`` for a base's file that is another than the record's."""
+    if not pair.emulated and known.artifact is not None:
+        pair.identity.check(known.artifact)
+
+
+def _how(prospects: Sequence[Prospect]) -> str:
+    turns = any(not one.pair.emulated for one in prospects)
+    again = any(one.pair.emulated for one in prospects)
+    return " and ".join([*(["In alternation"] if turns else []), *(["checked again"] if again else [])]) or "No pair"
+
+
+def _for_scripts(one: Prospect) -> dict[str, Any]:
+    """One pair: the record it is about, how it is compared, and each run by its side, with why it would be refused."""
+    how = "placement_and_outputs" if one.pair.emulated else "in_alternation"
+    runs = zip(one.sides, one.runs, one.failures, strict=True)
+    sides = {side: {**for_scripts(run), "refused": failure and failure.message} for side, run, failure in runs}
+    return {"record_id": one.pair.source.record.record_id, "how": how, **sides}

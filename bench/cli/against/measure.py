@@ -1,0 +1,139 @@
+"""``odb run --against BASE``: what records measured, and what is asked now, measured anew in alternation and compared.
+
+The base is built from the typed fields of its record (``bench.suite.base_run``). Whatever the command line leaves out
+is taken from there, so that one names only what has changed: another file, another option, another target; or a suite
+file says what is measured, run by run. Of an emulated record nothing is timed: it is compiled again, and its placement
+and its outputs are compared.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from platform import python_version
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import cache_folder
+from bench.cli.output_format import default_folder
+from bench.compare.outcome import checked_tolerance
+from bench.errors import InputError
+from bench.printable import clean
+
+if TYPE_CHECKING:
+    from bench.cli.against.pairs import Pair, Pairs
+    from bench.compare.matching import Unmatched
+    from bench.compare.observe import Observation
+    from bench.plugins import Catalog
+    from bench.run.suite_run import Listener
+
+
+def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
+    """Measure each record of BASE and its counterpart in alternation, or check an emulated one again; write all records
+    and the comparison's page. Returns the exit status, which is that of ``odb compare``."""
+    from bench.cli.against.pairs import Chooser
+    from bench.cli.compare_command import writer
+    from bench.cli.report_command import tell_recovered
+    from bench.cli.terminal.progress import progress
+    from bench.compare.comparison import compare_all
+    from bench.compare.folders import Findings
+    from bench.compare.outcome import checked_accept, outcome
+    from bench.store.records import prepare_folder, write_atomically
+
+    tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
+    base_python = checked_interpreter(context.params["base_python"])
+    chosen = Chooser(context, catalog).pairs()
+    if base_python and all(pair.emulated for pair in chosen.pairs):
+        raise InputError("--base-python: of an emulated base nothing is run again", "Leave it out.")
+    if context.params["dry_run"]:
+        from bench.cli.against.dry_run import show_pairs
+
+        return show_pairs(chosen, catalog, base_python, as_json, accepted)
+    _say(chosen)
+    root = prepare_folder(default_folder(output))
+    tell_recovered(root)
+    with progress(sys.stderr) as listener:
+        measured, refused = _measured(chosen, catalog, root, base_python, listener)
+    compared = tuple(compare_all(measured, tolerance))
+    findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), accepted=accepted)
+    write_atomically(root / "comparison.html", writer("html")(findings))
+    click.echo(writer("json" if as_json else "terminal", printed=True)(findings).decode(), nl=False)
+    click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
+    return outcome(findings).status
+
+
+def _say(chosen: "Pairs") -> None:
+    for note in chosen.notes:
+        click.echo(f"odb: {clean(note)}", err=True)
+
+
+def _measured(
+    chosen: "Pairs", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
+) -> "tuple[list[tuple[Observation, Observation]], list[Unmatched]]":
+    """The two sides of every pair, and the records that turned out not to be measurable again; the only one of them is
+    an error."""
+    from bench.cli.against.pairs import not_checked, plan_again, refused
+
+    pairs, lost = [], []
+    for pair in chosen.pairs:
+        try:
+            without = not_checked(pair, plan_again(pair, catalog)) if pair.emulated else None
+            if without is not None:
+                lost.append(without)
+                continue
+            pairs.append(_one(pair, catalog, root, base_python, listener))
+        except InputError as error:
+            if len(chosen.pairs) == 1:
+                raise
+            lost.append(refused(pair.source, error))
+    return pairs, lost
+
+
+def _one(
+    pair: "Pair", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
+) -> "tuple[Observation, Observation]":
+    from bench.compare.observe import observe
+    from bench.run.interleaved import run_in_alternation
+    from bench.run.suite_run import run_suite
+    from bench.store.records import load, prepare_folder
+
+    folder = pair.source.folder
+    new = prepare_folder(root / "new")
+    if pair.emulated:
+        (run,) = run_suite(pair.new, catalog, new, cache=cache_folder(), listener=listener)
+        return observe(load(folder), str(folder)), observe(run)
+    first, second = run_in_alternation(
+        pair.base,
+        pair.new,
+        catalog,
+        (prepare_folder(root / "base"), new),
+        cache=cache_folder(),
+        expected=pair.identity,
+        base_python=base_python,
+        listener=listener,
+    )
+    return observe(first), observe(second)
+
+
+def checked_interpreter(python: Path | None) -> str:
+    """The interpreter as a worker is spawned with; ``""`` for this one. Raises ``InputError`` unless it has this Python
+    and this version of the tool: the records say one of each."""
+    from bench import __version__
+
+    if python is None:
+        return ""
+    said = "import bench, platform; print(bench.__version__, 'on Python', platform.python_version())"
+    remedy = f"Give the python of an environment with ondevice-bench {__version__} and Python {python_version()}."
+    try:
+        done = subprocess.run([python, "-P", "-c", said], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = getattr(error, "strerror", None) or "it does not answer"
+        raise InputError(f"--base-python {python}: cannot be run: {why}", remedy) from None
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise InputError(f"--base-python {python}: has no ondevice-bench: {last}", remedy)
+    here, there = f"{__version__} on Python {python_version()}", done.stdout.strip().splitlines()[-1:]
+    if there != [here]:
+        told = there[0] if there else "of no version"
+        raise InputError(f"--base-python {python}: has ondevice-bench {told}, and this is {here}", remedy)
+    return str(python.absolute())

@@ -1,0 +1,114 @@
+"""The flags of ``odb run`` beside ``--against``: applied to the suite of a base, and to which side."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from bench.cli.asked import (
+    Grid,
+    asked_scenarios,
+    meant_for,
+    with_precisions,
+    with_prompts,
+    with_quality,
+    with_tensors,
+)
+from bench.contracts.names import file_model_id
+from bench.errors import InputError
+from bench.plugins import Catalog
+from bench.suite.suite import Suite, TargetAsk, is_file
+
+NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
+"""Flags that say what is new; every other one holds for both sides, which must agree in it."""
+
+NAMED = ("shapes", "inputs", "datasets", "references")
+"""Flags that may begin with ``MODEL:``."""
+
+NUMBERS = {
+    "preset": "preset",
+    "repeats": "repeats",
+    "max_seconds": "max_seconds",
+    "seed": "seed",
+    "check_inputs": "check_inputs",
+    "timeout": "timeout_s",
+}
+PROMPTS = ("prompt_tokens", "prompt_ids", "prompts")
+"""Flags of which one says what is generated from."""
+GRID = ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")
+
+
+def applied(suite: Suite, given: Mapping[str, Any]) -> Suite:
+    """``suite`` of one run with what the flags in ``given`` add or replace, but for models, targets and options."""
+    models = suite.models
+    if any(given.get(flag) is not None for flag in PROMPTS):
+        models = tuple(replace(model, prompt_ids=(), prompts="") for model in models)
+        suite = replace(suite, scenarios=tuple(replace(s, prompt_tokens=None) for s in suite.scenarios))
+    models = with_quality(models, given.get("datasets", ()), given.get("dataset_options"), given.get("references", ()))
+    models = with_tensors(models, given.get("shapes", ()), given.get("inputs", ()), given.get("preprocessing"))
+    models = with_prompts(models, given.get("prompt_ids"), given.get("prompts"))
+    models = with_precisions(models, given.get("precision"))
+    return replace(
+        suite,
+        models=models,
+        scenarios=asked_scenarios(suite, given.get("scenarios", ()), Grid(*(given.get(name) for name in GRID))),
+        strict_placement=bool(given.get("strict_placement")) or suite.strict_placement,
+        **{field: given[flag] for flag, field in NUMBERS.items() if given.get(flag) is not None},
+    )
+
+
+def of_model(given: Mapping[str, Any], model: str, others: Collection[str]) -> dict[str, Any]:
+    """``given`` without what ``MODEL:…`` says of one of the ``others``, and with ``model:`` taken off its own."""
+    named = {flag: tuple(meant_for(given[flag], {model}, {*others} - {model})) for flag in NAMED if flag in given}
+    return {**given, **named}
+
+
+def with_model(suite: Suite, source: str) -> Suite:
+    """``suite`` with another model in the place of its own; a file has one format and precision, its own."""
+    changes: dict[str, Any] = {"source": source}
+    if is_file(source) or is_file(suite.models[0].source):
+        changes |= {"format": None, "precision": None}
+    return replace(suite, models=(replace(suite.models[0], **changes),))
+
+
+def with_target(suite: Suite, target: str, options: Mapping[str, str]) -> Suite:
+    """``suite`` on ``target``: with the base's options where it is of the same plugin, for another's are of another
+    runtime, and ``options`` over them."""
+    before = suite.targets[0]
+    same = before.id.partition(":")[0] == target.partition(":")[0]
+    return replace(suite, targets=(TargetAsk(target, {**(before.options if same else {}), **options}),))
+
+
+def named_files(given: Mapping[str, Any]) -> list[Path]:
+    """The files and folders that flags name: models, inputs, prompts, datasets and references."""
+    texts = [*given.get("models", ()), *(text.rpartition("=")[2] for text in given.get("inputs", ()))]
+    texts += [*given.get("datasets", ()), *given.get("references", ())]
+    texts += [str(given["prompts"])] if given.get("prompts") else []
+    named = [text if Path(text).exists() else text.partition(":")[2] or text for text in texts]
+    return [Path(text) for text in named if is_file(text) or Path(text).is_dir()]
+
+
+def suite_files(suite: Suite) -> list[Path]:
+    """The files and folders that a suite names."""
+    texts = [model.source for model in suite.models if is_file(model.source)]
+    for model in suite.models:
+        texts += [text for text in (*model.inputs.values(), model.prompts, model.reference, model.dataset) if text]
+    return [Path(text) for text in texts]
+
+
+def model_names(source: str) -> set[str]:
+    """What a model that was named with ``-m`` may be called in a record."""
+    return {source, Path(source).stem, file_model_id(Path(source))}
+
+
+def check_options(given: Mapping[str, str], targets: Collection[str], catalog: Catalog) -> None:
+    """Raise ``InputError`` for ``plugin.key=…`` of a plugin that none of the ``targets`` is of."""
+    used = {target.partition(":")[0] for target in targets}
+    for key in given:
+        plugin, dot, _ = key.partition(".")
+        if dot and plugin in catalog.names("targets") and plugin not in used:
+            raise InputError(
+                f"-O {key}: none of the runs that are compared is on a target of {plugin}",
+                f"They are on {', '.join(sorted(targets))}.",
+            )

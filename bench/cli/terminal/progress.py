@@ -1,0 +1,152 @@
+"""Progress at the terminal: what is running now, and how long it may still take. Silent in a pipe."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from bench.interrupts import unwinding
+from bench.measure.stopping import WARMUP_SHARE
+from bench.printable import clean
+from bench.record.evidence import RepeatRule
+from bench.run.suite_run import Listener
+from bench.suite.plan import Plan, PlannedRun
+
+if TYPE_CHECKING:
+    from bench.record.record import RecordedRun
+
+PER_REPEAT_SECONDS = 2.0
+"""A guess at spawn, import, read and compile of one repeat; corrected by what is seen."""
+
+EMULATED_SECONDS = 30.0
+
+
+class Expected(NamedTuple):
+    """How long a run should take, in seconds: with the fewest repeats at their shortest, and with the most."""
+
+    least: float
+    most: float
+
+
+def expected_seconds(run: PlannedRun) -> Expected:
+    """Its repeats, and the untimed passes. The most holds unless a query or an opening takes longer than the rule asks
+    for."""
+    if run.skip is not None:
+        return Expected(0.0, 0.0)
+    if run.target.device.emulated:
+        return Expected(EMULATED_SECONDS / 3, EMULATED_SECONDS)
+    repeats, rule, untimed = run.repeat_rule or RepeatRule(run.repeats, run.repeats), run.rule, 2 * PER_REPEAT_SECONDS
+    shortest_s = (WARMUP_SHARE * rule.warmup_max_duration_ns + rule.min_duration_ns) / 1e9 + PER_REPEAT_SECONDS / 2
+    longest_s = (rule.warmup_max_duration_ns + rule.max_duration_ns) / 1e9 + PER_REPEAT_SECONDS
+    budget_s = math.inf if repeats.budget_ns is None else repeats.budget_ns / 1e9 + longest_s
+    most_s = max(repeats.fewest * longest_s, min(repeats.most * longest_s, budget_s))
+    return Expected(untimed + repeats.fewest * shortest_s, untimed + most_s)
+
+
+def total_seconds(runs: Iterable[PlannedRun]) -> Expected:
+    """Of all ``runs``, one after another."""
+    expected = [expected_seconds(run) for run in runs]
+    return Expected(sum(one.least for one in expected), sum(one.most for one in expected))
+
+
+def span_text(expected: Expected) -> str:
+    """``0:35 to 2:10``, or one time where both are the same."""
+    least, most = clock_text(expected.least), clock_text(expected.most)
+    return least if least == most else f"{least} to {most}"
+
+
+def clock_text(seconds: float) -> str:
+    """``95.2`` -> ``1:35``."""
+    whole = max(0, round(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+@contextmanager
+def progress(stream: TextIO) -> Iterator[Listener]:
+    """A listener that draws on ``stream`` if it is a terminal."""
+    if not stream.isatty():
+        yield Listener()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with (
+        unwinding(),
+        Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=Console(file=stream),
+            refresh_per_second=1,  # drawing costs CPU time that the measured process shares
+            transient=True,
+        ) as bar,
+    ):
+        yield Drawn(bar)
+
+
+class Drawn(Listener):
+    """A bar that says what runs now, and how long the suite may still take. ``clock``: seconds that pass."""
+
+    def __init__(self, bar: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bar, self._clock = bar, clock
+        self._task = bar.add_task("looking at the machine", total=None, left="")
+        self._runs: tuple[PlannedRun, ...] = ()
+        self._done: set[int] = set()
+        self._repeats: dict[int, int] = {}
+        self._spent: dict[int, float] = {}
+        self._index, self._since, self._title = -1, clock(), ""  # -1: before the first run
+
+    def planned(self, plan: Plan) -> None:
+        self._runs = plan.runs
+        self._bar.update(self._task, total=total_seconds(plan.runs).least or 1.0)
+
+    def began(self, index: int, run: PlannedRun) -> None:
+        self._now(index)
+        self.step("starting")
+
+    def turn(self, index: int, run: PlannedRun) -> None:
+        self._now(index)
+        self._repeats[index] = self._repeats.get(index, 0) + 1
+
+    def step(self, text: str) -> None:
+        spent = sum(self._spent.values()) + self._clock() - self._since
+        least = total_seconds(self._runs).least
+        left = self._left()
+        self._bar.update(
+            self._task,
+            description=f"{self._title}: {text}" if self._title else text,
+            completed=min(least, least * spent / max(1.0, spent + left.least)),
+            left=f"about {span_text(left)} left" if self._runs and left.most > 1 else "",
+        )
+
+    def written(self, index: int, recorded: "RecordedRun") -> None:
+        self._done.add(index)
+        record = recorded.record
+        outcome = record.status if record.failure is None else f"{record.status}: {clean(record.failure.message)}"
+        self._bar.console.print(f"{self._named(index)}: {outcome}", markup=False, highlight=False)
+
+    def _now(self, index: int) -> None:
+        """What is done from now on is of that run."""
+        now = self._clock()
+        self._spent[self._index] = self._spent.get(self._index, 0.0) + now - self._since
+        self._index, self._since, self._title = index, now, self._named(index)
+
+    def _named(self, index: int) -> str:
+        run = self._runs[index]
+        return f"[{index + 1}/{len(self._runs)}] {run.model.id} on {run.target.id}"
+
+    def _left(self) -> Expected:
+        """Of the runs that are not written, what was expected less what they took; at least the repeats that the fewest
+        still ask for."""
+        least = most = 0.0
+        for index, run in enumerate(self._runs):
+            if index in self._done:
+                continue
+            expected, spent = expected_seconds(run), self._spent.get(index, 0.0)
+            to_come = max(0, run.repeats - self._repeats.get(index, 0)) / run.repeats
+            least += max(to_come * expected.least, expected.least - spent)
+            most += max(to_come * expected.least, expected.most - spent)
+        return Expected(least, most)

@@ -1,0 +1,1 @@
+"""Two records, or two folders of them, compared."""

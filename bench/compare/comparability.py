@@ -1,0 +1,151 @@
+"""May two records be compared at all; if not, or not without a second thought, why.
+
+``bench.compare.rules`` says what must be equal, what may differ and what is flagged. A pair that may not be
+compared is refused with its reasons, and what a record does not tell of that which must be equal is said too.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.compare.interleaved import alternated
+from bench.compare.rules import CHECKS, RULES, SUBJECTS, Rule, Subject
+from bench.record.record import Reason, Record
+
+Answer = Literal["comparable", "comparable_with_caveats", "not_comparable"]
+
+
+class Difference(Struct, frozen=True):
+    """Something that differs because it is what the comparison is about."""
+
+    what: str
+    base: str
+    new: str
+
+
+class Comparability(Struct, frozen=True):
+    """``reasons``: each with a stable code and a sentence; one that ``invalidates`` forbids the comparison.
+    ``differences``: the subject, as found. ``equal``: what was known on both sides, and the same."""
+
+    answer: Answer
+    subjects: tuple[Subject, ...]
+    reasons: tuple[Reason, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    equal: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        return self.answer == "not_comparable"
+
+
+def alike(a: Record, b: Record) -> bool:
+    """Whether no rule of the table tells the two apart: runs of the same, on the same."""
+    return all(rule.of(a) == rule.of(b) for rule in RULES)
+
+
+def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) -> Comparability:
+    """Whether ``new`` may be compared with ``base``, and why.
+
+    Without ``subjects``: the target if the targets or their options differ, otherwise the version. Of two that took
+    turns, which nobody asks for but to see what he changed: the target, and the model, wherever they differ.
+    """
+    chosen = tuple(s for s in SUBJECTS if s in subjects) or _evident_subject(base, new)
+    barred = _barred(base, new)
+    if barred:
+        return Comparability("not_comparable", chosen, (*barred, *_other_model(base, new, chosen)))
+    reasons: list[Reason] = []
+    differences: list[Difference] = []
+    equal: list[str] = []
+    for rule in RULES:
+        x, y = rule.of(base), rule.of(new)
+        if x is None or y is None:
+            reasons += _unknown(rule, x, y)
+        elif x == y:
+            equal += [rule.what] if rule.refuses else []
+        elif set(rule.subject_of) & set(chosen):
+            differences.append(Difference(rule.what, rule.show(x), rule.show(y)))
+        else:
+            reasons.append(_differs(rule, base, new, rule.refusal(base, new, chosen)))
+    reasons += [reason for check in CHECKS if (reason := check(base, new, chosen)) is not None]
+    reasons.sort(key=lambda reason: not reason.invalidates)
+    refused = any(reason.invalidates for reason in reasons)
+    reasons = _with_one_remedy(reasons, chosen)
+    answer: Answer = "not_comparable" if refused else "comparable_with_caveats" if reasons else "comparable"
+    return Comparability(answer, chosen, tuple(reasons), tuple(differences), tuple(equal))
+
+
+def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list[Reason]:
+    """Where several subjects together would allow the comparison, each refusal names them all: one alone leads to the
+    next refusal."""
+    lifted_by = {rule.code: {*rule.subject_of, *rule.flagged_for} for rule in RULES if rule.refuses}
+    refusing = [lifted_by.get(reason.code, set()) for reason in reasons if reason.invalidates]
+    needed = set[Subject]().union(*refusing) | ({*chosen} & {s for subjects in lifted_by.values() for s in subjects})
+    if not all(refusing) or len(needed) < 2:
+        return reasons
+    flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed)
+    return [
+        msgspec.structs.replace(r, remedy=f"To compare them despite this, use {flags}.") if r.invalidates else r
+        for r in reasons
+    ]
+
+
+def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
+    x, y = base.plan, new.plan
+    target = (x.target.id, x.target.options_requested) != (y.target.id, y.target.options_requested)
+    model = alternated(base, new) and (
+        (x.model.id, x.model.sha256, x.target.executed_precision, x.inputs)
+        != (y.model.id, y.model.sha256, y.target.executed_precision, y.inputs)
+    )
+    found: dict[Subject, bool] = {"target": target, "model": model}
+    return tuple(subject for subject, differs in found.items() if differs) or ("version",)
+
+
+def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
+    """Why there is nothing to compare, whatever else is equal."""
+    if base.record_id == new.record_id:
+        return (Reason("same_record", "Both are the same record.", "Name two records."),)
+    sides = (("base", base), ("new", new))
+    reasons = [
+        Reason("not_measured", f"The {side} run {'failed' if r.status == 'failed' else 'was skipped'}: {_told(r)}")
+        for side, r in sides
+        if r.status != "ok"
+    ]
+    emulated = [side for side, r in sides if r.plan.target.emulated]
+    remedy = "Measure both on devices; for emulated runs compare placement and outputs."
+    if len(emulated) == 1:
+        message = f"The {emulated[0]} record was emulated, the other measured: their times cannot be compared."
+        reasons.append(Reason("emulated_against_measured", message, remedy))
+    elif emulated:
+        reasons.append(Reason("emulated", "Both were emulated: the times are the emulator's, not a device's.", remedy))
+    return tuple(reasons)
+
+
+def _other_model(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Iterator[Reason]:
+    """What also forbids to compare the answers, where it is the times that may not be."""
+    for rule in RULES:
+        x, y = rule.of(base), rule.of(new)
+        if rule.answers and None not in (x, y) and x != y and rule.refusal(base, new, chosen):
+            yield _differs(rule, base, new, True)
+
+
+def _told(record: Record) -> str:
+    return f"{record.failure.message.rstrip('.')}." if record.failure is not None else "no reason was recorded."
+
+
+def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
+    if not rule.refuses:
+        return []
+    where = "either record" if x is None and y is None else f"the {'base' if x is None else 'new'} record"
+    code = rule.code.removesuffix("_differs").removesuffix("_differ")
+    return [Reason(f"{code}_unknown", f"The {rule.what} is unknown in {where}.", invalidates=False)]
+
+
+def _differs(rule: Rule, base: Record, new: Record, refuses: bool) -> Reason:
+    a, b = rule.show(rule.of(base)), rule.show(rule.of(new))
+    said = rule.told(base, new) or (f"{a} and {b}" if a != b else "")
+    detail = f": {said}" if said else ""
+    return Reason(
+        rule.code, f"The {rule.what} {rule.verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses
+    )

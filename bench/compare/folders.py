@@ -1,0 +1,107 @@
+"""Compares folders of records: reads, pairs, compares. A record that cannot be read is named, and the rest compared."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.compare.comparison import TOLERANCE, Comparison, compare_all
+from bench.compare.matching import Pair, Unmatched, pair_up
+from bench.compare.observe import Observation, observe
+from bench.compare.rules import Subject
+from bench.errors import InputError
+from bench.parallel import each
+from bench.store.records import chosen_folders, load_timed
+
+
+class Problem(Struct, frozen=True):
+    """A record that could not be read or believed."""
+
+    message: str
+    remedy: str = ""
+
+
+class Findings(Struct, frozen=True):
+    """All that one ``odb compare`` found. ``accepted``: what may be left undecided, names of
+    ``bench.compare.outcome.OPEN``."""
+
+    tolerance: float
+    comparisons: tuple[Comparison, ...]
+    unmatched: tuple[Unmatched, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def worse(self) -> bool:
+        return any(comparison.worse for comparison in self.comparisons)
+
+    @property
+    def compared(self) -> int:
+        """How many pairs were compared: neither refused, nor such that nothing can be claimed of any metric."""
+        return sum(
+            any(change.claimed for change in c.changes) or bool(c.quality and c.quality.changes)
+            for c in self.comparisons
+        )
+
+
+def compare_folders(
+    base: Path,
+    new: Sequence[Path],
+    tolerance: float = TOLERANCE,
+    subjects: Collection[Subject] = (),
+    accepted: Collection[str] = (),
+) -> Findings:
+    """Compare the records in each folder of ``new`` with those in ``base``; a folder is a record's, or holds records'.
+
+    Raises ``InputError`` where ``base``, or the only one of ``new``, does not exist or holds no record that can be
+    read; one of several is named, and the rest compared.
+    """
+    problems: list[Problem] = []
+    before = _observations(base, problems)
+    matched: list[Pair] = []
+    unmatched: list[Unmatched] = []
+    folders: list[str] = []
+    for folder, name in zip(new, _names(new), strict=True):
+        side = name or "new"
+        try:
+            after = _observations(folder, problems)
+        except InputError as error:
+            if len(new) == 1:
+                raise
+            problems.append(Problem(error.message, error.remedy))
+            continue
+        pairs, alone = pair_up(before, after, subjects, side)
+        matched += pairs
+        unmatched += alone
+        folders += [name] * len(pairs)
+    compared = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)
+    named = [replace(c, new=replace(c.new, folder=name)) for c, name in zip(compared, folders, strict=True)]
+    return Findings(tolerance, tuple(named), tuple(unmatched), tuple(problems), tuple(accepted))
+
+
+def _names(new: Sequence[Path]) -> list[str]:
+    """What tells the folders apart: their names, or as they were given where names are alike; of one, nothing."""
+    if len(new) == 1:
+        return [""]
+    names = [folder.resolve().name for folder in new]
+    return names if len({*names}) == len(names) else [str(folder) for folder in new]
+
+
+def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
+    """What can be read under ``path``, the samples of one record a core in memory at a time; the rest joins
+    ``problems``."""
+    results = list(each(_observed, chosen_folders(path)))
+    found = [result for result in results if isinstance(result, Observation)]
+    broken = [result for result in results if isinstance(result, Problem)]
+    if not found:
+        raise InputError(f"{path}: none of its records can be read: {broken[0].message}", broken[0].remedy)
+    problems += broken
+    return found
+
+
+def _observed(folder: Path) -> Observation | Problem:
+    try:
+        return observe(load_timed(folder), str(folder))
+    except InputError as error:
+        return Problem(error.message, error.remedy)

@@ -1,0 +1,92 @@
+"""What plugins implement, and the small values they exchange with the engine.
+
+Four kinds of plugin, each found by an entry point (group ``ondevice_bench.models``, ``.targets``, ``.reports``,
+``.sensors``) or in a file given with ``--plugin``. A plugin is a class without required arguments; its constructor
+does no work and its module imports nothing heavy, so that listing plugins stays free. What a report implements is in
+``bench.reporting``.
+
+Values are frozen. Times are ``_ns`` (int), sizes ``_bytes`` (int); what is not known is ``None``, never 0.
+"""
+
+from bench.contracts.decoder import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput
+from bench.contracts.graph_roles import GraphRoles, InputRole
+from bench.contracts.model import (
+    Artifact,
+    Format,
+    GraphFacts,
+    Judge,
+    Model,
+    ModelRequest,
+    Quantisation,
+    Shapes,
+    Task,
+    Tensors,
+    TensorSpec,
+)
+from bench.contracts.precisions import Precisions, TellsPrecisions
+from bench.contracts.sensor import Channel, Sensor, channel_key
+from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, TensorSession
+from bench.contracts.target import (
+    ConvertingTarget,
+    DeclaresSafeOptions,
+    Device,
+    NamingTarget,
+    OpenRequest,
+    Phase,
+    Target,
+    TargetFacts,
+)
+from bench.contracts.text import (
+    LogitsSession,
+    RenewableSession,
+    SettlingSession,
+    StreamSession,
+    Tokenizer,
+    TokenizingSession,
+    TokenSession,
+)
+
+__all__ = [
+    "CACHE_WIDTHS",
+    "Artifact",
+    "CacheTensor",
+    "Channel",
+    "CompileCache",
+    "ConvertingTarget",
+    "DeclaresSafeOptions",
+    "DecoderSpec",
+    "Device",
+    "FixedInput",
+    "Format",
+    "GraphFacts",
+    "GraphRoles",
+    "InputRole",
+    "Judge",
+    "LogitsSession",
+    "Model",
+    "ModelRequest",
+    "NamingTarget",
+    "NodePlacement",
+    "OpenRequest",
+    "Phase",
+    "Placement",
+    "Precisions",
+    "Quantisation",
+    "RenewableSession",
+    "Sensor",
+    "Session",
+    "SettlingSession",
+    "Shapes",
+    "StreamSession",
+    "Target",
+    "TargetFacts",
+    "Task",
+    "TellsPrecisions",
+    "TensorSession",
+    "TensorSpec",
+    "Tensors",
+    "TokenSession",
+    "Tokenizer",
+    "TokenizingSession",
+    "channel_key",
+]

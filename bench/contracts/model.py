@@ -1,0 +1,142 @@
+"""What a model plugin implements: ``Model``, the ``Artifact`` that it makes, and the tensors of a graph."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from bench.contracts.decoder import DecoderSpec
+from bench.contracts.graph_roles import GraphRoles
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+Tensors = Mapping[str, "np.ndarray[Any, Any]"]
+
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+Task = Literal["tensor", "text_generation"]
+
+
+Format = Literal["onnx", "openvino_ir", "tflite"]
+
+
+class Quantisation(Struct, frozen=True):
+    """What an integer tensor means: ``scale`` × (value − ``zero_point``), one pair for the whole tensor."""
+
+    scale: float
+    zero_point: int = 0
+
+
+class TensorSpec(Struct, frozen=True):
+    """One input or output of a graph.
+
+    ``dtype`` is numpy's name, where numpy has none that of ``ml_dtypes`` (``bfloat16``, ``int4`` …), or ``string``.
+    A dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither.
+    ``quantisation`` is what the file says of an integer input or output; ``None`` where it says nothing.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+    quantisation: Quantisation | None = None
+
+    @property
+    def static(self) -> bool:
+        return all(isinstance(d, int) for d in self.shape)
+
+
+class GraphFacts(Struct, frozen=True):
+    """What a model file says of itself, for one query at the stated input shapes. ``None``: cannot be told.
+
+    ``macs``: multiply-accumulates of convolutions and matrix products. ``weight_bytes``: all constants as stored.
+    ``peak_activation_bytes``: the widest operator's activation inputs plus outputs, those worked on in place once.
+    ``node_macs``: MACs by node name, to weigh a placement. ``live_activation_bytes``: the largest sum of activations
+    that are alive together in the file's order of execution. ``bytes_moved``: constants read and the widest operator's
+    activations, as docs/measuring.md says; where it is ``None``, the sum of ``weight_bytes`` and
+    ``peak_activation_bytes`` stands for it. ``draws``: the operators that draw random numbers on every run, branches
+    and bodies of loops included.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: dict[str, int] = {}
+    parameters: int | None = None
+    macs: int | None = None
+    weight_bytes: int | None = None
+    peak_activation_bytes: int | None = None
+    node_macs: dict[str, int] = {}
+    live_activation_bytes: int | None = None
+    bytes_moved: int | None = None
+    roles: GraphRoles = GraphRoles()
+    draws: tuple[str, ...] = ()
+
+
+class Artifact(Struct, frozen=True):
+    """A model as files on disk, ready for a target to open.
+
+    ``path`` is the file to open; ``files`` are all that belong to it (external data, ``.bin``), ``path`` first.
+    ``sha256`` covers the contents of ``files`` in that order. ``precision`` is that of the weights as stored
+    (``float32``, ``int8`` …; "" where the file does not tell), which is not always what a target executes.
+    ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``.
+    """
+
+    model_id: str
+    task: Task
+    format: Format
+    precision: str
+    path: Path
+    files: tuple[Path, ...]
+    sha256: str
+    size_bytes: int
+    facts: GraphFacts
+    shapes: dict[str, tuple[int, ...]]
+    decoder: DecoderSpec | None = None
+
+
+class ModelRequest(Struct, frozen=True):
+    """What the user asked of one model. ``source`` is a built-in's name, or the path of a file."""
+
+    source: str
+    format: Format | None = None
+    precision: str | None = None
+    shapes: dict[str, tuple[int, ...]] = {}
+    seed: int = 0
+
+
+class Model(Protocol):
+    """A model that can be prepared on disk.
+
+    The entry point's name is the model's id; a name that starts with a dot (``.onnx``) takes the user's own files
+    of that suffix.
+    """
+
+    summary: str
+    task: Task
+    formats: Sequence[Format]
+    precisions: Sequence[str]
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        """Build or read the model. Runs in a process of its own; may be slow; must be deterministic.
+
+        Raises ``InputError`` for a file or shape that cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """What a model may offer beyond ``Model``: how good its answers are, where no built-in metric says so."""
+
+    def judge(self, outputs: Tensors, expected: Any) -> Mapping[str, float]:
+        """Scores of one sample by name, the same names for every sample; a dataset's score is their mean.
+
+        ``outputs``: the model's, by their names in the file. ``expected``: the sample's label as ``labels.json`` has
+        it, or the arrays of its ``.expected.npz``. Higher is better, but for the names in an attribute
+        ``lower_is_better``. Runs in an untimed process of its own. Raises ``InputError`` for what cannot be judged.
+        """
+        ...

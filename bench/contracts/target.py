@@ -1,0 +1,128 @@
+"""What a target plugin implements: its devices and options, and how it opens a model."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from bench.contracts.model import Artifact, Format, Task
+from bench.contracts.session import TensorSession
+
+if TYPE_CHECKING:
+    from bench.contracts.text import StreamSession, TokenSession
+
+
+class Device(Struct, frozen=True):
+    """One device of a target plugin. ``reason`` and ``remedy`` are given when it is not usable."""
+
+    name: str
+    usable: bool
+    description: str = ""
+    reason: str = ""
+    remedy: str = ""
+    emulated: bool = False
+    default: bool = True  # measured by `odb run` when no target is named
+
+
+class TargetFacts(Struct, frozen=True):
+    """What a target plugin says of itself on this machine. ``options``: by device, for those that were asked for."""
+
+    devices: tuple[Device, ...]
+    options: dict[str, dict[str, str]]
+    formats: tuple[str, ...]
+    tasks: tuple[str, ...]
+    versions: dict[str, str]
+    safe_options: tuple[str, ...] = ()  # see bench.suite.untrusted
+
+
+class OpenRequest(Struct, frozen=True):
+    """All that a target needs to open a session.
+
+    ``intent`` is what the scenario wants of the runtime's own defaults: ``latency`` (one query at a time) or
+    ``throughput`` (many in flight). ``options`` are the runtime's own, already checked against ``Target.options``.
+    ``decode_context`` is the KV length to plan for (text generation on fixed shapes), ``prompt_tokens`` the prefill's.
+    ``compile_cache`` is a folder where the runtime may keep what it compiled, and finds it the next time; ``None``: no
+    cache. ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
+    ``strict``: a fallback will be an error, so the target's own defaults must not cause one. ``exact_memory`` asks for
+    memory to be taken when it is needed and given back at once, without arenas and without caches of what lengths need,
+    whatever ``options`` say; it is set only in the pass that observes the KV cache.
+    """
+
+    artifact: Artifact
+    device: str
+    options: dict[str, str] = {}
+    intent: Literal["latency", "throughput"] = "latency"
+    prompt_tokens: int = 0
+    decode_context: int = 0
+    compile_cache: Path | None = None
+    inspect: bool = False
+    strict: bool = False
+    exact_memory: bool = False
+
+
+Phase = Callable[[str], AbstractContextManager[None]]
+"""``with phase("compile"): …`` times one cold-start phase: ``runtime_import``, ``read`` or ``compile``.
+A phase that is never entered stays null in the record."""
+
+
+class Target(Protocol):
+    """A runtime and the devices it drives. Written ``plugin:device`` by the user."""
+
+    summary: str
+    formats: Sequence[Format]  # best first
+    tasks: Sequence[Task]
+    requires: Sequence[str]  # distributions, e.g. ("openvino",); the extra that brings them is in `install`
+    install: str  # what to type when they are missing
+
+    def devices(self) -> Sequence[Device]:
+        """Every device the plugin knows, usable or not. May import the runtime; runs in a process of its own."""
+        ...
+
+    def options(self, device: str) -> Mapping[str, str]:
+        """Option names the device takes, each with a short description. May import the runtime."""
+        ...
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        """Raise ``RunFailure`` for a pair known not to work, before any time is spent. Imports no runtime."""
+        ...
+
+    def open(self, request: OpenRequest, phase: Phase) -> "TensorSession | TokenSession | StreamSession":
+        """Import the runtime, read and compile, each inside its ``phase``. Raises ``RunFailure``."""
+        ...
+
+
+@runtime_checkable
+class ConvertingTarget(Protocol):
+    """A target that opens some artifacts only in a form of its own."""
+
+    def converts(self, artifact: Artifact) -> bool:
+        """Whether ``convert`` has to be asked. Quick, and imports no runtime: runs in the parent."""
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """Write into ``folder`` (empty) what the runtime opens instead of ``artifact``, with the same task and decoder.
+
+        Untimed, in a process of its own; must be deterministic. Raises ``RunFailure`` for what cannot be converted.
+        """
+        ...
+
+
+@runtime_checkable
+class NamingTarget(Protocol):
+    """A target that knows the name of a device before it opens a model, as an emulator knows its chip. Runs that fail
+    or are skipped are then reported under that name."""
+
+    def name_of(self, device: str, options: Mapping[str, str]) -> str:
+        """What ``Session.device_name`` would return with these options; empty where it is not known yet.
+
+        Quick, and imports no runtime: runs in the parent. Raises ``OdbError`` for options that it does not take.
+        """
+
+
+@runtime_checkable
+class DeclaresSafeOptions(Protocol):
+    """What a target may offer beyond ``Target``. Of one without it no option is safe."""
+
+    safe_options: Collection[str]
+    """Option names, on any device, that name no file, load no code and write nothing, whatever their value."""

@@ -1,0 +1,104 @@
+"""What a target plugin implements to run a language model: one of two kinds of session, and what it may add.
+
+``TokenSession``: the harness asks for every token. ``StreamSession``: the engine generates by itself and calls back.
+Whoever has logits adds ``LogitsSession``; whoever has a tokenizer adds ``TokenizingSession``.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from bench.contracts.session import Session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@runtime_checkable
+class TokenSession(Session, Protocol):
+    """A decoder that is asked for one token after another and keeps its KV cache between calls. Greedy: the token
+    returned is the logits' argmax; an end-of-sequence token ends nothing."""
+
+    def prefill(self, ids: "np.ndarray[Any, Any]") -> int:
+        """Append ``ids`` (int64 [n]) to what the cache holds; returns the token generated after them."""
+        ...
+
+    def decode(self) -> int:
+        """Feed back the last token; returns the next."""
+        ...
+
+    def reset(self) -> None:
+        """Empty the cache."""
+        ...
+
+
+@runtime_checkable
+class StreamSession(Session, Protocol):
+    """An engine that generates by itself and hands out each token as it comes. Greedy; end of sequence ignored."""
+
+    def fill(self, ids: "np.ndarray[Any, Any]") -> None:
+        """Empty the cache, then make it hold ``ids`` (int64 [n]); none: leave it empty.
+
+        An engine that cannot help generating a token after ``ids`` puts it in the place of the next prompt's first:
+        lengths stay as asked, and what is generated then is not compared with other engines.
+        """
+        ...
+
+    def generate(self, ids: "np.ndarray[Any, Any]", tokens: int, on_token: Callable[[int], None]) -> None:
+        """Append ``ids`` (int64 [n]) and generate ``tokens`` tokens, calling ``on_token`` the moment each is there.
+
+        Calls it less often where the engine stops early.
+        """
+        ...
+
+    def held_exactly(self) -> bool:
+        """Whether the last ``fill`` left nothing but its ids in the cache."""
+        ...
+
+
+@runtime_checkable
+class RenewableSession(Protocol):
+    """A token session that can let go of its cache's memory, so that the engine is seen to take it."""
+
+    def renew(self, tokens: int) -> None:
+        """Give back the cache and all its memory, and begin with an empty one, with room for ``tokens`` tokens where
+        the engine takes it at once. Never called in a timed pass."""
+        ...
+
+
+@runtime_checkable
+class SettlingSession(Protocol):
+    """A text session whose working memory, which grows with the cache, can be told from it."""
+
+    def settle(self) -> None:
+        """Give back what the next token does not need, but for the cache. Never called in a timed pass."""
+        ...
+
+
+@runtime_checkable
+class LogitsSession(Protocol):
+    """A token session that lets its logits be seen."""
+
+    def logits(self, ids: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """Float32 [n, vocab_size]: the logits after each of ``ids`` (int64 [n]), from an empty cache."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back, as the engine itself does it."""
+
+    def encode(self, text: str) -> "np.ndarray[Any, Any]":
+        """Int64 [n], with the tokens that the engine puts before a text (a beginning of sequence)."""
+        ...
+
+    def stream(self) -> Callable[[int], str]:
+        """A new stream: takes one token after another, returns the text that each completes ("" if none)."""
+        ...
+
+
+@runtime_checkable
+class TokenizingSession(Protocol):
+    """A text session that may have a tokenizer."""
+
+    def tokenizer(self) -> Tokenizer | None:
+        """``None`` where the model came without one."""
+        ...

@@ -1,0 +1,131 @@
+"""The tensors a model is fed: the user's own arrays and photographs. ``made_inputs`` makes up what nobody gave,
+``tensor_files`` reads and writes them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench.contracts import Shapes, TensorSpec
+from bench.contracts.element_types import EXTENDED, STRING, element_name, numpy_type
+from bench.errors import InputError, UnknownName
+from bench.inputs.images import IMAGE_SUFFIXES, image_tensor
+from bench.inputs.tensor_files import check_exists, load_feeds, numpy_load
+from bench.reading import is_file
+from bench.suite.preprocessing import ImagePreprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+def user_feeds(
+    assignments: Sequence[str],
+    specs: Sequence[TensorSpec],
+    shapes: Shapes,
+    preprocessing: ImagePreprocessing | None = None,
+) -> "dict[str, Array]":
+    """An array for each input; see ``given_feeds``. Raises ``InputError`` for inputs left without a value, too."""
+    feeds = given_feeds(assignments, specs, shapes, preprocessing)
+    missing = sorted({spec.name for spec in specs} - feeds.keys())
+    if missing:
+        raise InputError(f"no values for input {', '.join(missing)}", "Give every input.")
+    return feeds
+
+
+def given_feeds(
+    assignments: Sequence[str],
+    specs: Sequence[TensorSpec],
+    shapes: Shapes,
+    preprocessing: ImagePreprocessing | None = None,
+) -> "dict[str, Array]":
+    """Arrays from ``NAME=array.npy``, ``NAME=photo.jpg`` or ``arrays.npz`` (which carries its names), by input.
+
+    Raises ``InputError`` for a file that cannot be read, an unknown input, and a wrong shape or type (a cast happens
+    only where no value can change).
+    """
+    by_name = {spec.name: spec for spec in specs}
+    feeds: dict[str, Array] = {}
+    for assignment in assignments:
+        name, equals, file = assignment.partition("=")
+        if assignment.endswith(".npz") and (not equals or is_file(Path(assignment))):
+            given: Mapping[str, Array] = load_feeds(Path(assignment))
+        elif not equals or not name or not file:
+            raise InputError(f"--input {assignment}: is not NAME=FILE", "Example: --input image=photo.jpg")
+        elif name not in by_name:
+            raise UnknownName("input of the model", name, by_name)
+        else:
+            given = {name: _read(Path(file), by_name[name], shapes[name], preprocessing or ImagePreprocessing())}
+        for key, array in given.items():
+            if key not in by_name:
+                raise UnknownName(f"input of the model in {Path(assignment).name}", key, by_name)
+            if key in feeds:
+                raise InputError(f"--input {key}: given twice", "Give each input once.")
+            feeds[key] = _fitting(array, by_name[key], shapes[key])
+    return feeds
+
+
+def feeds_source(assignments: Sequence[str], made_up: bool = False) -> str:
+    """Where the tensors of these ``--input`` come from, as the record says it. ``made_up``: inputs were left out."""
+    if not assignments:
+        return "seeded"
+    if made_up:
+        return "partly seeded"
+    return "image" if any(a.lower().endswith(IMAGE_SUFFIXES) for a in assignments) else "file"
+
+
+def input_source(name: str, assignments: Sequence[str]) -> Literal["file", "image"]:
+    """Where the tensor of a given input comes from."""
+    images = [a.partition("=")[0] for a in assignments if a.lower().endswith(IMAGE_SUFFIXES)]
+    return "image" if name in images else "file"
+
+
+def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":
+    check_exists(file)
+    if file.suffix.lower() in IMAGE_SUFFIXES:
+        return image_tensor(file, spec, shape, preprocessing)
+    if file.suffix.lower() == ".npy":
+        loaded: Array = numpy_load(file)
+        return loaded
+    kinds = ", ".join((".npy", *IMAGE_SUFFIXES))
+    raise InputError(
+        f"--input {spec.name}={file.name}: files that end in {file.suffix or 'nothing'} are not read",
+        f"Use one of {kinds}; an .npz is given without a name, as --input arrays.npz.",
+    )
+
+
+def _fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array":
+    """The array in the input's type. Raises ``InputError`` unless shape and values stay as they are."""
+    import numpy as np
+
+    if tuple(array.shape) != tuple(shape):
+        raise InputError(
+            f"--input {spec.name}: has the shape {list(array.shape)}, the model takes {list(shape)}",
+            "Give an array of that shape, or choose the shape of a dynamic input with --shape.",
+        )
+    if spec.dtype == STRING and element_name(array) == STRING:
+        return array
+    try:
+        wanted = numpy_type(spec.dtype)
+    except TypeError:
+        raise InputError(f"--input {spec.name}: type {spec.dtype} cannot be fed from a file") from None
+    if wanted.name in EXTENDED and array.dtype == np.dtype(f"V{wanted.itemsize}"):  # as numpy.save writes such an array
+        array = array.view(wanted)
+    if array.dtype != wanted and not _converts(array, wanted):
+        raise InputError(
+            f"--input {spec.name}: holds {element_name(array)}, the model takes {spec.dtype}",
+            f"Convert it where you know what may be lost: array.astype({spec.dtype!r}).",
+        )
+    return np.ascontiguousarray(array, wanted).reshape(shape)
+
+
+def _converts(array: "Array", wanted: "np.dtype[Any]") -> bool:
+    """Whether no value changes. Of types that a ``.npy`` file cannot hold every value may be written in another."""
+    import numpy as np
+
+    if array.dtype.kind not in "biuf" or wanted.kind == "O":
+        return False
+    if wanted.name not in EXTENDED and not np.can_cast(array.dtype, wanted, "safe"):
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.array_equal(array.astype(wanted).astype(array.dtype), array))

@@ -1,0 +1,131 @@
+"""Photographs as a model's input: decoded, resized, normalised."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import TensorSpec
+from bench.contracts.element_types import PACKED_BITS, numpy_type
+from bench.errors import InputError
+from bench.suite.preprocessing import ImagePreprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    Array = np.ndarray[Any, Any]
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+"""Pillow's modes of one channel of more than 8 bits; its own conversion to 8 clips them."""
+DEEPEST_GREY = 65535
+
+
+def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":
+    """The photograph as the input's tensor: [1, C, H, W] or [1, H, W, C], also without the 1.
+
+    An integer input takes the rounded values; those outside its range raise ``InputError``, as do shapes that are no
+    image's.
+    """
+    import numpy as np
+
+    layout, channels, height, width = image_layout(spec.name, shape, preprocessing)
+    image = _resized(_opened(spec.name, file, channels), file, (width, height), preprocessing.crop)
+    pixels = np.asarray(image, np.float32).reshape(height, width, channels)
+    if preprocessing.order == "bgr":
+        pixels = pixels[:, :, ::-1]
+    if channels == 1 and max(len(preprocessing.mean), len(preprocessing.scale)) > 1:
+        raise InputError(f"--input {spec.name}: has one channel, mean or scale has three", "Give one number.")
+    mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
+    values = (pixels - mean) / scale
+    if layout == "nchw":
+        values = values.transpose(2, 0, 1)
+    if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
+        raise InputError(f"--input {spec.name}: takes {spec.dtype}, not an image")
+    dtype = numpy_type(spec.dtype)
+    if dtype.kind in "iu":
+        values = np.rint(values)
+        limits = np.iinfo(dtype)
+        if values.min() < limits.min or values.max() > limits.max:
+            raise InputError(
+                f"--input {spec.name}: pixels reach from {values.min():g} to {values.max():g}, outside {spec.dtype}",
+                "Choose mean and scale to suit; an int8 input mostly takes mean=128.",
+            )
+    return np.ascontiguousarray(values.reshape(shape), dtype)
+
+
+def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> tuple[str, int, int, int]:
+    """Layout, channels, height and width of an image input."""
+    image = shape[1:] if len(shape) == 4 and shape[0] == 1 else shape
+    fits: list[tuple[str, int, int, int]] = []
+    if len(image) == 3:
+        first, second, third = image
+        if first in (1, 3) and preprocessing.layout != "nhwc":
+            fits.append(("nchw", first, second, third))
+        if third in (1, 3) and preprocessing.layout != "nchw":
+            fits.append(("nhwc", third, first, second))
+    if len(fits) != 1:
+        state = "could be either layout" if fits else "is not that of one image"
+        raise InputError(
+            f"--input {name}: the shape {list(shape)} {state}",
+            "Say layout=nchw or layout=nhwc in the preprocessing, or give an .npy file.",
+        )
+    return fits[0]
+
+
+def _opened(name: str, file: Path, channels: int) -> "Image":
+    """Upright, in 8-bit RGB or grey. Raises ``InputError`` for what has no one meaning in 8 bits."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            upright = ImageOps.exif_transpose(image)
+            upright.load()
+    except Exception:  # Pillow's decoders raise whatever they meet in a damaged file
+        remedy = "Open it in a viewer, save it again."
+        raise InputError(f"--input {name}={file.name}: is not a whole image", remedy) from None
+    _refuse_transparent(name, file, upright)
+    wide = upright if upright.mode not in DEEP_GREY else _eight_bits(name, file, upright)
+    return wide.convert("RGB" if channels == 3 else "L")
+
+
+def _refuse_transparent(name: str, file: Path, image: "Image") -> None:
+    """What is behind a transparent pixel is not in the file; an alpha channel that hides nothing is dropped."""
+    if not image.has_transparency_data:
+        return
+    keyed = image.mode in DEEP_GREY  # one grey value counts as transparent; Pillow cannot show which pixels have it
+    if keyed or image.convert("RGBA").getchannel("A").getextrema()[0] != 255:
+        raise InputError(
+            f"--input {name}={file.name}: has transparent pixels, whose colour depends on what is behind them",
+            "Flatten it on the background that the model expects, and save it without transparency.",
+        )
+
+
+def _eight_bits(name: str, file: Path, image: "Image") -> "Image":
+    """A grey image of 16 bits by its high byte, as Pillow reads colour of 16 bits: 0–65535 becomes 0–255."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > DEEPEST_GREY:
+        raise InputError(
+            f"--input {name}={file.name}: its values reach from {values.min():g} to {values.max():g}, and nothing says "
+            "what is black and white",
+            "Scale it to 8 bits, or give the array as an .npy file.",
+        )
+    return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
+
+
+def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None) -> "Image":
+    from PIL.Image import Resampling
+
+    if crop is None:
+        return image.resize(size, Resampling.BILINEAR)
+    if crop < max(size):
+        raise InputError(
+            f"--input {file.name}: resize=crop{crop} is smaller than the input, {size[0]} × {size[1]}",
+            f"Give crop{max(size)} or more.",
+        )
+    ratio = crop / min(image.size)
+    scaled = image.resize((round(image.width * ratio), round(image.height * ratio)), Resampling.BILINEAR)
+    left, top = (scaled.width - size[0]) // 2, (scaled.height - size[1]) // 2
+    return scaled.crop((left, top, left + size[0], top + size[1]))

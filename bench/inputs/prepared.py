@@ -1,0 +1,82 @@
+"""Prepares what a model of tensors is fed: what the user gave, and the rest made up; and says of each which it was."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, InputRole
+from bench.errors import InputError
+from bench.inputs.feeds import feeds_source, given_feeds, input_source
+from bench.inputs.made_inputs import NO_ROLE, seeded_feeds, values_in_words
+from bench.inputs.tensor_files import feeds_sha256, save_feeds
+from bench.jobs import Prepared, PrepareJob
+from bench.record.inputs import FedInput, InputFacts
+from bench.suite.preprocessing import parse_preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Feeds = dict[str, np.ndarray[Any, Any]]
+
+
+def prepared_tensors(job: PrepareJob, artifact: Artifact) -> Prepared:
+    """One file a set of inputs: several where any input is made up, else one. Raises ``InputError``."""
+    specs, shapes, roles = artifact.facts.inputs, artifact.shapes, artifact.facts.roles.inputs
+    preprocessing = parse_preprocessing(job.preprocessing) if job.preprocessing else None
+    given = given_feeds(job.input_files, specs, shapes, preprocessing)
+    _check_rows(given, roles)
+    missing = [spec for spec in specs if spec.name not in given]
+    sets: list[Feeds] = [
+        {**seeded_feeds(missing, shapes, job.request.seed + index, roles), **given}
+        for index in range(job.input_sets if missing else 1)
+    ]
+    paths: list[Path] = []
+    for index, feeds in enumerate(sets):
+        paths.append(job.folder / f"inputs-{index}.npz")
+        save_feeds(paths[-1], feeds)
+    source = feeds_source(job.input_files, made_up=bool(missing))
+    facts = InputFacts(
+        source,
+        feeds_sha256(sets[0]),
+        {spec.name: tuple(int(side) for side in sets[0][spec.name].shape) for spec in specs},
+        _stated(job),
+        fed_inputs(job, artifact, given),
+    )
+    return Prepared(artifact, tuple(paths), facts, tuple(paths), source)
+
+
+def fed_inputs(job: PrepareJob, artifact: Artifact, given: "Feeds") -> tuple[FedInput, ...]:
+    """What each input is fed."""
+    fed = []
+    for spec in artifact.facts.inputs:
+        role = artifact.facts.roles.inputs.get(spec.name, NO_ROLE)
+        shape = artifact.shapes[spec.name]
+        fed.append(
+            FedInput(
+                spec.name,
+                spec.dtype,
+                input_source(spec.name, job.input_files) if spec.name in given else "seeded",
+                "" if spec.name in given else values_in_words(spec, shape, role),
+                role.decides_work,
+                role.rows,
+            )
+        )
+    return tuple(fed)
+
+
+def _stated(job: PrepareJob) -> str:
+    """The preprocessing of images, where any were given."""
+    given = [one for one in job.input_files if feeds_source([one]) == "image"]
+    return str(parse_preprocessing(job.preprocessing)) if given else ""
+
+
+def _check_rows(given: "Feeds", roles: dict[str, InputRole]) -> None:
+    """Refuse indices outside the table that they pick from: some engines read past its end and say nothing."""
+    for name, array in given.items():
+        rows = roles.get(name, NO_ROLE).rows
+        if rows is None or array.dtype.kind not in "iu" or not array.size:
+            continue
+        if int(array.max()) >= rows or int(array.min()) < -rows:
+            raise InputError(
+                f"--input {name}: holds {int(array.min())} to {int(array.max())}; it picks from a table of {rows} rows",
+                f"Give indices from 0 to {rows - 1}.",
+            )

@@ -1,0 +1,168 @@
+"""What a language model is asked: seeded token ids, never the same twice, or the user's own prompts.
+
+A file of prompts is a ``.txt`` (the whole file is one prompt) or a ``.jsonl`` with one object a line:
+``{"ids": [1, 403]}`` or ``{"prompt": "Once upon a time"}``.
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import DecoderSpec, Tokenizer
+from bench.errors import InputError, RunFailure
+from bench.reading import is_file, read_text
+from bench.record.inputs import InputFacts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+BLOCK = 64  # prompts drawn at once
+MOST_TOKENS_A_BYTE = 1  # no tokenizer makes more tokens than a text has bytes, beside the few it puts around
+
+
+class Prompt(Struct, frozen=True, forbid_unknown_fields=True):
+    """The user's own: token ``ids``, or text for the engine's tokenizer."""
+
+    ids: tuple[int, ...] | None = None
+    prompt: str | None = None
+
+
+class Query(Struct, frozen=True):
+    """One generation: int64 ids that are in the cache beforehand [depth], and the prompt's [n]."""
+
+    context: "Ids"
+    prompt: "Ids"
+
+
+def read_prompts(ids: Sequence[int], file: str, model_id: str) -> tuple[Prompt, ...]:
+    """The prompts of ``--prompt-ids`` and ``--prompts``. Raises ``InputError`` naming file, line and what is wrong."""
+    given = [Prompt(ids=tuple(ids))] if ids else []
+    return (*given, *(_of_file(Path(file), model_id) if file else ()))
+
+
+def _of_file(file: Path, model_id: str) -> list[Prompt]:
+    if not is_file(file):
+        raise InputError(f"--prompts {file.name}: no such file", "Check the path.")
+    text = read_text(file, name=f"--prompts {file.name}")
+    if file.suffix.lower() != ".jsonl":
+        if not text.strip():
+            raise InputError(f"--prompts {file.name}: is empty", f"Write the prompt for {model_id} into it.")
+        return [Prompt(prompt=text)]
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    prompts = [_of_line(file, number, line) for number, line in lines]
+    if not prompts:
+        raise InputError(f"--prompts {file.name}: holds no prompt", 'Give one object a line: {"prompt": "…"}.')
+    return prompts
+
+
+def _of_line(file: Path, number: int, line: str) -> Prompt:
+    try:
+        prompt = msgspec.json.decode(line.encode(), type=Prompt)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"--prompts {file.name}: line {number}: {str(error)[:200]}", 'Give {"prompt": "…"} or {"ids": [1, 2, 3]}.'
+        ) from None
+    if bool(prompt.ids) == bool(prompt.prompt):
+        raise InputError(f"--prompts {file.name}: line {number}: holds not exactly one of prompt and ids")
+    return prompt
+
+
+def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:
+    """Raise ``InputError`` for an id outside the vocabulary."""
+    for prompt in prompts:
+        bad = [i for i in prompt.ids or () if not 0 <= i < decoder.vocab_size]
+        if bad:
+            raise InputError(
+                f"prompt ids: {bad[0]} is outside the vocabulary", f"Ids run from 0 to {decoder.vocab_size - 1}."
+            )
+
+
+def longest(prompts: Sequence[Prompt]) -> int:
+    """Tokens of the longest prompt; of a text, as many as it could have at most."""
+    return max(len(p.ids) if p.ids else MOST_TOKENS_A_BYTE * len((p.prompt or "").encode()) + 2 for p in prompts)
+
+
+def prompt_facts(prompts: Sequence[Prompt]) -> InputFacts:
+    """As the record states them."""
+    source = "prompt_text" if any(p.prompt for p in prompts) else "prompt_ids"
+    first = prompts[0]
+    return InputFacts(
+        source,
+        sha256(msgspec.json.encode(list(prompts))).hexdigest(),
+        {"input_ids": (1, len(first.ids))} if first.ids else {},
+    )
+
+
+def save_prompts(path: Path, prompts: Sequence[Prompt]) -> None:
+    path.write_bytes(msgspec.json.encode(list(prompts)))
+
+
+def load_prompts(path: Path | None) -> tuple[Prompt, ...]:
+    """What ``save_prompts`` wrote; nothing for ``None``."""
+    return () if path is None else msgspec.json.decode(path.read_bytes(), type=tuple[Prompt, ...])
+
+
+class Lengths(Struct, frozen=True):
+    """How long seeded prompts are, and what is in the cache before any prompt."""
+
+    prompt: int
+    depth: int
+
+
+def queries(
+    given: Sequence[Prompt], decoder: DecoderSpec, lengths: Lengths, seed: int, tokenizer: Tokenizer | None
+) -> Iterator[Query]:
+    """Endless queries. Seeded ones never repeat, and the first is the same in every process of the same seed; the
+    user's own go round. Raises ``RunFailure`` where text is given and there is no tokenizer."""
+    prompts = cycle(encoded(given, decoder, tokenizer)) if given else None
+    seeded = _seeded(decoder, lengths, seed)
+    while True:
+        query = next(seeded)
+        yield query if prompts is None else Query(query.context, next(prompts))
+
+
+def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "list[Ids]":
+    """Int64 ids of each prompt."""
+    import numpy as np
+
+    found: list[Ids] = []
+    for prompt in given:
+        if prompt.ids:
+            found.append(np.array(prompt.ids, np.int64))
+            continue
+        if tokenizer is None:
+            raise RunFailure(
+                "bad_input",
+                "the prompt is text, and this model came to this engine without a tokenizer",
+                "Use an engine that finds one in the model's folder (openvino-genai, ort-genai), or give --prompt-ids.",
+                "prepare",
+            )
+        ids = np.asarray(tokenizer.encode(prompt.prompt or ""), np.int64).reshape(-1)
+        if not len(ids):
+            raise RunFailure("bad_input", "the tokenizer makes no token of a prompt", "Give another text.", "prepare")
+        if ids.min() < 0 or ids.max() >= decoder.vocab_size:
+            raise RunFailure(
+                "bad_input",
+                f"the tokenizer gives ids up to {int(ids.max())}, the model's vocabulary has {decoder.vocab_size}",
+                "The tokenizer belongs to another model.",
+                "prepare",
+            )
+        found.append(ids)
+    return found
+
+
+def _seeded(decoder: DecoderSpec, lengths: Lengths, seed: int) -> Iterator[Query]:
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    length = lengths.depth + lengths.prompt
+    while True:
+        for ids in rng.integers(1, decoder.vocab_size, size=(BLOCK, length), dtype=np.int64):
+            yield Query(ids[: lengths.depth], ids[lengths.depth :])

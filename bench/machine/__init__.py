@@ -1,0 +1,1 @@
+"""Reads this machine: its state, its clocks, its sensors."""

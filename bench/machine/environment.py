@@ -1,0 +1,237 @@
+"""The machine and its state: what decides whether measurements may be compared.
+
+On Linux everything but load and core counts is read from files under ``root``, so that a recorded tree can stand for a
+machine. Elsewhere the system's own calls are asked. What cannot be read is null, with its reason in ``unavailable``.
+No user names, host names, environment variables or paths are taken.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from bench.record.record import Environment
+
+BUSY_WINDOW_SECONDS = 0.2
+"""``cpu_busy_share`` is taken over this window; the caller waits for it."""
+
+DRIVER_MODULES = ("intel_vpu", "i915", "xe", "amdxdna", "amdgpu", "qaic", "fastrpc", "msm")
+
+Number = str | int | float | None
+
+
+def capture(root: Path = Path("/")) -> Environment:
+    """The environment now. Takes ``BUSY_WINDOW_SECONDS`` and little more; never raises.
+
+    ``runtime`` and ``accelerator`` are the caller's to fill. ``frequency_mhz`` is the widest range over all cores and
+    their mean now.
+    """
+    linux = sys.platform == "linux"
+    source, percent = _linux_power(root) if linux else _other_power()
+    fields: dict[str, Any] = {
+        "host": _host(root),
+        "driver": _linux_drivers(root) if linux else {},
+        "power_source": source,
+        "battery_percent": percent,
+        "governor": _linux_governor(root) if linux else None,
+        "frequency_mhz": _linux_frequency(root) if linux else _other_frequency(),
+        "temperature_celsius": _linux_temperatures(root) if linux else {},
+        "load": _load(),
+    }
+    unavailable = {name: _reason(name, linux) for name, value in fields.items() if value is None or value == {}}
+    unavailable |= {f"host.{name}": "not told by this system" for name, v in fields["host"].items() if v is None}
+    return Environment(**fields, unavailable=unavailable)
+
+
+def _host(root: Path) -> dict[str, Number]:
+    import psutil
+
+    linux = sys.platform == "linux"
+    name, version = _linux_os(root) if linux else _other_os()
+    return {
+        "cpu": _linux_cpu(root) if linux else _other_cpu(),
+        "board": _linux_board(root) if linux else None,
+        "cores_physical": psutil.cpu_count(logical=False),
+        "cores_logical": psutil.cpu_count(),
+        "cores_usable": _cores_usable(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "os": name,
+        "os_version": version,
+        "kernel": _kernel(root),
+        "machine": platform.machine() or None,
+        "python": platform.python_version(),
+        "virtualised": _linux_virtualised(root) if linux else None,
+    }
+
+
+def _cores_usable() -> int | None:
+    """Those this process may run on, where a container or ``taskset`` may have taken some away."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _kernel(root: Path) -> str | None:
+    return _text(root / "proc/sys/kernel/osrelease") or platform.release() or None
+
+
+def _linux_os(root: Path) -> tuple[str | None, str | None]:
+    lines = [line.partition("=") for line in (_text(root / "etc/os-release") or "").splitlines()]
+    values = {key: value.strip("\"'") for key, _, value in lines}
+    return values.get("NAME", "Linux"), values.get("VERSION_ID")
+
+
+def _other_os() -> tuple[str | None, str | None]:
+    return platform.system() or None, platform.mac_ver()[0] or platform.version() or None
+
+
+def _linux_cpu(root: Path) -> str | None:
+    return _cpuinfo(root).get("model name")
+
+
+def _linux_board(root: Path) -> str | None:
+    """The product, e.g. a laptop's name; on Arm boards the device tree's model."""
+    dmi = root / "sys/class/dmi/id"
+    named = " ".join(t for t in (_text(dmi / "sys_vendor"), _text(dmi / "product_name")) if t)
+    return named or (_text(root / "proc/device-tree/model") or "").rstrip("\0") or None
+
+
+def _linux_virtualised(root: Path) -> bool | None:
+    cpuinfo = _cpuinfo(root)
+    if "hypervisor" in cpuinfo.get("flags", "").split() or "microsoft" in (_kernel(root) or "").lower():
+        return True
+    return False if "flags" in cpuinfo else None
+
+
+def _cpuinfo(root: Path) -> dict[str, str]:
+    """Of the first processor."""
+    first = (_text(root / "proc/cpuinfo") or "").split("\n\n", 1)[0]
+    pairs = [line.partition(":") for line in first.splitlines()]
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _other_cpu() -> str | None:
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+        except OSError:
+            return platform.processor() or None
+    else:
+        return platform.processor() or None
+
+
+def _linux_power(root: Path) -> tuple[str | None, float | None]:
+    """Battery when one discharges; mains when a charger is online, or batteries are and none discharges."""
+    supplies = sorted((root / "sys/class/power_supply").glob("*"))
+    batteries = [s for s in supplies if _text(s / "type") == "Battery" and _text(s / "scope") != "Device"]
+    chargers = [s for s in supplies if _text(s / "type") in ("Mains", "USB")]
+    percents = [p for s in batteries if (p := _number(s / "capacity")) is not None]
+    percent = fmean(percents) if percents else None
+    if any(_text(s / "status") == "Discharging" for s in batteries):
+        return "battery", percent
+    charged = any(_text(s / "status") in ("Charging", "Full", "Not charging") for s in batteries)
+    return "ac" if charged or any(_text(s / "online") == "1" for s in chargers) else None, percent
+
+
+def _other_power() -> tuple[str | None, float | None]:
+    import psutil
+
+    battery = psutil.sensors_battery()
+    if battery is None:
+        return None, None
+    source = None if battery.power_plugged is None else "ac" if battery.power_plugged else "battery"
+    return source, float(battery.percent)
+
+
+def _linux_governor(root: Path) -> str | None:
+    policies = (root / "sys/devices/system/cpu/cpufreq").glob("policy*")
+    found = {g for p in policies if (g := _text(p / "scaling_governor"))}
+    return ", ".join(sorted(found)) or None
+
+
+def _linux_frequency(root: Path) -> dict[str, float]:
+    policies = list((root / "sys/devices/system/cpu/cpufreq").glob("policy*"))
+    found: dict[str, list[float]] = {}
+    for key, file in (("min", "cpuinfo_min_freq"), ("max", "cpuinfo_max_freq"), ("current", "scaling_cur_freq")):
+        found[key] = [khz / 1000 for p in policies if (khz := _number(p / file)) is not None]
+    pick: dict[str, Callable[[list[float]], float]] = {"min": min, "max": max, "current": fmean}
+    return {key: pick[key](values) for key, values in found.items() if values}
+
+
+def _other_frequency() -> dict[str, float]:
+    import psutil
+
+    try:
+        frequency: Any = psutil.cpu_freq()
+    except (OSError, RuntimeError):  # macOS in a virtual machine
+        return {}
+    values = {key: getattr(frequency, key, None) for key in ("min", "max", "current")}
+    return {key: float(value) for key, value in values.items() if value}
+
+
+def _linux_temperatures(root: Path) -> dict[str, float]:
+    """Thermal zones by type, and hwmon sensors by chip and label; single cores are left out."""
+    found: dict[str, float] = {}
+    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+        _add_celsius(found, _text(zone / "type") or zone.name, zone / "temp")
+    for sensor in sorted((root / "sys/class/hwmon").glob("hwmon*/temp*_input")):
+        index = sensor.name.removesuffix("_input")
+        label = _text(sensor.with_name(f"{index}_label")) or index
+        if not label.startswith("Core "):
+            _add_celsius(found, f"{_text(sensor.parent / 'name') or sensor.parent.name} {label}", sensor)
+    return found
+
+
+def _add_celsius(found: dict[str, float], name: str, file: Path) -> None:
+    millidegrees = _number(file)
+    if millidegrees is not None:
+        found[name if name not in found else f"{name} ({file.parent.name})"] = millidegrees / 1000
+
+
+def _linux_drivers(root: Path) -> dict[str, str]:
+    """Version of each accelerator driver; one that is part of the kernel has the kernel's."""
+    modules = [m for m in DRIVER_MODULES if (root / "sys/module" / m).is_dir()]
+    found = {m: _text(root / "sys/module" / m / "version") or f"kernel {_kernel(root)}" for m in modules}
+    firmware = [v for f in sorted((root / "sys/kernel/debug/accel").glob("*/fw_version")) if (v := _text(f))]
+    return found | ({"npu_firmware": ", ".join(firmware)} if firmware else {})
+
+
+def _load() -> dict[str, float]:
+    import psutil
+
+    found = {"cpu_busy_share": psutil.cpu_percent(interval=BUSY_WINDOW_SECONDS) / 100}
+    if sys.platform != "win32":  # elsewhere psutil emulates it, from zero
+        found["load_1min"] = psutil.getloadavg()[0]
+    return found
+
+
+def _reason(field: str, linux: bool) -> str:
+    if not linux and field in ("governor", "temperature_celsius", "driver"):
+        return f"not read on {platform.system()}"
+    reasons: Mapping[str, str] = {
+        "driver": "no accelerator driver is loaded",
+        "power_source": "this system reports no battery and no charger: a desktop, server or virtual machine",
+        "battery_percent": "no battery",
+        "governor": "this kernel does not scale frequencies (cpufreq), as in most virtual machines",
+        "frequency_mhz": "this kernel does not tell frequencies (cpufreq), as in most virtual machines",
+        "temperature_celsius": "no thermal sensor is visible, as in most virtual machines",
+    }
+    return reasons.get(field, "not told by this system")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(_text(path) or "")
+    except ValueError:
+        return None

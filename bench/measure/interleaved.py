@@ -1,0 +1,51 @@
+"""A steady state measured in turns with another process: a block here, a block there, never both at once.
+
+What the machine does meanwhile, be it a neighbour's load, heat or a change of clock, then falls on both alike and
+cancels in the ratio of neighbouring blocks. Running two sides close in time is known as paired or duet benchmarking
+(Bulej et al. 2020, Duet benchmarking, ICPE); taking turns instead of running side by side keeps the two from competing.
+"""
+
+from array import array
+from collections.abc import Callable
+from time import perf_counter_ns
+
+from bench.measure.loop import Clock
+from bench.measure.stopping import finished
+from bench.record.record import StoppingRule
+from bench.stats.timeline import Timeline
+
+BLOCK_NS = 50_000_000
+"""A block is as many queries as fit, and one at least: long beside a change of turns, short beside what disturbs."""
+
+LEAST_BLOCKS = 12
+"""Of each side, so that the median of their ratios is one of many."""
+
+LEAD_IN_SHARE = 0.25  # of a block: a faster query is run once untimed as a block begins, on caches the other has used
+
+
+def steady_in_turns(
+    run: Callable[[int, Timeline], None],
+    rule: StoppingRule,
+    take_turn: Callable[[bool], bool],
+    pace_ns: float,
+    look: Callable[[], None] = lambda: None,
+    clock: Clock = perf_counter_ns,
+) -> tuple[Timeline, "array[int]", int]:
+    """Block after block until both sides have measured enough by ``rule``, whose times count own turns only.
+
+    ``pace_ns``: what a query took in the warm-up. Returns the timeline, the queries of each block, and the time worked.
+    The turn is still held when it returns.
+    """
+    timeline, blocks, worked_ns, satisfied = Timeline(), array("q"), 0, False
+    while take_turn(satisfied):
+        if pace_ns < LEAD_IN_SHARE * BLOCK_NS:
+            run(1, Timeline())
+        count = max(1, round(BLOCK_NS / max(1.0, pace_ns)))
+        begin_ns = clock()
+        run(count, timeline)
+        worked_ns += clock() - begin_ns
+        blocks.append(count)
+        pace_ns = worked_ns / len(timeline.done_ns)
+        satisfied = satisfied or (len(blocks) >= LEAST_BLOCKS and finished(timeline.latency_ns(), worked_ns, rule))
+        look()
+    return timeline, blocks, worked_ns

@@ -1,0 +1,1 @@
+"""The untimed passes. Run in a worker."""

@@ -1,0 +1,127 @@
+"""Times inputs that were seen before against new ones, to find a cache that answers instead of the model.
+
+In a process and pass of its own. The mechanism knows neither tensors nor prompts: it is given inputs and something that
+makes a call out of one of them.
+
+All inputs are made before the first is timed. Every timed call follows the same steps: its input is set, the process
+rests, the clock is read. Making a new input just before its call would let the runtime's threads fall asleep before new
+inputs alone: the same input at once then took a third of the time, on a busy machine, with no cache anywhere.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from random import Random
+from time import perf_counter_ns, sleep
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bench.contracts import StreamSession, Target, Tensors, TensorSession, TokenSession
+from bench.inputs.prompts import Query
+from bench.inputs.tensor_files import feeds_sha256, load_feeds
+from bench.jobs import Announce, Recalled, RecallJob
+from bench.measure.generation import distinct_queries
+from bench.measure.loop import Clock, quiet_interpreter
+from bench.measure.phases import untimed
+from bench.measure.text_driver import Generator
+from bench.plugins import load
+from bench.record.evidence import RepeatedInput
+from bench.stats.speed_up import LEAST_ROUNDS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Input = TypeVar("Input")
+
+ROUNDS = 16
+BUDGET_NS = 2_000_000_000  # after which the least rounds are enough
+PAUSE_S = 0.005  # longer than runtimes' threads wait for work before they sleep
+INPUT_BYTES = 256 << 20  # of new inputs held at once
+
+
+def recall(
+    call_of: Callable[[Input], Callable[[], object]],
+    known: Input,
+    fresh: Iterable[Input],
+    clock: Clock = perf_counter_ns,
+    pause: Callable[[], None] = lambda: sleep(PAUSE_S),
+) -> RepeatedInput:
+    """Rounds of a new input, the same again at once, and ``known``, which has been seen twice before the first round;
+    ``known`` comes before or after the other two, by lot. ``call_of`` sets an input and returns what is timed.
+
+    ``fresh`` yields inputs that were never seen; where it yields too few, that is the reason nothing is told.
+    """
+
+    def time_one_ns(one: Input) -> int:
+        call = call_of(one)
+        pause()
+        begin_ns = clock()
+        call()
+        return clock() - begin_ns
+
+    made, lots = list(islice(fresh, ROUNDS)), Random(0)
+    if len(made) < LEAST_ROUNDS:
+        return RepeatedInput(reason="too few inputs that differ could be made")
+    rounds: list[tuple[int, int, int]] = []
+    with quiet_interpreter():
+        for _ in range(2):
+            time_one_ns(known)
+        start_ns = clock()
+        for one in made:
+            first = time_one_ns(known) if lots.random() < 0.5 else None
+            pair = time_one_ns(one), time_one_ns(one)
+            rounds.append((*pair, time_one_ns(known) if first is None else first))
+            if len(rounds) >= LEAST_ROUNDS and clock() - start_ns > BUDGET_NS:
+                break
+    fresh_ns, again_ns, recalled_ns = zip(*rounds, strict=True)
+    return RepeatedInput(fresh_ns, again_ns, recalled_ns)
+
+
+def recall_tensors(session: TensorSession, feeds: Tensors, clock: Clock = perf_counter_ns) -> RepeatedInput:
+    """New inputs are ``feeds`` with their values moved along, so that range and distribution stay; as many of them
+    as 256 MiB hold."""
+    size = sum(array.nbytes for array in feeds.values())
+    made = islice(moved_along(feeds), max(LEAST_ROUNDS, INPUT_BYTES // max(1, size)))
+    return recall(session.bind, feeds, made, clock)
+
+
+def recall_prompts(
+    session: TokenSession | StreamSession, queries: Iterator[Query], clock: Clock = perf_counter_ns
+) -> RepeatedInput:
+    """Times to the first token, each from an empty cache: one that keeps prefixes shows here. ``queries``: all
+    different, without a context."""
+    generator = Generator(session)
+
+    def call_of(query: Query) -> Callable[[], object]:
+        generator.fill(query.context)
+        return partial(generator.first_token, query.prompt)
+
+    return recall(call_of, next(queries), queries, clock)
+
+
+def moved_along(feeds: Tensors) -> "Iterator[dict[str, np.ndarray[Any, Any]]]":
+    """``feeds`` with the values of every tensor moved along by one, two, …; of tensors so short that they come round
+    again, also shuffled. Each differs from all before it."""
+    import numpy as np
+
+    seen = {feeds_sha256(feeds)}
+    rng = np.random.default_rng(0)
+    for attempt in range(1, 8 * ROUNDS):
+        if attempt < max((array.size for array in feeds.values()), default=0):
+            moved = {name: np.roll(array.ravel(), attempt) for name, array in feeds.items()}
+        else:
+            moved = {name: rng.permutation(array.ravel()) for name, array in feeds.items()}
+        moved = {name: array.reshape(feeds[name].shape) for name, array in moved.items()}
+        digest = feeds_sha256(moved)
+        if digest not in seen:
+            seen.add(digest)
+            yield moved
+
+
+def repeat_inputs(job: RecallJob, announce: Announce) -> Recalled:
+    """Open as the repeats do, and time inputs seen before against new ones."""
+    target: Target = load(job.plugin)
+    session = target.open(job.request, untimed(announce))
+    announce("recall")
+    if isinstance(session, TokenSession | StreamSession):
+        return Recalled(recall_prompts(session, distinct_queries(job.request, job.scenario, job.seed)))
+    return Recalled(recall_tensors(session, load_feeds(job.feeds) if job.feeds is not None else {}))

@@ -1,0 +1,199 @@
+"""The pass that observes a language model's KV cache: untimed, in a process of its own, opened with ``exact_memory``.
+
+The cache grows token by token, memory is read after each, and ``cache_growth`` says what a token takes. It grows twice
+where the session can give its cache's memory back: the first time every new length costs the runtime memory of its own,
+which is not the cache's; the second time is read. An engine that takes the cache at once, for the length it was told,
+shows nothing as it fills; it is told several lengths instead. One that generates by itself goes on while a token is
+handed out, so it is read between generations of several lengths, when it rests.
+"""
+
+import ctypes
+import sys
+from collections.abc import Callable, Mapping
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.analysis.cache_growth import Reading, judged
+from bench.contracts import DecoderSpec, RenewableSession, SettlingSession, StreamSession, TokenSession
+from bench.errors import RunFailure
+from bench.measure.memory import MemoryProbe
+from bench.record.text import KvCache, ReadFrom
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+LONGEST = 160
+"""Most tokens that the cache is made to hold."""
+FEWEST = 8
+"""Of tokens: fewer show nothing."""
+WARM_UP = 4  # tokens
+BUDGET_NS = 5_000_000_000
+"""What growing may take in all."""
+SLOW = 3  # times as much for the fewest tokens
+LENGTHS = 6  # that an engine is told, or generates
+
+CACHE_BITS = {"u4": 4, "i4": 4, "u8": 8, "i8": 8, "f16": 16, "bf16": 16, "f32": 32}
+"""Of the types that OpenVINO's properties name."""
+
+
+class MemoryInUse(Struct, frozen=True):
+    """``read`` gives bytes, ``None`` where they cannot be read; ``source`` says which."""
+
+    read: Callable[[], int | None]
+    source: ReadFrom
+
+
+def memory_in_use() -> MemoryInUse:
+    """What the allocator has handed out (glibc's ``mallinfo2``), where it says so: what it keeps after a release is not
+    in it. Else the process' USS, in which such memory is."""
+    heap = heap_reader()
+    return MemoryInUse(heap, "heap") if heap else MemoryInUse(lambda: MemoryProbe().read(False).uss_bytes, "process")
+
+
+class _Mallinfo2(ctypes.Structure):
+    """glibc's ``struct mallinfo2``: ``uordblks``, bytes handed out from all arenas; ``hblkhd``, those mapped apart."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    )
+
+
+def heap_reader() -> Callable[[], int] | None:
+    """Bytes that ``malloc`` has handed out and not got back; ``None`` without glibc 2.33 or newer."""
+    if sys.platform != "linux":
+        return None
+    function = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if function is None:
+        return None
+    function.restype = _Mallinfo2
+
+    def read() -> int:
+        info = function()
+        return int(info.uordblks) + int(info.hblkhd)
+
+    return read
+
+
+def longest_cache(decoder: DecoderSpec) -> int:
+    """Tokens that the cache is made to hold in this pass, at most."""
+    return min(LONGEST, decoder.context_length - 2)
+
+
+def observe(session: TokenSession | StreamSession, decoder: DecoderSpec, memory: MemoryInUse) -> KvCache:
+    """Bytes a token, as the layout says and as memory shows; null with the reason where it does not show them."""
+    computed = decoder.kv_cache_bytes_per_token
+    least = smallest_cache_bytes(decoder, session.effective_options())
+    if memory.read() is None:
+        return KvCache(computed, reason="memory cannot be read here")
+    try:
+        return _Observation(session, decoder, memory.read).result(computed, least, memory.source)
+    except RunFailure as failure:
+        return KvCache(computed, reason=f"the cache cannot be made to grow here: {failure.message}")
+
+
+def smallest_cache_bytes(decoder: DecoderSpec, options: Mapping[str, str]) -> int:
+    """Bytes a token that keys and values cannot be below: in the types that the runtime's options name, else in one
+    byte an element, since a runtime may quantise its cache and not say so. Scales are left out."""
+    both = options.get("KV_CACHE_PRECISION", "")
+    names = (options.get(f"{part}_CACHE_PRECISION", both) for part in ("KEY", "VALUE"))
+    elements = decoder.layers * decoder.kv_heads * decoder.head_dim
+    return elements * sum(CACHE_BITS.get(name, 8) for name in names) // 8
+
+
+class _Observation:
+    """One session, made to grow and read."""
+
+    def __init__(
+        self, session: TokenSession | StreamSession, decoder: DecoderSpec, read: Callable[[], int | None]
+    ) -> None:
+        import numpy as np
+
+        self._session, self._read_memory = session, read
+        self._prompt, self._nothing = np.ones(1, np.int64), np.zeros(0, np.int64)
+        self._longest = longest_cache(decoder)
+
+    def result(self, computed: int, least: int, source: ReadFrom) -> KvCache:
+        if self._longest < FEWEST:
+            return KvCache(computed, reason=f"{_too_few()}: it has room for {self._longest}")
+        session = self._session
+        if isinstance(session, StreamSession):
+            readings = self._generated(session)
+        elif isinstance(session, RenewableSession):
+            count = len(self._grown(session, self._longest, BUDGET_NS // 2))
+            readings = self._grown(session, max(1, count), BUDGET_NS // 2)
+        else:
+            self._grown(session, WARM_UP, BUDGET_NS)
+            readings = self._grown(session, self._longest, BUDGET_NS)
+        if not readings or readings[-1].tokens < FEWEST:
+            return KvCache(computed, reason=f"{_too_few()} in the time allowed here")
+        found = judged(readings, computed, least, source, at_once=False)
+        grown, tokens = readings[-1].used_bytes - readings[0].used_bytes, readings[-1].tokens
+        if grown < least * tokens / 2 and isinstance(session, TokenSession) and isinstance(session, RenewableSession):
+            told = judged(self._told_lengths(session), computed, least, source, at_once=True)
+            found = told if told.observed_bytes_per_token is not None else found
+        return found
+
+    def _grown(self, session: TokenSession, tokens: int, budget_ns: int) -> list[Reading]:
+        """One token in, then one after another until the cache holds ``tokens`` or time is up."""
+        self._emptied(session, tokens + 2)
+        used, held = [0] * tokens, 0  # a list that grew would be counted too
+        begin_ns = perf_counter_ns()
+        while held < tokens and perf_counter_ns() - begin_ns < (budget_ns if held >= FEWEST else SLOW * budget_ns):
+            if held == 0:
+                session.prefill(self._prompt)
+            else:
+                session.decode()
+            used[held] = self._read()
+            held += 1
+        return [Reading(index + 1, used[index]) for index in range(held)]
+
+    def _generated(self, session: StreamSession) -> list[Reading]:
+        """Generations from an empty cache, each longer than the one before, read when they have ended."""
+        self._generate(session, WARM_UP)
+        begin_ns = perf_counter_ns()
+        self._generate(session, WARM_UP)
+        pace_ns = max(1, (perf_counter_ns() - begin_ns) // WARM_UP)
+        longest = min(self._longest, 2 * BUDGET_NS // pace_ns // (LENGTHS + 1))
+        lengths = [longest * (index + 1) // LENGTHS for index in range(LENGTHS)]
+        return [Reading(n, self._generate(session, n)) for n in lengths] if longest >= FEWEST else []
+
+    def _generate(self, session: StreamSession, tokens: int) -> int:
+        session.fill(self._nothing)
+        session.generate(self._prompt, tokens, _ignored)
+        return self._read()
+
+    def _told_lengths(self, session: TokenSession) -> list[Reading]:
+        """Twice through the lengths; the second time is read."""
+        readings: list[Reading] = []
+        for _ in range(2):
+            readings = []
+            for index in range(LENGTHS):
+                length = self._longest * (index + 1) // LENGTHS
+                self._emptied(session, length)
+                session.prefill(self._prompt)
+                readings.append(Reading(length, self._read()))
+        return readings
+
+    def _emptied(self, session: TokenSession, tokens: int) -> None:
+        if isinstance(session, RenewableSession):
+            session.renew(tokens)
+        else:
+            session.reset()
+
+    def _read(self) -> int:
+        if isinstance(self._session, SettlingSession):
+            self._session.settle()
+        return self._read_memory() or 0
+
+
+def _too_few() -> str:
+    return f"fewer than {FEWEST} tokens can be put into the cache"
+
+
+def _ignored(token: int) -> None:
+    pass

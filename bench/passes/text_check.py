@@ -1,0 +1,70 @@
+"""The untimed pass of a language model: what it generates, and its logits along the way."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import DecoderSpec, LogitsSession, StreamSession, TokenSession
+from bench.errors import RunFailure
+from bench.inputs.prompts import encoded, load_prompts, queries
+from bench.jobs import CheckJob, TextChecked
+from bench.measure.generation import decoder_of, lengths, tokenizer_of
+from bench.measure.text_driver import Generator
+from bench.passes.determinism import compare_token_runs
+from bench.record.evidence import Determinism
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+FORCED_TOKENS = 256
+"""Most ids whose logits are kept: of a vocabulary of 150,000 they take 150 MB."""
+EMULATED_TOKENS = 8  # generated again, to see whether they are the same
+
+
+def check_text(
+    session: TokenSession | StreamSession, job: CheckJob
+) -> tuple[tuple[int, ...], TextChecked, Determinism]:
+    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again. Arrays go to
+    ``job.folder``. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
+    import numpy as np
+
+    decoder, tokenizer = decoder_of(job.request), tokenizer_of(session)
+    given, tokens = load_prompts(job.prompts), job.scenario.generate_tokens or 1
+    _demand_room(encoded(given, decoder, tokenizer), decoder, (job.scenario.depth_tokens or 0) + tokens)
+    first = next(queries(given, decoder, lengths(job.request, job.scenario), job.seed, tokenizer))
+    generator = Generator(session)
+    ids = generator.greedy(first.context, first.prompt, tokens)
+    exact = not isinstance(session, StreamSession) or session.held_exactly()
+    again = generator.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if job.emulated else tokens)
+    determinism = compare_token_runs(ids[: len(again)] if job.emulated else ids, again)
+    own = np.concatenate([first.prompt, np.array(ids, np.int64)])
+    forced = own[-FORCED_TOKENS:] if job.forced is None else np.load(job.forced, allow_pickle=False)
+    whole = len(first.context) == 0 and len(own) <= FORCED_TOKENS
+    ids_file = job.folder / "forced.npy"
+    np.save(ids_file, forced)
+    prompt = tuple(int(i) for i in first.prompt)
+    checked = TextChecked(prompt, ids_file, _logits(session, forced, job.folder), exact, whole)
+    return ids, checked, determinism
+
+
+def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> None:
+    """Raise ``RunFailure`` for the first prompt that does not fit the context with ``beside`` other tokens."""
+    for number, ids in enumerate(prompts, start=1):
+        if len(ids) + beside > decoder.context_length:
+            raise RunFailure(
+                "bad_input",
+                f"prompt {number} of the user's has {len(ids)} tokens, and with {beside} of depth and answer it does "
+                f"not fit the context of {decoder.context_length}",
+                "Shorten it, or ask for fewer tokens with --generate-tokens and --depth.",
+            )
+
+
+def _logits(session: TokenSession | StreamSession, ids: "Ids", folder: Path) -> Path | None:
+    if not isinstance(session, LogitsSession):
+        return None
+    import numpy as np
+
+    path = folder / "logits.npy"
+    np.save(path, np.asarray(session.logits(ids), np.float32))
+    return path

@@ -1,0 +1,1 @@
+"""One worker: how it is started, watched and ended."""

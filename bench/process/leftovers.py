@@ -1,0 +1,26 @@
+"""What a worker may leave behind: processes that it started."""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "ODB_WORKER"
+"""Variable in a worker's environment; whatever it starts inherits it."""
+
+
+def end_leftovers(mark: str) -> int:
+    """Kill the processes that carry ``mark``, however they left the worker's group. Returns how many there were.
+    Linux only: elsewhere nobody may look at another process' environment."""
+    if sys.platform != "linux":
+        return 0
+    wanted, found = f"{MARK}={mark}".encode(), 0
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError):  # another user's, or gone meanwhile
+            if wanted in Path(f"/proc/{entry.name}/environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
+                found += 1
+    return found

@@ -1,0 +1,90 @@
+"""The child process: plays one job, says what happened on a pipe, and is gone.
+
+Started as ``python -P -m bench.process.worker JOB_FILE SPAWN_NS``. It never outlives its parent: on Linux the kernel
+kills it with the parent; everywhere, the end of its stdin does.
+"""
+
+import os
+import queue
+import sys
+import threading
+import time
+
+from bench.parent import end_with_parent
+from bench.process.telemetry import switch_off
+
+FIRST_STATEMENT_NS = time.perf_counter_ns()
+GO, ENOUGH = b"g"[0], b"e"[0]
+"""The parent's answers to a worker that wants its turn: measure on; or, both have measured enough."""
+
+
+def main() -> None:
+    """Claim the pipe, play the job, leave at once: a runtime's teardown is nobody's measurement. Runtimes report to
+    nobody meanwhile."""
+    job_file, spawn_ns = sys.argv[1], int(sys.argv[2])
+    switch_off()
+    answers = die_with_parent()
+    pipe = claim_stdout(os.path.join(os.path.dirname(job_file), "log.txt"))
+
+    from bench.jobs import AnyEvent, decode_job, encode
+    from bench.process.dispatch import failure_of, play
+
+    def say(event: AnyEvent) -> None:
+        os.write(pipe, encode(event) + b"\n")
+
+    phase = "start"
+
+    def announce(name: str) -> None:
+        from bench.jobs import PhaseBegan
+
+        nonlocal phase
+        phase = name
+        say(PhaseBegan(name))
+
+    def take_turn(satisfied: bool) -> bool:
+        from bench.jobs import TurnWanted
+
+        say(TurnWanted(satisfied))
+        return answers.get() == GO
+
+    status = 0
+    try:
+        with open(job_file, "rb") as file:
+            job = decode_job(file.read())
+        say(play(job, announce, FIRST_STATEMENT_NS - spawn_ns, take_turn))
+    except BaseException as error:
+        say(failure_of(error, phase))
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def claim_stdout(log: str) -> int:
+    """Keep the original stdout for events; send everything printed from now on, by whomever, to ``log``."""
+    pipe = os.dup(1)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    return pipe
+
+
+def die_with_parent() -> "queue.SimpleQueue[int]":
+    """Make sure that no worker is left when the parent is killed. Returns what the parent says meanwhile, byte by
+    byte."""
+    end_with_parent()
+    answers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(answers,), name="parent-watch", daemon=True).start()
+    return answers
+
+
+def _listen(answers: "queue.SimpleQueue[int]") -> None:
+    while said := os.read(0, 4096):
+        for byte in said:
+            answers.put(byte)
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is kept of a run: types, and how they are written."""

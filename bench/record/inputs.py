@@ -1,0 +1,50 @@
+"""The part of the record that says what was fed."""
+
+from math import prod
+from typing import Literal
+
+from bench.record.part import Part
+
+
+class FedInput(Part, frozen=True):
+    """One input of the graph. ``source``: ``seeded`` where nobody gave it. ``values``: what they are, in words.
+    ``decides_work``: its values decide how much the graph does, as a length, a number of steps or a branch does.
+    ``rows``: of the table that it picks rows from, where the graph tells."""
+
+    name: str
+    dtype: str
+    source: Literal["seeded", "file", "image"]
+    values: str = ""
+    decides_work: bool = False
+    rows: int | None = None
+
+
+class InputFacts(Part, frozen=True):
+    """The tensors that were fed. ``source``: ``seeded``, ``file``, ``image``; ``partly seeded`` where some inputs were
+    given and the rest made up; ``sha256`` covers their bytes. Of a language model the user's prompts: ``prompt_ids`` or
+    ``prompt_text``, as given. ``fed``: one entry an input."""
+
+    source: str
+    sha256: str
+    shapes: dict[str, tuple[int, ...]]
+    preprocessing: str = ""
+    fed: tuple[FedInput, ...] = ()
+
+
+def made_up_controls(inputs: InputFacts | None) -> str:
+    """What to do where a run failed on inputs that control it and that nobody gave: those that decide how much is done,
+    and lone integers and flags. Empty where there are none."""
+    if inputs is None:
+        return ""
+    seeded = [one for one in inputs.fed if one.source == "seeded"]
+    made_up = [one for one in seeded if one.decides_work or _control(one, inputs.shapes.get(one.name, ()))]
+    if not made_up:
+        return ""
+    names = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in made_up)
+    give = " ".join(f"--input {one.name}=FILE.npy" for one in made_up)
+    return f"Made-up values may be the cause: {names}. Give the real ones with {give}."
+
+
+def _control(one: FedInput, shape: tuple[int, ...]) -> bool:
+    """A lone integer or flag, as a sampling rate or a switch is."""
+    return prod(shape) == 1 and (one.dtype == "bool" or "int" in one.dtype)

@@ -1,0 +1,113 @@
+"""The part of a record that says how good the answers are, on the user's own labelled data.
+
+Shares are 0 to 1; a difference of shares is one too. What was not measured is null.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from bench.record.part import Part
+
+DatasetTask = Literal["classification", "regression", "segmentation", "detection", "judged", "perplexity"]
+Statistic = Literal["mean", "root_mean", "mean_iou", "perplexity", "whole"]
+Word = Literal["better", "worse", "same", "cannot_tell"]
+
+
+UNLABELLED = "has no label"
+"""The reason of a sample that was left out because nobody says what is expected of it."""
+
+
+class LeftOut(Part, frozen=True):
+    """A sample that was not judged: its ``file``, the ``field`` of which file is wrong, and why."""
+
+    file: str
+    field: str
+    reason: str
+
+
+class DatasetFacts(Part, frozen=True):
+    """``name`` is the folder's alone. ``sha256`` covers names, contents and labels of the ``samples`` that were
+    judged. ``options``: how labels and outputs were read, ``preprocessing``: how images were."""
+
+    name: str
+    task: DatasetTask
+    sha256: str
+    samples: int
+    left_out: tuple[LeftOut, ...] = ()
+    options: dict[str, str] = {}
+    preprocessing: str = ""
+
+
+class QualityMetric(Part, frozen=True):
+    """``statistic`` says how ``value`` comes from the per-sample results (``bench.stats.resampling``); ``whole``: from
+    the dataset as a whole, so that there is neither an interval nor a paired test. ``unit``: ``share``, or empty for
+    the outputs' own. ``interval_method`` names what made ``interval95``."""
+
+    name: str
+    value: float
+    interval95: tuple[float, float] | None
+    n: int
+    higher_is_better: bool
+    statistic: Statistic
+    unit: str = ""
+    interval_method: str = ""
+
+
+class QualityReference(Part, frozen=True):
+    """The same samples on the fp32 reference, or on the float model given for it. ``reason``: why it has no metrics, or
+    cannot be compared. ``samples``: metric -> key of its per-sample results in ``samples.npz``; empty in records from
+    before they were kept."""
+
+    name: str
+    artifact_sha256: str | None = None
+    metrics: tuple[QualityMetric, ...] = ()
+    reason: str = ""
+    samples: dict[str, str] = {}
+
+
+class Paired(Part, frozen=True):
+    """One metric against the reference, sample by sample. ``difference``: this less the reference; negative is a loss
+    where higher is better. ``worse_samples`` and ``better_samples``: right in one and wrong in the other, or, of
+    scores, lower and higher. ``word`` by ``p_value`` and ``interval95``, see ``bench.analysis.quality``."""
+
+    metric: str
+    difference: float
+    interval95: tuple[float, float] | None
+    p_value: float | None
+    test: str
+    word: Word
+    n: int
+    better_samples: int | None = None
+    worse_samples: int | None = None
+
+
+class Quality(Part, frozen=True):
+    """``artifact_sha256`` (hashed anew when the samples were judged), ``target`` and ``options_effective`` prove that
+    speed and quality are of the same file on the same target. ``samples``: metric -> key of its per-sample results in
+    ``samples.npz``, in the order of the samples' names."""
+
+    dataset: DatasetFacts
+    artifact_sha256: str
+    target: str
+    options_effective: dict[str, str] = {}
+    metrics: tuple[QualityMetric, ...] = ()
+    reference: QualityReference | None = None
+    paired: tuple[Paired, ...] = ()
+    samples: dict[str, str] = {}
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The keys of all results in ``samples.npz``, the reference's among them."""
+        theirs = self.reference.samples.values() if self.reference is not None else ()
+        return *self.samples.values(), *theirs
+
+
+class JudgedMetric(Struct, frozen=True):
+    """One metric; see ``bench.quality.scoring.Scored``, whose results are in ``results.npz`` unless ``whole``."""
+
+    name: str
+    statistic: Statistic
+    higher_is_better: bool
+    unit: str
+    whole: float | None = None

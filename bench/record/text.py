@@ -1,0 +1,117 @@
+"""What a record says of text generation. Part of ``bench.record.record``'s layout."""
+
+from typing import Literal
+
+from bench.record.part import Part
+
+
+class TokenizedTimes(Part, frozen=True):
+    """The same work with the tokenizer inside the timed part: the prompt's text is encoded before it, every token is
+    decoded to text as it comes. Medians of ``queries`` queries, in a pass of their own."""
+
+    queries: int
+    ttft_ns: int | None = None
+    tpot_ns: int | None = None
+    e2e_ns: int | None = None
+
+
+ReadFrom = Literal["heap", "process", ""]
+
+
+class KvCache(Part, frozen=True):
+    """``bytes_per_token``: computed from the layout, keys and values of all layers. ``observed_bytes_per_token``:
+    growth of memory for each token that the cache took in, or was made for, in an untimed pass of its own, over
+    ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval. Null with the ``reason`` where the growth does
+    not show it.
+
+    ``read_from``: ``heap``, what the C library's allocator has handed out; ``process``, the process' USS; records
+    before 0.1.0 leave it empty and read USS. ``at_once``: the engine takes the cache for the length it is told, and was
+    told several. ``pass_ns``: what the pass took, the opening of the model included.
+    """
+
+    bytes_per_token: int
+    observed_bytes_per_token: int | None = None
+    observed_tokens: int | None = None
+    reason: str = ""
+    observed_ci95: tuple[int, int] | None = None
+    read_from: ReadFrom = ""
+    at_once: bool = False
+    pass_ns: int | None = None
+
+
+class TokenEnergy(Part, frozen=True):
+    """Power proxies a token. A prompt token's share comes from a pass that generates one token a query; a generated
+    token's is what is left of whole generations. Null: not measured, or lost in the noise."""
+
+    cpu_seconds_per_prompt_token: float | None = None
+    cpu_seconds_per_generated_token: float | None = None
+    joules_per_prompt_token: float | None = None
+    joules_per_generated_token: float | None = None
+    sensor_channel: str | None = None
+
+
+class Divergence(Part, frozen=True):
+    """The first token that differs: number ``index`` (from 0) of those generated. ``logit_gap``: by how much the
+    reference prefers its own token to this one; ``logit_error``: by how much this run's preference between the two
+    differs from that. An error above the gap explains the swap. Null where logits cannot be seen."""
+
+    index: int
+    token: int
+    reference_token: int
+    logit_gap: float | None = None
+    logit_error: float | None = None
+
+
+class Agreement(Part, frozen=True):
+    """Greedy tokens, and the distributions behind them, against a reference run.
+
+    ``of``: ``engine``, the same file run unoptimised in float32, or ``model``, the float32 weights of the same model.
+    ``token_prefix``: tokens equal before the first that differs; ``tokens_equal_share``: equal at the same place.
+    Over ``positions`` of one sequence fed to both: ``kl_divergence_nats``, reference from this run, mean and greatest;
+    ``top1_agreement``. All of these are computed from ``token_ids``, ``reference_token_ids``, ``divergences_nats`` (one
+    a position) and ``top1_differs_at`` (positions), which records from before they were kept do not have.
+    """
+
+    of: Literal["engine", "model"]
+    reference: str
+    tokens_compared: int = 0
+    token_prefix: int | None = None
+    tokens_equal_share: float | None = None
+    positions: int = 0
+    kl_divergence_nats: float | None = None
+    kl_divergence_nats_max: float | None = None
+    top1_agreement: float | None = None
+    first_divergence: Divergence | None = None
+    reason: str = ""
+    token_ids: tuple[int, ...] = ()
+    reference_token_ids: tuple[int, ...] = ()
+    divergences_nats: tuple[float, ...] = ()
+    top1_differs_at: tuple[int, ...] = ()
+
+
+class TextGeneration(Part, frozen=True):
+    """TTFT = issue to first token. TPOT = (t_last − t_first)/(n − 1), per query. ITL = every gap. Medians of a
+    repeat, geometric mean over repeats; ``itl_ns`` also its percentiles, of all gaps together where one repeat has too
+    few. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it. ``…_ci95``: 95 %
+    intervals between processes.
+
+    ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the fewest any query really gave.
+    ``token_ids``: what the first prompt gave.
+    """
+
+    prompt_tokens: int
+    generated_tokens: int
+    token_ids: tuple[int, ...]
+    ttft_ns: int | None = None
+    tpot_ns: int | None = None
+    itl_ns: dict[str, int | None] = {}
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    depth_tokens: int = 0
+    e2e_ns: int | None = None
+    tpot_ns_ci95: tuple[int, int] | None = None
+    tokenized: TokenizedTimes | None = None
+    kv_cache: KvCache | None = None
+    energy: TokenEnergy | None = None
+    agreement: tuple[Agreement, ...] = ()
+    ttft_ns_ci95: tuple[int, int] | None = None

@@ -1,0 +1,35 @@
+"""What a report plugin implements: runs in, bytes out."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from bench.record.record import RecordedRun
+    from bench.record.refused import RefusedRecord
+
+
+class Report(Protocol):
+    """A writer: takes runs, returns bytes. Opens no file, looks at no machine, computes no statistics."""
+
+    summary: str
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
+    def render(self, runs: Sequence["RecordedRun"]) -> bytes: ...
+
+
+@runtime_checkable
+class TellsRefused(Protocol):
+    """What a writer may offer besides: a place for the records that could not be read or believed."""
+
+    def telling(self, refused: Sequence["RefusedRecord"]) -> Report:
+        """The writer that names them too."""
+        ...
+
+
+@runtime_checkable
+class FitsTerminal(Protocol):
+    """What a writer may offer besides, if its text is for a terminal."""
+
+    def at_terminal(self, columns: int, color: bool) -> Report:
+        """The writer for a terminal of that many columns, with colours or without."""
+        ...

@@ -1,0 +1,1 @@
+"""The parent: carries out a plan, and puts records together."""

@@ -1,0 +1,244 @@
+"""Measures two runs in alternation: repeat by repeat a fresh process of each, which then take turns block by block.
+
+What comes before measuring (artifact, placement, outputs, caches) is gathered for each by itself. A pair of processes
+is the unit of replication. Pairs are short and many, because what differs from process to process does not become
+smaller by looking at two of them for longer: as many as the preset says, each half as long as a repeat alone.
+"""
+
+import secrets
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import Artifact
+from bench.errors import InputError, OdbError
+from bench.jobs import Measured, MeasureJob
+from bench.machine.load import HostLoad
+from bench.plugins import Catalog
+from bench.process.supervisor import JobResult, run_job, stop
+from bench.process.turnstile import Turnstile
+from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule
+from bench.record.record import Failure, RecordedRun
+from bench.run.assemble import assemble
+from bench.run.one_run import Gathering, Shared
+from bench.run.probe import temporary_workspace
+from bench.run.suite_run import Listener, plan_suite, with_sensors
+from bench.run.workbench import Bench
+from bench.store.records import save
+from bench.store.unfinished import Unfinished, unfinished
+from bench.suite.plan import PlannedRun
+from bench.suite.presets import PRESETS, shorter_rule
+from bench.suite.suite import Suite
+
+Steps = list[tuple[Gathering, Callable[[], None]]]
+"""For each side the step that takes in what came of the work."""
+SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
+
+
+class Identity(Struct, frozen=True):
+    """What the base's artifact must be: the record's word, and where it stands."""
+
+    sha256: str
+    source: str
+
+    def check(self, artifact: Artifact) -> None:
+        """Raises ``InputError`` for another file."""
+        if artifact.sha256 != self.sha256:
+            raise InputError(
+                f"--against: {artifact.path.name} is not the file that {self.source} was measured with: its sha256 "
+                f"begins {artifact.sha256[:12]}, the record's {self.sha256[:12]}",
+                "Name the right file with --base-model.",
+            )
+
+
+def run_in_alternation(
+    base: Suite,
+    new: Suite,
+    catalog: Catalog,
+    out: tuple[Path, Path],
+    *,
+    cache: Path,
+    expected: Identity | None = None,
+    base_python: str = "",
+    listener: Listener | None = None,
+    root: Path = Path("/"),
+) -> tuple[RecordedRun, RecordedRun]:
+    """Measure the one run of each suite; records are written under ``out`` (base's, new's).
+
+    ``base_python``: the interpreter in whose environment the base is measured. Raises ``InputError`` where a suite does
+    not plan exactly one run, or the base's artifact is not the ``expected`` one. ``Ctrl-C`` writes what there is and is
+    raised again.
+    """
+    listener = listener or Listener()
+    with temporary_workspace() as workspace, unfinished(out[0]) as of_base, unfinished(out[1]) as of_new:
+        machine = with_sensors(Bench(catalog, base, workspace, cache, root))
+        shared = Shared(catalog)
+        sides = [
+            Gathering(msgspec.structs.replace(machine, suite=suite), run, shared, _said(listener, side))
+            for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine, base_python), strict=True)
+        ]
+        _gather(sides, expected, listener, (of_base, of_new))
+        recorded = []
+        for folder, gathering in zip(out, sides, strict=True):
+            gathering.has_ended()
+            result = assemble(*gathering.left())
+            recorded.append(RecordedRun(save(folder, result.record, result.samples), result.samples))
+        failures = [run.record.failure for run in recorded]
+        if any(failure is not None and failure.kind == "interrupted" for failure in failures):
+            raise KeyboardInterrupt
+        return recorded[0], recorded[1]
+
+
+def plan_pair(base: Suite, new: Suite, bench: Bench, base_python: str = "") -> tuple[PlannedRun, PlannedRun]:
+    """The one run of each suite as it is measured in alternation; nothing is measured. ``bench``: of either.
+
+    Raises ``InputError`` where a suite does not plan exactly one run, or one of an emulator.
+    """
+    group, runs = secrets.token_hex(8), []
+    catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
+    for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
+        run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
+        runs.append(planned(run, suite, Alternation(group, side)))
+    return runs[0], runs[1]
+
+
+def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedRun:
+    """``run`` with the repeats and times of an alternation, but for what the user asked by number."""
+    rule, repeats = run.rule, run.repeats
+    if suite.repeats is None:
+        repeats = PRESETS[run.preset].pairs
+    if suite.max_seconds is None:
+        rule = shorter_rule(rule)
+    return msgspec.structs.replace(
+        run, rule=rule, repeats=repeats, alternation=alternation, repeat_rule=RepeatRule(repeats, repeats)
+    )
+
+
+def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:
+    if len(runs) != 1:
+        raise InputError(
+            f"--against: the {side} side plans {len(runs)} runs, and one is measured against one",
+            "Name one model, one target and one scenario.",
+        )
+    if runs[0].target.device.emulated:
+        raise InputError(
+            f"--against: {runs[0].target.id} is an emulator, whose times say nothing of the device's",
+            "Compare placement and outputs of two records instead.",
+        )
+    return runs[0]
+
+
+def _said(listener: Listener, side: str) -> Callable[[str], None]:
+    return lambda text: listener.step(f"{side}: {text}")
+
+
+def _gather(
+    sides: list[Gathering], expected: Identity | None, listener: Listener, kept: tuple[Unfinished, Unfinished]
+) -> None:
+    for gathering, other in zip(sides, reversed(sides), strict=True):
+        if not gathering.prepare():
+            failure = gathering.evidence.failure
+            message = f"not measured, because the other side of the alternation failed: {failure and failure.message}"
+            other.fail(Failure(OTHER_SIDE, "unavailable", message, "See the other record."))
+            return
+        artifact = gathering.evidence.artifact
+        if gathering is sides[0] and expected is not None and artifact is not None:
+            expected.check(artifact)
+    repeats = sides[0].run.repeats
+    for index in range(repeats):
+        listener.step(f"pair {index + 1} of {repeats}")
+        for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
+            done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
+            if not all(done):
+                return
+
+
+def _or_failure(sides: list[Gathering], work: Callable[[], Steps]) -> Steps:
+    """What ``work`` gives; what ends it early, an interrupt too, becomes the failure of both sides."""
+    try:
+        return work()
+    except (OdbError, OSError, KeyboardInterrupt) as error:
+        reason = error
+
+    def fail() -> None:
+        raise reason
+
+    return [(gathering, fail) for gathering in sides]
+
+
+def _keep(sides: list[Gathering], kept: tuple[Unfinished, Unfinished]) -> Steps:
+    """Keep what there is of both sides. There is nothing to take in."""
+    for gathering, of_side in zip(sides, kept, strict=True):
+        with suppress(OSError):  # kept or not, the pairs go on
+            of_side.keep(assemble(*gathering.unfinished()))
+    return []
+
+
+def _pair(sides: list[Gathering], index: int) -> Steps:
+    """Measure one pair; for each side the step that takes in what came of it."""
+    turnstile = Turnstile(index % 2)
+    jobs = [gathering.measure_job(in_turns=True) for gathering in sides]
+    deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
+    before = HostLoad.now()
+    results = _run_both(jobs, deadline_s, turnstile)
+    used = sum(r.event.cpu_seconds for r in results if isinstance(r.event, Measured))
+    busy = HostLoad.now().busy_share_of_others(before, used)
+
+    def step(gathering: Gathering, job: MeasureJob, result: JobResult) -> Callable[[], None]:
+        return lambda: gathering.keep(job, gathering.settled(result), None, busy)
+
+    return [(g, step(g, job, result)) for g, job, result in zip(sides, jobs, results, strict=True)]
+
+
+def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -> list[JobResult]:
+    """Each worker is followed by a thread of its own. An interrupt ends the workers, and so the threads."""
+    results: dict[int, Any] = {}
+    workers: list[subprocess.Popen[bytes]] = []
+    interrupted = threading.Event()
+
+    def spawned(worker: "subprocess.Popen[bytes]") -> None:
+        workers.append(worker)
+        if interrupted.is_set():
+            stop(worker)
+
+    def follow(side: int) -> None:
+        try:
+            results[side] = run_job(
+                jobs[side],
+                deadline_s,
+                take_turn=lambda satisfied: turnstile.take(side, satisfied),
+                on_spawn=spawned,
+            )
+        except BaseException as error:  # handed to the parent's own thread
+            results[side] = error
+        finally:
+            turnstile.leave(side)
+
+    threads = [threading.Thread(target=follow, args=(side,), name=f"side-{side}", daemon=True) for side in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        _join(threads)
+    except BaseException:
+        interrupted.set()
+        for worker in workers:
+            stop(worker)
+        _join(threads)
+        raise
+    for side in range(2):
+        if isinstance(results[side], OdbError | OSError):
+            raise results[side]
+        assert isinstance(results[side], JobResult), results[side]
+    return [results[0], results[1]]
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()

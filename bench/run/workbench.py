@@ -1,0 +1,40 @@
+"""What every step of one suite shares."""
+
+import tempfile
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.contracts import Channel
+from bench.plugins import Catalog, PluginRef
+from bench.process.supervisor import STEP_SECONDS
+from bench.suite.plan import PlannedRun
+from bench.suite.suite import Suite
+
+
+class Bench(Struct, frozen=True):
+    """What every step of one suite shares."""
+
+    catalog: Catalog
+    suite: Suite
+    workspace: Path
+    cache: Path
+    root: Path
+    channels: tuple[Channel, ...] = ()
+    idle_watts: dict[str, float] = {}
+
+    def folder(self) -> Path:
+        """A new folder for one job."""
+        return Path(tempfile.mkdtemp(dir=self.workspace))
+
+    def sensors(self) -> tuple[PluginRef, ...]:
+        """The sensor plugins that have something to read here."""
+        used = {channel.sensor for channel in self.channels if channel.usable}
+        return tuple(ref for ref in self.catalog.of("sensors") if ref.name in used)
+
+    def deadline_s(self, run: PlannedRun | None = None) -> float:
+        """How long one job may take."""
+        if self.suite.timeout_s is not None:
+            return self.suite.timeout_s
+        rule_ns = 3 * (run.rule.max_duration_ns + run.rule.warmup_max_duration_ns) if run else 0
+        return STEP_SECONDS + rule_ns / 1e9

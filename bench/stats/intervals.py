@@ -1,0 +1,32 @@
+"""Distribution-free confidence intervals of percentiles."""
+
+import math
+
+import numpy as np
+
+from bench.stats.percentiles import Samples, binomial_quantile, fraction_of
+
+
+def order_statistic_interval(
+    samples: Samples, p: float, confidence: float = 0.95, ess: float | None = None, in_order: bool = False
+) -> tuple[int, int] | None:
+    """Distribution-free interval of percentile ``p``: two of the samples, whose ranks are binomial quantiles.
+
+    Exact for independent samples. With ``ess`` the ranks are those of so many samples, stretched over all of them,
+    which widens the interval for autocorrelated ones. ``in_order``: the samples are sorted. ``None``: too few samples
+    to bound the percentile on both sides.
+    """
+    n = len(samples)
+    m = n if ess is None else int(min(n, max(1.0, ess)))
+    if m == 0:
+        return None
+    tail = (1 - confidence) / 2
+    lower = binomial_quantile(tail, m, float(fraction_of(p)))
+    upper = binomial_quantile(1 - tail, m, float(fraction_of(p))) + 1
+    if lower < 1 or upper > m:
+        return None
+    stretch = (n + 1) / (m + 1)
+    lo = max(0, math.floor(lower * stretch) - 1)
+    hi = min(n - 1, math.ceil(upper * stretch) - 1)
+    found = samples if in_order else np.partition(samples, (lo, hi))
+    return int(found[lo]), int(found[hi])

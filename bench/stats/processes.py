@@ -1,0 +1,115 @@
+"""Percentiles of a typical process, and their confidence intervals.
+
+Kalibera & Jones 2013       Rigorous benchmarking in reasonable time, ISMM
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from bench.stats.autocorrelation import at_most, effective_size
+from bench.stats.intervals import order_statistic_interval
+from bench.stats.percentiles import Samples, sorted_percentile
+
+MIN_SAMPLES: dict[float, int] = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
+"""Fewest samples for a percentile to be stated: ``early_stopping_min_samples`` at 99 % confidence."""
+
+
+class Ordered(Struct, frozen=True):
+    """The samples of processes, each as measured and sorted, and those of all together sorted: several figures of the
+    same samples need one sort, and one autocorrelation for each percentile."""
+
+    parts: tuple[Samples, ...]
+    sorted: tuple[Samples, ...]
+    pooled: Samples
+    _effective: dict[float, tuple[float, ...]] = {}
+
+    def percentiles(self, p: float) -> tuple[int, ...]:
+        """``percentile`` of each process."""
+        return tuple(sorted_percentile(part, p) for part in self.sorted)
+
+    def effective(self, p: float) -> tuple[float, ...]:
+        """``effective_sample_size`` of each process, computed once."""
+        if p not in self._effective:
+            pairs = zip(self.parts, self.percentiles(p), strict=True)
+            self._effective[p] = tuple(effective_size(at_most(part, limit)) for part, limit in pairs)
+        return self._effective[p]
+
+    def intervals(self, p: float) -> tuple[tuple[int, int] | None, ...]:
+        """The 95 % ``order_statistic_interval`` of each process, by its effective sample size."""
+        pairs = zip(self.sorted, self.effective(p), strict=True)
+        return tuple(order_statistic_interval(part, p, ess=ess, in_order=True) for part, ess in pairs)
+
+
+def ordered(repeats: Sequence[Samples]) -> Ordered:
+    """``repeats``: the samples of one process each; empty ones are left out."""
+    parts = tuple(part for part in repeats if len(part))
+    each = tuple(np.sort(part) for part in parts)
+    if len(each) < 2:
+        return Ordered(parts, each, each[0] if each else np.empty(0))
+    return Ordered(parts, each, np.sort(np.concatenate(each), kind="stable"))  # which merges what is in order
+
+
+def process_percentile(repeats: Sequence[Samples], p: float) -> int | None:
+    """Percentile ``p`` of a typical process: the geometric mean of each one's own, as ``bench.stats.ratio`` compares
+    them.
+
+    ``repeats``: the samples of one process each; empty ones do not count. ``None`` where all together hold fewer
+    samples than ``MIN_SAMPLES`` asks. A tail of which one process alone holds too few is that of all samples together,
+    since of few the p99 is the greatest.
+    """
+    return ordered_percentile(ordered(repeats), p)
+
+
+def ordered_percentile(samples: Ordered, p: float) -> int | None:
+    """``process_percentile`` of samples that are sorted once for several percentiles."""
+    if len(samples.pooled) < MIN_SAMPLES[p]:
+        return None
+    if p > 50 and min(len(part) for part in samples.sorted) < MIN_SAMPLES[p]:
+        return sorted_percentile(samples.pooled, p)
+    return round(math.exp(np.log([max(1, middle) for middle in samples.percentiles(p)]).mean()))
+
+
+def process_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
+    """The 95 % interval of ``process_percentile``; ``None`` without that, or where too few samples bound it."""
+    return ordered_interval(ordered(repeats), p)
+
+
+def ordered_interval(samples: Ordered, p: float) -> tuple[int, int] | None:
+    """``process_interval`` of samples that are sorted once for several percentiles."""
+    return None if len(samples.pooled) < MIN_SAMPLES[p] else _between(samples, p, 0.95)
+
+
+def between_process_interval(
+    repeats: Sequence[Samples], p: float = 50, confidence: float = 0.95
+) -> tuple[int, int] | None:
+    """Interval of percentile ``p`` of a typical process, from ``repeats``, each the samples of one.
+
+    The process is the unit of replication (Kalibera & Jones 2013): a million queries of one process say nothing of
+    how the next is laid out in memory. So the interval is Student's t over the logarithms of the processes' own
+    percentiles, whose spread holds the variance between and within processes both. With 2 to 10 processes it keeps
+    its confidence, where resampling so few of them does not. It is widened, where it must be, to hold the interval
+    that the pooled samples give by themselves, so that repeats agreeing by luck claim nothing they do not know; their
+    percentile lies inside, too. One repeat: that within-process interval alone. ``None``: too few samples.
+    """
+    return _between(ordered(repeats), p, confidence)
+
+
+def _between(samples: Ordered, p: float, confidence: float) -> tuple[int, int] | None:
+    if not samples.parts:
+        return None
+    middles = samples.percentiles(p)
+    within = order_statistic_interval(samples.pooled, p, confidence, sum(samples.effective(p)), in_order=True)
+    if within is None or len(middles) == 1:
+        return within
+    from scipy.special import stdtrit
+
+    logs = np.log([max(1, middle) for middle in middles])
+    reach = float(stdtrit(len(logs) - 1, (1 + confidence) / 2)) * logs.std(ddof=1) / math.sqrt(len(logs))
+    centre = logs.mean()
+    return (
+        min(within[0], math.floor(math.exp(centre - reach))),
+        max(within[1], math.ceil(math.exp(centre + reach))),
+    )

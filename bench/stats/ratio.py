@@ -1,0 +1,165 @@
+"""How much larger is one set of processes' figures than another's, how surely, and how many more would tell.
+
+The unit of replication is the process: one figure each, such as its median latency (Kalibera & Jones 2013, Rigorous
+benchmarking in reasonable time, ISMM). Two sets are compared by the ratio of their geometric means, that is by the
+difference of the means of their logarithms: a speed-up and its inverse weigh the same, and machine noise, which
+multiplies, becomes additive (Fleming & Wallace 1986, CACM 29). Its interval is Welch's t (Welch 1947, Biometrika 34),
+which supposes no equal variances. From 3 processes a side it holds its 95 %, where resampling so few covers 70 to 90 %
+(tests/bench/stats/test_ratio.py simulates both).
+
+    difference      Welch's t test, corrected over all that one command compares by Holm 1979, Scand. J. Statistics 6
+    in alternation  the pairs' own log ratios, which what disturbs both of a pair leaves alone: random effects by
+                    Sidik & Jonkman 2005, Applied Statistics 54, with the t interval of Knapp & Hartung 2003, Statistics
+                    in Medicine 22, whose factor is kept at 1 or above (Röver, Knapp & Friede 2015, BMC Medical Research
+                    Methodology 15)
+    equivalence     two one-sided tests, Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15
+
+Figures are positive; at least two a side.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+ROUNDING = 1e-12  # of a logarithm: processes that agree to this do not differ
+POWER = 0.8  # with which `processes_to_tell` plans
+MOST_PROCESSES = 200  # beyond this a plan is no advice
+
+
+class LogRatio(Struct, frozen=True):
+    """``difference``: mean logarithm of new less that of base. ``sd_base``, ``sd_new``: between processes.
+    ``error``: standard error of the difference, with ``df`` degrees of freedom (Welch–Satterthwaite).
+    ``by_luck``: the chance that so few processes, all alike, fall apart into base's and new's; 0 for pairs."""
+
+    difference: float
+    error: float
+    df: float
+    sd_base: float
+    sd_new: float
+    by_luck: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        return math.exp(self.difference)
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Bounds of the ratio."""
+        reach = _quantile((1 + confidence) / 2, self.df) * self.error if self.error else 0.0
+        return math.exp(self.difference - reach), math.exp(self.difference + reach)
+
+    def p_different(self) -> float:
+        """Two-sided p-value of "there is no difference"."""
+        return min(1.0, 2 * self._p_above(abs(self.difference)))
+
+    def p_beyond(self, factor: float) -> float:
+        """Two-sided p-value of "the ratio is within 1/factor … factor"."""
+        return min(1.0, 2 * self._p_above(abs(self.difference) - math.log(factor)))
+
+    def p_equivalent(self, tolerance: float) -> float:
+        """p-value of "the ratio is outside 1/(1 + tolerance) … 1 + tolerance": the larger of the two sides'."""
+        return self._p_above(math.log1p(tolerance) - abs(self.difference))
+
+    def _p_above(self, distance: float) -> float:
+        """Chance that noise alone carries the estimate as far as ``distance``."""
+        if not self.error:
+            return 0.0 if distance > ROUNDING else 1.0
+        from scipy.special import stdtr
+
+        return float(stdtr(self.df, -distance / self.error))
+
+
+def log_ratio(base: Sequence[float], new: Sequence[float]) -> LogRatio:
+    """The comparison of two sets of positive figures, one a process. Raises ``ValueError`` below two a side."""
+    if min(len(base), len(new)) < 2:
+        raise ValueError("one process shows no spread between processes: two a side are the least")
+    a, b = np.log(np.asarray(base, np.float64)), np.log(np.asarray(new, np.float64))
+    sd_base, sd_new = (sd if sd > ROUNDING else 0.0 for sd in (float(a.std(ddof=1)), float(b.std(ddof=1))))
+    of_base, of_new = sd_base**2 / len(a), sd_new**2 / len(b)
+    total = of_base + of_new
+    df = total**2 / (of_base**2 / (len(a) - 1) + of_new**2 / (len(b) - 1)) if total else math.inf
+    return LogRatio(
+        float(b.mean() - a.mean()), math.sqrt(total), df, sd_base, sd_new, falls_apart_by_luck(len(a), len(b))
+    )
+
+
+def falls_apart_by_luck(base: int, new: int) -> float:
+    """The chance that all figures of one side come out above all of the other's although they are of one kind, whatever
+    that is: the least p-value that any test of their ranks can have. Where a machine has two speeds, as many have, it
+    happens about so often, and Welch's t then claims the more the closer each speed is kept."""
+    return 2 / math.comb(base + new, base)
+
+
+def paired_log_ratio(logs: Sequence[float], errors: Sequence[float] | None = None) -> LogRatio:
+    """The comparison of pairs that belong together, by the logarithm of each pair's ratio.
+
+    Without ``errors``: Student's t of their mean. With the standard error of each, pairs are weighted as a
+    random-effects model weighs studies: by the variance between them, which all share, and each one's own. ``sd_base``
+    is the spread that one pair of middling weight would have. Raises ``ValueError`` below two.
+    """
+    if len(logs) < 2:
+        raise ValueError("one pair shows no spread between pairs: two are the least")
+    values = np.asarray(logs, np.float64)
+    variances = np.zeros_like(values) if errors is None else np.maximum(np.asarray(errors, np.float64) ** 2, ROUNDING)
+    weights = np.ones_like(values) if errors is None else 1 / (variances + _between_pairs(values, variances))
+    mean = float((weights * values).sum() / weights.sum())
+    scatter = float((weights * (values - mean) ** 2).sum() / (len(values) - 1))
+    if errors is not None:
+        scatter = max(1.0, scatter)
+    error = math.sqrt(scatter / float(weights.sum()))
+    error = error if error > ROUNDING else 0.0
+    return LogRatio(mean, error, len(values) - 1.0, error * math.sqrt(len(values)), 0.0)
+
+
+def _between_pairs(values: "np.ndarray[Any, Any]", variances: "np.ndarray[Any, Any]") -> float:
+    """Variance between pairs beyond their own. Sidik and Jonkman's estimator is rather large than small, where others
+    call noise what differs between unequally known pairs, and then claim too much (tests/bench simulates it)."""
+    crude = float(values.var())
+    if crude <= ROUNDING**2:
+        return 0.0
+    weights = 1 / (variances / crude + 1)
+    mean = (weights * values).sum() / weights.sum()
+    return float((weights * (values - mean) ** 2).sum() / (len(values) - 1))
+
+
+def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """p-values corrected for there being several (Holm's step-down), in the order given.
+
+    With ``weights`` by his weighted form: a hypothesis of twice the weight gets twice the share of the error allowed.
+    """
+    shares = [1.0] * len(p_values) if weights is None else list(weights)
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i] / shares[i])
+    adjusted, highest, left = [0.0] * len(p_values), 0.0, math.fsum(shares)
+    for index in order:
+        highest = max(highest, min(1.0, p_values[index] * left / shares[index]))
+        adjusted[index] = highest
+        left -= shares[index]
+    return adjusted
+
+
+def processes_to_tell(found: LogRatio, tolerance: float, alpha: float, alpha_same: float) -> int | None:
+    """Processes a side with which a difference like the one found would be told, with a chance of 80 %.
+
+    An estimate beyond the tolerance must be told from none at ``alpha`` (two-sided); one within it must be told from
+    the nearer bound at ``alpha_same``. Supposes that the estimate and the spreads stay. ``None``: over 200.
+    """
+    margin, size = math.log1p(tolerance), abs(found.difference)
+    distance, level = (size, alpha / 2) if size > margin else (margin - size, alpha_same)
+    variances = found.sd_base**2, found.sd_new**2
+    if not sum(variances):
+        return 2 if distance > ROUNDING else None
+    share = sum(variances) ** 2 / (variances[0] ** 2 + variances[1] ** 2)
+    for n in range(2, MOST_PROCESSES + 1):
+        df = (n - 1) * share
+        reach = _quantile(1 - level, df) + _quantile(POWER, df)
+        if reach * math.sqrt(sum(variances) / n) <= distance:
+            return n
+    return None
+
+
+def _quantile(p: float, df: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, p))

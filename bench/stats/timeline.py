@@ -1,0 +1,29 @@
+"""When queries were issued and done, as the clock was read."""
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def _int64() -> "array[int]":
+    return array("q")
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Raw clock readings, in nanoseconds of one clock: when each query was issued and done, and when each token
+    came. ``prompt_tokens``: the length of each query's prompt."""
+
+    issued_ns: "array[int]" = field(default_factory=_int64)
+    done_ns: "array[int]" = field(default_factory=_int64)
+    token_ns: "array[int]" = field(default_factory=_int64)
+    prompt_tokens: "array[int]" = field(default_factory=_int64)
+
+    def latency_ns(self) -> "np.ndarray[Any, Any]":
+        """Latency of each query, int64 [n]."""
+        import numpy as np
+
+        return np.array(self.done_ns, np.int64) - np.array(self.issued_ns, np.int64)

@@ -1,0 +1,288 @@
+"""What in a record cannot be: parts of it that contradict one another, so that nothing can be computed anew.
+
+A figure that follows from other fields is computed again by ``bench.store.derived``. What is refused here either has no
+other source, or has several that differ. Every rule holds of each record that was ever written.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis.quality_contradictions import quality_contradictions
+from bench.errors import InputError
+from bench.record.energy import ChannelReading, RepeatEnergy
+from bench.record.evidence import Determinism, RepeatedInput
+from bench.record.record import Fidelity, OutputFidelity, Phases, PlacementSummary, PlanPart, Record, Repeat
+from bench.record.text import Agreement
+from bench.store.plan_contradictions import plan_contradictions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Samples = Mapping[str, np.ndarray[Any, Any]]
+
+MOST = (1 << 53) - 1  # nanoseconds, bytes: a hundred days, and more than any machine holds
+REMEDY = "Use the file as it was written, or measure again."
+CLOSE = 1e-6  # relative: the last digits of a float are the processor's
+SAMPLED_ENDS_S = 0.3  # a pass that samples power is timed from a reading before it to one after
+SAMPLED_PART = 0.1
+
+
+def refuse(record: Record, samples: "Samples", source: str) -> None:
+    """Raise ``InputError`` naming ``source`` for the first contradiction."""
+    found = next(contradictions(record, samples), None)
+    if found is not None:
+        raise InputError(f"{source}: {found}", REMEDY)
+
+
+def contradictions(record: Record, samples: "Samples") -> Iterator[str]:
+    """Each in a few words that name the fields."""
+    yield from _status(record)
+    if record.tool.name != "ondevice-bench":
+        yield f"tool.name is {record.tool.name}"
+    yield from plan_contradictions(record.plan)
+    yield from _numbers_of_repeats(record)
+    named = [(f"repeats[{index}]", repeat) for index, repeat in enumerate(record.repeats)]
+    named += [(f"set_aside[{index}]", repeat) for index, repeat in enumerate(record.set_aside)]
+    for name, repeat in named:
+        yield from _repeat(name, repeat, record.plan)
+    for repeat in record.repeats:
+        yield from _samples(repeat, samples, record.plan)
+    yield from _determinism(record.determinism)
+    yield from _placement(record.placement, record.plan.model.macs)
+    yield from _fidelity(record)
+    yield from _repeated(record.repeated_input)
+    text = record.summary.text_generation
+    for index, agreement in enumerate(text.agreement if text is not None else ()):
+        yield from _agreement(f"summary.text_generation.agreement[{index}]", agreement)
+    if record.quality is not None:
+        yield from quality_contradictions(record.quality)
+
+
+# -------------------------------------------------------------------------------------------------------- status
+
+
+def _status(record: Record) -> Iterator[str]:
+    failure = record.failure
+    ended = "ok" if failure is None else "skipped" if failure.phase == "plan" else "failed"
+    if record.status != ended:
+        yield f"status is {record.status}, and failure says {ended}"
+
+
+def _numbers_of_repeats(record: Record) -> Iterator[str]:
+    if record.status != "ok":
+        return
+    done, rule, ended = len(record.repeats) + len(record.set_aside), record.plan.repeat_rule, record.repeats_ended
+    if rule is not None and not rule.fewest <= done <= rule.most:
+        yield f"repeats and set_aside hold {done}, and plan.repeat_rule allows {rule.fewest} to {rule.most}"
+    if rule is None or ended is None:
+        return
+    fits = {
+        "fixed": rule.budget_ns is None,
+        "most": rule.budget_ns is not None and done == rule.most,
+    }.get(ended, rule.budget_ns is not None)
+    if not fits:
+        yield f"repeats_ended is {ended}, and plan.repeat_rule allows {rule.fewest} to {rule.most}, of which {done} ran"
+
+
+# ------------------------------------------------------------------------------------------------------- repeats
+
+
+def _repeat(name: str, repeat: Repeat, plan: PlanPart) -> Iterator[str]:
+    for field, value in _whole_numbers(repeat):
+        if not 0 <= value <= MOST:
+            yield f"{name}.{field} is {value}, which cannot be"
+    if not _is_share(repeat.cpu_busy_share):
+        yield f"{name}.cpu_busy_share is {repeat.cpu_busy_share}, which cannot be"
+    cache = plan.scenario.compile_cache
+    if cache != "none" and repeat.compile_cache not in (None, cache):
+        yield f"{name}.compile_cache is {repeat.compile_cache}, and plan.scenario.compile_cache is {cache}"
+    for part in ("energy", "power_pass", "prefill_energy"):
+        energy = getattr(repeat, part)
+        if energy is not None:
+            yield from _energy(f"{name}.{part}", energy, sampled=part == "power_pass")
+
+
+def _whole_numbers(repeat: Repeat) -> Iterator[tuple[str, int]]:
+    names: tuple[str, ...] = ("duration_ns", "harness_ns", "loop_overhead_ns", "token_overhead_ns")
+    yield from ((name, value) for name in names if (value := getattr(repeat, name)) is not None)
+    for name in Phases.__struct_fields__:
+        if (value := getattr(repeat.phases_ns, name)) is not None:
+            yield f"phases_ns.{name}", value
+    if repeat.samples is not None:
+        yield "samples.queries", repeat.samples.queries
+    for phase, point in repeat.memory_bytes.items():
+        names = ("rss_bytes", "uss_bytes", "pss_bytes", "peak_rss_bytes", "file_mapped_bytes")
+        yield from ((f"memory_bytes.{phase}.{n}", value) for n in names if (value := getattr(point, n)) is not None)
+    for part in ("energy", "power_pass", "prefill_energy"):
+        if (energy := getattr(repeat, part)) is not None:
+            yield from ((f"{part}.queries", energy.queries), (f"{part}.duration_ns", energy.duration_ns))
+
+
+def _energy(name: str, energy: RepeatEnergy, sampled: bool) -> Iterator[str]:
+    if energy.cpu_seconds is not None and energy.cpu_seconds < 0:
+        yield f"{name}.cpu_seconds is {energy.cpu_seconds}, which cannot be"
+    for index, reading in enumerate(energy.channels):
+        yield from _reading(f"{name}.channels[{index}]", reading, energy.duration_ns / 1e9, sampled)
+
+
+def _reading(name: str, reading: ChannelReading, seconds: float, sampled: bool) -> Iterator[str]:
+    """Joules above idle are the total less what idle takes in the window."""
+    total, idle, above = reading.joules_total, reading.idle_watts, reading.joules
+    if reading.lost and (total is not None or reading.busy_seconds is not None):
+        yield f"{name} is lost, and was read"
+    if reading.busy_seconds is not None and reading.busy_seconds < 0:
+        yield f"{name}.busy_seconds is {reading.busy_seconds}, which cannot be"
+    if above is None:
+        return
+    if total is None or idle is None:
+        yield f"{name}.joules is stated without {'joules_total' if total is None else 'idle_watts'}"
+        return
+    allowed = max(SAMPLED_ENDS_S, SAMPLED_PART * seconds) * abs(idle) if sampled else 0.0
+    if abs(total - idle * seconds - above) > allowed + CLOSE * max(abs(total), abs(idle) * seconds):
+        yield f"{name}.joules is {above:.6g}, and joules_total less idle is {total - idle * seconds:.6g}"
+
+
+def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[str]:
+    """What the arrays say of the numbers beside them."""
+    if repeat.samples is None:
+        return
+    held = {role: samples[key] for role, key in repeat.samples.arrays.items() if key in samples}
+    latency, start = held.get("latency_ns"), held.get("start_ns")
+    counted, queries = _counted(repeat, samples, plan), repeat.energy.queries if repeat.energy is not None else None
+    if queries is not None and counted is not None and abs(queries - counted) > CLOSE * counted:
+        yield f"energy.queries is {queries:g}, and samples.npz holds {counted:g} in duration_ns"
+    if ("token_ns" in held) != (plan.model.task == "text_generation"):
+        said = "times" if "token_ns" in held else "no times"
+        yield f"plan.model.task is {plan.model.task}, and samples.npz holds {said} of tokens"
+    tokens = plan.scenario.generate_tokens
+    if "token_ns" in held and tokens is not None and held["token_ns"].shape[1] != tokens:
+        yield f"plan.scenario.generate_tokens is {tokens}, and samples.npz holds {held['token_ns'].shape[1]}"
+    lengths, prompt = held.get("prompt_tokens"), plan.scenario.prompt_tokens
+    if lengths is not None and len(lengths) and prompt is not None and (lengths != prompt).any():
+        yield f"plan.scenario.prompt_tokens is {prompt}, and samples.npz holds prompts of another length"
+    warm = held.get("warmup_latency_ns")
+    if repeat.warmup is not None and warm is not None and repeat.warmup.queries != len(warm):
+        yield f"warmup.queries is {repeat.warmup.queries}, and samples.npz holds {len(warm)}"
+    if latency is None or start is None or not len(latency) or repeat.duration_ns is None:
+        return
+    done_ns, flying = int((start + latency).max()), _flying_until_ns(held)
+    if done_ns > repeat.duration_ns and plan.alternation is None:
+        yield f"duration_ns is {repeat.duration_ns}, and a query ended after {done_ns}"
+    if plan.scenario.name == "offline" and flying is not None and flying < repeat.duration_ns:
+        yield f"duration_ns is {repeat.duration_ns}, and a query in flight at its end was done after {flying}"
+
+
+def _counted(repeat: Repeat, samples: "Samples", plan: PlanPart) -> float | None:
+    """Queries of the steady state by the arrays; ``None`` offline where those in flight at its end were not kept."""
+    from bench.analysis.summary import offline_queries
+
+    arrays = repeat.samples.arrays if repeat.samples is not None else {}
+    if plan.scenario.name == "offline":
+        return offline_queries(repeat, samples) if "in_flight_latency_ns" in arrays else None
+    return repeat.samples.queries if repeat.samples is not None else None
+
+
+def _flying_until_ns(held: "Samples") -> int | None:
+    """When the first of the queries was done that were in flight at the end of an offline window."""
+    start, latency = held.get("in_flight_start_ns"), held.get("in_flight_latency_ns")
+    if start is None or latency is None or not len(start) or len(start) != len(latency):
+        return None
+    return int((start + latency).min())
+
+
+# ------------------------------------------------------------------------------------------------ what was checked
+
+
+def _determinism(found: Determinism | None) -> Iterator[str]:
+    if found is None:
+        return
+    told = found.differing or found.max_abs_difference or found.first_difference is not None
+    if found.identical and (told or found.cosine_min is not None or found.within_rounding is not None):
+        yield "determinism.identical, and outputs that differ are named beside it"
+    if not found.identical and not found.differing:
+        yield "determinism.identical is false, and no output is named that differs"
+    if not _is_cosine(found.cosine_min):
+        yield f"determinism.cosine_min is {found.cosine_min}, which cannot be"
+
+
+def _placement(placement: PlacementSummary | None, model_macs: int | None) -> Iterator[str]:
+    if placement is None:
+        return
+    nodes, macs = placement.nodes, placement.macs
+    elsewhere = sum(count for device, count in nodes.items() if device != placement.requested)
+    if len(placement.fallback) != elsewhere or any(count < 1 for count in nodes.values()):
+        message = f"placement.nodes has {elsewhere} elsewhere than on {placement.requested}"
+        yield f"{message}, and placement.fallback names {len(placement.fallback)}"
+    if macs is None:
+        return
+    if set(macs) != set(nodes):
+        yield "placement.macs and placement.nodes name different devices"
+    if any(count < 0 for count in macs.values()) or (model_macs is not None and sum(macs.values()) != model_macs):
+        yield f"placement.macs adds up to {sum(macs.values()):,}, and plan.model.macs is {model_macs:,}"
+
+
+def _fidelity(record: Record) -> Iterator[str]:
+    fidelity = record.fidelity
+    if fidelity is None:
+        return
+    yield from _source_of_inputs(record, fidelity)
+    if fidelity.by_degree is not None and fidelity.ok is not False:
+        yield "fidelity.by_degree says how outputs differ, and fidelity.ok does not say that they do"
+    if (fidelity.outputs or fidelity.ok is not None) and fidelity.inputs < 1:
+        yield f"fidelity.inputs is {fidelity.inputs}, and outputs were compared"
+    for index, output in enumerate(fidelity.outputs):
+        yield from _output(f"fidelity.outputs[{index}]", output)
+
+
+def _source_of_inputs(record: Record, fidelity: Fidelity) -> Iterator[str]:
+    inputs, asked = record.plan.inputs, record.plan.asked
+    if fidelity.inputs_source and (record.plan.model.task == "text_generation" or inputs is None):
+        yield f"fidelity.inputs_source is {fidelity.inputs_source}, and no tensors were fed"
+    if not fidelity.inputs_source or inputs is None:
+        return
+    judged = record.quality is not None or asked is None or asked.dataset is not None
+    if fidelity.inputs_source != inputs.source and not (judged and fidelity.inputs_source == "dataset"):
+        yield f"fidelity.inputs_source is {fidelity.inputs_source}, and plan.inputs.source is {inputs.source}"
+
+
+def _output(name: str, output: OutputFidelity) -> Iterator[str]:
+    for field in ("cosine", "cosine_quartile"):
+        if not _is_cosine(getattr(output, field)):
+            yield f"{name}.{field} is {getattr(output, field)}, which cannot be"
+    for field in ("top1_agreement", "top5_agreement", "equal_fraction"):
+        if not _is_share(getattr(output, field)):
+            yield f"{name}.{field} is {getattr(output, field)}, which cannot be"
+    if output.identical and (output.max_abs_error or output.sqnr_db is not None or output.cosine not in (None, 1.0)):
+        yield f"{name}.identical, and figures beside it say that elements differ"
+
+
+def _repeated(found: RepeatedInput | None) -> Iterator[str]:
+    if found is None:
+        return
+    series = (found.fresh_ns, found.again_ns, found.recalled_ns)
+    if len({len(one) for one in series}) != 1:
+        yield "repeated_input holds one entry a round, and its lists are of different lengths"
+    if any(not 0 <= value <= MOST for one in series for value in one):
+        yield "repeated_input holds a time that cannot be"
+    if found.reason and any(series):
+        yield "repeated_input.reason says why it was not tried, and times stand beside it"
+
+
+def _agreement(name: str, found: Agreement) -> Iterator[str]:
+    positions = len(found.divergences_nats)
+    differs = found.top1_differs_at
+    if len({*differs}) != len(differs) or any(not 0 <= at < positions for at in differs):
+        yield f"{name}.top1_differs_at names positions twice, or beyond the {positions} of divergences_nats"
+    if any(value < 0 for value in found.divergences_nats):
+        yield f"{name}.divergences_nats holds one below 0"
+    for field in ("tokens_equal_share", "top1_agreement"):
+        if not _is_share(getattr(found, field)):
+            yield f"{name}.{field} is {getattr(found, field)}, which cannot be"
+
+
+def _is_share(value: float | None) -> bool:
+    return value is None or 0 <= value <= 1
+
+
+def _is_cosine(value: float | None) -> bool:
+    return value is None or -1 - CLOSE <= value <= 1 + CLOSE

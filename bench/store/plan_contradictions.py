@@ -1,0 +1,97 @@
+"""What in a record's plan cannot be: fields that say the same thing twice, and differ."""
+
+import shlex
+from collections.abc import Collection, Iterator
+from itertools import pairwise
+
+from bench.record.inputs import InputFacts
+from bench.record.part import Correction
+from bench.record.record import PlanPart, StoppingRule
+from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule, text_generation_rule
+
+BY_SECONDS = ("min_duration_ns", "max_duration_ns")
+"""Of a rule what --max-seconds and turns change."""
+
+
+def plan_contradictions(plan: PlanPart) -> Iterator[str]:
+    """Each in a few words that name the fields."""
+    target, rule = plan.target, plan.repeat_rule
+    if target.id != f"{target.plugin}:{target.device}":
+        yield f"plan.target.id is {target.id}, and plugin and device are {target.plugin}:{target.device}"
+    if plan.inputs is not None and plan.inputs.fed:
+        yield from _inputs(plan, plan.inputs)
+    if rule is not None and (
+        not plan.repeats == rule.fewest <= rule.most or (rule.budget_ns is None and rule.fewest != rule.most)
+    ):
+        yield f"plan.repeats is {plan.repeats}, and plan.repeat_rule allows {rule.fewest} to {rule.most}"
+
+
+def _inputs(plan: PlanPart, inputs: InputFacts) -> Iterator[str]:
+    sources = _sources({one.source for one in inputs.fed})
+    if inputs.source not in sources:
+        yield f"plan.inputs.source is {inputs.source}, and its parts are {' or '.join(sources)}"
+    if sorted(one.name for one in inputs.fed) != sorted(inputs.shapes):
+        yield "plan.inputs.fed and plan.inputs.shapes name different inputs"
+    if [(one.name, one.dtype) for one in inputs.fed] != [(spec.name, spec.dtype) for spec in plan.model.inputs]:
+        yield "plan.inputs.fed and plan.model.inputs are different inputs"
+
+
+def _sources(parts: Collection[str]) -> tuple[str, ...]:
+    """What all inputs together may be said to come from, where each comes from one of ``parts``."""
+    if "seeded" not in parts:
+        return "file", "image"
+    return ("partly seeded",) if len(parts) > 1 else ("seeded", "partly seeded")
+
+
+def untrue(plan: PlanPart) -> Iterator[Correction]:
+    """Of a record that follows this version's rules: where its rule is not that of the preset, since a wider precision
+    makes any run valid, and where its command asks for something else than the plan says."""
+    if plan.preset not in PRESETS:
+        yield Correction("plan.preset", plan.preset, ", ".join(PRESETS), True, "presets")
+        return
+    wanted, giver = _rule(plan), f"preset {plan.preset}"
+    for name in StoppingRule.__struct_fields__:
+        stated, known = getattr(plan.rule, name), getattr(wanted, name)
+        if stated != known and name not in BY_SECONDS:
+            yield Correction(f"plan.rule.{name}", f"{stated:g}", f"{known:g}", True, giver)
+    repeats, known = plan.repeat_rule, PRESETS[plan.preset].repeats
+    if repeats is not None and repeats.budget_ns is not None and repeats != known:
+        stated = f"{repeats.fewest} to {repeats.most} in {repeats.budget_ns} ns"
+        found = f"{known.fewest} to {known.most} in {known.budget_ns} ns"
+        yield Correction("plan.repeat_rule", stated, found, True, giver)
+    if plan.command:
+        yield from _command(plan)
+
+
+def _rule(plan: PlanPart) -> StoppingRule:
+    text, rule = plan.model.task == "text_generation", PRESETS[plan.preset].rule
+    if plan.target.emulated:
+        return emulated_generation_rule() if text else emulated_rule()
+    return text_generation_rule(rule) if text else rule
+
+
+def _command(plan: PlanPart) -> Iterator[Correction]:
+    try:
+        words = shlex.split(plan.command)
+    except ValueError:
+        yield Correction("plan.command", plan.command, "no command", True, "found")
+        return
+    scenario, given = plan.scenario, dict(pairwise(words))
+    cache = None if scenario.compile_cache == "none" else scenario.compile_cache
+    for field, flag, value in (
+        ("target.id", "-t", plan.target.id),
+        ("scenario.name", "-s", scenario.name),
+        ("preset", "--preset", plan.preset),
+        ("seed", "--seed", plan.seed),
+        ("scenario.prompt_tokens", "--prompt-tokens", scenario.prompt_tokens),
+        ("scenario.generate_tokens", "--generate-tokens", scenario.generate_tokens),
+        ("scenario.depth_tokens", "--depth", scenario.depth_tokens or None),
+        ("scenario.compile_cache", "--compile-cache", cache),
+        ("scenario.lanes", "--lanes", scenario.lanes),
+    ):
+        if given.get(flag) != (None if value is None else str(value)):
+            said = f"{flag} {given[flag]}" if flag in given else f"no {flag}"
+            yield Correction(f"plan.{field}", str(value), said, True, "in its command")
+    if ("--strict-placement" in words) != plan.strict_placement:
+        said = f"{'no ' if plan.strict_placement else ''}--strict-placement"
+        yield Correction("plan.strict_placement", str(plan.strict_placement), said, True, "in its command")

@@ -1,0 +1,222 @@
+"""Puts records on disk and gets them back. A record appears whole or not at all, and never over another.
+
+One folder per record: ``DIR/<record_id>/record.json`` and ``samples.npz``.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench.analysis.quality_results import quality_results
+from bench.errors import InputError
+from bench.reading import arrays_in, is_file, is_folder, read_bytes
+from bench.record.codec import decode_sealed, encode, sealed
+from bench.record.record import Record, RecordedRun, SamplesFile
+from bench.record.refused import RefusedRecord
+from bench.record.samples import MOST_SAMPLE_BYTES, SPARE_BYTES, allowed_bytes, samples_of
+from bench.scratch import scratch_folder, sweep
+from bench.store.derived import believed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.analysis.timed_run import TimedRun
+
+RECORD = "record.json"
+SAMPLES = "samples.npz"
+WRITING = ".writing-"
+"""What folders begin with in which something is written before it gets its name."""
+
+
+def new_record_id(model: str, target: str, now: datetime | None = None) -> str:
+    """Sorts by time, says what it is, and is unique: ``20261122T101500123Z-resnet50-openvino-CPU-4f1a2b``. Letters of
+    any script stay, in at most 80 bytes."""
+    moment = now or datetime.now(UTC)
+    stamp = f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}Z"
+    words = re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", f"{model}-{target}"))
+    short = words.encode()[:80].decode(errors="ignore").strip("-.")
+    return f"{stamp}-{short}-{secrets.token_hex(3)}"
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Make ``folder`` and prove that it can be written. Raises ``InputError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"-o {folder}: cannot be written: {error.strerror}",
+            "Choose another folder with -o, or make this one writable.",
+        ) from None
+    return folder
+
+
+def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> Record:
+    """Write one record under ``folder``; returns it with ``samples_file`` filled in.
+
+    Raises ``InputError`` when the record exists already or the disk is full; then nothing is left behind.
+    """
+    final = folder / record.record_id
+    if final.exists():
+        raise InputError(f"{final}: exists already; records are never overwritten")
+    try:
+        with _staging(folder) as staging:
+            record = write_record(staging / "record", record, samples)
+            (staging / "record").rename(final)
+    except OSError as error:
+        raise InputError(f"{final}: cannot be written: {error.strerror}", "Free space or choose another -o.") from error
+    return record
+
+
+def write_record(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> Record:
+    """Make ``folder`` with the record's files in it, the record last; returns it with ``samples_file`` and seal. Raises
+    ``OSError``. The folder is made plainly, and not by ``tempfile``, so that who may read it is what the user's umask
+    says."""
+    folder.mkdir()
+    if samples:
+        record = msgspec.structs.replace(record, samples_file=_write_samples(folder / SAMPLES, samples))
+    record = sealed(record)
+    _write(folder / RECORD, encode(record))
+    return record
+
+
+def load(folder: Path) -> RecordedRun:
+    """Read one record's folder, as ``load_timed`` does."""
+    return load_timed(folder).plain()
+
+
+def load_timed(folder: Path) -> "TimedRun":
+    """Read one record's folder.
+
+    Summary and verdict are those that the samples give (``bench.store.derived``), whatever the file states. Raises
+    ``InputError`` naming the file: truncated, edited, samples of another run, or figures that contradict one another.
+    """
+    path = folder / RECORD
+    record = decode_sealed(read_bytes(path), str(path))
+    samples = {}
+    if record.samples_file is not None:
+        samples = _read_samples(folder, record.samples_file, allowed_bytes(record, str(path)))
+    for repeat in record.every_repeat:
+        for role in repeat.samples.arrays if repeat.samples is not None else ():
+            samples_of(repeat, samples, role, str(folder))
+    run = RecordedRun(record, samples)
+    quality_results(run, str(folder))
+    return believed(run, str(folder))
+
+
+def load_records(path: Path) -> list[RecordedRun]:
+    """The records that ``path`` stands for, oldest first. Raises ``InputError`` if there is none, or one cannot be
+    read."""
+    return [load(folder) for folder in chosen_folders(path)]
+
+
+def readable_records(path: Path, folder: str = "") -> tuple[list[RecordedRun], list[RefusedRecord]]:
+    """The records that ``path`` stands for, oldest first, and those that cannot be read; all get ``folder``. Raises
+    ``InputError`` if none can be read."""
+    found, refused, first = [], [], None
+    for place in chosen_folders(path):
+        try:
+            found.append(msgspec.structs.replace(load(place), folder=folder))
+        except InputError as error:
+            first = first or error
+            refused.append(RefusedRecord(place.name, _within(place, error.message), error.remedy, folder))
+    if not found and first is not None:
+        raise first
+    return found, refused
+
+
+def _within(folder: Path, message: str) -> str:
+    """``message`` with what lies in ``folder`` named from there: a report tells nobody where its maker keeps files."""
+    return message.replace(f"{folder}{os.sep}", "").replace(str(folder), folder.name)
+
+
+def chosen_folders(path: Path) -> list[Path]:
+    """The folders of records that a user's ``path`` stands for: a record's own, or those of the records in it, oldest
+    first. Raises ``InputError`` if there is none; one that lies deeper is named."""
+    if is_file(path / RECORD):
+        return [path]
+    if not is_folder(path):
+        raise InputError(f"{path}: no such folder", "Give a record's folder, or the folder that `odb run -o` wrote.")
+    folders = record_folders(path)
+    if folders:
+        return folders
+    deeper = sorted({found.parent.parent for found in path.glob(f"*/*/{RECORD}") if not hidden(found, path)})
+    if deeper:
+        more = "" if len(deeper) == 1 else f" and {len(deeper) - 1} more"
+        message = f"{path}: holds no records itself, but {deeper[-1].name} in it does{more}"
+        raise InputError(message, f"Give one folder of records, for example {deeper[-1]}.")
+    raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
+
+
+def record_folders(path: Path) -> list[Path]:
+    """The folders of records in ``path``, oldest first; also one of which only the samples are left."""
+    found = {p.parent for name in (RECORD, SAMPLES) for p in path.glob(f"*/{name}")}
+    return sorted(folder for folder in found if not folder.name.startswith("."))
+
+
+def hidden(file: Path, path: Path) -> bool:
+    """Whether ``file`` lies in a folder below ``path`` whose name begins with a dot: nobody's finished record."""
+    return any(part.startswith(".") for part in file.relative_to(path).parts[:-1])
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` so that a reader sees the old file or the new one, never a part. Raises ``InputError``."""
+    try:
+        with _staging(path.parent) as staging:
+            _write(staging / "new", data)
+            (staging / "new").replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror}", "Free space or choose another folder."
+        ) from None
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder in ``folder`` for what is being written; those of processes that were killed are removed first."""
+    sweep(WRITING, folder)
+    with scratch_folder(WRITING, folder) as staging:
+        yield staging
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> SamplesFile:
+    import numpy as np
+
+    np.savez_compressed(path, allow_pickle=False, **dict(samples))
+    data = path.read_bytes()
+    return SamplesFile(path.name, hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _read_samples(folder: Path, expected: SamplesFile, keys: Mapping[str, int]) -> dict[str, "np.ndarray[Any, Any]"]:
+    if Path(expected.name).name != expected.name:
+        raise InputError(f"{folder / RECORD}: samples_file.name leaves the record's folder", "The file was edited.")
+    path = folder / expected.name
+    if not 0 <= expected.size_bytes <= MOST_SAMPLE_BYTES:
+        raise InputError(f"{folder / RECORD}: samples_file.size_bytes is {expected.size_bytes}", "The file was edited.")
+    data = read_bytes(path, expected.size_bytes + SPARE_BYTES)
+    if hashlib.sha256(data).hexdigest() != expected.sha256:
+        raise InputError(
+            f"{path}: its hash differs from samples_file.sha256 in {RECORD}", "One of the two was changed."
+        )
+    if len(data) != expected.size_bytes:
+        held = f"{path}: is {len(data):,} bytes, and samples_file.size_bytes in {RECORD} is {expected.size_bytes:,}"
+        raise InputError(held, "One of the two was changed.")
+    return arrays_in(data, keys, str(path))

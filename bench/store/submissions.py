@@ -1,0 +1,49 @@
+"""Several folders of records as one report: whose each record is, and what could not be read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.reading import is_file, is_folder
+from bench.record.record import RecordedRun
+from bench.record.refused import RefusedRecord
+from bench.store.records import RECORD, chosen_folders, hidden, readable_records
+
+
+def read(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[RefusedRecord]]:
+    """The records under ``paths``, in the order given, each with the name of its folder where there are several.
+
+    A path is a record's folder, a folder of records, or a folder of such folders: then each of those stands for itself.
+    Raises ``InputError`` where a path holds nothing, or nothing that can be read.
+    """
+    folders = [folder for path in paths for folder in folders_of(path)]
+    found: list[RecordedRun] = []
+    refused: list[RefusedRecord] = []
+    for folder, name in zip(folders, names(folders), strict=True):
+        runs, wrong = readable_records(folder, name)
+        found += runs
+        refused += wrong
+    return found, refused
+
+
+def folders_of(path: Path) -> list[Path]:
+    """``path``, if it is or holds records; otherwise the folders in it that do, by name."""
+    deeper = (
+        ()
+        if is_file(path / RECORD) or not is_folder(path)
+        else {file.parent.parent for file in path.glob(f"*/*/{RECORD}") if not hidden(file, path)}
+    )
+    if deeper and all(hidden(file, path) for file in path.glob(f"*/{RECORD}")):
+        return sorted(deeper)
+    chosen_folders(path)
+    return [path]
+
+
+def names(folders: Sequence[Path]) -> list[str]:
+    """What tells the folders apart: their names, or as they were given where names are alike; of one, nothing."""
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise InputError("the same folder was given twice", "Name each folder once.")
+    if len(folders) < 2:
+        return [""] * len(folders)
+    found = [folder.resolve().name for folder in folders]
+    return found if len(set(found)) == len(found) else [str(folder) for folder in folders]

@@ -1,0 +1,1 @@
+"""What the user asked, and the plan made of it."""

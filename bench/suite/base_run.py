@@ -1,0 +1,173 @@
+"""The one run that a record holds, as a suite that measures it again.
+
+It is built from the record's typed fields alone: ``plan.command`` is for people, and is not read. What somebody else
+sent is data: options that may name a file, load code or write are refused, and files are found by their hash
+(``bench.suite.found_files``). Where a record from before ``plan.asked`` does not tell something, it is named.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.plugins import Catalog
+from bench.record.asked import Asked, NamedFile
+from bench.record.record import PlanPart, Record
+from bench.suite.found_files import SUFFIXES, Places, found_file, found_model
+from bench.suite.plan import OWN_MODELS
+from bench.suite.presets import PRESETS, emulated_rule, shorter_rule
+from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite.untrusted import refuse_unsafe, safe_options
+
+
+class Given(Struct, frozen=True):
+    """What the user says himself. ``flags``: by parameter, of those that stand for what a record does not tell.
+    ``options``: option -> value, which a record may repeat whatever they are."""
+
+    flags: Collection[str] = ()
+    options: Mapping[str, str] = {}
+
+
+def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, given: Given) -> Suite:
+    """What measures ``record``, which was read from ``folder``, again; the number of repeats is left to the preset.
+    Raises ``InputError`` naming the field that does not tell enough, or is refused."""
+    plan, origin = record.plan, f"{folder}/record.json"
+    if plan.model.sha256 is None:
+        raise InputError(f"{origin}: plan.model.sha256 is null: what was measured is not known", "Measure it again.")
+    target = _target(plan, origin, catalog, given)
+    asked = plan.asked or _older(record, catalog, origin, places, given)
+    return Suite(
+        models=(_model(record, asked, origin, catalog, places, given),),
+        targets=(target,),
+        scenarios=(_scenario(plan, asked),),
+        preset=_preset(plan.preset, origin),
+        seed=plan.seed,
+        strict_placement=plan.strict_placement,
+        max_seconds=asked.max_seconds,
+        check_inputs=asked.check_inputs,
+    )
+
+
+def _preset(name: str, origin: str) -> str:
+    if name not in PRESETS:
+        raise InputError(f"{origin}: plan.preset is {name!r}, which is none of {', '.join(PRESETS)}")
+    return name
+
+
+def _target(plan: PlanPart, origin: str, catalog: Catalog, given: Given) -> TargetAsk:
+    target = plan.target
+    if target.id != f"{target.plugin}:{target.device}":
+        raise InputError(f"{origin}: plan.target.id is {target.id!r}, and not plugin:device of the same part")
+    if target.plugin not in catalog.names("targets"):
+        known = ", ".join(catalog.names("targets"))
+        raise InputError(
+            f"{origin}: plan.target.plugin: unknown target: {target.plugin}",
+            f"If it is from a plugin file, give that with --plugin FILE. Known here: {known}.",
+        )
+    ref = catalog.find("targets", target.plugin)
+    sent = [key for key, value in target.options_requested.items() if given.options.get(key) != value]
+    refuse_unsafe(sent, safe_options(ref), origin=f"{origin}: plan.target.options_requested")
+    return TargetAsk(target.id, dict(target.options_requested))
+
+
+def _scenario(plan: PlanPart, asked: Asked) -> ScenarioAsk:
+    scenario = plan.scenario
+    return ScenarioAsk(
+        scenario.name,
+        scenario.prompt_tokens,
+        scenario.generate_tokens,
+        asked.lanes,
+        scenario.depth_tokens,
+        scenario.compile_cache,
+    )
+
+
+def _model(record: Record, asked: Asked, origin: str, catalog: Catalog, places: Places, given: Given) -> ModelAsk:
+    field = f"{origin}: plan.asked"
+
+    def file(named: NamedFile | None, name: str, flag: str, flags: Collection[str]) -> str:
+        """Where the record's file is; nothing where it names none, or the user names one himself."""
+        if named is None or set(flags) & set(given.flags):
+            return ""
+        return str(found_file(named, f"{field}.{name}", places, flag))
+
+    inputs = {
+        name: file(named, f"inputs.{name or 'npz'}", f"--input {name + '=' if name else ''}FILE", ())
+        for name, named in asked.inputs.items()
+    }
+    own_prompts = {"prompt_ids", "prompts", "prompt_tokens"} & set(given.flags)
+    return ModelAsk(
+        source=_source(record, asked, f"{field}.model" if record.plan.asked else origin, catalog, places),
+        format=asked.format,
+        precision=asked.precision,
+        shapes=dict(asked.shapes),
+        inputs=inputs,
+        preprocessing=asked.preprocessing,
+        prompt_ids=() if own_prompts else asked.prompt_ids,
+        prompts=file(asked.prompts, "prompts", "--prompts FILE", ("prompt_ids", "prompts", "prompt_tokens")),
+        dataset=file(asked.dataset, "dataset", "--dataset DIR", ("datasets",)),
+        dataset_options=asked.dataset_options,
+        reference=file(asked.reference, "reference", "--reference FILE", ("references",)),
+    )
+
+
+def _source(record: Record, asked: Asked, origin: str, catalog: Catalog, places: Places) -> str:
+    model = record.plan.model
+    assert model.sha256 is not None
+    if asked.kind == "built_in":
+        if asked.model.name not in _built_in(catalog):
+            raise InputError(
+                f"{origin}: {asked.model.name!r} is no built-in model here",
+                "If it is from a plugin file, give that with --plugin FILE; see `odb list models`.",
+            )
+        return asked.model.name
+    names = [asked.model.name]
+    if record.plan.asked is None:
+        names = [f"{model.id}{suffix}" for suffix in SUFFIXES.get(model.format or "", ())] + [model.id]
+    found = found_model(names, model.sha256, model.size_bytes, origin, places)
+    return str(found) if found.parent != Path() or found.is_file() else f"./{found}"
+
+
+def _built_in(catalog: Catalog) -> list[str]:
+    return [name for name in catalog.names("models") if not name.startswith(OWN_MODELS)]
+
+
+# ------------------------------------------------------------------------- records from before plan.asked
+
+
+def _older(record: Record, catalog: Catalog, origin: str, places: Places, given: Given) -> Asked:
+    """What the other typed fields tell. Raises ``InputError`` naming one that does not tell enough."""
+    plan, fed = record.plan, record.plan.inputs
+    own = fed.source if fed is not None else "seeded"
+    flags = set(given.flags)
+    if own in ("file", "image") and "inputs" not in flags:
+        raise _untold(f"plan.inputs.source is {own}, and the record does not say which files", origin, "--input")
+    if own in ("prompt_ids", "prompt_text") and not flags & {"prompt_ids", "prompts"}:
+        raise _untold(f"plan.inputs.source is {own}, and the record does not hold them", origin, "--prompts")
+    if record.quality is not None and "datasets" not in flags:
+        raise _untold("quality.dataset does not say which folder it was", origin, "--dataset")
+    built_in = plan.model.id in _built_in(catalog) and not places.only_files
+    shapes = dict(fed.shapes) if fed is not None and plan.model.task == "tensor" and not built_in else {}
+    return Asked(
+        kind="built_in" if built_in else "file",
+        model=NamedFile(plan.model.id),
+        precision=plan.model.precision if built_in else None,
+        shapes=shapes,
+        preprocessing=fed.preprocessing if fed is not None and own == "image" else "",
+        max_seconds=_seconds(plan),
+    )
+
+
+def _untold(why: str, origin: str, flag: str) -> InputError:
+    return InputError(f"{origin}: {why} (plan.asked is missing: an older record)", f"Name them with {flag}.")
+
+
+def _seconds(plan: PlanPart) -> float | None:
+    """The longest steady state, where it is another than the preset's."""
+    if plan.preset not in PRESETS:
+        return None
+    rule = PRESETS[plan.preset].rule
+    own = rule if plan.alternation is None else shorter_rule(rule)
+    longest = plan.rule.max_duration_ns
+    return None if longest in (own.max_duration_ns, emulated_rule().max_duration_ns) else longest / 1e9

@@ -1,0 +1,103 @@
+"""How a dataset's labels and a model's outputs are to be read: from ``dataset.json``, and from ``--dataset-options``.
+
+Both hold the same keys; the flag is written as ``--preprocessing`` is, ``label_offset=1,output=probs``, and wins.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.errors import InputError, UnknownName
+from bench.reading import is_file, json_of, read_bytes
+from bench.record.quality import DatasetTask
+
+OPTIONS_FILE = "dataset.json"
+EXAMPLE = "Example: label_offset=1,output=probs"
+
+
+class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """``task``: otherwise told by the files. ``input``: where an image goes, ``output``: what is scored, where there
+    are several. ``label_offset``: the model's class of label 0; 1 for a model whose class 0 is the background.
+    ``ignore``: a class of segmentation that does not count.
+
+    Detection: ``boxes`` [N, 4] (``box_format``; in pixels of the model's input, or ``relative`` to its size),
+    ``scores`` [N] or [N, classes], and ``labels`` [N] where the scores have no classes; ``background`` is a class that
+    is no object. Boxes below ``score_threshold`` are dropped, then those that overlap a better one of their class by
+    more than ``iou_threshold`` (1 keeps all), and the best ``max_detections`` stay.
+    """
+
+    task: DatasetTask | None = None
+    input: str = ""
+    output: str = ""
+    label_offset: int = 0
+    ignore: int | None = None
+    boxes: str = "boxes"
+    scores: str = "scores"
+    labels: str = ""
+    box_format: Literal["xyxy", "xywh", "cxcywh"] = "xyxy"
+    relative: bool = False
+    background: int | None = None
+    score_threshold: float = 0.05
+    iou_threshold: float = 0.5
+    max_detections: int = 100
+
+    def stated(self) -> dict[str, str]:
+        """What differs from the defaults, as a record says it."""
+        defaults = DatasetOptions()
+        given = {name: getattr(self, name) for name in self.__struct_fields__ if name != "task"}
+        changed = {name: value for name, value in given.items() if value != getattr(defaults, name)}
+        return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in changed.items()}
+
+
+class DatasetAsk(Struct, frozen=True):
+    """A dataset as the user named it. ``options``: the text of ``--dataset-options``."""
+
+    folder: Path
+    options: str = ""
+    preprocessing: str = ""
+
+
+def parse_options(text: str, base: "dict[str, Any] | None" = None) -> DatasetOptions:
+    """The options of ``text``, over those of ``base``. Raises ``InputError`` naming the part that is wrong."""
+    given: dict[str, Any] = dict(base or {})
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise InputError(f"--dataset-options: {part!r} is not KEY=VALUE", EXAMPLE)
+        _known(key, "--dataset-options")
+        given[key] = value
+    return _converted(given, "--dataset-options" if text else OPTIONS_FILE, strict=False)
+
+
+def read_options(folder: Path, text: str) -> DatasetOptions:
+    """Those of the folder's ``dataset.json``, if there is one, and of ``text``. Raises ``InputError``."""
+    path = folder / OPTIONS_FILE
+    if not is_file(path):
+        return parse_options(text)
+    stored = json_of(read_bytes(path, name=OPTIONS_FILE), OPTIONS_FILE, "Correct it, or remove it.")
+    if not isinstance(stored, dict):
+        raise InputError(f"{OPTIONS_FILE}: is not an object", 'Example: {"task": "classification", "label_offset": 1}')
+    for key in stored:
+        _known(key, OPTIONS_FILE)
+    _converted(stored, OPTIONS_FILE, strict=True)
+    return parse_options(text, stored)
+
+
+def _known(key: str, where: str) -> None:
+    if key not in DatasetOptions.__struct_fields__:
+        raise UnknownName(f"key in {where}", key, DatasetOptions.__struct_fields__)
+
+
+def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOptions:
+    try:
+        options = msgspec.convert(given, DatasetOptions, strict=strict)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise InputError(f"{where}: {error}", EXAMPLE) from None
+    for name in ("score_threshold", "iou_threshold"):
+        if not 0 <= getattr(options, name) <= 1:
+            raise InputError(f"{where}: {name} must be between 0 and 1, not {getattr(options, name):g}")
+    if options.max_detections < 1:
+        raise InputError(f"{where}: max_detections must be 1 or more, not {options.max_detections}")
+    return options

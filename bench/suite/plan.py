@@ -1,0 +1,328 @@
+"""Suite -> Plan: which run measures what, and which cannot be measured and why. Pure; ``--dry-run`` prints it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import Artifact, Device, Format, ModelRequest, TargetFacts, Task
+from bench.contracts.names import file_model_id, folder_model_id
+from bench.errors import InputError, RunFailure, UnknownName
+from bench.plugins import Catalog, PluginRef
+from bench.reading import is_folder
+from bench.record.evidence import Alternation, RepeatRule
+from bench.record.record import Failure, Scenario, StoppingRule
+from bench.record.redact import without_paths
+from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule
+from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
+from bench.suite.untrusted import Untrusted, refuse_unsafe
+
+DEFAULT_LANGUAGE_MODEL = "llama-15M"
+DEFAULT_MODELS = ("mobilenet_v2", DEFAULT_LANGUAGE_MODEL)
+PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
+EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
+FOLDER = "/"
+OWN_MODELS = (".", FOLDER)  # what the names of plugins begin with that take the user's own files and folders
+
+
+class ModelChoice(Struct, frozen=True):
+    """A model the user asked for, and the plugin that takes it. ``task`` of a file is known only once it is read."""
+
+    ask: ModelAsk
+    plugin: PluginRef
+    task: Task
+    formats: tuple[Format, ...]
+
+    @property
+    def id(self) -> str:
+        if self.plugin.name == FOLDER:
+            return folder_model_id(Path(self.ask.source))
+        return file_model_id(Path(self.ask.source)) if is_file(self.ask.source) else self.ask.source
+
+    def request(self, seed: int) -> ModelRequest:
+        return ModelRequest(self.ask.source, self.ask.format, self.ask.precision, self.ask.shapes, seed)
+
+
+class TargetChoice(Struct, frozen=True):
+    """One device of one target plugin, the options it will get, and what it opens."""
+
+    plugin: PluginRef
+    device: Device
+    options: dict[str, str]
+    formats: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.plugin.name}:{self.device.name}"
+
+
+class PlannedRun(Struct, frozen=True):
+    """One model on one target in one scenario. ``skip`` says why it will not be measured. ``repeats``: the fewest."""
+
+    model: ModelChoice
+    target: TargetChoice
+    scenario: Scenario
+    rule: StoppingRule
+    preset: str
+    repeats: int
+    seed: int
+    strict_placement: bool = False
+    skip: Failure | None = None
+    check_inputs: int | None = None
+    alternation: Alternation | None = None
+    repeat_rule: RepeatRule | None = None  # None: exactly ``repeats``
+    max_seconds: float | None = None  # as asked; None: the preset's
+
+
+class Plan(Struct, frozen=True):
+    runs: tuple[PlannedRun, ...]
+    notes: tuple[str, ...] = ()
+
+
+def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, PluginRef]]:
+    """Each model asked for with the plugin that takes it. Raises ``UnknownName`` or ``InputError``."""
+    asks = suite.models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    named = [n for n in catalog.names("models") if not n.startswith(OWN_MODELS)]
+    chosen = []
+    for ask in asks:
+        if ask.source not in named and FOLDER in catalog.names("models") and is_folder(Path(ask.source)):
+            chosen.append((ask, catalog.find("models", FOLDER)))
+        elif is_file(ask.source):
+            suffix = Path(ask.source).suffix.lower()
+            takers = [n for n in catalog.names("models") if n.startswith(".")]
+            if suffix not in takers:
+                raise InputError(
+                    f"model {ask.source}: no plugin takes files that end in {suffix or 'nothing'}",
+                    f"Give {', '.join(takers)}, or a folder of a GenAI runtime or with one model file.",
+                )
+            chosen.append((ask, catalog.find("models", suffix)))
+        else:
+            if ask.source not in named:
+                hint = "A file is named with its suffix, e.g. detector.onnx; a plugin file's model needs --plugin FILE."
+                raise UnknownName("model", ask.source, named, hint)
+            chosen.append((ask, catalog.find("models", ask.source)))
+    return chosen
+
+
+def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, PluginRef, str]]:
+    """Each target asked for with its plugin and device (``""``: the plugin's default ones). Raises ``UnknownName``."""
+    asks = suite.targets or tuple(TargetAsk(name) for name in catalog.names("targets"))
+    chosen = []
+    for ask in asks:
+        plugin, _, device = ask.id.partition(":")
+        if plugin not in catalog.names("targets"):
+            hint = "Targets are written plugin:device; those of a plugin file need --plugin FILE."
+            raise UnknownName("target", ask.id, catalog.names("targets"), hint)
+        chosen.append((ask, catalog.find("targets", plugin), device))
+    return chosen
+
+
+def resolve_targets(
+    chosen: Sequence[tuple[TargetAsk, PluginRef, str]],
+    probed: Mapping[str, TargetFacts],
+    suite: Suite,
+    every: Sequence[str] = (),
+) -> list[TargetChoice]:
+    """Match devices and options with what each plugin says it has. Raises ``UnknownName`` for either, and
+    ``InputError`` for options of a plugin of ``every`` that is not chosen, and for those that are unsafe to take from
+    the file they came from."""
+    targets: list[TargetChoice] = []
+    for index, (ask, plugin, name) in enumerate(chosen):
+        found = probed[plugin.name]
+        devices = [device_named(plugin.name, name, found.devices)] if name else _default_devices(found, suite)
+        for device in devices:
+            known = found.options.get(device.name, {})
+            shared = _for_plugin(suite.options, plugin.name, known)
+            for key in ask.options:
+                if key not in known:
+                    raise UnknownName(f"option of {plugin.name}:{device.name}", key, known)
+            if suite.untrusted is not None:
+                sent = _sent(
+                    suite, suite.untrusted, plugin.name, known, ask if index < suite.untrusted.targets else None
+                )
+                refuse_unsafe(
+                    sent,
+                    found.safe_options,
+                    origin=suite.untrusted.origin,
+                    allowed=suite.untrusted.allowed,
+                    can_be_allowed=True,
+                )
+            given = _for_plugin(_flags(suite), plugin.name, known)
+            options = {**shared, **ask.options, **given}
+            targets.append(TargetChoice(plugin, device, options, found.formats, found.tasks))
+    _check_shared_options(suite, [(c[1].name, probed[c[1].name]) for c in chosen], every)
+    return targets
+
+
+def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[TargetChoice]) -> Plan:
+    """Pair every model with every target in every scenario."""
+    if suite.preset not in PRESETS:
+        raise UnknownName("preset", suite.preset, PRESETS)
+    preset = PRESETS[suite.preset]
+    rule = with_time(preset.rule, suite.max_seconds)
+    runs: list[PlannedRun] = []
+    seen: set[str] = set()
+    for asked in suite.scenarios or (ScenarioAsk(),):
+        for model in models:
+            scenario = _of_tensors(asked) if model.task == "tensor" and not is_file(model.ask.source) else asked
+            for target in targets:
+                key = repr((scenario, model, target.id, target.options))
+                if key in seen:  # of a grid of token counts, a vision model has one cell
+                    continue
+                seen.add(key)
+                emulated = target.device.emulated
+                repeats = repeat_rule(suite.repeats, preset.repeats, emulated)
+                runs.append(
+                    PlannedRun(
+                        model,
+                        target,
+                        msgspec.convert(msgspec.structs.asdict(scenario), Scenario),
+                        emulated_rule() if emulated else rule,
+                        preset.name,
+                        repeats.fewest,
+                        suite.seed,
+                        suite.strict_placement,
+                        why_skipped(model, target, scenario.name),
+                        suite.check_inputs,
+                        repeat_rule=repeats,
+                        max_seconds=suite.max_seconds,
+                    )
+                )
+    return Plan(tuple(runs))
+
+
+def _of_tensors(scenario: ScenarioAsk) -> ScenarioAsk:
+    """Without what only text generation has."""
+    return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
+
+
+def repeat_rule(asked: int | None, preset: RepeatRule, emulated: bool) -> RepeatRule:
+    """The preset's, unless the user asked for a number or the device is emulated: then exactly so many."""
+    if emulated:
+        return RepeatRule(EMULATED_REPEATS, EMULATED_REPEATS)
+    return preset if asked is None else RepeatRule(asked, asked)
+
+
+def with_time(rule: StoppingRule, max_seconds: float | None) -> StoppingRule:
+    """``rule`` with another maximum for the steady state; the minimum follows where it would be longer."""
+    if max_seconds is None:
+        return rule
+    longest_ns = round(max_seconds * 1e9)
+    return msgspec.structs.replace(
+        rule, max_duration_ns=longest_ns, min_duration_ns=min(rule.min_duration_ns, longest_ns)
+    )
+
+
+def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Failure | None:
+    """The reason a pair cannot be measured, as far as can be told without opening anything."""
+    device = target.device
+    if not device.usable:
+        return Failure(
+            "plan", "unavailable", f"{target.id} is not usable here: {without_paths(device.reason)}", device.remedy
+        )
+    if device.emulated and scenario == "offline":
+        message = f"{target.id} is an emulator: its throughput would say nothing of the device's"
+        remedy = "single-stream proves compilation, placement and numerics."
+        return Failure("plan", "unsupported_scenario", message, remedy)
+    wanted = (model.ask.format,) if model.ask.format else model.formats
+    if not set(wanted) & set(target.formats):
+        return Failure(
+            "plan",
+            "unsupported_format",
+            f"{target.id} opens {' and '.join(target.formats)}, and {model.id} is {' or '.join(wanted)}",
+            f"Export the model as {target.formats[0]}." if target.formats else "",
+        )
+    if model.task not in target.tasks and not model.plugin.name.startswith(OWN_MODELS):
+        return Failure("plan", "unsupported_task", f"{target.id} does not run {model.task} models", "")
+    return None
+
+
+def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -> None:
+    """Raises ``RunFailure`` for a model that the target does not open, or not in that scenario, once it is read."""
+    if artifact.task not in target.tasks:
+        raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
+    if artifact.task == "text_generation" and scenario.name == "offline":
+        message = "scenario offline is not defined for text generation"
+        raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
+    if artifact.format not in target.formats:
+        message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
+        raise RunFailure("unsupported_format", message, "", "plan")
+
+
+def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:
+    """Fill in the token counts that text generation needs and nothing else does. ``own_prompts``: the user's prompts
+    have lengths of their own."""
+    if task != "text_generation":
+        return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
+    seeded = scenario.prompt_tokens or (EMULATED_PROMPT_TOKENS if emulated else PROMPT_TOKENS)
+    return msgspec.structs.replace(
+        scenario,
+        prompt_tokens=None if own_prompts else seeded,
+        depth_tokens=scenario.depth_tokens or 0,
+        generate_tokens=scenario.generate_tokens or (EMULATED_GENERATE_TOKENS if emulated else GENERATE_TOKENS),
+    )
+
+
+def device_named(plugin: str, name: str, devices: Sequence[Device]) -> Device:
+    """The device of that name; ``GPU.1`` and ``HETERO:GPU,CPU`` are known by ``GPU`` and ``HETERO``."""
+    by_name = {d.name: d for d in devices}
+    if name in by_name:
+        return by_name[name]
+    base = name.replace(".", ":").partition(":")[0]
+    if base != name and base in by_name:
+        return msgspec.structs.replace(by_name[base], name=name)
+    raise UnknownName("target", f"{plugin}:{name}", [f"{plugin}:{d}" for d in by_name])
+
+
+def _default_devices(found: TargetFacts, suite: Suite) -> list[Device]:
+    """The usable default devices of a plugin. If there is none and the plugin was named: its first device, so that a
+    skipped record says why."""
+    usable = [d for d in found.devices if d.usable and d.default]
+    return usable or (list(found.devices[:1]) if suite.targets else [])
+
+
+def _for_plugin(options: Mapping[str, str], plugin: str, known: Mapping[str, str]) -> dict[str, str]:
+    """The shared options that ``plugin`` takes: its own ``plugin.key`` over a bare ``key`` that it knows."""
+    bare = {k: v for k, v in options.items() if k in known}
+    own = {k.removeprefix(f"{plugin}."): v for k, v in options.items() if k.startswith(f"{plugin}.")}
+    return {**bare, **{k: v for k, v in own.items() if k in known}}
+
+
+def _flags(suite: Suite) -> dict[str, str]:
+    """The options of the user's own command line, which replace those that a target of the suite's file has itself."""
+    if suite.untrusted is None:
+        return {}
+    return {key: value for key, value in suite.options.items() if key not in suite.untrusted.options}
+
+
+def _sent(
+    suite: Suite, untrusted: Untrusted, plugin: str, known: Mapping[str, str], ask: TargetAsk | None
+) -> list[str]:
+    """The options of ``plugin`` whose values came from somebody's file: those of ``ask``, a target of that file's, and
+    of the suite's shared ones, but for what a flag has replaced."""
+    keys = {key: key for key in suite.options if key in known}
+    prefixed = (key for key in suite.options if key.startswith(f"{plugin}."))
+    keys |= {key.removeprefix(f"{plugin}."): key for key in prefixed if key.removeprefix(f"{plugin}.") in known}
+    own = () if ask is None else tuple(ask.options)
+    given = _for_plugin(_flags(suite), plugin, known)
+    sent = [*(name for name, key in keys.items() if key in untrusted.options), *own]
+    return [name for name in sent if name not in given]
+
+
+def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, TargetFacts]], every: Sequence[str]) -> None:
+    known: dict[str, set[str]] = {}
+    for plugin, probed in plugins:
+        known.setdefault(plugin, set()).update(*probed.options.values())
+    for key in suite.options:
+        prefix, dot, rest = key.partition(".")
+        if dot and prefix in known:
+            if rest not in known[prefix]:
+                raise UnknownName(f"option of target {prefix}", rest, known[prefix])
+        elif dot and prefix in every:
+            raise InputError(
+                f"option {key}: none of the chosen targets is of {prefix}", f"They are of {', '.join(sorted(known))}."
+            )
+        elif not any(key in names for names in known.values()):
+            raise UnknownName("option", key, set().union(*known.values()) if known else set())

@@ -1,0 +1,123 @@
+"""The presets, and the rules derived from them: for emulators, for text, for pairs of processes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct
+
+from bench.record.evidence import RepeatRule
+from bench.record.record import StoppingRule
+
+SECOND = 1_000_000_000
+
+
+class Preset(Struct, frozen=True):
+    """How much certainty the user asks for: fresh processes, and the rule of each. ``pairs``: of processes, in
+    alternation."""
+
+    name: str
+    repeats: RepeatRule
+    pairs: int
+    rule: StoppingRule
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        # min_queries: the pooled repeats reach LoadGen's least count for the percentile (6 × 6 ≥ 11, 6 × 13 ≥ 64,
+        # 10 × 67 ≥ 662) however slow the model is; 6 is also the least that bounds a median at 95 %.
+        # repeats: 5 a side are the least that odb compare needs; of 6, all meet one of two equally frequent speeds of
+        # the machine in 1 of 32 runs, of 5 in 1 of 16. Of 24 two may be restless and be few.
+        "quick": Preset(
+            "quick",
+            RepeatRule(6, 24, 30 * SECOND),
+            6,
+            StoppingRule(
+                percentile=50,
+                precision=0.1,
+                min_queries=6,
+                max_queries=100_000,
+                min_duration_ns=3 * SECOND // 10,
+                max_duration_ns=5 * SECOND,
+                warmup_min_queries=6,
+                warmup_max_duration_ns=SECOND,
+                steady_tolerance=0.05,
+            ),
+        ),
+        "standard": Preset(
+            "standard",
+            RepeatRule(6, 24, 120 * SECOND),
+            10,
+            StoppingRule(
+                percentile=90,
+                precision=0.03,
+                min_queries=13,
+                max_queries=250_000,
+                min_duration_ns=2 * SECOND,
+                max_duration_ns=10 * SECOND,
+                warmup_min_queries=10,
+                warmup_max_duration_ns=3 * SECOND,
+                steady_tolerance=0.03,
+            ),
+        ),
+        "strict": Preset(
+            "strict",
+            RepeatRule(10, 20, 900 * SECOND),
+            20,
+            StoppingRule(
+                percentile=99,
+                precision=0.02,
+                min_queries=67,
+                max_queries=500_000,
+                min_duration_ns=10 * SECOND,
+                max_duration_ns=60 * SECOND,
+                warmup_min_queries=20,
+                warmup_max_duration_ns=10 * SECOND,
+                steady_tolerance=0.02,
+            ),
+        ),
+    }
+)
+
+
+SHORTER = 2  # in alternation: by how much a repeat is shorter
+
+
+EMULATED_REPEATS = 1  # an emulator's times are not the device's: more processes would prove nothing
+
+
+def emulated_rule() -> StoppingRule:
+    """One query to warm up and three to see that outputs repeat; no time is asked for and no precision."""
+    return StoppingRule(
+        percentile=50,
+        precision=1.0,
+        min_queries=3,
+        max_queries=3,
+        min_duration_ns=0,
+        max_duration_ns=0,
+        warmup_min_queries=1,
+        warmup_max_duration_ns=0,
+        steady_tolerance=1.0,
+    )
+
+
+def emulated_generation_rule() -> StoppingRule:
+    """One generation after one: a token takes an emulator a tenth of a second and more."""
+    return msgspec.structs.replace(emulated_rule(), min_queries=1, max_queries=1)
+
+
+def shorter_rule(rule: StoppingRule) -> StoppingRule:
+    """``rule`` for one process of a pair: pairs are many and short."""
+    return msgspec.structs.replace(
+        rule, min_duration_ns=rule.min_duration_ns // SHORTER, max_duration_ns=rule.max_duration_ns // SHORTER
+    )
+
+
+def text_generation_rule(rule: StoppingRule) -> StoppingRule:
+    """``rule`` for whole generations, which may take seconds each: it asks for the median of at least 6.
+
+    A generation adds up as many steps as it has tokens, so its tail says little; the tail that a reader feels is the
+    gap between tokens, of which every generation brings a sample of its own.
+    """
+    queries = min(rule.min_queries, 6)
+    return msgspec.structs.replace(rule, percentile=50, min_queries=queries, warmup_min_queries=2)

@@ -1,0 +1,211 @@
+"""Recognises a decoder with a KV cache by the names, types and shapes of its inputs and outputs."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from math import prod
+
+from msgspec.structs import replace
+
+from bench.contracts import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, Shapes, TensorSpec
+from bench.errors import InputError
+
+FIXED_PAST = re.compile(r"past_key_values\.\d+\.(key|value)")
+KV_LIKE = re.compile(r"past|cache|(^|[._])kv([._]|$)", re.IGNORECASE)
+DEFAULT_CONTEXT = 2048  # where no configuration beside the file says more
+FLOATS = ("float32", "float16", "bfloat16")
+INDICES = ("int64", "int32")
+TOKENS = ("input_ids", "attention_mask", "position_ids")
+STEERING: Mapping[str, int | None] = {"use_cache_branch": None, "num_logits_to_keep": 1, "logits_to_keep": 1}
+"""Inputs that steer the graph, and what they are fed; ``None``: whether the cache holds something."""
+UNDERSTOOD = (
+    "Supported are input_ids [B,S] and attention_mask [B,P+S], position_ids [B,S] or not, use_cache_branch and "
+    "num_logits_to_keep or not, and a cache whose every input past… has an output present… of the same name and sizes; "
+    "besides these logits [B,S,vocabulary], and nothing else. Export it so, as Optimum and Olive do, or rename what "
+    "differs."
+)
+
+
+def decoder_spec(
+    file: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], vocab_size: int | None = None
+) -> DecoderSpec | None:
+    """The sizes of the decoder in ``file`` (named in messages); ``None`` where nothing looks like one.
+
+    A graph that takes ``input_ids`` and something like a KV cache looks like one. Raises ``InputError`` when it is laid
+    out otherwise than ``DecoderSpec`` describes, saying what was found. One whose every input has a fixed shape
+    is ``None``, too: it computes one step of a stated size, and is measured as that. ``vocab_size`` is taken where the
+    graph does not state it.
+    """
+    given = {spec.name: spec for spec in inputs}
+    caches = [spec for spec in inputs if spec.name not in STEERING and KV_LIKE.search(spec.name)]
+    if "input_ids" not in given or not caches or all(spec.static for spec in inputs):
+        return None
+    tokens = {name: spec for name, spec in given.items() if spec not in caches}
+    cache = cache_tensors(file, caches, outputs, given["input_ids"].shape[0])
+    fixed = _fixed_inputs(file, tokens)
+    _check_tokens(file, tokens)
+    vocabulary, logits = _vocabulary(file, {tensor.present for tensor in cache}, outputs, vocab_size)
+    heads, width = _head_sizes(cache[0])
+    past = _past_length(file, cache, outputs)
+    decoder = DecoderSpec(
+        layers=max(1, len(cache) // 2),
+        kv_heads=heads,
+        head_dim=width,
+        vocab_size=vocabulary,
+        context_length=DEFAULT_CONTEXT if past is None else past,
+        kv_dtype=cache[0].dtype,
+        has_position_ids="position_ids" in tokens,
+        mask_dtype=tokens["attention_mask"].dtype,
+        past_length=past,
+        ids_dtype=tokens["input_ids"].dtype,
+        position_dtype=tokens["position_ids"].dtype if "position_ids" in tokens else "int64",
+        last_logits=len(logits) == 2 or logits[1] == 1 or any(spec.value == 1 for spec in fixed),
+        flat_logits=len(logits) == 2,
+        fixed_inputs=fixed,
+    )
+    plain = {tensor.past: tensor for tensor in cache} == {tensor.past: tensor for tensor in decoder.cache_tensors()}
+    return decoder if plain else replace(decoder, cache=cache)
+
+
+def cache_tensors(
+    file: str, caches: Sequence[TensorSpec], outputs: Sequence[TensorSpec], batch: int | str | None
+) -> tuple[CacheTensor, ...]:
+    """Each input of the cache with the output that it comes back from, those that grow first. Raises ``InputError``
+    where one has no counterpart, or no size.
+
+    ``batch``: the first dimension of ``input_ids``. A dimension without a size is the batch where it goes by that name,
+    or comes first; any other is the length.
+    """
+    returned = {spec.name: spec for spec in outputs}
+    found = []
+    for spec in caches:
+        names = [spec.name.replace(*pair, 1) for pair in (("past_key_values", "present"), ("past", "present"))]
+        names = [name for name in names if name != spec.name]
+        present = next((name for name in names if name in returned), None)
+        if present is None:
+            wanted = f"output {names[0]}" if names else "output"
+            raise _refusal(file, f"its KV cache comes in as {_shown(spec)}, and no {wanted} returns it")
+        if spec.dtype not in CACHE_WIDTHS:
+            raise _refusal(file, f"it takes {_shown(spec)} in {spec.dtype}")
+        found.append(_cache_tensor(file, spec, present, batch))
+    return tuple(sorted(found, key=lambda tensor: tensor.length_axis is None))
+
+
+def _cache_tensor(file: str, spec: TensorSpec, present: str, batch: int | str | None) -> CacheTensor:
+    named = [isinstance(d, str) and (d == batch or "batch" in d.lower()) for d in spec.shape]
+    batch_axis = named.index(True) if True in named else 0
+    if isinstance(spec.shape[batch_axis], int) and spec.shape[batch_axis] != 1:
+        raise _refusal(file, f"it takes {_shown(spec)}: one sequence at a time is measured")
+    lengths = [i for i, d in enumerate(spec.shape) if not isinstance(d, int) and i != batch_axis]
+    if len(lengths) > 1:
+        raise _refusal(file, f"it takes {_shown(spec)}, of which more than the batch and the length are open")
+    if not lengths and len(spec.shape) == 4 and FIXED_PAST.fullmatch(spec.name):
+        lengths = [2]
+    shape = [1 if i == batch_axis else d if isinstance(d, int) else 0 for i, d in enumerate(spec.shape)]
+    return CacheTensor(spec.name, present, spec.dtype, tuple(shape), lengths[0] if lengths else None, batch_axis)
+
+
+def _head_sizes(tensor: CacheTensor) -> tuple[int, int]:
+    """KV heads and width of a head of [… heads, length, width]; of another layout 1, and all of a token together."""
+    if len(tensor.shape) >= 4 and tensor.length_axis == len(tensor.shape) - 2:
+        return tensor.shape[-3], tensor.shape[-1]
+    return 1, prod(size for axis, size in enumerate(tensor.shape) if axis != tensor.length_axis)
+
+
+def _past_length(file: str, cache: Sequence[CacheTensor], outputs: Sequence[TensorSpec]) -> int | None:
+    """The length of a cache that is one buffer for past and present, where the graph fixes it."""
+    stated = {t.shape[t.length_axis] for t in cache if t.length_axis is not None and FIXED_PAST.fullmatch(t.past)}
+    fixed = stated - {0}
+    if not fixed:
+        return None
+    presents = {spec.name: spec for spec in outputs}
+    same = all(presents[t.present].shape[t.length_axis or 0] == t.shape[t.length_axis or 0] for t in cache)
+    if len(stated) > 1 or not same:
+        past = max(fixed)
+        raise _refusal(file, f"its past is fixed to {past} tokens, and its present is longer: it cannot generate")
+    return fixed.pop()
+
+
+def _fixed_inputs(file: str, tokens: Mapping[str, TensorSpec]) -> tuple[FixedInput, ...]:
+    found = []
+    for name, value in STEERING.items():
+        spec = tokens.get(name)
+        if spec is None:
+            continue
+        kinds = ("bool",) if value is None else INDICES
+        if (
+            spec.dtype not in kinds
+            or len(spec.shape) > 1
+            or (spec.shape not in ((), (1,), (None,)) and not isinstance(spec.shape[0], str))
+        ):
+            raise _refusal(file, f"it takes {_shown(spec)} in {spec.dtype}, not one value in {' or '.join(kinds)}")
+        found.append(FixedInput(name, spec.dtype, (1,) * len(spec.shape), value))
+    return tuple(found)
+
+
+def _check_tokens(file: str, tokens: Mapping[str, TensorSpec]) -> None:
+    """The inputs beside the cache: which, of which type, of which shape."""
+    others = [spec for name, spec in tokens.items() if name not in TOKENS and name not in STEERING]
+    if others:
+        raise _refusal(file, f"it also takes {_listed(others)}")
+    if "attention_mask" not in tokens:
+        raise _refusal(file, "it takes no attention_mask")
+    for spec in (tokens[name] for name in TOKENS if name in tokens):
+        if spec.dtype not in INDICES or len(spec.shape) != 2:
+            raise _refusal(
+                file, f"it takes {_shown(spec)} in {spec.dtype}, not two dimensions in {' or '.join(INDICES)}"
+            )
+        if isinstance(spec.shape[0], int) and spec.shape[0] != 1:
+            raise _refusal(file, f"it takes {_shown(spec)}: one sequence at a time is measured")
+        if isinstance(spec.shape[1], int):
+            raise _refusal(file, f"it takes {_shown(spec)}, a fixed length: no prompt fits and then single tokens")
+
+
+def _vocabulary(
+    file: str, presents: Collection[str], outputs: Sequence[TensorSpec], vocab_size: int | None
+) -> tuple[int, tuple[int | str | None, ...]]:
+    """Checks the outputs' names; returns the width of the logits, and their shape."""
+    returned = {spec.name: spec for spec in outputs}
+    others = [spec for spec in outputs if spec.name not in presents and spec.name != "logits"]
+    if "logits" not in returned:
+        raise _refusal(file, f"it returns no logits{f' but {_listed(others)}' if others else ''}")
+    if others:
+        raise _refusal(file, f"it also returns {_listed(others)}, which every step would compute")
+    logits = returned["logits"]
+    if len(logits.shape) not in (2, 3) or logits.dtype not in FLOATS:
+        raise _refusal(file, f"it returns {_shown(logits)} in {logits.dtype}")
+    size = logits.shape[-1] if isinstance(logits.shape[-1], int) else vocab_size
+    if size is None:
+        raise _refusal(file, f"it returns {_shown(logits)}, and no config.json beside it states vocab_size")
+    return size, logits.shape
+
+
+def _refusal(file: str, found: str) -> InputError:
+    return InputError(f"{file}: looks like a decoder, but {found}", UNDERSTOOD)
+
+
+def _listed(specs: Sequence[TensorSpec]) -> str:
+    more = f" and {len(specs) - 2} more" if len(specs) > 2 else ""
+    return ", ".join(_shown(spec) for spec in specs[:2]) + more
+
+
+def _shown(spec: TensorSpec) -> str:
+    return f"{spec.name} [{','.join('?' if size is None else str(size) for size in spec.shape)}]"
+
+
+def refuse_shapes(name: str, shapes: Shapes) -> None:
+    """Raise ``InputError`` when shapes were asked for: they are not the user's to choose."""
+    if shapes:
+        raise InputError(
+            f"{name}: --shape {next(iter(shapes))}=… does not apply to a decoder",
+            "Leave it out: the scenario chooses the lengths of prompt and context.",
+        )
+
+
+def one_token_shapes(decoder: DecoderSpec) -> dict[str, tuple[int, ...]]:
+    """Shapes of one token on an empty cache: those a decoder's MACs and activations are stated for.
+
+    Attention over a longer past adds 2 × heads × head_dim × past MACs a layer.
+    """
+    tokens = ["input_ids", "attention_mask"] + (["position_ids"] if decoder.has_position_ids else [])
+    past = {tensor.past: tensor.shape for tensor in decoder.cache_tensors()}
+    return {**dict.fromkeys(tokens, (1, 1)), **past, **{spec.name: spec.shape for spec in decoder.fixed_inputs}}

@@ -1,0 +1,1 @@
+"""Drawings, down to lines of SVG."""

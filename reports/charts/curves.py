@@ -1,0 +1,173 @@
+"""Figures drawn from raw samples: distributions, and latency over time. The numbers come from
+``bench.stats.percentiles``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.analysis.text import gaps_of
+from bench.printable import counted
+from bench.record.record import RecordedRun
+from bench.reports.charts import svg
+from bench.reports.charts.svg import Axis, Figure
+from bench.reports.words import units
+from bench.stats.drawing import ecdf, trace
+
+_POINTS = 160
+_APART = 4  # up to so many repeats each have a line style of their own
+Series = np.ndarray[Any, Any]
+
+
+def _style(index: int, count: int) -> str:
+    return f"s{index + 1}" if count <= _APART else "many"
+
+
+def _keys(count: int) -> str:
+    if count < 2:
+        return ""
+    if count > _APART:
+        return svg.keys([(f"{count} repeats, one line each", "many")], 8)
+    return svg.keys([(f"repeat {i + 1}", f"s{i + 1}") for i in range(count)], 8)
+
+
+def _filled(arrays: Sequence[Series]) -> list[Series]:
+    return [a for a in arrays if a.size]
+
+
+def distribution(run: RecordedRun, name: str) -> Figure | None:
+    """The distribution of latency, a line a repeat, with the percentiles of the run."""
+    found = run.record.summary.latency_ns
+    arrays = _filled(run.arrays("latency_ns"))
+    if found is None or not arrays or run.record.summary.text_generation is not None:
+        return None
+    marks = [(50.0, found.p50), (90.0, found.p90), (99.0, found.p99)]
+    return _percentile_figure(arrays, f"{name}-dist", "Latency by percentile", "latency of a query", marks)
+
+
+def gaps(run: RecordedRun, name: str) -> Figure | None:
+    """The same of the times between two tokens."""
+    text = run.record.summary.text_generation
+    arrays = _filled([gaps_of(a) for a in run.arrays("token_ns")])
+    if text is None or not arrays:
+        return None
+    marks = [(p, text.itl_ns.get(f"p{p:g}")) for p in (50.0, 90.0, 99.0)]
+    return _percentile_figure(arrays, f"{name}-itl", "Inter-token latency", "time between two tokens", marks)
+
+
+def _percentile_figure(
+    arrays: Sequence[Series], name: str, title: str, what: str, marks: Sequence[tuple[float, int | None]]
+) -> Figure:
+    """Latency against the share of queries at least as fast, on a scale that gives each further nine equal room:
+    the body and the tail are both to be seen (as HdrHistogram plots do)."""
+    curves = [ecdf(a, a.size) for a in arrays]
+    low, high = (float(f(g(x) for x, _ in curves)) for f, g in ((min, np.min), (max, np.max)))
+    body = max(float(x[np.searchsorted(y, 0.99)]) for x, y in curves)
+    top = low + 1.5 * (body - low)
+    if not low < top < low + (high - low) / 1.5:  # little is gained by a cut
+        top = high
+    room = max((top - low) * 0.06, top * 0.002, 1.0)
+    lines = [(_nines(y - 0.5 / a.size), x) for a, (x, y) in zip(arrays, curves, strict=True)]
+    end = max(float(at[-1]) for at, _ in lines)
+    frame = svg.Frame(
+        Axis(0, end, 46, svg.WIDTH - 8, "fraction of queries at least as fast"),
+        svg.time_axis(max(0.0, low - room), top + room, svg.HEIGHT - 38, 22, what),
+    )
+    shares = [(p, float(_nines(p / 100))) for p in (50, 90, 99, 99.9, 99.99)]
+    ticks = tuple((at, f"{p:g} %") for p, at in shares if at <= end)
+    drawn = [svg.axes(frame, ((0.0, "0"), *ticks))]
+    for p, value in marks:
+        if value is not None:
+            drawn.append(svg.mark(frame, float(_nines(p / 100)), float(value), units.duration(value)))
+    drawn += [_thinned(frame, at, x, _style(i, len(lines))) for i, (at, x) in enumerate(lines)]
+    said = ", ".join(f"p{p:g} {units.duration(v)}" for p, v in marks if v is not None)
+    words = f"{what.capitalize()} by percentile, one line for each of {counted(len(curves), 'repeat')}. "
+    words += f"Percentiles of the run: {said or 'none'}."
+    note = "Dots: percentiles of the run (geometric means over repeats; with few queries, those of all queries)."
+    if high > top:
+        note += f" Cut at {units.duration(top + room)}; the maximum is {units.duration(high)}."
+    return Figure(title, svg.drawing(name, title, words, [*drawn, _keys(len(curves))]), note=note)
+
+
+def _nines(share: Any) -> Any:
+    """0 for none, 1 for 90 %, 2 for 99 %, 3 for 99.9 % …"""
+    return -np.log10(1 - np.asarray(share))
+
+
+def _thinned(frame: svg.Frame, at: Series, values: Series, style: str) -> str:
+    """The line with at most one point in each half unit of the drawing; the last point stays."""
+    column = np.floor((at - frame.x.low) / (frame.x.high - frame.x.low or 1) * 2 * svg.WIDTH)
+    keep = np.append(np.diff(column) != 0, True)
+    return svg.line(frame, at[keep].tolist(), values[keep].tolist(), style)
+
+
+def latency_trace(run: RecordedRun, name: str) -> Figure | None:
+    """Warm-up by query on the left, then the steady state over time: median line in a band from least to greatest."""
+    warm = _filled(run.arrays("warmup_latency_ns"))
+    pairs = zip(run.arrays("start_ns"), run.arrays("latency_ns"), strict=False)
+    steady = [trace(s, v, _POINTS) for s, v in pairs if s.size and s.size == v.size]
+    if not steady:
+        return None
+    low, highest, top = _window(steady)
+    last = max(float(t[-1]) for t, *_ in steady)
+    split = 100.0 if warm else 46.0
+    y = svg.time_axis(low, top, svg.HEIGHT - 38, 22, "latency of a query")
+    frame = svg.Frame(svg.time_axis(0, last or 1, split, svg.WIDTH - 8, "time since warm-up"), y)
+    drawn = _warm_panel(warm, frame, split) if warm else [svg.axes(frame)]
+    for i, (t, lo, _, hi) in enumerate(steady):
+        drawn.append(svg.band(frame, t.tolist(), lo.tolist(), hi.tolist(), _style(i, len(steady))))
+    for i, (t, _, median, _) in enumerate(steady):
+        drawn.append(svg.line(frame, t.tolist(), median.tolist(), _style(i, len(steady))))
+    over = [highest, *(float(w.max()) for w in warm)]
+    note = "Band: minimum to maximum; line: median of successive queries."
+    if max(over) > top:
+        note += f" Cut at {units.duration(top)}; the slowest took {units.duration(max(over))}."
+    title = "Latency over time"
+    words = f"Latency of {counted(len(steady), 'repeat')} over {units.duration(last)} of steady state. {note}"
+    return Figure(title, svg.drawing(f"{name}-trace", title, words, [*drawn, _keys(len(steady))]), note=note)
+
+
+def _window(traces: Sequence[tuple[Series, Series, Series, Series]]) -> tuple[float, float, float]:
+    """What a trace shows: from a little below the least; the greatest; and to where it is cut, so that a change of
+    the median is seen beside rare slow queries."""
+    least = min(float(lo.min()) for _, lo, _, _ in traces)
+    highest = max(float(hi.max()) for _, _, _, hi in traces)
+    typical = max(float(median.max()) for _, _, median, _ in traces)
+    return 0.9 * least, highest, 1.05 * min(highest, 1.5 * typical)
+
+
+def _warm_panel(warm: Sequence[Series], frame: svg.Frame, split: float) -> list[str]:
+    """Warm-up queries by number, on a ground of their own, under the same scale of latency."""
+    longest = max(len(w) for w in warm)
+    left = svg.Frame(Axis(0, max(longest - 1, 1), 50, split - 10), frame.y)
+    ground = f'<rect class="warm" x="46" y="22" width="{split - 52:g}" height="{svg.HEIGHT - 60:g}"/>'
+    name = svg.label((46 + split - 6) / 2, svg.HEIGHT - 8, "warm-up", "middle", "name")
+    lines = []
+    for i, w in enumerate(warm):
+        number, _, median, _ = trace(np.arange(w.size), w, 40)
+        lines.append(svg.line(left, number.tolist(), median.tolist(), f"{_style(i, len(warm))} faint"))
+    return [ground, svg.up_axis(frame.y, frame.x, 46), svg.across_axis(frame.x, frame.y), name, *lines]
+
+
+def gap_trace(run: RecordedRun, name: str) -> Figure | None:
+    """Time between two tokens against the time since the query was issued: the price of a growing cache."""
+    arrays = [a for a in run.arrays("token_ns") if a.ndim == 2 and a.shape[1] > 1 and a.size]
+    if not arrays or run.record.summary.text_generation is None:
+        return None
+    traces = [trace(a[:, 1:][a[:, 1:] >= 0], gaps_of(a), _POINTS // 2) for a in arrays]
+    low, highest, top = _window(traces)
+    last = max(float(t[-1]) for t, *_ in traces)
+    frame = svg.Frame(
+        svg.time_axis(0, last or 1, 46, svg.WIDTH - 8, "time since the query was issued"),
+        svg.time_axis(low, top, svg.HEIGHT - 38, 22, "time between two tokens"),
+    )
+    drawn = [svg.axes(frame)]
+    for i, (t, lo, median, hi) in enumerate(traces):
+        style = _style(i, len(traces))
+        drawn.append(svg.band(frame, t.tolist(), lo.tolist(), hi.tolist(), style))
+        drawn.append(svg.line(frame, t.tolist(), median.tolist(), style))
+    title, note = "Token times as the answer grows", "Band: minimum to maximum; line: median of all queries."
+    if highest > top:
+        note += f" Cut at {units.duration(top)}; the longest gap is {units.duration(highest)}."
+    words = f"Gaps between tokens of {counted(len(traces), 'repeat')} over {units.duration(last)}. {note}"
+    return Figure(title, svg.drawing(f"{name}-gaps", title, words, [*drawn, _keys(len(traces))]), note=note)

@@ -1,0 +1,20 @@
+"""All figures of one run."""
+
+from bench.record.record import RecordedRun
+from bench.reports.charts.curves import distribution, gap_trace, gaps, latency_trace
+from bench.reports.charts.stacks import cold_start, memory, placement
+from bench.reports.charts.svg import Figure
+from bench.reports.words.causes import emulated
+
+_MAKERS = (distribution, gaps, gap_trace, latency_trace, cold_start, memory, placement)
+
+
+def figures(run: RecordedRun, name: str) -> tuple[Figure, ...]:
+    """What can be drawn of a run that was measured; ``name`` makes ids unique on the page.
+
+    Of an emulated run only the placement is drawn: the rest would be the emulator's time and memory.
+    """
+    if run.record.status != "ok":
+        return ()
+    makers = (placement,) if emulated(run.record) else _MAKERS
+    return tuple(f for f in (make(run, name) for make in makers) if f is not None)

@@ -1,0 +1,1 @@
+"""Writers of a comparison, and what they share."""

@@ -1,0 +1,54 @@
+"""Comparisons as Markdown, for a pull request."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.compare.comparison import Comparison
+from bench.compare.folders import Findings
+from bench.printable import visible
+from bench.reports.comparisons.overview import COLUMNS as OVERVIEW
+from bench.reports.comparisons.overview import overview
+from bench.reports.comparisons.words import COLUMNS, count_words, method, result_words, rows, sentences, title
+from bench.reports.words.markdown import escape, table_row
+
+
+def render(findings: Findings) -> bytes:
+    """UTF-8; text from records is escaped, so that it cannot become markup."""
+    return visible("\n".join(_page(findings)).rstrip() + "\n").encode()
+
+
+def _page(findings: Findings) -> Iterator[str]:
+    yield from ("# Compared", "", f"**{escape(f'{count_words(findings)} {result_words(findings)}')}**", "")
+    if len(findings.comparisons) > 1:
+        found = overview(findings)
+        yield from _table(OVERVIEW, [(*row.cells[:4], f"{row.sign} {row.cells[4]}") for row in found])
+    for comparison in findings.comparisons:
+        yield from _comparison(comparison)
+    if findings.unmatched:
+        yield from ("## Unmatched records", "")
+        header = ("Side", "Model", "Target", "Scenario", "Why", "Record")
+        cells = [(u.side, u.model, u.target, u.scenario, u.reason, u.record_id) for u in findings.unmatched]
+        yield from _table(header, cells)
+    if findings.problems:
+        yield from ("## Not read", "")
+        yield from (f"- {escape(f'{problem.message} {problem.remedy}'.strip())}" for problem in findings.problems)
+        yield ""
+    if any(comparison.changes for comparison in findings.comparisons):
+        yield escape(method(findings))
+
+
+def _comparison(comparison: Comparison) -> Iterator[str]:
+    yield from (f"## {escape(title(comparison))}", "")
+    yield from (f"- **{escape(s.strong)}** {escape(s.rest)}".rstrip() for s in sentences(comparison))
+    yield ""
+    found = rows(comparison)
+    if found:
+        cells = [(*row.cells[:5], f"{row.sign} {row.cells[5]}", row.cells[6]) for row in found]
+        yield from _table(COLUMNS, cells)
+    yield from (f"Base: {escape(comparison.base.record_id)}. New: {escape(comparison.new.record_id)}.", "")
+
+
+def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield table_row(header)
+    yield table_row(["---"] * len(header))
+    yield from (table_row([escape(cell) for cell in row]) for row in cells)
+    yield ""

@@ -1,0 +1,26 @@
+"""All pairs of a comparison in one table: pair, change, word. It stands on top where there are several."""
+
+from bench.compare.comparison import Comparison
+from bench.compare.folders import Findings
+from bench.reports.comparisons.row import Row
+from bench.reports.comparisons.words import answer, interval, leading, name, percent_change, status, value
+from bench.reports.words import units
+
+COLUMNS = ("Pair", "Change", "95 % interval", "Base → new", "Answer")
+SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}
+
+
+def overview(findings: Findings) -> tuple[Row, ...]:
+    """One row a pair, of its leading metric; a pair that may not be compared has no figures."""
+    return tuple(_row(comparison) for comparison in findings.comparisons)
+
+
+def _row(comparison: Comparison) -> Row:
+    lead = leading(comparison)
+    said = answer(comparison)
+    if lead is None or comparison.comparability.refused:
+        return Row((name(comparison), *[units.MISSING] * 3, said), said, "failed", SIGNS["failed"])
+    state = "failed" if comparison.worse else status(lead)
+    moved = f"{lead.title} {value(lead, lead.base)} → {value(lead, lead.new)}"
+    cells = (name(comparison), percent_change(lead.ratio), interval(lead), moved, said)
+    return Row(cells, said, state, SIGNS[state])

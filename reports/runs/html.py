@@ -1,0 +1,81 @@
+"""One self-contained HTML page: no script, no network, nothing to install to read it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from bench.printable import counted, visible
+from bench.record.record import RecordedRun
+from bench.record.refused import RefusedRecord
+from bench.reports.charts.depth import depth_figures
+from bench.reports.charts.quality import quality_figures
+from bench.reports.templates import template
+from bench.reports.view.details import Detail, detail
+from bench.reports.view.emulation import emulated_table
+from bench.reports.view.headline import counts, counts_words, headline
+from bench.reports.view.lm_overview import overview_table
+from bench.reports.view.machines import machines
+from bench.reports.view.matrix import matrices
+from bench.reports.view.provenance import facts, period, records_table, title
+from bench.reports.view.quality import quality_overview
+from bench.reports.view.refused import refused_table
+from bench.reports.view.rows import Numbered, numbered
+from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS
+
+if TYPE_CHECKING:
+    from bench.reports.charts.svg import Figure
+
+
+class Section(Struct, frozen=True):
+    """One run on the page."""
+
+    detail: Detail
+    figures: "tuple[Figure, ...]"
+
+
+class HtmlReport:
+    summary = "one self-contained page with figures, for a reviewer"
+    suffix = ".html"
+
+    def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
+        self.refused = tuple(refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "HtmlReport":
+        return HtmlReport(refused)
+
+    def render(self, runs: Sequence[RecordedRun]) -> bytes:
+        """The page, UTF-8. Follows the reader's light or dark scheme; prints."""
+        items = numbered(runs)
+        tables = matrices(items)
+        details = [detail(i) for i in items]
+        page: str = template("page.html.j2").render(
+            items=items,
+            title=title(items, self.refused),
+            made=period(items),
+            facts=facts(items, self.refused),
+            machines=machines(items),
+            headline=headline(tables, items),
+            counts=counts(items),
+            counts_words=counts_words(items),
+            runs_words=counted(len(items), "run"),
+            refused=refused_table(self.refused) if self.refused else None,
+            matrices=tables,
+            overview=overview_table(items),
+            depths=depth_figures(items),
+            emulated=emulated_table(items),
+            quality=quality_overview(items),
+            quality_figures=quality_figures(items),
+            sections=[_section(item, one) for item, one in zip(items, details, strict=True)],
+            records=records_table(items),
+            words=STATUS_WORDS,
+            signs=STATUS_SIGNS,
+            doubted=DOUBTED,
+        )
+        return visible(page).encode()
+
+
+def _section(item: Numbered, found: Detail) -> Section:
+    from bench.reports.charts.figures import figures
+
+    return Section(found, figures(item.run, f"r{item.number}"))

@@ -1,0 +1,33 @@
+"""The records themselves as one JSON document."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bench.printable import printable_json
+from bench.record.record import RecordedRun
+from bench.record.refused import RefusedRecord
+
+
+class JsonReport:
+    summary = "all records in one JSON document, for scripts"
+    suffix = ".json"
+
+    def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
+        self.refused = tuple(refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "JsonReport":
+        return JsonReport(refused)
+
+    def render(self, runs: Sequence[RecordedRun]) -> bytes:
+        """``{"records": [...]}``; each record as in its ``record.json``. Raw samples stay in ``samples.npz``.
+
+        Of several folders also ``"folders"``, the one of each record in the same order; where records could not be read
+        also ``"refused"``: ``name``, ``message``, ``remedy`` and ``folder`` of each.
+        """
+        document: dict[str, object] = {"records": [run.record for run in runs]}
+        if any(run.folder for run in runs):
+            document["folders"] = [run.folder for run in runs]
+        if self.refused:
+            document["refused"] = self.refused
+        return printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"

@@ -1,0 +1,174 @@
+"""Tables for a terminal, as text of a fixed width."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.record.record import RecordedRun
+from bench.record.refused import RefusedRecord
+from bench.reports.view.details import detail
+from bench.reports.view.emulation import emulated_table
+from bench.reports.view.headline import counts_words, headline
+from bench.reports.view.listing import listing
+from bench.reports.view.matrix import matrices
+from bench.reports.view.notes import Note, notes
+from bench.reports.view.provenance import facts, short_hashes
+from bench.reports.view.quality import quality_listing
+from bench.reports.view.refused import refused_table
+from bench.reports.view.rows import Table, numbered
+from bench.reports.words.causes import Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+_STYLES: dict[Status, str] = {
+    "valid": "green",
+    "invalid": "yellow",
+    "wrong": "bold red",
+    "emulated_wrong": "bold red",
+    "emulated_invalid": "yellow",
+    "unjudged": "yellow",
+    "emulated": "magenta",
+    "failed": "red",
+    "skipped": "bright_black",
+}
+
+
+_WRAPPED = (
+    "Model",
+    "Target",
+    "Ran in",
+    "Verdict",
+    "Placement",
+    "Fidelity",
+    "Options",
+    "Result",
+    "Record",
+    "Why",
+    "Chip",
+    "Outputs",
+    "Folder",
+)
+
+
+_DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
+"""Columns that are left out where a table is too wide, in this order."""
+
+
+class TerminalReport:
+    """``width`` in columns; ``color`` writes ANSI colours, which carry no meaning that words do not. ``complete`` folds
+    what is too wide; otherwise columns are left out, and a line names them."""
+
+    summary = "compact tables for a terminal"
+    suffix = ".txt"
+
+    def __init__(
+        self, width: int = 120, color: bool = False, complete: bool = True, refused: Sequence[RefusedRecord] = ()
+    ) -> None:
+        self.width = width
+        self.color = color
+        self.complete = complete
+        self.refused = tuple(refused)
+
+    def at_terminal(self, columns: int, color: bool) -> "TerminalReport":
+        return TerminalReport(columns, color, complete=False, refused=self.refused)
+
+    def telling(self, refused: Sequence[RefusedRecord]) -> "TerminalReport":
+        return TerminalReport(self.width, self.color, self.complete, refused)
+
+    def render(self, runs: Sequence[RecordedRun]) -> bytes:
+        out = io.StringIO()
+        console = _console(out, self.width, self.color)
+        items = numbered(runs)
+        tables = matrices(items)
+        for table in (*(listing(m) for m in tables), emulated_table(items), quality_listing(items)):
+            if table is not None:
+                _print_table(console, table, self.complete)
+        for note in notes([detail(item) for item in items]):
+            _print_note(console, note)
+        if self.refused:
+            _print_table(console, refused_table(self.refused), complete=True)
+        for sentence in headline(tables, items):
+            console.print(_text(f"{sentence.strong} {sentence.rest}".strip(), sentence.status))
+        console.print(_text(counts_words(items)))
+        for label, value in facts(items, self.refused):
+            console.print(_text(f"{label}: {value}", "skipped"))
+        if items:
+            console.print(_text(f"Checksums of the records: {short_hashes(items)}", "skipped"))
+        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()).encode()
+
+
+def _console(out: io.StringIO, width: int, color: bool) -> "Console":
+    """A console that asks nothing of the environment."""
+    from rich.console import Console
+
+    return Console(
+        file=out,
+        width=width,
+        height=100,
+        color_system="standard" if color else None,
+        force_terminal=color,
+        no_color=not color,
+        force_jupyter=False,
+        force_interactive=False,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        _environ={},
+    )
+
+
+def _text(text: str, status: Status = "plain") -> "Text":
+    from rich.text import Text
+
+    return Text(text, style=_STYLES.get(status, ""))
+
+
+def _print_table(console: "Console", found: Table, complete: bool) -> None:
+    from rich.text import Text
+
+    table, left_out = _drawn(found, ()), list[str]()
+    unbounded = console.options.update(width=10_000)
+    for column in () if complete else _DISPENSABLE:
+        if console.measure(table, options=unbounded).maximum <= console.width:
+            break
+        if column in found.columns:
+            left_out.append(column)
+            table = _drawn(found, left_out)
+    console.print(Text(found.caption, style="bold"))
+    console.print(table)
+    if left_out:
+        console.print(_text(f"Not shown at this width: {', '.join(left_out)}.", "skipped"))
+    if found.note:
+        console.print(_text(found.note, "skipped"))
+    console.print()
+
+
+def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
+    from rich import box
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    shown = [index for index, column in enumerate(found.columns) if column not in left_out]
+    for index in shown:
+        column = found.columns[index]
+        table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
+    for row in found.rows:
+        table.add_row(*(_text("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
+    return table
+
+
+def _print_note(console: "Console", found: Note) -> None:
+    """What failed and what the verdict says, with what to do."""
+    console.print(_text(f"{found.sign} {found.title}", found.status))
+    for fact in found.failure:
+        console.print(_text(f"    {fact.label.lower()}: {fact.value}"), soft_wrap=False)
+    for cause in found.causes:
+        beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else "noted")))
+        console.print(_text(f"    {cause.title}{f' ({beside})' if beside else ''}: {cause.message}"))
+        if cause.remedy:
+            console.print(_text(f"        {cause.remedy}"))
+    console.print()

@@ -1,0 +1,84 @@
+"""Emulated runs, apart from all others: a row for each chip and what it proves, without times."""
+
+from collections.abc import Sequence
+
+from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed, placed_count
+from bench.reports.words import units
+from bench.reports.words.causes import compiled, emulated, further_doubts, outputs_wrong, status
+from bench.reports.words.plans import ran_in
+
+
+def emulated_table(items: Sequence[Numbered]) -> Table | None:
+    """What the emulated runs prove: compilation, placement, outputs. No times."""
+    theirs = [i for i in items if emulated(i.record)]
+    if not theirs:
+        return None
+    common = _common_options(theirs)
+    units_asked = {i.record.placement.requested for i in theirs if i.record.placement is not None}
+    there = f"On {units.clean(next(iter(units_asked)))}" if len(units_asked) == 1 else "On the device"
+    given = ", ".join(f"{units.clean(k)}={units.clean(v)}" for k, v in common.items())
+    targets = ", ".join(dict.fromkeys(units.clean(i.record.plan.target.id) for i in theirs))
+    return Table(
+        caption="Emulated: what compiles for which chip, where it runs and whether outputs agree",
+        columns=(
+            *("Run", *(("Folder",) if placed(theirs) else ()), "Model", "Chip", "Compiles", there),
+            *("Outputs", "Ran in", "Verdict"),
+        ),
+        rows=tuple(_row(i, common, placed(theirs)) for i in theirs),
+        note=f"Target {targets}{f', all with {given}' if given else ''}. These runs used an emulator in place of the "
+        "device. Compilation, placement and outputs are those of the chip named. Times are the emulator's; they are "
+        "not shown as the device's and take part in no comparison.",
+    )
+
+
+def _common_options(items: Sequence[Numbered]) -> dict[str, str]:
+    """The options that all runs were given alike."""
+    asked = [i.record.plan.target.options_requested for i in items]
+    return {k: v for k, v in asked[0].items() if len(items) > 1 and all(other.get(k) == v for other in asked)}
+
+
+def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell, ...]:
+    record = item.record
+    target, found, good = record.plan.target, record.placement, record.status == "ok"
+    state = status(record)
+    kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
+    own = [f"{k}={v}" for k, v in target.options_requested.items() if k not in common]
+    named = bool(target.device_name)
+    why = further_doubts(record) if good else ""
+    verdict = Cell("", state)
+    late = (kind,) if kind and compiled(record) else ()
+    return (
+        Cell(str(item.number), run=item.number),
+        *folder_cells(item, in_folder),
+        Cell(item.model),
+        Cell(item.chip, notes=tuple(units.clean(o) for o in own) if named else ()),
+        _compiles(item),
+        _there(item) if found is not None else MISSING_CELL,
+        _outputs(item) if good else MISSING_CELL,
+        Cell(units.clean(ran_in(target) or units.MISSING)),
+        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else late),
+    )
+
+
+def _compiles(item: Numbered) -> Cell:
+    record, state = item.record, status(item.record)
+    if compiled(record):
+        return Cell("yes", state) if record.status == "ok" else Cell("yes")
+    kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
+    return Cell(f"no: {record.status}", state, (kind,) if kind else ())
+
+
+def _there(item: Numbered) -> Cell:
+    placement = item.record.placement
+    assert placement is not None
+    fell = len(placement.fallback)
+    notes = (f"{units.grouped(fell)} fell back",) if fell else ()
+    return Cell(placed_count(placement), notes=notes)
+
+
+def _outputs(item: Numbered) -> Cell:
+    word, figure = agreement(item.record)
+    if outputs_wrong(item.record):
+        return Cell("≠ wrong", "wrong", tuple(filter(None, (figure,))))
+    said = {"agrees": "agree"}.get(word, word.replace("disagrees", "disagree"))
+    return Cell(said, notes=tuple(filter(None, (figure,))))

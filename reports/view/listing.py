@@ -1,0 +1,125 @@
+"""A matrix as a list, one line a run: narrow enough for a terminal."""
+
+from collections.abc import Callable, Sequence
+
+from bench.record.record import Record
+from bench.reports.view.matrix import Matrix
+from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, folder_cells, options_words, placed
+from bench.reports.words import units
+from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
+from bench.reports.words.plans import ran_in
+
+Column = tuple[str, Callable[[Record], str]]
+
+
+def listing(matrix: Matrix) -> Table | None:
+    """The runs of a matrix but for the emulated, which have a table of their own. A figure that is not valid has the
+    sign of its status before it."""
+    items = [i for row in matrix.rows for i in row.runs if not emulated(i.record)]
+    if not items:
+        return None
+    timed = _measured(items[0].record)
+    titles = (title for title, _ in (*timed, *_COSTS))
+    columns = ("Run", *(("Folder",) if placed(items) else ()), "Model", "Target", *titles, "Verdict")
+    varied = _varied(items)
+    return Table(matrix.caption, columns, tuple(_line(i, timed, placed(items), varied) for i in items))
+
+
+def _varied(items: Sequence[Numbered]) -> set[str]:
+    """The targets that were run with several sets of options, which then stand with each run."""
+    options: dict[str, set[str]] = {}
+    for item in items:
+        options.setdefault(item.record.plan.target.id, set()).add(options_words(item.record))
+    return {target for target, found in options.items() if len(found) > 1}
+
+
+def _line(item: Numbered, timed: Sequence[Column], in_folder: bool, varied: set[str]) -> tuple[Cell, ...]:
+    record = item.record
+    state = status(record)
+    ok = record.status == "ok"
+    failed = record.failure.kind.replace("_", " ") if record.failure is not None else ""
+    why = further_doubts(record) if ok else failed
+    verdict = Cell("", state)
+    target = record.plan.target.id
+    given = (options_words(record) or "no options",) if target in varied else ()
+    mark = f"{verdict.sign} " if state in DOUBTED else ""
+    return (
+        Cell(str(item.number), run=item.number),
+        *folder_cells(item, in_folder),
+        Cell(_model(item)),
+        Cell(units.clean(target), notes=given),
+        *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for _, make in timed),
+        *(Cell(make(record)) if ok else MISSING_CELL for _, make in _COSTS),
+        Cell(f"{verdict.sign} {verdict.word}", state, (units.clean(why),) if why and why != verdict.word else ()),
+    )
+
+
+def _figure(value: str, mark: str) -> Cell:
+    return Cell(value if value == units.MISSING else f"{mark}{value}")
+
+
+def _model(item: Numbered) -> str:
+    """Its name, with the weights' precision where that is not float32 and not part of the name."""
+    precision = units.clean(item.record.plan.model.precision or "float32")
+    return item.model if precision == "float32" or precision in item.model else f"{item.model} {precision}"
+
+
+def _p50(record: Record) -> str:
+    found = record.summary.latency_ns
+    return units.MISSING if found is None else units.duration(found.p50)
+
+
+def _between(record: Record) -> str:
+    found = record.summary.latency_ns
+    return units.MISSING if found is None or found.p50_ci95 is None else units.interval(*found.p50_ci95)
+
+
+def _ttft(record: Record) -> str:
+    found = record.summary.text_generation
+    return units.MISSING if found is None else units.duration(found.ttft_ns)
+
+
+def _tpot(record: Record) -> str:
+    found = record.summary.text_generation
+    return units.MISSING if found is None else units.duration(found.tpot_ns)
+
+
+def _equal(record: Record) -> str:
+    found = record.summary.text_generation
+    one = next((a for a in found.agreement if a.of == "engine"), None) if found is not None else None
+    if one is None or one.token_prefix is None:
+        return units.MISSING
+    return f"{one.token_prefix} of {one.tokens_compared}"
+
+
+def _decode(record: Record) -> str:
+    found = record.summary.text_generation
+    return units.MISSING if found is None else units.number(found.decode_tokens_per_s)
+
+
+def _rate(record: Record) -> str:
+    return units.number(record.summary.throughput_per_s, "/s")
+
+
+def _cold_start(record: Record) -> str:
+    return units.duration(record.summary.cold_start_ns)
+
+
+def _peak(record: Record) -> str:
+    found = record.summary.memory_bytes
+    return units.MISSING if found is None else units.size(found.peak_rss)
+
+
+def _ran_in(record: Record) -> str:
+    return units.clean(ran_in(record.plan.target) or "unknown")
+
+
+_COSTS: tuple[Column, ...] = (("Cold start", _cold_start), ("Peak RSS", _peak), ("Ran in", _ran_in))
+
+
+def _measured(record: Record) -> tuple[Column, ...]:
+    if record.plan.model.task == "text_generation":
+        return (("TTFT", _ttft), ("TPOT", _tpot), ("Tokens/s", _decode), ("Equal", _equal))
+    if record.plan.scenario.name == "offline":
+        return (("Throughput", _rate), ("p50", _p50))
+    return (("p50", _p50), ("95 % interval", _between))

@@ -1,0 +1,88 @@
+"""Language models side by side: speed, memory, cost of a token and agreement, one line a run."""
+
+from collections.abc import Sequence
+
+from bench.record.record import Record
+from bench.record.text import Agreement, TextGeneration
+from bench.reports.view.lm_tables import seconds
+from bench.reports.view.rows import Cell, Numbered, Table
+from bench.reports.words import units
+from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
+from bench.reports.words.plans import ran_in, scenario_short
+
+_COLUMNS = (
+    *("Run", "Model", "Target", "Work", "TTFT", "TPOT", "Peak RSS", "Weights", "KV cache, a token"),
+    *("Cost of a generated token", "Tokens equal", "Equal to float32 weights"),
+)
+
+
+def overview_table(items: Sequence[Numbered]) -> Table | None:
+    """``None`` unless two runs or more were measured on devices; a single run has its own tables."""
+    measured = [i for i in items if _text(i.record) is not None and not emulated(i.record)]
+    if len(measured) < 2:
+        return None
+    note = (
+        "KV cache: computed from its layout; below it, the growth of memory for each token, as observed, which "
+        "includes copies. Tokens equal: greedy tokens before the first difference from an unoptimised float32 run of "
+        "the same file. Equal to float32 weights: the same, compared with the model's float32 weights; below it, the "
+        "divergence of the distributions."
+    )
+    return Table("Language models side by side", _COLUMNS, tuple(_line(i) for i in measured), note)
+
+
+def _text(record: Record) -> TextGeneration | None:
+    return record.summary.text_generation if record.status == "ok" else None
+
+
+def _line(item: Numbered) -> tuple[Cell, ...]:
+    record = item.record
+    text, plan, memory = _text(record), record.plan, record.summary.memory_bytes
+    assert text is not None
+    ran = ran_in(plan.target)
+    kv = text.kv_cache
+    state = status(record)
+    mark = f"{STATUS_SIGNS[state]} " if state in DOUBTED else ""
+    return (
+        Cell(str(item.number), state, run=item.number),
+        Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
+        Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran)}",) if ran else ()),
+        Cell(scenario_short(plan.model.task, plan.scenario)),
+        Cell(f"{mark}{units.duration(text.ttft_ns)}"),
+        Cell(f"{mark}{units.duration(text.tpot_ns)}", notes=_rate(text, state)),
+        Cell(units.MISSING if memory is None else units.size(memory.peak_rss)),
+        Cell(units.size(plan.model.weight_bytes)),
+        Cell(units.MISSING if kv is None else units.size(kv.bytes_per_token), notes=_observed(text)),
+        Cell(*_cost(text)),
+        _agreement(text.agreement, "engine"),
+        _agreement(text.agreement, "model"),
+    )
+
+
+def _rate(text: TextGeneration, state: Status) -> tuple[str, ...]:
+    rate = units.number(text.decode_tokens_per_s, "tokens/s")
+    return (rate,) if state == "valid" else (rate, Cell("", state).word)
+
+
+def _observed(text: TextGeneration) -> tuple[str, ...]:
+    kv = text.kv_cache
+    if kv is None or kv.observed_bytes_per_token is None:
+        return ()
+    return (f"observed {units.size(kv.observed_bytes_per_token)}",)
+
+
+def _cost(text: TextGeneration) -> tuple[str]:
+    spent = text.energy
+    if spent is None:
+        return (units.MISSING,)
+    if spent.joules_per_generated_token is not None:
+        return (units.joules(spent.joules_per_generated_token),)
+    return (f"{seconds(spent.cpu_seconds_per_generated_token)} of CPU",)
+
+
+def _agreement(found: Sequence[Agreement], of: str) -> Cell:
+    one = next((a for a in found if a.of == of), None)
+    if one is None or one.token_prefix is None:
+        return Cell(units.MISSING)
+    kl = one.kl_divergence_nats
+    notes = () if kl is None else (f"KL {units.digits(kl)} nats",)
+    return Cell(f"{one.token_prefix} of {one.tokens_compared}", notes=notes)

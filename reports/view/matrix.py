@@ -1,0 +1,229 @@
+"""What every writer shows: runs as rows, cells and tables, so that a page, a text and a terminal agree.
+
+A cell is a value, a status and notes. Times of emulated runs never enter a matrix, because they are the emulator's.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.printable import counted
+from bench.record.record import Record, Scenario
+from bench.reports.view.rows import Cell, Numbered, fidelity_words, on_device, options_words
+from bench.reports.words import units
+from bench.reports.words.causes import DOUBTED, STATUS_WORDS, doubt, emulated, status
+from bench.reports.words.plans import ran_in, scenario_short, scenario_words
+from bench.reports.words.quality import quality_note
+
+
+class Subject(Struct, frozen=True):
+    """One model as it was measured: the row of a matrix. ``None``: the run ended before it was known. Two files of one
+    name are two models; so is one file in two folders."""
+
+    model: str
+    precision: str | None
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] | None
+    sha256: str | None = None
+    folder: str = ""
+
+    def covers(self, other: "Subject") -> bool:
+        """Whether ``other`` says nothing that contradicts this."""
+        return (
+            (self.model, self.folder) == (other.model, other.folder)
+            and other.precision in (None, self.precision)
+            and other.shapes in (None, self.shapes)
+            and other.sha256 in (None, self.sha256)
+        )
+
+
+class MatrixRow(Struct, frozen=True):
+    """``cells``: for each target of the matrix, the runs that belong there (usually one, sometimes none). ``folder``:
+    whose runs they are, where there are several folders."""
+
+    name: str
+    notes: tuple[str, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    runs: tuple[Numbered, ...]
+    folder: str = ""
+
+
+class Matrix(Struct, frozen=True):
+    """Model × target, for one scenario of one task. ``shows``: what the numbers are, empty where there are none;
+    ``bars``: what the bars are, empty where there are none."""
+
+    caption: str
+    short: str
+    shows: str
+    bars: str
+    targets: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+
+    @property
+    def placed(self) -> bool:
+        return any(row.folder for row in self.rows)
+
+
+def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
+    """Value, notes and bar weight of a measured cell."""
+    latency, text = record.summary.latency_ns, record.summary.text_generation
+    if text is not None:
+        times = f"TTFT {units.duration(text.ttft_ns)}", f"TPOT {units.duration(text.tpot_ns)}"
+        return units.number(text.decode_tokens_per_s, "tokens/s"), times, text.tpot_ns
+    if record.plan.scenario.name == "offline":
+        each = (f"p50 {units.duration(latency.p50)} a query",) if latency is not None else ()
+        return units.number(record.summary.throughput_per_s, "queries/s"), each, record.summary.throughput_per_s
+    if latency is None:
+        return units.MISSING, ("no latency was recorded",), None
+    if latency.p50 is None:
+        return units.MISSING, (f"p50 needs more than {units.counted(latency.n, 'sample')}",), None
+    between = units.interval(*latency.p50_ci95) if latency.p50_ci95 is not None else "no interval"
+    return units.duration(latency.p50), (between,), latency.p50
+
+
+def cell(item: Numbered) -> Cell:
+    """A run as one cell of the matrix."""
+    record = item.record
+    state = status(record)
+    options = options_words(record)
+    if record.failure is not None and state in ("failed", "skipped"):
+        said = units.clean(record.failure.message)
+        where = f"{record.failure.kind} in {record.failure.phase}" if record.failure.phase else record.failure.kind
+        why = units.clean(where) if state == "failed" else said
+        return Cell(state, state, _kept(why, _named_chip(item), options), item.number)
+    if state in ("failed", "skipped"):
+        return Cell(state, state, _kept("no reason was recorded", _named_chip(item), options), item.number)
+    doubted = doubt(record) or (STATUS_WORDS[state] if state in DOUBTED else "")
+    if emulated(record):
+        notes = _kept(
+            on_device(record.placement) if record.placement is not None else "placement unknown",
+            fidelity_words(record),
+            quality_note(record),
+            _tokens(record),
+            _named_chip(item),
+            options,
+        )
+        return Cell("compiles", state, notes, item.number, doubt=doubted)
+    value, notes, weight = _figures(record)
+    ran = ran_in(record.plan.target)
+    executed = f"ran in {units.clean(ran)}" if ran else "executed precision unknown"
+    if state in DOUBTED:
+        notes, weight = (), None
+    return Cell(
+        value,
+        state,
+        _kept(*notes, executed, quality_note(record), options),
+        item.number,
+        weight,
+        doubt=doubted if state in DOUBTED else "",
+    )
+
+
+def _named_chip(item: Numbered) -> str:
+    """The chip of an emulated run where its name is known."""
+    return item.chip if emulated(item.record) and item.record.plan.target.device_name else ""
+
+
+def _tokens(record: Record) -> str:
+    model, scenario = record.plan.model, record.plan.scenario
+    return scenario_short(model.task, scenario) if model.task == "text_generation" else ""
+
+
+def _kept(*notes: str) -> tuple[str, ...]:
+    return tuple(n for n in notes if n)
+
+
+def _subject(item: Numbered) -> Subject:
+    model, inputs = item.record.plan.model, item.record.plan.inputs
+    shapes = tuple(sorted(inputs.shapes.items())) if inputs is not None and model.task == "tensor" else None
+    return Subject(model.id, model.precision, shapes, model.sha256, item.run.folder)
+
+
+def _subjects(items: Sequence[Numbered]) -> dict[Subject, list[Numbered]]:
+    """Items by row. A run that ended before its model was read joins the first row it does not contradict."""
+    found: dict[Subject, list[Numbered]] = {}
+    for item in sorted(items, key=lambda i: _unknowns(_subject(i))):
+        mine = _subject(item)
+        found.setdefault(next((s for s in found if s.covers(mine)), mine), []).append(item)
+    first = {s: min(i.number for i in members) for s, members in found.items()}
+    return {s: sorted(found[s], key=lambda i: i.number) for s in sorted(found, key=lambda s: first[s])}
+
+
+def _unknowns(subject: Subject) -> tuple[bool, ...]:
+    return subject.sha256 is None, subject.precision is None, subject.shapes is None
+
+
+def _row(subject: Subject, members: Sequence[Numbered], targets: Sequence[str]) -> MatrixRow:
+    cells = {i.number: cell(i) for i in members}
+    top = max((c.weight for c in cells.values() if c.weight is not None), default=0)
+    if top > 0:
+        cells = {n: replace(c, bar=None if c.weight is None else c.weight / top) for n, c in cells.items()}
+    shapes = ", ".join("×".join(map(str, shape)) for _, shape in subject.shapes or ())
+    model = members[0].record.plan.model
+    size = ""
+    if model.parameters is not None:
+        size = f"{counted(model.parameters, 'parameter', shown=units.quantity(model.parameters))} stored"
+    return MatrixRow(
+        name=members[0].model,
+        folder=units.clean(subject.folder),
+        notes=_kept(f"weights {units.clean(subject.precision)}" if subject.precision else "", shapes, size),
+        cells=tuple(tuple(cells[i.number] for i in members if i.record.plan.target.id == t) for t in targets),
+        runs=tuple(members),
+    )
+
+
+def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
+    """What the numbers of a matrix are, and what its bars are."""
+    if task == "text_generation":
+        numbers = "decode rate (median), with time to first token and time per output token"
+        return numbers, "time per output token, shorter is faster"
+    if scenario.name == "offline":
+        return "queries per second, several in flight", "queries per second, longer is more"
+    return "latency of one query: median (p50) and its 95 % interval", "p50, shorter is faster"
+
+
+def matrices(items: Sequence[Numbered]) -> tuple[Matrix, ...]:
+    """One matrix for each task and scenario, in order of first appearance; emulated targets stand last.
+
+    A run without a time of a device (skipped, failed, emulated) joins a matrix of its task, whatever its lengths.
+    """
+    items = [i for i in items if i.number not in _tabled(items)]
+    timed = [i for i in items if i.record.status == "ok" and not emulated(i.record)]
+    keys = dict.fromkeys(_group(i.record) for i in timed)
+    groups: dict[tuple[str, Scenario], list[Numbered]] = {}
+    for item in items:
+        mine = _group(item.record)
+        near = (k for k in [*keys, *groups] if (k[0], k[1].name) == (mine[0], mine[1].name))
+        groups.setdefault(mine if mine in keys else next(near, mine), []).append(item)
+    return tuple(_matrix(task, scenario, members) for (task, scenario), members in groups.items())
+
+
+def _tabled(items: Sequence[Numbered]) -> set[int]:
+    """The emulated runs that only their own table shows: all of them where one model was tried on several chips, or
+    where nothing else was run."""
+    theirs = [i for i in items if emulated(i.record)]
+    cells = Counter((_subject(i).model, i.run.folder, i.record.plan.target.id) for i in theirs)
+    alone = len(theirs) == len(items)
+    return {i.number for i in theirs} if alone or any(n > 1 for n in cells.values()) else set()
+
+
+def _group(record: Record) -> tuple[str, Scenario]:
+    return record.plan.model.task, record.plan.scenario
+
+
+def _matrix(task: str, scenario: Scenario, members: Sequence[Numbered]) -> Matrix:
+    seen = dict.fromkeys((i.record.plan.target.id, emulated(i.record)) for i in members)
+    targets = tuple(dict.fromkeys(t for t, _ in sorted(seen, key=lambda s: s[1])))
+    rows = tuple(_row(s, m, targets) for s, m in _subjects(members).items())
+    every = [cell for row in rows for cells in row.cells for cell in cells]
+    shows, bars = _shows(task, scenario)
+    measured = any(i.record.status == "ok" and not emulated(i.record) for i in members)
+    return Matrix(
+        caption=scenario_words(task, scenario),
+        short=scenario_short(task, scenario),
+        shows=shows if measured else "",
+        bars=bars if any(cell.bar is not None for cell in every) else "",
+        targets=targets,
+        rows=rows,
+    )

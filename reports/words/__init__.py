@@ -1,0 +1,1 @@
+"""Numbers, states and plans in words."""

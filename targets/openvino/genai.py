@@ -1,0 +1,221 @@
+"""OpenVINO GenAI: the pipeline that applications on Intel use, on CPU, GPU and NPU."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, CompileCache, Device, Format, OpenRequest, Phase, StreamSession, Task
+from bench.errors import RunFailure
+from bench.targets import safe_options
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.openvino import devices as openvino_devices
+from bench.targets.openvino import genai_options as own
+
+if TYPE_CHECKING:
+    from bench.targets.openvino.genai_session import OpenedPipeline
+
+TOKENIZER = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
+INTEGER_WEIGHTS = ("int8", "int4", "int2", "nf4")
+
+
+class OpenVinoGenai:
+    summary = "OpenVINO GenAI's LLMPipeline on Intel CPU, GPU and NPU"
+    formats: Sequence[Format] = ("openvino_ir", "onnx")
+    tasks: Sequence[Task] = ("text_generation",)
+    requires: Sequence[str] = ("openvino-genai",)
+    install = "pip install 'ondevice-bench[genai]'"
+    safe_options = safe_options.OPENVINO | own.SAFE
+
+    def devices(self) -> Sequence[Device]:
+        missing = [name for name in ("openvino", "openvino_genai") if not importable(name)]
+        if missing:
+            return _unavailable(f"{missing[0].replace('_', '-')} is not installed", self._remedy())
+        try:
+            from openvino import Core
+
+            found = openvino_devices.listed(Core())
+        except (ImportError, RuntimeError) as error:
+            return _unavailable(f"openvino does not start: {error}", self._remedy())
+        return [device for device in found if not openvino_devices.virtual(device.name)]
+
+    def options(self, device: str) -> Mapping[str, str]:
+        if not importable("openvino"):
+            return openvino_devices.CORE_OPTIONS | own.known(device)
+        from openvino import Core
+
+        return {**openvino_devices.option_names(Core(), device), **own.known(device)}
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        own.read(options, device)
+        if artifact.format == "openvino_ir" and artifact.decoder is not None and not artifact.decoder.stateful:
+            raise RunFailure(
+                "unsupported_format",
+                f"{artifact.model_id}: OpenVINO GenAI takes an IR only with its KV cache in its state",
+                "Export it with optimum-cli export openvino, or give the ONNX file.",
+                "plan",
+            )
+
+    def converts(self, artifact: Artifact) -> bool:
+        return True
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """A stateful IR is opened as it is; an ONNX decoder becomes one."""
+        from bench.targets.openvino.stateful import MODEL, stateful_folder
+
+        if artifact.format == "onnx":
+            return stateful_folder(artifact, folder)
+        if artifact.path.name != MODEL:
+            raise RunFailure(
+                "unsupported_format",
+                f"{artifact.path.name}: OpenVINO GenAI opens a folder whose model is called {MODEL}",
+                f"Rename it and its .bin to {MODEL}, and name the folder with -m.",
+                "prepare",
+            )
+        return artifact
+
+    def open(self, request: OpenRequest, phase: Phase) -> StreamSession:
+        """The pipeline reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
+        self.check(request.artifact, request.device, request.options)
+        settings = own.read(_with_defaults(request), request.device)
+        with phase("runtime_import"):
+            import openvino_genai  # noqa: F401
+
+            from bench.targets.openvino import genai_session
+        blobs = _blobs(settings.properties)
+        with phase("compile"):
+            try:
+                pipeline, paged = _pipeline(request, settings)
+            except RuntimeError as error:
+                raise _opening_failure(error, request) from error
+        cached: CompileCache = "none"
+        if "CACHE_DIR" in settings.properties:
+            cached = "warm" if blobs and _blobs(settings.properties) == blobs else "cold"
+        return genai_session.OpenVinoGenaiSession(_opened(request, settings, pipeline, paged, cached))
+
+    def _remedy(self) -> str:
+        import platform
+
+        system, machine = platform.system(), platform.machine().upper()
+        if system == "Windows" and machine == "ARM64":
+            return "There is no openvino-genai wheel for Windows on Arm; use ort-genai, qnn or ort there."
+        if system == "Linux" and machine == "AARCH64":
+            return "There is no openvino-genai wheel for Linux on aarch64; use openvino:CPU or ort-genai there."
+        return self.install
+
+
+def _unavailable(reason: str, remedy: str) -> Sequence[Device]:
+    return [Device(name, False, "", reason, remedy) for name in openvino_devices.ABSENT]
+
+
+LENGTHS = {"MAX_PROMPT_LEN", "MIN_RESPONSE_LEN"}  # what the NPU compiles for
+
+
+def _with_defaults(request: OpenRequest) -> dict[str, str]:
+    """The user's options over what the request asks: the intent's hint, the cache, and on the NPU the fixed lengths."""
+    from bench.targets.openvino.target import HINTS
+
+    defaults = {}
+    if openvino_devices.family(request.device) == "NPU":
+        if request.prompt_tokens and request.decode_context:
+            response = max(1, request.decode_context - request.prompt_tokens)
+            defaults = {"MAX_PROMPT_LEN": str(request.prompt_tokens), "MIN_RESPONSE_LEN": str(response)}
+    else:
+        defaults = {"PERFORMANCE_HINT": HINTS[request.intent]}
+    if request.compile_cache is not None:
+        defaults["CACHE_DIR"] = str(request.compile_cache)
+    return defaults | request.options | openvino_devices.exact_memory(request)
+
+
+def _pipeline(request: OpenRequest, settings: own.Settings) -> tuple[Any, bool]:
+    """The pipeline, and whether it runs on paged attention.
+
+    Without ``ATTENTION_BACKEND`` it does as the pipeline itself: paged attention where the graph can be rewritten for
+    it, else the state. Asked outright, so that it is known which of the two was taken.
+    """
+    from openvino_genai import LLMPipeline
+
+    folder, device = request.artifact.path.parent, request.device
+    if openvino_devices.family(device) == "NPU":
+        return LLMPipeline(folder, device, **settings.properties), False
+    if settings.backend != "SDPA":
+        try:
+            return LLMPipeline(folder, device, scheduler_config=own.scheduler(settings), **settings.properties), True
+        except RuntimeError:
+            if settings.backend == "PA":
+                raise
+    return LLMPipeline(folder, device, ATTENTION_BACKEND="SDPA", **settings.properties), False
+
+
+def _opened(
+    request: OpenRequest, settings: own.Settings, pipeline: Any, paged: bool, cached: CompileCache
+) -> "OpenedPipeline":
+    from openvino import Core
+
+    from bench.targets.openvino.genai_session import OpenedPipeline
+
+    npu = openvino_devices.family(request.device) == "NPU"
+    prefixes = paged and settings.scheduling.get("enable_prefix_caching", True) is True
+    asked_length = LENGTHS - set(request.options)  # by the scenario, and no option of the user's
+    held = {name: str(value) for name, value in settings.properties.items() if name not in asked_length}
+    if not npu:
+        held["ATTENTION_BACKEND"] = "PA" if paged else "SDPA"
+    if paged:
+        held |= {name: str(value) for name, value in settings.scheduling.items()}
+        held["enable_prefix_caching"] = "YES" if prefixes else "NO"
+    core, folder = Core(), request.artifact.path.parent
+    return OpenedPipeline(
+        pipeline=pipeline,
+        decoder=decoder_of(request.artifact),
+        paged=paged,
+        prefixes=prefixes,
+        reprocesses=npu,
+        device_name=str(core.get_property(request.device, "FULL_DEVICE_NAME")),
+        executed_precision=_precision(core, request, settings),
+        effective_options=held,
+        compile_cache=cached,
+        has_tokenizer=all((folder / name).is_file() for name in TOKENIZER),
+    )
+
+
+def _precision(core: Any, request: OpenRequest, settings: own.Settings) -> str:
+    """What floating-point weights are computed in: the hint, or the device's own default. "" for integer weights: their
+    products may be quantised on the way, and the pipeline does not let its graph be seen."""
+    from bench.targets.openvino.graph import numpy_name
+    from bench.targets.openvino.session import plain
+
+    if request.artifact.precision in INTEGER_WEIGHTS:
+        return ""
+    given = settings.properties.get("INFERENCE_PRECISION_HINT")
+    if given is not None:
+        return numpy_name(str(given))
+    try:
+        return numpy_name(plain(core.get_property(request.device, "INFERENCE_PRECISION_HINT")))
+    except RuntimeError:
+        return ""
+
+
+def _blobs(properties: Mapping[str, object]) -> set[str]:
+    """The compiled models in the cache."""
+    folder = properties.get("CACHE_DIR")
+    return {str(file) for file in Path(str(folder)).rglob("*.blob")} if folder else set()
+
+
+def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
+    """Why there is no pipeline, in plain words."""
+    from bench.targets.openvino.errors import compiling_failure, reading_failure
+
+    text = str(error)
+    if "ScaledDotProductAttention" in text or "SDPAToPagedAttention" in text or "undeclared parameters" in text:
+        return RunFailure(
+            "unsupported_operator",
+            f"{request.artifact.model_id}: OpenVINO cannot rewrite its attention as paged attention",
+            "Leave ATTENTION_BACKEND and the scheduler's options out, or set ATTENTION_BACKEND=SDPA.",
+            "compile",
+        )
+    if "Unable to read the model" in text or not request.artifact.path.exists():
+        failure = reading_failure(error, request.artifact)
+        return RunFailure(failure.kind, failure.message, failure.remedy, "compile")
+    failure = compiling_failure(error, request)
+    remedy = failure.remedy.replace("options openvino:", "options openvino-genai:")
+    return RunFailure(failure.kind, failure.message, remedy, failure.phase)

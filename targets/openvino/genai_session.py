@@ -1,0 +1,220 @@
+"""Text generation by ``openvino_genai.LLMPipeline``: it generates by itself and hands out each token.
+
+The pipeline has two ways to keep a KV cache, and depth is reached differently in each:
+
+``SDPA``  the cache is the model's state. A chat of plain ids keeps it between calls. Filling cannot help generating one
+          token; the next prompt loses its first id to it, so that lengths stay as asked.
+``PA``    paged attention. A sequence that was seen is found again block by block (prefix caching), so that the prompt
+          is generated from with all that was filled before it. What lies in an unfinished block (32 tokens on a CPU) is
+          computed once more within the prompt's own time.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+
+from bench.contracts import CompileCache, DecoderSpec, Placement, Tokenizer
+from bench.errors import RunFailure
+from bench.targets.decoding import prompt, room
+from bench.targets.distributions import versions
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+
+
+class OpenedPipeline(Struct, frozen=True):
+    """An ``LLMPipeline`` and what is known of it. ``paged``: it runs on paged attention, and ``prefixes`` on it are
+    cached. ``reprocesses``: it goes through the whole of a chat again at each turn (NPU)."""
+
+    pipeline: Any
+    decoder: DecoderSpec
+    paged: bool
+    prefixes: bool
+    reprocesses: bool
+    device_name: str
+    executed_precision: str
+    effective_options: dict[str, str]
+    compile_cache: CompileCache
+    has_tokenizer: bool
+
+
+class OpenVinoGenaiSession:
+    """Batch 1, greedy; an end-of-sequence token ends nothing."""
+
+    def __init__(self, opened: OpenedPipeline) -> None:
+        self._opened = opened
+        self._pipeline = opened.pipeline
+        self._held = np.zeros((1, 0), np.int64)
+        self._chatting = False
+        self._spent = False
+        self._last: Any = None
+
+    def fill(self, ids: "npt.NDArray[Any]") -> None:
+        if self._chatting:
+            self._quietly(self._pipeline.finish_chat)
+        self._chatting = self._spent = False
+        self._held = np.zeros((1, 0), np.int64)
+        if len(ids) == 0:
+            return
+        held = prompt(ids, self._opened.decoder)
+        self._demand_depth(held.shape[1])
+        if not self._opened.paged:
+            self._quietly(self._pipeline.start_chat)
+            self._chatting = True
+        self._run(held, 1, lambda token: None)
+        self._held = held
+
+    def generate(self, ids: "npt.NDArray[Any]", tokens: int, on_token: Callable[[int], None]) -> None:
+        new = prompt(ids, self._opened.decoder)
+        room(self._held.shape[1] + new.shape[1] + tokens, self._opened.decoder.context_length)
+        if self._chatting:
+            if new.shape[1] < 2:
+                raise RunFailure(
+                    "unsupported_scenario",
+                    "at a depth this pipeline puts a token of its own in the place of the prompt's first, and a prompt "
+                    "of one token has no other",
+                    "Ask for a prompt of two tokens or more, or for depth 0.",
+                )
+            if self._spent:
+                raise RunFailure("bad_input", "generate was called twice after one fill: the cache holds the first")
+            self._spent = True
+            self._run(new[:, 1:], tokens, on_token)
+        elif self._held.size:
+            self._run(np.concatenate([self._held, new], 1), tokens, on_token)
+        else:
+            self._run(new, tokens, on_token)
+
+    def held_exactly(self) -> bool:
+        return not self._chatting
+
+    def perf_metrics(self) -> Any:
+        """The pipeline's own ``PerfMetrics`` of the last generation; ``None`` before the first."""
+        return self._last.perf_metrics if self._last is not None else None
+
+    def tokenizer(self) -> Tokenizer | None:
+        return OpenVinoTokenizer(self._pipeline.get_tokenizer()) if self._opened.has_tokenizer else None
+
+    def placement(self) -> Placement | None:
+        """``None``: the pipeline keeps its compiled model to itself."""
+        return None
+
+    def effective_options(self) -> Mapping[str, str]:
+        return self._opened.effective_options
+
+    def versions(self) -> Mapping[str, str]:
+        return versions(("openvino-genai", "openvino", "openvino-tokenizers"))
+
+    def device_name(self) -> str:
+        return self._opened.device_name
+
+    def executed_precision(self) -> str:
+        return self._opened.executed_precision
+
+    def compile_cache(self) -> CompileCache:
+        return self._opened.compile_cache
+
+    def close(self) -> None:
+        self._last = None
+        vars(self).pop("_pipeline", None)
+        vars(self).pop("_opened", None)
+
+    def _run(self, ids: "npt.NDArray[np.int64]", tokens: int, on_token: Callable[[int], None]) -> None:
+        from openvino import Tensor
+
+        self._last = self._pipeline.generate(Tensor(ids), generation(tokens), streamer(on_token))
+
+    def _demand_depth(self, depth: int) -> None:
+        """Raises ``RunFailure`` where the pipeline cannot be made to begin at ``depth``."""
+        room(depth, self._opened.decoder.context_length)
+        if self._opened.reprocesses:
+            raise RunFailure(
+                "unsupported_scenario",
+                "the NPU pipeline goes through all of the context again with each prompt",
+                "Measure it at depth 0.",
+            )
+        if self._opened.paged and not self._opened.prefixes:
+            raise RunFailure(
+                "unsupported_scenario",
+                "paged attention begins at a depth only through its prefix cache, and that is switched off",
+                "Leave enable_prefix_caching on, or set ATTENTION_BACKEND=SDPA.",
+            )
+
+    def _quietly(self, call: Callable[[], None]) -> None:
+        """Chats are deprecated, but nothing else keeps the cache between prompts of plain ids."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+
+
+def generation(tokens: int) -> Any:
+    """Exactly ``tokens`` greedy tokens, whatever the model's own generation settings say."""
+    from openvino_genai import GenerationConfig
+
+    config = GenerationConfig()
+    config.max_new_tokens = tokens
+    config.ignore_eos = True
+    config.do_sample = False
+    config.set_eos_token_id(0)  # asked for even where it is ignored
+    return config
+
+
+def streamer(on_token: Callable[[int], None]) -> Any:
+    """A streamer that calls ``on_token`` with each token, the moment the pipeline hands it out."""
+    from openvino_genai import StreamerBase, StreamingStatus
+
+    running = StreamingStatus.RUNNING
+
+    class Streamer(StreamerBase):  # type: ignore[misc]
+        def write(self, token: Any) -> Any:
+            if type(token) is int:
+                on_token(token)
+            else:
+                for one in token:
+                    on_token(one)
+            return running
+
+        def end(self) -> None:
+            pass
+
+    return Streamer()
+
+
+class OpenVinoTokenizer:
+    """The tokenizer that came in the model's folder."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def encode(self, text: str) -> "npt.NDArray[np.int64]":
+        return np.array(self._tokenizer.encode(text).input_ids.data, np.int64).reshape(-1)
+
+    def stream(self) -> Callable[[int], str]:
+        return TextStream(self._tokenizer.decode)
+
+
+class TextStream:
+    """Turns tokens into text one after another, with a ``decode`` that knows only whole lists.
+
+    The last piece is decoded again in front of the new token, since a token's text depends on what precedes it (a
+    leading space, a letter of several bytes); what is not yet a whole letter waits for the next token.
+    """
+
+    def __init__(self, decode: Callable[[list[int]], str]) -> None:
+        self._decode = decode
+        self._tokens: list[int] = []
+        self._told = 0  # tokens whose text has been returned
+
+    def __call__(self, token: int) -> str:
+        self._tokens.append(token)
+        known = self._decode(self._tokens[: self._told]) if self._told else ""
+        text = self._decode(self._tokens)
+        if text.endswith(INCOMPLETE) or len(text) <= len(known):
+            return ""
+        del self._tokens[: self._told]
+        self._told = len(self._tokens)
+        return text[len(known) :]

@@ -1,0 +1,160 @@
+"""OpenVINO on every device it drives: Intel CPU, GPU and NPU, and AUTO and HETERO over them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession, TokenSession
+from bench.errors import RunFailure
+from bench.targets import onnx_graphs, safe_options
+from bench.targets.compiled_graphs import refuse_compiled
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.openvino import devices as openvino_devices
+from bench.targets.openvino.errors import compiling_failure, last_line, npu_needs_fixed_shapes, reading_failure
+
+if TYPE_CHECKING:
+    from bench.contracts import NodePlacement
+
+HINTS = {"latency": "LATENCY", "throughput": "THROUGHPUT"}
+
+
+class OpenVino:
+    summary = "OpenVINO on Intel CPU, GPU and NPU"
+    formats: Sequence[Format] = ("openvino_ir", "onnx", "tflite")
+    tasks: Sequence[Task] = ("tensor", "text_generation")
+    requires: Sequence[str] = ("openvino",)
+    install = "pip install openvino"
+    safe_options = safe_options.OPENVINO
+
+    def devices(self) -> Sequence[Device]:
+        if not importable("openvino"):
+            return openvino_devices.unavailable("openvino is not installed", self._remedy())
+        try:
+            from openvino import Core
+
+            return openvino_devices.listed(Core())
+        except (ImportError, RuntimeError) as error:
+            return openvino_devices.unavailable(f"openvino does not start: {error}", self._remedy())
+
+    def options(self, device: str) -> Mapping[str, str]:
+        if not importable("openvino"):
+            return openvino_devices.CORE_OPTIONS
+        from openvino import Core
+
+        return openvino_devices.option_names(Core(), device)
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        if artifact.format not in self.formats:
+            raise RunFailure("unsupported_format", f"OpenVINO does not read {artifact.format}", phase="plan")
+        refuse_compiled(artifact)
+        if artifact.task == "text_generation" and "NPU" in map(
+            openvino_devices.family, openvino_devices.behind(device)
+        ):
+            raise npu_needs_fixed_shapes()
+
+    def converts(self, artifact: Artifact) -> bool:
+        return onnx_graphs.weights_leave_folder(artifact)
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """A graph whose weights are links out of its folder, which OpenVINO does not follow, is written anew."""
+        return onnx_graphs.with_linked_weights(artifact, folder) if self.converts(artifact) else artifact
+
+    def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
+        with phase("runtime_import"):
+            from openvino import Core
+
+            from bench.targets.openvino import graph, session, tokens
+
+            core = Core()
+        with phase("read"):
+            model = read_model(core, request.artifact)
+        config = {"PERFORMANCE_HINT": HINTS[request.intent]} | request.options
+        config |= openvino_devices.exact_memory(request)
+        if request.compile_cache is not None:
+            config["CACHE_DIR"] = str(request.compile_cache)
+        with phase("compile"):
+            compiled_model = compile_model(core, model, request, config)
+        weights = request.artifact.facts.node_macs
+        compiled = session.Compiled(
+            model=compiled_model,
+            device=where(compiled_model, request.device),
+            device_name=full_name(core, compiled_model, request.device),
+            node_macs=weights,
+            sources=graph.weighed_sources(model, weights) if request.inspect else {},
+            preferred_names=tuple(s.name for s in (*request.artifact.facts.inputs, *request.artifact.facts.outputs)),
+            split=split(core, model, request, config),
+            caching="CACHE_DIR" in config,
+        )
+        if request.artifact.task == "text_generation":
+            return tokens.OpenVinoTokenSession(compiled, decoder_of(request.artifact))
+        return session.OpenVinoTensorSession(compiled)
+
+    def _remedy(self) -> str:
+        import platform
+
+        if platform.system() == "Windows" and platform.machine().upper() == "ARM64":
+            return "There is no OpenVINO wheel for Windows on Arm; use qnn or ort there."
+        return self.install
+
+
+def read_model(core: Any, artifact: Artifact) -> Any:
+    """The model with the artifact's shapes, or with its KV cache as state. Raises ``RunFailure``."""
+    try:
+        model = onnx_graphs.read_by_openvino(core, artifact)
+    except RuntimeError as error:
+        raise reading_failure(error, artifact) from error
+    if artifact.task == "text_generation":
+        from bench.targets.openvino.tokens import make_stateful
+
+        make_stateful(model, decoder_of(artifact))
+    elif model.is_dynamic():
+        _reshape(model, artifact)
+    return model
+
+
+def _reshape(model: Any, artifact: Artifact) -> None:
+    from openvino import PartialShape
+
+    ports = {name: port for port in model.inputs for name in (*port.get_names(), port.get_node().get_friendly_name())}
+    shapes = {ports[name]: PartialShape(list(shape)) for name, shape in artifact.shapes.items() if name in ports}
+    try:
+        model.reshape(shapes)
+    except RuntimeError as error:
+        raise RunFailure(
+            "bad_input",
+            f"{artifact.path.name} does not take the shapes {artifact.shapes}: {last_line(error, artifact.path)}",
+            "Give other shapes with --shape.",
+            "read",
+        ) from error
+
+
+def compile_model(core: Any, model: Any, request: OpenRequest, config: Mapping[str, str]) -> Any:
+    try:
+        return core.compile_model(model, request.device, dict(config))
+    except RuntimeError as error:
+        raise compiling_failure(error, request) from error
+
+
+def where(compiled_model: Any, asked: str) -> str:
+    """The device that executes, under the name the user gave it where it is the same one (``GPU`` for ``GPU.0``)."""
+    devices = [str(d).strip("()") for d in compiled_model.get_property("EXECUTION_DEVICES")]
+    first = devices[0] if devices else asked
+    return asked if openvino_devices.family(first) == asked else first
+
+
+def full_name(core: Any, compiled_model: Any, asked: str) -> str:
+    device = where(compiled_model, asked)
+    try:
+        return str(core.get_property(device, "FULL_DEVICE_NAME"))
+    except RuntimeError:
+        return device
+
+
+def split(core: Any, model: Any, request: OpenRequest, config: Mapping[str, str]) -> "tuple[NodePlacement, ...] | None":
+    """Which node goes to which device of HETERO; asked only when the session is to be inspected."""
+    if not request.inspect or openvino_devices.family(request.device) != "HETERO":
+        return None
+    from bench.targets.openvino.graph import queried
+
+    return queried(model, core.query_model(model, request.device, dict(config)))

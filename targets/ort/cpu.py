@@ -1,0 +1,130 @@
+"""ONNX Runtime on the CPU: the reference that every machine has."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Precisions, Task, TensorSession, TokenSession
+from bench.targets import safe_options
+from bench.targets.compiled_graphs import refuse_compiled
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.onnx_precision import UNKNOWN, executed_precisions, stored_precisions
+from bench.targets.ort import options as session_config
+from bench.targets.ort.errors import opening_failure
+from bench.targets.processor import processor_name, usable_cores
+
+if TYPE_CHECKING:
+    from bench.targets.ort.session import Opened
+
+PROVIDER = "CPUExecutionProvider"
+LARGEST_WRITTEN = 500_000_000
+"""Bytes of a model whose optimised graph is written out: beyond, it might not fit a protobuf of 2 GB."""
+INTEGER_OPERATORS = frozenset(
+    ("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
+)
+
+
+class OnnxRuntimeCpu:
+    summary = "ONNX Runtime, CPU execution provider"
+    formats: Sequence[Format] = ("onnx",)
+    tasks: Sequence[Task] = ("tensor", "text_generation")
+    requires: Sequence[str] = ("onnxruntime",)
+    install = "pip install onnxruntime"
+    safe_options = safe_options.SESSION
+
+    def devices(self) -> Sequence[Device]:
+        if not importable("onnxruntime"):
+            return (Device("cpu", False, "CPU", "onnxruntime is not installed", self.install),)
+        return (Device("cpu", True, processor_name()),)
+
+    def options(self, device: str) -> Mapping[str, str]:
+        return session_config.known()
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        session_config.read(options)
+        refuse_compiled(artifact)
+
+    def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
+        """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
+        settings = session_config.read(with_defaults(request))
+        with phase("runtime_import"):
+            import onnxruntime
+
+            from bench.targets.ort import session as onnxruntime_session
+            from bench.targets.ort import tokens
+        made = session_config.session_options(settings)
+        if request.artifact.task == "tensor":
+            session_config.fix_free_dimensions(made, request.artifact)
+        with _optimised_graph(request, made) as precisions, phase("compile"):
+            try:
+                session = onnxruntime.InferenceSession(str(request.artifact.path), made, providers=[PROVIDER])
+            except Exception as error:
+                raise opening_failure(error, request.artifact.path) from error
+            told = precisions()
+        opened = _opened(request, session, settings, told)
+        if request.artifact.task == "text_generation":
+            return tokens.OrtTokenSession(session, decoder_of(request.artifact), opened)
+        return onnxruntime_session.OrtTensorSession(session, opened)
+
+
+def with_defaults(request: OpenRequest) -> dict[str, str]:
+    """The user's options over the intent's: for throughput one thread a lane, and as many lanes as physical cores."""
+    defaults = {"intra_op_num_threads": "1"} if request.intent == "throughput" else {}
+    if request.inspect:
+        defaults |= {"session.record_ep_graph_assignment_info": "1"}
+    return defaults | request.options | (session_config.EXACT_MEMORY if request.exact_memory else {})
+
+
+def executed_precision(artifact: Artifact) -> str:
+    """What the CPU provider computes in, as far as the graph tells: int8 where it quantises activations, else float32.
+
+    On x86-64 it has no float16 arithmetic and casts such graphs to float32. ``""`` where the graph does not tell.
+    """
+    import platform
+
+    operators = artifact.facts.operators
+    if INTEGER_OPERATORS & operators.keys():
+        return "int8"
+    if artifact.precision == "float32" and "MatMulNBits" not in operators:
+        return "float32"
+    if artifact.precision == "float16" and platform.machine().lower() in ("x86_64", "amd64"):
+        return "float32"
+    return ""
+
+
+@contextmanager
+def _optimised_graph(request: OpenRequest, made: Any) -> Iterator[Callable[[], Precisions]]:
+    """Have ONNX Runtime write the graph that it executes, where somebody asks and it fits a file, for as long as the
+    context lasts. Gives what tells its precisions: of a graph that is not written the file's own, where those hold."""
+    if not request.inspect or made.optimized_model_filepath or request.artifact.size_bytes > LARGEST_WRITTEN:
+        yield partial(stored_precisions, request.artifact.path) if request.inspect else (lambda: UNKNOWN)
+        return
+    with tempfile.TemporaryDirectory(prefix="odb-") as folder:
+        path = Path(folder) / "optimised.onnx"
+        made.optimized_model_filepath = str(path)
+        yield partial(executed_precisions, path)
+
+
+def _opened(
+    request: OpenRequest, session: Any, settings: session_config.SessionSettings, precisions: Precisions
+) -> "Opened":
+    from bench.targets.ort.session import Opened
+
+    held = session.get_session_options()
+    if "optimized_model_filepath" not in request.options:
+        held.optimized_model_filepath = ""  # ours, and gone by now
+    return Opened(
+        devices={PROVIDER: "cpu"},
+        requested="cpu",
+        device_name=processor_name(),
+        executed_precision=precisions.name or executed_precision(request.artifact),
+        precisions=precisions,
+        effective_options=session_config.effective(held, settings.entries),
+        distributions=("onnxruntime",),
+        lanes=usable_cores,
+        inspected=settings.entries.get("session.record_ep_graph_assignment_info") == "1",
+    )

@@ -1,0 +1,151 @@
+"""Text generation on one ONNX Runtime session: the KV cache never leaves the runtime's own tensors.
+
+A step binds the tokens, the mask and the positions from buffers made once, runs, and binds every ``present`` the run
+has returned as the next step's ``past``: a handle changes hands, no tensor is copied. Where the graph fixes the cache's
+length, past and present are one buffer, bound once. The logits are written to a buffer of ours, of which only the last
+row is read; where the graph may return those of the last position only, they are read from what it returns.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.contracts import DecoderSpec
+from bench.contracts.element_types import EXTENDED
+from bench.targets.decoding import (
+    LOGITS_CHUNK,
+    empty_cache,
+    fixed_arrays,
+    greedy,
+    present_names,
+    prompt,
+    room,
+    started,
+    stepwise_logits,
+)
+from bench.targets.ort.queries import array_of, ort_value
+from bench.targets.ort.session import Opened, OrtFacts, specs
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class OrtTokenSession(OrtFacts):
+    """Batch 1; sequence and past are dynamic dimensions of the graph."""
+
+    def __init__(self, session: Any, decoder: DecoderSpec, opened: Opened) -> None:
+        super().__init__((session,), opened)
+        self._decoder = decoder
+        self._cache = decoder.cache_tensors()
+        self._presents = present_names(decoder)
+        types = {spec.name: spec.dtype for spec in specs(session.get_outputs())}
+        self._logits_type = None if decoder.last_logits or types["logits"] in EXTENDED else np.dtype(types["logits"])
+        self._one, self._many = self._buffer(1), self._buffer(1)
+        self._binding: Any = session.io_binding()
+        self._mask = np.ones((1, decoder.context_length), np.dtype(decoder.mask_dtype))
+        self._positions = np.arange(decoder.context_length, dtype=np.dtype(decoder.position_dtype))[None]
+        self._ids_type = np.dtype(decoder.ids_dtype)
+        self._token = np.zeros((1, 1), self._ids_type)
+        self._steering = [
+            {name: ort_value(array) for name, array in fixed_arrays(decoder, holds_tokens).items()}
+            for holds_tokens in (False, True)
+        ]
+        self._length = 0
+        self.reset()
+
+    def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        return self._next(prompt(ids, self._decoder).astype(self._ids_type))
+
+    def decode(self) -> int:
+        started(self._length)
+        return self._next(self._token)
+
+    def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        self.reset()
+        at_once = 1 if self._decoder.last_logits else LOGITS_CHUNK
+
+        def step(tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
+            return self._step(tokens.astype(self._ids_type))
+
+        return np.asarray(stepwise_logits(prompt(ids, self._decoder), step, at_once))
+
+    def reset(self) -> None:
+        self._length = 0
+        for tensor in self._cache:
+            value = ort_value(empty_cache(tensor))
+            self._binding.bind_ortvalue_input(tensor.past, value)
+            if self._decoder.past_length:
+                self._binding.bind_ortvalue_output(tensor.present, value)
+
+    def renew(self, tokens: int) -> None:
+        """The outputs of the last run, which are its cache, are let go as well."""
+        self._binding.clear_binding_outputs()
+        self.reset()
+
+    def close(self) -> None:
+        self._binding = None
+        super().close()
+
+    def _next(self, ids: "npt.NDArray[Any]") -> int:
+        token = greedy(self._step(ids))
+        self._token[0, 0] = token
+        return token
+
+    def _step(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
+        """Append ``ids`` [1, k]; returns their logits [1, k, vocab], or [1, 1, vocab] where the graph has no more, in a
+        buffer that the next step writes over."""
+        start, end = self._length, self._length + ids.shape[1]
+        room(end, self._decoder.context_length)
+        binding, logits = self._binding, self._logits(end - start)
+        _bind(binding, "input_ids", ids, (1, end - start))
+        _bind(binding, "attention_mask", self._mask, (1, end))
+        if self._decoder.has_position_ids:
+            _bind(binding, "position_ids", self._positions[:, start:end], (1, end - start))
+        for name, value in self._steering[start > 0].items():
+            binding.bind_ortvalue_input(name, value)
+        if logits is None:
+            binding.bind_output("logits", "cpu")
+        else:
+            binding.bind_output("logits", "cpu", 0, logits.dtype.type, logits.shape, logits.ctypes.data)
+        if self._decoder.past_length:
+            self._sessions[0].run_with_iobinding(binding)
+        else:
+            self._run_growing(binding)
+        self._length = end
+        return self._returned() if logits is None else logits
+
+    def _run_growing(self, binding: Any) -> None:
+        for name in self._presents:
+            binding.bind_output(name, "cpu")
+        self._sessions[0].run_with_iobinding(binding)
+        for tensor, present in zip(self._cache, self._outputs()[1], strict=True):
+            binding.bind_ortvalue_input(tensor.past, present)
+
+    def _outputs(self) -> tuple[Any, list[Any]]:
+        """The logits of the last run, and the cache. Outputs stand in the order in which they were bound first: the
+        cache before the logits where it is one buffer, else behind them."""
+        outputs = list(self._binding.get_outputs())
+        logits = outputs.pop(-1 if self._decoder.past_length else 0)
+        return logits, outputs
+
+    def _returned(self) -> "npt.NDArray[Any]":
+        return array_of(self._outputs()[0]).reshape(1, -1, self._decoder.vocab_size)
+
+    def _logits(self, tokens: int) -> "npt.NDArray[Any] | None":
+        """The buffer for the logits of ``tokens`` positions: one for decoding, one for the last length of a prompt.
+        ``None`` where the graph says how many there are."""
+        if self._many is None or tokens == 1:
+            return self._one
+        if self._many.shape[1] != tokens:
+            self._many = self._buffer(tokens)
+        return self._many
+
+    def _buffer(self, tokens: int) -> "npt.NDArray[Any] | None":
+        if self._logits_type is None:
+            return None
+        return np.empty((1, tokens, self._decoder.vocab_size), self._logits_type)
+
+
+def _bind(binding: Any, name: str, buffer: "npt.NDArray[Any]", shape: tuple[int, int]) -> None:
+    """Bind ``shape`` from the start of ``buffer``, which must outlive the run."""
+    binding.bind_input(name, "cpu", 0, buffer.dtype.type, shape, buffer.ctypes.data)

@@ -1,0 +1,1 @@
+"""onnxruntime-genai on the CPU and with QNN."""

@@ -1,0 +1,109 @@
+"""What is taken from the ``genai_config.json`` of a folder that somebody sent.
+
+The file is data: the runtime never opens it. It opens a configuration written from what this module takes, which are
+numbers and booleans anywhere, strings in the fields of ``TEXT`` and ``NAMES``, files inside the folder in the fields of
+``FILES``, and the session and run options of an allow-list. Anything else that holds text is refused with its field:
+onnxruntime-genai loads ``custom_ops_library``, and writes to the path in ``enable_profiling``.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.errors import InputError, RunFailure
+from bench.reading import refuse_outside
+from bench.targets.safe_options import SESSION
+
+SECTIONS = ("model", "search", "speculative", "engine")
+TEXT = frozenset(("type", "data_type", "name", "main_hidden_states"))
+NAMES = frozenset(("inputs", "outputs", "output_names_forwarder", "layer_types", "state_groups"))
+"""Fields whose whole content are names: of tensors, and of kinds of layers."""
+FILES = frozenset(("filename", "config_filename", "adapter_filename", "data_file"))
+SESSION_OPTIONS = SESSION - {"logid"} | {"log_id", "use_env_allocators", "disable_cpu_ep_fallback", "disable_quant_qdq"}
+RUN_OPTIONS = frozenset(("memory.enable_memory_arena_shrinkage", "disable_synchronize_execution_providers"))
+LEFT_OUT = frozenset(("provider_options", "providers", "prompt_templates"))
+"""The target names the provider and its options; prompts are not built from templates."""
+
+
+class Taken:
+    """The configuration that the runtime gets, and the ``files`` of the folder that it names, relative to it."""
+
+    def __init__(self, content: Mapping[str, Any], folder: Path, file_name: str) -> None:
+        """Raises ``RunFailure`` (``bad_input``) naming ``file_name`` and the field that is not taken."""
+        self._folder, self._file_name = folder, file_name
+        self.files: list[Path] = []
+        for key in content:
+            if key not in SECTIONS:
+                raise self._refused(key, "it is not a section of the configuration")
+        self.content = {key: self._value(key, value, key) for key, value in content.items()}
+
+    def text(self) -> str:
+        """As the file that the runtime opens holds it."""
+        return json.dumps(self.content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def _value(self, key: str, value: Any, field: str) -> Any:
+        if key in NAMES:
+            return self._names(value, field)
+        if isinstance(value, dict):
+            return self._object(value, field)
+        if isinstance(value, list):
+            return [self._value(key, item, f"{field}[{index}]") for index, item in enumerate(value)]
+        if isinstance(value, str):
+            return self._string(key, value, field)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._refused(field, "it is no number")
+        return value
+
+    def _object(self, value: Mapping[str, Any], field: str) -> dict[str, Any]:
+        taken = {}
+        for key, inner in value.items():
+            where = f"{field}.{key}"
+            if key in LEFT_OUT:
+                continue
+            if key in ("session_options", "run_options"):
+                taken[key] = self._options(inner, RUN_OPTIONS if key == "run_options" else SESSION_OPTIONS, where)
+            else:
+                taken[key] = self._value(key, inner, where)
+        return taken
+
+    def _options(self, value: Any, safe: frozenset[str], field: str) -> dict[str, Any]:
+        """Session or run options: those of the allow-list, with plain values."""
+        if not isinstance(value, dict):
+            raise self._refused(field, "it is no object")
+        for key, inner in value.items():
+            if key in LEFT_OUT:
+                continue
+            if key not in safe:
+                raise self._refused(
+                    f"{field}.{key}", "it may load code, name a file or write one, or it is unknown", key
+                )
+            if not isinstance(inner, str | int | float | bool):
+                raise self._refused(f"{field}.{key}", "it is no plain value")
+        return {key: inner for key, inner in value.items() if key not in LEFT_OUT}
+
+    def _names(self, value: Any, field: str) -> Any:
+        if isinstance(value, dict):
+            return {key: self._names(inner, f"{field}.{key}") for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._names(item, f"{field}[{index}]") for index, item in enumerate(value)]
+        return value
+
+    def _string(self, key: str, value: str, field: str) -> str:
+        if key in TEXT:
+            return value
+        if key not in FILES:
+            raise self._refused(field, "only numbers and known names are taken from a folder")
+        try:
+            refuse_outside(value, origin=f"{self._file_name}: {field}")
+        except InputError as error:
+            raise RunFailure("bad_input", error.message, "Put the file into the folder.", "prepare") from None
+        if value:
+            self.files.append(Path(value))
+        return value
+
+    def _refused(self, field: str, why: str, option: str = "") -> RunFailure:
+        message = f"{self._file_name}: {field} is not taken from a model folder: {why}"
+        own = f", or give the option yourself: -O {option}=…" if option in SESSION else ""
+        return RunFailure("bad_input", message, f"Remove {field} from {self._file_name}{own}.", "prepare")

@@ -1,0 +1,215 @@
+"""The folder that ``onnxruntime_genai`` opens: a ``genai_config.json`` with the graph beside it.
+
+It is always one of this project's own, with links to the model's files: a folder that somebody sent gives its
+configuration only as far as ``onnxruntime_genai_config`` takes it, and an ONNX file from elsewhere gets one. Of the
+latter, configuration fields
+that the file does not tell, and that a decoder with its own names and shapes does not need, are left out: number of
+attention heads, hidden size, and the ids of special tokens.
+"""
+
+import glob
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput
+from bench.digest import sha256_of
+from bench.errors import InputError, RunFailure
+from bench.reading import read_object
+from bench.targets.decoding import decoder_of, plain_cache, rows_of_logits
+from bench.targets.ort_genai.config import Taken
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+CONFIG = "genai_config.json"
+KNOWN = frozenset((("num_logits_to_keep", "int64"),))
+"""Inputs that steer a graph, by name and type, that onnxruntime-genai feeds by itself."""
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("merges.txt", "tokenizer.model", "chat_template.jinja"),
+)
+
+
+def is_genai_folder(artifact: Artifact) -> bool:
+    """Whether the ``genai_config.json`` beside the graph is there and means this graph."""
+    file = artifact.path.parent / CONFIG
+    decoder = read_config(file)["model"].get("decoder") if file.is_file() else None
+    return isinstance(decoder, dict) and decoder.get("filename") == artifact.path.name
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The configuration; it has a ``model``. Raises ``RunFailure`` (``bad_input``) for anything else."""
+    try:
+        content = read_object(file, file.name)
+    except InputError as error:
+        raise RunFailure("bad_input", error.message, "Export it again.", "prepare") from None
+    if not isinstance(content.get("model"), dict):
+        raise RunFailure("bad_input", f"{file.name}: has no model", "Export it again.", "prepare")
+    return content
+
+
+def is_own(artifact: Artifact) -> bool:
+    """Whether the configuration beside the graph is byte for byte one that this module writes: nothing in it that is
+    not taken, and nothing that another reader of JSON could understand differently."""
+    file = artifact.path.parent / CONFIG
+    if not is_genai_folder(artifact):
+        return False
+    return file.read_bytes() == Taken(read_config(file), file.parent, CONFIG).text().encode()
+
+
+def own_folder(artifact: Artifact, folder: Path) -> Artifact:
+    """Link the files of a folder that has a configuration into ``folder``, and write what is taken of it.
+
+    Linked are the artifact's files and those that the configuration names, with weights beside them. Raises
+    ``RunFailure`` (``bad_input``) for a field that is not taken.
+    """
+    source = artifact.path.parent
+    taken = Taken(read_config(source / CONFIG), source, CONFIG)
+    config = folder / CONFIG
+    beside = (source / name for name in TOKENIZER_FILES)
+    files = (artifact.path, *artifact.files, *(file for file in beside if file.is_file()))
+    given = [f.relative_to(source) for f in files if f.is_relative_to(source) and f.name != CONFIG]
+    named = [file for name in taken.files for file in _with_weights(source, name)]
+    names = list(dict.fromkeys([*given, *named]))
+    gone = next((name for name in names if not (source / name).is_file()), None)
+    if gone is not None:
+        raise RunFailure("bad_input", f"{gone.as_posix()}: the file is not there", phase="prepare")
+    link_all(source, folder, names)
+    config.write_text(taken.text(), encoding="utf-8", newline="\n")
+    return _linked(artifact, (*(folder / name for name in names), config), folder / artifact.path.name)
+
+
+def _with_weights(source: Path, name: Path) -> list[Path]:
+    """The file ``name`` of ``source``, and those beside it that are called after it (``model.onnx.data``)."""
+    place = (source / name).parent
+    found = sorted(place.glob(f"{glob.escape(name.name)}*")) if place.is_dir() else []
+    return [file.relative_to(source) for file in found if file.is_file()]
+
+
+def _linked(artifact: Artifact, files: tuple[Path, ...], path: Path) -> Artifact:
+    size = sum(file.stat().st_size for file in files)
+    return replace(artifact, path=path, files=files, sha256=sha256_of(files), size_bytes=size)
+
+
+def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
+    """Link ``artifact``'s files, and a tokenizer beside them, into ``folder``, and write the configuration."""
+    decoder = decoder_of(artifact)
+    plain_cache(decoder, "onnxruntime-genai")
+    source = artifact.path.parent
+    beside = [source / name for name in TOKENIZER_FILES if (source / name).is_file()]
+    names = [file.relative_to(source) for file in (*artifact.files, *beside)]
+    rows_of_logits(decoder, "onnxruntime-genai")
+    steering = [spec for spec in decoder.fixed_inputs if (spec.name, spec.dtype) not in KNOWN]
+    link_all(source, folder, names[1:] if steering else names, symbolic=not steering)
+    if steering:
+        settle_inputs(artifact.path, folder / names[0], steering, decoder.cache_tensors()[0])
+    config = folder / CONFIG
+    text = Taken(configuration(decoder, artifact.path.name), source, CONFIG).text()
+    config.write_text(text, encoding="utf-8", newline="\n")
+    files = (*(folder / name for name in names), config)
+    return _linked(artifact, files, files[0])
+
+
+def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
+    """``genai_config.json`` for a graph laid out as ``DecoderSpec`` says.
+
+    ``type`` is llama's whatever the graph is: it stands for a decoder that takes these inputs and nothing else.
+    """
+    inputs = {
+        "input_ids": "input_ids",
+        "attention_mask": "attention_mask",
+        "past_key_names": "past_key_values.%d.key",
+        "past_value_names": "past_key_values.%d.value",
+    }
+    if decoder.has_position_ids:
+        inputs["position_ids"] = "position_ids"
+    return {
+        "model": {
+            "type": "llama",
+            "vocab_size": decoder.vocab_size,
+            "context_length": decoder.context_length,
+            "decoder": {
+                "filename": file_name,
+                "head_size": decoder.head_dim,
+                "num_hidden_layers": decoder.layers,
+                "num_key_value_heads": decoder.kv_heads,
+                "inputs": inputs,
+                "outputs": {
+                    "logits": "logits",
+                    "present_key_names": "present.%d.key",
+                    "present_value_names": "present.%d.value",
+                },
+                "session_options": {"provider_options": []},
+            },
+        },
+        "search": {
+            "do_sample": False,
+            "max_length": decoder.context_length,
+            "past_present_share_buffer": decoder.past_length is not None,
+        },
+    }
+
+
+def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], cache: CacheTensor) -> None:
+    """Write the graph with what steers it inside: a constant, or whether the past of ``cache`` has a length. Its
+    external data stays beside it."""
+    import numpy as np
+    import onnx
+
+    model = onnx.load(str(source), load_external_data=False)
+    kept = [value for value in model.graph.input if value.name not in {spec.name for spec in steering}]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+
+    def constant(name: str, value: "np.ndarray[Any, Any]") -> str:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+        return name
+
+    for spec in steering:
+        if spec.value is not None:
+            constant(spec.name, np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
+            _one_position(model.graph.output)
+            continue
+        shape, length = f"{spec.name}.shape", f"{spec.name}.length"
+        axis = constant(f"{spec.name}.axis", np.full(spec.shape, cache.length_axis, np.int64))
+        nodes = (
+            onnx.helper.make_node("Shape", [cache.past], [shape]),
+            onnx.helper.make_node("Gather", [shape, axis], [length]),
+            onnx.helper.make_node("Greater", [length, constant(f"{spec.name}.none", np.array(0))], [spec.name]),
+        )
+        for place, node in enumerate(nodes):
+            model.graph.node.insert(place, node)
+    onnx.save_model(model, str(target))
+
+
+def _one_position(outputs: Any) -> None:
+    """State that the logits are those of one position: the runtime makes their buffer by what is stated."""
+    logits = next(value for value in outputs if value.name == "logits")
+    logits.type.tensor_type.shape.dim[1].Clear()
+    logits.type.tensor_type.shape.dim[1].dim_value = 1
+
+
+def link_all(source: Path, folder: Path, names: Iterable[Path], symbolic: bool = True) -> None:
+    """All ``names`` below ``source`` into ``folder``, all in one way: ONNX Runtime demands that weights lie beside
+    their graph once links are followed. Symbolic links, unless the graph is no link; hard ones where those need a
+    privilege (Windows); copies where neither can be made."""
+    wanted = tuple(names)
+    ways: tuple[Callable[[Path, Path], object], ...] = (*((os.symlink,) if symbolic else ()), os.link, shutil.copyfile)
+    for way in ways:
+        try:
+            for name in wanted:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                way((source / name).absolute(), folder / name)
+        except OSError:
+            if way is shutil.copyfile:
+                raise
+            for name in wanted:
+                (folder / name).unlink(missing_ok=True)
+        else:
+            return

@@ -1,0 +1,187 @@
+"""Text generation by ``onnxruntime_genai.Generator``, asked for one token after another."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+
+from bench.contracts import CompileCache, DecoderSpec, Placement, Tokenizer
+from bench.errors import RunFailure
+from bench.targets.decoding import greedy, prompt, room, started
+from bench.targets.distributions import versions
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+GREEDY = {
+    "do_sample": False,
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "min_length": 0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+}
+
+
+class OpenedModel(Struct, frozen=True):
+    """An ``onnxruntime_genai.Model`` and what is known of it. ``max_length``: tokens there is room for."""
+
+    model: Any
+    decoder: DecoderSpec
+    max_length: int
+    device_name: str
+    executed_precision: str
+    session_options: dict[str, str]
+    distributions: tuple[str, ...]
+    has_tokenizer: bool
+
+
+class OrtGenaiSession:
+    """Batch 1, greedy, whatever the folder's own search options say.
+
+    The generator ends at an end-of-sequence token, without putting it into its sequence, and cannot be told not to: the
+    token is appended as a prompt's would be, and generation goes on with the logits that the model itself gives.
+
+    A token that it has chosen belongs to its sequence before it is computed, and nothing can be appended in its place.
+    So ``prefill`` reads its token from the logits, and the first ``decode`` lets the generator choose the same: tens of
+    microseconds, and a prompt can follow a prompt.
+    """
+
+    def __init__(self, opened: OpenedModel) -> None:
+        self._opened = opened
+        self._generator = generator(opened, opened.max_length)
+        self._search = search_options(opened, opened.max_length)
+        self._length = 0
+        self._token = 0
+        self._chosen = False
+
+    def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        tokens = prompt(ids, self._opened.decoder)
+        length = self._length + tokens.shape[1]
+        room(length + 1, self._opened.max_length)  # the token that comes out has its place there at once
+        if self._chosen:
+            self._forget_chosen()
+        self._generator.append_tokens(tokens[0].astype(np.int32))
+        self._length = length
+        self._token = greedy(self._generator.get_logits())
+        return self._token
+
+    def decode(self) -> int:
+        started(self._length)
+        room(self._length + 2, self._opened.max_length)
+        if not self._chosen:
+            self._generator.generate_next_token()
+            self._chosen = True
+        if self._generator.is_done():
+            self._generator.append_tokens(np.array([self._token], np.int32))
+        self._generator.generate_next_token()
+        self._length += 1
+        self._token = int(self._generator.get_next_tokens()[0])
+        return self._token
+
+    def reset(self) -> None:
+        try:
+            self._generator.rewind_to(0)
+        except RuntimeError:  # not of this kind of model: states that do not grow cannot be taken back
+            self._generator = generator(self._opened, self._opened.max_length)
+        self._length = 0
+        self._chosen = False
+
+    def renew(self, tokens: int) -> None:
+        """A generator made for ``tokens`` tokens, for which it takes its cache."""
+        vars(self).pop("_generator", None)  # before the next one takes memory
+        self._generator = generator(self._opened, min(tokens, self._opened.max_length))
+        self._length = 0
+        self._chosen = False
+
+    def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        """Appends the ids one by one to a generator of its own: of a longer prompt only the last logits are kept."""
+        tokens = prompt(ids, self._opened.decoder)[0].astype(np.int32)
+        room(len(tokens), self._opened.decoder.context_length)
+        own = generator(self._opened, min(len(tokens) + 1, self._opened.decoder.context_length))
+        rows = np.empty((len(tokens), self._opened.decoder.vocab_size), np.float32)
+        for index in range(len(tokens)):
+            own.append_tokens(tokens[index : index + 1])
+            rows[index] = own.get_logits()[0, 0]
+        return rows
+
+    def tokenizer(self) -> Tokenizer | None:
+        return OrtGenaiTokenizer(self._opened.model) if self._opened.has_tokenizer else None
+
+    def placement(self) -> Placement | None:
+        """``None``: onnxruntime-genai does not tell which node ran where."""
+        return None
+
+    def effective_options(self) -> Mapping[str, str]:
+        return self._opened.session_options | self._search
+
+    def versions(self) -> Mapping[str, str]:
+        return versions(("onnxruntime-genai", "onnxruntime", *self._opened.distributions))
+
+    def device_name(self) -> str:
+        return self._opened.device_name
+
+    def executed_precision(self) -> str:
+        return self._opened.executed_precision
+
+    def compile_cache(self) -> CompileCache:
+        return "none"
+
+    def close(self) -> None:
+        vars(self).pop("_generator", None)
+        vars(self).pop("_opened", None)
+
+    def _forget_chosen(self) -> None:
+        """Take back the token that came out last. It has to be computed before it can be: costs one step."""
+        if not self._generator.is_done():
+            self._generator.get_logits()
+            try:
+                self._generator.rewind_to(self._length)
+            except RuntimeError as error:
+                message = "onnxruntime-genai cannot take a token back from this kind of model"
+                raise RunFailure("unsupported_scenario", message, "Generate from one prompt at a time.") from error
+        self._chosen = False
+
+
+def generator(opened: OpenedModel, max_length: int) -> Any:
+    """A generator with an empty sequence and room for ``max_length`` tokens. Raises ``RunFailure``."""
+    import onnxruntime_genai
+
+    try:
+        return onnxruntime_genai.Generator(opened.model, _parameters(opened, max_length))
+    except RuntimeError as error:
+        raise RunFailure("bad_input", f"onnxruntime-genai: {error}", "Correct genai_config.json.", "compile") from error
+
+
+def search_options(opened: OpenedModel, max_length: int) -> dict[str, str]:
+    """The search options in force, as ``search.*``, but for the length, which is the request's and no option."""
+    held = dict(_parameters(opened, max_length).get_search_options())
+    held.pop("max_length", None)
+    return {f"search.{name}": f"{value:g}" if isinstance(value, float) else str(value) for name, value in held.items()}
+
+
+def _parameters(opened: OpenedModel, max_length: int) -> Any:
+    import onnxruntime_genai
+
+    parameters = onnxruntime_genai.GeneratorParams(opened.model)
+    parameters.set_search_options(max_length=max_length, **GREEDY)
+    return parameters
+
+
+class OrtGenaiTokenizer:
+    """The tokenizer that came in the model's folder. By itself it puts nothing before a text; asked to, it puts what
+    the model was trained with."""
+
+    def __init__(self, model: Any) -> None:
+        import onnxruntime_genai
+
+        self._tokenizer = onnxruntime_genai.Tokenizer(model)
+        self._tokenizer.update_options(add_special_tokens="true")
+
+    def encode(self, text: str) -> "npt.NDArray[np.int64]":
+        return np.array(self._tokenizer.encode(text), np.int64)
+
+    def stream(self) -> Callable[[int], str]:
+        decode: Callable[[int], str] = self._tokenizer.create_stream().decode
+        return decode

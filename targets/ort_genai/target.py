@@ -1,0 +1,230 @@
+"""onnxruntime-genai: Microsoft's generation loop over ONNX Runtime, on the CPU and with the QNN provider."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TokenSession
+from bench.errors import RunFailure
+from bench.targets import safe_options
+from bench.targets.decoding import decoder_of
+from bench.targets.distributions import importable
+from bench.targets.ort import options as session_config
+from bench.targets.processor import processor_name
+from bench.targets.qnn import devices as qnn_devices
+from bench.targets.qnn import options as qnn_options
+from bench.targets.qnn import socs
+
+if TYPE_CHECKING:
+    from bench.targets.ort_genai.session import OpenedModel
+
+# Attributes of ONNX Runtime's SessionOptions that genai_config.json knows; config entries it passes on as they are.
+TAKEN = (
+    *("intra_op_num_threads", "inter_op_num_threads", "graph_optimization_level", "enable_mem_pattern"),
+    *("enable_cpu_mem_arena", "log_severity_level", "log_verbosity_level"),
+)
+NO_FALLBACK = "session.disable_cpu_ep_fallback"
+TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
+
+
+class OrtGenai:
+    summary = "onnxruntime-genai on the CPU, and with the QNN provider"
+    formats: Sequence[Format] = ("onnx",)
+    tasks: Sequence[Task] = ("text_generation",)
+    requires: Sequence[str] = ("onnxruntime-genai",)
+    install = "pip install 'ondevice-bench[genai]'"
+    safe_options = safe_options.SESSION | safe_options.QNN
+
+    def devices(self) -> Sequence[Device]:
+        if not importable("onnxruntime_genai"):
+            reason = "onnxruntime-genai is not installed"
+            return (
+                Device("cpu", False, "CPU", reason, self.install),
+                Device("qnn", False, "", reason, self.install, default=False),
+            )
+        return (Device("cpu", True, processor_name()), _qnn_device())
+
+    def options(self, device: str) -> Mapping[str, str]:
+        left_out = session_config.ATTRIBUTES.keys() - set(TAKEN)
+        known = {name: text for name, text in session_config.known().items() if name not in left_out}
+        if device != "qnn":
+            return known
+        known.pop(NO_FALLBACK)
+        return known | qnn_options.known("htp")
+
+    def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        settings = session_config.read(options)
+        if device == "qnn":
+            qnn_options.provider_options(settings.others, "htp", None)
+        decoder = artifact.decoder
+        if decoder is not None and decoder.has_position_ids and decoder.mask_dtype != decoder.position_dtype:
+            raise RunFailure(
+                "unsupported_format",
+                f"{artifact.model_id} takes attention_mask in {decoder.mask_dtype} and position_ids in "
+                f"{decoder.position_dtype}; onnxruntime-genai feeds both in one type",
+                "Export both in one type, or run it on ort:cpu.",
+                "plan",
+            )
+
+    def converts(self, artifact: Artifact) -> bool:
+        return True
+
+    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+        """The files are linked into a folder of our own, with a configuration that holds what may be taken from the
+        ``genai_config.json`` beside them, or one made for the graph."""
+        from bench.targets.ort_genai.folder import genai_folder, is_genai_folder, is_own, own_folder
+
+        if not is_genai_folder(artifact):
+            return genai_folder(artifact, folder)
+        return artifact if is_own(artifact) else own_folder(artifact, folder)
+
+    def open(self, request: OpenRequest, phase: Phase) -> TokenSession:
+        """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
+        self.check(request.artifact, request.device, request.options)
+        request = replace(request, artifact=_safe_to_open(self, request.artifact))
+        with phase("runtime_import"):
+            import onnxruntime_genai
+
+            from bench.targets.ort_genai import session
+
+            session_config.ignore_configuration_in_models()
+            if hasattr(onnxruntime_genai, "disable_telemetry_events"):  # since 0.18; as in onnxruntime_options
+                onnxruntime_genai.disable_telemetry_events()
+            if request.device == "qnn":
+                register_qnn()
+        settings = session_config.read(request.options)
+        with phase("compile"):
+            try:
+                config = onnxruntime_genai.Config(str(request.artifact.path.parent))
+                config.overlay(json.dumps({"model": {"decoder": {"session_options": _entries(request, settings)}}}))
+                config.clear_providers()
+                if request.device == "qnn":
+                    _append_qnn(config, settings)
+                model = onnxruntime_genai.Model(config)
+            except RuntimeError as error:
+                raise _opening_failure(error, request) from error
+            return session.OrtGenaiSession(_opened(request, settings, model))
+
+
+def _safe_to_open(target: OrtGenai, artifact: Artifact) -> Artifact:
+    """``artifact`` where its configuration is one of ours, as ``convert`` leaves it; else converted now, into a folder
+    that lives as long as the process."""
+    from bench.targets.ort_genai.folder import is_own
+
+    if is_own(artifact):
+        return artifact
+    folder = tempfile.TemporaryDirectory(prefix="odb-genai-", ignore_cleanup_errors=True)
+    _KEPT.append(folder)
+    return target.convert(artifact, Path(folder.name))
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders that open models read their tokenizers from."""
+
+
+def register_qnn() -> None:
+    """Make the QNN provider's library known to onnxruntime-genai. Raises ``RunFailure`` where it is not installed."""
+    import onnxruntime_genai
+
+    if not importable("onnxruntime_qnn"):
+        raise RunFailure(
+            "unavailable", "onnxruntime-qnn is not installed", "pip install 'ondevice-bench[qnn]'", "runtime_import"
+        )
+    import onnxruntime_qnn
+
+    try:
+        onnxruntime_genai.register_execution_provider_library(qnn_devices.PROVIDER, onnxruntime_qnn.get_library_path())
+    except RuntimeError as error:
+        if "already registered" not in str(error):
+            message = f"the QNN provider does not load: {error}"
+            raise RunFailure("unavailable", message, phase="runtime_import") from error
+
+
+def _qnn_device() -> Device:
+    """The HTP where the machine has one, else its emulator, as the ``qnn`` plugin finds them."""
+    if not (importable("onnxruntime") and importable("onnxruntime_qnn")):
+        reason, remedy = "onnxruntime-qnn is not installed", "pip install 'ondevice-bench[qnn]'"
+        return Device("qnn", False, "", reason, remedy, default=False)
+    try:
+        found = {device.name: device for device in qnn_devices.listed()}
+    except Exception as error:
+        return Device("qnn", False, "", f"onnxruntime-qnn does not start: {error}", default=False)
+    htp, emulator = found["htp"], found[qnn_devices.EMULATED]
+    if htp.usable:
+        return Device("qnn", True, htp.description)
+    text = "the HTP's emulator (option soc); takes only graphs of fixed shape" if emulator.usable else ""
+    return Device("qnn", emulator.usable, text, emulator.reason, emulator.remedy, emulated=True, default=False)
+
+
+def _entries(request: OpenRequest, settings: session_config.SessionSettings) -> dict[str, Any]:
+    """``session_options`` as genai_config.json writes them."""
+    entries: dict[str, Any] = {**settings.attributes, **settings.entries}
+    if request.exact_memory:
+        entries |= session_config.read(session_config.EXACT_MEMORY).attributes
+    if request.device == "qnn":
+        entries[NO_FALLBACK] = "1"  # else what QNN does not take runs on the CPU, and nothing says so
+    return entries
+
+
+def _soc(settings: session_config.SessionSettings) -> socs.Soc | None:
+    return socs.chosen(dict(settings.others), socs.DEFAULT if _qnn_device().emulated else None)
+
+
+def _append_qnn(config: Any, settings: session_config.SessionSettings) -> None:
+    soc = _soc(settings)
+    given = qnn_options.provider_options(settings.others, "htp", soc)
+    config.append_provider("QNN")
+    for name, value in {"backend_path": str(qnn_devices.backend("htp")), **given}.items():
+        config.set_provider_option("QNN", name, value)
+
+
+def _opened(request: OpenRequest, settings: session_config.SessionSettings, model: Any) -> "OpenedModel":
+    from bench.targets.ort.cpu import executed_precision
+    from bench.targets.ort_genai.folder import CONFIG, read_config
+    from bench.targets.ort_genai.session import OpenedModel
+
+    decoder, folder = decoder_of(request.artifact), request.artifact.path.parent
+    stated = read_config(folder / CONFIG)["model"]["decoder"].get("session_options", {})
+    held = {k: v for k, v in stated.items() if isinstance(v, (str, int, bool))} | _entries(request, settings)
+    on_qnn = request.device == "qnn"
+    given = qnn_options.provider_options(settings.others, "htp", _soc(settings)) if on_qnn else {}
+    name = qnn_devices.device_name(qnn_devices.EMULATED, _soc(settings), given) if on_qnn else processor_name()
+    return OpenedModel(
+        model=model,
+        decoder=decoder,
+        max_length=min(request.decode_context or decoder.context_length, decoder.context_length),
+        device_name=name,
+        executed_precision="" if on_qnn else executed_precision(request.artifact),
+        session_options={key: str(value) for key, value in {**held, **given}.items()},
+        distributions=("onnxruntime-qnn",) if on_qnn else (),
+        has_tokenizer=any((folder / file).is_file() for file in TOKENIZER),
+    )
+
+
+def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
+    """Why onnxruntime-genai could not open the folder, in plain words."""
+    from bench.targets.ort.errors import opening_failure, said
+
+    text = str(error)
+    if "fallback to CPU EP has been explicitly disabled" in text:
+        return RunFailure(
+            "fallback",
+            f"{request.artifact.model_id}: QNN does not take all of this graph, most likely because its shapes are "
+            "dynamic; onnxruntime-genai would run the rest on the CPU and not say so",
+            "Use qnn:htp or qnn:htp-emu, which fix the shapes of such a graph.",
+            "compile",
+        )
+    if "genai_config.json" in text or "onnxruntime" not in text.lower():
+        plain = said(error, request.artifact.path).replace(str(request.artifact.path.parent) + os.sep, "")
+        return RunFailure(
+            "bad_input",
+            f"genai_config.json of {request.artifact.model_id}: {plain}",
+            "Correct the configuration, or name the ONNX file alone: a configuration is made for it.",
+            "compile",
+        )
+    return opening_failure(error, request.artifact.path)

@@ -1,0 +1,1 @@
+"""ONNX Runtime with QNN, and the HTP's emulator."""

@@ -1,0 +1,97 @@
+"""Qualcomm devices that ONNX Runtime's QNN provider drives here, and the HTP's emulator."""
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.contracts import Device
+from bench.targets.processor import processor_name
+from bench.targets.qnn.socs import Soc
+
+PROVIDER = "QNNExecutionProvider"
+EMULATED = "htp-emu"
+HARDWARE = {"htp": "NPU", "gpu": "GPU"}  # device -> ONNX Runtime's OrtHardwareDeviceType
+PURPOSE = "emulates the HTP of a Snapdragon SoC (option soc): proves compilation, placement and numerics, not speed"
+
+
+def listed() -> Sequence[Device]:
+    """The HTP and the GPU, usable where ONNX Runtime finds them, and the emulator."""
+    found = {str(device.device.type.name): device for device in provider_devices()}
+    return (*(_hardware(name, found) for name in HARDWARE), _emulator())
+
+
+def device_name(
+    device: str, soc: Soc | None, held: Mapping[str, str], played_as: Callable[[str], str] = lambda chosen: chosen
+) -> str:
+    """The hardware's own name; for the emulator the SoC it plays and the processor it plays on.
+
+    ``held``: the provider options in force, for an SoC that is not in the table. ``played_as``: what is played in the
+    place of the chosen SoC.
+    """
+    if device == EMULATED:
+        chosen = f"{soc.marketing} ({soc.part})" if soc else f"SoC {held.get('soc_model', 'unknown')}"
+        played = played_as(f"{chosen} HTP v{held.get('htp_arch', '?')}")
+        return f"{played}, emulated on {processor_name()}"
+    found = [d for d in _registered() if d.device.type.name == HARDWARE[device]]
+    return _own_name(found[0]) if found else device
+
+
+def unusable(reason: str, remedy: str) -> Sequence[Device]:
+    """All known devices, none usable, for one and the same reason."""
+    hardware = [Device(name, False, "", reason, remedy) for name in HARDWARE]
+    return (*hardware, Device(EMULATED, False, "", reason, remedy, emulated=True, default=False))
+
+
+def absence(device: str) -> str:
+    """Why the HTP or the GPU cannot be used here."""
+    return f"this machine has no Qualcomm {'NPU (HTP)' if device == 'htp' else 'Adreno GPU'} that QNN can drive"
+
+
+def elsewhere() -> str:
+    """What to do without the hardware."""
+    return "Run on a Snapdragon device; without one, qnn:htp-emu proves compilation, placement and numerics."
+
+
+def provider_devices() -> list[Any]:
+    """ONNX Runtime's devices of the QNN provider; registers the provider's library once per process."""
+    import onnxruntime
+    import onnxruntime_qnn
+
+    if not _registered():
+        onnxruntime.register_execution_provider_library(PROVIDER, onnxruntime_qnn.get_library_path())
+    return _registered()
+
+
+def _registered() -> list[Any]:
+    import onnxruntime
+
+    return [device for device in onnxruntime.get_ep_devices() if device.ep_name == PROVIDER]
+
+
+def backend(device: str) -> Path:
+    """The QNN library that drives ``device``."""
+    import onnxruntime_qnn
+
+    path = onnxruntime_qnn.get_qnn_gpu_path() if device == "gpu" else onnxruntime_qnn.get_qnn_htp_path()
+    return Path(path)
+
+
+def _own_name(device: Any) -> str:
+    return str(dict(device.device.metadata).get("Description") or f"{device.device.vendor} {device.device.type.name}")
+
+
+def _hardware(name: str, found: Mapping[str, Any]) -> Device:
+    if HARDWARE[name] in found:
+        return Device(name, True, _own_name(found[HARDWARE[name]]))
+    return Device(name, False, "", absence(name), elsewhere())
+
+
+def _emulator() -> Device:
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        reason = "the emulator exists only for x86-64"
+        return Device(EMULATED, False, PURPOSE, reason, "Use qnn:htp on a Snapdragon device.", True, default=False)
+    if not backend(EMULATED).exists():
+        reason = f"{backend(EMULATED).name} is not in the onnxruntime-qnn package"
+        return Device(EMULATED, False, PURPOSE, reason, "Install onnxruntime-qnn 2.5 or newer.", True, default=False)
+    return Device(EMULATED, True, PURPOSE, emulated=True)

@@ -1,0 +1,207 @@
+"""Text generation where every shape is fixed: two sessions of one graph, and a cache that slides.
+
+With a cache of C tokens (``decode_context``) and a prompt of n (``prompt_tokens``, n < C):
+
+    prefill   n tokens,  past C - n (all masked),   present C
+    decode    1 token,   past C - 1,                present C
+
+Real tokens stand at the right end of the cache; what is left of them is padding, masked with 0. Positions are the
+tokens' own (0, 1, 2 …), so that padding changes nothing. Before each run the cache moves to the left by the tokens that
+come in, ``past = present[:, :, k:]``, which drops as many padding places and costs one copy of the cache on the CPU.
+When no padding is left the cache is full.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+
+from bench.contracts import Artifact, DecoderSpec, OpenRequest
+from bench.contracts.element_types import numpy_type
+from bench.errors import RunFailure
+from bench.targets.decoding import (
+    fixed_arrays,
+    greedy,
+    growing_cache,
+    past_names,
+    plain_cache,
+    present_names,
+    prompt,
+    room,
+    started,
+)
+from bench.targets.ort.queries import array_of, ort_value
+from bench.targets.ort.session import Opened, OrtFacts
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Step(Struct, frozen=True):
+    """The shape of one session: ``tokens`` in, ``past`` places of cache before them."""
+
+    tokens: int
+    past: int
+
+
+class Layout(Struct, frozen=True):
+    """``context`` is C of the module's description."""
+
+    context: int
+    prefill: Step
+    decode: Step
+
+
+def layout(request: OpenRequest) -> Layout:
+    """The two shapes a request needs. Raises ``RunFailure`` when prompt and cache do not fit."""
+    tokens, context = request.prompt_tokens, request.decode_context
+    decoder = request.artifact.decoder
+    limit = decoder.context_length if decoder else context
+    if decoder is not None:
+        growing_cache(decoder, "QNN")
+        plain_cache(decoder, "QNN")
+    if not 0 < tokens < context <= limit:
+        raise RunFailure(
+            "bad_input",
+            f"a prompt of {tokens} tokens in a cache of {context}: fixed shapes need 1 ≤ prompt < cache ≤ {limit}",
+            "Ask for a shorter prompt or fewer tokens.",
+            "compile",
+        )
+    return Layout(context, Step(tokens, context - tokens), Step(1, context - 1))
+
+
+def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str, int]:
+    """Every symbolic dimension of the decoder's inputs with its size in ``step``. Raises ``RunFailure``."""
+    past = (1, decoder.kv_heads, step.past, decoder.head_dim)
+    wanted: dict[str, tuple[int, ...]] = {
+        "input_ids": (1, step.tokens),
+        "attention_mask": (1, step.past + step.tokens),
+        "position_ids": (1, step.tokens),
+        **dict.fromkeys(past_names(decoder), past),
+        **{spec.name: spec.shape for spec in decoder.fixed_inputs},
+    }
+    sizes: dict[str, int] = {}
+    for spec in artifact.facts.inputs:
+        for dimension, size in zip(spec.shape, wanted.get(spec.name, ()), strict=False):
+            fits = dimension == size if isinstance(dimension, int) else sizes.get(str(dimension), size) == size
+            if dimension is None or not fits:
+                raise RunFailure(
+                    "bad_input",
+                    f"input {spec.name} {list(spec.shape)}: cannot be fixed to {list(wanted[spec.name])}",
+                    "Export with batch, sequence, past and total length as named dimensions.",
+                    "compile",
+                )
+            if isinstance(dimension, str):
+                sizes[dimension] = size
+    return sizes
+
+
+class FixedShapeTokenSession(OrtFacts):
+    """``sessions`` are decode and prefill, in this order; what is told of the session is told of decode."""
+
+    def __init__(self, sessions: Sequence[Any], decoder: DecoderSpec, layout: Layout, opened: Opened) -> None:
+        super().__init__(sessions, opened)
+        self._decoder = decoder
+        self._layout = layout
+        self._decode, self._prefill = (
+            Runner(session, decoder, step)
+            for session, step in zip(sessions, (layout.decode, layout.prefill), strict=True)
+        )
+        self._last: Runner | None = None
+        self._length = 0
+        self._token = 0
+
+    def prefill(self, ids: "npt.NDArray[Any]") -> int:
+        """As many tokens at once as the prefill graph takes; what is left of them one by one."""
+        self._each(prompt(ids, self._decoder), lambda logits: None)
+        return self._token
+
+    def decode(self) -> int:
+        started(self._length)
+        self._take(self._decode, np.array([[self._token]]))
+        return self._token
+
+    def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        self.reset()
+        parts: list[npt.NDArray[np.float32]] = []
+        tokens = prompt(ids, self._decoder)
+        each = [tokens[:, i : i + 1] for i in range(tokens.shape[1])] if self._decoder.last_logits else [tokens]
+        for piece in each:
+            self._each(piece, lambda logits: parts.append(logits[0].astype(np.float32)))
+        return np.concatenate(parts)
+
+    def reset(self) -> None:
+        self._last = None
+        self._length = 0
+
+    def close(self) -> None:
+        for name in ("_decode", "_prefill", "_last"):
+            vars(self).pop(name, None)
+        super().close()
+
+    def _each(self, tokens: "npt.NDArray[np.int64]", seen: "Callable[[npt.NDArray[Any]], None]") -> None:
+        at_once, begin = self._layout.prefill.tokens, 0
+        while begin < tokens.shape[1]:
+            whole = tokens.shape[1] - begin >= at_once
+            count = at_once if whole else 1
+            seen(self._take(self._prefill if whole else self._decode, tokens[:, begin : begin + count]))
+            begin += count
+
+    def _take(self, runner: "Runner", tokens: "npt.NDArray[np.int64]") -> "npt.NDArray[Any]":
+        count = tokens.shape[1]
+        room(self._length + count, self._layout.context)
+        runner.load(self._last.presents if self._last is not None else None)
+        positions = np.arange(self._length, self._length + count)
+        self._length += count
+        logits = runner.run(tokens, positions, self._length)
+        self._token = greedy(logits)
+        self._last = runner
+        return logits
+
+
+class Runner:
+    """One session with every input and output bound once to memory of its own."""
+
+    def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        total, kind = step.past + step.tokens, numpy_type(decoder.kv_dtype)
+        cache = (1, decoder.kv_heads, step.past, decoder.head_dim)
+        grown = (1, decoder.kv_heads, total, decoder.head_dim)
+        positions = np.zeros((1, step.tokens), np.dtype(decoder.position_dtype))
+        self._arrays: Mapping[str, npt.NDArray[Any]] = {
+            **fixed_arrays(decoder, holds_tokens=True),  # the cache has a length, even where all of it is padding
+            "input_ids": np.zeros((1, step.tokens), np.dtype(decoder.ids_dtype)),
+            "attention_mask": np.zeros((1, total), np.dtype(decoder.mask_dtype)),
+            **({"position_ids": positions} if decoder.has_position_ids else {}),
+            **{name: np.zeros(cache, kind) for name in past_names(decoder)},
+        }
+        self._vocabulary = decoder.vocab_size
+        self._outputs: Mapping[str, npt.NDArray[Any]] = {name: np.zeros(grown, kind) for name in present_names(decoder)}
+        self.pasts = [self._arrays[name] for name in past_names(decoder)]
+        self.presents = [self._outputs[name] for name in present_names(decoder)]
+        for name, array in self._arrays.items():
+            self._binding.bind_ortvalue_input(name, ort_value(array))
+        self._binding.bind_output("logits", "cpu")  # as many positions as the graph returns
+        for name, array in self._outputs.items():
+            self._binding.bind_ortvalue_output(name, ort_value(array))
+
+    def load(self, presents: "Sequence[npt.NDArray[Any]] | None") -> None:
+        """Take over the cache that the last run left, its newest places; ``None``: an empty one."""
+        for index, past in enumerate(self.pasts):
+            past[...] = 0 if presents is None else presents[index][:, :, presents[index].shape[2] - past.shape[2] :]
+
+    def run(
+        self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int
+    ) -> "npt.NDArray[Any]":
+        """``length``: tokens in the cache with these; only their places are unmasked. Returns logits [1, k, vocab], or
+        [1, 1, vocab] where the graph has no more."""
+        self._arrays["input_ids"][...] = tokens
+        mask = self._arrays["attention_mask"]
+        mask[...] = 0
+        mask[0, mask.shape[1] - length :] = 1
+        if "position_ids" in self._arrays:
+            self._arrays["position_ids"][...] = positions
+        self._session.run_with_iobinding(self._binding)
+        return array_of(self._binding.get_outputs()[0]).reshape(1, -1, self._vocabulary)

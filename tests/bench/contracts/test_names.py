@@ -1,0 +1,51 @@
+"""What models that come as files and folders are called."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.contracts.names import file_model_id, folder_model_id
+
+HUB = "hub/models--acme--net-small/snapshots/0123abcd"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("models/detector.onnx", "detector"),
+        ("llm/stories260K/model.onnx", "stories260K"),
+        ("bert/onnx/model.onnx", "bert"),
+        ("한국어 모델/onnx/model.onnx", "한국어 모델"),
+        ("bert/openvino/FP16/openvino_model.xml", "bert"),
+        (f"{HUB}/onnx/model.onnx", "net-small"),
+        (f"{HUB}/model.onnx", "net-small"),
+        (f"{HUB}/onnx/model_quantized.onnx", "model_quantized"),
+        ("model.onnx", "model"),
+        ("onnx/model.onnx", "onnx"),
+        ("../model.onnx", "model"),
+        ("../onnx/model.onnx", "onnx"),
+    ],
+)
+def test_files_go_by_the_name_that_tells_them_apart(file: str, name: str) -> None:
+    """Exports all have one name, in folders of one name; only folders that were given are named."""
+    assert name == file_model_id(Path(file))
+
+
+def test_no_users_home_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders of homes bear the names of people."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home" / "alice"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home" / "alice"))
+    home = tmp_path / "home"
+    assert "model" == file_model_id(home / "alice" / "model.onnx")
+    assert "onnx" == file_model_id(home / "alice" / "onnx" / "model.onnx")
+    assert "onnx" == file_model_id(home / "bob" / "onnx" / "model.onnx")
+    assert "bert" == file_model_id(home / "alice" / "bert" / "onnx" / "model.onnx")
+
+
+def test_folders_go_by_their_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the current one, and a snapshot of a download cache by its repository."""
+    for folder in ("bert/onnx", HUB):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "bert")
+    assert ("bert", "bert") == (folder_model_id(Path()), folder_model_id(Path("onnx")))
+    assert "net-small" == folder_model_id(tmp_path / HUB)

@@ -1,0 +1,130 @@
+"""What a language model is asked."""
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.contracts import DecoderSpec
+from bench.errors import InputError, RunFailure
+from bench.inputs.prompts import (
+    Lengths,
+    Prompt,
+    check_ids,
+    load_prompts,
+    longest,
+    prompt_facts,
+    queries,
+    read_prompts,
+    save_prompts,
+)
+
+DECODER = DecoderSpec(layers=1, kv_heads=1, head_dim=2, vocab_size=300, context_length=64)
+
+
+class Bytes:
+    """A tokenizer: one token a byte, after token 1."""
+
+    def encode(self, text: str) -> "np.ndarray[Any, Any]":
+        return np.array([1, *text.encode()], np.int64)
+
+    def stream(self) -> Callable[[int], str]:
+        return chr
+
+
+def test_seeded_prompts_never_repeat() -> None:
+    """No prefix cache can help: of 200 prompts no two begin alike, and the first is the same for the same seed."""
+    found = list(islice(queries((), DECODER, Lengths(16, 0), 3, None), 200))
+    again = next(queries((), DECODER, Lengths(16, 0), 3, None))
+    assert 200 == len({tuple(q.prompt[:4].tolist()) for q in found})
+    assert found[0].prompt.tolist() == again.prompt.tolist()
+
+
+def test_depth_comes_before_the_prompt() -> None:
+    """Context and prompt have the lengths asked for, and hold ids of the vocabulary but 0."""
+    query = next(queries((), DECODER, Lengths(5, 20), 0, None))
+    assert (20, 5) == (len(query.context), len(query.prompt))
+    assert 1 <= min(query.context.min(), query.prompt.min()) <= max(query.context.max(), query.prompt.max()) < 300
+
+
+def test_own_prompts_go_round() -> None:
+    """Ids as they are, text as the tokenizer has it, over and over."""
+    given = (Prompt(ids=(1, 2)), Prompt(prompt="ab"))
+    found = [q.prompt.tolist() for q in islice(queries(given, DECODER, Lengths(9, 0), 0, Bytes()), 3)]
+    assert [[1, 2], [1, 97, 98], [1, 2]] == found
+
+
+def test_text_needs_a_tokenizer() -> None:
+    """An engine without one says which have one."""
+    with pytest.raises(RunFailure, match="without a tokenizer") as caught:
+        next(queries((Prompt(prompt="ab"),), DECODER, Lengths(9, 0), 0, None))
+    assert ("bad_input", True) == (caught.value.kind, "--prompt-ids" in caught.value.remedy)
+
+
+def test_a_tokenizer_of_another_model_is_said() -> None:
+    """Ids beyond the vocabulary are not fed."""
+    small = DecoderSpec(layers=1, kv_heads=1, head_dim=2, vocab_size=50, context_length=64)
+    with pytest.raises(RunFailure, match="vocabulary has 50"):
+        next(queries((Prompt(prompt="ab"),), small, Lengths(9, 0), 0, Bytes()))
+
+
+def test_files_of_prompts(tmp_path: Path) -> None:
+    """A text file is one prompt; JSON lines are one each."""
+    (tmp_path / "a.txt").write_text("Once\nupon", encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text('{"prompt": "x"}\n\n{"ids": [4, 5]}\n', encoding="utf-8")
+    assert (Prompt(prompt="Once\nupon"),) == read_prompts((), str(tmp_path / "a.txt"), "m")
+    both = read_prompts((7,), str(tmp_path / "b.jsonl"), "m")
+    assert (Prompt(ids=(7,)), Prompt(prompt="x"), Prompt(ids=(4, 5))) == both
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.txt", b" \n", "a.txt: is empty"),
+        ("a.txt", b"ok\n\xff\xfe", "a.txt: line 2: not UTF-8: byte 0xff"),
+        ("a.jsonl", b"\n", "a.jsonl: holds no prompt"),
+        ("a.jsonl", b'{"prompt": "x"}\n{"prompt"', "a.jsonl: line 2"),
+        ("a.jsonl", b'{"text": "x"}', "a.jsonl: line 1: Object contains unknown field `text`"),
+        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: holds not exactly one"),
+        ("a.jsonl", b"{}", "line 1: holds not exactly one"),
+    ],
+)
+def test_bad_files_of_prompts(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    """The file and the line are named."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_prompts((), str(tmp_path / name), "m")
+
+
+def test_a_missing_file_of_prompts(tmp_path: Path) -> None:
+    """It is named, without its folder."""
+    with pytest.raises(InputError, match=r"^--prompts none\.txt: no such file"):
+        read_prompts((), str(tmp_path / "none.txt"), "m")
+
+
+def test_ids_outside_the_vocabulary() -> None:
+    """The id and the range are named."""
+    with pytest.raises(InputError, match="300 is outside"):
+        check_ids((Prompt(ids=(1, 300)),), DECODER)
+
+
+def test_saved_prompts_come_back(tmp_path: Path) -> None:
+    """As they were; nothing where there was no file."""
+    given = (Prompt(ids=(1,)), Prompt(prompt="é"))
+    save_prompts(tmp_path / "p.json", given)
+    assert (given, ()) == (load_prompts(tmp_path / "p.json"), load_prompts(None))
+
+
+def test_the_longest_prompt_bounds_a_text_by_its_bytes() -> None:
+    """No tokenizer makes more of a text than one token a byte and two around it."""
+    assert (3, 4) == (longest((Prompt(ids=(1, 2, 3)),)), longest((Prompt(prompt="é"),)))
+
+
+def test_the_record_says_where_prompts_come_from() -> None:
+    """Ids or text, with a hash that tells two sets apart."""
+    ids, text = prompt_facts((Prompt(ids=(1, 2)),)), prompt_facts((Prompt(prompt="a"),))
+    assert ("prompt_ids", {"input_ids": (1, 2)}) == (ids.source, ids.shapes)
+    assert ("prompt_text", {}, False) == (text.source, text.shapes, ids.sha256 == text.sha256)

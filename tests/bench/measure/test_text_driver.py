@@ -1,0 +1,60 @@
+"""Both kinds of text session, driven alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench.measure.text_driver import Generator
+from bench.testing import FakeFacts, FakeTokenSession
+
+Ids = np.ndarray[Any, Any]
+
+
+class Told(FakeTokenSession, kw_only=True):
+    """Keeps what it was asked."""
+
+    asked: list[str]
+
+    def prefill(self, ids: Ids) -> int:
+        self.asked.append(f"prefill {ids.tolist()}")
+        return super().prefill(ids)
+
+    def reset(self) -> None:
+        self.asked.append("reset")
+        super().reset()
+
+
+class Streaming(FakeFacts):
+    """An engine that generates by itself, and stops after three tokens."""
+
+    filled: tuple[int, ...] = ()
+
+    def fill(self, ids: Ids) -> None:
+        self.filled = tuple(ids.tolist())
+
+    def held_exactly(self) -> bool:
+        return True
+
+    def generate(self, ids: Ids, tokens: int, on_token: Callable[[int], None]) -> None:
+        for token in (*self.filled, *ids.tolist())[: min(3, tokens)]:
+            on_token(token)
+
+
+def test_a_decoder_is_filled_then_asked_for_each_token() -> None:
+    """The context goes into an empty cache, the prompt after it; tokens come one by one."""
+    session = Told({}, asked=[])
+    assert (1, 2, 3, 1) == Generator(session).greedy(np.array([7, 8]), np.array([9]), 4)
+    assert ["reset", "prefill [7, 8]", "prefill [9]"] == session.asked
+
+
+def test_without_a_context_the_cache_is_only_emptied() -> None:
+    """No empty prompt is given to the engine."""
+    session = Told({}, asked=[])
+    Generator(session).fill(np.array([], np.int64))
+    assert ["reset"] == session.asked
+
+
+def test_an_engine_that_streams_may_stop_early() -> None:
+    """What it gives is what there is."""
+    assert (5, 6, 7) == Generator(Streaming({})).greedy(np.array([5]), np.array([6, 7, 8]), 10)

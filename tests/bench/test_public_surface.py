@@ -1,0 +1,51 @@
+"""What plugins and scripts may import; all else may change between any two versions."""
+
+from importlib import import_module
+
+import pytest
+
+import bench
+
+MODULES = {
+    "bench.contracts.element_types": (
+        "EXTENDED PACKED_BITS STRING element_name from_packed_bytes numpy_type packed_bytes restored storable"
+    ),
+    "bench.contracts.names": "file_model_id folder_model_id",
+    "bench.digest": "sha256_of sha256_of_file sha256_of_files",
+    "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
+    "bench.measure.loop": "time_queries",
+    "bench.reading": "arrays_in is_file is_folder json_of leads_outside read_bytes read_text refuse_outside",
+    "bench.reporting": "FitsTerminal Report TellsRefused",
+    "bench.scratch": "OWNER scratch_folder sweep",
+    "bench.stats.timeline": "Timeline",
+    "bench.testing": (
+        "FakeClock FakeDecoder FakeModel FakeTarget FakeTensorSession FakeTokenSession NullTarget fake_artifact "
+        "no_phase spin"
+    ),
+    "bench.testing.records": "fake_run",
+}
+CONTRACTS = """
+    Artifact CACHE_WIDTHS CacheTensor Channel CompileCache ConvertingTarget DeclaresSafeOptions DecoderSpec Device
+    FixedInput Format GraphFacts GraphRoles InputRole Judge LogitsSession Model ModelRequest NamingTarget
+    NodePlacement OpenRequest Phase Placement Precisions Quantisation RenewableSession Sensor Session
+    SettlingSession Shapes StreamSession Target TargetFacts Task TellsPrecisions TensorSession TensorSpec Tensors
+    TokenSession Tokenizer TokenizingSession channel_key
+"""
+BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"
+
+
+def test_the_contracts_are_these() -> None:
+    """``bench.contracts`` holds what plugins implement and exchange, and no more."""
+    assert sorted(CONTRACTS.split()) == sorted(import_module("bench.contracts").__all__)
+
+
+def test_the_package_itself_offers_these() -> None:
+    """``import bench`` is enough for a script."""
+    assert sorted(BENCH.split()) == sorted(bench.__all__)
+    assert [] == [name for name in bench.__all__ if not hasattr(bench, name)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_public_module_keeps_its_names(module: str) -> None:
+    """Each name that is promised is there."""
+    assert [] == [name for name in MODULES[module].split() if not hasattr(import_module(module), name)]

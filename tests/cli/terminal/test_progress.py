@@ -1,0 +1,100 @@
+"""What the terminal shows while a suite is measured: which run, which repeat, why one more, and for how long."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.cli.terminal.progress import Drawn, Expected, expected_seconds, span_text, total_seconds
+from bench.contracts import Device
+from bench.plugins import PluginRef
+from bench.record.evidence import RepeatRule
+from bench.record.record import Failure, Scenario
+from bench.suite.plan import ModelChoice, Plan, PlannedRun, TargetChoice
+from bench.suite.presets import PRESETS, emulated_rule
+from bench.suite.suite import ModelAsk
+from bench.testing import FakeClock
+from bench.testing.records import fake_run
+
+QUICK = PRESETS["quick"]
+SECOND_NS = 1_000_000_000
+
+
+def planned(device: str = "cpu", repeats: RepeatRule = QUICK.repeats) -> PlannedRun:
+    target = TargetChoice(PluginRef("targets", "null", "", ""), Device(device, True), {}, ("onnx",), ("tensor",))
+    model = ModelChoice(ModelAsk("fake"), PluginRef("models", "fake", "", ""), "tensor", ("onnx",))
+    run = PlannedRun(model, target, Scenario("single-stream"), QUICK.rule, "quick", repeats.fewest, 0)
+    return replace(run, repeat_rule=repeats)
+
+
+class FakeBar:
+    """Remembers what it was told to show."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, Any] = {}
+        self.printed: list[str] = []
+        self.console = SimpleNamespace(print=lambda text, **_: self.printed.append(text))
+
+    def add_task(self, description: str, **fields: Any) -> int:
+        self.shown = {"description": description, **fields}
+        return 0
+
+    def update(self, task: int, **fields: Any) -> None:
+        self.shown |= fields
+
+
+class TestExpected:
+    def test_the_fewest_at_their_shortest_to_the_most(self) -> None:
+        """Six repeats of 1.4 s to six of 8 s, or to the time for repeats and one more; and 4 s before."""
+        assert (12.4, 52.0) == pytest.approx(expected_seconds(planned()))
+        tight = replace(QUICK.repeats, budget_ns=100 * SECOND_NS)
+        assert 4 + 108.0 == pytest.approx(expected_seconds(planned(repeats=tight)).most)
+
+    def test_a_fixed_number_is_no_more_than_itself(self) -> None:
+        """Two repeats of 8 s at most."""
+        assert (4 + 2.8, 4 + 16.0) == pytest.approx(expected_seconds(planned(repeats=RepeatRule(2, 2))))
+
+    def test_what_is_skipped_takes_no_time(self) -> None:
+        """And an emulated run its own."""
+        skipped = replace(planned(), skip=Failure("plan", "unavailable", "", ""))
+        device = replace(planned().target, device=Device("emu", True, emulated=True))
+        emulated = replace(planned(), target=device, rule=emulated_rule())
+        assert (0, 0) == expected_seconds(skipped)
+        assert (10, 30) == expected_seconds(emulated)
+        assert (10 + 12.4, 30 + 52.0) == pytest.approx(total_seconds([skipped, emulated, planned()]))
+
+    def test_in_words(self) -> None:
+        """A span, or one time."""
+        assert "0:35 to 2:10" == span_text(Expected(35, 130))
+        assert "1:00" == span_text(Expected(60, 60))
+
+
+def test_what_is_shown_of_rounds() -> None:
+    """The run and its repeat, why there is one more, and a time left that shrinks; each record as it is written."""
+    bar, clock = FakeBar(), FakeClock()
+    drawn = Drawn(bar, clock.seconds)
+    runs = (planned("a"), planned("b"))
+    drawn.planned(Plan(runs))
+    drawn.began(0, runs[0])
+    assert "[1/2] fake on null:a: starting" == bar.shown["description"]
+    assert "about 0:25 to 1:44 left" == bar.shown["left"]
+    clock.advance(4 * SECOND_NS)
+    drawn.began(1, runs[1])
+    clock.advance(4 * SECOND_NS)
+    for repeat in range(6):
+        for index, run in enumerate(runs):
+            drawn.turn(index, run)
+            drawn.step(f"repeat {repeat + 1} of 6")
+            clock.advance(SECOND_NS)
+    drawn.turn(1, runs[1])
+    drawn.step("repeat 7, at most 24 (known to 18 %, asked 10 %)")
+    assert "[2/2] fake on null:b: repeat 7, at most 24 (known to 18 %, asked 10 %)" == bar.shown["description"]
+    least, most = expected_seconds(runs[0])
+    assert f"about {span_text(Expected(2 * (least - 10), 2 * (most - 10)))} left" == bar.shown["left"]
+    assert 0 < bar.shown["completed"] <= bar.shown["total"]
+    drawn.written(0, fake_run("a", [np.full(20, 1_000_000)]))
+    assert ["[1/2] fake on null:a: ok"] == bar.printed
+    drawn.step("repeat 7")
+    assert f"about {span_text(Expected(least - 10, most - 10))} left" == bar.shown["left"]

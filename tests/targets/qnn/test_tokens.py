@@ -1,0 +1,116 @@
+"""Text generation on fixed shapes, in the HTP's emulator."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.contracts import Artifact, GraphFacts, LogitsSession, OpenRequest, Phase, TensorSpec, TokenSession
+from bench.errors import RunFailure
+from bench.targets.ort.cpu import OnnxRuntimeCpu
+from bench.targets.qnn.target import OnnxRuntimeQnn
+from bench.targets.qnn.tokens import Layout, Step, dimensions, layout
+
+
+def opened(stories: Artifact, phase: Phase, prompt: int, context: int) -> TokenSession:
+    pytest.importorskip("onnxruntime_qnn")
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip("the HTP's emulator exists only for x86-64")
+    request = OpenRequest(stories, "htp-emu", prompt_tokens=prompt, decode_context=context)
+    session = OnnxRuntimeQnn().open(request, phase)
+    assert isinstance(session, TokenSession)
+    return session
+
+
+def test_two_shapes_of_one_cache(float_net: Path, artifact_of: Callable[..., Artifact]) -> None:
+    """Tokens and past fill the cache exactly, in both steps."""
+    request = OpenRequest(artifact_of(float_net), "htp-emu", prompt_tokens=5, decode_context=16)
+    assert Layout(16, prefill=Step(5, 11), decode=Step(1, 15)) == layout(request)
+
+
+@pytest.mark.parametrize(("prompt", "context"), [(0, 16), (16, 16), (20, 16), (0, 0)])
+def test_a_prompt_must_leave_room(
+    float_net: Path, artifact_of: Callable[..., Artifact], prompt: int, context: int
+) -> None:
+    """The past of the prefill cannot be empty, nor can the prompt."""
+    request = OpenRequest(artifact_of(float_net), "htp-emu", prompt_tokens=prompt, decode_context=context)
+    with pytest.raises(RunFailure, match="fixed shapes need"):
+        layout(request)
+
+
+@pytest.mark.real
+def test_every_symbol_gets_a_size(stories: Artifact) -> None:
+    """The mask covers past and tokens."""
+    assert stories.decoder is not None
+    expected = {"batch_size": 1, "sequence_length": 5, "total_sequence_length": 16, "past_sequence_length": 11}
+    assert expected == dimensions(stories, stories.decoder, Step(5, 11))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("shape", "part"), [((1, None), "cannot be fixed"), ((2, "s"), "cannot be fixed"), (("n", "n"), "cannot be fixed")]
+)
+def test_dimensions_that_cannot_be_fixed_are_refused(
+    stories: Artifact, shape: tuple[int | str | None], part: str
+) -> None:
+    """No name, another size, or one name for two sizes."""
+    assert stories.decoder is not None
+    facts = GraphFacts((TensorSpec("input_ids", "int64", shape),), ())
+    with pytest.raises(RunFailure, match=part):
+        dimensions(msgspec.structs.replace(stories, facts=facts), stories.decoder, Step(5, 11))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("prompt", [1, 8])
+def test_greedy_tokens_are_the_golden_ones(stories: Artifact, golden: list[int], phase: Phase, prompt: int) -> None:
+    """Until the cache of 32 is full, in float16, with everything on the HTP."""
+    session = opened(stories, phase, prompt, 32)
+    found = [session.prefill(np.array(golden[:prompt]))] + [session.decode() for _ in range(32 - prompt)]
+    placement = session.placement()
+    assert placement is not None
+    assert (golden[prompt:33], {"HTP"}, "float16") == (
+        found,
+        {node.device for node in placement.nodes},
+        session.executed_precision(),
+    )
+    with pytest.raises(RunFailure, match="33 tokens, room for 32"):
+        session.decode()
+
+
+@pytest.mark.real
+def test_prompts_of_any_length_follow_the_cache(stories: Artifact, golden: list[int], phase: Phase) -> None:
+    """Chunks of the compiled length and single tokens give the same story; after a reset nothing is left of it."""
+    session = opened(stories, phase, 4, 24)
+    session.prefill(np.array(golden[:7]))
+    assert golden[13:15] == [session.prefill(np.array(golden[7:13])), session.decode()]
+    session.reset()
+    assert golden[4:6] == [session.prefill(np.array(golden[:4])), session.decode()]
+
+
+@pytest.mark.real
+def test_logits_are_near_onnx_runtimes(stories: Artifact, golden: list[int], phase: Phase) -> None:
+    """In float16 on the emulated HTP, token by token and in chunks, against float32 on the CPU."""
+    session, other = opened(stories, phase, 8, 32), OnnxRuntimeCpu().open(OpenRequest(stories, "cpu"), phase)
+    assert isinstance(session, LogitsSession)
+    assert isinstance(other, LogitsSession)
+    ids = np.array(golden[:20])
+    np.testing.assert_allclose(session.logits(ids), other.logits(ids), atol=0.25)
+
+
+@pytest.mark.real
+def test_the_context_binary_is_kept_and_found(
+    stories: Artifact, golden: list[int], phase: Phase, tmp_path: Path
+) -> None:
+    """The first session fills an empty compile cache, the second opens from it and generates the same."""
+    request = OpenRequest(stories, "htp-emu", prompt_tokens=4, decode_context=16, compile_cache=tmp_path)
+    found = []
+    for _ in range(2):
+        session = OnnxRuntimeQnn().open(request, phase)
+        assert isinstance(session, TokenSession)
+        found.append((session.compile_cache(), session.prefill(np.array(golden[:4])), session.decode()))
+        session.close()
+    assert [("cold", *golden[4:6]), ("warm", *golden[4:6])] == found
+    assert {"decode_ctx.onnx", "prefill_ctx.onnx"} <= {path.name for path in tmp_path.iterdir()}

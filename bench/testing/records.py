@@ -80,8 +80,8 @@ def fake_run(
 
 def _repeat(samples: SampleArrays, duration_ns: int, figures: Mapping[str, float]) -> Repeat:
     cold, peak, cpu, joules = (figures.get(k) for k in ("cold_start_ns", "peak_rss_bytes", "cpu_seconds", "joules"))
-    total = None if joules is None else joules + 1.0 * duration_ns / 1e9  # with an idle of one watt
-    reading = ChannelReading("fake", "package", "package", total, 1.0, joules)
+    total, idle_watts = None if joules is None else joules + 1, 1e9 / max(1, duration_ns)  # one joule idle
+    reading = ChannelReading("fake", "package", "package", total, idle_watts, joules)
     return Repeat(
         Phases(first_inference=None if cold is None else round(cold)),
         memory_bytes={} if peak is None else {"steady": MemoryPoint(peak_rss_bytes=round(peak))},

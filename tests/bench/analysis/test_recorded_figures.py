@@ -44,10 +44,12 @@ def tensor(name: str, parts: list[np.ndarray], preset: str, **plan: Any) -> Reco
 
 
 def offline(name: str) -> RecordedRun:
-    """Two lanes: the window is half as long as its queries together."""
+    """Two lanes: the window is half as long as its queries together, and they end evenly within it."""
     run = tensor(name, latencies(name), "standard", scenario=Scenario("offline", lanes=2))
     repeats = tuple(replace(repeat, duration_ns=(repeat.duration_ns or 0) // 2) for repeat in run.record.repeats)
-    return replace(run, record=replace(run.record, repeats=repeats))
+    latency = {key: part for key, part in run.samples.items() if "latency" in key}
+    starts = {key.replace("latency", "start"): part.cumsum() // 2 - part for key, part in latency.items()}
+    return replace(run, record=replace(run.record, repeats=repeats), samples={**latency, **starts})
 
 
 def text(name: str) -> RecordedRun:

@@ -31,6 +31,9 @@ def sent(folder: Path, **plan: Any) -> Record:
         k: msgspec.structs.replace(getattr(record.plan, k), **v) if isinstance(v, dict) else v for k, v in plan.items()
     }
     changed = msgspec.structs.replace(record, plan=msgspec.structs.replace(record.plan, **parts))
+    if changed.fidelity is not None and changed.plan.inputs is not None:
+        fidelity = msgspec.structs.replace(changed.fidelity, inputs_source=changed.plan.inputs.source)
+        changed = msgspec.structs.replace(changed, fidelity=fidelity)
     (place / "record.json").write_bytes(encode(sealed(changed)))
     return changed
 
@@ -212,7 +215,7 @@ class TestSent:
         """Which image it was is not in its typed fields: the field is named, and the flag that tells it."""
         record = sent(here)
         assert record.plan.inputs is not None
-        sent(here, asked=None, inputs={"source": "image"})
+        sent(here, asked=None, inputs={"source": "image", "fed": ()})
         error = refused()
         assert "plan.inputs.source is image, and the record does not say which files" in error.message
         assert "--input" in error.remedy

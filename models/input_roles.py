@@ -1,5 +1,6 @@
 """What a graph does with its inputs beyond computing: which decide how much work it does, which pick rows from a
-table, and in which range it takes a picture. Also which outputs come from a function that is bounded by 1.
+table, and in which range it takes a picture. Also which outputs come from a function that is bounded by 1, and which
+hold labels.
 
 Works on nodes of either format, named by their operators; the names of ONNX and of OpenVINO do not contradict.
 """
@@ -55,6 +56,17 @@ UNCHANGED = frozenset(
 )
 """Operators whose output holds the values of their first input."""
 BOUNDED = frozenset("Erf HardSigmoid Hardmax Sigmoid SoftMax Softmax Tanh".split())
+MOVED = UNCHANGED | {"Gather", "Slice", "Split", "StridedSlice", "VariadicSplit"}
+LABELS: Mapping[str, int] = {
+    **dict.fromkeys(
+        "And ArgMax ArgMin Equal Greater GreaterEqual GreaterOrEqual Hardmax IsFinite IsInf IsNaN Less LessEqual "
+        "LessOrEqual LogicalAnd LogicalNot LogicalOr LogicalXor NonMaxSuppression NonZero Not NotEqual Or "
+        "Xor".split(),
+        0,
+    ),
+    "TopK": 1,
+}
+"""Operators that give labels, indices or flags, and which of their outputs is the first of them."""
 SMALL_VECTOR = 4  # a float input of so few values, of at most one dimension, may be a factor of a size
 
 
@@ -69,7 +81,7 @@ def roles(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> GraphRoles
         role = InputRole(value in deciding, rows.get(value), top)
         if role != InputRole():
             found[spec.name] = role
-    return GraphRoles(found, _bounded_outputs(graph))
+    return GraphRoles(found, _bounded_outputs(graph), _label_outputs(graph))
 
 
 def _bounded_outputs(graph: RoleGraph) -> tuple[str, ...]:
@@ -77,11 +89,25 @@ def _bounded_outputs(graph: RoleGraph) -> tuple[str, ...]:
     bounded: set[str] = set()
     for node in graph.nodes:
         sources = [name for name in node.inputs if name]
-        moved = node.op in UNCHANGED | {"Slice", "StridedSlice", "Split", "VariadicSplit", "Gather"}
+        moved = node.op in MOVED
         joined = node.op == "Concat" and all(name in bounded for name in sources)
         if node.op in BOUNDED or joined or (moved and sources and sources[0] in bounded):
             bounded.update(node.outputs)
     return tuple(name for value, name in graph.outputs.items() if value in bounded)
+
+
+def _label_outputs(graph: RoleGraph) -> tuple[str, ...]:
+    """Outputs that hold labels, indices or flags, also where they are stored as numbers of 8 bits or as floats."""
+    labels: set[str] = set()
+    for node in graph.nodes:
+        if node.op in LABELS:
+            labels.update(node.outputs[LABELS[node.op] :])
+        sources = [name for name in node.inputs if name]
+        moved = node.op in MOVED and sources[:1] and sources[0] in labels
+        joined = node.op == "Concat" and sources and all(name in labels for name in sources)
+        if moved or joined:
+            labels.update(node.outputs)
+    return tuple(name for value, name in graph.outputs.items() if value in labels)
 
 
 def _deciding(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> set[str]:

@@ -15,7 +15,9 @@ class InputRole(Struct, frozen=True):
 
 class GraphRoles(Struct, frozen=True):
     """``inputs``: by name; those that are merely computed with are left out. ``bounded``: outputs of a sigmoid or
-    another function whose values are at most 1."""
+    another function whose values are at most 1. ``labels``: outputs that hold labels, indices or flags, of whatever
+    type they are stored in."""
 
     inputs: dict[str, InputRole] = {}
     bounded: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()

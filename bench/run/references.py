@@ -110,9 +110,9 @@ class References:
 
         specs = (*measured.facts.inputs, *measured.facts.outputs)
         coarse = rounds_as_int8(specs, measured.precision, float_reference=twin is not None)
-        bounded = measured.facts.roles.bounded
+        roles = measured.facts.roles
         sides = real(twin or measured, reference), real(measured, checked)
-        found = compare_outputs(*sides, precision, name, coarse, bounded)
+        found = compare_outputs(*sides, precision, name, coarse, roles.bounded, roles.labels)
         return msgspec.structs.replace(found, float_reference=twin is not None)
 
     def _reference(

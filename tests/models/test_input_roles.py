@@ -176,9 +176,33 @@ def test_bounded_outputs(op: str, bounded: bool, tmp_path: Path) -> None:
     assert roles_of(built(tmp_path, "x:f:1,8", added, k=np.float32(1))).bounded == ()
 
 
+LABELLED: dict[str, tuple[list[onnx.NodeProto], bool]] = {
+    "classes in 8 bits": ([node("ArgMax", "x", "a"), node("Cast", "a", "y", to=TensorProto.UINT8)], True),
+    "classes as floats": ([node("ArgMax", "x", "a"), node("Cast", "a", "y", to=TensorProto.FLOAT)], True),
+    "flags in 8 bits": ([node("Greater", "x zero", "a"), node("Cast", "a", "y", to=TensorProto.UINT8)], True),
+    "indices of the best": ([helper.make_node("TopK", ["x", "two"], ["v", "y"])], True),
+    "values of the best": ([helper.make_node("TopK", ["x", "two"], ["y", "i"])], False),
+    "a masked number": (
+        [node("Greater", "x zero", "a"), node("Cast", "a", "b", to=TensorProto.FLOAT), node("Mul", "b x", "y")],
+        False,
+    ),
+    "a number in 8 bits": ([node("Cast", "x", "y", to=TensorProto.UINT8)], False),
+}
+
+
+@pytest.mark.parametrize("case", LABELLED)
+def test_outputs_that_hold_labels(case: str, tmp_path: Path) -> None:
+    """By the operators that they come from, whatever the type that they are stored in."""
+    nodes, labels = LABELLED[case]
+    path = built(tmp_path, "x:f:1,8", nodes, zero=np.float32(0), two=np.array([2]))
+    assert roles_of(path).labels == (("y",) if labels else ())
+
+
 IR_CASES: dict[str, tuple[str, list[onnx.NodeProto], dict[str, Any], GraphRoles]] = {
     "a size": ("x:f:1,8 n:i:1", DECIDING["Slice"][1], CONSTANTS, GraphRoles({"n": InputRole(decides_work=True)})),
     "a table": ("n:i:1,3", [node("Gather", "table n", "y")], TABLES, GraphRoles({"n": InputRole(rows=7)})),
+    "classes in 8 bits": ("x:f:1,8", LABELLED["classes in 8 bits"][0], {}, GraphRoles(labels=("y",))),
+    "flags in 8 bits": ("x:f:1,8", LABELLED["flags in 8 bits"][0], {"zero": np.float32(0)}, GraphRoles(labels=("y",))),
     "a picture": (
         "x:f:1,3,32,32",
         [node("Sub", "x k", "d"), node("Sigmoid", "d", "y")],

@@ -68,12 +68,19 @@ class _Finding(Struct, frozen=True):
 
 
 class _Rule(Struct, frozen=True):
-    """What all outputs are judged by. ``bounded``: names of outputs that come from a function bounded by 1."""
+    """What all outputs are judged by. ``bounded``: names of outputs that come from a function bounded by 1.
+    ``labels``: names of outputs that hold labels, of whatever type."""
 
     threshold: Threshold
     exact: bool
     half: bool
     bounded: Collection[str] = ()
+    labels: Collection[str] = ()
+
+    def equal_or_not(self, pair: _Pair) -> bool:
+        """Whether the elements of ``pair`` are equal or not, and nothing in between."""
+        first, other = pair.expected[0], pair.actual[0]
+        return pair.name in self.labels or (discrete(first) and discrete(other))
 
 
 def compare_outputs(
@@ -83,15 +90,17 @@ def compare_outputs(
     reference_name: str,
     quantised: bool = False,
     bounded: Collection[str] = (),
+    labels: Collection[str] = (),
 ) -> Fidelity:
     """Compare outputs, one mapping an input, by the threshold of ``executed_precision`` ("" or None: unknown) and of
     whether the model is ``quantised``. ``bounded``: outputs of a sigmoid, softmax or the like.
+    ``labels``: outputs that hold labels, indices or flags, also where their type is one of numbers.
 
     Outputs are matched by name; where the names differ but their number and shapes agree, by position. Where that
     fails too, nothing is compared and ``ok`` is None. ``ok`` is False as soon as one output fails, and True only where
     every output was decided and one of them could have shown an error.
     """
-    rule = _rule(executed_precision, quantised, bounded)
+    rule = _rule(executed_precision, quantised, bounded, labels)
     text = rule_text(executed_precision, rule.threshold, quantised)
     if not reference or len(reference) != len(measured):
         return nothing_compared(
@@ -108,16 +117,18 @@ def compare_outputs(
 
 def within_rounding(first: Tensors, again: Tensors, executed_precision: str | None) -> tuple[bool, Fidelity]:
     """Whether two runs of one input differ by no more than ``executed_precision`` explains, and the comparison."""
-    rule = _rule(executed_precision, False, ())
+    rule = _rule(executed_precision, False)
     findings = _findings([first], [again], rule)
     fine = bool(findings) and all(one.ok or (one.ok is None and not one.informative) for one in findings)
     return fine, _summed_up(findings, 1, "the first run", rule_text(executed_precision, rule.threshold, False))
 
 
-def _rule(executed_precision: str | None, quantised: bool, bounded: Collection[str]) -> _Rule:
+def _rule(
+    executed_precision: str | None, quantised: bool, bounded: Collection[str] = (), labels: Collection[str] = ()
+) -> _Rule:
     half = "float16" in (executed_precision or "").split("+")
     exact = executed_precision in EXACT and not quantised
-    return _Rule(threshold_of(executed_precision, quantised), exact, half, bounded)
+    return _Rule(threshold_of(executed_precision, quantised), exact, half, bounded, labels)
 
 
 def _findings(reference: Sequence[Tensors], measured: Sequence[Tensors], rule: _Rule) -> list[_Finding]:
@@ -192,7 +203,7 @@ def _judge(pair: _Pair, rule: _Rule) -> _Finding:
         return _Finding(OutputFidelity(name=pair.name), ok, reason, by_degree=not rule.exact and _one_side(pair))
     if not any(array.size for array in pair.expected):
         return _Finding(OutputFidelity(name=pair.name, identical=True), None, "no elements", informative=False)
-    if discrete(pair.expected[0]) and discrete(pair.actual[0]):
+    if rule.equal_or_not(pair):
         return _judge_labels(pair, rule)
     return _judge_numbers(pair, rule)
 
@@ -257,7 +268,7 @@ def _with_scores(
     if found.ok is not False or found.output.equal_fraction is None or rule.exact:
         return found
     for other, judged in zip(pairs, findings, strict=True):
-        if not (judged.ok and judged.informative) or discrete(other.expected[0]):
+        if not (judged.ok and judged.informative) or rule.equal_or_not(other):
             continue
         slack = rule.threshold.step
         if follow_scores(pair.expected, other.expected, slack) and follow_scores(pair.actual, other.actual, slack):

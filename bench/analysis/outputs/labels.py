@@ -14,7 +14,8 @@ ALPHA = 0.01
 
 
 def discrete(array: Array) -> bool:
-    """Indices, counts, flags and texts; 8-bit integers are quantised values, which are compared as numbers."""
+    """Indices, counts, flags and texts by their type alone; 8-bit integers are taken for quantised values, which are
+    compared as numbers."""
     kind = array.dtype.kind
     return kind in "bUSO" or (kind in "iu" and array.dtype.itemsize > 1)
 
@@ -52,7 +53,7 @@ def follow_scores(labels: Sequence[Array], scores: Sequence[Array], slack: float
 
 
 def _follows(label: Array, score: Array, axis: int, slack: float) -> bool:
-    if axis >= score.ndim or score.shape[axis] < 2 or label.dtype.kind not in "iu":
+    if axis >= score.ndim or score.shape[axis] < 2 or label.dtype.kind not in "iuf":
         return False
     rows = np.moveaxis(score.astype(np.float64), axis, -1)
     rows = rows.reshape(-1, rows.shape[-1])

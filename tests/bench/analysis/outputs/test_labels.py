@@ -104,6 +104,26 @@ class TestLabels:
         """8-bit outputs are judged by the threshold, not by equality."""
         assert one(np.array([[10, 200, 30]], np.uint8), np.array([[11, 199, 30]], np.uint8), "int8").ok is True
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.float32, np.float16, np.int64])
+    def test_labels_stored_as_numbers(self, dtype: Any) -> None:
+        """Outputs that the graph names as labels are equal or not, whatever their type: class 41 is not nearly 40."""
+        expected = np.arange(100).reshape(1, 100).astype(dtype)
+        found = [
+            compare_outputs([{"y": expected}], [{"y": actual}], "bfloat16", "r", labels=("y",))
+            for actual in (expected, expected + np.array(1, dtype))
+        ]
+        assert [(one.ok, one.outputs[0].equal_fraction) for one in found] == [(True, 1.0), (False, 0.0)]
+        assert found[1].outputs[0].cosine is None
+
+    def test_float_labels_of_scores_that_tie(self) -> None:
+        """Labels stored as floats are compared with their scores as whole numbers are."""
+        rng = np.random.default_rng(0)
+        expected = 8 + 1e-3 * rng.normal(size=(100, 90))
+        actual = np.round(expected * 16) / 16
+        sides = [{"s": side, "label": side.argmax(axis=1).astype(np.float32)} for side in (expected, actual)]
+        found = compare_outputs(sides[:1], sides[1:], "bfloat16", "r", labels=("label",))
+        assert (found.ok, found.by_degree) == (False, True)
+
     @pytest.mark.parametrize("dtype", [object, str])
     def test_texts(self, dtype: Any) -> None:
         """Texts are equal or not; a text against a number is not compared."""

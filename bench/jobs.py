@@ -14,11 +14,10 @@ from msgspec import Struct
 from bench.contracts import (
     Artifact,
     Channel,
-    CompileCache,
     ModelRequest,
     OpenRequest,
     Placement,
-    Precisions,
+    SessionFacts,
     TargetFacts,
 )
 from bench.plugins import PluginRef
@@ -190,16 +189,6 @@ class Foreseen(Event, frozen=True, tag=True):
     """Nothing speaks against it."""
 
 
-class SessionFacts(Struct, frozen=True):
-    """What a session says of itself after it ran."""
-
-    options_effective: dict[str, str]
-    device_name: str
-    executed_precision: str
-    compile_cache: CompileCache
-    precisions: Precisions = Precisions("", "")
-
-
 class TextChecked(Struct, frozen=True):
     """``prompt``: the first prompt's ids. ``forced``: the ids that were fed for their logits (int64 [n]); ``logits``:
     float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``comparable``: whether another
@@ -216,7 +205,6 @@ class TextChecked(Struct, frozen=True):
 
 class Checked(Event, frozen=True, tag=True):
     facts: SessionFacts
-    versions: dict[str, str]
     placement: Placement | None
     outputs: tuple[Path, ...]
     token_ids: tuple[int, ...] = ()

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 
 def importable(module: str) -> bool:
@@ -15,7 +15,7 @@ def importable(module: str) -> bool:
         return False
 
 
-def versions(names: Iterable[str]) -> Mapping[str, str]:
+def versions(names: Iterable[str]) -> dict[str, str]:
     """Distribution -> version, of those that are installed."""
     from importlib.metadata import PackageNotFoundError, version
 

@@ -23,9 +23,9 @@ from bench.contracts.model import (
     Tensors,
     TensorSpec,
 )
-from bench.contracts.precisions import Precisions, TellsPrecisions
+from bench.contracts.precisions import Precisions
 from bench.contracts.sensor import Channel, Sensor, channel_key
-from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, TensorSession
+from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
 from bench.contracts.target import (
     ConvertingTarget,
     DeclaresSafeOptions,
@@ -75,13 +75,13 @@ __all__ = [
     "RenewableSession",
     "Sensor",
     "Session",
+    "SessionFacts",
     "SettlingSession",
     "Shapes",
     "StreamSession",
     "Target",
     "TargetFacts",
     "Task",
-    "TellsPrecisions",
     "TensorSession",
     "TensorSpec",
     "Tensors",

@@ -1,7 +1,6 @@
 """The types that a model's arithmetic ran in, weights and activations apart."""
 
 import re
-from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -30,10 +29,3 @@ class Precisions(Struct, frozen=True):
         if self.activations.startswith("int") and self.weights != self.activations:
             return self.short_name or self.activations
         return self.activations
-
-
-@runtime_checkable
-class TellsPrecisions(Protocol):
-    """What a session may offer beyond ``Session``: weights and activations apart, from what was executed."""
-
-    def precisions(self) -> Precisions: ...

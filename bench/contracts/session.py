@@ -1,11 +1,12 @@
 """What a target opens: a session, and what it says of itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from bench.contracts.model import Tensors, TensorSpec
+from bench.contracts.precisions import Precisions
 
 CompileCache = Literal["none", "cold", "warm"]
 
@@ -28,36 +29,37 @@ class Placement(Struct, frozen=True):
     remedies: tuple[str, ...] = ()
 
 
+class SessionFacts(Struct, frozen=True, kw_only=True):
+    """What a session says of itself after it has run.
+
+    ``device_name``: the hardware's own name for itself. ``options_effective``: options as the runtime holds them, not
+    as they were requested. ``versions``: distribution or component -> version. ``executed_precision``: the precision
+    that the arithmetic ran in (``float32``, ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of weights and
+    activations apart, where the runtime reports them. ``compile_cache``: whether ``compile`` had a cache to use, and
+    found it filled.
+    """
+
+    device_name: str
+    options_effective: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    executed_precision: str = ""
+    precisions: Precisions = Precisions("", "")
+    compile_cache: CompileCache = "none"
+
+
 @runtime_checkable
 class Session(Protocol):
-    """What every kind of session tells about itself, after it was opened. Sessions that generate text are in
-    ``bench.contracts``."""
+    """What every kind of session offers. Sessions that generate text are in ``bench.contracts``. A session ends with
+    its process; nothing closes it."""
+
+    def facts(self) -> SessionFacts:
+        """Called after the session has run, never in a timed part."""
+        ...
 
     def placement(self) -> Placement | None:
-        """Which node ran where; ``None`` when the runtime cannot say."""
+        """Which node ran where; ``None`` when the runtime cannot say. Called only of a session that was opened with
+        ``OpenRequest.inspect``."""
         ...
-
-    def effective_options(self) -> Mapping[str, str]:
-        """Options as the runtime holds them, not as they were asked for."""
-        ...
-
-    def versions(self) -> Mapping[str, str]:
-        """Distribution or component -> version."""
-        ...
-
-    def device_name(self) -> str:
-        """The hardware's own name for itself."""
-        ...
-
-    def executed_precision(self) -> str:
-        """The precision the arithmetic really runs in (``float32``, ``bfloat16``, ``int8`` …); "" if unknown."""
-        ...
-
-    def compile_cache(self) -> CompileCache:
-        """Whether ``compile`` had a cache to use, and found it filled: ``none``, ``cold`` or ``warm``."""
-        ...
-
-    def close(self) -> None: ...
 
 
 @runtime_checkable

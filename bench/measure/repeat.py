@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from bench.contracts import Precisions, Session, StreamSession, TellsPrecisions, Tensors, TensorSession, TokenSession
+from bench.contracts import StreamSession, Tensors, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.inputs.tensor_files import load_feeds
-from bench.jobs import Measured, MeasureJob, SessionFacts
+from bench.jobs import Measured, MeasureJob
 from bench.machine.channels import power_seconds
 from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter, sample_power
@@ -61,7 +61,7 @@ def measure(
     ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
 
     np.savez(job.folder / "samples.npz", allow_pickle=False, **steady.arrays)
-    facts = session_facts(session)
+    facts = session.facts()
     repeat = Repeat(
         phases_ns=recorder.phases(process_start_ns),
         compile_cache=facts.compile_cache,
@@ -79,17 +79,6 @@ def measure(
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
     return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids, steady.lanes)
-
-
-def session_facts(session: Session) -> SessionFacts:
-    """What the session says of itself, now that it has run."""
-    return SessionFacts(
-        dict(session.effective_options()),
-        session.device_name(),
-        session.executed_precision(),
-        session.compile_cache(),
-        session.precisions() if isinstance(session, TellsPrecisions) else Precisions("", ""),
-    )
 
 
 def _play(

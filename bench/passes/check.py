@@ -8,7 +8,6 @@ from bench.contracts import StreamSession, Target, TokenSession
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Announce, Checked, CheckJob, TextChecked
 from bench.measure.phases import untimed
-from bench.measure.repeat import session_facts
 from bench.plugins import load
 from bench.record.evidence import Determinism
 
@@ -35,7 +34,7 @@ def check(job: CheckJob, announce: Announce) -> Checked:
             save_feeds(outputs[-1], session.results())
         if outputs:
             session.bind(load_feeds(job.feeds[0]))()
-            found = compare_tensors(load_feeds(outputs[0]), session.results(), session.executed_precision())
+            precision = session.facts().executed_precision
+            found = compare_tensors(load_feeds(outputs[0]), session.results(), precision)
             determinism = msgspec.structs.replace(found, draws=job.request.artifact.facts.draws)
-    facts = session_facts(session)
-    return Checked(facts, dict(session.versions()), session.placement(), tuple(outputs), token_ids, text, determinism)
+    return Checked(session.facts(), session.placement(), tuple(outputs), token_ids, text, determinism)

@@ -87,7 +87,7 @@ def longest_cache(decoder: DecoderSpec) -> int:
 def observe(session: TokenSession | StreamSession, decoder: DecoderSpec, memory: MemoryInUse) -> KvCache:
     """Bytes a token, as the layout says and as memory shows; null with the reason where it does not show them."""
     computed = decoder.kv_cache_bytes_per_token
-    least = smallest_cache_bytes(decoder, session.effective_options())
+    least = smallest_cache_bytes(decoder, session.facts().options_effective)
     if memory.read() is None:
         return KvCache(computed, reason="memory cannot be read here")
     try:

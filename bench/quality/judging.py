@@ -11,7 +11,6 @@ from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
 from bench.jobs import Judged, JudgeJob, PrepareJob
 from bench.measure.phases import untimed
-from bench.measure.repeat import session_facts
 from bench.plugins import PluginRef, load
 from bench.quality.dataset import (
     Entry,
@@ -81,7 +80,7 @@ def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
         _stated(job.dataset.preprocessing),
     )
     metrics, results = _kept(scorer.scored(), job.folder / "results.npz")
-    return Judged(session_facts(session), facts, sha256_of(job.request.artifact.files), metrics, results)
+    return Judged(session.facts(), facts, sha256_of(job.request.artifact.files), metrics, results)
 
 
 def _run(

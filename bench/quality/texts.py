@@ -18,7 +18,6 @@ from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Judged, JudgeJob
 from bench.measure.generation import decoder_of, tokenizer_of
 from bench.measure.phases import untimed
-from bench.measure.repeat import session_facts
 from bench.plugins import load
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
@@ -72,7 +71,7 @@ def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     kept = job.folder / "windows.npz"
     save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
     opened = job.made_for if own else job.request.artifact
-    return Judged(session_facts(session), facts, sha256_of(opened.files), metrics, results, kept)
+    return Judged(session.facts(), facts, sha256_of(opened.files), metrics, results, kept)
 
 
 def _cut(job: JudgeJob, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "tuple[list[Ids], DatasetFacts]":

@@ -10,9 +10,9 @@ from msgspec import Struct
 from bench import __version__
 from bench.analysis.energy import energy_summary
 from bench.analysis.rules import rules_digest
-from bench.contracts import Artifact, Channel, GraphFacts, OpenRequest, Placement
+from bench.contracts import Artifact, Channel, GraphFacts, OpenRequest, Placement, SessionFacts
 from bench.errors import RunFailure
-from bench.jobs import Checked, Measured, SessionFacts
+from bench.jobs import Checked, Measured
 from bench.printable import counted
 from bench.record.evidence import RepeatedInput, RepeatsEnded
 from bench.record.inputs import InputFacts
@@ -250,7 +250,7 @@ def _environment(evidence: Evidence, run: PlannedRun) -> Environment:
     name = checked.facts.device_name
     return msgspec.structs.replace(
         evidence.environment,
-        runtime={**evidence.environment.runtime, **checked.versions},
+        runtime={**evidence.environment.runtime, **checked.facts.versions},
         accelerator={run.target.device.name: name} if name else {},
     )
 

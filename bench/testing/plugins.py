@@ -18,7 +18,6 @@ from msgspec import Struct
 
 from bench.contracts import (
     Artifact,
-    CompileCache,
     DecoderSpec,
     Device,
     Format,
@@ -28,6 +27,7 @@ from bench.contracts import (
     OpenRequest,
     Phase,
     Placement,
+    SessionFacts,
     Task,
     Tensors,
     TensorSession,
@@ -72,23 +72,13 @@ class FakeFacts(Struct):
     def placement(self) -> Placement | None:
         return Placement("NULL", (NodePlacement("identity", "Identity", "NULL"),), "fake")
 
-    def effective_options(self) -> Mapping[str, str]:
-        return self.options
-
-    def versions(self) -> Mapping[str, str]:
-        return {"fake": "1"}
-
-    def device_name(self) -> str:
-        return "a device that does nothing"
-
-    def executed_precision(self) -> str:
-        return "float32"
-
-    def compile_cache(self) -> CompileCache:
-        return "none"
-
-    def close(self) -> None:
-        pass
+    def facts(self) -> SessionFacts:
+        return SessionFacts(
+            device_name="a device that does nothing",
+            options_effective=self.options,
+            versions={"fake": "1"},
+            executed_precision="float32",
+        )
 
 
 class FakeTensorSession(FakeFacts):

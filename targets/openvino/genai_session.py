@@ -10,13 +10,13 @@ The pipeline has two ways to keep a KV cache, and depth is reached differently i
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
 
-from bench.contracts import CompileCache, DecoderSpec, Placement, Tokenizer
+from bench.contracts import CompileCache, DecoderSpec, Placement, SessionFacts, Tokenizer
 from bench.errors import RunFailure
 from bench.targets.decoding import prompt, room
 from bench.targets.distributions import versions
@@ -103,25 +103,15 @@ class OpenVinoGenaiSession:
         """``None``: the pipeline keeps its compiled model to itself."""
         return None
 
-    def effective_options(self) -> Mapping[str, str]:
-        return self._opened.effective_options
-
-    def versions(self) -> Mapping[str, str]:
-        return versions(("openvino-genai", "openvino", "openvino-tokenizers"))
-
-    def device_name(self) -> str:
-        return self._opened.device_name
-
-    def executed_precision(self) -> str:
-        return self._opened.executed_precision
-
-    def compile_cache(self) -> CompileCache:
-        return self._opened.compile_cache
-
-    def close(self) -> None:
-        self._last = None
-        vars(self).pop("_pipeline", None)
-        vars(self).pop("_opened", None)
+    def facts(self) -> SessionFacts:
+        opened = self._opened
+        return SessionFacts(
+            device_name=opened.device_name,
+            options_effective=opened.effective_options,
+            versions=versions(("openvino-genai", "openvino", "openvino-tokenizers")),
+            executed_precision=opened.executed_precision,
+            compile_cache=opened.compile_cache,
+        )
 
     def _run(self, ids: "npt.NDArray[np.int64]", tokens: int, on_token: Callable[[int], None]) -> None:
         from openvino import Tensor

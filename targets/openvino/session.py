@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from bench.contracts import CompileCache, NodePlacement, Placement, Precisions, Tensors, TensorSpec
+from bench.contracts import CompileCache, NodePlacement, Placement, SessionFacts, Tensors, TensorSpec
 from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, packed_bytes
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
@@ -68,30 +68,23 @@ class OpenVinoFacts:
         where = placed(nodes, self._compiled.device, self._compiled.node_macs, self._compiled.sources)
         return Placement(self._compiled.device, where, "OpenVINO runtime graph and EXECUTION_DEVICES")
 
-    def effective_options(self) -> Mapping[str, str]:
-        return properties(self._compiled.model)
-
-    def versions(self) -> Mapping[str, str]:
+    def facts(self) -> SessionFacts:
         import openvino
 
-        return {"openvino": openvino.get_version(), **versions(("openvino",))}
+        held, nodes = properties(self._compiled.model), self._executed()
+        return SessionFacts(
+            device_name=self._compiled.device_name,
+            options_effective=held,
+            versions={"openvino": openvino.get_version(), **versions(("openvino",))},
+            executed_precision=precision(nodes, held.get("INFERENCE_PRECISION_HINT", "")),
+            precisions=precisions(nodes),
+            compile_cache=self._compile_cache(),
+        )
 
-    def device_name(self) -> str:
-        return self._compiled.device_name
-
-    def executed_precision(self) -> str:
-        return precision(self._executed(), properties(self._compiled.model).get("INFERENCE_PRECISION_HINT", ""))
-
-    def precisions(self) -> Precisions:
-        return precisions(self._executed())
-
-    def compile_cache(self) -> CompileCache:
+    def _compile_cache(self) -> CompileCache:
         if not self._compiled.caching:
             return "none"
         return "warm" if self._compiled.model.get_property("LOADED_FROM_CACHE") else "cold"
-
-    def close(self) -> None:
-        vars(self).pop("_compiled", None)
 
     def _executed(self) -> list[ExecutedNode]:
         from bench.targets.openvino.graph import executed_nodes
@@ -127,10 +120,6 @@ class OpenVinoTensorSession(OpenVinoFacts):
             raise RunFailure("bad_input", "no inputs are bound: there are no results")
         request = self._lanes[0].request
         return {spec.name: array_of(request.get_output_tensor(i)) for i, spec in enumerate(self.outputs)}
-
-    def close(self) -> None:
-        self._lanes = []
-        super().close()
 
     def _lane(self, feeds: Tensors) -> "Lane":
         arrays = owned(feeds, self.inputs)

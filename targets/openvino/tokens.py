@@ -122,10 +122,6 @@ class OpenVinoTokenSession(OpenVinoFacts):
     def settle(self) -> None:
         self._compiled.model.release_memory()
 
-    def close(self) -> None:
-        vars(self).pop("_request", None)
-        super().close()
-
     def _made_request(self) -> Any:
         from openvino import Tensor
 

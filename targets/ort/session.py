@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bench.contracts import CompileCache, NodePlacement, Placement, Precisions, Tensors, TensorSpec
+from bench.contracts import CompileCache, NodePlacement, Placement, Precisions, SessionFacts, Tensors, TensorSpec
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
@@ -59,32 +59,22 @@ class OrtFacts:
             source += f"; for the strict placement {self._opened.chosen} was set"
         return Placement(self._opened.requested, nodes, source, self._opened.remedies(nodes))
 
-    def effective_options(self) -> Mapping[str, str]:
-        return self._opened.effective_options
-
-    def versions(self) -> Mapping[str, str]:
+    def facts(self) -> SessionFacts:
         import onnxruntime
 
-        return {
-            "onnxruntime": onnxruntime.__version__,
-            **versions(self._opened.distributions),
-            **self._opened.components,
-        }
-
-    def device_name(self) -> str:
-        return self._opened.device_name
-
-    def executed_precision(self) -> str:
-        return self._opened.executed_precision
-
-    def precisions(self) -> Precisions:
-        return self._opened.precisions
-
-    def compile_cache(self) -> CompileCache:
-        return self._opened.compile_cache
-
-    def close(self) -> None:
-        self._sessions = ()
+        opened = self._opened
+        return SessionFacts(
+            device_name=opened.device_name,
+            options_effective=opened.effective_options,
+            versions={
+                "onnxruntime": onnxruntime.__version__,
+                **versions(opened.distributions),
+                **opened.components,
+            },
+            executed_precision=opened.executed_precision,
+            precisions=opened.precisions,
+            compile_cache=opened.compile_cache,
+        )
 
 
 class OrtTensorSession(OrtFacts):
@@ -107,10 +97,6 @@ class OrtTensorSession(OrtFacts):
         if not self._queries:
             raise RunFailure("bad_input", "no inputs are bound: there are no results")
         return {spec.name: array for spec, array in zip(self.outputs, self._queries[0].results(), strict=True)}
-
-    def close(self) -> None:
-        self._queries = []
-        super().close()
 
     def _bind(self, feeds: Tensors, lanes: int) -> Sequence[Callable[[], None]]:
         session = self._sessions[0]

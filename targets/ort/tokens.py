@@ -82,10 +82,6 @@ class OrtTokenSession(OrtFacts):
         self._binding.clear_binding_outputs()
         self.reset()
 
-    def close(self) -> None:
-        self._binding = None
-        super().close()
-
     def _next(self, ids: "npt.NDArray[Any]") -> int:
         token = greedy(self._step(ids))
         self._token[0, 0] = token

@@ -1,12 +1,12 @@
 """Text generation by ``onnxruntime_genai.Generator``, asked for one token after another."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
 
-from bench.contracts import CompileCache, DecoderSpec, Placement, Tokenizer
+from bench.contracts import DecoderSpec, Placement, SessionFacts, Tokenizer
 from bench.errors import RunFailure
 from bench.targets.decoding import greedy, prompt, room, started
 from bench.targets.distributions import versions
@@ -113,24 +113,13 @@ class OrtGenaiSession:
         """``None``: onnxruntime-genai does not tell which node ran where."""
         return None
 
-    def effective_options(self) -> Mapping[str, str]:
-        return self._opened.session_options | self._search
-
-    def versions(self) -> Mapping[str, str]:
-        return versions(("onnxruntime-genai", "onnxruntime", *self._opened.distributions))
-
-    def device_name(self) -> str:
-        return self._opened.device_name
-
-    def executed_precision(self) -> str:
-        return self._opened.executed_precision
-
-    def compile_cache(self) -> CompileCache:
-        return "none"
-
-    def close(self) -> None:
-        vars(self).pop("_generator", None)
-        vars(self).pop("_opened", None)
+    def facts(self) -> SessionFacts:
+        return SessionFacts(
+            device_name=self._opened.device_name,
+            options_effective=self._opened.session_options | self._search,
+            versions=versions(("onnxruntime-genai", "onnxruntime", *self._opened.distributions)),
+            executed_precision=self._opened.executed_precision,
+        )
 
     def _forget_chosen(self) -> None:
         """Take back the token that came out last. It has to be computed before it can be: costs one step."""

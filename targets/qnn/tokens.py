@@ -135,11 +135,6 @@ class FixedShapeTokenSession(OrtFacts):
         self._last = None
         self._length = 0
 
-    def close(self) -> None:
-        for name in ("_decode", "_prefill", "_last"):
-            vars(self).pop(name, None)
-        super().close()
-
     def _each(self, tokens: "npt.NDArray[np.int64]", seen: "Callable[[npt.NDArray[Any]], None]") -> None:
         at_once, begin = self._layout.prefill.tokens, 0
         while begin < tokens.shape[1]:

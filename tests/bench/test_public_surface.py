@@ -28,7 +28,7 @@ CONTRACTS = """
     Artifact CACHE_WIDTHS CacheTensor Channel CompileCache ConvertingTarget DeclaresSafeOptions DecoderSpec Device
     FixedInput Format GraphFacts GraphRoles InputRole Judge LogitsSession Model ModelRequest NamingTarget
     NodePlacement OpenRequest Phase Placement Precisions Quantisation RenewableSession Sensor Session
-    SettlingSession Shapes StreamSession Target TargetFacts Task TellsPrecisions TensorSession TensorSpec Tensors
+    SessionFacts SettlingSession Shapes StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors
     TokenSession Tokenizer TokenizingSession channel_key
 """
 BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"

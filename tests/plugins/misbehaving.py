@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.contracts import Device, OpenRequest, Phase, TensorSession, TokenSession
+from bench.contracts import Device, OpenRequest, Phase, SessionFacts, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.testing import FakeDecoder, FakeModel, FakeTensorSession, NullTarget
 
@@ -96,8 +96,8 @@ class Misbehaving(NullTarget):
 class WrongFacts(FakeTensorSession):
     """Says nothing where a name is due."""
 
-    def device_name(self) -> str:
-        return None  # type: ignore[return-value]
+    def facts(self) -> SessionFacts:
+        return SessionFacts(device_name=None)  # type: ignore[arg-type]
 
 
 class Liar(NullTarget):

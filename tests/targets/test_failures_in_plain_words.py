@@ -215,7 +215,7 @@ def test_a_compiled_context_is_recognised(embedded: bool, tmp_path: Path, phase:
     assert isinstance(session, TensorSession)
     session.bind({"x": np.full((1, 3, 8, 8), 0.5, np.float32)})()
     assert (1, 4, 6, 6) == session.results()["y"].shape
-    assert session.executed_precision() == ""
+    assert session.facts().executed_precision == ""
     for target, device in ((OnnxRuntimeCpu(), "cpu"), (OpenVino(), "CPU")):
         with pytest.raises(RunFailure, match=r"compiled\.onnx is compiled for an accelerator") as caught:
             target.check(artifact, device, {})

@@ -188,10 +188,10 @@ def test_ort_cpu_says_what_its_optimised_graph_holds(
     onnx.save(qdq(activations), path)
     request = OpenRequest(artifact_of(path, precision="int8"), "cpu", inspect=True)
     session: Any = OnnxRuntimeCpu().open(request, phase)
-    assert (name, expected) == (session.executed_precision(), session.precisions())
+    assert (name, expected) == (session.facts().executed_precision, session.facts().precisions)
     timed: Any = OnnxRuntimeCpu().open(OpenRequest(artifact_of(path, precision="int8"), "cpu"), phase)
-    assert Precisions("", "") == timed.precisions()
-    assert "optimised" not in str(session.effective_options())
+    assert Precisions("", "") == timed.facts().precisions
+    assert "optimised" not in str(session.facts().options_effective)
 
 
 @pytest.mark.real
@@ -224,7 +224,7 @@ def test_ort_cpu_says_it_of_language_models(
     path = quantised_text(stories.path, tmp_path / "text.onnx", kind)
     made = artifact_of(path, task="text_generation", decoder=stories.decoder, shapes={}, precision="guessed")
     session: Any = OnnxRuntimeCpu().open(OpenRequest(made, "cpu", inspect=True), phase)
-    assert (name, expected) == (session.executed_precision(), session.precisions())
+    assert (name, expected) == (session.facts().executed_precision, session.facts().precisions)
     assert isinstance(session.prefill(np.array([1, 2, 3])), int)
 
 
@@ -267,7 +267,8 @@ def test_openvino_says_what_its_runtime_graph_holds(tmp_path: Path, artifact_of:
     onnx.save(qdq("uint16"), path)
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     session: Any = OpenVino().open(OpenRequest(artifact_of(path), "CPU", options, inspect=True), phase)
-    assert ("float32", Precisions("float32", "float32")) == (session.executed_precision(), session.precisions())
+    facts = session.facts()
+    assert ("float32", Precisions("float32", "float32")) == (facts.executed_precision, facts.precisions)
 
 
 @pytest.mark.real
@@ -283,7 +284,7 @@ def test_compressed_weights_on_openvino_leave_the_activations_as_they_are(
     onnx.save(model(nodes, [weights, tensor("ks", [0.01] * 8, "float32")]), path)
     request = OpenRequest(artifact_of(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}, inspect=True)
     session: Any = OpenVino().open(request, phase)
-    assert ("float32", Precisions(kept, "float32")) == (session.executed_precision(), session.precisions())
+    assert ("float32", Precisions(kept, "float32")) == (session.facts().executed_precision, session.facts().precisions)
 
 
 @pytest.mark.real
@@ -302,4 +303,4 @@ def test_qnn_says_the_types_between_the_quantisations(
     onnx.save(qdq(activations), path)
     request = OpenRequest(artifact_of(path, precision="int8"), "htp-emu", {"soc": "qcs8550"}, inspect=True)
     session: Any = OnnxRuntimeQnn().open(request, phase)
-    assert (name, expected) == (session.executed_precision(), session.precisions())
+    assert (name, expected) == (session.facts().executed_precision, session.facts().precisions)

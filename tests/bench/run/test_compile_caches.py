@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from bench.contracts import OpenRequest
+from bench.contracts import OpenRequest, SessionFacts
 from bench.errors import RunFailure
-from bench.jobs import Checked, SessionFacts
+from bench.jobs import Checked
 from bench.record.record import RecordedRun
 from bench.run.compile_caches import CompileCaches
 from bench.suite.suite import ScenarioAsk
@@ -59,7 +59,7 @@ def test_cold_caches_do_not_pile_up(request_of: OpenRequest, tmp_path: Path) -> 
 
 def test_a_target_without_a_cache_is_refused(tmp_path: Path) -> None:
     """Rather than calling an ordinary start a warm one."""
-    checked = Checked(SessionFacts({}, "", "", "none"), {}, None, ())
+    checked = Checked(SessionFacts(device_name=""), None, ())
     CompileCaches("none", folders(tmp_path)).demand(checked, "x:cpu")
     with pytest.raises(RunFailure, match="x:cpu keeps no compiled models") as caught:
         CompileCaches("warm", folders(tmp_path)).demand(checked, "x:cpu")

@@ -225,11 +225,12 @@ class TestAnotherEnvironment:
     PLUGIN = """
 import sys
 from pathlib import Path
+from msgspec.structs import replace
 from bench.testing import FakeModel, FakeTensorSession, NullTarget
 
 class Session(FakeTensorSession):
-    def versions(self):
-        return {"environment": Path(sys.prefix).name}
+    def facts(self):
+        return replace(super().facts(), versions={"environment": Path(sys.prefix).name})
 
 class Where(NullTarget):
     def open(self, request, phase):

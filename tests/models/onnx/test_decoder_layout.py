@@ -387,5 +387,3 @@ def test_targets_generate_from_a_grouped_query_graph(runtime: str, past: str | i
     whole = OnnxRuntimeCpu().open(OpenRequest(described(tmp_path / "whole.onnx"), "cpu"), no_phase)
     expected = whole.logits(np.array([*prompt, *told[0]])).argmax(-1)[4:11].tolist()
     assert [expected, expected] == told
-    session.close()
-    whole.close()

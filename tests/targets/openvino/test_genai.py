@@ -153,7 +153,7 @@ def test_the_context_limits_what_is_asked(folder: Artifact, phase: Phase) -> Non
 @pytest.mark.real
 def test_paged_attention_is_taken_where_it_can_be(paged: Artifact, folder: Artifact, phase: Phase) -> None:
     """As the pipeline itself would, and said: attention written out in products cannot be rewritten."""
-    found = [opened(artifact, phase).effective_options() for artifact in (paged, folder)]
+    found = [opened(artifact, phase).facts().options_effective for artifact in (paged, folder)]
     assert ["PA", "SDPA"] == [options["ATTENTION_BACKEND"] for options in found]
     assert ["YES", None] == [options.get("enable_prefix_caching") for options in found]
     with pytest.raises(RunFailure, match="cannot rewrite its attention") as caught:
@@ -173,7 +173,7 @@ def test_both_backends_agree_at_a_depth(paged: Artifact, phase: Phase) -> None:
 def test_no_depth_without_a_prefix_cache(paged: Artifact, phase: Phase) -> None:
     """Said, not measured as something else."""
     session = opened(paged, phase, {"enable_prefix_caching": "NO"})
-    assert "NO" == session.effective_options()["enable_prefix_caching"]
+    assert "NO" == session.facts().options_effective["enable_prefix_caching"]
     with pytest.raises(RunFailure, match="prefix cache") as caught:
         session.fill(np.ones(4, np.int64))
     assert "unsupported_scenario" == caught.value.kind
@@ -182,8 +182,8 @@ def test_no_depth_without_a_prefix_cache(paged: Artifact, phase: Phase) -> None:
 @pytest.mark.real
 def test_the_compile_cache_is_cold_then_warm(folder: Artifact, tmp_path: Path, phase: Phase) -> None:
     """Told by what lies in the folder; none was asked for: none."""
-    found = [opened(folder, phase, F32, compile_cache=tmp_path / "cache").compile_cache() for _ in range(2)]
-    assert ["cold", "warm", "none"] == [*found, opened(folder, phase).compile_cache()]
+    found = [opened(folder, phase, F32, compile_cache=tmp_path / "cache").facts().compile_cache for _ in range(2)]
+    assert ["cold", "warm", "none"] == [*found, opened(folder, phase).facts().compile_cache]
 
 
 @pytest.mark.real
@@ -193,10 +193,10 @@ def test_a_session_says_what_is_known(folder: Artifact, phase: Phase) -> None:
     assert isinstance(session, StreamSession)
     assert isinstance(session, TokenizingSession)
     assert not isinstance(session, LogitsSession)
-    assert ("float32", None) == (session.executed_precision(), session.placement())
-    assert {"openvino-genai", "openvino"} <= session.versions().keys()
-    assert "1" == session.effective_options()["INFERENCE_NUM_THREADS"]
-    assert session.device_name()
+    assert ("float32", None) == (session.facts().executed_precision, session.placement())
+    assert {"openvino-genai", "openvino"} <= session.facts().versions.keys()
+    assert "1" == session.facts().options_effective["INFERENCE_NUM_THREADS"]
+    assert session.facts().device_name
     assert session.perf_metrics() is None
 
 

@@ -90,7 +90,7 @@ def test_a_bound_call_agrees_with_onnxruntime(
     session.bind({"x": image})()
     expected = reference(float_net, {"x": image})
     np.testing.assert_allclose(expected, session.results()["y"], rtol=1e-5, atol=1e-5)
-    assert "float32" == session.executed_precision()
+    assert "float32" == session.facts().executed_precision
 
 
 @pytest.mark.real
@@ -113,7 +113,7 @@ def test_lanes_are_as_many_as_the_runtime_thinks_best(
 ) -> None:
     """Unless a number is asked for; every lane finishes its query."""
     session = opened(artifact_of(float_net), phase, F32, intent="throughput")
-    best = int(session.effective_options()["OPTIMAL_NUMBER_OF_INFER_REQUESTS"])
+    best = int(session.facts().options_effective["OPTIMAL_NUMBER_OF_INFER_REQUESTS"])
     lanes = session.bind_parallel({"x": image}, None)
     three = session.bind_parallel({"x": image}, 3)
     for lane in three:
@@ -127,14 +127,14 @@ def test_lanes_are_as_many_as_the_runtime_thinks_best(
 @pytest.mark.parametrize(("intent", "hint"), [("latency", "LATENCY"), ("throughput", "THROUGHPUT")])
 def test_the_intent_becomes_a_hint(float_net: Path, artifact_of: Make, phase: Phase, intent: str, hint: str) -> None:
     """Read back from the compiled model."""
-    assert hint == opened(artifact_of(float_net), phase, intent=intent).effective_options()["PERFORMANCE_HINT"]
+    assert hint == opened(artifact_of(float_net), phase, intent=intent).facts().options_effective["PERFORMANCE_HINT"]
 
 
 @pytest.mark.real
 def test_the_users_hint_wins(float_net: Path, artifact_of: Make, phase: Phase) -> None:
     """An option given is never overridden by the scenario."""
     options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": "1"}
-    held = opened(artifact_of(float_net), phase, options).effective_options()
+    held = opened(artifact_of(float_net), phase, options).facts().options_effective
     assert options == {name: held[name] for name in options}
 
 

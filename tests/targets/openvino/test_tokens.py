@@ -26,7 +26,7 @@ def test_greedy_tokens_are_the_golden_ones(stories: Artifact, golden: list[int],
     """200 tokens in float32, from the prompt [1]."""
     session = opened(stories, phase)
     found = [session.prefill(np.array(golden[:1]))] + [session.decode() for _ in golden[2:]]
-    assert (golden[1:], "float32") == (found, session.executed_precision())
+    assert (golden[1:], "float32") == (found, session.facts().executed_precision)
 
 
 def test_prefill_goes_on_and_reset_starts_over(stories: Artifact, golden: list[int], phase: Phase) -> None:

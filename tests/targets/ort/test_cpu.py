@@ -125,7 +125,7 @@ def test_lanes_have_buffers_of_their_own(
     for lane in lanes:
         lane()
     np.testing.assert_allclose(expected_output(image, float_net), session.results()["y"], rtol=1e-5, atol=1e-6)
-    assert (3, "1") == (len(lanes), session.effective_options()["intra_op_num_threads"])
+    assert (3, "1") == (len(lanes), session.facts().options_effective["intra_op_num_threads"])
 
 
 @pytest.mark.real
@@ -177,7 +177,7 @@ def test_phases_are_entered_in_order(float_net: Path, artifact_of: Make, phases:
 def test_the_reference_run_keeps_optimisation_off(float_net: Path, artifact_of: Make, phase: Phase) -> None:
     """The option arrives, as ONNX Runtime itself says."""
     session = opened(artifact_of(float_net), phase, {"graph_optimization_level": "ORT_DISABLE_ALL"})
-    assert "ORT_DISABLE_ALL" == session.effective_options()["graph_optimization_level"]
+    assert "ORT_DISABLE_ALL" == session.facts().options_effective["graph_optimization_level"]
 
 
 @pytest.mark.real
@@ -212,7 +212,8 @@ def test_versions_and_names_are_given(float_net: Path, artifact_of: Make, phase:
     """The record needs them to be comparable."""
     onnxruntime = pytest.importorskip("onnxruntime")
     session = opened(artifact_of(float_net), phase)
-    assert (onnxruntime.__version__, True) == (session.versions()["onnxruntime"], bool(session.device_name()))
+    facts = session.facts()
+    assert (onnxruntime.__version__, True) == (facts.versions["onnxruntime"], bool(facts.device_name))
 
 
 @pytest.mark.real

@@ -175,7 +175,7 @@ def test_there_is_room_for_what_was_planned(folder: Artifact, golden: list[int],
     """A prompt of 4 and 6 tokens in a context of 10, and no more; the length asked for is no option."""
     session = opened(folder, phase, decode_context=10)
     assert golden[4:10] == generated(session, golden[:4], 6)
-    assert "search.max_length" not in session.effective_options()
+    assert "search.max_length" not in session.facts().options_effective
     with pytest.raises(RunFailure, match="the KV cache is full: 11 tokens, room for 10"):
         session.decode()
     session.reset()
@@ -224,7 +224,7 @@ def test_a_file_without_a_tokenizer_has_none(stories: Artifact, tmp_path: Path, 
 def test_session_options_reach_the_runtime(folder: Artifact, phase: Phase) -> None:
     """Those of ONNX Runtime by their own names; told as effective beside the search options."""
     options = {"intra_op_num_threads": "1", "session.intra_op.allow_spinning": "0", "enable_mem_pattern": "false"}
-    held = opened(folder, phase, options).effective_options()
+    held = opened(folder, phase, options).facts().options_effective
     assert {"1", "0", "False"} == {held[name] for name in options}
     assert ("False", "1") == (held["search.do_sample"], held["search.repetition_penalty"])
     assert options.keys() <= OrtGenai().options("cpu").keys()
@@ -255,9 +255,10 @@ def test_a_graph_that_is_gone_is_told(changed: Callable[..., Artifact], phase: P
 def test_a_session_says_what_is_known(folder: Artifact, phase: Phase) -> None:
     """Versions and precision; no placement, no cache."""
     session = opened(folder, phase)
-    assert ("float32", None, "none") == (session.executed_precision(), session.placement(), session.compile_cache())
-    assert {"onnxruntime-genai", "onnxruntime"} <= session.versions().keys()
-    assert session.device_name()
+    facts = session.facts()
+    assert ("float32", None, "none") == (facts.executed_precision, session.placement(), facts.compile_cache)
+    assert {"onnxruntime-genai", "onnxruntime"} <= facts.versions.keys()
+    assert facts.device_name
 
 
 @pytest.mark.real

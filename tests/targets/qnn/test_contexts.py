@@ -112,12 +112,12 @@ def test_what_the_compiler_writes(soc: str, embedded: bool, qdq_net: Path, tmp_p
     options = {"soc": soc, "ep.context_enable": "1", "ep.context_file_path": str(made)}
     options |= {"ep.context_embed_mode": "1" if embedded else "0", "offload_graph_io_quantization": "0"}
     source = OnnxFile().prepare(ModelRequest(str(qdq_net)), tmp_path)
-    target.open(OpenRequest(source, "htp-emu", options), phase).close()
+    target.open(OpenRequest(source, "htp-emu", options), phase)
     artifact = OnnxFile().prepare(ModelRequest(str(made)), tmp_path)
     row = next(one for one in SOCS if one.name == soc)
     assert CompiledFor(row.part, row.htp_arch) == compiled_for(artifact)
     session = target.open(OpenRequest(artifact, "htp-emu", {}), phase)
     assert isinstance(session, TensorSession)
-    assert session.device_name().startswith(f"{row.marketing} ({row.part}) HTP v{row.htp_arch}, emulated on ")
+    assert session.facts().device_name.startswith(f"{row.marketing} ({row.part}) HTP v{row.htp_arch}, emulated on ")
     with pytest.raises(RunFailure, match=f"compiled for {row.marketing}"):
         target.open(OpenRequest(artifact, "htp-emu", {"soc": "snapdragon-x-elite"}), phase)

@@ -187,18 +187,18 @@ def test_a_float_net_runs_on_the_emulated_htp(
     session = opened(artifact_of(float_net), phases)
     session.bind({"x": image})()
     similarity = cosine(reference(float_net, {"x": image})[0], session.results()["y"])
-    held = session.effective_options()
+    held = session.facts().options_effective
     assert (["HTP"], "float16", ["runtime_import", "compile"], "60", "73", True, True) == (
         list(devices(session)),
-        session.executed_precision(),
+        session.facts().executed_precision,
         phases.names,
         held["soc_model"],
         held["htp_arch"],
         similarity > 0.9999,
         isinstance(session, Session),
     )
-    assert "Snapdragon X Elite (SC8380XP) HTP v73, emulated on" in session.device_name()
-    assert {"onnxruntime", "onnxruntime-qnn"} <= set(session.versions())
+    assert "Snapdragon X Elite (SC8380XP) HTP v73, emulated on" in session.facts().device_name
+    assert {"onnxruntime", "onnxruntime-qnn"} <= set(session.facts().versions)
 
 
 @pytest.mark.real
@@ -211,7 +211,7 @@ def test_int8_runs_on_qcs6490(
     session = opened(artifact_of(qdq_net, precision="int8"), phase, options)
     session.bind({"x": image})()
     similarity = cosine(reference(qdq_net, {"x": image})[0], session.results()["y"])
-    assert (expected, "int8", True) == (set(devices(session)), session.executed_precision(), similarity > 0.999)
+    assert (expected, "int8", True) == (set(devices(session)), session.facts().executed_precision, similarity > 0.999)
 
 
 @pytest.mark.real
@@ -237,7 +237,7 @@ def test_a_strict_placement_leaves_no_quantisation_to_the_cpu(
         source in placement.source,
         remedy in " ".join(placement.remedies),
     )
-    assert given.get(OFFLOAD, "0") == session.effective_options()[OFFLOAD]
+    assert given.get(OFFLOAD, "0") == session.facts().options_effective[OFFLOAD]
 
 
 @pytest.mark.real

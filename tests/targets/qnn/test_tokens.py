@@ -74,7 +74,7 @@ def test_greedy_tokens_are_the_golden_ones(stories: Artifact, golden: list[int],
     assert (golden[prompt:33], {"HTP"}, "float16") == (
         found,
         {node.device for node in placement.nodes},
-        session.executed_precision(),
+        session.facts().executed_precision,
     )
     with pytest.raises(RunFailure, match="33 tokens, room for 32"):
         session.decode()
@@ -110,7 +110,6 @@ def test_the_context_binary_is_kept_and_found(
     for _ in range(2):
         session = OnnxRuntimeQnn().open(request, phase)
         assert isinstance(session, TokenSession)
-        found.append((session.compile_cache(), session.prefill(np.array(golden[:4])), session.decode()))
-        session.close()
+        found.append((session.facts().compile_cache, session.prefill(np.array(golden[:4])), session.decode()))
     assert [("cold", *golden[4:6]), ("warm", *golden[4:6])] == found
     assert {"decode_ctx.onnx", "prefill_ctx.onnx"} <= {path.name for path in tmp_path.iterdir()}

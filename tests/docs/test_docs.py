@@ -344,11 +344,21 @@ def test_the_house_is_as_drawn() -> None:
     assert drawn == {path for path in built if path.name != "__init__.py"}
 
 
-def test_the_number_of_socs_in_the_changelog_is_right() -> None:
-    """The change log counts the SoCs."""
+def test_the_number_of_socs_is_right() -> None:
+    """The README and the change log count the SoCs."""
     from bench.targets.qnn.socs import SOCS
 
+    assert f"one\n  of {len(SOCS)} Qualcomm SoCs" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"emulator for {len(SOCS)} SoCs" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_states_the_power_that_was_measured() -> None:
+    """How often a slowdown is found in turns, and without: the table of docs/experiments.md."""
+    rows = table("experiments", "model", "## Power")
+    in_turns, one_by_one = ({int(row[i].removesuffix(" %")) for row in rows} for i in (1, 2))
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"slowdown of 5 % [in {min(in_turns)} % of comparisons]" in readme
+    assert f"found it in {min(one_by_one)} to {max(one_by_one)} %" in readme
 
 
 def test_groups_of_codes_are_those_of_the_code() -> None:

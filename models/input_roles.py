@@ -136,6 +136,11 @@ def _follow(nodes: Iterable[Node], carried: dict[str, frozenset[str]], tables: s
             fed = node.inputs[-len(body.inputs) :] if body.inputs else ()
             carried.update({own: carried.get(name, frozenset()) for own, name in zip(body.inputs, fed, strict=False)})
             _follow(body.nodes, carried, tables, deciding)
+            if node.op == "Loop":  # what a step leaves is what the next one takes, and whether there is one
+                for own, left in zip(body.inputs, body.outputs, strict=False):
+                    carried[own] = carried.get(own, frozenset()) | carried.get(left, frozenset())
+                _follow(body.nodes, carried, tables, deciding)
+                deciding |= carried.get(body.outputs[0], frozenset()) if body.outputs else frozenset()
             passed = passed.union(*(carried.get(name, frozenset()) for name in body.outputs))
         if node.op in SHAPES | PRODUCTS:
             continue

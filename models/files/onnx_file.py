@@ -1,6 +1,6 @@
 """The user's own ONNX file, with its external data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,7 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
         refuse_shapes(path.name, request.shapes)
         shapes = one_token_shapes(decoder)
     else:
+        _give_ranks(model.graph, request.shapes)
         inputs = _checked_inputs(path, model.graph)
         shapes = resolve_shapes(
             path.name,
@@ -86,8 +87,20 @@ def _load(path: Path) -> "onnx.ModelProto":
     except (DecodeError, ValueError):
         raise InputError(f"{path.name}: is no ONNX file, or only a part of one{contents(path)}", DAMAGED) from None
     _check_whole(path, model)
+    _name_one_domain(model)
     sort_nodes(path.name, model.graph)
     return model
+
+
+def _name_one_domain(model: "onnx.ModelProto") -> None:
+    """Write the standard operators' domain as "" everywhere: runtimes take "ai.onnx" for the same, and shape inference
+    does not."""
+    from bench.models.onnx.constants import all_nodes
+
+    inner = [node for function in model.functions for node in function.node]
+    for named in (*all_nodes(model.graph), *inner, *model.opset_import):
+        if named.domain == "ai.onnx":
+            named.domain = ""
 
 
 def _check_whole(path: Path, model: "onnx.ModelProto") -> None:
@@ -126,6 +139,16 @@ NO_TENSORS = {
 }
 
 
+def _give_ranks(graph: "onnx.GraphProto", shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Make an input without any shape one whose dimensions are all dynamic, where ``shapes`` say how many it has."""
+    for value in graph.input:
+        tensor = value.type.tensor_type
+        if value.name in shapes and value.type.HasField("tensor_type") and not tensor.HasField("shape"):
+            tensor.shape.SetInParent()
+            for _ in shapes[value.name]:
+                tensor.shape.dim.add()
+
+
 def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec]:
     """The inputs to feed. Raises ``InputError`` for what is not a tensor, and for an input without any shape. The type
     of an output may be left out."""
@@ -143,7 +166,7 @@ def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec
             if kind == "input" and not value.type.tensor_type.HasField("shape"):
                 raise InputError(
                     f"{path.name}: input {value.name} has no shape, not even a dynamic one",
-                    "Export it again with a shape for every input.",
+                    f"Give its shape, for example --shape {value.name}=1,3,224,224, or export it again with one.",
                 )
     return input_specs(graph)
 

@@ -66,12 +66,31 @@ def loop(steps: str, condition: str) -> onnx.NodeProto:
     return helper.make_node("Loop", [steps, condition, "x"], ["y"], body=STEP)
 
 
+def loop_while(inner: list[onnx.NodeProto], fed: str) -> onnx.NodeProto:
+    """A loop that goes on while ``more``, which ``inner`` makes; ``fed`` and x begin its two states, m and s."""
+    body = helper.make_graph(
+        [*inner, node("Abs", "s", "s2")],
+        "while",
+        [value("i:i:"), value("c:b:"), value("m:i:"), value("s:f:1,8")],
+        [value("more:b:"), value("m2:i:"), value("s2:f:1,8")],
+    )
+    return helper.make_node("Loop", ["", "always", fed, "x"], ["left", "y"], body=body)
+
+
+READ_AROUND = [node("Less", "i n", "more"), node("Identity", "m", "m2")]
+COUNTED_DOWN = [node("Sub", "m first", "m2"), node("Greater", "m2 first", "more")]
+TAKEN_ON = [node("Greater", "m first", "more"), node("Add", "first n", "m2")]
+ONLY_ADDED = [node("Less", "i rate", "more"), node("Add", "m n", "m2")]
+
 DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
     "Slice": ("n:i:1", [node("Slice", "x zero n one", "y")]),
     "Slice behind arithmetic": ("n:i:1", [*CAST, node("Add", "b one", "d"), node("Slice", "x zero d one", "y")]),
     "Gather, then Slice": ("n:i:3", [node("Gather", "n zero", "a"), node("Slice", "x zero a one", "y")]),
     "Loop": ("n:i:", [loop("n", "")]),
     "the condition of a Loop": ("n:b:", [loop("", "n")]),
+    "a condition inside a Loop": ("n:i:", [loop_while(READ_AROUND, "first")]),
+    "a counter that a Loop keeps": ("n:i:", [loop_while(COUNTED_DOWN, "n")]),
+    "a counter of a Loop's next step": ("n:i:", [loop_while(TAKEN_ON, "first")]),
     "If": ("n:b:", [branch("n")]),
     "If behind a comparison": ("n:i:", [node("Equal", "n rate", "d"), branch("d")]),
     "inside a branch": ("n:i:1", [branch("always", CUT)]),
@@ -85,6 +104,7 @@ DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
 }
 NOT_DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
     "an added integer": ("n:i:1", [node("Cast", "n", "a", to=1), node("Add", "x a", "y")]),
+    "a sum that a Loop keeps": ("n:i:", [loop_while(ONLY_ADDED, "first")]),
     "a mask": ("n:i:1,8", [node("Cast", "n", "a", to=9), node("Where", "a x none", "y")]),
     "its shape": ("n:i:1,8", [node("Shape", "n", "s"), node("Reshape", "x s", "y")]),
     "behind an embedding": (

@@ -81,6 +81,27 @@ def test_dynamic_shapes(dense: Dense) -> None:
     assert ("batch", "length", 4) == artifact.facts.inputs[0].shape
 
 
+def test_an_input_without_a_rank_takes_the_shape_that_is_given(dense: Dense) -> None:
+    """Old exports leave the whole shape out; without one given, the remedy shows what to type."""
+    path = dense()
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, path)
+    artifact = opened(path, shapes={"x": (5, 4)})
+    assert ({"x": (5, 4)}, 5 * 3 * 4) == (artifact.shapes, artifact.facts.macs)
+    assert "--shape x=" in refusal(path).remedy
+
+
+def test_the_standard_operators_under_their_long_name(dense: Dense) -> None:
+    """The domain ai.onnx is the unnamed one: its operators are counted."""
+    path = dense()
+    model = onnx.load(path)
+    for named in (*model.graph.node, *model.opset_import):
+        named.domain = "ai.onnx"
+    onnx.save(model, path)
+    assert (12, 12) == ((facts := opened(path).facts).macs, facts.parameters)
+
+
 def test_dynamic_shapes_left_open_are_refused(dense: Dense) -> None:
     """The remedy shows what to type."""
     assert "--shape x=1,128,4" in refusal(dense(("batch", "length", 4))).remedy

@@ -13,6 +13,19 @@ from bench.errors import InputError
 from bench.models.files.opening import DAMAGED, contents
 
 IDENTIFIER = b"TFL3"
+CALLED = {
+    "CallOnceOptions": ("InitSubgraphIndex",),
+    "CallOptions": ("Subgraph",),
+    "IfOptions": ("ThenSubgraphIndex", "ElseSubgraphIndex"),
+    "StableHLOCompositeOptions": ("DecompositionSubgraphIndex",),
+    "StablehloReduceOptions": ("BodySubgraphIndex",),
+    "StablehloReduceWindowOptions": ("BodySubgraphIndex",),
+    "StablehloScatterOptions": ("UpdateComputationSubgraphIndex",),
+    "StablehloSortOptions": ("ComparatorSubgraphIndex",),
+    "StablehloWhileOptions": ("CondSubgraphIndex", "BodySubgraphIndex"),
+    "WhileOptions": ("CondSubgraphIndex", "BodySubgraphIndex"),
+}
+"""Options of an operator -> their fields that hold the number of a subgraph."""
 DTYPES = {
     "BFLOAT16": "bfloat16",
     "BOOL": "bool",
@@ -56,16 +69,19 @@ class TfliteTensor(Struct, frozen=True):
 
 
 class TfliteOperator(Struct, frozen=True):
-    """``kind`` is the schema's name (``CONV_2D``), or a custom operator's own. An absent input is ``None``."""
+    """``kind`` is the schema's name (``CONV_2D``), or a custom operator's own. An absent input is ``None``. ``calls``:
+    the subgraphs that it runs, by their place in the file."""
 
     kind: str
     inputs: tuple[int | None, ...]
     outputs: tuple[int, ...]
+    calls: tuple[int, ...] = ()
 
 
 class TfliteGraph(Struct, frozen=True):
-    """The main subgraph, and ``nested`` the others, which control flow calls. ``weight_bytes`` counts the constants of
-    all of them, a shared buffer once."""
+    """The main subgraph, and ``nested`` those which its control flow calls. ``weight_bytes`` counts the constants of
+    all of them, a shared buffer once. The subgraphs of further signatures do not run with the main one and are left
+    out."""
 
     tensors: tuple[TfliteTensor, ...]
     operators: tuple[TfliteOperator, ...]
@@ -94,27 +110,58 @@ def _graph(model: Any, size: int) -> TfliteGraph:
         tuple(_tensor(graph.Tensors(index), index, sizes) for index in _indices(graph.TensorsLength(), size))
         for graph in subgraphs
     ]
-    stored = sum({tensor.buffer: tensor.buffer_bytes for group in tensors for tensor in group}.values())
-    main, *nested = (_subgraph(graph, own, kinds, size, stored) for graph, own in zip(subgraphs, tensors, strict=True))
+    graphs = [_subgraph(graph, own, kinds, size) for graph, own in zip(subgraphs, tensors, strict=True)]
+    main, *nested = _called(graphs)
     _check_indices(main)
-    return replace(main, nested=tuple(nested))
+    stored = {tensor.buffer: tensor.buffer_bytes for graph in (main, *nested) for tensor in graph.tensors}
+    return replace(main, nested=tuple(nested), weight_bytes=sum(stored.values()))
 
 
-def _subgraph(graph: Any, tensors: tuple[TfliteTensor, ...], kinds: list[str], size: int, stored: int) -> TfliteGraph:
+def _called(graphs: list[TfliteGraph]) -> list[TfliteGraph]:
+    """The first of ``graphs``, then those that it calls, those that these call, and so on, in the file's order."""
+    reached, open_ends = {0}, [0]
+    while open_ends:
+        for operator in graphs[open_ends.pop()].operators:
+            new = set(operator.calls) - reached
+            reached |= new
+            open_ends += new
+    return [graphs[index] for index in sorted(reached)]
+
+
+def _subgraph(graph: Any, tensors: tuple[TfliteTensor, ...], kinds: list[str], size: int) -> TfliteGraph:
     operators = []
     for index in _indices(graph.OperatorsLength(), size):
         operator = graph.Operators(index)
         inputs = tuple(None if i < 0 else i for i in _numbers(operator.InputsAsNumpy()))
-        operators.append(
-            TfliteOperator(kinds[operator.OpcodeIndex()], inputs, tuple(_numbers(operator.OutputsAsNumpy())))
-        )
+        outputs = tuple(_numbers(operator.OutputsAsNumpy()))
+        operators.append(TfliteOperator(kinds[operator.OpcodeIndex()], inputs, outputs, _calls(operator)))
     return TfliteGraph(
         tensors=tensors,
         operators=tuple(operators),
         inputs=tuple(_numbers(graph.InputsAsNumpy())),
         outputs=tuple(_numbers(graph.OutputsAsNumpy())),
-        weight_bytes=stored,
+        weight_bytes=0,
     )
+
+
+def _calls(operator: Any) -> tuple[int, ...]:
+    """Subgraphs that an operator's options name."""
+    import tflite
+
+    told: list[int] = []
+    for unions, number, options in (
+        (tflite.BuiltinOptions, operator.BuiltinOptionsType(), operator.BuiltinOptions()),
+        (tflite.BuiltinOptions2, operator.BuiltinOptions2Type(), operator.BuiltinOptions2()),
+    ):
+        name = next((name for name, one in vars(unions).items() if one == number), "")
+        if options is None or name not in CALLED:
+            continue
+        held = getattr(tflite, name)()
+        held.Init(options.Bytes, options.Pos)
+        told += [int(getattr(held, field)()) for field in CALLED[name]]
+    if any(index < 0 for index in told):
+        raise ValueError("a subgraph that an operator calls does not exist")
+    return tuple(told)
 
 
 def _check_indices(graph: TfliteGraph) -> None:

@@ -68,7 +68,7 @@ class OnnxRuntimeCpu:
         opened = _opened(request, session, settings, told)
         if request.artifact.task == "text_generation":
             return tokens.OrtTokenSession(session, decoder_of(request.artifact), opened)
-        return onnxruntime_session.OrtTensorSession(session, opened)
+        return onnxruntime_session.OrtTensorSession(session, opened, request.artifact.facts.inputs)
 
 
 def with_defaults(request: OpenRequest) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.contracts import CompileCache, NodePlacement, Placement, Precisions, SessionFacts, Tensors, TensorSpec
 from bench.errors import RunFailure
@@ -78,11 +79,11 @@ class OrtFacts:
 
 
 class OrtTensorSession(OrtFacts):
-    """One ``onnxruntime.InferenceSession``."""
+    """One ``onnxruntime.InferenceSession``. ``stated``: the inputs as the file's facts state them."""
 
-    def __init__(self, session: Any, opened: Opened) -> None:
+    def __init__(self, session: Any, opened: Opened, stated: Sequence[TensorSpec] = ()) -> None:
         super().__init__((session,), opened)
-        self.inputs: Sequence[TensorSpec] = specs(session.get_inputs())
+        self.inputs: Sequence[TensorSpec] = with_ranks(specs(session.get_inputs()), stated)
         self.outputs: Sequence[TensorSpec] = specs(session.get_outputs())
         self._queries: list[BoundQuery | PlainQuery] = []
 
@@ -118,6 +119,12 @@ def specs(arguments: Iterable[Any]) -> tuple[TensorSpec, ...]:
         )
         for argument in once
     )
+
+
+def with_ranks(told: Sequence[TensorSpec], stated: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """``told`` by the runtime, which writes an input of unknown rank as a scalar: its shape as ``stated``."""
+    shapes = {spec.name: spec.shape for spec in stated if spec.shape}
+    return tuple(spec if spec.shape else replace(spec, shape=shapes.get(spec.name, ())) for spec in told)
 
 
 def _element(name: str, onnx_type: str) -> str:

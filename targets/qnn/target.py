@@ -118,7 +118,8 @@ class OnnxRuntimeQnn:
         cache = state_of_cache(request, "graph")
         with phase("compile"):
             session = compiled(request, available, None, "graph")
-        return onnxruntime_session.OrtTensorSession(session, _opened(request, session, cache))
+        opened = _opened(request, session, cache)
+        return onnxruntime_session.OrtTensorSession(session, opened, request.artifact.facts.inputs)
 
     def _remedy(self) -> str:
         import platform

@@ -53,13 +53,45 @@ def offsets(builder: flatbuffers.Builder, values: Sequence[int]) -> int:
 def one_operator(kind: str, tensors: Sequence[Tensor], signature: Sequence[int] = (), custom: str = "") -> bytes:
     """A TFLite file with one operator: the last tensor is its output, the others its inputs, those without data the
     graph's. ``signature`` is stored for the first."""
+    return subgraphs([(kind, tensors, ())], signature, custom)
+
+
+def subgraphs(
+    graphs: Sequence[tuple[str, Sequence[Tensor], Sequence[int]]], signature: Sequence[int] = (), custom: str = ""
+) -> bytes:
+    """A TFLite file of subgraphs with one operator each, as for ``one_operator``; an If also with the numbers of the
+    two subgraphs that it calls."""
     b = flatbuffers.Builder(1024)
     buffers = []
-    for data in (b"", *(tensor[3] for tensor in tensors)):
+    for data in (b"", *(tensor[3] for _, tensors, _ in graphs for tensor in tensors)):
         vector = b.CreateByteVector(data)
         tflite.BufferStart(b)
         tflite.BufferAddData(b, vector)
         buffers.append(tflite.BufferEnd(b))
+    built, codes, first = [], [], 1
+    for number, (kind, tensors, called) in enumerate(graphs):
+        built.append(subgraph(b, number, tensors, first, called, signature))
+        codes.append(operator_code(b, kind, custom))
+        first += len(tensors)
+    graph_vector, code_vector, buffer_vector = offsets(b, built), offsets(b, codes), offsets(b, buffers)
+    tflite.ModelStart(b)
+    tflite.ModelAddVersion(b, 3)
+    tflite.ModelAddOperatorCodes(b, code_vector)
+    tflite.ModelAddSubgraphs(b, graph_vector)
+    tflite.ModelAddBuffers(b, buffer_vector)
+    b.Finish(tflite.ModelEnd(b), b"TFL3")
+    return bytes(b.Output())
+
+
+def subgraph(
+    b: flatbuffers.Builder,
+    code: int,
+    tensors: Sequence[Tensor],
+    first: int,
+    called: Sequence[int],
+    signature: Sequence[int],
+) -> int:
+    """``code``: the operator's. ``first``: the buffer of the first tensor."""
     built = []
     for index, (name, shape, dtype, _) in enumerate(tensors):
         label, sizes = b.CreateString(name), numbers(b, shape)
@@ -68,15 +100,25 @@ def one_operator(kind: str, tensors: Sequence[Tensor], signature: Sequence[int] 
         tflite.TensorAddName(b, label)
         tflite.TensorAddShape(b, sizes)
         tflite.TensorAddType(b, getattr(tflite.TensorType, dtype))
-        tflite.TensorAddBuffer(b, index + 1)
+        tflite.TensorAddBuffer(b, first + index)
         if declared is not None:
             tflite.TensorAddShapeSignature(b, declared)
         built.append(tflite.TensorEnd(b))
     last = len(tensors) - 1
     ins, outs = numbers(b, range(last)), numbers(b, [last])
+    options = None
+    if called:
+        tflite.IfOptionsStart(b)
+        tflite.IfOptionsAddThenSubgraphIndex(b, called[0])
+        tflite.IfOptionsAddElseSubgraphIndex(b, called[1])
+        options = tflite.IfOptionsEnd(b)
     tflite.OperatorStart(b)
+    tflite.OperatorAddOpcodeIndex(b, code)
     tflite.OperatorAddInputs(b, ins)
     tflite.OperatorAddOutputs(b, outs)
+    if options is not None:
+        tflite.OperatorAddBuiltinOptionsType(b, tflite.BuiltinOptions.IfOptions)
+        tflite.OperatorAddBuiltinOptions(b, options)
     operators = offsets(b, [tflite.OperatorEnd(b)])
     tensor_vector = offsets(b, built)
     graph_ins = numbers(b, [i for i in range(last) if not tensors[i][3]])
@@ -85,7 +127,10 @@ def one_operator(kind: str, tensors: Sequence[Tensor], signature: Sequence[int] 
     tflite.SubGraphAddInputs(b, graph_ins)
     tflite.SubGraphAddOutputs(b, outs)
     tflite.SubGraphAddOperators(b, operators)
-    graphs = offsets(b, [tflite.SubGraphEnd(b)])
+    return int(tflite.SubGraphEnd(b))
+
+
+def operator_code(b: flatbuffers.Builder, kind: str, custom: str) -> int:
     label = b.CreateString(custom) if custom else None
     number = getattr(tflite.BuiltinOperator, kind)
     tflite.OperatorCodeStart(b)
@@ -93,15 +138,7 @@ def one_operator(kind: str, tensors: Sequence[Tensor], signature: Sequence[int] 
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(number, 127))
     if label is not None:
         tflite.OperatorCodeAddCustomCode(b, label)
-    codes = offsets(b, [tflite.OperatorCodeEnd(b)])
-    buffer_vector = offsets(b, buffers)
-    tflite.ModelStart(b)
-    tflite.ModelAddVersion(b, 3)
-    tflite.ModelAddOperatorCodes(b, codes)
-    tflite.ModelAddSubgraphs(b, graphs)
-    tflite.ModelAddBuffers(b, buffer_vector)
-    b.Finish(tflite.ModelEnd(b), b"TFL3")
-    return bytes(b.Output())
+    return int(tflite.OperatorCodeEnd(b))
 
 
 def weight(*shape: int, name: str = "w", dtype: str = "INT8", size: int = 1) -> Tensor:
@@ -293,6 +330,25 @@ def test_rows_are_moved_and_not_the_table(saved: Callable[[bytes], Path]) -> Non
     table, ids, rows = weight(1000, 8, name="t"), ("i", (2,), "INT32", b""), ("y", (2, 8), "INT8", b"")
     facts = opened(saved(one_operator("GATHER", [table, ids, rows]))).facts
     assert (16 + 8 + 16, 8000) == (facts.bytes_moved, facts.weight_bytes)
+
+
+def dense(rows: int, columns: int) -> tuple[str, Sequence[Tensor], Sequence[int]]:
+    """A subgraph of one product with ``rows`` times ``columns`` weights."""
+    tensors = [("x", (1, columns), "INT8", b""), weight(rows, columns), ("y", (1, rows), "INT8", b"")]
+    return "FULLY_CONNECTED", tensors, ()
+
+
+def test_a_second_signature_is_another_model(saved: Callable[[bytes], Path]) -> None:
+    """The first subgraph is what a runtime opens: weights of a signature beside it are not its own."""
+    facts = opened(saved(subgraphs([dense(5, 7), dense(300, 200)]))).facts
+    assert (35, 35, 35) == (facts.parameters, facts.weight_bytes, facts.macs)
+
+
+def test_the_branches_of_an_if_belong_to_it(saved: Callable[[bytes], Path]) -> None:
+    """Both are called; a further signature is not. Which of them runs is not in the file."""
+    tensors = [("c", (1,), "BOOL", b""), ("x", (1, 7), "INT8", b""), ("y", (1, 5), "INT8", b"")]
+    facts = opened(saved(subgraphs([("IF", tensors, (2, 3)), dense(300, 200), dense(5, 7), dense(5, 7)]))).facts
+    assert (70, 70, None) == (facts.parameters, facts.weight_bytes, facts.macs)
 
 
 def test_weights_in_the_body_of_a_loop_are_parameters(

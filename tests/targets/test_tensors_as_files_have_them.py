@@ -259,3 +259,14 @@ def test_unsorted_nodes_run(tmp_path: Path, phase: Phase) -> None:
     expected = np.maximum(feeds["x"] @ WEIGHTS, 0)
     for engine in ("ort", "openvino"):
         np.testing.assert_allclose(ran(engine, reversed_, feeds, phase)["z"], expected, rtol=1e-5)
+
+
+@ENGINES
+def test_an_input_without_a_rank_takes_what_it_is_given(engine: str, tmp_path: Path, phase: Phase) -> None:
+    """The shape comes from the user alone; ONNX Runtime writes such an input as it writes a scalar."""
+    path = save(tmp_path / "m.onnx", [PRODUCT], [("x", FLOAT, [5, 4])], [("y", FLOAT, [5, 3])], w=WEIGHTS)
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, path)
+    x = np.random.default_rng(1).standard_normal((5, 4)).astype(np.float32)
+    np.testing.assert_allclose(ran(engine, prepared(path, x=(5, 4)), {"x": x}, phase)["y"], x @ WEIGHTS, rtol=1e-5)

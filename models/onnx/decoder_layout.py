@@ -36,7 +36,7 @@ def decoder_spec(
     graph does not state it.
     """
     given = {spec.name: spec for spec in inputs}
-    caches = [spec for spec in inputs if spec.name not in STEERING and KV_LIKE.search(spec.name)]
+    caches = [spec for spec in inputs if spec.name not in STEERING and KV_LIKE.search(spec.name) and not _counts(spec)]
     if "input_ids" not in given or not caches or all(spec.static for spec in inputs):
         return None
     tokens = {name: spec for name, spec in given.items() if spec not in caches}
@@ -64,6 +64,12 @@ def decoder_spec(
     )
     plain = {tensor.past: tensor for tensor in cache} == {tensor.past: tensor for tensor in decoder.cache_tensors()}
     return decoder if plain else replace(decoder, cache=cache)
+
+
+def _counts(spec: TensorSpec) -> bool:
+    """Whether an input holds positions or lengths, as ``cache_position`` [S] and ``past_sequence_length`` [] do, which
+    no output returns."""
+    return spec.dtype in INDICES and len(spec.shape) <= 1
 
 
 def cache_tensors(

@@ -163,6 +163,8 @@ def test_what_exporters_add_is_followed(
         ((IDS, MASK, other("past_0", (2, "B", 2, "P", 16))), OUTPUTS, "no output present_0 returns it"),
         ((IDS, MASK, other("cache_k", ("b", 2, "p", 8))), OUTPUTS, "no output returns it"),
         ((IDS, replace(MASK, name="cache_position"), KEY, VALUE), OUTPUTS, "cache_position [batch,total]"),
+        ((*INPUTS, other("cache_position", ("s",), "int64")), OUTPUTS, "it also takes cache_position [s]"),
+        ((*INPUTS, other("past_seq_len", (), "int32")), OUTPUTS, "it also takes past_seq_len []"),
         ((IDS, KEY, VALUE), OUTPUTS, "it takes no attention_mask"),
         ((*INPUTS, other("pixels", (1, 3, 8, 8))), OUTPUTS, "it also takes pixels [1,3,8,8]"),
         ((*INPUTS, other("num_logits_to_keep", (2,), "int64")), OUTPUTS, "not one value in int64 or int32"),

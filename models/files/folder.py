@@ -59,7 +59,8 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
 
     for place in (folder, folder / "onnx"):
         files = (file for kind in KINDS for file in sorted(place.glob(kind)))
-        found = [file for file in files if file.is_file() and file.name not in TOKENIZER_IR]
+        shown = (file for file in files if not file.name.startswith("."))  # macOS puts ._model.onnx beside model.onnx
+        found = [file for file in shown if file.is_file() and file.name not in TOKENIZER_IR]
         models = [file for file in found if file.suffix != ".xml" or file.with_suffix(".bin").is_file()]
         if len(models) == 1:
             (file,) = models
@@ -117,14 +118,15 @@ def _named_graph(folder: Path) -> Path:
 def _ir(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
     from bench.models.files.ir_file import IrFile
 
+    artifact = IrFile().prepare(replace(request, source=str(folder / OPENVINO)), cache)
     there = [name for name in TOKENIZER_IR if (folder / name).is_file()]
-    if len(there) == 1:
+    if len(there) == 1 and artifact.decoder is not None:  # what generates no text is exported without a detokenizer
         missing = next(name for name in TOKENIZER_IR if name not in there)
         raise InputError(
             f"{folder.resolve().name}: {missing} is missing beside {there[0]}",
             "Copy both, or neither to measure without a tokenizer.",
         )
-    return IrFile().prepare(replace(request, source=str(folder / OPENVINO)), cache)
+    return artifact
 
 
 def _whole(artifact: Artifact, folder: Path, name: str) -> Artifact:

@@ -112,6 +112,7 @@ def test_the_only_model_of_a_folder_is_taken(below: str, tmp_path: Path, dense: 
     file = dense((1, 4)).rename(folder / below / "detector.onnx")
     (folder / "config.json").write_text("{}")
     (folder / "labels.xml").write_text("<labels/>")
+    (folder / below / "._detector.onnx").write_bytes(b"what macOS keeps beside a copied file")
     found, named = prepared(folder), OnnxFile().prepare(ModelRequest(str(file)), tmp_path)
     assert replace(named, model_id="얼굴 검출") == found
 
@@ -143,6 +144,19 @@ def test_a_folder_that_misses_a_file_says_which(
     (folder / missing).unlink()
     with pytest.raises(InputError, match=message):
         prepared(folder)
+
+
+@pytest.mark.real
+def test_an_encoder_needs_no_detokenizer(tmp_path: Path, dense: Callable[..., Path]) -> None:
+    """Exports of embeddings and classifiers have a tokenizer alone; their folder is a model of tensors."""
+    openvino = pytest.importorskip("openvino", reason="needs openvino")
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    openvino.save_model(openvino.convert_model(dense((1, 4))), folder / "openvino_model.xml")
+    for suffix in ("xml", "bin"):
+        (folder / f"openvino_tokenizer.{suffix}").write_bytes(b"")
+    artifact = prepared(folder)
+    assert ("encoder", "tensor", None) == (artifact.model_id, artifact.task, artifact.decoder)
 
 
 @pytest.mark.real

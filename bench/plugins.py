@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 
 Kind = Literal["models", "targets", "reports", "sensors"]
+DISTRIBUTION = "ondevice-bench"
 KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors")
 
 
@@ -34,6 +35,11 @@ class PluginRef(Struct, frozen=True):
     provider: str
     from_file: bool = False
     python: str = ""
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it ships with this project."""
+        return self.provider == DISTRIBUTION
 
 
 class Catalog(Struct, frozen=True):

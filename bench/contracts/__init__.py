@@ -27,12 +27,15 @@ from bench.contracts.precisions import Precisions
 from bench.contracts.sensor import Channel, Sensor, channel_key
 from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
 from bench.contracts.target import (
+    CompletesDevices,
     ConvertingTarget,
     DeclaresSafeOptions,
     Device,
     NamingTarget,
     OpenRequest,
     Phase,
+    ReferenceSetup,
+    ReferenceTarget,
     Target,
     TargetFacts,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "CacheTensor",
     "Channel",
     "CompileCache",
+    "CompletesDevices",
     "ConvertingTarget",
     "DeclaresSafeOptions",
     "DecoderSpec",
@@ -72,6 +76,8 @@ __all__ = [
     "Placement",
     "Precisions",
     "Quantisation",
+    "ReferenceSetup",
+    "ReferenceTarget",
     "RenewableSession",
     "Sensor",
     "Session",

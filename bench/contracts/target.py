@@ -120,6 +120,39 @@ class NamingTarget(Protocol):
         """
 
 
+class ReferenceSetup(Struct, frozen=True, kw_only=True):
+    """How a target runs a model as the reference that other outputs are compared with.
+
+    ``device`` and ``options``: what it is opened with. ``name``: what records and reports call it. ``unoptimised``: it
+    computes every node as the file has it; otherwise in float32 on a graph that the runtime has optimised.
+    """
+
+    device: str
+    options: dict[str, str]
+    name: str
+    unoptimised: bool = False
+
+
+@runtime_checkable
+class ReferenceTarget(Protocol):
+    """A target that can be the reference for some models."""
+
+    def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:
+        """How it runs models of that format and task as the reference; ``None`` for those that it cannot.
+
+        Quick, and imports no runtime: runs in the parent.
+        """
+        ...
+
+
+@runtime_checkable
+class CompletesDevices(Protocol):
+    """What a target may offer beyond ``Target``. Without it, the shell completes ``plugin:`` only."""
+
+    device_names: Sequence[str]
+    """Devices for the shell to complete, known without the runtime. One that ends with a colon is continued by hand."""
+
+
 @runtime_checkable
 class DeclaresSafeOptions(Protocol):
     """What a target may offer beyond ``Target``. Of one without it no option is safe."""

@@ -119,7 +119,7 @@ class Evaluations:
         if found is None:
             return "none", None
         request = msgspec.structs.replace(
-            job.request, artifact=artifact, device=found.target.device, options=found.target.options
+            job.request, artifact=artifact, device=found.setup.device, options=found.setup.options
         )
         asked = msgspec.structs.replace(job, folder=folder(), plugin=found.plugin, request=request)
         return found.name, run_job(asked, deadline_s)

@@ -1,9 +1,10 @@
 """Runs the reference that a measured run's outputs are compared with, in a process of its own, and compares.
 
-The reference is the same artifact on another runtime, in float32 and without optimisations, on the same inputs: ONNX
-Runtime's CPU with graph optimisation off; for formats it does not read, OpenVINO's CPU in float32. Where the user names
-a float model of the same task, that one takes the artifact's place. A reference that cannot run is no failure of the
-run: the outputs are then unchecked, and the record says why.
+The reference is the same artifact on another runtime, in float32 and without optimisations where there is such a one,
+on the same inputs. Each target states for which formats it can be the reference, and with which device and options;
+``reference_for`` has the order of preference, and the record names the one that served. Where the user names a float
+model of the same task, that one takes the artifact's place. A reference that cannot run is no failure of the run: the
+outputs are then unchecked, and the record says why.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from bench.analysis.outputs.tolerance import rounds_as_int8
-from bench.contracts import Artifact
-from bench.errors import InputError, RunFailure
+from bench.contracts import Artifact, ReferenceSetup, ReferenceTarget
+from bench.errors import InputError, OdbError, RunFailure
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Checked, CheckJob, Failed
 from bench.plugins import Catalog, PluginRef, load
@@ -27,44 +28,43 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class ReferenceTarget(Struct, frozen=True):
-    """A target that may serve, and the options under which it does."""
-
-    plugin: str
-    device: str
-    options: dict[str, str]
-    name: str
-
-
 class Reference(Struct, frozen=True):
-    """The one that serves, and what it is called: with its model, where that is another one."""
+    """The target that serves, how it is set up, and what it is called: with its model, where that is another one."""
 
-    target: ReferenceTarget
     plugin: PluginRef
+    setup: ReferenceSetup
     name: str
-
-
-REFERENCES = (
-    ReferenceTarget(
-        "ort", "cpu", {"graph_optimization_level": "ORT_DISABLE_ALL"}, "ort:cpu, fp32, graph optimisation off"
-    ),
-    ReferenceTarget(
-        "openvino", "CPU", {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}, "openvino:CPU, f32"
-    ),
-)
-"""The first that opens the artifact's format is the reference; the second is for formats the first cannot read."""
 
 
 def reference_for(artifact: Artifact, measured: Artifact, catalog: Catalog) -> Reference | None:
-    """Which target runs ``artifact`` as the reference of ``measured``; ``None`` where none here reads its format."""
-    for target in REFERENCES:
-        if target.plugin not in catalog.names("targets"):
-            continue
-        plugin = catalog.find("targets", target.plugin)
-        if artifact.format in load(plugin).formats:
+    """Which target runs ``artifact`` as the reference of ``measured``; ``None`` where none here reads its format.
+
+    In order of preference: targets that ship with this project before others; among them one that computes the graph
+    unoptimised before one in optimised float32; among these by name. A target that cannot be loaded is passed over.
+    """
+    refs = catalog.of("targets")
+    for group in ([r for r in refs if r.built_in], [r for r in refs if not r.built_in]):
+        offers = [(setup, ref) for ref in group if (setup := _offered(ref, artifact)) is not None]
+        if offers:
+            setup, ref = min(offers, key=lambda offer: (not offer[0].unoptimised, offer[1].name))
             other = artifact.sha256 != measured.sha256
-            return Reference(target, plugin, f"{artifact.path.name} on {target.name}" if other else target.name)
+            return Reference(ref, setup, f"{artifact.path.name} on {setup.name}" if other else setup.name)
     return None
+
+
+def _offered(ref: PluginRef, artifact: Artifact) -> ReferenceSetup | None:
+    try:
+        target = load(ref)
+    except OdbError:  # reported where it is listed or measured
+        return None
+    return target.reference_for(artifact.format, artifact.task) if isinstance(target, ReferenceTarget) else None
+
+
+def no_reference(artifact: Artifact) -> Failed:
+    """The event of a reference run where no target offers to be the reference of ``artifact``."""
+    message = f"no reference runtime here opens {artifact.format}"
+    remedy = "Install a target that offers a reference for this format; odb list targets shows what is there."
+    return Failed(Failure("check", "unavailable", message, remedy))
 
 
 def why_not_run(failure: Failure) -> str:
@@ -128,10 +128,9 @@ class References:
     ) -> tuple[str, Checked | Failed]:
         found = reference_for(artifact, job.request.artifact, self._catalog)
         if found is None:
-            message = f"no reference runtime here opens {artifact.format}"
-            return "none", Failed(Failure("check", "unavailable", message, "Install openvino."))
+            return "none", no_reference(artifact)
         request = msgspec.structs.replace(
-            job.request, artifact=artifact, device=found.target.device, options=found.target.options
+            job.request, artifact=artifact, device=found.setup.device, options=found.setup.options
         )
         feeds = job.feeds
         if artifact.sha256 != job.request.artifact.sha256:

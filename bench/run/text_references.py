@@ -13,9 +13,9 @@ from bench.inputs.prompts import Prompt, save_prompts
 from bench.jobs import Checked, CheckJob, Failed
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
-from bench.record.record import Failure, Fidelity
+from bench.record.record import Fidelity
 from bench.record.text import Agreement
-from bench.run.references import reference_for, why_not_run
+from bench.run.references import no_reference, reference_for, why_not_run
 
 if TYPE_CHECKING:
     from bench.analysis.outputs.agreement import Said
@@ -76,15 +76,14 @@ class TextReferences:
     ) -> tuple[str, Checked | Failed]:
         found = reference_for(artifact, artifact, self._catalog)
         if found is None:
-            message = f"no reference runtime here opens {artifact.format}"
-            return "none", Failed(Failure("check", "unavailable", message, "Install openvino."))
+            return "none", no_reference(artifact)
         room = folder()
         save_prompts(room / "prompts.json", [Prompt(ids=prompt)])
         request = msgspec.structs.replace(
             job.request,
             artifact=artifact,
-            device=found.target.device,
-            options=found.target.options,
+            device=found.setup.device,
+            options=found.setup.options,
             compile_cache=None,
         )
         again = CheckJob(room, found.plugin, request, job.scenario, (), job.seed, room / "prompts.json", forced)

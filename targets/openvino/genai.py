@@ -26,6 +26,7 @@ class OpenVinoGenai:
     requires: Sequence[str] = ("openvino-genai",)
     install = "pip install 'ondevice-bench[genai]'"
     safe_options = safe_options.OPENVINO | own.SAFE
+    device_names: Sequence[str] = ("CPU", "GPU", "NPU")
 
     def devices(self) -> Sequence[Device]:
         missing = [name for name in ("openvino", "openvino_genai") if not importable(name)]

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TensorSession, TokenSession
+from bench.contracts import (
+    Artifact,
+    Device,
+    Format,
+    OpenRequest,
+    Phase,
+    ReferenceSetup,
+    Task,
+    TensorSession,
+    TokenSession,
+)
 from bench.errors import RunFailure
 from bench.targets import onnx_graphs, safe_options
 from bench.targets.compiled_graphs import refuse_compiled
@@ -26,6 +36,7 @@ class OpenVino:
     requires: Sequence[str] = ("openvino",)
     install = "pip install openvino"
     safe_options = safe_options.OPENVINO
+    device_names: Sequence[str] = ("CPU", "GPU", "NPU", "AUTO", "HETERO:")
 
     def devices(self) -> Sequence[Device]:
         if not importable("openvino"):
@@ -43,6 +54,13 @@ class OpenVino:
         from openvino import Core
 
         return openvino_devices.option_names(Core(), device)
+
+    def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:
+        """In float32: by default a CPU may compute in bfloat16, and ``EXECUTION_MODE_HINT`` allow more than that."""
+        if model_format not in self.formats:
+            return None
+        options = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
+        return ReferenceSetup(device="CPU", options=options, name="openvino:CPU, f32")
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         if artifact.format not in self.formats:

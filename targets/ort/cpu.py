@@ -7,7 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Precisions, Task, TensorSession, TokenSession
+from bench.contracts import (
+    Artifact,
+    Device,
+    Format,
+    OpenRequest,
+    Phase,
+    Precisions,
+    ReferenceSetup,
+    Task,
+    TensorSession,
+    TokenSession,
+)
 from bench.targets import safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
@@ -35,6 +46,7 @@ class OnnxRuntimeCpu:
     requires: Sequence[str] = ("onnxruntime",)
     install = "pip install onnxruntime"
     safe_options = safe_options.SESSION
+    device_names: Sequence[str] = ("cpu",)
 
     def devices(self) -> Sequence[Device]:
         if not importable("onnxruntime"):
@@ -43,6 +55,14 @@ class OnnxRuntimeCpu:
 
     def options(self, device: str) -> Mapping[str, str]:
         return session_config.known()
+
+    def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:
+        """Every node as the file has it: graph optimisation fuses, folds and reorders."""
+        if model_format not in self.formats:
+            return None
+        options = {"graph_optimization_level": "ORT_DISABLE_ALL"}
+        name = "ort:cpu, fp32, graph optimisation off"
+        return ReferenceSetup(device="cpu", options=options, name=name, unoptimised=True)
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         session_config.read(options)

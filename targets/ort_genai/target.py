@@ -39,6 +39,7 @@ class OrtGenai:
     requires: Sequence[str] = ("onnxruntime-genai",)
     install = "pip install 'ondevice-bench[genai]'"
     safe_options = safe_options.SESSION | safe_options.QNN
+    device_names: Sequence[str] = ("cpu", "qnn")
 
     def devices(self) -> Sequence[Device]:
         if not importable("onnxruntime_genai"):

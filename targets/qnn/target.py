@@ -57,6 +57,7 @@ class OnnxRuntimeQnn:
     requires: Sequence[str] = ("onnxruntime-qnn",)
     install = "pip install 'ondevice-bench[qnn]'"
     safe_options = safe_options.SESSION | safe_options.QNN
+    device_names: Sequence[str] = tuple(UNITS)
 
     def devices(self) -> Sequence[Device]:
         if not (importable("onnxruntime") and importable("onnxruntime_qnn")):

@@ -25,11 +25,11 @@ MODULES = {
     "bench.testing.records": "fake_run",
 }
 CONTRACTS = """
-    Artifact CACHE_WIDTHS CacheTensor Channel CompileCache ConvertingTarget DeclaresSafeOptions DecoderSpec Device
-    FixedInput Format GraphFacts GraphRoles InputRole Judge LogitsSession Model ModelRequest NamingTarget
-    NodePlacement OpenRequest Phase Placement Precisions Quantisation RenewableSession Sensor Session
-    SessionFacts SettlingSession Shapes StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors
-    TokenSession Tokenizer TokenizingSession channel_key
+    Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget DeclaresSafeOptions
+    DecoderSpec Device FixedInput Format GraphFacts GraphRoles InputRole Judge LogitsSession Model ModelRequest
+    NamingTarget NodePlacement OpenRequest Phase Placement Precisions Quantisation ReferenceSetup
+    ReferenceTarget RenewableSession Sensor Session SessionFacts SettlingSession Shapes StreamSession Target
+    TargetFacts Task TensorSession TensorSpec Tensors TokenSession Tokenizer TokenizingSession channel_key
 """
 BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"
 

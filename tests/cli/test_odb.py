@@ -239,6 +239,8 @@ def test_inputs_and_shapes_may_be_for_one_model() -> None:
     [
         ("odb run -m mob", "mobilenet_v2"),
         ("odb run -t qnn:", "qnn:htp-emu"),
+        ("odb run -t openvino:H", "openvino:HETERO:"),
+        ("odb run -t ort-genai:", "ort-genai:qnn"),
         ("odb run -s off", "offline"),
         ("odb doc", "doctor"),
     ],

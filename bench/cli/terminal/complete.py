@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from click.shell_completion import CompletionItem
 
-DEVICES = {
-    "openvino": ("CPU", "GPU", "NPU", "AUTO", "HETERO:"),
-    "ort": ("cpu",),
-    "qnn": ("htp", "gpu", "htp-emu"),
-}
-"""Of the built-in targets, to save the second it takes to ask them; others complete up to their colon."""
+    from bench.plugins import PluginRef
 
 
 def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
@@ -26,12 +23,19 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list
 
 
 def targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """``plugin:device`` of every installed target plugin."""
+    """``plugin:device`` of every installed target plugin whose name fits; of one that names no devices up to the
+    colon."""
     from click.shell_completion import CompletionItem
 
     from bench.plugins import discover
 
-    ids = [f"{plugin}:{d}" for plugin in discover().names("targets") for d in DEVICES.get(plugin, ("",))]
+    wanted = incomplete.partition(":")[0]
+    ids = [
+        f"{ref.name}:{device}"
+        for ref in discover().of("targets")
+        if ref.name.startswith(wanted)
+        for device in _devices(ref)
+    ]
     return [CompletionItem(i) for i in ids if i.startswith(incomplete)]
 
 
@@ -42,3 +46,16 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "l
     from bench.suite.suite import SCENARIOS
 
     return [CompletionItem(name, help=text) for name, text in SCENARIOS.items() if name.startswith(incomplete)]
+
+
+def _devices(ref: "PluginRef") -> "Sequence[str]":
+    """What the plugin states without its runtime: to ask that takes a second."""
+    from bench.contracts import CompletesDevices
+    from bench.errors import OdbError
+    from bench.plugins import load
+
+    try:
+        plugin = load(ref)
+    except OdbError:
+        return ("",)
+    return plugin.device_names if isinstance(plugin, CompletesDevices) else ("",)

@@ -1,0 +1,59 @@
+"""The engine names no runtime: what is particular to one stands in its target."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+RUNTIMES = frozenset(("openvino", "onnxruntime", "ort", "qnn"))
+ALLOWED = {
+    "cli/doctor_command.py": "what doctor says of telemetry",
+    "cli/group.py": "examples in the help text",
+    "cli/list_command.py": "examples in the help text",
+    "cli/run_command.py": "examples in the help text",
+    "contracts/model.py": "openvino_ir is the name of a format",
+    "contracts/names.py": "names that exporters give to every file and folder",
+    "inputs/prompts.py": "a remedy: the engines that read a tokenizer",
+    "process/telemetry.py": "switched off before any target is loaded",
+    "suite/found_files.py": "openvino_ir is the name of a format",
+    "testing/plugins.py": "openvino_ir is the name of a format",
+}
+"""The files whose strings may name a runtime, and why. To be shortened."""
+
+
+def strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Every string of the file but docstrings, with its line."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.lineno, node.value
+
+
+def named(text: str) -> set[str]:
+    """The runtimes that ``text`` names, in upper or lower case, alone or as a part of a longer name."""
+    return RUNTIMES & set(re.split(r"[^a-z]+", text.lower()))
+
+
+def found() -> dict[str, list[str]]:
+    """File -> where it names a runtime."""
+    named_in: dict[str, list[str]] = {}
+    for path in sorted(BENCH.rglob("*.py")):
+        for line, text in strings(path):
+            if named(text):
+                named_in.setdefault(path.relative_to(BENCH).as_posix(), []).append(f"{line}: {text[:80]!r}")
+    return named_in
+
+
+def test_no_string_of_the_engine_names_a_runtime() -> None:
+    """But for the table above, in which no row is left over."""
+    where = found()
+    assert {} == {path: lines for path, lines in where.items() if path not in ALLOWED}
+    assert [] == [path for path in ALLOWED if path not in where]
+
+
+def test_what_counts_as_a_name() -> None:
+    """Targets, options and distributions do; words that contain the letters do not."""
+    texts = ("openvino:CPU", "ORT_DISABLE_ALL", "onnxruntime-genai", "the QNN provider", "import", "short", "qnnx")
+    assert [{"openvino"}, {"ort"}, {"onnxruntime"}, {"qnn"}, set(), set(), set()] == [named(text) for text in texts]

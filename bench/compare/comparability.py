@@ -40,11 +40,6 @@ class Comparability(Struct, frozen=True):
         return self.answer == "not_comparable"
 
 
-def alike(a: Record, b: Record) -> bool:
-    """Whether no rule of the table tells the two apart: runs of the same, on the same."""
-    return all(rule.of(a) == rule.of(b) for rule in RULES)
-
-
 def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) -> Comparability:
     """Whether ``new`` may be compared with ``base``, and why.
 

@@ -356,7 +356,8 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
         word = ("faster" if gain else "slower") if metric.speed else ("better" if gain else "worse")
     else:
         count = min(len(change.base_values), len(change.new_values))
-        factor = p_corrected / found.p_different() if 0 < p_corrected < 1 else tests
+        alone = found.p_different()  # 0 where neither side has any spread
+        factor = p_corrected / alone if alone and 0 < p_corrected < 1 else tests
         plan = processes_to_tell(found, tolerance, ALPHA_DIFFERENT / max(1.0, factor), ALPHA_SAME)
         needed = None if plan is None else max(plan, count + 1, FEW if found.by_luck else 0)
         message = _untold(found, p_corrected < ALPHA_DIFFERENT, tolerance, tests, needed, count)

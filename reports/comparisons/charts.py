@@ -8,7 +8,7 @@ from bench.compare.observe import Curve
 from bench.printable import counted
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
-from bench.reports.comparisons.words import leading, limit, percent_change, status, value
+from bench.reports.comparisons.words import leading, limit, status, value
 from bench.reports.words import units
 
 LEFT = 148.0
@@ -38,7 +38,7 @@ def changes(comparison: Comparison, name: str) -> Figure | None:
     parts = [_tolerance_band(axis, margin, height - 36), *_ratio_ticks(axis, height)]
     for i, change in enumerate(drawn):
         parts += _whisker(axis, change, 18.0 + 24 * i)
-    said = "; ".join(f"{c.title} {percent_change(c.ratio)}" for c in drawn)
+    said = "; ".join(f"{c.title} {units.percent_change(c.ratio)}" for c in drawn)
     note = f"Dot: estimate; line: 95 % interval; band: {limit(comparison.tolerance)}, reported as the same."
     if max(ends) > reach:
         note += " Arrow: the interval continues beyond the drawing."
@@ -105,7 +105,7 @@ def processes(change: Change, name: str) -> Figure:
     title = f"{change.title[0].upper()}{change.title[1:]}, one dot for each process"
     note = "Bar: geometric mean. The spread of the dots on one side is noise."
     if change.pair_ratios:
-        pairs = ", ".join(percent_change(ratio) for ratio in sorted(change.pair_ratios))
+        pairs = ", ".join(units.percent_change(ratio) for ratio in sorted(change.pair_ratios))
         note = f"Bar: geometric mean. The processes took turns in pairs; changes within pairs: {pairs}."
     return Figure(title, svg.drawing(f"{name}-processes", title, f"{said}.", parts, 136), note=note)
 

@@ -3,7 +3,7 @@
 from bench.compare.comparison import Comparison
 from bench.compare.folders import Findings
 from bench.reports.comparisons.row import Row
-from bench.reports.comparisons.words import answer, interval, leading, name, percent_change, status, value
+from bench.reports.comparisons.words import answer, interval, leading, name, status, value
 from bench.reports.words import units
 
 COLUMNS = ("Pair", "Change", "95 % interval", "Base → new", "Answer")
@@ -22,5 +22,5 @@ def _row(comparison: Comparison) -> Row:
         return Row((name(comparison), *[units.MISSING] * 3, said), said, "failed", SIGNS["failed"])
     state = "failed" if comparison.worse else status(lead)
     moved = f"{lead.title} {value(lead, lead.base)} → {value(lead, lead.new)}"
-    cells = (name(comparison), percent_change(lead.ratio), interval(lead), moved, said)
+    cells = (name(comparison), units.percent_change(lead.ratio), interval(lead), moved, said)
     return Row(cells, said, state, SIGNS[state])

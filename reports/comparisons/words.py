@@ -43,24 +43,10 @@ def value(change: Change, figure: float) -> str:
     return _SHOW[change.unit](figure)
 
 
-def percent_change(ratio: float | None) -> str:
-    """A ratio as ``+5.2 %``; from twofold on as ``2.41×``."""
-    if ratio is None:
-        return units.MISSING
-    if ratio >= 2:
-        return f"{units.digits(ratio)}×"
-    change = 100 * (ratio - 1)
-    places = 1 if abs(change) >= 0.95 else 2
-    return f"{change:+.{places}f} %".replace("-", "−")
-
-
 def interval(change: Change) -> str:
     if change.interval is None:
         return units.MISSING
-    low, high = change.interval
-    if high >= 2:
-        return f"{units.digits(low)}× to {units.digits(high)}×"
-    return f"{percent_change(low)} to {percent_change(high)}"
+    return units.change_interval(*change.interval)
 
 
 def status(change: Change) -> Status:
@@ -82,7 +68,7 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
                 change.title,
                 value(change, change.base),
                 value(change, change.new),
-                f"{percent_change(change.ratio)}{' by turns' if change.by_turns else ''}",
+                f"{units.percent_change(change.ratio)}{' by turns' if change.by_turns else ''}",
                 interval(change),
                 WORDS.get(change.word, change.word),
                 f"{_whole_processes(change)} {change.message}".strip() if change.by_turns else change.message,
@@ -202,18 +188,17 @@ def _by_how_much(lead: Change) -> Sentence:
     between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
     if not lead.by_turns:
         strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
-        strong += f"{word}." if lead.ratio is None else f"{percent_change(lead.ratio)}, {word}."
+        strong += f"{word}." if lead.ratio is None else f"{units.percent_change(lead.ratio)}, {word}."
         return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
     strong = "Compared turn by turn, because the machine's speed changed between turns: "
-    strong += f"{lead.title} {percent_change(lead.ratio)}, {word}."
+    strong += f"{lead.title} {units.percent_change(lead.ratio)}, {word}."
     return Sentence(strong, f"{between} {_whole_processes(lead)} {lead.message}".strip(), status(lead))
 
 
 def _whole_processes(change: Change) -> str:
     figures = f"{value(change, change.base)} → {value(change, change.new)}"
-    return (
-        f"Whole processes differ by {percent_change(change.process_ratio)} ({figures}), which includes those changes."
-    )
+    apart = units.percent_change(change.process_ratio)
+    return f"Whole processes differ by {apart} ({figures}), which includes those changes."
 
 
 def _others(comparison: Comparison, lead: Change) -> list[Sentence]:
@@ -229,7 +214,7 @@ def _others(comparison: Comparison, lead: Change) -> list[Sentence]:
 
 
 def _brief(change: Change) -> str:
-    return f"{change.title} {percent_change(change.ratio)}" if change.ratio is not None else change.title
+    return f"{change.title} {units.percent_change(change.ratio)}" if change.ratio is not None else change.title
 
 
 def _how_sure(comparison: Comparison) -> Sentence:

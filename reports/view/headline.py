@@ -1,20 +1,33 @@
 """What the records show, in sentences.
 
-Wrong outputs come first. Only valid runs that were not emulated are ranked, and only within one row of a matrix: one
-model of one folder, one scenario, the same input shapes. What limits a comparison is in the same sentence.
+Wrong outputs come first. Runs are ranked within one row of a matrix: one model of one folder, one scenario, the same
+input shapes. Which is the fastest is asked of ``bench.compare.ranking``, which decides as ``odb compare`` does; here it
+is only put into words. What limits a comparison is in the same sentence.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from bench.compare.rules import FEW, Subject
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix, MatrixRow
 from bench.reports.view.rows import Numbered, options_words
-from bench.reports.view.sentences import Sentence, emulated_sentences, failed_sentences, side_by_side, wrong_sentences
+from bench.reports.view.sentences import (
+    Sentence,
+    emulated_sentences,
+    failed_sentences,
+    named,
+    side_by_side,
+    wrong_sentences,
+)
 from bench.reports.words import units
 from bench.reports.words.causes import STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.words.quality import pair_words, title
+from bench.reports.words.ranking import SUPPOSED, figure, relation, untold
+
+if TYPE_CHECKING:
+    from bench.compare.ranking import Against, Apart, Contest, Ranking
 
 __all__ = ["Sentence", "counts", "counts_words", "headline"]
 
@@ -22,8 +35,12 @@ __all__ = ["Sentence", "counts", "counts_words", "headline"]
 def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sentence, ...]:
     """Outputs that are wrong; a sentence for each model and scenario that was measured, then for each model that an
     emulator compiled, with the chips; what failed; what was lost of quality; how several folders stand together."""
-    measured = [_row_sentence(m, row) for m in matrices for row in m.rows]
-    told = [s for s in [*measured, *emulated_sentences(items), *failed_sentences(items)] if s is not None]
+    from bench.compare.ranking import rank
+
+    rows = [(matrix, row) for matrix in matrices for row in matrix.rows]
+    rankings = rank([[item.run for item in row.runs] for _, row in rows])
+    measured = chain.from_iterable(_row_sentences(*row, ranking) for row, ranking in zip(rows, rankings, strict=True))
+    told = [*measured, *emulated_sentences(items), *failed_sentences(items)]
     wronger = [sentence for item in items for sentence in _losses(item)]
     every = [*wrong_sentences(items), *told, *wronger, *side_by_side(items)]
     if every or not items:
@@ -56,25 +73,133 @@ def counts_words(items: Sequence[Numbered]) -> str:
     return f"{units.counted(len(items), 'run')}: {parts}."
 
 
-def _row_sentence(matrix: Matrix, row: MatrixRow) -> Sentence | None:
+def _row_sentences(matrix: Matrix, row: MatrixRow, ranking: "Ranking") -> list[Sentence]:
     measured = [i.record for i in row.runs if i.record.status == "ok" and not emulated(i.record)]
     if all(status(r) == "wrong" for r in measured):  # or there is none; what is wrong has a sentence of its own
-        return None
+        return []
     valid = [r for r in measured if status(r) == "valid"]
-    scenario = valid[0].plan.scenario if valid else measured[0].plan.scenario
     name = f"{_told_apart(row, matrix)} ({matrix.short}):"
     if not valid:
-        return _nothing_claimed(name, measured)
-    distinct = _newest(valid)
-    if len(distinct) == 1 < len(valid):
-        show = _rate if scenario.name == "offline" else _speed
-        said = f"{name} {', '.join(map(show, valid))} on {_where(valid[0])};"
-        return Sentence(
-            said, f"{len(valid)} runs of one kind, not ranked: use odb compare to see if they differ.", "unjudged"
-        )
-    if scenario.name == "offline":
-        return _throughput_sentence(name, distinct)
-    return _latency_sentence(name, distinct)
+        return [_nothing_claimed(name, measured)]
+    held = [run for contest in ranking.contests for run in contest.runs]
+    silent = [one for one in ranking.apart if one.code in ("no_figure", "not_comparable")]
+    if len(held) + len(silent) == 1:
+        return [_alone(name, row, ranking)]
+    unranked = [_unranked(name, row.runs[one.run], one) for one in silent]
+    if not held:
+        return unranked
+    said = _Said(name, row, _places([row.runs[run] for run in held]))
+    several = len(ranking.contests) > 1
+    return [*(said.apart(ranking.contests) if several else [said.of(ranking.contests[0])]), *unranked]
+
+
+def _alone(name: str, row: MatrixRow, ranking: "Ranking") -> Sentence:
+    """One run that might be ranked; with it, those of the same kind."""
+    (index,) = [run for c in ranking.contests for run in c.runs] or [
+        one.run for one in ranking.apart if one.code == "no_figure"
+    ]
+    best = row.runs[index].record
+    offline = best.plan.scenario.name == "offline"
+    if _missing(best):
+        return Sentence(name, "no throughput was recorded." if offline else "too few samples for a median.", "unjudged")
+    older = [row.runs[one.run].record for one in ranking.apart if one.code == "older"]
+    if older:
+        known = sorted([best, *older], key=lambda r: r.created_utc)
+        said = f"{name} {', '.join(map(_shown, known))} on {_where(best)};"
+        rest = f"{len(known)} runs of one kind, not ranked: use odb compare to see if they differ."
+        return Sentence(said, rest, "unjudged")
+    return Sentence(f"{name} {_shown(best)} on {_where(best)},", "the only valid measurement.", "valid")
+
+
+def _unranked(name: str, item: Numbered, one: "Apart") -> Sentence:
+    """A valid run that was compared with no other."""
+    whys = [one.detail] if one.detail else [reason.message for reason in one.reasons]
+    why = " ".join(map(units.clean, whys)) or "not every process has the figure that the others are ranked by"
+    shown = "" if _missing(item.record) else f"{_shown(item.record)} on "
+    return Sentence(f"{name} {shown}{_where(item.record)};", f"not ranked: {why.rstrip('.')}.", "unjudged")
+
+
+def _places(items: Sequence[Numbered]) -> dict[int, str]:
+    """Number of a run -> its target; where several have the same, with its options; where those are the same, too, with
+    the number."""
+    found = {i.number: _where(i.record) for i in items}
+    options = {i.number: f" ({options_words(i.record) or 'no options'})" for i in items}
+    numbers = {i.number: f", run {i.number}" for i in items}
+    for more in (options, numbers):
+        endings: dict[str, set[str]] = {}
+        for number, place in found.items():
+            endings.setdefault(place, set()).add(more[number])
+        found = {number: f"{place}{more[number] if len(endings[place]) > 1 else ''}" for number, place in found.items()}
+    return found
+
+
+class _Said:
+    """The contests of one row in sentences. ``places``: number of a run -> what it is called."""
+
+    def __init__(self, name: str, row: MatrixRow, places: dict[int, str]) -> None:
+        self.name, self.row, self.places = name, row, places
+
+    def of(self, contest: "Contest", among: str = "") -> Sentence:
+        """``among``: which runs the contest is of, where it is not of all."""
+        lead = self.name if not among else f"{self.name} {among}"
+        return self._decided(contest, lead) if contest.fastest is not None else self._undecided(contest, lead)
+
+    def apart(self, contests: Sequence["Contest"]) -> list[Sentence]:
+        """Several contests, whose runs may not be compared with one another."""
+        groups = [c for c in contests if len(c.runs) > 1]
+        ranked = [self.of(c, f"of {named([self._place(run) for run in c.runs])}:") for c in groups]
+        shown = ", ".join(self._shown(c, c.leader) for c in contests)
+        whys = dict.fromkeys(units.clean(r.message) for c in contests for r in c.refusals)
+        said = "not ranked, because they may not be compared."
+        if groups:
+            said = "not ranked against each other, because they may not be compared."
+        return [*ranked, Sentence(f"{self.name} {shown};", " ".join([said, *whys]), "unjudged")]
+
+    def _decided(self, contest: "Contest", lead: str) -> Sentence:
+        best, following = contest.leader, contest.against[0]
+        what = "highest rate" if contest.unit == "queries_per_s" else "fastest"
+        strong = f"{lead} {what} on {self._place(best)}, {self._figure(contest, best)};"
+        there = f"{self._place(following.run)} at {self._figure(contest, following.run)}"
+        rest = f"next is {there} ({relation(following)}).{self._limits(contest, contest.against)}"
+        return Sentence(strong, rest, "valid")
+
+    def _undecided(self, contest: "Contest", lead: str) -> Sentence:
+        """What the leader is not decided against, why, and which runs are slower."""
+        best = self._place(contest.leader)
+        among = [contest.leader, *(one.run for one in contest.open)]
+        strong = f"{lead} {named([self._shown(contest, run) for run in among])};"
+        told = [untold(one, best, self._place(one.run), contest.tolerance) for one in contest.open]
+        slower = [one for one in contest.against if one.word == "slower"]
+        parts = [f"{why}." for why in told[:_EXPLAINED]]
+        if len(told) > _EXPLAINED:
+            parts.append(f"{len(told) - _EXPLAINED} more are not decided against {best} either.")
+        if slower:
+            whom = named([f"{self._place(one.run)} ({relation(one)})" for one in slower])
+            parts.append(f"Slower than {best}: {whom}.{self._limits(contest, slower)}")
+        undecided = any(one.word != "same" for one in contest.open)
+        return Sentence(strong, " ".join(parts), "unjudged" if undecided else "valid")
+
+    def _limits(self, contest: "Contest", claimed: Sequence["Against"]) -> str:
+        """What the claim supposes, and what a reader must know of the two."""
+        supposed = "" if all(one.in_turns or one.beyond_speeds for one in claimed) else f" {SUPPOSED}"
+        cautions = _caveats(self._record(contest.leader), self._record(claimed[0].run))
+        return f"{supposed} {cautions}".rstrip()
+
+    def _record(self, run: int) -> Record:
+        return self.row.runs[run].record
+
+    def _place(self, run: int) -> str:
+        return self.places[self.row.runs[run].number]
+
+    def _figure(self, contest: "Contest", run: int) -> str:
+        return figure(contest.metric, contest.unit, contest.figures[contest.runs.index(run)])
+
+    def _shown(self, contest: "Contest", run: int) -> str:
+        return f"{self._figure(contest, run)} on {self._place(run)}"
+
+
+_EXPLAINED = 3
+"""How many undecided pairs a sentence explains."""
 
 
 def _nothing_claimed(name: str, measured: Sequence[Record]) -> Sentence:
@@ -85,18 +210,6 @@ def _nothing_claimed(name: str, measured: Sequence[Record]) -> Sentence:
     return Sentence(name, f"{what} ({' / '.join(whys)}); nothing is claimed.", "invalid")
 
 
-def _newest(records: Sequence[Record]) -> list[Record]:
-    """Of several runs that nothing tells apart only the last: the fastest would be the luckiest."""
-    from bench.compare.comparability import alike
-
-    kept: list[Record] = []
-    for record in sorted(records, key=lambda r: r.created_utc, reverse=True):
-        if not any(alike(record, newer) for newer in kept):
-            kept.append(record)
-    ids = {record.record_id for record in kept}
-    return [record for record in records if record.record_id in ids]
-
-
 def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
     """Its name; where other rows have the same, with what stands below it: the weights' precision or the shape. Of
     several folders with its own."""
@@ -105,48 +218,8 @@ def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
     return f"{name} in {row.folder}" if row.folder else name
 
 
-def _latency_sentence(name: str, valid: Sequence[Record]) -> Sentence:
-    ranked = sorted((r for r in valid if _p50(r) is not None), key=lambda r: _p50(r) or 0)
-    if not ranked:
-        return Sentence(name, "too few samples for a median.", "unjudged")
-    best = ranked[0]
-    if len(ranked) == 1:
-        return Sentence(f"{name} {_speed(best)} on {_where(best)},", "the only valid measurement.", "valid")
-    other = ranked[1]
-    first, second = _interval(best), _interval(other)
-    pair = f"{_speed(best)} on {_where(best)}, {_speed(other)} on {_where(other)}"
-    if refusal := _refusal(best, other):
-        return Sentence(f"{name} {pair};", refusal, "unjudged")
-    if first is None or second is None:
-        return Sentence(f"{name} {pair};", f"no interval, so no ranking. {_caveats(best, other)}".strip(), "unjudged")
-    if first[1] >= second[0]:
-        rest = f"their 95 % intervals overlap, so neither is known to be faster. {_caveats(best, other)}"
-        return Sentence(f"{name} {pair};", rest.strip(), "valid")
-    ratio = (_p50(other) or 0) / (_p50(best) or 1)
-    rest = f"next is {_where(other)} at {_speed(other)} ({ratio:.2f}×; 95 % intervals apart). {_caveats(best, other)}"
-    return Sentence(f"{name} fastest on {_where(best)}, {_speed(best)};", rest.strip(), "valid")
-
-
-def _throughput_sentence(name: str, valid: Sequence[Record]) -> Sentence:
-    known = [r for r in valid if r.summary.throughput_per_s is not None]
-    ranked = sorted(known, key=lambda r: -(r.summary.throughput_per_s or 0))
-    if not ranked:
-        return Sentence(name, "no throughput was recorded.", "unjudged")
-    best, said = ranked[0], [f"{_rate(r)} on {_where(r)}" for r in ranked]
-    if len(ranked) == 1:
-        return Sentence(f"{name} {said[0]},", "the only valid measurement.", "valid")
-    if refusal := _refusal(best, ranked[1]):
-        return Sentence(f"{name} {', '.join(said)};", refusal, "unjudged")
-    rest = f"next: {'; '.join(said[1:])}. A rate has no interval. {_caveats(best, ranked[1])}"
-    return Sentence(f"{name} highest rate on {_where(best)}, {_rate(best)};", rest.strip(), "valid")
-
-
 def _p50(record: Record) -> int | None:
     return record.summary.latency_ns.p50 if record.summary.latency_ns is not None else None
-
-
-def _interval(record: Record) -> tuple[int, int] | None:
-    return record.summary.latency_ns.p50_ci95 if record.summary.latency_ns is not None else None
 
 
 def _rate(record: Record) -> str:
@@ -161,17 +234,17 @@ def _speed(record: Record) -> str:
     return f"{whole} a query ({units.number(text.decode_tokens_per_s, 'tokens/s')} decoding)"
 
 
+def _missing(record: Record) -> bool:
+    """Whether the record lacks the figure that its sentence would give."""
+    return (record.summary.throughput_per_s if record.plan.scenario.name == "offline" else _p50(record)) is None
+
+
+def _shown(record: Record) -> str:
+    return _rate(record) if record.plan.scenario.name == "offline" else _speed(record)
+
+
 def _where(record: Record) -> str:
     return units.clean(record.plan.target.id)
-
-
-def _refusal(a: Record, b: Record) -> str:
-    """Why two runs are not ranked, by the rules of `odb compare`; empty where they may be compared as targets."""
-    from bench.compare.comparability import comparable
-
-    ranking: tuple[Subject, ...] = ("target",)
-    refused = [units.clean(r.message) for r in comparable(a, b, ranking).reasons if r.invalidates]
-    return " ".join(["not ranked, because they may not be compared.", *refused]) if refused else ""
 
 
 def _caveats(a: Record, b: Record) -> str:
@@ -181,16 +254,10 @@ def _caveats(a: Record, b: Record) -> str:
     if None in executed:
         first, second = (units.clean(e) if e else "an unknown precision" for e in executed)
         found.insert(0, f"they ran in {first} and {second}")
-    if a.plan.target.id == b.plan.target.id and options_words(a) != options_words(b):
-        found.append(f"the first with {options_words(a) or 'no options'}, the second with {options_words(b) or 'none'}")
     return f"Caution: {'; '.join(found)}." if found else ""
 
 
 _CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (
     (lambda a, b: a.environment.host != b.environment.host, "the machines differ"),
-    (
-        lambda a, b: min(len(a.repeats), len(b.repeats)) < FEW,
-        f"with fewer than {FEW} repeats, a machine that switches between two speeds can look like this",
-    ),
     (lambda a, b: a.fidelity is None or b.fidelity is None, "not all outputs were compared with the reference"),
 )

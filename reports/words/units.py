@@ -98,6 +98,25 @@ def percent(share: float | None) -> str:
     return "< 0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"
 
 
+def percent_change(ratio: float | None) -> str:
+    """A ratio as ``+5.2 %``; from twofold on as ``2.41×``."""
+    if ratio is None:
+        return MISSING
+    if ratio >= 2:
+        return f"{digits(ratio)}×"
+    change = 100 * (ratio - 1)
+    places = 1 if abs(change) >= 0.95 else 2
+    text = f"{change:+.{places}f} %"
+    return "+0.00 %" if text == "-0.00 %" else text.replace("-", "−")
+
+
+def change_interval(low: float, high: float) -> str:
+    """An interval of a ratio: ``+1.0 % to +5.2 %``; ``1.61× to 2.41×`` where it reaches twofold."""
+    if high >= 2:
+        return f"{digits(low)}× to {digits(high)}×"
+    return f"{percent_change(low)} to {percent_change(high)}"
+
+
 def similarity(value: float | None) -> str:
     """A cosine to six places, never rounded up to 1."""
     if value is None:

@@ -232,6 +232,24 @@ def test_comparing_reaches_nothing_that_measures() -> None:
     assert wrong == []
 
 
+DRAWN = {"bench.stats.drawing": None, "bench.stats.processes": {"MIN_SAMPLES"}}
+"""What reports import of the statistics: what is drawn, and the number of samples that a note states."""
+
+
+def test_reports_compute_no_inference() -> None:
+    """A writer asks ``bench.compare`` for what is shown to differ; of the statistics it knows what it draws."""
+    wrong = [
+        (name, node.module, alias.name)
+        for name in files()
+        if room(name).startswith("reports")
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bench.stats")
+        for alias in node.names
+        if node.module not in DRAWN or alias.name not in (DRAWN[node.module] or {alias.name})
+    ]
+    assert wrong == []
+
+
 def test_models_and_targets_import_the_public_surface() -> None:
     """What a plugin of this project needs of the engine, anybody's may use."""
     wrong = [

@@ -118,6 +118,11 @@ class TestHowManyMore:
         assert (None, None, None) == (first.ratio, first.interval, first.p_corrected)
         assert "at least two repeats" in first.message
 
+    def test_two_processes_without_any_spread(self) -> None:
+        """Figures that agree to the nanosecond: the p-value is 0, and it is still too few processes, not an error."""
+        found = change(compare(exact("base", 4.0, 4.0), exact("new", 4.2, 4.2)))
+        assert ("cannot_tell", 5) == (found.word, found.repeats_needed)
+
     def test_hopeless_noise(self) -> None:
         """Where 200 repeats would not do, no number is made up."""
         found = change(compare(exact("base", 1.0, 4.0, 9.0), exact("new", 1.0, 4.1, 9.0)))

@@ -16,6 +16,7 @@ from bench.record.record import Failure, Reason, Scenario, Verdict
 from bench.reports.comparisons import charts, html, markdown, overview, terminal
 from bench.reports.comparisons import json as comparison_json
 from bench.reports.comparisons import words as comparison_words
+from bench.reports.words import units
 from bench.testing.records import MODEL, TARGET, fake_run
 
 MS = 1_000_000
@@ -157,6 +158,7 @@ def test_json_is_the_comparison() -> None:
         (1.052, "+5.2 %"),
         (0.9521, "−4.8 %"),
         (1.0, "+0.00 %"),
+        (1 - 1e-9, "+0.00 %"),
         (1.0042, "+0.42 %"),
         (2.41, "2.41×"),
         (None, "–"),
@@ -164,7 +166,7 @@ def test_json_is_the_comparison() -> None:
 )
 def test_changes_in_words(ratio: float | None, words: str) -> None:
     """Per cent up to twofold, then times; a proper minus sign."""
-    assert words == comparison_words.percent_change(ratio)
+    assert words == units.percent_change(ratio)
 
 
 @pytest.mark.parametrize(

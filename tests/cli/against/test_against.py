@@ -290,7 +290,7 @@ PLUGINS = {"models": {"fake": FakeModel}, "targets": {"where": Where}}
         """What speaks of the base of --against needs one."""
         error = odb_run(flag, "file").exception
         assert isinstance(error, InputError)
-        assert f"{flag}: is of the base of --against" in error.message
+        assert f"{flag}: can only be used with --against" in error.message
 
 
 class TestBadInput:

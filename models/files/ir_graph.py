@@ -59,9 +59,19 @@ class Port(Struct, frozen=True):
         return known if len(known) == len(self.dims) else None
 
 
+class PortMap(Struct, frozen=True):
+    """How a body is fed. ``inputs``: its Parameters by identifier, and which input of the layer each takes.
+    ``returned``: its Parameters, and the Result of the step before that each takes. ``condition``: the Result that says
+    whether there is a next step; empty where none does."""
+
+    inputs: dict[str, int] = {}
+    returned: dict[str, str] = {}
+    condition: str = ""
+
+
 class Layer(Struct, frozen=True):
     """``sources``: for each input the layer and the index of its output that feed it. ``bodies``: what an If, a Loop or
-    a TensorIterator runs."""
+    a TensorIterator runs; ``maps``: how each is fed."""
 
     identifier: str
     name: str
@@ -72,6 +82,7 @@ class Layer(Struct, frozen=True):
     outputs: tuple[Port, ...]
     sources: tuple[tuple[str, int], ...]
     bodies: tuple["IrGraph", ...] = ()
+    maps: tuple[PortMap, ...] = ()
 
     @property
     def constant_extent(self) -> tuple[int, int]:
@@ -168,6 +179,24 @@ def _layer(layer: ElementTree.Element, edges: dict[tuple[str, str], tuple[str, i
         outputs=tuple(_port(port) for port in layer.findall("output/port")),
         sources=tuple(edges[identifier, port] for port in _port_ids(layer, "input")),
         bodies=tuple(_graph(body) for kind in BODIES for body in layer.findall(kind)),
+        maps=tuple(_port_map(layer, kind) for kind in BODIES for _ in layer.findall(kind)),
+    )
+
+
+def _port_map(layer: ElementTree.Element, body: str) -> PortMap:
+    """That of the layer's ``body``; only a Loop has edges back."""
+    ports = _port_ids(layer, "input")
+    entries = layer.findall(f"{body.replace('body', 'port_map')}/input")
+    results = layer.findall(f"{body.replace('body', 'port_map')}/output")
+    conditions = [one.attrib["internal_layer_id"] for one in results if one.get("purpose") == "execution_condition"]
+    return PortMap(
+        {
+            one.attrib["internal_layer_id"]: ports.index(one.attrib["external_port_id"])
+            for one in entries
+            if one.get("external_port_id") in ports
+        },
+        {edge.attrib["to-layer"]: edge.attrib["from-layer"] for edge in layer.findall("back_edges/edge")},
+        conditions[0] if conditions else "",
     )
 
 

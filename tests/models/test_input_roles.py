@@ -219,6 +219,16 @@ def test_outputs_that_hold_labels(case: str, tmp_path: Path) -> None:
 
 
 IR_CASES: dict[str, tuple[str, list[onnx.NodeProto], dict[str, Any], GraphRoles]] = {
+    **{
+        case: (f"x:f:1,8 {DECIDING[case][0]}", DECIDING[case][1], CONSTANTS, GraphRoles({"n": InputRole(True)}))
+        for case in ("If", "inside a branch", "Loop", "a condition inside a Loop", "a counter of a Loop's next step")
+    },
+    "a sum that a Loop keeps": (
+        f"x:f:1,8 {NOT_DECIDING['a sum that a Loop keeps'][0]}",
+        NOT_DECIDING["a sum that a Loop keeps"][1],
+        CONSTANTS,
+        GraphRoles(),
+    ),
     "a size": ("x:f:1,8 n:i:1", DECIDING["Slice"][1], CONSTANTS, GraphRoles({"n": InputRole(decides_work=True)})),
     "a table": ("n:i:1,3", [node("Gather", "table n", "y")], TABLES, GraphRoles({"n": InputRole(rows=7)})),
     "classes in 8 bits": ("x:f:1,8", LABELLED["classes in 8 bits"][0], {}, GraphRoles(labels=("y",))),

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from bench.contracts import Artifact, CacheTensor, DecoderSpec
 from bench.contracts.element_types import numpy_type
 from bench.errors import RunFailure
@@ -51,13 +53,18 @@ def fixed_arrays(decoder: DecoderSpec, holds_tokens: bool) -> "dict[str, np.ndar
 
 
 def plain_cache(decoder: DecoderSpec, runtime: str) -> None:
-    """Raises ``RunFailure`` for a cache that is not one key and one value a layer, all of one size."""
-    if decoder.cache:
-        first = decoder.cache[0]
+    """Raises ``RunFailure`` for a cache that is not one key and one value a layer, all [1, heads, length, width] of one
+    size and type. Their names are free."""
+    if not decoder.cache:
+        return
+    first = decoder.cache[0]
+    even = all(replace(tensor, past=first.past, present=first.present) == first for tensor in decoder.cache)
+    laid_out = len(first.shape) == 4 and (first.batch_axis, first.length_axis) == (0, 2)
+    if not (even and laid_out and len(decoder.cache) % 2 == 0):
         raise RunFailure(
             "unsupported_format",
-            f"{runtime} needs one key and one value a layer, all of one size, and the model's cache holds "
-            f"{first.past} {list(first.shape)}{' …' if len(decoder.cache) > 1 else ''}",
+            f"{runtime} needs one key and one value a layer, all [batch,heads,length,width] of one size, and the "
+            f"model's cache holds {first.past} {list(first.shape)}{' …' if len(decoder.cache) > 1 else ''}",
             "Run it on ort:cpu, or on ort-genai:cpu from the folder with its genai_config.json.",
             "compile",
         )

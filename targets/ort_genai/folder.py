@@ -9,6 +9,7 @@ attention heads, hidden size, and the ids of special tokens.
 
 import glob
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 CONFIG = "genai_config.json"
+NUMBER = re.compile(r"\d+")
 KNOWN = frozenset((("num_logits_to_keep", "int64"),))
 """Inputs that steer a graph, by name and type, that onnxruntime-genai feeds by itself."""
 TOKENIZER_FILES = (
@@ -119,13 +121,15 @@ def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
 def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
     """``genai_config.json`` for a graph laid out as ``DecoderSpec`` says.
 
-    ``type`` is llama's whatever the graph is: it stands for a decoder that takes these inputs and nothing else.
+    ``type`` is llama's whatever the graph is: it stands for a decoder that takes these inputs and nothing else. Raises
+    ``RunFailure`` for a cache whose names are not numbered by layer.
     """
+    (past_key, present_key), (past_value, present_value) = numbered_names(decoder)
     inputs = {
         "input_ids": "input_ids",
         "attention_mask": "attention_mask",
-        "past_key_names": "past_key_values.%d.key",
-        "past_value_names": "past_key_values.%d.value",
+        "past_key_names": past_key,
+        "past_value_names": past_value,
     }
     if decoder.has_position_ids:
         inputs["position_ids"] = "position_ids"
@@ -142,8 +146,8 @@ def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
                 "inputs": inputs,
                 "outputs": {
                     "logits": "logits",
-                    "present_key_names": "present.%d.key",
-                    "present_value_names": "present.%d.value",
+                    "present_key_names": present_key,
+                    "present_value_names": present_value,
                 },
                 "session_options": {"provider_options": []},
             },
@@ -154,6 +158,27 @@ def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
             "past_present_share_buffer": decoder.past_length is not None,
         },
     }
+
+
+def numbered_names(decoder: DecoderSpec) -> Sequence[tuple[str, str]]:
+    """Names of the keys and of the values, past and present, with ``%d`` for the layer. Which of the two are the keys
+    does not matter: each comes back under its own name. Raises ``RunFailure`` for names without such a pattern."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for tensor in decoder.cache_tensors():
+        numbers = NUMBER.findall(tensor.past)
+        if len(numbers) == 1 and NUMBER.findall(tensor.present) == numbers:
+            named = NUMBER.sub("%d", tensor.past), NUMBER.sub("%d", tensor.present)
+            found.setdefault(named, set()).add(numbers[0])
+    layers = {str(layer) for layer in range(decoder.layers)}
+    if len(found) != 2 or any(numbers != layers for numbers in found.values()):
+        raise RunFailure(
+            "unsupported_format",
+            "onnxruntime-genai needs names of the KV cache that are numbered by layer, and the model's begin with "
+            f"{decoder.cache_tensors()[0].past}",
+            "Run it on ort:cpu, or on ort-genai:cpu from the folder with its genai_config.json.",
+            "compile",
+        )
+    return list(found)
 
 
 def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], cache: CacheTensor) -> None:

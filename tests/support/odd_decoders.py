@@ -175,6 +175,34 @@ def replace_caches(graph: Any, named: list[tuple[str, str, tuple[int | str, ...]
         graph.output.append(helper.make_tensor_value_info(present, TensorProto.FLOAT, (*start, "total", 8)))
 
 
+def number_names(graph: Any) -> None:
+    """Keys and values by other names, with the layer at their end."""
+    for layer in range(5):
+        for part in ("key", "value"):
+            for values, old, new, rename in (
+                (graph.input, f"past_key_values.{layer}.{part}", f"past_{part}_{layer}", rename_input),
+                (graph.output, f"present.{layer}.{part}", f"present_{part}_{layer}", rename_output),
+            ):
+                inner = f"{new}.inner"
+                rename(graph, old, inner)
+                ends = (new, inner) if values is graph.input else (inner, new)
+                place = 0 if values is graph.input else len(graph.node)
+                graph.node.insert(place, helper.make_node("Identity", [ends[0]], [ends[1]]))
+                value_of(values, old).name = new
+
+
+def turn_keys(graph: Any) -> None:
+    """Keys as [batch, heads, width, length]."""
+    for layer in range(5):
+        past, present = f"past_key_values.{layer}.key", f"present.{layer}.key"
+        rename_input(graph, past, f"{past}.turned")
+        graph.node.insert(0, helper.make_node("Transpose", [past], [f"{past}.turned"], perm=[0, 1, 3, 2]))
+        rename_output(graph, present, f"{present}.turned")
+        graph.node.append(helper.make_node("Transpose", [f"{present}.turned"], [present], perm=[0, 1, 3, 2]))
+        set_shape(value_of(graph.input, past), ("batch_size", 4, 8, "past_sequence_length"))
+        set_shape(value_of(graph.output, present), ("batch_size", 4, 8, "total_sequence_length"))
+
+
 def narrow_tokens(graph: Any) -> None:
     """Ids, mask and positions in int32."""
     for name in ("input_ids", "attention_mask", "position_ids"):
@@ -194,5 +222,7 @@ VARIANTS: Mapping[str, Callable[[Any], None]] = MappingProxyType(
         "bfloat16_cache": cache_in_bfloat16,
         "packed_cache": pack_keys_and_values,
         "int32_tokens": narrow_tokens,
+        "numbered_names": number_names,
+        "turned_keys": turn_keys,
     }
 )

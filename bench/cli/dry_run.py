@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
-    """Print the plan of ``suite`` with what would be refused. Returns the exit status: 2 where that is bad input."""
+    """Print the plan of ``suite`` with what would be skipped or refused. Returns the exit status: 2 where a run is
+    refused for bad input, 3 where nothing would be measured."""
     from bench.cli.terminal.progress import span_text, total_seconds
     from bench.run.foresee import foresee
     from bench.run.probe import temporary_workspace
@@ -28,16 +29,16 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
         bench = Bench(catalog, suite, workspace, cache_folder(), Path("/"))
         plan = plan_suite(bench)
         refused = foresee(bench, plan.runs)
-    status = 2 if any(failure is not None and failure.kind == "bad_input" for failure in refused) else 0
+    left = [run for run, failure in zip(plan.runs, refused, strict=True) if failure is None and run.skip is None]
+    bad_input = any(failure is not None and failure.kind == "bad_input" for failure in refused)
+    status = 2 if bad_input else 0 if left else 3
     if as_json:
-        rows = zip(plan.runs, refused, strict=True)
-        echo_json([for_scripts(run) | {"refused": failure and failure.message} for run, failure in rows])
+        echo_json([for_scripts(run, failure) for run, failure in zip(plan.runs, refused, strict=True)])
         return status
     print_table("repeats", [(run, "") for run in plan.runs], refused)
-    for failure in dict.fromkeys(failure for failure in refused if failure is not None):
-        click.echo(f"\nRefused: {clean(failure.message)}\n  what to do: {clean(failure.remedy)}")
-    left = [run for run, failure in zip(plan.runs, refused, strict=True) if failure is None]
-    click.echo(f"\nPreset {suite.preset}; about {span_text(total_seconds(left))}. Nothing was measured.")
+    print_left_out(plan.runs, refused)
+    end = f"about {span_text(total_seconds(left))}. Nothing was measured." if left else "nothing would be measured."
+    click.echo(f"\nPreset {suite.preset}; {end}")
     return status
 
 
@@ -61,6 +62,17 @@ def print_table(
     console().print(table)
 
 
+def print_left_out(runs: "Sequence[PlannedRun]", refused: "Sequence[Failure | None]") -> None:
+    """Print each reason for which a run is skipped or refused once, with its remedy."""
+    told: dict[tuple[str, str, str], None] = {}
+    for run, failure in zip(runs, refused, strict=True):
+        word, reason = ("Skipped", run.skip) if run.skip is not None else ("Refused", failure)
+        if reason is not None:
+            told[word, clean(reason.message), clean(reason.remedy)] = None
+    for word, message, remedy in told:
+        click.echo(f"\n{word}: {message}" + (f"\n  what to do: {remedy}" if remedy else ""))
+
+
 def _repeats(run: "PlannedRun") -> str:
     """``6 to 20``, or one number where it is fixed."""
     rule = run.repeat_rule
@@ -71,7 +83,7 @@ def _note(run: "PlannedRun", failure: "Failure | None") -> str:
     """Why it is left out, or with which options it is measured; one after the other."""
     options = " ".join(f"{key}={value}" for key, value in run.target.options.items())
     if run.skip is not None:
-        return f"skipped: {clean(run.skip.message)}"
+        return f"skipped: {run.skip.kind}"
     refused = f"refused: {failure.kind}" if failure else ""
     words = ("emulated" if run.target.device.emulated else "", clean(options), refused)
     return ", ".join(word for word in words if word)
@@ -93,10 +105,11 @@ def _scenario(run: "PlannedRun") -> str:
     return " ".join([scenario.name, *words])
 
 
-def for_scripts(run: "PlannedRun") -> dict[str, object]:
-    """A planned run as plain data, without paths."""
+def for_scripts(run: "PlannedRun", refused: "Failure | None") -> dict[str, object]:
+    """A planned run as plain data, without paths, and why it would be refused."""
     from bench.cli.terminal.progress import expected_seconds
 
+    left_out = run.skip or refused
     return {
         "model": run.model.id,
         "target": run.target.id,
@@ -113,7 +126,9 @@ def for_scripts(run: "PlannedRun") -> dict[str, object]:
         "repeats": run.repeats,
         "repeats_at_most": run.repeats if run.repeat_rule is None else run.repeat_rule.most,
         "seed": run.seed,
-        "at_least_seconds": None if run.skip else round(expected_seconds(run).least),
-        "at_most_seconds": None if run.skip else round(expected_seconds(run).most),
-        "skip": None if run.skip is None else run.skip.message,
+        "at_least_seconds": None if left_out else round(expected_seconds(run).least),
+        "at_most_seconds": None if left_out else round(expected_seconds(run).most),
+        "skip": run.skip and run.skip.message,
+        "refused": refused and refused.message,
+        "what_to_do": left_out and left_out.remedy,
     }

@@ -17,7 +17,7 @@ from bench.printable import counted
 
 if TYPE_CHECKING:
     from bench.compare.comparison import Comparison
-    from bench.compare.folders import Findings
+    from bench.compare.folders import Findings, Problem
     from bench.compare.matching import Unmatched
 
 OPEN: Mapping[str, str] = MappingProxyType(
@@ -97,14 +97,21 @@ def outcome(findings: "Findings") -> Outcome:
 
 
 def foreseen(
-    ready: int, broken: int, not_measured: int, unmatched: "Sequence[Unmatched]", accepted: Collection[str]
+    ready: int,
+    broken: int,
+    not_measured: int,
+    unmatched: "Sequence[Unmatched]",
+    problems: "Sequence[Problem]",
+    accepted: Collection[str],
 ) -> Outcome:
     """What is known of a comparison before it is made: of so many pairs that are ``ready``, whose new side will fail
-    (``broken``), or whose base will (``not_measured``). Pairs that are ready may still turn out worse, or undecided."""
+    (``broken``), or whose base will (``not_measured``), and of records that cannot be read. Pairs that are ready may
+    still turn out worse, or undecided."""
     counts = _Counts(
         open=Counter({"not-measured": not_measured}) + _left_open(unmatched),
         pairs=ready + broken + not_measured,
         worse=broken,
+        unreadable=len(problems),
     )
     return _summed_up(counts, accepted, f"{counted(ready, 'pair')} can be compared, and nothing is lost.")
 

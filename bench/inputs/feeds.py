@@ -9,7 +9,7 @@ from bench.contracts import Shapes, TensorSpec
 from bench.contracts.element_types import EXTENDED, STRING, element_name, numpy_type
 from bench.errors import InputError, UnknownName
 from bench.inputs.images import IMAGE_SUFFIXES, image_tensor
-from bench.inputs.tensor_files import check_exists, load_feeds, numpy_load
+from bench.inputs.tensor_files import check_exists, load_given, numpy_load
 from bench.reading import is_file
 from bench.suite.preprocessing import ImagePreprocessing
 
@@ -49,7 +49,7 @@ def given_feeds(
     for assignment in assignments:
         name, equals, file = assignment.partition("=")
         if assignment.endswith(".npz") and (not equals or is_file(Path(assignment))):
-            given: Mapping[str, Array] = load_feeds(Path(assignment))
+            given: Mapping[str, Array] = load_given(Path(assignment))
         elif not equals or not name or not file:
             raise InputError(f"--input {assignment}: is not NAME=FILE", "Example: --input image=photo.jpg")
         elif name not in by_name:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Tensors
 from bench.contracts.element_types import restored, storable
-from bench.errors import InputError
+from bench.errors import InputError, RunFailure
 from bench.reading import is_file
 
 if TYPE_CHECKING:
@@ -59,13 +59,24 @@ def feeds_sha256(feeds: Tensors) -> str:
     return digest.hexdigest()
 
 
+def temporary_file_lost(name: str = "") -> RunFailure:
+    """What is raised where a file that the harness made for itself, or the whole folder, is gone or damaged."""
+    what = f"temporary file {name}" if name else "temporary folder"
+    message = f"the run's {what} was removed or changed during the run"
+    remedy = "A plugin, or a program that cleans temporary folders, did it. Run again without it."
+    return RunFailure("plugin_error", message, remedy)
+
+
 def save_feeds(path: Path, feeds: Tensors) -> None:
     """Write the arrays as ``.npz``; equal arrays give equal bytes. Any name may occur, also ``file``. Text and types
-    that numpy has not are written as ``bench.contracts.element_types.storable`` says."""
+    that numpy has not are written as ``bench.contracts.element_types.storable`` says. Raises ``RunFailure`` where the
+    folder is gone."""
     from zipfile import ZipFile, ZipInfo
 
     import numpy as np
 
+    if not path.parent.is_dir():
+        raise temporary_file_lost(path.name)
     with ZipFile(path, "w") as archive:
         for name in sorted(feeds):
             with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as stream:
@@ -73,7 +84,16 @@ def save_feeds(path: Path, feeds: Tensors) -> None:
 
 
 def load_feeds(path: Path) -> "dict[str, Array]":
-    """Read what ``save_feeds`` or ``numpy.savez`` wrote. Raises ``InputError``; Python objects are never loaded."""
+    """Read what ``save_feeds`` wrote for another process of the run. Raises ``RunFailure`` where it is not there as it
+    was written."""
+    try:
+        return load_given(path)
+    except InputError:
+        raise temporary_file_lost(path.name) from None
+
+
+def load_given(path: Path) -> "dict[str, Array]":
+    """Read the user's ``.npz``. Raises ``InputError``; Python objects are never loaded."""
     check_exists(path)
     loaded: dict[str, Array] = numpy_load(path)
     return {name: restored(array) for name, array in loaded.items()}

@@ -20,7 +20,7 @@ from msgspec import Struct
 from bench.errors import InputError
 from bench.inputs.feeds import user_feeds
 from bench.inputs.images import IMAGE_SUFFIXES
-from bench.inputs.tensor_files import load_feeds
+from bench.inputs.tensor_files import load_given
 from bench.quality.coco import read_annotations
 from bench.quality.labels import Labels, read_csv, read_json
 from bench.reading import is_file, is_folder, leads_outside
@@ -136,7 +136,7 @@ def _task_of(paths: Iterable[Path]) -> DatasetTask:
     arrays: list[np.ndarray[Any, Any]] = []
     for path in paths:
         with suppress(InputError):  # told when its sample is judged
-            arrays = list(load_feeds(path).values())
+            arrays = list(load_given(path).values())
             break
     if not arrays or any(array.dtype.kind == "f" for array in arrays):
         return "regression"
@@ -152,7 +152,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 def expected_of(listing: Listing, entry: Entry) -> Any:
     """What is expected of a sample: arrays by output for a pair, else its label. Raises ``InputError``."""
-    return load_feeds(listing.folder / entry.expected_file) if entry.expected_file else entry.expected
+    return load_given(listing.folder / entry.expected_file) if entry.expected_file else entry.expected
 
 
 def entry_digest(listing: Listing, entry: Entry) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.contracts import Channel
+from bench.inputs.tensor_files import temporary_file_lost
 from bench.plugins import Catalog, PluginRef
 from bench.process.supervisor import STEP_SECONDS
 from bench.suite.plan import PlannedRun
@@ -24,7 +25,9 @@ class Bench(Struct, frozen=True):
     idle_watts: dict[str, float] = {}
 
     def folder(self) -> Path:
-        """A new folder for one job."""
+        """A new folder for one job. Raises ``RunFailure`` where the workspace is gone."""
+        if not self.workspace.is_dir():
+            raise temporary_file_lost()
         return Path(tempfile.mkdtemp(dir=self.workspace))
 
     def sensors(self) -> tuple[PluginRef, ...]:

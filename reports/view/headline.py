@@ -45,7 +45,18 @@ def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sen
     every = [*wrong_sentences(items), *told, *wronger, *side_by_side(items)]
     if every or not items:
         return tuple(sorted(every, key=lambda sentence: sentence.status not in ("wrong", "emulated_wrong")))
-    return (Sentence("Nothing was measured:", f"{counts_words(items)}", "skipped"),)
+    return (_nothing_measured(items),)
+
+
+def _nothing_measured(items: Sequence[Numbered]) -> Sentence:
+    """Why, each kind once; how many runs there are stands beside it."""
+    ends = {item.record.status for item in items}
+    kinds = dict.fromkeys(i.record.failure.kind.replace("_", " ") for i in items if i.record.failure is not None)
+    how = "skipped or failed" if len(ends) > 1 else "skipped" if ends == {"skipped"} else "failed"
+    why = f" ({', '.join(map(units.clean, kinds))})" if kinds else ""
+    every = "the only run" if len(items) == 1 else "every run"
+    verb = how if how == "failed" else f"was {how}"
+    return Sentence("Nothing was measured:", f"{every} {verb}{why}; see the notes.", "skipped")
 
 
 def _losses(item: Numbered) -> list[Sentence]:

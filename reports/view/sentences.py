@@ -139,7 +139,7 @@ def _failure(group: Sequence[Numbered]) -> Sentence:
     kind = units.clean(failure.kind).replace("_", " ")
     phase = f" in {units.clean(failure.phase)}" if failure.phase else ""
     then = " after it compiled" if all(compiled(i.record) for i in group) else ""
-    return Sentence(f"{group[0].name} on {where}: failed{phase}{then},", f"{kind}; see the notes.", "failed")
+    return Sentence(f"{group[0].name} on {where}: failed{phase}{then}:", f"{kind}; see the notes.", "failed")
 
 
 def side_by_side(items: Sequence[Numbered]) -> list[Sentence]:

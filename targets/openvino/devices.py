@@ -7,8 +7,8 @@ from typing import Any
 from bench.contracts import Device, OpenRequest
 
 OWNER = (
-    "Without one nothing can be shown of it here, for OpenVINO has no emulator: its owner runs the same command with "
-    "-o FOLDER and sends FOLDER, which odb report reads anywhere."
+    "Without the device nothing can be shown of it here: OpenVINO has no emulator. Its owner can run the same command "
+    "with -o FOLDER and send FOLDER; odb report reads it on any machine."
 )
 ABSENT = {
     "CPU": ("OpenVINO reports no CPU plugin", "Reinstall openvino; the CPU plugin is part of the wheel."),

@@ -89,6 +89,39 @@ class TestNotMeasured:
         assert 0 == found["result"]["status"]
 
 
+class TestNotRead:
+    """A record of BASE that cannot be read is named, and the rest is measured: as in ``odb compare``, status 2."""
+
+    @pytest.fixture
+    def damaged(self, here: Path) -> Path:
+        """The record of tiny on other:cpu is cut short."""
+        (place,) = here.glob("old/*-tiny-other-cpu-*/")
+        whole = (place / "record.json").read_bytes()
+        (place / "record.json").write_bytes(whole[: len(whole) // 2])
+        return here
+
+    def test_the_dry_run_names_it(self, damaged: Path) -> None:
+        found = against("-m", "tiny", status=2)
+        assert (1, 1, 1) == (len(found["pairs"]), len(found["problems"]), found["result"]["unreadable"])
+        told = odb_run("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--dry-run").stdout
+        assert "Not read: old/" in told
+
+    def test_the_rest_is_measured(self, damaged: Path) -> None:
+        """The problem is told on stderr, in the JSON and on the page."""
+        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, "--json")
+        done = odb_run(*asked, "-o", "out", "--accept", "cannot-tell,invalid")
+        found = json.loads(done.stdout)
+        assert (2, 1, 1) == (done.return_value, len(found["comparisons"]), found["result"]["unreadable"])
+        assert "tiny-other-cpu" in found["problems"][0]["message"]
+        assert f"odb: error: {found['problems'][0]['message']}\n" in done.stderr
+        assert "tiny-other-cpu" in (damaged / "out" / "comparison.html").read_text()
+
+    def test_nothing_readable_is_bad_input(self, here: Path) -> None:
+        for record in here.glob("old/*/record.json"):
+            record.write_text("{")
+        assert "none of its records can be read" in refused().message
+
+
 class TestForeseen:
     """A dry run ends as the run would, as far as that is known before anything is opened."""
 

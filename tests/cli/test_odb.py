@@ -154,7 +154,8 @@ def test_dry_run_measures_nothing(tmp_path: Path) -> None:
     """--dry-run prints the plan and leaves no folder; --json gives it as data."""
     done = fake_run(tmp_path, "-m", "fake", "-t", "null:cpu", "-t", "bad:absent", "--dry-run")
     assert done.returncode == 0
-    assert "skipped: bad:absent is not usable here: no such chip here" in " ".join(done.stdout.split())
+    assert "skipped: unavailable" in done.stdout
+    assert "\nSkipped: bad:absent is not usable here: no such chip here\n  what to do: " in done.stdout
     assert not (tmp_path / "out").exists()
     plan = json.loads(fake_run(tmp_path, "-m", "fake", "-t", "null:cpu", "--dry-run", "--json").stdout)
     assert [("fake", "null:cpu", None)] == [(r["model"], r["target"], r["skip"]) for r in plan]

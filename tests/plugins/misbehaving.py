@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from bench.contracts import Device, OpenRequest, Phase, SessionFacts, TensorSession, TokenSession
 from bench.errors import RunFailure
@@ -49,6 +52,15 @@ def chatter() -> None:
     os.write(2, b"native: and on stderr\n")
 
 
+def remove_own_folder() -> None:
+    """A cleaner of temporary folders, or a plugin that takes the folder of its job for its own."""
+    shutil.rmtree(Path(sys.argv[1]).parent)
+
+
+def remove_workspace() -> None:
+    shutil.rmtree(Path(sys.argv[1]).parent.parent)
+
+
 TRICKS: dict[str, Callable[[], None]] = {
     "crash": crash,
     "hang": hang,
@@ -57,6 +69,8 @@ TRICKS: dict[str, Callable[[], None]] = {
     "refuse": refuse,
     "leave": leave,
     "chatter": chatter,
+    "unfolder": remove_own_folder,
+    "unworkspace": remove_workspace,
 }
 
 

@@ -10,7 +10,7 @@ import click
 from msgspec import Struct
 
 from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refused
-from bench.cli.dry_run import for_scripts, print_table
+from bench.cli.dry_run import for_scripts, print_left_out, print_table
 from bench.cli.options import cache_folder, echo_json
 from bench.cli.terminal.progress import span_text, total_seconds
 from bench.compare.matching import Unmatched
@@ -60,10 +60,12 @@ def show_pairs(
     """Print what ``--against`` would do. Returns the exit status."""
     prospects, alone = _prospects(chosen, catalog, base_python)
     ends = Counter(one.end for one in prospects)
-    found = foreseen(ends["ready"], ends["broken"], ends["not_measured"], alone, accepted)
+    found = foreseen(ends["ready"], ends["broken"], ends["not_measured"], alone, chosen.problems, accepted)
     if as_json:
         pairs = [_for_scripts(one) for one in prospects]
-        echo_json({"pairs": pairs, "unmatched": alone, "notes": chosen.notes, "result": found})
+        echo_json(
+            {"pairs": pairs, "unmatched": alone, "notes": chosen.notes, "problems": chosen.problems, "result": found}
+        )
         return found.status
     for note in chosen.notes:
         click.echo(clean(note))
@@ -75,8 +77,12 @@ def show_pairs(
     for one in alone:
         word = " (lost)" if one.lost else " (not measured)" if one.not_measured else ""
         click.echo(clean(f"Unmatched: {one.side}, {one.model} on {one.target}{word}: {one.reason}"))
-    for failure in dict.fromkeys(failure for failure in failures if failure is not None):
-        click.echo(f"\nRefused: {clean(failure.message)}\n  what to do: {clean(failure.remedy)}")
+    print_left_out([run for run, _ in rows], failures)
+    for problem in chosen.problems:
+        click.echo(
+            f"\nNot read: {clean(problem.message)}"
+            + (f"\n  what to do: {clean(problem.remedy)}" if problem.remedy else "")
+        )
     ready = [run for one in prospects if one.end == "ready" for run in one.runs]
     click.echo(f"\n{found.reason}")
     click.echo(f"{_how(prospects)}; about {span_text(total_seconds(ready))}. Nothing was measured.")
@@ -131,5 +137,5 @@ def _for_scripts(one: Prospect) -> dict[str, Any]:
     """One pair: the record it is about, how it is compared, and each run by its side, with why it would be refused."""
     how = "placement_and_outputs" if one.pair.emulated else "in_alternation"
     runs = zip(one.sides, one.runs, one.failures, strict=True)
-    sides = {side: {**for_scripts(run), "refused": failure and failure.message} for side, run, failure in runs}
+    sides = {side: for_scripts(run, failure) for side, run, failure in runs}
     return {"record_id": one.pair.source.record.record_id, "how": how, **sides}

@@ -55,7 +55,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     with progress(sys.stderr) as listener:
         measured, refused = _measured(chosen, catalog, root, base_python, listener)
     compared = tuple(compare_all(measured, tolerance))
-    findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), accepted=accepted)
+    findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), chosen.problems, accepted)
     write_atomically(root / "comparison.html", writer("html")(findings))
     click.echo(writer("json" if as_json else "terminal", printed=True)(findings).decode(), nl=False)
     click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
@@ -63,8 +63,11 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
 
 
 def _say(chosen: "Pairs") -> None:
+    """How flags were understood, and what of BASE is left out, before minutes are spent on the rest."""
     for note in chosen.notes:
         click.echo(f"odb: {clean(note)}", err=True)
+    for problem in chosen.problems:
+        click.echo(f"odb: error: {clean(problem.message)}", err=True)
 
 
 def _measured(

@@ -26,6 +26,7 @@ from bench.cli.against.suites import (
 )
 from bench.cli.asked import asked_suite
 from bench.cli.options import cache_folder
+from bench.compare.folders import Problem
 from bench.compare.matching import Unmatched, kind_of, newest_measured, unmatched
 from bench.errors import InputError
 from bench.plugins import Catalog
@@ -68,11 +69,12 @@ class Pair(Struct, frozen=True):
 
 class Pairs(Struct, frozen=True):
     """``unmatched``: records and runs without a partner, or that cannot be measured again. ``notes``: how flags were
-    understood."""
+    understood. ``problems``: records of BASE that cannot be read."""
 
     pairs: tuple[Pair, ...]
     unmatched: tuple[Unmatched, ...] = ()
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def plan_again(pair: Pair, catalog: Catalog) -> PlannedRun:
@@ -116,6 +118,7 @@ class Chooser:
         self._left: list[Unmatched] = []
         self._notes: list[str] = []
         self._errors: list[InputError] = []
+        self._problems: list[Problem] = []
 
     def pairs(self) -> Pairs:
         """Raises ``InputError`` where there is no pair at all, or the flags do not say which is meant."""
@@ -133,12 +136,23 @@ class Chooser:
                 f"--against {self._path}: none of its records is what is asked for",
                 f"It holds {_listed(source.record for source in sources)}.",
             )
-        return Pairs(tuple(found), tuple(self._left), tuple(self._notes))
+        return Pairs(tuple(found), tuple(self._left), tuple(self._notes), tuple(self._problems))
 
     # ------------------------------------------------------------------------------------------------ records
 
     def _sources(self) -> list[Source]:
-        sources = [Source(folder, load(folder).record) for folder in chosen_folders(self._path)]
+        """The records that can be read; of the others it is told why. Raises ``InputError`` where that leaves none that
+        was measured."""
+        sources = []
+        for folder in chosen_folders(self._path):
+            try:
+                sources.append(Source(folder, load(folder).record))
+            except InputError as error:
+                self._problems.append(Problem(error.message, error.remedy))
+        if not sources:
+            first = self._problems[0]
+            message = f"--against {self._path}: none of its records can be read: {first.message}"
+            raise InputError(message, first.remedy)
         if not any(source.measured for source in sources):
             raise InputError(f"--against {self._path}: none of its records was measured", "Measure the base first.")
         return sources

@@ -113,20 +113,26 @@ def test_a_run_that_the_base_did_not_measure_is_not_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "accepted", "status"),
+    ("counts", "unread", "accepted", "status"),
     [
-        ((2, 0, 0), (), 0),
-        ((2, 1, 0), (), 1),
-        ((2, 1, 1), ("not-measured",), 1),
-        ((2, 0, 1), (), 3),
-        ((2, 0, 1), ("not-measured",), 0),
-        ((0, 0, 1), ("not-measured",), 0),
-        ((0, 0, 0), tuple(OPEN), 3),
+        ((2, 0, 0), 0, (), 0),
+        ((2, 1, 0), 0, (), 1),
+        ((2, 1, 1), 0, ("not-measured",), 1),
+        ((2, 0, 1), 0, (), 3),
+        ((2, 0, 1), 0, ("not-measured",), 0),
+        ((0, 0, 1), 0, ("not-measured",), 0),
+        ((0, 0, 0), 0, tuple(OPEN), 3),
+        ((2, 0, 0), 1, tuple(OPEN), 2),
+        ((2, 0, 1), 1, (), 2),
+        ((2, 1, 0), 1, (), 1),
     ],
 )
-def test_what_is_known_before(counts: tuple[int, int, int], accepted: tuple[str, ...], status: int) -> None:
-    """Of pairs that are ready, whose new side will fail, and whose base will: the status of the run itself."""
-    assert status == foreseen(*counts, (), accepted).status
+def test_what_is_known_before(
+    counts: tuple[int, int, int], unread: int, accepted: tuple[str, ...], status: int
+) -> None:
+    """Of pairs that are ready, whose new side will fail, and whose base will, and of records that cannot be read: the
+    status of the run itself."""
+    assert status == foreseen(*counts, (), [Problem("edited")] * unread, accepted).status
 
 
 def test_a_pair_that_took_turns_is_broken_by_the_new_side_alone() -> None:

@@ -32,6 +32,8 @@ Run = Callable[..., list[RecordedRun]]
         ("killed-call", "steady", "killed", "the process was killed in phase steady"),
         ("oom-open", "compile", "out_of_memory", "out of memory during compile"),
         ("leave-open", "compile", "crashed", "the process ended with status 7 in phase compile and said nothing"),
+        ("unfolder-open", "check", "plugin_error", "the run's temporary file outputs-0.npz was removed or changed"),
+        ("unworkspace-open", "check", "plugin_error", "the run's temporary file inputs-0.npz was removed or changed"),
         ("refuse-open", "compile", "runtime_error", "ValueError: tensor rank mismatch in layer 7 of …/net.onnx"),
     ],
 )
@@ -66,6 +68,16 @@ def test_the_rest_of_the_suite_goes_on(run: Run) -> None:
     assert recorded[1].record.failure.remedy == "plug one in"
     names = [r.record.plan.target.device_name for r in recorded]
     assert names[:3] == ["Chip of crash-open", "Chip of absent", None]  # named though nothing was opened
+
+
+def test_a_plugin_that_removes_the_workspace_is_told_as_that(run: Run) -> None:
+    """Of the next run too, whose input nobody gave: no word of ``--input``, no status of bad input."""
+    first, second = (one.record.failure for one in run(["fake"], ["bad:unworkspace-open", "null:cpu"]))
+    assert first is not None
+    assert second is not None
+    assert ["plugin_error"] * 2 == [first.kind, second.kind]
+    assert "the run's temporary folder was removed or changed during the run" == second.message
+    assert "--input" not in first.message + first.remedy + second.remedy
 
 
 def test_a_crash_in_a_later_repeat_keeps_the_earlier_phases(run: Run, tmp_path: Path) -> None:

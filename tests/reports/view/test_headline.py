@@ -299,10 +299,15 @@ def test_only_invalid_measurements_claim_nothing(make_record: Callable[..., Reco
 
 def test_a_model_that_only_failed_has_no_sentence(make_record: Callable[..., Record]) -> None:
     """Failures are told as such, not as results."""
-    assert ["Nothing was measured: 1 run: 1 failed."] == said(make_record("a:x", None, status="failed"))
+    assert ["Nothing was measured: the only run failed; see the notes."] == said(
+        make_record("a:x", None, status="failed")
+    )
+    absent = Failure("plan", "unavailable", "no NPU", "")
+    skipped = [make_record(t, None, status="skipped", failure=absent) for t in ("a:npu", "b:npu")]
+    assert ["Nothing was measured: every run was skipped (unavailable); see the notes."] == said(*skipped)
     failure = Failure("compile", "runtime_error", "no memory", "")
     failed = [make_record(t, None, status="failed", failure=failure) for t in ("a:x", "b:y")]
-    assert ["mobilenet_v2 on a:x, b:y: failed in compile, runtime error; see the notes."] == said(*failed)
+    assert ["mobilenet_v2 on a:x, b:y: failed in compile: runtime error; see the notes."] == said(*failed)
 
 
 def _executed(record: Record) -> Record:

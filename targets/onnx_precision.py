@@ -44,7 +44,8 @@ def node_key(name: str, op: str) -> tuple[str, str]:
 
 
 def precisions_of(graph: "onnx.GraphProto", fuses: bool, unfused: Iterable[tuple[str, str]] = ()) -> Precisions:
-    """What convolutions and matrix products run in, most frequent first, joined by ``+``; unknown without any.
+    """What convolutions and matrix products run in, most frequent first, joined by ``+``; unknown without any. A
+    product of two activations, as in attention, has no weights.
 
     ``fuses``: whether the runtime computes in integers between a dequantisation and a quantisation; ``unfused``:
     ``node_key`` of each node where it does not. Of nodes without a name as many are counted as are given.
@@ -109,18 +110,41 @@ class _Types:
         """What one node runs in; ``None`` where it is no arithmetic."""
         if node.op_type in INTEGER:
             weight, zero = INTEGER[node.op_type]
-            return Precisions(self._type(node.input[weight]), "int8" if zero is None else self._type(node.input[zero]))
+            activations = "int8" if zero is None else self._type(node.input[zero])
+            return self._apart(node.input[0], node.input[weight], activations, self._type(node.input[weight]))
         if node.op_type == BLOCKWISE:
             given = {a.name: a.i for a in node.attribute}
             by_int8 = given.get("accuracy_level") == INT8_LEVEL
             return Precisions(f"int{given.get('bits', 4)}", "int8" if by_int8 else self._type(node.input[0]))
         if node.op_type not in FLOAT or len(node.input) < 2:
             return None
-        sides = [self._quantised(name) if fuses else "" for name in node.input[:2]]
-        if all(sides):
-            return Precisions(sides[1], sides[0])
-        kept = self._type(node.input[1])
-        return Precisions(kept, self._type(node.input[0]) or kept)
+        first, second = node.input[:2]
+        sides = [self._quantised(name) if fuses else "" for name in (first, second)]
+        if not all(sides):
+            sides = [self._type(first) or self._type(second), self._type(second)]
+        return self._apart(first, second, *sides)
+
+    def _apart(self, first: str, second: str, first_type: str, second_type: str) -> Precisions:
+        """Which of two operands are weights: the one that hangs on constants alone, the second where both do."""
+        if self._constant(second):
+            return Precisions(second_type, first_type)
+        if self._constant(first):
+            return Precisions(first_type, second_type)
+        return Precisions("", _joined((first_type, second_type)))
+
+    def _constant(self, name: str) -> bool:
+        """Whether a value hangs on constants alone. What the graph does not make comes from a graph around it, and
+        counts as constant."""
+        waiting, seen = [name], set()
+        while waiting:
+            name = waiting.pop()
+            if name in self._stored or name in seen or not name:
+                continue
+            if name in self._given:
+                return False
+            seen.add(name)
+            waiting += self._makers[name].input if name in self._makers else ()
+        return True
 
     def dequantises(self) -> bool:
         """Whether an operator of float arithmetic reads what is dequantised, and so may be fused with that."""

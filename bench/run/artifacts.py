@@ -118,10 +118,12 @@ class Making:
         return event
 
 
-def device_name(run: PlannedRun) -> str:
-    """The name of the device, where the target knows it before it opens a model; else empty."""
+def device_name(run: PlannedRun, artifact: Artifact | None = None) -> str:
+    """The name of the device, where the target knows it before it opens a model; else empty. ``artifact``: the model,
+    once it has been read."""
+    asked = run.target
     try:
-        target = load(run.target.plugin)
-        return target.name_of(run.target.device.name, run.target.options) if isinstance(target, NamingTarget) else ""
+        target = load(asked.plugin)
+        return target.name_of(asked.device.name, asked.options, artifact) if isinstance(target, NamingTarget) else ""
     except OdbError:  # the run reports what is wrong
         return ""

@@ -153,7 +153,8 @@ class Gathering:
         artifact, target = prepared.artifact, self._run.target
         emulated, text = target.device.emulated, artifact.task == "text_generation"
         scenario = settle_scenario(self._run.scenario, artifact.task, emulated, prepared.prompts is not None)
-        self._note(artifact=artifact, inputs=prepared.inputs, scenario=scenario)
+        name = device_name(self._run, artifact)
+        self._note(artifact=artifact, inputs=prepared.inputs, scenario=scenario, device_name=name)
         refuse_unfit(artifact, target, scenario)
         request = open_request(artifact, self._run, scenario, prepared)
         opened = self._making.converted(artifact)

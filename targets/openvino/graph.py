@@ -21,6 +21,13 @@ ARITHMETIC = frozenset(
         *("convolution", "deconvolution", "fully_connected", "gemm", "scaled_dot_product_attention"),
     )
 )
+OF_TWO_ACTIVATIONS = frozenset(
+    (
+        *("MatMul", "GEMM", "Gemm", "gemm", "ScaledDotProductAttention", "ScaledDotProductAttentionWithKVCache"),
+        "scaled_dot_product_attention",
+    )
+)
+"""Executed products that have no weights unless one operand is constant: with weights they are FullyConnected."""
 KEYS = frozenset(("layerType", "originalLayersNames", "runtimePrecision"))
 NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "i8": "int8", "u8": "int8"} | {
     "i4": "int4",
@@ -93,16 +100,20 @@ def precision(nodes: Iterable[ExecutedNode], hint: str) -> str:
 
 def precisions(nodes: Iterable[ExecutedNode]) -> Precisions:
     """Weights and activations of convolutions and matrix products, most frequent first. Weights in floating point are
-    converted to the type that is computed in; quantised ones keep theirs. The activations' type is that of the first
+    converted to the type that is computed in; quantised ones keep theirs; a product of two activations, as in
+    attention, has none. The activations' type is that of the first
     input: for products with compressed weights the runtime gives the weights' as the node's own."""
     counted: Counter[tuple[str, str]] = Counter()
     for node in nodes:
         if node.op in ARITHMETIC and node.precision:
             activations = numpy_name(node.activations) or numpy_name(node.precision)
             weights = numpy_name(node.weights)
-            counted[weights if weights.startswith("int") else activations, activations] += 1
+            if not weights and node.op in OF_TWO_ACTIVATIONS:
+                counted["", activations] += 1
+            else:
+                counted[weights if weights.startswith("int") else activations, activations] += 1
     pairs = [pair for pair, _ in counted.most_common()]
-    return Precisions(*("+".join(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1)))
+    return Precisions(*("+".join(dict.fromkeys(pair[side] for pair in pairs if pair[side])) for side in (0, 1)))
 
 
 def numpy_name(element: str) -> str:

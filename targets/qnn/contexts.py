@@ -84,12 +84,12 @@ def refuse_other_soc(artifact: Artifact, options: Mapping[str, str]) -> None:
     )
 
 
-def played_as(artifact: Artifact, options: Mapping[str, str], chosen: str) -> str:
+def played_as(artifact: Artifact | None, options: Mapping[str, str], chosen: str) -> str:
     """Which chip the emulator plays: the ``chosen`` one, but for a context whose chip is not known by the table, or at
-    all."""
-    told = compiled_for(artifact)
-    if not holds_context(artifact):
+    all. ``artifact``: ``None`` where the model has not been read."""
+    if artifact is None or not holds_context(artifact):
         return chosen
+    told = compiled_for(artifact)
     if told is not None:
         return chosen if told.soc is not None else told.name
     if set(CHOOSING) & options.keys():

@@ -81,13 +81,14 @@ class OnnxRuntimeQnn:
         if artifact.task == "tensor":
             fixed_shapes(artifact)
 
-    def name_of(self, device: str, options: Mapping[str, str]) -> str:
-        """The SoC that is emulated. Hardware is named by its driver only."""
+    def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> str:
+        """The SoC that is emulated; of a compiled context the one that it names. Hardware is named by its driver."""
         if device != EMULATED:
             return ""
         others = session_config.read(options).others
-        soc = soc_of(device, others, None)
-        return qnn_devices.device_name(device, soc, qnn_options.provider_options(others, device, soc))
+        soc = soc_of(device, others, artifact)
+        held = qnn_options.provider_options(others, device, soc)
+        return qnn_devices.device_name(device, soc, held, partial(contexts.played_as, artifact, others))
 
     def converts(self, artifact: Artifact) -> bool:
         return onnx_graphs.has_nameless_dimensions(artifact)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.contracts import Device, OpenRequest, Phase, SessionFacts, TensorSession, TokenSession
+from bench.contracts import Artifact, Device, OpenRequest, Phase, SessionFacts, TensorSession, TokenSession
 from bench.errors import RunFailure
 from bench.testing import FakeDecoder, FakeModel, FakeTensorSession, NullTarget
 
@@ -87,8 +87,8 @@ class Misbehaving(NullTarget):
     def options(self, device: str) -> Mapping[str, str]:
         return {"latency_us": "spin", "knob": "does nothing"}
 
-    def name_of(self, device: str, options: Mapping[str, str]) -> str:
-        return f"Chip of {device}"
+    def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> str:
+        return f"Chip of {device}" + (f" for {artifact.model_id}" if artifact is not None else "")
 
     def work(self, request: OpenRequest) -> Callable[[], None]:
         trick_name, _, when = request.device.partition("-")

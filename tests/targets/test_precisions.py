@@ -125,6 +125,13 @@ def test_of_nodes_without_a_name_only_those_that_fell_back_are_float() -> None:
             Precisions("float16", "float32"),
             "",
         ),
+        (
+            N("MatMul", ["w", "x"], ["y"]),
+            [tensor("w", np.zeros((8, 8)), "float16")],
+            Precisions("float16", "float32"),
+            "",
+        ),
+        (N("MatMul", ["x", "x"], ["y"]), [], Precisions("", "float32"), ""),
         (N("Relu", ["x"], ["y"]), [], Precisions("", ""), ""),
     ],
 )
@@ -134,6 +141,54 @@ def test_operators_say_what_they_run_in(
     """By the constants they read."""
     graph = model([node], [*weights, tensor("s", 1, "float32")]).graph
     assert (expected, short) == (precisions_of(graph, fuses=False), expected.short_name)
+
+
+def test_the_second_operand_of_two_activations_is_no_weight() -> None:
+    """Attention of a decoder in int4: the scores are a product of what two projections give. Integers between
+    quantisations too; a weight may be turned on the way."""
+    block = {"domain": "com.microsoft", "K": 8, "N": 8, "bits": 4, "block_size": 16}
+    nodes = [
+        N("MatMulNBits", ["x", "w", "s"], ["q"], **block),
+        N("MatMulNBits", ["x", "w", "s"], ["k"], **block),
+        N("Transpose", ["k"], ["kt"]),
+        N("MatMul", ["q", "kt"], ["y"]),
+    ]
+    graph = model(nodes, [tensor("w", np.zeros((8, 1, 8)), "uint8"), tensor("s", 1, "float32")]).graph
+    found = precisions_of(graph, fuses=False)
+    assert (Precisions("int4", "float32"), "w4a32") == (found, found.short_name)
+    scale, zero = tensor("s", 0.1, "float32"), tensor("z", 0, "int16")
+    quantised = [N("QuantizeLinear", ["x", "s", "z"], ["xq"]), N("DequantizeLinear", ["xq", "s", "z"], ["xd"])]
+    scores = model([*quantised, N("MatMul", ["xd", "xd"], ["y"])], [scale, zero]).graph
+    assert Precisions("", "int16") == precisions_of(scores, fuses=True)
+    kernel = [N("DequantizeLinear", ["w", "s"], ["wd"]), N("Transpose", ["wd"], ["wt"])]
+    turned = model(
+        [*quantised, *kernel, N("MatMul", ["xd", "wt"], ["y"])], [scale, zero, tensor("w", np.ones((8, 8)), "int8")]
+    )
+    assert Precisions("int8", "int16") == precisions_of(turned.graph, fuses=True)
+
+
+@pytest.mark.real
+def test_openvino_says_the_same_of_two_activations(tmp_path: Path, artifact_of: Make, phase: Phase) -> None:
+    """Projections in int8 weights, as the runtime executes them, and their product."""
+    pytest.importorskip("openvino")
+    weights = np.random.default_rng(0).integers(-100, 100, (64, 64)).astype(np.int8)
+    scales = [tensor("s", 0.01, "float32"), tensor("w", weights, "int8"), tensor("v", weights[::-1], "int8")]
+    nodes = [
+        N("DequantizeLinear", ["w", "s"], ["wd"]),
+        N("DequantizeLinear", ["v", "s"], ["vd"]),
+        N("MatMul", ["x", "wd"], ["q"]),
+        N("MatMul", ["x", "vd"], ["k"]),
+        N("Transpose", ["k"], ["kt"], perm=[0, 2, 1]),
+        N("MatMul", ["q", "kt"], ["y"]),
+    ]
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64, 64]) for name in "xy"]
+    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], scales)
+    path = tmp_path / "scores.onnx"
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]), path)
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    session: Any = OpenVino().open(OpenRequest(artifact_of(path), "CPU", options, inspect=True), phase)
+    assert "float32" == session.facts().precisions.activations
+    assert session.facts().precisions.weights in ("int8", "float32")  # kept compressed, or not, by the processor
 
 
 def test_several_types_are_listed_most_frequent_first() -> None:
@@ -200,9 +255,9 @@ def test_ort_cpu_says_what_its_optimised_graph_holds(
     ("kind", "name", "expected"),
     [
         ("float", "float32", Precisions("float32", "float32")),
-        ("dynamic", "int8+float32", Precisions("int8+float32", "int8+float32")),
-        ("four bits", "float32", Precisions("int4+float32", "float32")),
-        ("four bits, level 4", "int8+float32", Precisions("int4+float32", "int8+float32")),
+        ("dynamic", "int8+float32", Precisions("int8", "int8+float32")),
+        ("four bits", "float32", Precisions("int4", "float32")),
+        ("four bits, level 4", "int8+float32", Precisions("int4", "int8+float32")),
     ],
 )
 def test_ort_cpu_says_it_of_language_models(
@@ -217,7 +272,7 @@ def test_ort_cpu_says_it_of_language_models(
     written: bool,
 ) -> None:
     """Read from the executed graph, and from the file where that graph would be too large to write; the products of
-    attention stay in float32."""
+    attention stay in float32, and have no weights."""
     pytest.importorskip("onnxruntime")
     if not written:
         monkeypatch.setattr(cpu, "LARGEST_WRITTEN", 0)

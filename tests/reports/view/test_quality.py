@@ -77,7 +77,7 @@ def test_a_real_loss_stands_at_the_top(runs: Sequence[RecordedRun]) -> None:
     items = numbered(runs)
     told = [sentence for sentence in headline(matrices(items), items) if sentence.status == "failed"]
     failed, lost = told
-    assert ("yolox_nano on qnn:htp: failed in compile,", "mobilenet_v2 on openvino:CPU: top-1") == (
+    assert ("yolox_nano on qnn:htp: failed in compile:", "mobilenet_v2 on openvino:CPU: top-1") == (
         failed.strong,
         lost.strong,
     )

@@ -101,6 +101,24 @@ def test_a_chip_that_the_file_does_not_name(holding: Callable[..., Artifact]) ->
     assert said == "Dragonwing QCS6490 (QCS6490) HTP v68 as asked for (the compiled file does not name its chip)"
 
 
+@pytest.mark.parametrize(
+    ("graph", "options", "expected"),
+    [
+        (QCS6490, {}, "Dragonwing QCS6490 (QCS6490) HTP v68"),
+        (b"soc_type=QCM9999;arch=77;", {}, "QCM9999 HTP v77"),
+        (b"nothing", {}, "a chip that the compiled file does not name"),
+        (QCS6490, {"soc": "qcs8550"}, "Dragonwing QCS8550 (QCS8550) HTP v73"),
+    ],
+)
+def test_the_chip_is_named_before_a_context_is_opened(
+    holding: Callable[..., Artifact], graph: bytes, options: dict[str, str], expected: str
+) -> None:
+    """So that a context that does not open is reported under its chip and not under the default one; a chip that was
+    asked for and refused is the one that was asked for."""
+    named = OnnxRuntimeQnn().name_of("htp-emu", options, holding(graph))
+    assert named.startswith(f"{expected}, emulated on ")
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(("soc", "embedded"), [("qcs6490", True), ("qcs6490", False), ("qcs8550", True)])
 def test_what_the_compiler_writes(soc: str, embedded: bool, qdq_net: Path, tmp_path: Path, phase: Phase) -> None:

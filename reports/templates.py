@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+UNITS = "ns|µs|ms|s|B|KiB|MiB|GiB|TiB|J|mJ|µJ|W|mW|%|×"
+BEFORE_UNIT = re.compile(rf"(?<=\d) (?=(?:{UNITS})(?:[^\w.-]|[.,]?(?:\s|<|$)))")
+"""The space between a number and its unit."""
 LONG = 24
 """Signs of the longest word that is kept whole; it fits a phone in the smallest type used."""
 
@@ -21,10 +24,30 @@ def template(name: str) -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
+        finalize=unbroken,
     )
     environment.filters["soft"] = soft
+    environment.filters["pasted"] = pasted
     environment.filters["longest"] = longest
     return environment.get_template(name)
+
+
+def unbroken(value: Any) -> Any:
+    """``value`` as it is shown: no number is parted from its unit at the end of a line. What is ``pasted`` stays as it
+    is."""
+    if not isinstance(value, str) or hasattr(value, "pasted"):
+        return value
+    return type(value)(BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(value)))
+
+
+def pasted(text: str) -> "Markup":
+    """``soft``, with every space as it is: a command that a reader copies."""
+    from markupsafe import Markup
+
+    class Pasted(Markup):
+        pasted = True
+
+    return Pasted(soft(text))
 
 
 def soft(text: str) -> "Markup":

@@ -1,8 +1,9 @@
 """Tables for a terminal, as text of a fixed width."""
 
 import io
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
@@ -20,6 +21,7 @@ from bench.reports.words.causes import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.containers import Lines
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -127,6 +129,32 @@ def _text(text: str, status: Status = "plain") -> "Text":
     return Text(text, style=_STYLES.get(status, ""))
 
 
+def _cell(text: str, status: Status) -> "Text":
+    """``_text`` of a cell; a word that is wider than its column is broken after a sign between its parts."""
+    from rich.text import Text
+
+    class Cell(Text):
+        def wrap(self, console: "Console", width: int, **how: Any) -> "Lines":
+            return self.blank_copy(parted(self.plain, width)).wrap(console, width, **how)
+
+    return Cell(text, style=_STYLES.get(status, ""))
+
+
+def parted(text: str, width: int) -> str:
+    """``text`` with each word that is longer than ``width`` broken into lines of at most that, after ``_ = / , : .`` or
+    a hyphen; a part that is still too long is left whole."""
+
+    def lines(word: "re.Match[str]") -> str:
+        made = [""]
+        for part in re.findall(r"[^_=/,:.-]*[_=/,:.-]|[^_=/,:.-]+", word[0]):
+            if made[-1] and len(made[-1]) + len(part) > width:
+                made.append("")
+            made[-1] += part
+        return "\n".join(made)
+
+    return re.sub(rf"\S{{{width + 1},}}", lines, text)
+
+
 def _print_table(console: "Console", found: Table, complete: bool) -> None:
     from rich.text import Text
 
@@ -157,7 +185,7 @@ def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
         column = found.columns[index]
         table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
     for row in found.rows:
-        table.add_row(*(_text("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
+        table.add_row(*(_cell("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
     return table
 
 

@@ -87,7 +87,7 @@ def test_text_of_a_record_is_neither_markup_nor_an_escape_sequence(writer: Repor
     text = writer.render([hostile_run]).decode()
     markup = [line for line in text.splitlines() if "<script" in line and not line.startswith("    ")]
     assert writer.suffix == ".txt" or [] == markup  # four spaces in Markdown: code, shown as it stands
-    assert [] == [c for c in text if not c.isprintable() and c not in "\n\u202f"]
+    assert [] == [c for c in text if not c.isprintable() and c not in "\n\u00a0\u202f"]
 
 
 @pytest.mark.parametrize("writer", [WRITERS[0], WRITERS[1], WRITERS[4]], ids=lambda w: w.suffix)

@@ -4,14 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from bench.record.record import RecordedRun
-from bench.reports.runs.terminal import TerminalReport
+from bench.record.record import PlannedTarget, Record, RecordedRun
+from bench.reports.runs.terminal import TerminalReport, parted
 from bench.store.records import load_records, save
 
 pytestmark = pytest.mark.process
@@ -62,6 +62,33 @@ def test_a_narrow_terminal_leaves_columns_out(folder: Path) -> None:
     assert ("Cold start" in wide, "Not shown at this width: Cold start" in narrow) == (True, True)
     assert [] == [line for line in narrow.splitlines() if line.startswith("Run ") and "Cold start" in line]
     assert "A wider terminal" not in TerminalReport(width=90).render(load_records(folder)).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("soc=qcs8550 offload_graph_io_quantization=0", 18, ["soc=qcs8550 offload_graph_io_", "quantization=0"]),
+        ("soc=snapdragon-8cx-gen-3,", 16, ["soc=snapdragon-", "8cx-gen-3,"]),
+        ("not valid", 4, ["not valid"]),
+        ("fits_in", 7, ["fits_in"]),
+    ],
+)
+def test_a_long_word_is_broken_between_its_parts(text: str, width: int, lines: list[str]) -> None:
+    """Names of options and of chips; what holds no such sign is left to the table."""
+    assert lines == parted(text, width).splitlines()
+
+
+def test_an_option_of_a_table_is_broken_at_its_signs(make_record: Callable[..., Record]) -> None:
+    """In the column that it is in, however narrow."""
+    options = {"offload_graph_io_quantization": "0", "htp_graph_finalization_optimization_mode": "3"}
+    planned = PlannedTarget("qnn:htp", "qnn", "htp", options_requested=options)
+    two = [make_record(target, 10**6, planned=planned) for target in ("qnn:htp", "qnn:htp")]
+    text = TerminalReport(width=90).render([RecordedRun(one, {}) for one in two]).decode()
+    table = text.partition("\n\n")[0]
+    cut = [
+        line.split()[-1] for line in table.splitlines() if re.search(r"(offload|htp_graph|graph_|quantiz|optim)", line)
+    ]
+    assert [] == [end for end in cut if not re.search(r"([_=,/:.-]|=\d|HTP|◇.*|valid)$", end)]
 
 
 def test_no_color_is_heeded(folder: Path) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bench.record.record import Record, RecordedRun
 from bench.reports.runs.html import HtmlReport
+from bench.reports.templates import pasted, unbroken
 
 VOID = {"meta", "br", "wbr"}
 
@@ -122,7 +123,33 @@ def test_a_cut_axis_is_said(page: str) -> None:
     """A figure that leaves samples out names the greatest."""
     article = page.partition('id="run-1"')[2].partition("</article>")[0]
     notes = re.findall(r"<p>.*?(Cut at .*?)</p>", article)
-    assert ["Cut at 6.75 ms; the slowest took 12.4 ms."] == notes
+    assert ["Cut at 6.75\N{NO-BREAK SPACE}ms; the slowest took 12.4\N{NO-BREAK SPACE}ms."] == notes
+
+
+def test_no_number_is_parted_from_its_unit(page: str) -> None:
+    """Wherever a line ends, on a phone or on paper: in text, tables, figures and notes, but for commands."""
+    shown = re.sub(r"<pre.*?</pre>|<style.*?</style>", "", page, flags=re.DOTALL)
+    assert [] == re.findall(r".{12}[0-9] (?:ns|µs|ms|s|KiB|MiB|GiB|mJ|J|W|%|×)(?![\w-]).{9}", shown)
+    assert "95\N{NO-BREAK SPACE}%" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2.98 ms", "2.98~ms"),
+        ("+12.5 %, slower", "+12.5~%, slower"),
+        ("8.33 – 9.71 ms", "8.33 – 9.71~ms"),
+        ("in 12 s.", "in 12~s."),
+        ("<b>3 MiB</b>", "<b>3~MiB</b>"),
+        ("2 s.onnx", "2 s.onnx"),
+        ("-n 128 -s single-stream", "-n 128 -s single-stream"),
+        ("3 sessions, 4 s-shaped", "3 sessions, 4 s-shaped"),
+    ],
+)
+def test_units_stay_beside_their_numbers(text: str, shown: str) -> None:
+    """A unit, and no word that begins like one; nothing in a command that is copied."""
+    assert shown.replace("~", "\N{NO-BREAK SPACE}") == unbroken(text)
+    assert "odb run -m '3 ms %.onnx' -n 2 %" == unbroken(pasted("odb run -m '3 ms %.onnx' -n 2 %")).striptags()
 
 
 def test_runs_of_two_machines_are_told_apart(make_record: Callable[..., Record]) -> None:

@@ -3,12 +3,11 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from bench.reports.words import units
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-UNITS = "ns|µs|ms|s|B|KiB|MiB|GiB|TiB|J|mJ|µJ|W|mW|%|×"
-BEFORE_UNIT = re.compile(rf"(?<=\d) (?=(?:{UNITS})(?:[^\w.-]|[.,]?(?:\s|<|$)))")
-"""The space between a number and its unit."""
 LONG = 24
 """Signs of the longest word that is kept whole; it fits a phone in the smallest type used."""
 
@@ -37,7 +36,7 @@ def unbroken(value: Any) -> Any:
     is."""
     if not isinstance(value, str) or hasattr(value, "pasted"):
         return value
-    return type(value)(BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(value)))
+    return type(value)(units.together(value))
 
 
 def pasted(text: str) -> "Markup":

@@ -302,7 +302,7 @@ def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | Non
         return None
     message = (
         f"{a} and {counted(b, 'repeat')}: a machine that switches between two speeds can look like a difference, so "
-        f"none below {SPEEDS:g}× is claimed."
+        f"no difference below {SPEEDS:g}× is claimed."
     )
     return Reason("few_repeats", message, f"Measure with --repeats {FEW} or more.", invalidates=False)
 

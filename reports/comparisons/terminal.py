@@ -73,4 +73,6 @@ def _aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _wrapped(text: str, width: int) -> list[str]:
     indent = " " * (len(text) - len(text.lstrip()))
-    return wrap(text, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False, break_long_words=False)
+    text = units.together(text)
+    lines = wrap(text, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False, break_long_words=False)
+    return [line.replace(units.NO_BREAK, " ") for line in lines]

@@ -17,6 +17,7 @@ from bench.reports.view.provenance import facts, short_hashes
 from bench.reports.view.quality import quality_listing
 from bench.reports.view.refused import refused_table
 from bench.reports.view.rows import Table, numbered
+from bench.reports.words import units
 from bench.reports.words.causes import Status
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ _WRAPPED = (
     "Outputs",
     "Folder",
 )
+
+
+_KEPT = "\ue000"
+"""Stands for the space between a number and its unit until lines are broken; rich breaks them at every other space."""
 
 
 _DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
@@ -99,7 +104,7 @@ class TerminalReport:
             console.print(_text(f"{label}: {value}", "skipped"))
         if items:
             console.print(_text(f"Checksums of the records: {short_hashes(items)}", "skipped"))
-        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()).encode()
+        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().replace(_KEPT, " ").splitlines()).encode()
 
 
 def _console(out: io.StringIO, width: int, color: bool) -> "Console":
@@ -126,7 +131,7 @@ def _console(out: io.StringIO, width: int, color: bool) -> "Console":
 def _text(text: str, status: Status = "plain") -> "Text":
     from rich.text import Text
 
-    return Text(text, style=_STYLES.get(status, ""))
+    return Text(units.together(text, _KEPT), style=_STYLES.get(status, ""))
 
 
 def _cell(text: str, status: Status) -> "Text":
@@ -137,7 +142,7 @@ def _cell(text: str, status: Status) -> "Text":
         def wrap(self, console: "Console", width: int, **how: Any) -> "Lines":
             return self.blank_copy(parted(self.plain, width)).wrap(console, width, **how)
 
-    return Cell(text, style=_STYLES.get(status, ""))
+    return Cell(units.together(text, _KEPT), style=_STYLES.get(status, ""))
 
 
 def parted(text: str, width: int) -> str:

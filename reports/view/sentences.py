@@ -85,7 +85,7 @@ def _chips(group: Sequence[Numbered]) -> Sentence:
         _counted("failed for", failed, names),
         _counted("skipped for", skipped, names),
         _counted("not valid for", invalid, names),
-        f"compiles for {len(taken)} of {len(group)}, without fallback for {len(whole)}",
+        f"compiles for {len(taken)} of {len(group)}, without fallback for {len(whole) or 'none'}",
         f"outputs not judged on {len(unchecked)}" if unchecked else "",
     ]
     target = units.clean(first.record.plan.target.id)

@@ -1,5 +1,6 @@
 """Numbers as people read them. Every function takes ``None`` for "not measured" and shows it as ``MISSING``."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -7,11 +8,20 @@ from bench import printable
 from bench.printable import clean as clean  # the writers' name for it
 
 MISSING = "–"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+SHOWN = "ns|µs|ms|s|B|KiB|MiB|GiB|TiB|J|mJ|µJ|W|mW|%|×"
+BEFORE_UNIT = re.compile(rf"(?<=\d) (?=(?:{SHOWN})(?:[^\w.-]|[.,]?(?:\s|<|$)))")
+"""The space between a number and its unit."""
 
 _DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 _QUANTITIES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
+
+
+def together(text: str, space: str = NO_BREAK) -> str:
+    """``text`` with ``space`` between each number and its unit, so that no line ends between them."""
+    return BEFORE_UNIT.sub(space, str(text))
 
 
 def digits(value: float) -> str:

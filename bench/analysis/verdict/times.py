@@ -30,6 +30,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
 
 
+def signed(share: float) -> str:
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
 def _too_few_samples(run: "TimedRun") -> Reason | None:
     from bench.stats.percentiles import early_stopping_min_samples
     from bench.stats.processes import MIN_SAMPLES
@@ -149,8 +153,8 @@ def _drift(run: "TimedRun") -> Reason | None:
     return reason(
         "drift",
         f"{len(drifted)} of {counted(len(found), 'repeat')} drifted: the last third was up to "
-        f"{percent(abs(worst.change))} {direction} than the first ({worst.lo:+.1%} to {worst.hi:+.1%}, at 99 % over "
-        "all repeats).",
+        f"{percent(abs(worst.change))} {direction} than the first ({signed(worst.lo)} to {signed(worst.hi)}, at 99 % "
+        "over all repeats).",
         {
             "repeats_drifted": len(drifted),
             "repeats": len(found),

@@ -305,6 +305,14 @@ def test_several_pairs_stand_in_one_table_on_top() -> None:
     assert ("failed", "–") == (second.status, second.cells[1])
 
 
+@pytest.mark.parametrize("width", range(40, 120, 7))
+def test_no_line_at_a_terminal_begins_with_a_unit(width: int) -> None:
+    """However wide it is; the spaces are plain ones."""
+    text = terminal.render(findings(compared(8.4), compared(9.0)), width).decode()
+    assert "\N{NO-BREAK SPACE}" not in text
+    assert [] == [line for line in text.splitlines() if re.match(r"\s*(ns|µs|ms|s|MiB|%)(\W|$)", line)]
+
+
 def test_the_result_is_one_line_on_top_of_markdown() -> None:
     """What a step summary of a pipeline shows first."""
     first = [line for line in WRITERS["markdown"](findings(compared(8.0))).decode().splitlines() if line][1]

@@ -91,6 +91,14 @@ def test_an_option_of_a_table_is_broken_at_its_signs(make_record: Callable[..., 
     assert [] == [end for end in cut if not re.search(r"([_=,/:.-]|=\d|HTP|◇.*|valid)$", end)]
 
 
+@pytest.mark.parametrize("width", range(60, 130, 9))
+def test_no_line_begins_with_a_unit(runs: Sequence[RecordedRun], width: int) -> None:
+    """However wide the terminal is; nothing of how they are kept together is left."""
+    text = TerminalReport(width=width).render(runs).decode()
+    assert "\ue000" not in text
+    assert [] == [line for line in text.splitlines() if re.match(r"\s*(ns|µs|ms|s|MiB|%)(\W|$)", line)]
+
+
 def test_no_color_is_heeded(folder: Path) -> None:
     """NO_COLOR keeps the words and drops the colours."""
     plain, coloured = shown(folder, COLUMNS="100", NO_COLOR="1"), shown(folder, COLUMNS="100")

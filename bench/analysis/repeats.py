@@ -62,7 +62,7 @@ def seen_of(
     rule, repeats = plan
     latency = ordered(arrays_of([repeat], arrays, "latency_ns"))
     figures = figures_of([repeat], arrays, scenario, latency)
-    drifted = any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest))
+    drifted = any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest, rule))
     restless = repeat.converged is False or drifted
     return Seen(figures[0] if figures else None, restless, is_disturbed(busy), took_ns)
 
@@ -82,15 +82,15 @@ def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario
     return [float(middle) for middle in latency.percentiles(50)]
 
 
-def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int) -> list["Drift | None"]:
+def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: StoppingRule) -> list["Drift | None"]:
     """The drift of each repeat that has times, at the confidence that belongs to one ``among`` so many; ``None`` where
-    it cannot be told."""
+    it cannot be told, or is no more than ``rule`` tolerates."""
     from bench.stats.drift import drift
 
     keys = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
     series = [(samples.get(of.get("start_ns", "")), samples.get(of.get("latency_ns", ""))) for of in keys]
-    confidence = 1 - DRIFT_ALPHA / max(1, among)
-    return [drift(start, lat, confidence) for start, lat in series if start is not None and lat is not None]
+    confidence, tolerated = 1 - DRIFT_ALPHA / max(1, among), drift_tolerance(rule)
+    return [drift(start, lat, confidence, tolerated) for start, lat in series if start is not None and lat is not None]
 
 
 def moved(found: "Drift | None", rule: StoppingRule) -> bool:

@@ -4,6 +4,7 @@ Hollander & Wolfe 1999      Nonparametric statistical methods, chapter 4
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from bench.stats.autocorrelation import autocorrelation_time, middle_ranks
 from bench.stats.percentiles import Samples
+
+BLOCKS = 24, 12, 8, 6  # in each third, the most that are long enough
+SLACK = 1e-9  # relative: more than the rounding of the logarithms, less than any change that matters
 
 
 class Drift(Struct, frozen=True):
@@ -46,24 +50,29 @@ def hodges_lehmann_shift(
     return float(_middle(differences[None])[0]), float(differences[k - 1]), float(differences[-k])
 
 
-def drift(start_ns: Samples, latency_ns: Samples, confidence: float = 0.99) -> Drift | None:
+def drift(start_ns: Samples, latency_ns: Samples, confidence: float = 0.99, at_least: float = 0.0) -> Drift | None:
     """How much slower the last third of a steady state was than its first; ``None`` where that cannot be told.
 
     Each third is cut into 24, 12, 8 or 6 blocks of successive queries; the sets of block medians are compared by the
     Hodges–Lehmann shift of their logarithms. Medians make heavy tails harmless, and blocks of at least four
     autocorrelation times make neighbours independent. Cannot be told: fewer than 18 queries, or an autocorrelation
     that outlasts a quarter of the longest block.
+
+    ``at_least``: a change that does not exceed it is of no interest, and may be ``None`` too. Whatever the blocks, most
+    series cannot have changed by so much, which is shown at a fraction of the cost.
     """
     third = len(latency_ns) // 3
     if third < 6:
         return None
-    in_order = bool((np.diff(start_ns) >= 0).all())  # as of queries one after another
+    in_order = bool((start_ns[1:] >= start_ns[:-1]).all())  # as of queries one after another
     series = np.asarray(latency_ns) if in_order else np.asarray(latency_ns)[np.argsort(start_ns, kind="stable")]
-    logs = np.log(np.maximum(series, 1))
-    first, last = logs[:third], logs[-third:]
+    thirds = np.log(np.maximum((series[:third], series[-third:]), 1))
+    if at_least > 0 and _within(thirds, math.log1p(at_least) * (1 - SLACK)):
+        return None
+    first, last = thirds
     tau = max(_local_autocorrelation_time(first), _local_autocorrelation_time(last))
     shortest = 1.0 if tau < 1.5 else 4 * tau
-    blocks = next((count for count in (24, 12, 8, 6) if third // count >= shortest), None)
+    blocks = next((count for count in BLOCKS if third // count >= shortest), None)
     if blocks is None:
         return None
     shift = hodges_lehmann_shift(_block_medians(first, blocks), _block_medians(last, blocks), confidence)
@@ -71,6 +80,36 @@ def drift(start_ns: Samples, latency_ns: Samples, confidence: float = 0.99) -> D
         return None
     change, lo, hi = (math.expm1(value) for value in shift)
     return Drift(change, lo, hi, blocks)
+
+
+def _within(thirds: NDArray[np.float64], most: float) -> bool:
+    """Whether the shift between ``thirds`` [2, n] is shown to be at most ``most`` either way, for each of ``BLOCKS``.
+
+    The shift is the median of all differences of a last and a first block's median. Where it is above ``most``, at
+    least half of them are. Of such a pair the last median is above m + most/2 or the first one below m - most/2,
+    whatever m is. So if u of B last medians and v of B first ones are, the shift is at most ``most`` when
+    (B - u)(B - v) > B²/2. A median can be above a bound only where half of its block is, which needs no sorting. The
+    other direction alike. m: the mean, which divides most series well.
+    """
+    middle, n = float(thirds.sum()) / thirds.size, thirds.shape[1]
+    begins, ends, sections = _cuts(n)
+    far = np.concatenate(
+        (thirds > middle + most / 2, thirds < middle - most / 2)
+    )  # first, last above; first, last below
+    counted = np.zeros((4, n + 1), np.int64)
+    np.cumsum(far, axis=1, out=counted[:, 1:])
+    halves = 2 * (counted[:, ends] - counted[:, begins]) >= ends - begins
+    near = np.array(BLOCKS) - np.add.reduceat(halves, sections, axis=1, dtype=np.int64)
+    slower, faster = near[1] * near[2], near[0] * near[3]
+    return bool((2 * np.minimum(slower, faster) > np.square(BLOCKS)).all())
+
+
+@lru_cache(maxsize=256)
+def _cuts(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Where each block of ``n`` values begins and ends, for each of ``BLOCKS`` in turn, and where those begin."""
+    edges = [np.array([i * (n // b) + min(i, n % b) for i in range(b + 1)]) for b in BLOCKS]
+    begins, ends = (np.concatenate([one[cut] for one in edges]) for cut in (slice(None, -1), slice(1, None)))
+    return begins, ends, np.cumsum((0, *BLOCKS[:-1]))
 
 
 def _block_medians(values: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:

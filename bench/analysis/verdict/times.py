@@ -144,7 +144,7 @@ def _processes_differ(run: "TimedRun") -> Reason | None:
 
 def _drift(run: "TimedRun") -> Reason | None:
     measured, rule = [repeat for repeat in run.record.repeats if repeat.samples is not None], run.record.plan.rule
-    found = drifts(measured, run.samples, len(measured))
+    found = drifts(measured, run.samples, len(measured), rule)
     drifted = [change for change in found if change is not None and moved(change, rule)]
     if not drifted:
         return None

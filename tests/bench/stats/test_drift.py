@@ -91,3 +91,46 @@ class TestDrift:
         found = drift.Drift(change=0.03, lo=0.02, hi=0.04, blocks=12)
         assert not found.exceeds(0.05)
         assert found.exceeds(0.01)
+
+
+SHAPES = {
+    "still": lambda rng, n: np.zeros(n),
+    "ramp": lambda rng, n: np.linspace(0, rng.normal(0, 0.1), n),
+    "step": lambda rng, n: rng.normal(0, 0.1) * (np.arange(n) > rng.uniform(0, n)),
+    "heavy tail": lambda rng, n: 0.05 * rng.pareto(1.5, n).clip(0, 100),
+    "two speeds": lambda rng, n: 0.3 * (rng.random(n) < 0.3),
+    "correlated": lambda rng, n: 0.05 * autoregressive(rng, n, 0.9),
+}
+
+
+class TestAtLeast:
+    """The bound that spares most series the autocorrelation and the blocks."""
+
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("n", [18, 71, 72, 100, 997, 2000])
+    def test_takes_nothing_away_that_exceeds_it(self, shape: str, n: int) -> None:
+        """A drift that is not named is one that does not exceed the tolerance; one that is named is the same."""
+        rng = np.random.default_rng(n)
+        spread = 10 ** rng.uniform(-3, -1, 60)
+        for noise, tolerance in zip(spread, rng.choice([0.01, 0.05, 0.2], 60), strict=True):
+            logs = SHAPES[shape](rng, n) + noise * rng.standard_normal(n)
+            latency = np.rint(10 ** rng.uniform(1, 7) * np.exp(logs)).astype(np.int64)
+            whole = drift.drift(np.cumsum(latency), latency)
+            found = drift.drift(np.cumsum(latency), latency, at_least=float(tolerance))
+            assert found == whole if found is not None else whole is None or abs(whole.change) <= tolerance
+
+    @pytest.mark.parametrize("change", [0.05, -0.05])
+    def test_at_its_edge(self, change: float) -> None:
+        """A step without noise of just more than the tolerance is found, and of just less is not."""
+        first = np.full(100, 10**9)
+        for beyond, named in ((1e-6, True), (-1e-6, False)):
+            last = np.full(100, round(10**9 * (1 + change * (1 + beyond))))
+            latency = np.concatenate((first, first, last))
+            found = drift.drift(np.cumsum(latency), latency, at_least=0.05)
+            assert (found is not None and found.exceeds(0.05)) is named
+
+    def test_spares_a_steady_series_the_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stationary noise of 3 % needs no autocorrelation to show that it did not drift by 5 %."""
+        monkeypatch.delattr(drift, "_local_autocorrelation_time")
+        latency = (4e6 * np.random.default_rng(1).lognormal(0, 0.03, 2000)).astype(np.int64)
+        assert drift.drift(np.cumsum(latency), latency, at_least=0.05) is None

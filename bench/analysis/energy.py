@@ -28,7 +28,7 @@ def energy_summary(
     batteries are added; of several board rails the largest is taken, since it feeds the others; a board that reads
     less than its package is not believed. ``energies`` may mix counters and sampled power.
     """
-    timed = [e for e in energies if e.queries > 0 and e.duration_ns > 0]
+    timed = _timed(energies)
     joules, name, notes = _sensor_tier(timed, channels)
     cpu = [(e.cpu_seconds, e) for e in timed if e.cpu_seconds is not None]
     cpu_seconds = _median(s / e.queries for s, e in cpu)
@@ -49,6 +49,16 @@ def energy_summary(
         bytes_moved=bytes_moved,
         reason=" ".join(notes),
     )
+
+
+def sensor_tier(energies: Sequence[RepeatEnergy]) -> tuple[float | None, str | None]:
+    """Of ``energy_summary`` the joules an inference and the channel that they are of."""
+    joules, name, _ = _sensor_tier(_timed(energies), ())
+    return joules, name
+
+
+def _timed(energies: Sequence[RepeatEnergy]) -> list[RepeatEnergy]:
+    return [e for e in energies if e.queries > 0 and e.duration_ns > 0]
 
 
 class _Total(Struct, frozen=True):

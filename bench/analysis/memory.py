@@ -18,13 +18,19 @@ def memory_summary(repeats: Sequence[Repeat], artifact_bytes: int | None) -> Mem
     the share is unknown, not zero.
     """
     points = [r.memory_bytes for r in repeats]
-    peaks = [[p.peak_rss_bytes for p in by_phase.values() if p.peak_rss_bytes is not None] for by_phase in points]
     return MemorySummary(
-        peak_rss=_median([max(p) for p in peaks if p]),
+        peak_rss=peak_rss(repeats),
         model=_median([s for p in points if (s := _uss_share(p, "runtime_import", "compile")) is not None]),
         inference=_grown([_uss_share(p, "ready", "steady") for p in points]),
         artifact=artifact_bytes,
     )
+
+
+def peak_rss(repeats: Sequence[Repeat]) -> int | None:
+    """The median over repeats of each one's peak in any phase; ``None`` where none was read."""
+    points = [repeat.memory_bytes.values() for repeat in repeats]
+    peaks = [[p.peak_rss_bytes for p in phases if p.peak_rss_bytes is not None] for phases in points]
+    return _median([max(p) for p in peaks if p])
 
 
 def _grown(shares: Sequence[int | None]) -> int | None:

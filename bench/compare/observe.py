@@ -12,8 +12,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bench.analysis import summary
-from bench.analysis.energy import energy_summary
-from bench.analysis.memory import memory_summary
+from bench.analysis.energy import sensor_tier
+from bench.analysis.memory import peak_rss
 from bench.analysis.quality_results import quality_results
 from bench.analysis.text import gaps_of, tpots
 from bench.analysis.timed_run import timed
@@ -236,19 +236,19 @@ def _decode_rate(processes: Sequence[Process]) -> Values:
 
 
 def _peak_rss(processes: Sequence[Process]) -> Values:
-    return [memory_summary([process.repeat], None).peak_rss for process in processes]
+    return [peak_rss([process.repeat]) for process in processes]
 
 
 def _energy(processes: Sequence[Process]) -> Values:
     parts = [[e for e in (p.repeat.energy, p.repeat.power_pass) if e is not None] for p in processes]
-    found = [energy_summary(part, None, None, ()) for part in parts]
-    same = len({summary.sensor_channel for summary in found}) == 1
-    return [summary.joules_per_inference if same else None for summary in found]
+    found = [sensor_tier(part) for part in parts]
+    same = len({channel for _, channel in found}) == 1
+    return [joules if same else None for joules, _ in found]
 
 
 def _energy_channel(processes: Sequence[Process]) -> str | None:
     parts = [e for p in processes for e in (p.repeat.energy, p.repeat.power_pass) if e is not None]
-    return energy_summary(parts, None, None, ()).sensor_channel
+    return sensor_tier(parts)[1]
 
 
 def _cpu_seconds(processes: Sequence[Process]) -> Values:

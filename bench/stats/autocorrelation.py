@@ -71,8 +71,8 @@ def autocorrelation_time(rows: NDArray[np.float64]) -> float:
 def _covariance(rows: NDArray[np.float64], lag: int) -> float:
     """Sum of the products of values ``lag`` apart."""
     if len(rows) == 1:
-        return float(rows[0, lag:] @ rows[0, : rows.shape[1] - lag])
-    return float(np.einsum("ij,ij->", rows[:, lag:], rows[:, : rows.shape[1] - lag]))
+        return float(np.dot(rows[0, lag:], rows[0, :-lag]))
+    return float(np.einsum("ij,ij->", rows[:, lag:], rows[:, :-lag]))
 
 
 def _autocorrelation_time_of_all_lags(rows: NDArray[np.float64]) -> float:

@@ -1,5 +1,6 @@
 """What charts draw of samples: distributions, traces over time, histograms. Pure."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,14 @@ def ecdf(samples: Samples, points: int = 200, in_order: bool = False) -> tuple[S
     """Empirical distribution: sorted ``x`` from minimum to maximum, ``y`` the fraction of samples up to it (last 1).
     ``in_order``: the samples are sorted."""
     ordered = samples if in_order else np.sort(samples)
-    n = len(ordered)
-    keep = np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(np.int64))
-    return ordered[keep], (keep + 1) / n
+    keep = _kept(len(ordered), points)
+    return ordered[keep], (keep + 1) / len(ordered)
+
+
+@lru_cache(maxsize=256)
+def _kept(n: int, points: int) -> NDArray[np.int64]:
+    """The ranks of at most ``points`` of ``n`` values, evenly apart."""
+    return np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(np.int64))
 
 
 def trace(

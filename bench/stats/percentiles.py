@@ -46,15 +46,27 @@ def fraction_of(p: float) -> Fraction:
     return Fraction(str(p)) / 100
 
 
+@lru_cache
+def below(p: float) -> float:
+    """The fraction of samples below percentile ``p``."""
+    return float(fraction_of(p))
+
+
+@lru_cache
+def above(p: float) -> float:
+    """The fraction of samples above percentile ``p``: the nearest float to 1 - p/100."""
+    return float(1 - fraction_of(p))
+
+
 def early_stopping_min_samples(p: float, confidence: float = 0.99) -> int:
     """Fewest samples from which LoadGen states percentile ``p``, at a tolerance of 0.
 
     The smallest n for which no more than one sample above the percentile is improbable:
     P(Binomial(n, 1 − p) ≤ 1) < 1 − confidence.
     """
-    below = float(fraction_of(p))
+    share = below(p)
     n = 2
-    while below**n + n * below ** (n - 1) * (1 - below) >= 1 - confidence:
+    while share**n + n * share ** (n - 1) * (1 - share) >= 1 - confidence:
         n += 1
     return n
 
@@ -67,7 +79,7 @@ def early_stopping_estimate(samples: Samples, p: float, confidence: float = 0.99
     P(Binomial(n, 1 − p) ≤ t) < 1 − confidence. LoadGen's tolerance is 0 in every scenario, and so is ours.
     """
     n = len(samples)
-    t = binomial_quantile(1 - confidence, n, float(1 - fraction_of(p))) - 1
+    t = binomial_quantile(1 - confidence, n, above(p)) - 1
     if t < 1:
         return None
     return int(samples[n - t] if in_order else np.partition(samples, n - t)[n - t])

@@ -19,16 +19,19 @@ MIN_SAMPLES: dict[float, int] = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
 
 class Ordered(Struct, frozen=True):
     """The samples of processes, each as measured and sorted, and those of all together sorted: several figures of the
-    same samples need one sort, and one autocorrelation for each percentile."""
+    same samples need one sort, and one rank and one autocorrelation for each percentile."""
 
     parts: tuple[Samples, ...]
     sorted: tuple[Samples, ...]
     pooled: Samples
+    _percentiles: dict[float, tuple[int, ...]] = {}
     _effective: dict[float, tuple[float, ...]] = {}
 
     def percentiles(self, p: float) -> tuple[int, ...]:
-        """``percentile`` of each process."""
-        return tuple(sorted_percentile(part, p) for part in self.sorted)
+        """``percentile`` of each process, looked up once."""
+        if p not in self._percentiles:
+            self._percentiles[p] = tuple(sorted_percentile(part, p) for part in self.sorted)
+        return self._percentiles[p]
 
     def effective(self, p: float) -> tuple[float, ...]:
         """``effective_sample_size`` of each process, computed once."""

@@ -1,8 +1,11 @@
 """What plugins and scripts may import; all else may change between any two versions."""
 
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
+from doc_pages import ROOT, text_of
 
 import bench
 
@@ -49,3 +52,13 @@ def test_the_package_itself_offers_these() -> None:
 def test_a_public_module_keeps_its_names(module: str) -> None:
     """Each name that is promised is there."""
     assert [] == [name for name in MODULES[module].split() if not hasattr(import_module(module), name)]
+
+
+def test_the_documentation_lists_them() -> None:
+    """The table of docs/api.md has exactly these modules and names, and each module with its file."""
+    rows = re.findall(r"^\| \[`(bench[\w.]*)`\]\(\.\./([^)]+)\) \| .+ \| (.+) \|$", text_of("api"), re.MULTILINE)
+    expected = {"bench": BENCH, "bench.contracts": CONTRACTS, **MODULES}
+    listed = {name: sorted(re.findall(r"`(\w+)`", names)) for name, _, names in rows}
+    assert {name: sorted(names.split()) for name, names in expected.items()} == listed
+    files = {name: Path(str(import_module(name).__file__)).resolve() for name in expected}
+    assert files == {name: (ROOT / path).resolve() for name, path, _ in rows}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.contracts import CompileCache, NodePlacement, Placement, SessionFacts, Tensors, TensorSpec
-from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, packed_bytes
+from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, numpy_type, packed_bytes
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
@@ -166,6 +166,16 @@ def array_of(tensor: Any) -> "np.ndarray[Any, Any]":
         return from_packed_bytes(data, name, tuple(tensor.shape))
     copied: np.ndarray[Any, Any] = tensor.data.copy()
     return copied
+
+
+def elements_of(tensor: Any) -> "np.ndarray[Any, Any]":
+    """The tensor's elements where they are, in numpy's type for them; for types of whole bytes. OpenVINO shows bfloat16
+    as float16, whose bits mean other numbers."""
+    import numpy as np
+
+    name = element_name(tensor.element_type)
+    data = np.asarray(tensor.data)
+    return data.view(numpy_type(name)) if name in EXTENDED else data
 
 
 def _started_and_awaited(request: Any) -> None:

@@ -43,6 +43,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
     try:
         model = read_by_openvino(openvino.Core(), artifact)
         keep_cache_inside(model, decoder)
+        model = with_wide_logits(model)
     except RuntimeError as error:
         raise reading_failure(error, artifact) from error
     rename_numbered(model)
@@ -88,6 +89,18 @@ def keep_cache_inside(model: Any, decoder: DecoderSpec) -> None:
     apply_make_stateful_transformation(model, pairs)
     _begin_empty(model)
     model.validate_nodes_and_infer_types()
+
+
+def with_wide_logits(model: Any) -> Any:
+    """``model`` with logits in float32, the only type that the pipeline reads."""
+    from openvino import Type
+    from openvino.preprocess import PrePostProcessor
+
+    if model.output("logits").get_element_type() == Type.f32:
+        return model
+    processor = PrePostProcessor(model)
+    processor.output("logits").tensor().set_element_type(Type.f32)
+    return processor.build()
 
 
 def _settle(model: Any, decoder: DecoderSpec) -> None:

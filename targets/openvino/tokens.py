@@ -21,7 +21,7 @@ from bench.targets.decoding import (
     started,
     stepwise_logits,
 )
-from bench.targets.openvino.session import Compiled, OpenVinoFacts
+from bench.targets.openvino.session import Compiled, OpenVinoFacts, elements_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -164,4 +164,4 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._mask.shape = (1, end)
         self._request.infer(share_outputs=True)
         self._length = end
-        return np.asarray(self._request.get_tensor("logits").data).reshape(1, -1, self._decoder.vocab_size)
+        return elements_of(self._request.get_tensor("logits")).reshape(1, -1, self._decoder.vocab_size)

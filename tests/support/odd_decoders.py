@@ -146,6 +146,12 @@ def cache_in_bfloat16(graph: Any) -> None:
         value.type.tensor_type.elem_type = TensorProto.BFLOAT16
 
 
+def logits_in_bfloat16(graph: Any) -> None:
+    rename_output(graph, "logits", "logits_in_float")
+    graph.node.append(helper.make_node("Cast", ["logits_in_float"], ["logits"], to=TensorProto.BFLOAT16))
+    value_of(graph.output, "logits").type.tensor_type.elem_type = TensorProto.BFLOAT16
+
+
 def pack_keys_and_values(graph: Any) -> None:
     """``past_N`` [2,B,H,P,D] holds both, as in GPT-2 exports."""
     axis, halves = constant(graph, "pk_axis", np.array([0])), constant(graph, "pk_halves", np.array([1, 1]))
@@ -220,6 +226,7 @@ VARIANTS: Mapping[str, Callable[[Any], None]] = MappingProxyType(
         "use_cache_branch": branch_on_the_cache,
         "named_dimensions": number_dimensions,
         "bfloat16_cache": cache_in_bfloat16,
+        "bfloat16_logits": logits_in_bfloat16,
         "packed_cache": pack_keys_and_values,
         "int32_tokens": narrow_tokens,
         "numbered_names": number_names,

@@ -98,3 +98,17 @@ def test_logits_of_every_position(
     session = opened(target, decoder, phase, tmp_path)
     assert isinstance(session, LogitsSession)
     assert golden[1 : PROMPT + 1] == session.logits(np.array(golden[:PROMPT])).argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("target", ["ort", "openvino"])
+def test_logits_in_bfloat16_are_those_numbers(target: str, realdata: Path, phase: Phase, tmp_path: Path) -> None:
+    """The plain logits, rounded or cut to bfloat16; a reading as float16 would keep no more than their order."""
+    source = realdata / "llm" / "stories260K" / "model.onnx"
+    ids = np.arange(1, PROMPT + 1)
+    found = []
+    for path in (source, odd_decoders.write("bfloat16_logits", source, tmp_path)):
+        session = opened(target, OnnxFile().prepare(ModelRequest(str(path)), tmp_path), phase, tmp_path)
+        assert isinstance(session, LogitsSession)
+        found.append(session.logits(ids).astype(np.float32))
+    plain, rounded = found
+    np.testing.assert_allclose(rounded, plain, rtol=2.0**-7, atol=1e-3)

@@ -77,7 +77,8 @@ def keep_cache_inside(model: Any, decoder: DecoderSpec) -> None:
     beam.output(0).get_tensor().set_names({"beam_idx"})
     model.add_parameters([beam])
     axis = op.constant(0, Type.i64)
-    for name in pairs:
+    for name, present in pairs.items():
+        _keep_in_float32(model, name, present)
         past = model.input(name)
         readers = past.get_target_inputs()
         ordered = op.gather(past, beam, axis)
@@ -153,6 +154,29 @@ def _begin_empty(model: Any) -> None:
             dimensions = op.concat([batch, op.constant(np.array(sizes, np.int64))], 0)
             empty = op.constant(np.array(0), node.get_output_element_type(0))
             node.set_arguments([op.broadcast(empty, dimensions)])
+
+
+def _keep_in_float32(model: Any, past: str, present: str) -> None:
+    """Move a float16 cache as float32 through the model's edges. A CPU keeps a float16 state in float32 by itself, and
+    then neither begins it empty nor empties it; a GPU narrows the state to what it computes in."""
+    from openvino import Type
+    from openvino import opset13 as op
+
+    parameter = model.input(past).get_node()
+    if parameter.get_element_type() != Type.f16:
+        return
+    readers = parameter.output(0).get_target_inputs()
+    parameter.set_element_type(Type.f32)
+    parameter.validate_and_infer_types()
+    narrow = op.convert(parameter, "f16")
+    for reader in readers:
+        reader.replace_source_output(narrow.output(0))
+    result = model.output(present).get_node()
+    source = result.input_value(0)
+    wide = op.convert(source, "f32")
+    source.get_tensor().set_names(source.get_names() - {present})
+    wide.output(0).get_tensor().set_names({present})
+    result.input(0).replace_source_output(wide.output(0))
 
 
 def _demand_names(model: Any, pairs: dict[str, str]) -> None:

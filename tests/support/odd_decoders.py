@@ -136,14 +136,22 @@ def number_dimensions(graph: Any) -> None:
 
 def cache_in_bfloat16(graph: Any) -> None:
     """Keys and values go in and out as bfloat16: they round, and the tokens stay for a while."""
+    narrow_cache(graph, TensorProto.BFLOAT16)
+
+
+def cache_in_float16(graph: Any) -> None:
+    narrow_cache(graph, TensorProto.FLOAT16)
+
+
+def narrow_cache(graph: Any, kind: int) -> None:
     for value in caches(graph.input, "past_key_values"):
         rename_input(graph, value.name, f"{value.name}.wide")
         graph.node.insert(0, helper.make_node("Cast", [value.name], [f"{value.name}.wide"], to=TensorProto.FLOAT))
-        value.type.tensor_type.elem_type = TensorProto.BFLOAT16
+        value.type.tensor_type.elem_type = kind
     for value in caches(graph.output, "present"):
         rename_output(graph, value.name, f"{value.name}.wide")
-        graph.node.append(helper.make_node("Cast", [f"{value.name}.wide"], [value.name], to=TensorProto.BFLOAT16))
-        value.type.tensor_type.elem_type = TensorProto.BFLOAT16
+        graph.node.append(helper.make_node("Cast", [f"{value.name}.wide"], [value.name], to=kind))
+        value.type.tensor_type.elem_type = kind
 
 
 def logits_in_bfloat16(graph: Any) -> None:
@@ -226,6 +234,7 @@ VARIANTS: Mapping[str, Callable[[Any], None]] = MappingProxyType(
         "use_cache_branch": branch_on_the_cache,
         "named_dimensions": number_dimensions,
         "bfloat16_cache": cache_in_bfloat16,
+        "float16_cache": cache_in_float16,
         "bfloat16_logits": logits_in_bfloat16,
         "packed_cache": pack_keys_and_values,
         "int32_tokens": narrow_tokens,

@@ -65,6 +65,7 @@ def opened(name: str, artifact: Artifact, phase: Phase, folder: Path) -> TokenSe
 
 def generated(session: TokenSession | StreamSession, ids: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[int]:
     if isinstance(session, TokenSession):
+        session.reset()
         return [session.prefill(ids), *(session.decode() for _ in range(TOKENS - 1))]
     found: list[int] = []
     session.fill(np.empty(0, np.int64))
@@ -76,7 +77,8 @@ def generated(session: TokenSession | StreamSession, ids: "np.ndarray[tuple[int]
 def test_tokens_are_those_of_the_plain_layout(
     target: str, variant: str, decoder: Artifact, golden: list[int], phase: Phase, tmp_path: Path
 ) -> None:
-    """Greedy tokens of stories260K; a layout that an engine cannot drive is refused by what is odd in it."""
+    """Greedy tokens of stories260K, also of a second generation, which begins with an empty cache again; a layout that
+    an engine cannot drive is refused by what is odd in it."""
     room = tmp_path / "room"
     room.mkdir()
     if (variant, target) in REFUSED:
@@ -85,7 +87,8 @@ def test_tokens_are_those_of_the_plain_layout(
         assert ("unsupported_format", True) == (caught.value.kind, "ort:cpu" in caught.value.remedy)
         return
     session = opened(target, decoder, phase, room)
-    assert golden[PROMPT : PROMPT + TOKENS] == generated(session, np.array(golden[:PROMPT]))
+    found = [generated(session, np.array(golden[:PROMPT])) for _ in range(2)]
+    assert [golden[PROMPT : PROMPT + TOKENS]] * 2 == found
 
 
 @pytest.mark.parametrize("target", ["ort", "openvino"])

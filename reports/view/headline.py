@@ -226,7 +226,7 @@ def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
     several folders with its own."""
     alike = [other for other in matrix.rows if (other.name, other.folder) == (row.name, row.folder)]
     name = row.name if len(alike) == 1 else " ".join((row.name, *row.notes[:1]))
-    return f"{name} in {row.folder}" if row.folder else name
+    return f"{name} in folder {row.folder}" if row.folder else name
 
 
 def _p50(record: Record) -> int | None:

@@ -79,7 +79,7 @@ class Numbered(Struct, frozen=True):
     @property
     def name(self) -> str:
         """The model, with its folder where there are several."""
-        return f"{self.model} in {self.folder}" if self.folder else self.model
+        return f"{self.model} in folder {self.folder}" if self.folder else self.model
 
     @property
     def chip(self) -> str:

@@ -149,7 +149,7 @@ def side_by_side(items: Sequence[Numbered]) -> list[Sentence]:
         return []
     files = [{i.record.plan.model.sha256 for i in items if i.folder == f} - {None} for f in folders]
     shared = set.intersection(*files)
-    said = f"{', '.join(folders)}: side by side, not ranked;"
+    said = f"Folders {', '.join(folders)}: side by side, not ranked;"
     if shared:
         rest = "for the model files that they share, odb compare shows whether and by how much they differ."
     else:

@@ -272,10 +272,10 @@ def test_two_folders_are_not_ranked(make_record: Callable[..., Record]) -> None:
     items = numbered([replace(sampled(fast), folder="A"), replace(sampled(slow), folder="B")])
     found = [s.text for s in headline(matrices(items), items)]
     assert found[:2] == [
-        "mobilenet_v2 in A (single-stream): 4.00 ms on a:x, the only valid measurement.",
-        "mobilenet_v2 in B (single-stream): 9.00 ms on a:x, the only valid measurement.",
+        "mobilenet_v2 in folder A (single-stream): 4.00 ms on a:x, the only valid measurement.",
+        "mobilenet_v2 in folder B (single-stream): 9.00 ms on a:x, the only valid measurement.",
     ]
-    assert found[2].startswith("A, B: side by side, not ranked; they measured different models")
+    assert found[2].startswith("Folders A, B: side by side, not ranked; they measured different models")
     same = numbered([RecordedRun(fast, {}, "A"), RecordedRun(replace(fast, record_id="other"), {}, "B")])
     assert "odb compare shows" in headline(matrices(same), same)[-1].text
 

@@ -17,6 +17,7 @@ from bench.contracts import (
     ModelRequest,
     OpenRequest,
     Placement,
+    Scenario,
     SessionFacts,
     TargetFacts,
 )
@@ -24,7 +25,7 @@ from bench.plugins import PluginRef
 from bench.record.evidence import Determinism, RepeatedInput
 from bench.record.inputs import InputFacts
 from bench.record.quality import DatasetFacts, JudgedMetric
-from bench.record.record import Failure, Repeat, Scenario, StoppingRule
+from bench.record.record import Failure, Repeat, StoppingRule
 from bench.record.text import KvCache
 from bench.suite.dataset_options import DatasetAsk
 
@@ -139,6 +140,7 @@ class MeasureJob(Job, frozen=True, tag=True):
     root: Path = Path("/")
     prompts: Path | None = None
     in_turns: bool = False  # with another job; see bench.process.turnstile
+    player: PluginRef | None = None  # of a scenario that is a plugin's
 
 
 AnyJob = ProbeJob | PrepareJob | ConvertJob | ForeseeJob | CheckJob | JudgeJob | RecallJob | CacheJob | MeasureJob

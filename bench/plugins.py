@@ -20,9 +20,9 @@ from msgspec.structs import replace
 
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 
-Kind = Literal["models", "targets", "reports", "sensors"]
+Kind = Literal["models", "targets", "reports", "sensors", "scenarios"]
 DISTRIBUTION = "ondevice-bench"
-KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors")
+KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors", "scenarios")
 
 
 class PluginRef(Struct, frozen=True):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.contracts import Scenario
 from bench.record.record import RecordedRun
-from bench.suite.suite import ModelAsk, ScenarioAsk, TargetAsk
+from bench.suite.suite import ModelAsk, TargetAsk
 
 pytestmark = pytest.mark.real
-SHORT = (ScenarioAsk("single-stream", prompt_tokens=8, generate_tokens=8),)
+SHORT = (Scenario("single-stream", prompt_tokens=8, generate_tokens=8),)
 
 
 @pytest.mark.parametrize("target", ["openvino-genai:CPU", "ort-genai:cpu"])
@@ -27,7 +28,7 @@ def test_a_folder_runs_from_text_to_text(
     (tmp_path / "prompt.txt").write_text("Once upon a time")
     ask = ModelAsk(str(folder), prompts=str(tmp_path / "prompt.txt"))
     options = {"INFERENCE_PRECISION_HINT": "f32"} if target.startswith("openvino") else {}
-    scenario = (ScenarioAsk(generate_tokens=16),)
+    scenario = (Scenario(generate_tokens=16),)
     (found,) = run([ask], [TargetAsk(target, options)], scenarios=scenario, max_seconds=0.5)
     text = found.record.summary.text_generation
     assert text is not None
@@ -42,7 +43,7 @@ def test_a_folder_is_measured_at_a_depth(
     """With 64 tokens in the cache already."""
     pytest.importorskip(target.partition(":")[0].replace("ort", "onnxruntime").replace("-", "_"))
     folder = request.getfixturevalue("openvino_genai_folder" if target.startswith("openvino") else "ort_genai_folder")
-    deep = (ScenarioAsk(prompt_tokens=8, generate_tokens=8, depth_tokens=64),)
+    deep = (Scenario(prompt_tokens=8, generate_tokens=8, depth_tokens=64),)
     (found,) = run([str(folder)], [target], scenarios=deep, max_seconds=0.5)
     assert (None, "ok") == (found.record.failure, found.record.status)
     text = found.record.summary.text_generation
@@ -54,9 +55,7 @@ def test_a_compile_cache_is_used_by_openvino_genai(
     run: Callable[..., list[RecordedRun]], openvino_genai_folder: Path
 ) -> None:
     """Cold and warm are results of their own."""
-    scenarios = tuple(
-        ScenarioAsk(prompt_tokens=8, generate_tokens=8, compile_cache=state) for state in ("cold", "warm")
-    )
+    scenarios = tuple(Scenario(prompt_tokens=8, generate_tokens=8, compile_cache=state) for state in ("cold", "warm"))
     recorded = run([str(openvino_genai_folder)], ["openvino-genai:CPU"], scenarios=scenarios, max_seconds=0.5)
     assert [None, None] == [each.record.failure for each in recorded]
     assert ["cold", "warm"] == [each.record.repeats[0].compile_cache for each in recorded]

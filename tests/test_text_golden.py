@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.contracts import Scenario
 from bench.record.record import RecordedRun
-from bench.suite.suite import ModelAsk, ScenarioAsk, TargetAsk
+from bench.suite.suite import ModelAsk, TargetAsk
 
 pytestmark = pytest.mark.real
 
@@ -38,7 +39,7 @@ def tell(
 
     def measure(target: str, tokens: int) -> tuple[RecordedRun, dict[str, object]]:
         ask = ModelAsk(str(story / "model.onnx"), prompt_ids=tuple(golden["prompt_ids"]))
-        scenario = ScenarioAsk(generate_tokens=tokens)
+        scenario = Scenario(generate_tokens=tokens)
         (found,) = run([ask], [TargetAsk(target, OPTIONS.get(target, {}))], scenarios=(scenario,), max_seconds=0.5)
         return found, golden
 

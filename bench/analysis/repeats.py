@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule, RepeatsEnded
-from bench.record.record import Repeat, Scenario, StoppingRule
+from bench.record.record import Repeat, StoppingRule
+from bench.scenarios import kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +79,7 @@ def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario
     second. ``latency``: of ``repeats``."""
     from bench.analysis.summary import throughput
 
-    if scenario.name == "offline":
+    if kind_of(scenario).overlapping:
         return [rate for repeat in repeats if (rate := throughput([repeat], samples, scenario))]
     return [float(middle) for middle in latency.percentiles(50)]
 

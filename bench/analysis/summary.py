@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.text import TokenTimes, text_generation
+from bench.contracts import Scenario
 from bench.record.energy import EnergySummary
 from bench.record.memory import MemorySummary
-from bench.record.record import LatencyNs, Repeat, Scenario, Summary
+from bench.record.record import LatencyNs, Repeat, Summary
+from bench.scenarios import kind_of
 from bench.stats import percentiles, processes
 
 Samples = NDArray[Any]
@@ -95,9 +97,9 @@ def latency(samples: processes.Ordered) -> LatencyNs | None:
 
 
 def throughput(repeats: Sequence[Repeat], samples: Mapping[str, Samples], scenario: Scenario) -> float | None:
-    """Queries per second, the geometric mean over repeats. Single-stream: the inverse of the mean latency. Offline,
-    where queries overlap: those of the window over its duration."""
-    if scenario.name == "single-stream":
+    """Queries per second, the geometric mean over repeats. One query at a time: the inverse of the mean latency. Where
+    queries overlap, as offline: those of the window over its duration."""
+    if not kind_of(scenario).overlapping:
         latencies = arrays_of(repeats, samples, "latency_ns")
         rates = [SECOND * len(part) / busy for part in latencies if (busy := int(part.sum()))]
     else:

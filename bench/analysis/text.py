@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bench.record.record import Scenario
+from bench.contracts import Scenario
 from bench.record.text import TextGeneration, TokenizedTimes
 from bench.stats import processes
 

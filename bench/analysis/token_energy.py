@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from bench.analysis.energy import energy_summary
+from bench.contracts import Scenario
 from bench.record.energy import RepeatEnergy
-from bench.record.record import Repeat, Scenario
+from bench.record.record import Repeat
 from bench.record.text import TextGeneration, TokenEnergy
 
 

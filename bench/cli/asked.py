@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from bench.suite.suite import ModelAsk, ScenarioAsk, Suite
+    from bench.contracts import Scenario
+    from bench.plugins import Catalog
+    from bench.suite.suite import ModelAsk, Suite
     from bench.suite.untrusted import Untrusted
 
-COMPILE_CACHES = ("none", "cold", "warm")
 
-
-def asked_suite(given: "Mapping[str, Any]") -> "Suite":
-    """The suite that flags ask for, each under its parameter's name."""
+def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None) -> "Suite":
+    """The suite that flags ask for, each under its parameter's name. ``catalog`` has the scenarios of plugins."""
     import msgspec
 
     from bench.suite.suite import Suite, TargetAsk, load_suite, parse_pair
 
-    suite = load_suite(given["suite_file"]) if given["suite_file"] else Suite()
+    suite = load_suite(given["suite_file"], catalog) if given["suite_file"] else Suite()
     grid = Grid(*(given[name] for name in ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")))
     named = [*suite.models, *asked_models(given["models"])]
     judged = with_quality(named, given["datasets"], given["dataset_options"], given["references"])
@@ -28,7 +28,7 @@ def asked_suite(given: "Mapping[str, Any]") -> "Suite":
     changes = {
         "models": with_precisions(with_prompts(fed, given["prompt_ids"], given["prompts"]), given["precision"]),
         "targets": (*suite.targets, *(TargetAsk(t) for t in given["targets"])),
-        "scenarios": asked_scenarios(suite, given["scenarios"], grid),
+        "scenarios": asked_scenarios(suite, given["scenarios"], grid, catalog),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
         "strict_placement": given["strict_placement"] or suite.strict_placement,
         **{name: value for name, value in asked.items() if value is not None},
@@ -189,18 +189,24 @@ class Grid(NamedTuple):
     lanes: int | None = None
 
 
-def asked_scenarios(suite: "Suite", names: Sequence[str], grid: Grid) -> "tuple[ScenarioAsk, ...]":
-    """The suite's scenarios or those named, each for every combination of what the grid lists."""
+def asked_scenarios(
+    suite: "Suite", texts: Sequence[str], grid: Grid, catalog: "Catalog | None" = None
+) -> "tuple[Scenario, ...]":
+    """The suite's scenarios or those of ``texts`` (``name:key=value,…``), each for every combination that the grid
+    lists."""
     import msgspec
 
+    from bench.contracts import Scenario
     from bench.errors import UnknownName
-    from bench.suite.suite import ScenarioAsk
+    from bench.scenarios import CACHES, parse_scenario, scenario_name
+    from bench.suite.scenario_choice import kind_named
 
-    base = tuple(ScenarioAsk(n) for n in names) or suite.scenarios or (ScenarioAsk(),)
+    named = tuple(parse_scenario(text, kind_named(scenario_name(text), catalog)) for text in texts)
+    base = named or suite.scenarios or (Scenario(),)
     caches = words("--compile-cache", grid.compile_cache) if grid.compile_cache is not None else ()
     for cache in caches:
-        if cache not in COMPILE_CACHES:
-            raise UnknownName("compile cache", cache, COMPILE_CACHES)
+        if cache not in CACHES:
+            raise UnknownName("compile cache", cache, CACHES)
     axes: dict[str, tuple[object, ...]] = {
         "prompt_tokens": _axis("--prompt-tokens", grid.prompt_tokens, 1),
         "generate_tokens": _axis("--generate-tokens", grid.generate_tokens, 1),

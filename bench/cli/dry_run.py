@@ -8,6 +8,7 @@ import click
 
 from bench.cli.options import cache_folder, console, echo_json
 from bench.printable import clean
+from bench.scenarios import scenario_text
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -102,7 +103,7 @@ def _scenario(run: "PlannedRun") -> str:
     words = [f"{letter}{count}" for letter, count in asked if count is not None]
     words += [f"{scenario.lanes} lanes"] if scenario.lanes is not None else []
     words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
-    return " ".join([scenario.name, *words])
+    return " ".join([scenario_text(scenario), *words])
 
 
 def for_scripts(run: "PlannedRun", refused: "Failure | None") -> dict[str, object]:
@@ -121,6 +122,7 @@ def for_scripts(run: "PlannedRun", refused: "Failure | None") -> dict[str, objec
         "depth_tokens": run.scenario.depth_tokens,
         "lanes": run.scenario.lanes,
         "compile_cache": run.scenario.compile_cache,
+        "parameters": dict(run.scenario.own_parameters),
         "precision": run.model.ask.precision,
         "preset": run.preset,
         "repeats": run.repeats,

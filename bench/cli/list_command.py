@@ -141,9 +141,11 @@ def options_of(catalog: "Catalog", target: str) -> Rows:
 
 
 def scenarios(catalog: "Catalog") -> Rows:
-    from bench.suite.suite import SCENARIOS
+    from bench.scenarios import KINDS
+    from bench.suite.scenario_choice import kind_named
 
-    return [{"name": name, "summary": summary} for name, summary in SCENARIOS.items()]
+    kinds = [*KINDS.values(), *(kind_named(name, catalog) for name in catalog.names("scenarios"))]
+    return [{"name": k.name, "summary": k.summary, "parameters": [p.name for p in k.parameters]} for k in kinds]
 
 
 def presets(catalog: "Catalog") -> Rows:

@@ -61,7 +61,8 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
     "scenarios",
     multiple=True,
     shell_complete=complete.scenarios,
-    help="single-stream (default) or offline. Repeatable.",
+    metavar="NAME[:KEY=VALUE,…]",
+    help="single-stream (default), offline, or a plugin's; see `odb list scenarios`. Repeatable.",
 )
 @click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")
@@ -211,7 +212,7 @@ def command(
             raise InputError(
                 f"{flag}: can only be used with --against, which is not given", "Name the base: --against BASE."
             )
-    suite = asked_suite(context.params)
+    suite = asked_suite(context.params, catalog)
     if suite.untrusted is not None and suite.untrusted.allowed:
         taken = ", ".join(sorted(suite.untrusted.allowed))
         click.echo(f"odb: {suite.untrusted.origin}: options accepted by --allow-unsafe-options: {taken}", err=True)
@@ -233,7 +234,7 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
     from bench.store.records import prepare_folder
     from bench.suite.suite import check
 
-    check(suite)
+    check(suite, catalog)
     folder = prepare_folder(default_folder(output))
     tell_recovered(folder)
     page = folder / "report.html"

@@ -35,6 +35,7 @@ from bench.compare.rules import ACCOUNTED, FEW, SPEEDS, Subject, scenario_words
 from bench.printable import counted
 from bench.record.record import Record, RecordedRun
 from bench.record.shown_command import shown_command
+from bench.scenarios import kind_of
 from bench.stats.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
@@ -47,8 +48,6 @@ EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about 
 AS_SHOWN = 0.005  # of a ratio: figures are shown with three digits
 ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
 """What a reason may be about; it bars the metrics that are about the same, or about less."""
-LEADING = {"offline": ("throughput_per_s",), "single-stream": ("tpot_ns", "latency_p50_ns")}
-"""What a reader asks for first, by scenario: the first that is compared."""
 
 
 class Side(Struct, frozen=True):
@@ -215,7 +214,7 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
     together = alternated(base.record, new.record)
     names = [metric.name for metric in compared]
-    leading = next((n for n in LEADING[base.record.plan.scenario.name] if n in names), None)
+    leading = next((n for n in kind_of(base.record.plan.scenario).leading if n in names), None)
     return _Examined(
         replace(comparison, omitted=left_out, alternated=together, leading=leading),
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, leading)),

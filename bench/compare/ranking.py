@@ -22,12 +22,13 @@ import msgspec
 from msgspec import Struct
 
 from bench.compare.comparability import comparable
-from bench.compare.comparison import ALPHA_DIFFERENT, LEADING, TOLERANCE, Change, Comparison, compare_all
+from bench.compare.comparison import ALPHA_DIFFERENT, TOLERANCE, Change, Comparison, compare_all
 from bench.compare.interleaved import alternated
 from bench.compare.observe import METRICS, Metric, Observation, Unit, figures_of, observe
 from bench.compare.rules import FEW, RULES
 from bench.errors import InputError
 from bench.record.record import Reason, Record, RecordedRun
+from bench.scenarios import kind_of
 from bench.stats.ratio import falls_apart_by_luck
 
 TOGETHER = 8
@@ -198,7 +199,7 @@ def _newest(group: Sequence[RecordedRun], valid: Sequence[int]) -> list[int]:
 def _leading(record: Record) -> list[Metric]:
     """The metrics that a comparison leads with, the first that both records have."""
     by_name = {metric.name: metric for metric in METRICS}
-    return [by_name[name] for name in LEADING[record.plan.scenario.name]]
+    return [by_name[name] for name in kind_of(record.plan.scenario).leading if name in by_name]
 
 
 def _fields(entrants: list[_Entrant], out: list[Apart]) -> list[_Field]:

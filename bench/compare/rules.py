@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from bench.contracts import Scenario
 from bench.printable import counted
 from bench.record.codec import SEALED_SINCE
 from bench.record.record import Reason, Record, StoppingRule
@@ -142,11 +143,12 @@ def _pairs(value: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}={_pairs(v) if isinstance(v, Mapping) else v}" for k, v in value.items()) or "none"
 
 
-def scenario_words(scenario: Any) -> str:
+def scenario_words(scenario: Scenario) -> str:
     """Its name, and what of it was asked for: ``single-stream prompt_tokens=64 generate_tokens=32``."""
     counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "depth_tokens", "lanes")}
     cache = [] if scenario.compile_cache == "none" else [f"{scenario.compile_cache} compile cache"]
-    return " ".join([scenario.name, *(f"{k}={v}" for k, v in counts.items() if v is not None), *cache])
+    set_ = {k: v for k, v in counts.items() if v is not None} | dict(scenario.own_parameters)
+    return " ".join([scenario.name, *(f"{k}={v}" for k, v in set_.items()), *cache])
 
 
 RULES: tuple[Rule, ...] = (

@@ -24,6 +24,7 @@ from bench.contracts.model import (
     TensorSpec,
 )
 from bench.contracts.precisions import Precisions
+from bench.contracts.scenario import Intent, Parameter, Scenario, ScenarioKind
 from bench.contracts.sensor import Channel, Sensor, channel_key
 from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
 from bench.contracts.target import (
@@ -65,6 +66,7 @@ __all__ = [
     "GraphFacts",
     "GraphRoles",
     "InputRole",
+    "Intent",
     "Judge",
     "LogitsSession",
     "Model",
@@ -72,6 +74,7 @@ __all__ = [
     "NamingTarget",
     "NodePlacement",
     "OpenRequest",
+    "Parameter",
     "Phase",
     "Placement",
     "Precisions",
@@ -79,6 +82,8 @@ __all__ = [
     "ReferenceSetup",
     "ReferenceTarget",
     "RenewableSession",
+    "Scenario",
+    "ScenarioKind",
     "Sensor",
     "Session",
     "SessionFacts",

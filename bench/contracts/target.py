@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from bench.contracts.model import Artifact, Format, Task
+from bench.contracts.scenario import Intent
 from bench.contracts.session import TensorSession
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class OpenRequest(Struct, frozen=True):
     artifact: Artifact
     device: str
     options: dict[str, str] = {}
-    intent: Literal["latency", "throughput"] = "latency"
+    intent: Intent = "latency"
     prompt_tokens: int = 0
     decode_context: int = 0
     compile_cache: Path | None = None

@@ -8,21 +8,29 @@ tokenized pass  the same work with the tokenizer inside the timed part, where th
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
-from bench.contracts import DecoderSpec, OpenRequest, StreamSession, Tokenizer, TokenizingSession, TokenSession
+from bench.contracts import (
+    DecoderSpec,
+    OpenRequest,
+    Scenario,
+    StreamSession,
+    Tokenizer,
+    TokenizingSession,
+    TokenSession,
+)
 from bench.errors import RunFailure
 from bench.inputs.prompts import Lengths, Query, load_prompts, queries
 from bench.jobs import MeasureJob
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
-from bench.measure.single_stream import Steady, Watched, play_single_stream, token_times
+from bench.measure.single_stream import token_times
+from bench.measure.stage import Player, Stage, Steady, Watched
 from bench.measure.text_driver import Generator
 from bench.record.energy import RepeatEnergy
-from bench.record.record import Scenario
 from bench.record.samples import NEVER
 from bench.stats.convergence import asks_convergence
 from bench.stats.timeline import Timeline
@@ -68,15 +76,9 @@ def play_generation(
     recorder: PhaseRecorder,
     steady_phase: Callable[[], AbstractContextManager[None]],
     watched: Watched,
+    player: Player,
 ) -> tuple[Callable[[], None], Steady]:
     """First token, then the scenario. Returns one generation as a call, and what was measured."""
-    if job.scenario.name == "offline":
-        raise RunFailure(
-            "unsupported_scenario",
-            "scenario offline is not defined for text generation",
-            "Measure it with single-stream.",
-            "plan",
-        )
     tokenizer, tokens = tokenizer_of(session), job.scenario.generate_tokens or 1
     endless = queries(
         load_prompts(job.prompts), decoder_of(job.request), lengths(job.request, job.scenario), job.seed, tokenizer
@@ -91,12 +93,19 @@ def play_generation(
     def run(count: int, timeline: Timeline) -> None:
         time_generations(generator, endless, tokens, count, timeline)
 
-    with steady_phase():
-        steady = play_single_stream(run, job.rule, watched)
-
     def again() -> None:
         run(1, Timeline())
 
+    stage = Stage(
+        scenario=job.scenario,
+        rule=job.rule,
+        watched=watched,
+        run=run,
+        call=again,
+        lanes=no_lanes,
+        steady=steady_phase,
+    )
+    steady = player(stage)
     if not asks_convergence(job.rule) or job.in_turns:  # nobody asks for times, or the turn is the other's
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
@@ -104,6 +113,11 @@ def play_generation(
         arrays["tokenized_token_ns"] = _tokenized(generator, tokenizer, endless, tokens)
     prefill = _prefill_pass(generator, endless, watched.meter)
     return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
+
+
+def no_lanes(count: int | None) -> NoReturn:
+    """A session of text generates for one query at a time. Raises ``RunFailure``."""
+    raise RunFailure("unsupported_scenario", "text generation has no lanes", "Measure it with single-stream.", "steady")
 
 
 def _prefill_pass(generator: Generator, endless: Iterator[Query], meter: EnergyMeter) -> RepeatEnergy:

@@ -12,7 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from bench.analysis.throughput import Throughput, throughput_of
+from bench.errors import RunFailure
+from bench.measure.stage import Stage, Steady, Watched, warmup_of
+from bench.record.energy import RepeatEnergy
 from bench.record.record import StoppingRule
 from bench.stats.timeline import Timeline
 
@@ -25,6 +30,37 @@ NS_PER_S = 1_000_000_000
 
 LONGEST = 10
 """A window is held open for at most so many times its length."""
+
+
+def play_offline(stage: Stage) -> Steady:
+    """All lanes of the scenario, in one window."""
+    lanes = stage.lanes(stage.scenario.lanes)
+    with stage.steady():
+        return _play(lanes, stage.rule, stage.watched)
+
+
+def _play(lanes: Sequence[Callable[[], None]], rule: StoppingRule, watched: Watched) -> Steady:
+    import numpy as np
+
+    meter, energies = watched.meter, list[RepeatEnergy]()
+
+    def closed() -> None:
+        energies.append(meter.stop(0))
+        watched.clocks.look()
+
+    seen = run_offline(lanes, rule, opened=meter.start, closed=closed)
+    if not len(seen.timeline.done_ns):
+        raise RunFailure("timeout", "no query completed inside the offline window", "Use a longer preset.", "steady")
+    arrays = {
+        "latency_ns": seen.timeline.latency_ns(),
+        "start_ns": np.array(seen.timeline.issued_ns, np.int64) - seen.opened_ns,
+        "warmup_latency_ns": seen.warmup.latency_ns(),
+        "in_flight_latency_ns": seen.in_flight.latency_ns(),
+        "in_flight_start_ns": np.array(seen.in_flight.issued_ns, np.int64) - seen.opened_ns,
+    }
+    energy = replace(energies[0], queries=seen.queries)
+    warm = warmup_of(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
+    return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy, lanes=len(lanes))
 
 
 def run_offline(

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter_ns, process_time
-from typing import Any
-
-import msgspec
 
 from bench.contracts import StreamSession, Tensors, TensorSession, TokenSession
-from bench.errors import RunFailure
 from bench.inputs.tensor_files import load_feeds
 from bench.jobs import Measured, MeasureJob
 from bench.machine.channels import power_seconds
@@ -17,14 +14,13 @@ from bench.measure.energy import EnergyMeter, sample_power
 from bench.measure.generation import play_generation
 from bench.measure.loop import loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
-from bench.measure.offline import run_offline
 from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
-from bench.measure.single_stream import Steady, Watched, play_single_stream, warmup_of
+from bench.measure.players import player_of
+from bench.measure.stage import Stage, Steady, Watched
 from bench.plugins import load
-from bench.record.energy import RepeatEnergy
-from bench.record.record import Repeat, SampleArrays, StoppingRule
-from bench.stats.timeline import Timeline
+from bench.record.record import Repeat, SampleArrays
+from bench.scenarios import kind_of
 
 
 def measure(
@@ -56,7 +52,7 @@ def measure(
     with quiet_interpreter():
         call, steady = _play(job, session, feeds, recorder, memory, watched, announce)
     announce("after")
-    seconds = 0.0 if job.scenario.name == "offline" else power_seconds(job.channels)
+    seconds = 0.0 if kind_of(job.scenario).overlapping else power_seconds(job.channels)
     power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
     ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
 
@@ -99,43 +95,20 @@ def _play(
         yield
         recorder.memory["steady"] = memory.read(fresh)
 
+    player = player_of(job.scenario, job.player)
     if isinstance(session, TokenSession | StreamSession):
-        return play_generation(job, session, recorder, steady_phase, watched)
+        return play_generation(job, session, recorder, steady_phase, watched, player)
     recorder.look("ready")
     call = session.bind(feeds)
     with recorder("first_inference"):
         call()
-    if job.scenario.name == "offline":
-        lanes = session.bind_parallel(feeds, job.scenario.lanes)
-        with steady_phase():
-            return call, _play_offline(job.rule, lanes, watched)
-
-    def run(count: int, timeline: Timeline) -> None:
-        time_queries(call, count, timeline)
-
-    with steady_phase():
-        return call, play_single_stream(run, job.rule, watched)
-
-
-def _play_offline(rule: StoppingRule, lanes: Any, watched: Watched) -> Steady:
-    import numpy as np
-
-    meter, energies = watched.meter, list[RepeatEnergy]()
-
-    def closed() -> None:
-        energies.append(meter.stop(0))
-        watched.clocks.look()
-
-    seen = run_offline(lanes, rule, opened=meter.start, closed=closed)
-    if not len(seen.timeline.done_ns):
-        raise RunFailure("timeout", "no query completed inside the offline window", "Use a longer preset.", "steady")
-    arrays = {
-        "latency_ns": seen.timeline.latency_ns(),
-        "start_ns": np.array(seen.timeline.issued_ns, np.int64) - seen.opened_ns,
-        "warmup_latency_ns": seen.warmup.latency_ns(),
-        "in_flight_latency_ns": seen.in_flight.latency_ns(),
-        "in_flight_start_ns": np.array(seen.in_flight.issued_ns, np.int64) - seen.opened_ns,
-    }
-    energy = msgspec.structs.replace(energies[0], queries=seen.queries)
-    warm = warmup_of(seen.warmup, len(seen.warmup.done_ns) >= len(lanes))
-    return Steady(arrays, warm, seen.duration_ns, seen.converged(rule.precision), energy, lanes=len(lanes))
+    stage = Stage(
+        scenario=job.scenario,
+        rule=job.rule,
+        watched=watched,
+        run=partial(time_queries, call),
+        call=call,
+        lanes=partial(session.bind_parallel, feeds),
+        steady=steady_phase,
+    )
+    return call, player(stage)

@@ -1,18 +1,14 @@
 """The steady state of one repeat in the single-stream scenario: warm-up, then queries one after another."""
 
-from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.machine.clocks import CoreClocks
-from bench.measure.energy import EnergyMeter
 from bench.measure.interleaved import steady_in_turns
-from bench.measure.loop import steady_state, warm_up
-from bench.record.energy import RepeatEnergy
-from bench.record.record import StoppingRule, Warmup
+from bench.measure.loop import Run, steady_state, warm_up
+from bench.measure.stage import Stage, Steady, Watched, warmup_of
+from bench.record.record import StoppingRule
 from bench.record.samples import NEVER
 from bench.stats.convergence import asks_convergence, converged
 from bench.stats.timeline import Timeline
@@ -23,28 +19,18 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-class Watched(Struct, frozen=True):
-    """What is read around the steady state, and how its turns are taken where it has any."""
-
-    meter: EnergyMeter
-    clocks: CoreClocks
-    take_turn: Callable[[bool], bool] | None
+def play_single_stream(stage: Stage) -> Steady:
+    """Queries one after another, whatever a query is."""
+    return play_one_by_one(stage, stage.run)
 
 
-class Steady(Struct, frozen=True):
-    """What one scenario measured. ``arrays``: role -> int64 nanoseconds, as in ``record.SampleArrays``."""
-
-    arrays: "dict[str, Array]"
-    warmup: Warmup
-    duration_ns: int
-    converged: bool | None
-    energy: RepeatEnergy
-    token_ids: tuple[int, ...] = ()
-    lanes: int | None = None
-    prefill_energy: RepeatEnergy | None = None
+def play_one_by_one(stage: Stage, run: Run) -> Steady:
+    """As ``play_single_stream``, with another ``run`` than the stage's."""
+    with stage.steady():
+        return measure_one_by_one(run, stage.rule, stage.watched)
 
 
-def play_single_stream(run: Callable[[int, Timeline], None], rule: StoppingRule, watched: Watched) -> Steady:
+def measure_one_by_one(run: Run, rule: StoppingRule, watched: Watched) -> Steady:
     """Warm up, then measure until the rule is met. ``run`` issues so many queries."""
     import numpy as np
 
@@ -83,9 +69,3 @@ def token_times(timeline: Timeline) -> "Array":
     issued = np.array(timeline.issued_ns, np.int64)
     stamps = np.array(timeline.token_ns, np.int64).reshape(len(issued), -1)
     return np.where(stamps == NEVER, NEVER, stamps - issued[:, None])
-
-
-def warmup_of(timeline: Timeline, steady: bool) -> Warmup:
-    if not timeline.done_ns:
-        return Warmup(0, 0, steady)
-    return Warmup(len(timeline.done_ns), max(timeline.done_ns) - min(timeline.issued_ns), steady)

@@ -8,6 +8,7 @@ import msgspec
 from bench.errors import InputError
 from bench.reading import json_of
 from bench.record.record import SCHEMA_VERSION, Record
+from bench.scenarios import check_known
 
 SEALED_SINCE = 2
 """The first schema whose files carry ``record_sha256``."""
@@ -83,9 +84,13 @@ def _decoded(data: bytes, source: str) -> tuple[Record, Any]:
             "Upgrade ondevice-bench to read it.",
         )
     try:
-        return msgspec.convert(raw, Record), raw
+        record = msgspec.convert(raw, Record)
+        check_known(record.plan.scenario)
     except (msgspec.ValidationError, ValueError) as error:
         raise InputError(f"{source}: {error}", "The file was edited or written by another tool.") from None
+    except InputError as error:
+        raise InputError(f"{source}: plan.{error.message}", "The file was edited or written by another tool.") from None
+    return record, raw
 
 
 def json_schema() -> dict[str, Any]:

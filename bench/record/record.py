@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
-from bench.contracts import CompileCache, TensorSpec
+from bench.contracts import CompileCache, Scenario, TensorSpec
 from bench.record.asked import Asked
 from bench.record.energy import EnergySummary, RepeatEnergy
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
@@ -96,22 +96,6 @@ class OpenedArtifact(Part, frozen=True):
     format: str
     sha256: str
     size_bytes: int
-
-
-class Scenario(Part, frozen=True):
-    """``single-stream``: one query at a time. ``offline``: several in flight, throughput counts.
-
-    ``prompt_tokens``, ``generate_tokens`` and ``depth_tokens`` (in the cache before the prompt) apply to text
-    generation; ``lanes`` to offline (None: the runtime's best). ``compile_cache``: ``cold``, every repeat fills an
-    empty one; ``warm``, every repeat finds it filled; ``none``, the runtime gets none.
-    """
-
-    name: Literal["single-stream", "offline"]
-    prompt_tokens: int | None = None
-    generate_tokens: int | None = None
-    lanes: int | None = None
-    depth_tokens: int | None = None
-    compile_cache: CompileCache = "none"
 
 
 class StoppingRule(Part, frozen=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from bench import __version__
 from bench.analysis.energy import energy_summary
 from bench.analysis.rules import rules_digest
-from bench.contracts import Artifact, Channel, GraphFacts, OpenRequest, Placement, SessionFacts
+from bench.contracts import Artifact, Channel, GraphFacts, OpenRequest, Placement, Scenario, SessionFacts
 from bench.errors import RunFailure
 from bench.jobs import Checked, Measured
 from bench.printable import counted
@@ -30,7 +30,6 @@ from bench.record.record import (
     RecordedRun,
     Repeat,
     SampleArrays,
-    Scenario,
     Summary,
     Tool,
 )

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.analysis.repeats import Seen, ended, in_time, left_ns, seen_of, set_aside, why_more
-from bench.contracts import Artifact, OpenRequest
+from bench.contracts import Artifact, OpenRequest, Scenario
 from bench.errors import OdbError, RunFailure
 from bench.jobs import Checked, CheckJob, Failed, JudgeJob, Measured, MeasureJob, Prepared, Recalled, RecallJob
 from bench.machine.environment import capture
@@ -20,7 +20,7 @@ from bench.process.supervisor import JobResult, run_job
 from bench.quality.texts import WINDOW
 from bench.record.evidence import RepeatedInput, RepeatRule
 from bench.record.inputs import made_up_controls
-from bench.record.record import Failure, Scenario
+from bench.record.record import Failure
 from bench.run.artifacts import Making, device_name
 from bench.run.assemble import Evidence, demand_placement
 from bench.run.cache_pass import cache_of
@@ -29,6 +29,7 @@ from bench.run.quality import SAMPLE_SECONDS, Evaluations
 from bench.run.references import References
 from bench.run.text_references import TextReferences
 from bench.run.workbench import Bench
+from bench.scenarios import kind_of
 from bench.store.records import new_record_id
 from bench.suite.plan import PlannedRun, refuse_unfit, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule
@@ -284,6 +285,7 @@ class Gathering:
             bench.root,
             opening.prepared.prompts,
             in_turns,
+            self._run.player,
         )
 
     def deadline_s(self) -> float:
@@ -349,7 +351,7 @@ def open_request(
         artifact,
         run.target.device.name,
         run.target.options,
-        "throughput" if scenario.name == "offline" else "latency",
+        kind_of(scenario).intent,
         prompt,
         min(depth + prompt + generate, decoder.context_length) if decoder is not None else 0,
         strict=run.strict_placement,

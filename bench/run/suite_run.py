@@ -168,9 +168,9 @@ def how_it_was_abandoned(gathering: Gathering, by_user: bool) -> Failure:
 def plan_suite(bench: Bench) -> Plan:
     """Look at what was asked and what this machine has; measure nothing."""
     suite, catalog = bench.suite, bench.catalog
-    check(suite)
+    check(suite, catalog)
     models = [_model_choice(ask, ref) for ask, ref in choose_models(suite, catalog)]
-    return make_plan(suite, models, chosen_targets(bench))
+    return make_plan(suite, models, chosen_targets(bench), catalog)
 
 
 def chosen_targets(bench: Bench) -> list[TargetChoice]:

@@ -13,6 +13,7 @@ from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput
 from bench.record.record import Fidelity, OutputFidelity, Phases, PlacementSummary, PlanPart, Record, Repeat
 from bench.record.text import Agreement
+from bench.scenarios import kind_of, samples_of
 from bench.store.plan_contradictions import plan_contradictions
 
 if TYPE_CHECKING:
@@ -168,18 +169,18 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[str
     done_ns, flying = int((start + latency).max()), _flying_until_ns(held)
     if done_ns > repeat.duration_ns and plan.alternation is None:
         yield f"duration_ns is {repeat.duration_ns}, and a query ended after {done_ns}"
-    if plan.scenario.name == "offline" and flying is not None and flying < repeat.duration_ns:
+    if kind_of(plan.scenario).overlapping and flying is not None and flying < repeat.duration_ns:
         yield f"duration_ns is {repeat.duration_ns}, and a query in flight at its end was done after {flying}"
 
 
 def _counted(repeat: Repeat, samples: "Samples", plan: PlanPart) -> float | None:
-    """Queries of the steady state by the arrays; ``None`` offline where those in flight at its end were not kept."""
+    """Inferences of the steady state by the arrays; ``None`` offline where those in flight at its end were not kept."""
     from bench.analysis.summary import offline_queries
 
     arrays = repeat.samples.arrays if repeat.samples is not None else {}
-    if plan.scenario.name == "offline":
+    if kind_of(plan.scenario).overlapping:
         return offline_queries(repeat, samples) if "in_flight_latency_ns" in arrays else None
-    return repeat.samples.queries if repeat.samples is not None else None
+    return repeat.samples.queries * samples_of(plan.scenario) if repeat.samples is not None else None
 
 
 def _flying_until_ns(held: "Samples") -> int | None:

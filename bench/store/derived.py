@@ -26,6 +26,7 @@ from bench.errors import InputError
 from bench.record.part import Correction
 from bench.record.record import Fidelity, Harness, Record, RecordedRun, Repeat, Summary, Tool
 from bench.record.text import Agreement
+from bench.scenarios import kind_of
 from bench.stats.convergence import asks_convergence, steady, width_of
 from bench.store.contradictions import REMEDY, refuse
 from bench.store.plan_contradictions import untrue
@@ -90,7 +91,7 @@ def _computed(run: "TimedRun") -> Record:
 def _converged(run: "TimedRun") -> tuple[bool | None, ...]:
     """Of each repeat that has latencies, whether the percentile of the rule is as precise as asked."""
     rule, latency = run.record.plan.rule, run.latency
-    if run.record.plan.scenario.name == "offline" or not asks_convergence(rule):
+    if kind_of(run.record.plan.scenario).overlapping or not asks_convergence(rule):
         return (None,) * len(latency.parts)
     pairs = zip(latency.intervals(rule.percentile), latency.percentiles(rule.percentile), strict=True)
     widths = [width_of(*pair) for pair in pairs]
@@ -104,7 +105,7 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
     if named is None:
         return repeat
     held = {role: run.samples[key] for role, key in named.arrays.items() if key in run.samples}
-    offline, warmup, warm = plan.scenario.name == "offline", held.get("warmup_latency_ns"), repeat.warmup
+    offline, warmup, warm = kind_of(plan.scenario).overlapping, held.get("warmup_latency_ns"), repeat.warmup
     if warmup is not None and warm is not None and len(warmup):
         enough = len(warmup) >= (plan.scenario.lanes or 1) if offline else steady(warmup, plan.rule)
         repeat = replace(repeat, warmup=replace(warm, steady=enough))

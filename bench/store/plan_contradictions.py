@@ -7,6 +7,7 @@ from itertools import pairwise
 from bench.record.inputs import InputFacts
 from bench.record.part import Correction
 from bench.record.record import PlanPart, StoppingRule
+from bench.scenarios import scenario_text
 from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule, text_generation_rule
 
 BY_SECONDS = ("min_duration_ns", "max_duration_ns")
@@ -80,7 +81,7 @@ def _command(plan: PlanPart) -> Iterator[Correction]:
     cache = None if scenario.compile_cache == "none" else scenario.compile_cache
     for field, flag, value in (
         ("target.id", "-t", plan.target.id),
-        ("scenario.name", "-s", scenario.name),
+        ("scenario.name", "-s", scenario_text(scenario)),
         ("preset", "--preset", plan.preset),
         ("seed", "--seed", plan.seed),
         ("scenario.prompt_tokens", "--prompt-tokens", scenario.prompt_tokens),

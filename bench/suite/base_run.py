@@ -9,15 +9,18 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from bench.errors import InputError
+from bench.contracts import Scenario
+from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.record.asked import Asked, NamedFile
 from bench.record.record import PlanPart, Record
 from bench.suite.found_files import SUFFIXES, Places, found_file, found_model
 from bench.suite.plan import OWN_MODELS
 from bench.suite.presets import PRESETS, emulated_rule, shorter_rule
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite.scenario_choice import kind_named
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.suite.untrusted import refuse_unsafe, safe_options
 
 
@@ -40,7 +43,7 @@ def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, g
     return Suite(
         models=(_model(record, asked, origin, catalog, places, given),),
         targets=(target,),
-        scenarios=(_scenario(plan, asked),),
+        scenarios=(_scenario(plan, asked, origin, catalog),),
         preset=_preset(plan.preset, origin),
         seed=plan.seed,
         strict_placement=plan.strict_placement,
@@ -71,16 +74,12 @@ def _target(plan: PlanPart, origin: str, catalog: Catalog, given: Given) -> Targ
     return TargetAsk(target.id, dict(target.options_requested))
 
 
-def _scenario(plan: PlanPart, asked: Asked) -> ScenarioAsk:
-    scenario = plan.scenario
-    return ScenarioAsk(
-        scenario.name,
-        scenario.prompt_tokens,
-        scenario.generate_tokens,
-        asked.lanes,
-        scenario.depth_tokens,
-        scenario.compile_cache,
-    )
+def _scenario(plan: PlanPart, asked: Asked, origin: str, catalog: Catalog) -> Scenario:
+    try:
+        kind_named(plan.scenario.name, catalog)
+    except UnknownName as error:
+        raise InputError(f"{origin}: plan.scenario.name: {error.message}", error.remedy) from None
+    return replace(plan.scenario, lanes=asked.lanes)
 
 
 def _model(record: Record, asked: Asked, origin: str, catalog: Catalog, places: Places, given: Given) -> ModelAsk:

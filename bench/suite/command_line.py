@@ -3,8 +3,9 @@
 import shlex
 from pathlib import Path
 
-from bench.record.record import Scenario
+from bench.contracts import Scenario
 from bench.record.redact import option_without_paths
+from bench.scenarios import scenario_text
 from bench.suite.plan import FOLDER, PlannedRun
 from bench.suite.presets import PRESETS, emulated_rule, shorter_rule
 from bench.suite.suite import is_file
@@ -17,7 +18,8 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     if ask.format or (ask.precision and is_file(ask.source)):
         return ""  # a suite file says more than flags can
     words = ["odb", "run"]
-    files = dict.fromkeys(Path(r.location).name for r in (run.model.plugin, run.target.plugin) if r.from_file)
+    plugins = run.model.plugin, run.target.plugin, run.player
+    files = dict.fromkeys(Path(r.location).name for r in plugins if r is not None and r.from_file)
     words += [w for file in files for w in ("--plugin", file)]
     words += ["-m", _source(run), "-t", run.target.id]
     words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={option_without_paths(value)}")]
@@ -32,7 +34,7 @@ def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
     words += ["--dataset-options", ask.dataset_options] if ask.dataset_options else []
     words += ["--reference", Path(ask.reference).name] if ask.reference else []
     words += ["--check-inputs", str(run.check_inputs)] if run.check_inputs is not None else []
-    words += ["-s", scenario.name]
+    words += ["-s", scenario_text(scenario)]
     for flag, value in (
         ("--prompt-tokens", scenario.prompt_tokens),
         ("--generate-tokens", scenario.generate_tokens),

@@ -6,16 +6,18 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Artifact, Device, Format, ModelRequest, TargetFacts, Task
+from bench.contracts import Artifact, Device, Format, ModelRequest, Scenario, ScenarioKind, TargetFacts, Task
 from bench.contracts.names import file_model_id, folder_model_id
 from bench.errors import InputError, RunFailure, UnknownName
 from bench.plugins import Catalog, PluginRef
 from bench.reading import is_folder
 from bench.record.evidence import Alternation, RepeatRule
-from bench.record.record import Failure, Scenario, StoppingRule
+from bench.record.record import Failure, StoppingRule
 from bench.record.redact import without_paths
+from bench.scenarios import kind_of
 from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, is_file
+from bench.suite.scenario_choice import choose_scenario
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file
 from bench.suite.untrusted import Untrusted, refuse_unsafe
 
 DEFAULT_LANGUAGE_MODEL = "llama-15M"
@@ -23,6 +25,7 @@ DEFAULT_MODELS = ("mobilenet_v2", DEFAULT_LANGUAGE_MODEL)
 PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
 EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
 FOLDER = "/"
+TASKS: Mapping[Task, str] = {"tensor": "models of tensors", "text_generation": "text generation"}
 OWN_MODELS = (".", FOLDER)  # what the names of plugins begin with that take the user's own files and folders
 
 
@@ -74,6 +77,7 @@ class PlannedRun(Struct, frozen=True):
     alternation: Alternation | None = None
     repeat_rule: RepeatRule | None = None  # None: exactly ``repeats``
     max_seconds: float | None = None  # as asked; None: the preset's
+    player: PluginRef | None = None  # of a scenario that is a plugin's
 
 
 class Plan(Struct, frozen=True):
@@ -156,15 +160,18 @@ def resolve_targets(
     return targets
 
 
-def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[TargetChoice]) -> Plan:
-    """Pair every model with every target in every scenario."""
+def make_plan(
+    suite: Suite, models: Sequence[ModelChoice], targets: Sequence[TargetChoice], catalog: Catalog | None = None
+) -> Plan:
+    """Pair every model with every target in every scenario. Scenarios of plugins are in ``catalog``."""
     if suite.preset not in PRESETS:
         raise UnknownName("preset", suite.preset, PRESETS)
     preset = PRESETS[suite.preset]
     rule = with_time(preset.rule, suite.max_seconds)
     runs: list[PlannedRun] = []
     seen: set[str] = set()
-    for asked in suite.scenarios or (ScenarioAsk(),):
+    for choice in [choose_scenario(asked, catalog) for asked in suite.scenarios or (Scenario(),)]:
+        asked, kind = choice.scenario, choice.kind
         for model in models:
             scenario = _of_tensors(asked) if model.task == "tensor" and not is_file(model.ask.source) else asked
             for target in targets:
@@ -178,22 +185,23 @@ def make_plan(suite: Suite, models: Sequence[ModelChoice], targets: Sequence[Tar
                     PlannedRun(
                         model,
                         target,
-                        msgspec.convert(msgspec.structs.asdict(scenario), Scenario),
+                        scenario,
                         emulated_rule() if emulated else rule,
                         preset.name,
                         repeats.fewest,
                         suite.seed,
                         suite.strict_placement,
-                        why_skipped(model, target, scenario.name),
+                        why_skipped(model, target, kind),
                         suite.check_inputs,
                         repeat_rule=repeats,
                         max_seconds=suite.max_seconds,
+                        player=choice.plugin,
                     )
                 )
     return Plan(tuple(runs))
 
 
-def _of_tensors(scenario: ScenarioAsk) -> ScenarioAsk:
+def _of_tensors(scenario: Scenario) -> Scenario:
     """Without what only text generation has."""
     return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
 
@@ -215,15 +223,15 @@ def with_time(rule: StoppingRule, max_seconds: float | None) -> StoppingRule:
     )
 
 
-def why_skipped(model: ModelChoice, target: TargetChoice, scenario: str) -> Failure | None:
+def why_skipped(model: ModelChoice, target: TargetChoice, kind: ScenarioKind) -> Failure | None:
     """The reason a pair cannot be measured, as far as can be told without opening anything."""
     device = target.device
     if not device.usable:
         return Failure(
             "plan", "unavailable", f"{target.id} is not usable here: {without_paths(device.reason)}", device.remedy
         )
-    if device.emulated and scenario == "offline":
-        message = f"{target.id} is an emulator: its throughput would say nothing of the device's"
+    if device.emulated and not kind.emulator:
+        message = f"{target.id} is an emulator: its {kind.intent} would say nothing of the device's"
         remedy = "single-stream proves compilation, placement and numerics."
         return Failure("plan", "unsupported_scenario", message, remedy)
     wanted = (model.ask.format,) if model.ask.format else model.formats
@@ -243,12 +251,18 @@ def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -
     """Raises ``RunFailure`` for a model that the target does not open, or not in that scenario, once it is read."""
     if artifact.task not in target.tasks:
         raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
-    if artifact.task == "text_generation" and scenario.name == "offline":
-        message = "scenario offline is not defined for text generation"
-        raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
+    refuse_task(artifact.task, scenario)
     if artifact.format not in target.formats:
         message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
         raise RunFailure("unsupported_format", message, "", "plan")
+
+
+def refuse_task(task: Task, scenario: Scenario) -> None:
+    """Raises ``RunFailure`` for a scenario that is not defined for models of ``task``."""
+    tasks = kind_of(scenario).tasks
+    if task not in tasks:
+        message = f"scenario {scenario.name} is not defined for {TASKS[task]}"
+        raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
 
 
 def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:

@@ -13,17 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from bench import reading
-from bench.contracts import CompileCache, Format
+from bench.contracts import Format, Scenario
 from bench.errors import InputError, UnknownName
+from bench.plugins import Catalog
 from bench.reading import read_text
+from bench.scenarios import COMPILE_CACHE, FIELDS, check_scenario
 from bench.suite.dataset_options import parse_options
 from bench.suite.preprocessing import parse_preprocessing
+from bench.suite.scenario_choice import kind_named
 from bench.suite.untrusted import Untrusted
-
-SCENARIOS: dict[str, str] = {
-    "single-stream": "one query at a time, the next when the last is done; latency counts",
-    "offline": "several queries in flight; throughput counts",
-}
 
 
 class Ask(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,15 +56,6 @@ class TargetAsk(Ask, frozen=True):
     options: dict[str, str] = {}
 
 
-class ScenarioAsk(Ask, frozen=True):
-    name: str = "single-stream"
-    prompt_tokens: int | None = None
-    generate_tokens: int | None = None
-    lanes: int | None = None
-    depth_tokens: int | None = None
-    compile_cache: CompileCache = "none"
-
-
 class Suite(Ask, frozen=True):
     """Everything one ``odb run`` is asked to do. No ``models``: the built-in ones. No ``targets``: all this machine
     has.
@@ -78,7 +67,7 @@ class Suite(Ask, frozen=True):
     name: str = ""
     models: tuple[ModelAsk, ...] = ()
     targets: tuple[TargetAsk, ...] = ()
-    scenarios: tuple[ScenarioAsk, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
     options: dict[str, str] = {}
     preset: str = "quick"
     repeats: int | None = None
@@ -90,9 +79,9 @@ class Suite(Ask, frozen=True):
     untrusted: Untrusted | None = None
 
 
-def load_suite(file: Path) -> Suite:
-    """Read a suite. Relative paths in it are relative to its folder, and its options count as ``untrusted``. Raises
-    ``InputError`` naming file and field."""
+def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
+    """Read a suite. Relative paths in it are relative to its folder, and its options count as ``untrusted``. Scenarios
+    of plugins are in ``catalog``. Raises ``InputError`` naming file and field."""
     try:
         if not file.exists():
             raise InputError(f"{file}: no such file")
@@ -103,7 +92,7 @@ def load_suite(file: Path) -> Suite:
         raise InputError(f"{file}: not TOML: {str(error)[:200]}") from None
     _check_keys(raw, Suite, f"{file}")
     try:
-        suite = msgspec.convert(raw, Suite)
+        suite = msgspec.convert(_with_parameters(raw, f"{file}", catalog), Suite)
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: {error}") from None
     folder = file.resolve().parent
@@ -120,26 +109,15 @@ def load_suite(file: Path) -> Suite:
     )
     sent = Untrusted(str(file), frozenset(suite.options), len(suite.targets))
     checked = msgspec.structs.replace(suite, models=models, untrusted=sent)
-    check(checked)
+    check(checked, catalog)
     return checked
 
 
-def check(suite: Suite) -> None:
-    """Raise ``InputError`` for what can be told from the suite alone."""
+def check(suite: Suite, catalog: Catalog | None = None) -> None:
+    """Raise ``InputError`` for what can be told from the suite alone, and from the plugins of its scenarios."""
     _check_unicode(msgspec.to_builtins(suite))
     for scenario in suite.scenarios:
-        if scenario.name not in SCENARIOS:
-            raise UnknownName("scenario", scenario.name, SCENARIOS)
-        for field in ("prompt_tokens", "generate_tokens", "lanes"):
-            value = getattr(scenario, field)
-            if value is not None and value < 1:
-                raise InputError(f"scenario {scenario.name}: {field} must be 1 or more, not {value}")
-            if value is not None and value > MOST_COUNT:
-                raise InputError(f"scenario {scenario.name}: {field} must be at most {MOST_COUNT:,}")
-        if (scenario.depth_tokens or 0) > MOST_COUNT:
-            raise InputError(f"scenario {scenario.name}: depth_tokens must be at most {MOST_COUNT:,}")
-        if (scenario.depth_tokens or 0) < 0:
-            raise InputError(f"scenario {scenario.name}: depth_tokens must be 0 or more, not {scenario.depth_tokens}")
+        check_scenario(scenario, kind_named(scenario.name, catalog))
     if not 0 <= suite.seed < 1 << 63:
         raise InputError("seed must be 0 or more, and below 2**63")
     for field in ("repeats", "check_inputs"):
@@ -237,10 +215,32 @@ def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
     for key in raw:
         if key not in fields:
             raise UnknownName(f"key in {where}", key, fields)
-    for key, part in (("models", ModelAsk), ("targets", TargetAsk), ("scenarios", ScenarioAsk)):
+    for key, part in (("models", ModelAsk), ("targets", TargetAsk)):
         if kind is Suite and isinstance(raw.get(key), list):
             for index, item in enumerate(_tables(raw[key])):
                 _check_keys(item, part, f"{where} [[{key}]] number {index + 1}")
+
+
+def _with_parameters(raw: dict[str, Any], where: str, catalog: Catalog | None) -> dict[str, Any]:
+    """``raw`` with what ``[[scenarios]]`` say in the fields of ``Scenario``."""
+    tables = raw.get("scenarios")
+    if not isinstance(tables, list):
+        return raw
+    return raw | {"scenarios": [_scenario(table, where, index, catalog) for index, table in enumerate(tables, 1)]}
+
+
+def _scenario(table: Any, where: str, number: int, catalog: Catalog | None) -> Any:
+    name = table.get("name", Scenario().name) if isinstance(table, dict) else None
+    if not isinstance(name, str):
+        return table
+    own = {parameter.name for parameter in kind_named(name, catalog).parameters}
+    known = {"name", COMPILE_CACHE, *FIELDS, *own}
+    for key in table:
+        if key not in known:
+            raise UnknownName(f"key in {where} [[scenarios]] number {number}", key, known)
+    return {key: value for key, value in table.items() if key not in own or key in FIELDS} | (
+        {"parameters": {key: table[key] for key in own - set(FIELDS) if key in table}} if own - set(FIELDS) else {}
+    )
 
 
 def _tables(items: Iterable[Any]) -> list[dict[str, Any]]:

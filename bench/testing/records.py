@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.contracts import Scenario
 from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.inputs import InputFacts
 from bench.record.memory import MemoryPoint
@@ -17,7 +18,6 @@ from bench.record.record import (
     RecordedRun,
     Repeat,
     SampleArrays,
-    Scenario,
     StoppingRule,
     Tool,
     Verdict,

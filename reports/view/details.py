@@ -37,9 +37,11 @@ from bench.reports.words.causes import (
     outputs_wrong,
     status,
 )
-from bench.reports.words.plans import ran_in, repeats_words, rule_words, scenario_words
+from bench.reports.words.plans import ran_in, repeats_words, rule_words
 from bench.reports.words.quality import between, leading, title
 from bench.reports.words.quality import value as shown
+from bench.reports.words.scenarios import scenario_words
+from bench.scenarios import kind_of
 
 EMULATED_TIMES = "the emulator's, not the device's"
 
@@ -157,7 +159,7 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
         "Throughput", units.number(summary.throughput_per_s, "/s"), units.counted(latency.n, "query", "queries")
     )
     median = Fact("Latency, p50", units.duration(latency.p50), between)
-    return (rate, median) if record.plan.scenario.name == "offline" else (median, rate)
+    return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
 
 
 def _timed_fact(name: str, value: int | None, interval: tuple[int, int] | None, note: str) -> Fact:

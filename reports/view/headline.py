@@ -25,6 +25,7 @@ from bench.reports.words import units
 from bench.reports.words.causes import STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.words.quality import pair_words, title
 from bench.reports.words.ranking import SUPPOSED, figure, relation, untold
+from bench.scenarios import kind_of
 
 if TYPE_CHECKING:
     from bench.compare.ranking import Against, Apart, Contest, Ranking
@@ -110,7 +111,7 @@ def _alone(name: str, row: MatrixRow, ranking: "Ranking") -> Sentence:
         one.run for one in ranking.apart if one.code == "no_figure"
     ]
     best = row.runs[index].record
-    offline = best.plan.scenario.name == "offline"
+    offline = kind_of(best.plan.scenario).overlapping
     if _missing(best):
         return Sentence(name, "no throughput was recorded." if offline else "too few samples for a median.", "unjudged")
     older = [row.runs[one.run].record for one in ranking.apart if one.code == "older"]
@@ -247,11 +248,11 @@ def _speed(record: Record) -> str:
 
 def _missing(record: Record) -> bool:
     """Whether the record lacks the figure that its sentence would give."""
-    return (record.summary.throughput_per_s if record.plan.scenario.name == "offline" else _p50(record)) is None
+    return (record.summary.throughput_per_s if kind_of(record.plan.scenario).overlapping else _p50(record)) is None
 
 
 def _shown(record: Record) -> str:
-    return _rate(record) if record.plan.scenario.name == "offline" else _speed(record)
+    return _rate(record) if kind_of(record.plan.scenario).overlapping else _speed(record)
 
 
 def _where(record: Record) -> str:

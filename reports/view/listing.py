@@ -8,6 +8,7 @@ from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, folder_
 from bench.reports.words import units
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.plans import ran_in
+from bench.scenarios import kind_of
 
 Column = tuple[str, Callable[[Record], str]]
 
@@ -120,6 +121,6 @@ _COSTS: tuple[Column, ...] = (("Cold start", _cold_start), ("Peak RSS", _peak), 
 def _measured(record: Record) -> tuple[Column, ...]:
     if record.plan.model.task == "text_generation":
         return (("TTFT", _ttft), ("TPOT", _tpot), ("Tokens/s", _decode), ("Equal", _equal))
-    if record.plan.scenario.name == "offline":
+    if kind_of(record.plan.scenario).overlapping:
         return (("Throughput", _rate), ("p50", _p50))
     return (("p50", _p50), ("95 % interval", _between))

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.contracts import Scenario
 from bench.printable import counted
-from bench.record.record import Record, Scenario
+from bench.record.record import Record
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, on_device, options_words
 from bench.reports.words import units
 from bench.reports.words.causes import DOUBTED, STATUS_WORDS, doubt, emulated, status
-from bench.reports.words.plans import ran_in, scenario_short, scenario_words
+from bench.reports.words.plans import ran_in
 from bench.reports.words.quality import quality_note
+from bench.reports.words.scenarios import scenario_short, scenario_words
+from bench.scenarios import kind_of
 
 
 class Subject(Struct, frozen=True):
@@ -71,7 +74,7 @@ def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
     if text is not None:
         times = f"TTFT {units.duration(text.ttft_ns)}", f"TPOT {units.duration(text.tpot_ns)}"
         return units.number(text.decode_tokens_per_s, "tokens/s"), times, text.tpot_ns
-    if record.plan.scenario.name == "offline":
+    if kind_of(record.plan.scenario).overlapping:
         each = (f"p50 {units.duration(latency.p50)} a query",) if latency is not None else ()
         return units.number(record.summary.throughput_per_s, "queries/s"), each, record.summary.throughput_per_s
     if latency is None:
@@ -178,7 +181,7 @@ def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
     if task == "text_generation":
         numbers = "decode rate (median), with time to first token and time per output token"
         return numbers, "time per output token, shorter is faster"
-    if scenario.name == "offline":
+    if kind_of(scenario).overlapping:
         return "queries per second, several in flight", "queries per second, longer is more"
     return "latency of one query: median (p50) and its 95 % interval", "p50, shorter is faster"
 

@@ -1,42 +1,8 @@
-"""Plans in words: the scenario, and the rule that ends a repeat."""
+"""Plans in words: the rule that ends a repeat, the number of repeats, and what the arithmetic ran in."""
 
 from bench.contracts import Precisions
-from bench.record.record import PlannedTarget, Record, Scenario, StoppingRule
+from bench.record.record import PlannedTarget, Record, StoppingRule
 from bench.reports.words import units
-
-
-def scenario_words(task: str, scenario: Scenario) -> str:
-    """The scenario in words: ``Single-stream: one query at a time``."""
-    cached = "" if scenario.compile_cache == "none" else f", compile cache {scenario.compile_cache}"
-    if task == "text_generation":
-        return f"Text generation, {scenario.name}{_lengths(scenario)}{cached}"
-    if scenario.name == "offline":
-        lanes = "the number of queries in flight is the runtime's choice"
-        if scenario.lanes is not None:
-            lanes = f"{_queries(scenario.lanes)} in flight"
-        return f"Offline: {lanes}{cached}"
-    return f"Single-stream: one query at a time{cached}"
-
-
-def _lengths(scenario: Scenario) -> str:
-    if scenario.generate_tokens is None:
-        return ""
-    prompt = "the user's prompts"
-    if scenario.prompt_tokens is not None:
-        prompt = units.counted(scenario.prompt_tokens, "prompt token")
-    depth = f" at depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
-    return f": {prompt}{depth}, {scenario.generate_tokens} generated"
-
-
-def scenario_short(task: str, scenario: Scenario) -> str:
-    """The same in two or three words, for a sentence."""
-    cached = "" if scenario.compile_cache == "none" else f", {scenario.compile_cache} cache"
-    if task == "text_generation" and scenario.generate_tokens is not None:
-        prompt = "own prompts" if scenario.prompt_tokens is None else str(scenario.prompt_tokens)
-        depth = f", depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
-        return f"{prompt} + {units.counted(scenario.generate_tokens, 'token')}{depth}{cached}"
-    lanes = "" if scenario.lanes is None else f", {units.counted(scenario.lanes, 'lane')}"
-    return f"{scenario.name}{lanes}{cached}"
 
 
 def percentile_name(percentile: float) -> str:

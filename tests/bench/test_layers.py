@@ -18,6 +18,7 @@ FLOORS = """
     digest
     reading scratch parallel
     contracts plugins
+    scenarios
     record
     reporting
     stats

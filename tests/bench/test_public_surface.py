@@ -17,6 +17,8 @@ MODULES = {
     "bench.digest": "sha256_of sha256_of_file sha256_of_files",
     "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
     "bench.measure.loop": "time_queries",
+    "bench.measure.single_stream": "play_one_by_one",
+    "bench.measure.stage": "Stage Steady",
     "bench.reading": "arrays_in is_file is_folder json_of leads_outside read_bytes read_text refuse_outside",
     "bench.reporting": "FitsTerminal Report TellsRefused",
     "bench.scratch": "OWNER scratch_folder sweep",
@@ -29,9 +31,10 @@ MODULES = {
 }
 CONTRACTS = """
     Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget DeclaresSafeOptions
-    DecoderSpec Device FixedInput Format GraphFacts GraphRoles InputRole Judge LogitsSession Model ModelRequest
-    NamingTarget NodePlacement OpenRequest Phase Placement Precisions Quantisation ReferenceSetup
-    ReferenceTarget RenewableSession Sensor Session SessionFacts SettlingSession Shapes StreamSession Target
+    DecoderSpec Device FixedInput Format GraphFacts GraphRoles InputRole Intent Judge LogitsSession Model ModelRequest
+    NamingTarget NodePlacement OpenRequest Parameter Phase Placement Precisions Quantisation ReferenceSetup
+    ReferenceTarget RenewableSession Scenario ScenarioKind
+    Sensor Session SessionFacts SettlingSession Shapes StreamSession Target
     TargetFacts Task TensorSession TensorSpec Tensors TokenSession Tokenizer TokenizingSession channel_key
 """
 BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli.asked import Grid, asked_scenarios, meant_for, numbers, with_precisions, with_prompts
+from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite
+from bench.suite.suite import ModelAsk, Suite
 
 
 def test_a_grid_is_every_combination() -> None:
@@ -19,14 +20,14 @@ def test_a_grid_is_every_combination() -> None:
 
 def test_a_grid_multiplies_the_scenarios_of_a_suite() -> None:
     """What the suite says stays where the flags say nothing."""
-    suite = Suite(scenarios=(ScenarioAsk("single-stream", prompt_tokens=7),))
+    suite = Suite(scenarios=(Scenario("single-stream", prompt_tokens=7),))
     found = asked_scenarios(suite, (), Grid(compile_cache="cold,warm"))
     assert [(7, "cold"), (7, "warm")] == [(s.prompt_tokens, s.compile_cache) for s in found]
 
 
 def test_without_flags_there_is_one_scenario() -> None:
     """The default."""
-    assert (ScenarioAsk(),) == asked_scenarios(Suite(), (), Grid())
+    assert (Scenario(),) == asked_scenarios(Suite(), (), Grid())
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "-3", "1.5", "0"])

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from bench.compare.comparison import ALPHA_SAME, TOLERANCE
+from bench.contracts import Scenario
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun
@@ -27,7 +28,7 @@ from bench.run.suite_run import plan_suite
 from bench.run.workbench import Bench
 from bench.stats.percentiles import percentile
 from bench.stats.ratio import paired_log_ratio
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 pytest.importorskip("openvino")
 pytestmark = [pytest.mark.perf, pytest.mark.real]
@@ -187,7 +188,7 @@ def test_offline_throughput_keeps_up(
 
     def alternate() -> None:
         theirs = BenchmarkApp(model, tmp_path / "app", "-hint", "throughput").reported()
-        (found,) = run([str(model)], ["openvino:CPU"], scenarios=(ScenarioAsk("offline"),), max_seconds=None)
+        (found,) = run([str(model)], ["openvino:CPU"], scenarios=(Scenario("offline"),), max_seconds=None)
         summary = found.record.summary
         assert summary.throughput_per_s is not None
         ratios.append(summary.throughput_per_s / theirs["per_s"])

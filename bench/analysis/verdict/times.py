@@ -10,6 +10,7 @@ from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figu
 from bench.analysis.verdict.codes import reason
 from bench.printable import counted
 from bench.record.record import Reason, RecordedRun
+from bench.scenarios import kind_of
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
 
@@ -39,7 +40,7 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
     from bench.stats.processes import MIN_SAMPLES
 
     plan = run.record.plan
-    p = plan.rule.percentile if plan.scenario.name == "single-stream" else 50
+    p = plan.rule.percentile if kind_of(plan.scenario).percentile else 50
     needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
     queries = len(run.latency.pooled)
     if queries >= needed:
@@ -52,7 +53,7 @@ def _not_converged(run: "TimedRun") -> Reason | None:
     rule = run.record.plan.rule
     if not asks_convergence(rule):
         return None
-    if run.record.plan.scenario.name == "offline":
+    if kind_of(run.record.plan.scenario).overlapping:
         return _throughput_not_converged(run)
     pairs = zip(run.latency.intervals(rule.percentile), run.latency.percentiles(rule.percentile), strict=True)
     empty = len(run.arrays("latency_ns")) - len(run.latency.parts)
@@ -117,7 +118,7 @@ def _processes_differ(run: "TimedRun") -> Reason | None:
     from bench.stats.variance import known_to, repeats_for_precision
 
     plan, figures = run.record.plan, _process_figures(run)
-    offline = plan.scenario.name == "offline"
+    offline = kind_of(plan.scenario).overlapping
     whole = "p50 of a whole query (prompt and generation)" if plan.model.task == "text_generation" else "p50"
     what, unit, scale = ("throughput", "queries/s", 1.0) if offline else (whole, "ms", 1e-6)
     reach = known_to(figures) if all(figures) else None  # what takes no time is the timer's matter

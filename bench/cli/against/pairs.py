@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from bench.cli.against.records import Source, likeness, of_one_run, same_run
 from bench.cli.against.suites import (
@@ -40,7 +40,7 @@ from bench.store.records import chosen_folders, load
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
 from bench.suite.plan import PlannedRun
-from bench.suite.suite import ScenarioAsk, Suite, TargetAsk, parse_pair
+from bench.suite.suite import Suite, TargetAsk, parse_pair
 from bench.suite.untrusted import ALLOW
 
 ANOTHER = "another record of the same run was measured"
@@ -194,7 +194,7 @@ class Chooser:
         fed = source.record.plan.inputs
         if source.record.plan.asked is None and fed is not None and fed.source in ("file", "image"):
             both = {**both, **{k: self._given[k] for k in ("inputs", "preprocessing") if k in self._given}}
-        return applied(base, both)
+        return applied(base, both, self._catalog)
 
     # -------------------------------------------------------------------------------------------------- flags
 
@@ -215,7 +215,7 @@ class Chooser:
             try:
                 base = self._base(source, self._places(source), both)
                 new = with_model(base, model) if model else base
-                new = applied(new, {k: v for k, v in given.items() if k in NEW_ONLY})
+                new = applied(new, {k: v for k, v in given.items() if k in NEW_ONLY}, self._catalog)
             except InputError as error:
                 self._refuse(source, error)
                 continue
@@ -322,9 +322,9 @@ class Chooser:
 
     def _suite_runs(self) -> tuple[Suite, Sequence[PlannedRun]]:
         """Flags add to the suite as ever, but for ``-t``, which chooses from its targets where it names some."""
-        suite = asked_suite({**self._params, "targets": ()})
+        suite = asked_suite({**self._params, "targets": ()}, self._catalog)
         if not suite.targets:
-            suite = asked_suite(self._params)
+            suite = asked_suite(self._params, self._catalog)
         with temporary_workspace() as workspace:
             return suite, plan_suite(Bench(self._catalog, suite, workspace, cache_folder(), Path("/"))).runs
 
@@ -344,7 +344,7 @@ class Chooser:
         new = Suite(
             models=(run.model.ask,),
             targets=(TargetAsk(run.target.id, dict(run.target.options)),),
-            scenarios=(ScenarioAsk(**asdict(run.scenario)),),
+            scenarios=(run.scenario,),
             **shared,
         )
         return Pair(source, base, new)

@@ -5,8 +5,8 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from bench.contracts import Task
-from bench.record.record import Record, Scenario
+from bench.contracts import Scenario, Task
+from bench.record.record import Record
 from bench.suite.plan import PlannedRun, settle_scenario
 
 

@@ -39,7 +39,7 @@ PROMPTS = ("prompt_tokens", "prompt_ids", "prompts")
 GRID = ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")
 
 
-def applied(suite: Suite, given: Mapping[str, Any]) -> Suite:
+def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
     """``suite`` of one run with what the flags in ``given`` add or replace, but for models, targets and options."""
     models = suite.models
     if any(given.get(flag) is not None for flag in PROMPTS):
@@ -49,10 +49,11 @@ def applied(suite: Suite, given: Mapping[str, Any]) -> Suite:
     models = with_tensors(models, given.get("shapes", ()), given.get("inputs", ()), given.get("preprocessing"))
     models = with_prompts(models, given.get("prompt_ids"), given.get("prompts"))
     models = with_precisions(models, given.get("precision"))
+    grid = Grid(*(given.get(name) for name in GRID))
     return replace(
         suite,
         models=models,
-        scenarios=asked_scenarios(suite, given.get("scenarios", ()), Grid(*(given.get(name) for name in GRID))),
+        scenarios=asked_scenarios(suite, given.get("scenarios", ()), grid, catalog),
         strict_placement=bool(given.get("strict_placement")) or suite.strict_placement,
         **{field: given[flag] for flag, field in NUMBERS.items() if given.get(flag) is not None},
     )

@@ -43,9 +43,11 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "l
     """Scenario names."""
     from click.shell_completion import CompletionItem
 
-    from bench.suite.suite import SCENARIOS
+    from bench.plugins import discover
+    from bench.scenarios import KINDS
 
-    return [CompletionItem(name, help=text) for name, text in SCENARIOS.items() if name.startswith(incomplete)]
+    helps = dict.fromkeys(discover().names("scenarios"), "of a plugin") | {k.name: k.summary for k in KINDS.values()}
+    return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
 
 
 def _devices(ref: "PluginRef") -> "Sequence[str]":

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.verdict.times import CACHED_ALPHA, CACHED_RATIO
+from bench.contracts import Scenario
 from bench.machine.clocks import CoreClocks
 from bench.passes.cached_results import moved_along, recall
 from bench.passes.determinism import compare_tensors, compare_token_runs
@@ -15,10 +16,10 @@ from bench.plugins import discover
 from bench.record.record import Reason, RecordedRun
 from bench.run.suite_run import run_suite
 from bench.stats.speed_up import speed_up
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugins" / "suspicious.py"
-TEXT = ScenarioAsk(prompt_tokens=8, generate_tokens=3)
+TEXT = Scenario(prompt_tokens=8, generate_tokens=3)
 
 Measure = Callable[..., RecordedRun]
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.contracts import Scenario
 from bench.errors import InputError
 from bench.quality.texts import text_files
 from bench.record.record import RecordedRun
-from bench.suite.suite import ModelAsk, ScenarioAsk, TargetAsk
+from bench.suite.suite import ModelAsk, TargetAsk
 
 Run = Callable[..., list[RecordedRun]]
-SHORT = (ScenarioAsk(prompt_tokens=8, generate_tokens=4),)
+SHORT = (Scenario(prompt_tokens=8, generate_tokens=4),)
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 

@@ -7,12 +7,11 @@ from typing import Literal
 
 import pytest
 
-from bench.contracts import OpenRequest, SessionFacts
+from bench.contracts import OpenRequest, Scenario, SessionFacts
 from bench.errors import RunFailure
 from bench.jobs import Checked
 from bench.record.record import RecordedRun
 from bench.run.compile_caches import CompileCaches
-from bench.suite.suite import ScenarioAsk
 from bench.testing import fake_artifact
 
 
@@ -77,7 +76,7 @@ def test_a_cache_that_was_not_used_is_no_result(tmp_path: Path) -> None:
 def test_cold_and_warm_are_separate_results(run: Callable[..., list[RecordedRun]]) -> None:
     """OpenVINO: each scenario's repeats all found the cache as it says; ONNX Runtime has none, and is skipped."""
     pytest.importorskip("openvino")
-    scenarios = tuple(ScenarioAsk(compile_cache=cache) for cache in ("cold", "warm"))
+    scenarios = tuple(Scenario(compile_cache=cache) for cache in ("cold", "warm"))
     found = run(["mobilenet_v2"], ["openvino:CPU", "ort:cpu"], scenarios=scenarios, repeats=2, max_seconds=0.2)
     told = [
         (r.record.plan.target.id, r.record.status, {x.compile_cache for x in r.record.repeats}, r.record.plan.scenario)

@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
 from bench.record.record import RecordedRun
 from bench.store.records import load_records
-from bench.suite.suite import ScenarioAsk
 
 Run = Callable[..., list[RecordedRun]]
 
@@ -39,7 +39,7 @@ def test_a_run_leaves_a_whole_record(run: Run, tmp_path: Path) -> None:
 
 def test_text_generation_keeps_every_token(run: Run) -> None:
     """One stamp a token, the first query's ids, and TTFT, TPOT and ITL from them."""
-    recorded = run(["fake-decoder"], ["null:cpu"], scenarios=(ScenarioAsk(prompt_tokens=4, generate_tokens=5),))[0]
+    recorded = run(["fake-decoder"], ["null:cpu"], scenarios=(Scenario(prompt_tokens=4, generate_tokens=5),))[0]
     text = recorded.record.summary.text_generation
     assert text is not None
     assert (4, 5, (1, 2, 3, 1, 2)) == (text.prompt_tokens, text.generated_tokens, text.token_ids)
@@ -50,7 +50,7 @@ def test_text_generation_keeps_every_token(run: Run) -> None:
 
 def test_offline_counts_what_all_lanes_complete(run: Run) -> None:
     """Two lanes of sleeping calls complete about twice as much as one can."""
-    recorded = run(["fake"], ["bad:fallback"], scenarios=(ScenarioAsk("offline", lanes=4),))[0]
+    recorded = run(["fake"], ["bad:fallback"], scenarios=(Scenario("offline", lanes=4),))[0]
     summary = recorded.record.summary
     assert summary.throughput_per_s is not None
     assert summary.latency_ns is not None

@@ -15,13 +15,14 @@ from tampered import SEAL, Place, Tampered, by_path, changed, loaded
 from whole_records import failed, offline, tensors, text
 
 from bench.compare.folders import compare_folders
+from bench.contracts import Scenario
 from bench.errors import InputError
 from bench.plugins import discover
 from bench.record.record import Record
 from bench.run.suite_run import run_suite
 from bench.store.origins import KEPT, ORIGINS, origin_of
 from bench.store.records import save
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 RECORDS = {"tensors": tensors, "text": text, "offline": offline, "failed": failed}
 
@@ -88,7 +89,7 @@ def test_a_changed_value_of_a_measured_record_is_never_shown_unmarked(tmp_path: 
     for name in ("single-stream", "offline"):
         out = tmp_path / name
         out.mkdir()
-        scenario = ScenarioAsk(name)
+        scenario = Scenario(name)
         suite = Suite(models=(ask,), targets=(TargetAsk("ort:cpu"),), scenarios=(scenario,), repeats=2, max_seconds=0.1)
         (run,) = run_suite(suite, discover(), out, cache=tmp_path / "cache")
         assert run.record.failure is None
@@ -136,8 +137,9 @@ def test_the_table_names_parts_that_are_kept() -> None:
     assert wrong == ["quality.metrics[].value"]  # of metrics of a whole dataset alone
 
 
-UNREACHED = {SEAL, "summary.latency_ns.p999", "summary.latency_ns.p999_ci95"}
-"""Fields that no test above changes: the seal is written anew, and a p99.9 takes thousands of queries."""
+UNREACHED = {SEAL, "summary.latency_ns.p999", "summary.latency_ns.p999_ci95", "plan.scenario.parameters"}
+"""Fields that no test above changes: the seal is written anew, a p99.9 takes thousands of queries, and the scenarios of
+the records have no parameters without a field."""
 
 
 def test_the_records_hold_every_field(tmp_path: Path) -> None:

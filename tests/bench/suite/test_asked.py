@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from bench.contracts import Device
+from bench.contracts import Device, Scenario
 from bench.plugins import PluginRef
 from bench.record.asked import NamedFile
 from bench.suite.asked import asked_of
 from bench.suite.plan import FOLDER, ModelChoice, PlannedRun, TargetChoice, make_plan
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite
+from bench.suite.suite import ModelAsk, Suite
 
 TARGET = TargetChoice(PluginRef("targets", "t", "", "here"), Device("cpu", True), {}, ("onnx",), ("tensor",))
 
@@ -39,7 +39,7 @@ def test_everything_that_a_suite_may_say_is_kept(tmp_path: Path) -> None:
         "label_offset=1",
         str(tmp_path / "twin.onnx"),
     )
-    run = planned(ask, scenarios=(ScenarioAsk("offline", lanes=3),), check_inputs=2, max_seconds=1.5)
+    run = planned(ask, scenarios=(Scenario("offline", lanes=3),), check_inputs=2, max_seconds=1.5)
     found = asked_of(run)
     assert ("file", NamedFile("net.onnx"), "onnx", "float32") == (
         found.kind,

@@ -14,7 +14,7 @@ from bench.record.asked import Asked, NamedFile
 from bench.record.record import Record, Scenario
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.testing.records import fake_run
 
 NULL = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
@@ -77,7 +77,7 @@ def test_every_typed_field_is_taken(here: Path, catalog: Catalog) -> None:
     expected = Suite(
         models=(model,),
         targets=(TargetAsk("null:cpu", {"latency_us": "7"}),),
-        scenarios=(ScenarioAsk("offline", lanes=3),),
+        scenarios=(Scenario("offline", lanes=3),),
         preset="strict",
         seed=4,
         strict_placement=True,

@@ -21,7 +21,7 @@ from bench.suite.plan import (
     settle_scenario,
 )
 from bench.suite.presets import PRESETS, emulated_rule
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, check
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, check
 from bench.suite.untrusted import Untrusted
 
 CATALOG = Catalog(
@@ -207,9 +207,7 @@ def test_files_find_their_plugin_by_suffix() -> None:
 
 def test_every_pair_in_every_scenario() -> None:
     """The plan is the product, scenarios outermost, so that a page reads in order."""
-    suite = Suite(
-        targets=(TargetAsk("chip:npu"), TargetAsk("cpu:x")), scenarios=(ScenarioAsk(), ScenarioAsk("offline"))
-    )
+    suite = Suite(targets=(TargetAsk("chip:npu"), TargetAsk("cpu:x")), scenarios=(Scenario(), Scenario("offline")))
     assert [
         ("single-stream", "chip:npu"),
         ("single-stream", "cpu:x"),
@@ -220,7 +218,7 @@ def test_every_pair_in_every_scenario() -> None:
 
 def test_an_emulator_has_no_throughput() -> None:
     """offline on an emulated device is skipped, with what to do instead."""
-    (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:emu"),), scenarios=(ScenarioAsk("offline"),)))
+    (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:emu"),), scenarios=(Scenario("offline"),)))
     assert run.skip is not None
     assert "unsupported_scenario" == run.skip.kind
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
-from bench.suite.suite import ModelAsk, ScenarioAsk, Suite, TargetAsk, check, load_suite, parse_pair, parse_shape
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite, parse_pair, parse_shape
 from bench.suite.untrusted import Untrusted
 
 
@@ -34,7 +35,7 @@ def test_a_full_suite_is_read(tmp_path: Path) -> None:
             ModelAsk("resnet50"),
         ),
         targets=(TargetAsk("ort:cpu", {"intra_op_num_threads": "1"}),),
-        scenarios=(ScenarioAsk("offline", lanes=2),),
+        scenarios=(Scenario("offline", lanes=2),),
     )
     assert load_suite(file) == expected
 
@@ -50,7 +51,10 @@ def test_a_full_suite_is_read(tmp_path: Path) -> None:
             "[[models]]\nsource = 'gone.onnx'\n",
             "model {folder}/gone.onnx: no such file\nCheck the path, or see `odb list models`.",
         ),
-        ("[[scenarios]]\nname = 'ofline'\n", "unknown scenario: ofline\nDid you mean offline?"),
+        (
+            "[[scenarios]]\nname = 'ofline'\n",
+            "unknown scenario: ofline\nDid you mean offline? A plugin file's scenario needs --plugin FILE.",
+        ),
         ("repeats = 0\n", "repeats must be 1 or more, not 0"),
         ("[[scenarios]]\nlanes = 0\n", "scenario single-stream: lanes must be 1 or more, not 0"),
         ("timeout_s = -1.0\n", "timeout_s must be above 0 and finite, not -1.0"),
@@ -95,7 +99,7 @@ def test_bad_flags_are_refused(text: str) -> None:
 def test_an_unknown_scenario_offers_the_nearest() -> None:
     """Scenario names are LoadGen's."""
     with pytest.raises(UnknownName, match="single-stream"):
-        check(Suite(scenarios=(ScenarioAsk("singlestream"),)))
+        check(Suite(scenarios=(Scenario("singlestream"),)))
 
 
 def test_paths_of_quality_are_beside_the_suite(tmp_path: Path) -> None:

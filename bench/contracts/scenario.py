@@ -1,0 +1,90 @@
+"""What the queries of a run are like: the scenario that was asked for, and what is known of its kind."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from bench.contracts.model import Task
+from bench.contracts.session import CompileCache
+
+Intent = Literal["latency", "throughput"]
+Value = int | float
+"""Of a parameter."""
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)", max_length=64)]
+"""Of a scenario or a parameter: it is shown everywhere, and comes from records that somebody sent."""
+
+
+class Parameter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A number that a scenario takes. ``least`` and ``most`` are allowed; ``whole``: it is an integer. ``default``:
+    what an absent one stands for; ``None``: the runtime or the preset decides."""
+
+    name: Name
+    unit: str
+    about: str
+    least: Value = 1
+    most: Value = 1_000_000_000
+    whole: bool = True
+    default: Value | None = None
+
+
+class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that the engine has to know of a scenario, apart from how it is played.
+
+    ``intent``: what the runtime is asked to be good at, and the figure in which processes are compared. ``latency``:
+    queries come one after another, and the p50 is compared. ``throughput``: queries overlap in a window, which the
+    player keeps with those in flight at its end, and the queries a second of the window are compared. ``leading``: what
+    a comparison looks at first: names of ``bench.compare.observe.METRICS``, of which the first that is known leads.
+    ``percentile``: whether the preset's percentile is asked of the latencies; else the median is. ``emulator``: whether
+    it proves something on an emulator. ``samples``: the parameter that says how many samples one query holds; ``""``:
+    one.
+    """
+
+    name: Name
+    summary: str
+    tasks: tuple[Task, ...] = ("tensor",)
+    parameters: tuple[Parameter, ...] = ()
+    intent: Intent = "latency"
+    leading: tuple[str, ...] = ("latency_p50_ns",)
+    percentile: bool = True
+    emulator: bool = True
+    samples: str = ""
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether queries overlap, so that throughput counts and not latency."""
+        return self.intent == "throughput"
+
+
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind by its ``name``, and its parameters: as asked for in a suite, as played in a record.
+
+    ``prompt_tokens``, ``generate_tokens`` and ``depth_tokens`` (in the cache before the prompt) apply to text
+    generation; ``lanes`` to offline (None: the runtime's best). ``compile_cache``: ``cold``, every repeat fills an
+    empty one; ``warm``, every repeat finds it filled; ``none``, the runtime gets none. ``parameters``: those of the
+    kind that have no field here; absent where there are none. ``kind``: of a plugin's scenario, so that its records are
+    read where the plugin is not; absent of this project's own, which are in ``bench.scenarios``.
+    """
+
+    name: Name = "single-stream"
+    prompt_tokens: int | None = None
+    generate_tokens: int | None = None
+    lanes: int | None = None
+    depth_tokens: int | None = None
+    compile_cache: CompileCache = "none"
+    parameters: dict[Name, Value] | UnsetType = UNSET
+    kind: ScenarioKind | UnsetType = UNSET
+
+    def __hash__(self) -> int:
+        tokens = self.prompt_tokens, self.generate_tokens, self.depth_tokens
+        return hash((self.name, tokens, self.lanes, self.compile_cache, tuple(sorted(self.own_parameters.items()))))
+
+    @property
+    def own_parameters(self) -> Mapping[str, Value]:
+        """``parameters``, empty where there are none."""
+        return {} if self.parameters is UNSET else self.parameters
+
+    @property
+    def own_kind(self) -> ScenarioKind | None:
+        """``kind``, ``None`` where it is absent."""
+        return None if self.kind is UNSET else self.kind

@@ -1,0 +1,24 @@
+"""Who plays which scenario."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bench.contracts import Scenario
+from bench.errors import PluginError
+from bench.measure.offline import play_offline
+from bench.measure.single_stream import play_single_stream
+from bench.measure.stage import Player
+from bench.plugins import PluginRef, load
+
+PLAYERS: Mapping[str, Player] = MappingProxyType({"single-stream": play_single_stream, "offline": play_offline})
+"""One for each kind in ``bench.scenarios``."""
+
+
+def player_of(scenario: Scenario, plugin: PluginRef | None) -> Player:
+    """The player of the scenario, from ``plugin`` where it is one's. Raises ``PluginError`` for a plugin without."""
+    if plugin is None:
+        return PLAYERS[scenario.name]
+    player: Player | None = getattr(load(plugin), "play", None)
+    if player is None:
+        raise PluginError(f"plugin scenario {plugin.name}: has no play(stage)", "Add it; see docs/write-a-scenario.md.")
+    return player

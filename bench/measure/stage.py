@@ -1,0 +1,70 @@
+"""What a scenario is played on, and what its player leaves."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.contracts import Scenario
+from bench.machine.clocks import CoreClocks
+from bench.measure.energy import EnergyMeter
+from bench.measure.loop import Run
+from bench.record.energy import RepeatEnergy
+from bench.record.record import StoppingRule, Warmup
+from bench.stats.timeline import Timeline
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+class Watched(Struct, frozen=True):
+    """What is read around the steady state, and how its turns are taken where it has any."""
+
+    meter: EnergyMeter
+    clocks: CoreClocks
+    take_turn: Callable[[bool], bool] | None
+
+
+class Stage(Struct, frozen=True, kw_only=True):
+    """An open session after its first inference, in a form that is the same for tensors and for text.
+
+    ``run``: issues so many queries one after another and appends their clock readings; of text it generates. ``call``:
+    one query, untimed. ``lanes``: so many calls that may run at once, each on a thread of its own (``None``: as many as
+    the runtime thinks best). ``steady``: the context in which the player warms up and measures; it begins as late, and
+    ends as early, as it can, since memory is read at both ends.
+    """
+
+    scenario: Scenario
+    rule: StoppingRule
+    watched: Watched
+    run: Run
+    call: Callable[[], None]
+    lanes: Callable[[int | None], Sequence[Callable[[], None]]]
+    steady: Callable[[], AbstractContextManager[None]]
+
+
+class Steady(Struct, frozen=True):
+    """What one scenario measured. ``arrays``: role -> int64 nanoseconds, as in ``record.SampleArrays``."""
+
+    arrays: "dict[str, Array]"
+    warmup: Warmup
+    duration_ns: int
+    converged: bool | None
+    energy: RepeatEnergy
+    token_ids: tuple[int, ...] = ()
+    lanes: int | None = None
+    prefill_energy: RepeatEnergy | None = None
+
+
+Player = Callable[[Stage], Steady]
+"""Plays a scenario once: warm-up and steady state. Raises ``RunFailure`` where nothing could be measured."""
+
+
+def warmup_of(timeline: Timeline, steady: bool) -> Warmup:
+    """The warm-up that ``timeline`` saw."""
+    if not timeline.done_ns:
+        return Warmup(0, 0, steady)
+    return Warmup(len(timeline.done_ns), max(timeline.done_ns) - min(timeline.issued_ns), steady)

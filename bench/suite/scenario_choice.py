@@ -1,0 +1,55 @@
+"""Which scenario is meant: one of this project's, or a plugin's."""
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.contracts import Scenario, ScenarioKind
+from bench.errors import PluginError, UnknownName
+from bench.plugins import Catalog, PluginRef, load
+from bench.scenarios import KINDS, settled
+
+
+class ScenarioChoice(Struct, frozen=True):
+    """A scenario that was asked for, with all its parameters; its kind; the plugin that plays it, where one does."""
+
+    scenario: Scenario
+    kind: ScenarioKind
+    plugin: PluginRef | None = None
+
+
+def kind_named(name: str, catalog: Catalog | None = None) -> ScenarioKind:
+    """The kind of that name, of this project or of a plugin in ``catalog``, which is imported. Raises ``UnknownName``,
+    and ``PluginError`` for a plugin that is none."""
+    offered = catalog.names("scenarios") if catalog is not None else ()
+    if name in KINDS:
+        if name in offered:
+            raise PluginError(f"plugin scenario {name}: is the name of a scenario of this project", "Rename it.")
+        return KINDS[name]
+    if catalog is None or name not in offered:
+        hint = "A plugin file's scenario needs --plugin FILE."
+        raise UnknownName("scenario", name, [*KINDS, *offered], hint)
+    kind = getattr(load(catalog.find("scenarios", name)), "kind", None)
+    if not isinstance(kind, ScenarioKind) or kind.name != name or not _can_be_read(kind):
+        raise PluginError(
+            f"plugin scenario {name}: its kind is not a ScenarioKind of that name",
+            f'Give the class a field: kind = ScenarioKind(name="{name}", summary=…).',
+        )
+    return kind
+
+
+def _can_be_read(kind: ScenarioKind) -> bool:
+    """Whether a record that holds ``kind`` is read again: its fields have the types that they state."""
+    try:
+        return bool(msgspec.convert(msgspec.to_builtins(kind), ScenarioKind) == kind)
+    except (msgspec.ValidationError, TypeError):
+        return False
+
+
+def choose_scenario(asked: Scenario, catalog: Catalog | None) -> ScenarioChoice:
+    """What was asked, with the defaults of its kind; of a plugin's with the kind itself, for the record."""
+    kind = kind_named(asked.name, catalog)
+    scenario = settled(asked, kind)
+    if catalog is None or kind.name in KINDS:
+        return ScenarioChoice(scenario, kind)
+    return ScenarioChoice(replace(scenario, kind=kind), kind, catalog.find("scenarios", kind.name))

@@ -62,7 +62,7 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
     multiple=True,
     shell_complete=complete.scenarios,
     metavar="NAME[:KEY=VALUE,…]",
-    help="single-stream (default), offline, or a plugin's; see `odb list scenarios`. Repeatable.",
+    help="As offline or offline:lanes=4; default single-stream; see `odb list scenarios`. Repeatable.",
 )
 @click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")

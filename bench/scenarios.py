@@ -20,6 +20,7 @@ PROMPT_TOKENS = Parameter(name="prompt_tokens", unit="tokens", about="length of 
 GENERATE_TOKENS = Parameter(name="generate_tokens", unit="tokens", about="tokens to generate")
 DEPTH_TOKENS = Parameter(name="depth_tokens", unit="tokens", about="tokens in the cache before the prompt", least=0)
 LANES = Parameter(name="lanes", unit="queries", about="queries in flight; by default as the runtime thinks best")
+STREAMS = Parameter(name="streams", unit="samples", about="samples a query", most=10_000, default=8)
 
 COMPILE_CACHE = "compile_cache"
 CACHES = ("none", "cold", "warm")
@@ -43,6 +44,14 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                 leading=("throughput_per_s",),
                 percentile=False,
                 emulator=False,
+            ),
+            ScenarioKind(
+                name="multi-stream",
+                summary="one query of several samples after another; the latency until all are done counts",
+                parameters=(STREAMS,),
+                leading=("latency_p99_ns", "latency_p50_ns"),
+                emulator=False,
+                samples="streams",
             ),
         )
     }

@@ -5,12 +5,15 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.errors import PluginError
+from bench.measure.multi_stream import play_multi_stream
 from bench.measure.offline import play_offline
 from bench.measure.single_stream import play_single_stream
 from bench.measure.stage import Player
 from bench.plugins import PluginRef, load
 
-PLAYERS: Mapping[str, Player] = MappingProxyType({"single-stream": play_single_stream, "offline": play_offline})
+PLAYERS: Mapping[str, Player] = MappingProxyType(
+    {"single-stream": play_single_stream, "offline": play_offline, "multi-stream": play_multi_stream}
+)
 """One for each kind in ``bench.scenarios``."""
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.reports.words import units
-from bench.scenarios import kind_of
+from bench.scenarios import kind_of, samples_of
 
 
 def scenario_words(task: str, scenario: Scenario) -> str:
@@ -27,8 +27,12 @@ def _offline(scenario: Scenario) -> str:
     return f"Offline: {units.counted(scenario.lanes, 'query', 'queries')} in flight"
 
 
+def _multi_stream(scenario: Scenario) -> str:
+    return f"Multi-stream: {units.counted(samples_of(scenario), 'sample')} a query, one query at a time"
+
+
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
-    {"single-stream": _single_stream, "offline": _offline}
+    {"single-stream": _single_stream, "offline": _offline, "multi-stream": _multi_stream}
 )
 """Of models of tensors; one for each kind in ``bench.scenarios``."""
 

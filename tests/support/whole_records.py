@@ -255,6 +255,28 @@ def offline() -> RecordedRun:
     return _finished(replace(record, repeats=counted), samples, repeats_ended="fixed")
 
 
+def several() -> RecordedRun:
+    """Queries of four samples each, in six processes; energy and processor time are those of each run of the model."""
+    samples: Samples = {}
+    repeats = tuple(
+        replace(made, energy=replace(made.energy, queries=4 * made.energy.queries))
+        for made in (_repeat(index, samples) for index in range(6))
+        if made.energy is not None
+    )
+    plan = PlanPart(
+        replace(MODEL, inputs=(), outputs=()),
+        TARGET,
+        Scenario("multi-stream", parameters={"streams": 4}),
+        "quick",
+        QUICK.rule,
+        0,
+        6,
+        "odb run -m net -t ort:cpu -s multi-stream:streams=4 --preset quick --seed 0",
+        repeat_rule=QUICK.repeats,
+    )
+    return _finished(_record("several", plan, repeats), samples, repeats_ended="precise")
+
+
 def failed() -> RecordedRun:
     """A model that did not compile."""
     plan = PlanPart(MODEL, TARGET, Scenario("single-stream"), "quick", QUICK.rule, 0, 6, repeat_rule=QUICK.repeats)

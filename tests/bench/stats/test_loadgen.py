@@ -69,6 +69,73 @@ def test_estimates_are_loadgens_own(tmp_path: Path, queries: int) -> None:
     assert early_stopping_estimate(latency, 99) == theirs.get(99.0)
 
 
+SAMPLES = 8
+
+MULTI_STREAM = """
+import random, sys, time
+
+import mlperf_loadgen as loadgen
+import numpy as np
+
+from bench.measure.multi_stream import samples_in_turn
+from bench.measure.loop import time_queries
+from bench.stats.timeline import Timeline
+
+settings = loadgen.TestSettings()
+settings.scenario, settings.mode = loadgen.TestScenario.MultiStream, loadgen.TestMode.PerformanceOnly
+settings.min_query_count = settings.max_query_count = int(sys.argv[1])
+settings.multi_stream_samples_per_query = int(sys.argv[3])
+settings.min_duration_ms = 0
+draw, timeline, waiting, spun = random.Random(1), Timeline(), [], []
+
+def sample():
+    spun.append(draw.randrange(1_000, 20_000))
+    end = time.perf_counter_ns() + spun[-1]
+    while time.perf_counter_ns() < end:
+        pass
+    loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(waiting.pop(0), 0, 0)])
+
+def issue(queries):
+    waiting.extend(query.id for query in queries)
+    time_queries(samples_in_turn(sample, len(queries)), 1, timeline)
+
+sut = loadgen.ConstructSUT(issue, lambda: None)
+library = loadgen.ConstructQSL(64, 64, lambda samples: None, lambda samples: None)
+output, log = loadgen.LogOutputSettings(), loadgen.LogSettings()
+output.outdir, output.copy_summary_to_stdout = sys.argv[2], False
+log.log_output, log.enable_trace = output, True
+loadgen.StartTestWithLogSettings(sut, library, settings, log, "audit.config")
+loadgen.DestroyQSL(library)
+loadgen.DestroySUT(sut)
+np.save(sys.argv[2] + "/ours.npy", timeline.latency_ns())
+np.save(sys.argv[2] + "/spun.npy", np.array(spun).reshape(-1, int(sys.argv[3])).sum(axis=1))
+"""
+
+
+def test_a_query_of_several_samples_takes_until_the_last_is_done(tmp_path: Path) -> None:
+    """LoadGen's multi-stream around our own loop: as many queries, each as long as its slowest sample, and LoadGen's
+    percentiles are those of these latencies. Both hold the work of all samples, which end one after another."""
+    command = [sys.executable, "-c", MULTI_STREAM, "700", str(tmp_path), str(SAMPLES)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    trace, summary = ((tmp_path / f"mlperf_log_{name}").read_text() for name in ("trace.json", "summary.txt"))
+    fields = re.findall(r'"query_seq":(\d+),[^{}]*"issue_start_ns":(\d+),"complete_ns":(\d+)', trace)
+    taken: dict[int, list[int]] = {}
+    for query, issued, done in fields:
+        taken.setdefault(int(query), []).append(int(done) - int(issued))
+    assert {SAMPLES} == {len(samples) for samples in taken.values()}
+    latency = np.array([max(taken[query]) for query in sorted(taken)])
+    plain = {float(p): int(ns) for p, ns in re.findall(r"^([\d.]+) percentile latency \(ns\)\s*: (\d+)", summary, re.M)}
+    assert plain == {p: percentile(latency, p) for p in plain}
+    assert 99.0 in plain
+    (estimate,) = re.findall(r"Early stopping 99.0th percentile estimate: (\d+)", summary)
+    assert int(estimate) == early_stopping_estimate(latency, 99)
+    ours, spun = (np.load(tmp_path / f"{name}.npy") for name in ("ours", "spun"))
+    assert 700 == len(latency) == len(ours)
+    assert (latency >= spun).all()
+    assert (ours >= spun).all()
+    assert all(taken[query] == sorted(taken[query]) for query in taken)
+
+
 @pytest.mark.parametrize(("queries", "valid"), [(63, False), (64, True)])
 def test_sixty_four_queries_are_the_least_for_a_p90(tmp_path: Path, queries: int, valid: bool) -> None:
     """LoadGen calls 63 invalid and 64 valid at p90, and so do we."""

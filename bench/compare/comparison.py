@@ -25,10 +25,11 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.analysis.metrics import METRICS, Metric, Unit
 from bench.analysis.verdict.codes import CODES, About
 from bench.compare.comparability import Comparability, comparable
 from bench.compare.interleaved import CANCELLED, alternated, broken, pair_logs
-from bench.compare.observe import METRICS, Curve, Metric, Observation, Unit, observe
+from bench.compare.observe import Curve, Observation, observe
 from bench.compare.quality import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.compare.recheck import Recheck, recheck
 from bench.compare.rules import ACCOUNTED, FEW, SPEEDS, Subject, scenario_words

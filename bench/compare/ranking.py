@@ -21,10 +21,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from bench.analysis.metrics import METRICS, Metric, Unit, figures_of
 from bench.compare.comparability import comparable
 from bench.compare.comparison import ALPHA_DIFFERENT, TOLERANCE, Change, Comparison, compare_all
 from bench.compare.interleaved import alternated
-from bench.compare.observe import METRICS, Metric, Observation, Unit, figures_of, observe
+from bench.compare.observe import Observation, observe
 from bench.compare.rules import FEW, RULES
 from bench.errors import InputError
 from bench.record.record import Reason, Record, RecordedRun

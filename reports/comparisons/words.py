@@ -5,9 +5,9 @@ A change is given as new over base: ``+5.2 %`` of a time is more of it. Nothing 
 
 from collections.abc import Callable, Sequence
 
+from bench.analysis.metrics import Unit
 from bench.compare.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.compare.folders import Findings
-from bench.compare.observe import Unit
 from bench.compare.outcome import not_decided, outcome, state
 from bench.compare.recheck import Recheck
 from bench.compare.rules import ACCOUNTED, SPEEDS

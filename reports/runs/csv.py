@@ -4,6 +4,8 @@ import csv
 import io
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from bench.record.part import Part
 from bench.record.quality import Paired, QualityMetric
@@ -12,6 +14,9 @@ from bench.record.refused import RefusedRecord
 from bench.record.shown_command import shown_command
 from bench.reports.words.causes import emulated, invalidating_codes
 from bench.reports.words.quality import leading
+
+if TYPE_CHECKING:
+    from bench.analysis.metrics import Metric
 
 Value = str | int | float | bool | None
 _FORMULA = ("=", "+", "-", "@")
@@ -37,11 +42,11 @@ class CsvReport:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         placed = any(run.folder for run in runs) or any(one.folder for one in self.refused)
-        columns = [*(("folder",) if placed else ()), *_COLUMNS]
+        columns = [*(("folder",) if placed else ()), *_columns()]
         writer.writerow(columns)
         for run in runs:
             folder = (_written(run.folder),) if placed else ()
-            writer.writerow([*folder, *(_written(make(run.record)) for make in _COLUMNS.values())])
+            writer.writerow([*folder, *(_written(make(run.record)) for make in _columns().values())])
         for one in self.refused:
             said = {"folder": one.folder, **_refused(one)}
             writer.writerow([_written(said.get(column)) for column in columns])
@@ -162,7 +167,21 @@ def _pairs(options: Mapping[str, str]) -> str:
     return ";".join(f"{k}={v}" for k, v in options.items())
 
 
-_COLUMNS: dict[str, Callable[[Record], Value]] = {
+def _metric(metric: "Metric") -> Callable[[Record], Value]:
+    return _of_device(lambda record: metric.figure(record.summary))
+
+
+@cache
+def _columns() -> dict[str, Callable[[Record], Value]]:
+    """Every column in order; metrics that have no place among the others stand last."""
+    from bench.analysis.metrics import METRICS
+
+    figures = {metric.column: _metric(metric) for metric in METRICS}
+    placed = {name: make or figures[name] for name, make in _PLACED.items()}
+    return placed | {name: make for name, make in figures.items() if name not in placed}
+
+
+_PLACED: dict[str, Callable[[Record], Value] | None] = {
     "record_id": lambda r: r.record_id,
     "created_utc": lambda r: r.created_utc,
     "tool_version": lambda r: r.tool.version,
@@ -194,32 +213,32 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "input_source": lambda r: None if r.plan.inputs is None else r.plan.inputs.source,
     "input_sha256": lambda r: None if r.plan.inputs is None else r.plan.inputs.sha256,
     "queries": _latency("n"),
-    "latency_p50_ns": _latency("p50"),
+    "latency_p50_ns": None,
     **_bounds("p50"),
-    "latency_p90_ns": _latency("p90"),
+    "latency_p90_ns": None,
     **_bounds("p90"),
-    "latency_p95_ns": _latency("p95"),
+    "latency_p95_ns": None,
     **_bounds("p95"),
-    "latency_p99_ns": _latency("p99"),
+    "latency_p99_ns": None,
     **_bounds("p99"),
-    "latency_p999_ns": _latency("p999"),
+    "latency_p999_ns": None,
     **_bounds("p999"),
     "latency_mean_ns": _latency("mean"),
     "latency_min_ns": _latency("min"),
     "latency_max_ns": _latency("max"),
     "emulator_latency_p50_ns": _emulator_p50,
-    "throughput_per_s": _of_device(lambda r: r.summary.throughput_per_s),
-    "cold_start_ns": _of_device(lambda r: r.summary.cold_start_ns),
+    "throughput_per_s": None,
+    "cold_start_ns": None,
     "prompt_tokens": lambda r: r.plan.scenario.prompt_tokens,
     "depth_tokens": lambda r: r.plan.scenario.depth_tokens,
     "compile_cache": lambda r: r.plan.scenario.compile_cache,
     "generated_tokens": _text("generated_tokens"),
-    "ttft_ns": _text("ttft_ns"),
+    "ttft_ns": None,
     **_bounds("ttft_ns", "text_generation", ""),
-    "tpot_ns": _text("tpot_ns"),
+    "tpot_ns": None,
     **_bounds("tpot_ns", "text_generation", ""),
     "prefill_tokens_per_s": _text("prefill_tokens_per_s"),
-    "decode_tokens_per_s": _text("decode_tokens_per_s"),
+    "decode_tokens_per_s": None,
     "e2e_ns": _text("e2e_ns"),
     "tokenized_ttft_ns": _tokenized("ttft_ns"),
     "tokenized_e2e_ns": _tokenized("e2e_ns"),
@@ -233,13 +252,13 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "float32_token_prefix": _agreement("model", "token_prefix"),
     "float32_tokens_equal_share": _agreement("model", "tokens_equal_share"),
     "float32_kl_divergence_nats": _agreement("model", "kl_divergence_nats"),
-    "memory_peak_rss_bytes": _memory("peak_rss"),
+    "memory_peak_rss_bytes": None,
     "memory_model_bytes": _memory("model"),
     "memory_inference_bytes": _memory("inference"),
     "artifact_bytes": lambda r: r.plan.model.size_bytes,
     "energy_tier": _energy("tier"),
-    "energy_joules_per_inference": _energy("joules_per_inference"),
-    "cpu_seconds_per_inference": _energy("cpu_seconds_per_inference"),
+    "energy_joules_per_inference": None,
+    "cpu_seconds_per_inference": None,
     "npu_busy_seconds_per_inference": _energy("npu_busy_seconds_per_inference"),
     "macs": lambda r: r.plan.model.macs,
     "nodes_on_target": _nodes_on_target,
@@ -266,3 +285,4 @@ _COLUMNS: dict[str, Callable[[Record], Value]] = {
     "command": lambda r: shown_command(r.plan.command),
     "record_sha256": lambda r: r.record_sha256,
 }
+"""Columns in order; ``None``: a row of ``bench.analysis.metrics``."""

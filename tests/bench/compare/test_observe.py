@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.analysis.metrics import METRICS
 from bench.analysis.summary import summarise
 from bench.compare.comparison import compare
-from bench.compare.observe import METRICS, observe
+from bench.compare.observe import observe
 from bench.errors import InputError
 from bench.record.energy import RepeatEnergy
 from bench.record.record import Failure, RecordedRun, Scenario

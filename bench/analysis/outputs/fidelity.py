@@ -235,7 +235,7 @@ def _judge_labels(pair: _Pair, rule: _Rule) -> _Finding:
     output = OutputFidelity(name=pair.name, identical=not wrong, equal_fraction=1 - wrong / total)
     what = "texts" if texts(pair.expected[0]) else "flags" if pair.expected[0].dtype.kind == "b" else "integers"
     if not wrong:
-        blind = _showsnothing_compared(pair.expected)
+        blind = _shows_nothing_compared(pair.expected)
         return _Finding(output, True, blind, informative=not blind)
     said = f"{_percent(wrong / total)} of {total} {what} differ from the reference"
     if wrong / total <= rule.threshold.flips:
@@ -249,7 +249,7 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.2g} %" if fraction < 0.1 else f"{100 * fraction:.0f} %"
 
 
-def _showsnothing_compared(values: Sequence[Array]) -> str:
+def _shows_nothing_compared(values: Sequence[Array]) -> str:
     """Why equal outputs would not show an error; empty where they would."""
     total = sum(array.size for array in values)
     first = next(array for array in values if array.size).flat[0]
@@ -299,7 +299,7 @@ def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
     weak = _weak_slice(sides, found, rule) if judged.ok else ""
     if weak:
         return _Finding(judged.output, False, weak)
-    blind = _showsnothing_compared(kept)
+    blind = _shows_nothing_compared(kept)
     if judged.ok is not False and blind:  # constant to within rounding, too
         return _Finding(judged.output, judged.ok, blind, informative=False)
     return _Finding(judged.output, judged.ok, judged.reason or note, by_degree=judged.by_degree)

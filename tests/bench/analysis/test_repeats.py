@@ -223,7 +223,8 @@ def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
         budget_s: int = 100,
     ) -> list[RecordedRun]:
         rule = replace(SHORT, budget_ns=budget_s * SECOND)
-        monkeypatch.setattr("bench.suite.plan.PRESETS", {"quick": replace(PRESETS["quick"], repeats=rule)})
+        for module in ("suite.plan", "store.plan_contradictions"):
+            monkeypatch.setattr(f"bench.{module}.PRESETS", {"quick": replace(PRESETS["quick"], repeats=rule)})
         shares, told = iter(busy * 100), iter(figures * 100)
         monkeypatch.setattr(HostLoad, "busy_share_of_others", lambda *_: next(shares))
         monkeypatch.setattr(

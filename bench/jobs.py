@@ -79,7 +79,7 @@ class CheckJob(Job, frozen=True, tag=True):
 
     ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
     holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
-    it.
+    it. ``foreseen``: a ``ForeseeJob`` has asked the target already whether it takes the model.
     """
 
     plugin: PluginRef
@@ -90,6 +90,7 @@ class CheckJob(Job, frozen=True, tag=True):
     prompts: Path | None = None
     forced: Path | None = None
     emulated: bool = False
+    foreseen: bool = False
 
 
 class JudgeJob(Job, frozen=True, tag=True):
@@ -97,7 +98,8 @@ class JudgeJob(Job, frozen=True, tag=True):
 
     ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
     request's where a float model stands in for it as the reference, or where the target opens a form of its own.
-    ``windows``: of a language model, the ids that another run has cut the texts into.
+    ``windows``: of a language model, the ids that another run has cut the texts into. ``foreseen``: another pass has
+    asked the target already whether it takes the model.
     """
 
     plugin: PluginRef
@@ -106,6 +108,7 @@ class JudgeJob(Job, frozen=True, tag=True):
     model: PluginRef
     made_for: Artifact
     windows: Path | None = None
+    foreseen: bool = False
 
 
 class RecallJob(Job, frozen=True, tag=True):

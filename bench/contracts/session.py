@@ -36,7 +36,8 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     as they were requested. ``versions``: distribution or component -> version. ``executed_precision``: the precision
     that the arithmetic ran in (``float32``, ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of weights and
     activations apart, where the runtime reports them. ``compile_cache``: whether ``compile`` had a cache to use, and
-    found it filled.
+    found it filled. ``kv_cache_bits``: of an element of keys and of one of values in a language model's cache; ``None``
+    where the runtime does not report them.
     """
 
     device_name: str
@@ -45,6 +46,7 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     executed_precision: str = ""
     precisions: Precisions = Precisions("", "")
     compile_cache: CompileCache = "none"
+    kv_cache_bits: tuple[int, int] | None = None
 
 
 @runtime_checkable

@@ -86,7 +86,11 @@ class Target(Protocol):
         ...
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
-        """Raise ``RunFailure`` for a pair known not to work, before any time is spent. Imports no runtime."""
+        """Raise ``RunFailure`` or ``InputError`` for a pair known not to work. Imports no runtime.
+
+        The engine calls it once a run, before the model is converted or opened, and for ``--dry-run``; ``open`` need
+        not call it.
+        """
         ...
 
     def open(self, request: OpenRequest, phase: Phase) -> "TensorSession | TokenSession | StreamSession":

@@ -12,21 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec.structs import replace
 
-from bench.contracts import (
-    DecoderSpec,
-    OpenRequest,
-    Scenario,
-    StreamSession,
-    Tokenizer,
-    TokenizingSession,
-    TokenSession,
-)
+from bench.contracts import DecoderSpec, OpenRequest, Scenario, Tokenizer
 from bench.errors import RunFailure
 from bench.inputs.prompts import Lengths, Query, load_prompts, queries
 from bench.jobs import MeasureJob
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
+from bench.measure.sessions import OpenedText
 from bench.measure.single_stream import token_times
 from bench.measure.stage import Player, Stage, Steady, Watched
 from bench.measure.text_driver import Generator
@@ -66,32 +59,28 @@ def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int) -> Ite
     return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed, None)
 
 
-def tokenizer_of(session: object) -> Tokenizer | None:
-    return session.tokenizer() if isinstance(session, TokenizingSession) else None
-
-
 def play_generation(
     job: MeasureJob,
-    session: TokenSession | StreamSession,
+    session: OpenedText,
     recorder: PhaseRecorder,
     steady_phase: Callable[[], AbstractContextManager[None]],
     watched: Watched,
     player: Player,
 ) -> tuple[Callable[[], None], Steady]:
     """First token, then the scenario. Returns one generation as a call, and what was measured."""
-    tokenizer, tokens = tokenizer_of(session), job.scenario.generate_tokens or 1
+    tokenizer, tokens = session.tokenizer(), job.scenario.generate_tokens or 1
     endless = queries(
         load_prompts(job.prompts), decoder_of(job.request), lengths(job.request, job.scenario), job.seed, tokenizer
     )
-    generator, first = Generator(session), next(endless)
+    first = next(endless)
     recorder.look("ready")
-    generator.fill(first.context)
+    session.fill(first.context)
     with recorder("first_inference"):
-        generator.first_token(first.prompt)
-    ids = generator.greedy(first.context, first.prompt, tokens)
+        session.first_token(first.prompt)
+    ids = session.greedy(first.context, first.prompt, tokens)
 
     def run(count: int, timeline: Timeline) -> None:
-        time_generations(generator, endless, tokens, count, timeline)
+        time_generations(session, endless, tokens, count, timeline)
 
     def again() -> None:
         run(1, Timeline())
@@ -110,8 +99,8 @@ def play_generation(
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
     if tokenizer is not None:
-        arrays["tokenized_token_ns"] = _tokenized(generator, tokenizer, endless, tokens)
-    prefill = _prefill_pass(generator, endless, watched.meter)
+        arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens)
+    prefill = _prefill_pass(session, endless, watched.meter)
     return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
 
 

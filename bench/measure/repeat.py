@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from time import perf_counter_ns, process_time
 
-from bench.contracts import StreamSession, Tensors, TensorSession, TokenSession
+from bench.contracts import Tensors, TensorSession
 from bench.inputs.tensor_files import load_feeds
 from bench.jobs import Measured, MeasureJob
 from bench.machine.channels import power_seconds
@@ -17,6 +17,7 @@ from bench.measure.memory import MemoryProbe
 from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
 from bench.measure.players import player_of
+from bench.measure.sessions import OpenedText, open_session
 from bench.measure.stage import Stage, Steady, Watched
 from bench.plugins import load
 from bench.record.record import Repeat, SampleArrays
@@ -42,7 +43,7 @@ def measure(
     target = load(job.plugin)
 
     at_start = memory.read(False)
-    session = target.open(job.request, recorder)
+    session = open_session(target, job.request, recorder)
 
     import numpy as np
 
@@ -79,7 +80,7 @@ def measure(
 
 def _play(
     job: MeasureJob,
-    session: TensorSession | TokenSession | StreamSession,
+    session: TensorSession | OpenedText,
     feeds: Tensors,
     recorder: PhaseRecorder,
     memory: MemoryProbe,
@@ -96,7 +97,7 @@ def _play(
         recorder.memory["steady"] = memory.read(fresh)
 
     player = player_of(job.scenario, job.player)
-    if isinstance(session, TokenSession | StreamSession):
+    if isinstance(session, OpenedText):
         return play_generation(job, session, recorder, steady_phase, watched, player)
     recorder.look("ready")
     call = session.bind(feeds)

@@ -15,14 +15,14 @@ from random import Random
 from time import perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.contracts import StreamSession, Target, Tensors, TensorSession, TokenSession
+from bench.contracts import Target, Tensors, TensorSession
 from bench.inputs.prompts import Query
 from bench.inputs.tensor_files import feeds_sha256, load_feeds
 from bench.jobs import Announce, Recalled, RecallJob
 from bench.measure.generation import distinct_queries
 from bench.measure.loop import Clock, quiet_interpreter
 from bench.measure.phases import untimed
-from bench.measure.text_driver import Generator
+from bench.measure.sessions import OpenedText, open_session
 from bench.plugins import load
 from bench.record.evidence import RepeatedInput
 from bench.stats.speed_up import LEAST_ROUNDS
@@ -84,16 +84,13 @@ def recall_tensors(session: TensorSession, feeds: Tensors, clock: Clock = perf_c
     return recall(session.bind, feeds, made, clock)
 
 
-def recall_prompts(
-    session: TokenSession | StreamSession, queries: Iterator[Query], clock: Clock = perf_counter_ns
-) -> RepeatedInput:
+def recall_prompts(session: OpenedText, queries: Iterator[Query], clock: Clock = perf_counter_ns) -> RepeatedInput:
     """Times to the first token, each from an empty cache: one that keeps prefixes shows here. ``queries``: all
     different, without a context."""
-    generator = Generator(session)
 
     def call_of(query: Query) -> Callable[[], object]:
-        generator.fill(query.context)
-        return partial(generator.first_token, query.prompt)
+        session.fill(query.context)
+        return partial(session.first_token, query.prompt)
 
     return recall(call_of, next(queries), queries, clock)
 
@@ -120,8 +117,8 @@ def moved_along(feeds: Tensors) -> "Iterator[dict[str, np.ndarray[Any, Any]]]":
 def repeat_inputs(job: RecallJob, announce: Announce) -> Recalled:
     """Open as the repeats do, and time inputs seen before against new ones."""
     target: Target = load(job.plugin)
-    session = target.open(job.request, untimed(announce))
+    session = open_session(target, job.request, untimed(announce))
     announce("recall")
-    if isinstance(session, TokenSession | StreamSession):
+    if isinstance(session, OpenedText):
         return Recalled(recall_prompts(session, distinct_queries(job.request, job.scenario, job.seed)))
     return Recalled(recall_tensors(session, load_feeds(job.feeds) if job.feeds is not None else {}))

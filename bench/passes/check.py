@@ -4,10 +4,11 @@ from pathlib import Path
 
 import msgspec
 
-from bench.contracts import StreamSession, Target, TokenSession
+from bench.contracts import Target
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Announce, Checked, CheckJob, TextChecked
 from bench.measure.phases import untimed
+from bench.measure.sessions import OpenedText, open_session
 from bench.plugins import load
 from bench.record.evidence import Determinism
 
@@ -18,14 +19,15 @@ def check(job: CheckJob, announce: Announce) -> Checked:
     from bench.passes.text_check import check_text
 
     target: Target = load(job.plugin)
-    target.check(job.request.artifact, job.request.device, job.request.options)
-    session = target.open(msgspec.structs.replace(job.request, inspect=True), untimed(announce))
+    if not job.foreseen:
+        target.check(job.request.artifact, job.request.device, job.request.options)
+    session = open_session(target, msgspec.structs.replace(job.request, inspect=True), untimed(announce))
     announce("check")
     outputs: list[Path] = []
     token_ids: tuple[int, ...] = ()
     text: TextChecked | None = None
     determinism: Determinism | None = None
-    if isinstance(session, TokenSession | StreamSession):
+    if isinstance(session, OpenedText):
         token_ids, text, determinism = check_text(session, job)
     else:
         for index, path in enumerate(job.feeds):

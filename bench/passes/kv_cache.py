@@ -9,16 +9,17 @@ handed out, so it is read between generations of several lengths, when it rests.
 
 import ctypes
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from bench.analysis.cache_growth import Reading, judged
-from bench.contracts import DecoderSpec, RenewableSession, SettlingSession, StreamSession, TokenSession
+from bench.contracts import DecoderSpec, TokenSession
 from bench.errors import RunFailure
 from bench.measure.memory import MemoryProbe
+from bench.measure.sessions import OpenedText
 from bench.record.text import KvCache, ReadFrom
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ BUDGET_NS = 5_000_000_000
 SLOW = 3  # times as much for the fewest tokens
 LENGTHS = 6  # that an engine is told, or generates
 
-CACHE_BITS = {"u4": 4, "i4": 4, "u8": 8, "i8": 8, "f16": 16, "bf16": 16, "f32": 32}
-"""Of the types that OpenVINO's properties name."""
+UNKNOWN_BITS = (8, 8)
+"""Of an element of keys and of values, at least: a runtime may quantise its cache and not report it."""
 
 
 class MemoryInUse(Struct, frozen=True):
@@ -84,10 +85,10 @@ def longest_cache(decoder: DecoderSpec) -> int:
     return min(LONGEST, decoder.context_length - 2)
 
 
-def observe(session: TokenSession | StreamSession, decoder: DecoderSpec, memory: MemoryInUse) -> KvCache:
+def observe(session: OpenedText, decoder: DecoderSpec, memory: MemoryInUse) -> KvCache:
     """Bytes a token, as the layout says and as memory shows; null with the reason where it does not show them."""
     computed = decoder.kv_cache_bytes_per_token
-    least = smallest_cache_bytes(decoder, session.facts().options_effective)
+    least = smallest_cache_bytes(decoder, session.facts().kv_cache_bits)
     if memory.read() is None:
         return KvCache(computed, reason="memory cannot be read here")
     try:
@@ -96,21 +97,17 @@ def observe(session: TokenSession | StreamSession, decoder: DecoderSpec, memory:
         return KvCache(computed, reason=f"the cache cannot be made to grow here: {failure.message}")
 
 
-def smallest_cache_bytes(decoder: DecoderSpec, options: Mapping[str, str]) -> int:
-    """Bytes a token that keys and values cannot be below: in the types that the runtime's options name, else in one
-    byte an element, since a runtime may quantise its cache and not say so. Scales are left out."""
-    both = options.get("KV_CACHE_PRECISION", "")
-    names = (options.get(f"{part}_CACHE_PRECISION", both) for part in ("KEY", "VALUE"))
+def smallest_cache_bytes(decoder: DecoderSpec, bits: tuple[int, int] | None) -> int:
+    """Bytes a token that keys and values cannot be below. ``bits``: of an element of each, as the runtime reports them.
+    Scales are left out."""
     elements = decoder.layers * decoder.kv_heads * decoder.head_dim
-    return elements * sum(CACHE_BITS.get(name, 8) for name in names) // 8
+    return elements * sum(bits or UNKNOWN_BITS) // 8
 
 
 class _Observation:
     """One session, made to grow and read."""
 
-    def __init__(
-        self, session: TokenSession | StreamSession, decoder: DecoderSpec, read: Callable[[], int | None]
-    ) -> None:
+    def __init__(self, session: OpenedText, decoder: DecoderSpec, read: Callable[[], int | None]) -> None:
         import numpy as np
 
         self._session, self._read_memory = session, read
@@ -120,73 +117,73 @@ class _Observation:
     def result(self, computed: int, least: int, source: ReadFrom) -> KvCache:
         if self._longest < FEWEST:
             return KvCache(computed, reason=f"{_too_few()}: it has room for {self._longest}")
-        session = self._session
-        if isinstance(session, StreamSession):
-            readings = self._generated(session)
-        elif isinstance(session, RenewableSession):
-            count = len(self._grown(session, self._longest, BUDGET_NS // 2))
-            readings = self._grown(session, max(1, count), BUDGET_NS // 2)
+        steps = self._session.steps
+        if steps is None:
+            readings = self._generated()
+        elif self._session.renew is not None:
+            count = len(self._grown(steps, self._longest, BUDGET_NS // 2))
+            readings = self._grown(steps, max(1, count), BUDGET_NS // 2)
         else:
-            self._grown(session, WARM_UP, BUDGET_NS)
-            readings = self._grown(session, self._longest, BUDGET_NS)
+            self._grown(steps, WARM_UP, BUDGET_NS)
+            readings = self._grown(steps, self._longest, BUDGET_NS)
         if not readings or readings[-1].tokens < FEWEST:
             return KvCache(computed, reason=f"{_too_few()} in the time allowed here")
         found = judged(readings, computed, least, source, at_once=False)
         grown, tokens = readings[-1].used_bytes - readings[0].used_bytes, readings[-1].tokens
-        if grown < least * tokens / 2 and isinstance(session, TokenSession) and isinstance(session, RenewableSession):
-            told = judged(self._told_lengths(session), computed, least, source, at_once=True)
+        if grown < least * tokens / 2 and steps is not None and self._session.renew is not None:
+            told = judged(self._told_lengths(steps), computed, least, source, at_once=True)
             found = told if told.observed_bytes_per_token is not None else found
         return found
 
-    def _grown(self, session: TokenSession, tokens: int, budget_ns: int) -> list[Reading]:
+    def _grown(self, steps: TokenSession, tokens: int, budget_ns: int) -> list[Reading]:
         """One token in, then one after another until the cache holds ``tokens`` or time is up."""
-        self._emptied(session, tokens + 2)
+        self._emptied(steps, tokens + 2)
         used, held = [0] * tokens, 0  # a list that grew would be counted too
         begin_ns = perf_counter_ns()
         while held < tokens and perf_counter_ns() - begin_ns < (budget_ns if held >= FEWEST else SLOW * budget_ns):
             if held == 0:
-                session.prefill(self._prompt)
+                steps.prefill(self._prompt)
             else:
-                session.decode()
+                steps.decode()
             used[held] = self._read()
             held += 1
         return [Reading(index + 1, used[index]) for index in range(held)]
 
-    def _generated(self, session: StreamSession) -> list[Reading]:
+    def _generated(self) -> list[Reading]:
         """Generations from an empty cache, each longer than the one before, read when they have ended."""
-        self._generate(session, WARM_UP)
+        self._generate(WARM_UP)
         begin_ns = perf_counter_ns()
-        self._generate(session, WARM_UP)
+        self._generate(WARM_UP)
         pace_ns = max(1, (perf_counter_ns() - begin_ns) // WARM_UP)
         longest = min(self._longest, 2 * BUDGET_NS // pace_ns // (LENGTHS + 1))
         lengths = [longest * (index + 1) // LENGTHS for index in range(LENGTHS)]
-        return [Reading(n, self._generate(session, n)) for n in lengths] if longest >= FEWEST else []
+        return [Reading(n, self._generate(n)) for n in lengths] if longest >= FEWEST else []
 
-    def _generate(self, session: StreamSession, tokens: int) -> int:
-        session.fill(self._nothing)
-        session.generate(self._prompt, tokens, _ignored)
+    def _generate(self, tokens: int) -> int:
+        self._session.fill(self._nothing)
+        self._session.generate(self._prompt, tokens, _ignored)
         return self._read()
 
-    def _told_lengths(self, session: TokenSession) -> list[Reading]:
+    def _told_lengths(self, steps: TokenSession) -> list[Reading]:
         """Twice through the lengths; the second time is read."""
         readings: list[Reading] = []
         for _ in range(2):
             readings = []
             for index in range(LENGTHS):
                 length = self._longest * (index + 1) // LENGTHS
-                self._emptied(session, length)
-                session.prefill(self._prompt)
+                self._emptied(steps, length)
+                steps.prefill(self._prompt)
                 readings.append(Reading(length, self._read()))
         return readings
 
-    def _emptied(self, session: TokenSession, tokens: int) -> None:
-        if isinstance(session, RenewableSession):
-            session.renew(tokens)
+    def _emptied(self, steps: TokenSession, tokens: int) -> None:
+        if self._session.renew is not None:
+            self._session.renew(tokens)
         else:
-            session.reset()
+            steps.reset()
 
     def _read(self) -> int:
-        if isinstance(self._session, SettlingSession):
+        if self._session.settle is not None:
             self._session.settle()
         return self._read_memory() or 0
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import DecoderSpec, LogitsSession, StreamSession, TokenSession
+from bench.contracts import DecoderSpec
 from bench.errors import RunFailure
 from bench.inputs.prompts import encoded, load_prompts, queries
 from bench.jobs import CheckJob, TextChecked
-from bench.measure.generation import decoder_of, lengths, tokenizer_of
-from bench.measure.text_driver import Generator
+from bench.measure.generation import decoder_of, lengths
+from bench.measure.sessions import OpenedText
 from bench.passes.determinism import compare_token_runs
 from bench.record.evidence import Determinism
 
@@ -22,21 +22,18 @@ FORCED_TOKENS = 256
 EMULATED_TOKENS = 8  # generated again, to see whether they are the same
 
 
-def check_text(
-    session: TokenSession | StreamSession, job: CheckJob
-) -> tuple[tuple[int, ...], TextChecked, Determinism]:
+def check_text(session: OpenedText, job: CheckJob) -> tuple[tuple[int, ...], TextChecked, Determinism]:
     """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again. Arrays go to
     ``job.folder``. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
     import numpy as np
 
-    decoder, tokenizer = decoder_of(job.request), tokenizer_of(session)
+    decoder, tokenizer = decoder_of(job.request), session.tokenizer()
     given, tokens = load_prompts(job.prompts), job.scenario.generate_tokens or 1
     _demand_room(encoded(given, decoder, tokenizer), decoder, (job.scenario.depth_tokens or 0) + tokens)
     first = next(queries(given, decoder, lengths(job.request, job.scenario), job.seed, tokenizer))
-    generator = Generator(session)
-    ids = generator.greedy(first.context, first.prompt, tokens)
-    exact = not isinstance(session, StreamSession) or session.held_exactly()
-    again = generator.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if job.emulated else tokens)
+    ids = session.greedy(first.context, first.prompt, tokens)
+    exact = session.held_exactly()
+    again = session.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if job.emulated else tokens)
     determinism = compare_token_runs(ids[: len(again)] if job.emulated else ids, again)
     own = np.concatenate([first.prompt, np.array(ids, np.int64)])
     forced = own[-FORCED_TOKENS:] if job.forced is None else np.load(job.forced, allow_pickle=False)
@@ -60,8 +57,8 @@ def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> Non
             )
 
 
-def _logits(session: TokenSession | StreamSession, ids: "Ids", folder: Path) -> Path | None:
-    if not isinstance(session, LogitsSession):
+def _logits(session: OpenedText, ids: "Ids", folder: Path) -> Path | None:
+    if session.logits is None:
         return None
     import numpy as np
 

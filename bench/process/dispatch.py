@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.contracts import StreamSession, Target, TokenSession
+from bench.contracts import Target
 from bench.errors import InputError, OdbError, RunFailure
 from bench.jobs import (
     Announce,
@@ -124,14 +124,13 @@ def probe(job: ProbeJob) -> Probed:
 def observe_cache(job: CacheJob, announce: Announce) -> CacheSeen:
     """Open with memory taken as it is needed, and make the KV cache grow."""
     from bench.measure.generation import decoder_of
+    from bench.measure.sessions import open_text
     from bench.passes.kv_cache import longest_cache, memory_in_use, observe
 
     decoder = decoder_of(job.request)
     target: Target = load(job.plugin)
     room = longest_cache(decoder) + 2
     request = msgspec.structs.replace(job.request, exact_memory=True, prompt_tokens=1, decode_context=room)
-    session = target.open(request, untimed(announce))
+    session = open_text(target, request, untimed(announce))
     announce("cache")
-    if not isinstance(session, TokenSession | StreamSession):
-        raise RunFailure("plugin_error", "the session of a language model generates no text")
     return CacheSeen(observe(session, decoder, memory_in_use()))

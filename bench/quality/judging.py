@@ -11,6 +11,7 @@ from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
 from bench.jobs import Judged, JudgeJob, PrepareJob
 from bench.measure.phases import untimed
+from bench.measure.sessions import open_tensors
 from bench.plugins import PluginRef, load
 from bench.quality.dataset import (
     Entry,
@@ -62,9 +63,9 @@ def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     plugin = _judge_of(job.model)
     listing = read_listing(job.dataset, plugin is not None)
     target: Target = load(job.plugin)
-    target.check(job.request.artifact, job.request.device, job.request.options)
-    session = target.open(job.request, untimed(announce))
-    assert isinstance(session, TensorSession)
+    if not job.foreseen:
+        target.check(job.request.artifact, job.request.device, job.request.options)
+    session = open_tensors(target, job.request, untimed(announce))
     announce("judge")
     scorer = scorer_for(listing.task, listing.options, plugin, _sizes(listing, job))
     digests, left = _run(job, listing, session, scorer)

@@ -10,14 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import DecoderSpec, LogitsSession, Target, Tokenizer
+from bench.contracts import DecoderSpec, Target, Tokenizer
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import Prompt, check_ids, encoded, read_prompts
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Judged, JudgeJob
-from bench.measure.generation import decoder_of, tokenizer_of
+from bench.measure.generation import decoder_of
 from bench.measure.phases import untimed
+from bench.measure.sessions import open_text
 from bench.plugins import load
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
@@ -53,20 +54,21 @@ def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
     import numpy as np
 
     target: Target = load(job.plugin)
-    target.check(job.request.artifact, job.request.device, job.request.options)
-    session = target.open(job.request, untimed(announce))
+    if not job.foreseen:
+        target.check(job.request.artifact, job.request.device, job.request.options)
+    session = open_text(target, job.request, untimed(announce))
     announce("judge")
     decoder, results = decoder_of(job.request), job.folder / "results.npz"
     own = job.windows is None
     if own:
-        windows, facts = _cut(job, decoder, tokenizer_of(session))
+        windows, facts = _cut(job, decoder, session.tokenizer())
     else:
         windows, facts = _load(job.windows), _facts(job, [], [])
     metrics: tuple[JudgedMetric, ...] = ()
     scored: dict[str, Any] = {}
-    if isinstance(session, LogitsSession):
+    if session.logits is not None:
         metrics = (METRIC,)
-        scored["perplexity"] = np.array([_surprise(session, window) for window in windows], np.float64)
+        scored["perplexity"] = np.array([_surprise(session.logits, window) for window in windows], np.float64)
     save_feeds(results, scored)
     kept = job.folder / "windows.npz"
     save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
@@ -112,11 +114,11 @@ def _windows(ids: "Ids", size: int) -> "Iterator[Ids]":
             yield ids[begin : begin + size]
 
 
-def _surprise(session: LogitsSession, window: "Ids") -> tuple[float, float]:
+def _surprise(logits_of: Callable[[Any], Any], window: "Ids") -> tuple[float, float]:
     """Sum of the negative log-likelihoods of the window's tokens after the first, in nats, and how many they are."""
     from bench.analysis.outputs.agreement import log_softmax
 
-    logits = session.logits(window)
+    logits = logits_of(window)
     scored = [-float(log_softmax(row)[token]) for row, token in zip(logits[:-1], window[1:], strict=True)]
     return sum(scored), float(len(scored))
 

@@ -11,7 +11,7 @@ import msgspec
 
 from bench.contracts import Artifact, ConvertingTarget, ModelRequest, NamingTarget
 from bench.errors import OdbError, RunFailure
-from bench.jobs import Converted, ConvertJob, Prepared, PrepareJob
+from bench.jobs import Converted, ConvertJob, ForeseeJob, Prepared, PrepareJob
 from bench.plugins import load
 from bench.process.supervisor import JobResult, run_job
 from bench.suite.dataset_options import DatasetAsk
@@ -46,9 +46,9 @@ class Making:
         """What the target opens instead of ``artifact``."""
         plugin = self._run.target.plugin
         key = f"{plugin.python} {plugin.name} of {artifact.format} {artifact.sha256} {sorted(artifact.shapes.items())}"
-        target = load(plugin)
-        if not isinstance(target, ConvertingTarget) or not target.converts(artifact):
+        if not self.converts(artifact):
             return artifact
+        self.foresee(artifact)
         if key not in self._done:
             self._say("converting the model")
             job = ConvertJob(self._bench.folder(), plugin, artifact)
@@ -56,6 +56,21 @@ class Making:
         event = self._settled(self._done[key])
         assert isinstance(event, Converted)
         return event.artifact
+
+    def converts(self, artifact: Artifact) -> bool:
+        """Whether the target opens ``artifact`` only in a form of its own."""
+        target = load(self._run.target.plugin)
+        return isinstance(target, ConvertingTarget) and target.converts(artifact)
+
+    def foresee(self, artifact: Artifact) -> None:
+        """Raises ``RunFailure`` for a model that the target does not take with its options."""
+        target = self._run.target
+        key = f"foresee {target.plugin.python} {target.id} {sorted(target.options.items())} {artifact.model_id} "
+        key += artifact.sha256
+        if key not in self._done:
+            job = ForeseeJob(self._bench.folder(), target.plugin, artifact, target.device.name, target.options)
+            self._done[key] = run_job(job, self._bench.deadline_s())
+        self._settled(self._done[key])
 
     def dataset(self) -> DatasetAsk | None:
         """The user's labelled samples."""

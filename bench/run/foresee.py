@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, GraphFacts
 from bench.errors import OdbError, RunFailure
-from bench.jobs import Failed, ForeseeJob, Prepared
-from bench.process.supervisor import JobResult, run_job
+from bench.jobs import Failed, Prepared
+from bench.process.supervisor import JobResult
 from bench.record.record import Failure
 from bench.run.artifacts import Making
 from bench.run.one_run import open_request
@@ -41,11 +41,12 @@ def foresee_one(bench: Bench, run: PlannedRun, done: dict[str, JobResult]) -> Fo
         return Foreseen()
     artifact = None
     try:
+        making = Making(bench, run, done, lambda text: None, _settled)
         if run.model.plugin.name.startswith(OWN_MODELS):
-            prepared = Making(bench, run, done, lambda text: None, _settled).prepared()
+            prepared = making.prepared()
             artifact = prepared.artifact
             _refuse_unfit(run, prepared)
-        _ask_target(bench, run, artifact or _stand_in(run), done)
+        making.foresee(artifact or _stand_in(run))
     except RunFailure as failure:
         return Foreseen(Failure(failure.phase, failure.kind, failure.message, failure.remedy), artifact)
     except OdbError as error:
@@ -60,17 +61,6 @@ def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:
     scenario = settle_scenario(run.scenario, artifact.task, emulated, own_prompts)
     refuse_unfit(artifact, run.target, scenario)
     open_request(artifact, run, scenario, prepared)
-
-
-def _ask_target(bench: Bench, run: PlannedRun, artifact: Artifact, done: dict[str, JobResult]) -> None:
-    """Raises ``RunFailure`` for a model that the target does not take with its options."""
-    target = run.target
-    key = f"foresee {target.plugin.python} {target.id} {sorted(target.options.items())} {artifact.model_id} "
-    key += artifact.sha256
-    if key not in done:
-        job = ForeseeJob(bench.folder(), target.plugin, artifact, target.device.name, target.options)
-        done[key] = run_job(job, bench.deadline_s())
-    _settled(done[key])
 
 
 def _settled(result: JobResult) -> Any:

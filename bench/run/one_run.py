@@ -206,7 +206,8 @@ class Gathering:
         inputs = run.check_inputs or (1 if run.target.device.emulated else len(prepared.checks))
         feeds = prepared.checks[:inputs]
         job = CheckJob(folder(), run.target.plugin, request, scenario, feeds, run.seed, prepared.prompts)
-        job = msgspec.structs.replace(job, emulated=run.target.device.emulated)
+        foreseen = self._making.converts(prepared.artifact)
+        job = msgspec.structs.replace(job, emulated=run.target.device.emulated, foreseen=foreseen)
         checked = self.settled(run_job(job, deadline_s))
         assert isinstance(checked, Checked)
         self._note(checked=checked)
@@ -246,7 +247,7 @@ class Gathering:
             window = min(WINDOW, artifact.decoder.context_length)
             request = msgspec.structs.replace(request, prompt_tokens=window // 2, decode_context=window)
         plugins = run.target.plugin, run.model.plugin
-        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], artifact)
+        job = JudgeJob(self._bench.folder(), plugins[0], request, dataset, plugins[1], artifact, foreseen=True)
         deadline_s = self._bench.deadline_s(run) + SAMPLE_SECONDS * prepared.dataset_samples
         judgement = self._shared.evaluations.judge(
             job, twin, run.target.id, deadline_s, self._bench.folder, self.settled

@@ -121,7 +121,7 @@ class Evaluations:
         request = msgspec.structs.replace(
             job.request, artifact=artifact, device=found.setup.device, options=found.setup.options
         )
-        asked = msgspec.structs.replace(job, folder=folder(), plugin=found.plugin, request=request)
+        asked = msgspec.structs.replace(job, folder=folder(), plugin=found.plugin, request=request, foreseen=False)
         return found.name, run_job(asked, deadline_s)
 
 

@@ -77,7 +77,6 @@ class OpenVinoGenai:
 
     def open(self, request: OpenRequest, phase: Phase) -> StreamSession:
         """The pipeline reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
-        self.check(request.artifact, request.device, request.options)
         settings = own.read(_with_defaults(request), request.device)
         with phase("runtime_import"):
             import openvino_genai  # noqa: F401

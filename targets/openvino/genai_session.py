@@ -20,6 +20,7 @@ from bench.contracts import CompileCache, DecoderSpec, Placement, SessionFacts, 
 from bench.errors import RunFailure
 from bench.targets.decoding import prompt, room
 from bench.targets.distributions import versions
+from bench.targets.openvino.graph import kv_cache_bits
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,6 +112,7 @@ class OpenVinoGenaiSession:
             versions=versions(("openvino-genai", "openvino", "openvino-tokenizers")),
             executed_precision=opened.executed_precision,
             compile_cache=opened.compile_cache,
+            kv_cache_bits=kv_cache_bits(opened.effective_options),
         )
 
     def _run(self, ids: "npt.NDArray[np.int64]", tokens: int, on_token: Callable[[int], None]) -> None:

@@ -98,6 +98,17 @@ def precision(nodes: Iterable[ExecutedNode], hint: str) -> str:
     return precisions(nodes).name or numpy_name(hint)
 
 
+CACHE_BITS = {"u4": 4, "i4": 4, "u8": 8, "i8": 8, "f16": 16, "bf16": 16, "f32": 32}
+
+
+def kv_cache_bits(options: Mapping[str, str]) -> tuple[int, int]:
+    """Bits of an element of keys and of one of values, by the properties that a compiled model holds; a byte where they
+    name no type."""
+    both = options.get("KV_CACHE_PRECISION", "")
+    keys, values = (options.get(f"{part}_CACHE_PRECISION", both) for part in ("KEY", "VALUE"))
+    return CACHE_BITS.get(keys, 8), CACHE_BITS.get(values, 8)
+
+
 def precisions(nodes: Iterable[ExecutedNode]) -> Precisions:
     """Weights and activations of convolutions and matrix products, most frequent first. Weights in floating point are
     converted to the type that is computed in; quantised ones keep theirs; a product of two activations, as in

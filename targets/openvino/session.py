@@ -16,7 +16,7 @@ from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_pa
 from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
-from bench.targets.openvino.graph import ExecutedNode, placed, precision, precisions
+from bench.targets.openvino.graph import ExecutedNode, kv_cache_bits, placed, precision, precisions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +79,7 @@ class OpenVinoFacts:
             executed_precision=precision(nodes, held.get("INFERENCE_PRECISION_HINT", "")),
             precisions=precisions(nodes),
             compile_cache=self._compile_cache(),
+            kv_cache_bits=kv_cache_bits(held),
         )
 
     def _compile_cache(self) -> CompileCache:

@@ -86,7 +86,6 @@ class OrtGenai:
 
     def open(self, request: OpenRequest, phase: Phase) -> TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
-        self.check(request.artifact, request.device, request.options)
         request = replace(request, artifact=_safe_to_open(self, request.artifact))
         with phase("runtime_import"):
             import onnxruntime_genai

@@ -99,7 +99,6 @@ class OnnxRuntimeQnn:
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
-        self.check(request.artifact, request.device, request.options)
         with phase("runtime_import"):
             import onnxruntime  # noqa: F401
 

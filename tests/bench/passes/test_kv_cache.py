@@ -1,7 +1,7 @@
 """How the KV cache is seen to grow: sessions whose memory is a number, and the allocator's own account."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from bench.analysis.cache_growth import Reading, full, judged, slope
 from bench.contracts import DecoderSpec
+from bench.measure.sessions import OpenedText
 from bench.passes.kv_cache import MemoryInUse, heap_reader, observe, smallest_cache_bytes
 from bench.record.text import KvCache
 from bench.testing import FakeFacts, FakeTokenSession
@@ -104,7 +105,7 @@ class Streaming(FakeFacts):
 
 
 def seen(session: Any) -> KvCache:
-    return observe(session, DECODER, MemoryInUse(session.used, "heap"))
+    return observe(OpenedText(session), DECODER, MemoryInUse(session.used, "heap"))
 
 
 @pytest.mark.parametrize("per_shape", [0, 109_453])
@@ -146,7 +147,7 @@ def test_a_cache_taken_at_once_is_told_several_lengths() -> None:
 @pytest.mark.parametrize("per_token", [480, 2 * A_TOKEN])
 def test_a_quantised_cache_and_copies_of_an_engine_are_seen(per_token: int) -> None:
     """Below the computed size in u8 with its scales, above it where past and present are held side by side."""
-    assert per_token == seen(Renewable({"KV_CACHE_PRECISION": "u8"}, per_token=per_token)).observed_bytes_per_token
+    assert per_token == seen(Renewable({}, per_token=per_token)).observed_bytes_per_token
 
 
 @pytest.mark.parametrize("per_token", [0, 100, 300])
@@ -171,7 +172,7 @@ def test_a_slope_that_is_not_known_is_not_reported() -> None:
     """Noise of 150 kB beside 200 kB of cache."""
     noise = np.random.default_rng(1).integers(0, 150_000, 4000).tolist()
     session = Renewable({})
-    found = observe(session, DECODER, MemoryInUse(lambda: session.used() + noise.pop(), "process"))
+    found = observe(OpenedText(session), DECODER, MemoryInUse(lambda: session.used() + noise.pop(), "process"))
     assert found.observed_bytes_per_token is None
     assert "5 % are asked" in found.reason
 
@@ -221,18 +222,13 @@ def test_a_stated_size_below_the_least_is_refused_even_if_it_is_precise() -> Non
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, 320),
-        ({"KV_CACHE_PRECISION": "f32"}, 1280),
-        ({"KV_CACHE_PRECISION": "u8"}, 320),
-        ({"KEY_CACHE_PRECISION": "u8", "VALUE_CACHE_PRECISION": "u4"}, 240),
-        ({"KV_CACHE_PRECISION": "f16", "VALUE_CACHE_PRECISION": "u8"}, 480),
-    ],
+    ("bits", "expected"), [(None, 320), ((32, 32), 1280), ((8, 8), 320), ((8, 4), 240), ((16, 8), 480)]
 )
-def test_the_smallest_cache_goes_by_the_types_that_the_runtime_names(options: Mapping[str, str], expected: int) -> None:
-    """5 layers, 4 heads of 8, keys and values; one byte an element where nothing is said."""
-    assert expected == smallest_cache_bytes(DECODER, options)
+def test_the_smallest_cache_goes_by_the_types_that_the_runtime_reports(
+    bits: tuple[int, int] | None, expected: int
+) -> None:
+    """5 layers, 4 heads of 8, keys and values; one byte an element where the runtime reports nothing."""
+    assert expected == smallest_cache_bytes(DECODER, bits)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallinfo2 is glibc's")

@@ -8,6 +8,7 @@ import pytest
 from bench.contracts import NodePlacement, Precisions
 from bench.targets.openvino.graph import (
     executed_nodes,
+    kv_cache_bits,
     numpy_name,
     placed,
     precision,
@@ -149,3 +150,18 @@ def test_a_split_graph_is_placed_by_query() -> None:
     devices = {"conv": "GPU", "relu": "CPU", "w_convert": "CPU", "y": "CPU", "x": "CPU"}
     expected = (NodePlacement("conv", "Convolution", "GPU"), NodePlacement("relu", "Relu", "CPU"))
     assert expected == queried(model, devices)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (8, 8)),
+        ({"KV_CACHE_PRECISION": "f32"}, (32, 32)),
+        ({"KEY_CACHE_PRECISION": "u8", "VALUE_CACHE_PRECISION": "u4"}, (8, 4)),
+        ({"KV_CACHE_PRECISION": "f16", "VALUE_CACHE_PRECISION": "u8"}, (16, 8)),
+        ({"KV_CACHE_PRECISION": "dynamic"}, (8, 8)),
+    ],
+)
+def test_the_types_of_the_cache_are_told_by_the_properties(options: dict[str, str], expected: tuple[int, int]) -> None:
+    """Keys and values apart where they are named apart; one byte where no type is named."""
+    assert expected == kv_cache_bits(options)

@@ -138,4 +138,4 @@ def test_what_the_compiler_writes(soc: str, embedded: bool, qdq_net: Path, tmp_p
     assert isinstance(session, TensorSession)
     assert session.facts().device_name.startswith(f"{row.marketing} ({row.part}) HTP v{row.htp_arch}, emulated on ")
     with pytest.raises(RunFailure, match=f"compiled for {row.marketing}"):
-        target.open(OpenRequest(artifact, "htp-emu", {"soc": "snapdragon-x-elite"}), phase)
+        target.check(artifact, "htp-emu", {"soc": "snapdragon-x-elite"})

@@ -74,12 +74,13 @@ def with_tensors(
     import msgspec
 
     from bench.errors import InputError
-    from bench.suite.plan import DEFAULT_MODELS
-    from bench.suite.suite import ModelAsk, parse_pair, parse_shape
+    from bench.plugins import discover
+    from bench.suite.plan import default_models
+    from bench.suite.suite import parse_pair, parse_shape
 
     if not shapes and not inputs and not preprocessing:
         return tuple(models)
-    models = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    models = models or default_models(discover())
     given = []
     for model in models:
         own, others = _names(model, models)
@@ -147,12 +148,12 @@ def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | Non
     """Give every model the user's own prompts; without any, the built-in language model."""
     import msgspec
 
-    from bench.suite.plan import DEFAULT_LANGUAGE_MODEL
-    from bench.suite.suite import ModelAsk
+    from bench.plugins import discover
+    from bench.suite.plan import default_models
 
     if ids is None and file is None:
         return tuple(models)
-    given = models or (ModelAsk(DEFAULT_LANGUAGE_MODEL),)
+    given = models or default_models(discover(), "text_generation")
     changes = {
         "prompt_ids": numbers("--prompt-ids", ids, 0) if ids is not None else (),
         "prompts": str(file) if file else "",
@@ -164,13 +165,14 @@ def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tu
     """Every built-in model once for each precision asked for; files come in the one they have."""
     import msgspec
 
+    from bench.plugins import discover
     from bench.reading import is_folder
-    from bench.suite.plan import DEFAULT_MODELS
-    from bench.suite.suite import ModelAsk, is_file
+    from bench.suite.plan import default_models
+    from bench.suite.suite import is_file
 
     if precisions is None:
         return tuple(models)
-    given = models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    given = models or default_models(discover())
     asked = words("--precision", precisions)
     return tuple(
         msgspec.structs.replace(model, precision=precision)

@@ -12,6 +12,7 @@ from bench.contracts.decoder import CACHE_WIDTHS, CacheTensor, DecoderSpec, Fixe
 from bench.contracts.graph_roles import GraphRoles, InputRole
 from bench.contracts.model import (
     Artifact,
+    DefaultModel,
     Format,
     GraphFacts,
     Judge,
@@ -60,6 +61,7 @@ __all__ = [
     "ConvertingTarget",
     "DeclaresSafeOptions",
     "DecoderSpec",
+    "DefaultModel",
     "Device",
     "FixedInput",
     "Format",

@@ -108,6 +108,14 @@ class ModelRequest(Struct, frozen=True):
     seed: int = 0
 
 
+@runtime_checkable
+class DefaultModel(Protocol):
+    """What a model of this project may offer beyond ``Model``."""
+
+    default: bool
+    """Whether ``odb run`` measures it when no model is named."""
+
+
 class Model(Protocol):
     """A model that can be prepared on disk.
 

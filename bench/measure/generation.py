@@ -19,10 +19,9 @@ from bench.jobs import MeasureJob
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
-from bench.measure.sessions import OpenedText
 from bench.measure.single_stream import token_times
 from bench.measure.stage import Player, Stage, Steady, Watched
-from bench.measure.text_driver import Generator
+from bench.measure.text_driver import Generator, OpenedText
 from bench.record.energy import RepeatEnergy
 from bench.record.samples import NEVER
 from bench.stats.convergence import asks_convergence

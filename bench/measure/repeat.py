@@ -17,8 +17,8 @@ from bench.measure.memory import MemoryProbe
 from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
 from bench.measure.players import player_of
-from bench.measure.sessions import OpenedText, open_session
 from bench.measure.stage import Stage, Steady, Watched
+from bench.measure.text_driver import OpenedText, open_session
 from bench.plugins import load
 from bench.record.record import Repeat, SampleArrays
 from bench.scenarios import kind_of

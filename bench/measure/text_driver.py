@@ -1,14 +1,33 @@
-"""One way to drive both kinds of text session: fill the cache, then generate and be told of each token."""
+"""Opens a model on a target. Which kind of session the target returned is decided here, once; passes see only
+``TensorSession`` and ``OpenedText``. Both kinds of text session are driven alike: fill the cache, then generate and
+report each token.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.contracts import StreamSession
+from bench.contracts import (
+    LogitsSession,
+    OpenRequest,
+    Phase,
+    Placement,
+    RenewableSession,
+    SessionFacts,
+    SettlingSession,
+    StreamSession,
+    Target,
+    TensorSession,
+    Tokenizer,
+    TokenizingSession,
+    TokenSession,
+)
+from bench.errors import RunFailure
 
 if TYPE_CHECKING:
     import numpy as np
 
     Ids = np.ndarray[Any, Any]
+    Logits = np.ndarray[Any, Any]
 
 OnToken = Callable[[int], None]
 
@@ -67,3 +86,73 @@ def _pulling(session: Steps) -> "Callable[[Ids, int, OnToken], None]":
             on_token(decode())
 
     return generate
+
+
+class OpenedText(Generator):
+    """A text session of either kind, with what it may offer beyond its kind.
+
+    ``steps``: asked for each token; ``None`` where the engine generates by itself. ``logits``, ``renew``, ``settle``:
+    as in ``bench.contracts``; ``None`` where the session has no such method.
+    """
+
+    def __init__(self, session: TokenSession | StreamSession) -> None:
+        super().__init__(session)
+        self.facts: Callable[[], SessionFacts] = session.facts
+        self.placement: Callable[[], Placement | None] = session.placement
+        streams = isinstance(session, StreamSession)
+        self.held_exactly: Callable[[], bool] = session.held_exactly if isinstance(session, StreamSession) else _always
+        self.steps: TokenSession | None = session if isinstance(session, TokenSession) and not streams else None
+        self.tokenizer: Callable[[], Tokenizer | None] = (
+            session.tokenizer if isinstance(session, TokenizingSession) else _no_tokenizer
+        )
+        self.logits: Callable[[Ids], Logits] | None = session.logits if isinstance(session, LogitsSession) else None
+        self.renew: Callable[[int], None] | None = session.renew if isinstance(session, RenewableSession) else None
+        self.settle: Callable[[], None] | None = session.settle if isinstance(session, SettlingSession) else None
+
+
+def open_session(target: Target, request: OpenRequest, phase: Phase) -> TensorSession | OpenedText:
+    """What the artifact's task asks for. Raises ``RunFailure`` as ``Target.open`` does, and for a session of another
+    kind."""
+    opens = open_text if request.artifact.task == "text_generation" else open_tensors
+    return opens(target, request, phase)
+
+
+def open_tensors(target: Target, request: OpenRequest, phase: Phase) -> TensorSession:
+    """Raises ``RunFailure`` as ``Target.open`` does, and for a session of another kind."""
+    session = target.open(request, phase)
+    if isinstance(session, TensorSession):
+        return session
+    raise _another_kind(session, request, TensorSession)
+
+
+def open_text(target: Target, request: OpenRequest, phase: Phase) -> OpenedText:
+    """Raises ``RunFailure`` as ``Target.open`` does, and for a session of another kind."""
+    session = target.open(request, phase)
+    if isinstance(session, TokenSession | StreamSession):
+        return OpenedText(session)
+    raise _another_kind(session, request, TokenSession, StreamSession)
+
+
+def _another_kind(session: object, request: OpenRequest, *kinds: type[Any]) -> RunFailure:
+    lacks = " or ".join(f"{kind.__name__} ({', '.join(_missing(session, kind))} missing)" for kind in kinds)
+    return RunFailure(
+        "plugin_error",
+        f"{request.artifact.model_id} is a {request.artifact.task} model, and the {type(session).__name__} that was "
+        f"opened for it is no {lacks}",
+        "The target's plugin is at fault: bench.contracts says what a session has.",
+    )
+
+
+def _missing(session: object, kind: type[Any]) -> list[str]:
+    """What the protocol ``kind`` has and ``session`` has not."""
+    declared = {name for base in kind.__mro__ for name in vars(base).get("__annotations__", {})}
+    public = {name for name in dir(kind) if not name.startswith("_")}
+    return sorted(name for name in declared | public if not name.startswith("_") and not hasattr(session, name))
+
+
+def _always() -> bool:
+    return True
+
+
+def _no_tokenizer() -> None:
+    return None

@@ -22,7 +22,7 @@ from bench.jobs import Announce, Recalled, RecallJob
 from bench.measure.generation import distinct_queries
 from bench.measure.loop import Clock, quiet_interpreter
 from bench.measure.phases import untimed
-from bench.measure.sessions import OpenedText, open_session
+from bench.measure.text_driver import OpenedText, open_session
 from bench.plugins import load
 from bench.record.evidence import RepeatedInput
 from bench.stats.speed_up import LEAST_ROUNDS

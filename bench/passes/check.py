@@ -8,7 +8,7 @@ from bench.contracts import Target
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Announce, Checked, CheckJob, TextChecked
 from bench.measure.phases import untimed
-from bench.measure.sessions import OpenedText, open_session
+from bench.measure.text_driver import OpenedText, open_session
 from bench.plugins import load
 from bench.record.evidence import Determinism
 

@@ -19,7 +19,7 @@ from bench.analysis.cache_growth import Reading, judged
 from bench.contracts import DecoderSpec, TokenSession
 from bench.errors import RunFailure
 from bench.measure.memory import MemoryProbe
-from bench.measure.sessions import OpenedText
+from bench.measure.text_driver import OpenedText
 from bench.record.text import KvCache, ReadFrom
 
 if TYPE_CHECKING:

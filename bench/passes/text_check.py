@@ -8,7 +8,7 @@ from bench.errors import RunFailure
 from bench.inputs.prompts import encoded, load_prompts, queries
 from bench.jobs import CheckJob, TextChecked
 from bench.measure.generation import decoder_of, lengths
-from bench.measure.sessions import OpenedText
+from bench.measure.text_driver import OpenedText
 from bench.passes.determinism import compare_token_runs
 from bench.record.evidence import Determinism
 

@@ -124,7 +124,7 @@ def probe(job: ProbeJob) -> Probed:
 def observe_cache(job: CacheJob, announce: Announce) -> CacheSeen:
     """Open with memory taken as it is needed, and make the KV cache grow."""
     from bench.measure.generation import decoder_of
-    from bench.measure.sessions import open_text
+    from bench.measure.text_driver import open_text
     from bench.passes.kv_cache import longest_cache, memory_in_use, observe
 
     decoder = decoder_of(job.request)

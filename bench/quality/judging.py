@@ -11,7 +11,7 @@ from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
 from bench.jobs import Judged, JudgeJob, PrepareJob
 from bench.measure.phases import untimed
-from bench.measure.sessions import open_tensors
+from bench.measure.text_driver import open_tensors
 from bench.plugins import PluginRef, load
 from bench.quality.dataset import (
     Entry,

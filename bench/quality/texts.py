@@ -18,7 +18,7 @@ from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.jobs import Judged, JudgeJob
 from bench.measure.generation import decoder_of
 from bench.measure.phases import untimed
-from bench.measure.sessions import open_text
+from bench.measure.text_driver import open_text
 from bench.plugins import load
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut

@@ -6,10 +6,21 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import Artifact, Device, Format, ModelRequest, Scenario, ScenarioKind, TargetFacts, Task
+from bench.contracts import (
+    Artifact,
+    DefaultModel,
+    Device,
+    Format,
+    Model,
+    ModelRequest,
+    Scenario,
+    ScenarioKind,
+    TargetFacts,
+    Task,
+)
 from bench.contracts.names import file_model_id, folder_model_id
 from bench.errors import InputError, RunFailure, UnknownName
-from bench.plugins import Catalog, PluginRef
+from bench.plugins import Catalog, PluginRef, load
 from bench.reading import is_folder
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, StoppingRule
@@ -20,8 +31,6 @@ from bench.suite.scenario_choice import choose_scenario
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file
 from bench.suite.untrusted import Untrusted, refuse_unsafe
 
-DEFAULT_LANGUAGE_MODEL = "llama-15M"
-DEFAULT_MODELS = ("mobilenet_v2", DEFAULT_LANGUAGE_MODEL)
 PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
 EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
 FOLDER = "/"
@@ -85,9 +94,21 @@ class Plan(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+def default_models(catalog: Catalog, *tasks: Task) -> tuple[ModelAsk, ...]:
+    """What is measured when no model is named: the built-in models that say so, those of tensors first. ``tasks``: of
+    these tasks only."""
+    named = [ref for ref in catalog.of("models") if ref.built_in and not ref.name.startswith(OWN_MODELS)]
+    found: list[tuple[Task, str]] = []
+    for ref in named:
+        model: Model = load(ref)
+        if isinstance(model, DefaultModel) and model.default:
+            found.append((model.task, ref.name))
+    return tuple(ModelAsk(name) for task, name in sorted(found) if not tasks or task in tasks)
+
+
 def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, PluginRef]]:
     """Each model asked for with the plugin that takes it. Raises ``UnknownName`` or ``InputError``."""
-    asks = suite.models or tuple(ModelAsk(name) for name in DEFAULT_MODELS)
+    asks = suite.models or default_models(catalog)
     named = [n for n in catalog.names("models") if not n.startswith(OWN_MODELS)]
     chosen = []
     for ask in asks:

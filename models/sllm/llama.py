@@ -36,6 +36,7 @@ class Llama15M(BuiltInDecoder):
     """The sizes of llama2.c's stories15M: 15,191,712 parameters. Context 2048 tokens, where the original has 256."""
 
     name = "llama-15M"
+    default = True
     summary = "Llama with 15.2 M parameters, 6 layers, vocabulary 32,000, KV cache (random weights)"
 
     def config(self) -> "DecoderConfig":

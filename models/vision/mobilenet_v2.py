@@ -32,6 +32,7 @@ class MobileNetV2:
     task: Task = "tensor"
     formats: Sequence[Format] = ("onnx",)
     precisions: Sequence[str] = ("float32",)
+    default = True
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
         from bench.models.vision.convnet import prepare_classifier

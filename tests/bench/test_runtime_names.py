@@ -1,9 +1,12 @@
-"""The engine names no runtime: what is particular to one stands in its target."""
+"""The engine names no runtime and no built-in model: what is particular to one stands in its plugin."""
 
 import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from bench.plugins import discover
+from bench.suite.plan import OWN_MODELS, default_models
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 RUNTIMES = frozenset(("openvino", "onnxruntime", "ort", "qnn"))
@@ -57,3 +60,15 @@ def test_what_counts_as_a_name() -> None:
     """Targets, options and distributions do; words that contain the letters do not."""
     texts = ("openvino:CPU", "ORT_DISABLE_ALL", "onnxruntime-genai", "the QNN provider", "import", "short", "qnnx")
     assert [{"openvino"}, {"ort"}, {"onnxruntime"}, {"qnn"}, set(), set(), set()] == [named(text) for text in texts]
+
+
+def test_no_string_of_the_engine_is_the_name_of_a_built_in_model() -> None:
+    """Which models are measured when none is named, the models themselves state."""
+    built_in = {ref.name for ref in discover().of("models") if ref.built_in and not ref.name.startswith(OWN_MODELS)}
+    assert [] == [(path.name, text) for path in BENCH.rglob("*.py") for _, text in strings(path) if text in built_in]
+
+
+def test_what_is_measured_when_no_model_is_named() -> None:
+    """A model of tensors, then a language model."""
+    assert ["mobilenet_v2", "llama-15M"] == [ask.source for ask in default_models(discover())]
+    assert ["llama-15M"] == [ask.source for ask in default_models(discover(), "text_generation")]

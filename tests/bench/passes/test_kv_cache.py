@@ -9,7 +9,7 @@ import pytest
 
 from bench.analysis.cache_growth import Reading, full, judged, slope
 from bench.contracts import DecoderSpec
-from bench.measure.sessions import OpenedText
+from bench.measure.text_driver import OpenedText
 from bench.passes.kv_cache import MemoryInUse, heap_reader, observe, smallest_cache_bytes
 from bench.record.text import KvCache
 from bench.testing import FakeFacts, FakeTokenSession

@@ -234,8 +234,7 @@ def test_token_counts_are_for_text_only() -> None:
 
 def test_no_models_named_means_the_built_in_ones() -> None:
     """The default is one vision model and one sLLM."""
-    catalog = Catalog(tuple(PluginRef("models", n, "m:C", "test") for n in ("mobilenet_v2", "llama-15M")))
-    assert ["mobilenet_v2", "llama-15M"] == [ask.source for ask, _ in choose_models(Suite(), catalog)]
+    assert ["mobilenet_v2", "llama-15M"] == [ask.source for ask, _ in choose_models(Suite(), discover())]
 
 
 def sent(untrusted: Untrusted, options: dict[str, str], *asks: TargetAsk) -> Suite:

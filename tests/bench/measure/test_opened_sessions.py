@@ -8,7 +8,7 @@ import pytest
 
 from bench.contracts import OpenRequest, Task, TensorSession
 from bench.errors import RunFailure
-from bench.measure.sessions import OpenedText, open_session
+from bench.measure.text_driver import OpenedText, open_session
 from bench.testing import FakeFacts, FakeTensorSession, FakeTokenSession, NullTarget, fake_artifact, no_phase
 
 

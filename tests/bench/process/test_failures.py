@@ -229,8 +229,12 @@ def fake_on(tmp_path: Path, *targets: str) -> list[str]:
 
 def start_odb(*words: str) -> "subprocess.Popen[bytes]":
     """``odb run`` with the misbehaving plugins, in a process of its own."""
-    # a shell starts background jobs with SIGINT ignored, and whatever they start inherits it
-    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from bench.cli import main; main()"
+    # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP, and whatever they start inherits it.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "getattr(signal, 'SIGHUP', None) and signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+        "from bench.cli import main; main()"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code, "run", "--plugin", str(MISBEHAVING), *words],
         stdout=subprocess.DEVNULL,

@@ -204,7 +204,7 @@ class _Said:
         return self.places[self.row.runs[run].number]
 
     def _figure(self, contest: "Contest", run: int) -> str:
-        return figure(contest.metric, contest.unit, contest.figures[contest.runs.index(run)])
+        return figure(contest.metric, contest.title, contest.unit, contest.figures[contest.runs.index(run)])
 
     def _shown(self, contest: "Contest", run: int) -> str:
         return f"{self._figure(contest, run)} on {self._place(run)}"

@@ -14,7 +14,6 @@ from bench.reports.view.headline import counts_words, headline
 from bench.reports.view.matrix import matrices
 from bench.reports.view.provenance import facts, title
 from bench.reports.view.rows import numbered
-from bench.reports.words.ranking import figure
 
 MS = 1_000_000
 CHIP = HTP.device_name
@@ -52,22 +51,6 @@ def test_the_fastest_is_named(make_record: Callable[..., Record]) -> None:
         f"+49.7 % to +50.3 %). {ASSUMED}"
     )
     assert [expected] == said(slow, fast)
-
-
-@pytest.mark.parametrize(
-    ("metric", "title", "unit", "value", "expected"),
-    [
-        ("latency_p50_ns", "latency p50", "ns", 4e6, "4.00 ms"),
-        ("latency_p99_ns", "latency p99", "ns", 4e6, "latency p99 4.00 ms"),
-        ("tpot_ns", "TPOT", "ns", 12.1e6, "12.1 ms a token"),
-        ("throughput_per_s", "throughput", "queries_per_s", 612.0, "612 queries/s"),
-    ],
-)
-def test_what_is_ranked_is_named_where_it_is_not_the_p50(
-    metric: str, title: str, unit: str, value: float, expected: str
-) -> None:
-    """A p99 that leads is not shown as a bare time."""
-    assert expected == figure(metric, title, unit, value)
 
 
 def test_medians_apart_and_processes_that_overlap_rank_nobody(make_record: Callable[..., Record]) -> None:

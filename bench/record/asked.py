@@ -1,7 +1,8 @@
 """The part of the record that says what was asked for, as data: types only, filled by ``bench.suite.asked``.
 
-``odb run --against`` rebuilds the run from it, from ``plan.target`` and from ``plan.scenario``. Files are named without
-their folders, with their hashes, by which they are found again.
+``odb run --against`` rebuilds the run from it, from ``plan.target`` and from ``plan.scenario``; the command that
+reports show (``plan.command``) is made from the same fields. Files are named without their folders, with their hashes,
+by which they are found again.
 """
 
 from typing import Literal
@@ -20,9 +21,10 @@ class NamedFile(Part, frozen=True):
 
 
 class Asked(Part, frozen=True):
-    """``model``: a built-in's name, a file or a folder, as ``kind`` says. What the model's, the target's and the
-    scenario's own parts of the plan say is not repeated here, but for ``lanes``, of which they hold the best one found.
-    Null: left to the model, the runtime or the preset."""
+    """``model``: a built-in's name, a file or a folder, as ``kind`` says. What the parts of the plan for the model, the
+    target and the scenario contain is not repeated here, except ``lanes``, for which they hold the number that was
+    used. Null: left to the model, the runtime or the preset. ``plugins``: names of the plugin files (``--plugin``) that
+    the run needs; nothing is loaded because a record names it."""
 
     kind: Literal["built_in", "file", "folder"]
     model: NamedFile
@@ -39,3 +41,4 @@ class Asked(Part, frozen=True):
     lanes: int | None = None
     check_inputs: int | None = None
     max_seconds: float | None = None
+    plugins: tuple[str, ...] = ()

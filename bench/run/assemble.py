@@ -178,7 +178,7 @@ def _session_facts(evidence: Evidence) -> SessionFacts | None:
 
 
 def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
-    return PlanPart(
+    plan = PlanPart(
         model=_planned_model(run, evidence.artifact),
         target=PlannedTarget(
             run.target.id,
@@ -200,13 +200,13 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
         rule=run.rule,
         seed=run.seed,
         repeats=run.repeats,
-        command=without_paths(rerun_command(run, _scenario(run, evidence))),
         strict_placement=run.strict_placement,
         inputs=evidence.inputs,
         alternation=run.alternation,
         asked=asked_of(run),
         repeat_rule=run.repeat_rule,
     )
+    return msgspec.structs.replace(plan, command=without_paths(rerun_command(plan)))
 
 
 def _without_paths(options: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A planned run as the record keeps what was asked for: ``bench.record.asked.Asked``."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ def asked_of(run: PlannedRun) -> Asked:
         kind = "folder"
     return Asked(
         kind=kind,
-        model=NamedFile(ask.source if kind == "built_in" else Path(ask.source).resolve().name),
+        model=NamedFile(ask.source if kind == "built_in" else _name(ask.source)),
         format=ask.format,
         precision=ask.precision,
         shapes=dict(ask.shapes),
@@ -25,13 +26,25 @@ def asked_of(run: PlannedRun) -> Asked:
         preprocessing=ask.preprocessing,
         prompt_ids=ask.prompt_ids,
         prompts=_named(ask.prompts) if ask.prompts else None,
-        dataset=NamedFile(Path(ask.dataset).resolve().name) if ask.dataset else None,
+        dataset=NamedFile(_name(ask.dataset)) if ask.dataset else None,
         dataset_options=ask.dataset_options,
         reference=_named(ask.reference) if ask.reference else None,
         lanes=run.scenario.lanes,
         check_inputs=run.check_inputs,
         max_seconds=run.max_seconds,
+        plugins=_plugin_files(run),
     )
+
+
+def _plugin_files(run: PlannedRun) -> tuple[str, ...]:
+    plugins = run.model.plugin, run.target.plugin, run.player
+    return tuple(dict.fromkeys(Path(ref.location).name for ref in plugins if ref is not None and ref.from_file))
+
+
+def _name(path: str) -> str:
+    """The last part of ``path``, also of ``.`` and ``llm/.``. A link keeps its own name: where it leads, as into a
+    cache of downloads, the file may be named by a hash and have no suffix."""
+    return Path(os.path.abspath(path)).name
 
 
 def _named(file: str) -> NamedFile:

@@ -1,71 +1,74 @@
-"""The command with which a reviewer measures one run again."""
+"""The command with which a reviewer measures one run again, made from the fields of its record."""
 
 import shlex
-from pathlib import Path
+from collections.abc import Mapping
 
-from bench.contracts import Scenario
-from bench.record.redact import option_without_paths
+from bench.record.asked import Asked, NamedFile
+from bench.record.record import PlanPart
 from bench.scenarios import scenario_text
-from bench.suite.plan import FOLDER, PlannedRun
-from bench.suite.presets import PRESETS, emulated_rule, shorter_rule
-from bench.suite.suite import is_file
 
 
-def rerun_command(run: PlannedRun, scenario: Scenario) -> str:
+def rerun_command(plan: PlanPart) -> str:
     """``odb run`` for this run alone. Files are named without their folders: put them where you run it. Empty for what
-    only a suite file can ask."""
-    ask = run.model.ask
-    if ask.format or (ask.precision and is_file(ask.source)):
+    only a suite file can ask, and for a plan without ``asked``."""
+    asked = plan.asked
+    if asked is None or asked.format or (asked.precision and asked.kind != "built_in"):
         return ""  # a suite file says more than flags can
-    words = ["odb", "run"]
-    plugins = run.model.plugin, run.target.plugin, run.player
-    files = dict.fromkeys(Path(r.location).name for r in plugins if r is not None and r.from_file)
-    words += [w for file in files for w in ("--plugin", file)]
-    words += ["-m", _source(run), "-t", run.target.id]
-    words += [w for key, value in run.target.options.items() for w in ("-O", f"{key}={option_without_paths(value)}")]
-    words += [w for name, dims in ask.shapes.items() for w in ("--shape", f"{name}={','.join(map(str, dims))}")]
-    words += [w for name, file in ask.inputs.items() for w in ("--input", _input(name, file))]
-    if ask.preprocessing:
-        words += ["--preprocessing", ask.preprocessing]
-    words += ["--precision", ask.precision] if ask.precision else []
-    words += ["--prompt-ids", ",".join(map(str, ask.prompt_ids))] if ask.prompt_ids else []
-    words += ["--prompts", Path(ask.prompts).name] if ask.prompts else []
-    words += ["--dataset", Path(ask.dataset).name] if ask.dataset else []
-    words += ["--dataset-options", ask.dataset_options] if ask.dataset_options else []
-    words += ["--reference", Path(ask.reference).name] if ask.reference else []
-    words += ["--check-inputs", str(run.check_inputs)] if run.check_inputs is not None else []
-    words += ["-s", scenario_text(scenario)]
-    for flag, value in (
-        ("--prompt-tokens", scenario.prompt_tokens),
-        ("--generate-tokens", scenario.generate_tokens),
-        ("--depth", scenario.depth_tokens or None),
-        ("--compile-cache", None if scenario.compile_cache == "none" else scenario.compile_cache),
-        ("--lanes", scenario.lanes),
-    ):
-        words += [flag, str(value)] if value is not None else []
-    if run.rule.max_duration_ns not in _lengths(run):
-        words += ["--max-seconds", f"{run.rule.max_duration_ns / 1e9:g}"]
-    fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
-    words += ["--preset", run.preset]
-    words += ["--repeats", str(run.repeats)] if fixed else []
-    words += ["--seed", str(run.seed)]
-    return shlex.join([*words, "--strict-placement"] if run.strict_placement else words)
+    words = ["odb", "run", *(word for file in asked.plugins for word in ("--plugin", file))]
+    words += ["-m", f"./{asked.model.name}" if asked.kind == "folder" else asked.model.name, "-t", plan.target.id]
+    words += _each("-O", plan.target.options_requested)
+    words += _model_flags(asked)
+    words += ["-s", scenario_text(plan.scenario), *_scenario_flags(plan)]
+    words += _flags({"--max-seconds": None if asked.max_seconds is None else _number(asked.max_seconds)})
+    fixed = plan.repeat_rule is None or plan.repeat_rule.budget_ns is None
+    words += _flags({"--preset": plan.preset, "--repeats": plan.repeats if fixed else None, "--seed": plan.seed})
+    return shlex.join([*words, "--strict-placement"] if plan.strict_placement else words)
 
 
-def _lengths(run: PlannedRun) -> tuple[int, ...]:
-    """What the longest duration is where nobody asked for one. A side of an alternation, run again alone, gets the
-    preset's, as it would had it not taken turns."""
-    preset = PRESETS[run.preset].rule
-    own = preset if run.alternation is None else shorter_rule(preset)
-    return own.max_duration_ns, emulated_rule().max_duration_ns
+def _model_flags(asked: Asked) -> list[str]:
+    """What the model is built with and fed, and what its outputs are compared with."""
+    words = _each("--shape", {name: ",".join(map(str, dims)) for name, dims in asked.shapes.items()})
+    for name, file in asked.inputs.items():
+        words += ["--input", f"{name}={file.name}" if name else file.name]
+    return words + _flags(
+        {
+            "--preprocessing": asked.preprocessing or None,
+            "--precision": asked.precision or None,
+            "--prompt-ids": ",".join(map(str, asked.prompt_ids)) or None,
+            "--prompts": _name(asked.prompts),
+            "--dataset": _name(asked.dataset),
+            "--dataset-options": asked.dataset_options or None,
+            "--reference": _name(asked.reference),
+            "--check-inputs": asked.check_inputs,
+        }
+    )
 
 
-def _source(run: PlannedRun) -> str:
-    source = run.model.ask.source
-    if run.model.plugin.name == FOLDER:
-        return f"./{Path(source).resolve().name}"
-    return Path(source).name if is_file(source) else source
+def _scenario_flags(plan: PlanPart) -> list[str]:
+    scenario = plan.scenario
+    return _flags(
+        {
+            "--prompt-tokens": scenario.prompt_tokens,
+            "--generate-tokens": scenario.generate_tokens,
+            "--depth": scenario.depth_tokens or None,
+            "--compile-cache": None if scenario.compile_cache == "none" else scenario.compile_cache,
+            "--lanes": scenario.lanes,
+        }
+    )
 
 
-def _input(name: str, file: str) -> str:
-    return f"{name}={Path(file).name}" if name else Path(file).name
+def _flags(values: Mapping[str, object]) -> list[str]:
+    return [word for flag, value in values.items() if value is not None for word in (flag, str(value))]
+
+
+def _each(flag: str, values: Mapping[str, str]) -> list[str]:
+    return [word for key, value in values.items() for word in (flag, f"{key}={value}")]
+
+
+def _name(file: NamedFile | None) -> str | None:
+    return None if file is None else file.name
+
+
+def _number(value: float) -> str:
+    """As a person writes it, and exactly: 2 and 0.1."""
+    return repr(value).removesuffix(".0")

@@ -74,3 +74,10 @@ def test_a_built_in_model_and_a_folder(tmp_path: Path) -> None:
     )
     folder = asked_of(planned(ModelAsk(str(tmp_path / "llm" / ".")), FOLDER))
     assert ("folder", NamedFile("llm")) == (folder.kind, folder.model)
+
+
+def test_a_link_keeps_its_own_name(tmp_path: Path) -> None:
+    """A cache of downloads links ``model.onnx`` to a file that is named by a hash, by which nothing would find it."""
+    (tmp_path / "0a1b2c").write_bytes(b"net")
+    (tmp_path / "model.onnx").symlink_to(tmp_path / "0a1b2c")
+    assert NamedFile("model.onnx") == asked_of(planned(ModelAsk(str(tmp_path / "model.onnx")))).model

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bench.errors import InputError
 from bench.plugins import Catalog, discover
 from bench.record.asked import Asked, NamedFile
+from bench.record.codec import decode
 from bench.record.record import Record, Scenario
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
@@ -18,6 +19,7 @@ from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.testing.records import fake_run
 
 NULL = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 FILE = b"a file"
 HASH = sha256(FILE).hexdigest()
 
@@ -111,6 +113,18 @@ def test_an_unsafe_option_is_refused(here: Path, catalog: Catalog) -> None:
 
 
 class TestOlder:
+    def test_a_record_of_schema_1_is_the_base_of_the_same_run(self) -> None:
+        """Written by the first version: all that it says, and nothing of its command, which names a folder."""
+        old = decode((GOLDEN / "record-v1.json").read_bytes(), "record-v1.json")
+        assert (None, "odb run -o o2") == (old.plan.asked, old.plan.command)
+        expected = Suite(
+            models=(ModelAsk("mobilenet_v2", precision="float32"),),
+            targets=(TargetAsk("ort:cpu"),),
+            scenarios=(Scenario("single-stream"),),
+            max_seconds=3.0,  # its rule, not today's preset
+        )
+        assert expected == base_suite(old, Path("sent"), discover(), Places((Path(),)), Given())
+
     def test_shapes_and_file_by_hash(self, here: Path, catalog: Catalog) -> None:
         """The file by its hash, the shapes by what was fed."""
         Path("renamed.onnx").write_bytes(FILE)

@@ -12,18 +12,30 @@ A ``RunFailure`` never leaves the suite: it is written as a record with its phas
 from collections.abc import Iterable
 
 from bench.printable import one_line
+from bench.words import Sentence, sentence
 
 
 class OdbError(Exception):
-    """Something a person can put right: ``message`` says what and where, ``remedy`` says what to do. Both may hold
-    names that are somebody else's: they are one line of printable text."""
+    """Something a person can put right: ``message`` says what and where, ``remedy`` says what to do. Both are sentences
+    (``bench.words``); a plugin without a catalogue gives its own text. Both may hold names that are somebody else's:
+    shown, they are one line of printable text."""
 
     exit_status = 2
 
-    def __init__(self, message: str, remedy: str = "") -> None:
-        self.message = one_line(message)
-        self.remedy = one_line(remedy)
-        super().__init__(self.message)
+    def __init__(self, message: Sentence | str, remedy: Sentence | str = "") -> None:
+        self.sentence = message
+        self.advice = remedy
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """``sentence`` in the language that is spoken."""
+        return one_line(str(self.sentence))
+
+    @property
+    def remedy(self) -> str:
+        """``advice`` in the language that is spoken."""
+        return one_line(str(self.advice))
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message
@@ -36,19 +48,20 @@ class InputError(OdbError):
 class UnknownName(InputError):
     """``name`` is none of ``known``; the remedy offers the nearest, or lists them all."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str], hint: str = "") -> None:
+    def __init__(self, what: Sentence | str, name: str, known: Iterable[str], hint: Sentence | str = "") -> None:
         from difflib import get_close_matches
 
         names = sorted(set(known))
         near = get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
         by_lower = {n.lower(): n for n in names}
         if near:
-            remedy = f"Did you mean {by_lower[near[0]]}?"
+            remedy = sentence("error.did_you_mean", name=by_lower[near[0]])
         elif names:
-            remedy = f"Known: {', '.join(names[:40])}{', …' if len(names) > 40 else ''}."
+            remedy = sentence("error.known" if len(names) <= 40 else "error.known_some", names=names[:40])
         else:
-            remedy = "None is known."
-        super().__init__(f"unknown {what}: {name}", f"{remedy} {hint}".strip())
+            remedy = sentence("error.none_known")
+        both = sentence("text.two", first=remedy, second=hint) if hint else remedy
+        super().__init__(sentence("error.unknown", what=what, name=name), both)
 
 
 class PluginError(OdbError):
@@ -67,7 +80,7 @@ class RunFailure(OdbError):
 
     exit_status = 3
 
-    def __init__(self, kind: str, message: str, remedy: str = "", phase: str = "") -> None:
+    def __init__(self, kind: str, message: Sentence | str, remedy: Sentence | str = "", phase: str = "") -> None:
         super().__init__(message, remedy)
         self.kind = kind
         self.phase = phase

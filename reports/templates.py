@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from bench.reports.words import units
+from bench.words import units
 
 if TYPE_CHECKING:
     from markupsafe import Markup

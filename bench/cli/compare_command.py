@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.language import lang_option
 from bench.cli.output_format import checked_output, chosen_format
 from bench.compare.outcome import OPEN
 from bench.compare.rules import SUBJECTS, Subject
@@ -48,6 +49,7 @@ ACCEPT_HELP = "What may stay undecided without status 3: " + ", ".join(OPEN) + "
 
 
 @click.command("compare", epilog=EPILOG)
+@lang_option
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("new", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(

@@ -2,6 +2,8 @@
 
 import click
 
+from bench.cli.language import lang_option
+
 EPILOG = """\b
 Examples:
   eval "$(odb completion bash)"                   in ~/.bashrc
@@ -9,6 +11,7 @@ Examples:
 
 
 @click.command("completion", epilog=EPILOG)
+@lang_option
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
     """Print the script that makes SHELL complete odb's commands and options."""

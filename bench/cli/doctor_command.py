@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bench.cli.language import lang_option
 from bench.cli.options import console, echo_json, json_option, plugin_option
 from bench.printable import clean
 
@@ -12,6 +13,7 @@ MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "unavailable": "
 
 
 @click.command("doctor")
+@lang_option
 @plugin_option
 @json_option
 def command(plugins: tuple[Path, ...], as_json: bool) -> int:

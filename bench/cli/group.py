@@ -6,6 +6,7 @@ from importlib import import_module
 import click
 
 from bench import __version__
+from bench.cli.language import lang_option, speak_as_asked
 from bench.cli.terminal.signals import EXIT_INTERRUPTED, ignore_interrupts, was_interrupted
 from bench.cli.terminal.utf8 import demand_utf8
 from bench.errors import OdbError
@@ -62,6 +63,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="odb")
+@lang_option
 def odb() -> None:
     """Runs sLLM and vision models on Intel and Qualcomm targets; measures latency, memory and power proxies; writes
     reports that can be compared, and says how far to trust them."""
@@ -72,6 +74,7 @@ def carried_out() -> int:
     traceback."""
     try:
         demand_utf8()
+        speak_as_asked(sys.argv[1:])
         switch_off()
         if not {"-h", "--help", "--version"} & set(sys.argv[1:]):
             demand_address_space()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import columns
 from bench.printable import clean
@@ -27,6 +28,7 @@ Examples:
 
 
 @click.command("list", epilog=EPILOG)
+@lang_option
 @click.argument(
     "what", type=click.Choice(["models", "targets", "scenarios", "presets", "reports", "sensors", "options"])
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.language import lang_option
 from bench.cli.options import fitted, plugin_option
 from bench.cli.output_format import checked_output, chosen_format
 from bench.printable import clean
@@ -27,6 +28,7 @@ Examples:
 
 
 @click.command("report", epilog=EPILOG)
+@lang_option
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format", "format_", help="html, md, csv, json or terminal; by default that of -o's suffix, unless it has none."

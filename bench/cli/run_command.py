@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.language import lang_option
 from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option
 from bench.cli.output_format import default_folder
 from bench.cli.terminal import complete
@@ -38,6 +39,7 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
 
 
 @click.command("run", epilog=EPILOG)
+@lang_option
 @click.argument("suite_file", metavar="[SUITE.toml]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-m",

@@ -81,7 +81,7 @@ def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list
         return reasons
     flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed)
     return [
-        msgspec.structs.replace(r, remedy=f"To compare them despite this, use {flags}.") if r.invalidates else r
+        msgspec.structs.replace(r, advice=f"To compare them despite this, use {flags}.") if r.invalidates else r
         for r in reasons
     ]
 

@@ -87,11 +87,11 @@ def play(
 def failure_of(error: BaseException, phase: str) -> Failed:
     """The event that tells the parent of ``error``. What nobody foresaw leaves its traceback in the log."""
     if isinstance(error, RunFailure):
-        return Failed(Failure(error.phase or phase, error.kind, error.message, error.remedy))
+        return Failed(Failure(error.phase or phase, error.kind, error.sentence, error.advice))
     if isinstance(error, InputError):
-        return Failed(Failure(phase, "bad_input", error.message, error.remedy))
+        return Failed(Failure(phase, "bad_input", error.sentence, error.advice))
     if isinstance(error, OdbError):
-        return Failed(Failure(phase, "plugin_error", error.message, error.remedy))
+        return Failed(Failure(phase, "plugin_error", error.sentence, error.advice))
     traceback.print_exception(error)
     message = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
     if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):

@@ -21,6 +21,7 @@ from bench.process.output import EventStream, decode_failure, log_tail
 from bench.process.worker import ENOUGH, GO
 from bench.record.record import Failure
 from bench.record.redact import without_paths
+from bench.words import mapped
 
 STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
@@ -115,7 +116,7 @@ def _shareable(event: AnyEvent) -> AnyEvent:
         return event
     failure = event.failure
     clean = msgspec.structs.replace(
-        failure, message=without_paths(failure.message), remedy=without_paths(failure.remedy)
+        failure, sentence=mapped(failure.sentence, without_paths), advice=mapped(failure.advice, without_paths)
     )
     return msgspec.structs.replace(event, failure=clean)
 

@@ -25,6 +25,7 @@ from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.part import Correction, Part
 from bench.record.quality import Quality
 from bench.record.text import TextGeneration
+from bench.words import Sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,12 +36,22 @@ Scalar = str | int | float | bool | None
 
 
 class Failure(Part, frozen=True):
-    """Why a run has no numbers. ``kind`` is one of ``bench.errors.RunFailure``'s; ``phase`` is where it happened."""
+    """Why a run has no numbers. ``kind`` is one of ``bench.errors.RunFailure``'s; ``phase`` is where it happened.
+    ``sentence`` (``message`` in the file) says what happened, ``advice`` (``remedy``) what to do: a code and figures,
+    or text of a plugin or an older record. ``message`` and ``remedy`` are the words in the language that is spoken."""
 
     phase: str
     kind: str
-    message: str
-    remedy: str
+    sentence: Sentence | str = field(name="message")
+    advice: Sentence | str = field(name="remedy")
+
+    @property
+    def message(self) -> str:
+        return str(self.sentence)
+
+    @property
+    def remedy(self) -> str:
+        return str(self.advice)
 
 
 class Tool(Part, frozen=True):
@@ -299,15 +310,24 @@ class Harness(Part, frozen=True):
 
 
 class Reason(Part, frozen=True):
-    """``code`` is stable (see ``bench.analysis.verdict.codes``); ``message`` is one sentence for people; ``remedy``
-    what to do. ``invalidates``: whether it makes the run invalid, or is only noted. ``figures``: what the sentence
-    rests on, by name, for scripts; shares are 0..1, times end in ``_ns``."""
+    """``code`` is stable (see ``bench.analysis.verdict.codes``); ``sentence`` (``message`` in the file) is one sentence
+    for people, as a code and figures; ``advice`` (``remedy``) what to do. ``invalidates``: whether it makes the run
+    invalid, or is only noted. ``figures``: what the sentence rests on, by name, for scripts; fractions are 0..1, times
+    end in ``_ns``. ``message`` and ``remedy`` are the words in the language that is spoken."""
 
     code: str
-    message: str
-    remedy: str = ""
+    sentence: Sentence | str = field(name="message")
+    advice: Sentence | str = field(default="", name="remedy")
     invalidates: bool = True
     figures: dict[str, float | int | str] = {}
+
+    @property
+    def message(self) -> str:
+        return str(self.sentence)
+
+    @property
+    def remedy(self) -> str:
+        return str(self.advice)
 
 
 class Verdict(Part, frozen=True):

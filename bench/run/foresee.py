@@ -48,9 +48,9 @@ def foresee_one(bench: Bench, run: PlannedRun, done: dict[str, JobResult]) -> Fo
             _refuse_unfit(run, prepared)
         making.foresee(artifact or _stand_in(run))
     except RunFailure as failure:
-        return Foreseen(Failure(failure.phase, failure.kind, failure.message, failure.remedy), artifact)
+        return Foreseen(Failure(failure.phase, failure.kind, failure.sentence, failure.advice), artifact)
     except OdbError as error:
-        return Foreseen(Failure("plan", "plugin_error", error.message, error.remedy), artifact)
+        return Foreseen(Failure("plan", "plugin_error", error.sentence, error.advice), artifact)
     return Foreseen(None, artifact)
 
 
@@ -66,7 +66,7 @@ def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:
 def _settled(result: JobResult) -> Any:
     if isinstance(result.event, Failed):
         failure = result.event.failure
-        raise RunFailure(failure.kind, failure.message, failure.remedy, failure.phase)
+        raise RunFailure(failure.kind, failure.sentence, failure.advice, failure.phase)
     return result.event
 
 

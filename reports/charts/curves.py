@@ -11,8 +11,8 @@ from bench.printable import counted
 from bench.record.record import RecordedRun
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
-from bench.reports.words import units
 from bench.stats.drawing import ecdf, trace
+from bench.words import units
 
 _POINTS = 160
 _APART = 4  # up to so many repeats each have a line style of their own

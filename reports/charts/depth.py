@@ -9,9 +9,9 @@ from bench.record.record import Record
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.reports.view.rows import Numbered
-from bench.reports.words import units
 from bench.reports.words.causes import emulated, status
 from bench.reports.words.scenarios import scenario_short
+from bench.words import units
 
 _LINES = 4  # that have a style of their own
 _ROOM = 1.6  # over the highest line: an interval of few repeats may reach far beyond it

@@ -7,9 +7,9 @@ from bench.record.record import Record
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
 from bench.reports.view.rows import Numbered
-from bench.reports.words import units
 from bench.reports.words.causes import emulated
 from bench.reports.words.quality import between, leading, title, value
+from bench.words import units
 
 LEFT, ROW = 150.0, 34.0
 

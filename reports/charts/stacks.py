@@ -5,7 +5,7 @@ from bench.record.record import RecordedRun
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
 from bench.reports.view.tables import PHASES
-from bench.reports.words import units
+from bench.words import units
 
 
 def cold_start(run: RecordedRun, name: str) -> Figure | None:

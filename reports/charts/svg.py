@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from bench.reports.words.units import digits
+from bench.words.units import digits
 
 WIDTH, HEIGHT = 400.0, 210.0
 _CHARACTER = 5.7  # mean width of the labels' type, for deciding what fits

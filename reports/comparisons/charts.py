@@ -9,7 +9,7 @@ from bench.printable import counted
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.reports.comparisons.words import leading, limit, status, value
-from bench.reports.words import units
+from bench.words import units
 
 LEFT = 148.0
 SHOWN = 0.98  # fraction of the samples that the distributions show at least

@@ -23,8 +23,8 @@ from bench.reports.comparisons.words import (
 )
 from bench.reports.templates import template
 from bench.reports.view.headline import Sentence
-from bench.reports.words import units
 from bench.reports.words.causes import Status
+from bench.words import units
 
 
 class Section(Struct, frozen=True):

@@ -4,7 +4,7 @@ from bench.compare.comparison import Comparison
 from bench.compare.folders import Findings
 from bench.reports.comparisons.row import Row
 from bench.reports.comparisons.words import answer, interval, leading, name, status, value
-from bench.reports.words import units
+from bench.words import units
 
 COLUMNS = ("Pair", "Change", "95 % interval", "Base → new", "Answer")
 SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}

@@ -5,9 +5,9 @@ from bench.compare.quality import QualityChange
 from bench.record.quality import Word
 from bench.reports.comparisons.row import Row
 from bench.reports.view.headline import Sentence
-from bench.reports.words import units
 from bench.reports.words.causes import Status
 from bench.reports.words.quality import chance, difference_words, signed, title, value
+from bench.words import units
 
 _STATUS: dict[Word, Status] = {"same": "plain", "cannot_tell": "unjudged", "better": "valid", "worse": "failed"}
 _SIGNS: dict[Word, str] = {"same": "=", "cannot_tell": "?", "better": "✓", "worse": "✕"}

@@ -7,7 +7,7 @@ from bench.compare.comparison import Comparison
 from bench.compare.folders import Findings
 from bench.reports.comparisons.row import Row
 from bench.reports.comparisons.words import COLUMNS, count_words, method, result_words, rows, sentences, title
-from bench.reports.words import units
+from bench.words import units
 
 WIDTH = 110
 INTERVAL = COLUMNS.index("95 % interval")

@@ -15,8 +15,8 @@ from bench.printable import counted
 from bench.reports.comparisons.quality import quality_rows, quality_sentences
 from bench.reports.comparisons.row import Row
 from bench.reports.view.headline import Sentence
-from bench.reports.words import units
 from bench.reports.words.causes import Status
+from bench.words import units
 
 WORDS = {"cannot_tell": "cannot tell"}
 SUPPOSED = ", assuming the machine's speed did not change"

@@ -16,9 +16,9 @@ from bench.reports.view.provenance import facts, records_table, title
 from bench.reports.view.quality import quality_overview
 from bench.reports.view.refused import refused_table
 from bench.reports.view.rows import Cell, Numbered, Table, numbered
-from bench.reports.words import units
 from bench.reports.words.causes import DOUBTED
 from bench.reports.words.markdown import escape, table_row
+from bench.words import units
 
 
 class MarkdownReport:

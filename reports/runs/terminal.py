@@ -17,8 +17,8 @@ from bench.reports.view.provenance import facts, short_hashes
 from bench.reports.view.quality import quality_listing
 from bench.reports.view.refused import refused_table
 from bench.reports.view.rows import Table, numbered
-from bench.reports.words import units
 from bench.reports.words.causes import Status
+from bench.words import units
 
 if TYPE_CHECKING:
     from rich.console import Console

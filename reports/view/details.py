@@ -25,7 +25,6 @@ from bench.reports.view.tables import (
     placement_table,
     repeats_table,
 )
-from bench.reports.words import units
 from bench.reports.words.causes import (
     DOUBTED,
     STATUS_SIGNS,
@@ -42,6 +41,7 @@ from bench.reports.words.quality import between, leading, title
 from bench.reports.words.quality import value as shown
 from bench.reports.words.scenarios import scenario_words
 from bench.scenarios import kind_of
+from bench.words import units
 
 EMULATED_TIMES = "the emulator's, not the device's"
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed, placed_count
-from bench.reports.words import units
 from bench.reports.words.causes import compiled, emulated, further_doubts, outputs_wrong, status
 from bench.reports.words.plans import ran_in
+from bench.words import units
 
 
 def emulated_table(items: Sequence[Numbered]) -> Table | None:

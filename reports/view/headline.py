@@ -21,11 +21,11 @@ from bench.reports.view.sentences import (
     side_by_side,
     wrong_sentences,
 )
-from bench.reports.words import units
 from bench.reports.words.causes import STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.words.quality import pair_words, title
 from bench.reports.words.ranking import SUPPOSED, figure, relation, untold
 from bench.scenarios import kind_of
+from bench.words import units
 
 if TYPE_CHECKING:
     from bench.compare.ranking import Against, Apart, Contest, Ranking

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, folder_cells, options_words, placed
-from bench.reports.words import units
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.plans import ran_in
 from bench.scenarios import kind_of
+from bench.words import units
 
 Column = tuple[str, Callable[[Record], str]]
 

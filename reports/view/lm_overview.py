@@ -6,10 +6,10 @@ from bench.record.record import Record
 from bench.record.text import Agreement, TextGeneration
 from bench.reports.view.lm_tables import seconds
 from bench.reports.view.rows import Cell, Numbered, Table
-from bench.reports.words import units
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
 from bench.reports.words.plans import ran_in
 from bench.reports.words.scenarios import scenario_short
+from bench.words import units
 
 _COLUMNS = (
     *("Run", "Model", "Target", "Work", "TTFT", "TPOT", "Peak RSS", "Weights", "KV cache, a token"),

@@ -4,7 +4,7 @@ from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration
 from bench.reports.view.rows import Cell, Table
 from bench.reports.view.tables import plain_row
-from bench.reports.words import units
+from bench.words import units
 
 ORIGINS = {"engine": "the same file, unoptimised", "model": "the float32 weights"}
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from bench.record.record import Environment
 from bench.reports.view.rows import Cell, Numbered, Table
-from bench.reports.words import units
+from bench.words import units
 
 
 class Machine(Struct, frozen=True):

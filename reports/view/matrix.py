@@ -13,12 +13,12 @@ from bench.contracts import Scenario
 from bench.printable import counted
 from bench.record.record import Record
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, on_device, options_words
-from bench.reports.words import units
 from bench.reports.words.causes import DOUBTED, STATUS_WORDS, doubt, emulated, status
 from bench.reports.words.plans import ran_in
 from bench.reports.words.quality import quality_note
 from bench.reports.words.scenarios import scenario_short, scenario_words
 from bench.scenarios import kind_of
+from bench.words import units
 
 
 class Subject(Struct, frozen=True):

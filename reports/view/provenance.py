@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from bench.record.refused import RefusedRecord
 from bench.reports.view.machines import machines
 from bench.reports.view.rows import Cell, Numbered, Table, folder_cells, placed
-from bench.reports.words import units
 from bench.reports.words.causes import compiled, edited, emulated
+from bench.words import units
 
 SHORT = 12
 """Characters of a checksum that is given in full elsewhere."""

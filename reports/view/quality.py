@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from bench.record.quality import Quality, QualityMetric
 from bench.record.record import Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, fidelity_words
-from bench.reports.words import units
 from bench.reports.words.quality import (
     against_reference,
     between,
@@ -16,6 +15,7 @@ from bench.reports.words.quality import (
     value,
     verdict_words,
 )
+from bench.words import units
 
 
 def quality_overview(items: Sequence[Numbered]) -> Table | None:

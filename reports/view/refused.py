@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.record.refused import RefusedRecord
 from bench.reports.view.rows import Cell, Table
-from bench.reports.words import units
+from bench.words import units
 
 
 def refused_table(refused: Sequence[RefusedRecord]) -> Table:

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from bench.analysis.verdict.outputs import MADE_UP
 from bench.record.record import Fidelity, PlacementSummary, Record, RecordedRun
-from bench.reports.words import units
 from bench.reports.words.causes import STATUS_SIGNS, STATUS_WORDS, Status, emulated
+from bench.words import units
 
 SHOWN_HASH = 8  # digits of a checksum that tell files of one name apart
 

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from bench.record.record import Record
 from bench.reports.view.rows import Numbered, agreement, on_device, options_words
-from bench.reports.words import units
 from bench.reports.words.causes import Status, compiled, edited, emulated, outputs_wrong, status
+from bench.words import units
 
 NAMED = 6
 """How many chips or targets a sentence names."""

@@ -7,9 +7,9 @@ from bench.record.memory import MemoryPoint
 from bench.record.part import Correction
 from bench.record.record import OutputFidelity, Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Table
-from bench.reports.words import units
 from bench.reports.words.precision import needed_words, spread_words
 from bench.reports.words.quality import inputs_words
+from bench.words import units
 
 PHASES = (
     ("process_start", "process start (harness)"),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bench.analysis.verdict.codes import codes_of
 from bench.record.record import Reason, Record
-from bench.reports.words import units
+from bench.words import units
 
 Status = Literal[
     "plain",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bench.reports.words import units
+from bench.words import units
 
 SPECIAL = re.compile(r"([\\`*_\[\]|~#&$])")
 

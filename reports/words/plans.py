@@ -2,7 +2,7 @@
 
 from bench.contracts import Precisions
 from bench.record.record import PlannedTarget, Record, StoppingRule
-from bench.reports.words import units
+from bench.words import units
 
 
 def percentile_name(percentile: float) -> str:

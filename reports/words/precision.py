@@ -1,7 +1,7 @@
 """The spread between the processes of a run, and the number of repeats that a precision needs, in words."""
 
 from bench.record.record import Record
-from bench.reports.words import units
+from bench.words import units
 
 
 def spread_words(record: Record) -> str:

@@ -2,7 +2,7 @@
 
 from bench.record.quality import Paired, Quality, QualityMetric, Word
 from bench.record.record import Record
-from bench.reports.words import units
+from bench.words import units
 
 TITLES = {
     "top1": "top-1",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bench.compare.rules import FEW
-from bench.reports.words import units
+from bench.words import units
 
 if TYPE_CHECKING:
     from bench.compare.ranking import Against

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from bench.contracts import Scenario
-from bench.reports.words import units
 from bench.scenarios import kind_of, samples_of
+from bench.words import units
 
 
 def scenario_words(task: str, scenario: Scenario) -> str:

@@ -14,6 +14,7 @@ PACKAGES = {"bench": "bench", "models": "bench.models", "targets": "bench.target
 
 FLOORS = """
     printable interrupts parent
+    words
     errors
     digest
     reading scratch parallel
@@ -61,6 +62,8 @@ SURFACE = frozenset(
         "bench.errors",
         "bench.reading",
         "bench.scratch",
+        "bench.words",
+        "bench.words.units",
     )
 )
 """What models and targets import of the engine; tests/bench/test_public_surface.py pins their names."""

@@ -28,6 +28,7 @@ MODULES = {
         "no_phase spin"
     ),
     "bench.testing.records": "fake_run",
+    "bench.words": "Sentence say sentence speaking",
 }
 CONTRACTS = """
     Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget DeclaresSafeOptions

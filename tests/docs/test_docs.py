@@ -292,7 +292,7 @@ def test_where_fields_come_from_is_in_the_table_of_the_code() -> None:
 @pytest.mark.parametrize(("kind", "path"), PARTS.items(), ids=PARTS.values())
 def test_every_field_of_a_record_is_described(kind: Any, path: str) -> None:
     """Each part has a table that lists exactly its fields, in their order."""
-    expected = [field.name for field in msgspec.structs.fields(kind)]
+    expected = [field.encode_name for field in msgspec.structs.fields(kind)]
     assert expected == [code(row[0]) for row in table("record", "field", f"### `{path}`")]
 
 

@@ -231,8 +231,8 @@ def failed() -> RecordedRun:
         failure=Failure(
             phase="compile",
             kind="unsupported_operator",
-            message="QNN refused the graph: error 1002 while finalising | node Resize_12",
-            remedy="Name the chip with soc_model and htp_arch.",
+            sentence="QNN refused the graph: error 1002 while finalising | node Resize_12",
+            advice="Name the chip with soc_model and htp_arch.",
         ),
         log_tail=("[E] graph finalize failed", "[E] error 1002"),
         created_utc="2026-05-04T10:15:00Z",

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.record.record import Reason
+from bench.words import Sentence
 
 Figures = Mapping[str, float | int | str]
 
@@ -239,7 +240,13 @@ def codes_of(cause: Cause) -> frozenset[str]:
     return frozenset(code for code, known in CODES.items() if known.cause == cause)
 
 
-def reason(code: str, message: str, figures: Figures, invalidates: bool | None = None, remedy: str = "") -> Reason:
+def reason(
+    code: str,
+    message: Sentence | str,
+    figures: Figures,
+    invalidates: bool | None = None,
+    remedy: Sentence | str = "",
+) -> Reason:
     """A reason of that code with the figures behind its message. By default ``invalidates`` and ``remedy`` are those of
     the code."""
     known = CODES[code]

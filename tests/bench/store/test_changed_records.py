@@ -104,7 +104,7 @@ def test_every_field_of_the_schema_has_an_origin() -> None:
 def schema_fields(kind: Any, path: str = "") -> Iterator[str]:
     """Every field that is no part itself, by its path; repeats set aside are as the others."""
     for field in msgspec.structs.fields(kind):
-        where = f"{path}.{field.name}".lstrip(".")
+        where = f"{path}.{field.encode_name}".lstrip(".")
         if where == "set_aside":
             continue
         held = part_in(field.type)

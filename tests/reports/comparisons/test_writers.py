@@ -16,8 +16,8 @@ from bench.record.record import Failure, Reason, Scenario, Verdict
 from bench.reports.comparisons import charts, html, markdown, overview, terminal
 from bench.reports.comparisons import json as comparison_json
 from bench.reports.comparisons import words as comparison_words
-from bench.reports.words import units
 from bench.testing.records import MODEL, TARGET, fake_run
+from bench.words import units
 
 MS = 1_000_000
 WRITERS: dict[str, Callable[[Findings], bytes]] = {

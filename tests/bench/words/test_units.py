@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.reports.words import units
+from bench.words import units
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Numbers as people read them. Every function takes ``None`` for "not measured" and shows it as ``MISSING``."""
+"""Numbers as people read them, in the language that is spoken. Every function takes ``None`` for "not measured" and
+shows it as ``MISSING``. The decimal sign, the grouping and the place of a unit are entries of the catalogue
+(``unit.…``)."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -6,6 +8,7 @@ from datetime import UTC, datetime
 
 from bench import printable
 from bench.printable import clean as clean  # the writers' name for it
+from bench.words.language import current
 
 MISSING = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -19,6 +22,24 @@ _QUANTITIES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
 
 
+def localised(text: str) -> str:
+    """``text``, a number as Python writes it, with the decimal and grouping signs of the language."""
+    point, comma = _entry("unit.decimal"), _entry("unit.group")
+    return text if (point, comma) == (".", ",") else text.translate({ord("."): point, ord(","): comma})
+
+
+def _entry(code: str) -> str:
+    found = current().template(code)
+    if found is None:
+        raise KeyError(code)
+    return found
+
+
+def _with(code: str, **parts: str) -> str:
+    """An entry with numbers that are written already."""
+    return _entry(code).format(**parts)
+
+
 def together(text: str, space: str = NO_BREAK) -> str:
     """``text`` with ``space`` between each number and its unit, so that no line ends between them."""
     return BEFORE_UNIT.sub(space, str(text))
@@ -30,11 +51,11 @@ def digits(value: float) -> str:
     if size == 0:
         return "0"
     if size < 0.001:
-        return f"{value:.1e}"
+        return localised(f"{value:.1e}")
     places = 2 if size < 9.995 else 1 if size < 99.95 else 0
     if size < 0.9995:
         places = 3
-    return f"{value:.{places}f}"
+    return localised(f"{value:.{places}f}")
 
 
 def _scaled(value: float, scale: Iterable[tuple[float, str]]) -> str:
@@ -61,7 +82,7 @@ def interval(low_ns: float, high_ns: float) -> str:
         return f"{low:.0f} – {high:.0f} ns"
     first = 2 if high < 9.995 else 1 if high < 99.95 else 0
     places = next((p for p in range(first, 5) if f"{low:.{p}f}" != f"{high:.{p}f}"), first)
-    return f"{low:.{places}f} – {high:.{places}f} {unit}"
+    return f"{localised(f'{low:.{places}f}')} – {localised(f'{high:.{places}f}')} {unit}"
 
 
 def span(values: Iterable[float | None], show: Callable[[float | None], str]) -> str:
@@ -89,7 +110,7 @@ def joules(value: float | None) -> str:
     """Energy as ``12.3 mJ``."""
     if value is None:
         return MISSING
-    return "0 J" if value == 0 else _scaled(value, _JOULES) if abs(value) >= 1e-6 else f"{value:.1e} J"
+    return "0 J" if value == 0 else _scaled(value, _JOULES) if abs(value) >= 1e-6 else f"{localised(f'{value:.1e}')} J"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -102,10 +123,14 @@ def percent(share: float | None) -> str:
     if share is None:
         return MISSING
     if share in (0.0, 1.0):
-        return f"{share * 100:.0f} %"
+        return _percent(f"{share * 100:.0f}")
     if 0.9995 <= share < 1:
-        return "> 99.9 %"
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{share * 100:.1f} %"
+        return f"> {_percent('99.9')}"
+    return f"< {_percent('0.1')}" if 0 < share < 0.0005 else _percent(f"{share * 100:.1f}")
+
+
+def _percent(number: str) -> str:
+    return _with("unit.percent", number=localised(number))
 
 
 def percent_change(ratio: float | None) -> str:
@@ -116,15 +141,15 @@ def percent_change(ratio: float | None) -> str:
         return f"{digits(ratio)}×"
     change = 100 * (ratio - 1)
     places = 1 if abs(change) >= 0.95 else 2
-    text = f"{change:+.{places}f} %"
-    return "+0.00 %" if text == "-0.00 %" else text.replace("-", "−")
+    text = f"{change:+.{places}f}"
+    return _percent("+0.00" if text == "-0.00" else text.replace("-", "−"))
 
 
 def change_interval(low: float, high: float) -> str:
     """An interval of a ratio: ``+1.0 % to +5.2 %``; ``1.61× to 2.41×`` where it reaches twofold."""
     if high >= 2:
-        return f"{digits(low)}× to {digits(high)}×"
-    return f"{percent_change(low)} to {percent_change(high)}"
+        return _with("unit.from_to", low=f"{digits(low)}×", high=f"{digits(high)}×")
+    return _with("unit.from_to", low=percent_change(low), high=percent_change(high))
 
 
 def similarity(value: float | None) -> str:
@@ -132,12 +157,12 @@ def similarity(value: float | None) -> str:
     if value is None:
         return MISSING
     text = f"{value:.6f}"
-    return "> 0.999999" if value < 1 and text == "1.000000" else text
+    return f"> {localised('0.999999')}" if value < 1 and text == "1.000000" else localised(text)
 
 
 def grouped(value: int | None) -> str:
-    """A count with thin gaps: ``12 345``."""
-    return MISSING if value is None else f"{value:,}".replace(",", "\u202f")
+    """A count in groups of three: ``12 345``, with thin gaps in English."""
+    return MISSING if value is None else f"{value:,}".replace(",", _entry("unit.gap"))
 
 
 def counted(value: int, one: str, many: str = "") -> str:

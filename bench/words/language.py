@@ -1,0 +1,56 @@
+"""Which language is spoken: that of ``--lang``, else of ``ODB_LANG``, else of the locale if it has a catalogue, else
+English."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from bench.words.catalogue import Catalogue, catalogue, languages
+
+VARIABLE = "ODB_LANG"
+LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""The variables of the locale, the strongest first (POSIX, "Internationalization Variables")."""
+
+_spoken: list[Catalogue] = []
+
+
+def current() -> Catalogue:
+    """The catalogue of the language that is spoken; English before one is chosen."""
+    return _spoken[-1] if _spoken else catalogue("en")
+
+
+def speak(language: str) -> None:
+    """Speak ``language`` from now on. Raises ``KeyError`` for one without a catalogue."""
+    _spoken[:] = [catalogue(language)]
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak ``language`` meanwhile."""
+    _spoken.append(catalogue(language))
+    try:
+        yield
+    finally:
+        _spoken.pop()
+
+
+def chosen(given: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The language to speak. ``given``: that of the command line. Raises ``KeyError``, with the name of the option or
+    variable and its value, for one that was asked for and has no catalogue."""
+    for source, wanted in (("--lang", given), (VARIABLE, environment.get(VARIABLE))):
+        if wanted:
+            known = _known(wanted)
+            if known is None:
+                raise KeyError(source, wanted)
+            return known
+    for name in LOCALE:
+        if value := environment.get(name):
+            return _known(value) or "en"
+    return "en"
+
+
+def _known(text: str) -> str | None:
+    """``ko`` of ``ko``, ``KO``, ``ko-KR`` and ``ko_KR.UTF-8``; ``None`` where no catalogue is of it."""
+    name = text.partition(".")[0].partition("@")[0].replace("-", "_").lower()
+    found = {one.lower(): one for one in languages()}
+    return found.get(name) or found.get(name.partition("_")[0])

@@ -1,0 +1,103 @@
+"""Fills templates in. A placeholder is ``{name}`` or ``{name:form}``; a form is one of
+
+    a number's format of Python   ``.1f``  ``,``  ``+.2f``  ``d``, written with the signs of the language
+    a measure                     ``ns``  ``bytes``  ``joules``  ``quantity``  ``percent`` (of a fraction)
+                                  ``change`` (of a ratio)  ``similarity``  ``digits``  ``gap`` (a count in groups)
+                                  ``when`` (an ISO 8601 time)
+    a noun                        ``{n:query}`` is the entry ``noun.query``, which has plural forms, for n of them;
+                                  ``{n:query,}`` is the same with n in groups
+    a list                        ``and``, ``or``: joined by the entries ``list.and``, ``list.or``; without a form,
+                                  by commas
+
+A sentence inside a sentence is in the same language. A code without an entry is shown with its figures, so that a
+record of a later version can still be read.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from string import Formatter
+from types import MappingProxyType
+from typing import Any
+
+from bench.words import units
+from bench.words.catalogue import Catalogue
+from bench.words.particles import with_particles
+
+MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
+    {
+        "ns": units.duration,
+        "bytes": units.size,
+        "joules": units.joules,
+        "quantity": units.quantity,
+        "percent": units.percent,
+        "change": units.percent_change,
+        "similarity": units.similarity,
+        "digits": units.digits,
+        "gap": units.grouped,
+        "when": units.when,
+    }
+)
+LISTS = ("and", "or")
+NOUN = re.compile(r"([a-z_]{2,}),?")
+
+Part = tuple[str, str | None, str, str | None]
+
+
+def rendered(code: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
+    """The words of ``code`` in the language of ``catalogue``, which is the one spoken now."""
+    template = catalogue.template(code)
+    if template is None:
+        return _unknown(code, figures)
+    return with_particles("".join(_filled(part, figures, catalogue) for part in parts_of(template)))
+
+
+@cache
+def parts_of(template: str) -> tuple[Part, ...]:
+    """Literal text, figure, form and conversion, as ``string.Formatter`` has them."""
+    return tuple((text, name, form or "", conversion) for text, name, form, conversion in Formatter().parse(template))
+
+
+def _filled(part: Part, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
+    text, name, form, conversion = part
+    if name is None:
+        return text
+    if name not in figures:
+        return f"{text}{{{name}}}"
+    value = figures[name]
+    return text + shown(repr(value) if conversion == "r" else value, form, catalogue)
+
+
+def shown(value: Any, form: str, catalogue: Catalogue) -> str:
+    """One figure in its form."""
+    if form in MEASURES:
+        return MEASURES[form](value)
+    if isinstance(value, list | tuple):
+        return joined([shown(one, "", catalogue) for one in value], form, catalogue)
+    if form and (noun := NOUN.fullmatch(form)):
+        return counted(value, noun[1], catalogue, grouped=form.endswith(","))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return units.localised(format(value, form)) if form or isinstance(value, float) else str(value)
+    return format(value, form) if form else str(value)
+
+
+def counted(count: int, noun: str, catalogue: Catalogue, *, grouped: bool = False) -> str:
+    """``3 queries``. An entry ``noun.…`` holds ``{n}``."""
+    template = catalogue.counted(f"noun.{noun}", count)
+    number = units.grouped(count) if grouped else str(count)
+    return f"{number} {noun}" if template is None else template.format(n=number)
+
+
+def joined(parts: list[str], form: str, catalogue: Catalogue) -> str:
+    """``a, b and c`` of the form ``and``; ``a, b, c`` of none."""
+    comma = catalogue.template("list.comma") or ", "
+    if form not in LISTS or len(parts) < 2:
+        return comma.join(parts)
+    template = catalogue.template(f"list.{form}") or "{first}, {last}"
+    return template.format(first=comma.join(parts[:-1]), last=parts[-1])
+
+
+def _unknown(code: str, figures: Mapping[str, Any]) -> str:
+    if not figures:
+        return code
+    return f"{code} ({', '.join(f'{name}={value}' for name, value in figures.items())})"

@@ -1,0 +1,122 @@
+"""Which language is spoken, and what a sentence becomes in it."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.words import Sentence, chosen, languages, say, sentence, speaking
+from bench.words.catalogue import catalogue
+from bench.words.language import current
+from bench.words.particles import with_particles
+from bench.words.rendering import shown
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "expected"),
+    [
+        ("ko", {"ODB_LANG": "en"}, "ko"),
+        (None, {"ODB_LANG": "KO", "LANG": "en_US.UTF-8"}, "ko"),
+        (None, {"LANG": "ko_KR.UTF-8"}, "ko"),
+        (None, {"LC_ALL": "C", "LANG": "ko_KR.UTF-8"}, "en"),
+        (None, {"LC_MESSAGES": "ko_KR.UTF-8", "LANG": "en_US.UTF-8"}, "ko"),
+        (None, {"LANG": "xx_XX.UTF-8"}, "en"),
+        (None, {}, "en"),
+        ("ko-KR", {}, "ko"),
+    ],
+)
+def test_the_language_is_that_of_option_variable_or_locale(
+    given: str | None, environment: dict[str, str], expected: str
+) -> None:
+    """In this order."""
+    assert expected == chosen(given, environment)
+
+
+@pytest.mark.parametrize(("given", "environment"), [("xx", {}), (None, {"ODB_LANG": "xx"})])
+def test_a_language_that_was_asked_for_has_to_exist(given: str | None, environment: dict[str, str]) -> None:
+    """That of the locale need not."""
+    with pytest.raises(KeyError):
+        chosen(given, environment)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "english", "korean"),
+    [
+        ("percent", 0.0123, "1.2 %", "1.2%"),
+        ("ns", 4_000_000, "4.00 ms", "4.00 ms"),
+        ("change", 1.052, "+5.2 %", "+5.2%"),
+        ("gap", 12345, "12\u202f345", "12,345"),
+        (",", 12345, "12,345", "12,345"),
+        (".2f", 1.234, "1.23", "1.23"),
+        ("query", 1, "1 query", "쿼리 1개"),
+        ("query", 3, "3 queries", "쿼리 3개"),
+        ("query,", 12345, "12\u202f345 queries", "쿼리 12,345개"),
+        ("and", ["a", "b", "c"], "a, b and c", "a, b 및 c"),
+        ("", ["a", "b"], "a, b", "a, b"),
+        ("", 7, "7", "7"),
+        ("", None, "None", "None"),
+    ],
+)
+def test_a_figure_has_its_form(form: str, value: object, english: str, korean: str) -> None:
+    """By the rules of the language."""
+    assert english == shown(value, form, current())
+    with speaking("ko"):
+        assert korean == shown(value, form, current())
+
+
+def test_a_sentence_goes_through_json_without_words() -> None:
+    """And is said again in either language."""
+    told = sentence("text.two", first=sentence("error.did_you_mean", name="ort"), second=["a", 1])
+    read = msgspec.json.decode(msgspec.json.encode(told), type=Sentence)
+    assert (told, "Did you mean ort? a, 1") == (read, str(read))
+    with speaking("ko"):
+        assert "ort[" not in str(read)
+        assert "Did" not in str(read)
+
+
+def test_paths_and_numbers_of_numpy_become_plain() -> None:
+    """So that JSON can hold them."""
+    np = pytest.importorskip("numpy")
+    assert {"a": "x/y", "b": 3, "c": ["p", "q"]} == sentence("x", a=Path("x/y"), b=np.int64(3), c=("p", "q")).figures
+
+
+def test_a_code_of_a_later_version_is_shown_with_its_figures() -> None:
+    """Nothing is lost."""
+    assert "later.code (share=0.5)" == say("later.code", share=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("모델[을/를]", "모델을"),
+        ("지연시간[은/는]", "지연시간은"),
+        ("CPU[을/를]", "CPU를"),
+        ("서울[으로/로]", "서울로"),
+        ("부산[으로/로]", "부산으로"),
+        ("3[이/가]", "3이"),
+        ("“mobilenet”[이/가]", "“mobilenet”가"),
+        ("qnn[과/와]", "qnn과"),
+        ("[1, 2] stays", "[1, 2] stays"),
+    ],
+)
+def test_korean_particles_fit_the_sound_before_them(text: str, expected: str) -> None:
+    """Hangul by its final consonant, digits by their names, Latin words by their last letter."""
+    assert expected == with_particles(text)
+
+
+def test_a_third_language_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``ODB_WORDS`` names its folder. What it lacks is in English; numbers have its signs."""
+    header = 'msgid ""\nmsgstr ""\n"Language: de\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    entries = {"error.did_you_mean": "Meinten Sie {name}?", "unit.decimal": ",", "unit.group": "."}
+    text = header + "".join(f'msgid "{code}"\nmsgstr "{words}"\n\n' for code, words in entries.items())
+    (tmp_path / "de.po").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("ODB_WORDS", str(tmp_path))
+    catalogue.cache_clear()
+    try:
+        assert "de" in languages()
+        with speaking("de"):
+            assert "Meinten Sie ort?" == say("error.did_you_mean", name="ort")
+            assert "None is known." == say("error.none_known")
+            assert ("1,50", "1.234") == (shown(1.5, ".2f", current()), shown(1234, ",", current()))
+    finally:
+        catalogue.cache_clear()

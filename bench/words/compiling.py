@@ -1,5 +1,4 @@
-"""Sorts and compiles catalogues: ``python -m bench.words.compiling`` sorts every ``.po`` by code and writes its
-``.mo``. Building the package writes the ``.mo`` files too."""
+"""Reads, sorts and compiles catalogues. Building the package writes the ``.mo`` files."""
 
 from io import BytesIO
 from pathlib import Path
@@ -59,15 +58,3 @@ def compile_all(folder: Path = FOLDER) -> None:
         compiled = source.with_suffix(".mo")
         if not compiled.is_file() or compiled.stat().st_mtime <= source.stat().st_mtime:
             compiled.write_bytes(compiled_file(source).getvalue())
-
-
-def main() -> None:
-    for source in sorted(FOLDER.glob("*.po")):
-        text = sorted_text(source)
-        if text != source.read_text(encoding="utf-8"):
-            source.write_text(text, encoding="utf-8")
-    compile_all()
-
-
-if __name__ == "__main__":
-    main()

@@ -33,7 +33,7 @@ def sentence(code: str, /, **figures: Any) -> Sentence:
 
 def say(code: str, /, **figures: Any) -> str:
     """The words of ``code`` in the language that is spoken now."""
-    return rendering.rendered(code, figures, current())
+    return str(sentence(code, **figures))
 
 
 def mapped(told: Sentence | str, change: Callable[[str], str]) -> Sentence | str:

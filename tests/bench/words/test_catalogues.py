@@ -81,7 +81,7 @@ def test_forms_are_known(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_catalogues_are_in_order(language: str) -> None:
-    """Sorted by code, as ``python -m bench.words.compiling`` leaves them."""
+    """Sorted by code, as ``python -m bench.words`` leaves them."""
     assert sorted_text(FOLDER / f"{language}.po") == (FOLDER / f"{language}.po").read_text(encoding="utf-8")
 
 

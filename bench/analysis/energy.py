@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from bench.contracts import Channel, channel_key
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
+from bench.record.record import Repeat
 
 LEAST_ABOVE_IDLE = 0.01
 """Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
@@ -19,42 +20,84 @@ TIER_DOMAINS = ("board", "package", "battery")
 NO_SENSOR = "No sensor of package, board or battery was found; virtual machines and most of Windows show none."
 
 
+class Sensed(Struct, frozen=True):
+    """``joules``: above idle an inference, of each process; ``None`` where ``channel`` was not read in it, or its idle
+    is unknown. ``channel``: what they are of, ``None`` where nothing was measured. ``notes``: why a better one is
+    missing."""
+
+    joules: tuple[float | None, ...]
+    channel: str | None
+    notes: tuple[str, ...]
+
+
 def energy_summary(
     energies: Sequence[RepeatEnergy], macs: int | None, bytes_moved: int | None, channels: Sequence[Channel]
 ) -> EnergySummary:
-    """Medians over repeats of what one inference took, and the best tier that was measured.
+    """Medians over repeats of what one inference took, and the best tier that was measured. ``joules_per_inference``
+    and ``cpu_seconds_per_inference`` are metrics, and left out.
 
-    ``sensor`` needs a board, package or battery channel with a known idle, in that order of preference. Sockets and
-    batteries are added; of several board rails the largest is taken, since it feeds the others; a board that reads
-    less than its package is not believed. ``energies`` may mix counters and sampled power.
+    ``energies`` may mix counters and sampled power.
     """
     timed = _timed(energies)
-    joules, name, notes = _sensor_tier(timed, channels)
+    found = sensed([[energy] for energy in timed], channels)
     cpu = [(e.cpu_seconds, e) for e in timed if e.cpu_seconds is not None]
-    cpu_seconds = _median(s / e.queries for s, e in cpu)
     npu_seconds = _median(b / e.queries for e in timed if (b := _npu_busy(e)) is not None)
     modelled = macs is not None or bytes_moved is not None
-    tiers = {"sensor": joules is not None, "activity": cpu_seconds is not None or npu_seconds is not None}
+    tiers = {"sensor": found.channel is not None, "activity": bool(cpu) or npu_seconds is not None}
     tier = next((t for t, measured in {**tiers, "model": modelled}.items() if measured), None)
-    if tier not in tiers:
-        notes.append("No repeat measured CPU or accelerator time.")
+    unmeasured = () if tier in tiers else ("No repeat measured CPU or accelerator time.",)
     return EnergySummary(
         tier=tier,
-        joules_per_inference=joules,
-        sensor_channel=name,
-        cpu_seconds_per_inference=cpu_seconds,
+        sensor_channel=found.channel,
         cores_busy=_median(s / (e.duration_ns / 1e9) for s, e in cpu),
         npu_busy_seconds_per_inference=npu_seconds,
         macs=macs,
         bytes_moved=bytes_moved,
-        reason=" ".join(notes),
+        reason=" ".join((*found.notes, *unmeasured)),
     )
 
 
-def sensor_tier(energies: Sequence[RepeatEnergy]) -> tuple[float | None, str | None]:
-    """Of ``energy_summary`` the joules an inference and the channel that they are of."""
-    joules, name, _ = _sensor_tier(_timed(energies), ())
-    return joules, name
+def energies_of(repeats: Iterable[Repeat]) -> list[list[RepeatEnergy]]:
+    """The windows of each process in which energy was read: the timed loop, and the pass that samples power."""
+    return [[e for e in (repeat.energy, repeat.power_pass) if e is not None] for repeat in repeats]
+
+
+def cpu_seconds(energies: Sequence[RepeatEnergy]) -> float | None:
+    """CPU time an inference, of one process."""
+    return _median(e.cpu_seconds / e.queries for e in _timed(energies) if e.cpu_seconds is not None)
+
+
+def sensed(energies: Sequence[Sequence[RepeatEnergy]], channels: Sequence[Channel] = ()) -> Sensed:
+    """Energy above idle by the best sensor, of each process by its windows.
+
+    It needs a board, package or battery channel with a known idle, in that order of preference. Sockets and batteries
+    are added; of several board rails the largest is taken, since it feeds the others; a board that reads less than its
+    package is not believed. ``channels``: those that were looked for, to name what is missing.
+    """
+    timed = [_timed(windows) for windows in energies]
+    totals = _domain_totals(timed)
+    package_watts = max((median(t.watts for t in v) for (d, _), v in totals.items() if d == "package"), default=0.0)
+    notes: list[str] = []
+    for (domain, name), windows in sorted(totals.items(), key=lambda i: (TIER_DOMAINS.index(i[0][0]), -len(i[1]))):
+        watts = median(t.watts for t in windows)
+        joules = _median(t.joules_per_inference for t in windows if t.joules_per_inference is not None)
+        if domain == "board" and watts < package_watts:
+            notes.append(f"{name} reads {watts:.3g} W, less than the package's {package_watts:.3g} W: not believed.")
+        elif joules is None:
+            notes.append(
+                f"{name} was read, but not its idle power, so energy above idle is unknown; measure idle first."
+            )
+        elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in windows):
+            notes.append(f"{name} read no more than at idle; close other programs and measure longer.")
+        else:
+            return Sensed(_of_each(windows, len(timed)), name, tuple(notes))
+    flat = [window for windows in timed for window in windows]
+    return Sensed((None,) * len(timed), None, (*notes, *_unread(flat, channels)))
+
+
+def _of_each(windows: Sequence["_Total"], processes: int) -> tuple[float | None, ...]:
+    own = [[t.joules_per_inference for t in windows if t.process == process] for process in range(processes)]
+    return tuple(_median(joules for joules in found if joules is not None) for found in own)
 
 
 def _timed(energies: Sequence[RepeatEnergy]) -> list[RepeatEnergy]:
@@ -62,39 +105,18 @@ def _timed(energies: Sequence[RepeatEnergy]) -> list[RepeatEnergy]:
 
 
 class _Total(Struct, frozen=True):
-    """One repeat's energy of one domain: of the whole window, and above idle an inference."""
+    """Energy of one domain in one window of a process: of the whole window, and above idle an inference."""
 
+    process: int
     watts: float
     total_joules_per_inference: float
     joules_per_inference: float | None
 
 
-def _sensor_tier(
-    energies: Sequence[RepeatEnergy], channels: Sequence[Channel]
-) -> tuple[float | None, str | None, list[str]]:
-    totals = _domain_totals(energies)
-    package_watts = max((median(t.watts for t in v) for (d, _), v in totals.items() if d == "package"), default=0.0)
-    notes: list[str] = []
-    for (domain, name), repeats in sorted(totals.items(), key=lambda i: (TIER_DOMAINS.index(i[0][0]), -len(i[1]))):
-        watts = median(t.watts for t in repeats)
-        joules = _median(t.joules_per_inference for t in repeats if t.joules_per_inference is not None)
-        if domain == "board" and watts < package_watts:
-            notes.append(f"{name} reads {watts:.3g} W, less than the package's {package_watts:.3g} W: not believed.")
-        elif joules is None:
-            notes.append(
-                f"{name} was read, but not its idle power, so energy above idle is unknown; measure idle first."
-            )
-        elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in repeats):
-            notes.append(f"{name} read no more than at idle; close other programs and measure longer.")
-        else:
-            return joules, name, notes
-    return None, None, notes + _unread(energies, channels)
-
-
-def _domain_totals(energies: Sequence[RepeatEnergy]) -> dict[tuple[str, str], list[_Total]]:
-    """(domain, channel names) -> one total a repeat in which all of the domain's channels were read."""
+def _domain_totals(energies: Sequence[Sequence[RepeatEnergy]]) -> dict[tuple[str, str], list[_Total]]:
+    """(domain, channel names) -> one total a window in which all of the domain's channels were read."""
     totals: dict[tuple[str, str], list[_Total]] = {}
-    for energy in energies:
+    for process, energy in ((process, energy) for process, windows in enumerate(energies) for energy in windows):
         for domain, sensor in {(r.domain, r.sensor): None for r in energy.channels if r.domain in TIER_DOMAINS}:
             readings = [r for r in energy.channels if (r.domain, r.sensor) == (domain, sensor)]
             if any(r.joules_total is None for r in readings):
@@ -107,7 +129,7 @@ def _domain_totals(energies: Sequence[RepeatEnergy]) -> dict[tuple[str, str], li
             above = [r.joules for r in readings if r.joules is not None]
             each = sum(above) / energy.queries if len(above) == len(readings) else None
             total = sum(r.joules_total or 0.0 for r in readings)
-            summed = _Total(total / (energy.duration_ns / 1e9), total / energy.queries, each)
+            summed = _Total(process, total / (energy.duration_ns / 1e9), total / energy.queries, each)
             totals.setdefault((domain, names), []).append(summed)
     return totals
 

@@ -12,25 +12,23 @@ PHASES = ("start", "runtime_import", "read", "compile", "ready", "first_inferenc
 
 
 def memory_summary(repeats: Sequence[Repeat], artifact_bytes: int | None) -> MemorySummary:
-    """Medians over repeats of the shares that ``MemorySummary`` defines.
+    """Medians over repeats of the shares that ``MemorySummary`` defines; ``peak_rss`` is a metric, and left out.
 
     A phase that was not read counts as the last one before it; where both ends of a share fall on the same reading
     the share is unknown, not zero.
     """
     points = [r.memory_bytes for r in repeats]
     return MemorySummary(
-        peak_rss=peak_rss(repeats),
         model=_median([s for p in points if (s := _uss_share(p, "runtime_import", "compile")) is not None]),
         inference=_grown([_uss_share(p, "ready", "steady") for p in points]),
         artifact=artifact_bytes,
     )
 
 
-def peak_rss(repeats: Sequence[Repeat]) -> int | None:
-    """The median over repeats of each one's peak in any phase; ``None`` where none was read."""
-    points = [repeat.memory_bytes.values() for repeat in repeats]
-    peaks = [[p.peak_rss_bytes for p in phases if p.peak_rss_bytes is not None] for phases in points]
-    return _median([max(p) for p in peaks if p])
+def peak_rss(repeat: Repeat) -> int | None:
+    """The peak of one process in any phase; ``None`` where none was read."""
+    points = repeat.memory_bytes.values()
+    return max((p.peak_rss_bytes for p in points if p.peak_rss_bytes is not None), default=None)
 
 
 def _grown(shares: Sequence[int | None]) -> int | None:

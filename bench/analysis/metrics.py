@@ -1,57 +1,55 @@
-"""Every figure that reports and comparisons share: one row says what it is, where a record has it and what it is in one
-process.
+"""Every figure that records, reports and comparisons share: one row says what it is, how it is computed of one process
+and of all, and where a record has it.
 
-``odb compare``, rankings and CSV walk the table; a new row reaches all three.
+Summaries, reports, CSV, rankings and ``odb compare`` walk the table; docs/architecture.md says how to add a row.
 """
 
 from collections.abc import Callable, Sequence
+from statistics import geometric_mean, median
 from typing import Any, Literal
 
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from bench.analysis import summary
-from bench.analysis.energy import sensor_tier
+from bench.analysis.energy import cpu_seconds, energies_of, sensed
 from bench.analysis.memory import peak_rss
-from bench.analysis.text import tpots
+from bench.analysis.run_processes import Process, Processes, Series
+from bench.analysis.text import SECOND, first, tpots
 from bench.analysis.verdict.codes import About
 from bench.record.record import Repeat, Summary
-from bench.stats import percentiles
 from bench.stats import processes as processes_
 
-Samples = NDArray[Any]
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
-
-
-class Process(Struct, frozen=True):
-    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none.
-    ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation, none without one."""
-
-    repeat: Repeat
-    latency_ns: Samples
-    token_ns: Samples
-    sorted_ns: Samples
-    blocks: tuple[int, ...]
-    throughput_per_s: float | None
-
-
 Values = list[float | None]
+Figure = int | float | None
+Interval = tuple[int, int] | tuple[float, float] | None
 
 
-class Metric(Struct, frozen=True):
-    """``path``: where ``Record.summary`` holds the figure of all processes; how they are pooled there is the rule of
-    that field (docs/record.md). ``of``: the figure of each process; a comparison takes their geometric mean. ``csv``:
-    its column, where that is not ``name``. ``speed``: faster and slower are the words, else better and worse.
-    ``needs``: why it may be missing. ``about``: reasons about this, or about more, make it untrue. ``applies``: to
-    tensors or text; ``None``: to both. ``tail``: a percentile beyond the median, which what preempts the process
-    decides."""
+class Rule(Struct, frozen=True, kw_only=True):
+    """How a figure is computed. ``of``: that of each process, in order, ``None`` where it has none; a comparison takes
+    their geometric mean. ``pooled``: that of the run, from theirs; ``how``: the same in words. ``interval``: the 95 %
+    interval of the run's figure between processes, where it has one."""
+
+    of: Callable[[Processes], Values]
+    pooled: Callable[[Processes, Values], Figure]
+    how: str
+    interval: Callable[[Processes], Interval] | None = None
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """``path``: where ``Record.summary`` holds the figure of the run. ``csv``: its column, where that is not ``name``.
+    ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the fewest that it takes.
+    ``speed``: faster and slower are the words, else better and worse. ``needs``: why it may be missing. ``about``:
+    reasons about this, or about more, make it untrue. ``applies``: to tensors or text; ``None``: to both. ``tail``: a
+    percentile beyond the median, which what preempts the process decides."""
 
     name: str
     title: str
     unit: Unit
     path: tuple[str, ...]
-    of: Callable[[Sequence[Process]], Values]
+    rule: Rule
     needs: str
+    short: str = ""
+    samples: int = 0
     speed: bool = True
     lower_is_better: bool = True
     about: About = "steady_state"
@@ -63,18 +61,38 @@ class Metric(Struct, frozen=True):
     def column(self) -> str:
         return self.csv or self.name
 
-    def figure(self, found: Summary) -> int | float | None:
-        """The figure of all processes, as the record has it; ``None`` where it was not measured."""
-        part: Any = found
-        for field in self.path:
-            part = None if part is None else getattr(part, field)
-        value: int | float | None = part
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """The columns of the interval: the unit stays last in their names."""
+        end = f"_{self.unit}" if self.column.endswith(f"_{self.unit}") else ""
+        stem = f"{self.column.removesuffix(end)}_ci95"
+        return f"{stem}_low{end}", f"{stem}_high{end}"
+
+    @property
+    def interval_path(self) -> tuple[str, ...]:
+        """Where ``Record.summary`` holds the interval, if the rule has one."""
+        return (*self.path[:-1], f"{self.path[-1]}_ci95")
+
+    def figure(self, found: Summary) -> Figure:
+        """The figure of the run, as the record has it; ``None`` where it was not measured."""
+        value: Figure = _at(found, self.path)
         return value
+
+    def interval(self, found: Summary) -> Interval:
+        """The interval of ``figure``, as the record has it; ``None`` where it is not known."""
+        between: Interval = None if self.rule.interval is None else _at(found, self.interval_path)
+        return between
 
     @property
     def bounded(self) -> bool:
         """Whether a machine's own changes of speed move it by ``bench.compare.rules.SPEEDS`` at the most."""
         return self.speed and self.about == "steady_state" and not self.tail
+
+
+def _at(found: Any, path: Sequence[str]) -> Any:
+    for field in path:
+        found = None if found is None else getattr(found, field)
+    return found
 
 
 def figures_of(found: Summary) -> dict[str, float]:
@@ -83,152 +101,201 @@ def figures_of(found: Summary) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-def _median_of(parts: Sequence[Samples]) -> Values:
-    """Each process' median, where all of them together hold as many samples as LoadGen asks of a median."""
-    if sum(len(part) for part in parts) < processes_.MIN_SAMPLES[50]:
-        return [None] * len(parts)
-    return [float(percentiles.percentile(part, 50)) if len(part) else None for part in parts]
+# ------------------------------------------------------------------------------------------------------ percentiles
 
 
-def _tail(p: float) -> Callable[[Sequence[Process]], Values]:
-    """Each process' percentile, where it alone holds as many samples as LoadGen asks: a tail of few is biased, and
-    the more the fewer they are."""
+def _percentile(series: Callable[[Processes], Series], p: float) -> Rule:
+    """Of the processes' own percentiles ``p``. The median is stated where all processes together hold as many samples
+    as LoadGen asks. A tail is that of a process which alone holds as many: a tail of few is biased, the more the fewer
+    they are; the run's is then that of all samples together."""
+    least = processes_.MIN_SAMPLES[p]
 
-    def values(processes: Sequence[Process]) -> Values:
-        parts = [process.sorted_ns for process in processes]
-        least = processes_.MIN_SAMPLES[p]
-        return [float(percentiles.sorted_percentile(part, p)) if len(part) >= least else None for part in parts]
+    def of(run: Processes) -> Values:
+        found = series(run)
+        enough = len(found.ordered.pooled) >= least
+        each = iter(found.ordered.percentiles(p)) if enough else iter(())
+        own: Values = [float(next(each)) if enough and len(part) else None for part in found.parts]
+        return own if p == 50 else [v if len(part) >= least else None for v, part in zip(own, found.parts, strict=True)]
 
-    return values
-
-
-def _p50(processes: Sequence[Process]) -> Values:
-    parts = [process.sorted_ns for process in processes]
-    if sum(len(part) for part in parts) < processes_.MIN_SAMPLES[50]:
-        return [None] * len(parts)
-    return [float(percentiles.sorted_percentile(part, 50)) for part in parts]
-
-
-def _throughput(processes: Sequence[Process]) -> Values:
-    return [process.throughput_per_s for process in processes]
+    return Rule(
+        of=of,
+        pooled=lambda run, values: processes_.ordered_percentile(series(run).ordered, p),
+        how="geometric mean" if p == 50 else "geometric mean; of all queries together where a process has too few",
+        interval=lambda run: processes_.ordered_interval(series(run).ordered, p),
+    )
 
 
-def _cold_start(processes: Sequence[Process]) -> Values:
-    return [summary.cold_start([process.repeat]) for process in processes]
+def _first_tokens(run: Processes) -> Series:
+    return run.tokens(first)
 
 
-def _ttft(processes: Sequence[Process]) -> Values:
-    return _median_of([p.token_ns[:, 0] if p.token_ns.ndim == 2 else p.token_ns for p in processes])
+def _later_tokens(run: Processes) -> Series:
+    return run.tokens(tpots)
 
 
-def _tpot(processes: Sequence[Process]) -> Values:
-    return _median_of([tpots(process.token_ns) for process in processes])
+_TPOT = _percentile(_later_tokens, 50)
 
 
-def _decode_rate(processes: Sequence[Process]) -> Values:
-    return [summary.SECOND / tpot if tpot else None for tpot in _tpot(processes)]
+def _decode_rate() -> Rule:
+    def rate(tpot: Figure) -> float | None:
+        return SECOND / tpot if tpot else None
+
+    return Rule(
+        of=lambda run: [rate(tpot) for tpot in _TPOT.of(run)],
+        pooled=lambda run, values: rate(_TPOT.pooled(run, _TPOT.of(run))),
+        how="one over the time per output token",
+    )
 
 
-def _peak_rss(processes: Sequence[Process]) -> Values:
-    return [peak_rss([process.repeat]) for process in processes]
+# ---------------------------------------------------------------------------------------- one figure of each process
 
 
-def _energy(processes: Sequence[Process]) -> Values:
-    parts = [[e for e in (p.repeat.energy, p.repeat.power_pass) if e is not None] for p in processes]
-    found = [sensor_tier(part) for part in parts]
-    same = len({channel for _, channel in found}) == 1
-    return [joules if same else None for joules, _ in found]
+def _known(values: Values) -> list[float]:
+    return [value for value in values if value is not None]
 
 
-def _cpu_seconds(processes: Sequence[Process]) -> Values:
-    energies = [process.repeat.energy for process in processes]
-    return [e.cpu_seconds / e.queries if e and e.cpu_seconds and e.queries else None for e in energies]
+def _typical(run: Processes, values: Values) -> float | None:
+    known = _known(values)
+    return geometric_mean(known) if known else None
+
+
+def _typical_time(run: Processes, values: Values) -> int | None:
+    known = _known(values)
+    return round(geometric_mean([max(1, value) for value in known])) if known else None
+
+
+def _middle(run: Processes, values: Values) -> float | None:
+    known = _known(values)
+    return median(known) if known else None
+
+
+def _middle_size(run: Processes, values: Values) -> int | None:
+    known = _known(values)
+    return round(median(known)) if known else None
+
+
+def _cold_start(repeat: Repeat) -> int | None:
+    """Fresh process to first output: import, read, compile and first inference together. A phase that the runtime does
+    not have apart adds nothing; without a first inference there is no cold start."""
+    p = repeat.phases_ns
+    if p.first_inference is None:
+        return None
+    return (p.runtime_import or 0) + (p.read or 0) + (p.compile or 0) + p.first_inference
+
+
+def _each(of: Callable[[Process], Figure]) -> Callable[[Processes], Values]:
+    return lambda run: [of(process) for process in run.each]
 
 
 def _tail_metric(p: float) -> Metric:
-    needs = f"each process needs {processes_.MIN_SAMPLES[p]:,} queries"
-    name = f"latency_p{p:g}_ns".replace(".", "")
-    path = ("latency_ns", f"p{p:g}".replace(".", ""))
-    return Metric(name, f"latency p{p:g}", "ns", path, _tail(p), needs, applies="tensor", tail=True)
+    name = f"p{p:g}".replace(".", "")
+    return Metric(
+        name=f"latency_{name}_ns",
+        title=f"latency p{p:g}",
+        unit="ns",
+        path=("latency_ns", name),
+        rule=_percentile(Processes.latencies, p),
+        short=f"p{p:g}",
+        samples=processes_.MIN_SAMPLES[p],
+        needs=f"each process needs {processes_.MIN_SAMPLES[p]:,} queries",
+        applies="tensor",
+        tail=True,
+    )
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("latency_p50_ns", "latency p50", "ns", ("latency_ns", "p50"), _p50, "it takes 11 queries"),
+    Metric(
+        name="latency_p50_ns",
+        title="latency p50",
+        unit="ns",
+        path=("latency_ns", "p50"),
+        rule=_percentile(Processes.latencies, 50),
+        short="p50",
+        samples=processes_.MIN_SAMPLES[50],
+        needs="it takes 11 queries",
+    ),
     *(_tail_metric(p) for p in processes_.MIN_SAMPLES if p > 50),
     Metric(
-        "ttft_ns",
-        "time to first token",
-        "ns",
-        ("text_generation", "ttft_ns"),
-        _ttft,
-        "it takes 11 generations",
+        name="ttft_ns",
+        title="time to first token",
+        unit="ns",
+        path=("text_generation", "ttft_ns"),
+        rule=_percentile(_first_tokens, 50),
+        short="TTFT",
+        samples=processes_.MIN_SAMPLES[50],
+        needs="it takes 11 generations",
         applies="text_generation",
     ),
     Metric(
-        "tpot_ns",
-        "time per output token",
-        "ns",
-        ("text_generation", "tpot_ns"),
-        _tpot,
-        "it takes 11 generations of 2 tokens",
+        name="tpot_ns",
+        title="time per output token",
+        unit="ns",
+        path=("text_generation", "tpot_ns"),
+        rule=_TPOT,
+        short="TPOT",
+        samples=processes_.MIN_SAMPLES[50],
+        needs="it takes 11 generations of 2 tokens",
         applies="text_generation",
     ),
     Metric(
-        "decode_tokens_per_s",
-        "decode rate",
-        "tokens_per_s",
-        ("text_generation", "decode_tokens_per_s"),
-        _decode_rate,
-        "it takes 11 generations of 2 tokens",
+        name="decode_tokens_per_s",
+        title="decode rate",
+        unit="tokens_per_s",
+        path=("text_generation", "decode_tokens_per_s"),
+        rule=_decode_rate(),
+        short="decode",
+        needs="it takes 11 generations of 2 tokens",
         lower_is_better=False,
         applies="text_generation",
     ),
     Metric(
-        "throughput_per_s",
-        "throughput",
-        "queries_per_s",
-        ("throughput_per_s",),
-        _throughput,
-        "no time was recorded",
+        name="throughput_per_s",
+        title="throughput",
+        unit="queries_per_s",
+        path=("throughput_per_s",),
+        rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=_typical, how="geometric mean"),
+        needs="no time was recorded",
         lower_is_better=False,
     ),
     Metric(
-        "cold_start_ns",
-        "cold start",
-        "ns",
-        ("cold_start_ns",),
-        _cold_start,
-        "no first inference was recorded",
+        name="cold_start_ns",
+        title="cold start",
+        unit="ns",
+        path=("cold_start_ns",),
+        rule=Rule(of=_each(lambda p: _cold_start(p.repeat)), pooled=_typical_time, how="geometric mean"),
+        needs="no first inference was recorded",
         about="times",
     ),
     Metric(
-        "peak_rss_bytes",
-        "peak RSS",
-        "bytes",
-        ("memory_bytes", "peak_rss"),
-        _peak_rss,
-        "memory was not read",
+        name="peak_rss_bytes",
+        title="peak RSS",
+        unit="bytes",
+        path=("memory_bytes", "peak_rss"),
+        rule=Rule(of=_each(lambda p: peak_rss(p.repeat)), pooled=_middle_size, how="median"),
+        needs="memory was not read",
         speed=False,
         about="run",
         csv="memory_peak_rss_bytes",
     ),
     Metric(
-        "joules_per_inference",
-        "energy per inference",
-        "joules",
-        ("energy", "joules_per_inference"),
-        _energy,
-        "no sensor read energy above idle",
+        name="joules_per_inference",
+        title="energy per inference",
+        unit="joules",
+        path=("energy", "joules_per_inference"),
+        rule=Rule(of=lambda run: [*sensed(energies_of(run.repeats)).joules], pooled=_middle, how="median"),
+        needs="no sensor read energy above idle",
         speed=False,
         csv="energy_joules_per_inference",
     ),
     Metric(
-        "cpu_seconds_per_inference",
-        "CPU time per inference",
-        "cpu_seconds",
-        ("energy", "cpu_seconds_per_inference"),
-        _cpu_seconds,
-        "CPU time was not read",
+        name="cpu_seconds_per_inference",
+        title="CPU time per inference",
+        unit="cpu_seconds",
+        path=("energy", "cpu_seconds_per_inference"),
+        rule=Rule(
+            of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)], pooled=_middle, how="median"
+        ),
+        needs="CPU time was not read",
         speed=False,
     ),
 )

@@ -58,7 +58,7 @@ def seen_of(
 ) -> Seen:
     """``arrays``: the arrays that the repeat names. ``plan``: the rules of the run. ``busy``: fraction of the machine
     that others used. ``took_ns``: from spawn to exit."""
-    from bench.analysis.summary import arrays_of
+    from bench.analysis.run_processes import arrays_of
     from bench.stats.processes import ordered
 
     rule, repeats = plan
@@ -77,10 +77,10 @@ def is_disturbed(busy: float | None) -> bool:
 def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
     """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
     second. ``latency``: of ``repeats``."""
-    from bench.analysis.summary import throughput
+    from bench.analysis.run_processes import query_rate
 
     if kind_of(scenario).overlapping:
-        return [rate for repeat in repeats if (rate := throughput([repeat], samples, scenario))]
+        return [rate for repeat in repeats if (rate := query_rate(repeat, samples, scenario))]
     return [float(middle) for middle in latency.percentiles(50)]
 
 

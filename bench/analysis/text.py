@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from bench.analysis.run_processes import Processes
 from bench.contracts import Scenario
 from bench.record.text import TextGeneration, TokenizedTimes
 from bench.stats import processes
@@ -16,47 +17,42 @@ Samples = NDArray[Any]
 SECOND = 1_000_000_000
 
 
-class TokenTimes(Struct, frozen=True):
-    """One array a repeat: ``token_ns`` and ``tokenized_ns`` [n, tokens], times since the query was issued, below 0 for
-    a token that never came; ``prompt_tokens`` [n]."""
+class PromptTimes(Struct, frozen=True):
+    """One array a repeat beside its token times: ``tokenized_ns`` [n, tokens], with the tokenizer inside;
+    ``prompt_tokens`` [n]."""
 
-    token_ns: Sequence[Samples]
     tokenized_ns: Sequence[Samples] = ()
     prompt_tokens: Sequence[Samples] = ()
 
 
-def text_generation(times: TokenTimes, scenario: Scenario, token_ids: Sequence[int] = ()) -> TextGeneration | None:
-    """Medians and percentiles are a typical process' (``statistics.process_percentile``). Rates are the inverses of the
-    medians: prefill is prompt tokens over TTFT, decode one over TPOT; of prompts that
-    differ in length, prefill is the median of each one's own rate. Percentiles and medians are ``None`` below LoadGen's
-    least count of queries (TTFT, TPOT) or gaps (ITL).
+def text_generation(
+    run: Processes, beside: PromptTimes, scenario: Scenario, token_ids: Sequence[int] = ()
+) -> TextGeneration | None:
+    """Medians and percentiles are a typical process' (``statistics.process_percentile``); what is a metric is left out.
+    Prefill is prompt tokens over the median TTFT; of prompts that differ in length, it is the median of each one's own
+    rate. Percentiles and medians are ``None`` below LoadGen's least count of queries or gaps (ITL).
     """
-    arrays = [array for array in times.token_ns if array.ndim == 2 and array.size]
+    arrays = [p.token_ns for p in run.each if p.token_ns.ndim == 2 and p.token_ns.size]
     if not arrays:
         return None
-    prompts = np.concatenate(times.prompt_tokens) if times.prompt_tokens else np.array([scenario.prompt_tokens or 0])
-    prompt = int(np.median(prompts))
-    firsts, each, gaps = (processes.ordered([of(array) for array in arrays]) for of in (first, tpots, gaps_of))
-    ttft, tpot = processes.ordered_percentile(firsts, 50), processes.ordered_percentile(each, 50)
+    lengths = beside.prompt_tokens
+    prompt = int(np.median(np.concatenate(lengths) if lengths else np.array([scenario.prompt_tokens or 0])))
+    ttft = processes.ordered_percentile(run.tokens(first).ordered, 50)
+    gaps = processes.ordered([gaps_of(array) for array in arrays])
     return TextGeneration(
         prompt_tokens=prompt,
         generated_tokens=min(int(counts(array).min()) for array in arrays),
         token_ids=tuple(int(token) for token in token_ids),
-        ttft_ns=ttft,
-        tpot_ns=tpot,
-        ttft_ns_ci95=processes.ordered_interval(firsts, 50),
-        tpot_ns_ci95=processes.ordered_interval(each, 50),
         itl_ns={
             "p50": processes.ordered_percentile(gaps, 50),
             "p90": processes.ordered_percentile(gaps, 90),
             "p99": processes.ordered_percentile(gaps, 99),
             "mean": round(float(np.concatenate(gaps.parts).mean())) if gaps.parts else None,
         },
-        prefill_tokens_per_s=_prefill_rate(arrays, times.prompt_tokens, prompt, ttft),
-        decode_tokens_per_s=SECOND / tpot if tpot else None,
+        prefill_tokens_per_s=_prefill_rate(arrays, lengths, prompt, ttft),
         depth_tokens=scenario.depth_tokens or 0,
         e2e_ns=processes.process_percentile([last(array) for array in arrays], 50),
-        tokenized=_tokenized(times.tokenized_ns),
+        tokenized=_tokenized(beside.tokenized_ns),
     )
 
 

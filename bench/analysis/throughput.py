@@ -68,7 +68,7 @@ class Throughput:
     def _between(self, begin_ns: int, end_ns: int) -> float:
         import numpy as np
 
-        from bench.analysis.summary import queries_in_window
+        from bench.analysis.run_processes import queries_in_window
 
         issued = np.concatenate([t.issued_ns for t in (self.timeline, self.in_flight)]).astype(np.int64)
         done = np.concatenate([t.done_ns for t in (self.timeline, self.in_flight)]).astype(np.int64)

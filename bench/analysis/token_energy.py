@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from bench.analysis.energy import energy_summary
+from bench.analysis.energy import sensed
 from bench.contracts import Scenario
 from bench.record.energy import RepeatEnergy
 from bench.record.record import Repeat
@@ -19,7 +19,7 @@ def token_energy(repeats: Sequence[Repeat], text: TextGeneration, scenario: Scen
     if not pairs or not taken_in:
         return None
     cpu = [(_cpu(whole), _cpu(prefill)) for whole, prefill in pairs]
-    channels = {energy_summary([e], None, None, ()).sensor_channel for pair in pairs for e in pair}
+    channels = {sensed([[e]]).channel for pair in pairs for e in pair}
     joules = [(_joules(whole), _joules(prefill)) for whole, prefill in pairs] if len(channels) == 1 else []
     generated = text.generated_tokens - 1
     return TokenEnergy(
@@ -36,7 +36,7 @@ def _cpu(energy: RepeatEnergy) -> float | None:
 
 
 def _joules(energy: RepeatEnergy) -> float | None:
-    return energy_summary([energy], None, None, ()).joules_per_inference
+    return sensed([[energy]]).joules[0]
 
 
 def _share(pairs: Sequence[tuple[float | None, float | None]], of: Callable[[float, float], float]) -> float | None:

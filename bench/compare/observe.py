@@ -11,14 +11,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bench.analysis import summary
-from bench.analysis.energy import sensor_tier
-from bench.analysis.metrics import METRICS, Process, figures_of
+from bench.analysis.energy import energies_of, sensed
+from bench.analysis.metrics import METRICS, figures_of
 from bench.analysis.quality_results import quality_results
-from bench.analysis.text import gaps_of, tpots
-from bench.analysis.timed_run import timed
+from bench.analysis.run_processes import Process, Processes, processes_of, timed
+from bench.analysis.text import first, gaps_of, tpots
 from bench.errors import InputError
-from bench.record.record import Record, RecordedRun, Repeat
+from bench.record.record import Record, RecordedRun
 from bench.record.samples import samples_of
 from bench.stats.drawing import ecdf
 
@@ -61,49 +60,34 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
         return Observation(record, {}, None, ())
     name = source or record.record_id
     processes = _processes(run, name)
+    each = processes.each
     try:
-        values = {m.name: tuple(m.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
+        values = {m.name: tuple(m.rule.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
     except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
         raise InputError(f"{name}: repeats hold figures that cannot be: {error}", "The file was edited.") from None
-    judged, blocks = quality_results(run, source), _block_medians(processes)
-    return Observation(
-        record, values, _energy_channel(processes), _curves(processes), blocks, judged, figures_of(record.summary)
-    )
+    judged, blocks = quality_results(run, source), _block_medians(each)
+    channel = sensed(energies_of(processes.repeats)).channel
+    return Observation(record, values, channel, _curves(each), blocks, judged, figures_of(record.summary))
 
 
 # ------------------------------------------------------------------------------------------------------ samples
 
 
-def _processes(run: RecordedRun, source: str) -> list[Process]:
-    found, in_order = [], iter(timed(run).latency.sorted)
+def _processes(run: RecordedRun, source: str) -> Processes:
+    """Those that measured a query, their samples checked."""
     for repeat in run.record.repeats:
-        if repeat.samples is None:
-            continue
-        latency, tokens, blocks = (_times(run, repeat, role, source) for role in OWN_ROLES)
-        if len(blocks) and int(blocks.sum()) != len(latency):
+        for role in ROLES:
+            samples_of(repeat, run.samples, role, source)
+    latency = timed(run).latency
+    found = processes_of(run.record.repeats, run.samples, run.record.plan.scenario, latency).with_latencies()
+    for process in found.each:
+        if process.blocks and sum(process.blocks) != len(process.latency_ns):
             raise InputError(
-                f"{source}: block_queries in samples.npz add up to {int(blocks.sum())} queries, and there are "
-                f"{len(latency)}",
+                f"{source}: block_queries in samples.npz add up to {sum(process.blocks)} queries, and there are "
+                f"{len(process.latency_ns)}",
                 "The file was written or edited wrong.",
             )
-        if len(latency):
-            rate = _rate(run, repeat, source)
-            found.append(
-                Process(repeat, latency, tokens, next(in_order), tuple(blocks.tolist()), throughput_per_s=rate)
-            )
     return found
-
-
-def _times(run: RecordedRun, repeat: Repeat, role: str, source: str) -> Samples:
-    """The array of that role; empty where the record names none."""
-    found = samples_of(repeat, run.samples, role, source)
-    return np.empty(0, np.int64) if found is None else found
-
-
-def _rate(run: RecordedRun, repeat: Repeat, source: str) -> float | None:
-    for role in WINDOW_ROLES:
-        samples_of(repeat, run.samples, role, source)
-    return summary.throughput([repeat], run.samples, run.record.plan.scenario)
 
 
 def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
@@ -117,7 +101,7 @@ def _block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float,
         return {}
     found = {"latency_p50_ns": tuple(_medians(p.latency_ns, p.blocks) for p in processes)}
     if all(p.token_ns.ndim == 2 and p.token_ns.shape[1] > 1 for p in processes):
-        found["ttft_ns"] = tuple(_medians(p.token_ns[:, 0], p.blocks) for p in processes)
+        found["ttft_ns"] = tuple(_medians(first(p.token_ns), p.blocks) for p in processes)
         found["tpot_ns"] = tuple(_medians(tpots(p.token_ns), p.blocks) for p in processes)
     return found
 
@@ -125,8 +109,3 @@ def _block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float,
 def _medians(samples: Samples, blocks: Sequence[int]) -> tuple[float, ...]:
     parts = np.split(samples, np.cumsum(blocks)[:-1])
     return tuple(max(1.0, float(np.median(part))) for part in parts if part.size)
-
-
-def _energy_channel(processes: Sequence[Process]) -> str | None:
-    parts = [e for p in processes for e in (p.repeat.energy, p.repeat.power_pass) if e is not None]
-    return sensor_tier(parts)[1]

@@ -2,8 +2,8 @@
 
 Each lane is one blocking call on buffers of its own, issued again as soon as it returns, from a thread of its own.
 All lanes first run for a warm-up time; then a window is opened. A query counts by the fraction of its time that lies
-inside the window (``bench.analysis.summary.queries_in_window``). Counting completions instead is biased by up to one
-query a lane: a window that closes on a completion counts one query too many, one that closes just before it one too
+inside the window (``bench.analysis.run_processes.queries_in_window``). Counting completions instead is biased by up to
+one query a lane: a window that closes on a completion counts one query too many, one that closes just before it one too
 few.
 """
 

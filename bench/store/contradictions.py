@@ -175,7 +175,7 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[str
 
 def _counted(repeat: Repeat, samples: "Samples", plan: PlanPart) -> float | None:
     """Inferences of the steady state by the arrays; ``None`` offline where those in flight at its end were not kept."""
-    from bench.analysis.summary import offline_queries
+    from bench.analysis.run_processes import offline_queries
 
     arrays = repeat.samples.arrays if repeat.samples is not None else {}
     if kind_of(plan.scenario).overlapping:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench import __version__
-from bench.analysis.energy import energy_summary
+from bench.analysis.energy import energies_of, energy_summary
 from bench.analysis.memory import memory_summary
 from bench.analysis.outputs.agreement_again import agreement_again
 from bench.analysis.outputs.tolerance import rounds_as_int8
@@ -34,7 +34,7 @@ from bench.store.plan_contradictions import untrue
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.analysis.timed_run import TimedRun
+    from bench.analysis.run_processes import TimedRun
     from bench.record.quality import Quality
 
     Samples = Mapping[str, np.ndarray[Any, Any]]
@@ -51,7 +51,7 @@ CLOSE_P_VALUE = 0.01  # absolute: the draws of a test are those of one version o
 def judged(run: RecordedRun) -> "TimedRun":
     """``run`` with everything in its record that follows from the rest of it: the ``computed`` figures, and the verdict
     on them."""
-    from bench.analysis.timed_run import timed
+    from bench.analysis.run_processes import timed
     from bench.analysis.verdict.judge import judge
 
     found = timed(run)
@@ -64,7 +64,7 @@ def computed(record: Record, samples: "Samples") -> Record:
     whether each repeat converged, quality and paired tests, agreement of tokens. Outputs stay right only where the
     stated figures reach the thresholds. What only the measuring run knew is kept as stated; see
     ``bench.store.origins``."""
-    from bench.analysis.timed_run import timed
+    from bench.analysis.run_processes import timed
 
     return _computed(timed(RecordedRun(record, samples)))
 
@@ -155,8 +155,17 @@ def _summary(run: "TimedRun") -> Summary:
     if not repeats:
         return Summary()
     text_known, energy_known = known.text_generation, known.energy
-    ids = text_known.token_ids if text_known else ()
-    summary = summarise(repeats, samples, plan.scenario, latencies=run.latency, token_ids=ids)
+    energies = [energy for windows in energies_of(repeats) for energy in windows]
+    energy = energy_summary(energies, plan.model.macs, _bytes_moved(record), ())
+    summary = summarise(
+        repeats,
+        samples,
+        plan.scenario,
+        latencies=run.latency,
+        token_ids=text_known.token_ids if text_known else (),
+        memory=memory_summary(repeats, plan.model.size_bytes),
+        energy=replace(energy, reason=energy_known.reason if energy_known else ""),
+    )
     text = summary.text_generation
     if text is not None:
         text = replace(
@@ -165,15 +174,7 @@ def _summary(run: "TimedRun") -> Summary:
             agreement=_agreement(record),
             energy=token_energy(repeats, text, plan.scenario) if _one_length(repeats, samples) else None,
         )
-    energies = [e for r in repeats for e in (r.energy, r.power_pass) if e is not None]
-    energy = energy_summary(energies, plan.model.macs, _bytes_moved(record), ())
-    return replace(
-        summary,
-        text_generation=text,
-        memory_bytes=memory_summary(repeats, plan.model.size_bytes),
-        energy=replace(energy, reason=energy_known.reason if energy_known else ""),
-        variance=variance(run.latency, 50, plan.rule.precision),
-    )
+    return replace(summary, text_generation=text, variance=variance(run.latency, 50, plan.rule.precision))
 
 
 def _bytes_moved(record: Record) -> int | None:

@@ -30,7 +30,7 @@ from bench.store.derived import believed
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.analysis.timed_run import TimedRun
+    from bench.analysis.run_processes import TimedRun
 
 RECORD = "record.json"
 SAMPLES = "samples.npz"

@@ -113,6 +113,11 @@ def joules(value: float | None) -> str:
     return "0 J" if value == 0 else _scaled(value, _JOULES) if abs(value) >= 1e-6 else f"{localised(f'{value:.1e}')} J"
 
 
+def figure(value: float | None, unit: str) -> str:
+    """The figure of a metric, of that ``bench.analysis.metrics.Unit``."""
+    return MISSING if value is None else _OF_METRICS[unit](value)
+
+
 def number(value: float | None, unit: str = "") -> str:
     """Three significant digits and a unit: ``85.3 tokens/s``."""
     return MISSING if value is None else f"{digits(value)} {unit}".rstrip()
@@ -180,3 +185,13 @@ def when(created_utc: str) -> str:
     except (ValueError, OverflowError):  # the last day of the year 9999 in another time zone
         return clean(created_utc)
     return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+_OF_METRICS: dict[str, Callable[[float], str]] = {
+    "ns": duration,
+    "bytes": size,
+    "joules": joules,
+    "cpu_seconds": lambda seconds: duration(seconds * 1e9),
+    "queries_per_s": lambda rate: number(rate, "queries/s"),
+    "tokens_per_s": lambda rate: number(rate, "tokens/s"),
+}

@@ -3,9 +3,8 @@
 A change is given as new over base: ``+5.2 %`` of a time is more of it. Nothing is computed here but percentages.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from bench.analysis.metrics import Unit
 from bench.compare.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.compare.folders import Findings
 from bench.compare.outcome import not_decided, outcome, state
@@ -29,18 +28,9 @@ ANSWERS = {
 CERTAINTY = "Certainty:"
 COLUMNS = ("Metric", "Base", "New", "Change", "95 % interval", "Verdict", "Note")
 
-_SHOW: dict[Unit, Callable[[float], str]] = {
-    "ns": units.duration,
-    "bytes": units.size,
-    "joules": units.joules,
-    "cpu_seconds": lambda seconds: units.duration(seconds * 1e9),
-    "queries_per_s": lambda rate: units.number(rate, "queries/s"),
-    "tokens_per_s": lambda rate: units.number(rate, "tokens/s"),
-}
-
 
 def value(change: Change, figure: float) -> str:
-    return _SHOW[change.unit](figure)
+    return units.figure(figure, change.unit)
 
 
 def interval(change: Change) -> str:

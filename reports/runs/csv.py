@@ -84,18 +84,12 @@ def _latency(field: str) -> Callable[[Record], Value]:
     return _of_device(lambda r: _field(r.summary.latency_ns, field))
 
 
-def _bounds(field: str, of: str = "latency_ns", name: str = "latency_") -> dict[str, Callable[[Record], Value]]:
-    """The two columns of the interval of ``field`` in that part of the summary."""
+def _bound(metric: "Metric", end: int) -> Callable[[Record], Value]:
+    def make(record: Record) -> Value:
+        between = metric.interval(record.summary)
+        return None if between is None else between[end]
 
-    def bound(index: int) -> Callable[[Record], Value]:
-        def make(record: Record) -> Value:
-            interval: tuple[int, int] | None = getattr(getattr(record.summary, of), f"{field}_ci95", None)
-            return None if interval is None else interval[index]
-
-        return _of_device(make)
-
-    stem = f"{name}{field.removesuffix('_ns')}_ci95"
-    return {f"{stem}_low_ns": bound(0), f"{stem}_high_ns": bound(1)}
+    return _of_device(make)
 
 
 def _memory(field: str) -> Callable[[Record], Value]:
@@ -176,7 +170,12 @@ def _columns() -> dict[str, Callable[[Record], Value]]:
     """Every column in order; metrics that have no place among the others stand last."""
     from bench.analysis.metrics import METRICS
 
-    figures = {metric.column: _metric(metric) for metric in METRICS}
+    figures: dict[str, Callable[[Record], Value]] = {}
+    for metric in METRICS:
+        figures[metric.column] = _metric(metric)
+        if metric.rule.interval is not None:
+            low, high = metric.bounds
+            figures |= {low: _bound(metric, 0), high: _bound(metric, 1)}
     placed = {name: make or figures[name] for name, make in _PLACED.items()}
     return placed | {name: make for name, make in figures.items() if name not in placed}
 
@@ -214,15 +213,20 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "input_sha256": lambda r: None if r.plan.inputs is None else r.plan.inputs.sha256,
     "queries": _latency("n"),
     "latency_p50_ns": None,
-    **_bounds("p50"),
+    "latency_p50_ci95_low_ns": None,
+    "latency_p50_ci95_high_ns": None,
     "latency_p90_ns": None,
-    **_bounds("p90"),
+    "latency_p90_ci95_low_ns": None,
+    "latency_p90_ci95_high_ns": None,
     "latency_p95_ns": None,
-    **_bounds("p95"),
+    "latency_p95_ci95_low_ns": None,
+    "latency_p95_ci95_high_ns": None,
     "latency_p99_ns": None,
-    **_bounds("p99"),
+    "latency_p99_ci95_low_ns": None,
+    "latency_p99_ci95_high_ns": None,
     "latency_p999_ns": None,
-    **_bounds("p999"),
+    "latency_p999_ci95_low_ns": None,
+    "latency_p999_ci95_high_ns": None,
     "latency_mean_ns": _latency("mean"),
     "latency_min_ns": _latency("min"),
     "latency_max_ns": _latency("max"),
@@ -234,9 +238,11 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "compile_cache": lambda r: r.plan.scenario.compile_cache,
     "generated_tokens": _text("generated_tokens"),
     "ttft_ns": None,
-    **_bounds("ttft_ns", "text_generation", ""),
+    "ttft_ci95_low_ns": None,
+    "ttft_ci95_high_ns": None,
     "tpot_ns": None,
-    **_bounds("tpot_ns", "text_generation", ""),
+    "tpot_ci95_low_ns": None,
+    "tpot_ci95_high_ns": None,
     "prefill_tokens_per_s": _text("prefill_tokens_per_s"),
     "decode_tokens_per_s": None,
     "e2e_ns": _text("e2e_ns"),

@@ -25,6 +25,7 @@ from bench.reports.view.tables import (
     placement_table,
     repeats_table,
 )
+from bench.reports.words import figures
 from bench.reports.words.causes import (
     DOUBTED,
     STATUS_SIGNS,
@@ -37,7 +38,8 @@ from bench.reports.words.causes import (
     status,
 )
 from bench.reports.words.plans import ran_in, repeats_words, rule_words
-from bench.reports.words.quality import between, leading, title
+from bench.reports.words.quality import between as quality_between
+from bench.reports.words.quality import leading, title
 from bench.reports.words.quality import value as shown
 from bench.reports.words.scenarios import scenario_words
 from bench.scenarios import kind_of
@@ -141,47 +143,45 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
     text, latency = summary.text_generation, summary.latency_ns
     if text is not None:
         return (
-            _timed_fact(
-                "Time to first token",
-                text.ttft_ns,
-                text.ttft_ns_ci95,
-                units.counted(text.prompt_tokens, "prompt token"),
-            ),
-            _timed_fact(
-                "Time per output token", text.tpot_ns, text.tpot_ns_ci95, units.counted(text.generated_tokens, "token")
-            ),
-            Fact("Decode rate", units.number(text.decode_tokens_per_s, "tokens/s")),
+            _timed_fact(record, "ttft_ns", units.counted(text.prompt_tokens, "prompt token")),
+            _timed_fact(record, "tpot_ns", units.counted(text.generated_tokens, "token")),
+            Fact(_title("decode_tokens_per_s"), figures.shown(record, "decode_tokens_per_s")),
         )
     if latency is None:
         return ()
-    between = f"{units.interval(*latency.p50_ci95)} (95 %)" if latency.p50_ci95 is not None else "no interval"
-    rate = Fact(
-        "Throughput", units.number(summary.throughput_per_s, "/s"), units.counted(latency.n, "query", "queries")
+    known = figures.between(record, "latency_p50_ns")
+    per_second = units.number(figures.figure(record, "throughput_per_s"), "/s")
+    rate = Fact(_title("throughput_per_s"), per_second, units.counted(latency.n, "query", "queries"))
+    median = Fact(
+        "Latency, p50", figures.shown(record, "latency_p50_ns"), f"{known} (95 %)" if known else "no interval"
     )
-    median = Fact("Latency, p50", units.duration(latency.p50), between)
     return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
 
 
-def _timed_fact(name: str, value: int | None, interval: tuple[int, int] | None, note: str) -> Fact:
+def _timed_fact(record: Record, name: str, note: str) -> Fact:
     """A time with its interval; the note alone where it has none."""
-    between = f"{units.interval(*interval)} (95 %), " if interval is not None else ""
-    return Fact(name, units.duration(value), f"{between}{note}")
+    known = figures.between(record, name)
+    return Fact(_title(name), figures.shown(record, name), f"{known} (95 %), {note}" if known else note)
+
+
+def _title(name: str) -> str:
+    title = figures.metrics()[name].title
+    return title[:1].upper() + title[1:]
 
 
 def _costs(record: Record) -> tuple[Fact, ...]:
     summary = record.summary
-    found = [Fact("Cold start", units.duration(summary.cold_start_ns), "import to first output")]
+    found = [Fact(_title("cold_start_ns"), figures.shown(record, "cold_start_ns"), "import to first output")]
     if summary.memory_bytes is not None:
         note = f"model {units.size(summary.memory_bytes.model)}"
-        found.append(Fact("Memory, peak RSS", units.size(summary.memory_bytes.peak_rss), note))
-    if summary.energy is not None and summary.energy.joules_per_inference is not None:
+        found.append(Fact("Memory, peak RSS", figures.shown(record, "peak_rss_bytes"), note))
+    if summary.energy is not None and figures.figure(record, "joules_per_inference") is not None:
         source = units.clean(summary.energy.sensor_channel or "")
         note = f"{units.clean(summary.energy.tier or '')} {source}".strip()
-        found.append(Fact("Energy, a query", units.joules(summary.energy.joules_per_inference), note))
+        found.append(Fact("Energy, a query", figures.shown(record, "joules_per_inference"), note))
     elif summary.energy is not None:
-        seconds = summary.energy.cpu_seconds_per_inference
-        shown = units.duration(None if seconds is None else seconds * 1e9)
-        found.append(Fact("CPU time, a query", shown, "activity; energy was not measured"))
+        spent = figures.shown(record, "cpu_seconds_per_inference")
+        found.append(Fact("CPU time, a query", spent, "activity; energy was not measured"))
     return tuple(found)
 
 
@@ -206,7 +206,9 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
 
 
 def _certainty(metric: QualityMetric) -> str:
-    return f"{between(metric.interval95, metric.unit)} (95 %)" if metric.interval95 is not None else "no interval"
+    return (
+        f"{quality_between(metric.interval95, metric.unit)} (95 %)" if metric.interval95 is not None else "no interval"
+    )
 
 
 def _tables(record: Record) -> tuple[Table, ...]:

@@ -21,6 +21,7 @@ from bench.reports.view.sentences import (
     side_by_side,
     wrong_sentences,
 )
+from bench.reports.words import figures
 from bench.reports.words.causes import STATUS_WORDS, Status, doubt, emulated, status
 from bench.reports.words.quality import pair_words, title
 from bench.reports.words.ranking import SUPPOSED, figure, relation, untold
@@ -230,29 +231,21 @@ def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
     return f"{name} in folder {row.folder}" if row.folder else name
 
 
-def _p50(record: Record) -> int | None:
-    return record.summary.latency_ns.p50 if record.summary.latency_ns is not None else None
-
-
-def _rate(record: Record) -> str:
-    return units.number(record.summary.throughput_per_s, "queries/s")
-
-
 def _speed(record: Record) -> str:
-    text = record.summary.text_generation
-    whole = units.duration(_p50(record))
-    if text is None or text.decode_tokens_per_s is None:
+    whole = figures.shown(record, "latency_p50_ns")
+    if figures.figure(record, "decode_tokens_per_s") is None:
         return whole
-    return f"{whole} a query ({units.number(text.decode_tokens_per_s, 'tokens/s')} decoding)"
+    return f"{whole} a query ({figures.shown(record, 'decode_tokens_per_s')} decoding)"
 
 
 def _missing(record: Record) -> bool:
     """Whether the record lacks the figure that its sentence would give."""
-    return (record.summary.throughput_per_s if kind_of(record.plan.scenario).overlapping else _p50(record)) is None
+    name = "throughput_per_s" if kind_of(record.plan.scenario).overlapping else "latency_p50_ns"
+    return figures.figure(record, name) is None
 
 
 def _shown(record: Record) -> str:
-    return _rate(record) if kind_of(record.plan.scenario).overlapping else _speed(record)
+    return figures.shown(record, "throughput_per_s") if kind_of(record.plan.scenario).overlapping else _speed(record)
 
 
 def _where(record: Record) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, folder_cells, options_words, placed
+from bench.reports.words import figures
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.plans import ran_in
 from bench.scenarios import kind_of
@@ -65,24 +66,12 @@ def _model(item: Numbered) -> str:
     return item.model if precision == "float32" or precision in item.model else f"{item.model} {precision}"
 
 
-def _p50(record: Record) -> str:
-    found = record.summary.latency_ns
-    return units.MISSING if found is None else units.duration(found.p50)
+def _metric(name: str) -> Callable[[Record], str]:
+    return lambda record: figures.shown(record, name)
 
 
 def _between(record: Record) -> str:
-    found = record.summary.latency_ns
-    return units.MISSING if found is None or found.p50_ci95 is None else units.interval(*found.p50_ci95)
-
-
-def _ttft(record: Record) -> str:
-    found = record.summary.text_generation
-    return units.MISSING if found is None else units.duration(found.ttft_ns)
-
-
-def _tpot(record: Record) -> str:
-    found = record.summary.text_generation
-    return units.MISSING if found is None else units.duration(found.tpot_ns)
+    return figures.between(record, "latency_p50_ns") or units.MISSING
 
 
 def _equal(record: Record) -> str:
@@ -94,33 +83,32 @@ def _equal(record: Record) -> str:
 
 
 def _decode(record: Record) -> str:
-    found = record.summary.text_generation
-    return units.MISSING if found is None else units.number(found.decode_tokens_per_s)
+    return units.number(figures.figure(record, "decode_tokens_per_s"))
 
 
 def _rate(record: Record) -> str:
-    return units.number(record.summary.throughput_per_s, "/s")
-
-
-def _cold_start(record: Record) -> str:
-    return units.duration(record.summary.cold_start_ns)
-
-
-def _peak(record: Record) -> str:
-    found = record.summary.memory_bytes
-    return units.MISSING if found is None else units.size(found.peak_rss)
+    return units.number(figures.figure(record, "throughput_per_s"), "/s")
 
 
 def _ran_in(record: Record) -> str:
     return units.clean(ran_in(record.plan.target) or "unknown")
 
 
-_COSTS: tuple[Column, ...] = (("Cold start", _cold_start), ("Peak RSS", _peak), ("Ran in", _ran_in))
+_COSTS: tuple[Column, ...] = (
+    ("Cold start", _metric("cold_start_ns")),
+    ("Peak RSS", _metric("peak_rss_bytes")),
+    ("Ran in", _ran_in),
+)
 
 
 def _measured(record: Record) -> tuple[Column, ...]:
     if record.plan.model.task == "text_generation":
-        return (("TTFT", _ttft), ("TPOT", _tpot), ("Tokens/s", _decode), ("Equal", _equal))
+        return (
+            ("TTFT", _metric("ttft_ns")),
+            ("TPOT", _metric("tpot_ns")),
+            ("Tokens/s", _decode),
+            ("Equal", _equal),
+        )
     if kind_of(record.plan.scenario).overlapping:
-        return (("Throughput", _rate), ("p50", _p50))
-    return (("p50", _p50), ("95 % interval", _between))
+        return (("Throughput", _rate), ("p50", _metric("latency_p50_ns")))
+    return (("p50", _metric("latency_p50_ns")), ("95 % interval", _between))

@@ -7,6 +7,7 @@ from bench.record.text import Agreement, TextGeneration
 from bench.reports.view.lm_tables import seconds
 from bench.reports.view.rows import Cell, Numbered, Table
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
+from bench.reports.words.figures import shown
 from bench.reports.words.plans import ran_in
 from bench.reports.words.scenarios import scenario_short
 from bench.words import units
@@ -37,7 +38,7 @@ def _text(record: Record) -> TextGeneration | None:
 
 def _line(item: Numbered) -> tuple[Cell, ...]:
     record = item.record
-    text, plan, memory = _text(record), record.plan, record.summary.memory_bytes
+    text, plan = _text(record), record.plan
     assert text is not None
     ran = ran_in(plan.target)
     kv = text.kv_cache
@@ -48,9 +49,9 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
         Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
         Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran)}",) if ran else ()),
         Cell(scenario_short(plan.model.task, plan.scenario)),
-        Cell(f"{mark}{units.duration(text.ttft_ns)}"),
-        Cell(f"{mark}{units.duration(text.tpot_ns)}", notes=_rate(text, state)),
-        Cell(units.MISSING if memory is None else units.size(memory.peak_rss)),
+        Cell(f"{mark}{shown(record, 'ttft_ns')}"),
+        Cell(f"{mark}{shown(record, 'tpot_ns')}", notes=_rate(record, state)),
+        Cell(shown(record, "peak_rss_bytes")),
         Cell(units.size(plan.model.weight_bytes)),
         Cell(units.MISSING if kv is None else units.size(kv.bytes_per_token), notes=_observed(text)),
         Cell(*_cost(text)),
@@ -59,8 +60,8 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
     )
 
 
-def _rate(text: TextGeneration, state: Status) -> tuple[str, ...]:
-    rate = units.number(text.decode_tokens_per_s, "tokens/s")
+def _rate(record: Record, state: Status) -> tuple[str, ...]:
+    rate = shown(record, "decode_tokens_per_s")
     return (rate,) if state == "valid" else (rate, Cell("", state).word)
 
 

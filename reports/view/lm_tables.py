@@ -4,6 +4,7 @@ from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration
 from bench.reports.view.rows import Cell, Table
 from bench.reports.view.tables import plain_row
+from bench.reports.words.figures import between, metrics, shown
 from bench.words import units
 
 ORIGINS = {"engine": "the same file, unoptimised", "model": "the float32 weights"}
@@ -15,29 +16,30 @@ def text_table(record: Record) -> Table | None:
     if found is None:
         return None
     rows = [
-        plain_row("time to first token (TTFT)", units.duration(found.ttft_ns), _median_note(found.ttft_ns_ci95)),
-        plain_row("time per output token (TPOT)", units.duration(found.tpot_ns), _median_note(found.tpot_ns_ci95)),
+        *(_timed_row(record, name) for name in ("ttft_ns", "tpot_ns")),
         *(plain_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
         plain_row("issue to last token", units.duration(found.e2e_ns), "median"),
         plain_row(
             "prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), units.counted(found.prompt_tokens, "token")
         ),
         plain_row(
-            "decode",
-            units.number(found.decode_tokens_per_s, "tokens/s"),
+            metrics()["decode_tokens_per_s"].short,
+            shown(record, "decode_tokens_per_s"),
             units.counted(found.generated_tokens, "token"),
         ),
         *_tokenized(found),
         *_cache(found.kv_cache),
         *_energy(found),
     ]
-    shown = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
-    rows.append(plain_row("first query's tokens", shown or units.MISSING, "greedy"))
+    tokens = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
+    rows.append(plain_row("first query's tokens", tokens or units.MISSING, "greedy"))
     return Table("Text generation", ("Statistic", "Value", "Note"), tuple(rows))
 
 
-def _median_note(bounds: tuple[int, int] | None) -> str:
-    return "median of queries" if bounds is None else f"median of queries; 95 % interval {units.interval(*bounds)}"
+def _timed_row(record: Record, name: str) -> tuple[Cell, ...]:
+    metric, known = metrics()[name], between(record, name)
+    note = f"median of queries; 95 % interval {known}" if known else "median of queries"
+    return plain_row(f"{metric.title} ({metric.short})", shown(record, name), note)
 
 
 def _tokenized(found: TextGeneration) -> list[tuple[Cell, ...]]:

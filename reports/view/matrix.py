@@ -14,6 +14,7 @@ from bench.printable import counted
 from bench.record.record import Record
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, on_device, options_words
 from bench.reports.words.causes import DOUBTED, STATUS_WORDS, doubt, emulated, status
+from bench.reports.words.figures import between, figure, metrics, shown
 from bench.reports.words.plans import ran_in
 from bench.reports.words.quality import quality_note
 from bench.reports.words.scenarios import scenario_short, scenario_words
@@ -72,17 +73,17 @@ def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
     """Value, notes and bar weight of a measured cell."""
     latency, text = record.summary.latency_ns, record.summary.text_generation
     if text is not None:
-        times = f"TTFT {units.duration(text.ttft_ns)}", f"TPOT {units.duration(text.tpot_ns)}"
-        return units.number(text.decode_tokens_per_s, "tokens/s"), times, text.tpot_ns
+        times = tuple(f"{metrics()[name].short} {shown(record, name)}" for name in ("ttft_ns", "tpot_ns"))
+        return shown(record, "decode_tokens_per_s"), times, figure(record, "tpot_ns")
     if kind_of(record.plan.scenario).overlapping:
-        each = (f"p50 {units.duration(latency.p50)} a query",) if latency is not None else ()
-        return units.number(record.summary.throughput_per_s, "queries/s"), each, record.summary.throughput_per_s
+        each = (f"p50 {shown(record, 'latency_p50_ns')} a query",) if latency is not None else ()
+        return shown(record, "throughput_per_s"), each, figure(record, "throughput_per_s")
     if latency is None:
         return units.MISSING, ("no latency was recorded",), None
-    if latency.p50 is None:
+    p50 = figure(record, "latency_p50_ns")
+    if p50 is None:
         return units.MISSING, (f"p50 needs more than {units.counted(latency.n, 'sample')}",), None
-    between = units.interval(*latency.p50_ci95) if latency.p50_ci95 is not None else "no interval"
-    return units.duration(latency.p50), (between,), latency.p50
+    return shown(record, "latency_p50_ns"), (between(record, "latency_p50_ns") or "no interval",), p50
 
 
 def cell(item: Numbered) -> Cell:

@@ -7,6 +7,7 @@ from bench.record.memory import MemoryPoint
 from bench.record.part import Correction
 from bench.record.record import OutputFidelity, Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Table
+from bench.reports.words.figures import between, figure, interval, metrics, shown
 from bench.reports.words.precision import needed_words, spread_words
 from bench.reports.words.quality import inputs_words
 from bench.words import units
@@ -18,26 +19,23 @@ PHASES = (
     ("compile", "compile"),
     ("first_inference", "first inference"),
 )
-_PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p99.9", 99.9))
 
 
 def latency_table(record: Record) -> Table | None:
     """Over all repeats; a percentile that needs more samples says how many."""
-    from bench.stats.processes import MIN_SAMPLES
-
     found = record.summary.latency_ns
     if found is None:
         return None
-    values = (found.p50, found.p90, found.p95, found.p99, found.p999)
-    intervals = (found.p50_ci95, found.p90_ci95, found.p95_ci95, found.p99_ci95, found.p999_ci95)
     rows = [plain_row("minimum", units.duration(found.min), "")]
-    for (name, percentile), value, interval in zip(_PERCENTILES, values, intervals, strict=True):
+    for metric in metrics().values():
+        if metric.path[0] != "latency_ns":
+            continue
         note = ""
-        if value is None:
-            note = f"needs {units.counted(MIN_SAMPLES[percentile], 'sample')} for 99 % confidence"
-        elif interval is not None:
-            note = f"95 % interval {units.interval(*interval)}"
-        rows.append(plain_row(name, units.duration(value), note))
+        if figure(record, metric.name) is None:
+            note = f"needs {units.counted(metric.samples, 'sample')} for 99 % confidence"
+        elif interval(record, metric.name) is not None:
+            note = f"95 % interval {between(record, metric.name)}"
+        rows.append(plain_row(metric.short, shown(record, metric.name), note))
     rows.append(plain_row("maximum", units.duration(found.max), ""))
     rows.append(plain_row("mean", units.duration(found.mean), ""))
     return Table(
@@ -85,7 +83,8 @@ def cold_start_table(record: Record) -> Table | None:
             rows.append(plain_row(name, units.span(values, units.duration)))
     if not rows:
         return None
-    rows.append(plain_row("cold start, geometric mean", units.duration(record.summary.cold_start_ns)))
+    metric = metrics()["cold_start_ns"]
+    rows.append(plain_row(f"{metric.title}, {metric.rule.how}", shown(record, metric.name)))
     return Table("Cold start", ("Phase", _range_heading(len(phases))), tuple(rows))
 
 
@@ -131,11 +130,11 @@ def energy_table(record: Record) -> Table | None:
     why = units.clean(found.reason)
     sensed = f"channel {units.clean(found.sensor_channel)}" if found.sensor_channel else ""
     best = "meter" if found.tier == "meter" else "sensor"
-    rows = [plain_row(best, "energy a query", units.joules(found.joules_per_inference), sensed or why)]
+    rows = [plain_row(best, "energy a query", shown(record, "joules_per_inference"), sensed or why)]
     rows += _channel_rows([r.energy for r in record.repeats], "a repeat")
     rows += _channel_rows([r.power_pass for r in record.repeats], "a separate pass")
     rows += [
-        plain_row("activity", "CPU time a query", _seconds(found.cpu_seconds_per_inference), "all threads"),
+        plain_row("activity", "CPU time a query", shown(record, "cpu_seconds_per_inference"), "all threads"),
         plain_row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
         plain_row("activity", "NPU busy a query", _seconds(found.npu_busy_seconds_per_inference), ""),
         plain_row("model", "multiply-accumulates a query", units.quantity(found.macs), "from the file"),

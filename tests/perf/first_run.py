@@ -22,7 +22,7 @@ from typing import NamedTuple
 import click
 
 from bench.analysis.repeats import figures_of
-from bench.analysis.timed_run import timed
+from bench.analysis.run_processes import timed
 from bench.record.record import Record, RecordedRun
 from bench.stats.variance import known_to
 from bench.store.records import load_records

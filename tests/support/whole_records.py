@@ -244,7 +244,7 @@ def offline() -> RecordedRun:
         "odb run -m net -t ort:cpu -s offline --lanes 2 --preset quick --repeats 5 --seed 0",
         repeat_rule=RepeatRule(5, 5),
     )
-    from bench.analysis.summary import offline_queries
+    from bench.analysis.run_processes import offline_queries
 
     record = _record("offline", plan, tuple(repeats))
     counted = tuple(

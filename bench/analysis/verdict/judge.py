@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bench.analysis.rules import of_these_rules
-from bench.analysis.timed_run import timed
+from bench.analysis.run_processes import timed
 from bench.analysis.verdict.codes import CODES, reason
 from bench.analysis.verdict.outputs import OUTPUT_CHECKS
 from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent

@@ -15,7 +15,7 @@ from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
 
 if TYPE_CHECKING:
-    from bench.analysis.timed_run import TimedRun
+    from bench.analysis.run_processes import TimedRun
 
 Check = Callable[["TimedRun"], Reason | None]
 

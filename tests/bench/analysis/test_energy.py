@@ -1,8 +1,9 @@
 """The energy of one inference, from what each repeat's channels read: exact figures of made-up readings."""
 
 import pytest
+from energies import energy_summary
 
-from bench.analysis.energy import NO_SENSOR, energy_summary
+from bench.analysis.energy import NO_SENSOR
 from bench.contracts import Channel
 from bench.record.energy import ChannelReading, RepeatEnergy
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from energies import energy_summary
 
-from bench.analysis.energy import energy_summary
 from bench.contracts import Channel, Sensor
 from bench.machine.channels import discover
 from bench.machine.sensors.battery import Battery

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from bench.analysis.memory import memory_summary
+from bench.analysis.summary import summarise
 from bench.measure.memory import MemoryProbe
 from bench.plugins import discover
 from bench.record.memory import MemoryPoint, MemorySummary
-from bench.record.record import Phases, Repeat
+from bench.record.record import Phases, Repeat, Scenario
 from bench.run.suite_run import run_suite
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
@@ -187,9 +189,10 @@ def test_summary_takes_medians_of_the_shares() -> None:
         )
         for model in (150, 160, 190)
     ]
-    assert MemorySummary(peak_rss=400 * MIB, model=110 * MIB, inference=35 * MIB, artifact=7) == memory_summary(
-        repeats, 7
-    )
+    found = memory_summary(repeats, 7)
+    assert MemorySummary(model=110 * MIB, inference=35 * MIB, artifact=7) == found
+    summary = summarise(repeats, {}, Scenario("single-stream"), memory=found)
+    assert replace(found, peak_rss=400 * MIB) == summary.memory_bytes
 
 
 def test_summary_of_a_missing_phase_uses_the_one_before() -> None:

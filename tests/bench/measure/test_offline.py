@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bench.analysis.summary import queries_in_window, throughput
+from bench.analysis.run_processes import queries_in_window
+from bench.analysis.summary import summarise
 from bench.analysis.throughput import Throughput, throughput_of
 from bench.measure.offline import run_offline
 from bench.record.record import Phases, Repeat, SampleArrays, Scenario
@@ -48,7 +49,7 @@ def recomputed(seen: Throughput) -> float | None:
     measured = Repeat(
         Phases(), samples=SampleArrays(len(samples["l"]), names), duration_ns=seen.closed_ns - seen.opened_ns
     )
-    return throughput([measured], samples, Scenario("offline"))
+    return summarise([measured], samples, Scenario("offline")).throughput_per_s
 
 
 @given(
@@ -106,7 +107,7 @@ def test_a_query_of_no_measurable_time_counts_where_it_lies() -> None:
 def test_records_without_queries_in_flight_count_completions() -> None:
     """As they were counted when these were made."""
     old = Repeat(Phases(), samples=SampleArrays(6, {"latency_ns": "l"}), duration_ns=3 * SECOND)
-    assert throughput([old], {"l": np.full(6, MS)}, Scenario("offline")) == pytest.approx(2)
+    assert summarise([old], {"l": np.full(6, MS)}, Scenario("offline")).throughput_per_s == pytest.approx(2)
 
 
 @pytest.mark.parametrize(("queries", "parts"), [(5, 0), (6, 3), (9, 4), (200, 10)])

@@ -1,0 +1,160 @@
+"""The processes of a run as metrics see them: each repeat with its samples, and the samples of all of them in order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from bench.contracts import Scenario
+from bench.record.record import RecordedRun, Repeat
+from bench.scenarios import kind_of
+from bench.stats.processes import Ordered, ordered
+
+Samples = NDArray[Any]
+NOTHING: Samples = np.empty(0, np.int64)
+SECOND = 1_000_000_000
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none.
+    ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation, none without one."""
+
+    repeat: Repeat
+    latency_ns: Samples
+    sorted_ns: Samples
+    token_ns: Samples
+    blocks: tuple[int, ...]
+    throughput_per_s: float | None
+
+
+class Series(Struct, frozen=True):
+    """Times of one kind, [n] of each process, empty where it has none; ``ordered``: those that are not empty."""
+
+    parts: tuple[Samples, ...]
+    ordered: Ordered
+
+
+class Processes(Struct, frozen=True):
+    """``latency``: that of ``each`` which has any, in order. Series of tokens are made once."""
+
+    each: tuple[Process, ...]
+    latency: Ordered
+    _of_tokens: dict[Callable[[Samples], Samples], Series] = {}
+
+    @property
+    def repeats(self) -> tuple[Repeat, ...]:
+        return tuple(process.repeat for process in self.each)
+
+    def latencies(self) -> Series:
+        return Series(tuple(process.latency_ns for process in self.each), self.latency)
+
+    def tokens(self, of: Callable[[Samples], Samples]) -> Series:
+        """``of``: from the times of all tokens [n, tokens] to the series [m]."""
+        if of not in self._of_tokens:
+            arrays = (process.token_ns for process in self.each)
+            parts = tuple(of(array) if array.ndim == 2 and array.size else NOTHING for array in arrays)
+            self._of_tokens[of] = Series(parts, ordered(parts))
+        return self._of_tokens[of]
+
+    def with_latencies(self) -> "Processes":
+        """Those processes alone that have any."""
+        return replace(self, each=tuple(process for process in self.each if len(process.latency_ns)))
+
+
+def processes_of(
+    repeats: Sequence[Repeat],
+    samples: Mapping[str, Samples],
+    scenario: Scenario,
+    latency: Ordered | None = None,
+) -> Processes:
+    """``samples`` holds the arrays that ``repeats`` name; ``latency``: their latencies, where the caller has them in
+    order."""
+    known = latency or ordered(arrays_of(repeats, samples, "latency_ns"))
+    in_order = iter(known.sorted)
+    found = []
+    for repeat in repeats:
+        latency_ns = _array(repeat, samples, "latency_ns")
+        found.append(
+            Process(
+                repeat=repeat,
+                latency_ns=latency_ns,
+                sorted_ns=next(in_order) if len(latency_ns) else NOTHING,
+                token_ns=_array(repeat, samples, "token_ns"),
+                blocks=tuple(_array(repeat, samples, "block_queries").tolist()),
+                throughput_per_s=query_rate(repeat, samples, scenario),
+            )
+        )
+    return Processes(tuple(found), known)
+
+
+def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:
+    """The arrays of ``role`` that are there and not empty, in the order of the repeats."""
+    return [array for repeat in repeats if len(array := _array(repeat, samples, role))]
+
+
+def _array(repeat: Repeat, samples: Mapping[str, Samples], role: str) -> Samples:
+    """Empty where the repeat names none, or it is missing."""
+    named = repeat.samples.arrays.get(role) if repeat.samples is not None else None
+    return NOTHING if named is None else samples.get(named, NOTHING)
+
+
+class TimedRun(RecordedRun, frozen=True, kw_only=True):
+    """``latency``: of each repeat that the figures are of and that has any."""
+
+    latency: Ordered
+
+    def plain(self) -> RecordedRun:
+        """The run alone, for who keeps many."""
+        return RecordedRun(self.record, self.samples, self.folder, self.corrections)
+
+
+def timed(run: RecordedRun) -> TimedRun:
+    """``run`` with its latencies in order, unless it has them already."""
+    if isinstance(run, TimedRun):
+        return run
+    latency = ordered(arrays_of(run.record.repeats, run.samples, "latency_ns"))
+    return TimedRun(run.record, run.samples, run.folder, run.corrections, latency=latency)
+
+
+# ------------------------------------------------------------------------------------------------ queries a second
+
+
+def query_rate(repeat: Repeat, samples: Mapping[str, Samples], scenario: Scenario) -> float | None:
+    """Queries a second of one process. One query at a time: the inverse of the mean latency. Where queries overlap, as
+    offline: those of the window over its duration."""
+    if kind_of(scenario).overlapping:
+        queries = offline_queries(repeat, samples)
+        return SECOND * queries / repeat.duration_ns if repeat.duration_ns and queries else None
+    named = repeat.samples.arrays.get("latency_ns", "") if repeat.samples is not None else ""
+    latency = samples.get(named)
+    busy = 0 if latency is None else int(latency.sum())
+    return None if latency is None or not busy else SECOND * len(latency) / busy
+
+
+def offline_queries(repeat: Repeat, samples: Mapping[str, Samples]) -> float:
+    """Queries of a repeat's offline window. Records made before queries in flight at its end were kept count those that
+    completed inside."""
+    if repeat.samples is None or repeat.duration_ns is None:
+        return 0.0
+    roles = ("start_ns", "in_flight_start_ns"), ("latency_ns", "in_flight_latency_ns")
+    keys = [[repeat.samples.arrays.get(role, "") for role in pair] for pair in roles]
+    if not all(key in samples for pair in keys for key in pair):
+        return float(repeat.samples.queries)
+    start, latency = (np.concatenate([samples[key] for key in pair]) for pair in keys)
+    return queries_in_window(start, latency, repeat.duration_ns)
+
+
+def queries_in_window(start_ns: Samples, latency_ns: Samples, window_ns: int) -> float:
+    """Queries in the window [0, ``window_ns``), each counted by the fraction of its time that lies inside.
+
+    Lanes that are busy throughout at a constant latency give exactly their rate, wherever the window begins and ends.
+    Where latencies vary, the expectation is the rate of a stationary lane: at any moment it does 1 / (latency of the
+    query in flight) queries a unit of time, whose mean over time is 1 / (mean latency).
+    """
+    overlap = np.minimum(start_ns + latency_ns, window_ns) - np.maximum(start_ns, 0)
+    fractions = np.clip(overlap, 0, None) / np.maximum(latency_ns, 1)
+    instant = (latency_ns == 0) & (start_ns >= 0) & (start_ns < window_ns)  # shorter than a tick: wholly inside
+    return float(fractions.sum() + np.count_nonzero(instant))

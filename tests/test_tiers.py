@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiers
+from chromium import missing
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKERS = ("process", "real", "smoke", "long", "perf", "fuzz_long")
@@ -151,6 +152,27 @@ def test_ci_runs_both_tiers() -> None:
     assert f"-m '{tiers.REST}'" in script
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.search(r"^ +python3 -m venv .*&& \.venv/bin/pytest -q$", readme, re.MULTILINE)
+
+
+def test_ci_opens_the_pages_in_a_browser() -> None:
+    """With the axe-core that CONTRIBUTING.md names, and without a skipped test where it has a browser."""
+    script, text = ((ROOT / name).read_text(encoding="utf-8") for name in (".ci/run", "CONTRIBUTING.md"))
+    (version,) = re.findall(r"^axe=(axe-core@[\d.]+)$", script, re.MULTILINE)
+    assert f"npm pack {version}" in text
+    assert "export ODB_BROWSER=required" in script
+    assert "pytest -q -rs tests/browser\n" in script
+
+
+@pytest.mark.parametrize(("value", "outcome"), [("required", pytest.fail.Exception), (None, pytest.skip.Exception)])
+def test_a_missing_browser_fails_where_it_is_required(
+    value: str | None, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere the test is skipped with the reason."""
+    monkeypatch.delenv("ODB_BROWSER", raising=False)
+    if value is not None:
+        monkeypatch.setenv("ODB_BROWSER", value)
+    with pytest.raises(outcome, match="needs chromium"):
+        missing("needs chromium")
 
 
 def test_every_marker_is_documented() -> None:

@@ -61,8 +61,8 @@ def _axis(drawn: Sequence[tuple[QualityMetric, float | None]], first: QualityMet
 
 def _row(axis: Axis, record: Record, found: QualityMetric, y: float) -> list[str]:
     parts = [
-        svg.label(LEFT - 8, y - 2, units.clean(record.plan.model.id)[:26], "end"),
-        svg.label(LEFT - 8, y + 11, units.clean(record.plan.target.id), "end", "mark-name"),
+        svg.label(LEFT - 8, y - 2, svg.cut(units.clean(record.plan.model.id), LEFT - 10), "end"),
+        svg.label(LEFT - 8, y + 11, svg.cut(units.clean(record.plan.target.id), LEFT - 10), "end", "mark-name"),
     ]
     reference = _reference(record, found)
     if reference is not None:

@@ -9,13 +9,16 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
+from unicodedata import east_asian_width
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.words.units import digits
 
 WIDTH, HEIGHT = 400.0, 210.0
-_CHARACTER = 5.7  # mean width of the labels' type, for deciding what fits
+_TYPE = 13.0  # of the labels on a phone, where it is greatest (page.css)
+_NARROW = 7.2  # mean width of a character of that type; of Hangul, kana and ideographs it is the type's size
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
 
@@ -99,6 +102,23 @@ def axes(frame: Frame, ticks: Sequence[tuple[float, str]] | None = None) -> str:
     return up_axis(frame.y, frame.x, frame.x.start) + across_axis(frame.x, frame.y, ticks)
 
 
+def width(text: str) -> float:
+    """About how wide ``text`` is as a label, in units of the drawing: rather too much than too little."""
+    return sum(_TYPE if east_asian_width(sign) in "WF" else _NARROW for sign in text)
+
+
+def cut(text: str, room: float) -> str:
+    """``text``, or as much of its beginning as fits ``room`` with an ellipsis."""
+    if width(text) <= room:
+        return text
+    return next((text[:end] + "…" for end in range(len(text), 0, -1) if width(text[:end] + "…") <= room), "…")
+
+
+def margin(names: Iterable[str], least: float) -> float:
+    """Where an axis begins that has ``names`` on its left: from ``least`` to half of the drawing."""
+    return min(WIDTH / 2, max([least, *(width(name) + 10 for name in names)]))
+
+
 def label(x: float, y: float, text: str, anchor: str = "start", style: str = "tick") -> str:
     return f'<text class="{style}" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(text)}</text>'
 
@@ -125,14 +145,14 @@ def mark(frame: Frame, x: float, y: float, text: str) -> str:
     down = f'<path class="mark" d="M{_n(at)} {_n(frame.y.start)}V{_n(up)}"/>'
     dot = f'<circle class="dot" cx="{_n(at)}" cy="{_n(up)}" r="3"/>'
     above = up - 8 if up - 8 > frame.y.end + 9 else up + 16
-    return down + dot + label(max(at, frame.x.start + len(text) * _CHARACTER / 2), above, text, "middle", "mark-name")
+    return down + dot + label(max(at, frame.x.start + width(text) / 2), above, text, "middle", "mark-name")
 
 
 def keys(entries: Sequence[tuple[str, str]], y: float, right: float = WIDTH - 6) -> str:
     """Names of lines, from the right end: a dash of the line's own style, then its name."""
     parts, at = [], right
     for name, style in reversed(entries):
-        at -= len(name) * _CHARACTER
+        at -= width(name)
         parts.append(label(at, y + 3.5, name, "start", "tick"))
         parts.append(f'<path class="line {style}" d="M{_n(at - 22)} {_n(y)}h17"/>')
         at -= 32
@@ -142,7 +162,9 @@ def keys(entries: Sequence[tuple[str, str]], y: float, right: float = WIDTH - 6)
 def bars(
     name: str, title: str, description: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], axis: Axis
 ) -> str:
-    """Stacked horizontal bars: each row a name and its parts, as (style, value) from left to right."""
+    """Stacked horizontal bars: each row a name and its parts, as (style, value) from left to right. The axis is moved
+    to the right where names need more room."""
+    axis = replace(axis, start=margin((row for row, _ in rows), axis.start))
     height = 26.0 * len(rows) + 34
     parts = []
     for value, text in axis.ticks():
@@ -151,7 +173,7 @@ def bars(
         parts.append(label(x, height - 16, text, "middle"))
     for i, (title_of_row, pieces) in enumerate(rows):
         y = 6.0 + 26 * i
-        parts.append(label(axis.start - 6, y + 12, title_of_row, "end"))
+        parts.append(label(axis.start - 6, y + 12, cut(title_of_row, axis.start - 8), "end"))
         ends = list(accumulate((v for _, v in pieces), initial=0.0))
         for (style, _), low, high in zip(pieces, ends, ends[1:], strict=False):
             wide = axis.at(high) - axis.at(low)

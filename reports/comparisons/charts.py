@@ -34,7 +34,7 @@ def changes(comparison: Comparison, name: str) -> Figure | None:
     ends = [abs(math.log(end)) for change in drawn for end in (*(change.interval or ()), change.ratio or 1.0)]
     reach = min(WIDEST, 1.1 * max([*ends, 1.5 * margin]))
     height = 24.0 * len(drawn) + 44
-    axis = Axis(-reach, reach, LEFT, svg.WIDTH - 12)
+    axis = Axis(-reach, reach, svg.margin((change.title for change in drawn), LEFT), svg.WIDTH - 12)
     parts = [_tolerance_band(axis, margin, height - 36), *_ratio_ticks(axis, height)]
     for i, change in enumerate(drawn):
         parts += _whisker(axis, change, 18.0 + 24 * i)
@@ -70,7 +70,7 @@ def _ratio_ticks(axis: Axis, height: float) -> list[str]:
 def _whisker(axis: Axis, change: Change, y: float) -> list[str]:
     low, high = (math.log(end) for end in change.interval or (1.0, 1.0))
     style = status(change)
-    parts = [svg.label(LEFT - 8, y + 3.5, change.title, "end")]
+    parts = [svg.label(axis.start - 8, y + 3.5, svg.cut(change.title, axis.start - 8), "end")]
     parts.append(f'<path class="whisker {style}" d="M{axis.at(low):.1f} {y:g}H{axis.at(high):.1f}"/>')
     for beyond, x, turn in ((low < axis.low, axis.start, 5), (high > axis.high, axis.end, -5)):
         if beyond:

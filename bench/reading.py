@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench.errors import InputError
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,9 @@ MOST_LABEL_BYTES = 1 << 30
 """Of the labels of a dataset: those of COCO's 118,287 images are half of it."""
 MOST_CONFIG_BYTES = 64 * MIB
 """No configuration, label file or record that this tool reads is larger."""
+
+
+CORRECT = sentence("reading.correct_or_write_again")
 
 
 def read_bytes(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -> bytes:
@@ -104,9 +108,7 @@ def read_object(path: Path, name: str = "") -> dict[str, Any]:
     return found
 
 
-def json_of(
-    data: bytes, source: str, remedy: str = "Correct the file, or write it again.", bounded: bool = True
-) -> Any:
+def json_of(data: bytes, source: str, remedy: Sentence | str = CORRECT, bounded: bool = True) -> Any:
     """``data`` as JSON, with or without a byte-order mark, its numbers floats or, unless not ``bounded``, within 64
     bits. Raises ``InputError`` naming ``source``, and the field of a number that is too large."""
     try:
@@ -124,7 +126,7 @@ LONG_NUMBER = re.compile(rb"(?<![.\d])\d{19}")
 LONGEST_INTEGER = (1 << 63) - 1
 
 
-def _refuse_long_numbers(value: Any, source: str, remedy: str, field: str = "$") -> None:
+def _refuse_long_numbers(value: Any, source: str, remedy: Sentence | str, field: str = "$") -> None:
     if isinstance(value, int) and abs(value) > LONGEST_INTEGER:
         raise InputError(f"{source}: {field}: an integer of over 64 bits", remedy)
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

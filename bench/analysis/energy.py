@@ -8,6 +8,7 @@ from msgspec import Struct
 from bench.contracts import Channel, channel_key
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
 from bench.record.record import Repeat
+from bench.words import Sentence
 
 LEAST_ABOVE_IDLE = 0.01
 """Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
@@ -146,7 +147,7 @@ def _one_driver(readings: Sequence[ChannelReading]) -> list[ChannelReading]:
 def _unread(energies: Sequence[RepeatEnergy], channels: Sequence[Channel]) -> list[str]:
     """Why no channel gave a sensor tier; one sentence a cause."""
     notes = [] if any(c.domain in TIER_DOMAINS for c in channels) else [NO_SENSOR]
-    said: dict[tuple[str, str], str] = {}
+    said: dict[tuple[str, Sentence | str], str] = {}
     for channel in channels:
         if not channel.usable:
             sentence = f"{channel_key(channel)}: {channel.reason}. {channel.remedy}"

@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from bench.words import Sentence
+
 
 class Channel(Struct, frozen=True):
     """One thing a sensor can read. ``kind``: ``energy`` counts joules up, ``power`` reads watts now,
@@ -17,8 +19,8 @@ class Channel(Struct, frozen=True):
     domain: Literal["package", "core", "dram", "gpu", "npu", "battery", "board", "other"]
     path: str  # relative to the root it was found under
     usable: bool = True
-    reason: str = ""
-    remedy: str = ""
+    reason: Sentence | str = ""
+    remedy: Sentence | str = ""
     wraps_at: float | None = None  # joules; a counter starts over here
 
 

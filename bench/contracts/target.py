@@ -10,6 +10,7 @@ from msgspec import Struct
 from bench.contracts.model import Artifact, Format, Task
 from bench.contracts.scenario import Intent
 from bench.contracts.session import TensorSession
+from bench.words import Sentence
 
 if TYPE_CHECKING:
     from bench.contracts.text import StreamSession, TokenSession
@@ -21,8 +22,8 @@ class Device(Struct, frozen=True):
     name: str
     usable: bool
     description: str = ""
-    reason: str = ""
-    remedy: str = ""
+    reason: Sentence | str = ""
+    remedy: Sentence | str = ""
     emulated: bool = False
     default: bool = True  # measured by `odb run` when no target is named
 

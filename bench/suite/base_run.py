@@ -22,6 +22,7 @@ from bench.suite.presets import PRESETS, emulated_rule, shorter_rule
 from bench.suite.scenario_choice import kind_named
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.suite.untrusted import refuse_unsafe, safe_options
+from bench.words import Sentence, sentence
 
 
 class Given(Struct, frozen=True):
@@ -37,7 +38,7 @@ def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, g
     Raises ``InputError`` naming the field that does not tell enough, or is refused."""
     plan, origin = record.plan, f"{folder}/record.json"
     if plan.model.sha256 is None:
-        raise InputError(f"{origin}: plan.model.sha256 is null: what was measured is not known", "Measure it again.")
+        raise InputError(sentence("suite.model_sha_null", origin=origin), sentence("suite.measure_again"))
     target = _target(plan, origin, catalog, given)
     asked = plan.asked or _older(record, catalog, origin, places, given)
     return Suite(
@@ -54,19 +55,18 @@ def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, g
 
 def _preset(name: str, origin: str) -> str:
     if name not in PRESETS:
-        raise InputError(f"{origin}: plan.preset is {name!r}, which is none of {', '.join(PRESETS)}")
+        raise InputError(sentence("suite.plan_preset_none", origin=origin, name=name, presets=PRESETS))
     return name
 
 
 def _target(plan: PlanPart, origin: str, catalog: Catalog, given: Given) -> TargetAsk:
     target = plan.target
     if target.id != f"{target.plugin}:{target.device}":
-        raise InputError(f"{origin}: plan.target.id is {target.id!r}, and not plugin:device of the same part")
+        raise InputError(sentence("suite.plan_target_id_not_plugin", origin=origin, target_id=target.id))
     if target.plugin not in catalog.names("targets"):
-        known = ", ".join(catalog.names("targets"))
         raise InputError(
-            f"{origin}: plan.target.plugin: unknown target: {target.plugin}",
-            f"If it is from a plugin file, give that with --plugin FILE. Known here: {known}.",
+            sentence("suite.plan_target_plugin_unknown_target", origin=origin, plugin=target.plugin),
+            sentence("suite.if_plugin_file_give_plugin", known=catalog.names("targets")),
         )
     ref = catalog.find("targets", target.plugin)
     sent = [key for key, value in target.options_requested.items() if given.options.get(key) != value]
@@ -78,7 +78,8 @@ def _scenario(plan: PlanPart, asked: Asked, origin: str, catalog: Catalog) -> Sc
     try:
         kind_named(plan.scenario.name, catalog)
     except UnknownName as error:
-        raise InputError(f"{origin}: plan.scenario.name: {error.message}", error.remedy) from None
+        where = f"{origin}: plan.scenario.name"
+        raise InputError(sentence("text.at", where=where, message=error.sentence), error.advice) from None
     return replace(plan.scenario, lanes=asked.lanes)
 
 
@@ -117,8 +118,8 @@ def _source(record: Record, asked: Asked, origin: str, catalog: Catalog, places:
     if asked.kind == "built_in":
         if asked.model.name not in _built_in(catalog):
             raise InputError(
-                f"{origin}: {asked.model.name!r} is no built-in model here",
-                "If it is from a plugin file, give that with --plugin FILE; see `odb list models`.",
+                sentence("suite.not_a_built_in_model", origin=origin, model_name=asked.model.name),
+                sentence("suite.if_plugin_file_see_list"),
             )
         return asked.model.name
     names = [asked.model.name]
@@ -141,11 +142,11 @@ def _older(record: Record, catalog: Catalog, origin: str, places: Places, given:
     own = fed.source if fed is not None else "seeded"
     flags = set(given.flags)
     if own in ("file", "image") and "inputs" not in flags:
-        raise _untold(f"plan.inputs.source is {own}, and the record does not say which files", origin, "--input")
+        raise _untold(sentence("suite.input_files_not_recorded", own=own), origin, "--input")
     if own in ("prompt_ids", "prompt_text") and not flags & {"prompt_ids", "prompts"}:
-        raise _untold(f"plan.inputs.source is {own}, and the record does not hold them", origin, "--prompts")
+        raise _untold(sentence("suite.prompts_not_recorded", own=own), origin, "--prompts")
     if record.quality is not None and "datasets" not in flags:
-        raise _untold("quality.dataset does not say which folder it was", origin, "--dataset")
+        raise _untold(sentence("suite.quality_dataset_not_say_folder"), origin, "--dataset")
     built_in = plan.model.id in _built_in(catalog) and not places.only_files
     shapes = dict(fed.shapes) if fed is not None and plan.model.task == "tensor" and not built_in else {}
     return Asked(
@@ -158,8 +159,11 @@ def _older(record: Record, catalog: Catalog, origin: str, places: Places, given:
     )
 
 
-def _untold(why: str, origin: str, flag: str) -> InputError:
-    return InputError(f"{origin}: {why} (plan.asked is missing: an older record)", f"Name them with {flag}.")
+def _untold(why: Sentence, origin: str, flag: str) -> InputError:
+    return InputError(
+        sentence("suite.plan_asked_missing", origin=origin, why=why),
+        sentence("suite.name_them", flag=flag),
+    )
 
 
 def _seconds(plan: PlanPart) -> float | None:

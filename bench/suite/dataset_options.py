@@ -12,9 +12,10 @@ from msgspec import Struct
 from bench.errors import InputError, UnknownName
 from bench.reading import is_file, json_of, read_bytes
 from bench.record.quality import DatasetTask
+from bench.words import sentence
 
 OPTIONS_FILE = "dataset.json"
-EXAMPLE = "Example: label_offset=1,output=probs"
+EXAMPLE = sentence("suite.dataset_options_example")
 
 
 class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +66,7 @@ def parse_options(text: str, base: "dict[str, Any] | None" = None) -> DatasetOpt
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
-            raise InputError(f"--dataset-options: {part!r} is not KEY=VALUE", EXAMPLE)
+            raise InputError(sentence("suite.dataset_options_not_key_value", part=part), EXAMPLE)
         _known(key, "--dataset-options")
         given[key] = value
     return _converted(given, "--dataset-options" if text else OPTIONS_FILE, strict=False)
@@ -76,9 +77,11 @@ def read_options(folder: Path, text: str) -> DatasetOptions:
     path = folder / OPTIONS_FILE
     if not is_file(path):
         return parse_options(text)
-    stored = json_of(read_bytes(path, name=OPTIONS_FILE), OPTIONS_FILE, "Correct it, or remove it.")
+    stored = json_of(read_bytes(path, name=OPTIONS_FILE), OPTIONS_FILE, sentence("suite.correct_remove"))
     if not isinstance(stored, dict):
-        raise InputError(f"{OPTIONS_FILE}: is not an object", 'Example: {"task": "classification", "label_offset": 1}')
+        raise InputError(
+            sentence("suite.not_object", options_file=OPTIONS_FILE), sentence("suite.dataset_json_example")
+        )
     for key in stored:
         _known(key, OPTIONS_FILE)
     _converted(stored, OPTIONS_FILE, strict=True)
@@ -87,7 +90,7 @@ def read_options(folder: Path, text: str) -> DatasetOptions:
 
 def _known(key: str, where: str) -> None:
     if key not in DatasetOptions.__struct_fields__:
-        raise UnknownName(f"key in {where}", key, DatasetOptions.__struct_fields__)
+        raise UnknownName(sentence("suite.key_in", where=where), key, DatasetOptions.__struct_fields__)
 
 
 def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOptions:
@@ -97,7 +100,9 @@ def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOption
         raise InputError(f"{where}: {error}", EXAMPLE) from None
     for name in ("score_threshold", "iou_threshold"):
         if not 0 <= getattr(options, name) <= 1:
-            raise InputError(f"{where}: {name} must be between 0 and 1, not {getattr(options, name):g}")
+            raise InputError(sentence("suite.must_between_not", where=where, name=name, value=getattr(options, name)))
     if options.max_detections < 1:
-        raise InputError(f"{where}: max_detections must be 1 or more, not {options.max_detections}")
+        raise InputError(
+            sentence("suite.max_detections_must_more_not", where=where, max_detections=options.max_detections)
+        )
     return options

@@ -15,6 +15,7 @@ from bench.digest import sha256_of_file, sha256_of_files
 from bench.errors import InputError
 from bench.reading import refuse_outside
 from bench.record.asked import NamedFile
+from bench.words import Sentence, sentence
 
 DEPTH = 3
 """How many folders deep the current folder is searched."""
@@ -77,23 +78,27 @@ def found_file(named: NamedFile, origin: str, places: Places, flag: str) -> Path
                 return file
     if there:
         raise InputError(
-            f"{origin}: {there[0]} is not the {name} of the record: its sha256 differs", f"Name it: {flag}."
+            sentence("suite.not_record_sha_differs", origin=origin, there=there[0], name=name),
+            sentence("suite.name_it", flag=flag),
         )
-    raise InputError(f"{origin}: {missing(name, places)}", f"Put {name} into the current folder, or name it: {flag}.")
+    raise InputError(
+        sentence("text.at", where=origin, message=missing(name, places)),
+        sentence("suite.put_into_current_folder", name=name, flag=flag),
+    )
 
 
-def missing(name: str, places: Places) -> str:
+def missing(name: str, places: Places) -> Sentence:
     """Where a file was looked for, and what was found there and not taken."""
-    said = f"it was measured with {name}, which is not in the current folder nor beside the record"
+    said = sentence("suite.file_not_found_nearby", name=name)
     links = places.links_out(name)
-    return f"{said}; {links[0]} leads out of its folder, and such links are not followed" if links else said
+    return sentence("suite.link_leads_out", said=said, links=links[0]) if links else said
 
 
 def checked_name(name: str, origin: str) -> str:
     """``name`` if it is a file's name without a folder. Raises ``InputError`` naming ``origin``."""
     refuse_outside(name, origin=origin)
     if not name or name in (".", "..") or name != PureWindowsPath(name).name or name != Path(name).name:
-        raise InputError(f"{origin}: {name!r} is no file's name", "The record was edited; name the file yourself.")
+        raise InputError(sentence("suite.not_a_file_name", origin=origin, name=name), sentence("suite.record_edited"))
     return name
 
 
@@ -116,16 +121,21 @@ def found_model(names: Sequence[str], sha256: str, size_bytes: int | None, origi
             unproven.append(file)
     if unproven:
         return unproven[0]
-    remedy = "Name the file with --base-model FILE; it must be the very file, which its sha256 proves."
+    remedy = sentence("suite.name_base_model")
     if by_name:
         wrong = by_name[0]
         begins = sha256_of_files(_parts(wrong))[:12] if wrong.is_file() else "otherwise"
         raise InputError(
-            f"{origin}: {wrong.name} is not the file that it was measured with: its sha256 begins {begins}, the "
-            f"record's {sha256[:12]}",
+            sentence(
+                "suite.not_the_file_measured",
+                origin=origin,
+                wrong_name=wrong.name,
+                begins=begins,
+                sha256=sha256[:12],
+            ),
             remedy,
         )
-    raise InputError(f"{origin}: {missing(names[0], places)}", remedy)
+    raise InputError(sentence("text.at", where=origin, message=missing(names[0], places)), remedy)
 
 
 def _is_it(file: Path, named: NamedFile) -> bool:

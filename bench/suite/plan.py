@@ -30,11 +30,11 @@ from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule
 from bench.suite.scenario_choice import choose_scenario
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file
 from bench.suite.untrusted import Untrusted, refuse_unsafe
+from bench.words import Sentence, mapped, sentence
 
 PROMPT_TOKENS, GENERATE_TOKENS = 64, 32
 EMULATED_PROMPT_TOKENS, EMULATED_GENERATE_TOKENS = 16, 8
 FOLDER = "/"
-TASKS: Mapping[Task, str] = {"tensor": "models of tensors", "text_generation": "text generation"}
 OWN_MODELS = (".", FOLDER)  # what the names of plugins begin with that take the user's own files and folders
 
 
@@ -119,16 +119,22 @@ def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, Plugin
             takers = [n for n in catalog.names("models") if n.startswith(".")]
             if suffix not in takers:
                 raise InputError(
-                    f"model {ask.source}: no plugin takes files that end in {suffix or 'nothing'}",
-                    f"Give {', '.join(takers)}, or a folder of a GenAI runtime or with one model file.",
+                    _no_plugin_takes(ask.source, suffix),
+                    sentence("suite.give_folder_genai_runtime_one", takers=takers),
                 )
             chosen.append((ask, catalog.find("models", suffix)))
         else:
             if ask.source not in named:
-                hint = "A file is named with its suffix, e.g. detector.onnx; a plugin file's model needs --plugin FILE."
-                raise UnknownName("model", ask.source, named, hint)
+                hint = sentence("suite.file_named_suffix_detector_onnx")
+                raise UnknownName(sentence("suite.model"), ask.source, named, hint)
             chosen.append((ask, catalog.find("models", ask.source)))
     return chosen
+
+
+def _no_plugin_takes(source: str, suffix: str) -> Sentence:
+    if not suffix:
+        return sentence("suite.no_plugin_takes_files_without_suffix", source=source)
+    return sentence("suite.no_plugin_takes_files", source=source, suffix=suffix)
 
 
 def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, PluginRef, str]]:
@@ -138,8 +144,8 @@ def choose_targets(suite: Suite, catalog: Catalog) -> list[tuple[TargetAsk, Plug
     for ask in asks:
         plugin, _, device = ask.id.partition(":")
         if plugin not in catalog.names("targets"):
-            hint = "Targets are written plugin:device; those of a plugin file need --plugin FILE."
-            raise UnknownName("target", ask.id, catalog.names("targets"), hint)
+            hint = sentence("suite.targets_written_plugin_device_those")
+            raise UnknownName(sentence("suite.target"), ask.id, catalog.names("targets"), hint)
         chosen.append((ask, catalog.find("targets", plugin), device))
     return chosen
 
@@ -162,7 +168,9 @@ def resolve_targets(
             shared = _for_plugin(suite.options, plugin.name, known)
             for key in ask.options:
                 if key not in known:
-                    raise UnknownName(f"option of {plugin.name}:{device.name}", key, known)
+                    raise UnknownName(
+                        sentence("suite.option_of_device", plugin_name=plugin.name, device_name=device.name), key, known
+                    )
             if suite.untrusted is not None:
                 sent = _sent(
                     suite, suite.untrusted, plugin.name, known, ask if index < suite.untrusted.targets else None
@@ -186,7 +194,7 @@ def make_plan(
 ) -> Plan:
     """Pair every model with every target in every scenario. Scenarios of plugins are in ``catalog``."""
     if suite.preset not in PRESETS:
-        raise UnknownName("preset", suite.preset, PRESETS)
+        raise UnknownName(sentence("suite.preset"), suite.preset, PRESETS)
     preset = PRESETS[suite.preset]
     rule = with_time(preset.rule, suite.max_seconds)
     runs: list[PlannedRun] = []
@@ -249,32 +257,49 @@ def why_skipped(model: ModelChoice, target: TargetChoice, kind: ScenarioKind) ->
     device = target.device
     if not device.usable:
         return Failure(
-            "plan", "unavailable", f"{target.id} is not usable here: {without_paths(device.reason)}", device.remedy
+            "plan",
+            "unavailable",
+            sentence("suite.not_usable_here", target_id=target.id, reason=mapped(device.reason, without_paths)),
+            device.remedy,
         )
     if device.emulated and not kind.emulator:
-        message = f"{target.id} is an emulator: its {kind.intent} would say nothing of the device's"
-        remedy = "single-stream proves compilation, placement and numerics."
+        message = sentence(
+            "suite.emulator_not_representative", target_id=target.id, intent=sentence(f"intent.{kind.intent}")
+        )
+        remedy = sentence("suite.emulator_proves")
         return Failure("plan", "unsupported_scenario", message, remedy)
     wanted = (model.ask.format,) if model.ask.format else model.formats
     if not set(wanted) & set(target.formats):
         return Failure(
             "plan",
             "unsupported_format",
-            f"{target.id} opens {' and '.join(target.formats)}, and {model.id} is {' or '.join(wanted)}",
-            f"Export the model as {target.formats[0]}." if target.formats else "",
+            sentence(
+                "suite.format_not_opened", target=target.id, formats=target.formats, model=model.id, wanted=wanted
+            ),
+            sentence("suite.export_model", formats=target.formats[0]) if target.formats else "",
         )
     if model.task not in target.tasks and not model.plugin.name.startswith(OWN_MODELS):
-        return Failure("plan", "unsupported_task", f"{target.id} does not run {model.task} models", "")
+        return Failure(
+            "plan", "unsupported_task", sentence("suite.task_not_run", target_id=target.id, task=model.task), ""
+        )
     return None
 
 
 def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -> None:
     """Raises ``RunFailure`` for a model that the target does not open, or not in that scenario, once it is read."""
     if artifact.task not in target.tasks:
-        raise RunFailure("unsupported_task", f"{target.id} does not run {artifact.task} models", "", "plan")
+        raise RunFailure(
+            "unsupported_task", sentence("suite.task_not_run", target_id=target.id, task=artifact.task), "", "plan"
+        )
     refuse_task(artifact.task, scenario)
     if artifact.format not in target.formats:
-        message = f"{target.id} opens {' and '.join(target.formats)}, and {artifact.model_id} is {artifact.format}"
+        message = sentence(
+            "suite.format_not_opened",
+            target=target.id,
+            formats=target.formats,
+            model=artifact.model_id,
+            wanted=[artifact.format],
+        )
         raise RunFailure("unsupported_format", message, "", "plan")
 
 
@@ -282,8 +307,8 @@ def refuse_task(task: Task, scenario: Scenario) -> None:
     """Raises ``RunFailure`` for a scenario that is not defined for models of ``task``."""
     tasks = kind_of(scenario).tasks
     if task not in tasks:
-        message = f"scenario {scenario.name} is not defined for {TASKS[task]}"
-        raise RunFailure("unsupported_scenario", message, "Measure it with single-stream.", "plan")
+        message = sentence("suite.scenario_not_defined", scenario_name=scenario.name, task=sentence(f"task.{task}"))
+        raise RunFailure("unsupported_scenario", message, sentence("suite.measure_single_stream"), "plan")
 
 
 def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:
@@ -308,7 +333,7 @@ def device_named(plugin: str, name: str, devices: Sequence[Device]) -> Device:
     base = name.replace(".", ":").partition(":")[0]
     if base != name and base in by_name:
         return msgspec.structs.replace(by_name[base], name=name)
-    raise UnknownName("target", f"{plugin}:{name}", [f"{plugin}:{d}" for d in by_name])
+    raise UnknownName(sentence("suite.target"), f"{plugin}:{name}", [f"{plugin}:{d}" for d in by_name])
 
 
 def _default_devices(found: TargetFacts, suite: Suite) -> list[Device]:
@@ -354,10 +379,11 @@ def _check_shared_options(suite: Suite, plugins: Sequence[tuple[str, TargetFacts
         prefix, dot, rest = key.partition(".")
         if dot and prefix in known:
             if rest not in known[prefix]:
-                raise UnknownName(f"option of target {prefix}", rest, known[prefix])
+                raise UnknownName(sentence("suite.option_of_target", prefix=prefix), rest, known[prefix])
         elif dot and prefix in every:
             raise InputError(
-                f"option {key}: none of the chosen targets is of {prefix}", f"They are of {', '.join(sorted(known))}."
+                sentence("suite.option_of_no_target", key=key, prefix=prefix),
+                sentence("suite.targets_are_of", known=sorted(known)),
             )
         elif not any(key in names for names in known.values()):
-            raise UnknownName("option", key, set().union(*known.values()) if known else set())
+            raise UnknownName(sentence("suite.option"), key, set().union(*known.values()) if known else set())

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bench.errors import InputError, UnknownName
+from bench.words import sentence
 
 PREPROCESSING_FORM = "order=bgr,mean=104:117:123,scale=1,resize=crop256,layout=nchw"
 
@@ -55,9 +56,14 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
             case "resize" if value == "plain" or pixels > 0:
                 parts["crop"] = pixels or None
             case "order" | "layout" | "resize":
-                raise InputError(f"image preprocessing: {part!r} is not understood", f"Example: {PREPROCESSING_FORM}")
+                raise InputError(
+                    sentence("suite.image_preprocessing_not_understood", part=part),
+                    sentence("suite.preprocessing_example", preprocessing_form=PREPROCESSING_FORM),
+                )
             case _:
-                raise UnknownName("image preprocessing", key, ("order", "mean", "scale", "resize", "layout"))
+                raise UnknownName(
+                    sentence("suite.image_preprocessing"), key, ("order", "mean", "scale", "resize", "layout")
+                )
     return ImagePreprocessing(**parts)
 
 
@@ -68,7 +74,7 @@ def _channel_numbers(part: str, key: str, value: str) -> tuple[float, ...]:
         numbers = ()
     if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)) or (key == "scale" and 0 in numbers):
         raise InputError(
-            f"image preprocessing: {part!r} is not understood",
-            f"Give one number, or three with colons; scale must not be 0. Example: {PREPROCESSING_FORM}",
+            sentence("suite.image_preprocessing_not_understood", part=part),
+            sentence("suite.give_one_number_three_colons", preprocessing_form=PREPROCESSING_FORM),
         )
     return numbers

@@ -8,6 +8,7 @@ from bench.contracts import Scenario, ScenarioKind
 from bench.errors import PluginError, UnknownName
 from bench.plugins import Catalog, PluginRef, load
 from bench.scenarios import KINDS, settled
+from bench.words import sentence
 
 
 class ScenarioChoice(Struct, frozen=True):
@@ -24,16 +25,18 @@ def kind_named(name: str, catalog: Catalog | None = None) -> ScenarioKind:
     offered = catalog.names("scenarios") if catalog is not None else ()
     if name in KINDS:
         if name in offered:
-            raise PluginError(f"plugin scenario {name}: is the name of a scenario of this project", "Rename it.")
+            raise PluginError(
+                sentence("suite.plugin_scenario_name_scenario_project", name=name), sentence("suite.rename")
+            )
         return KINDS[name]
     if catalog is None or name not in offered:
-        hint = "A plugin file's scenario needs --plugin FILE."
-        raise UnknownName("scenario", name, [*KINDS, *offered], hint)
+        hint = sentence("suite.plugin_file_scenario_needs_plugin")
+        raise UnknownName(sentence("suite.scenario"), name, [*KINDS, *offered], hint)
     kind = getattr(load(catalog.find("scenarios", name)), "kind", None)
     if not isinstance(kind, ScenarioKind) or kind.name != name or not _can_be_read(kind):
         raise PluginError(
-            f"plugin scenario {name}: its kind is not a ScenarioKind of that name",
-            f'Give the class a field: kind = ScenarioKind(name="{name}", summary=…).',
+            sentence("suite.plugin_scenario_kind_not_scenariokind", name=name),
+            sentence("suite.give_class_field_kind_scenariokind", name=name),
         )
     return kind
 

@@ -22,6 +22,7 @@ from bench.suite.dataset_options import parse_options
 from bench.suite.preprocessing import parse_preprocessing
 from bench.suite.scenario_choice import kind_named
 from bench.suite.untrusted import Untrusted
+from bench.words import sentence
 
 
 class Ask(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,12 +85,12 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     of plugins are in ``catalog``. Raises ``InputError`` naming file and field."""
     try:
         if not file.exists():
-            raise InputError(f"{file}: no such file")
+            raise InputError(sentence("suite.no_such_file", file=file))
         raw = tomllib.loads(read_text(file))
     except OSError as error:  # of a name that no file can have
-        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from None
+        raise InputError(sentence("suite.cannot_read", file=file, value=error.strerror or error)) from None
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
-        raise InputError(f"{file}: not TOML: {str(error)[:200]}") from None
+        raise InputError(sentence("suite.not_toml", file=file, error=str(error)[:200])) from None
     _check_keys(raw, Suite, f"{file}")
     try:
         suite = msgspec.convert(_with_parameters(raw, f"{file}", catalog), Suite)
@@ -119,31 +120,39 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
     for scenario in suite.scenarios:
         check_scenario(scenario, kind_named(scenario.name, catalog))
     if not 0 <= suite.seed < 1 << 63:
-        raise InputError("seed must be 0 or more, and below 2**63")
+        raise InputError(sentence("suite.seed_must_more_below"))
     for field in ("repeats", "check_inputs"):
         count = getattr(suite, field)
         if count is not None and count < 1:
-            raise InputError(f"{field} must be 1 or more, not {count}")
+            raise InputError(sentence("suite.must_more_not", field=field, count=count))
         if count is not None and count > MOST_COUNT:
-            raise InputError(f"{field} must be at most {MOST_COUNT:,}")
+            raise InputError(sentence("suite.must_most", field=field, most_count=MOST_COUNT))
     for field in ("max_seconds", "timeout_s"):
         seconds = getattr(suite, field)
         if seconds is not None and not 0 < seconds < MOST_SECONDS:
-            raise InputError(f"{field} must be above 0 and finite, not {seconds}")
+            raise InputError(sentence("suite.must_above_finite_not", field=field, seconds=seconds))
     for model in suite.models:
         if is_file(model.source) and not reading.exists(Path(model.source)):
-            raise InputError(f"model {model.source}: no such file", "Check the path, or see `odb list models`.")
+            raise InputError(
+                sentence("suite.model_no_such_file", source=model.source), sentence("suite.check_path_see_odb_list")
+            )
         if model.preprocessing:
             parse_preprocessing(model.preprocessing)
         for name, path in model.inputs.items():
             if not reading.exists(Path(path)):
-                raise InputError(f"input {name}={path}: no such file", "A path is relative to the current folder.")
+                raise InputError(
+                    sentence("suite.input_no_such_file", name=name, path=path),
+                    sentence("suite.path_relative_current_folder"),
+                )
         if model.prompts and not reading.is_file(Path(model.prompts)):
-            raise InputError(f"prompts {model.prompts}: no such file", "A path is relative to the current folder.")
+            raise InputError(
+                sentence("suite.prompts_no_such_file", prompts=model.prompts),
+                sentence("suite.path_relative_current_folder"),
+            )
         if (model.prompts or model.prompt_ids) and any(s.prompt_tokens is not None for s in suite.scenarios):
             raise InputError(
-                f"model {model.source}: has prompts of its own, and prompt_tokens asks for seeded ones",
-                "Leave out --prompt-tokens, or the prompts.",
+                sentence("suite.prompts_and_prompt_tokens", source=model.source),
+                sentence("suite.leave_out_prompt_tokens_prompts"),
             )
         _check_quality(model)
 
@@ -155,7 +164,7 @@ def _check_unicode(value: Any) -> None:
             value.encode()
         except UnicodeEncodeError:
             shown = os.fsencode(value).decode("utf-8", "backslashreplace")
-            raise InputError(f"{shown}: is not UTF-8", "Rename the file or folder; convmv renames many.") from None
+            raise InputError(sentence("suite.not_utf8", shown=shown), sentence("suite.rename_with_convmv")) from None
     elif isinstance(value, dict):
         _check_unicode([*value, *value.values()])
     elif isinstance(value, list | tuple):
@@ -166,12 +175,20 @@ def _check_unicode(value: Any) -> None:
 def _check_quality(model: ModelAsk) -> None:
     """What can be told of a dataset and a float reference before anything is opened."""
     if model.dataset and not reading.is_folder(Path(model.dataset)):
-        raise InputError(f"dataset {model.dataset}: no such folder", "A path is relative to the current folder.")
+        raise InputError(
+            sentence("suite.dataset_no_such_folder", dataset=model.dataset),
+            sentence("suite.path_relative_current_folder"),
+        )
     if model.dataset_options and not model.dataset:
-        raise InputError(f"model {model.source}: dataset_options without a dataset", "Name one with --dataset.")
+        raise InputError(
+            sentence("suite.model_dataset_options_without_dataset", source=model.source),
+            sentence("suite.name_one_dataset"),
+        )
     parse_options(model.dataset_options)
     if model.reference and not reading.is_file(Path(model.reference)):
-        raise InputError(f"reference {model.reference}: no such file", "Name a float model's file.")
+        raise InputError(
+            sentence("suite.reference_no_such_file", reference=model.reference), sentence("suite.name_float_model_file")
+        )
 
 
 MOST_COUNT = 1_000_000_000
@@ -188,8 +205,8 @@ def parse_pair(flag: str, text: str) -> tuple[str, str]:
     """``key=value``. Raises ``InputError`` naming the flag."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        form = "NAME=FILE, as in --input image=photo.jpg" if flag == "--input" else "key=value"
-        raise InputError(f"{flag} {text}: expected {form}")
+        form = sentence("suite.input_form") if flag == "--input" else "key=value"
+        raise InputError(sentence("suite.option_form_expected", flag=flag, text=text, form=form))
     return key.strip(), value.strip()
 
 
@@ -199,9 +216,9 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     try:
         shape = tuple(int(d) for d in dims.split(",")) if dims else ()
     except ValueError:
-        raise InputError(f"--shape {text}: expected whole numbers, as in --shape {name}=1,3,224,224") from None
+        raise InputError(sentence("suite.shape_expected_whole_numbers_shape", text=text, name=name)) from None
     if any(not 0 <= d < 1 << 31 for d in shape):
-        raise InputError(f"--shape {text}: every dimension must be 0 or more, and below 2**31")
+        raise InputError(sentence("suite.shape_every_dimension_must_more", text=text))
     return name, shape
 
 
@@ -214,7 +231,7 @@ def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
     fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if f.name != "untrusted"}
     for key in raw:
         if key not in fields:
-            raise UnknownName(f"key in {where}", key, fields)
+            raise UnknownName(sentence("suite.key_in", where=where), key, fields)
     for key, part in (("models", ModelAsk), ("targets", TargetAsk)):
         if kind is Suite and isinstance(raw.get(key), list):
             for index, item in enumerate(_tables(raw[key])):
@@ -237,7 +254,7 @@ def _scenario(table: Any, where: str, number: int, catalog: Catalog | None) -> A
     known = {"name", COMPILE_CACHE, *FIELDS, *own}
     for key in table:
         if key not in known:
-            raise UnknownName(f"key in {where} [[scenarios]] number {number}", key, known)
+            raise UnknownName(sentence("suite.key_in_scenario_number", where=where, number=number), key, known)
     return {key: value for key, value in table.items() if key not in own or key in FIELDS} | (
         {"parameters": {key: table[key] for key in own - set(FIELDS) if key in table}} if own - set(FIELDS) else {}
     )

@@ -15,6 +15,7 @@ from msgspec import Struct
 from bench.contracts import DeclaresSafeOptions
 from bench.errors import InputError
 from bench.plugins import PluginRef, load
+from bench.words import sentence
 
 ALLOW = "--allow-unsafe-options"
 
@@ -63,12 +64,11 @@ def refuse_unsafe(
         return
     names = ", ".join(dict.fromkeys(found))
     remedy = (
-        f"If you trust the file, name them: {ALLOW} {','.join(dict.fromkeys(found))}. Otherwise remove them from it."
+        sentence("suite.if_you_trust_the_file", allow=ALLOW, value=",".join(dict.fromkeys(found)))
         if can_be_allowed
-        else "If you want them, give them yourself with -O."
+        else sentence("suite.give_options_yourself")
     )
     raise InputError(
-        f"{origin}: option {names}: not one of those that are safe to take from somebody else's file, because it may "
-        "name a file, load code or write",
+        sentence("suite.option_not_safe", origin=origin, names=names),
         remedy,
     )

@@ -16,6 +16,9 @@ class Sentence:
     code: str
     figures: "dict[str, Figure]" = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.code, repr(sorted(self.figures.items(), key=lambda item: item[0]))))
+
     def __str__(self) -> str:
         return rendering.rendered(self.code, self.figures, current())
 

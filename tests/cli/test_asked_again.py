@@ -79,6 +79,7 @@ NOT_IN_RECORD = {
     "fail_on": "decides the exit status",
     "dry_run": "leaves no record",
     "as_json": "how results are printed",
+    "lang": "the language of what is printed; a record holds no words",
 }
 """Parameter of ``odb run`` -> why no record holds it."""
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.errors import InputError, OdbError, PluginError, UnknownName
+from bench.words import sentence
 
 Kind = Literal["models", "targets", "reports", "sensors", "scenarios"]
 DISTRIBUTION = "ondevice-bench"
@@ -95,8 +96,14 @@ def load(ref: PluginRef) -> Any:
         raise
     except Exception as error:
         raise PluginError(
-            f"plugin {ref.name} of {ref.provider} cannot be loaded: {type(error).__name__}: {error}",
-            "Correct or uninstall it; the other plugins work without it.",
+            sentence(
+                "plugin.plugin_cannot_loaded",
+                ref_name=ref.name,
+                provider=ref.provider,
+                value=type(error).__name__,
+                error=error,
+            ),
+            sentence("plugin.correct_uninstall_other_plugins_work"),
         ) from error
 
 
@@ -105,8 +112,8 @@ def _declared(file: Path) -> dict[Kind, dict[str, Any]]:
     declared = getattr(module, "PLUGINS", None)
     if not isinstance(declared, dict) or not declared or not set(declared) <= set(KINDS):
         raise InputError(
-            f"--plugin {file.name}: no PLUGINS found",
-            f'Declare what the file offers: PLUGINS = {{"targets": {{"name": Class}}}}; kinds: {", ".join(KINDS)}.',
+            sentence("plugin.plugin_no_plugins_found", file_name=file.name),
+            sentence("plugin.declare_what_file_offers_plugins", kinds=KINDS),
         )
     return declared
 
@@ -114,17 +121,18 @@ def _declared(file: Path) -> dict[Kind, dict[str, Any]]:
 @cache
 def _module_of(file: Path) -> ModuleType:
     if not file.is_file():
-        raise InputError(f"--plugin {file.name}: no such file")
+        raise InputError(sentence("plugin.plugin_no_such_file", file_name=file.name))
     name = f"ondevice_bench_plugin_{file.stem}"
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise InputError(f"--plugin {file.name}: not a Python file")
+        raise InputError(sentence("plugin.plugin_not_python_file", file_name=file.name))
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         raise PluginError(
-            f"--plugin {file.name}: raised {type(error).__name__} on import: {error}", "Correct the file and run again."
+            sentence("plugin.plugin_raised_import", file_name=file.name, value=type(error).__name__, error=error),
+            sentence("plugin.correct_file_run_again"),
         ) from error
     return module

@@ -42,18 +42,20 @@ def read_bytes(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") 
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "a pipe or a device"
-            raise InputError(f"{said}: cannot be read: it is {kind}", "Give a regular file.")
+            kind = sentence("reading.a_folder" if stat.S_ISDIR(facts.st_mode) else "reading.a_pipe_or_device")
+            raise InputError(
+                sentence("reading.not_a_regular_file", said=said, kind=kind), sentence("reading.give_regular_file")
+            )
         if facts.st_size > most_bytes:
             raise InputError(
-                f"{said}: cannot be read: {facts.st_size:,} bytes, and such a file has at most {most_bytes:,}",
-                "Give the file that is meant.",
+                sentence("reading.file_too_large", said=said, st_size=facts.st_size, most_bytes=most_bytes),
+                sentence("reading.give_file_meant"),
             )
         return path.read_bytes()
     except OSError as error:  # a name that is too long among them
-        raise InputError(f"{said}: cannot be read: {error.strerror or error}") from None
+        raise InputError(sentence("reading.cannot_be_read", said=said, value=error.strerror or error)) from None
     except ValueError as error:  # a NUL or a lone surrogate in the name
-        raise InputError(f"{said!r}: cannot be read: {error}") from None
+        raise InputError(sentence("reading.name_cannot_be_read", said=said, error=error)) from None
 
 
 def is_file(path: Path) -> bool:
@@ -90,8 +92,8 @@ def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = f"{name or path}: line {line}: not UTF-8: byte 0x{data[error.start]:02x}"
-        raise InputError(message, "Save the file as UTF-8.") from None
+        message = sentence("reading.line_not_utf8", value=name or path, line=line, data=data[error.start])
+        raise InputError(message, sentence("reading.save_as_utf8")) from None
 
 
 def read_object(path: Path, name: str = "") -> dict[str, Any]:
@@ -102,9 +104,11 @@ def read_object(path: Path, name: str = "") -> dict[str, Any]:
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise InputError(f"{said}: not JSON: {_short(error)}", "Repair the file, or remove it.") from None
+        raise InputError(
+            sentence("reading.not_json", source=said, short=_short(error)), sentence("reading.repair_file_remove")
+        ) from None
     if not isinstance(found, dict):
-        raise InputError(f"{said}: is no JSON object", "Repair the file, or remove it.")
+        raise InputError(sentence("reading.not_a_json_object", said=said), sentence("reading.repair_file_remove"))
     return found
 
 
@@ -116,7 +120,7 @@ def json_of(data: bytes, source: str, remedy: Sentence | str = CORRECT, bounded:
             data = data.decode("utf-16").encode()
         found = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise InputError(f"{source}: not JSON: {_short(error)}", remedy) from None
+        raise InputError(sentence("reading.not_json", source=source, short=_short(error)), remedy) from None
     if bounded and LONG_NUMBER.search(data):
         _refuse_long_numbers(found, source, remedy)
     return found
@@ -128,13 +132,16 @@ LONGEST_INTEGER = (1 << 63) - 1
 
 def _refuse_long_numbers(value: Any, source: str, remedy: Sentence | str, field: str = "$") -> None:
     if isinstance(value, int) and abs(value) > LONGEST_INTEGER:
-        raise InputError(f"{source}: {field}: an integer of over 64 bits", remedy)
+        raise InputError(sentence("reading.integer_over_64_bits", source=source, field=field), remedy)
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in pairs:
         _refuse_long_numbers(item, source, remedy, f"{field}.{key}" if isinstance(value, dict) else f"{field}[{key}]")
 
 
-def _short(error: Exception) -> str:
+def _short(error: Exception) -> Sentence | str:
+    """What is wrong: this module's own sentence, or the beginning of a library's."""
+    if error.args and isinstance(error.args[0], Sentence):
+        return error.args[0]
     return str(error)[:200] or type(error).__name__
 
 
@@ -151,20 +158,27 @@ def arrays_in(data: bytes, most_bytes: Mapping[str, int], source: str) -> "dict[
     """Of the archive (``.npz``) ``data`` the arrays that ``most_bytes`` names, where they are there; read-only. Raises
     ``InputError`` naming ``source`` for what is no archive of plain numbers, and before anything is unpacked for an
     array of more bytes than ``most_bytes`` says."""
-    remedy = "The file is damaged or was edited; measure again."
+    remedy = sentence("reading.damaged_measure_again")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         wanted = {key: members[key] for key in most_bytes if key in members}
         for key, info in wanted.items():
             if info.file_size > most_bytes[key]:
-                message = f"{key} would be {info.file_size:,} bytes, and record.json allows {most_bytes[key]:,}"
+                message = sentence(
+                    "reading.member_too_large",
+                    key=key,
+                    file_size=info.file_size,
+                    most_bytes=most_bytes[key],
+                )
                 raise InputError(f"{source}: {message}", remedy)
         return {key: array_of(_member(data, info), key) for key, info in wanted.items()}
     except InputError:
         raise
     except Exception as error:  # zipfile raises whatever it meets in a damaged file
-        raise InputError(f"{source}: is no archive of arrays: {_short(error)}", remedy) from None
+        raise InputError(
+            sentence("reading.not_an_archive_of_arrays", source=source, short=_short(error)), remedy
+        ) from None
 
 
 def _member(data: bytes, info: zipfile.ZipInfo) -> bytes:
@@ -172,12 +186,12 @@ def _member(data: bytes, info: zipfile.ZipInfo) -> bytes:
     begin = info.header_offset
     header = data[begin : begin + 30]
     if header[:4] != b"PK\x03\x04" or info.flag_bits & 1 or info.compress_type not in (0, 8):
-        raise ValueError(f"{info.filename} is encrypted, or packed in another way than numpy does")
+        raise ValueError(sentence("reading.member_encrypted_or_packed", filename=info.filename))
     begin += 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
     packed = data[begin : begin + info.compress_size]
     found = packed if info.compress_type == 0 else zlib.decompressobj(-15).decompress(packed, info.file_size + 1)
     if len(found) != info.file_size or zlib.crc32(found) != info.CRC:
-        raise ValueError(f"{info.filename} is not as long as the archive says, or its checksum differs")
+        raise ValueError(sentence("reading.member_damaged", filename=info.filename))
     return found
 
 
@@ -188,18 +202,18 @@ def array_of(npy: bytes, name: str) -> "Array":
 
     width = {1: 2, 2: 4, 3: 4}.get(npy[6] if len(npy) > 10 else 0)
     if npy[:6] != b"\x93NUMPY" or width is None:
-        raise ValueError(f"{name} is not an array of numpy's")
+        raise ValueError(sentence("reading.not_a_numpy_array", name=name))
     begin = 8 + width
     end = begin + int.from_bytes(npy[8:begin], "little")
     header = npy[begin : min(end, begin + 4096)].decode("latin-1")
     found = NUMBERS.fullmatch(header)
     if found is None:
-        raise ValueError(f"{name} is not an array of plain numbers but {header.strip()[:80]}")
+        raise ValueError(sentence("reading.not_plain_numbers", name=name, strip=header.strip()[:80]))
     kind, by_columns, lengths = found.groups()
     shape = tuple(int(length) for length in lengths.split(",") if length.strip())
     dtype = np.dtype(kind)
     if len(shape) > 32 or prod(shape) * dtype.itemsize != len(npy) - end:
-        raise ValueError(f"{name} is an array of {list(shape)} in {len(npy) - end:,} bytes")
+        raise ValueError(sentence("reading.array_of_other_size", name=name, shape=list(shape), n_npy=len(npy) - end))
     order: Any = "F" if by_columns == "True" else "C"
     return np.frombuffer(npy, dtype, offset=end).reshape(shape, order=order)
 
@@ -215,6 +229,6 @@ def refuse_outside(name: str, *, origin: str) -> None:
     """Raise ``InputError`` for a path that ``leads_outside``, or that begins with ``~``. ``origin``: file and field."""
     if leads_outside(name) or name.startswith("~") or "\0" in name:
         raise InputError(
-            f"{origin}: names the path {name!r}, which may lead out of its folder",
-            "Only relative paths without .. are taken from somebody else's file; name the file with a flag yourself.",
+            sentence("reading.path_leads_out", origin=origin, name=name),
+            sentence("reading.only_relative_paths"),
         )

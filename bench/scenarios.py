@@ -12,15 +12,16 @@ from msgspec.structs import replace
 
 from bench.contracts import Parameter, Scenario, ScenarioKind
 from bench.errors import InputError, UnknownName
+from bench.words import Sentence, sentence
 
 FIELDS = ("prompt_tokens", "generate_tokens", "lanes", "depth_tokens")
 """The parameters that are fields of ``Scenario``; all others are in its ``parameters``."""
 
-PROMPT_TOKENS = Parameter(name="prompt_tokens", unit="tokens", about="length of seeded prompts")
-GENERATE_TOKENS = Parameter(name="generate_tokens", unit="tokens", about="tokens to generate")
-DEPTH_TOKENS = Parameter(name="depth_tokens", unit="tokens", about="tokens in the cache before the prompt", least=0)
-LANES = Parameter(name="lanes", unit="queries", about="queries in flight; by default as the runtime thinks best")
-STREAMS = Parameter(name="streams", unit="samples", about="samples a query", most=10_000, default=8)
+PROMPT_TOKENS = Parameter(name="prompt_tokens", unit="tokens", about=sentence("scenario.about.prompt_tokens"))
+GENERATE_TOKENS = Parameter(name="generate_tokens", unit="tokens", about=sentence("scenario.about.generate_tokens"))
+DEPTH_TOKENS = Parameter(name="depth_tokens", unit="tokens", about=sentence("scenario.about.depth_tokens"), least=0)
+LANES = Parameter(name="lanes", unit="queries", about=sentence("scenario.about.lanes"))
+STREAMS = Parameter(name="streams", unit="samples", about=sentence("scenario.about.streams"), most=10_000, default=8)
 
 COMPILE_CACHE = "compile_cache"
 CACHES = ("none", "cold", "warm")
@@ -31,14 +32,14 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
         for kind in (
             ScenarioKind(
                 name="single-stream",
-                summary="one query at a time, the next when the last is done; latency counts",
+                summary=sentence("scenario.summary.single-stream"),
                 tasks=("tensor", "text_generation"),
                 parameters=(PROMPT_TOKENS, GENERATE_TOKENS, DEPTH_TOKENS),
                 leading=("tpot_ns", "latency_p50_ns"),
             ),
             ScenarioKind(
                 name="offline",
-                summary="several queries in flight; throughput counts",
+                summary=sentence("scenario.summary.offline"),
                 parameters=(LANES,),
                 intent="throughput",
                 leading=("throughput_per_s",),
@@ -47,7 +48,7 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
             ),
             ScenarioKind(
                 name="multi-stream",
-                summary="one query of several samples after another; the latency until all are done counts",
+                summary=sentence("scenario.summary.multi-stream"),
                 parameters=(STREAMS,),
                 leading=("latency_p99_ns", "latency_p50_ns"),
                 emulator=False,
@@ -59,7 +60,7 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
 _COMMON = {parameter.name: parameter for parameter in (PROMPT_TOKENS, GENERATE_TOKENS, LANES, DEPTH_TOKENS)}
 
 
-UNKNOWN = ScenarioKind(name="", summary="a scenario that this version does not know")
+UNKNOWN = ScenarioKind(name="", summary=sentence("scenario.summary.unknown"))
 
 
 def kind_of(scenario: Scenario) -> ScenarioKind:
@@ -71,14 +72,12 @@ def kind_of(scenario: Scenario) -> ScenarioKind:
 def check_known(scenario: Scenario) -> None:
     """Raise ``InputError`` for a scenario of a record that does not say what kind it is, or says it twice, and for
     parameters that its kind does not have."""
-    kind, remedy = kind_of(scenario), "The file was edited or written by another tool."
+    kind, remedy = kind_of(scenario), sentence("scenario.file_edited")
     if kind is UNKNOWN:
         known = ", ".join(KINDS)
-        raise InputError(
-            f"scenario.name is {scenario.name!r}, which is none of {known}, and scenario.kind is missing", remedy
-        )
+        raise InputError(sentence("scenario.kind_missing", scenario_name=scenario.name, known=known), remedy)
     if kind.name != scenario.name or (scenario.name in KINDS and scenario.own_kind is not None):
-        raise InputError(f"scenario.kind is that of another scenario than {scenario.name}", remedy)
+        raise InputError(sentence("scenario.kind_of_another", scenario_name=scenario.name), remedy)
     if scenario.own_parameters:
         check_scenario(scenario, kind)
 
@@ -106,18 +105,19 @@ def check_scenario(scenario: Scenario, kind: ScenarioKind) -> None:
     own = {parameter.name: parameter for parameter in kind.parameters}
     for name, value in parameters_of(scenario).items():
         if name not in own and name not in _COMMON:
-            raise UnknownName(f"parameter of scenario {scenario.name}", name, _names(kind))
-        _check_value(f"scenario {scenario.name}", (own.get(name) or _COMMON[name]), value)
+            raise UnknownName(sentence("scenario.parameter_of", scenario=scenario.name), name, _names(kind))
+        _check_value(sentence("scenario.named", name=scenario.name), (own.get(name) or _COMMON[name]), value)
 
 
-def _check_value(origin: str, parameter: Parameter, value: int | float) -> None:
+def _check_value(origin: Sentence | str, parameter: Parameter, value: int | float) -> None:
     name, least, most = parameter.name, parameter.least, parameter.most
     if not math.isfinite(value) or (parameter.whole and value != int(value)):
-        raise InputError(f"{origin}: {name} must be a {'whole' if parameter.whole else 'finite'} number, not {value}")
+        code = "scenario.not_a_whole_number" if parameter.whole else "scenario.not_a_finite_number"
+        raise InputError(sentence(code, origin=origin, name=name, value=value))
     if value < least:
-        raise InputError(f"{origin}: {name} must be {least:,} or more, not {value}")
+        raise InputError(sentence("scenario.below_minimum", origin=origin, name=name, least=least, value=value))
     if value > most:
-        raise InputError(f"{origin}: {name} must be at most {most:,}")
+        raise InputError(sentence("scenario.above_maximum", origin=origin, name=name, most=most))
 
 
 def _names(kind: ScenarioKind) -> list[str]:
@@ -137,11 +137,14 @@ def parse_scenario(text: str, kind: ScenarioKind) -> Scenario:
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not key or not equals or not value:
             example = kind.parameters[0].name if kind.parameters else COMPILE_CACHE
-            raise InputError(f"-s {text}: expected name:key=value,key=value", f"As in -s {kind.name}:{example}=…")
+            raise InputError(
+                sentence("scenario.expected_name_key_value_key", text=text),
+                sentence("scenario.as_in_s", kind_name=kind.name, example=example),
+            )
         if key not in _names(kind):
-            raise UnknownName(f"parameter of scenario {kind.name}", key, _names(kind))
+            raise UnknownName(sentence("scenario.parameter_of", scenario=kind.name), key, _names(kind))
         if key in values:
-            raise InputError(f"-s {text}: {key} is given twice", "Give it once.")
+            raise InputError(sentence("scenario.given_twice", text=text, key=key), sentence("scenario.give_once"))
         values[key] = _cache(value) if key == COMPILE_CACHE else _number(f"-s {text}: {key}", value)
     return with_values(Scenario(kind.name), values)
 
@@ -156,7 +159,7 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
 
 def _cache(value: str) -> str:
     if value not in CACHES:
-        raise UnknownName("compile cache", value, CACHES)
+        raise UnknownName(sentence("scenario.compile_cache"), value, CACHES)
     return value
 
 
@@ -165,7 +168,7 @@ def _number(origin: str, text: str) -> int | float:
     try:
         return int(text) if text.lstrip("+-").isdecimal() and len(text) <= 20 else float(text)
     except ValueError:
-        raise InputError(f"{origin}: expected a number, not {text}") from None
+        raise InputError(sentence("scenario.expected_number_not", origin=origin, text=text)) from None
 
 
 def scenario_text(scenario: Scenario) -> str:

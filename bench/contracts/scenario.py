@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from bench.contracts.model import Task
 from bench.contracts.session import CompileCache
+from bench.words import Sentence
 
 Intent = Literal["latency", "throughput"]
 Value = int | float
@@ -21,7 +22,7 @@ class Parameter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     name: Name
     unit: str
-    about: str
+    about: Sentence | str
     least: Value = 1
     most: Value = 1_000_000_000
     whole: bool = True
@@ -41,7 +42,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     name: Name
-    summary: str
+    summary: Sentence | str
     tasks: tuple[Task, ...] = ("tensor",)
     parameters: tuple[Parameter, ...] = ()
     intent: Intent = "latency"

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from bench.words import Sentence, sentence
+
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
     """Frozen, and strict when read."""
@@ -12,7 +14,7 @@ class Correction(Struct, frozen=True):
     explains it. ``giver``: what gives the figure that was found."""
 
     field: str
-    stated: str
-    found: str
+    stated: Sentence | str
+    found: Sentence | str
     edited: bool
-    giver: str = "computed"
+    giver: Sentence | str = sentence("store.computed")

@@ -15,6 +15,7 @@ from bench.record.record import Fidelity, OutputFidelity, Phases, PlacementSumma
 from bench.record.text import Agreement
 from bench.scenarios import kind_of, samples_of
 from bench.store.plan_contradictions import plan_contradictions
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Samples = Mapping[str, np.ndarray[Any, Any]]
 
 MOST = (1 << 53) - 1  # nanoseconds, bytes: a hundred days, and more than any machine holds
-REMEDY = "Use the file as it was written, or measure again."
+REMEDY = sentence("store.use_as_written")
 CLOSE = 1e-6  # relative: the last digits of a float are the processor's
 SAMPLED_ENDS_S = 0.3  # a pass that samples power is timed from a reading before it to one after
 SAMPLED_PART = 0.1
@@ -32,14 +33,14 @@ def refuse(record: Record, samples: "Samples", source: str) -> None:
     """Raise ``InputError`` naming ``source`` for the first contradiction."""
     found = next(contradictions(record, samples), None)
     if found is not None:
-        raise InputError(f"{source}: {found}", REMEDY)
+        raise InputError(sentence("text.at", where=source, message=found), REMEDY)
 
 
-def contradictions(record: Record, samples: "Samples") -> Iterator[str]:
+def contradictions(record: Record, samples: "Samples") -> Iterator[Sentence | str]:
     """Each in a few words that name the fields."""
     yield from _status(record)
     if record.tool.name != "ondevice-bench":
-        yield f"tool.name is {record.tool.name}"
+        yield sentence("store.tool_named", tool_name=record.tool.name)
     yield from plan_contradictions(record.plan)
     yield from _numbers_of_repeats(record)
     named = [(f"repeats[{index}]", repeat) for index, repeat in enumerate(record.repeats)]
@@ -62,19 +63,19 @@ def contradictions(record: Record, samples: "Samples") -> Iterator[str]:
 # -------------------------------------------------------------------------------------------------------- status
 
 
-def _status(record: Record) -> Iterator[str]:
+def _status(record: Record) -> Iterator[Sentence | str]:
     failure = record.failure
     ended = "ok" if failure is None else "skipped" if failure.phase == "plan" else "failed"
     if record.status != ended:
-        yield f"status is {record.status}, and failure says {ended}"
+        yield sentence("store.status_failure_says", status=record.status, ended=ended)
 
 
-def _numbers_of_repeats(record: Record) -> Iterator[str]:
+def _numbers_of_repeats(record: Record) -> Iterator[Sentence | str]:
     if record.status != "ok":
         return
     done, rule, ended = len(record.repeats) + len(record.set_aside), record.plan.repeat_rule, record.repeats_ended
     if rule is not None and not rule.fewest <= done <= rule.most:
-        yield f"repeats and set_aside hold {done}, and plan.repeat_rule allows {rule.fewest} to {rule.most}"
+        yield sentence("store.repeats_set_aside_hold_plan", done=done, fewest=rule.fewest, most=rule.most)
     if rule is None or ended is None:
         return
     fits = {
@@ -82,21 +83,23 @@ def _numbers_of_repeats(record: Record) -> Iterator[str]:
         "most": rule.budget_ns is not None and done == rule.most,
     }.get(ended, rule.budget_ns is not None)
     if not fits:
-        yield f"repeats_ended is {ended}, and plan.repeat_rule allows {rule.fewest} to {rule.most}, of which {done} ran"
+        yield sentence(
+            "store.repeats_ended_plan_repeat_rule", ended=ended, fewest=rule.fewest, most=rule.most, done=done
+        )
 
 
 # ------------------------------------------------------------------------------------------------------- repeats
 
 
-def _repeat(name: str, repeat: Repeat, plan: PlanPart) -> Iterator[str]:
+def _repeat(name: str, repeat: Repeat, plan: PlanPart) -> Iterator[Sentence | str]:
     for field, value in _whole_numbers(repeat):
         if not 0 <= value <= MOST:
-            yield f"{name}.{field} is {value}, which cannot be"
+            yield sentence("store.value_impossible", name=name, field=field, value=value)
     if not _is_share(repeat.cpu_busy_share):
-        yield f"{name}.cpu_busy_share is {repeat.cpu_busy_share}, which cannot be"
+        yield sentence("store.cpu_busy_share_cannot", name=name, cpu_busy_share=repeat.cpu_busy_share)
     cache = plan.scenario.compile_cache
     if cache != "none" and repeat.compile_cache not in (None, cache):
-        yield f"{name}.compile_cache is {repeat.compile_cache}, and plan.scenario.compile_cache is {cache}"
+        yield sentence("store.compile_cache_differs", name=name, compile_cache=repeat.compile_cache, cache=cache)
     for part in ("energy", "power_pass", "prefill_energy"):
         energy = getattr(repeat, part)
         if energy is not None:
@@ -119,31 +122,33 @@ def _whole_numbers(repeat: Repeat) -> Iterator[tuple[str, int]]:
             yield from ((f"{part}.queries", energy.queries), (f"{part}.duration_ns", energy.duration_ns))
 
 
-def _energy(name: str, energy: RepeatEnergy, sampled: bool) -> Iterator[str]:
+def _energy(name: str, energy: RepeatEnergy, sampled: bool) -> Iterator[Sentence | str]:
     if energy.cpu_seconds is not None and energy.cpu_seconds < 0:
-        yield f"{name}.cpu_seconds is {energy.cpu_seconds}, which cannot be"
+        yield sentence("store.cpu_seconds_cannot", name=name, cpu_seconds=energy.cpu_seconds)
     for index, reading in enumerate(energy.channels):
         yield from _reading(f"{name}.channels[{index}]", reading, energy.duration_ns / 1e9, sampled)
 
 
-def _reading(name: str, reading: ChannelReading, seconds: float, sampled: bool) -> Iterator[str]:
+def _reading(name: str, reading: ChannelReading, seconds: float, sampled: bool) -> Iterator[Sentence | str]:
     """Joules above idle are the total less what idle takes in the window."""
     total, idle, above = reading.joules_total, reading.idle_watts, reading.joules
     if reading.lost and (total is not None or reading.busy_seconds is not None):
-        yield f"{name} is lost, and was read"
+        yield sentence("store.lost_read", name=name)
     if reading.busy_seconds is not None and reading.busy_seconds < 0:
-        yield f"{name}.busy_seconds is {reading.busy_seconds}, which cannot be"
+        yield sentence("store.busy_seconds_cannot", name=name, busy_seconds=reading.busy_seconds)
     if above is None:
         return
     if total is None or idle is None:
-        yield f"{name}.joules is stated without {'joules_total' if total is None else 'idle_watts'}"
+        yield sentence(
+            "store.joules_stated_without", name=name, value="joules_total" if total is None else "idle_watts"
+        )
         return
     allowed = max(SAMPLED_ENDS_S, SAMPLED_PART * seconds) * abs(idle) if sampled else 0.0
     if abs(total - idle * seconds - above) > allowed + CLOSE * max(abs(total), abs(idle) * seconds):
-        yield f"{name}.joules is {above:.6g}, and joules_total less idle is {total - idle * seconds:.6g}"
+        yield sentence("store.joules_joules_total_less_idle", name=name, above=above, total=total - idle * seconds)
 
 
-def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[str]:
+def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sentence | str]:
     """What the arrays say of the numbers beside them."""
     if repeat.samples is None:
         return
@@ -151,26 +156,26 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[str
     latency, start = held.get("latency_ns"), held.get("start_ns")
     counted, queries = _counted(repeat, samples, plan), repeat.energy.queries if repeat.energy is not None else None
     if queries is not None and counted is not None and abs(queries - counted) > CLOSE * counted:
-        yield f"energy.queries is {queries:g}, and samples.npz holds {counted:g} in duration_ns"
+        yield sentence("store.energy_queries_samples_npz_holds", queries=queries, counted=counted)
     if ("token_ns" in held) != (plan.model.task == "text_generation"):
-        said = "times" if "token_ns" in held else "no times"
-        yield f"plan.model.task is {plan.model.task}, and samples.npz holds {said} of tokens"
+        code = "store.token_times_held" if "token_ns" in held else "store.token_times_missing"
+        yield sentence(code, task=plan.model.task)
     tokens = plan.scenario.generate_tokens
     if "token_ns" in held and tokens is not None and held["token_ns"].shape[1] != tokens:
-        yield f"plan.scenario.generate_tokens is {tokens}, and samples.npz holds {held['token_ns'].shape[1]}"
+        yield sentence("store.plan_scenario_generate_tokens_samples", tokens=tokens, held=held["token_ns"].shape[1])
     lengths, prompt = held.get("prompt_tokens"), plan.scenario.prompt_tokens
     if lengths is not None and len(lengths) and prompt is not None and (lengths != prompt).any():
-        yield f"plan.scenario.prompt_tokens is {prompt}, and samples.npz holds prompts of another length"
+        yield sentence("store.plan_scenario_prompt_tokens_samples", prompt=prompt)
     warm = held.get("warmup_latency_ns")
     if repeat.warmup is not None and warm is not None and repeat.warmup.queries != len(warm):
-        yield f"warmup.queries is {repeat.warmup.queries}, and samples.npz holds {len(warm)}"
+        yield sentence("store.warmup_queries_samples_npz_holds", queries=repeat.warmup.queries, n_warm=len(warm))
     if latency is None or start is None or not len(latency) or repeat.duration_ns is None:
         return
     done_ns, flying = int((start + latency).max()), _flying_until_ns(held)
     if done_ns > repeat.duration_ns and plan.alternation is None:
-        yield f"duration_ns is {repeat.duration_ns}, and a query ended after {done_ns}"
+        yield sentence("store.duration_ns_query_ended_after", duration_ns=repeat.duration_ns, done_ns=done_ns)
     if kind_of(plan.scenario).overlapping and flying is not None and flying < repeat.duration_ns:
-        yield f"duration_ns is {repeat.duration_ns}, and a query in flight at its end was done after {flying}"
+        yield sentence("store.duration_ns_query_flight_end", duration_ns=repeat.duration_ns, flying=flying)
 
 
 def _counted(repeat: Repeat, samples: "Samples", plan: PlanPart) -> float | None:
@@ -194,91 +199,93 @@ def _flying_until_ns(held: "Samples") -> int | None:
 # ------------------------------------------------------------------------------------------------ what was checked
 
 
-def _determinism(found: Determinism | None) -> Iterator[str]:
+def _determinism(found: Determinism | None) -> Iterator[Sentence | str]:
     if found is None:
         return
     told = found.differing or found.max_abs_difference or found.first_difference is not None
     if found.identical and (told or found.cosine_min is not None or found.within_rounding is not None):
-        yield "determinism.identical, and outputs that differ are named beside it"
+        yield sentence("store.determinism_identical_outputs_differ_named")
     if not found.identical and not found.differing:
-        yield "determinism.identical is false, and no output is named that differs"
+        yield sentence("store.determinism_identical_false_no_output")
     if not _is_cosine(found.cosine_min):
-        yield f"determinism.cosine_min is {found.cosine_min}, which cannot be"
+        yield sentence("store.determinism_cosine_min_cannot", cosine_min=found.cosine_min)
 
 
-def _placement(placement: PlacementSummary | None, model_macs: int | None) -> Iterator[str]:
+def _placement(placement: PlacementSummary | None, model_macs: int | None) -> Iterator[Sentence | str]:
     if placement is None:
         return
     nodes, macs = placement.nodes, placement.macs
     elsewhere = sum(count for device, count in nodes.items() if device != placement.requested)
     if len(placement.fallback) != elsewhere or any(count < 1 for count in nodes.values()):
-        message = f"placement.nodes has {elsewhere} elsewhere than on {placement.requested}"
-        yield f"{message}, and placement.fallback names {len(placement.fallback)}"
+        message = sentence("store.placement_nodes_elsewhere", elsewhere=elsewhere, requested=placement.requested)
+        yield sentence("store.placement_fallback_names", message=message, n_fallback=len(placement.fallback))
     if macs is None:
         return
     if set(macs) != set(nodes):
-        yield "placement.macs and placement.nodes name different devices"
+        yield sentence("store.placement_macs_placement_nodes_name")
     if any(count < 0 for count in macs.values()) or (model_macs is not None and sum(macs.values()) != model_macs):
-        yield f"placement.macs adds up to {sum(macs.values()):,}, and plan.model.macs is {model_macs:,}"
+        yield sentence("store.placement_macs_adds_up_plan", sum=sum(macs.values()), model_macs=model_macs)
 
 
-def _fidelity(record: Record) -> Iterator[str]:
+def _fidelity(record: Record) -> Iterator[Sentence | str]:
     fidelity = record.fidelity
     if fidelity is None:
         return
     yield from _source_of_inputs(record, fidelity)
     if fidelity.by_degree is not None and fidelity.ok is not False:
-        yield "fidelity.by_degree says how outputs differ, and fidelity.ok does not say that they do"
+        yield sentence("store.fidelity_degree_says_how_outputs")
     if (fidelity.outputs or fidelity.ok is not None) and fidelity.inputs < 1:
-        yield f"fidelity.inputs is {fidelity.inputs}, and outputs were compared"
+        yield sentence("store.fidelity_inputs_outputs_compared", inputs=fidelity.inputs)
     for index, output in enumerate(fidelity.outputs):
         yield from _output(f"fidelity.outputs[{index}]", output)
 
 
-def _source_of_inputs(record: Record, fidelity: Fidelity) -> Iterator[str]:
+def _source_of_inputs(record: Record, fidelity: Fidelity) -> Iterator[Sentence | str]:
     inputs, asked = record.plan.inputs, record.plan.asked
     if fidelity.inputs_source and (record.plan.model.task == "text_generation" or inputs is None):
-        yield f"fidelity.inputs_source is {fidelity.inputs_source}, and no tensors were fed"
+        yield sentence("store.fidelity_inputs_source_no_tensors", inputs_source=fidelity.inputs_source)
     if not fidelity.inputs_source or inputs is None:
         return
     judged = record.quality is not None or asked is None or asked.dataset is not None
     if fidelity.inputs_source != inputs.source and not (judged and fidelity.inputs_source == "dataset"):
-        yield f"fidelity.inputs_source is {fidelity.inputs_source}, and plan.inputs.source is {inputs.source}"
+        yield sentence(
+            "store.fidelity_inputs_source_plan_inputs", inputs_source=fidelity.inputs_source, source=inputs.source
+        )
 
 
-def _output(name: str, output: OutputFidelity) -> Iterator[str]:
+def _output(name: str, output: OutputFidelity) -> Iterator[Sentence | str]:
     for field in ("cosine", "cosine_quartile"):
         if not _is_cosine(getattr(output, field)):
-            yield f"{name}.{field} is {getattr(output, field)}, which cannot be"
+            yield sentence("store.value_impossible", name=name, field=field, value=getattr(output, field))
     for field in ("top1_agreement", "top5_agreement", "equal_fraction"):
         if not _is_share(getattr(output, field)):
-            yield f"{name}.{field} is {getattr(output, field)}, which cannot be"
+            yield sentence("store.value_impossible", name=name, field=field, value=getattr(output, field))
     if output.identical and (output.max_abs_error or output.sqnr_db is not None or output.cosine not in (None, 1.0)):
-        yield f"{name}.identical, and figures beside it say that elements differ"
+        yield sentence("store.identical_figures_beside_say_elements", name=name)
 
 
-def _repeated(found: RepeatedInput | None) -> Iterator[str]:
+def _repeated(found: RepeatedInput | None) -> Iterator[Sentence | str]:
     if found is None:
         return
     series = (found.fresh_ns, found.again_ns, found.recalled_ns)
     if len({len(one) for one in series}) != 1:
-        yield "repeated_input holds one entry a round, and its lists are of different lengths"
+        yield sentence("store.repeated_input_holds_one_entry")
     if any(not 0 <= value <= MOST for one in series for value in one):
-        yield "repeated_input holds a time that cannot be"
+        yield sentence("store.repeated_input_holds_time_cannot")
     if found.reason and any(series):
-        yield "repeated_input.reason says why it was not tried, and times stand beside it"
+        yield sentence("store.repeated_input_reason_says_why")
 
 
-def _agreement(name: str, found: Agreement) -> Iterator[str]:
+def _agreement(name: str, found: Agreement) -> Iterator[Sentence | str]:
     positions = len(found.divergences_nats)
     differs = found.top1_differs_at
     if len({*differs}) != len(differs) or any(not 0 <= at < positions for at in differs):
-        yield f"{name}.top1_differs_at names positions twice, or beyond the {positions} of divergences_nats"
+        yield sentence("store.top1_positions_wrong", name=name, positions=positions)
     if any(value < 0 for value in found.divergences_nats):
-        yield f"{name}.divergences_nats holds one below 0"
+        yield sentence("store.divergences_nats_holds_one_below", name=name)
     for field in ("tokens_equal_share", "top1_agreement"):
         if not _is_share(getattr(found, field)):
-            yield f"{name}.{field} is {getattr(found, field)}, which cannot be"
+            yield sentence("store.value_impossible", name=name, field=field, value=getattr(found, field))
 
 
 def _is_share(value: float | None) -> bool:

@@ -30,6 +30,7 @@ from bench.scenarios import kind_of
 from bench.stats.convergence import asks_convergence, steady, width_of
 from bench.store.contradictions import REMEDY, refuse
 from bench.store.plan_contradictions import untrue
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,7 +221,9 @@ def believed(run: RecordedRun, source: str) -> "TimedRun":
     try:
         found = judged(run)
     except Exception as error:  # whatever arithmetic meets in figures that no run gives
-        message = f"{source}: no figures can be computed from its repeats: {type(error).__name__}: {error}"
+        message = sentence(
+            "store.no_figures_can_computed_repeats", source=source, value=type(error).__name__, error=error
+        )
         raise InputError(message, REMEDY) from None
     corrections = tuple(_differences(stated, found.record, run))
     found = replace(found, corrections=corrections)
@@ -242,9 +245,15 @@ def _differences(stated: Record, found: Record, run: RecordedRun) -> Iterator[Co
     tool, digest = stated.tool, rules_digest()
     if tool.version == __version__ and digest and tool.rules != digest:
         edited = any(one.edited for one in figures)
-        yield Correction("tool.rules", tool.rules or "none", digest, edited, f"of version {__version__}")
+        yield Correction(
+            "tool.rules",
+            tool.rules or sentence("store.none"),
+            digest,
+            edited,
+            sentence("store.of_version", version=__version__),
+        )
     elif tool.version != __version__ and digest and tool.rules == digest:
-        yield Correction("tool.version", tool.version, __version__, True, "version of its rules")
+        yield Correction("tool.version", tool.version, __version__, True, sentence("store.version_of_its_rules"))
 
 
 def _of_figures(stated: Record, found: Record, run: RecordedRun) -> Iterator[Correction]:
@@ -259,7 +268,7 @@ def _of_figures(stated: Record, found: Record, run: RecordedRun) -> Iterator[Cor
         and found.fidelity is not None
         and stated.fidelity.ok is None is not found.fidelity.ok
     ):
-        yield Correction("fidelity.ok", "undecided", _said(found.fidelity.ok), same_rules)
+        yield Correction("fidelity.ok", sentence("store.undecided"), _said(found.fidelity.ok), same_rules)
     if stated.verdict is not None and found.verdict is not None:
         before, after = (_weights(record) for record in (stated, found))
         if before != after or stated.verdict.valid != found.verdict.valid:
@@ -271,10 +280,10 @@ def _weights(record: Record) -> set[tuple[str, bool]]:
     return {(reason.code, reason.invalidates) for reason in reasons if reason.code not in OF_LOADING}
 
 
-def _words(record: Record) -> str:
+def _words(record: Record) -> Sentence:
     assert record.verdict is not None
-    codes = ", ".join(code for code, _ in sorted(_weights(record))) or "no reason"
-    return f"{'valid' if record.verdict.valid else 'not valid'} ({codes})"
+    codes = [code for code, _ in sorted(_weights(record))] or sentence("store.no_reason")
+    return sentence("store.valid" if record.verdict.valid else "store.not_valid", codes=codes)
 
 
 def _unequal(stated: Any, found: Any, field: str) -> Iterator[tuple[str, Any, Any]]:

@@ -9,32 +9,35 @@ from bench.record.part import Correction
 from bench.record.record import PlanPart, StoppingRule
 from bench.scenarios import scenario_text
 from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule, text_generation_rule
+from bench.words import Sentence, sentence
 
 BY_SECONDS = ("min_duration_ns", "max_duration_ns")
 """Of a rule what --max-seconds and turns change."""
 
 
-def plan_contradictions(plan: PlanPart) -> Iterator[str]:
+def plan_contradictions(plan: PlanPart) -> Iterator[Sentence | str]:
     """Each in a few words that name the fields."""
     target, rule = plan.target, plan.repeat_rule
     if target.id != f"{target.plugin}:{target.device}":
-        yield f"plan.target.id is {target.id}, and plugin and device are {target.plugin}:{target.device}"
+        yield sentence(
+            "store.plan_target_id_plugin_device", target_id=target.id, plugin=target.plugin, device=target.device
+        )
     if plan.inputs is not None and plan.inputs.fed:
         yield from _inputs(plan, plan.inputs)
     if rule is not None and (
         not plan.repeats == rule.fewest <= rule.most or (rule.budget_ns is None and rule.fewest != rule.most)
     ):
-        yield f"plan.repeats is {plan.repeats}, and plan.repeat_rule allows {rule.fewest} to {rule.most}"
+        yield sentence("store.plan_repeats_plan_repeat_rule", repeats=plan.repeats, fewest=rule.fewest, most=rule.most)
 
 
-def _inputs(plan: PlanPart, inputs: InputFacts) -> Iterator[str]:
+def _inputs(plan: PlanPart, inputs: InputFacts) -> Iterator[Sentence | str]:
     sources = _sources({one.source for one in inputs.fed})
     if inputs.source not in sources:
-        yield f"plan.inputs.source is {inputs.source}, and its parts are {' or '.join(sources)}"
+        yield sentence("store.plan_inputs_source_parts", source=inputs.source, sources=sources)
     if sorted(one.name for one in inputs.fed) != sorted(inputs.shapes):
-        yield "plan.inputs.fed and plan.inputs.shapes name different inputs"
+        yield sentence("store.plan_inputs_fed_plan_inputs")
     if [(one.name, one.dtype) for one in inputs.fed] != [(spec.name, spec.dtype) for spec in plan.model.inputs]:
-        yield "plan.inputs.fed and plan.model.inputs are different inputs"
+        yield sentence("store.plan_inputs_fed_plan_model")
 
 
 def _sources(parts: Collection[str]) -> tuple[str, ...]:
@@ -48,17 +51,19 @@ def untrue(plan: PlanPart) -> Iterator[Correction]:
     """Of a record that follows this version's rules: where its rule is not that of the preset, since a wider precision
     makes any run valid, and where its command asks for something else than the plan says."""
     if plan.preset not in PRESETS:
-        yield Correction("plan.preset", plan.preset, ", ".join(PRESETS), True, "presets")
+        yield Correction("plan.preset", plan.preset, ", ".join(PRESETS), True, sentence("store.presets"))
         return
-    wanted, giver = _rule(plan), f"preset {plan.preset}"
+    wanted, giver = _rule(plan), sentence("store.preset_named", name=plan.preset)
     for name in StoppingRule.__struct_fields__:
         stated, known = getattr(plan.rule, name), getattr(wanted, name)
         if stated != known and name not in BY_SECONDS:
             yield Correction(f"plan.rule.{name}", f"{stated:g}", f"{known:g}", True, giver)
     repeats, known = plan.repeat_rule, PRESETS[plan.preset].repeats
     if repeats is not None and repeats.budget_ns is not None and repeats != known:
-        stated = f"{repeats.fewest} to {repeats.most} in {repeats.budget_ns} ns"
-        found = f"{known.fewest} to {known.most} in {known.budget_ns} ns"
+        stated = sentence(
+            "store.repeats_in_budget", fewest=repeats.fewest, most=repeats.most, budget_ns=repeats.budget_ns
+        )
+        found = sentence("store.repeats_in_budget", fewest=known.fewest, most=known.most, budget_ns=known.budget_ns)
         yield Correction("plan.repeat_rule", stated, found, True, giver)
     if plan.command:
         yield from _command(plan)
@@ -75,7 +80,7 @@ def _command(plan: PlanPart) -> Iterator[Correction]:
     try:
         words = shlex.split(plan.command)
     except ValueError:
-        yield Correction("plan.command", plan.command, "no command", True, "found")
+        yield Correction("plan.command", plan.command, sentence("store.no_command"), True, sentence("store.found"))
         return
     scenario, given = plan.scenario, dict(pairwise(words))
     cache = None if scenario.compile_cache == "none" else scenario.compile_cache
@@ -91,8 +96,11 @@ def _command(plan: PlanPart) -> Iterator[Correction]:
         ("scenario.lanes", "--lanes", scenario.lanes),
     ):
         if given.get(flag) != (None if value is None else str(value)):
-            said = f"{flag} {given[flag]}" if flag in given else f"no {flag}"
-            yield Correction(f"plan.{field}", str(value), said, True, "in its command")
+            said: Sentence | str = f"{flag} {given[flag]}" if flag in given else sentence("store.no_flag", flag=flag)
+            yield Correction(f"plan.{field}", str(value), said, True, sentence("store.in_its_command"))
     if ("--strict-placement" in words) != plan.strict_placement:
-        said = f"{'no ' if plan.strict_placement else ''}--strict-placement"
-        yield Correction("plan.strict_placement", str(plan.strict_placement), said, True, "in its command")
+        strict = "--strict-placement"
+        said = sentence("store.no_flag", flag=strict) if plan.strict_placement else strict
+        yield Correction(
+            "plan.strict_placement", str(plan.strict_placement), said, True, sentence("store.in_its_command")
+        )

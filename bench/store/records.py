@@ -26,6 +26,7 @@ from bench.record.refused import RefusedRecord
 from bench.record.samples import MOST_SAMPLE_BYTES, SPARE_BYTES, allowed_bytes, samples_of
 from bench.scratch import scratch_folder, sweep
 from bench.store.derived import believed
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +57,8 @@ def prepare_folder(folder: Path) -> Path:
             pass
     except OSError as error:
         raise InputError(
-            f"-o {folder}: cannot be written: {error.strerror}",
-            "Choose another folder with -o, or make this one writable.",
+            sentence("store.folder_not_writable", folder=folder, strerror=error.strerror),
+            sentence("store.choose_another_folder_make_one"),
         ) from None
     return folder
 
@@ -69,13 +70,16 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     """
     final = folder / record.record_id
     if final.exists():
-        raise InputError(f"{final}: exists already; records are never overwritten")
+        raise InputError(sentence("store.exists_already_records_never_overwritten", final=final))
     try:
         with _staging(folder) as staging:
             record = write_record(staging / "record", record, samples)
             (staging / "record").rename(final)
     except OSError as error:
-        raise InputError(f"{final}: cannot be written: {error.strerror}", "Free space or choose another -o.") from error
+        raise InputError(
+            sentence("store.not_written", path=final, strerror=error.strerror),
+            sentence("store.free_space_choose_another"),
+        ) from error
     return record
 
 
@@ -147,16 +151,16 @@ def chosen_folders(path: Path) -> list[Path]:
     if is_file(path / RECORD):
         return [path]
     if not is_folder(path):
-        raise InputError(f"{path}: no such folder", "Give a record's folder, or the folder that `odb run -o` wrote.")
+        raise InputError(sentence("store.no_such_folder", path=path), sentence("store.give_record_folder_folder_odb"))
     folders = record_folders(path)
     if folders:
         return folders
     deeper = sorted({found.parent.parent for found in path.glob(f"*/*/{RECORD}") if not hidden(found, path)})
     if deeper:
-        more = "" if len(deeper) == 1 else f" and {len(deeper) - 1} more"
-        message = f"{path}: holds no records itself, but {deeper[-1].name} in it does{more}"
-        raise InputError(message, f"Give one folder of records, for example {deeper[-1]}.")
-    raise InputError(f"{path}: holds no records", "Give the folder that `odb run -o` wrote.")
+        code = "store.records_lie_deeper" if len(deeper) == 1 else "store.records_lie_deeper_and_more"
+        message = sentence(code, path=path, name=deeper[-1].name, more=len(deeper) - 1)
+        raise InputError(message, sentence("store.give_one_folder_records_example", deeper=deeper[-1]))
+    raise InputError(sentence("store.holds_no_records", path=path), sentence("store.give_folder_odb_run_wrote"))
 
 
 def record_folders(path: Path) -> list[Path]:
@@ -178,7 +182,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             (staging / "new").replace(path)
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be written: {error.strerror}", "Free space or choose another folder."
+            sentence("store.not_written", path=path, strerror=error.strerror),
+            sentence("store.free_space_choose_another_folder"),
         ) from None
 
 
@@ -207,16 +212,25 @@ def _write_samples(path: Path, samples: Mapping[str, "np.ndarray[Any, Any]"]) ->
 
 def _read_samples(folder: Path, expected: SamplesFile, keys: Mapping[str, int]) -> dict[str, "np.ndarray[Any, Any]"]:
     if Path(expected.name).name != expected.name:
-        raise InputError(f"{folder / RECORD}: samples_file.name leaves the record's folder", "The file was edited.")
+        raise InputError(
+            sentence("store.samples_file_name_leaves_record", folder=folder / RECORD), sentence("store.file_edited")
+        )
     path = folder / expected.name
     if not 0 <= expected.size_bytes <= MOST_SAMPLE_BYTES:
-        raise InputError(f"{folder / RECORD}: samples_file.size_bytes is {expected.size_bytes}", "The file was edited.")
+        raise InputError(
+            sentence("store.samples_file_size", folder=folder / RECORD, size_bytes=expected.size_bytes),
+            sentence("store.file_edited"),
+        )
     data = read_bytes(path, expected.size_bytes + SPARE_BYTES)
     if hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise InputError(
-            f"{path}: its hash differs from samples_file.sha256 in {RECORD}", "One of the two was changed."
-        )
+        raise InputError(sentence("store.hash_differs", path=path, record=RECORD), sentence("store.one_of_two_changed"))
     if len(data) != expected.size_bytes:
-        held = f"{path}: is {len(data):,} bytes, and samples_file.size_bytes in {RECORD} is {expected.size_bytes:,}"
-        raise InputError(held, "One of the two was changed.")
+        held = sentence(
+            "store.samples_file_other_size",
+            path=path,
+            n_data=len(data),
+            record=RECORD,
+            size_bytes=expected.size_bytes,
+        )
+        raise InputError(held, sentence("store.one_of_two_changed"))
     return arrays_in(data, keys, str(path))

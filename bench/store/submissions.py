@@ -8,6 +8,7 @@ from bench.reading import is_file, is_folder
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.store.records import RECORD, chosen_folders, hidden, readable_records
+from bench.words import sentence
 
 
 def read(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[RefusedRecord]]:
@@ -42,7 +43,7 @@ def folders_of(path: Path) -> list[Path]:
 def names(folders: Sequence[Path]) -> list[str]:
     """What tells the folders apart: their names, or as they were given where names are alike; of one, nothing."""
     if len({folder.resolve() for folder in folders}) < len(folders):
-        raise InputError("the same folder was given twice", "Name each folder once.")
+        raise InputError(sentence("store.same_folder_given_twice"), sentence("store.name_each_folder_once"))
     if len(folders) < 2:
         return [""] * len(folders)
     found = [folder.resolve().name for folder in folders]

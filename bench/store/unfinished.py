@@ -14,6 +14,7 @@ from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
 from bench.scratch import scratch_folder, sweep
 from bench.store.records import load, write_record
+from bench.words import sentence
 
 UNFINISHED = ".unfinished-"
 
@@ -45,8 +46,8 @@ def unfinished(out: Path) -> Iterator[Unfinished]:
         try:
             folder = stack.enter_context(scratch_folder(UNFINISHED, out))
         except OSError as error:
-            message = f"{out}: cannot be written: {error.strerror}"
-            raise InputError(message, "Free space or choose another folder.") from None
+            message = sentence("store.not_written", path=out, strerror=error.strerror)
+            raise InputError(message, sentence("store.free_space_choose_another_folder")) from None
         yield Unfinished(folder)
 
 

@@ -222,7 +222,9 @@ def corrections_table(corrections: Sequence[Correction]) -> Table | None:
     """Figures stated in the record's file that differ from those computed from its content."""
     if not corrections:
         return None
-    rows = tuple(plain_row(*map(units.clean, (one.field, one.stated, one.found))) for one in corrections)
+    rows = tuple(
+        plain_row(*(units.clean(str(told)) for told in (one.field, one.stated, one.found))) for one in corrections
+    )
     note = "This report shows the computed figures. A figure computed from samples or repeats is correct only if these "
     note += "were not edited too."
     return Table("Corrected figures", ("Figure", "Stated in the file", "Computed from its content"), rows, note)

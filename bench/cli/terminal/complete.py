@@ -46,7 +46,9 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "l
     from bench.plugins import discover
     from bench.scenarios import KINDS
 
-    helps = dict.fromkeys(discover().names("scenarios"), "of a plugin") | {k.name: k.summary for k in KINDS.values()}
+    helps = dict.fromkeys(discover().names("scenarios"), "of a plugin") | {
+        k.name: str(k.summary) for k in KINDS.values()
+    }
     return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
 
 

@@ -10,9 +10,10 @@ _DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff{_DIRECTIONS}]")
 
 
-def clean(text: str) -> str:
-    """``text`` on one line, without control, direction and other unprintable characters; runs of spaces become one."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def clean(text: object) -> str:
+    """``text``, or the words of a sentence, on one line, without control, direction and other unprintable characters;
+    runs of spaces become one."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
 def one_line(text: str) -> str:

@@ -4,6 +4,7 @@ from math import prod
 from typing import Literal
 
 from bench.record.part import Part
+from bench.words import Sentence, sentence
 
 
 class FedInput(Part, frozen=True):
@@ -14,9 +15,14 @@ class FedInput(Part, frozen=True):
     name: str
     dtype: str
     source: Literal["seeded", "file", "image"]
-    values: str = ""
+    values: Sentence | str = ""
     decides_work: bool = False
     rows: int | None = None
+
+    @property
+    def told(self) -> Sentence:
+        """``x_lens (int64: random whole numbers, 0 or 1)``."""
+        return sentence("record.fed_input", input=self.name, dtype=self.dtype, values=self.values)
 
 
 class InputFacts(Part, frozen=True):
@@ -31,7 +37,7 @@ class InputFacts(Part, frozen=True):
     fed: tuple[FedInput, ...] = ()
 
 
-def made_up_controls(inputs: InputFacts | None) -> str:
+def made_up_controls(inputs: InputFacts | None) -> Sentence | str:
     """What to do where a run failed on inputs that control it and that nobody gave: those that decide how much is done,
     and lone integers and flags. Empty where there are none."""
     if inputs is None:
@@ -40,9 +46,8 @@ def made_up_controls(inputs: InputFacts | None) -> str:
     made_up = [one for one in seeded if one.decides_work or _control(one, inputs.shapes.get(one.name, ()))]
     if not made_up:
         return ""
-    names = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in made_up)
-    give = " ".join(f"--input {one.name}=FILE.npy" for one in made_up)
-    return f"Made-up values may be the cause: {names}. Give the real ones with {give}."
+    flags = " ".join(f"--input {one.name}=FILE.npy" for one in made_up)
+    return sentence("record.made_up_controls", inputs=[one.told for one in made_up], flags=flags)
 
 
 def _control(one: FedInput, shape: tuple[int, ...]) -> bool:

@@ -18,3 +18,9 @@ class Correction(Struct, frozen=True):
     found: Sentence | str
     edited: bool
     giver: Sentence | str = sentence("store.computed")
+
+    @property
+    def told(self) -> Sentence:
+        """All of it in a few words."""
+        figures = {"field": self.field, "stated": self.stated, "giver": self.giver, "found": self.found}
+        return sentence("store.correction", **figures)

@@ -8,14 +8,17 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.record.part import Part
+from bench.words import Sentence, sentence
 
 DatasetTask = Literal["classification", "regression", "segmentation", "detection", "judged", "perplexity"]
 Statistic = Literal["mean", "root_mean", "mean_iou", "perplexity", "whole"]
 Word = Literal["better", "worse", "same", "cannot_tell"]
 
 
-UNLABELLED = "has no label"
+UNLABELLED = sentence("quality.left_out.no_label")
 """The reason of a sample that was left out because nobody says what is expected of it."""
+UNLABELLED_TEXT = "has no label"
+"""The same in records from before 0.1.0, which hold text."""
 
 
 class LeftOut(Part, frozen=True):
@@ -23,7 +26,17 @@ class LeftOut(Part, frozen=True):
 
     file: str
     field: str
-    reason: str
+    reason: Sentence | str
+
+    @property
+    def unlabelled(self) -> bool:
+        """Whether nothing is wrong with it but that nobody says what is expected of it."""
+        return self.reason in (UNLABELLED, UNLABELLED_TEXT)
+
+    @property
+    def told(self) -> Sentence:
+        """``road.jpg: has no label (labels.json)``."""
+        return sentence("quality.left_out", file=self.file, why=self.reason, field=self.field)
 
 
 class DatasetFacts(Part, frozen=True):
@@ -62,7 +75,7 @@ class QualityReference(Part, frozen=True):
     name: str
     artifact_sha256: str | None = None
     metrics: tuple[QualityMetric, ...] = ()
-    reason: str = ""
+    reason: Sentence | str = ""
     samples: dict[str, str] = {}
 
 

@@ -33,6 +33,7 @@ from bench.scenarios import kind_of
 from bench.store.records import new_record_id
 from bench.suite.plan import PlannedRun, refuse_unfit, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,10 +138,10 @@ class Gathering:
             step()
         except RunFailure as failure:
             made_up = made_up_controls(self._evidence.inputs) if failure.kind == "runtime_error" else ""
-            remedy = " ".join(filter(None, (made_up, failure.remedy)))
-            self._note(failure=Failure(failure.phase, failure.kind, failure.message, remedy))
+            remedy = sentence("text.sentences", parts=[one for one in (made_up, failure.advice) if one])
+            self._note(failure=Failure(failure.phase, failure.kind, failure.sentence, remedy))
         except OdbError as error:
-            self._note(failure=Failure("check", "plugin_error", error.message, error.remedy))
+            self._note(failure=Failure("check", "plugin_error", error.sentence, error.advice))
         except OSError as error:
             message = f"a temporary file cannot be written or read: {error.strerror}"
             self._note(failure=Failure("start", "runtime_error", message, "Free space in the temporary folder."))

@@ -287,8 +287,11 @@ def _words(record: Record) -> Sentence:
 
 
 def _unequal(stated: Any, found: Any, field: str) -> Iterator[tuple[str, Any, Any]]:
-    """Where a stated figure is not the computed one; what the file leaves out it does not state."""
+    """Where a stated figure is not the computed one; what the file leaves out it does not state. Sentences are no
+    figures, and older records hold text in their place: what they say is decided by codes and figures beside them."""
     if stated is None or stated == found or (stated in ((), {}, "") and found is None):
+        return
+    if isinstance(stated, Sentence) or isinstance(found, Sentence):
         return
     if isinstance(stated, msgspec.Struct) and type(stated) is type(found):
         for name in stated.__struct_fields__:

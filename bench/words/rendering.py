@@ -2,15 +2,15 @@
 
     a number's format of Python   ``.1f``  ``,``  ``+.2f``  ``d``, written with the signs of the language
     a measure                     ``ns``  ``bytes``  ``joules``  ``quantity``  ``percent`` (of a fraction)
-                                  ``change`` (of a ratio)  ``similarity``  ``digits``  ``gap`` (a count in groups)
-                                  ``when`` (an ISO 8601 time)
+                                  ``rough`` (of a fraction, to two digits)  ``change`` (of a ratio)  ``similarity``
+                                  ``digits``  ``gap`` (a count in groups)  ``when`` (an ISO 8601 time)
     a noun                        ``{n:query}`` is the entry ``noun.query``, which has plural forms, for n of them;
                                   ``{n:query,}`` is the same with n in groups
-    a list                        ``and``, ``or``: joined by the entries ``list.and``, ``list.or``; without a form,
-                                  by commas
+    a list                        ``and``, ``or``: joined by the entries ``list.and``, ``list.or``; ``clauses``: by
+                                  semicolons; ``sentences``: one behind the other; without a form, by commas
 
 A sentence inside a sentence is in the same language. A code without an entry is shown with its figures, so that a
-record of a later version can still be read.
+record of a later version can still be read; so is a figure that its form does not fit.
 """
 
 import re
@@ -31,6 +31,7 @@ MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "joules": units.joules,
         "quantity": units.quantity,
         "percent": units.percent,
+        "rough": units.rough_percent,
         "change": units.percent_change,
         "similarity": units.similarity,
         "digits": units.digits,
@@ -38,7 +39,7 @@ MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "when": units.when,
     }
 )
-LISTS = ("and", "or")
+LISTS = ("and", "or", "clauses", "sentences")
 NOUN = re.compile(r"([a-z_]{2,}),?")
 
 Part = tuple[str, str | None, str, str | None]
@@ -65,7 +66,10 @@ def _filled(part: Part, figures: Mapping[str, Any], catalogue: Catalogue) -> str
     if name not in figures:
         return f"{text}{{{name}}}"
     value = figures[name]
-    return text + shown(repr(value) if conversion == "r" else value, form, catalogue)
+    try:
+        return text + shown(repr(value) if conversion == "r" else value, form, catalogue)
+    except (TypeError, ValueError, OverflowError):  # a record of another version, or one that was edited
+        return f"{text}{value}"
 
 
 def shown(value: Any, form: str, catalogue: Catalogue) -> str:
@@ -89,7 +93,9 @@ def counted(count: int, noun: str, catalogue: Catalogue, *, grouped: bool = Fals
 
 
 def joined(parts: list[str], form: str, catalogue: Catalogue) -> str:
-    """``a, b and c`` of the form ``and``; ``a, b, c`` of none."""
+    """``a, b and c`` of the form ``and``; ``a; b; c`` of ``clauses``; ``a, b, c`` of none."""
+    if form in ("clauses", "sentences"):
+        return (catalogue.template(f"list.{form}") or " ").join(parts)
     comma = catalogue.template("list.comma") or ", "
     if form not in LISTS or len(parts) < 2:
         return comma.join(parts)

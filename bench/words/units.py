@@ -134,6 +134,13 @@ def percent(share: float | None) -> str:
     return f"< {_percent('0.1')}" if 0 < share < 0.0005 else _percent(f"{share * 100:.1f}")
 
 
+def rough_percent(share: float | None) -> str:
+    """A fraction as ``12 %``, to two significant digits; from 1 on as a whole number."""
+    if share is None:
+        return MISSING
+    return _percent(f"{100 * share:.2g}" if abs(share) < 1 else f"{100 * share:.0f}")
+
+
 def _percent(number: str) -> str:
     return _with("unit.percent", number=localised(number))
 

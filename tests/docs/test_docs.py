@@ -126,13 +126,13 @@ def test_the_suite_shown_is_a_suite(tmp_path: Path) -> None:
 
 def test_verdict_codes_are_those_of_the_code() -> None:
     """Every code, its two sentences, and what it does to the verdict; in the order of the code."""
-    from bench.analysis.verdict.judge import CODES
+    from bench.analysis.verdict.codes import CODES, meaning_of, remedy_of
 
     expected = [
         [
             f"`{name}`",
-            known.meaning,
-            known.remedy,
+            str(meaning_of(name)),
+            str(remedy_of(name)),
             "invalid" if known.invalidates else "noted",
             known.about.replace("_", " "),
         ]
@@ -363,13 +363,13 @@ def test_the_readme_states_the_power_that_was_measured() -> None:
 
 def test_groups_of_codes_are_those_of_the_code() -> None:
     """What --fail-on takes beside the codes: each group, what it stands for, and its codes."""
-    from bench.analysis.verdict.fail_on import GROUPS
+    from bench.analysis.verdict.fail_on import GROUPS, group_meaning
     from bench.analysis.verdict.judge import CODES
 
     def codes(group: str) -> str:
         return ", ".join(f"`{name}`" for name, known in CODES.items() if known.group == group) or "–"
 
-    assert [[f"`{name}`", text, codes(name)] for name, text in GROUPS.items()] == table("verdicts", "group")
+    assert [[f"`{name}`", str(group_meaning(name)), codes(name)] for name in GROUPS] == table("verdicts", "group")
 
 
 def test_the_first_command_hides_no_wrong_output() -> None:

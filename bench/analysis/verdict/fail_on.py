@@ -1,26 +1,23 @@
 """Which verdicts make ``odb run`` end with status 1: those of the codes and groups that ``--fail-on`` names."""
 
-from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Collection, Sequence
 
 from bench.analysis.verdict.codes import CODES
 from bench.errors import UnknownName
 from bench.record.record import Record
+from bench.words import Sentence, sentence
 
-GROUPS: Mapping[str, str] = MappingProxyType(
-    {
-        "invalid": "any reason that makes a run invalid",
-        "failed": "a run that failed; one that was skipped, for its target cannot run the model, did not",
-        "outputs": "wrong outputs, other work than the model's on the inputs asked for, or figures of something else",
-        "placement": "it ran elsewhere than on the device asked for, where placement was to be strict",
-        "noise": "the machine, its clocks and sensors, or too few queries and processes to see through it",
-    }
-)
-"""Every group and what it stands for. Each code is in one of the last four. ``noise`` is about how well times could be
-measured, the others about what was measured. A group counts where its codes make a run invalid; a code that is named by
-itself counts also where it is only noted."""
+GROUPS = ("invalid", "failed", "outputs", "placement", "noise")
+"""Every group; ``group_meaning`` says what it stands for. Each code is in one of the last four. ``noise`` is about how
+well times could be measured, the others about what was measured. A group counts where its codes make a run invalid; a
+code that is named by itself counts also where it is only noted."""
 
 DEFAULT = ("invalid", "failed")
+
+
+def group_meaning(group: str) -> Sentence:
+    """What a group stands for."""
+    return sentence(f"verdict.group.{group}")
 
 
 def checked_fail_on(text: str | None) -> tuple[str, ...]:
@@ -30,7 +27,7 @@ def checked_fail_on(text: str | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     for name in names or ("",):
         if name not in GROUPS and name not in CODES:
-            raise UnknownName("code or group in --fail-on", name, {**GROUPS, **CODES})
+            raise UnknownName(sentence("verdict.unknown_code"), name, (*GROUPS, *CODES))
     return names
 
 
@@ -61,7 +58,12 @@ def exit_status(records: Sequence[Record], names: Collection[str] = DEFAULT) -> 
     return 2 if failed == {"bad_input"} else 3
 
 
-def why(records: Sequence[Record], names: Collection[str]) -> str:
+def why(records: Sequence[Record], names: Collection[str]) -> Sentence:
     """``output_mismatch (mobilenet_v2 on ort:cpu)``, for each run that the names forbid."""
     found = [(failing(record, names), record.plan) for record in records]
-    return "; ".join(f"{', '.join(codes)} ({plan.model.id} on {plan.target.id})" for codes, plan in found if codes)
+    told = [
+        sentence("verdict.forbidden", codes=codes, model=plan.model.id, target=plan.target.id)
+        for codes, plan in found
+        if codes
+    ]
+    return sentence("text.clauses", parts=told)

@@ -10,23 +10,21 @@ by rounding, a lost sensor, emulation. An emulated run is not judged by its time
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from bench.analysis.rules import of_these_rules
 from bench.analysis.run_processes import timed
 from bench.analysis.verdict.codes import CODES, reason
 from bench.analysis.verdict.outputs import OUTPUT_CHECKS
-from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check, percent
-from bench.printable import counted
+from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check
 from bench.record.part import Correction
-from bench.record.quality import UNLABELLED
 from bench.record.record import Reason, RecordedRun, Verdict
+from bench.words import Sentence, sentence
 
 __all__ = ["BUSY_INVALID", "BUSY_SAID", "CHECKS", "CODES", "judge"]
 LEAST_LOOP, LONGEST_PERIOD = 16, 4  # tokens
-NO_ARITHMETIC = (
-    "Nothing has to be done for speed: these nodes have no multiply-accumulates. To move them too, change or quantise "
-    "the operators named."
-)
+NO_ARITHMETIC = sentence("verdict.fallback.no_arithmetic")
+SHOWN = 3  # corrections, samples and operators that a sentence names
 
 
 def judge(run: RecordedRun) -> Verdict:
@@ -34,7 +32,7 @@ def judge(run: RecordedRun) -> Verdict:
     record = run.record
     emulated = record.plan.target.emulated
     if record.status != "ok":
-        message = record.failure.message if record.failure else f"the run was {record.status}"
+        message = record.failure.sentence if record.failure else sentence(f"verdict.not_measured.{record.status}")
         return with_corrections(Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)),)), run)
     checks = [check for code, check in CHECKS.items() if not (emulated and CODES[code].timing)]
     ordered = timed(run)
@@ -53,22 +51,25 @@ def _record_edited(run: RecordedRun) -> Reason | None:
     edited = [one for one in run.corrections if one.edited]
     if not edited:
         return None
-    return reason("record_edited", f"The record states {_stated(edited)}.", _listed(edited))
+    return reason("record_edited", sentence("verdict.record_edited", stated=_stated(edited)), _listed(edited))
 
 
 def _recomputed(run: RecordedRun) -> Reason | None:
     changed, tool = [one for one in run.corrections if not one.edited], run.record.tool
     if not changed:
         return None
-    unknown = "" if of_these_rules(tool) or not tool.rules else f" ({tool.rules}, unknown to this version)"
-    message = f"Under the rules that it was written with{unknown}, the record states {_stated(changed)}."
+    if of_these_rules(tool) or not tool.rules:
+        message = sentence("verdict.recomputed", stated=_stated(changed))
+    else:
+        message = sentence("verdict.recomputed.unknown_rules", rules=tool.rules, stated=_stated(changed))
     return reason("recomputed", message, _listed(changed))
 
 
-def _stated(corrections: Sequence[Correction]) -> str:
-    first = "; ".join(f"{c.field} as {c.stated} ({c.giver}: {c.found})" for c in corrections[:3])
-    more = len(corrections) - 3
-    return f"{first}; and {counted(more, 'other field')}" if more > 0 else first
+def _stated(corrections: Sequence[Correction]) -> Sentence:
+    first, more = [one.told for one in corrections[:SHOWN]], len(corrections) - SHOWN
+    if more > 0:
+        return sentence("verdict.stated.and_more", corrections=first, more=more)
+    return sentence("verdict.stated", corrections=first)
 
 
 def _listed(corrections: Sequence[Correction]) -> dict[str, float | int | str]:
@@ -96,8 +97,8 @@ def _quality_of_another(run: RecordedRun) -> Reason | None:
     ]
     if not differs:
         return None
-    said = ", ".join(differs)
-    return reason("quality_of_another", f"Quality and speed are of a different {said}.", {"differs": said})
+    message = sentence("verdict.quality_of_another", parts=[sentence(f"verdict.differs.{what}") for what in differs])
+    return reason("quality_of_another", message, {"differs": ", ".join(differs)})
 
 
 def _dataset_incomplete(run: RecordedRun) -> Reason | None:
@@ -105,10 +106,15 @@ def _dataset_incomplete(run: RecordedRun) -> Reason | None:
     if quality is None or not quality.dataset.left_out:
         return None
     left = quality.dataset.left_out
-    first = "; ".join(f"{one.file}: {one.reason} ({one.field})" for one in left[:3]) + ("; …" if len(left) > 3 else "")
     total = quality.dataset.samples + len(left)
-    message = f"{len(left)} of {counted(total, 'sample')} of {quality.dataset.name} left out: {first}."
-    unusable = sum(one.reason != UNLABELLED for one in left)
+    message = sentence(
+        "verdict.dataset_incomplete.and_more" if len(left) > SHOWN else "verdict.dataset_incomplete",
+        left_out=len(left),
+        samples=total,
+        dataset=quality.dataset.name,
+        first=[one.told for one in left[:SHOWN]],
+    )
+    unusable = sum(not one.unlabelled for one in left)
     mostly = unusable > quality.dataset.samples  # then the labels are of another model, and so is the figure
     return reason("dataset_incomplete", message, {"samples_left_out": len(left), "samples": total}, invalidates=mostly)
 
@@ -118,7 +124,7 @@ def _short_generation(run: RecordedRun) -> Reason | None:
     if asked is None or generation is None or generation.generated_tokens >= asked:
         return None
     generated = generation.generated_tokens
-    message = f"The run generated {counted(generated, 'token')}; the scenario asks for {asked}."
+    message = sentence("verdict.short_generation", generated=generated, asked=asked)
     return reason("short_generation", message, {"generated_tokens": generated, "asked_tokens": asked})
 
 
@@ -129,8 +135,12 @@ def _degenerate_generation(run: RecordedRun) -> Reason | None:
         return None
     period, begin = found
     total = len(text.token_ids) if text is not None else 0
-    repeated = "the same token repeats" if period == 1 else f"the same {period} tokens repeat"
-    message = f"From token {begin + 1} of {total} on, {repeated}."
+    message = sentence(
+        "verdict.degenerate_generation.one" if period == 1 else "verdict.degenerate_generation.several",
+        first=begin + 1,
+        tokens=total,
+        period=period,
+    )
     return reason("degenerate_generation", message, {"period_tokens": period, "from_token": begin + 1, "tokens": total})
 
 
@@ -155,17 +165,23 @@ def _fallback(run: RecordedRun) -> Reason | None:
         return None
     total, elsewhere = sum(placement.nodes.values()), len(placement.fallback)
     figures: dict[str, float | int | str] = {"nodes": total, "nodes_elsewhere": elsewhere}
-    message = f"{elsewhere} of {counted(total, 'node')} ran on another device than {placement.requested}"
-    macs = placement.macs or {}
+    code, share, macs = "verdict.fallback", None, placement.macs or {}
     if sum(macs.values()):
-        share = 1 - macs.get(placement.requested, 0) / sum(macs.values())
-        message += f", with {percent(share) if share else 'none'} of the multiply-accumulates"
-        figures["macs_elsewhere_share"] = share
-    first = ", ".join(placement.fallback[:3]) + (" …" if elsewhere > 3 else "")
-    strict, remedy = run.record.plan.strict_placement, " ".join(placement.remedies)
-    if not remedy and figures.get("macs_elsewhere_share") == 0:
+        share = figures["macs_elsewhere_share"] = 1 - macs.get(placement.requested, 0) / sum(macs.values())
+        code = "verdict.fallback.with_macs" if share else "verdict.fallback.without_macs"
+    first: Any = placement.fallback[:SHOWN]
+    message = sentence(
+        code,
+        elsewhere=elsewhere,
+        nodes=total,
+        requested=placement.requested,
+        operators=sentence("text.and_others", names=first) if elsewhere > SHOWN else first,
+        **({"macs_share": share} if share else {}),
+    )
+    remedy: Sentence | str = sentence("text.sentences", parts=placement.remedies) if placement.remedies else ""
+    if not remedy and share == 0:
         remedy = NO_ARITHMETIC
-    return reason("fallback", f"{message}: {first}.", figures, invalidates=strict, remedy=remedy)
+    return reason("fallback", message, figures, invalidates=run.record.plan.strict_placement, remedy=remedy)
 
 
 def _sensor_lost(run: RecordedRun) -> Reason | None:
@@ -174,17 +190,20 @@ def _sensor_lost(run: RecordedRun) -> Reason | None:
     lost = [f"{reading.sensor} {reading.name}" for reading in readings if reading.lost]
     if not lost:
         return None
-    channels = ", ".join(sorted(set(lost)))
-    message = f"No energy from {channels}: a reading was lost."
-    return reason("sensor_lost", message, {"readings_lost": len(lost), "readings": len(readings), "channels": channels})
+    channels = sorted(set(lost))
+    figures: dict[str, float | int | str] = {
+        "readings_lost": len(lost),
+        "readings": len(readings),
+        "channels": ", ".join(channels),
+    }
+    return reason("sensor_lost", sentence("verdict.sensor_lost", channels=channels), figures)
 
 
 def _emulated(run: RecordedRun) -> Reason | None:
     target = run.record.plan.target
     if not target.emulated:
         return None
-    message = f"{target.id} is an emulator: compilation, placement and outputs are the device's, times are not."
-    return reason("emulated", message, {"target": target.id})
+    return reason("emulated", sentence("verdict.emulated", target=target.id), {"target": target.id})
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(

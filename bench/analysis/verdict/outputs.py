@@ -5,36 +5,30 @@ from types import MappingProxyType
 
 from bench.analysis.verdict.codes import reason
 from bench.analysis.verdict.times import Check
-from bench.printable import counted
 from bench.record.evidence import Determinism
 from bench.record.record import Fidelity, Reason, RecordedRun
+from bench.words import Sentence, sentence
 
 MADE_UP = ("seeded", "partly seeded")
 """Sources of inputs of which some, or all, are made up."""
-TOKENS_DIFFER = (
-    "After the first different token, two generations are different texts. To decide, run in float32, or evaluate "
-    "quality on your own texts with --dataset."
-)
-NOISE_AS_INPUT = "To have the outputs compared, export the model with its noise as an input."
+TOKENS_DIFFER = sentence("verdict.output_unchecked.tokens_differ")
+NOISE_AS_INPUT = sentence("verdict.nondeterministic_output.noise_as_input")
 
 
 def _output_mismatch(run: RecordedRun) -> Reason | None:
     fidelity = run.record.fidelity
     if fidelity is None or fidelity.ok is not False or _explained_by_inputs(fidelity):
         return None
-    return reason("output_mismatch", f"{_compared(fidelity)}.", _fidelity_figures(run))
+    return reason("output_mismatch", sentence("verdict.output_mismatch", **_compared(fidelity)), _fidelity_figures(run))
 
 
 def _seeded_mismatch(run: RecordedRun) -> Reason | None:
     fidelity = run.record.fidelity
     if fidelity is None or fidelity.ok is not False or not _explained_by_inputs(fidelity):
         return None
-    said = (
-        f"{_compared(fidelity)}; all {fidelity.inputs} inputs were made up"
-        if fidelity.inputs > 1
-        else (f"{_compared(fidelity)}; the input was made up")
-    )
-    return reason("seeded_mismatch", f"{said}.", _fidelity_figures(run))
+    code = "verdict.seeded_mismatch.several" if fidelity.inputs > 1 else "verdict.seeded_mismatch.one"
+    message = sentence(code, inputs=fidelity.inputs, **_compared(fidelity))
+    return reason("seeded_mismatch", message, _fidelity_figures(run))
 
 
 def _seeded_work(run: RecordedRun) -> Reason | None:
@@ -42,8 +36,7 @@ def _seeded_work(run: RecordedRun) -> Reason | None:
     deciding = [one for one in inputs.fed if one.decides_work and one.source == "seeded"] if inputs is not None else []
     if not deciding:
         return None
-    said = ", ".join(f"{one.name} ({one.dtype}: {one.values})" for one in deciding)
-    message = f"Made up: {said}. These values decide a length, a number of steps or a branch of the graph."
+    message = sentence("verdict.seeded_work", inputs=[one.told for one in deciding])
     emulated = run.record.plan.target.emulated  # its placement and outputs are true of what was fed
     return reason("seeded_work", message, {"inputs": ", ".join(one.name for one in deciding)}, invalidates=not emulated)
 
@@ -54,9 +47,10 @@ def _explained_by_inputs(fidelity: Fidelity) -> bool:
     return fidelity.inputs_source in MADE_UP and bool(fidelity.by_degree)
 
 
-def _compared(fidelity: Fidelity) -> str:
-    detail = fidelity.reason or f"cosine {fidelity.cosine_min}, SQNR {fidelity.sqnr_db_min} dB"
-    return f"Compared with {fidelity.reference} ({fidelity.rule}): {detail}"
+def _compared(fidelity: Fidelity) -> dict[str, Sentence | str]:
+    """The figures that sentences on a mismatch share."""
+    worst = sentence("verdict.figures", cosine=fidelity.cosine_min, sqnr_db=fidelity.sqnr_db_min)
+    return {"reference": fidelity.reference, "rule": fidelity.rule, "detail": fidelity.reason or worst}
 
 
 def _fidelity_figures(run: RecordedRun) -> dict[str, float | int | str]:
@@ -73,41 +67,59 @@ def _nondeterministic_output(run: RecordedRun) -> Reason | None:
         return None
     names = ("runs", "max_abs_difference", "cosine_min", "first_difference")
     figures = {name: value for name in names if (value := getattr(found, name)) is not None}
-    message = f"The same input was run {counted(found.runs, 'time')}: {_what_differed(found)}."
-    if found.draws:
-        message += f" The graph draws random numbers ({', '.join(found.draws)}), which explains that."
+    message = sentence(
+        "verdict.nondeterministic_output.draws" if found.draws else "verdict.nondeterministic_output",
+        runs=found.runs,
+        found=_what_differed(found),
+        operators=found.draws,
+    )
     weighs = not (found.within_rounding or found.draws)
     remedy = NOISE_AS_INPUT if found.draws else ""
     return reason("nondeterministic_output", message, figures, invalidates=weighs, remedy=remedy)
 
 
-def _what_differed(found: Determinism) -> str:
+def _what_differed(found: Determinism) -> list[Sentence]:
     if found.first_difference is not None:
-        return f"token {found.first_difference} differed"
-    said = f"{', '.join(found.differing)} differed"
-    said += "" if found.max_abs_difference is None else f" by up to {found.max_abs_difference:.3g}"
-    said += "" if found.cosine_min is None else f", cosine {found.cosine_min:.6f}"
-    return f"{said}, which rounding explains" if found.within_rounding else said
+        return [sentence("verdict.differed.token", token=found.first_difference)]
+    if found.max_abs_difference is None:
+        told = [sentence("verdict.differed", outputs=found.differing)]
+    else:
+        told = [sentence("verdict.differed.by", outputs=found.differing, difference=found.max_abs_difference)]
+    if found.cosine_min is not None:
+        told.append(sentence("verdict.differed.cosine", cosine=found.cosine_min))
+    return [*told, sentence("verdict.differed.rounding")] if found.within_rounding else told
 
 
 def _output_unchecked(run: RecordedRun) -> Reason | None:
     fidelity = run.record.fidelity
     if fidelity is None:
-        return reason("output_unchecked", "The outputs were not compared with a reference.", {"inputs": 0})
+        return reason("output_unchecked", sentence("verdict.output_unchecked"), {"inputs": 0})
     if fidelity.ok is not None:
         return None
-    found = remedy = ""
-    if fidelity.token_prefix is not None:
-        remedy = TOKENS_DIFFER
-        tokens = counted(fidelity.tokens_compared or 0, "token")
-        found = f" equal before the first difference: {fidelity.token_prefix} of {tokens};"
-    drawn = run.record.determinism is not None and run.record.determinism.draws
-    if drawn or not (fidelity.rule or found):  # by no rule: nothing was compared
-        by = "" if fidelity.reference == "none" else f" with {fidelity.reference}"
-        message = f"The outputs were not compared{by}: {fidelity.reason.rstrip('.') or 'no reason was recorded'}."
-    else:
-        message = f"Compared with {fidelity.reference}:{found} {(fidelity.reason or 'no decision').rstrip('.')}."
+    drawn = run.record.determinism is not None and bool(run.record.determinism.draws)
+    remedy: Sentence | str = TOKENS_DIFFER if fidelity.token_prefix is not None else ""
+    message = _why_unchecked(fidelity, drawn)
     return reason("output_unchecked", message, _fidelity_figures(run), remedy=NOISE_AS_INPUT if drawn else remedy)
+
+
+def _why_unchecked(fidelity: Fidelity, drawn: bool) -> Sentence:
+    why, prefix = _unstopped(fidelity.reason), fidelity.token_prefix
+    if drawn or not (fidelity.rule or prefix is not None):  # by no rule: nothing was compared
+        code = "no_reference" if fidelity.reference == "none" else "not_compared"
+        why = why or sentence("verdict.no_reason")
+        return sentence(f"verdict.output_unchecked.{code}", reference=fidelity.reference, why=why)
+    why = why or sentence("verdict.no_decision")
+    if prefix is None:
+        return sentence("verdict.output_unchecked.undecided", reference=fidelity.reference, why=why)
+    compared = fidelity.tokens_compared or 0
+    return sentence(
+        "verdict.output_unchecked.tokens", reference=fidelity.reference, prefix=prefix, compared=compared, why=why
+    )
+
+
+def _unstopped(told: Sentence | str) -> Sentence | str:
+    """Text of a plugin or an older record as part of a sentence: without the full stop at its end."""
+    return told.rstrip(".") if isinstance(told, str) else told
 
 
 OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(

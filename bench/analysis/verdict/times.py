@@ -1,6 +1,6 @@
 """The verdict's checks on times. They are not made for an emulated run, whose times are not the device's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import log
 from statistics import median, stdev
 from types import MappingProxyType
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.analysis.verdict.codes import reason
-from bench.printable import counted
 from bench.record.record import Reason, RecordedRun
 from bench.scenarios import kind_of
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.analysis.run_processes import TimedRun
@@ -27,14 +27,6 @@ CACHED_RATIO = 0.7  # an input seen before that takes less of a new one's time t
 CACHED_ALPHA = 0.001
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
-
-
-def signed(share: float) -> str:
-    return f"{100 * share:+.1f} %".replace("-", "−")
-
-
 def _too_few_samples(run: "TimedRun") -> Reason | None:
     from bench.stats.percentiles import early_stopping_min_samples
     from bench.stats.processes import MIN_SAMPLES
@@ -45,7 +37,7 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
     queries = len(run.latency.pooled)
     if queries >= needed:
         return None
-    message = f"The run measured {counted(queries, 'query', 'queries')}; a p{p:g} needs {needed}."
+    message = sentence("verdict.too_few_samples", queries=queries, percentile=p, needed=needed)
     return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
 
 
@@ -62,11 +54,17 @@ def _not_converged(run: "TimedRun") -> Reason | None:
     if not wide:
         return None
     known = [width for width in wide if width is not None]
-    worst = f"the widest interval is {percent(max(known))} of it" if known else "too few independent queries to tell"
+    message = sentence(
+        "verdict.not_converged" if known else "verdict.not_converged.too_few",
+        restless=len(wide),
+        repeats=len(widths),
+        percentile=rule.percentile,
+        precision=rule.precision,
+        widest=max(known, default=None),
+    )
     return reason(
         "not_converged",
-        f"{len(wide)} of {counted(len(widths), 'repeat')} ended before the p{rule.percentile:g} was known "
-        f"to {percent(rule.precision)}: {worst}.",
+        message,
         {
             "repeats_not_converged": len(wide),
             "repeats": len(widths),
@@ -82,13 +80,12 @@ def _throughput_not_converged(run: "TimedRun") -> Reason | None:
     known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
     if all(known):
         return None
-    precision = run.record.plan.rule.precision
+    precision, restless = run.record.plan.rule.precision, known.count(False)
     return reason(
         "not_converged",
-        f"{known.count(False)} of {counted(len(known), 'repeat')} ended before the throughput was known to "
-        f"{percent(precision)}.",
-        {"repeats_not_converged": known.count(False), "repeats": len(known), "precision": precision},
-        invalidates=not _figure_stands(run, known.count(False), len(known)),
+        sentence("verdict.not_converged.throughput", restless=restless, repeats=len(known), precision=precision),
+        {"repeats_not_converged": restless, "repeats": len(known), "precision": precision},
+        invalidates=not _figure_stands(run, restless, len(known)),
     )
 
 
@@ -109,29 +106,22 @@ def _process_figures(run: "TimedRun") -> list[float]:
 def _single_process(run: RecordedRun) -> Reason | None:
     if sum(repeat.samples is not None for repeat in run.record.repeats) != 1:
         return None
-    message = "One process was measured: the variance between processes is unknown and is not part of its intervals."
-    return reason("single_process", message, {"processes": 1})
+    return reason("single_process", sentence("verdict.single_process"), {"processes": 1})
 
 
 def _processes_differ(run: "TimedRun") -> Reason | None:
     """Two processes never invalidate: 4 % apart, they leave the figure known to 29 %."""
-    from bench.stats.variance import known_to, repeats_for_precision
+    from bench.stats.variance import MOST_REPEATS, known_to, repeats_for_precision
 
     plan, figures = run.record.plan, _process_figures(run)
-    offline = kind_of(plan.scenario).overlapping
-    whole = "p50 of a whole query (prompt and generation)" if plan.model.task == "text_generation" else "p50"
-    what, unit, scale = ("throughput", "queries/s", 1.0) if offline else (whole, "ms", 1e-6)
     reach = known_to(figures) if all(figures) else None  # what takes no time is the timer's matter
     if reach is None or reach <= plan.rule.precision:
         return None
-    lowest, highest = min(figures) * scale, max(figures) * scale
     needed = repeats_for_precision(stdev(map(log, figures)), plan.rule.precision)
-    said = "more than 1,000 repeats" if needed is None else counted(needed, "repeat", shown=f"{needed:,}")
-    known = percent(reach) if reach < 1 else f"a factor of {1 + reach:.2g}"
+    over = sentence("verdict.repeats.over", repeats=MOST_REPEATS)
     return reason(
         "processes_differ",
-        f"The {what} of {len(figures)} processes was {lowest:.3g} to {highest:.3g} {unit}: it is known to "
-        f"{known}; the preset asks for {percent(plan.rule.precision)}, which needs {said}.",
+        _apart(run, figures, reach, sentence("verdict.repeats", repeats=needed) if needed else over),
         {
             "processes": len(figures),
             "known_to": reach,
@@ -143,6 +133,22 @@ def _processes_differ(run: "TimedRun") -> Reason | None:
     )
 
 
+def _apart(run: "TimedRun", figures: Sequence[float], reach: float, needed: Sentence) -> Sentence:
+    plan, lowest, highest = run.record.plan, min(figures), max(figures)
+    shared = {
+        "processes": len(figures),
+        "known": sentence("verdict.known_to.share", share=reach)
+        if reach < 1
+        else sentence("verdict.known_to.factor", factor=1 + reach),
+        "precision": plan.rule.precision,
+        "needed": needed,
+    }
+    if kind_of(plan.scenario).overlapping:
+        return sentence("verdict.processes_differ.throughput", lowest_per_s=lowest, highest_per_s=highest, **shared)
+    what = "whole_query" if plan.model.task == "text_generation" else "p50"
+    return sentence(f"verdict.processes_differ.{what}", lowest_ms=lowest / 1e6, highest_ms=highest / 1e6, **shared)
+
+
 def _drift(run: "TimedRun") -> Reason | None:
     measured, rule = [repeat for repeat in run.record.repeats if repeat.samples is not None], run.record.plan.rule
     found = drifts(measured, run.samples, len(measured), rule)
@@ -150,12 +156,17 @@ def _drift(run: "TimedRun") -> Reason | None:
     if not drifted:
         return None
     worst = max(drifted, key=lambda change: abs(change.change))
-    direction = "slower" if worst.change > 0 else "faster"
+    message = sentence(
+        "verdict.drift.slower" if worst.change > 0 else "verdict.drift.faster",
+        drifted=len(drifted),
+        repeats=len(found),
+        change=abs(worst.change),
+        low=1 + worst.lo,
+        high=1 + worst.hi,
+    )
     return reason(
         "drift",
-        f"{len(drifted)} of {counted(len(found), 'repeat')} drifted: the last third was up to "
-        f"{percent(abs(worst.change))} {direction} than the first ({signed(worst.lo)} to {signed(worst.hi)}, at 99 % "
-        "over all repeats).",
+        message,
         {
             "repeats_drifted": len(drifted),
             "repeats": len(found),
@@ -176,8 +187,9 @@ def _not_steady(run: RecordedRun) -> Reason | None:
     longest_ns = max(warmup.duration_ns for warmup in restless)
     return reason(
         "not_steady",
-        f"{len(restless)} of {counted(len(warmups), 'warm-up')} ended before the windows agreed, the longest after "
-        f"{longest_ns / 1e9:.2g} s.",
+        sentence(
+            "verdict.not_steady", restless=len(restless), warmups=len(warmups), longest_s=longest_ns / 1_000_000_000
+        ),
         {"warmups_unsteady": len(restless), "warmups": len(warmups), "longest_ns": longest_ns},
     )
 
@@ -189,7 +201,7 @@ def _host_busy(run: RecordedRun) -> Reason | None:
         return None
     return reason(
         "host_busy",
-        f"Other processes used up to {percent(worst)} of the machine during a repeat.",
+        sentence("verdict.host_busy", share=worst),
         {"worst_share": worst, "limit_share": BUSY_INVALID},
         invalidates=worst >= BUSY_INVALID,
     )
@@ -202,11 +214,15 @@ def _repeats_set_aside(run: RecordedRun) -> Reason | None:
         return None
     shares = [repeat.cpu_busy_share or 0.0 for repeat in aside]
     undisturbed = sum(not is_disturbed(repeat.cpu_busy_share) for repeat in aside)
-    without = f" Not disturbed: {undisturbed} of them, so the record was edited." if undisturbed else ""
     return reason(
         "repeats_set_aside",
-        f"Set aside: {len(aside)} of {counted(len(aside) + len(run.record.repeats), 'repeat')}. During each of them "
-        f"other processes used {percent(min(shares))} of the machine or more.{without}",
+        sentence(
+            "verdict.repeats_set_aside.undisturbed" if undisturbed else "verdict.repeats_set_aside",
+            aside=len(aside),
+            repeats=len(aside) + len(run.record.repeats),
+            share=min(shares),
+            undisturbed=undisturbed,
+        ),
         {"repeats_set_aside": len(aside), "repeats": len(run.record.repeats), "least_share": min(shares)},
         invalidates=undisturbed > 0,
     )
@@ -220,8 +236,13 @@ def _frequency_changed(run: RecordedRun) -> Reason | None:
         return None
     return reason(
         "frequency_changed",
-        f"While queries were timed, the fastest core ran at {lowest:.0f} to {highest:.0f} MHz, "
-        f"{percent((highest - lowest) / highest)} apart, in {counted(len(readings), 'reading')}.",
+        sentence(
+            "verdict.frequency_changed",
+            lowest_mhz=lowest,
+            highest_mhz=highest,
+            apart=(highest - lowest) / highest,
+            readings=len(readings),
+        ),
         {"lowest_mhz": lowest, "highest_mhz": highest, "readings": len(readings)},
     )
 
@@ -230,14 +251,20 @@ def _cached_results(run: RecordedRun) -> Reason | None:
     tried = run.record.repeated_input
     if tried is None:
         return None
-    for what, seen_ns in (("run again at once", tried.again_ns), ("that came back", tried.recalled_ns)):
+    for what, seen_ns in (("again", tried.again_ns), ("recalled", tried.recalled_ns)):
         found = speed_up(tried.fresh_ns, seen_ns)
         if found is None or found.ratio >= CACHED_RATIO or found.p_value >= CACHED_ALPHA:
             continue
         return reason(
             "cached_results",
-            f"An input {what} took {percent(found.ratio)} of the time of a new one, {found.seen_ns / 1e3:.0f} and "
-            f"{found.fresh_ns / 1e3:.0f} µs in {counted(found.rounds, 'round')} (p = {found.p_value:.1g}).",
+            sentence(
+                f"verdict.cached_results.{what}",
+                ratio=found.ratio,
+                seen_us=found.seen_ns / 1000,
+                fresh_us=found.fresh_ns / 1000,
+                rounds=found.rounds,
+                p_value=found.p_value,
+            ),
             {
                 "ratio": found.ratio,
                 "seen_ns": found.seen_ns,
@@ -261,10 +288,11 @@ def _on_battery(run: RecordedRun) -> Reason | None:
     environment = run.record.environment
     if environment.power_source != "battery":
         return None
-    percent_left = environment.battery_percent
-    charge = "" if percent_left is None else f", charged to {percent_left:.0f} %"
-    figures = {} if percent_left is None else {"battery_percent": percent_left}
-    return reason("on_battery", f"The machine ran on battery{charge}.", {"power_source": "battery", **figures})
+    charge = environment.battery_percent
+    if charge is None:
+        return reason("on_battery", sentence("verdict.on_battery"), {"power_source": "battery"})
+    message = sentence("verdict.on_battery.charge", charge_percent=charge)
+    return reason("on_battery", message, {"power_source": "battery", "battery_percent": charge})
 
 
 def _timer_too_coarse(run: "TimedRun") -> Reason | None:
@@ -273,15 +301,14 @@ def _timer_too_coarse(run: "TimedRun") -> Reason | None:
         return None
     instant = int(run.latency.pooled.searchsorted(0, side="right"))
     if instant:
-        message = f"{counted(instant, 'query', 'queries')} took no measurable time."
+        message = sentence("verdict.timer_too_coarse.no_time", queries=instant)
         return reason("timer_too_coarse", message, {"queries_without_time": instant})
     overhead, p50 = run.record.harness.loop_overhead_ns, median(middles)
     if overhead is None or overhead < OVERHEAD_SHARE * p50:
         return None
     return reason(
         "timer_too_coarse",
-        f"The measuring loop takes {overhead / 1e3:.2f} µs, which is {percent(overhead / p50)} of "
-        f"the median of {p50 / 1e3:.2f} µs.",
+        sentence("verdict.timer_too_coarse", loop_us=overhead / 1000, share=overhead / p50, p50_us=p50 / 1000),
         {"loop_overhead_ns": overhead, "p50_ns": p50, "limit_share": OVERHEAD_SHARE},
     )
 

@@ -11,7 +11,7 @@ import pytest
 from babel.messages import Catalog
 
 from bench.words.compiling import FOLDER, read, sorted_text
-from bench.words.rendering import MEASURES, NOUN
+from bench.words.rendering import LISTS, MEASURES, NOUN
 
 ROOT = Path(__file__).resolve().parents[3]
 LANGUAGES = sorted(path.stem for path in FOLDER.glob("*.po"))
@@ -73,7 +73,7 @@ def test_forms_are_known(language: str) -> None:
         for code, words in texts(language).items()
         for text in words
         for form in forms(text)
-        if form not in MEASURES and form not in ("and", "or") and not FORMAT.fullmatch(form)
+        if form not in MEASURES and form not in LISTS and not FORMAT.fullmatch(form)
         if not ((noun := NOUN.fullmatch(form)) and noun[1] in nouns)
     ]
     assert [] == wrong

@@ -43,6 +43,8 @@ def test_a_language_that_was_asked_for_has_to_exist(given: str | None, environme
     ("form", "value", "english", "korean"),
     [
         ("percent", 0.0123, "1.2 %", "1.2%"),
+        ("rough", 0.1234, "12 %", "12%"),
+        ("rough", 1.234, "123 %", "123%"),
         ("ns", 4_000_000, "4.00 ms", "4.00 ms"),
         ("change", 1.052, "+5.2 %", "+5.2%"),
         ("gap", 12345, "12\u202f345", "12,345"),
@@ -53,6 +55,8 @@ def test_a_language_that_was_asked_for_has_to_exist(given: str | None, environme
         ("query,", 12345, "12\u202f345 queries", "쿼리 12,345개"),
         ("and", ["a", "b", "c"], "a, b and c", "a, b 및 c"),
         ("", ["a", "b"], "a, b", "a, b"),
+        ("clauses", ["a", "b", "c"], "a; b; c", "a; b; c"),
+        ("sentences", ["A.", "B."], "A. B.", "A. B."),
         ("", 7, "7", "7"),
         ("", None, "None", "None"),
     ],
@@ -83,6 +87,13 @@ def test_paths_and_numbers_of_numpy_become_plain() -> None:
 def test_a_code_of_a_later_version_is_shown_with_its_figures() -> None:
     """Nothing is lost."""
     assert "later.code (share=0.5)" == say("later.code", share=0.5)
+
+
+@pytest.mark.parametrize("count", ["many", None])
+def test_a_figure_that_does_not_fit_its_form_is_shown_as_it_is(count: object) -> None:
+    """A record may be of another version, or edited: it is read all the same."""
+    with speaking("en"):
+        assert str(count) in str(Sentence("verdict.short_generation", {"generated": count, "asked": count}))  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize(

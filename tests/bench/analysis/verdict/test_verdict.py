@@ -26,6 +26,7 @@ from judged_runs import (
     with_set_aside,
 )
 
+from bench.analysis.verdict.codes import remedy_of
 from bench.analysis.verdict.judge import CHECKS, CODES, NO_ARITHMETIC, judge
 from bench.analysis.verdict.outputs import TOKENS_DIFFER
 from bench.record.codec import decode, encode
@@ -264,7 +265,7 @@ def test_provoked(code: str) -> None:
     assert {code} == set(reasons) - ALONG_WITH.get(code, set())
     assert message in reasons[code].message
     assert reasons[code].figures
-    assert CODES[code].remedy == reasons[code].remedy
+    assert str(remedy_of(code)) == reasons[code].remedy
     assert CODES[code].invalidates == reasons[code].invalidates
     assert verdict.valid == (not CODES[code].invalidates)
 
@@ -369,10 +370,10 @@ def test_converged_flag_is_not_trusted() -> None:
 
 def test_a_fallback_without_arithmetic_needs_no_action() -> None:
     """A node without multiply-accumulates costs next to nothing; nobody is sent to quantise it."""
-    for macs, expected in (({"HTP": 500}, NO_ARITHMETIC), ({"HTP": 400, "CPU": 100}, CODES["fallback"].remedy)):
+    for macs, expected in (({"HTP": 500}, NO_ARITHMETIC), ({"HTP": 400, "CPU": 100}, remedy_of("fallback"))):
         placement = PlacementSummary("HTP", {"HTP": 9, "CPU": 1}, macs, ("Div tail",))
         verdict = judge(run_of(replace(sound_record(), placement=placement)))
-        assert expected == next(r for r in verdict.reasons if r.code == "fallback").remedy
+        assert expected == next(r for r in verdict.reasons if r.code == "fallback").advice
 
 
 def test_tokens_that_part_have_a_remedy_of_their_own() -> None:
@@ -381,7 +382,7 @@ def test_tokens_that_part_have_a_remedy_of_their_own() -> None:
     (found,) = [r for r in judge(run_of(replace(sound_record(), fidelity=parted))).reasons if "unchecked" in r.code]
     assert ("Compared with ort:cpu: equal before the first difference: 4 of 32 tokens; rounding.", TOKENS_DIFFER) == (
         found.message,
-        found.remedy,
+        found.advice,
     )
 
 

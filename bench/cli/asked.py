@@ -16,6 +16,7 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None) ->
     """The suite that flags ask for, each under its parameter's name. ``catalog`` has the scenarios of plugins."""
     import msgspec
 
+    from bench.settings import asked_settings
     from bench.suite.suite import Suite, TargetAsk, load_suite, parse_pair
 
     suite = load_suite(given["suite_file"], catalog) if given["suite_file"] else Suite()
@@ -31,6 +32,7 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None) ->
         "scenarios": asked_scenarios(suite, given["scenarios"], grid, catalog),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
         "strict_placement": given["strict_placement"] or suite.strict_placement,
+        "settings": {**suite.settings, **asked_settings(given)},
         **{name: value for name, value in asked.items() if value is not None},
         "untrusted": _untrusted(suite, given),
     }

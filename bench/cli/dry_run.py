@@ -9,6 +9,7 @@ import click
 from bench.cli.options import cache_folder, console, echo_json
 from bench.printable import clean
 from bench.scenarios import scenario_text
+from bench.settings import setting_words
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -86,7 +87,8 @@ def _note(run: "PlannedRun", failure: "Failure | None") -> str:
     if run.skip is not None:
         return f"skipped: {run.skip.kind}"
     refused = f"refused: {failure.kind}" if failure else ""
-    words = ("emulated" if run.target.device.emulated else "", clean(options), refused)
+    settings = setting_words(run.settings)
+    words = ("emulated" if run.target.device.emulated else "", clean(options), settings, refused)
     return ", ".join(word for word in words if word)
 
 
@@ -128,6 +130,7 @@ def for_scripts(run: "PlannedRun", refused: "Failure | None") -> dict[str, objec
         "repeats": run.repeats,
         "repeats_at_most": run.repeats if run.repeat_rule is None else run.repeat_rule.most,
         "seed": run.seed,
+        "settings": run.settings,
         "at_least_seconds": None if left_out else round(expected_seconds(run).least),
         "at_most_seconds": None if left_out else round(expected_seconds(run).most),
         "skip": run.skip and run.skip.message,

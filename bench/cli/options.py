@@ -28,6 +28,15 @@ def plugin_option(function: F) -> F:
     )(function)
 
 
+def setting_options(function: F) -> F:
+    """A flag for each setting."""
+    from bench.settings import SETTINGS
+
+    for setting in reversed(SETTINGS):
+        function = click.option(f"--{setting.name}", metavar=setting.metavar, help=setting.about)(function)
+    return function
+
+
 def json_option(function: F) -> F:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text.")(function)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.language import lang_option
-from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option
+from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option, setting_options
 from bench.cli.output_format import default_folder
 from bench.cli.terminal import complete
 
@@ -138,6 +138,7 @@ Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on n
     help="What gives status 1: verdict codes, or outputs, placement, noise, failed, invalid; default invalid,failed. "
     "Not with --against, whose status is that of the comparison.",
 )
+@setting_options
 @click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
 @plugin_option
 @json_option
@@ -179,6 +180,7 @@ def command(
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
+    **settings: str | None,
 ) -> int:
     """Measure models on targets; write a record for each run, and a report.
 

@@ -24,7 +24,8 @@ class Asked(Part, frozen=True):
     """``model``: a built-in's name, a file or a folder, as ``kind`` says. What the parts of the plan for the model, the
     target and the scenario contain is not repeated here, except ``lanes``, for which they hold the number that was
     used. Null: left to the model, the runtime or the preset. ``plugins``: names of the plugin files (``--plugin``) that
-    the run needs; nothing is loaded because a record names it."""
+    the run needs; nothing is loaded because a record names it. ``settings``: those of ``bench.settings`` that were
+    given, by their fields."""
 
     kind: Literal["built_in", "file", "folder"]
     model: NamedFile
@@ -42,3 +43,4 @@ class Asked(Part, frozen=True):
     check_inputs: int | None = None
     max_seconds: float | None = None
     plugins: tuple[str, ...] = ()
+    settings: dict[str, int | float | str] = {}

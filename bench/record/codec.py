@@ -9,6 +9,7 @@ from bench.errors import InputError
 from bench.reading import json_of
 from bench.record.record import SCHEMA_VERSION, Record
 from bench.scenarios import check_known
+from bench.settings import check_settings
 
 SEALED_SINCE = 2
 """The first schema whose files carry ``record_sha256``."""
@@ -86,6 +87,8 @@ def _decoded(data: bytes, source: str) -> tuple[Record, Any]:
     try:
         record = msgspec.convert(raw, Record)
         check_known(record.plan.scenario)
+        if record.plan.asked is not None:
+            check_settings(record.plan.asked.settings)
     except (msgspec.ValidationError, ValueError) as error:
         raise InputError(f"{source}: {error}", "The file was edited or written by another tool.") from None
     except InputError as error:

@@ -62,7 +62,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.repeat_rule": {"checked": "fewest most budget_ns"},
         "plan.asked": {
             "asked": "kind format precision shapes preprocessing prompt_ids dataset_options lanes check_inputs "
-            "max_seconds plugins",
+            "max_seconds plugins settings",
         },
         "plan.asked.model": _FILE,
         "plan.asked.inputs{}": _FILE,

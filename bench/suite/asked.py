@@ -33,6 +33,7 @@ def asked_of(run: PlannedRun) -> Asked:
         check_inputs=run.check_inputs,
         max_seconds=run.max_seconds,
         plugins=_plugin_files(run),
+        settings=run.settings,
     )
 
 

@@ -16,6 +16,7 @@ from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.record.asked import Asked, NamedFile
 from bench.record.record import PlanPart, Record
+from bench.settings import check_known_settings
 from bench.suite.found_files import SUFFIXES, Places, found_file, found_model
 from bench.suite.plan import OWN_MODELS
 from bench.suite.presets import PRESETS, emulated_rule, shorter_rule
@@ -41,6 +42,7 @@ def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, g
         raise InputError(sentence("suite.model_sha_null", origin=origin), sentence("suite.measure_again"))
     target = _target(plan, origin, catalog, given)
     asked = plan.asked or _older(record, catalog, origin, places, given)
+    check_known_settings(asked.settings, f"{origin}: plan.asked.settings")
     return Suite(
         models=(_model(record, asked, origin, catalog, places, given),),
         targets=(target,),
@@ -50,6 +52,7 @@ def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, g
         strict_placement=plan.strict_placement,
         max_seconds=asked.max_seconds,
         check_inputs=asked.check_inputs,
+        settings=dict(asked.settings),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from bench.record.asked import Asked, NamedFile
 from bench.record.record import PlanPart
 from bench.scenarios import scenario_text
+from bench.settings import setting_flags
 
 
 def rerun_command(plan: PlanPart) -> str:
@@ -20,6 +21,7 @@ def rerun_command(plan: PlanPart) -> str:
     words += _model_flags(asked)
     words += ["-s", scenario_text(plan.scenario), *_scenario_flags(plan)]
     words += _flags({"--max-seconds": None if asked.max_seconds is None else _number(asked.max_seconds)})
+    words += _flags(setting_flags(asked.settings))
     fixed = plan.repeat_rule is None or plan.repeat_rule.budget_ns is None
     words += _flags({"--preset": plan.preset, "--repeats": plan.repeats if fixed else None, "--seed": plan.seed})
     return shlex.join([*words, "--strict-placement"] if plan.strict_placement else words)

@@ -87,6 +87,7 @@ class PlannedRun(Struct, frozen=True):
     repeat_rule: RepeatRule | None = None  # None: exactly ``repeats``
     max_seconds: float | None = None  # as asked; None: the preset's
     player: PluginRef | None = None  # of a scenario that is a plugin's
+    settings: dict[str, int | float | str] = {}
 
 
 class Plan(Struct, frozen=True):
@@ -225,6 +226,7 @@ def make_plan(
                         repeat_rule=repeats,
                         max_seconds=suite.max_seconds,
                         player=choice.plugin,
+                        settings=suite.settings,
                     )
                 )
     return Plan(tuple(runs))

@@ -18,6 +18,7 @@ from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.reading import read_text
 from bench.scenarios import COMPILE_CACHE, FIELDS, check_scenario
+from bench.settings import setting_names, suite_settings
 from bench.suite.dataset_options import parse_options
 from bench.suite.preprocessing import parse_preprocessing
 from bench.suite.scenario_choice import kind_named
@@ -63,6 +64,7 @@ class Suite(Ask, frozen=True):
 
     ``options`` go to every target that knows the key; ``plugin.key`` names one plugin. ``check_inputs``: on how many
     inputs outputs are compared with the reference. ``untrusted``: what of it came from a file; a file cannot say this.
+    ``settings``: of ``bench.settings``, each by its field; a file has a key for each.
     """
 
     name: str = ""
@@ -78,6 +80,7 @@ class Suite(Ask, frozen=True):
     max_seconds: float | None = None
     check_inputs: int | None = None
     untrusted: Untrusted | None = None
+    settings: dict[str, int | float | str] = {}
 
 
 def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
@@ -93,7 +96,9 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
         raise InputError(sentence("suite.not_toml", file=file, error=str(error)[:200])) from None
     _check_keys(raw, Suite, f"{file}")
     try:
-        suite = msgspec.convert(_with_parameters(raw, f"{file}", catalog), Suite)
+        settings = suite_settings(raw, f"{file}")
+        plain = {key: value for key, value in raw.items() if key not in setting_names()}
+        suite = msgspec.convert(_with_parameters(plain, f"{file}", catalog), Suite)
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: {error}") from None
     folder = file.resolve().parent
@@ -109,7 +114,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
         for m in suite.models
     )
     sent = Untrusted(str(file), frozenset(suite.options), len(suite.targets))
-    checked = msgspec.structs.replace(suite, models=models, untrusted=sent)
+    checked = msgspec.structs.replace(suite, models=models, untrusted=sent, settings=settings)
     check(checked, catalog)
     return checked
 
@@ -228,7 +233,8 @@ def _beside(folder: Path, path: str) -> str:
 
 def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
     """msgspec names an unknown key but not its nearest neighbour; this does, before it converts."""
-    fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind) if f.name != "untrusted"}
+    fields = {f.encode_name for f in msgspec.structs.fields(kind)} - {"untrusted", "settings"}
+    fields |= setting_names() if kind is Suite else set()
     for key in raw:
         if key not in fields:
             raise UnknownName(sentence("suite.key_in", where=where), key, fields)

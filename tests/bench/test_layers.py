@@ -19,7 +19,7 @@ FLOORS = """
     digest
     reading scratch parallel
     contracts plugins
-    scenarios
+    scenarios settings
     record
     reporting
     stats

@@ -339,6 +339,7 @@ class Chooser:
             "timeout_s": suite.timeout_s,
             "max_seconds": suite.max_seconds,
             "check_inputs": suite.check_inputs,
+            "settings": suite.settings,
         }
         base = replace(self._base(source, self._places(source, suite), {}), **shared)
         new = Suite(

@@ -18,6 +18,7 @@ from bench.cli.asked import (
 from bench.contracts.names import file_model_id
 from bench.errors import InputError
 from bench.plugins import Catalog
+from bench.settings import asked_settings
 from bench.suite.suite import Suite, TargetAsk, is_file
 
 NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
@@ -55,6 +56,7 @@ def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
         models=models,
         scenarios=asked_scenarios(suite, given.get("scenarios", ()), grid, catalog),
         strict_placement=bool(given.get("strict_placement")) or suite.strict_placement,
+        settings={**suite.settings, **asked_settings(given)},
         **{field: given[flag] for flag, field in NUMBERS.items() if given.get(flag) is not None},
     )
 

@@ -1,0 +1,127 @@
+"""Settings of a whole run in one table: from a row follow the flag of ``odb run``, the key of a suite, the field of
+``plan.asked.settings`` in the record, and what reports and the command to run again say of it.
+
+A setting changes no measurement by itself: it is for a metric that needs to know what the user wants.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from bench.errors import InputError, UnknownName
+
+Value = int | float | str
+
+
+class Setting(NamedTuple):
+    """``name``: of the flag, without its dashes, and of the suite's key. ``field``: in the record, with its unit.
+    ``parse``: the value of what the user wrote; raises ``ValueError`` with what is wrong with it. ``text``: the value
+    as the user may write it, which ``parse`` reads back. ``metavar`` and ``about`` are for ``--help``."""
+
+    name: str
+    field: str
+    metavar: str
+    about: str
+    example: str
+    parse: Callable[[str], Value]
+    text: Callable[[Any], str]
+
+    @property
+    def parameter(self) -> str:
+        """As click calls the flag."""
+        return self.name.replace("-", "_")
+
+
+SETTINGS: tuple[Setting, ...] = ()
+"""Every setting, in the order of ``--help``."""
+
+
+def asked_settings(given: Mapping[str, Any]) -> dict[str, Value]:
+    """The settings among the flags ``given``, by the names of their parameters. Raises ``InputError``."""
+    texts = {setting: given.get(setting.parameter) for setting in SETTINGS}
+    return {s.field: _parsed(f"--{s.name}", s, text) for s, text in texts.items() if text is not None}
+
+
+def setting_names() -> frozenset[str]:
+    """The keys of a suite that are settings."""
+    return frozenset(setting.name for setting in SETTINGS)
+
+
+def suite_settings(table: Mapping[str, Any], origin: str) -> dict[str, Value]:
+    """The settings among the keys of a suite. Raises ``InputError`` naming ``origin`` and the key."""
+    return {s.field: _parsed(f"{origin}: {s.name}", s, table[s.name]) for s in SETTINGS if s.name in table}
+
+
+def check_settings(asked: Mapping[str, Any]) -> None:
+    """Raises ``InputError`` for a setting of a record that nobody can have asked for. One that this version does not
+    know says nothing here."""
+    for setting in SETTINGS:
+        if setting.field in asked and not _fits(setting, asked[setting.field]):
+            shown = str(asked[setting.field])[:80]
+            raise InputError(f"asked.settings.{setting.field} is {shown}, which is no value of it")
+
+
+def check_known_settings(asked: Mapping[str, Any], origin: str) -> None:
+    """Raises ``UnknownName`` for a setting that this version does not know: a run without it is another run."""
+    known = [setting.field for setting in SETTINGS]
+    for field in asked:
+        if field not in known:
+            raise UnknownName(f"setting in {origin}", field, known, "Upgrade ondevice-bench to measure it again.")
+
+
+def setting_flags(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Flag -> value, of the settings in ``asked``."""
+    return {f"--{s.name}": s.text(asked[s.field]) for s in SETTINGS if s.field in asked}
+
+
+def setting_words(asked: Mapping[str, Any], *names: str) -> str:
+    """``deadline 33ms``: the settings in ``asked``, or those of ``names`` among them."""
+    wanted = [s for s in SETTINGS if s.field in asked and (not names or s.name in names)]
+    return ", ".join(f"{s.name} {s.text(asked[s.field])}" for s in wanted)
+
+
+def _parsed(origin: str, setting: Setting, text: Any) -> Value:
+    try:
+        return setting.parse(text if isinstance(text, str) else str(text))
+    except ValueError as error:
+        raise InputError(f"{origin} {text}: {error}", f"Example: --{setting.name} {setting.example}") from None
+
+
+def _fits(setting: Setting, value: Any) -> bool:
+    try:
+        again = setting.parse(setting.text(value))
+    except (ValueError, TypeError, ArithmeticError):
+        return False
+    return again == value and type(again) is type(value)
+
+
+# ------------------------------------------------------------------------------------------------------ times
+
+UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+LONGEST_NS = 86_400 * UNITS["s"]
+_TIME = re.compile(r"([+-]?\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?)\s*([a-zA-Zµμ]{0,20})", re.ASCII)
+
+
+def duration_ns(text: str) -> int:
+    """``33ms``, ``0.5 s`` or ``250us`` in nanoseconds. Raises ``ValueError``."""
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("expected a time: a number and its unit, one of s, ms, us and ns")
+    number, unit = found[1], found[2].replace("µ", "u").replace("μ", "u")
+    if unit not in UNITS:
+        missing = f"has the unknown unit {unit}" if unit else "has no unit"
+        raise ValueError(f"the time {missing}; write s, ms, us or ns")
+    amount = Decimal(number) * UNITS[unit]
+    if not 0 < amount <= LONGEST_NS:
+        raise ValueError("the time must be above 0 and at most a day")
+    ns = round(amount)
+    if not ns:
+        raise ValueError("the time must be at least 1 ns")
+    return ns
+
+
+def duration_text(ns: int) -> str:
+    """``33ms``: exact, in the largest unit that leaves 1 or more before the point."""
+    unit = next((unit for unit, size in UNITS.items() if ns >= size), "ns")
+    return f"{(Decimal(ns) / UNITS[unit]).normalize():f}{unit}"

@@ -10,13 +10,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from bench.errors import InputError, UnknownName
+from bench.words import sentence
 
 Value = int | float | str
 
 
 class Setting(NamedTuple):
     """``name``: of the flag, without its dashes, and of the suite's key. ``field``: in the record, with its unit.
-    ``parse``: the value of what the user wrote; raises ``ValueError`` with what is wrong with it. ``text``: the value
+    ``parse``: the value of what the user wrote; raises ``InputError`` with what is wrong with it. ``text``: the value
     as the user may write it, which ``parse`` reads back. ``metavar`` and ``about`` are for ``--help``."""
 
     name: str
@@ -59,7 +60,7 @@ def check_settings(asked: Mapping[str, Any]) -> None:
     for setting in SETTINGS:
         if setting.field in asked and not _fits(setting, asked[setting.field]):
             shown = str(asked[setting.field])[:80]
-            raise InputError(f"asked.settings.{setting.field} is {shown}, which is no value of it")
+            raise InputError(sentence("settings.no_value", field=setting.field, value=shown))
 
 
 def check_known_settings(asked: Mapping[str, Any], origin: str) -> None:
@@ -67,7 +68,9 @@ def check_known_settings(asked: Mapping[str, Any], origin: str) -> None:
     known = [setting.field for setting in SETTINGS]
     for field in asked:
         if field not in known:
-            raise UnknownName(f"setting in {origin}", field, known, "Upgrade ondevice-bench to measure it again.")
+            raise UnknownName(
+                sentence("settings.setting_in", origin=origin), field, known, sentence("settings.upgrade")
+            )
 
 
 def setting_flags(asked: Mapping[str, Any]) -> dict[str, str]:
@@ -84,14 +87,15 @@ def setting_words(asked: Mapping[str, Any], *names: str) -> str:
 def _parsed(origin: str, setting: Setting, text: Any) -> Value:
     try:
         return setting.parse(text if isinstance(text, str) else str(text))
-    except ValueError as error:
-        raise InputError(f"{origin} {text}: {error}", f"Example: --{setting.name} {setting.example}") from None
+    except InputError as error:
+        told = sentence("settings.cannot_read", origin=origin, value=str(text)[:80], why=error.sentence)
+        raise InputError(told, sentence("settings.example", flag=setting.name, value=setting.example)) from None
 
 
 def _fits(setting: Setting, value: Any) -> bool:
     try:
         again = setting.parse(setting.text(value))
-    except (ValueError, TypeError, ArithmeticError):
+    except (InputError, ValueError, TypeError, ArithmeticError):
         return False
     return again == value and type(again) is type(value)
 
@@ -104,20 +108,21 @@ _TIME = re.compile(r"([+-]?\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?)\s*([a-zA-Z
 
 
 def duration_ns(text: str) -> int:
-    """``33ms``, ``0.5 s`` or ``250us`` in nanoseconds. Raises ``ValueError``."""
+    """``33ms``, ``0.5 s`` or ``250us`` in nanoseconds. Raises ``InputError``."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
-        raise ValueError("expected a time: a number and its unit, one of s, ms, us and ns")
+        raise InputError(sentence("settings.no_time", units=list(UNITS)))
     number, unit = found[1], found[2].replace("µ", "u").replace("μ", "u")
     if unit not in UNITS:
-        missing = f"has the unknown unit {unit}" if unit else "has no unit"
-        raise ValueError(f"the time {missing}; write s, ms, us or ns")
+        if unit:
+            raise InputError(sentence("settings.unknown_unit", unit=unit, units=list(UNITS)))
+        raise InputError(sentence("settings.no_unit", units=list(UNITS)))
     amount = Decimal(number) * UNITS[unit]
     if not 0 < amount <= LONGEST_NS:
-        raise ValueError("the time must be above 0 and at most a day")
+        raise InputError(sentence("settings.time_bounds"))
     ns = round(amount)
     if not ns:
-        raise ValueError("the time must be at least 1 ns")
+        raise InputError(sentence("settings.least_time"))
     return ns
 
 

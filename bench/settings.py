@@ -18,7 +18,7 @@ Value = int | float | str
 class Setting(NamedTuple):
     """``name``: of the flag, without its dashes, and of the suite's key. ``field``: in the record, with its unit.
     ``parse``: the value of what the user wrote; raises ``InputError`` with what is wrong with it. ``text``: the value
-    as the user may write it, which ``parse`` reads back. ``metavar`` and ``about`` are for ``--help``."""
+    as the user may write it, which ``parse`` reads back. ``metavar`` and ``about`` (a code) are for ``--help``."""
 
     name: str
     field: str

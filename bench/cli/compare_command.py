@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.help import FLOAT, Choice, Command, option
 from bench.cli.language import lang_option
 from bench.cli.output_format import checked_output, chosen_format
 from bench.compare.outcome import OPEN
@@ -32,49 +33,33 @@ WRITERS: Mapping[str, str] = MappingProxyType(
 
 SUFFIXES: Mapping[str, str] = MappingProxyType({"terminal": ".txt", "md": ".md", "json": ".json", "html": ".html"})
 
-EPILOG = """\b
-Examples:
-  odb compare last-night tonight                    every model and target that both hold
-  odb compare results/A results/B --tolerance 1     two records
-  odb compare base new --format html -o page.html
-  odb compare base new --accept cannot-tell,unmatched
-\b
-Exit status: 0 every leading metric was decided and nothing is worse; 1 something is worse
-beyond the tolerance, is wrong, or fails or is skipped now; 2 bad usage, or a record could not
-be read; 3 something was not decided, was lost or may not be compared. 1 takes precedence over 2,
-and 2 over 3. --accept names what may stay undecided: cannot-tell, invalid, not-comparable,
-not-measured, unmatched."""
-
-ACCEPT_HELP = "What may stay undecided without status 3: " + ", ".join(OPEN) + "."
+TOLERANCE_PERCENT = 3.0
 
 
-@click.command("compare", epilog=EPILOG)
+@click.command("compare", cls=Command, help="cli.help.compare", epilog="cli.epilog.compare")
 @lang_option
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("new", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
+@option(
     "--tolerance",
     metavar="PERCENT",
-    type=float,
-    default=3.0,
-    show_default=True,
-    help="The largest difference that is reported as the same. For quality it is always one point.",
+    type=FLOAT,
+    default=TOLERANCE_PERCENT,
+    figures=lambda: {"default": TOLERANCE_PERCENT},
+    help="cli.help.compare.tolerance",
 )
-@click.option(
+@option(
     "--subject",
     "subjects",
     multiple=True,
-    type=click.Choice(SUBJECTS),
-    help="What may differ: the target, a version, or the model's file and precision. Repeatable. By default the target "
-    "where the targets of two records differ, otherwise the version; for records that took turns, what was changed.",
+    type=Choice(SUBJECTS),
+    help="cli.help.compare.subject",
 )
-@click.option("--accept", metavar="NAME,…", help=ACCEPT_HELP)
-@click.option(
-    "--format", "format_", type=click.Choice(list(WRITERS)), help="By default that of -o's suffix, or terminal."
-)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default, and -, is stdout.")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@option("--accept", metavar="NAME,…", help="cli.help.compare.accept", figures=lambda: {"names": list(OPEN)})
+@option("--format", "format_", type=Choice(list(WRITERS)), help="cli.help.compare.format")
+@option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.output_file")
+@option("--json", "as_json", is_flag=True, help="cli.help.json_format")
+@option("--force", is_flag=True, help="cli.help.force")
 def command(
     base: Path,
     new: tuple[Path, ...],
@@ -86,11 +71,7 @@ def command(
     as_json: bool,
     force: bool,
 ) -> int:
-    """Compare the records in NEW with those in BASE: faster, slower or the same, and how certain that is.
-
-    Each is the folder of a record or a folder of records. Records are matched if they took turns, otherwise by model,
-    target and scenario.
-    """
+    """``odb compare``."""
     from bench.compare.folders import compare_folders
     from bench.compare.outcome import checked_accept, checked_tolerance, outcome
 

@@ -2,19 +2,15 @@
 
 import click
 
+from bench.cli.help import Choice, Command
 from bench.cli.language import lang_option
 
-EPILOG = """\b
-Examples:
-  eval "$(odb completion bash)"                   in ~/.bashrc
-  odb completion fish > ~/.config/fish/completions/odb.fish"""
 
-
-@click.command("completion", epilog=EPILOG)
+@click.command("completion", cls=Command, help="cli.help.completion", epilog="cli.epilog.completion")
 @lang_option
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    """Print the script that makes SHELL complete odb's commands and options."""
+    """``odb completion``."""
     from click.shell_completion import get_completion_class
 
     from bench.cli.group import odb

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bench.cli.help import Command
 from bench.cli.language import lang_option
 from bench.cli.options import console, echo_json, json_option, plugin_option
 from bench.printable import clean
@@ -12,15 +13,12 @@ from bench.printable import clean
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "unavailable": "[dim]unavailable[/]"}
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command, help="cli.help.doctor")
 @lang_option
 @plugin_option
 @json_option
 def command(plugins: tuple[Path, ...], as_json: bool) -> int:
-    """Say what this machine can measure, and what to do about the rest.
-
-    Exit status 3 when no target is usable.
-    """
+    """``odb doctor``."""
     from bench.plugins import discover
 
     catalog = discover(plugins)

@@ -6,6 +6,8 @@ from importlib import import_module
 import click
 
 from bench import __version__
+from bench.cli import usage
+from bench.cli.help import Spoken, option
 from bench.cli.language import lang_option, speak_as_asked
 from bench.cli.terminal.signals import EXIT_INTERRUPTED, ignore_interrupts, was_interrupted
 from bench.cli.terminal.utf8 import demand_utf8
@@ -13,30 +15,21 @@ from bench.errors import OdbError
 from bench.machine.address_space import demand_address_space
 from bench.printable import clean
 from bench.process.telemetry import switch_off
+from bench.words import say
 
-COMMANDS = {
-    "run": "Measure models on targets and write records and a report.",
-    "list": "Show models, targets, scenarios, reports, presets or sensors.",
-    "doctor": "Show what this machine can measure, and how to enable the rest.",
-    "report": "Write a report from records.",
-    "compare": "Compare records: faster, slower or the same, and how certain that is.",
-    "schema": "Print the JSON Schema of a record.",
-    "completion": "Print a shell completion script.",
-}
-
-EPILOG = """\b
-Examples:
-  odb run                                     the built-in models on all this machine has
-  odb run -m detector.onnx -t openvino:CPU -t ort:cpu
-  odb run -m mobilenet_v2 -t qnn:htp-emu -O soc=qcs8550 --strict-placement
-  odb report odb-results/… --format md
-\b
-Exit status: 0 done; 1 done, and a run is invalid or failed (see odb run --fail-on); 2 bad usage or input;
-3 nothing could be measured, or a comparison was not decided; 130 interrupted."""
+COMMANDS = ("run", "list", "doctor", "report", "compare", "schema", "completion")
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Spoken, click.Group):
     """Knows its subcommands' names and summaries, and imports none before it is called."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        self.subcommand_metavar = say("cli.usage.command")
+        return super().collect_usage_pieces(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -48,8 +41,8 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section(say("cli.help.commands")):
+            formatter.write_dl([(name, say(f"cli.summary.{name}")) for name in COMMANDS])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,12 +54,27 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="odb")
+def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(say("cli.version", version=__version__))
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    help="cli.help.odb",
+    epilog="cli.epilog.odb",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,  # without one, the words of the catalogue below
+    no_args_is_help=True,
+)
+@option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="cli.help.version")
 @lang_option
-def odb() -> None:
-    """Runs sLLM and vision models on Intel and Qualcomm targets; measures latency, memory and power proxies; writes
-    reports that can be compared, and says how far to trust them."""
+@click.pass_context
+def odb(ctx: click.Context) -> None:
+    """``odb``: what is common to all commands."""
+    if ctx.invoked_subcommand is None:
+        ctx.fail(say("cli.usage.missing_command"))
 
 
 def carried_out() -> int:
@@ -97,7 +105,7 @@ def _told_interrupted() -> int:
 def _told(error: Exception) -> int:
     """Say what went wrong. Returns the exit status; raises what nobody but a programmer can put right."""
     if isinstance(error, click.ClickException):
-        error.show()
+        usage.show(error)
         return 2
     if isinstance(error, OdbError):
         click.echo(f"odb: error: {clean(error.message)}", err=True)

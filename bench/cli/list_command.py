@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli.help import Choice, Command
 from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import columns
@@ -20,23 +21,15 @@ Rows = list[dict[str, Any]]
 
 WIDE = 160  # in a pipe
 
-EPILOG = """\b
-Examples:
-  odb list targets            every device known here: usable or not, why, and the remedy
-  odb list models --json
-  odb list options qnn:htp-emu    what -O takes there"""
 
-
-@click.command("list", epilog=EPILOG)
+@click.command("list", cls=Command, help="cli.help.list", epilog="cli.epilog.list")
 @lang_option
-@click.argument(
-    "what", type=click.Choice(["models", "targets", "scenarios", "presets", "reports", "sensors", "options"])
-)
+@click.argument("what", type=Choice(["models", "targets", "scenarios", "presets", "reports", "sensors", "options"]))
 @click.argument("target", required=False)
 @plugin_option
 @json_option
 def command(what: str, target: str | None, plugins: tuple[Path, ...], as_json: bool) -> int:
-    """Show what there is. `odb list options TARGET` shows the options a target takes."""
+    """``odb list``."""
     from bench.errors import InputError
     from bench.plugins import discover
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bench.cli.help import option
 from bench.printable import printable_json
 
 if TYPE_CHECKING:
@@ -16,16 +17,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+plugin_option = option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="cli.help.plugin")
+"""``--plugin FILE``, repeatable."""
 
-def plugin_option(function: F) -> F:
-    """``--plugin FILE``, repeatable."""
-    return click.option(
-        "--plugin",
-        "plugins",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        help="Load a plugin from a Python file. Its code is run. Repeatable.",
-    )(function)
+json_option = option("--json", "as_json", is_flag=True, help="cli.help.json")
+"""``--json``."""
 
 
 def setting_options(function: F) -> F:
@@ -33,13 +29,8 @@ def setting_options(function: F) -> F:
     from bench.settings import SETTINGS
 
     for setting in reversed(SETTINGS):
-        function = click.option(f"--{setting.name}", metavar=setting.metavar, help=setting.about)(function)
+        function = option(f"--{setting.name}", metavar=setting.metavar, help=setting.about)(function)
     return function
-
-
-def json_option(function: F) -> F:
-    """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text.")(function)
 
 
 def echo_json(value: Any) -> None:

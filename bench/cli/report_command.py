@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.help import Command, option
 from bench.cli.language import lang_option
 from bench.cli.options import fitted, plugin_option
 from bench.cli.output_format import checked_output, chosen_format
@@ -19,23 +20,14 @@ if TYPE_CHECKING:
     from bench.record.refused import RefusedRecord
     from bench.reporting import Report
 
-EPILOG = """\b
-Examples:
-  odb report odb-results/20261122T101500Z                     the table, at the terminal
-  odb report results --format html -o page.html
-  odb report startup-a startup-b -o both.html                 side by side, with a column for the folder
-  odb report results --format csv > results.csv"""
 
-
-@click.command("report", epilog=EPILOG)
+@click.command("report", cls=Command, help="cli.help.report", epilog="cli.epilog.report")
 @lang_option
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--format", "format_", help="html, md, csv, json or terminal; by default that of -o's suffix, unless it has none."
-)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default, and -, is stdout.")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@option("--format", "format_", help="cli.help.report.format")
+@option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.output_file")
+@option("--json", "as_json", is_flag=True, help="cli.help.json_format")
+@option("--force", is_flag=True, help="cli.help.force")
 @plugin_option
 def command(
     folders: tuple[Path, ...],
@@ -45,8 +37,7 @@ def command(
     force: bool,
     plugins: tuple[Path, ...],
 ) -> int:
-    """Write a report from the records in DIR. Several folders, or a folder of them, are shown side by side and not
-    ranked. A record that cannot be read is named, the others are reported, and the status is 2."""
+    """``odb report``."""
     from bench.plugins import discover, load
     from bench.store.records import write_atomically
     from bench.store.submissions import read

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.help import FLOAT, INTEGER, Command, option
 from bench.cli.language import lang_option
 from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option, setting_options
 from bench.cli.output_format import default_folder
@@ -16,130 +17,98 @@ if TYPE_CHECKING:
     from bench.plugins import Catalog
     from bench.suite.suite import Suite
 
-EPILOG = """\b
-Examples:
-  odb run                                          a first look at this machine
-  odb run -m detector.onnx --shape images=1,3,640,640 --preset standard
-  odb run -m net.xml -t openvino:CPU -s offline -O NUM_STREAMS=2
-  odb run -m net.onnx --input data=photo.jpg --preprocessing order=bgr,mean=104:117:123
-  odb run -m net.onnx --dataset photos --preprocessing mean=127,scale=128
-  odb run -m net.onnx -t qnn:htp-emu -O soc=snapdragon-x-elite
-  odb run -m llm/model.onnx -p 128,512 -n 128 -d 0,1024
-  odb run suite.toml -o results --dry-run
-  odb run --against old-results -m new.onnx        measure both in alternation, and compare
-  odb run --fail-on outputs,failed                 status 1 for wrong outputs, not for a busy machine
-  odb run --against old-results -O NUM_STREAMS=2   the same model with another option
-  odb run suite.toml --against nights/1            each run of the suite and its record
-\b
-Inputs are made up (seeded pictures, indices, numbers) unless --input is given. A dynamic first dimension becomes 1;
-any other needs --shape. With several models, MODEL:NAME=… applies to one of them.
-\b
-Exit status: 0 done; 1 done, and a run is invalid or failed, or what --fail-on names;
-2 bad usage or input; 3 nothing could be measured; 130 interrupted."""
 
-
-@click.command("run", epilog=EPILOG)
+@click.command("run", cls=Command, help="cli.help.run", epilog="cli.epilog.run")
 @lang_option
 @click.argument("suite_file", metavar="[SUITE.toml]", required=False, type=click.Path(path_type=Path))
-@click.option(
+@option(
     "-m",
     "--model",
     "models",
     multiple=True,
     shell_complete=complete.models,
-    help="A built-in model's name, or a file. Repeatable.",
+    help="cli.help.run.model",
 )
-@click.option(
+@option(
     "-t",
     "--target",
     "targets",
     multiple=True,
     shell_complete=complete.targets,
-    help="plugin:device, as in openvino:CPU. Repeatable.",
+    help="cli.help.run.target",
 )
-@click.option(
+@option(
     "-s",
     "--scenario",
     "scenarios",
     multiple=True,
     shell_complete=complete.scenarios,
     metavar="NAME[:KEY=VALUE,…]",
-    help="As offline or offline:lanes=4; default single-stream; see `odb list scenarios`. Repeatable.",
+    help="cli.help.run.scenario",
 )
-@click.option("--preset", help="quick (default), standard or strict: how long, how many processes, how precise.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for records; default odb-results/TIME.")
-@click.option(
-    "-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="An option of the runtime."
-)
-@click.option(
+@option("--preset", help="cli.help.run.preset")
+@option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.run.output")
+@option("-O", "--option", "options", multiple=True, metavar="[PLUGIN.]KEY=VALUE", help="cli.help.run.option")
+@option(
     "--allow-unsafe-options",
     metavar="KEY,…",
-    help="Options of SUITE.toml to accept although they can name files, load code or write.",
+    help="cli.help.run.allow_unsafe_options",
 )
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Fix an input's shape.")
-@click.option(
-    "--input", "inputs", multiple=True, metavar="NAME=FILE", help="A .npy or image for an input, or FILE.npz."
-)
-@click.option("--preprocessing", help="How images become tensors: order=, layout=, mean=, scale=, resize=.")
-@click.option("-p", "--prompt-tokens", metavar="N,…", help="Text generation: lengths of seeded prompts.")
-@click.option("-n", "--generate-tokens", metavar="N,…", help="Text generation: tokens to generate.")
-@click.option("-d", "--depth", metavar="N,…", help="Text generation: tokens in the cache before the prompt.")
-@click.option("--prompt-ids", metavar="ID,…", help="Text generation: your own prompt, as token ids.")
-@click.option("--prompts", type=click.Path(path_type=Path), help="Text generation: your own prompts, .txt or .jsonl.")
-@click.option("--precision", metavar="P,…", help="Built-in models: weights as float32, float16, int8 or int4.")
-@click.option(
-    "--compile-cache", metavar="C,…", help="none (default), cold or warm: the state of the runtime's compile cache."
-)
-@click.option(
-    "--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="Labelled samples to evaluate quality on."
-)
-@click.option("--dataset-options", help="How labels and outputs are read: label_offset=1,output=probs …")
-@click.option(
-    "--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="A float model to compare outputs with."
-)
-@click.option("--check-inputs", type=int, help="Number of inputs on which outputs are compared; default 4.")
-@click.option("--lanes", type=int, help="offline: queries in flight; default is the runtime's choice.")
-@click.option("--repeats", type=int, help="Exact number of fresh processes for each run; by default the preset's rule.")
-@click.option("--max-seconds", type=float, help="Maximum steady state of a repeat; default is the preset's.")
-@click.option("--seed", type=int, help="Seed of weights and inputs; default 0.")
-@click.option("--strict-placement", is_flag=True, help="Fail a run in which any node ran on another device.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Maximum time of one process.")
-@click.option(
+@option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="cli.help.run.shape")
+@option("--input", "inputs", multiple=True, metavar="NAME=FILE", help="cli.help.run.input")
+@option("--preprocessing", help="cli.help.run.preprocessing")
+@option("-p", "--prompt-tokens", metavar="N,…", help="cli.help.run.prompt_tokens")
+@option("-n", "--generate-tokens", metavar="N,…", help="cli.help.run.generate_tokens")
+@option("-d", "--depth", metavar="N,…", help="cli.help.run.depth")
+@option("--prompt-ids", metavar="ID,…", help="cli.help.run.prompt_ids")
+@option("--prompts", type=click.Path(path_type=Path), help="cli.help.run.prompts")
+@option("--precision", metavar="P,…", help="cli.help.run.precision")
+@option("--compile-cache", metavar="C,…", help="cli.help.run.compile_cache")
+@option("--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="cli.help.run.dataset")
+@option("--dataset-options", help="cli.help.run.dataset_options")
+@option("--reference", "references", multiple=True, metavar="[MODEL:]FILE", help="cli.help.run.reference")
+@option("--check-inputs", type=INTEGER, help="cli.help.run.check_inputs")
+@option("--lanes", type=INTEGER, help="cli.help.run.lanes")
+@option("--repeats", type=INTEGER, help="cli.help.run.repeats")
+@option("--max-seconds", type=FLOAT, help="cli.help.run.max_seconds")
+@option("--seed", type=INTEGER, help="cli.help.run.seed")
+@option("--strict-placement", is_flag=True, help="cli.help.run.strict_placement")
+@option("--timeout", type=FLOAT, metavar="SECONDS", help="cli.help.run.timeout")
+@option(
     "--against",
     type=click.Path(path_type=Path),
     metavar="BASE",
-    help="Measure BASE (a record or a folder of records) again, in alternation with this run, and compare.",
+    help="cli.help.run.against",
 )
-@click.option(
+@option(
     "--base-model",
     "base_models",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="With --against: the base's model file. Repeatable; each record takes the file with its hash.",
+    help="cli.help.run.base_model",
 )
-@click.option(
+@option(
     "--base-python",
     type=click.Path(path_type=Path),
     metavar="PYTHON",
-    help="With --against: the interpreter of another environment, whose runtimes the base is measured with.",
+    help="cli.help.run.base_python",
 )
-@click.option(
+@option(
     "--tolerance",
-    type=float,
+    type=FLOAT,
     default=3.0,
     metavar="PERCENT",
-    help="With --against: differences up to this are the same; default 3.",
+    help="cli.help.run.tolerance",
 )
-@click.option("--accept", metavar="NAME,…", help="With --against: what may stay undecided, as in odb compare.")
-@click.option(
+@option("--accept", metavar="NAME,…", help="cli.help.run.accept")
+@option(
     "--fail-on",
     metavar="CODE,…",
-    help="What gives status 1: verdict codes, or outputs, placement, noise, failed, invalid; default invalid,failed. "
-    "Not with --against, whose status is that of the comparison.",
+    help="cli.help.run.fail_on",
 )
 @setting_options
-@click.option("--dry-run", is_flag=True, help="Print what would be measured, and stop.")
+@option("--dry-run", is_flag=True, help="cli.help.run.dry_run")
 @plugin_option
 @json_option
 def command(
@@ -182,11 +151,7 @@ def command(
     as_json: bool,
     **settings: str | None,
 ) -> int:
-    """Measure models on targets; write a record for each run, and a report.
-
-    By default the built-in vision model and sLLM are measured on every target that this machine has. Flags add to or
-    replace what SUITE.toml contains.
-    """
+    """``odb run``."""
     from bench.analysis.verdict.fail_on import checked_fail_on
     from bench.cli.asked import asked_suite
     from bench.errors import InputError

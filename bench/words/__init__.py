@@ -6,7 +6,22 @@ this file (gettext; read and compiled by Babel); a further language is one furth
 """
 
 from bench.words.catalogue import languages
-from bench.words.language import chosen, current, speak, speaking
+from bench.words.compiling import BrokenCatalogue
+from bench.words.language import UnknownLanguage, chosen, current, of_locale, speak, speaking
 from bench.words.sentence import Figure, Sentence, mapped, say, sentence
 
-__all__ = ["Figure", "Sentence", "chosen", "current", "languages", "mapped", "say", "sentence", "speak", "speaking"]
+__all__ = [
+    "BrokenCatalogue",
+    "Figure",
+    "Sentence",
+    "UnknownLanguage",
+    "chosen",
+    "current",
+    "languages",
+    "mapped",
+    "of_locale",
+    "say",
+    "sentence",
+    "speak",
+    "speaking",
+]

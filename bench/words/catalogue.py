@@ -5,11 +5,12 @@ is newer, the ``.po`` is read. ``ODB_WORDS`` names a folder with further languag
 """
 
 import os
+import struct
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
+from gettext import GNUTranslations
 from pathlib import Path
 
-from bench.words.compiling import compiled_file
+from bench.words.compiling import BrokenCatalogue, compiled_file
 
 FOLDER = Path(__file__).parent
 VARIABLE = "ODB_WORDS"
@@ -17,20 +18,25 @@ ENGLISH = "en"
 
 
 class Catalogue:
-    """The entries of one language. ``template``: the text of a code, ``None`` where this language has none."""
+    """The entries of one language; what it lacks is in English, whose catalogue is read when it is needed."""
 
-    def __init__(self, language: str, entries: NullTranslations) -> None:
+    def __init__(self, language: str, entries: GNUTranslations) -> None:
         self.language = language
         self._entries = entries
 
     def template(self, code: str) -> str | None:
+        """The text of a code; ``None`` where no language has one."""
         found = self._entries.gettext(code)
-        return None if found == code else found
+        if found != code:
+            return found
+        return None if self.language == ENGLISH else catalogue(ENGLISH).template(code)
 
     def counted(self, code: str, count: int) -> str | None:
         """The text of a code that has plural forms, for ``count`` of the thing."""
         found = self._entries.ngettext(code, code, count)
-        return None if found == code else found
+        if found != code:
+            return found
+        return None if self.language == ENGLISH else catalogue(ENGLISH).counted(code, count)
 
 
 def languages() -> tuple[str, ...]:
@@ -40,23 +46,23 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def catalogue(language: str) -> Catalogue:
-    """The catalogue of ``language``; what it lacks is in English. Raises ``KeyError`` where there is none, and
-    ``ValueError`` for a file that is no catalogue."""
-    entries = _entries(language)
-    if language != ENGLISH:
-        entries.add_fallback(_entries(ENGLISH))
-    return Catalogue(language, entries)
-
-
-def _entries(language: str) -> GNUTranslations:
+    """The catalogue of ``language``. Raises ``KeyError`` where there is none, and ``BrokenCatalogue`` for a file that
+    is none."""
     for folder in _folders():
         source, compiled = folder / f"{language}.po", folder / f"{language}.mo"
         if compiled.is_file() and not (source.is_file() and source.stat().st_mtime > compiled.stat().st_mtime):
-            with compiled.open("rb") as file:
-                return GNUTranslations(file)
+            return Catalogue(language, _compiled(compiled))
         if source.is_file():
-            return GNUTranslations(compiled_file(source))
+            return Catalogue(language, GNUTranslations(compiled_file(source)))
     raise KeyError(language)
+
+
+def _compiled(file: Path) -> GNUTranslations:
+    try:
+        with file.open("rb") as opened:
+            return GNUTranslations(opened)
+    except (OSError, ValueError, LookupError, struct.error) as error:
+        raise BrokenCatalogue(file, str(error)) from error
 
 
 def _folders() -> list[Path]:

@@ -22,15 +22,23 @@ msgstr ""
 """
 
 
+class BrokenCatalogue(ValueError):
+    """``file`` cannot be read as a catalogue. ``reason``: gettext's or Babel's own words."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file, self.reason = file, reason
+
+
 def read(source: Path) -> "Catalog":
-    """A ``.po`` file as Babel has it. Raises ``ValueError`` for one that is no catalogue."""
+    """A ``.po`` file as Babel has it. Raises ``BrokenCatalogue`` for one that is no catalogue."""
     from babel.messages.pofile import PoFileError, read_po
 
     try:
         with source.open("rb") as file:
             return read_po(file, locale=source.stem, abort_invalid=True)
-    except PoFileError as error:
-        raise ValueError(f"{source}: {error}") from error
+    except (PoFileError, OSError, ValueError, LookupError) as error:
+        raise BrokenCatalogue(source, str(error)) from error
 
 
 def compiled_file(source: Path) -> BytesIO:

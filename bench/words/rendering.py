@@ -21,7 +21,8 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.words import units
-from bench.words.catalogue import Catalogue
+from bench.words.catalogue import ENGLISH, Catalogue
+from bench.words.catalogue import catalogue as catalogue_of
 from bench.words.particles import with_particles
 
 MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
@@ -46,11 +47,17 @@ Part = tuple[str, str | None, str, str | None]
 
 
 def rendered(code: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
-    """The words of ``code`` in the language of ``catalogue``, which is the one spoken now."""
+    """The words of ``code`` in the language of ``catalogue``, which is the one spoken now; in English where that
+    language's template cannot be filled in."""
     template = catalogue.template(code)
     if template is None:
         return _unknown(code, figures)
-    return with_particles("".join(_filled(part, figures, catalogue) for part in parts_of(template)))
+    try:
+        return with_particles("".join(_filled(part, figures, catalogue) for part in parts_of(template)))
+    except (ValueError, LookupError, TypeError):
+        if catalogue.language == ENGLISH:
+            raise
+        return rendered(code, figures, catalogue_of(ENGLISH))
 
 
 @cache

@@ -16,6 +16,7 @@ import pytest
 from doc_pages import DOCS, FENCE, PAGES, ROOT, blocks, text_of
 
 from bench.record.record import Record
+from bench.words import say
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COUNTS = re.compile(r"\D")
@@ -318,9 +319,7 @@ def test_failure_kinds_are_those_of_the_code() -> None:
 
 def test_exit_statuses_are_those_of_the_help() -> None:
     """The page lists the statuses that `odb --help` lists."""
-    from bench.cli.group import EPILOG
-
-    stated = re.findall(r"(\d+) ", EPILOG.partition("Exit status:")[2].replace("\n", " "))
+    stated = re.findall(r"(\d+) ", say("cli.epilog.odb").partition("Exit status:")[2].replace("\n", " "))
     assert stated == [row[0] for row in table("record", "status")]
 
 

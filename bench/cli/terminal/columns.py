@@ -1,7 +1,8 @@
 """Rows as aligned text. Much lighter to import than a drawing library, which `odb list` would pay for each time."""
 
 from collections.abc import Sequence
-from textwrap import wrap
+
+from bench.cli.terminal.cells import cells, padded, wrapped
 
 GAP = "  "
 
@@ -9,7 +10,7 @@ GAP = "  "
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
     """A table no wider than ``width`` where that can be: the widest columns are wrapped, the first never."""
     table = [tuple(header), *map(tuple, rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    widths = [max(cells(row[i]) for row in table) for i in range(len(header))]
     while sum(widths) + len(GAP) * (len(widths) - 1) > width:
         widest = max(range(len(widths)), key=lambda i: (i > 0) * widths[i])
         if widest == 0 or widths[widest] <= 12:
@@ -19,13 +20,10 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) ->
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    cells = [
-        wrap(cell, size, break_on_hyphens=False) if len(cell) > size else [cell]
-        for cell, size in zip(row, widths, strict=True)
-    ]
-    height = max(len(cell) for cell in cells)
-    padded = [[*cell, *[""] * (height - len(cell))] for cell in cells]
+    parts = [wrapped(cell, size) if cells(cell) > size else [cell] for cell, size in zip(row, widths, strict=True)]
+    height = max(map(len, parts))
+    filled = [[*part, *[""] * (height - len(part))] for part in parts]
     return [
-        GAP.join(part.ljust(w) for part, w in zip(line, widths, strict=True)).rstrip()
-        for line in zip(*padded, strict=True)
+        GAP.join(padded(part, w) for part, w in zip(line, widths, strict=True)).rstrip()
+        for line in zip(*filled, strict=True)
     ]

@@ -1,0 +1,116 @@
+"""The help of every command, in each language."""
+
+import re
+
+import click
+import pytest
+
+from bench.cli.group import COMMANDS, odb
+from bench.cli.help import Context
+from bench.cli.terminal.cells import cells
+from bench.words import languages, say, speaking
+
+PAGES = ("", *COMMANDS)
+NAMES = re.compile(
+    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|cannot-tell|not-\w+|float\d+"
+)
+"""What stays as it is: quoted commands, options, metavars, what holds ``=``, ``:``, ``/`` or ``.``, and codes."""
+
+
+def command_of(name: str) -> click.Command:
+    found = odb.get_command(Context(odb), name) if name else odb
+    assert found is not None
+    return found
+
+
+def context_of(name: str, width: int = 78) -> Context:
+    return Context(command_of(name), info_name=f"odb {name}".strip(), terminal_width=width)
+
+
+def page(name: str, language: str, width: int = 78) -> str:
+    with speaking(language):
+        return context_of(name, width).get_help()
+
+
+def records(name: str, language: str) -> list[tuple[str, str]]:
+    """Names and help of every option."""
+    context = context_of(name)
+    with speaking(language):
+        options = [p for p in context.command.get_params(context) if isinstance(p, click.Option)]
+        return [record for option in options if (record := option.get_help_record(context))]
+
+
+def examples(name: str, language: str) -> list[str]:
+    """The lines of the epilog."""
+    epilog = command_of(name).epilog
+    with speaking(language):
+        return say(epilog).splitlines() if epilog else []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_korean_help_is_in_korean(name: str) -> None:
+    """No two English words follow each other, but in names, codes and commands to type."""
+    typed = ("    odb ", "    eval ")
+    text = "\n".join(line for line in page(name, "ko").splitlines() if not line.startswith(typed))
+    left = NAMES.sub("·", text)
+    assert [] == re.findall(r"[A-Za-z]{2,} +[A-Za-z]{2,}", left)
+    assert re.search("[가-힣]", text)
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", PAGES)
+def test_every_option_is_there_with_its_help(name: str, language: str) -> None:
+    """Each of its names is in the help, and so are its words."""
+    text = " ".join(page(name, language, 400).split())
+    for names, told in records(name, language):
+        assert " ".join(f"{names} {told}".split()) in text
+        assert not told.startswith("cli.")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_help_was_left_in_english(name: str) -> None:
+    """Every option has words of its own in Korean, and the same names."""
+    english, korean = records(name, "en"), records(name, "ko")
+    assert [one.split()[0] for one, _ in english] == [one.split()[0] for one, _ in korean]
+    assert [] == [names for (names, one), (_, other) in zip(english, korean, strict=True) if one == other]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_examples_are_the_same_in_every_language(name: str) -> None:
+    """What is typed is no language: only what stands beside it."""
+
+    def typed(language: str) -> list[str]:
+        lines = [line.strip() for line in examples(name, language)]
+        return [re.split(r"  +", line)[0] for line in lines if line.startswith(("odb ", "eval "))]
+
+    assert [typed("en")] * len(languages()) == [typed(language) for language in languages()]
+
+
+@pytest.mark.parametrize("width", [50, 78])
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", PAGES)
+def test_help_fits_the_terminal(name: str, language: str, width: int) -> None:
+    """Options and paragraphs are wrapped by cells, of which a Korean character takes two; examples are left whole. No
+    control character is printed."""
+    text = page(name, language, width)
+    kept = {f"  {line}" for line in examples(name, language)}
+    too_wide = [line for line in text.splitlines() if line not in kept and cells(line) > width]
+    assert [] == [line for line in too_wide if " " in line.strip()]
+    assert [] == [line for line in text.splitlines() if not line.isprintable()]
+
+
+def test_descriptions_of_options_stand_in_one_column() -> None:
+    """Counted in cells, though metavars are Korean."""
+    lines = [line for line in page("run", "ko", 100).splitlines() if re.match(r"  -\S.*\S  +\S", line)]
+    columns = {cells(line[: re.match(r"  -.*?\S  +", line).end()]) for line in lines}  # type: ignore[union-attr]
+    assert 1 == len(columns)
+
+
+def test_defaults_and_choices_are_stated() -> None:
+    """As click would, in the language spoken."""
+    assert "[default: 3.0]" in page("compare", "en")
+    assert "[기본값: 3.0]" in page("compare", "ko")
+    assert "[target|version|model]" in page("compare", "ko")
+    assert "--repeats 정수" in page("run", "ko")
+    assert "--repeats INTEGER" in page("run", "en")
+    assert "{bash|zsh|fish}" in page("completion", "ko")

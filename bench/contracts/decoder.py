@@ -21,7 +21,8 @@ class CacheTensor(Struct, frozen=True):
 
 
 class FixedInput(Struct, frozen=True):
-    """An input that steers a decoder's graph and is no token. ``value`` ``None``: whether the cache holds something."""
+    """A control input of a decoder's graph, other than tokens. ``value`` ``None``: whether the cache contains
+    anything."""
 
     name: str
     dtype: str
@@ -43,10 +44,10 @@ class DecoderSpec(Struct, frozen=True):
     named otherwise; the sizes of a layer are then those of its first tensor.
 
     ``ids_dtype``, ``mask_dtype`` and ``position_dtype`` are those of these inputs. ``past_length`` is P where the graph
-    fixes it: past and present are then one buffer of that length, as GroupQueryAttention shares it, and the graph reads
-    from the mask how much of it is in use. ``last_logits``: the graph may return those of the last position only;
-    ``flat_logits``: without a dimension for it, [B, vocab_size].
-    ``fixed_inputs`` are fed besides. ``bos_token_id`` and ``eos_token_ids`` are the model's own, where they are known.
+    fixes it: past and present are then one buffer of that length, as with GroupQueryAttention, and the graph reads from
+    the mask how much of it is in use. ``last_logits``: the graph may return those of the last position only;
+    ``flat_logits``: without a dimension for it, [B, vocab_size]. ``fixed_inputs`` are fed in addition. ``bos_token_id``
+    and ``eos_token_ids`` are those of the model, if known.
     """
 
     layers: int

@@ -1,7 +1,7 @@
 """Element types of tensors by name, as ``TensorSpec.dtype`` gives them, and numpy's types for them.
 
-numpy has no bfloat16, no float8 and no integer or float below 8 bits; ``ml_dtypes`` has. Runtimes hand such tensors
-over as bytes: 16 and 8 bits an element, below that packed, the first element in the lowest bits of a byte.
+numpy lacks bfloat16, float8 and types below 8 bits; ``ml_dtypes`` provides them. Runtimes exchange such tensors as
+bytes: 16 or 8 bits per element, smaller types packed with the first element in the lowest bits of a byte.
 """
 
 from typing import TYPE_CHECKING, Any

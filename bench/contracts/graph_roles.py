@@ -4,9 +4,9 @@ from msgspec import Struct
 
 
 class InputRole(Struct, frozen=True):
-    """``decides_work``: its values decide how much the graph does: a length, a number of steps, a branch. ``rows``: of
-    the table that it picks rows from. ``picture_top``: the brightest value of the picture that it takes, 1 or 255.
-    ``None``: it does not, or the graph does not tell."""
+    """``decides_work``: its values determine how much work the graph does: a length, a number of steps, a branch.
+    ``rows``: the number of rows of the table that it indexes. ``picture_top``: the maximum value of its pictures, 1 or
+    255. ``None``: not applicable, or unknown from the graph."""
 
     decides_work: bool = False
     rows: int | None = None

@@ -35,9 +35,9 @@ class Quantisation(Struct, frozen=True):
 class TensorSpec(Struct, frozen=True):
     """One input or output of a graph.
 
-    ``dtype`` is numpy's name, where numpy has none that of ``ml_dtypes`` (``bfloat16``, ``int4`` …), or ``string``.
-    A dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither.
-    ``quantisation`` is what the file says of an integer input or output; ``None`` where it says nothing.
+    ``dtype`` is numpy's name, where numpy has none that of ``ml_dtypes`` (``bfloat16``, ``int4`` …), or ``string``. A
+    dimension is an int, a symbol (``"batch"``), or ``None`` where the file gives neither. ``quantisation``: of an
+    integer input or output, as stated in the file; ``None`` if it is not stated.
     """
 
     name: str
@@ -51,14 +51,14 @@ class TensorSpec(Struct, frozen=True):
 
 
 class GraphFacts(Struct, frozen=True):
-    """What a model file says of itself, for one query at the stated input shapes. ``None``: cannot be told.
+    """Facts about a model file, for one query at the stated input shapes. ``None``: unknown.
 
     ``macs``: multiply-accumulates of convolutions and matrix products. ``weight_bytes``: all constants as stored.
-    ``peak_activation_bytes``: the widest operator's activation inputs plus outputs, those worked on in place once.
-    ``node_macs``: MACs by node name, to weigh a placement. ``live_activation_bytes``: the largest sum of activations
-    that are alive together in the file's order of execution. ``bytes_moved``: constants read and the widest operator's
-    activations, as docs/measuring.md says; where it is ``None``, the sum of ``weight_bytes`` and
-    ``peak_activation_bytes`` stands for it. ``draws``: the operators that draw random numbers on every run, branches
+    ``peak_activation_bytes``: the widest operator's activation inputs plus outputs, those updated in place counted
+    once. ``node_macs``: MACs by node name, to state a placement in MACs. ``live_activation_bytes``: the largest sum of
+    activations that are alive at the same time in the file's order of execution. ``bytes_moved``: constants read and
+    the widest operator's activations, as docs/measuring.md says; where it is ``None``, the sum of ``weight_bytes`` and
+    ``peak_activation_bytes`` is used instead. ``draws``: the operators that draw random numbers on every run, branches
     and bodies of loops included.
     """
 
@@ -81,7 +81,7 @@ class Artifact(Struct, frozen=True):
 
     ``path`` is the file to open; ``files`` are all that belong to it (external data, ``.bin``), ``path`` first.
     ``sha256`` covers the contents of ``files`` in that order. ``precision`` is that of the weights as stored
-    (``float32``, ``int8`` …; "" where the file does not tell), which is not always what a target executes.
+    (``float32``, ``int8`` …; "" if the file does not state it), which may differ from what a target executes.
     ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``.
     """
 
@@ -129,7 +129,7 @@ class Model(Protocol):
     precisions: Sequence[str]
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
-        """Build or read the model. Runs in a process of its own; may be slow; must be deterministic.
+        """Build or read the model. Runs in a separate process; may be slow; must be deterministic.
 
         Raises ``InputError`` for a file or shape that cannot be used.
         """
@@ -144,7 +144,8 @@ class Judge(Protocol):
         """Scores of one sample by name, the same names for every sample; a dataset's score is their mean.
 
         ``outputs``: the model's, by their names in the file. ``expected``: the sample's label as ``labels.json`` has
-        it, or the arrays of its ``.expected.npz``. Higher is better, but for the names in an attribute
-        ``lower_is_better``. Runs in an untimed process of its own. Raises ``InputError`` for what cannot be judged.
+        it, or the arrays of its ``.expected.npz``. Higher is better, except for the names in an attribute
+        ``lower_is_better``. Runs in a separate, untimed process. Raises ``InputError`` for a sample that cannot be
+        scored.
         """
         ...

@@ -1,7 +1,7 @@
-"""What a model is called that comes as a file or a folder: by the name that tells it from others.
+"""The name of a model that is a file or a folder.
 
 Exporters call every file ``model.onnx`` and put it into a folder ``onnx``; download caches put that into a folder named
-by a hash. Such names are passed over for that of the folder around.
+by a hash. In these cases the name of the parent folder is used.
 """
 
 from pathlib import Path

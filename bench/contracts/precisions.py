@@ -7,7 +7,7 @@ from msgspec import Struct
 
 class Precisions(Struct, frozen=True):
     """The types that convolutions and matrix products take their ``weights`` and ``activations`` in (``int4``,
-    ``int16``, ``float16`` …), most frequent first, joined by ``+``; "" where the runtime does not tell."""
+    ``int16``, ``float16`` …), most frequent first, joined by ``+``; "" if the runtime does not report it."""
 
     weights: str
     activations: str

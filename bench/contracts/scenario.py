@@ -17,8 +17,8 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)", max_le
 
 
 class Parameter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A number that a scenario takes. ``least`` and ``most`` are allowed; ``whole``: it is an integer. ``default``:
-    what an absent one stands for; ``None``: the runtime or the preset decides."""
+    """A number that a scenario takes. ``least`` and ``most``: bounds, both allowed; ``whole``: it is an integer.
+    ``default``: the value if absent; ``None``: the runtime or the preset decides."""
 
     name: Name
     unit: str
@@ -30,15 +30,14 @@ class Parameter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything that the engine has to know of a scenario, apart from how it is played.
+    """Everything that the engine needs to know about a scenario, except how it is played.
 
-    ``intent``: what the runtime is asked to be good at, and the figure in which processes are compared. ``latency``:
+    ``intent``: the performance hint for the runtime, and the figure by which processes are compared. ``latency``:
     queries come one after another, and the p50 is compared. ``throughput``: queries overlap in a window, which the
     player keeps with those in flight at its end, and the queries a second of the window are compared. ``leading``: what
     a comparison looks at first: names of ``bench.compare.observe.METRICS``, of which the first that is known leads.
-    ``percentile``: whether the preset's percentile is asked of the latencies; else the median is. ``emulator``: whether
-    it proves something on an emulator. ``samples``: the parameter that says how many samples one query holds; ``""``:
-    one.
+    ``percentile``: whether the preset's percentile must be known; otherwise the median. ``emulator``: whether it is
+    useful on an emulator. ``samples``: the parameter with the number of samples per query; ``""``: one.
     """
 
     name: Name
@@ -64,7 +63,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     generation; ``lanes`` to offline (None: the runtime's best). ``compile_cache``: ``cold``, every repeat fills an
     empty one; ``warm``, every repeat finds it filled; ``none``, the runtime gets none. ``parameters``: those of the
     kind that have no field here; absent where there are none. ``kind``: of a plugin's scenario, so that its records are
-    read where the plugin is not; absent of this project's own, which are in ``bench.scenarios``.
+    can be read without the plugin; absent for this project's scenarios, which are in ``bench.scenarios``.
     """
 
     name: Name = "single-stream"

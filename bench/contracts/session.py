@@ -1,4 +1,4 @@
-"""What a target opens: a session, and what it says of itself."""
+"""A session, which is what a target opens, and the facts that it reports."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, runtime_checkable
@@ -12,7 +12,7 @@ CompileCache = Literal["none", "cold", "warm"]
 
 
 class NodePlacement(Struct, frozen=True):
-    """One node of the graph as executed: its name (or the original node's, where the runtime tells) and device."""
+    """One node of the graph as executed: its name (or the original node's, if the runtime reports it) and device."""
 
     name: str
     op: str
@@ -30,14 +30,14 @@ class Placement(Struct, frozen=True):
 
 
 class SessionFacts(Struct, frozen=True, kw_only=True):
-    """What a session says of itself after it has run.
+    """Facts that a session reports after it has run.
 
-    ``device_name``: the hardware's own name for itself. ``options_effective``: options as the runtime holds them, not
-    as they were requested. ``versions``: distribution or component -> version. ``executed_precision``: the precision
-    that the arithmetic ran in (``float32``, ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of weights and
-    activations apart, where the runtime reports them. ``compile_cache``: whether ``compile`` had a cache to use, and
-    found it filled. ``kv_cache_bits``: of an element of keys and of one of values in a language model's cache; ``None``
-    where the runtime does not report them.
+    ``device_name``: the name that the hardware reports. ``options_effective``: options that the runtime reports, which
+    may differ from those requested. ``versions``: distribution or component -> version. ``executed_precision``: the
+    precision that the arithmetic ran in (``float32``, ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of
+    weights and activations separately, if the runtime reports them. ``compile_cache``: whether ``compile`` had a cache
+    to use, and found it filled. ``kv_cache_bits``: of an element of keys and of one of values in a language model's
+    cache; ``None`` where the runtime does not report them.
     """
 
     device_name: str
@@ -76,8 +76,8 @@ class TensorSession(Session, Protocol):
         ...
 
     def bind_parallel(self, feeds: Tensors, lanes: int | None) -> Sequence[Callable[[], None]]:
-        """As ``bind``, for several queries in flight: each returned call blocks until its query is done, releases
-        the GIL meanwhile, and has buffers of its own. ``lanes`` None: as many as the runtime thinks best."""
+        """As ``bind``, for several queries in flight: each returned call blocks until its query is done, releases the
+        GIL while it waits, and has separate buffers. ``lanes`` None: the number that the runtime recommends."""
         ...
 
     def results(self) -> Tensors:

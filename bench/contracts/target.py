@@ -29,7 +29,7 @@ class Device(Struct, frozen=True):
 
 
 class TargetFacts(Struct, frozen=True):
-    """What a target plugin says of itself on this machine. ``options``: by device, for those that were asked for."""
+    """Facts about a target plugin on this machine. ``options``: by device, for the requested devices."""
 
     devices: tuple[Device, ...]
     options: dict[str, dict[str, str]]
@@ -79,7 +79,7 @@ class Target(Protocol):
     install: str  # what to type when they are missing
 
     def devices(self) -> Sequence[Device]:
-        """Every device the plugin knows, usable or not. May import the runtime; runs in a process of its own."""
+        """Every device the plugin knows, usable or not. May import the runtime; runs in a separate process."""
         ...
 
     def options(self, device: str) -> Mapping[str, str]:
@@ -101,7 +101,7 @@ class Target(Protocol):
 
 @runtime_checkable
 class ConvertingTarget(Protocol):
-    """A target that opens some artifacts only in a form of its own."""
+    """A target that can open some artifacts only in a special format."""
 
     def converts(self, artifact: Artifact) -> bool:
         """Whether ``convert`` has to be asked. Quick, and imports no runtime: runs in the parent."""
@@ -109,7 +109,7 @@ class ConvertingTarget(Protocol):
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
         """Write into ``folder`` (empty) what the runtime opens instead of ``artifact``, with the same task and decoder.
 
-        Untimed, in a process of its own; must be deterministic. Raises ``RunFailure`` for what cannot be converted.
+        Untimed, in a separate process; must be deterministic. Raises ``RunFailure`` for what cannot be converted.
         """
         ...
 
@@ -162,7 +162,7 @@ class CompletesDevices(Protocol):
 
 @runtime_checkable
 class DeclaresSafeOptions(Protocol):
-    """What a target may offer beyond ``Target``. Of one without it no option is safe."""
+    """An optional addition to ``Target``. Without it, all options of a target count as unsafe."""
 
     safe_options: Collection[str]
     """Option names, on any device, that name no file, load no code and write nothing, whatever their value."""

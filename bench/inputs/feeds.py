@@ -1,5 +1,5 @@
-"""The tensors a model is fed: the user's own arrays and photographs. ``made_inputs`` makes up what nobody gave,
-``tensor_files`` reads and writes them."""
+"""The tensors a model is fed: the user's own arrays and photographs. ``made_inputs`` generates the others,
+``tensor_files`` reads and writes tensors."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

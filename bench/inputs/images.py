@@ -23,8 +23,8 @@ DEEPEST_GREY = 65535
 def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":
     """The photograph as the input's tensor: [1, C, H, W] or [1, H, W, C], also without the 1.
 
-    An integer input takes the rounded values; those outside its range raise ``InputError``, as do shapes that are no
-    image's.
+    An integer input takes the rounded values; those outside its range raise ``InputError``, as do shapes that cannot
+    hold an image.
     """
     import numpy as np
 
@@ -73,7 +73,7 @@ def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreproce
 
 
 def _opened(name: str, file: Path, channels: int) -> "Image":
-    """Upright, in 8-bit RGB or grey. Raises ``InputError`` for what has no one meaning in 8 bits."""
+    """Upright, in 8-bit RGB or grey. Raises ``InputError`` for a picture that is ambiguous in 8 bits."""
     from PIL import Image, ImageOps
 
     try:

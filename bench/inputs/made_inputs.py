@@ -1,4 +1,4 @@
-"""Inputs that nobody gave: made up from the seed, each of the kind that the graph takes as far as it shows."""
+"""Generates the inputs that the user did not give, from the seed, each of the kind that the graph expects."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256

@@ -1,7 +1,7 @@
-"""Pictures that are made up: what an image model is fed where nobody gave a photograph.
+"""Generates pictures, for an image model without a photograph from the user.
 
-They have what photographs have and noise has not: surfaces, edges, gradients, a little texture. On noise a trained
-network rounds far worse than on anything it was trained for.
+Like photographs and unlike noise, they have surfaces, edges, gradients and a little texture. On noise, a trained
+network has much larger rounding errors than on its training data.
 """
 
 from typing import TYPE_CHECKING, Any

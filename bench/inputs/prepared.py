@@ -1,4 +1,4 @@
-"""Prepares what a model of tensors is fed: what the user gave, and the rest made up; and says of each which it was."""
+"""Prepares all inputs of a tensor model, given or generated, and states for each which it is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Ids = np.ndarray[Any, Any]
 
 BLOCK = 64  # prompts drawn at once
-MOST_TOKENS_A_BYTE = 1  # no tokenizer makes more tokens than a text has bytes, beside the few it puts around
+MOST_TOKENS_A_BYTE = 1  # a tokenizer makes at most one token per byte of text, and adds a few at both ends
 
 
 class Prompt(Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,7 +120,7 @@ def queries(
     given: Sequence[Prompt], decoder: DecoderSpec, lengths: Lengths, seed: int, tokenizer: Tokenizer | None
 ) -> Iterator[Query]:
     """Endless queries. Seeded ones never repeat, and the first is the same in every process of the same seed; the
-    user's own go round. Raises ``RunFailure`` where text is given and there is no tokenizer."""
+    user's own are used in turn. Raises ``RunFailure`` for text without a tokenizer."""
     prompts = cycle(encoded(given, decoder, tokenizer)) if given else None
     seeded = _seeded(decoder, lengths, seed)
     while True:

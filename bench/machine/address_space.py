@@ -21,8 +21,8 @@ def needed_bytes(processors: int, threads: str | None) -> int:
 
 
 def demand_address_space() -> None:
-    """Raise ``InputError`` where this process may map less than is needed. Where there are no such limits, as on
-    Windows, nothing is refused."""
+    """Raise ``InputError`` if this process may map less memory than needed. Without such limits, as on Windows, it does
+    nothing."""
     try:
         import resource
     except ImportError:

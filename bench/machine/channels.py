@@ -81,9 +81,9 @@ def idle_baseline(
 def counted(first: float | None, last: float | None, seconds: float, wraps_at: float | None) -> float | None:
     """Joules between two readings of a counter, corrected for one wrap at ``wraps_at`` joules.
 
-    ``None`` when a reading is missing, when the counter went back and has no known range, when the difference needs
-    more than ``MAX_PLAUSIBLE_WATTS``, or when that power would have allowed another wrap, so that the true figure is
-    one of several.
+    ``None`` if a reading is missing, if the counter decreased and its range is unknown, if the difference would need
+    more than ``MAX_PLAUSIBLE_WATTS``, or if that power would have allowed another wrap, so that the figure is
+    ambiguous.
     """
     if first is None or last is None:
         return None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 class CoreClocks:
-    """Collects readings of the fastest core in MHz; none where the kernel does not tell. ``root``: ``/``, or a recorded
-    tree."""
+    """Collects readings of the fastest core in MHz; none if the kernel does not report it. ``root``: ``/``, or a
+    recorded tree."""
 
     def __init__(self, root: Path) -> None:
         policies = (root / "sys/devices/system/cpu/cpufreq").glob("policy*/scaling_cur_freq")

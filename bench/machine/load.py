@@ -22,7 +22,7 @@ class HostLoad(Struct, frozen=True):
         return cls(sum(times) - idle - guest, time.monotonic())
 
     def busy_share_of_others(self, before: "HostLoad", own_cpu_seconds: float) -> float | None:
-        """Share of all cores, 0 to 1, that processes other than the measured one used since ``before``."""
+        """Fraction of all cores, 0 to 1, that processes other than the measured one used since ``before``."""
         elapsed = self.at_seconds - before.at_seconds
         if elapsed <= 0:
             return None

@@ -1,7 +1,7 @@
-"""Power proxies of one repeat: energy and busy counters around the timed loop, power sampled in a pass of its own.
+"""Power proxies of one repeat: energy and busy counters around the timed loop, power sampled in a separate pass.
 
 Energy above idle is total joules − idle watts × seconds; without a measured idle it stays null. A reading that
-vanished, restarted or could have wrapped more than once is ``lost`` and null: never guessed, never an exception.
+disappeared, restarted or could have wrapped more than once is ``lost`` and null; it is not guessed and does not raise.
 """
 
 import threading
@@ -72,8 +72,8 @@ def sample_power(
 ) -> RepeatEnergy | None:
     """Run ``call`` for ``seconds`` while a thread samples the power channels at 10 Hz; joules by the trapezoid rule.
 
-    A pass of its own: sampling perturbs timing. ``cpu_seconds`` is null, for it would hold the sampling's own work.
-    ``None`` when no channel reads power. What ``call`` raises is raised, after the thread has ended.
+    This is a separate pass, because sampling disturbs timing. ``cpu_seconds`` is null, because it would include the
+    sampling. ``None`` when no channel reads power. What ``call`` raises is raised, after the thread has ended.
     """
     powers = [c for c in channels if c.usable and c.kind == "power"]
     if not powers:

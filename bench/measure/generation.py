@@ -1,8 +1,8 @@
 """The repeat of a language model: first token, whole generations, then passes that would have disturbed them.
 
-steady          whole generations from caches filled anew, every token stamped
-prefill pass    generations of one token: what a prompt costs, apart from what its answer does
-tokenized pass  the same work with the tokenizer inside the timed part, where the session has one
+steady          whole generations from newly filled caches, with a timestamp per token prefill pass    generations of
+one token: the cost of a prompt without its answer tokenized pass  the same work with the tokenizer inside the timed
+part, where the session has one
 """
 
 from collections.abc import Callable, Iterator
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-OTHER_SEEDS = 1 << 32  # of prompts beside the measured ones
+OTHER_SEEDS = 1 << 32  # prompts in addition to the measured ones
 PASS_QUERIES = 6
-"""Queries of each pass after the steady state: two repeats reach the least count of a median."""
+"""Queries of each pass after the steady state: two repeats reach the minimum count of a median."""
 
 
 def lengths(request: OpenRequest, scenario: Scenario) -> Lengths:
@@ -94,7 +94,7 @@ def play_generation(
         steady=steady_phase,
     )
     steady = player(stage)
-    if not asks_convergence(job.rule) or job.in_turns:  # nobody asks for times, or the turn is the other's
+    if not asks_convergence(job.rule) or job.in_turns:  # times are not requested, or it is the other process' turn
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
     if tokenizer is not None:

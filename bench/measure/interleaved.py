@@ -1,4 +1,4 @@
-"""A steady state measured in turns with another process: a block here, a block there, never both at once.
+"""A steady state measured in turns with another process, block by block, never both at the same time.
 
 What the machine does meanwhile, be it a neighbour's load, heat or a change of clock, then falls on both alike and
 cancels in the ratio of neighbouring blocks. Running two sides close in time is known as paired or duet benchmarking
@@ -15,7 +15,8 @@ from bench.record.record import StoppingRule
 from bench.stats.timeline import Timeline
 
 BLOCK_NS = 50_000_000
-"""A block is as many queries as fit, and one at least: long beside a change of turns, short beside what disturbs."""
+"""A block is as many queries as fit, at least one: long compared with a change of turns, short compared with
+disturbances."""
 
 LEAST_BLOCKS = 12
 """Of each side, so that the median of their ratios is one of many."""

@@ -50,8 +50,8 @@ def time_generations(
     timeline: Timeline,
     clock: Clock = perf_counter_ns,
 ) -> None:
-    """Generate ``count`` times ``tokens`` tokens, each time from a cache filled anew; one stamp a token. Filling is not
-    timed. Raises ``RunFailure`` when an engine gives no token at all."""
+    """Generate ``count`` times ``tokens`` tokens, each time from a newly filled cache, with one timestamp per token.
+    Filling is not timed. Raises ``RunFailure`` if the engine does not give any token."""
     stamps, stamp = timeline.token_ns, timeline.token_ns.append
 
     def on_token(token: int) -> None:

@@ -1,7 +1,7 @@
 """Memory of this process, phase by phase.
 
-Linux counts in ``/proc/self``: RSS is what is resident, USS what only this process holds, PSS shares the rest fairly.
-Weights mapped from a file are resident but can be dropped: ``file_mapped_bytes`` tells how much.
+Linux counts in ``/proc/self``: RSS is resident memory, USS the part of this process alone, and PSS divides shared pages
+among their users. Weights mapped from a file are resident but can be dropped: ``file_mapped_bytes`` states how much.
 """
 
 import sys

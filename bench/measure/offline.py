@@ -1,10 +1,9 @@
 """The offline scenario: several queries in flight, and how many are done a second.
 
-Each lane is one blocking call on buffers of its own, issued again as soon as it returns, from a thread of its own.
-All lanes first run for a warm-up time; then a window is opened. A query counts by the fraction of its time that lies
-inside the window (``bench.analysis.run_processes.queries_in_window``). Counting completions instead is biased by up to
-one query a lane: a window that closes on a completion counts one query too many, one that closes just before it one too
-few.
+Each lane has a thread and buffers, and issues a blocking call again as soon as the last one returns. All lanes first
+run for a warm-up time; then a window is opened. A query counts by the fraction of its time that lies inside the window
+(``bench.analysis.run_processes.queries_in_window``). Counting completions instead is biased by up to one query per
+lane: a window that closes at a completion counts one query too many, one that closes just before it one too few.
 """
 
 import threading
@@ -116,8 +115,8 @@ def run_offline(
 def _wait_for_warmup(
     timelines: Sequence[Timeline], rule: StoppingRule, stop: threading.Event, sleep: Callable[[float], None]
 ) -> None:
-    """At least two queries a lane and a tenth of the window, at most the rule's warm-up time; but one query a lane
-    however long it takes, because the first is slower than the rest."""
+    """At least two queries per lane and a tenth of the window, at most the rule's warm-up time; but always one query
+    per lane, because the first is slower than the rest."""
     start = time.perf_counter_ns()
     sleep(min(rule.max_duration_ns // 10, rule.warmup_max_duration_ns) / NS_PER_S)
     while not stop.is_set() and any(len(t.done_ns) < 2 for t in timelines):

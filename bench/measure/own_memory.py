@@ -9,10 +9,10 @@ REHEARSED_QUERIES = 100_000
 
 
 def rehearse(rule: StoppingRule) -> None:
-    """Play warm-up, steady state and an offline window on latencies that are made up, by a clock that is a number.
+    """Run warm-up, steady state and an offline window on made-up latencies with a simulated clock.
 
-    What the harness imports and allocates on first use (numpy, its transforms, the statistics of the stopping rule)
-    is then in place, and none of it falls into the share of memory that is called the inference's.
+    What the harness imports and allocates on first use (numpy, its transforms, the statistics of the stopping rule) is
+    then in place, and is not counted as memory of the inference.
     """
     now_ns, queries = 0, 0
 

@@ -12,9 +12,9 @@ from bench.record.record import Phases
 
 
 class PhaseRecorder:
-    """Call it as ``with recorder("compile"): …``. Memory is read between phases, when no phase's clock runs.
+    """Call it as ``with recorder("compile"): …``. Memory is read between phases, outside the timed parts.
 
-    ``announce`` is told each phase's name as it begins, so that a crash can be placed.
+    ``announce`` gets each phase's name as it begins, so that a crash can be assigned to a phase.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PhaseRecorder:
             self.memory[name] = self._memory.read(fresh)
 
     def look(self, name: str) -> None:
-        """Read memory between two phases, under a name of its own."""
+        """Read memory between two phases, under a separate name."""
         self.memory[name] = self._memory.read(False)
 
     def phases(self, process_start_ns: int | None) -> Phases:

@@ -27,10 +27,10 @@ from bench.scenarios import kind_of
 def measure(
     job: MeasureJob, announce: Callable[[str], None], process_start_ns: int, take_turn: Callable[[bool], bool]
 ) -> Measured:
-    """Play the repeat: cold start by phases, warm-up, steady state, then whatever would have disturbed them.
+    """Run the repeat: cold start by phases, warm-up, steady state, then the passes that would have disturbed them.
 
-    numpy is imported after the session is open: what a runtime imports is part of its own cold start. What the harness
-    itself takes is in place before memory is read as ``ready``. A job in turns works only while it holds one.
+    numpy is imported after the session is open, because imports of the runtime are part of its cold start. The harness
+    allocates its memory before memory is read as ``ready``. A job in turns works only during its turns.
     """
     if job.in_turns:
         take_turn(False)
@@ -91,7 +91,7 @@ def _play(
 
     @contextmanager
     def steady_phase() -> Iterator[None]:
-        announce("steady")  # said before the warm-up, so that nobody wakes up while queries are timed
+        announce("steady")  # announced before the warm-up, so that the parent does not wake up while queries are timed
         fresh = memory.reset_peak()
         yield
         recorder.memory["steady"] = memory.read(fresh)

@@ -31,10 +31,10 @@ class Watched(Struct, frozen=True):
 class Stage(Struct, frozen=True, kw_only=True):
     """An open session after its first inference, in a form that is the same for tensors and for text.
 
-    ``run``: issues so many queries one after another and appends their clock readings; of text it generates. ``call``:
-    one query, untimed. ``lanes``: so many calls that may run at once, each on a thread of its own (``None``: as many as
-    the runtime thinks best). ``steady``: the context in which the player warms up and measures; it begins as late, and
-    ends as early, as it can, since memory is read at both ends.
+    ``run``: issues that many queries one after another and appends their clock readings; for text it generates.
+    ``call``: one query, untimed. ``lanes``: that many calls that may run concurrently, each on a separate thread
+    (``None``: the number that the runtime recommends). ``steady``: the context in which the player warms up and
+    measures; begin it as late and end it as early as possible, since memory is read at both ends.
     """
 
     scenario: Scenario

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 GROWTH = 2  # a batch is at most twice what was measured before it: few looks, and none far beyond what is known
 OVERSHOOT = 0.1  # of the maximum duration
-WARMUP_SHARE = 0.1  # warm-up lasts at least this share of its maximum: clocks and caches need time, not queries
+WARMUP_SHARE = 0.1  # warm-up lasts at least this fraction of its maximum: clocks and caches need time, not queries
 
 
 # ------------------------------------------------------------------------------------------------------ warm-up
@@ -30,7 +30,7 @@ WARMUP_SHARE = 0.1  # warm-up lasts at least this share of its maximum: clocks a
 def warmup_done(samples: "Samples", elapsed_ns: int, rule: StoppingRule) -> bool:
     """Steady after enough queries and a tenth of the maximum time, or out of time after one query at least.
 
-    ``steady`` tells afterwards which of the two it was.
+    ``steady`` states afterwards which of the two it was.
     """
     if len(samples) >= 1 and elapsed_ns >= rule.warmup_max_duration_ns:
         return True

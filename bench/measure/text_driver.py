@@ -43,7 +43,7 @@ class Steps(Protocol):
 
 
 class Generator:
-    """``fill`` is never timed; ``generate`` is, and does nothing beside the engine but call ``on_token``."""
+    """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``."""
 
     def __init__(self, session: Steps | StreamSession) -> None:
         if isinstance(session, StreamSession):
@@ -91,8 +91,8 @@ def _pulling(session: Steps) -> "Callable[[Ids, int, OnToken], None]":
 class OpenedText(Generator):
     """A text session of either kind, with what it may offer beyond its kind.
 
-    ``steps``: asked for each token; ``None`` where the engine generates by itself. ``logits``, ``renew``, ``settle``:
-    as in ``bench.contracts``; ``None`` where the session has no such method.
+    ``steps``: called for each token; ``None`` if the engine generates by itself. ``logits``, ``renew``, ``settle``: as
+    in ``bench.contracts``; ``None`` where the session has no such method.
     """
 
     def __init__(self, session: TokenSession | StreamSession) -> None:

@@ -4,8 +4,8 @@
     ``NAME.npz`` and ``NAME.expected.npz``                  regression, segmentation or classification, by the type
     images and ``annotations.json`` (COCO)                  detection
 
-Only names and labels are read here; a sample's own file is opened when it is judged. What cannot be used is left out
-and told, and the rest is judged. A file without a label is such a one too: whether it was forgotten nobody can know.
+Only names and labels are read here; a sample's own file is opened when it is judged. Samples that cannot be used,
+including files without a label, are left out and reported; the rest is evaluated.
 """
 
 from collections.abc import Iterable, Iterator

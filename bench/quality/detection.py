@@ -1,7 +1,7 @@
 """Boxes from declared outputs, and their mean average precision by pycocotools, the metric's own implementation.
 
-COCO's AP over IoU 0.5 to 0.95 and AP at 0.5 are of the dataset as a whole: they have no value for one image, so no
-interval and no paired test is given for them. ``image_ap``, each image's own AP over the objects in it, has both.
+COCO's AP over IoU 0.5 to 0.95 and AP at 0.5 are metrics of the whole dataset: they are not defined for one image, so
+neither an interval nor a paired test is given. ``image_ap``, the AP of each image over its objects, has both.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class Sizes(Struct, frozen=True):
 
 
 class Detection:
-    """``sizes`` tells those of a sample: boxes are compared in the image's own pixels."""
+    """``sizes`` gives the size of a sample: boxes are compared in pixels of the image."""
 
     def __init__(self, options: DatasetOptions, sizes: Callable[[Entry], Sizes]) -> None:
         self._options, self._sizes = options, sizes

@@ -1,7 +1,7 @@
 """Reads ``labels.json`` and ``labels.csv``: which file is labelled how, and which line is wrong.
 
-A file that is no JSON, or no table, is an error of the whole dataset. A single entry that is wrong leaves its sample
-out, and the rest is judged.
+A file that is not JSON, or not a table, is an error of the whole dataset. A single wrong entry leaves out its sample,
+and the rest is evaluated.
 """
 
 import csv
@@ -21,7 +21,7 @@ JSON_FORM = 'Write {"photo.jpg": 817, "other.jpg": [281, 282]}: class ids that c
 CSV_FORM = "Write one line a file: photo.jpg,817 or other.jpg,281,282; a header line file,label is allowed."
 
 
-MOST_CLASSES = 999_999_999  # no model tells as many apart
+MOST_CLASSES = 999_999_999  # no model has as many classes
 
 
 class Labels(Struct, frozen=True):
@@ -67,7 +67,7 @@ def read_json(path: Path, class_ids: bool = True) -> Labels:
 
 
 def _ids(label: Any) -> tuple[int, ...] | None:
-    """The acceptable ids; ``None`` unless they are whole numbers from 0 on, and there is one at least."""
+    """The acceptable ids; ``None`` unless there is at least one and all are integers of 0 or more."""
     ids = label if isinstance(label, list) else [label]
     if not ids or not all(type(i) is int and 0 <= i <= MOST_CLASSES for i in ids):
         return None

@@ -75,7 +75,7 @@ class Classification:
             raise InputError(f"class id {outside[0]}{offset} is outside of the model's {len(scores)} classes")
         best = np.argsort(-scores.astype(np.float64), kind="stable")[:5]
         if np.isnan(scores.astype(np.float64)).any():
-            best = best[:0]  # where scores are no numbers, no class is the best
+            best = best[:0]  # if a score is NaN, no class is the best
         self._classes = len(scores)
         self._top1.append(int(bool(set(best[:1].tolist()) & set(wanted))))
         self._top5.append(int(bool(set(best.tolist()) & set(wanted))))
@@ -124,7 +124,7 @@ class Regression:
 
 
 class Segmentation:
-    """Share of pixels of the right class; mean over classes of intersection over union."""
+    """Fraction of pixels of the right class; mean over classes of intersection over union."""
 
     def __init__(self, options: DatasetOptions) -> None:
         self._options = options
@@ -165,7 +165,7 @@ class Segmentation:
 
 
 class ByPlugin:
-    """What the model's own plugin says of each sample."""
+    """The scores that the model's plugin gives each sample."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge

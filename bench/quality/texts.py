@@ -1,8 +1,8 @@
-"""Perplexity: how surprised a language model is by texts. Each window of tokens is a sample of its own.
+"""Perplexity of a language model on texts. Each window of tokens is a sample.
 
 A dataset of texts is a folder of ``.txt`` files, one text each, and of ``.jsonl`` files, one object a line:
 ``{"prompt": "…"}`` or ``{"ids": [1, 403, …]}``. A text is cut into windows of up to 512 tokens that do not overlap;
-each begins on an empty cache, and its first token is given, not scored.
+each begins with an empty cache, and its first token is not scored.
 """
 
 from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ SEALED_SINCE = 2
 def sealed(record: Record) -> Record:
     """``record`` with ``record_sha256`` over everything else in it.
 
-    It finds a file that was changed by hand or by accident. It proves nothing against somebody who computes it anew:
+    It reveals a file that was changed by hand or by accident. It does not protect against somebody who recomputes it:
     for that a record must be signed, or measured again.
     """
     return msgspec.structs.replace(record, record_sha256=_digest(msgspec.to_builtins(record)))

@@ -1,4 +1,4 @@
-"""What a record says of power proxies. Part of ``bench.record.record``'s layout."""
+"""The power proxies in a record. Part of ``bench.record.record``'s layout."""
 
 from bench.record.part import Part
 

@@ -1,5 +1,5 @@
-"""Parts of the record that say why its figures may be believed: where their spread comes from, and what was tried
-beside measuring."""
+"""Parts of the record with evidence for its figures: where their spread comes from, and the results of the untimed
+passes."""
 
 from typing import Literal
 
@@ -19,10 +19,10 @@ OTHER_SIDE = "other_side"
 
 
 class RepeatRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many processes a run is measured in: at least ``fewest``; more, up to ``most``, until the precision of the
-    stopping rule is reached, and none begins once those so far have taken ``budget_ns`` together and the other runs of
-    the suite have left none of theirs. ``fewest`` equals ``most`` where the number is fixed; ``budget_ns`` is then
-    null. See ``bench.analysis.repeats``."""
+    """The number of processes of a run: at least ``fewest``, then more, up to ``most``, until the precision of the
+    stopping rule is reached. No further one begins once the earlier ones have taken ``budget_ns`` in total and the
+    other runs of the suite have no time left. ``fewest`` equals ``most`` where the number is fixed; ``budget_ns`` is
+    then null. See ``bench.analysis.repeats``."""
 
     fewest: int
     most: int
@@ -66,10 +66,9 @@ class Determinism(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RepeatedInput(Struct, frozen=True, forbid_unknown_fields=True):
-    """Is an input that was seen before answered from a cache? Raw times in nanoseconds of a pass of its own, one entry
-    a round: of an input never seen (``fresh_ns``), of the same again at once (``again_ns``), and of one input that
-    comes back every round (``recalled_ns``). For text the time to the first token of a prompt.
-    ``reason``: why it could not be tried."""
+    """Are repeated inputs answered from a cache? Raw times in nanoseconds of a separate pass, one entry per round: of a
+    new input (``fresh_ns``), of the same again immediately (``again_ns``), and of one input that is used in every round
+    (``recalled_ns``). For text, the time to the first token of a prompt. ``reason``: why it could not be measured."""
 
     fresh_ns: tuple[int, ...] = ()
     again_ns: tuple[int, ...] = ()

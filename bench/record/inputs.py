@@ -8,9 +8,9 @@ from bench.words import Sentence, sentence
 
 
 class FedInput(Part, frozen=True):
-    """One input of the graph. ``source``: ``seeded`` where nobody gave it. ``values``: what they are, in words.
-    ``decides_work``: its values decide how much the graph does, as a length, a number of steps or a branch does.
-    ``rows``: of the table that it picks rows from, where the graph tells."""
+    """One input of the graph. ``source``: ``seeded`` if the user did not give it. ``values``: a description.
+    ``decides_work``: its values determine how much work the graph does, such as a length, a number of steps or a
+    branch. ``rows``: the number of rows of the table that it indexes, if the graph shows it."""
 
     name: str
     dtype: str

@@ -1,4 +1,4 @@
-"""What a record says of memory. Part of ``bench.record.record``'s layout."""
+"""Memory in a record. Part of ``bench.record.record``'s layout."""
 
 from bench.record.part import Part
 

@@ -1,6 +1,6 @@
-"""The part of a record that says how good the answers are, on the user's own labelled data.
+"""Quality in a record: metrics on the user's own labelled data.
 
-Shares are 0 to 1; a difference of shares is one too. What was not measured is null.
+Fractions are 0 to 1, and so are their differences. What was not measured is null.
 """
 
 from typing import Literal
@@ -16,13 +16,13 @@ Word = Literal["better", "worse", "same", "cannot_tell"]
 
 
 UNLABELLED = sentence("quality.left_out.no_label")
-"""The reason of a sample that was left out because nobody says what is expected of it."""
+"""The reason of a sample that was left out because it has no label."""
 UNLABELLED_TEXT = "has no label"
 """The same in records from before 0.1.0, which hold text."""
 
 
 class LeftOut(Part, frozen=True):
-    """A sample that was not judged: its ``file``, the ``field`` of which file is wrong, and why."""
+    """A sample that was not evaluated: its ``file``, the ``field`` that is wrong and its file, and why."""
 
     file: str
     field: str
@@ -53,9 +53,9 @@ class DatasetFacts(Part, frozen=True):
 
 
 class QualityMetric(Part, frozen=True):
-    """``statistic`` says how ``value`` comes from the per-sample results (``bench.stats.resampling``); ``whole``: from
-    the dataset as a whole, so that there is neither an interval nor a paired test. ``unit``: ``share``, or empty for
-    the outputs' own. ``interval_method`` names what made ``interval95``."""
+    """``statistic``: how ``value`` is computed from the per-sample results (``bench.stats.resampling``); ``whole``:
+    from the dataset as a whole, without an interval or a paired test. ``unit``: ``share`` for a fraction of 1, or empty
+    for the unit of the outputs. ``interval_method``: how ``interval95`` was computed."""
 
     name: str
     value: float
@@ -69,8 +69,8 @@ class QualityMetric(Part, frozen=True):
 
 class QualityReference(Part, frozen=True):
     """The same samples on the fp32 reference, or on the float model given for it. ``reason``: why it has no metrics, or
-    cannot be compared. ``samples``: metric -> key of its per-sample results in ``samples.npz``; empty in records from
-    before they were kept."""
+    cannot be compared. ``samples``: metric -> key of its per-sample results in ``samples.npz``; empty in older
+    records."""
 
     name: str
     artifact_sha256: str | None = None
@@ -96,9 +96,9 @@ class Paired(Part, frozen=True):
 
 
 class Quality(Part, frozen=True):
-    """``artifact_sha256`` (hashed anew when the samples were judged), ``target`` and ``options_effective`` prove that
-    speed and quality are of the same file on the same target. ``samples``: metric -> key of its per-sample results in
-    ``samples.npz``, in the order of the samples' names."""
+    """``artifact_sha256`` (hashed again when the samples were evaluated), ``target`` and ``options_effective`` show
+    that speed and quality belong to the same file on the same target. ``samples``: metric -> key of its per-sample
+    results in ``samples.npz``, in the order of the samples' names."""
 
     dataset: DatasetFacts
     artifact_sha256: str

@@ -1,8 +1,8 @@
-"""The record: what one run (model × target × scenario) measured, and all that is needed to believe it.
+"""The record: the results of one run (model × target × scenario), with the evidence for them.
 
-``record.json`` holds this struct, ``samples.npz`` beside it the raw samples. Everything in ``summary`` and ``verdict``
-can be computed again from the samples. Field names are the contract with users' scripts: times ``_ns`` (int), sizes
-``_bytes`` (int), energy ``_joules``; what was not measured is null, never 0.
+``record.json`` contains this struct, ``samples.npz`` next to it the raw samples. Everything in ``summary`` and
+``verdict`` can be recomputed from the samples. Field names are the contract with users' scripts: times ``_ns`` (int),
+sizes ``_bytes`` (int), energy ``_joules``; what was not measured is null, never 0.
 
 Schema history
     1   first version
@@ -63,9 +63,9 @@ class Tool(Part, frozen=True):
 
 
 class PlannedModel(Part, frozen=True):
-    """What the file says of itself. ``peak_activation_bytes``: the widest operator's activations;
-    ``live_activation_bytes``: the most that are alive together in the order of execution; ``bytes_moved``: an estimate
-    of one query's traffic."""
+    """Facts about the file. ``peak_activation_bytes``: the widest operator's activations; ``live_activation_bytes``:
+    the largest sum alive at the same time in the order of execution; ``bytes_moved``: an estimate of one query's
+    traffic."""
 
     id: str
     task: str
@@ -84,8 +84,8 @@ class PlannedModel(Part, frozen=True):
 
 
 class PlannedTarget(Part, frozen=True):
-    """``executed_precision`` is what the arithmetic really ran in, where the runtime tells; ``executed_weights`` and
-    ``executed_activations`` the types that convolutions and matrix products took each in."""
+    """``executed_precision``: what the arithmetic ran in, if the runtime reports it; ``executed_weights`` and
+    ``executed_activations``: the types of the two inputs of convolutions and matrix products."""
 
     id: str
     plugin: str
@@ -184,8 +184,8 @@ class SampleArrays(Part, frozen=True):
     ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
     also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued, −1 for one that never
     came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]. Of a repeat measured in
-    alternation also ``block_queries`` [blocks]: how many queries each block held. Those two are no times. Offline also
-    ``in_flight_latency_ns`` and ``in_flight_start_ns``: queries that were running as the window closed.
+    alternation also ``block_queries`` [blocks]: how many queries each block contained. Those two are not times. Offline
+    also ``in_flight_latency_ns`` and ``in_flight_start_ns``: queries that were running as the window closed.
     """
 
     queries: int
@@ -198,7 +198,7 @@ class Repeat(Part, frozen=True):
     warmup: Warmup | None = None
     memory_bytes: dict[str, MemoryPoint] = {}  # "start", one a phase, "ready", "steady"
     energy: RepeatEnergy | None = None
-    power_pass: RepeatEnergy | None = None  # channels that read watts, sampled in a pass of its own
+    power_pass: RepeatEnergy | None = None  # channels that read watts, sampled in a separate pass
     prefill_energy: RepeatEnergy | None = None  # text: a pass that generates one token a query
     samples: SampleArrays | None = None
     duration_ns: int | None = None
@@ -212,9 +212,9 @@ class Repeat(Part, frozen=True):
 
 class LatencyNs(Part, frozen=True):
     """Of all repeats' steady samples: ``n``, ``mean``, ``min``, ``max`` and ``early_stopping`` of them together.
-    Percentiles are geometric means of the repeats' own (a tail of which one repeat alone holds too few samples is that
-    of all together), null below LoadGen's minimum sample count in all;
-    ``…_ci95``: the 95 % interval of each between processes, null where too few samples bound it on both sides."""
+    Percentiles are geometric means of the repeats' own (where one repeat has too few samples for a tail percentile, the
+    pooled samples are used), null below LoadGen's minimum sample count in all; ``…_ci95``: the 95 % interval of each
+    between processes, null if there are too few samples to bound it on both sides."""
 
     n: int
     mean: int

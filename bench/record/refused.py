@@ -4,8 +4,8 @@ from msgspec import Struct
 
 
 class RefusedRecord(Struct, frozen=True):
-    """A record that could not be read or believed. ``name`` is that of its own folder, ``folder`` as in
-    ``RecordedRun``; ``message`` names the file and the field, without the path to the record."""
+    """A record that could not be read or was edited. ``name``: of its folder, ``folder`` as in ``RecordedRun``;
+    ``message`` names the file and the field, without the path to the record."""
 
     name: str
     message: str

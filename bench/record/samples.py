@@ -15,7 +15,7 @@ MAY_BE_NEVER = ("token_ns", "tokenized_token_ns")
 MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
-LONGEST_NS = 1 << 53  # a hundred days: what is longer is no time, and the sum of many would overflow
+LONGEST_NS = 1 << 53  # a hundred days: longer values are not plausible times, and the sum of many would overflow
 WRONG = "The file was written or edited wrong."
 MOST_SAMPLE_BYTES = 1 << 28
 """Of all arrays of a record together, unpacked; the presets' longest runs are a hundredth of it."""

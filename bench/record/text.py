@@ -1,4 +1,4 @@
-"""What a record says of text generation. Part of ``bench.record.record``'s layout."""
+"""Text generation in a record. Part of ``bench.record.record``'s layout."""
 
 from typing import Literal
 
@@ -6,8 +6,8 @@ from bench.record.part import Part
 
 
 class TokenizedTimes(Part, frozen=True):
-    """The same work with the tokenizer inside the timed part: the prompt's text is encoded before it, every token is
-    decoded to text as it comes. Medians of ``queries`` queries, in a pass of their own."""
+    """The same work with the tokenizer inside the timed part: the prompt's text is encoded before it, and every token
+    is decoded to text as it arrives. Medians of ``queries`` queries, in a separate pass."""
 
     queries: int
     ttft_ns: int | None = None
@@ -20,13 +20,13 @@ ReadFrom = Literal["heap", "process", ""]
 
 class KvCache(Part, frozen=True):
     """``bytes_per_token``: computed from the layout, keys and values of all layers. ``observed_bytes_per_token``:
-    growth of memory for each token that the cache took in, or was made for, in an untimed pass of its own, over
-    ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval. Null with the ``reason`` where the growth does
+    growth of memory for each token that the cache received, or was allocated for, in a separate untimed pass, over
+    ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval. Null, with the ``reason``, if the growth does
     not show it.
 
     ``read_from``: ``heap``, what the C library's allocator has handed out; ``process``, the process' USS; records
-    before 0.1.0 leave it empty and read USS. ``at_once``: the engine takes the cache for the length it is told, and was
-    told several. ``pass_ns``: what the pass took, the opening of the model included.
+    before 0.1.0 leave it empty and read USS. ``at_once``: the engine allocates the whole cache for a given length, and
+    was opened with several lengths. ``pass_ns``: duration of the pass, including opening the model.
     """
 
     bytes_per_token: int
@@ -40,8 +40,8 @@ class KvCache(Part, frozen=True):
 
 
 class TokenEnergy(Part, frozen=True):
-    """Power proxies a token. A prompt token's share comes from a pass that generates one token a query; a generated
-    token's is what is left of whole generations. Null: not measured, or lost in the noise."""
+    """Power proxies per token. The figure of a prompt token comes from a pass that generates one token per query; that
+    of a generated token is the additional cost of whole generations. Null: not measured, or below the noise."""
 
     cpu_seconds_per_prompt_token: float | None = None
     cpu_seconds_per_generated_token: float | None = None
@@ -66,10 +66,10 @@ class Agreement(Part, frozen=True):
     """Greedy tokens, and the distributions behind them, against a reference run.
 
     ``of``: ``engine``, the same file run unoptimised in float32, or ``model``, the float32 weights of the same model.
-    ``token_prefix``: tokens equal before the first that differs; ``tokens_equal_share``: equal at the same place.
-    Over ``positions`` of one sequence fed to both: ``kl_divergence_nats``, reference from this run, mean and greatest;
-    ``top1_agreement``. All of these are computed from ``token_ids``, ``reference_token_ids``, ``divergences_nats`` (one
-    a position) and ``top1_differs_at`` (positions), which records from before they were kept do not have.
+    ``token_prefix``: equal tokens before the first difference; ``tokens_equal_share``: fraction equal at the same
+    position. Over ``positions`` of one sequence fed to both: ``kl_divergence_nats``, reference from this run, mean and
+    maximum; ``top1_agreement``. All of these are computed from ``token_ids``, ``reference_token_ids``,
+    ``divergences_nats`` (one a position) and ``top1_differs_at`` (positions), which older records do not have.
     """
 
     of: Literal["engine", "model"]
@@ -95,8 +95,8 @@ class TextGeneration(Part, frozen=True):
     few. ``e2e_ns``: issue to last token. All without tokenizer; ``tokenized`` is with it. ``…_ci95``: 95 %
     intervals between processes.
 
-    ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the fewest any query really gave.
-    ``token_ids``: what the first prompt gave.
+    ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the minimum over queries. ``token_ids``: the
+    output for the first prompt.
     """
 
     prompt_tokens: int

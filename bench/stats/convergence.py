@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def steady(samples: "Samples", rule: StoppingRule) -> bool:
-    """Whether the medians of the last two windows, each a third of the warm-up and of two queries at least, agree."""
+    """Whether the medians of the last two windows, each a third of the warm-up and at least two queries, agree."""
     from bench.stats.percentiles import percentile
 
     window = max(2, len(samples) // 3)

@@ -30,7 +30,7 @@ class Drift(Struct, frozen=True):
     blocks: int
 
     def exceeds(self, tolerance: float) -> bool:
-        """Whether the change is told apart from none, and is larger than ``tolerance`` either way."""
+        """Whether the change is statistically significant and larger than ``tolerance`` in either direction."""
         return not self.lo <= 0 <= self.hi and abs(self.change) > tolerance
 
 
@@ -51,15 +51,15 @@ def hodges_lehmann_shift(
 
 
 def drift(start_ns: Samples, latency_ns: Samples, confidence: float = 0.99, at_least: float = 0.0) -> Drift | None:
-    """How much slower the last third of a steady state was than its first; ``None`` where that cannot be told.
+    """How much slower the last third of a steady state was than its first; ``None`` if this is unknown.
 
     Each third is cut into 24, 12, 8 or 6 blocks of successive queries; the sets of block medians are compared by the
-    Hodges–Lehmann shift of their logarithms. Medians make heavy tails harmless, and blocks of at least four
-    autocorrelation times make neighbours independent. Cannot be told: fewer than 18 queries, or an autocorrelation
-    that outlasts a quarter of the longest block.
+    Hodges–Lehmann shift of their logarithms. Medians are robust against heavy tails, and blocks of at least four
+    autocorrelation times make neighbours independent. Unknown: fewer than 18 queries, or an autocorrelation time above
+    a quarter of the longest block.
 
-    ``at_least``: a change that does not exceed it is of no interest, and may be ``None`` too. Whatever the blocks, most
-    series cannot have changed by so much, which is shown at a fraction of the cost.
+    ``at_least``: for a change that does not exceed it, the result may also be ``None``. For most series a bound that
+    holds for any blocks shows this at a fraction of the cost.
     """
     third = len(latency_ns) // 3
     if third < 6:
@@ -126,9 +126,10 @@ def _middle(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _local_autocorrelation_time(values: NDArray[np.float64]) -> float:
-    """Autocorrelation time within sixths of ``values``, each freed of its own line, so that drift does not pass for it.
+    """Autocorrelation time within sixths of ``values``, each freed of its own line, so that drift is not mistaken for
+    it.
 
-    1 where a sixth holds fewer than 8 values: too short to tell.
+    1 if a sixth has fewer than 8 values, which is too short.
     """
     n = len(values) // 6
     if n < 8:

@@ -72,7 +72,7 @@ def early_stopping_min_samples(p: float, confidence: float = 0.99) -> int:
 
 
 def early_stopping_estimate(samples: Samples, p: float, confidence: float = 0.99, in_order: bool = False) -> int | None:
-    """LoadGen's early-stopping estimate: an upper bound of percentile ``p``; ``None`` below its least sample count.
+    """LoadGen's early-stopping estimate: an upper bound of percentile ``p``; ``None`` below its minimum sample count.
     ``in_order``: the samples are sorted.
 
     The t-th largest sample, t being the largest count of samples above the percentile that is still improbable:

@@ -56,12 +56,11 @@ def ordered(repeats: Sequence[Samples]) -> Ordered:
 
 
 def process_percentile(repeats: Sequence[Samples], p: float) -> int | None:
-    """Percentile ``p`` of a typical process: the geometric mean of each one's own, as ``bench.stats.ratio`` compares
-    them.
+    """Percentile ``p`` of a typical process: the geometric mean over processes, as compared by ``bench.stats.ratio``.
 
-    ``repeats``: the samples of one process each; empty ones do not count. ``None`` where all together hold fewer
-    samples than ``MIN_SAMPLES`` asks. A tail of which one process alone holds too few is that of all samples together,
-    since of few the p99 is the greatest.
+    ``repeats``: the samples of one process each; empty ones are ignored. ``None`` if all together have fewer samples
+    than ``MIN_SAMPLES``. If one process has too few samples for a tail percentile, the pooled samples are used, since
+    the p99 of few samples is their maximum.
     """
     return ordered_percentile(ordered(repeats), p)
 

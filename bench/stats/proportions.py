@@ -1,4 +1,4 @@
-"""Shares of right answers, and whether two of them differ on the same samples. Pure.
+"""Fractions of right answers, and whether two of them differ on the same samples. Pure.
 
 interval of a share             Wilson 1927, J. American Statistical Association 22
 test of two paired shares       McNemar's, exact: Mosteller 1952, Biometrics 8; the binomial over discordant pairs
@@ -27,7 +27,7 @@ class Discordant(Struct, frozen=True):
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Bounds of a share of which ``successes`` of ``n`` were seen. Raises ``ValueError`` for no samples."""
+    """Bounds of a fraction, for ``successes`` of ``n``. Raises ``ValueError`` for no samples."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} of {n} is no share")
     z = _z(confidence)

@@ -1,11 +1,11 @@
-"""How much larger is one set of processes' figures than another's, how surely, and how many more would tell.
+"""The ratio of two sets of processes' figures, with its interval, and the number of processes that would decide it.
 
 The unit of replication is the process: one figure each, such as its median latency (Kalibera & Jones 2013, Rigorous
 benchmarking in reasonable time, ISMM). Two sets are compared by the ratio of their geometric means, that is by the
 difference of the means of their logarithms: a speed-up and its inverse weigh the same, and machine noise, which
 multiplies, becomes additive (Fleming & Wallace 1986, CACM 29). Its interval is Welch's t (Welch 1947, Biometrika 34),
-which supposes no equal variances. From 3 processes a side it holds its 95 %, where resampling so few covers 70 to 90 %
-(tests/bench/stats/test_ratio.py simulates both).
+which does not assume equal variances. With 3 processes per side or more its coverage is 95 %, while resampling so few
+covers 70 to 90 % (tests/bench/stats/test_ratio.py simulates both).
 
     difference      Welch's t test, corrected over all that one command compares by Holm 1979, Scand. J. Statistics 6
     in alternation  the pairs' own log ratios, which what disturbs both of a pair leaves alone: random effects by
@@ -14,7 +14,7 @@ which supposes no equal variances. From 3 processes a side it holds its 95 %, wh
                     Methodology 15)
     equivalence     two one-sided tests, Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15
 
-Figures are positive; at least two a side.
+Figures are positive; at least two per side.
 """
 
 import math
@@ -26,7 +26,7 @@ from msgspec import Struct
 
 ROUNDING = 1e-12  # of a logarithm: processes that agree to this do not differ
 POWER = 0.8  # with which `processes_to_tell` plans
-MOST_PROCESSES = 200  # beyond this a plan is no advice
+MOST_PROCESSES = 200  # beyond this the number is not useful advice
 
 
 class LogRatio(Struct, frozen=True):
@@ -86,18 +86,19 @@ def log_ratio(base: Sequence[float], new: Sequence[float]) -> LogRatio:
 
 
 def falls_apart_by_luck(base: int, new: int) -> float:
-    """The chance that all figures of one side come out above all of the other's although they are of one kind, whatever
-    that is: the least p-value that any test of their ranks can have. Where a machine has two speeds, as many have, it
-    happens about so often, and Welch's t then claims the more the closer each speed is kept."""
+    """The probability of complete separation under the null: all figures of one side are above all of the other's
+    although both come from one distribution. It is the minimum p-value of any rank test. On a machine with two speeds
+    separation happens about this often, and Welch's t would then be the more significant the more constant each speed
+    is."""
     return 2 / math.comb(base + new, base)
 
 
 def paired_log_ratio(logs: Sequence[float], errors: Sequence[float] | None = None) -> LogRatio:
-    """The comparison of pairs that belong together, by the logarithm of each pair's ratio.
+    """The comparison of paired figures, by the logarithm of each pair's ratio.
 
     Without ``errors``: Student's t of their mean. With the standard error of each, pairs are weighted as a
-    random-effects model weighs studies: by the variance between them, which all share, and each one's own. ``sd_base``
-    is the spread that one pair of middling weight would have. Raises ``ValueError`` below two.
+    random-effects model weighs studies: by the common variance between them plus the variance of each. ``sd_base`` is
+    the spread that one pair of middling weight would have. Raises ``ValueError`` below two.
     """
     if len(logs) < 2:
         raise ValueError("one pair shows no spread between pairs: two are the least")
@@ -127,7 +128,7 @@ def _between_pairs(values: "np.ndarray[Any, Any]", variances: "np.ndarray[Any, A
 def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
     """p-values corrected for there being several (Holm's step-down), in the order given.
 
-    With ``weights`` by his weighted form: a hypothesis of twice the weight gets twice the share of the error allowed.
+    With ``weights`` by his weighted form: a hypothesis of twice the weight gets twice the fraction of the error rate.
     """
     shares = [1.0] * len(p_values) if weights is None else list(weights)
     order = sorted(range(len(p_values)), key=lambda i: p_values[i] / shares[i])

@@ -1,4 +1,4 @@
-"""What a metric is over a dataset, how surely, and whether two runs over the same samples differ. Pure.
+"""A metric over a dataset, its interval, and whether two runs over the same samples differ. Pure.
 
 A statistic is a function of sums over samples: each sample gives a row of features, and the value is computed from
 their totals. So the mean of a score, the root of a mean square, the mean IoU over classes and a perplexity are
@@ -11,7 +11,7 @@ resampled alike.
                   none of those reaches what was seen, Hoeffding's bound tells how much rarer than 1 in 5,001 it is
                   (1963, J. American Statistical Association 58), which many tests in one family ask for
 
-The bootstrap of fewer than ten samples covers far less than it says, and is not stated.
+With fewer than ten samples the coverage of the bootstrap is far below 95 %, so no interval is given.
 """
 
 import math
@@ -48,8 +48,8 @@ def _mean_iou(sums: Array, n: int) -> Array:
 
 
 def _perplexity(sums: Array, n: int) -> Array:
-    """e to the mean negative log-likelihood of a token; features are [its sum, the tokens]. From e**700 on, which is as
-    wrong as can be, it is that: what a float no longer holds is no figure."""
+    """exp of the mean negative log-likelihood of a token; features are [its sum, the tokens]. Capped at e**700 to stay
+    finite in float64."""
     return np.asarray(np.exp(np.minimum(sums[:, 0] / sums[:, 1], 700.0)))
 
 

@@ -1,8 +1,8 @@
-"""Is an input that was seen before answered faster than a new one? Pure; the times come from a pass of their own.
+"""Whether repeated inputs are faster than new ones. Pure; the times come from a separate pass.
 
-A round times one new input, the same again at once, and one input that comes back every round. Neighbours in a round
-share what the machine does meanwhile, and "again" shares even its values with "fresh", so that a model whose speed
-depends on its data is not taken for a cache.
+A round times one new input, the same again immediately, and one input that is used in every round. Disturbances of the
+machine affect neighbours in a round equally, and "again" has the same values as "fresh", so that a model whose speed
+depends on its data is not mistaken for a cache.
 """
 
 import math
@@ -12,7 +12,7 @@ from statistics import fmean, median, stdev
 from msgspec import Struct
 
 LEAST_ROUNDS = 6  # of fewer, two speeds of the machine would pass for a cache too often
-ROUNDING = 1e-9  # of a logarithm: no clock tells less
+ROUNDING = 1e-9  # of a logarithm: below the resolution of any clock
 
 
 class SpeedUp(Struct, frozen=True):

@@ -59,7 +59,7 @@ def repeats_for_precision(spread: float, precision: float, confidence: float = C
 
 @lru_cache(maxsize=8)
 def _of_counts(confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Student's quantile and the square root, for each count of processes from the fewest to the most."""
+    """Student's quantile and the square root, for each number of processes from the minimum to the maximum."""
     from scipy.special import stdtrit
 
     counts = np.arange(FEWEST_REPEATS, MOST_REPEATS + 1)

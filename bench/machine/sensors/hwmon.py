@@ -1,11 +1,11 @@
 """Power and energy readings of Linux' hwmon class: INA and other supply monitors, GPUs, AMD's energy driver.
 
-Which rail a monitor watches is known only by its label. A channel whose label does not say is of domain ``other``, and
-never stands for the board. Kernel: Documentation/hwmon/sysfs-interface.rst.
+Which rail a monitor watches is known only by its label. A channel whose label does not show it is of domain ``other``,
+and is never used for the board. Kernel: Documentation/hwmon/sysfs-interface.rst.
 
-The INA3221 of NVIDIA's Jetson and other boards has no ``power*`` file: the driver gives each of its three channels a
+The INA3221 of NVIDIA's Jetson and other boards lacks a ``power*`` file: the driver gives each of its three channels a
 bus voltage (``inN_input``, mV), a current (``currN_input``, mA) and a label (``inN_label``). Power is their product.
-Further files of it are no channels: ``in4`` to ``in6`` are shunt voltages, ``in7`` and ``curr4`` sums over channels.
+Its other files are not channels: ``in4`` to ``in6`` are shunt voltages, ``in7`` and ``curr4`` sums over channels.
 Kernel: Documentation/hwmon/ina3221.rst.
 """
 

@@ -16,9 +16,9 @@ from bench.words import Sentence, sentence
 
 
 class OdbError(Exception):
-    """Something a person can put right: ``message`` says what and where, ``remedy`` says what to do. Both are sentences
-    (``bench.words``); a plugin without a catalogue gives its own text. Both may hold names that are somebody else's:
-    shown, they are one line of printable text."""
+    """An error that a user can fix: ``message`` says what is wrong and where, ``remedy`` says what to do. Both are
+    sentences (``bench.words``); a plugin without a catalogue gives its own text. Both may contain names from other
+    people's files; they are shown as one line of printable text."""
 
     exit_status = 2
 

@@ -1,7 +1,8 @@
-"""Text from files, records and runtimes as it may be shown: no control, direction or other invisible characters.
+"""Makes text from files, records and runtimes safe to show: it removes control, direction and other invisible
+characters.
 
-Names, messages and logs are somebody else's. An escape sequence must not reach a terminal, a line break no table, a
-change of writing direction no page.
+Names, messages and logs come from other people. Escape sequences must not reach a terminal, nor line breaks a table,
+nor changes of the writing direction a page.
 """
 
 import re

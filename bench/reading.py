@@ -1,6 +1,6 @@
-"""Reads files that somebody sent: only regular ones, only up to a size, and whatever is wrong is told by name.
+"""Reads files from other people: only regular files, up to a maximum size, with errors that name the file.
 
-A pipe or a device would keep the reader waiting for ever, and a file of any size would be held in memory.
+Otherwise a pipe or a device would block the reader forever, and a file of any size would be read into memory.
 """
 
 import codecs
@@ -99,7 +99,7 @@ def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
 def read_object(path: Path, name: str = "") -> dict[str, Any]:
     """The JSON object in a model's configuration. Read as Python's own ``json`` writes it: NaN, Infinity and integers
     of any size occur in such files (``"time_step_limit": [0.0, Infinity]``). Raises ``InputError`` as ``read_bytes``
-    does, and where it is no JSON, nested too deeply or no object."""
+    does, and if it is not JSON, nested too deeply or not an object."""
     data, said = read_bytes(path, name=name), name or str(path)
     try:
         found = json.loads(data)
@@ -155,9 +155,9 @@ NUMBERS = re.compile(
 
 
 def arrays_in(data: bytes, most_bytes: Mapping[str, int], source: str) -> "dict[str, Array]":
-    """Of the archive (``.npz``) ``data`` the arrays that ``most_bytes`` names, where they are there; read-only. Raises
-    ``InputError`` naming ``source`` for what is no archive of plain numbers, and before anything is unpacked for an
-    array of more bytes than ``most_bytes`` says."""
+    """The arrays of the archive (``.npz``) ``data`` that ``most_bytes`` names, as far as they exist; read-only. Raises
+    ``InputError`` naming ``source`` if it is not an archive of plain numbers, and, before unpacking, for an array with
+    more bytes than ``most_bytes`` allows."""
     remedy = sentence("reading.damaged_measure_again")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -172,6 +172,6 @@ def _number(origin: str, text: str) -> int | float:
 
 
 def scenario_text(scenario: Scenario) -> str:
-    """As ``-s`` takes it, without the parameters that have flags of their own."""
+    """In the form of ``-s``, without the parameters that have separate flags."""
     own = ",".join(f"{name}={value}" for name, value in scenario.own_parameters.items())
     return f"{scenario.name}:{own}" if own else scenario.name

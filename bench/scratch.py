@@ -16,7 +16,7 @@ cannot be taken for another of the same number, nor for one of another container
 
 
 LOCKING = ".odb-locking"
-"""Its name until it is locked: a folder that is being made is no scratch folder yet, and nobody sweeps it."""
+"""Its name until it is locked: a folder that is being created is not a scratch folder yet and is not removed."""
 
 
 @contextmanager
@@ -60,7 +60,8 @@ def _sweep_one(folder: Path, rescue: Callable[[Path], None]) -> None:
 
 
 def _locked(path: Path, flags: int) -> int | None:
-    """A descriptor that holds the lock of ``path``; ``None`` where somebody else does, or nobody can."""
+    """A descriptor that holds the lock of ``path``; ``None`` if another process holds it, or locks are not
+    supported."""
     if sys.platform == "win32":
         if flags:
             path.touch()

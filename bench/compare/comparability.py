@@ -1,7 +1,7 @@
-"""May two records be compared at all; if not, or not without a second thought, why.
+"""Whether two records may be compared; if not, or only with caveats, why.
 
-``bench.compare.rules`` says what must be equal, what may differ and what is flagged. A pair that may not be
-compared is refused with its reasons, and what a record does not tell of that which must be equal is said too.
+``bench.compare.rules`` says what must be equal, what may differ and what is flagged. A pair that may not be compared is
+refused with reasons; a value that must be equal and is missing in a record is reported too.
 """
 
 from collections.abc import Collection, Iterator
@@ -43,8 +43,8 @@ class Comparability(Struct, frozen=True):
 def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) -> Comparability:
     """Whether ``new`` may be compared with ``base``, and why.
 
-    Without ``subjects``: the target if the targets or their options differ, otherwise the version. Of two that took
-    turns, which nobody asks for but to see what he changed: the target, and the model, wherever they differ.
+    Without ``subjects``: the target if the targets or their options differ, otherwise the version. For two records that
+    took turns, which were measured to see a change: the target and the model, if they differ.
     """
     chosen = tuple(s for s in SUBJECTS if s in subjects) or _evident_subject(base, new)
     barred = _barred(base, new)

@@ -8,13 +8,14 @@ The words, at a tolerance of x:
 
 "Shown to differ" is a test between processes, or between pairs of processes that took turns (``odb run --against``). It
 is corrected by Holm's method over every metric of every pair of records that one command compares, so that of commands
-without any difference at most 2 % name one. The leading metric of a pair (p50, time per token or throughput) gets half
-of its share, for it is what is asked first. Of records that did not take turns no p-value is below the chance that so
-few processes fall apart by luck: of 3 against 3 it is 10 %, of 5 against 5 0.8 %, so five a side are the least. That
-supposes a machine of two speeds; a median or a rate that is shown to differ by more than ``SPEEDS``, which no machine's
-speeds do, is called slower or faster from two a side on. ±x is meant both ways alike: 1/(1 + x) to 1 + x. Of a record
-that is not valid nothing is claimed: a machine that was busy in one of two runs looks like a difference between them.
-Unless it is because its processes differ, which the interval holds.
+that compare identical systems at most 2 % report a difference. The leading metric of a pair (p50, time per token or
+throughput) gets half of the pair's error rate, because it answers the main question. For records that did not take
+turns, p-values are floored at the probability of complete separation under the null: 10 % for 3 against 3, 0.8 % for 5
+against 5, so at least five per side are needed. This assumes a machine with two speeds. A median or a rate that is
+shown to differ by more than ``SPEEDS``, a factor that a machine's speeds do not reach, is called slower or faster from
+two per side on. ±x is symmetric on a log scale: 1/(1 + x) to 1 + x. No claim is made about an invalid record, because a
+machine that was busy in one of two runs looks like a difference between them; the exception is a record that is invalid
+because its processes differ, which the interval includes.
 """
 
 import math
@@ -52,8 +53,8 @@ ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
 
 
 class Side(Struct, frozen=True):
-    """One of the two records. ``doubts``: codes that make it not valid; ``remarks``: those only said.
-    ``curves``: a distribution a process, for drawing. ``folder``: where it was, if one of several new ones."""
+    """One of the two records. ``doubts``: codes that make it invalid; ``remarks``: codes that are only noted.
+    ``curves``: one distribution per process, for drawing. ``folder``: where it was, if one of several new ones."""
 
     record_id: str
     created_utc: str
@@ -75,11 +76,11 @@ class Change(Struct, frozen=True):
     the geometric means of ``base_values`` and ``new_values``, one a process.
 
     ``ratio``: new over base; it, its ``interval`` (95 %) and the p-values are null below two processes a side.
-    ``pair_ratios``: one a pair, where the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
-    ``gain``: whether the change, if any, is for the better. ``repeats_needed``: a side, to tell what could not be told;
-    null where it is told, or where over 200 would not. ``claimed``: whether anything is, if only that it cannot be told
-    yet; not of one process a side, nor of a run that is not valid. ``beyond_speeds``: shown to be more than a machine's
-    own changes of speed explain.
+    ``pair_ratios``: one per pair, if the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
+    ``gain``: whether the change, if any, is for the better. ``repeats_needed``: repeats per side that would decide it;
+    null if it is decided, or if 200 would not. ``claimed``: whether a claim is made, including "cannot tell yet"; false
+    with one process per side or for an invalid run. ``beyond_speeds``: shown to be more than a machine's own changes of
+    speed explain.
     """
 
     metric: str
@@ -238,7 +239,8 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
 
 
 def _weighted(metrics: Sequence[Metric], leading: str | None) -> Iterator[tuple[Metric, float]]:
-    """Every metric with its share: half for the leading one, the other half for the rest together."""
+    """Every metric with its fraction of the error rate: half for the leading one, the other half for the rest
+    together."""
     rest = len(metrics) - 1
     for metric in metrics:
         alike = leading is None or not rest

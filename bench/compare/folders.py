@@ -81,7 +81,7 @@ def compare_folders(
 
 
 def _names(new: Sequence[Path]) -> list[str]:
-    """What tells the folders apart: their names, or as they were given where names are alike; of one, nothing."""
+    """Labels for the folders: their names, or the paths as given if names are equal; empty for a single folder."""
     if len(new) == 1:
         return [""]
     names = [folder.resolve().name for folder in new]

@@ -23,11 +23,11 @@ from bench.stats.intervals import order_statistic_interval
 CANCELLED = ("not_converged", "drift", "host_busy")
 """Reasons that make a run's own figure untrue, and fall on both sides of an alternation alike."""
 
-STEP = 1e-9  # of a logarithm: the statistics of whole numbers tell no less
+STEP = 1e-9  # of a logarithm: below the resolution of statistics of integers
 
 
 class PairLogs(Struct, frozen=True):
-    """``logs``: of new over base, one a pair. ``errors``: the standard error of each, where blocks tell it."""
+    """``logs``: of new over base, one per pair. ``errors``: the standard error of each, if it is known from blocks."""
 
     logs: tuple[float, ...]
     errors: tuple[float, ...] | None = None

@@ -109,7 +109,7 @@ def kind_of(record: Record) -> tuple[object, ...]:
 
 
 def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation], list[Unmatched]]:
-    """Of records of the same thing only the newest; the others are told."""
+    """Keeps only the newest of several records of the same run; the others are reported."""
     newest: dict[tuple[object, ...], Observation] = {}
     for one in sorted(records, key=lambda o: o.record.created_utc):
         newest[kind_of(one.record)] = one

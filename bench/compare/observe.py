@@ -31,7 +31,8 @@ ROLES = (*OWN_ROLES, *WINDOW_ROLES)
 
 
 class Curve(Struct, frozen=True):
-    """Empirical distribution of one process' samples: times ``ns``, and the ``share`` of samples up to each."""
+    """Empirical distribution of one process' samples: times ``ns``, and the fraction (``share``) of samples up to
+    each."""
 
     ns: tuple[int, ...]
     share: tuple[float, ...]

@@ -1,8 +1,8 @@
-"""What a whole comparison comes to: worse, decided, or not decided and why; and the exit status that follows.
+"""The result of a whole comparison: worse, decided, or not decided and why; and the exit status.
 
 A pair is decided where its leading metric is called faster, slower or the same, and nothing in it is worse; of two
-emulated records, where placement and outputs are known to be the same. What is not decided has a name, by which a user
-may accept it. Pure; ``odb compare`` and ``odb run --against`` share it.
+emulated records, where placement and outputs are known to be the same. Each kind of undecided result has a name, by
+which a user may accept it. Pure; ``odb compare`` and ``odb run --against`` share it.
 """
 
 from collections import Counter
@@ -161,7 +161,7 @@ def _listed(names: Mapping[str, int]) -> str:
 
 
 def checked_tolerance(percent: float) -> float:
-    """As a share. Raises ``InputError``."""
+    """As a fraction. Raises ``InputError``."""
     if not 0 < percent <= 100:
         raise InputError(f"--tolerance {percent:g}: not a percentage above 0 and up to 100")
     return percent / 100

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class QualityChange(Struct, frozen=True):
-    """One metric of both. ``difference``: new less base, over pairs of samples; see ``bench.record.quality.Paired``.
-    ``samples_needed``: about how many would tell what could not be told."""
+    """One metric of both. ``difference``: new minus base, over pairs of samples; see ``bench.record.quality.Paired``.
+    ``samples_needed``: about how many samples would decide it."""
 
     metric: str
     unit: str

@@ -1,16 +1,17 @@
-"""Which run of a group is the fastest, by the inference of ``odb compare`` and no other.
+"""Which run of a group is the fastest, by the inference of ``odb compare``.
 
 A group holds runs of one model in one scenario, as a report shows them side by side. Runs that were measured on a
 device, are valid and may be compared form a contest. Its pairs are compared as ``odb compare`` compares two records
 (``compare_all``: Welch's test between processes, or pairs that took turns, with the tolerance), by the metric that
 leads their scenario. All pairs of all groups that one call ranks are one family of Holm's correction. A larger family
-only makes corrected p-values larger, so what a comparison of two records alone cannot tell is not told here either.
+only makes corrected p-values larger, so a difference that a comparison of the two records cannot tell is not claimed
+here either.
 
 The fastest is the run that every other one is shown to be slower than. Without one, ``Contest.leader`` has the best
-figure among those that none is shown to be faster than, and what is open against it is named.
+figure among the runs that are not shown to be slower than another, and the undecided runs are named.
 
-A contest of up to ``TOGETHER`` runs compares every pair. Of more, every pair of the ``TOGETHER`` best is compared and
-the best with each of the others: the number of pairs grows with the number of runs, not with its square.
+A contest of up to ``TOGETHER`` runs compares every pair. With more runs, every pair of the ``TOGETHER`` best is
+compared, and the best with each of the others: the number of pairs grows with the number of runs, not with its square.
 """
 
 from collections.abc import Iterator, Sequence
@@ -189,7 +190,8 @@ def _barred(index: int, record: Record) -> Apart | None:
 
 
 def _newest(group: Sequence[RecordedRun], valid: Sequence[int]) -> list[int]:
-    """Of several runs that no rule of comparability tells apart the last: the best of them would be the luckiest."""
+    """The last of several runs that are the same by every rule of comparability: taking the best would select by
+    luck."""
     last: dict[bytes, int] = {}
     for index in sorted(valid, key=lambda i: group[i].record.created_utc):
         record = group[index].record

@@ -1,8 +1,7 @@
-"""Two records of an emulator: its times are compared with nothing, but what was placed where and what came out are
-the same again, or not.
+"""Two records of an emulator: times are not compared; placement and outputs are the same again, or not.
 
-Placement is the number of nodes on each device, and the names of those that fell back. Outputs are compared by what
-both records say of their agreement with the reference on the same inputs, since the outputs themselves are not kept.
+Placement is the number of nodes on each device, and the names of those that fell back. Outputs are compared by their
+agreement with the reference on the same inputs as stated in both records, since the outputs themselves are not kept.
 """
 
 import math
@@ -36,7 +35,7 @@ class Recheck(Struct, frozen=True):
 
 
 def recheck(base: Record, new: Record) -> Recheck:
-    """Compare what two measured records of emulated targets say beside their times."""
+    """Compare two measured records of emulated targets, except for their times."""
     placement, placed = _placement(base.placement, new.placement)
     outputs, agreed = _outputs(base, new)
     x, y = base.plan.target, new.plan.target

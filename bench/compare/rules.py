@@ -20,7 +20,7 @@ Subject = Literal["target", "version", "model"]
 SUBJECTS: tuple[Subject, ...] = ("target", "version", "model")
 
 WARMER = 10.0  # °C between the hottest sensors
-BUSIER = 0.10  # share of the machine that others used in the busiest repeat
+BUSIER = 0.10  # fraction of the machine that others used in the busiest repeat
 APART = timedelta(days=1)
 ACCOUNTED = frozenset({"processes_differ"})  # makes a figure untrue; a ratio only wide, for its interval holds it
 FEW = 5  # with fewer processes a side even perfect separation has a chance above 2 %: at 4, 2 in 70
@@ -34,7 +34,7 @@ Chosen = tuple[Subject, ...]
 
 
 class Rule(Struct, frozen=True):
-    """One line of the table. ``of`` reads the value, ``None`` where the record does not tell.
+    """One line of the table. ``of`` reads the value; ``None`` if the record does not contain it.
 
     ``refuses``: a difference forbids the comparison, and an unknown value is a caveat; otherwise a difference is a
     caveat. ``subject_of``: the subjects under which it may differ freely. ``flagged_for``: those under which a

@@ -1,7 +1,7 @@
-"""What in a record cannot be: parts of it that contradict one another, so that nothing can be computed anew.
+"""Contradictions in a record: parts that exclude each other and cannot be recomputed.
 
-A figure that follows from other fields is computed again by ``bench.store.derived``. What is refused here either has no
-other source, or has several that differ. Every rule holds of each record that was ever written.
+A figure that follows from other fields is computed again by ``bench.store.derived``. The fields checked here have no
+other source, or several that differ. All records ever written satisfy every rule.
 """
 
 from collections.abc import Iterator, Mapping
@@ -149,7 +149,7 @@ def _reading(name: str, reading: ChannelReading, seconds: float, sampled: bool) 
 
 
 def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sentence | str]:
-    """What the arrays say of the numbers beside them."""
+    """Contradictions between the arrays and the stated numbers."""
     if repeat.samples is None:
         return
     held = {role: samples[key] for role, key in repeat.samples.arrays.items() if key in samples}

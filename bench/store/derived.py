@@ -1,10 +1,10 @@
-"""What of a record follows from the rest of it: summary, the harness' medians, quality, agreement and the verdict.
+"""The fields of a record that follow from the others: summary, the harness' medians, quality, agreement and the
+verdict.
 
-One function computes them, when a record is put together and whenever it is read again; what a file states of them is
-not shown. Where the two differ the reader is told, by the verdict: ``record_edited`` where the rules cannot explain it,
-``recomputed`` where the record was written under other rules. What contradicts itself and cannot be computed, such as a
-placement, is refused by ``bench.store.contradictions``. ``bench.store.origins`` says of every field whether it is
-computed here.
+One function computes them, when a record is assembled and whenever it is read; the values in the file are not shown. If
+they differ, the verdict reports it: ``record_edited`` if the rules cannot explain it, ``recomputed`` if the record was
+written under other rules. Contradictory fields that cannot be computed, such as a placement, are refused by
+``bench.store.contradictions``. ``bench.store.origins`` states for every field whether it is computed here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Samples = Mapping[str, np.ndarray[Any, Any]]
 
 OF_LOADING = ("record_edited", "recomputed")
-"""The codes that reading a record gives; no record is written with them."""
+"""The codes that are given when a record is read; records are never written with them."""
 CLOSE = 1e-6  # relative: the last digits of a float are the processor's
 CLOSE_INTERVAL = 0.02  # an interval's bound may move by a rank with them
 OF_A_WINDOW = ("start_ns", "latency_ns"), ("in_flight_start_ns", "in_flight_latency_ns")
@@ -211,9 +211,9 @@ def _median(values: Sequence[int | None]) -> int | None:
 
 
 def believed(run: RecordedRun, source: str) -> "TimedRun":
-    """``run`` as a reader may believe it: its figures and its verdict computed anew, and a reason where the file stated
-    others. Raises ``InputError`` naming ``source`` for a record that contradicts itself, or whose repeats hold what
-    nothing can be computed from."""
+    """``run`` with its figures and its verdict recomputed, and a reason if the file states others. Raises
+    ``InputError`` naming ``source`` for a record that contradicts itself, or from whose repeats figures cannot be
+    computed."""
     from bench.analysis.verdict.judge import with_corrections
 
     stated = run.record

@@ -1,4 +1,4 @@
-"""Where every field of a record comes from, and so what a reader of somebody else's record may believe.
+"""The origin of every field of a record, which decides how far a reader can trust it.
 
     asked       what the user asked for; nothing in the record contradicts it
     seen        evidence: what only the measuring process saw; nothing in the record contradicts another value
@@ -168,8 +168,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "samples_file": {"checked": "name sha256 size_bytes"},
     }
 )
-"""Part -> origin -> its fields that are no parts themselves. ``set_aside[]`` has the fields of ``repeats[]``, which are
-``seen``: they enter no figure."""
+"""Part -> origin -> its fields that are not parts themselves. ``set_aside[]`` has the fields of ``repeats[]``; they are
+``seen`` and not used in any figure."""
 
 KEPT: Mapping[str, str] = MappingProxyType(
     {
@@ -185,7 +185,7 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "determinism": "the outputs are not in the record",
     }
 )
-"""Fields and parts of which something is kept as stated -> why it cannot be computed again."""
+"""Fields and parts that are kept as stated -> why they cannot be recomputed."""
 
 
 def origin_of(path: str) -> Origin | None:

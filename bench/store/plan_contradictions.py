@@ -1,4 +1,4 @@
-"""What in a record's plan cannot be: fields that say the same thing twice, and differ."""
+"""Contradictions in a record's plan: fields that state the same fact twice, and differ."""
 
 import shlex
 from collections.abc import Collection, Iterator
@@ -41,7 +41,7 @@ def _inputs(plan: PlanPart, inputs: InputFacts) -> Iterator[Sentence | str]:
 
 
 def _sources(parts: Collection[str]) -> tuple[str, ...]:
-    """What all inputs together may be said to come from, where each comes from one of ``parts``."""
+    """The possible sources of all inputs together, where each comes from one of ``parts``."""
     if "seeded" not in parts:
         return "file", "image"
     return ("partly seeded",) if len(parts) > 1 else ("seeded", "partly seeded")

@@ -141,7 +141,7 @@ def readable_records(path: Path, folder: str = "") -> tuple[list[RecordedRun], l
 
 
 def _within(folder: Path, message: str) -> str:
-    """``message`` with what lies in ``folder`` named from there: a report tells nobody where its maker keeps files."""
+    """``message`` with paths relative to ``folder``: a report must not reveal where its author keeps files."""
     return message.replace(f"{folder}{os.sep}", "").replace(str(folder), folder.name)
 
 
@@ -164,13 +164,14 @@ def chosen_folders(path: Path) -> list[Path]:
 
 
 def record_folders(path: Path) -> list[Path]:
-    """The folders of records in ``path``, oldest first; also one of which only the samples are left."""
+    """The folders of records in ``path``, oldest first, including those with samples only."""
     found = {p.parent for name in (RECORD, SAMPLES) for p in path.glob(f"*/{name}")}
     return sorted(folder for folder in found if not folder.name.startswith("."))
 
 
 def hidden(file: Path, path: Path) -> bool:
-    """Whether ``file`` lies in a folder below ``path`` whose name begins with a dot: nobody's finished record."""
+    """Whether ``file`` is in a folder below ``path`` whose name begins with a dot, which does not contain finished
+    records."""
     return any(part.startswith(".") for part in file.relative_to(path).parts[:-1])
 
 

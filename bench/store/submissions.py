@@ -41,7 +41,7 @@ def folders_of(path: Path) -> list[Path]:
 
 
 def names(folders: Sequence[Path]) -> list[str]:
-    """What tells the folders apart: their names, or as they were given where names are alike; of one, nothing."""
+    """Labels for the folders: their names, or the paths as given if names are equal; empty for a single folder."""
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise InputError(sentence("store.same_folder_given_twice"), sentence("store.name_each_folder_once"))
     if len(folders) < 2:

@@ -1,6 +1,6 @@
-"""Keeps on disk what there is of each run while a suite is measured, so that a killed ``odb run`` loses no repeat.
+"""Saves the state of each run while a suite is measured, so that a killed ``odb run`` keeps its finished repeats.
 
-After each repeat the record that an interrupt would leave is written, whole, to a folder of the suite beside the
+After each repeat the complete record that an interrupt would leave is written to a folder of the suite next to the
 records: ``DIR/.unfinished-…/<record_id>/<repeats>/``. The suite removes that folder at its end. If its process is
 killed, ``recover`` makes them records, each with the failure ``interrupted`` and the number of its repeats.
 """
@@ -41,7 +41,7 @@ class Unfinished:
 
 @contextmanager
 def unfinished(out: Path) -> Iterator[Unfinished]:
-    """What is kept beside the records in ``out`` until the suite ends. Raises ``InputError``."""
+    """The states that are kept next to the records in ``out`` until the suite ends. Raises ``InputError``."""
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(scratch_folder(UNFINISHED, out))

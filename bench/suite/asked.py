@@ -11,7 +11,7 @@ from bench.suite.suite import is_file
 
 
 def asked_of(run: PlannedRun) -> Asked:
-    """What was asked for in ``run``. Reads the files beside the model, to hash them; the model has a hash already."""
+    """What was requested in ``run``. Reads all files except the model, to hash them; the model has a hash already."""
     ask = run.model.ask
     kind: Literal["built_in", "file", "folder"] = "file" if is_file(ask.source) else "built_in"
     if run.model.plugin.name == FOLDER:

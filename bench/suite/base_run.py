@@ -1,8 +1,8 @@
 """The one run that a record holds, as a suite that measures it again.
 
-It is built from the record's typed fields alone: ``plan.command`` is for people, and is not read. What somebody else
-sent is data: options that may name a file, load code or write are refused, and files are found by their hash
-(``bench.suite.found_files``). Where a record from before ``plan.asked`` does not tell something, it is named.
+It is built from the record's typed fields alone: ``plan.command`` is for people, and is not read. Records from other
+people are data: options that may name a file, load code or write are refused, and files are found by their hash
+(``bench.suite.found_files``). If an older record, without ``plan.asked``, lacks a value, the error names it.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,16 +27,16 @@ from bench.words import Sentence, sentence
 
 
 class Given(Struct, frozen=True):
-    """What the user says himself. ``flags``: by parameter, of those that stand for what a record does not tell.
-    ``options``: option -> value, which a record may repeat whatever they are."""
+    """What the user gave on the command line. ``flags``: names of parameters that replace values missing in a record.
+    ``options``: option -> value; a record may repeat these even if they are unsafe."""
 
     flags: Collection[str] = ()
     options: Mapping[str, str] = {}
 
 
 def base_suite(record: Record, folder: Path, catalog: Catalog, places: Places, given: Given) -> Suite:
-    """What measures ``record``, which was read from ``folder``, again; the number of repeats is left to the preset.
-    Raises ``InputError`` naming the field that does not tell enough, or is refused."""
+    """The suite that measures ``record``, which was read from ``folder``, again; the number of repeats is left to the
+    preset. Raises ``InputError`` naming the field that is insufficient or refused."""
     plan, origin = record.plan, f"{folder}/record.json"
     if plan.model.sha256 is None:
         raise InputError(sentence("suite.model_sha_null", origin=origin), sentence("suite.measure_again"))
@@ -140,7 +140,7 @@ def _built_in(catalog: Catalog) -> list[str]:
 
 
 def _older(record: Record, catalog: Catalog, origin: str, places: Places, given: Given) -> Asked:
-    """What the other typed fields tell. Raises ``InputError`` naming one that does not tell enough."""
+    """What follows from the other typed fields. Raises ``InputError`` naming one that is insufficient."""
     plan, fed = record.plan, record.plan.inputs
     own = fed.source if fed is not None else "seeded"
     flags = set(given.flags)

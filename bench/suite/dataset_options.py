@@ -21,7 +21,7 @@ EXAMPLE = sentence("suite.dataset_options_example")
 class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """``task``: otherwise told by the files. ``input``: where an image goes, ``output``: what is scored, where there
     are several. ``label_offset``: the model's class of label 0; 1 for a model whose class 0 is the background.
-    ``ignore``: a class of segmentation that does not count.
+    ``ignore``: a class of segmentation that is ignored.
 
     Detection: ``boxes`` [N, 4] (``box_format``; in pixels of the model's input, or ``relative`` to its size),
     ``scores`` [N] or [N, classes], and ``labels`` [N] where the scores have no classes; ``background`` is a class that

@@ -24,10 +24,10 @@ SUFFIXES = {"onnx": (".onnx",), "openvino_ir": (".xml",), "tflite": (".tflite",)
 
 
 class Places(Struct, frozen=True):
-    """Where to look. ``own``: folders of the user's, the current one first. ``sent``: those that somebody may have
-    sent: the record's, the suite's, and those that the suite's paths lead to; also where one is the user's too.
-    ``files``: the very files that the user or the suite named, which are opened in any case. ``only_files``: look
-    nowhere else for the model."""
+    """Where to look. ``own``: folders of the user, the current one first. ``sent``: folders that may come from other
+    people: the record's, the suite's, and those in the suite's paths, even if one of them is also the user's.
+    ``files``: files that the user or the suite named, which are always opened. ``only_files``: do not search for the
+    model elsewhere."""
 
     own: tuple[Path, ...]
     sent: tuple[Path, ...] = ()
@@ -103,8 +103,8 @@ def checked_name(name: str, origin: str) -> str:
 
 
 def found_model(names: Sequence[str], sha256: str, size_bytes: int | None, origin: str, places: Places) -> Path:
-    """The model file of that hash, first under one of ``names``. One whose hash is known only once it is prepared (a
-    folder, weights in files of their own) is taken by its name. Raises ``InputError``."""
+    """The model file of that hash, first under one of ``names``. A model whose hash is known only after it is prepared
+    (a folder, weights in separate files) is found by its name. Raises ``InputError``."""
     for name in names:
         checked_name(name, origin)
     by_name = [file for name in names for file in places.named(name)]
@@ -147,7 +147,7 @@ def _is_it(file: Path, named: NamedFile) -> bool:
 
 
 def _proof(file: Path, sha256: str, size_bytes: int | None) -> bool | None:
-    """Whether it is that model; ``None`` where only preparing it tells."""
+    """Whether it is that model; ``None`` if this is known only after preparing it."""
     if file.is_dir():
         return None
     try:

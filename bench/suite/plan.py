@@ -71,7 +71,8 @@ class TargetChoice(Struct, frozen=True):
 
 
 class PlannedRun(Struct, frozen=True):
-    """One model on one target in one scenario. ``skip`` says why it will not be measured. ``repeats``: the fewest."""
+    """One model on one target in one scenario. ``skip`` says why it will not be measured. ``repeats``: the minimum
+    number."""
 
     model: ModelChoice
     target: TargetChoice
@@ -96,8 +97,8 @@ class Plan(Struct, frozen=True):
 
 
 def default_models(catalog: Catalog, *tasks: Task) -> tuple[ModelAsk, ...]:
-    """What is measured when no model is named: the built-in models that say so, those of tensors first. ``tasks``: of
-    these tasks only."""
+    """The models that are measured if none is named: the built-in models that declare it, tensor models first.
+    ``tasks``: only of these tasks."""
     named = [ref for ref in catalog.of("models") if ref.built_in and not ref.name.startswith(OWN_MODELS)]
     found: list[tuple[Task, str]] = []
     for ref in named:
@@ -315,7 +316,7 @@ def refuse_task(task: Task, scenario: Scenario) -> None:
 
 def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:
     """Fill in the token counts that text generation needs and nothing else does. ``own_prompts``: the user's prompts
-    have lengths of their own."""
+    determine their lengths."""
     if task != "text_generation":
         return msgspec.structs.replace(scenario, prompt_tokens=None, generate_tokens=None, depth_tokens=None)
     seeded = scenario.prompt_tokens or (EMULATED_PROMPT_TOKENS if emulated else PROMPT_TOKENS)

@@ -87,7 +87,7 @@ EMULATED_REPEATS = 1  # an emulator's times are not the device's: more processes
 
 
 def emulated_rule() -> StoppingRule:
-    """One query to warm up and three to see that outputs repeat; no time is asked for and no precision."""
+    """One query of warm-up and three to check that outputs repeat, without a required time or precision."""
     return StoppingRule(
         percentile=50,
         precision=1.0,
@@ -116,8 +116,8 @@ def shorter_rule(rule: StoppingRule) -> StoppingRule:
 def text_generation_rule(rule: StoppingRule) -> StoppingRule:
     """``rule`` for whole generations, which may take seconds each: it asks for the median of at least 6.
 
-    A generation adds up as many steps as it has tokens, so its tail says little; the tail that a reader feels is the
-    gap between tokens, of which every generation brings a sample of its own.
+    A generation is a sum over its tokens, so its tail contains little information; the tail that a reader notices is in
+    the gaps between tokens, of which every generation gives many samples.
     """
     queries = min(rule.min_queries, 6)
     return msgspec.structs.replace(rule, percentile=50, min_queries=queries, warmup_min_queries=2)

@@ -163,7 +163,8 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
 
 
 def _check_unicode(value: Any) -> None:
-    """Raise ``InputError`` for a name that is no UTF-8: no runtime finds such a file, and no record can name it."""
+    """Raise ``InputError`` for a name that is not UTF-8: runtimes cannot find such a file, and a record cannot name
+    it."""
     if isinstance(value, str):
         try:
             value.encode()
@@ -201,8 +202,8 @@ MOST_SECONDS = 1e9  # thirty years
 
 
 def is_file(source: str) -> bool:
-    """Whether a model's source names a file rather than a built-in: it has a folder, or a suffix. What follows the dot
-    of a version, as in ``qwen2.5-0.5B``, is no suffix: that begins with a letter."""
+    """Whether a model's source names a file rather than a built-in: it has a folder, or a suffix. A suffix begins with
+    a letter, so the part after the dot of a version, as in ``qwen2.5-0.5B``, is not one."""
     return Path(source).suffix[1:2].isalpha() or os.sep in source or "/" in source
 
 

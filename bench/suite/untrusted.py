@@ -1,7 +1,7 @@
-"""What somebody else sent must not act: options, paths and commands that come from a model folder, a record or a suite.
+"""Data from other people must not act: options, paths and commands from a model folder, a record or a suite.
 
-Such configuration is data. A target states which of its options are safe (``safe_options``): they name no file, load
-no code and write nothing. Only those are taken from a suite, a record or a model folder; an option that no list names
+Such configuration is data. A target states which of its options are safe (``safe_options``): they do not name files,
+load code or write. Only those are accepted from a suite, a record or a model folder; an option that is not listed
 counts as unsafe. The flags of the user's own command line are the user's, and are not checked here.
 
     model folder, record    unsafe options are refused

@@ -1,9 +1,8 @@
 """Exact fakes, for this project's tests and for plugin authors'.
 
-``FakeClock`` makes time a number; ``FakeTarget`` takes exactly the time it is told on it. ``NullTarget`` runs for
-real, in a real worker, and does nothing, or nothing for a stated time: what is measured on it is the harness.
-``FakeModel`` and
-``FakeDecoder`` stand for models.
+``FakeClock`` simulates time; ``FakeTarget`` takes exactly the given time on it. ``NullTarget`` runs in a real worker
+and does nothing, or spins for a given time: measuring it measures the harness. ``FakeModel`` and ``FakeDecoder`` are
+models without a graph.
 """
 
 import hashlib
@@ -64,7 +63,7 @@ def no_phase(name: str) -> AbstractContextManager[None]:
 
 
 class FakeFacts(Struct):
-    """What every fake session says of itself."""
+    """Facts that every fake session reports."""
 
     options: dict[str, str]
     device: str = "null"

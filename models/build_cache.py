@@ -14,12 +14,12 @@ CHECKSUM = "built.sha256"
 
 
 def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Callable[[Path], None]) -> Path:
-    """The file that ``write`` makes for this ``recipe``, built only when the cache does not hold it as it was written.
+    """The file that ``write`` makes for this ``recipe``, built only if the cache does not contain an intact copy.
 
     ``recipe`` is all that the content depends on (builder version, seed, precision, sizes); its hash names the folder.
-    The folder appears complete or not at all, also when two processes build the same model at once. A file that differs
-    from the checksum kept beside it, as after a failure of the disk, is built again. What a killed process left half
-    built is removed.
+    The folder appears complete or not at all, also if two processes build the same model at the same time. A file that
+    does not match its stored checksum, for example after a disk failure, is built again. Partial builds of killed
+    processes are removed.
     """
     key = sha256(json.dumps({"name": name, **recipe}, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{name}-{key}"
@@ -48,7 +48,7 @@ def _put(building: Path, folder: Path) -> None:
 
 
 def _as_written(folder: Path) -> bool:
-    """Whether the folder holds a build with the checksum that was kept beside it."""
+    """Whether the folder contains a build that matches its stored checksum."""
     try:
         return (folder / FILE_NAME).is_file() and (folder / CHECKSUM).read_text() == _checksum(folder)
     except (OSError, UnicodeDecodeError):

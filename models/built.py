@@ -26,7 +26,7 @@ def checked_request(
 
 
 def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECISION) -> Artifact:
-    """The artifact of a tensor model that was written to ``path``, with the weights' file beside it if there is one.
+    """The artifact of a tensor model that was written to ``path``, with the file of weights next to it, if any.
 
     The graph alone is read into memory, and the files once for their checksum.
     """

@@ -44,7 +44,7 @@ def tensor_bytes(dtype: str, shape: Sequence[int]) -> int | None:
 def weight_precision(bytes_by_dtype: Mapping[str, int]) -> str | None:
     """The type that most weight bytes are stored in; unsigned quantised types go by their signed name.
 
-    ``None`` when there is no weight. Of equals the first in the alphabet.
+    ``None`` without weights. On a tie the first in alphabetical order.
     """
     totals: dict[str, int] = {}
     for dtype, size in bytes_by_dtype.items():

@@ -144,7 +144,7 @@ def _follow(nodes: Iterable[Node], carried: dict[str, frozenset[str]], tables: s
             passed = passed.union(*(carried.get(name, frozenset()) for name in body.outputs))
         if node.op in SHAPES | PRODUCTS:
             continue
-        if node.op == "Gather" and node.inputs[0] in tables:  # an embedding: what is picked is no size
+        if node.op == "Gather" and node.inputs[0] in tables:  # an embedding: the gathered values are not sizes
             continue
         if node.op in UNCHANGED and node.inputs and node.inputs[0] in tables:
             tables.update(node.outputs)

@@ -1,4 +1,4 @@
-"""Operators that draw numbers anew on every run, so that no two runs of a graph give the same outputs."""
+"""Operators that draw random numbers in every run, so that two runs of a graph give different outputs."""
 
 from collections.abc import Iterable
 

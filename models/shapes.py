@@ -21,7 +21,8 @@ LENGTHS, SIDES = (128, 1, 16, 512), (224, 320, 640, 32)
 
 
 def symbol_of(text: str) -> str | None:
-    """The name of a dimension as a file states it; ``None`` for an empty one and for what is no name."""
+    """The name of a dimension as a file states it; ``None`` for an empty one and for a placeholder that is not a
+    name."""
     return text if text and not NO_NAMES.fullmatch(text) else None
 
 
@@ -34,10 +35,10 @@ def resolve_shapes(
 ) -> dict[str, Shape]:
     """The shape of every input of ``file`` (named in messages).
 
-    A symbol (``"batch"``) asked for in one input holds in all. A dynamic first dimension that nobody asked for becomes
-    1, and its symbol with it. Any other that is left raises ``InputError``, which names all such inputs and gives an
-    example that ``fits``, with the sizes ``demanded`` by the graph and the batch of the inputs that were given; so do
-    unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0.
+    A symbol (``"batch"``) asked for in one input holds in all. A dynamic first dimension without a requested size
+    becomes 1, and its symbol with it. Any other that is left raises ``InputError``, which names all such inputs and
+    gives an example that ``fits``, with the sizes ``demanded`` by the graph and the batch of the inputs that were
+    given; so do unknown inputs, a wrong rank and conflicts. A dynamic dimension may be 0.
     """
     names = [spec.name for spec in inputs]
     for name in asked:

@@ -56,7 +56,7 @@ def bytes_moved(graph: Execution) -> int | None:
 def live_bytes(graph: Execution) -> int | None:
     """As the module says; ``None`` when a size is unknown.
 
-    An operator in place writes over an input that nothing reads later. A view shares the memory of what it views.
+    An operator in place writes over an input that is not read later. A view shares the memory of its source.
     """
     owner: dict[str, str] = {}
     alive = set(graph.inputs)
@@ -154,7 +154,7 @@ def _adopt(held: dict[str, Value], names: Sequence[str], dtype: str) -> None:
 
 
 def _narrow(held: dict[str, Value], name: str, dtype: str) -> None:
-    """Give a value another type, if that is no wider."""
+    """Give a value another type, unless that is wider."""
     value = held[name]
     before, after = tensor_bytes(value.dtype, (8,)), tensor_bytes(dtype, (8,))
     if before is not None and after is not None and after <= before:

@@ -1,4 +1,5 @@
-"""What lies beside a decoder's file and says what its graph cannot: context length, special tokens, vocabulary.
+"""Reads the configuration files next to a decoder, which state what its graph does not: context length, special tokens,
+vocabulary.
 
 ``config.json`` and ``generation_config.json`` are transformers', ``genai_config.json`` is onnxruntime-genai's.
 """
@@ -23,10 +24,10 @@ class DecoderFacts(Struct, frozen=True):
 
 
 def decoder_facts(path: Path) -> DecoderFacts:
-    """What the configurations say that belong to the model at ``path``: those beside it, or above a folder ``onnx``.
+    """The configurations of the model at ``path``: in its folder, or in the parent of a folder ``onnx``.
 
     Special tokens are taken from ``generation_config.json`` before the others, as transformers does. Raises
-    ``InputError`` for a file that is not JSON and for a field of another kind than its name says.
+    ``InputError`` for a file that is not JSON and for a field of the wrong type.
     """
     folders = [path.parent, *([path.parent.parent] if path.parent.name == "onnx" else [])]
     config = _read(folders, "config.json")

@@ -20,9 +20,9 @@ UNDERSTOOD = (
 
 
 def decoder_of_ir(path: Path, graph: "IrGraph") -> DecoderSpec | None:
-    """The decoder in ``graph``; ``None`` for a graph that is no language model.
+    """The decoder in ``graph``; ``None`` if the graph is not a language model.
 
-    Raises ``InputError`` for one that looks like a language model but is laid out otherwise, and says how.
+    Raises ``InputError`` for one that looks like a language model with another layout, and says how it differs.
     """
     inputs = {name for spec in graph.specs("Parameter") for name in (spec.name,)}
     states = [layer.data for layer in graph.layers.values() if layer.kind == "ReadValue"]

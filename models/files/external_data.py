@@ -1,4 +1,4 @@
-"""The files beside an ONNX graph that hold its weights."""
+"""The files with the weights of an ONNX graph."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def external_files(path: Path, tensors: "Iterable[onnx.TensorProto]") -> tuple[Path, ...]:
     """The files that ``tensors`` of the graph at ``path`` refer to, in order of first use.
 
-    Raises ``InputError`` for a file that is missing or too short, and for one outside the graph's folder: a graph that
-    somebody sent must not make the engine read, hash or pack up anything else.
+    Raises ``InputError`` for a file that is missing or too short, and for one outside the graph's folder: a graph from
+    other people must not make the engine read, hash or copy any other file.
     """
     from onnx import TensorProto
 
@@ -34,8 +34,8 @@ def external_files(path: Path, tensors: "Iterable[onnx.TensorProto]") -> tuple[P
 
 
 def context_files(path: Path, nodes: "Iterable[onnx.NodeProto]") -> tuple[Path, ...]:
-    """The files beside the graph at ``path`` that hold the compiled contexts of its ``nodes``, where these are not
-    inside. Raises ``InputError`` for one that is missing or lies outside the graph's folder."""
+    """The files with the compiled contexts of ``nodes`` of the graph at ``path``, if they are not inside the graph.
+    Raises ``InputError`` for one that is missing or outside the graph's folder."""
     found: dict[str, Path] = {}
     for node in nodes:
         if node.op_type != "EPContext":
@@ -52,7 +52,7 @@ def _inside(path: Path, location: str) -> Path:
     if not location or leads_outside(location):
         raise _outside(path, location)
     file = path.parent / location
-    # A graph that is itself a link (as download caches keep them) has its data beside the file it points to.
+    # A graph that is itself a link (as download caches keep them) has its data next to the file that it points to.
     folders = (path.parent.resolve(), path.resolve().parent)
     if not any(file.resolve().is_relative_to(folder) for folder in folders):
         raise _outside(path, location)

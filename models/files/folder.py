@@ -27,9 +27,9 @@ KINDS = ("*.onnx", "*.tflite", "*.xml")
 
 class ModelFolder:
     """A folder with a ``genai_config.json`` and the ONNX decoder that it names, or with an ``openvino_model.xml``.
-    Without either, the one model file in it, or in its folder ``onnx``, is taken as if it had been named.
+    Otherwise the only model file in it, or in its folder ``onnx``, is used as if it had been named.
 
-    Its files are the graph's, then those of ``BESIDE`` that are there, in that order. Its id is the folder's name.
+    Its files are the graph's, then the existing ones of ``BESIDE``, in that order. Its id is the folder's name.
     """
 
     summary = "a folder of onnxruntime-genai or OpenVINO GenAI, with its tokenizer; or with one model file"
@@ -59,7 +59,7 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
 
     for place in (folder, folder / "onnx"):
         files = (file for kind in KINDS for file in sorted(place.glob(kind)))
-        shown = (file for file in files if not file.name.startswith("."))  # macOS puts ._model.onnx beside model.onnx
+        shown = (file for file in files if not file.name.startswith("."))  # macOS adds ._model.onnx
         found = [file for file in shown if file.is_file() and file.name not in TOKENIZER_IR]
         models = [file for file in found if file.suffix != ".xml" or file.with_suffix(".bin").is_file()]
         if len(models) == 1:
@@ -120,7 +120,7 @@ def _ir(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
 
     artifact = IrFile().prepare(replace(request, source=str(folder / OPENVINO)), cache)
     there = [name for name in TOKENIZER_IR if (folder / name).is_file()]
-    if len(there) == 1 and artifact.decoder is not None:  # what generates no text is exported without a detokenizer
+    if len(there) == 1 and artifact.decoder is not None:  # others need none
         missing = next(name for name in TOKENIZER_IR if name not in there)
         raise InputError(
             f"{folder.resolve().name}: {missing} is missing beside {there[0]}",

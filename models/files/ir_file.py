@@ -51,15 +51,15 @@ BYTE_LEVELS = 256
 
 
 class IrFile:
-    """An ``.xml`` file with its ``.bin`` beside it. The file stores the shapes it was exported with; where these are
-    dynamic they are followed from the inputs' (``ir_shapes``), and MACs and activations are unknown where that fails.
+    """An ``.xml`` file with its ``.bin``. The file stores the shapes it was exported with; where these are dynamic they
+    are followed from the inputs' (``ir_shapes``), and MACs and activations are unknown where that fails.
 
     Parameters are as ``ir_parameters`` says. MACs are ``None`` where a layer might multiply matrices and is not
-    counted: recurrent layers, attention, extensions, branches and loops with products inside. ``node_macs`` goes by
-    layer name.
+    counted: recurrent layers, attention, extensions, branches and loops with products inside. The keys of ``node_macs``
+    are names of layers.
 
     A stateful language model as ``decoder_ir`` recognises it is measured generating text. Its context length is read
-    from ``config.json`` beside it, else it is 2048.
+    from ``config.json`` in the same folder, otherwise it is 2048.
     """
 
     summary = "your own OpenVINO IR (.xml with .bin); a stateful decoder generates text"

@@ -127,8 +127,8 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 def read_ir(path: Path) -> IrGraph:
-    """The graph in ``path``. Raises ``InputError`` when it is no OpenVINO IR of version 10 or later, and where it is
-    damaged one of ``opening.READING_ERRORS``."""
+    """The graph in ``path``. Raises ``InputError`` if it is not an OpenVINO IR of version 10 or later, and one of
+    ``opening.READING_ERRORS`` if it is damaged."""
     try:
         root = ElementTree.parse(path, ElementTree.XMLParser(target=_Builder())).getroot()
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Which constants of an OpenVINO IR are weights, and how a graph's constants are told apart from its activations."""
+"""Which constants of an OpenVINO IR are weights, and how constants are distinguished from activations."""
 
 import math
 from collections import defaultdict
@@ -31,7 +31,7 @@ PRODUCTS = frozenset({"Convolution", "ConvolutionBackpropData", "GroupConvolutio
 
 
 def constants_of(graph: IrGraph) -> dict[tuple[int, int], Layer]:
-    """Constants by their place in the ``.bin``, bodies included: one that several layers share appears once."""
+    """Constants by their place in the ``.bin``, bodies included: a constant used by several layers appears once."""
     return {
         layer.constant_extent: layer
         for part in graph.everywhere()

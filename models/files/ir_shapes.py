@@ -1,7 +1,7 @@
 """Shapes of an IR's layers, once those of its inputs are chosen: a file exported with dynamic ones stores them so.
 
-Arithmetic on shapes is followed as far as it leads. What no rule is known for keeps the dimensions that the file
-states, so that unknown stays unknown.
+Arithmetic on shapes is evaluated as far as possible. Layers without a known rule keep the dimensions that the file
+states, so that unknown ones stay unknown.
 """
 
 import math
@@ -41,8 +41,8 @@ ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 def with_shapes(graph: IrGraph, shapes: Shapes, weights: Path) -> IrGraph:
-    """``graph`` with the inputs at ``shapes`` and what follows from them; itself where its inputs are fixed already.
-    ``weights``: its ``.bin``, of which small integer constants are read."""
+    """``graph`` with the inputs at ``shapes`` and the shapes that follow; unchanged if its inputs are already fixed.
+    ``weights``: its ``.bin``, from which small integer constants are read."""
     names = {
         layer.identifier: spec.name for layer, spec in zip(_parameters(graph), graph.specs("Parameter"), strict=True)
     }

@@ -15,8 +15,8 @@ class OnnxFile:
     """An ``.onnx`` file. Precision, task and sizes are the file's; only dynamic dimensions can be chosen.
 
     A decoder laid out as ``DecoderSpec`` says is measured generating text. Its context length and special tokens are
-    read from the configurations beside it, else the context is 2048 tokens. Its facts are those of one token on an
-    empty cache.
+    read from the configurations in the same folder, otherwise the context is 2048 tokens. Its facts are those of one
+    token with an empty cache.
     """
 
     summary = "your own ONNX file; a decoder with past_key_values inputs generates text"

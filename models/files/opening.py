@@ -39,7 +39,7 @@ SIGNATURES = {
 
 
 def contents(path: Path) -> str:
-    """What the file holds instead, to be added to a sentence; empty when its first bytes do not tell."""
+    """The actual type of the file, to be added to a message; empty if its first bytes do not show it."""
     with path.open("rb") as stream:
         start = stream.read(16)
     if start[4:8] == b"TFL3":

@@ -54,9 +54,9 @@ HARMLESS_CUSTOM = frozenset({"TFLite_Detection_PostProcess"})
 class TfliteFile:
     """A ``.tflite`` file. At other shapes than it was converted with, its MACs and activations are unknown.
 
-    Parameters are the elements of quantised and floating-point constants of at least one dimension, and of biases.
-    MACs are ``None`` where an operator might multiply matrices and is not counted: recurrent and custom ones, control
-    flow. Operators have no names: ``node_macs`` goes by the name of an operator's first output.
+    Parameters are the elements of quantised and floating-point constants of at least one dimension, and of biases. MACs
+    are ``None`` where an operator might multiply matrices and is not counted: recurrent and custom ones, control flow.
+    Operators do not have names: the keys of ``node_macs`` are the names of their first outputs.
     """
 
     summary = "your own TFLite file"
@@ -108,7 +108,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
 
 
 def _constants(graph: "TfliteGraph") -> "dict[int, TfliteTensor]":
-    """Constant tensors by buffer: one that several tensors share appears once."""
+    """Constant tensors by buffer: a buffer of several tensors appears once."""
     return {t.buffer: t for part in (graph, *graph.nested) for t in part.tensors if t.constant}
 
 

@@ -92,8 +92,8 @@ class TfliteGraph(Struct, frozen=True):
 
 
 def read_tflite(path: Path) -> TfliteGraph:
-    """The graph in ``path``. Raises ``InputError`` when it is no TFLite file, and where it is damaged one of
-    ``opening.READING_ERRORS``."""
+    """The graph in ``path``. Raises ``InputError`` if it is not a TFLite file, and one of ``opening.READING_ERRORS`` if
+    it is damaged."""
     import tflite
 
     data = path.read_bytes()

@@ -1,1 +1,1 @@
-"""ONNX graphs: what they say of themselves, and how they are written."""
+"""Reads and writes ONNX graphs."""

@@ -41,8 +41,8 @@ BIASES = {("DequantizeLinear", 0), ("QLinearConv", 8), ("QGemm", 6)}  # may be i
 
 
 class Constant(NamedTuple):
-    """A tensor that the file stores, and the nodes of its scope, where nested ones may read it too. ``tensor`` has no
-    data where the file keeps it in an attribute of another kind."""
+    """A tensor stored in the file, and the nodes of its scope, which nested nodes may read too. ``tensor`` is without
+    data if the file keeps it in another kind of attribute."""
 
     name: str
     tensor: "onnx.TensorProto"

@@ -11,7 +11,7 @@ from bench.errors import InputError
 
 FIXED_PAST = re.compile(r"past_key_values\.\d+\.(key|value)")
 KV_LIKE = re.compile(r"past|cache|(^|[._])kv([._]|$)", re.IGNORECASE)
-DEFAULT_CONTEXT = 2048  # where no configuration beside the file says more
+DEFAULT_CONTEXT = 2048  # if there is no configuration file
 FLOATS = ("float32", "float16", "bfloat16")
 INDICES = ("int64", "int32")
 TOKENS = ("input_ids", "attention_mask", "position_ids")
@@ -75,8 +75,8 @@ def _counts(spec: TensorSpec) -> bool:
 def cache_tensors(
     file: str, caches: Sequence[TensorSpec], outputs: Sequence[TensorSpec], batch: int | str | None
 ) -> tuple[CacheTensor, ...]:
-    """Each input of the cache with the output that it comes back from, those that grow first. Raises ``InputError``
-    where one has no counterpart, or no size.
+    """Each input of the cache with the output that it comes back from, those that grow first. Raises ``InputError`` if
+    one lacks a counterpart or a size.
 
     ``batch``: the first dimension of ``input_ids``. A dimension without a size is the batch where it goes by that name,
     or comes first; any other is the length.
@@ -149,7 +149,7 @@ def _fixed_inputs(file: str, tokens: Mapping[str, TensorSpec]) -> tuple[FixedInp
 
 
 def _check_tokens(file: str, tokens: Mapping[str, TensorSpec]) -> None:
-    """The inputs beside the cache: which, of which type, of which shape."""
+    """The inputs other than the cache, with types and shapes."""
     others = [spec for name, spec in tokens.items() if name not in TOKENS and name not in STEERING]
     if others:
         raise _refusal(file, f"it also takes {_listed(others)}")

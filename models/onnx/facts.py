@@ -2,14 +2,13 @@
 
 ``parameters`` counts the elements of constants that are weights: of a floating-point or quantised type and at least one
 dimension (so not a lone epsilon), int32 where it is a bias, and not the running statistics of batch normalisation,
-scales, zero points, clipping bounds or the like. A weight used twice is stored, and counted, once, also where two names
-stand for the same bytes of a file of weights.
-``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised and fused forms, and GroupQueryAttention (over
-a past that is a buffer with room: as if it were full). It is ``None`` as soon as one operator might contain matrix
-products that are not counted: an unknown shape, recurrent and other attention operators, operators of foreign domains,
-or control flow around counted ones.
-Activations of operators in place are counted as ``bench.models.counting.Operator`` says.
-``node_macs`` goes by node name, or by the node's first output where the node has none.
+scales, zero points, clipping bounds or the like. A weight used twice is stored and counted once, also if two names
+refer to the same bytes of a file of weights. ``macs`` counts Conv, ConvTranspose, Gemm and MatMul with their quantised
+and fused forms, and GroupQueryAttention (over a past that is a buffer with room: as if it were full). It is ``None`` as
+soon as one operator might contain matrix products that are not counted: an unknown shape, recurrent and other attention
+operators, operators of foreign domains, or control flow around counted ones. Activations of operators in place are
+counted as ``bench.models.counting.Operator`` says. The keys of ``node_macs`` are names of nodes, or of a node's first
+output if it is unnamed.
 """
 
 import math
@@ -60,8 +59,8 @@ ROLES: Mapping[str, Role] = {
 
 
 def onnx_facts(model: "onnx.ModelProto", shapes: Shapes, shared: frozenset[bytes] = frozenset()) -> GraphFacts:
-    """What the graph says of itself with its inputs at ``shapes``; weights need not be loaded. ``shared``: what
-    ``onnx_constants.function_constants`` found before functions were inlined."""
+    """The facts of the graph with its inputs at ``shapes``; weights need not be loaded. ``shared``: the result of
+    ``onnx_constants.function_constants`` before functions were inlined."""
     graph = model.graph
     values = known_values(model, shapes)
     node_macs = _node_macs(graph.node, values)

@@ -67,7 +67,7 @@ class GraphWriter:
         return outputs
 
     def save(self, path: Path, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
-        """Write the graph to ``path``, with those weights inside that are in no file of their own."""
+        """Write the graph to ``path``, including the weights that are not in a separate file."""
         from onnx import helper
 
         graph = helper.make_graph(

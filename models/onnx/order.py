@@ -38,7 +38,7 @@ def sort_nodes(file: str, graph: "onnx.GraphProto") -> None:
 
 def reads(node: "onnx.NodeProto") -> set[str]:
     """The names that a node reads, also those that its branches take from the graph around them. Raises ``TypeError``
-    for a name that is no text."""
+    for a name that is not text."""
     if not all(isinstance(text, str) for text in (node.op_type, node.name, *node.input, *node.output)):
         raise TypeError("a name is no text")
     names = {name for name in node.input if name}

@@ -1,4 +1,4 @@
-"""Puts weights on disk one piece at a time, as ONNX tensors whose data lies in a file beside the graph."""
+"""Writes weights piece by piece, as ONNX tensors with their data in a file next to the graph."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,8 +1,9 @@
 """Writes a Llama-style decoder with a KV cache as an ONNX graph of standard operators.
 
-Every engine runs this graph: opset 17 has no fused normalisation, rotary embedding or attention, and none is needed;
-int4 weights need opset 21. Shapes stay at rank 4 or less and keys are never repeated, for accelerators as much as for
-reading. The cache may be padded on the left: slots whose ``attention_mask`` is 0 have no influence, whatever they hold.
+Every engine runs this graph: opset 17 does not have fused normalisation, rotary embedding or attention, and the graph
+does not need them; int4 weights need opset 21. Shapes have rank 4 or less and keys are never repeated, for accelerators
+and for readability. The cache may be padded on the left: slots whose ``attention_mask`` is 0 do not affect the result,
+whatever they contain.
 
 In a float16 graph the cache is float16 as well. Normalisation, angles and logits are float32: as the published models
 compute them, and because greedy choice over half-precision logits is slow and full of ties.

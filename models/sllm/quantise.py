@@ -1,4 +1,4 @@
-"""Symmetric weight quantisation: what is stored is ``round(weight / scale)``, and there are no zero points."""
+"""Symmetric weight quantisation: ``round(weight / scale)`` is stored, without zero points."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def quantised(weight: "Array", bits: int) -> "tuple[Array, Array]":
-    """``weight`` [..., n] as int8 [..., n] and one float32 scale for each [...]: the last axis shares it.
+    """``weight`` [..., n] as int8 [..., n] and one float32 scale for each [...], common to the last axis.
 
     The largest magnitude becomes ±(2^(bits - 1) - 1). A slice of zeros has the scale 1.
     """

@@ -1,7 +1,8 @@
 """Seeded weights of a decoder, stored in float32, float16, int8 or int4.
 
-Every tensor has a generator of its own, seeded by the model's seed and the tensor's name, and is drawn in float32
-whatever it is stored in: all precisions of one seed are roundings of one model, and no order of writing matters.
+Every tensor has a separate generator, seeded by the model's seed and the tensor's name, and is drawn in float32
+whatever type it is stored in: all precisions of one seed are roundings of one model, and the order of writing does not
+matter.
 
 | precision | matrices of the layers | embedding, and the output it is tied to | norms, biases, scales |
 |---|---|---|---|
@@ -10,10 +11,10 @@ whatever it is stored in: all precisions of one seed are roundings of one model,
 | int8 | int8, one scale an output channel | int8, one scale a row | float32 |
 | int4 | int4, one scale every 32 inputs of an output channel | int8, one scale a row | float32 |
 
-Quantised weights are symmetric and carry no zero points: accelerators want them so, and centred weights lose nothing.
-The embedding stays at 8 bits in an int4 model, as with NNCF and most llama.cpp mixtures, since its rounding reaches
-every logit. A matrix is [inputs, outputs] and dequantised along the inputs directly in front of its ``MatMul``, which
-is where ONNX Runtime makes a ``MatMulNBits`` and OpenVINO a ``FullyConnected`` with compressed weights.
+Quantised weights are symmetric, without zero points: accelerators require this form, and centred weights do not lose
+accuracy. The embedding stays at 8 bits in an int4 model, as with NNCF and most llama.cpp mixtures, since its rounding
+reaches every logit. A matrix is [inputs, outputs] and dequantised along the inputs directly in front of its ``MatMul``,
+which is where ONNX Runtime makes a ``MatMulNBits`` and OpenVINO a ``FullyConnected`` with compressed weights.
 """
 
 import math

@@ -1,10 +1,10 @@
 """What the convolutional classifiers share: layers with seeded weights, and their preparation.
 
-The weights are random, so the networks classify nothing; their arithmetic, memory traffic and operators are those of
-the published architecture. They are scaled so that activations keep about unit variance from input to logits.
-Filters sum to zero: after a ReLU every channel has a positive mean, which plain He initialisation would let drown
-whatever the image contributes (Brock, De and Smith 2021, "Characterizing signal propagation to close the performance
-gap in unnormalized ResNets").
+The weights are random, so the networks do not classify; their arithmetic, memory traffic and operators are those of the
+published architecture. They are scaled so that activations keep about unit variance from input to logits. Filters sum
+to zero: after a ReLU every channel has a positive mean, which plain He initialisation would let drown whatever the
+image contributes (Brock, De and Smith 2021, "Characterizing signal propagation to close the performance gap in
+unnormalized ResNets").
 """
 
 import math

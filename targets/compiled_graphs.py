@@ -1,4 +1,4 @@
-"""Files that hold a graph compiled for one accelerator: what is in it nobody else can read."""
+"""Files that contain a graph compiled for one accelerator, which only that accelerator can read."""
 
 from bench.contracts import Artifact
 from bench.errors import RunFailure

@@ -1,4 +1,4 @@
-"""Rules that every token session shares: what comes in, what goes out, and when the cache is full."""
+"""Rules that all token sessions share: inputs, outputs, and when the cache is full."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,7 @@ def growing_cache(decoder: DecoderSpec, runtime: str) -> None:
 
 
 def rows_of_logits(decoder: DecoderSpec, runtime: str) -> None:
-    """Raises ``RunFailure`` for a graph whose logits have no dimension for positions."""
+    """Raises ``RunFailure`` for a graph whose logits lack a dimension for positions."""
     if decoder.flat_logits:
         raise RunFailure(
             "unsupported_format",
@@ -147,7 +147,7 @@ def stepwise_logits(
 ) -> Any:
     """Float32 [n, vocab] after each of ``ids``: ``step`` takes int64 [1, k] and returns the logits [1, k, vocab].
 
-    ``at_once``: the greatest k; 1 for a graph that returns the last position's logits only.
+    ``at_once``: the maximum k; 1 for a graph that returns the last position's logits only.
     """
     import numpy as np
 

@@ -1,7 +1,8 @@
-"""ONNX graphs written anew for a runtime that does not open the user's file as it lies; their weights stay in place.
+"""Rewrites ONNX graphs for a runtime that cannot open the user's file directly; their weights stay in place.
 
-Two reasons: QNN takes only fixed shapes, and ONNX Runtime fixes a dimension by its name, so that only the file can fix
-one without; and OpenVINO follows no link that leads out of the graph's folder, as all links of a download cache do.
+Two reasons: QNN takes only fixed shapes, and ONNX Runtime fixes a dimension by its name, so that a dimension without a
+name must be fixed in the file; and OpenVINO does not follow links that lead out of the graph's folder, as all links of
+a download cache do.
 """
 
 import os
@@ -39,7 +40,7 @@ def weights_leave_folder(artifact: Artifact) -> bool:
 def with_fixed_shapes(artifact: Artifact, folder: Path) -> Artifact:
     """The artifact with a graph in ``folder`` whose inputs have ``artifact.shapes``.
 
-    What the file states of other values is left out where it is no number, for ONNX Runtime to work out anew.
+    Shapes of other values in the file are left out if they are not numbers; ONNX Runtime infers them again.
     """
     import onnx
 
@@ -75,8 +76,8 @@ def read_by_openvino(core: Any, artifact: Artifact) -> Any:
 
 
 def opened_as_bytes(artifact: Artifact) -> bool:
-    """Whether the graph was written by one of the above. A runtime gets it as bytes: weights of a file would have to
-    lie in its folder; those of bytes lie in the ``weights_folder`` that the runtime is told."""
+    """Whether the graph was written by one of the above. The runtime gets it as bytes: for a file, weights would have
+    to be in its folder; for bytes, they are in the ``weights_folder`` that is passed to the runtime."""
     return artifact.path.parent.name == ANEW
 
 

@@ -38,17 +38,17 @@ UNKNOWN = Precisions("", "")
 
 
 def node_key(name: str, op: str) -> tuple[str, str]:
-    """What a node of a graph and the same node in a runtime's placement have in common: its name, which survives
-    renamed operators, and its operator where it has no name."""
+    """The key that a node has both in a graph and in a runtime's placement: its name, which survives renamed operators,
+    or its operator if it is unnamed."""
     return (name, "") if name else ("", op)
 
 
 def precisions_of(graph: "onnx.GraphProto", fuses: bool, unfused: Iterable[tuple[str, str]] = ()) -> Precisions:
-    """What convolutions and matrix products run in, most frequent first, joined by ``+``; unknown without any. A
-    product of two activations, as in attention, has no weights.
+    """The types that convolutions and matrix products run in, most frequent first, joined by ``+``; unknown without
+    any. A product of two activations, as in attention, does not have weights.
 
     ``fuses``: whether the runtime computes in integers between a dequantisation and a quantisation; ``unfused``:
-    ``node_key`` of each node where it does not. Of nodes without a name as many are counted as are given.
+    ``node_key`` of each node for which it does not. Unnamed nodes are counted as often as they are given.
     """
     types = _Types(graph)
     found: Counter[Precisions] = Counter()
@@ -76,8 +76,8 @@ def executed_precisions(file: Path) -> Precisions:
 
 
 def stored_precisions(file: Path) -> Precisions:
-    """Those of a graph as it is stored, for a CPU that executes it so: unknown of one that is quantised around its
-    arithmetic, or in half precision, for how far that is fused or cast only the executed graph tells."""
+    """Those of the stored graph, for a CPU that executes it unchanged: unknown for a graph that is quantised around its
+    arithmetic, or in half precision, because only the executed graph shows how it is fused or cast."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -107,7 +107,7 @@ class _Types:
                 self._stored.update(zip(node.output, held, strict=False))
 
     def of(self, node: "onnx.NodeProto", fuses: bool) -> Precisions | None:
-        """What one node runs in; ``None`` where it is no arithmetic."""
+        """The types that one node runs in; ``None`` if it is not arithmetic."""
         if node.op_type in INTEGER:
             weight, zero = INTEGER[node.op_type]
             activations = "int8" if zero is None else self._type(node.input[zero])

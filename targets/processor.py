@@ -14,7 +14,7 @@ def processor_name() -> str:
 
 
 def usable_cores() -> int:
-    """Physical cores, or fewer where this process may run on fewer processors; at least one."""
+    """Physical cores, or fewer if this process may run on fewer processors; at least one."""
     import psutil
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

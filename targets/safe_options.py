@@ -1,7 +1,7 @@
-"""Which options of the built-in targets may come from somebody else's suite, record or model folder.
+"""Which options of the built-in targets may come from other people's suites, records or model folders.
 
-Allow-lists: the options here name no file, load no code and write nothing, whatever their value. An option that is not
-here is unsafe, also one that a later runtime brings. See ``bench.suite.untrusted``.
+Allow-lists: for any value, the options here do not name files, load code or write. An option that is not listed is
+unsafe, including new options of later runtimes. See ``bench.suite.untrusted``.
 """
 
 SESSION: frozenset[str] = frozenset(

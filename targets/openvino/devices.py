@@ -87,7 +87,7 @@ def behind(device: str) -> list[str]:
 
 
 def absence(device: str) -> tuple[str, str]:
-    """Why ``device`` cannot be opened and what to do, once OpenVINO has said that it is not there."""
+    """Why ``device`` cannot be opened and what to do, after OpenVINO reported that it is missing."""
     suspects = [family(name) for name in behind(device) if family(name) != "CPU"] or ["CPU"]
     return ABSENT.get(suspects[0], ("OpenVINO knows no such device", "odb list targets shows the devices."))
 

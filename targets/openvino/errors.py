@@ -16,7 +16,7 @@ VALIDATING = re.compile(r"^While validating ONNX node '.*?': ")
 
 
 def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
-    """Why OpenVINO could not read a model, from what its frontend said."""
+    """Why OpenVINO could not read a model, from the message of its frontend."""
     text, name = str(error), artifact.path.name
     if not Path(artifact.path).exists():
         return RunFailure("bad_input", f"{name}: the file is not there", phase="read")
@@ -37,8 +37,8 @@ def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
 
 
 def _refused(text: str) -> dict[str, str]:
-    """The operators that were not converted, as OpenVINO names them, each with the reason: "" where there is no rule
-    for it."""
+    """The operators that were not converted, by OpenVINO's names, each with the reason: "" if there is no conversion
+    rule for it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     refused: dict[str, str] = {}
     reasons: dict[str, str] = {}
@@ -65,13 +65,13 @@ def _converting_remedy(refused: Mapping[str, str], written: Format) -> str:
     elsewhere = ", or measure it on ort:cpu" if written == "onnx" else ""
     foreign = any("." in name and not name.startswith(("ai.onnx.", "com.microsoft.")) for name in unknown)
     if unknown:
-        other = "" if foreign else elsewhere  # ONNX Runtime has no operators of other domains either
+        other = "" if foreign else elsewhere  # ONNX Runtime lacks operators of other domains, too
         return f"Export the model without these operators, with standard ones instead{other}."
     return f"OpenVINO has these operators, but not in this form: check the shapes and the file{elsewhere}."
 
 
 def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
-    """Why OpenVINO could not compile a model, from what its plugin said."""
+    """Why OpenVINO could not compile a model, from the message of its plugin."""
     text, device = str(error), request.device
     family = devices.family(device)
     named = [f"{key}={value}" for key, value in request.options.items() if key in text or f": {value}" in text]

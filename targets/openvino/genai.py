@@ -202,7 +202,7 @@ def _blobs(properties: Mapping[str, object]) -> set[str]:
 
 
 def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
-    """Why there is no pipeline, in plain words."""
+    """Why the pipeline could not be created, as a clear message."""
     from bench.targets.openvino.errors import compiling_failure, reading_failure
 
     text = str(error)

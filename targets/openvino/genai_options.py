@@ -1,4 +1,4 @@
-"""What ``LLMPipeline`` takes beside a device's own properties."""
+"""Options of ``LLMPipeline`` in addition to a device's properties."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,8 @@
-"""What OpenVINO really executes, read from the compiled model's runtime graph.
+"""What OpenVINO executes, read from the compiled model's runtime graph.
 
-A node counts as work when it is neither input, output nor constant, depends on an input (what hangs on constants
-alone is folded at compile time), and stands for at least one node of the model: layout and precision conversions
-that the plugin put between nodes (Reorder and the like) name no original node and are left out.
+A node counts as work if it is not an input, output or constant, depends on an input (nodes that depend only on
+constants are folded at compile time), and represents at least one node of the model: layout and precision conversions
+that the plugin inserted (Reorder and the like) do not name an original node and are left out.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ OF_TWO_ACTIVATIONS = frozenset(
         "scaled_dot_product_attention",
     )
 )
-"""Executed products that have no weights unless one operand is constant: with weights they are FullyConnected."""
+"""Executed products, without weights unless one operand is constant: with weights they are FullyConnected."""
 KEYS = frozenset(("layerType", "originalLayersNames", "runtimePrecision"))
 NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "f64": "float64", "i8": "int8", "u8": "int8"} | {
     "i4": "int4",

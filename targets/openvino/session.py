@@ -53,7 +53,7 @@ class Compiled(Struct, frozen=True):
 
 
 class OpenVinoFacts:
-    """What both kinds of OpenVINO session tell about themselves."""
+    """Facts that both kinds of OpenVINO session report."""
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
@@ -138,7 +138,7 @@ class Lane(Struct, frozen=True):
 
 
 def tensor_of(array: "np.ndarray[Any, Any]") -> Any:
-    """The array as an OpenVINO tensor that shares its memory, but for text and packed types, which are copied."""
+    """The array as an OpenVINO tensor that shares its memory, except for text and packed types, which are copied."""
     import openvino
 
     if array.dtype.kind in "OU":

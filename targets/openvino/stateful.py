@@ -1,8 +1,8 @@
-"""An ONNX decoder as the folder that OpenVINO GenAI opens: a stateful IR, and the two configurations beside it.
+"""An ONNX decoder as the folder that OpenVINO GenAI opens: a stateful IR with its two configuration files.
 
 Every ``past_key_values.N.*`` / ``present.N.*`` pair becomes a variable that starts empty, and is read through a Gather
 over the new input ``beam_idx``: the form that Optimum exports and ``LLMPipeline`` expects. Weights stay as they are
-stored; nothing is compressed.
+stored, without compression.
 """
 
 import json

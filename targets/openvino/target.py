@@ -75,7 +75,7 @@ class OpenVino:
         return onnx_graphs.weights_leave_folder(artifact)
 
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """A graph whose weights are links out of its folder, which OpenVINO does not follow, is written anew."""
+        """A graph whose weights are links out of its folder, which OpenVINO does not follow, is rewritten."""
         return onnx_graphs.with_linked_weights(artifact, folder) if self.converts(artifact) else artifact
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:

@@ -154,8 +154,8 @@ class OpenVinoTokenSession(OpenVinoFacts):
         return token
 
     def _step(self, count: int, tensors: dict[str, Any] | None) -> "npt.NDArray[Any]":
-        """Append ``count`` tokens; returns their logits [1, count, vocab], or [1, 1, vocab] where the graph has no
-        more, which the next step writes over."""
+        """Append ``count`` tokens; returns their logits [1, count, vocab], or [1, 1, vocab] if the graph returns only
+        the last, which the next step overwrites."""
         end = self._length + count
         room(end, self._decoder.context_length)
         if tensors is not None:

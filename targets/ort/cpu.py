@@ -100,9 +100,10 @@ def with_defaults(request: OpenRequest) -> dict[str, str]:
 
 
 def executed_precision(artifact: Artifact) -> str:
-    """What the CPU provider computes in, as far as the graph tells: int8 where it quantises activations, else float32.
+    """The type that the CPU provider computes in, as far as the graph shows: int8 if it quantises activations,
+    otherwise float32.
 
-    On x86-64 it has no float16 arithmetic and casts such graphs to float32. ``""`` where the graph does not tell.
+    On x86-64 it lacks float16 arithmetic and casts such graphs to float32. ``""`` if the graph does not show it.
     """
     import platform
 
@@ -118,8 +119,8 @@ def executed_precision(artifact: Artifact) -> str:
 
 @contextmanager
 def _optimised_graph(request: OpenRequest, made: Any) -> Iterator[Callable[[], Precisions]]:
-    """Have ONNX Runtime write the graph that it executes, where somebody asks and it fits a file, for as long as the
-    context lasts. Gives what tells its precisions: of a graph that is not written the file's own, where those hold."""
+    """Have ONNX Runtime write the graph that it executes, if requested and if it fits into a file, within the context.
+    Gives a function that returns its precisions: for a graph that is not written those of the file, if they apply."""
     if not request.inspect or made.optimized_model_filepath or request.artifact.size_bytes > LARGEST_WRITTEN:
         yield partial(stored_precisions, request.artifact.path) if request.inspect else (lambda: UNKNOWN)
         return

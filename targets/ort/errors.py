@@ -17,7 +17,7 @@ PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
 def said(error: Exception, model: Path) -> str:
-    """The first line of what ONNX Runtime said, without its status code and without the folders of ``model``."""
+    """The first line of ONNX Runtime's message, without its status code and without the folders of ``model``."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return PREFIX.sub("", lines[0]).replace(str(model), model.name)
 
@@ -67,9 +67,10 @@ def opening_failure(error: Exception, model: Path) -> RunFailure:
 
 
 def _version_failure(text: str, model: Path) -> RunFailure | None:
-    """Whether the file is too new or too old for this ONNX Runtime, and which reads it; ``None`` where that is not why.
+    """Whether the file is too new or too old for this ONNX Runtime, and which reads it; ``None`` if this is not the
+    reason.
 
-    The newest versions that it reads are in what it said; those of the file are read from the file.
+    The newest versions that it reads are in its message; those of the file are read from the file.
     """
     import onnxruntime
 
@@ -98,7 +99,7 @@ def _stated_versions(model: Path) -> tuple[int, int] | None:
 
     try:
         found = onnx.load_model(model, format="protobuf", load_external_data=False)
-    except Exception:  # whatever is wrong with the file is told by what ONNX Runtime said
+    except Exception:  # errors of the file are described by ONNX Runtime's message
         return None
     opsets = [entry.version for entry in found.opset_import if entry.domain in ("", "ai.onnx")]
     return found.ir_version, max(opsets, default=0)

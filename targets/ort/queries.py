@@ -1,9 +1,9 @@
 """One query on an ONNX Runtime session: its inputs bound, its outputs held as the run gives them.
 
-Inputs are bound once, so that a timed call is one ``run_with_iobinding``. What a file states of its outputs is not
-relied on: no buffer is made before the first call, which allocates them. Where all output shapes are stated, later
-calls write into the same buffers. ONNX Runtime refuses those once the shape is another than stated or than before; the
-query then asks for new ones before each call, as it does from the start where a shape is open.
+Inputs are bound once, so that a timed call is one ``run_with_iobinding``. Shapes that a file states for its outputs are
+not relied on: the first call allocates the buffers. If all output shapes are stated, later calls write into the same
+buffers. ONNX Runtime refuses them if the shape differs from the stated or previous one; the query then requests new
+ones before each call, as it always does if a shape is open.
 """
 
 import math

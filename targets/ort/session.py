@@ -21,11 +21,11 @@ ASSIGNMENT_KEY = "session.record_ep_graph_assignment_info"
 
 
 class Opened(Struct, frozen=True):
-    """What a plugin knows of the session it opened, beyond the session itself.
+    """Facts that a plugin knows about the session it opened.
 
-    ``devices``: execution provider -> the device name it stands for. ``requested``: the one that is no fallback.
-    ``components``: parts of a distribution with versions of their own. ``chosen``: what the plugin has set for a strict
-    placement. ``remedies``: what would move the nodes that are not on ``requested``.
+    ``devices``: execution provider -> the device name it stands for. ``requested``: the requested device; any other is
+    a fallback. ``components``: parts of a distribution with separate versions. ``chosen``: options that the plugin set
+    for a strict placement. ``remedies``: how to move the nodes that are not on ``requested``.
     """
 
     devices: dict[str, str]
@@ -44,7 +44,7 @@ class Opened(Struct, frozen=True):
 
 
 class OrtFacts:
-    """What both kinds of ONNX Runtime session tell about themselves."""
+    """Facts that both kinds of ONNX Runtime session report."""
 
     def __init__(self, sessions: "Sequence[Any]", opened: Opened) -> None:
         self._sessions = sessions

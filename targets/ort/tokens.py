@@ -1,9 +1,9 @@
 """Text generation on one ONNX Runtime session: the KV cache never leaves the runtime's own tensors.
 
 A step binds the tokens, the mask and the positions from buffers made once, runs, and binds every ``present`` the run
-has returned as the next step's ``past``: a handle changes hands, no tensor is copied. Where the graph fixes the cache's
-length, past and present are one buffer, bound once. The logits are written to a buffer of ours, of which only the last
-row is read; where the graph may return those of the last position only, they are read from what it returns.
+has returned as the next step's ``past``: handles are passed on, and tensors are not copied. Where the graph fixes the
+cache's length, past and present are one buffer, bound once. The logits are written to a buffer of this session, and
+only the last row is read; if the graph may return those of the last position only, they are read from its output.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -88,8 +88,8 @@ class OrtTokenSession(OrtFacts):
         return token
 
     def _step(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
-        """Append ``ids`` [1, k]; returns their logits [1, k, vocab], or [1, 1, vocab] where the graph has no more, in a
-        buffer that the next step writes over."""
+        """Append ``ids`` [1, k]; returns their logits [1, k, vocab], or [1, 1, vocab] if the graph returns only the
+        last, in a buffer that the next step overwrites."""
         start, end = self._length, self._length + ids.shape[1]
         room(end, self._decoder.context_length)
         binding, logits = self._binding, self._logits(end - start)

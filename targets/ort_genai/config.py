@@ -1,8 +1,8 @@
-"""What is taken from the ``genai_config.json`` of a folder that somebody sent.
+"""What is used from the ``genai_config.json`` of a folder from other people.
 
 The file is data: the runtime never opens it. It opens a configuration written from what this module takes, which are
 numbers and booleans anywhere, strings in the fields of ``TEXT`` and ``NAMES``, files inside the folder in the fields of
-``FILES``, and the session and run options of an allow-list. Anything else that holds text is refused with its field:
+``FILES``, and the session and run options of an allow-list. Any other text is refused, and the error names the field:
 onnxruntime-genai loads ``custom_ops_library``, and writes to the path in ``enable_profiling``.
 """
 

@@ -1,9 +1,8 @@
-"""The folder that ``onnxruntime_genai`` opens: a ``genai_config.json`` with the graph beside it.
+"""The folder that ``onnxruntime_genai`` opens: a ``genai_config.json`` and the graph.
 
-It is always one of this project's own, with links to the model's files: a folder that somebody sent gives its
-configuration only as far as ``onnxruntime_genai_config`` takes it, and an ONNX file from elsewhere gets one. Of the
-latter, configuration fields
-that the file does not tell, and that a decoder with its own names and shapes does not need, are left out: number of
+This project always makes it, with links to the model's files: from a folder of other people, only the part of the
+configuration that ``config`` accepts is used, and for a plain ONNX file a configuration is written. The latter leaves
+out fields that the file does not show and that a decoder with explicit names and shapes does not need: number of
 attention heads, hidden size, and the ids of special tokens.
 """
 
@@ -39,7 +38,7 @@ TOKENIZER_FILES = (
 
 
 def is_genai_folder(artifact: Artifact) -> bool:
-    """Whether the ``genai_config.json`` beside the graph is there and means this graph."""
+    """Whether there is a ``genai_config.json`` next to the graph, and it refers to this graph."""
     file = artifact.path.parent / CONFIG
     decoder = read_config(file)["model"].get("decoder") if file.is_file() else None
     return isinstance(decoder, dict) and decoder.get("filename") == artifact.path.name
@@ -57,8 +56,8 @@ def read_config(file: Path) -> dict[str, Any]:
 
 
 def is_own(artifact: Artifact) -> bool:
-    """Whether the configuration beside the graph is byte for byte one that this module writes: nothing in it that is
-    not taken, and nothing that another reader of JSON could understand differently."""
+    """Whether the configuration next to the graph equals, byte for byte, one that this module writes, so that other
+    readers of JSON cannot find anything else in it."""
     file = artifact.path.parent / CONFIG
     if not is_genai_folder(artifact):
         return False
@@ -66,10 +65,10 @@ def is_own(artifact: Artifact) -> bool:
 
 
 def own_folder(artifact: Artifact, folder: Path) -> Artifact:
-    """Link the files of a folder that has a configuration into ``folder``, and write what is taken of it.
+    """Link the files of a folder that has a configuration into ``folder``, and write the accepted part of it.
 
-    Linked are the artifact's files and those that the configuration names, with weights beside them. Raises
-    ``RunFailure`` (``bad_input``) for a field that is not taken.
+    The artifact's files and those that the configuration names are linked, with their weights. Raises ``RunFailure``
+    (``bad_input``) for a field that is not accepted.
     """
     source = artifact.path.parent
     taken = Taken(read_config(source / CONFIG), source, CONFIG)
@@ -88,7 +87,7 @@ def own_folder(artifact: Artifact, folder: Path) -> Artifact:
 
 
 def _with_weights(source: Path, name: Path) -> list[Path]:
-    """The file ``name`` of ``source``, and those beside it that are called after it (``model.onnx.data``)."""
+    """The file ``name`` of ``source``, and files named after it (``model.onnx.data``)."""
     place = (source / name).parent
     found = sorted(place.glob(f"{glob.escape(name.name)}*")) if place.is_dir() else []
     return [file.relative_to(source) for file in found if file.is_file()]
@@ -100,7 +99,7 @@ def _linked(artifact: Artifact, files: tuple[Path, ...], path: Path) -> Artifact
 
 
 def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
-    """Link ``artifact``'s files, and a tokenizer beside them, into ``folder``, and write the configuration."""
+    """Link ``artifact``'s files, and a tokenizer in the same folder, into ``folder``, and write the configuration."""
     decoder = decoder_of(artifact)
     plain_cache(decoder, "onnxruntime-genai")
     source = artifact.path.parent
@@ -182,8 +181,8 @@ def numbered_names(decoder: DecoderSpec) -> Sequence[tuple[str, str]]:
 
 
 def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], cache: CacheTensor) -> None:
-    """Write the graph with what steers it inside: a constant, or whether the past of ``cache`` has a length. Its
-    external data stays beside it."""
+    """Write the graph with its control inputs computed inside: a constant, or whether the past of ``cache`` has a
+    length. Its external data stays next to it."""
     import numpy as np
     import onnx
 
@@ -221,9 +220,9 @@ def _one_position(outputs: Any) -> None:
 
 
 def link_all(source: Path, folder: Path, names: Iterable[Path], symbolic: bool = True) -> None:
-    """All ``names`` below ``source`` into ``folder``, all in one way: ONNX Runtime demands that weights lie beside
-    their graph once links are followed. Symbolic links, unless the graph is no link; hard ones where those need a
-    privilege (Windows); copies where neither can be made."""
+    """All ``names`` below ``source`` into ``folder``, all in one way: ONNX Runtime requires weights to be next to their
+    graph after links are followed. Symbolic links, unless the graph is no link; hard ones where those need a privilege
+    (Windows); copies where neither can be made."""
     wanted = tuple(names)
     ways: tuple[Callable[[Path, Path], object], ...] = (*((os.symlink,) if symbolic else ()), os.link, shutil.copyfile)
     for way in ways:

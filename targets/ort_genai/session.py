@@ -96,7 +96,7 @@ class OrtGenaiSession:
         self._chosen = False
 
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
-        """Appends the ids one by one to a generator of its own: of a longer prompt only the last logits are kept."""
+        """Appends the ids one by one to a separate generator: for a longer prompt only the last logits are kept."""
         tokens = prompt(ids, self._opened.decoder)[0].astype(np.int32)
         room(len(tokens), self._opened.decoder.context_length)
         own = generator(self._opened, min(len(tokens) + 1, self._opened.decoder.context_length))
@@ -110,7 +110,7 @@ class OrtGenaiSession:
         return OrtGenaiTokenizer(self._opened.model) if self._opened.has_tokenizer else None
 
     def placement(self) -> Placement | None:
-        """``None``: onnxruntime-genai does not tell which node ran where."""
+        """``None``: onnxruntime-genai does not report which node ran where."""
         return None
 
     def facts(self) -> SessionFacts:

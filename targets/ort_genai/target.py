@@ -76,8 +76,8 @@ class OrtGenai:
         return True
 
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """The files are linked into a folder of our own, with a configuration that holds what may be taken from the
-        ``genai_config.json`` beside them, or one made for the graph."""
+        """The files are linked into a new folder, with a configuration that contains the accepted part of their
+        ``genai_config.json``, or one made for the graph."""
         from bench.targets.ort_genai.folder import genai_folder, is_genai_folder, is_own, own_folder
 
         if not is_genai_folder(artifact):

@@ -24,7 +24,7 @@ CHOOSING = ("soc", "soc_model", "htp_arch")
 
 
 class CompiledFor(Struct, frozen=True):
-    """What a context says of its SoC: the part, and the Hexagon version that it was compiled as."""
+    """The SoC of a context: the part, and the Hexagon version that it was compiled for."""
 
     part: str
     htp_arch: int

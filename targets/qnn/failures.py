@@ -50,7 +50,7 @@ def nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
 
 
 def _placing_remedy(artifact: Artifact) -> str:
-    """What has not been done yet for a graph of which QNN takes no operator."""
+    """Remedies that were not tried yet, for a graph of which QNN does not accept any operator."""
     operators = artifact.facts.operators
     if any(operator.startswith("QLinear") for operator in operators):
         return "Quantise it as QDQ (QuantizeLinear and DequantizeLinear around each operator) rather than QOperator."
@@ -91,7 +91,7 @@ def _finalising_remedy(text: str, request: OpenRequest) -> str:
 
 
 def _still_float(text: str, artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
-    """An operator that was left float in a quantised graph, on an HTP that has no floating point."""
+    """An operator that was left float in a quantised graph, on an HTP without floating point."""
     found = MISPLACED.search(text)
     node = (found[2], RENAMED.sub("", found[1])) if found else ("an operator", "")
     others = [other for other in float_nodes(artifact.path) if other != node]

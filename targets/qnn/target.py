@@ -94,7 +94,7 @@ class OnnxRuntimeQnn:
         return onnx_graphs.has_nameless_dimensions(artifact)
 
     def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """A graph with dimensions that only the file can fix is written anew."""
+        """A graph with dimensions that must be fixed in the file is rewritten."""
         return onnx_graphs.with_fixed_shapes(artifact, folder) if self.converts(artifact) else artifact
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
@@ -200,7 +200,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
 
 
 def model_of(artifact: Artifact, context: Path | None) -> str | bytes:
-    """What ONNX Runtime opens: the compiled context, or the graph's file, or its bytes where it was written anew."""
+    """What ONNX Runtime opens: the compiled context, or the graph's file, or its bytes if it was rewritten."""
     if context is None and onnx_graphs.opened_as_bytes(artifact):
         return artifact.path.read_bytes()
     return str(context or artifact.path)
@@ -229,7 +229,8 @@ def fixed_shapes(artifact: Artifact) -> None:
 
 def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> str:
     """What convolutions and matrix products run in: int8 for QDQ graphs; for float graphs float16 on the HTP unless the
-    options say otherwise, and float32 (``float16+float32``) for those left to the CPU. "" where the GPU does not tell.
+    options say otherwise, and float32 (``float16+float32``) for those left to the CPU. "" if the GPU does not report
+    it.
     """
     if holds_context(request.artifact):
         return ""
@@ -246,8 +247,8 @@ def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> 
 
 
 def precisions(request: OpenRequest, nodes: Sequence[NodePlacement]) -> Precisions:
-    """Weights and activations apart, where somebody asks: of a QDQ graph the types between its quantisations, but for
-    what was left to the CPU; of a float graph what it runs in for both."""
+    """Weights and activations separately, if requested: for a QDQ graph the types between its quantisations, except for
+    nodes on the CPU; for a float graph the executed type for both."""
     if not request.inspect or holds_context(request.artifact):
         return UNKNOWN
     ran = executed_precision(request, nodes)

@@ -8,7 +8,7 @@ With a cache of C tokens (``decode_context``) and a prompt of n (``prompt_tokens
 Real tokens stand at the right end of the cache; what is left of them is padding, masked with 0. Positions are the
 tokens' own (0, 1, 2 …), so that padding changes nothing. Before each run the cache moves to the left by the tokens that
 come in, ``past = present[:, :, k:]``, which drops as many padding places and costs one copy of the cache on the CPU.
-When no padding is left the cache is full.
+The cache is full when all padding is used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -98,7 +98,7 @@ def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str
 
 
 class FixedShapeTokenSession(OrtFacts):
-    """``sessions`` are decode and prefill, in this order; what is told of the session is told of decode."""
+    """``sessions`` are decode and prefill, in this order; the facts of the session are those of decode."""
 
     def __init__(self, sessions: Sequence[Any], decoder: DecoderSpec, layout: Layout, opened: Opened) -> None:
         super().__init__(sessions, opened)
@@ -156,7 +156,7 @@ class FixedShapeTokenSession(OrtFacts):
 
 
 class Runner:
-    """One session with every input and output bound once to memory of its own."""
+    """One session with every input and output bound once to separate memory."""
 
     def __init__(self, session: Any, decoder: DecoderSpec, step: Step) -> None:
         self._session = session
@@ -191,7 +191,7 @@ class Runner:
         self, tokens: "npt.NDArray[np.int64]", positions: "npt.NDArray[np.int64]", length: int
     ) -> "npt.NDArray[Any]":
         """``length``: tokens in the cache with these; only their places are unmasked. Returns logits [1, k, vocab], or
-        [1, 1, vocab] where the graph has no more."""
+        [1, 1, vocab] if the graph returns only the last."""
         self._arrays["input_ids"][...] = tokens
         mask = self._arrays["attention_mask"]
         mask[...] = 0

@@ -32,8 +32,7 @@ def template(name: str) -> Any:
 
 
 def unbroken(value: Any) -> Any:
-    """``value`` as it is shown: no number is parted from its unit at the end of a line. What is ``pasted`` stays as it
-    is."""
+    """``value`` as it is shown: a line never breaks between a number and its unit. ``pasted`` text is unchanged."""
     if not isinstance(value, str) or hasattr(value, "pasted"):
         return value
     return type(value)(units.together(value))

@@ -1,4 +1,4 @@
-"""``odb list``. Nothing here imports a runtime; targets are asked in processes of their own."""
+"""``odb list``. This module does not import a runtime; targets are queried in separate processes."""
 
 import shutil
 import sys
@@ -99,7 +99,7 @@ def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict
 
 
 def targets(catalog: "Catalog") -> Rows:
-    """Every device of every target plugin. Each plugin is asked in a process of its own."""
+    """Every device of every target plugin. Each plugin is queried in a separate process."""
     from bench.run.probe import probe_targets, temporary_workspace
 
     names = catalog.names("targets")

@@ -1,4 +1,4 @@
-"""Options and small things that several commands share."""
+"""Options and functions that several commands share."""
 
 import os
 import shutil

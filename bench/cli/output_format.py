@@ -19,8 +19,8 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
     """The format to write. ``suffixes``: format -> the suffix of its files.
 
     Without ``given`` the suffix of ``output`` decides, and ``terminal`` where it has none. Raises ``InputError`` for a
-    suffix that belongs to another format than the one asked for, for one that belongs to none where no format was
-    asked for, and for two formats.
+    suffix that belongs to another format than the one asked for, for an unknown suffix without a requested format, and
+    for two formats.
     """
     if as_json and given not in (None, "json"):
         raise InputError(f"--json and --format {given}: these are two formats", "Leave one of them out.")
@@ -48,8 +48,8 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
 
 
 def default_folder(output: Path | None) -> Path:
-    """Where records are written: ``output``, or a folder of this moment's name. Raises ``InputError`` for what looks
-    like the file of a report, and is no folder yet."""
+    """Where records are written: ``output``, or a folder of this moment's name. Raises ``InputError`` for a name that
+    looks like the file of a report and is not an existing folder."""
     if output is None:
         return Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     if output.suffix.lower() in REPORTS and not output.is_dir():

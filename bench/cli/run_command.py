@@ -158,7 +158,7 @@ def command(
     from bench.plugins import discover
 
     context = click.get_current_context()
-    default_folder(output)  # said before anything is looked at
+    default_folder(output)  # an error is raised before anything else is read
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
     if against is not None:
@@ -233,13 +233,14 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
 
 
 def _remove_empty(folder: Path) -> None:
-    """Where nothing was measured, no folder is left."""
+    """Remove the folder if nothing was measured."""
     with suppress(OSError):
         folder.rmdir()
 
 
 def write_page(page: Path, catalog: "Catalog") -> None:
-    """The report of every record beside it; those that cannot be read are named, and the rest reported."""
+    """Write the report of every record in its folder; records that cannot be read are named, and the rest is
+    reported."""
     from bench.cli.report_command import telling
     from bench.plugins import load
     from bench.store.records import readable_records, write_atomically

@@ -15,7 +15,7 @@ from bench.stats.drawing import ecdf, trace
 from bench.words import units
 
 _POINTS = 160
-_APART = 4  # up to so many repeats each have a line style of their own
+_APART = 4  # up to this many repeats have separate line styles
 Series = np.ndarray[Any, Any]
 
 
@@ -58,8 +58,8 @@ def gaps(run: RecordedRun, name: str) -> Figure | None:
 def _percentile_figure(
     arrays: Sequence[Series], name: str, title: str, what: str, marks: Sequence[tuple[float, int | None]]
 ) -> Figure:
-    """Latency against the share of queries at least as fast, on a scale that gives each further nine equal room:
-    the body and the tail are both to be seen (as HdrHistogram plots do)."""
+    """Latency over the fraction of queries at least as fast, on a scale with equal space for each further nine, so that
+    both the body and the tail are visible (as in HdrHistogram plots)."""
     curves = [ecdf(a, a.size) for a in arrays]
     low, high = (float(f(g(x) for x, _ in curves)) for f, g in ((min, np.min), (max, np.max)))
     body = max(float(x[np.searchsorted(y, 0.99)]) for x, y in curves)
@@ -102,7 +102,7 @@ def _thinned(frame: svg.Frame, at: Series, values: Series, style: str) -> str:
 
 
 def latency_trace(run: RecordedRun, name: str) -> Figure | None:
-    """Warm-up by query on the left, then the steady state over time: median line in a band from least to greatest."""
+    """Warm-up by query on the left, then the steady state over time: median line in a band from minimum to maximum."""
     warm = _filled(run.arrays("warmup_latency_ns"))
     pairs = zip(run.arrays("start_ns"), run.arrays("latency_ns"), strict=False)
     steady = [trace(s, v, _POINTS) for s, v in pairs if s.size and s.size == v.size]
@@ -128,8 +128,8 @@ def latency_trace(run: RecordedRun, name: str) -> Figure | None:
 
 
 def _window(traces: Sequence[tuple[Series, Series, Series, Series]]) -> tuple[float, float, float]:
-    """What a trace shows: from a little below the least; the greatest; and to where it is cut, so that a change of
-    the median is seen beside rare slow queries."""
+    """The range of a trace: a little below the minimum; the maximum; and the limit where it is cut, so that a change of
+    the median is visible despite rare slow queries."""
     least = min(float(lo.min()) for _, lo, _, _ in traces)
     highest = max(float(hi.max()) for _, _, _, hi in traces)
     typical = max(float(median.max()) for _, _, median, _ in traces)
@@ -137,7 +137,7 @@ def _window(traces: Sequence[tuple[Series, Series, Series, Series]]) -> tuple[fl
 
 
 def _warm_panel(warm: Sequence[Series], frame: svg.Frame, split: float) -> list[str]:
-    """Warm-up queries by number, on a ground of their own, under the same scale of latency."""
+    """Warm-up queries by number, on a separate background, with the same scale of latency."""
     longest = max(len(w) for w in warm)
     left = svg.Frame(Axis(0, max(longest - 1, 1), 50, split - 10), frame.y)
     ground = f'<rect class="warm" x="46" y="22" width="{split - 52:g}" height="{svg.HEIGHT - 60:g}"/>'

@@ -13,7 +13,7 @@ from bench.reports.words.causes import emulated, status
 from bench.reports.words.scenarios import scenario_short
 from bench.words import units
 
-_LINES = 4  # that have a style of their own
+_LINES = 4  # with separate styles
 _ROOM = 1.6  # over the highest line: an interval of few repeats may reach far beyond it
 
 
@@ -29,7 +29,8 @@ Curve = tuple[Point, ...]
 
 
 def depth_figures(items: Sequence[Numbered]) -> tuple[Figure, ...]:
-    """Drawn where a target was measured at two depths or more. All share one scale, so that they may be compared."""
+    """Drawn if a target was measured at two depths or more. All charts have the same scale, so that they can be
+    compared."""
     found: dict[tuple[str, ...], dict[str, list[Point]]] = {}
     for item in items:
         record = item.record

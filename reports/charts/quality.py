@@ -1,4 +1,4 @@
-"""A dot with its interval for each run that was judged, beside what the reference reached on the same samples."""
+"""A dot with its interval for each evaluated run, next to the reference's value on the same samples."""
 
 from collections.abc import Sequence
 

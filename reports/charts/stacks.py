@@ -53,7 +53,7 @@ def _shared(point: MemoryPoint) -> str:
 
 
 def placement(run: RecordedRun, name: str) -> Figure | None:
-    """Shares of nodes and of MACs by device; the device asked for comes first."""
+    """Fractions of nodes and of MACs by device; the requested device comes first."""
     found = run.record.placement
     if found is None or not sum(found.nodes.values()):
         return None

@@ -1,8 +1,8 @@
 """Small SVG drawings: axes, lines, bands and stacked bars, as text.
 
-Drawn by hand and not by a plotting library, because the colours must come from the page (light, dark, print), the
-same data must give the same bytes on every machine, and a line costs a kilobyte and not twenty. Colours are classes
-of the style sheet; nothing is told by colour alone: lines differ in dashes and bars carry their names.
+Written directly and not by a plotting library, because the colours must come from the page (light, dark, print), the
+same data must give the same bytes on every machine, and a line takes one kilobyte instead of twenty. Colours are
+classes of the style sheet. Colour is never the only distinction: lines differ in dashes and bars have labels.
 """
 
 import math
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from bench.words.units import digits
 
 WIDTH, HEIGHT = 400.0, 210.0
-_TYPE = 13.0  # of the labels on a phone, where it is greatest (page.css)
+_TYPE = 13.0  # of the labels on a phone, where it is largest (page.css)
 _NARROW = 7.2  # mean width of a character of that type; of Hangul, kana and ideographs it is the type's size
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
@@ -115,7 +115,7 @@ def cut(text: str, room: float) -> str:
 
 
 def margin(names: Iterable[str], least: float) -> float:
-    """Where an axis begins that has ``names`` on its left: from ``least`` to half of the drawing."""
+    """The left end of an axis with ``names`` on its left: between ``least`` and half of the drawing."""
     return min(WIDTH / 2, max([least, *(width(name) + 10 for name in names)]))
 
 
@@ -138,7 +138,7 @@ def band(frame: Frame, xs: Sequence[float], lows: Sequence[float], highs: Sequen
 
 
 def mark(frame: Frame, x: float, y: float, text: str) -> str:
-    """A dot with its value beside it, and a dotted line down to the axis; nothing where the frame ends before it."""
+    """A dot with its value, and a dotted line down to the axis; omitted if it is outside the frame."""
     if not (frame.x.low <= x <= frame.x.high and frame.y.low <= y <= frame.y.high):
         return ""
     at, up = frame.x.at(x), frame.y.at(y)

@@ -12,7 +12,7 @@ from bench.reports.comparisons.words import leading, limit, status, value
 from bench.words import units
 
 LEFT = 148.0
-SHOWN = 0.98  # fraction of the samples that the distributions show at least
+SHOWN = 0.98  # minimum fraction of the samples that the distributions show
 WIDEST = math.log(2)  # a change is drawn up to twofold and down to half
 
 

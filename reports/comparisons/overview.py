@@ -11,7 +11,7 @@ SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skippe
 
 
 def overview(findings: Findings) -> tuple[Row, ...]:
-    """One row a pair, of its leading metric; a pair that may not be compared has no figures."""
+    """One row per pair, with its leading metric; without figures if the pair may not be compared."""
     return tuple(_row(comparison) for comparison in findings.comparisons)
 
 

@@ -24,8 +24,8 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 class CsvReport:
-    """Measured columns are empty for emulated runs, so that no average can mix an emulator's times with a device's;
-    the emulator's own median has a column of its own."""
+    """Measured columns are empty for emulated runs, so that averages do not mix an emulator's times with a device's;
+    the emulator's median has a separate column."""
 
     summary = "one row a record, units in the names of the columns, for spreadsheets"
     suffix = ".csv"
@@ -167,7 +167,7 @@ def _metric(metric: "Metric") -> Callable[[Record], Value]:
 
 @cache
 def _columns() -> dict[str, Callable[[Record], Value]]:
-    """Every column in order; metrics that have no place among the others stand last."""
+    """All columns in order; metrics without a defined place come last."""
     from bench.analysis.metrics import METRICS
 
     figures: dict[str, Callable[[Record], Value]] = {}

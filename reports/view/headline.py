@@ -51,7 +51,7 @@ def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sen
 
 
 def _nothing_measured(items: Sequence[Numbered]) -> Sentence:
-    """Why, each kind once; how many runs there are stands beside it."""
+    """The reasons, each kind once; the number of runs is stated next to it."""
     ends = {item.record.status for item in items}
     kinds = dict.fromkeys(i.record.failure.kind.replace("_", " ") for i in items if i.record.failure is not None)
     how = "skipped or failed" if len(ends) > 1 else "skipped" if ends == {"skipped"} else "failed"
@@ -88,7 +88,7 @@ def counts_words(items: Sequence[Numbered]) -> str:
 
 def _row_sentences(matrix: Matrix, row: MatrixRow, ranking: "Ranking") -> list[Sentence]:
     measured = [i.record for i in row.runs if i.record.status == "ok" and not emulated(i.record)]
-    if all(status(r) == "wrong" for r in measured):  # or there is none; what is wrong has a sentence of its own
+    if all(status(r) == "wrong" for r in measured):  # or there is none; wrong outputs have a separate sentence
         return []
     valid = [r for r in measured if status(r) == "valid"]
     name = f"{_told_apart(row, matrix)} ({matrix.short}):"
@@ -216,7 +216,7 @@ _EXPLAINED = 3
 
 
 def _nothing_claimed(name: str, measured: Sequence[Record]) -> Sentence:
-    """No run is valid: why, each reason once."""
+    """The reasons why all runs are invalid, each once."""
     whys = dict.fromkeys(doubt(r) or "no reason was recorded" for r in measured)
     many = len(measured) > 1
     what = f"none of {len(measured)} measurements is valid" if many else "the only measurement is not valid"

@@ -15,8 +15,8 @@ Column = tuple[str, Callable[[Record], str]]
 
 
 def listing(matrix: Matrix) -> Table | None:
-    """The runs of a matrix but for the emulated, which have a table of their own. A figure that is not valid has the
-    sign of its status before it."""
+    """The runs of a matrix except for emulated ones, which have a separate table. An invalid figure has the sign of its
+    status in front."""
     items = [i for row in matrix.rows for i in row.runs if not emulated(i.record)]
     if not items:
         return None

@@ -1,4 +1,4 @@
-"""The tables of one run that generated text; ``None`` where the record has no such part."""
+"""The tables of one run that generated text; ``None`` if the record lacks that part."""
 
 from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration

@@ -1,4 +1,4 @@
-"""The machines that the records come from, told apart by what does not change between two runs."""
+"""The machines that the records come from, distinguished by properties that do not change between two runs."""
 
 from collections.abc import Mapping, Sequence
 

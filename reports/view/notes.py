@@ -1,4 +1,4 @@
-"""Failures and verdict reasons of all runs: one box a cause, and runs that share theirs in one."""
+"""Failures and verdict reasons of all runs: one box per cause, with all its runs."""
 
 from collections.abc import Sequence
 

@@ -101,7 +101,7 @@ def _metric_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
 
 
 def quality_table(record: Record) -> Table | None:
-    """One run's metrics beside its reference's, with what was left out of the dataset."""
+    """One run's metrics and its reference's, with the samples left out of the dataset."""
     found = record.quality
     if found is None:
         return None

@@ -12,7 +12,7 @@ from bench.record.record import Fidelity, PlacementSummary, Record, RecordedRun
 from bench.reports.words.causes import STATUS_SIGNS, STATUS_WORDS, Status, emulated
 from bench.words import units
 
-SHOWN_HASH = 8  # digits of a checksum that tell files of one name apart
+SHOWN_HASH = 8  # digits of a checksum that distinguish files of one name
 
 
 _BESIDE_DOUBT: Mapping[Status, str] = MappingProxyType({"wrong": "not valid", "emulated_wrong": "emulated, not valid"})
@@ -41,8 +41,7 @@ class Cell(Struct, frozen=True):
 
     @property
     def standing(self) -> str:
-        """``word`` where nothing is doubted. Beside a ``doubt`` that says what is wrong, only that the run is not
-        valid."""
+        """``word`` without a ``doubt``. With one, which says what is wrong, only that the run is invalid."""
         return _BESIDE_DOUBT.get(self.status, self.word) if self.doubt else self.word
 
 
@@ -57,7 +56,7 @@ class Table(Struct, frozen=True):
 
 
 class Numbered(Struct, frozen=True):
-    """A run and its number on the page. ``mark``: what tells its model from another of the same name."""
+    """A run and its number on the page. ``mark``: distinguishes its model from another of the same name."""
 
     number: int
     run: RecordedRun

@@ -26,7 +26,7 @@ class Sentence(Struct, frozen=True):
 
 
 def wrong_sentences(items: Sequence[Numbered]) -> list[Sentence]:
-    """Measured runs whose outputs are wrong; the emulated have sentences of their own."""
+    """Measured runs whose outputs are wrong; emulated runs have separate sentences."""
     wrong = [i for i in items if status(i.record) == "wrong"]
     return [
         Sentence(f"{i.name}: outputs wrong on {i.place};", f"{_outputs(i.record)}. Do not quote its speed.", "wrong")
@@ -120,8 +120,8 @@ def named(names: Sequence[str] | dict[str, None]) -> str:
 
 
 def failed_sentences(items: Sequence[Numbered]) -> list[Sentence]:
-    """What failed: one sentence for the runs of one model that failed for one reason. Chips of which some worked are in
-    the sentence of ``emulated_sentences``."""
+    """Failures: one sentence for all runs of one model that failed for the same reason. Chips that worked in other runs
+    are in the sentences of ``emulated_sentences``."""
     swept = {(i.name, i.record.plan.target.id) for i in items if emulated(i.record) and i.record.status == "ok"}
     groups: dict[tuple[str, str], list[Numbered]] = {}
     for item in items:

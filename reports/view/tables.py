@@ -1,4 +1,4 @@
-"""The tables of one run, each from one part of its record; ``None`` where the record has no such part."""
+"""The tables of one run, each from one part of its record; ``None`` if the record lacks that part."""
 
 from collections.abc import Callable, Sequence
 

@@ -11,7 +11,7 @@ def percentile_name(percentile: float) -> str:
 
 
 def rule_words(rule: StoppingRule) -> str:
-    """The stopping rule as sentences. With a fixed number of queries (emulated targets) there is no other condition."""
+    """The stopping rule as sentences. With a fixed number of queries (emulated targets) this is the only condition."""
     return f"{_warmup_words(rule)} {_steady_words(rule)}"
 
 

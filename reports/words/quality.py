@@ -30,12 +30,12 @@ def title(metric: str) -> str:
 
 
 def value(figure: float, unit: str) -> str:
-    """``92.3 %`` of a share; else three digits."""
+    """``92.3 %`` for a fraction; otherwise three digits."""
     return units.percent(figure) if unit == "share" else units.digits(figure)
 
 
 def signed(figure: float, unit: str) -> str:
-    """A difference without its unit: in points of a share."""
+    """A difference without its unit: for a fraction in percentage points."""
     if unit == "share":
         return f"{100 * figure:+.1f}".replace("-", "−")
     return ("+" if figure >= 0 else "−") + units.digits(abs(figure))

@@ -38,7 +38,7 @@ WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
 
 
 def _of_plugin(scenario: Scenario) -> str:
-    """What the kind says of itself, with its parameters."""
+    """The summary of the kind, with its parameters."""
     return units.clean(f"{scenario.name}{_parameters(scenario)}: {kind_of(scenario).summary}")
 
 

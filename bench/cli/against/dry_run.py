@@ -1,5 +1,5 @@
-"""``odb run --against --dry-run``: what would be measured in turns or checked again, what would be refused, and what
-has no partner. Its status is that of the run, as far as it is known before anything is opened."""
+"""``odb run --against --dry-run``: what would be measured in turns or checked again, what would be refused, and which
+records are unmatched. Its status is that of the run, as far as it is known before anything is opened."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -90,8 +90,8 @@ def show_pairs(
 
 
 def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[list[Prospect], list[Unmatched]]:
-    """The pairs that would be carried out, and the records that would have no partner. Raises ``InputError`` for what
-    is wrong with the only pair."""
+    """The pairs that would be carried out, and the records that would be unmatched. Raises ``InputError`` if the only
+    pair is wrong."""
     prospects, alone = [], list(chosen.unmatched)
     done: dict[str, JobResult] = {}
     with temporary_workspace() as workspace:

@@ -1,9 +1,10 @@
-"""``odb run --against BASE``: what records measured, and what is asked now, measured anew in alternation and compared.
+"""``odb run --against BASE``: the runs of records and what is requested now, measured again in alternation and
+compared.
 
-The base is built from the typed fields of its record (``bench.suite.base_run``). Whatever the command line leaves out
-is taken from there, so that one names only what has changed: another file, another option, another target; or a suite
-file says what is measured, run by run. Of an emulated record nothing is timed: it is compiled again, and its placement
-and its outputs are compared.
+The base is built from the typed fields of its record (``bench.suite.base_run``). Everything that the command line
+leaves out is taken from there, so that the user only names what has changed: another file, another option, another
+target; or a suite file lists the runs. An emulated record is not timed: it is compiled again, and its placement and its
+outputs are compared.
 """
 
 import subprocess

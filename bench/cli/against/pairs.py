@@ -121,7 +121,7 @@ class Chooser:
         self._problems: list[Problem] = []
 
     def pairs(self) -> Pairs:
-        """Raises ``InputError`` where there is no pair at all, or the flags do not say which is meant."""
+        """Raises ``InputError`` if there is no pair at all, or the flags are ambiguous."""
         sources = self._newest(self._sources())
         found = self._of_suite(sources) if self._given.get("suite_file") else self._of_flags(sources)
         if not found:
@@ -141,8 +141,8 @@ class Chooser:
     # ------------------------------------------------------------------------------------------------ records
 
     def _sources(self) -> list[Source]:
-        """The records that can be read; of the others it is told why. Raises ``InputError`` where that leaves none that
-        was measured."""
+        """The records that can be read; for the others the reason is reported. Raises ``InputError`` if none of those
+        left was measured."""
         sources = []
         for folder in chosen_folders(self._path):
             try:
@@ -176,8 +176,8 @@ class Chooser:
         return list(newest.values())
 
     def _places(self, source: Source, suite: Suite | None = None) -> Places:
-        """Where the record's files may be: the user's own are the current folder, and those beside files that flags
-        name. What lies beside the record, the suite and the suite's files may have come with them."""
+        """Where the record's files may be: the user's own folders are the current one and those of files that flags
+        name. Files next to the record, the suite and the suite's files may have been sent with them."""
         named: tuple[Path, ...] = tuple(self._params["base_models"])
         files = named_files(self._given)
         own = dict.fromkeys([Path(), *(file.parent for file in files)])

@@ -50,7 +50,7 @@ def same_run(run: PlannedRun, record: Record) -> bool:
 
 
 def of_one_run(one: Record, other: Record) -> bool:
-    """Whether two records are of one model, target, options and scenario, as far as both tell."""
+    """Whether two records have the same model, target, options and scenario, as far as both state them."""
     x, y = one.plan, other.plan
     targets = [(plan.target.id, plan.target.options_requested) for plan in (x, y)]
     return x.model.id == y.model.id and targets[0] == targets[1] and _alike(x.scenario, y.scenario)

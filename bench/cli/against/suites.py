@@ -1,4 +1,4 @@
-"""The flags of ``odb run`` beside ``--against``: applied to the suite of a base, and to which side."""
+"""The flags of ``odb run`` together with ``--against``: applied to the suite of a base, and to which side."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -36,7 +36,7 @@ NUMBERS = {
     "timeout": "timeout_s",
 }
 PROMPTS = ("prompt_tokens", "prompt_ids", "prompts")
-"""Flags of which one says what is generated from."""
+"""Flags that each determine the prompt."""
 GRID = ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")
 
 
@@ -62,13 +62,14 @@ def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
 
 
 def of_model(given: Mapping[str, Any], model: str, others: Collection[str]) -> dict[str, Any]:
-    """``given`` without what ``MODEL:…`` says of one of the ``others``, and with ``model:`` taken off its own."""
+    """``given`` without values that begin with ``MODEL:`` for one of the ``others``, and with ``model:`` removed from
+    those for this model."""
     named = {flag: tuple(meant_for(given[flag], {model}, {*others} - {model})) for flag in NAMED if flag in given}
     return {**given, **named}
 
 
 def with_model(suite: Suite, source: str) -> Suite:
-    """``suite`` with another model in the place of its own; a file has one format and precision, its own."""
+    """``suite`` with its model replaced; a file determines its format and precision."""
     changes: dict[str, Any] = {"source": source}
     if is_file(source) or is_file(suite.models[0].source):
         changes |= {"format": None, "precision": None}

@@ -23,7 +23,8 @@ EMULATED_SECONDS = 30.0
 
 
 class Expected(NamedTuple):
-    """How long a run should take, in seconds: with the fewest repeats at their shortest, and with the most."""
+    """How long a run should take, in seconds: with the minimum number of repeats at their shortest, and with the
+    maximum."""
 
     least: float
     most: float
@@ -139,8 +140,8 @@ class Drawn(Listener):
         return f"[{index + 1}/{len(self._runs)}] {run.model.id} on {run.target.id}"
 
     def _left(self) -> Expected:
-        """Of the runs that are not written, what was expected less what they took; at least the repeats that the fewest
-        still ask for."""
+        """For the runs that are not written yet, the expected time minus the time used; at least the time of the
+        repeats that the minimum still requires."""
         least = most = 0.0
         for index, run in enumerate(self._runs):
             if index in self._done:

@@ -41,6 +41,6 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
     if is_unwinding():
         _received.append(number)
         raise KeyboardInterrupt
-    with suppress(OSError):  # where nobody reads it any more
+    with suppress(OSError):  # because the terminal is closed
         os.write(2, b"odb: interrupted\n")
     os._exit(EXIT_INTERRUPTED)

@@ -1,7 +1,7 @@
-"""File names in UTF-8, whatever the locale: runtimes take them so, and a record is UTF-8.
+"""File names in UTF-8, whatever the locale: runtimes expect them in UTF-8, and a record is UTF-8.
 
-In a locale of another encoding Python would read a Korean file name as other characters, and no runtime would find the
-file. Its UTF-8 mode has to be on before the interpreter starts, so the command starts itself anew once.
+With a locale of another encoding Python would decode a Korean file name wrongly, and runtimes would not find the file.
+UTF-8 mode must be on before the interpreter starts, so the command restarts itself once.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""What readings of memory say of a KV cache that grew: bytes a token, with their interval, or why nothing is said.
+"""Bytes per token of a growing KV cache, from readings of memory, with their interval; or why they are unknown.
 
-Memory is read after every token. An engine may take it token by token, or ahead in steps (twice what it has, or a block
-of tokens), and a step says nothing by its height as long as nobody knows for how many tokens it is. Just before the
-next step the memory is full: what lies between two such readings holds the tokens between them. So the slope is taken
-over the full readings; where memory grows with every token, all are full.
+Memory is read after every token. An engine may allocate token by token, or ahead in steps (by doubling, or in blocks of
+tokens). The height of a step is not informative, because the number of tokens that it is for is unknown. Just before
+the next step all of the memory is in use: the difference of two such readings is the memory of the tokens between them.
+So the slope is computed over these full readings; if memory grows with every token, all readings are full.
 """
 
 import math
@@ -42,8 +42,7 @@ class Slope(Struct, frozen=True):
 
 
 def full(readings: Sequence[Reading], least: float) -> list[Reading]:
-    """The readings after which memory had to grow: by half of ``least`` bytes a token or more, which nothing but the
-    cache does."""
+    """The readings after which memory grew by at least half of ``least`` bytes per token, which only the cache does."""
     pairs = pairwise(readings)
     return [a for a, b in pairs if b.used_bytes - a.used_bytes >= least * (b.tokens - a.tokens) / 2]
 
@@ -71,8 +70,8 @@ def slope(readings: Sequence[Reading]) -> Slope | None:
 
 
 def judged(readings: Sequence[Reading], computed: int, least: int, read_from: ReadFrom, at_once: bool) -> KvCache:
-    """What the record says. ``computed``: bytes a token by the layout; ``least``: what no cache can be below.
-    ``at_once``: the readings are of caches that were made for so many tokens, and so all of them are full."""
+    """The part of the record. ``computed``: bytes per token by the layout; ``least``: lower bound for any cache.
+    ``at_once``: the readings are of caches that were allocated for a given number of tokens, so all are full."""
     tokens = readings[-1].tokens - readings[0].tokens
     grown = max(0, readings[-1].used_bytes - readings[0].used_bytes)
     points = list(readings) if at_once else full(readings, least)

@@ -1,4 +1,4 @@
-"""What the memory of each phase says of the model: medians over repeats."""
+"""Memory of the model and of its inference, from the memory at each phase: medians over repeats."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -12,10 +12,10 @@ PHASES = ("start", "runtime_import", "read", "compile", "ready", "first_inferenc
 
 
 def memory_summary(repeats: Sequence[Repeat], artifact_bytes: int | None) -> MemorySummary:
-    """Medians over repeats of the shares that ``MemorySummary`` defines; ``peak_rss`` is a metric, and left out.
+    """Medians over repeats of the differences that ``MemorySummary`` defines; ``peak_rss`` is a metric and left out.
 
-    A phase that was not read counts as the last one before it; where both ends of a share fall on the same reading
-    the share is unknown, not zero.
+    A phase that was not read counts as the last one before it; if both ends of a difference are the same reading, it is
+    unknown, not zero.
     """
     points = [r.memory_bytes for r in repeats]
     return MemorySummary(
@@ -32,7 +32,7 @@ def peak_rss(repeat: Repeat) -> int | None:
 
 
 def _grown(shares: Sequence[int | None]) -> int | None:
-    """The median share; ``None`` where the process gave memory back meanwhile, for then it is no share."""
+    """The median difference; ``None`` if the process released memory in between, because it is then meaningless."""
     middle = _median([share for share in shares if share is not None])
     return None if middle is None or middle < 0 else middle
 

@@ -1,5 +1,5 @@
-"""Every figure that records, reports and comparisons share: one row says what it is, how it is computed of one process
-and of all, and where a record has it.
+"""Every figure that records, reports and comparisons share: one row states its name, how it is computed for one process
+and for all, and where it is in a record.
 
 Summaries, reports, CSV, rankings and ``odb compare`` walk the table; docs/architecture.md says how to add a row.
 """
@@ -37,10 +37,10 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 class Metric(Struct, frozen=True, kw_only=True):
     """``path``: where ``Record.summary`` holds the figure of the run. ``csv``: its column, where that is not ``name``.
-    ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the fewest that it takes.
-    ``speed``: faster and slower are the words, else better and worse. ``needs``: why it may be missing. ``about``:
-    reasons about this, or about more, make it untrue. ``applies``: to tensors or text; ``None``: to both. ``tail``: a
-    percentile beyond the median, which what preempts the process decides."""
+    ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the minimum number.
+    ``speed``: reported as faster and slower, otherwise as better and worse. ``needs``: why it may be missing.
+    ``about``: reasons about this part of a run, or a larger one, make it invalid. ``applies``: to tensors or text;
+    ``None``: to both. ``tail``: a percentile beyond the median, which depends on preemption."""
 
     name: str
     title: str
@@ -176,7 +176,7 @@ def _middle_size(run: Processes, values: Values) -> int | None:
 
 def _cold_start(repeat: Repeat) -> int | None:
     """Fresh process to first output: import, read, compile and first inference together. A phase that the runtime does
-    not have apart adds nothing; without a first inference there is no cold start."""
+    not separate counts as zero; without a first inference the cold start is unknown."""
     p = repeat.phases_ns
     if p.first_inference is None:
         return None

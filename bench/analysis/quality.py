@@ -6,8 +6,9 @@ The word:
     better, worse   shown to differ, corrected by Holm's method over all that is tested together
     cannot_tell     neither
 
-Against a record's own reference the metrics of the pair are tested together, and any difference shown is told. Between
-two records all tests of the command are one family, and a difference must exceed the margin, as one of speed must.
+Compared with a record's own reference, the metrics of the pair are tested together, and any significant difference is
+reported. Between two records, all tests of the command are one family, and a difference must exceed the margin, as for
+speed.
 """
 
 import math
@@ -64,7 +65,7 @@ def _stated(
 
 
 def right_or_wrong(results: "Array") -> bool:
-    """Whether each result is a flag: then shares are told, and McNemar tests."""
+    """Whether each result is a flag: then fractions are reported, with McNemar's test."""
     return bool(results.dtype.kind in "b" or (results.dtype.itemsize == 1 and results.ndim == 1))
 
 
@@ -81,9 +82,9 @@ class Difference(Struct, frozen=True):
         return 1.0 if self.paired.p_value is None else self.paired.p_value
 
     def samples_needed(self, alpha: float) -> int | None:
-        """About how many samples would tell, a multiple of these to two digits, if shares and spreads stay: to place a
-        difference within the margin, or to tell one beyond it from none at ``alpha``, this test's own share of what is
-        allowed. ``None``: over a million, or no interval."""
+        """About how many samples would decide it, to two digits, if fractions and spreads stay the same: to place a
+        difference within the margin, or to show one beyond it at ``alpha``, the level of this test. ``None``: over a
+        million, or without an interval."""
         n, inner, times = self.paired.n, self.inner, 2
         if inner is None:
             return None
@@ -94,7 +95,8 @@ class Difference(Struct, frozen=True):
         return None
 
     def _would_tell(self, times: int, inner: tuple[float, float], alpha: float) -> bool:
-        """Whether so many times the samples would, of which flags are counted anew and scores narrow by the root."""
+        """Whether this multiple of the samples would decide it: flags are counted again, and intervals of scores narrow
+        by the square root."""
         pair = self.paired
         beyond = abs(pair.difference) > self.margin
         if pair.test == MCNEMAR:
@@ -111,7 +113,7 @@ class Difference(Struct, frozen=True):
         return half * wider < abs(pair.difference)
 
     def told(self, p_corrected: float, alpha: float, beyond: bool = False) -> Paired:
-        """With its word. ``beyond``: a difference is told only where it exceeds the margin."""
+        """With its word. ``beyond``: a difference is reported only if it exceeds the margin."""
         if self.inner is not None and -self.margin <= self.inner[0] and self.inner[1] <= self.margin:
             return replace(self.paired, word="same")
         if p_corrected >= alpha or (beyond and abs(self.paired.difference) <= self.margin):

@@ -1,13 +1,13 @@
-"""How many repeats a run gets: decided as they come, between the fewest and the most of its rule.
+"""The number of repeats of a run: decided while they are measured, between the minimum and the maximum of its rule.
 
-The decision looks at the run after the fewest repeats, and again each time there are a third more. It ends the run
-where the geometric mean of the processes' own figures is known as precisely as the preset asks, by the rule with which
-the verdict judges ``processes_differ``. It must be so with all processes and also without the last two: an interval
-that is looked at until it happens to be narrow is too narrow, and processes that have no say in the decision repair
-most of that (Simons 1968, Annals of Mathematical Statistics 39). ``docs/experiments.md`` has the coverage that is left.
+The rule is evaluated after the minimum number of repeats, and again each time the number has grown by a third. It ends
+the run if the geometric mean over processes is known as precisely as the preset requires, by the rule of
+``processes_differ``. This must hold with all processes and also without the last two: stopping as soon as an interval
+is narrow makes it too narrow on average, and processes that take no part in the decision correct most of this (Simons
+1968, Annals of Mathematical Statistics 39). ``docs/experiments.md`` states the remaining coverage.
 
-A repeat during which other processes used a quarter of the machine is measured again and set aside: that criterion
-knows nothing of the latencies, so it cannot select fast ones. No other repeat is ever left out.
+A repeat during which other processes used a quarter of the machine is measured again and set aside: this criterion does
+not use the latencies, so it cannot select fast ones. Repeats are not left out for other reasons.
 """
 
 import math
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 GROWTH = 4 / 3  # from look to look
 NO_SAY = 2  # the last processes, without which the precision must be reached too
-DISTURBED = 0.25  # share of the whole machine, used by others during a repeat
-DRIFT_TOLERANCE = 0.05  # less than this from the first third to the last is told apart by long runs, and harmless
+DISTURBED = 0.25  # fraction of the whole machine, used by others during a repeat
+DRIFT_TOLERANCE = 0.05  # long runs show even smaller changes from the first third to the last, which are harmless
 DRIFT_ALPHA = 0.01  # of finding any drift in a run that has none, over all its repeats (Bonferroni)
 FEW = 0.1  # of the repeats may be restless without making the figure doubtful, once their spread is known
 
@@ -85,8 +85,8 @@ def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario
 
 
 def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: StoppingRule) -> list["Drift | None"]:
-    """The drift of each repeat that has times, at the confidence that belongs to one ``among`` so many; ``None`` where
-    it cannot be told, or is no more than ``rule`` tolerates."""
+    """The drift of each repeat that has times, at the confidence for one ``among`` that many; ``None`` if it is
+    unknown, or within the tolerance of ``rule``."""
     from bench.stats.drift import drift
 
     keys = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
@@ -96,7 +96,7 @@ def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: Stop
 
 
 def moved(found: "Drift | None", rule: StoppingRule) -> bool:
-    """Whether the drift of a repeat is told apart from none, and too large."""
+    """Whether the drift of a repeat is significant and too large."""
     return found is not None and found.exceeds(drift_tolerance(rule))
 
 
@@ -136,13 +136,14 @@ def left_ns(rule: RepeatRule, seen: Sequence[Seen]) -> int:
 
 
 def in_time(rule: RepeatRule, seen: Sequence[Seen]) -> bool:
-    """Whether the run may have another repeat without the time of other runs. The fewest it may have in any case."""
+    """Whether the run may have another repeat without the time of other runs. The minimum number is always allowed."""
     return rule.budget_ns is None or len(seen) < rule.fewest or left_ns(rule, seen) > 0
 
 
 def precise(calm: Sequence[Seen], precision: float, most: int) -> bool:
-    """Whether so many repeats are enough: precise with all and without the last two, and either none is restless or so
-    few that the figure stands. Where ``most`` repeats could not make them few, nobody waits for it."""
+    """Whether this many repeats are enough: precise with all and without the last two, and either none is restless or
+    so few that the figure is valid. If ``most`` repeats could not make them few enough, the run does not wait for
+    it."""
     restless = sum(one.restless for one in calm)
     waits = restless > 0 and not few(restless, len(calm)) and few(restless, most)
     figures = [one.figure for one in calm]
@@ -167,15 +168,15 @@ def few(restless: int, repeats: int) -> bool:
 
 
 def set_aside(rule: RepeatRule | None, disturbed: Sequence[bool]) -> tuple[int, ...]:
-    """Which repeats count in no figure: those that were disturbed, where the number was not fixed and the fewest were
-    measured without. Else all are kept, and the verdict says how busy the machine was."""
+    """Which repeats are not used in any figure: the disturbed ones, if the number was not fixed and enough others were
+    measured. Otherwise all are kept, and the verdict states how busy the machine was."""
     if rule is None or rule.budget_ns is None or disturbed.count(False) < rule.fewest:
         return ()
     return tuple(index for index, one in enumerate(disturbed) if one)
 
 
 def why_more(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> str:
-    """In a few words, why a repeat beyond the fewest is measured; empty before."""
+    """In a few words, why a repeat beyond the minimum number is measured; empty before."""
     from bench.stats.variance import known_to
 
     if len(seen) < rule.fewest or rule.budget_ns is None:

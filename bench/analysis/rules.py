@@ -12,11 +12,11 @@ ROOMS = ("analysis", "compare", "contracts", "measure", "quality", "record", "st
 
 @lru_cache(maxsize=1)
 def rules_digest() -> str:
-    """The checksum of the engine's source, 16 hexadecimal digits; empty where the source is not there to be read.
+    """The checksum of the engine's source, 16 hexadecimal digits; empty if the source cannot be read.
 
-    The same source computes the same figures from the same samples. So of a record that carries this digest, a stored
-    figure that differs from the one computed anew was edited; of a record of another version the rules may have
-    changed. A comment that changed makes it another digest.
+    The same source computes the same figures from the same samples. So if a record has this digest, a stored figure
+    that differs from the recomputed one was edited; for a record of another version the rules may have changed.
+    Changing a comment changes the digest.
     """
     engine = Path(__file__).parents[1]
     found = sha256()

@@ -18,7 +18,7 @@ SECOND = 1_000_000_000
 
 
 class PromptTimes(Struct, frozen=True):
-    """One array a repeat beside its token times: ``tokenized_ns`` [n, tokens], with the tokenizer inside;
+    """Arrays of each repeat in addition to its token times: ``tokenized_ns`` [n, tokens], with the tokenizer inside;
     ``prompt_tokens`` [n]."""
 
     tokenized_ns: Sequence[Samples] = ()
@@ -29,8 +29,8 @@ def text_generation(
     run: Processes, beside: PromptTimes, scenario: Scenario, token_ids: Sequence[int] = ()
 ) -> TextGeneration | None:
     """Medians and percentiles are a typical process' (``statistics.process_percentile``); what is a metric is left out.
-    Prefill is prompt tokens over the median TTFT; of prompts that differ in length, it is the median of each one's own
-    rate. Percentiles and medians are ``None`` below LoadGen's least count of queries or gaps (ITL).
+    Prefill is prompt tokens over the median TTFT; for prompts of different lengths, the median of their rates.
+    Percentiles and medians are ``None`` below LoadGen's minimum count of queries or gaps (ITL).
     """
     arrays = [p.token_ns for p in run.each if p.token_ns.ndim == 2 and p.token_ns.size]
     if not arrays:

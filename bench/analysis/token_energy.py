@@ -1,4 +1,4 @@
-"""Power proxies a token: what a prompt token costs, and what a generated one does."""
+"""Power proxies per token: the cost of a prompt token and of a generated token."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -12,7 +12,7 @@ from bench.record.text import TextGeneration, TokenEnergy
 
 def token_energy(repeats: Sequence[Repeat], text: TextGeneration, scenario: Scenario) -> TokenEnergy | None:
     """Medians over repeats. A query of one token costs its prompt's tokens, those filled in at depth among them; a
-    query of n costs n − 1 generated tokens more. ``None`` without a prefill pass; a share below 0 is noise, and null.
+    query of n costs n − 1 generated tokens more. ``None`` without a prefill pass; a part below 0 is noise, and null.
     """
     pairs = [(r.energy, r.prefill_energy) for r in repeats if r.energy is not None and r.prefill_energy is not None]
     taken_in = text.prompt_tokens + (scenario.depth_tokens or 0)

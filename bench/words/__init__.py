@@ -1,8 +1,9 @@
-"""What people read, by language: the engine gives a code and figures, a catalogue a language holds the words.
+"""The text that people read, by language: the engine gives a code and figures, and a catalogue per language contains
+the words.
 
-``sentence(code, figure=…)`` is a thing to say, without words: it may go into a record. ``say(code, figure=…)``, or
-``str`` of a sentence, puts it in the language that ``speak`` chose. The catalogues are ``en.po`` and ``ko.po`` beside
-this file (gettext; read and compiled by Babel); a further language is one further file.
+``sentence(code, figure=…)`` is a message without words, which may go into a record. ``say(code, figure=…)``, or ``str``
+of a sentence, puts it in the language that ``speak`` chose. The catalogues are ``en.po`` and ``ko.po`` in this folder
+(gettext; read and compiled by Babel); another language is one more file.
 """
 
 from bench.words.catalogue import languages

@@ -1,15 +1,15 @@
-"""Are the outputs right: against a reference run of the same model on the same inputs.
+"""Whether outputs are right, compared with a reference run of the same model on the same inputs.
 
-A fast wrong answer is not a result. How much may differ depends on the precision that the arithmetic ran in and on the
-magnitude of what is computed; docs/agreement.md states the measure with its reasons. SQNR stands beside the cosine
-because the cosine alone cannot see a wrong scale; a floor stands beside both because neither means anything where both
-sides are zero to within rounding.
+A fast wrong answer is not a result. The tolerance depends on the precision that the arithmetic ran in and on the
+magnitude of the values; docs/agreement.md states the rules with their reasons. SQNR is used in addition to the cosine
+because the cosine does not detect a wrong scale; a floor is used in addition to both because neither is meaningful if
+both sides are zero to within rounding.
 
-Quantised arithmetic legitimately differs between engines, now and then by much: an input near a decision's border is
-carried over it by one rounding. So a quarter of the inputs is disregarded, the worst (of fewer than four, none), and
-the ranks of scores must agree. Seen on trained models (docs/quality.md): of honest runs three quarters of the inputs
-have a cosine of 0.985 and an SQNR of 15 dB at least; with swapped channels or a wrong zero point 0.94 and 8.5 dB at
-most, wherever the inputs can tell at all.
+Correct quantised engines may differ, sometimes by much: one rounding can move an input near a decision boundary across
+it. So the worst quarter of the inputs is disregarded (with fewer than four inputs, none), and the ranks of scores must
+agree. On trained models (docs/quality.md), three quarters of the inputs of correct runs have a cosine of at least 0.985
+and an SQNR of at least 15 dB; with swapped channels or a wrong zero point at most 0.94 and 8.5 dB, if the inputs show
+the difference at all.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,7 +30,7 @@ from bench.record.record import Fidelity, OutputFidelity
 Array = NDArray[Any]
 
 RESOLVED = 20
-"""An output whose values reach this many floors is told from zero."""
+"""An output whose values reach this many floors is distinguished from zero."""
 SLICE_LOSS_DB, SLICE_FLOOR = 15, 1e-4
 """In an exact precision a slice may be this much below the threshold, unless its error is less than this fraction of
 the output's magnitude."""
@@ -45,7 +45,7 @@ STEPS = {
 }
 """One rounding step at 1 of the type that an output is stored in; of integers one unit, compared with half their
 range."""
-SAID = 5  # outputs whose reasons are told
+SAID = 5  # outputs whose reasons are stated
 
 
 class _Pair(Struct, frozen=True):
@@ -317,8 +317,8 @@ def _numbers(e: Array, a: Array, half: bool, bounded: bool) -> _Numbers:
 
 
 def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers], rule: _Rule) -> str:
-    """Which slice is wrong though the whole is right; told only in an exact precision, where honest errors are small
-    beside it."""
+    """Which slice is wrong although the whole output is right; only in an exact precision, where normal errors are
+    small in comparison."""
     if not rule.exact:
         return ""
     floor = max(UNIT_FLOOR, SLICE_FLOOR * max(one.figures.largest for one in found))

@@ -56,11 +56,11 @@ def figures(expected: Array, actual: Array, shape: Sequence[int]) -> Figures:
 
 def among_best(expected: Array, actual: Array, shape: Sequence[int], k: int) -> float | None:
     """Fraction of rows whose best class is also among the ``k`` best measured, for scores [N] or [B, N] with more than
-    ``k`` classes, ones at the end ([1, 1000, 1, 1]) left aside; ``None`` for any other output.
+    ``k`` classes, trailing ones ([1, 1000, 1, 1]) ignored; ``None`` for any other output.
 
-    The best measured class is the first of those that tie, which a decoder takes; where all tie there is none. Of the
-    five best, half of those that tie with it count as better. A row whose reference has no single best class is left
-    out; ``None`` where all are.
+    The best measured class is the first of tied classes, as in a decoder; if all tie, none is the best. For the five
+    best, half of the classes tied with it count as better. A row whose reference has several best classes is left out;
+    ``None`` if all are.
     """
     sides = list(shape)
     while sides and sides[-1] == 1:
@@ -83,8 +83,8 @@ def among_best(expected: Array, actual: Array, shape: Sequence[int], k: int) -> 
 
 def over_all_inputs(name: str, found: Sequence[Figures], settled: Sequence[bool]) -> OutputFidelity:
     """One output over all inputs: its worst figures, those that three quarters of the inputs reach, and the means of
-    the ranks' agreement. An input that is ``settled`` by the floor alone has no cosine and no ratio: they are those of
-    rounding, and stand for nothing."""
+    the ranks' agreement. An input that is ``settled`` by the floor alone does not have a cosine or a ratio: they would
+    be those of rounding errors."""
     told = [one for one, by_floor in zip(found, settled, strict=True) if not by_floor]
     cosines = sorted(1.0 if s else f.cosine or 0.0 for f, s in zip(found, settled, strict=True) if s or not _void(f))
     ratios = sorted(ratio(f, s) for f, s in zip(found, settled, strict=True))
@@ -111,7 +111,7 @@ def ratio(one: Figures, settled: bool) -> float:
         return math.inf
     if one.sqnr_db is not None:
         return one.sqnr_db
-    return -math.inf if not one.largest else math.inf  # an error too small to square beside the values is none
+    return -math.inf if not one.largest else math.inf  # an error too small to square counts as zero
 
 
 def _finite(value: float) -> float | None:
@@ -132,7 +132,8 @@ def weakest_slice_db(expected: Array, actual: Array, floor: float) -> float | No
     """The lowest SQNR in dB of any slice along any axis (a class, a channel, a coordinate) with ``SLICE`` values or
     more, whose error is more than ``floor``; ``None`` where there is none.
 
-    Scores beside coordinates in one tensor are thousands of times smaller: figures over all hide that they are wrong.
+    Scores in the same tensor as coordinates are thousands of times smaller: figures over the whole tensor would hide
+    errors of the scores.
     """
     weakest: float | None = None
     for axis in range(expected.ndim):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 ALPHA = 0.01
-"""Chance at which so many differences are no longer taken for near ties."""
+"""Probability below which that many differences are no longer explained by near ties."""
 
 
 def discrete(array: Array) -> bool:
@@ -43,9 +43,9 @@ def chance(wrong: int, total: int, flips: float) -> float:
 
 
 def follow_scores(labels: Sequence[Array], scores: Sequence[Array], slack: float) -> bool:
-    """Whether ``labels`` are the places of the greatest of ``scores`` along one axis, but for ties within ``slack`` of
-    the greatest magnitude. What follows from scores that agree is no error of its own: nearly equal scores may change
-    places."""
+    """Whether ``labels`` are the positions of the maximum of ``scores`` along one axis, except for ties within
+    ``slack`` of the largest magnitude. Labels that follow from scores that agree are not a separate error: nearly equal
+    scores may change places."""
     return any(
         all(_follows(label, score, axis, slack) for label, score in zip(labels, scores, strict=True))
         for axis in range(scores[0].ndim)

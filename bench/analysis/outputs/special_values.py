@@ -16,14 +16,14 @@ LARGEST = {65504.0: "float16", 3.3895313892515355e38: "bfloat16", 3.402823466385
 FLOAT16_NORMAL = 2.0**-14
 """The smallest normal number of float16. Below it an engine may write 0."""
 MASK = 1e9
-"""From here on a number stands for infinity, as masks of −1e9 and of the least float32 do."""
+"""From here on a number represents infinity, as in masks of −1e9 and of the lowest float32."""
 NEAR_LARGEST = 1e-3  # relative: an HTP converts its own −65504 to −65536.01
 
 
 class Places(Struct, frozen=True):
-    """``keep``: where both sides are finite and to be compared. ``wrong``: what no rounding explains. ``unknown``: what
-    cannot be compared because the reference has no value there. ``note``: what agrees, and was left out of the
-    figures."""
+    """``keep``: where both sides are finite and are compared. ``wrong``: differences that rounding does not explain.
+    ``unknown``: positions that cannot be compared because the reference lacks a value. ``note``: values that agree and
+    were left out of the figures."""
 
     keep: NDArray[np.bool_]
     wrong: str = ""

@@ -43,7 +43,7 @@ THRESHOLDS: dict[str, Threshold] = {
     "int8": Threshold(0.96, 10, 1 / 127, 0.1, 0.9, quarters=True),
     "uint8": Threshold(0.96, 10, 1 / 127, 0.1, 0.9, quarters=True),
 }
-LEAST_STRICT = Threshold(0.95, 8, 1 / 127, 0.1)  # of a precision that the runtime does not tell, or not in the table
+LEAST_STRICT = Threshold(0.95, 8, 1 / 127, 0.1)  # for a precision that is unknown or not in the table
 EXACT = ("float32", "float64")
 """Precisions in which another engine must generate the same tokens and the same integers."""
 ACTIVATIONS = re.compile(r"w\d+a(\d+)")
@@ -52,16 +52,16 @@ ACTIVATIONS = re.compile(r"w\d+a(\d+)")
 
 def threshold_of(executed_precision: str | None, quantised: bool = False) -> Threshold:
     """The threshold of the least exact arithmetic in ``executed_precision`` (``int8+bfloat16``: of int8); that of int8
-    for a ``quantised`` model whatever it ran in, because its integers round alike."""
+    for a ``quantised`` model whatever it ran in, because its integers round in the same way."""
     parts = ["int8"] if quantised else [_arithmetic(part) for part in (executed_precision or "").split("+")]
     known = [THRESHOLDS[part] for part in parts if part in THRESHOLDS]
     return min(known, key=lambda t: t.cosine) if len(known) == len(parts) else LEAST_STRICT
 
 
 def rounds_as_int8(specs: Iterable[TensorSpec], precision: str | None, float_reference: bool | None) -> bool:
-    """Whether outputs are judged by the threshold of int8 whatever the arithmetic ran in: where the file says of an
-    input or output (``specs``) that it is quantised, and where a model of int8 ``precision`` is compared with a float
-    one. ``float_reference`` null: it may be one."""
+    """Whether the threshold of int8 applies, whatever the arithmetic ran in: if the file states that an input or output
+    (``specs``) is quantised, and if a model of int8 ``precision`` is compared with a float one. ``float_reference``
+    null: it may be one."""
     said = any(spec.quantisation is not None for spec in specs)
     return said or (float_reference is not False and "int8" in (precision or ""))
 

@@ -145,8 +145,8 @@ def _degenerate_generation(run: RecordedRun) -> Reason | None:
 
 
 def repetition(ids: Sequence[int]) -> tuple[int, int] | None:
-    """The period and the beginning of a loop of up to four tokens that a generation ended in; ``None`` where its second
-    half is no such loop, or where it is too short to tell (16 tokens)."""
+    """The period and the beginning of a loop of up to four tokens that a generation ended in; ``None`` if its second
+    half is not such a loop, or if it is too short (16 tokens)."""
     if len(ids) < LEAST_LOOP:
         return None
     for period in range(1, LONGEST_PERIOD + 1):

@@ -10,7 +10,7 @@ from bench.record.record import Fidelity, Reason, RecordedRun
 from bench.words import Sentence, sentence
 
 MADE_UP = ("seeded", "partly seeded")
-"""Sources of inputs of which some, or all, are made up."""
+"""Sources of inputs that are partly or completely made up."""
 TOKENS_DIFFER = sentence("verdict.output_unchecked.tokens_differ")
 NOISE_AS_INPUT = sentence("verdict.nondeterministic_output.noise_as_input")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Check = Callable[["TimedRun"], Reason | None]
 
 BUSY_SAID, BUSY_INVALID = 0.10, DISTURBED  # fraction of the whole machine
-DISAGREE_INVALID = 0.25  # a figure that the next processes may put a quarter elsewhere is no basis for a decision
+DISAGREE_INVALID = 0.25  # a figure that may change by a quarter with the next processes is not a basis for a decision
 OVERHEAD_SHARE = 0.10  # of the median latency
 FREQUENCY_SHARE = 0.10  # of the highest clock seen
 CACHED_RATIO = 0.7  # an input seen before that takes less of a new one's time than this is not explained by warm memory
@@ -114,7 +114,7 @@ def _processes_differ(run: "TimedRun") -> Reason | None:
     from bench.stats.variance import MOST_REPEATS, known_to, repeats_for_precision
 
     plan, figures = run.record.plan, _process_figures(run)
-    reach = known_to(figures) if all(figures) else None  # what takes no time is the timer's matter
+    reach = known_to(figures) if all(figures) else None  # a time of zero is reported by timer_too_coarse
     if reach is None or reach <= plan.rule.precision:
         return None
     needed = repeats_for_precision(stdev(map(log, figures)), plan.rule.precision)
@@ -208,7 +208,7 @@ def _host_busy(run: RecordedRun) -> Reason | None:
 
 
 def _repeats_set_aside(run: RecordedRun) -> Reason | None:
-    """Invalid where one was set aside without cause: then somebody chose among the repeats."""
+    """Invalid if one was set aside without cause, because the repeats were then selected."""
     aside = run.record.set_aside
     if not aside:
         return None

@@ -213,7 +213,9 @@ def array_of(npy: bytes, name: str) -> "Array":
     shape = tuple(int(length) for length in lengths.split(",") if length.strip())
     dtype = np.dtype(kind)
     if len(shape) > 32 or prod(shape) * dtype.itemsize != len(npy) - end:
-        raise ValueError(sentence("reading.array_of_other_size", name=name, shape=list(shape), n_npy=len(npy) - end))
+        raise ValueError(
+            sentence("reading.array_of_other_size", name=name, shape=str(list(shape)), n_npy=len(npy) - end)
+        )
     order: Any = "F" if by_columns == "True" else "C"
     return np.frombuffer(npy, dtype, offset=end).reshape(shape, order=order)
 

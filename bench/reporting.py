@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from bench.words import Sentence
+
 if TYPE_CHECKING:
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
@@ -11,7 +13,11 @@ if TYPE_CHECKING:
 class Report(Protocol):
     """A writer: takes runs, returns bytes. Opens no file, looks at no machine, computes no statistics."""
 
-    summary: str
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
     suffix: str  # of the file it would be saved to, e.g. ".html"
 
     def render(self, runs: Sequence["RecordedRun"]) -> bytes: ...

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from bench.contracts.decoder import DecoderSpec
 from bench.contracts.graph_roles import GraphRoles
+from bench.words import Sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +124,10 @@ class Model(Protocol):
     of that suffix.
     """
 
-    summary: str
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+
     task: Task
     formats: Sequence[Format]
     precisions: Sequence[str]

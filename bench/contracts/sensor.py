@@ -27,7 +27,9 @@ class Channel(Struct, frozen=True):
 class Sensor(Protocol):
     """A family of readings found in files under ``root`` (``/`` on a real machine, a recorded tree in tests)."""
 
-    summary: str
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
 
     def channels(self, root: Path) -> Sequence[Channel]:
         """All that is there, readable or not."""

@@ -72,7 +72,10 @@ A phase that is never entered stays null in the record."""
 class Target(Protocol):
     """A runtime and the devices it drives. Written ``plugin:device`` by the user."""
 
-    summary: str
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+
     formats: Sequence[Format]  # best first
     tasks: Sequence[Task]
     requires: Sequence[str]  # distributions, e.g. ("openvino",); the extra that brings them is in `install`

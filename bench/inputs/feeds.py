@@ -12,6 +12,7 @@ from bench.inputs.images import IMAGE_SUFFIXES, image_tensor
 from bench.inputs.tensor_files import check_exists, load_given, numpy_load
 from bench.reading import is_file
 from bench.suite.preprocessing import ImagePreprocessing
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ def user_feeds(
     feeds = given_feeds(assignments, specs, shapes, preprocessing)
     missing = sorted({spec.name for spec in specs} - feeds.keys())
     if missing:
-        raise InputError(f"no values for input {', '.join(missing)}", "Give every input.")
+        raise InputError(sentence("input.no_values_for", missing=missing), sentence("input.give_every_input"))
     return feeds
 
 
@@ -51,16 +52,19 @@ def given_feeds(
         if assignment.endswith(".npz") and (not equals or is_file(Path(assignment))):
             given: Mapping[str, Array] = load_given(Path(assignment))
         elif not equals or not name or not file:
-            raise InputError(f"--input {assignment}: is not NAME=FILE", "Example: --input image=photo.jpg")
+            raise InputError(
+                sentence("input.not_name_file", assignment=assignment),
+                sentence("input.example"),
+            )
         elif name not in by_name:
-            raise UnknownName("input of the model", name, by_name)
+            raise UnknownName(sentence("input.input_of_model"), name, by_name)
         else:
             given = {name: _read(Path(file), by_name[name], shapes[name], preprocessing or ImagePreprocessing())}
         for key, array in given.items():
             if key not in by_name:
-                raise UnknownName(f"input of the model in {Path(assignment).name}", key, by_name)
+                raise UnknownName(sentence("input.input_of_model_in", file=Path(assignment).name), key, by_name)
             if key in feeds:
-                raise InputError(f"--input {key}: given twice", "Give each input once.")
+                raise InputError(sentence("input.given_twice", key=key), sentence("input.give_each_input_once"))
             feeds[key] = _fitting(array, by_name[key], shapes[key])
     return feeds
 
@@ -87,10 +91,11 @@ def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: I
     if file.suffix.lower() == ".npy":
         loaded: Array = numpy_load(file)
         return loaded
-    kinds = ", ".join((".npy", *IMAGE_SUFFIXES))
+    kinds = (".npy", *IMAGE_SUFFIXES)
+    code = "input.suffix_not_read" if file.suffix else "input.no_suffix_not_read"
     raise InputError(
-        f"--input {spec.name}={file.name}: files that end in {file.suffix or 'nothing'} are not read",
-        f"Use one of {kinds}; an .npz is given without a name, as --input arrays.npz.",
+        sentence(code, name=spec.name, file=file.name, suffix=file.suffix),
+        sentence("input.use_one_of", kinds=kinds),
     )
 
 
@@ -100,21 +105,23 @@ def _fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array
 
     if tuple(array.shape) != tuple(shape):
         raise InputError(
-            f"--input {spec.name}: has the shape {list(array.shape)}, the model takes {list(shape)}",
-            "Give an array of that shape, or choose the shape of a dynamic input with --shape.",
+            sentence(
+                "input.another_shape", spec_name=spec.name, shape=str(list(array.shape)), expected=str(list(shape))
+            ),
+            sentence("input.give_that_shape"),
         )
     if spec.dtype == STRING and element_name(array) == STRING:
         return array
     try:
         wanted = numpy_type(spec.dtype)
     except TypeError:
-        raise InputError(f"--input {spec.name}: type {spec.dtype} cannot be fed from a file") from None
+        raise InputError(sentence("input.type_not_fed_from_file", spec_name=spec.name, dtype=spec.dtype)) from None
     if wanted.name in EXTENDED and array.dtype == np.dtype(f"V{wanted.itemsize}"):  # as numpy.save writes such an array
         array = array.view(wanted)
     if array.dtype != wanted and not _converts(array, wanted):
         raise InputError(
-            f"--input {spec.name}: holds {element_name(array)}, the model takes {spec.dtype}",
-            f"Convert it where you know what may be lost: array.astype({spec.dtype!r}).",
+            sentence("input.holds_another_type", spec_name=spec.name, held=element_name(array), dtype=spec.dtype),
+            sentence("input.convert_it", dtype=spec.dtype),
         )
     return np.ascontiguousarray(array, wanted).reshape(shape)
 

@@ -7,6 +7,7 @@ from bench.contracts import TensorSpec
 from bench.contracts.element_types import PACKED_BITS, numpy_type
 from bench.errors import InputError
 from bench.suite.preprocessing import ImagePreprocessing
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,21 +35,27 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     if preprocessing.order == "bgr":
         pixels = pixels[:, :, ::-1]
     if channels == 1 and max(len(preprocessing.mean), len(preprocessing.scale)) > 1:
-        raise InputError(f"--input {spec.name}: has one channel, mean or scale has three", "Give one number.")
+        raise InputError(sentence("input.one_channel", spec_name=spec.name), sentence("input.give_one_number"))
     mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
     values = (pixels - mean) / scale
     if layout == "nchw":
         values = values.transpose(2, 0, 1)
     if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
-        raise InputError(f"--input {spec.name}: takes {spec.dtype}, not an image")
+        raise InputError(sentence("input.not_an_image_input", spec_name=spec.name, dtype=spec.dtype))
     dtype = numpy_type(spec.dtype)
     if dtype.kind in "iu":
         values = np.rint(values)
         limits = np.iinfo(dtype)
         if values.min() < limits.min or values.max() > limits.max:
             raise InputError(
-                f"--input {spec.name}: pixels reach from {values.min():g} to {values.max():g}, outside {spec.dtype}",
-                "Choose mean and scale to suit; an int8 input mostly takes mean=128.",
+                sentence(
+                    "input.pixels_outside_type",
+                    spec_name=spec.name,
+                    lowest=values.min(),
+                    highest=values.max(),
+                    dtype=spec.dtype,
+                ),
+                sentence("input.choose_mean_and_scale"),
             )
     return np.ascontiguousarray(values.reshape(shape), dtype)
 
@@ -64,10 +71,10 @@ def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreproce
         if third in (1, 3) and preprocessing.layout != "nchw":
             fits.append(("nhwc", third, first, second))
     if len(fits) != 1:
-        state = "could be either layout" if fits else "is not that of one image"
+        code = "input.shape_of_either_layout" if fits else "input.shape_not_of_an_image"
         raise InputError(
-            f"--input {name}: the shape {list(shape)} {state}",
-            "Say layout=nchw or layout=nhwc in the preprocessing, or give an .npy file.",
+            sentence(code, name=name, shape=str(list(shape))),
+            sentence("input.say_layout"),
         )
     return fits[0]
 
@@ -81,8 +88,8 @@ def _opened(name: str, file: Path, channels: int) -> "Image":
             upright = ImageOps.exif_transpose(image)
             upright.load()
     except Exception:  # Pillow's decoders raise whatever they meet in a damaged file
-        remedy = "Open it in a viewer, save it again."
-        raise InputError(f"--input {name}={file.name}: is not a whole image", remedy) from None
+        remedy = sentence("input.open_viewer_save_again")
+        raise InputError(sentence("input.not_a_whole_image", name=name, file_name=file.name), remedy) from None
     _refuse_transparent(name, file, upright)
     wide = upright if upright.mode not in DEEP_GREY else _eight_bits(name, file, upright)
     return wide.convert("RGB" if channels == 3 else "L")
@@ -95,8 +102,8 @@ def _refuse_transparent(name: str, file: Path, image: "Image") -> None:
     keyed = image.mode in DEEP_GREY  # one grey value counts as transparent; Pillow cannot show which pixels have it
     if keyed or image.convert("RGBA").getchannel("A").getextrema()[0] != 255:
         raise InputError(
-            f"--input {name}={file.name}: has transparent pixels, whose colour depends on what is behind them",
-            "Flatten it on the background that the model expects, and save it without transparency.",
+            sentence("input.transparent_pixels", name=name, file_name=file.name),
+            sentence("input.flatten_it"),
         )
 
 
@@ -108,9 +115,14 @@ def _eight_bits(name: str, file: Path, image: "Image") -> "Image":
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > DEEPEST_GREY:
         raise InputError(
-            f"--input {name}={file.name}: its values reach from {values.min():g} to {values.max():g}, and nothing says "
-            "what is black and white",
-            "Scale it to 8 bits, or give the array as an .npy file.",
+            sentence(
+                "input.image_range_unknown",
+                name=name,
+                file_name=file.name,
+                lowest=values.min(),
+                highest=values.max(),
+            ),
+            sentence("input.scale_to_8_bits"),
         )
     return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
 
@@ -122,8 +134,8 @@ def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None
         return image.resize(size, Resampling.BILINEAR)
     if crop < max(size):
         raise InputError(
-            f"--input {file.name}: resize=crop{crop} is smaller than the input, {size[0]} × {size[1]}",
-            f"Give crop{max(size)} or more.",
+            sentence("input.crop_smaller_than_input", file_name=file.name, crop=crop, width=size[0], height=size[1]),
+            sentence("input.give_larger_crop", size=max(size)),
         )
     ratio = crop / min(image.size)
     scaled = image.resize((round(image.width * ratio), round(image.height * ratio)), Resampling.BILINEAR)

@@ -8,6 +8,7 @@ from bench.contracts import InputRole, Shapes, TensorSpec
 from bench.contracts.element_types import PACKED_BITS, STRING, numpy_type
 from bench.errors import InputError
 from bench.inputs.made_pictures import picture_layout, pictures
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,18 +38,20 @@ def seeded_feeds(
     return {spec.name: _seeded(spec, shapes[spec.name], seed, roles.get(spec.name, NO_ROLE)) for spec in specs}
 
 
-def values_in_words(spec: TensorSpec, shape: tuple[int, ...], role: InputRole = NO_ROLE) -> str:
+def values_in_words(spec: TensorSpec, shape: tuple[int, ...], role: InputRole = NO_ROLE) -> Sentence:
     """What ``seeded_feeds`` makes of an input."""
     if _is_picture(spec, shape):
         low, high = _picture_range(spec, role)
-        return f"made-up picture, {_number(low)} to {_number(high)}"
+        return sentence("input.made_up_picture", low=_number(low), high=_number(high))
     if spec.dtype in BYTES:
-        return f"random bytes, {'−128 to 127' if spec.dtype == 'int8' else '0 to 255'}"
+        return sentence("input.random_signed_bytes" if spec.dtype == "int8" else "input.random_bytes")
     if spec.dtype == "bool":
-        return "random, true or false"
+        return sentence("input.random_true_false")
     if spec.dtype in LONE_INTEGERS:
-        return f"random rows, 0 to {role.rows - 1}" if role.rows else "random whole numbers, 0 or 1"
-    return "every pattern of bits" if spec.dtype in PACKED_BITS else "random, 0 to 1"
+        if role.rows:
+            return sentence("input.random_rows", last=role.rows - 1)
+        return sentence("input.random_whole_numbers")
+    return sentence("input.every_pattern_bits") if spec.dtype in PACKED_BITS else sentence("input.random_fractions")
 
 
 def _number(value: float) -> str:
@@ -106,7 +109,6 @@ def _seeded(spec: TensorSpec, shape: tuple[int, ...], seed: int, role: InputRole
             patterns = random.integers(0, 1 << PACKED_BITS[dtype], shape, np.uint8)
             return np.asarray(patterns).view(numpy_type(dtype))
     raise InputError(
-        f"input {spec.name}: no values can be made up for type {spec.dtype}",
-        f"Give its values with --input {spec.name}=FILE.npy"
-        + (", written by numpy.save from an array of text." if spec.dtype == STRING else "."),
+        sentence("input.type_not_made_up", spec_name=spec.name, dtype=spec.dtype),
+        sentence("input.give_text_values" if spec.dtype == STRING else "input.give_values", name=spec.name),
     )

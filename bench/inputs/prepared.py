@@ -11,6 +11,7 @@ from bench.inputs.tensor_files import feeds_sha256, save_feeds
 from bench.jobs import Prepared, PrepareJob
 from bench.record.inputs import FedInput, InputFacts
 from bench.suite.preprocessing import parse_preprocessing
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,6 +78,12 @@ def _check_rows(given: "Feeds", roles: dict[str, InputRole]) -> None:
             continue
         if int(array.max()) >= rows or int(array.min()) < -rows:
             raise InputError(
-                f"--input {name}: holds {int(array.min())} to {int(array.max())}; it picks from a table of {rows} rows",
-                f"Give indices from 0 to {rows - 1}.",
+                sentence(
+                    "input.index_outside_table",
+                    name=name,
+                    lowest=int(array.min()),
+                    highest=int(array.max()),
+                    rows=rows,
+                ),
+                sentence("input.give_indices", last=rows - 1),
             )

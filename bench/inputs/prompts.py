@@ -17,6 +17,7 @@ from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError, RunFailure
 from bench.reading import is_file, read_text
 from bench.record.inputs import InputFacts
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,16 +50,21 @@ def read_prompts(ids: Sequence[int], file: str, model_id: str) -> tuple[Prompt, 
 
 def _of_file(file: Path, model_id: str) -> list[Prompt]:
     if not is_file(file):
-        raise InputError(f"--prompts {file.name}: no such file", "Check the path.")
+        raise InputError(sentence("input.prompts_no_such_file", file_name=file.name), sentence("input.check_path"))
     text = read_text(file, name=f"--prompts {file.name}")
     if file.suffix.lower() != ".jsonl":
         if not text.strip():
-            raise InputError(f"--prompts {file.name}: is empty", f"Write the prompt for {model_id} into it.")
+            raise InputError(
+                sentence("input.prompts_empty", file_name=file.name),
+                sentence("input.write_prompt", model_id=model_id),
+            )
         return [Prompt(prompt=text)]
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     prompts = [_of_line(file, number, line) for number, line in lines]
     if not prompts:
-        raise InputError(f"--prompts {file.name}: holds no prompt", 'Give one object a line: {"prompt": "…"}.')
+        raise InputError(
+            sentence("input.prompts_without_prompt", file_name=file.name), sentence("input.give_one_object_a_line")
+        )
     return prompts
 
 
@@ -67,10 +73,11 @@ def _of_line(file: Path, number: int, line: str) -> Prompt:
         prompt = msgspec.json.decode(line.encode(), type=Prompt)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(
-            f"--prompts {file.name}: line {number}: {str(error)[:200]}", 'Give {"prompt": "…"} or {"ids": [1, 2, 3]}.'
+            sentence("input.prompts_line", file_name=file.name, number=number, error=str(error)[:200]),
+            sentence("input.give_prompt_or_ids"),
         ) from None
     if bool(prompt.ids) == bool(prompt.prompt):
-        raise InputError(f"--prompts {file.name}: line {number}: holds not exactly one of prompt and ids")
+        raise InputError(sentence("input.prompts_line_not_one", file_name=file.name, number=number))
     return prompt
 
 
@@ -80,7 +87,8 @@ def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:
         bad = [i for i in prompt.ids or () if not 0 <= i < decoder.vocab_size]
         if bad:
             raise InputError(
-                f"prompt ids: {bad[0]} is outside the vocabulary", f"Ids run from 0 to {decoder.vocab_size - 1}."
+                sentence("input.id_outside_vocabulary", bad=bad[0]),
+                sentence("input.ids_run_to", last=decoder.vocab_size - 1),
             )
 
 
@@ -140,18 +148,23 @@ def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer 
         if tokenizer is None:
             raise RunFailure(
                 "bad_input",
-                "the prompt is text, and this model came to this engine without a tokenizer",
-                "Use an engine that finds one in the model's folder (openvino-genai, ort-genai), or give --prompt-ids.",
+                sentence("input.no_tokenizer"),
+                sentence("input.use_engine_with_tokenizer"),
                 "prepare",
             )
         ids = np.asarray(tokenizer.encode(prompt.prompt or ""), np.int64).reshape(-1)
         if not len(ids):
-            raise RunFailure("bad_input", "the tokenizer makes no token of a prompt", "Give another text.", "prepare")
+            raise RunFailure(
+                "bad_input",
+                sentence("input.tokenizer_makes_no_token"),
+                sentence("input.give_another_text"),
+                "prepare",
+            )
         if ids.min() < 0 or ids.max() >= decoder.vocab_size:
             raise RunFailure(
                 "bad_input",
-                f"the tokenizer gives ids up to {int(ids.max())}, the model's vocabulary has {decoder.vocab_size}",
-                "The tokenizer belongs to another model.",
+                sentence("input.tokenizer_ids_outside", highest=int(ids.max()), vocab_size=decoder.vocab_size),
+                sentence("input.tokenizer_of_another_model"),
                 "prepare",
             )
         found.append(ids)

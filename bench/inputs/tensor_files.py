@@ -8,6 +8,7 @@ from bench.contracts import Tensors
 from bench.contracts.element_types import restored, storable
 from bench.errors import InputError, RunFailure
 from bench.reading import is_file
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def check_exists(file: Path) -> None:
     if not is_file(file):
-        raise InputError(f"--input {file.name}: no such file", "Check the path; it is relative to the current folder.")
+        raise InputError(
+            sentence("input.no_such_file", file_name=file.name),
+            sentence("input.check_relative_path"),
+        )
 
 
 MOST_INPUT_BYTES = 1 << 31
@@ -35,15 +39,15 @@ def numpy_load(file: Path) -> Any:
             with ZipFile(file) as archive:
                 unpacked = sum(member.file_size for member in archive.infolist())
             if unpacked > MOST_INPUT_BYTES:
-                raise ValueError(f"its arrays would take {unpacked:,} bytes")
+                raise ValueError(sentence("input.arrays_would_take_bytes", unpacked=unpacked))
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray) == (file.suffix.lower() == ".npy"):
             return loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-        raise ValueError("one array where several belong, or the other way round")
+        raise ValueError(sentence("input.one_array_or_several"))
     except Exception:  # numpy and zipfile raise whatever they meet in a damaged file, tokenize.TokenError among them
         raise InputError(
-            f"--input {file.name}: is not a whole {file.suffix} file of plain arrays",
-            "Write it with numpy.save or numpy.savez, without Python objects.",
+            sentence("input.not_plain_arrays", file_name=file.name, file_suffix=file.suffix),
+            sentence("input.write_with_numpy"),
         ) from None
 
 
@@ -61,9 +65,9 @@ def feeds_sha256(feeds: Tensors) -> str:
 
 def temporary_file_lost(name: str = "") -> RunFailure:
     """What is raised where a file that the harness made for itself, or the whole folder, is gone or damaged."""
-    what = f"temporary file {name}" if name else "temporary folder"
-    message = f"the run's {what} was removed or changed during the run"
-    remedy = "A plugin, or a program that cleans temporary folders, did it. Run again without it."
+    code = "input.temporary_file_changed" if name else "input.temporary_folder_changed"
+    message = sentence(code, name=name)
+    remedy = sentence("input.temporary_files_cleaned")
     return RunFailure("plugin_error", message, remedy)
 
 

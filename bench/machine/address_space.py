@@ -5,6 +5,7 @@ OpenBLAS, which numpy and scipy load, maps memory for every thread, and retries 
 import os
 
 from bench.errors import InputError
+from bench.words import sentence
 
 BASE_BYTES = 512 << 20
 """Python, numpy, scipy and a runtime, before any model. A run of a small model needs 450 MiB on two processors."""
@@ -36,7 +37,10 @@ def refuse_less(limit_bytes: int, bytes_needed: int) -> None:
     """Raise ``InputError`` if the limit is below what is needed."""
     if limit_bytes < bytes_needed:
         raise InputError(
-            f"the address space is limited to {limit_bytes >> 20} MiB (ulimit -v), and {bytes_needed >> 20} MiB are "
-            "needed: numpy and the runtimes would hang or crash",
-            "Raise it (ulimit -v unlimited), or limit memory with a control group instead.",
+            sentence(
+                "machine.address_space_limited",
+                limit_bytes=limit_bytes >> 20,
+                bytes_needed=bytes_needed >> 20,
+            ),
+            sentence("machine.raise_ulimit"),
         )

@@ -8,6 +8,7 @@ from statistics import fmean
 from msgspec import structs
 
 from bench.contracts import Channel, Sensor, channel_key
+from bench.words import Sentence, sentence
 
 MAX_PLAUSIBLE_WATTS = 1000.0
 """No channel of a machine this tool is for draws more. It decides when a counter's wrap is ambiguous."""
@@ -97,9 +98,9 @@ def counted(first: float | None, last: float | None, seconds: float, wraps_at: f
     return joules if 0 <= joules <= most and not ambiguous else None
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception) -> Sentence | str:
     if isinstance(error, ValueError):
-        return "the file holds no number"
+        return sentence("machine.file_holds_no_number")
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
@@ -109,7 +110,7 @@ def _proven(sensor: Sensor, root: Path, channel: Channel) -> Channel:
     try:
         sensor.read(root, channel)
     except Exception as error:  # as above
-        return structs.replace(channel, usable=False, reason=f"it cannot be read: {_why(error)}")
+        return structs.replace(channel, usable=False, reason=sentence("machine.cannot_be_read", why=_why(error)))
     return channel
 
 

@@ -8,12 +8,13 @@ No user names, host names, environment variables or paths are taken.
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from bench.record.record import Environment
+from bench.words import Sentence, sentence
 
 BUSY_WINDOW_SECONDS = 0.2
 """``cpu_busy_share`` is taken over this window; the caller waits for it."""
@@ -41,8 +42,10 @@ def capture(root: Path = Path("/")) -> Environment:
         "temperature_celsius": _linux_temperatures(root) if linux else {},
         "load": _load(),
     }
-    unavailable = {name: _reason(name, linux) for name, value in fields.items() if value is None or value == {}}
-    unavailable |= {f"host.{name}": "not told by this system" for name, v in fields["host"].items() if v is None}
+    unavailable: dict[str, Sentence | str] = {
+        name: _reason(name, linux) for name, value in fields.items() if value is None or value == {}
+    }
+    unavailable |= {f"host.{name}": sentence("machine.not_told") for name, v in fields["host"].items() if v is None}
     return Environment(**fields, unavailable=unavailable)
 
 
@@ -209,18 +212,18 @@ def _load() -> dict[str, float]:
     return found
 
 
-def _reason(field: str, linux: bool) -> str:
+def _reason(field: str, linux: bool) -> Sentence:
     if not linux and field in ("governor", "temperature_celsius", "driver"):
-        return f"not read on {platform.system()}"
-    reasons: Mapping[str, str] = {
-        "driver": "no accelerator driver is loaded",
-        "power_source": "this system reports no battery and no charger: a desktop, server or virtual machine",
-        "battery_percent": "no battery",
-        "governor": "this kernel does not scale frequencies (cpufreq), as in most virtual machines",
-        "frequency_mhz": "this kernel does not tell frequencies (cpufreq), as in most virtual machines",
-        "temperature_celsius": "no thermal sensor is visible, as in most virtual machines",
+        return sentence("machine.not_read_on", system=platform.system())
+    codes = {
+        "driver": "machine.no_accelerator_driver_loaded",
+        "power_source": "machine.no_battery_and_no_charger",
+        "battery_percent": "machine.no_battery",
+        "governor": "machine.no_frequency_scaling",
+        "frequency_mhz": "machine.frequencies_not_told",
+        "temperature_celsius": "machine.no_thermal_sensor",
     }
-    return reasons.get(field, "not told by this system")
+    return sentence(codes.get(field, "machine.not_told"))
 
 
 def _text(path: Path) -> str | None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from bench.machine.environment import BUSY_WINDOW_SECONDS
 from bench.record.record import Environment
+from bench.words import Sentence, sentence
 
 HOT_CELSIUS = 80.0
 
@@ -20,8 +21,8 @@ class Finding(Struct, frozen=True):
 
     topic: str
     state: Literal["ok", "warning", "unavailable"]
-    message: str
-    remedy: str = ""
+    message: Sentence | str
+    remedy: Sentence | str = ""
 
 
 def remedies(environment: Environment, root: Path = Path("/")) -> list[Finding]:
@@ -39,11 +40,16 @@ def remedies(environment: Environment, root: Path = Path("/")) -> list[Finding]:
 def _power_finding(environment: Environment) -> Finding:
     if environment.power_source == "battery":
         left = environment.battery_percent
-        charge = "" if left is None else f" ({left:.0f} % left)"
-        return Finding("power", "warning", f"running on battery{charge}: most machines clock lower", "Plug in.")
+        code = "machine.running_on_battery" if left is None else "machine.running_on_battery_with"
+        return Finding(
+            "power",
+            "warning",
+            sentence(code, left=left),
+            sentence("machine.plug_in"),
+        )
     if environment.power_source is None:
         return Finding("power", "unavailable", environment.unavailable["power_source"])
-    return Finding("power", "ok", "on mains")
+    return Finding("power", "ok", sentence("machine.on_mains"))
 
 
 def _governor_finding(environment: Environment) -> Finding:
@@ -53,16 +59,18 @@ def _governor_finding(environment: Environment) -> Finding:
     if governor == "performance":
         return Finding("governor", "ok", "performance")
     command = "echo performance | sudo tee /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
-    return Finding("governor", "warning", f"{governor}: the clock follows the load, so latencies spread", command)
+    return Finding(
+        "governor", "warning", sentence("machine.clock_follows_load_latencies_spread", governor=governor), command
+    )
 
 
 def _load_finding(environment: Environment) -> Finding:
     busy = environment.load.get("cpu_busy_share")
     if busy is None:
         return Finding("load", "unavailable", environment.unavailable["load"])
-    said = f"{busy:.0%} of the processor busy over {BUSY_WINDOW_SECONDS} s"
+    said = sentence("machine.processor_busy", busy=busy, busy_window_seconds=BUSY_WINDOW_SECONDS)
     if busy > BUSY_SHARE:
-        return Finding("load", "warning", said, "Close other programs, or wait until they are done.")
+        return Finding("load", "warning", said, sentence("machine.close_other_programs"))
     return Finding("load", "ok", said)
 
 
@@ -70,20 +78,20 @@ def _temperature_finding(environment: Environment) -> Finding:
     if not environment.temperature_celsius:
         return Finding("temperature", "unavailable", environment.unavailable["temperature_celsius"])
     where, celsius = max(environment.temperature_celsius.items(), key=lambda item: item[1])
-    said = f"hottest sensor {where} at {celsius:.0f} °C"
+    said = sentence("machine.hottest_sensor", where=where, celsius=celsius)
     if celsius >= HOT_CELSIUS:
-        return Finding("temperature", "warning", said, "Let the machine cool down: it may throttle.")
+        return Finding("temperature", "warning", said, sentence("machine.let_it_cool_down"))
     return Finding("temperature", "ok", said)
 
 
 def _virtual_finding(environment: Environment) -> Finding:
     virtual = environment.host.get("virtualised")
     if virtual is None:
-        return Finding("virtualisation", "unavailable", "this system does not tell whether it is a virtual machine")
+        return Finding("virtualisation", "unavailable", sentence("machine.virtualisation_not_told"))
     if virtual:
-        why = "a virtual machine shares its cores, and shows no power, clock or temperature"
-        return Finding("virtualisation", "warning", why, "Measure on the device itself for figures to publish.")
-    return Finding("virtualisation", "ok", "none seen")
+        why = sentence("machine.virtual_machine")
+        return Finding("virtualisation", "warning", why, sentence("machine.measure_on_the_device"))
+    return Finding("virtualisation", "ok", sentence("machine.none_seen"))
 
 
 def _device_findings(root: Path) -> list[Finding]:
@@ -92,8 +100,10 @@ def _device_findings(root: Path) -> list[Finding]:
     for topic, pattern in (("npu", "dev/accel/accel*"), ("gpu", "dev/dri/renderD*")):
         for node in sorted(root.glob(pattern)):
             if os.access(node, os.R_OK | os.W_OK):
-                findings.append(Finding(topic, "ok", f"{node.name} may be opened"))
+                findings.append(Finding(topic, "ok", sentence("machine.node_may_be_opened", node_name=node.name)))
             else:
-                remedy = "sudo usermod -aG render $USER, then log in again"
-                findings.append(Finding(topic, "warning", f"{node.name} may not be opened by this user", remedy))
+                remedy = sentence("machine.join_render_group")
+                findings.append(
+                    Finding(topic, "warning", sentence("machine.node_may_not_be_opened", node_name=node.name), remedy)
+                )
     return findings

@@ -26,6 +26,7 @@ from bench.record.energy import RepeatEnergy
 from bench.record.samples import NEVER
 from bench.stats.convergence import asks_convergence
 from bench.stats.timeline import Timeline
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,9 +46,7 @@ def lengths(request: OpenRequest, scenario: Scenario) -> Lengths:
 def decoder_of(request: OpenRequest) -> DecoderSpec:
     """Raises ``RunFailure`` for a session that decodes where the model is none that does."""
     if request.artifact.decoder is None:
-        raise RunFailure(
-            "plugin_error", f"{request.artifact.model_id} is not a language model, but its session decodes"
-        )
+        raise RunFailure("plugin_error", sentence("measure.decodes_without_text", model_id=request.artifact.model_id))
     return request.artifact.decoder
 
 
@@ -105,7 +104,12 @@ def play_generation(
 
 def no_lanes(count: int | None) -> NoReturn:
     """A session of text generates for one query at a time. Raises ``RunFailure``."""
-    raise RunFailure("unsupported_scenario", "text generation has no lanes", "Measure it with single-stream.", "steady")
+    raise RunFailure(
+        "unsupported_scenario",
+        sentence("measure.text_generation_no_lanes"),
+        sentence("measure.measure_single_stream"),
+        "steady",
+    )
 
 
 def _prefill_pass(generator: Generator, endless: Iterator[Query], meter: EnergyMeter) -> RepeatEnergy:
@@ -149,7 +153,12 @@ def _time_with_text(
     tokenizer.encode(text)
     generator.generate(query.prompt, tokens, on_token)
     if len(stamps) == before:
-        raise RunFailure("runtime_error", "the engine generated no token", "Try another prompt.", "after")
+        raise RunFailure(
+            "runtime_error",
+            sentence("measure.engine_generated_no_token"),
+            sentence("measure.try_another_prompt"),
+            "after",
+        )
     timeline.issued_ns.append(t0)
     timeline.done_ns.append(stamps[-1])
     stamps.extend([NEVER] * (tokens - (len(stamps) - before)))

@@ -18,6 +18,7 @@ from bench.record.record import StoppingRule
 from bench.record.samples import NEVER
 from bench.stats.convergence import steady
 from bench.stats.timeline import Timeline
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,12 @@ def time_generations(
         generator.generate(query.prompt, tokens, on_token)
         given = len(stamps) - before
         if not given:
-            raise RunFailure("runtime_error", "the engine generated no token", "Try another prompt.", "steady")
+            raise RunFailure(
+                "runtime_error",
+                sentence("measure.engine_generated_no_token"),
+                sentence("measure.try_another_prompt"),
+                "steady",
+            )
         timeline.issued_ns.append(t0)
         timeline.done_ns.append(stamps[-1])
         timeline.prompt_tokens.append(len(query.prompt))

@@ -19,6 +19,7 @@ from bench.measure.stage import Stage, Steady, Watched, warmup_of
 from bench.record.energy import RepeatEnergy
 from bench.record.record import StoppingRule
 from bench.stats.timeline import Timeline
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,12 @@ def _play(lanes: Sequence[Callable[[], None]], rule: StoppingRule, watched: Watc
 
     seen = run_offline(lanes, rule, opened=meter.start, closed=closed)
     if not len(seen.timeline.done_ns):
-        raise RunFailure("timeout", "no query completed inside the offline window", "Use a longer preset.", "steady")
+        raise RunFailure(
+            "timeout",
+            sentence("measure.no_query_in_window"),
+            sentence("measure.use_longer_preset"),
+            "steady",
+        )
     arrays = {
         "latency_ns": seen.timeline.latency_ns(),
         "start_ns": np.array(seen.timeline.issued_ns, np.int64) - seen.opened_ns,

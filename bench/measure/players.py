@@ -10,6 +10,7 @@ from bench.measure.offline import play_offline
 from bench.measure.single_stream import play_single_stream
 from bench.measure.stage import Player
 from bench.plugins import PluginRef, load
+from bench.words import sentence
 
 PLAYERS: Mapping[str, Player] = MappingProxyType(
     {"single-stream": play_single_stream, "offline": play_offline, "multi-stream": play_multi_stream}
@@ -23,5 +24,8 @@ def player_of(scenario: Scenario, plugin: PluginRef | None) -> Player:
         return PLAYERS[scenario.name]
     player: Player | None = getattr(load(plugin), "play", None)
     if player is None:
-        raise PluginError(f"plugin scenario {plugin.name}: has no play(stage)", "Add it; see docs/write-a-scenario.md.")
+        raise PluginError(
+            sentence("measure.plugin_scenario_without_play", plugin_name=plugin.name),
+            sentence("measure.add_play"),
+        )
     return player

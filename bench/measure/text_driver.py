@@ -22,6 +22,7 @@ from bench.contracts import (
     TokenSession,
 )
 from bench.errors import RunFailure
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,12 +135,17 @@ def open_text(target: Target, request: OpenRequest, phase: Phase) -> OpenedText:
 
 
 def _another_kind(session: object, request: OpenRequest, *kinds: type[Any]) -> RunFailure:
-    lacks = " or ".join(f"{kind.__name__} ({', '.join(_missing(session, kind))} missing)" for kind in kinds)
+    lacks = [sentence("measure.kind_lacks", kind=kind.__name__, names=_missing(session, kind)) for kind in kinds]
     return RunFailure(
         "plugin_error",
-        f"{request.artifact.model_id} is a {request.artifact.task} model, and the {type(session).__name__} that was "
-        f"opened for it is no {lacks}",
-        "The target's plugin is at fault: bench.contracts says what a session has.",
+        sentence(
+            "measure.session_of_another_kind",
+            model_id=request.artifact.model_id,
+            task=request.artifact.task,
+            session=type(session).__name__,
+            lacks=lacks,
+        ),
+        sentence("measure.target_plugin_at_fault"),
     )
 
 

@@ -157,7 +157,7 @@ class Environment(Part, frozen=True):
     frequency_mhz: dict[str, float] = {}  # min, max, current
     temperature_celsius: dict[str, float] = {}
     load: dict[str, float] = {}  # load_1min, cpu_busy_share before the run
-    unavailable: dict[str, str] = {}  # field -> reason
+    unavailable: dict[str, Sentence | str] = {}  # field -> reason
 
 
 class Phases(Part, frozen=True):

@@ -87,7 +87,7 @@ def conditions(environment: Environment) -> Table | None:
     found += [(f"frequency, {k}", f"{v:.0f} MHz", "") for k, v in environment.frequency_mhz.items()]
     found += [(f"temperature, {k}", f"{v:.1f} °C", "") for k, v in environment.temperature_celsius.items()]
     found += [(k.replace("_", " "), _load(k, v), "") for k, v in environment.load.items()]
-    found += [(k.replace("_", " "), units.MISSING, reason) for k, reason in environment.unavailable.items()]
+    found += [(k.replace("_", " "), units.MISSING, str(reason)) for k, reason in environment.unavailable.items()]
     if not found:
         return None
     rows = tuple((Cell(units.clean(a)), Cell(units.clean(b)), Cell(units.clean(c))) for a, b, c in found)

@@ -193,7 +193,7 @@ def inputs_table(record: Record) -> Table | None:
     for one in inputs.fed:
         shape = "×".join(map(str, inputs.shapes.get(one.name, ()))) or "one value"
         given = {"file": "given", "image": "given, an image"}
-        made = given.get(one.source, units.clean(one.values))
+        made = given.get(one.source, units.clean(str(one.values)))
         decides = "determines the amount of work" if one.decides_work else ""
         rows.append(plain_row(units.clean(one.name), f"{units.clean(one.dtype)} {shape}", made, decides))
     seeded = any(one.source == "seeded" for one in inputs.fed)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.contracts import Channel
+from bench.words import Sentence, sentence
 
 
 class Battery:
     """Watts leaving each battery. Usable only while it discharges; named after the supply (``BAT0``)."""
 
-    summary = "Battery discharge of the whole device (Linux)"
+    summary = sentence("machine.summary.battery")
 
     def channels(self, root: Path) -> Sequence[Channel]:
         supplies = sorted((root / "sys/class/power_supply").glob("*"))
@@ -22,7 +23,7 @@ class Battery:
         """Raises ``OSError`` also when the battery has stopped discharging: it no longer carries the device."""
         gauge = root / channel.path
         if _text(gauge.parent / "status") != "Discharging":
-            raise OSError(f"{channel.name} no longer discharges")
+            raise OSError(sentence("machine.no_longer_discharges", channel_name=channel.name))
         # Drivers disagree on the sign of a discharge.
         now = abs(float(gauge.read_text()))
         if gauge.name == "power_now":
@@ -34,11 +35,15 @@ def _channel(root: Path, supply: Path) -> Channel:
     gauge = supply / "power_now"
     if _text(gauge) in ("", "0"):  # missing, or there and never filled by the driver
         gauge = supply / "current_now"
-    reason = remedy = ""
+    reason: Sentence | str = ""
+    remedy: Sentence | str = ""
     if not gauge.exists() or (gauge.name == "current_now" and not (supply / "voltage_now").exists()):
-        reason = "the battery's driver reports neither power nor current with voltage"
+        reason = sentence("machine.battery_reports_nothing")
     elif _text(supply / "status") != "Discharging":
-        reason, remedy = "on AC: discharge cannot be measured", "Unplug the charger and measure again."
+        reason, remedy = (
+            sentence("machine.on_ac_no_discharge"),
+            sentence("machine.unplug_charger_measure_again"),
+        )
     return Channel(
         sensor="battery",
         name=supply.name,

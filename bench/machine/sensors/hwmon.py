@@ -18,6 +18,7 @@ from typing import Literal
 from msgspec import structs
 
 from bench.contracts import Channel
+from bench.words import sentence
 
 Domain = Literal["package", "core", "dram", "gpu", "npu", "board", "other"]
 
@@ -46,7 +47,7 @@ class Hwmon:
     """Watts now (``power*``, or voltage times current) or joules since start (``energy*``) of each chip's channels,
     named ``chip label``."""
 
-    summary = "Supply monitors (INA), GPU and board power through hwmon (Linux)"
+    summary = sentence("machine.summary.hwmon")
 
     def channels(self, root: Path) -> Sequence[Channel]:
         chips = sorted((root / "sys/class/hwmon").glob("hwmon*"))
@@ -98,8 +99,10 @@ def _pair(root: Path, chip: Path, name: str, index: int) -> Channel | None:
         domain=_domain(name, label),
         path=current.relative_to(root).as_posix(),
         usable=not off,
-        reason="the channel is switched off" if off else "",
-        remedy=f"As root: echo 1 > /{(chip / f'in{index}_enable').relative_to(root).as_posix()}" if off else "",
+        reason=sentence("machine.channel_switched_off") if off else "",
+        remedy=sentence("machine.as_root_enable", path=(chip / f"in{index}_enable").relative_to(root).as_posix())
+        if off
+        else "",
     )
 
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.contracts import Channel
+from bench.words import sentence
 
 
 class IntelNpu:
     """Seconds each Intel NPU has worked, named after its device (``accel0``)."""
 
-    summary = "Busy time of Intel NPUs (Linux, intel_vpu)"
+    summary = sentence("machine.summary.intel_npu")
 
     def channels(self, root: Path) -> Sequence[Channel]:
         devices = sorted((root / "sys/class/accel").glob("accel*"))
@@ -34,8 +35,8 @@ def _channel(root: Path, accel: Path) -> Channel:
         domain="npu",
         path=counter.relative_to(root).as_posix(),
         usable=there,
-        reason="" if there else "this kernel's NPU driver does not count busy time",
-        remedy="" if there else "Upgrade to Linux 6.11 or newer.",
+        reason="" if there else sentence("machine.npu_busy_time_not_counted"),
+        remedy="" if there else sentence("machine.upgrade_linux_newer"),
     )
 
 

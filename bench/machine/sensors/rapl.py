@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import Literal
 
 from bench.contracts import Channel
+from bench.words import Sentence, sentence
 
 Domain = Literal["package", "core", "gpu", "dram", "board", "other"]
 
-REASON = "the kernel lets only root read RAPL counters, since they can leak secrets (CVE-2020-8694)"
-REMEDY = (
-    "On a machine without untrusted users: `sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj` until the next "
-    'boot, or a udev rule: SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj".'
-)
+REASON = sentence("machine.rapl_for_root_only")
+REMEDY = sentence("machine.rapl_permission")
 
 
 class Rapl:
     """Joules since boot of each package and its parts; a counter starts over at ``wraps_at``."""
 
-    summary = "RAPL energy counters of Intel and AMD processors (Linux)"
+    summary = sentence("machine.summary.rapl")
 
     def channels(self, root: Path) -> Sequence[Channel]:
         tree = root / "sys/class/powercap"
@@ -44,13 +42,14 @@ def _channel(root: Path, zone: Path, zones: dict[str, Path]) -> Channel:
     own = _name(zone)
     parent = zones.get(zone.name.rpartition(":")[0])
     path = zone / "energy_uj"
-    reason = remedy = ""
+    reason: Sentence | str = ""
+    remedy: Sentence | str = ""
     try:
         path.read_bytes()
     except PermissionError:
         reason, remedy = REASON, REMEDY
     except OSError as error:
-        reason = f"the counter cannot be read: {error.strerror}"
+        reason = sentence("machine.counter_cannot_be_read", strerror=error.strerror)
     return Channel(
         sensor="rapl",
         name=f"{_name(parent)}/{own}" if parent else own,

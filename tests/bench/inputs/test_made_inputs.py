@@ -52,7 +52,7 @@ class TestPictures:
         assert high - 0.3 * (high - low) < picture.max() <= high
         assert len(np.unique(picture)) <= 256
         words = values_in_words(TensorSpec("x", dtype, NCHW), NCHW, role)
-        assert words == f"made-up picture, {str(low).replace('-', '−')} to {high}"
+        assert str(words) == f"made-up picture, {str(low).replace('-', '−')} to {high}"
 
     def test_the_seed_decides(self) -> None:
         """The same again for the same seed, another for another."""
@@ -62,7 +62,7 @@ class TestPictures:
     @pytest.mark.parametrize("shape", [(1, 4, 64, 64), (1, 3, 8, 8), (1, 400, 256), (3, 64, 64), (64,)])
     def test_other_shapes_are_noise(self, shape: tuple[int, ...]) -> None:
         """Neither latents nor features nor small tiles are pictures."""
-        assert values_in_words(TensorSpec("x", "float32", shape), shape) == "random, 0 to 1"
+        assert str(values_in_words(TensorSpec("x", "float32", shape), shape)) == "random, 0 to 1"
         assert abs(made("float32", shape).mean() - 0.5) < 0.2
 
 
@@ -96,7 +96,7 @@ class TestPrepared:
         assert (4, "partly seeded") == (len(sets), prepared.check_source)
         assert {16000} == {int(one["sr"]) for one in sets}
         assert 4 == len({one["x"].tobytes() for one in sets})
-        said = {one.name: (one.source, one.values, one.decides_work, one.rows) for one in prepared.inputs.fed}
+        said = {one.name: (one.source, str(one.values), one.decides_work, one.rows) for one in prepared.inputs.fed}
         assert said == {
             "x": ("seeded", "random, 0 to 1", False, None),
             "ids": ("seeded", "random rows, 0 to 4", False, 5),

@@ -39,7 +39,7 @@ def recorded(root: Path, machine: str) -> Path:
 
 
 def state(findings: list[Finding], topic: str) -> tuple[str, str]:
-    return next((f.state, f.message) for f in findings if f.topic == topic)
+    return next((f.state, str(f.message)) for f in findings if f.topic == topic)
 
 
 @linux_only
@@ -163,7 +163,7 @@ def test_macos_is_asked_through_the_systems_calls(tmp_path: Path, monkeypatch: p
         found.host["cpu"],
     )
     assert {"min": 600.0, "max": 3200.0, "current": 3200.0} == found.frequency_mhz
-    assert ("not read on Darwin", None) == (found.unavailable["governor"], found.governor)
+    assert ("not read on Darwin", None) == (str(found.unavailable["governor"]), found.governor)
 
 
 def test_frequency_that_cannot_be_asked_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_findings_of_a_bare_machine_carry_the_reasons(tmp_path: Path) -> None:
     """What cannot be read is said to be unavailable, never fine."""
     found = capture(tmp_path)
     findings = remedies(found, tmp_path)
-    assert ("unavailable", found.unavailable["governor"]) == state(findings, "governor")
+    assert ("unavailable", str(found.unavailable["governor"])) == state(findings, "governor")
     assert ["power", "governor", "temperature", "virtualisation"] == [
         f.topic for f in findings if f.state == "unavailable"
     ]
@@ -236,7 +236,7 @@ def test_device_that_may_not_be_opened_is_a_warning(tmp_path: Path, monkeypatch:
     findings = remedies(capture(root), root)
     assert ("warning", "accel0 may not be opened by this user") == state(findings, "npu")
     assert {"sudo usermod -aG render $USER, then log in again"} == {
-        f.remedy for f in findings if f.topic in ("npu", "gpu")
+        str(f.remedy) for f in findings if f.topic in ("npu", "gpu")
     }
 
 

@@ -88,20 +88,20 @@ def test_discover_reads_each_channel_once_to_prove_it() -> None:
         (True, ""),
         (False, "it cannot be read: No such device"),
         (False, "it cannot be read: the file holds no number"),
-    ] == [(c.usable, c.reason) for c in found]
+    ] == [(c.usable, str(c.reason)) for c in found]
 
 
 def test_a_sensor_of_anybody_s_may_raise_anything() -> None:
     """What is neither of a file nor of a number costs the channel, and the run nothing."""
     found = discover({"fake": Scripted(p=[1.0], n=[KeyError("watts")])}, ROOT)
-    assert [(True, ""), (False, "it cannot be read: KeyError")] == [(c.usable, c.reason) for c in found]
+    assert [(True, ""), (False, "it cannot be read: KeyError")] == [(c.usable, str(c.reason)) for c in found]
 
 
 def test_discover_survives_a_sensor_that_cannot_list() -> None:
     """One broken sensor is said, and the others are still found."""
     found = discover({"broken": Broken(), "fake": Scripted(p=[1.0])}, ROOT)
     assert [("broken/all", False, "Input/output error"), ("fake/package-0", True, "")] == [
-        (channel_key(c), c.usable, c.reason) for c in found
+        (channel_key(c), c.usable, str(c.reason)) for c in found
     ]
 
 

@@ -15,7 +15,7 @@ from bench.words.rendering import LISTS, MEASURES, NOUN
 
 ROOT = Path(__file__).resolve().parents[3]
 LANGUAGES = sorted(path.stem for path in FOLDER.glob("*.po"))
-FORMAT = re.compile(r"[+ ]?[0-9]*,?(\.[0-9]+)?[dfgeEx]?")
+FORMAT = re.compile(r"[+ ]?[0-9]*,?(\.[0-9]+)?[dfgeEx%]?")
 OWN_USE = re.compile(r"(unit|list|noun|text)\..+|language\.name")
 """Entries that ``bench.words`` itself looks up."""
 

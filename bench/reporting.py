@@ -8,17 +8,18 @@ from bench.words import Sentence
 if TYPE_CHECKING:
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
+    from bench.words import Sentence
 
 
 class Report(Protocol):
     """A writer: takes runs, returns bytes. Opens no file, looks at no machine, computes no statistics."""
 
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
     @property
     def summary(self) -> Sentence | str:
         """What it is, in one line."""
         ...
-
-    suffix: str  # of the file it would be saved to, e.g. ".html"
 
     def render(self, runs: Sequence["RecordedRun"]) -> bytes: ...
 

@@ -2,8 +2,9 @@
 
 import re
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
-from bench.words import units
+from bench.words import current, say, units
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -13,7 +14,8 @@ LONG = 24
 
 
 def template(name: str) -> Any:
-    """The template of that file name, ready to render. A name it asks for and does not get is an error."""
+    """The template of that file name, ready to render: with ``say`` and the ``language`` that is spoken. A name it asks
+    for and does not get is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -25,9 +27,11 @@ def template(name: str) -> Any:
         undefined=StrictUndefined,
         finalize=unbroken,
     )
+    environment.globals |= {"say": say, "language": current().language}
     environment.filters["soft"] = soft
     environment.filters["pasted"] = pasted
     environment.filters["longest"] = longest
+    environment.filters["width"] = width
     return environment.get_template(name)
 
 
@@ -56,7 +60,7 @@ def soft(text: str) -> "Markup":
     words = []
     for word in text.split(" "):
         shown = escape(word)
-        if len(word) > LONG:
+        if width(word) > LONG:
             shown = Markup(re.sub(r"([_/=,])(?=[^_/=,])", r"\1<wbr>", str(shown)))
         elif "-" in word:
             shown = Markup('<span class="whole">{}</span>').format(word)
@@ -64,6 +68,11 @@ def soft(text: str) -> "Markup":
     return Markup(" ").join(words)
 
 
+def width(text: str) -> int:
+    """Its signs, those of Korean, Chinese and Japanese twice: they are about twice as wide."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
 def longest(text: str) -> int:
-    """Signs of its longest word."""
-    return max(map(len, text.split()), default=0)
+    """Width of its longest word."""
+    return max(map(width, text.split()), default=0)

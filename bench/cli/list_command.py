@@ -77,7 +77,7 @@ def models(catalog: "Catalog") -> Rows:
 
 
 def reports(catalog: "Catalog") -> Rows:
-    return plugin_rows(catalog, "reports", lambda p: {"suffix": p.suffix, "summary": p.summary})
+    return plugin_rows(catalog, "reports", lambda p: {"suffix": p.suffix, "summary": str(p.summary)})
 
 
 def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict[str, Any]]) -> Rows:

@@ -20,6 +20,7 @@ _DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 _QUANTITIES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
+_RATES = {"queries/s": "unit.queries_per_s", "tokens/s": "unit.tokens_per_s"}
 
 
 def localised(text: str) -> str:
@@ -120,18 +121,28 @@ def figure(value: float | None, unit: str) -> str:
 
 def number(value: float | None, unit: str = "") -> str:
     """Three significant digits and a unit: ``85.3 tokens/s``."""
-    return MISSING if value is None else f"{digits(value)} {unit}".rstrip()
+    if value is None:
+        return MISSING
+    return _with(_RATES[unit], number=digits(value)) if unit in _RATES else f"{digits(value)} {unit}".rstrip()
 
 
 def percent(share: float | None) -> str:
     """A fraction as ``98.1 %``. Only exactly 1 is 100 %, only exactly 0 is 0 %."""
-    if share is None:
-        return MISSING
+    return MISSING if share is None else _percent(_hundredths(share))
+
+
+def percent_span(low: float, high: float) -> str:
+    """Two fractions as ``75.8 – 100 %``."""
+    return f"{localised(_hundredths(low))} – {percent(high)}"
+
+
+def _hundredths(share: float) -> str:
+    """A fraction in percent, without the sign."""
     if share in (0.0, 1.0):
-        return _percent(f"{share * 100:.0f}")
+        return f"{share * 100:.0f}"
     if 0.9995 <= share < 1:
-        return f"> {_percent('99.9')}"
-    return f"< {_percent('0.1')}" if 0 < share < 0.0005 else _percent(f"{share * 100:.1f}")
+        return "> 99.9"
+    return "< 0.1" if 0 < share < 0.0005 else f"{share * 100:.1f}"
 
 
 def rough_percent(share: float | None) -> str:
@@ -177,10 +188,12 @@ def grouped(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}".replace(",", _entry("unit.gap"))
 
 
-def counted(value: int, one: str, many: str = "") -> str:
-    """A count with thin gaps and its noun: ``1 query``, ``12 345 queries``. ``many``: the plural, where it is not
-    ``one`` with an s."""
-    return printable.counted(value, one, many, grouped(value))
+def counted(value: int, one: str, many: str = "", shown: str = "") -> str:
+    """A count with thin gaps and its noun: ``1 query``, ``12 345 queries``. The noun is the entry ``noun.one`` of the
+    catalogue; without one, ``one`` and ``many`` (where it is not ``one`` with an s) are it. ``shown``: the count as it
+    is to be written."""
+    number, template = shown or grouped(value), current().counted(f"noun.{one.replace(' ', '_')}", value)
+    return printable.counted(value, one, many, number) if template is None else template.format(n=number)
 
 
 def when(created_utc: str) -> str:

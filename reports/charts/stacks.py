@@ -4,16 +4,17 @@ from bench.record.memory import MemoryPoint
 from bench.record.record import RecordedRun
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
-from bench.reports.view.tables import PHASES
+from bench.reports.view.tables import PHASES, phase_title
 from bench.words import units
 
 
 def cold_start(run: RecordedRun, name: str) -> Figure | None:
     """A bar a repeat, stacked by phase."""
-    used = [(f, title) for f, title in PHASES if any(getattr(r.phases_ns, f) is not None for r in run.record.repeats)]
+    repeats = run.record.repeats
+    used = [(f, phase_title(f)) for f in PHASES if any(getattr(r.phases_ns, f) is not None for r in repeats)]
     if not used:
         return None
-    styles = {field: f"p{i + 1}" for i, (field, _) in enumerate(PHASES)}
+    styles = {field: f"p{i + 1}" for i, field in enumerate(PHASES)}
     rows = []
     for i, repeat in enumerate(run.record.repeats, start=1):
         pieces = [(styles[f], float(getattr(repeat.phases_ns, f) or 0)) for f, _ in used]

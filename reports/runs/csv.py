@@ -14,6 +14,7 @@ from bench.record.refused import RefusedRecord
 from bench.record.shown_command import shown_command
 from bench.reports.words.causes import emulated, invalidating_codes
 from bench.reports.words.quality import leading
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.analysis.metrics import Metric
@@ -27,7 +28,7 @@ class CsvReport:
     """Measured columns are empty for emulated runs, so that averages do not mix an emulator's times with a device's;
     the emulator's median has a separate column."""
 
-    summary = "one row a record, units in the names of the columns, for spreadsheets"
+    summary = sentence("report.summary.csv")
     suffix = ".csv"
 
     def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
@@ -38,7 +39,8 @@ class CsvReport:
 
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
         """UTF-8 with a header; lines end with a line feed. A record that could not be read has the status ``refused``,
-        its reason and nothing else."""
+        its reason and nothing else. Names of columns, codes and words of a fixed list are the same in every language;
+        ``failure_message``, which people read, is in the one that is spoken."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         placed = any(run.folder for run in runs) or any(one.folder for one in self.refused)
@@ -58,7 +60,7 @@ def _refused(one: RefusedRecord) -> dict[str, Value]:
         "record_id": one.name,
         "status": "refused",
         "failure_kind": "bad_record",
-        "failure_message": one.message,
+        "failure_message": str(one.message),
     }
 
 

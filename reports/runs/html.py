@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bench.printable import counted, visible
+from bench.printable import visible
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.reports.charts.depth import depth_figures
@@ -21,7 +21,8 @@ from bench.reports.view.provenance import facts, period, records_table, title
 from bench.reports.view.quality import quality_overview
 from bench.reports.view.refused import refused_table
 from bench.reports.view.rows import Numbered, numbered
-from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, STATUS_WORDS
+from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, status_word
+from bench.words import sentence, units
 
 if TYPE_CHECKING:
     from bench.reports.charts.svg import Figure
@@ -35,7 +36,7 @@ class Section(Struct, frozen=True):
 
 
 class HtmlReport:
-    summary = "one self-contained page with figures, for a reviewer"
+    summary = sentence("report.summary.html")
     suffix = ".html"
 
     def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
@@ -58,7 +59,7 @@ class HtmlReport:
             headline=headline(tables, items),
             counts=counts(items),
             counts_words=counts_words(items),
-            runs_words=counted(len(items), "run"),
+            runs_words=units.counted(len(items), "run"),
             refused=refused_table(self.refused) if self.refused else None,
             matrices=tables,
             overview=overview_table(items),
@@ -68,7 +69,7 @@ class HtmlReport:
             quality_figures=quality_figures(items),
             sections=[_section(item, one) for item, one in zip(items, details, strict=True)],
             records=records_table(items),
-            words=STATUS_WORDS,
+            status_word=status_word,
             signs=STATUS_SIGNS,
             doubted=DOUBTED,
         )

@@ -7,10 +7,11 @@ import msgspec
 from bench.printable import printable_json
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.words import sentence
 
 
 class JsonReport:
-    summary = "all records in one JSON document, for scripts"
+    summary = sentence("report.summary.json")
     suffix = ".json"
 
     def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
@@ -20,7 +21,8 @@ class JsonReport:
         return JsonReport(refused)
 
     def render(self, runs: Sequence[RecordedRun]) -> bytes:
-        """``{"records": [...]}``; each record as in its ``record.json``. Raw samples stay in ``samples.npz``.
+        """``{"records": [...]}``; each record as in its ``record.json``. Raw samples stay in ``samples.npz``. The
+        document is the same in every language: a sentence is its code and its figures.
 
         Of several folders also ``"folders"``, the one of each record in the same order; where records could not be read
         also ``"refused"``: ``name``, ``message``, ``remedy`` and ``folder`` of each.

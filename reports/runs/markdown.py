@@ -15,14 +15,14 @@ from bench.reports.view.notes import notes
 from bench.reports.view.provenance import facts, records_table, title
 from bench.reports.view.quality import quality_overview
 from bench.reports.view.refused import refused_table
-from bench.reports.view.rows import Cell, Numbered, Table, numbered
+from bench.reports.view.rows import Cell, Numbered, Table, columns, numbered
 from bench.reports.words.causes import DOUBTED
 from bench.reports.words.markdown import escape, table_row
-from bench.words import units
+from bench.words import say, sentence, units
 
 
 class MarkdownReport:
-    summary = "tables for a pull request or a README"
+    summary = sentence("report.summary.md")
     suffix = ".md"
 
     def __init__(self, refused: Sequence[RefusedRecord] = ()) -> None:
@@ -40,12 +40,12 @@ class MarkdownReport:
 def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterator[str]:
     yield from (f"# {escape(title(items, refused))}", "", f"**{escape(counts_words(items))}**", "")
     tables = matrices(items)
-    for sentence in headline(tables, items):
-        yield f"- **{escape(sentence.strong)}** {escape(sentence.rest)}".rstrip()
+    for told in headline(tables, items):
+        yield f"- **{escape(told.strong)}** {escape(told.rest)}".rstrip()
     yield ""
-    told = facts(items, refused)
-    if told:
-        yield from ("<br>".join(f"{escape(label)}: {escape(value)}" for label, value in told), "")
+    made = facts(items, refused)
+    if made:
+        yield from ("<br>".join(f"{escape(label)}: {escape(value)}" for label, value in made), "")
     if refused:
         yield from _table(refused_table(refused), "##")
     for matrix in tables:
@@ -64,8 +64,10 @@ def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterat
 
 def _matrix(matrix: Matrix) -> Iterator[str]:
     yield from (f"## {escape(matrix.caption)}", "")
-    yield from (f"Shown: {escape(matrix.shows)}." if matrix.shows else "Nothing was measured here.", "")
-    heads = [*(("Folder",) if matrix.placed else ()), "Model", *map(escape, matrix.targets)]
+    shown = say("report.matrix.shown", figures=matrix.shows) if matrix.shows else say("report.matrix.nothing")
+    yield from (escape(shown), "")
+    heads = [*(c.title for c in columns(*(("folder",) if matrix.placed else ()), "model")), *matrix.targets]
+    heads = [escape(head) for head in heads]
     yield table_row(heads)
     yield table_row(["---"] * len(heads))
     for row in matrix.rows:
@@ -93,7 +95,7 @@ def _table(table: Table, level: str) -> Iterator[str]:
     yield from (f"{level} {escape(table.caption)}", "")
     if table.note:
         yield from (escape(table.note), "")
-    yield table_row([escape(c) for c in table.columns])
+    yield table_row([escape(title) for title in table.titles])
     yield table_row(["---"] * len(table.columns))
     for row in table.rows:
         yield table_row(["<br>".join([_weighed(c), *map(escape, c.notes)]) for c in row])
@@ -111,25 +113,25 @@ def _notes(details: Sequence[Detail]) -> Iterator[str]:
     told = notes(details)
     if not told:
         return
-    yield from ("## Notes", "")
+    yield from (f"## {say('report.notes')}", "")
     for note in told:
         yield from (f"**{note.sign} {escape(note.title)}**", "")
         for fact in note.failure:
             yield f"- {fact.label}: {escape(fact.value)}"
         for cause in note.causes:
-            weight = "makes it invalid" if cause.invalidates else "noted"
-            codes = escape(f"{cause.named}; ") if cause.named else ""
+            weight = say("report.cause_invalidates" if cause.invalidates else "report.cause_noted")
+            beside = "; ".join(filter(None, (cause.named, weight)))
             said = f"{cause.message} {cause.remedy}".strip()
-            yield f"- **{escape(cause.title)}** ({codes}{weight}): {escape(said)}"
+            yield f"- **{escape(cause.title)}** ({escape(beside)}): {escape(said)}"
         yield ""
 
 
 def _machines(items: Sequence[Numbered]) -> Iterator[str]:
     for machine in machines(items):
-        yield from (f"## {machine.name}", "")
+        yield from (f"## {escape(machine.name)}", "")
         if len(machine.runs) < len(items):
-            yield from (f"Runs {', '.join(map(str, machine.runs))}.", "")
-        yield table_row(["What", "Value"])
+            yield from (say("report.machine_runs", runs=machine.runs), "")
+        yield table_row([escape(column.title) for column in columns("what", "value")])
         yield table_row(["---", "---"])
         for label, value in machine.facts:
             yield table_row([escape(label), escape(value)])
@@ -141,7 +143,7 @@ def _commands(details: Sequence[Detail]) -> Iterator[str]:
     commands = dict.fromkeys(d.command for d in details if d.command)
     if not commands:
         return
-    yield from ("## Reproduce", "")
+    yield from (f"## {say('report.reproduce')}", "")
     for command in commands:
         yield f"    {command}"
     yield ""

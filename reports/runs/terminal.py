@@ -16,9 +16,9 @@ from bench.reports.view.notes import Note, notes
 from bench.reports.view.provenance import facts, short_hashes
 from bench.reports.view.quality import quality_listing
 from bench.reports.view.refused import refused_table
-from bench.reports.view.rows import Table, numbered
+from bench.reports.view.rows import Column, Table, numbered
 from bench.reports.words.causes import Status
-from bench.words import units
+from bench.words import say, sentence, units
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,28 +39,15 @@ _STYLES: dict[Status, str] = {
 }
 
 
-_WRAPPED = (
-    "Model",
-    "Target",
-    "Ran in",
-    "Verdict",
-    "Placement",
-    "Fidelity",
-    "Options",
-    "Result",
-    "Record",
-    "Why",
-    "Chip",
-    "Outputs",
-    "Folder",
-)
+_WRAPPED = frozenset({"model", "target", "ran_in", "verdict", "result", "record", "why", "chip", "outputs", "folder"})
+"""Columns whose cells are broken into lines."""
 
 
 _KEPT = "\ue000"
 """Stands for the space between a number and its unit until lines are broken; rich breaks them at every other space."""
 
 
-_DISPENSABLE = ("Cold start", "Peak RSS", "Tokens/s", "95 % interval")
+_DISPENSABLE = ("cold_start", "peak_rss", "tokens_per_s", "interval95")
 """Columns that are left out where a table is too wide, in this order."""
 
 
@@ -68,7 +55,7 @@ class TerminalReport:
     """``width`` in columns; ``color`` writes ANSI colours, which carry no meaning that words do not. ``complete`` folds
     what is too wide; otherwise columns are left out, and a line names them."""
 
-    summary = "compact tables for a terminal"
+    summary = sentence("report.summary.terminal")
     suffix = ".txt"
 
     def __init__(
@@ -97,13 +84,13 @@ class TerminalReport:
             _print_note(console, note)
         if self.refused:
             _print_table(console, refused_table(self.refused), complete=True)
-        for sentence in headline(tables, items):
-            console.print(_text(f"{sentence.strong} {sentence.rest}".strip(), sentence.status))
+        for told in headline(tables, items):
+            console.print(_text(told.text, told.status))
         console.print(_text(counts_words(items)))
         for label, value in facts(items, self.refused):
             console.print(_text(f"{label}: {value}", "skipped"))
         if items:
-            console.print(_text(f"Checksums of the records: {short_hashes(items)}", "skipped"))
+            console.print(_text(say("report.checksums", checksums=short_hashes(items)), "skipped"))
         return "".join(f"{line.rstrip()}\n" for line in out.getvalue().replace(_KEPT, " ").splitlines()).encode()
 
 
@@ -163,24 +150,23 @@ def parted(text: str, width: int) -> str:
 def _print_table(console: "Console", found: Table, complete: bool) -> None:
     from rich.text import Text
 
-    table, left_out = _drawn(found, ()), list[str]()
+    table, left_out = _drawn(found, ()), list[Column]()
     unbounded = console.options.update(width=10_000)
-    for column in () if complete else _DISPENSABLE:
+    for key in () if complete else _DISPENSABLE:
         if console.measure(table, options=unbounded).maximum <= console.width:
             break
-        if column in found.columns:
-            left_out.append(column)
-            table = _drawn(found, left_out)
+        left_out += [column for column in found.columns if column.key == key]
+        table = _drawn(found, left_out)
     console.print(Text(found.caption, style="bold"))
     console.print(table)
     if left_out:
-        console.print(_text(f"Not shown at this width: {', '.join(left_out)}.", "skipped"))
+        console.print(_text(say("report.left_out", columns=[column.title for column in left_out]), "skipped"))
     if found.note:
         console.print(_text(found.note, "skipped"))
     console.print()
 
 
-def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
+def _drawn(found: Table, left_out: Sequence[Column]) -> "RichTable":
     from rich import box
     from rich.table import Table as RichTable
 
@@ -188,7 +174,7 @@ def _drawn(found: Table, left_out: Sequence[str]) -> "RichTable":
     shown = [index for index, column in enumerate(found.columns) if column not in left_out]
     for index in shown:
         column = found.columns[index]
-        table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
+        table.add_column(column.title, overflow="fold", no_wrap=column.key not in _WRAPPED)
     for row in found.rows:
         table.add_row(*(_cell("\n".join((row[i].value, *row[i].notes)), row[i].status) for i in shown))
     return table
@@ -198,9 +184,9 @@ def _print_note(console: "Console", found: Note) -> None:
     """What failed and what the verdict says, with what to do."""
     console.print(_text(f"{found.sign} {found.title}", found.status))
     for fact in found.failure:
-        console.print(_text(f"    {fact.label.lower()}: {fact.value}"), soft_wrap=False)
+        console.print(_text(f"    {say(f'report.failed.line.{fact.key}')}: {fact.value}"), soft_wrap=False)
     for cause in found.causes:
-        beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else "noted")))
+        beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else say("report.cause_noted"))))
         console.print(_text(f"    {cause.title}{f' ({beside})' if beside else ''}: {cause.message}"))
         if cause.remedy:
             console.print(_text(f"        {cause.remedy}"))

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.printable import counted
 from bench.record.quality import QualityMetric
-from bench.record.record import Reason, Record
+from bench.record.record import PlannedModel, Reason, Record
 from bench.record.shown_command import shown_command
 from bench.reports.view.lm_tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
@@ -29,32 +28,33 @@ from bench.reports.words import figures
 from bench.reports.words.causes import (
     DOUBTED,
     STATUS_SIGNS,
-    STATUS_WORDS,
     Cause,
     Status,
     causes,
     emulated,
     outputs_wrong,
     status,
+    status_word,
 )
+from bench.reports.words.names import source, tier
 from bench.reports.words.plans import ran_in, repeats_words, rule_words
 from bench.reports.words.quality import between as quality_between
 from bench.reports.words.quality import leading, title
 from bench.reports.words.quality import value as shown
 from bench.reports.words.scenarios import scenario_words
 from bench.scenarios import kind_of
-from bench.words import units
-
-EMULATED_TIMES = "the emulator's, not the device's"
+from bench.words import say, units
 
 
 class Fact(Struct, frozen=True):
-    """``doubted``: the run is not valid, so the value is shown small and struck."""
+    """``doubted``: the run is not valid, so the value is shown small and struck. ``key``: the stable name of a part of
+    a failure (``kind``, ``phase``, ``message``, ``remedy``)."""
 
     label: str
     value: str
     note: str = ""
     doubted: bool = False
+    key: str = ""
 
 
 class Detail(Struct, frozen=True):
@@ -80,7 +80,7 @@ class Detail(Struct, frozen=True):
 
     @property
     def word(self) -> str:
-        return STATUS_WORDS[self.status]
+        return status_word(self.status)
 
     @property
     def sign(self) -> str:
@@ -124,8 +124,8 @@ def _failure(record: Record) -> tuple[Fact, ...]:
     found = record.failure
     if found is None:
         return ()
-    parts = (("Kind", found.kind), ("Phase", found.phase), ("Message", found.message), ("What to do", found.remedy))
-    return tuple(Fact(label, units.clean(text)) for label, text in parts if text)
+    parts = (("kind", found.kind), ("phase", found.phase), ("message", found.message), ("remedy", found.remedy))
+    return tuple(Fact(say(f"report.failed.{key}"), units.clean(text), key=key) for key, text in parts if text)
 
 
 def _facts(record: Record) -> tuple[Fact, ...]:
@@ -152,36 +152,37 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
     known = figures.between(record, "latency_p50_ns")
     per_second = units.number(figures.figure(record, "throughput_per_s"), "/s")
     rate = Fact(_title("throughput_per_s"), per_second, units.counted(latency.n, "query", "queries"))
-    median = Fact(
-        "Latency, p50", figures.shown(record, "latency_p50_ns"), f"{known} (95 %)" if known else "no interval"
-    )
+    median = Fact(say("report.latency_p50"), figures.shown(record, "latency_p50_ns"), _within95(known))
     return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
 
 
 def _timed_fact(record: Record, name: str, note: str) -> Fact:
     """A time with its interval; the note alone where it has none."""
     known = figures.between(record, name)
-    return Fact(_title(name), figures.shown(record, name), f"{known} (95 %), {note}" if known else note)
+    return Fact(_title(name), figures.shown(record, name), f"{_within95(known)}, {note}" if known else note)
+
+
+def _within95(bounds: str) -> str:
+    return say("report.within95", bounds=bounds) if bounds else say("report.no_interval")
 
 
 def _title(name: str) -> str:
-    title = figures.metrics()[name].title
+    title = str(figures.metrics()[name].title)
     return title[:1].upper() + title[1:]
 
 
 def _costs(record: Record) -> tuple[Fact, ...]:
     summary = record.summary
-    found = [Fact(_title("cold_start_ns"), figures.shown(record, "cold_start_ns"), "import to first output")]
+    found = [Fact(_title("cold_start_ns"), figures.shown(record, "cold_start_ns"), say("report.cold_start.of"))]
     if summary.memory_bytes is not None:
-        note = f"model {units.size(summary.memory_bytes.model)}"
-        found.append(Fact("Memory, peak RSS", figures.shown(record, "peak_rss_bytes"), note))
+        note = say("report.memory.of_model", model=summary.memory_bytes.model)
+        found.append(Fact(say("report.memory.peak_rss"), figures.shown(record, "peak_rss_bytes"), note))
     if summary.energy is not None and figures.figure(record, "joules_per_inference") is not None:
-        source = units.clean(summary.energy.sensor_channel or "")
-        note = f"{units.clean(summary.energy.tier or '')} {source}".strip()
-        found.append(Fact("Energy, a query", figures.shown(record, "joules_per_inference"), note))
+        note = f"{tier(summary.energy.tier or '')} {units.clean(summary.energy.sensor_channel or '')}".strip()
+        found.append(Fact(say("report.energy_a_query"), figures.shown(record, "joules_per_inference"), note))
     elif summary.energy is not None:
         spent = figures.shown(record, "cpu_seconds_per_inference")
-        found.append(Fact("CPU time, a query", spent, "activity; energy was not measured"))
+        found.append(Fact(say("report.cpu_time_a_query"), spent, say("report.energy.not_measured")))
     return tuple(found)
 
 
@@ -189,26 +190,27 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
     placement = record.placement
     ran = ran_in(record.plan.target)
     stored = record.plan.model.precision
+    weights = say("report.weights", precision=units.clean(stored)) if stored else ""
+    placed, where = say("report.unknown"), say("report.placement.not_reported")
+    if placement is not None:
+        placed = placed_count(placement)
+        where = say("report.placement.on", device=units.clean(placement.requested))
+    code, figure = agreement(record)
+    outputs = say("report.outputs_wrong") if outputs_wrong(record) else say(f"report.agreement.{code}")
     found = [
-        Fact("Ran in", units.clean(ran or "unknown"), f"weights {units.clean(stored)}" if stored else ""),
-        Fact(
-            "Placement",
-            "unknown" if placement is None else placed_count(placement),
-            "the runtime does not report it" if placement is None else f"nodes on {units.clean(placement.requested)}",
-        ),
+        Fact(say("report.column.ran_in"), units.clean(ran or say("report.unknown")), weights),
+        Fact(say("report.placement"), placed, where),
+        Fact(say("report.column.outputs"), outputs, figure),
     ]
-    word, figure = agreement(record)
-    found.append(Fact("Outputs", "≠ wrong" if outputs_wrong(record) else word, figure))
     first = leading(record)
     if first is not None:
-        found.append(Fact(f"Quality, {title(first.name)}", shown(first.value, first.unit), _certainty(first)))
+        label = say("report.quality_of", metric=title(first.name))
+        found.append(Fact(label, shown(first.value, first.unit), _certainty(first)))
     return tuple(found)
 
 
 def _certainty(metric: QualityMetric) -> str:
-    return (
-        f"{quality_between(metric.interval95, metric.unit)} (95 %)" if metric.interval95 is not None else "no interval"
-    )
+    return _within95("" if metric.interval95 is None else quality_between(metric.interval95, metric.unit))
 
 
 def _tables(record: Record) -> tuple[Table, ...]:
@@ -222,46 +224,60 @@ def _tables(record: Record) -> tuple[Table, ...]:
     )
     measured = [t for t in (make(record) for make in makers) if t is not None]
     if emulated(record):
-        measured = [Table(f"{t.caption} ({EMULATED_TIMES})", t.columns, t.rows, t.note) for t in measured]
+        measured = [replace(t, caption=say("report.emulated.times", caption=t.caption)) for t in measured]
     makers = (quality_table, placement_table, inputs_table, fidelity_table, agreement_table, options_table)
     proven = (*(make(record) for make in makers), conditions(record.environment))
     return (*measured, *(t for t in proven if t is not None))
 
 
 def _quantity(value: int | None, noun: str) -> str:
-    return f"{noun}s unknown" if value is None else counted(value, noun, shown=units.quantity(value))
+    if value is None:
+        return say(f"report.size_unknown.{noun}")
+    return units.counted(value, noun, shown=units.quantity(value))
 
 
 def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
     facts = [
-        Fact("Preset", units.clean(plan.preset), repeats_words(record)),
-        Fact("Rule", rule_words(plan.rule)),
-        Fact("Seed", str(plan.seed)),
+        Fact(say("report.method.preset"), units.clean(plan.preset), repeats_words(record)),
+        Fact(say("report.method.rule"), rule_words(plan.rule)),
+        Fact(say("report.method.seed"), str(plan.seed)),
     ]
     if model.sha256 is not None:
         stored = ", ".join(filter(None, (model.format, model.precision, units.size(model.size_bytes))))
-        facts.append(Fact("Model file", units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
-    size = (
-        f"{_quantity(model.parameters, 'parameter')}, {_quantity(model.macs, 'MAC')}",
-        f"weights {units.size(model.weight_bytes)}, activations: widest operator "
-        f"{units.size(model.peak_activation_bytes)}, alive at once {units.size(model.live_activation_bytes)}",
-    )
+        facts.append(Fact(say("report.method.model_file"), units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
     if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
-        facts.append(Fact("Model size", *size))
+        size = f"{_quantity(model.parameters, 'parameter')}, {_quantity(model.macs, 'mac')}"
+        facts.append(Fact(say("report.method.model_size"), size, _model_bytes(model)))
     if plan.inputs is not None:
         shapes = ", ".join(f"{units.clean(k)} [{', '.join(map(str, v))}]" for k, v in plan.inputs.shapes.items())
-        made = " · ".join(filter(None, (units.clean(plan.inputs.source), units.clean(plan.inputs.preprocessing))))
-        facts.append(Fact("Inputs", f"{shapes} ({made})", f"SHA-256 {units.clean(plan.inputs.sha256)}"))
+        made = " · ".join(filter(None, (source(plan.inputs.source), units.clean(str(plan.inputs.preprocessing)))))
+        facts.append(Fact(say("report.inputs"), f"{shapes} ({made})", f"SHA-256 {units.clean(plan.inputs.sha256)}"))
     if plan.command and not shown_command(plan.command):
-        facts.append(Fact("Command", "not shown", "the record's command is more than an `odb run` of plain words"))
+        not_shown = say("report.method.command_not_shown"), say("report.method.command_why")
+        facts.append(Fact(say("report.method.command"), *not_shown))
     if plan.strict_placement:
-        facts.append(Fact("Placement", "strict: a fallback makes the run invalid"))
+        facts.append(Fact(say("report.placement"), say("report.method.strict")))
     if record.status == "ok":
-        overhead = record.harness.loop_overhead_ns
-        facts.append(Fact("Harness", units.duration(overhead), "a query: overhead of the loop, on a null session"))
+        overhead = units.duration(record.harness.loop_overhead_ns)
+        facts.append(Fact(say("report.method.harness"), overhead, say("report.method.overhead")))
+    return (*facts, *_provenance(record))
+
+
+def _model_bytes(model: PlannedModel) -> str:
+    return say(
+        "report.method.model_bytes",
+        weights=model.weight_bytes,
+        widest=model.peak_activation_bytes,
+        alive=model.live_activation_bytes,
+    )
+
+
+def _provenance(record: Record) -> tuple[Fact, ...]:
     versions = ", ".join(f"{units.clean(k)} {units.clean(v)}" for k, v in record.environment.runtime.items())
-    facts.append(Fact("Versions", versions or units.MISSING))
-    facts.append(Fact("Record", units.clean(record.record_id), f"made {units.when(record.created_utc)}"))
-    facts.append(Fact("Record SHA-256", units.clean(record.record_sha256 or "none: the record is not sealed")))
-    return tuple(facts)
+    made = say("report.method.made", time=record.created_utc)
+    return (
+        Fact(say("report.method.versions"), versions or units.MISSING),
+        Fact(say("report.column.record"), units.clean(record.record_id), made),
+        Fact(say("report.method.record_sha256"), units.clean(record.record_sha256 or say("report.method.no_sha256"))),
+    )

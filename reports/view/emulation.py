@@ -2,10 +2,22 @@
 
 from collections.abc import Sequence
 
-from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, agreement, folder_cells, placed, placed_count
-from bench.reports.words.causes import compiled, emulated, further_doubts, outputs_wrong, status
+from bench.reports.view.rows import (
+    MISSING_CELL,
+    Cell,
+    Column,
+    Numbered,
+    Table,
+    agreement,
+    columns,
+    folder_cells,
+    placed,
+    placed_count,
+)
+from bench.reports.words.causes import compiled, emulated, further_doubts, outputs_wrong, status, status_word
+from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
-from bench.words import units
+from bench.words import say, units
 
 
 def emulated_table(items: Sequence[Numbered]) -> Table | None:
@@ -15,19 +27,23 @@ def emulated_table(items: Sequence[Numbered]) -> Table | None:
         return None
     common = _common_options(theirs)
     units_asked = {i.record.placement.requested for i in theirs if i.record.placement is not None}
-    there = f"On {units.clean(next(iter(units_asked)))}" if len(units_asked) == 1 else "On the device"
-    given = ", ".join(f"{units.clean(k)}={units.clean(v)}" for k, v in common.items())
-    targets = ", ".join(dict.fromkeys(units.clean(i.record.plan.target.id) for i in theirs))
+    there = say("report.emulated.on_device")
+    if len(units_asked) == 1:
+        there = say("report.emulated.on", device=units.clean(next(iter(units_asked))))
+    given = [f"{units.clean(k)}={units.clean(v)}" for k, v in common.items()]
+    targets = list(dict.fromkeys(units.clean(i.record.plan.target.id) for i in theirs))
+    note = say("report.emulated.target", targets=targets)
+    if given:
+        note = say("report.emulated.target_with", targets=targets, options=given)
     return Table(
-        caption="Emulated: what compiles for which chip, where it runs and whether outputs agree",
+        caption=say("report.emulated.caption"),
         columns=(
-            *("Run", *(("Folder",) if placed(theirs) else ()), "Model", "Chip", "Compiles", there),
-            *("Outputs", "Ran in", "Verdict"),
+            *columns("run", *(("folder",) if placed(theirs) else ()), "model", "chip", "compiles"),
+            Column("there", there),
+            *columns("outputs", "ran_in", "verdict"),
         ),
         rows=tuple(_row(i, common, placed(theirs)) for i in theirs),
-        note=f"Target {targets}{f', all with {given}' if given else ''}. These runs used an emulator in place of the "
-        "device. Compilation, placement and outputs are those of the chip named. Times are the emulator's; they are "
-        "not shown as the device's and take part in no comparison.",
+        note=f"{note} {say('report.emulated.note')}",
     )
 
 
@@ -41,7 +57,7 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
     record = item.record
     target, found, good = record.plan.target, record.placement, record.status == "ok"
     state = status(record)
-    kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
+    kind = failure_kind(record.failure.kind) if record.failure is not None else ""
     own = [f"{k}={v}" for k, v in target.options_requested.items() if k not in common]
     named = bool(target.device_name)
     why = further_doubts(record) if good else ""
@@ -63,22 +79,22 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
 def _compiles(item: Numbered) -> Cell:
     record, state = item.record, status(item.record)
     if compiled(record):
-        return Cell("yes", state) if record.status == "ok" else Cell("yes")
-    kind = units.clean(record.failure.kind).replace("_", " ") if record.failure is not None else ""
-    return Cell(f"no: {record.status}", state, (kind,) if kind else ())
+        return Cell(say("report.yes"), state if record.status == "ok" else "plain")
+    kind = failure_kind(record.failure.kind) if record.failure is not None else ""
+    return Cell(say("report.emulated.not_compiled", status=status_word(state)), state, (kind,) if kind else ())
 
 
 def _there(item: Numbered) -> Cell:
     placement = item.record.placement
     assert placement is not None
     fell = len(placement.fallback)
-    notes = (f"{units.grouped(fell)} fell back",) if fell else ()
+    notes = (say("report.emulated.fell_back", nodes=fell),) if fell else ()
     return Cell(placed_count(placement), notes=notes)
 
 
 def _outputs(item: Numbered) -> Cell:
-    word, figure = agreement(item.record)
+    code, figure = agreement(item.record)
+    notes = (figure,) if figure else ()
     if outputs_wrong(item.record):
-        return Cell("≠ wrong", "wrong", tuple(filter(None, (figure,))))
-    said = {"agrees": "agree"}.get(word, word.replace("disagrees", "disagree"))
-    return Cell(said, notes=tuple(filter(None, (figure,))))
+        return Cell(say("report.outputs_wrong"), "wrong", notes)
+    return Cell(say(f"report.emulated.outputs.{code}"), notes=notes)

@@ -6,7 +6,7 @@ is only put into words. What limits a comparison is in the same sentence.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,12 @@ from bench.reports.view.sentences import (
     wrong_sentences,
 )
 from bench.reports.words import figures
-from bench.reports.words.causes import STATUS_WORDS, Status, doubt, emulated, status
+from bench.reports.words.causes import STATUS_SIGNS, Status, doubt, emulated, status, status_word
+from bench.reports.words.names import failure_kind
 from bench.reports.words.quality import pair_words, title
-from bench.reports.words.ranking import SUPPOSED, figure, relation, untold
+from bench.reports.words.ranking import figure, relation, untold
 from bench.scenarios import kind_of
-from bench.words import units
+from bench.words import say, units
 
 if TYPE_CHECKING:
     from bench.compare.ranking import Against, Apart, Contest, Ranking
@@ -53,12 +54,12 @@ def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sen
 def _nothing_measured(items: Sequence[Numbered]) -> Sentence:
     """The reasons, each kind once; the number of runs is stated next to it."""
     ends = {item.record.status for item in items}
-    kinds = dict.fromkeys(i.record.failure.kind.replace("_", " ") for i in items if i.record.failure is not None)
-    how = "skipped or failed" if len(ends) > 1 else "skipped" if ends == {"skipped"} else "failed"
-    why = f" ({', '.join(map(units.clean, kinds))})" if kinds else ""
-    every = "the only run" if len(items) == 1 else "every run"
-    verb = how if how == "failed" else f"was {how}"
-    return Sentence("Nothing was measured:", f"{every} {verb}{why}; see the notes.", "skipped")
+    how = "either" if len(ends) > 1 else "skipped" if ends == {"skipped"} else "failed"
+    said = say(f"report.nothing.{'only' if len(items) == 1 else 'every'}_{how}")
+    kinds = dict.fromkeys(failure_kind(i.record.failure.kind) for i in items if i.record.failure is not None)
+    if kinds:
+        said = say("report.with_figure", said=said, figure=say("report.parts", parts=kinds))
+    return Sentence(say("report.nothing.lead"), say("report.nothing.rest", said=said), "skipped")
 
 
 def _losses(item: Numbered) -> list[Sentence]:
@@ -66,24 +67,31 @@ def _losses(item: Numbered) -> list[Sentence]:
     record, quality = item.record, item.record.quality
     if quality is None or record.status != "ok":
         return []
-    where = f"{item.model} on {item.place}:"
+    where = say("report.model_on", model=item.model, place=item.place)
     by_name = {metric.name: metric for metric in quality.metrics}
     lost = [pair for pair in quality.paired if pair.word == "worse" and pair.metric in by_name]
-    return [Sentence(f"{where} {title(p.metric)}", f"{pair_words(p, by_name[p.metric])}.", "failed") for p in lost]
+    return [
+        Sentence(
+            say("report.loss.lead", about=where, metric=title(p.metric)),
+            say("report.sentence", said=pair_words(p, by_name[p.metric])),
+            "failed",
+        )
+        for p in lost
+    ]
 
 
 def counts(items: Sequence[Numbered]) -> tuple[tuple[Status, int], ...]:
-    """How many runs of each status, in the order of ``STATUS_WORDS``; only those that occur."""
+    """How many runs of each status, in the order of ``STATUS_SIGNS``; only those that occur."""
     found = Counter(status(i.record) for i in items)
-    return tuple((s, found[s]) for s in STATUS_WORDS if found[s])
+    return tuple((s, found[s]) for s in STATUS_SIGNS if found[s])
 
 
 def counts_words(items: Sequence[Numbered]) -> str:
     """``7 runs: 3 valid; 1 emulated, outputs wrong; 1 failed.``"""
     if not items:
-        return "No runs."
-    parts = "; ".join(f"{n} {STATUS_WORDS[s]}" for s, n in counts(items))
-    return f"{units.counted(len(items), 'run')}: {parts}."
+        return say("report.counts.none")
+    parts = "; ".join(say("report.counts.of", count=n, status=status_word(s)) for s, n in counts(items))
+    return say("report.counts", runs=len(items), parts=parts)
 
 
 def _row_sentences(matrix: Matrix, row: MatrixRow, ranking: "Ranking") -> list[Sentence]:
@@ -91,7 +99,7 @@ def _row_sentences(matrix: Matrix, row: MatrixRow, ranking: "Ranking") -> list[S
     if all(status(r) == "wrong" for r in measured):  # or there is none; wrong outputs have a separate sentence
         return []
     valid = [r for r in measured if status(r) == "valid"]
-    name = f"{_told_apart(row, matrix)} ({matrix.short}):"
+    name = say("report.row", model=_told_apart(row, matrix), scenario=matrix.short)
     if not valid:
         return [_nothing_claimed(name, measured)]
     held = [run for contest in ranking.contests for run in contest.runs]
@@ -114,35 +122,43 @@ def _alone(name: str, row: MatrixRow, ranking: "Ranking") -> Sentence:
     best = row.runs[index].record
     offline = kind_of(best.plan.scenario).overlapping
     if _missing(best):
-        return Sentence(name, "no throughput was recorded." if offline else "too few samples for a median.", "unjudged")
+        why = say("report.alone.no_throughput" if offline else "report.alone.no_median")
+        return Sentence(say("report.lead", about=name), why, "unjudged")
     older = [row.runs[one.run].record for one in ranking.apart if one.code == "older"]
     if older:
         known = sorted([best, *older], key=lambda r: r.created_utc)
-        said = f"{name} {', '.join(map(_shown, known))} on {_where(best)};"
-        rest = f"{len(known)} runs of one kind, not ranked: use odb compare to see if they differ."
-        return Sentence(said, rest, "unjudged")
-    return Sentence(f"{name} {_shown(best)} on {_where(best)},", "the only valid measurement.", "valid")
+        said = say("report.alone.several", row=name, figures=map(_shown, known), target=_where(best))
+        return Sentence(said, say("report.alone.several_rest", runs=len(known)), "unjudged")
+    said = say("report.alone.valid", row=name, figure=_shown(best), target=_where(best))
+    return Sentence(said, say("report.alone.valid_rest"), "valid")
 
 
 def _unranked(name: str, item: Numbered, one: "Apart") -> Sentence:
     """A valid run that was compared with no other."""
-    whys = [one.detail] if one.detail else [reason.message for reason in one.reasons]
-    why = " ".join(map(units.clean, whys)) or "not every process has the figure that the others are ranked by"
-    shown = "" if _missing(item.record) else f"{_shown(item.record)} on "
-    return Sentence(f"{name} {shown}{_where(item.record)};", f"not ranked: {why.rstrip('.')}.", "unjudged")
+    whys = [str(one.detail)] if one.detail else [reason.message for reason in one.reasons]
+    why = " ".join(map(units.clean, whys)) or say("report.unranked.no_figure")
+    where = _where(item.record)
+    strong = say("report.unranked.lead", row=name, target=where)
+    if not _missing(item.record):
+        strong = say("report.unranked.lead_figure", row=name, figure=_shown(item.record), target=where)
+    why = why if why.endswith(".") else say("report.sentence", said=why)
+    return Sentence(strong, say("report.unranked.rest", why=why), "unjudged")
 
 
 def _places(items: Sequence[Numbered]) -> dict[int, str]:
     """Number of a run -> its target; where several have the same, with its options; where those are the same, too, with
     the number."""
     found = {i.number: _where(i.record) for i in items}
-    options = {i.number: f" ({options_words(i.record) or 'no options'})" for i in items}
-    numbers = {i.number: f", run {i.number}" for i in items}
-    for more in (options, numbers):
+    options = {i.number: options_words(i.record) or say("report.no_options") for i in items}
+    numbers = {i.number: str(i.number) for i in items}
+    for code, more in (("report.place.options", options), ("report.place.number", numbers)):
         endings: dict[str, set[str]] = {}
         for number, place in found.items():
             endings.setdefault(place, set()).add(more[number])
-        found = {number: f"{place}{more[number] if len(endings[place]) > 1 else ''}" for number, place in found.items()}
+        found = {
+            number: say(code, place=place, more=more[number]) if len(endings[place]) > 1 else place
+            for number, place in found.items()
+        }
     return found
 
 
@@ -154,49 +170,52 @@ class _Said:
 
     def of(self, contest: "Contest", among: str = "") -> Sentence:
         """``among``: which runs the contest is of, where it is not of all."""
-        lead = self.name if not among else f"{self.name} {among}"
-        return self._decided(contest, lead) if contest.fastest is not None else self._undecided(contest, lead)
+        row = self.name if not among else say("report.row_among", row=self.name, targets=among)
+        return self._decided(contest, row) if contest.fastest is not None else self._undecided(contest, row)
 
     def apart(self, contests: Sequence["Contest"]) -> list[Sentence]:
         """Several contests, whose runs may not be compared with one another."""
         groups = [c for c in contests if len(c.runs) > 1]
-        ranked = [self.of(c, f"of {named([self._place(run) for run in c.runs])}:") for c in groups]
-        shown = ", ".join(self._shown(c, c.leader) for c in contests)
+        ranked = [self.of(c, named([self._place(run) for run in c.runs])) for c in groups]
+        shown = [self._shown(c, c.leader) for c in contests]
         whys = dict.fromkeys(units.clean(r.message) for c in contests for r in c.refusals)
-        said = "not ranked, because they may not be compared."
-        if groups:
-            said = "not ranked against each other, because they may not be compared."
-        return [*ranked, Sentence(f"{self.name} {shown};", " ".join([said, *whys]), "unjudged")]
+        said = say("report.apart.each_other" if groups else "report.apart.ranked")
+        strong = say("report.figures", row=self.name, figures=say("report.parts", parts=shown))
+        return [*ranked, Sentence(strong, " ".join([said, *whys]), "unjudged")]
 
-    def _decided(self, contest: "Contest", lead: str) -> Sentence:
+    def _decided(self, contest: "Contest", row: str) -> Sentence:
         best, following = contest.leader, contest.against[0]
-        what = "highest rate" if contest.unit == "queries_per_s" else "fastest"
-        strong = f"{lead} {what} on {self._place(best)}, {self._figure(contest, best)};"
-        there = f"{self._place(following.run)} at {self._figure(contest, following.run)}"
-        rest = f"next is {there} ({relation(following)}).{self._limits(contest, contest.against)}"
-        return Sentence(strong, rest, "valid")
+        code = "report.fastest.rate" if contest.unit == "queries_per_s" else "report.fastest.lead"
+        strong = say(code, row=row, target=self._place(best), figure=self._figure(contest, best))
+        rest = say(
+            "report.fastest.next",
+            target=self._place(following.run),
+            figure=self._figure(contest, following.run),
+            relation=relation(following),
+        )
+        return Sentence(strong, " ".join([rest, *self._limits(contest, contest.against)]), "valid")
 
-    def _undecided(self, contest: "Contest", lead: str) -> Sentence:
+    def _undecided(self, contest: "Contest", row: str) -> Sentence:
         """What the leader is not decided against, why, and which runs are slower."""
         best = self._place(contest.leader)
         among = [contest.leader, *(one.run for one in contest.open)]
-        strong = f"{lead} {named([self._shown(contest, run) for run in among])};"
+        strong = say("report.figures", row=row, figures=named([self._shown(contest, run) for run in among]))
         told = [untold(one, best, self._place(one.run), contest.tolerance) for one in contest.open]
         slower = [one for one in contest.against if one.word == "slower"]
-        parts = [f"{why}." for why in told[:_EXPLAINED]]
+        parts = [say("report.sentence", said=why) for why in told[:_EXPLAINED]]
         if len(told) > _EXPLAINED:
-            parts.append(f"{len(told) - _EXPLAINED} more are not decided against {best} either.")
+            parts.append(say("report.undecided.more", count=len(told) - _EXPLAINED, leader=best))
         if slower:
-            whom = named([f"{self._place(one.run)} ({relation(one)})" for one in slower])
-            parts.append(f"Slower than {best}: {whom}.{self._limits(contest, slower)}")
+            each = [say("report.with_figure", said=self._place(one.run), figure=relation(one)) for one in slower]
+            parts += [say("report.undecided.slower", leader=best, others=named(each)), *self._limits(contest, slower)]
         undecided = any(one.word != "same" for one in contest.open)
         return Sentence(strong, " ".join(parts), "unjudged" if undecided else "valid")
 
-    def _limits(self, contest: "Contest", claimed: Sequence["Against"]) -> str:
-        """What the claim supposes, and what a reader must know of the two."""
-        supposed = "" if all(one.in_turns or one.beyond_speeds for one in claimed) else f" {SUPPOSED}"
+    def _limits(self, contest: "Contest", claimed: Sequence["Against"]) -> list[str]:
+        """What the claim supposes of runs that did not take turns, and what a reader must know of the two."""
+        steady = all(one.in_turns or one.beyond_speeds for one in claimed)
         cautions = _caveats(self._record(contest.leader), self._record(claimed[0].run))
-        return f"{supposed} {cautions}".rstrip()
+        return [*([] if steady else [say("report.supposed")]), *cautions]
 
     def _record(self, run: int) -> Record:
         return self.row.runs[run].record
@@ -208,7 +227,7 @@ class _Said:
         return figure(contest.metric, contest.title, contest.unit, contest.figures[contest.runs.index(run)])
 
     def _shown(self, contest: "Contest", run: int) -> str:
-        return f"{self._figure(contest, run)} on {self._place(run)}"
+        return say("report.figure_on", figure=self._figure(contest, run), target=self._place(run))
 
 
 _EXPLAINED = 3
@@ -217,10 +236,10 @@ _EXPLAINED = 3
 
 def _nothing_claimed(name: str, measured: Sequence[Record]) -> Sentence:
     """The reasons why all runs are invalid, each once."""
-    whys = dict.fromkeys(doubt(r) or "no reason was recorded" for r in measured)
-    many = len(measured) > 1
-    what = f"none of {len(measured)} measurements is valid" if many else "the only measurement is not valid"
-    return Sentence(name, f"{what} ({' / '.join(whys)}); nothing is claimed.", "invalid")
+    whys = " / ".join(dict.fromkeys(doubt(r) or say("report.no_reason") for r in measured))
+    code = "report.nothing_claimed.none_of" if len(measured) > 1 else "report.nothing_claimed.only"
+    rest = say(code, measurements=len(measured), why=whys)
+    return Sentence(say("report.lead", about=name), rest, "invalid")
 
 
 def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
@@ -228,14 +247,14 @@ def _told_apart(row: MatrixRow, matrix: Matrix) -> str:
     several folders with its own."""
     alike = [other for other in matrix.rows if (other.name, other.folder) == (row.name, row.folder)]
     name = row.name if len(alike) == 1 else " ".join((row.name, *row.notes[:1]))
-    return f"{name} in folder {row.folder}" if row.folder else name
+    return say("report.in_folder", name=name, folder=row.folder) if row.folder else name
 
 
 def _speed(record: Record) -> str:
     whole = figures.shown(record, "latency_p50_ns")
     if figures.figure(record, "decode_tokens_per_s") is None:
         return whole
-    return f"{whole} a query ({figures.shown(record, 'decode_tokens_per_s')} decoding)"
+    return say("report.speed.text", time=whole, rate=figures.shown(record, "decode_tokens_per_s"))
 
 
 def _missing(record: Record) -> bool:
@@ -252,17 +271,15 @@ def _where(record: Record) -> str:
     return units.clean(record.plan.target.id)
 
 
-def _caveats(a: Record, b: Record) -> str:
-    """What a reader must know before comparing two valid runs."""
-    found = [said for differs, said in _CAVEATS if differs(a, b)]
+def _caveats(a: Record, b: Record) -> list[str]:
+    """What a reader must know before comparing two valid runs, in one sentence; none where there is nothing."""
+    found = []
     executed = a.plan.target.executed_precision, b.plan.target.executed_precision
     if None in executed:
-        first, second = (units.clean(e) if e else "an unknown precision" for e in executed)
-        found.insert(0, f"they ran in {first} and {second}")
-    return f"Caution: {'; '.join(found)}." if found else ""
-
-
-_CAVEATS: tuple[tuple[Callable[[Record, Record], bool], str], ...] = (
-    (lambda a, b: a.environment.host != b.environment.host, "the machines differ"),
-    (lambda a, b: a.fidelity is None or b.fidelity is None, "not all outputs were compared with the reference"),
-)
+        first, second = (units.clean(e) if e else say("report.caution.unknown_precision") for e in executed)
+        found.append(say("report.caution.ran_in", first=first, second=second))
+    if a.environment.host != b.environment.host:
+        found.append(say("report.caution.machines"))
+    if a.fidelity is None or b.fidelity is None:
+        found.append(say("report.caution.outputs"))
+    return [say("report.caution", found="; ".join(found))] if found else []

@@ -1,17 +1,30 @@
 """A matrix as a list, one line a run: narrow enough for a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
-from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, folder_cells, options_words, placed
+from bench.reports.view.rows import (
+    MISSING_CELL,
+    Cell,
+    Numbered,
+    Table,
+    columns,
+    folder_cells,
+    options_words,
+    out_of,
+    placed,
+)
 from bench.reports.words import figures
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
+from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
 from bench.scenarios import kind_of
-from bench.words import units
+from bench.words import say, units
 
-Column = tuple[str, Callable[[Record], str]]
+Figures = Mapping[str, Callable[[Record], str]]
+"""Key of a column -> what stands in it."""
 
 
 def listing(matrix: Matrix) -> Table | None:
@@ -21,10 +34,10 @@ def listing(matrix: Matrix) -> Table | None:
     if not items:
         return None
     timed = _measured(items[0].record)
-    titles = (title for title, _ in (*timed, *_COSTS))
-    columns = ("Run", *(("Folder",) if placed(items) else ()), "Model", "Target", *titles, "Verdict")
+    folder = ("folder",) if placed(items) else ()
+    heads = columns("run", *folder, "model", "target", *timed, *_COSTS, "verdict")
     varied = _varied(items)
-    return Table(matrix.caption, columns, tuple(_line(i, timed, placed(items), varied) for i in items))
+    return Table(matrix.caption, heads, tuple(_line(i, timed, placed(items), varied) for i in items))
 
 
 def _varied(items: Sequence[Numbered]) -> set[str]:
@@ -35,24 +48,24 @@ def _varied(items: Sequence[Numbered]) -> set[str]:
     return {target for target, found in options.items() if len(found) > 1}
 
 
-def _line(item: Numbered, timed: Sequence[Column], in_folder: bool, varied: set[str]) -> tuple[Cell, ...]:
+def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> tuple[Cell, ...]:
     record = item.record
     state = status(record)
     ok = record.status == "ok"
-    failed = record.failure.kind.replace("_", " ") if record.failure is not None else ""
+    failed = failure_kind(record.failure.kind) if record.failure is not None else ""
     why = further_doubts(record) if ok else failed
     verdict = Cell("", state)
     target = record.plan.target.id
-    given = (options_words(record) or "no options",) if target in varied else ()
+    given = (options_words(record) or say("report.no_options"),) if target in varied else ()
     mark = f"{verdict.sign} " if state in DOUBTED else ""
     return (
         Cell(str(item.number), run=item.number),
         *folder_cells(item, in_folder),
         Cell(_model(item)),
         Cell(units.clean(target), notes=given),
-        *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for _, make in timed),
-        *(Cell(make(record)) if ok else MISSING_CELL for _, make in _COSTS),
-        Cell(f"{verdict.sign} {verdict.word}", state, (units.clean(why),) if why and why != verdict.word else ()),
+        *(_figure(make(record), "" if make is _equal else mark) if ok else MISSING_CELL for make in timed.values()),
+        *(Cell(make(record)) if ok else MISSING_CELL for make in _COSTS.values()),
+        Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else ()),
     )
 
 
@@ -79,7 +92,7 @@ def _equal(record: Record) -> str:
     one = next((a for a in found.agreement if a.of == "engine"), None) if found is not None else None
     if one is None or one.token_prefix is None:
         return units.MISSING
-    return f"{one.token_prefix} of {one.tokens_compared}"
+    return out_of(one.token_prefix, one.tokens_compared)
 
 
 def _decode(record: Record) -> str:
@@ -91,24 +104,17 @@ def _rate(record: Record) -> str:
 
 
 def _ran_in(record: Record) -> str:
-    return units.clean(ran_in(record.plan.target) or "unknown")
+    return units.clean(ran_in(record.plan.target) or say("report.unknown"))
 
 
-_COSTS: tuple[Column, ...] = (
-    ("Cold start", _metric("cold_start_ns")),
-    ("Peak RSS", _metric("peak_rss_bytes")),
-    ("Ran in", _ran_in),
+_COSTS: Figures = MappingProxyType(
+    {"cold_start": _metric("cold_start_ns"), "peak_rss": _metric("peak_rss_bytes"), "ran_in": _ran_in}
 )
 
 
-def _measured(record: Record) -> tuple[Column, ...]:
+def _measured(record: Record) -> Figures:
     if record.plan.model.task == "text_generation":
-        return (
-            ("TTFT", _metric("ttft_ns")),
-            ("TPOT", _metric("tpot_ns")),
-            ("Tokens/s", _decode),
-            ("Equal", _equal),
-        )
+        return {"ttft": _metric("ttft_ns"), "tpot": _metric("tpot_ns"), "tokens_per_s": _decode, "equal": _equal}
     if kind_of(record.plan.scenario).overlapping:
-        return (("Throughput", _rate), ("p50", _metric("latency_p50_ns")))
-    return (("p50", _metric("latency_p50_ns")), ("95 % interval", _between))
+        return {"throughput": _rate, "p50": _metric("latency_p50_ns")}
+    return {"p50": _metric("latency_p50_ns"), "interval95": _between}

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from bench.record.record import Record
 from bench.record.text import Agreement, TextGeneration
 from bench.reports.view.lm_tables import seconds
-from bench.reports.view.rows import Cell, Numbered, Table
+from bench.reports.view.rows import Cell, Numbered, Table, columns, out_of
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
 from bench.reports.words.figures import shown
 from bench.reports.words.plans import ran_in
 from bench.reports.words.scenarios import scenario_short
-from bench.words import units
+from bench.words import say, units
 
 _COLUMNS = (
-    *("Run", "Model", "Target", "Work", "TTFT", "TPOT", "Peak RSS", "Weights", "KV cache, a token"),
-    *("Cost of a generated token", "Tokens equal", "Equal to float32 weights"),
+    *("run", "model", "target", "work", "ttft", "tpot", "peak_rss", "weights", "kv_cache"),
+    *("token_cost", "tokens_equal", "equal_float32"),
 )
 
 
@@ -23,13 +23,8 @@ def overview_table(items: Sequence[Numbered]) -> Table | None:
     measured = [i for i in items if _text(i.record) is not None and not emulated(i.record)]
     if len(measured) < 2:
         return None
-    note = (
-        "KV cache: computed from its layout; below it, the growth of memory for each token, as observed, which "
-        "includes copies. Tokens equal: greedy tokens before the first difference from an unoptimised float32 run of "
-        "the same file. Equal to float32 weights: the same, compared with the model's float32 weights; below it, the "
-        "divergence of the distributions."
-    )
-    return Table("Language models side by side", _COLUMNS, tuple(_line(i) for i in measured), note)
+    caption, note = say("report.models.caption"), say("report.models.note")
+    return Table(caption, columns(*_COLUMNS), tuple(_line(i) for i in measured), note)
 
 
 def _text(record: Record) -> TextGeneration | None:
@@ -47,7 +42,7 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
     return (
         Cell(str(item.number), state, run=item.number),
         Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
-        Cell(units.clean(plan.target.id), notes=(f"ran in {units.clean(ran)}",) if ran else ()),
+        Cell(units.clean(plan.target.id), notes=(say("report.ran_in", precision=units.clean(ran)),) if ran else ()),
         Cell(scenario_short(plan.model.task, plan.scenario)),
         Cell(f"{mark}{shown(record, 'ttft_ns')}"),
         Cell(f"{mark}{shown(record, 'tpot_ns')}", notes=_rate(record, state)),
@@ -69,7 +64,7 @@ def _observed(text: TextGeneration) -> tuple[str, ...]:
     kv = text.kv_cache
     if kv is None or kv.observed_bytes_per_token is None:
         return ()
-    return (f"observed {units.size(kv.observed_bytes_per_token)}",)
+    return (say("report.observed", size=kv.observed_bytes_per_token),)
 
 
 def _cost(text: TextGeneration) -> tuple[str]:
@@ -78,7 +73,7 @@ def _cost(text: TextGeneration) -> tuple[str]:
         return (units.MISSING,)
     if spent.joules_per_generated_token is not None:
         return (units.joules(spent.joules_per_generated_token),)
-    return (f"{seconds(spent.cpu_seconds_per_generated_token)} of CPU",)
+    return (say("report.of_cpu", time=seconds(spent.cpu_seconds_per_generated_token)),)
 
 
 def _agreement(found: Sequence[Agreement], of: str) -> Cell:
@@ -87,4 +82,4 @@ def _agreement(found: Sequence[Agreement], of: str) -> Cell:
         return Cell(units.MISSING)
     kl = one.kl_divergence_nats
     notes = () if kl is None else (f"KL {units.digits(kl)} nats",)
-    return Cell(f"{one.token_prefix} of {one.tokens_compared}", notes=notes)
+    return Cell(out_of(one.token_prefix, one.tokens_compared), notes=notes)

@@ -2,12 +2,11 @@
 
 from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration
-from bench.reports.view.rows import Cell, Table
+from bench.reports.view.rows import Cell, Table, columns, out_of
 from bench.reports.view.tables import plain_row
 from bench.reports.words.figures import between, metrics, shown
-from bench.words import units
-
-ORIGINS = {"engine": "the same file, unoptimised", "model": "the float32 weights"}
+from bench.reports.words.names import tier
+from bench.words import say, sentence, units
 
 
 def text_table(record: Record) -> Table | None:
@@ -17,13 +16,15 @@ def text_table(record: Record) -> Table | None:
         return None
     rows = [
         *(_timed_row(record, name) for name in ("ttft_ns", "tpot_ns")),
-        *(plain_row(f"inter-token latency, {k}", units.duration(v), "every gap") for k, v in found.itl_ns.items()),
-        plain_row("issue to last token", units.duration(found.e2e_ns), "median"),
+        *_gaps(found),
+        plain_row(say("report.text.e2e"), units.duration(found.e2e_ns), say("report.text.median")),
         plain_row(
-            "prefill", units.number(found.prefill_tokens_per_s, "tokens/s"), units.counted(found.prompt_tokens, "token")
+            say("report.text.prefill"),
+            units.number(found.prefill_tokens_per_s, "tokens/s"),
+            units.counted(found.prompt_tokens, "token"),
         ),
         plain_row(
-            metrics()["decode_tokens_per_s"].short,
+            str(metrics()["decode_tokens_per_s"].short),
             shown(record, "decode_tokens_per_s"),
             units.counted(found.generated_tokens, "token"),
         ),
@@ -32,13 +33,22 @@ def text_table(record: Record) -> Table | None:
         *_energy(found),
     ]
     tokens = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
-    rows.append(plain_row("first query's tokens", tokens or units.MISSING, "greedy"))
-    return Table("Text generation", ("Statistic", "Value", "Note"), tuple(rows))
+    rows.append(plain_row(say("report.text.first_tokens"), tokens or units.MISSING, say("report.text.greedy")))
+    return Table(say("report.text.caption"), columns("statistic", "value", "note"), tuple(rows))
+
+
+def _gaps(found: TextGeneration) -> list[tuple[Cell, ...]]:
+    """Of all gaps between tokens: percentiles, and the mean."""
+    each = say("report.text.every_gap")
+    named = {k: say("report.mean") if k == "mean" else units.clean(k) for k in found.itl_ns}
+    return [
+        plain_row(say("report.text.gap", statistic=named[k]), units.duration(v), each) for k, v in found.itl_ns.items()
+    ]
 
 
 def _timed_row(record: Record, name: str) -> tuple[Cell, ...]:
     metric, known = metrics()[name], between(record, name)
-    note = f"median of queries; 95 % interval {known}" if known else "median of queries"
+    note = say("report.text.of_queries_between", bounds=known) if known else say("report.text.of_queries")
     return plain_row(f"{metric.title} ({metric.short})", shown(record, name), note)
 
 
@@ -46,31 +56,32 @@ def _tokenized(found: TextGeneration) -> list[tuple[Cell, ...]]:
     times = found.tokenized
     if times is None:
         return []
-    note = f"with the tokenizer, {units.counted(times.queries, 'query', 'queries')}"
+    note = say("report.text.tokenized", queries=times.queries)
     return [
-        plain_row("TTFT with tokenisation", units.duration(times.ttft_ns), note),
-        plain_row("TPOT with detokenisation", units.duration(times.tpot_ns), note),
-        plain_row("issue to last text", units.duration(times.e2e_ns), note),
+        plain_row(say("report.text.tokenized_ttft"), units.duration(times.ttft_ns), note),
+        plain_row(say("report.text.tokenized_tpot"), units.duration(times.tpot_ns), note),
+        plain_row(say("report.text.tokenized_e2e"), units.duration(times.e2e_ns), note),
     ]
 
 
 def _cache(found: KvCache | None) -> list[tuple[Cell, ...]]:
     if found is None:
         return []
-    note = _observed(found) if found.observed_bytes_per_token is not None else units.clean(found.reason)
+    note = _observed(found) if found.observed_bytes_per_token is not None else units.clean(str(found.reason))
+    title = say("report.column.kv_cache")
     return [
-        plain_row("KV cache, a token", units.size(found.bytes_per_token), "computed from the layout"),
-        plain_row("KV cache, a token", units.size(found.observed_bytes_per_token), note),
+        plain_row(title, units.size(found.bytes_per_token), say("report.text.cache_layout")),
+        plain_row(title, units.size(found.observed_bytes_per_token), note),
     ]
 
 
 def _observed(found: KvCache) -> str:
-    what = "growth of allocated memory" if found.read_from == "heap" else "growth of the process"
-    over = f"{what}, over {units.counted(found.observed_tokens or 0, 'token')}"
+    what = sentence("report.text.heap_growth" if found.read_from == "heap" else "report.text.process_growth")
+    over = say("report.text.growth", what=what, tokens=found.observed_tokens or 0)
     if found.observed_ci95 is None:
         return over
     low, high = found.observed_ci95
-    return f"{over}; 95 % interval {units.size(low)} to {units.size(high)}"
+    return say("report.text.growth_between", growth=over, low=low, high=high)
 
 
 def _energy(found: TextGeneration) -> list[tuple[Cell, ...]]:
@@ -78,13 +89,14 @@ def _energy(found: TextGeneration) -> list[tuple[Cell, ...]]:
     if spent is None:
         return []
     rows = [
-        plain_row("CPU time, a prompt token", seconds(spent.cpu_seconds_per_prompt_token), "activity"),
-        plain_row("CPU time, a generated token", seconds(spent.cpu_seconds_per_generated_token), "activity"),
+        plain_row(say("report.text.cpu_prompt"), seconds(spent.cpu_seconds_per_prompt_token), tier("activity")),
+        plain_row(say("report.text.cpu_generated"), seconds(spent.cpu_seconds_per_generated_token), tier("activity")),
     ]
     if spent.sensor_channel is not None:
         channel = units.clean(spent.sensor_channel)
-        rows.append(plain_row("energy, a prompt token", units.joules(spent.joules_per_prompt_token), channel))
-        rows.append(plain_row("energy, a generated token", units.joules(spent.joules_per_generated_token), channel))
+        rows.append(plain_row(say("report.text.joules_prompt"), units.joules(spent.joules_per_prompt_token), channel))
+        generated = units.joules(spent.joules_per_generated_token)
+        rows.append(plain_row(say("report.text.joules_generated"), generated, channel))
     return rows
 
 
@@ -96,17 +108,18 @@ def agreement_table(record: Record) -> Table | None:
     rows = tuple(_agreement_row(one) for one in found.agreement)
     notes = [divergence_words(one) for one in found.agreement]
     note = " ".join(dict.fromkeys(n for n in notes if n))
-    columns = ("Compared with", "Equal before the first difference", "Equal in all", "KL divergence", "Top-1")
-    return Table("Agreement", columns, rows, note)
+    heads = columns("compared_with", "equal_before", "equal_all", "kl_divergence", "top1")
+    return Table(say("report.agreement.caption"), heads, rows, note)
 
 
 def _agreement_row(found: Agreement) -> tuple[Cell, ...]:
+    origin = say(f"report.origin.{found.of}")
     if found.token_prefix is None:
-        return plain_row(ORIGINS[found.of], units.MISSING, units.MISSING, units.MISSING, units.clean(found.reason))
+        return plain_row(origin, units.MISSING, units.MISSING, units.MISSING, units.clean(str(found.reason)))
     kl = units.MISSING if found.kl_divergence_nats is None else f"{units.digits(found.kl_divergence_nats)} nats"
     return plain_row(
-        f"{ORIGINS[found.of]} ({units.clean(found.reference)})",
-        f"{found.token_prefix} of {found.tokens_compared}",
+        say("report.with_figure", said=origin, figure=units.clean(str(found.reference))),
+        out_of(found.token_prefix, found.tokens_compared),
         units.percent(found.tokens_equal_share),
         kl,
         units.percent(found.top1_agreement),
@@ -118,11 +131,15 @@ def divergence_words(found: Agreement) -> str:
     swap = found.first_divergence
     if swap is None:
         return ""
-    said = f"Compared with {ORIGINS[found.of]}, token {swap.index + 1} is {swap.token}, not {swap.reference_token}"
+    first = {
+        "origin": sentence(f"report.origin.{found.of}"),
+        "place": swap.index + 1,
+        "token": swap.token,
+        "reference_token": swap.reference_token,
+    }
     if swap.logit_gap is None or swap.logit_error is None:
-        return f"{said}."
-    gap, error = units.digits(swap.logit_gap), units.digits(swap.logit_error)
-    return f"{said}: the reference's logits prefer its token by {gap}; here that difference deviates by {error}."
+        return say("report.divergence", **first)
+    return say("report.divergence.logits", **first, gap=swap.logit_gap, error=swap.logit_error)
 
 
 def seconds(value: float | None) -> str:

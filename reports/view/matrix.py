@@ -10,16 +10,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.contracts import Scenario
-from bench.printable import counted
 from bench.record.record import Record
-from bench.reports.view.rows import Cell, Numbered, fidelity_words, on_device, options_words
-from bench.reports.words.causes import DOUBTED, STATUS_WORDS, doubt, emulated, status
+from bench.reports.view.rows import Cell, Numbered, fidelity_words, options_words, placement_words
+from bench.reports.words.causes import DOUBTED, doubt, emulated, status, status_word
 from bench.reports.words.figures import between, figure, metrics, shown
+from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import ran_in
 from bench.reports.words.quality import quality_note
 from bench.reports.words.scenarios import scenario_short, scenario_words
 from bench.scenarios import kind_of
-from bench.words import units
+from bench.words import say, units
 
 
 class Subject(Struct, frozen=True):
@@ -76,14 +76,15 @@ def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
         times = tuple(f"{metrics()[name].short} {shown(record, name)}" for name in ("ttft_ns", "tpot_ns"))
         return shown(record, "decode_tokens_per_s"), times, figure(record, "tpot_ns")
     if kind_of(record.plan.scenario).overlapping:
-        each = (f"p50 {shown(record, 'latency_p50_ns')} a query",) if latency is not None else ()
+        each = (say("report.p50_a_query", p50=shown(record, "latency_p50_ns")),) if latency is not None else ()
         return shown(record, "throughput_per_s"), each, figure(record, "throughput_per_s")
     if latency is None:
-        return units.MISSING, ("no latency was recorded",), None
+        return units.MISSING, (say("report.no_latency"),), None
     p50 = figure(record, "latency_p50_ns")
     if p50 is None:
-        return units.MISSING, (f"p50 needs more than {units.counted(latency.n, 'sample')}",), None
-    return shown(record, "latency_p50_ns"), (between(record, "latency_p50_ns") or "no interval",), p50
+        return units.MISSING, (say("report.p50_needs", samples=latency.n),), None
+    bounds = between(record, "latency_p50_ns") or say("report.no_interval")
+    return shown(record, "latency_p50_ns"), (bounds,), p50
 
 
 def cell(item: Numbered) -> Cell:
@@ -91,27 +92,23 @@ def cell(item: Numbered) -> Cell:
     record = item.record
     state = status(record)
     options = options_words(record)
-    if record.failure is not None and state in ("failed", "skipped"):
-        said = units.clean(record.failure.message)
-        where = f"{record.failure.kind} in {record.failure.phase}" if record.failure.phase else record.failure.kind
-        why = units.clean(where) if state == "failed" else said
-        return Cell(state, state, _kept(why, _named_chip(item), options), item.number)
     if state in ("failed", "skipped"):
-        return Cell(state, state, _kept("no reason was recorded", _named_chip(item), options), item.number)
-    doubted = doubt(record) or (STATUS_WORDS[state] if state in DOUBTED else "")
+        notes = _kept(_why_not(record), _named_chip(item), options)
+        return Cell(status_word(state), state, notes, item.number)
+    doubted = doubt(record) or (status_word(state) if state in DOUBTED else "")
     if emulated(record):
         notes = _kept(
-            on_device(record.placement) if record.placement is not None else "placement unknown",
+            placement_words(record),
             fidelity_words(record),
             quality_note(record),
             _tokens(record),
             _named_chip(item),
             options,
         )
-        return Cell("compiles", state, notes, item.number, doubt=doubted)
+        return Cell(say("report.compiles"), state, notes, item.number, doubt=doubted)
     value, notes, weight = _figures(record)
     ran = ran_in(record.plan.target)
-    executed = f"ran in {units.clean(ran)}" if ran else "executed precision unknown"
+    executed = say("report.ran_in", precision=units.clean(ran)) if ran else say("report.ran_in_unknown")
     if state in DOUBTED:
         notes, weight = (), None
     return Cell(
@@ -122,6 +119,18 @@ def cell(item: Numbered) -> Cell:
         weight,
         doubt=doubted if state in DOUBTED else "",
     )
+
+
+def _why_not(record: Record) -> str:
+    """Of a run that failed its kind and phase, of a skipped one the reason."""
+    failure = record.failure
+    if failure is None:
+        return say("report.no_reason")
+    if record.status == "skipped":
+        return units.clean(failure.message)
+    if not failure.phase:
+        return failure_kind(failure.kind)
+    return say("report.failed.in", kind=failure_kind(failure.kind), phase=phase(failure.phase))
 
 
 def _named_chip(item: Numbered) -> str:
@@ -167,24 +176,29 @@ def _row(subject: Subject, members: Sequence[Numbered], targets: Sequence[str]) 
     model = members[0].record.plan.model
     size = ""
     if model.parameters is not None:
-        size = f"{counted(model.parameters, 'parameter', shown=units.quantity(model.parameters))} stored"
+        count = units.counted(model.parameters, "parameter", shown=units.quantity(model.parameters))
+        size = say("report.stored", parameters=count)
     return MatrixRow(
         name=members[0].model,
         folder=units.clean(subject.folder),
-        notes=_kept(f"weights {units.clean(subject.precision)}" if subject.precision else "", shapes, size),
+        notes=_kept(_weights(subject), shapes, size),
         cells=tuple(tuple(cells[i.number] for i in members if i.record.plan.target.id == t) for t in targets),
         runs=tuple(members),
     )
 
 
+def _weights(subject: Subject) -> str:
+    return say("report.weights", precision=units.clean(subject.precision)) if subject.precision else ""
+
+
 def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
     """What the numbers of a matrix are, and what its bars are."""
+    kind = "latency"
     if task == "text_generation":
-        numbers = "decode rate (median), with time to first token and time per output token"
-        return numbers, "time per output token, shorter is faster"
-    if kind_of(scenario).overlapping:
-        return "queries per second, several in flight", "queries per second, longer is more"
-    return "latency of one query: median (p50) and its 95 % interval", "p50, shorter is faster"
+        kind = "text"
+    elif kind_of(scenario).overlapping:
+        kind = "throughput"
+    return say(f"report.shows.{kind}"), say(f"report.bars.{kind}")
 
 
 def matrices(items: Sequence[Numbered]) -> tuple[Matrix, ...]:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from bench.reports.view.details import Detail, Fact
 from bench.reports.words.causes import Cause, Status
+from bench.words import say
 
 SAID_ELSEWHERE = frozenset({"emulated"})
 """Codes that the emulated table states for all its runs."""
@@ -40,12 +41,14 @@ def _told(one: Detail) -> tuple[Cause, ...]:
 def _note(members: Sequence[Detail]) -> Note:
     first = members[0]
     numbers = ", ".join(str(d.number) for d in members)
-    return Note(f"{numbers}. {_who(members)}: {first.word}", first.sign, first.status, first.failure, _told(first))
+    title = f"{numbers}. {_who(members)}: {first.word}"
+    return Note(title, first.sign, first.status, first.failure, _told(first))
 
 
 def _who(members: Sequence[Detail]) -> str:
     """``a on x; y`` of one model on several places, otherwise each by itself."""
     models = dict.fromkeys(d.model for d in members)
     if len(models) == 1:
-        return f"{next(iter(models))} on {'; '.join(dict.fromkeys(d.place for d in members))}"
-    return "; ".join(dict.fromkeys(f"{d.model} on {d.place}" for d in members))
+        places = dict.fromkeys(d.place for d in members)
+        return say("report.model_on", model=next(iter(models)), place="; ".join(places))
+    return "; ".join(dict.fromkeys(say("report.model_on", model=d.model, place=d.place) for d in members))

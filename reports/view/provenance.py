@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from bench.record.refused import RefusedRecord
 from bench.reports.view.machines import machines
-from bench.reports.view.rows import Cell, Numbered, Table, folder_cells, placed
+from bench.reports.view.rows import Cell, Numbered, Table, columns, folder_cells, placed
 from bench.reports.words.causes import compiled, edited, emulated
-from bench.words import units
+from bench.words import say, units
 
 SHORT = 12
 """Characters of a checksum that is given in full elsewhere."""
@@ -15,7 +15,7 @@ SHORT = 12
 def title(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> str:
     """What was run, after ``Measured``, ``Emulated`` or ``Nothing measured``."""
     if not items:
-        return "No runs" if not refused else "No record that could be read"
+        return say("report.title.none_read" if refused else "report.title.none")
     models: dict[str, set[str]] = {}
     for item in items:
         models.setdefault(item.model, set()).update(filter(None, (item.record.plan.model.sha256,)))
@@ -25,15 +25,17 @@ def title(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> s
     places = next(iter(targets)) if len(targets) == 1 else units.counted(len(targets), "target")
     chips = {i.chip for i in items if emulated(i.record)}
     if len(targets) == 1 and len(chips) > 1:
-        places += f", {units.counted(len(chips), 'chip')}"
-    return f"{_kind(items)}: {model} on {places}"
+        places = say("report.title.chips", target=places, chips=len(chips))
+    return say("report.title", kind=_kind(items), model=model, target=places)
 
 
 def _kind(items: Sequence[Numbered]) -> str:
     worked = [emulated(i.record) for i in items if i.record.status == "ok"]
     if not worked:
-        return "Nothing measured"
-    return "Emulated, not measured" if all(worked) else "Measured and emulated" if any(worked) else "Measured"
+        return say("report.title.nothing")
+    if all(worked):
+        return say("report.title.emulated")
+    return say("report.title.both" if any(worked) else "report.title.measured")
 
 
 def facts(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> tuple[tuple[str, str], ...]:
@@ -43,27 +45,28 @@ def facts(items: Sequence[Numbered], refused: Sequence[RefusedRecord] = ()) -> t
     tools = dict.fromkeys(f"{units.clean(i.record.tool.name)} {units.clean(i.record.tool.version)}" for i in items)
     folders = dict.fromkeys(i.folder for i in items if i.folder)
     found = [
-        ("Made", period(items)),
-        ("Tool", ", ".join(tools)),
-        ("Records", _records(items, refused)),
-        ("Folders", "; ".join(_folder(f, items) for f in folders)),
-        ("Runs", _runs(items)),
-        *((m.name, m.line or "unknown") for m in machines(items)),
+        (say("report.fact.made"), period(items)),
+        (say("report.fact.tool"), ", ".join(tools)),
+        (say("report.fact.records"), _records(items, refused)),
+        (say("report.fact.folders"), "; ".join(_folder(f, items) for f in folders)),
+        (say("report.fact.runs"), _runs(items)),
+        *((m.name, m.line or say("report.unknown")) for m in machines(items)),
     ]
     return tuple((label, value) for label, value in found if value)
 
 
 def _records(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> str:
     sealed = sum(i.record.record_sha256 is not None for i in items)
-    every = "all sealed" if sealed == len(items) else "none sealed" if not sealed else f"{sealed} sealed"
+    every = "all_sealed" if sealed == len(items) else "some_sealed" if sealed else "none_sealed"
     changed = sum(edited(i.record) for i in items)
-    found = f", {changed} edited and sealed again" if changed else ""
-    left = f", {len(refused)} refused" if refused else ""
-    return f"{len(items)}, {every}{found}{left}"
+    parts = [say(f"report.records.{every}", count=len(items), sealed=sealed)]
+    parts += [say("report.records.edited", count=changed)] if changed else []
+    parts += [say("report.records.refused", count=len(refused))] if refused else []
+    return say("report.parts", parts=parts)
 
 
 def _folder(name: str, items: Sequence[Numbered]) -> str:
-    return f"{name}: {units.counted(sum(i.folder == name for i in items), 'run')}"
+    return say("report.folder_runs", folder=name, runs=sum(i.folder == name for i in items))
 
 
 def _runs(items: Sequence[Numbered]) -> str:
@@ -72,16 +75,16 @@ def _runs(items: Sequence[Numbered]) -> str:
     worked = [emulated(r) for r in records if r.status == "ok"]
     failed = [compiled(r) for r in records if r.status == "failed"]
     told = (
-        (worked.count(False), "measured on devices"),
+        (worked.count(False), "measured"),
         (worked.count(True), "emulated"),
-        (failed.count(True), "compiled and then failed"),
+        (failed.count(True), "compiled"),
         (failed.count(False), "failed"),
         (sum(r.status == "skipped" for r in records), "skipped"),
     )
-    counted = ", ".join(f"{n} {what}" for n, what in told if n)
+    parts = [say(f"report.became.{what}", count=n) for n, what in told if n]
     if worked and all(worked):
-        return f"{counted}: no time in this report is a device's"
-    return counted if worked else f"none completed: {counted}"
+        return say("report.runs.no_device", parts=parts)
+    return say("report.parts" if worked else "report.runs.none_completed", parts=parts)
 
 
 def period(items: Sequence[Numbered]) -> str:
@@ -89,7 +92,7 @@ def period(items: Sequence[Numbered]) -> str:
     if not moments:
         return ""
     first, last = units.when(moments[0]), units.when(moments[-1])
-    return first if first == last else f"{first} to {last}"
+    return first if first == last else say("unit.from_to", low=first, high=last)
 
 
 def records_table(items: Sequence[Numbered]) -> Table | None:
@@ -101,21 +104,16 @@ def records_table(items: Sequence[Numbered]) -> Table | None:
             Cell(str(item.number), run=item.number),
             *folder_cells(item, placed(items)),
             Cell(units.clean(item.record.record_id)),
-            Cell(units.clean(item.record.record_sha256 or "not sealed")),
+            Cell(units.clean(item.record.record_sha256 or say("report.not_sealed"))),
         )
         for item in items
     )
-    columns = ("Run", *(("Folder",) if placed(items) else ()), "Record", "SHA-256 (record_sha256)")
-    note = (
-        "record_sha256 covers everything else in a record.json. It shows that a file is the one that this report was "
-        "made from. It does not show that the figures are true; for that, look at the samples and repeat the run."
-    )
-    return Table("Records", columns, rows, note)
+    heads = columns("run", *(("folder",) if placed(items) else ()), "record", "record_sha256")
+    return Table(say("report.fact.records"), heads, rows, say("report.records.note"))
 
 
 def short_hashes(items: Sequence[Numbered]) -> str:
     """``1 2637f6811234, 2 …``, for a terminal."""
     return ", ".join(
-        f"{i.number} {units.clean(i.record.record_sha256)[:SHORT] if i.record.record_sha256 else 'not sealed'}"
-        for i in items
+        f"{i.number} {units.clean(i.record.record_sha256 or '')[:SHORT] or say('report.not_sealed')}" for i in items
     )

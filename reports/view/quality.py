@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 from bench.record.quality import Quality, QualityMetric
 from bench.record.record import Record
-from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, fidelity_words
+from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, columns, fidelity_found
+from bench.reports.words.names import known
 from bench.reports.words.quality import (
     against_reference,
     between,
-    chance,
+    chance_figure,
     inputs_words,
     signed,
     title,
     value,
     verdict_words,
 )
-from bench.words import units
+from bench.words import say, units
 
 
 def quality_overview(items: Sequence[Numbered]) -> Table | None:
@@ -26,12 +27,10 @@ def quality_overview(items: Sequence[Numbered]) -> Table | None:
         return None
     rows = [row for item in carried_out for row in _overview_rows(item)]
     return Table(
-        "Quality and fidelity",
-        ("Run", "Model", "Target", "Metric", "Value", "95 % interval", "Against the reference", "Outputs"),
+        say("report.quality.overview"),
+        columns("run", "model", "target", "metric", "value", "interval95", "against_reference", "outputs"),
         tuple(rows),
-        "Quality was evaluated on the file and the target that were measured, and the reference on the same samples. "
-        "Fractions have Wilson's interval and McNemar's exact test; other metrics the bootstrap and a randomisation "
-        "test. Outputs of an emulator count as the device's; its times do not.",
+        say("report.quality.overview_note"),
     )
 
 
@@ -52,19 +51,24 @@ def quality_listing(items: Sequence[Numbered]) -> Table | None:
     ]
     if not rows:
         return None
-    columns = ("Run", "Model", "Target", "Metric", "Value", "Against reference", "p", "Result")
-    return Table("Quality", columns, tuple(rows), "The 95 % interval is below each figure.")
+    heads = columns("run", "model", "target", "metric", "value", "against_short", "p_value", "result")
+    return Table(say("report.quality.caption"), heads, tuple(rows), say("report.quality.listing_note"))
 
 
 def _loss_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
     pair = next((p for p in quality.paired if p.metric == metric.name), None)
     if pair is None:
-        return MISSING_CELL, MISSING_CELL, Cell("not tested")
-    bounds = " to ".join(signed(end, metric.unit) for end in pair.interval95) if pair.interval95 else units.MISSING
-    points = " points" if metric.unit == "share" else ""
+        return MISSING_CELL, MISSING_CELL, Cell(say("report.not_tested"))
+    bounds = units.MISSING
+    if pair.interval95 is not None:
+        low, high = (signed(end, metric.unit) for end in pair.interval95)
+        bounds = say("unit.from_to", low=low, high=high)
+    difference = signed(pair.difference, metric.unit)
+    if metric.unit == "share":
+        difference = say("report.points", points=difference)
     return (
-        Cell(f"{signed(pair.difference, metric.unit)}{points}", notes=(bounds,)),
-        Cell(chance(pair.p_value).removeprefix("p = ").removeprefix("p ")),
+        Cell(difference, notes=(bounds,)),
+        Cell(chance_figure(pair.p_value)),
         Cell(verdict_words(pair.difference, pair.word, metric.unit)),
     )
 
@@ -72,9 +76,9 @@ def _loss_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
 def _overview_rows(item: Numbered) -> list[tuple[Cell, ...]]:
     record, plan = item.record, item.record.plan
     head = Cell(str(item.number), run=item.number), Cell(item.name), Cell(units.clean(plan.target.id))
-    outputs = Cell(fidelity_words(record).removeprefix("fidelity: "), notes=_against(record))
+    outputs = Cell(fidelity_found(record), notes=_against(record))
     if record.quality is None:
-        return [(*head, Cell("no dataset"), MISSING_CELL, MISSING_CELL, MISSING_CELL, outputs)]
+        return [(*head, Cell(say("report.no_dataset")), MISSING_CELL, MISSING_CELL, MISSING_CELL, outputs)]
     rows = []
     for index, metric in enumerate(record.quality.metrics):
         front = head if index == 0 else (Cell("", run=None), Cell(""), Cell(""))
@@ -86,12 +90,15 @@ def _against(record: Record) -> tuple[str, ...]:
     found = record.fidelity
     if found is None:
         return ()
-    inputs = "" if found.token_prefix is not None else f", {inputs_words(record)}"
-    return (f"compared with {units.clean(found.reference)}{inputs}",)
+    reference = units.clean(str(found.reference))
+    if found.token_prefix is not None:
+        return (say("report.compared_with", reference=reference),)
+    return (say("report.compared_with_on", reference=reference, inputs=inputs_words(record)),)
 
 
 def _metric_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
-    samples = f"{units.counted(quality.dataset.samples, 'sample')} of {units.clean(quality.dataset.name)}"
+    facts = quality.dataset
+    samples = say("report.samples_of", samples=facts.samples, dataset=units.clean(facts.name))
     return (
         Cell(title(metric.name), notes=(samples,)),
         Cell(value(metric.value, metric.unit)),
@@ -112,22 +119,24 @@ def quality_table(record: Record) -> Table | None:
         shown = MISSING_CELL if reference is None else Cell(value(reference.value, metric.unit))
         ours = Cell(value(metric.value, metric.unit)), Cell(between(metric.interval95, metric.unit))
         rows.append((Cell(title(metric.name)), *ours, shown, Cell(against_reference(metric, found))))
-    columns = ("Metric", "Value", "95 % interval", "Reference", "Against the reference")
-    return Table("Quality", columns, tuple(rows), _dataset_words(found))
+    heads = columns("metric", "value", "interval95", "reference", "against_reference")
+    return Table(say("report.quality.caption"), heads, tuple(rows), _dataset_words(found))
 
 
 def _dataset_words(found: Quality) -> str:
     facts = found.dataset
-    options = ", ".join(f"{k}={v}" for k, v in facts.options.items())
-    parts = [
-        f"Dataset {facts.name} ({facts.task}): {units.counted(facts.samples, 'sample')}, SHA-256 {facts.sha256[:12]}",
-        f"options {options}" if options else "",
-        f"images {facts.preprocessing}" if facts.preprocessing else "",
-        f"reference: {found.reference.name}" if found.reference is not None else "",
-    ]
-    said = f"{'; '.join(filter(None, parts))}."
+    task = known(f"report.dataset_task.{facts.task}", facts.task)
+    named = {"name": facts.name, "task": task, "samples": facts.samples, "sha256": facts.sha256[:12]}
+    parts = [say("report.dataset", **named)]
+    if facts.options:
+        parts.append(say("report.dataset.options", options=[f"{k}={v}" for k, v in facts.options.items()]))
+    if facts.preprocessing:
+        parts.append(say("report.dataset.images", preprocessing=facts.preprocessing))
+    if found.reference is not None:
+        parts.append(say("report.dataset.reference", name=found.reference.name))
+    said = [say("report.sentence", said="; ".join(parts))]
     if facts.left_out:
-        told = "; ".join(f"{one.file}: {one.reason} ({one.field})" for one in facts.left_out[:10])
-        more = "; …" if len(facts.left_out) > 10 else ""
-        said += f" Left out: {told}{more}."
-    return units.clean(said)
+        told = [f"{one.file}: {one.reason} ({one.field})" for one in facts.left_out[:10]]
+        told += ["…"] if len(facts.left_out) > 10 else []
+        said.append(say("report.dataset.left_out", samples="; ".join(told)))
+    return units.clean(" ".join(said))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bench.record.refused import RefusedRecord
-from bench.reports.view.rows import Cell, Table
-from bench.words import units
+from bench.reports.view.rows import Cell, Table, columns
+from bench.words import say, units
 
 
 def refused_table(refused: Sequence[RefusedRecord]) -> Table:
@@ -14,10 +14,9 @@ def refused_table(refused: Sequence[RefusedRecord]) -> Table:
         (
             *((Cell(units.clean(one.folder)),) if placed else ()),
             Cell(units.clean(one.name)),
-            Cell(units.clean(one.message), notes=tuple(filter(None, (units.clean(one.remedy),)))),
+            Cell(units.clean(str(one.message)), notes=tuple(filter(None, (units.clean(str(one.remedy)),)))),
         )
         for one in refused
     )
-    columns = (*(("Folder",) if placed else ()), "Record", "Why")
-    count = f"{units.counted(len(refused), 'record')} refused"
-    return Table(f"✕ {count}", columns, rows, "Nothing in a refused record is shown, counted or compared below.")
+    heads = columns(*(("folder",) if placed else ()), "record", "why")
+    return Table(say("report.refused.caption", count=len(refused)), heads, rows, say("report.refused.note"))

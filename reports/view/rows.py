@@ -4,18 +4,22 @@ A cell is a value, a status and notes."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 
 from bench.analysis.verdict.outputs import MADE_UP
 from bench.record.record import Fidelity, PlacementSummary, Record, RecordedRun
-from bench.reports.words.causes import STATUS_SIGNS, STATUS_WORDS, Status, emulated
-from bench.words import units
+from bench.reports.words.causes import STATUS_SIGNS, Status, emulated, status_word
+from bench.words import say, units
 
 SHOWN_HASH = 8  # digits of a checksum that distinguish files of one name
 
 
-_BESIDE_DOUBT: Mapping[Status, str] = MappingProxyType({"wrong": "not valid", "emulated_wrong": "emulated, not valid"})
+_BESIDE_DOUBT: Mapping[Status, Status] = MappingProxyType({"wrong": "invalid", "emulated_wrong": "emulated_invalid"})
+
+Outcome = Literal["agrees", "disagrees", "disagrees_made_up", "not_judged", "not_checked"]
+"""Of a comparison with the reference; ``disagrees_made_up``: on made-up inputs, which may be why."""
 
 
 class Cell(Struct, frozen=True):
@@ -33,7 +37,7 @@ class Cell(Struct, frozen=True):
 
     @property
     def word(self) -> str:
-        return STATUS_WORDS.get(self.status, "")
+        return status_word(self.status)
 
     @property
     def sign(self) -> str:
@@ -42,17 +46,33 @@ class Cell(Struct, frozen=True):
     @property
     def standing(self) -> str:
         """``word`` without a ``doubt``. With one, which says what is wrong, only that the run is invalid."""
-        return _BESIDE_DOUBT.get(self.status, self.word) if self.doubt else self.word
+        return status_word(_BESIDE_DOUBT.get(self.status, self.status)) if self.doubt else self.word
 
 
 MISSING_CELL = Cell(units.MISSING)
 
 
+class Column(Struct, frozen=True):
+    """``key``: its stable name, by which a writer treats it apart; ``title``: what stands above it."""
+
+    key: str
+    title: str
+
+
+def columns(*keys: str) -> tuple[Column, ...]:
+    """The columns of these names, with their titles in the language that is spoken."""
+    return tuple(Column(key, say(f"report.column.{key}")) for key in keys)
+
+
 class Table(Struct, frozen=True):
     caption: str
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        return tuple(column.title for column in self.columns)
 
 
 class Numbered(Struct, frozen=True):
@@ -78,7 +98,7 @@ class Numbered(Struct, frozen=True):
     @property
     def name(self) -> str:
         """The model, with its folder where there are several."""
-        return f"{self.model} in folder {self.folder}" if self.folder else self.model
+        return say("report.in_folder", name=self.model, folder=self.folder) if self.folder else self.model
 
     @property
     def chip(self) -> str:
@@ -125,43 +145,63 @@ def folder_cells(item: Numbered, placed: bool) -> tuple[Cell, ...]:
 
 def on_device(placement: PlacementSummary) -> str:
     """Nodes on the requested device, of all: ``118 of 118 nodes on HTP``."""
-    noun = "node" if sum(placement.nodes.values()) == 1 else "nodes"
-    return f"{placed_count(placement)} {noun} on {units.clean(placement.requested)}"
+    total = sum(placement.nodes.values())
+    there = placement.nodes.get(placement.requested, 0)
+    return say("report.nodes_on", there=there, nodes=total, device=units.clean(placement.requested))
+
+
+def placement_words(record: Record) -> str:
+    return on_device(record.placement) if record.placement is not None else say("report.placement_unknown")
 
 
 def placed_count(placement: PlacementSummary) -> str:
     """``118 of 118``."""
     there, total = placement.nodes.get(placement.requested, 0), sum(placement.nodes.values())
-    return f"{units.grouped(there)} of {units.grouped(total)}"
+    return out_of(there, total)
 
 
-def agreement_word(found: Fidelity) -> str:
+def out_of(part: int, total: int) -> str:
+    """``118 of 118``."""
+    return say("report.out_of", part=part, total=total)
+
+
+def outcome(found: Fidelity | None) -> Outcome:
     """Whether the outputs agree with the reference's."""
-    if found.ok is False and found.by_degree and found.inputs_source in MADE_UP:
-        return "disagrees on made-up inputs"
-    return {True: "agrees", False: "disagrees", None: "not judged"}[found.ok]
-
-
-def agreement(record: Record) -> tuple[str, str]:
-    """Agreement with the reference as a word, and what it rests on: a figure, or the reason there is none."""
-    found = record.fidelity
     if found is None:
-        return "not checked", ""
-    word = agreement_word(found)
+        return "not_checked"
+    if found.ok is False:
+        return "disagrees_made_up" if found.by_degree and found.inputs_source in MADE_UP else "disagrees"
+    return "not_judged" if found.ok is None else "agrees"
+
+
+def agreement(record: Record) -> tuple[Outcome, str]:
+    """Whether the outputs agree with the reference's, and what that rests on: a figure, or the reason there is none."""
+    found = record.fidelity
+    return outcome(found), "" if found is None else _figure(found) or units.clean(str(found.reason))
+
+
+def _figure(found: Fidelity) -> str:
     if found.cosine_min is not None:
-        return word, f"cosine {units.similarity(found.cosine_min)}"
+        return say("report.cosine", cosine=found.cosine_min)
     if found.token_prefix is not None:
-        return word, f"first {found.token_prefix} of {units.counted(found.tokens_compared or 0, 'token')} equal"
-    return word, units.clean(found.reason)
+        return say("report.first_equal", equal=found.token_prefix, compared=found.tokens_compared or 0)
+    return ""
 
 
 def fidelity_words(record: Record) -> str:
-    """The same in one phrase."""
-    word, figure = agreement(record)
+    """The same in one phrase: ``fidelity: cosine 0.99, agrees``."""
     if record.fidelity is None:
-        return "fidelity not checked"
-    measured = record.fidelity.cosine_min is not None or record.fidelity.token_prefix is not None
-    return f"fidelity: {figure}, {word}" if measured else f"fidelity: {figure or word}"
+        return say("report.fidelity_not_checked")
+    return say("report.fidelity", found=fidelity_found(record))
+
+
+def fidelity_found(record: Record) -> str:
+    """``fidelity_words`` without the word before it, for a column of its own."""
+    if record.fidelity is None:
+        return say("report.fidelity_not_checked")
+    code, figure = agreement(record)
+    word = say(f"report.agreement.{code}")
+    return f"{figure}, {word}" if _figure(record.fidelity) else figure or word
 
 
 def options_words(record: Record) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bench.record.record import Record
-from bench.reports.view.rows import Numbered, agreement, on_device, options_words
+from bench.reports.view.rows import Numbered, agreement, options_words, placement_words
 from bench.reports.words.causes import Status, compiled, edited, emulated, outputs_wrong, status
-from bench.words import units
+from bench.reports.words.names import failure_kind, phase
+from bench.words import say, units
 
 NAMED = 6
 """How many chips or targets a sentence names."""
@@ -29,7 +30,11 @@ def wrong_sentences(items: Sequence[Numbered]) -> list[Sentence]:
     """Measured runs whose outputs are wrong; emulated runs have separate sentences."""
     wrong = [i for i in items if status(i.record) == "wrong"]
     return [
-        Sentence(f"{i.name}: outputs wrong on {i.place};", f"{_outputs(i.record)}. Do not quote its speed.", "wrong")
+        Sentence(
+            say("report.wrong.lead", model=i.name, target=i.place),
+            say("report.wrong.rest", outputs=_outputs(i.record)),
+            "wrong",
+        )
         for i in wrong
     ]
 
@@ -53,18 +58,15 @@ def _one_chip(item: Numbered) -> Sentence:
     given = ", ".join(filter(None, (units.clean(target.id), options_words(record)))) if known else ""
     chip = f"{item.chip} ({given})" if given else item.chip
     if outputs_wrong(record):
-        strong = f"{item.name}: outputs wrong on {chip};"
-        return Sentence(
-            strong, f"{_outputs(record)}. The model compiles: {_placed(record)}. {_NO_SPEED}", "emulated_wrong"
-        )
+        strong = say("report.wrong.lead", model=item.name, target=chip)
+        rest = say("report.emulated.wrong", outputs=_outputs(record), placement=placement_words(record))
+        return Sentence(strong, rest, "emulated_wrong")
     state = status(record)
     if edited(record):
-        return Sentence(f"{item.name} on {chip}:", "the record was edited; nothing is claimed.", state)
-    strong = f"{item.name} compiles for {chip}: {_placed(record)};"
-    return Sentence(strong, f"{_outputs(record)}. {_NO_SPEED}", state)
-
-
-_NO_SPEED = "Emulated: the device's speed is unknown."
+        where = say("report.model_on", model=item.name, place=chip)
+        return Sentence(say("report.lead", about=where), say("report.edited.nothing_claimed"), state)
+    strong = say("report.emulated.compiles", model=item.name, chip=chip, placement=placement_words(record))
+    return Sentence(strong, say("report.emulated.outputs", outputs=_outputs(record)), state)
 
 
 def _chips(group: Sequence[Numbered]) -> Sentence:
@@ -80,20 +82,23 @@ def _chips(group: Sequence[Numbered]) -> Sentence:
     taken = [i for i in group if compiled(i.record) and not edited(i.record)]
     whole = [i for i in taken if i.record.placement is not None and not i.record.placement.fallback]
     unchecked = [i for i in worked if i.record.fidelity is None or i.record.fidelity.ok is None]
+    told = (("wrong", wrong), ("failed", failed), ("skipped", skipped), ("invalid", invalid))
     parts = [
-        _counted("outputs wrong on", wrong, names),
-        _counted("failed for", failed, names),
-        _counted("skipped for", skipped, names),
-        _counted("not valid for", invalid, names),
-        f"compiles for {len(taken)} of {len(group)}, without fallback for {len(whole) or 'none'}",
-        f"outputs not judged on {len(unchecked)}" if unchecked else "",
+        say(f"report.chips.{what}", count=len(members), chips=named(dict.fromkeys(names[i.number] for i in members)))
+        for what, members in told
+        if members
     ]
-    target = units.clean(first.record.plan.target.id)
+    code = "report.chips.compiles" if whole else "report.chips.compiles_all_fell_back"
+    parts.append(say(code, compiled=len(taken), chips=len(group), whole=len(whole)))
+    parts += [say("report.chips.not_judged", count=len(unchecked))] if unchecked else []
     chips = len({*names.values()})
-    what = f"{chips} chips" if chips > 1 else f"{names[first.number]}, {units.counted(len(group), 'run')}"
-    strong = f"{first.name} on {target}, {what}: {'; '.join(filter(None, parts))}."
+    what = units.counted(chips, "chip")
+    if chips == 1:
+        what = say("report.chips.one", chip=names[first.number], runs=len(group))
+    place = say("report.chips.place", target=units.clean(first.record.plan.target.id), chips=what)
+    strong = say("report.chips", model=first.name, place=place, parts="; ".join(parts))
     state: Status = "emulated_wrong" if wrong else "failed" if failed else "emulated_invalid" if invalid else "emulated"
-    return Sentence(strong, _NO_SPEED, state)
+    return Sentence(strong, say("report.emulated.no_speed"), state)
 
 
 def chip_names(group: Sequence[Numbered]) -> dict[int, str]:
@@ -106,17 +111,12 @@ def chip_names(group: Sequence[Numbered]) -> dict[int, str]:
     return names
 
 
-def _counted(what: str, members: Sequence[Numbered], names: dict[int, str]) -> str:
-    if not members:
-        return ""
-    return f"{what} {len(members)} ({named(dict.fromkeys(names[i.number] for i in members))})"
-
-
 def named(names: Sequence[str] | dict[str, None]) -> str:
     """The first of them, and how many more."""
     every = list(names)
-    more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
-    return f"{', '.join(every[:NAMED])}{more}"
+    if len(every) <= NAMED:
+        return say("report.parts", parts=every)
+    return say("report.named_and_more", parts=every[:NAMED], more=len(every) - NAMED)
 
 
 def failed_sentences(items: Sequence[Numbered]) -> list[Sentence]:
@@ -135,11 +135,12 @@ def failed_sentences(items: Sequence[Numbered]) -> list[Sentence]:
 def _failure(group: Sequence[Numbered]) -> Sentence:
     failure = group[0].record.failure
     assert failure is not None
-    where = named(dict.fromkeys(i.place for i in group))
-    kind = units.clean(failure.kind).replace("_", " ")
-    phase = f" in {units.clean(failure.phase)}" if failure.phase else ""
-    then = " after it compiled" if all(compiled(i.record) for i in group) else ""
-    return Sentence(f"{group[0].name} on {where}: failed{phase}{then}:", f"{kind}; see the notes.", "failed")
+    where = say("report.model_on", model=group[0].name, place=named(dict.fromkeys(i.place for i in group)))
+    then = "compiled" if all(compiled(i.record) for i in group) else "plain"
+    strong = say(f"report.failed.lead.{then}", about=where)
+    if failure.phase:
+        strong = say(f"report.failed.in_phase.{then}", about=where, phase=phase(failure.phase))
+    return Sentence(strong, say("report.failed.rest", kind=failure_kind(failure.kind)), "failed")
 
 
 def side_by_side(items: Sequence[Numbered]) -> list[Sentence]:
@@ -149,28 +150,16 @@ def side_by_side(items: Sequence[Numbered]) -> list[Sentence]:
         return []
     files = [{i.record.plan.model.sha256 for i in items if i.folder == f} - {None} for f in folders]
     shared = set.intersection(*files)
-    said = f"Folders {', '.join(folders)}: side by side, not ranked;"
-    if shared:
-        rest = "for the model files that they share, odb compare shows whether and by how much they differ."
-    else:
-        rest = "they measured different models, so these figures alone do not show which is better for the task."
-    return [Sentence(said, rest, "plain")]
+    rest = say("report.folders.shared" if shared else "report.folders.different")
+    return [Sentence(say("report.folders.lead", folders=folders), rest, "plain")]
 
 
 def _precision(record: Record) -> str:
     return units.clean(record.plan.model.precision or "")
 
 
-def _placed(record: Record) -> str:
-    return on_device(record.placement) if record.placement is not None else "placement unknown"
-
-
 def _outputs(record: Record) -> str:
     """``outputs agree (cosine 0.99)``."""
-    word, figure = agreement(record)
-    said = {
-        "agrees": "outputs agree",
-        "disagrees": "the outputs differ from the reference",
-        "disagrees on made-up inputs": "outputs differ on made-up inputs",
-    }.get(word, f"outputs {word}")
-    return f"{said} ({figure})" if figure else said
+    code, figure = agreement(record)
+    said = say(f"report.outputs.{code}")
+    return say("report.with_figure", said=said, figure=figure) if figure else said

@@ -6,19 +6,20 @@ from bench.record.energy import RepeatEnergy
 from bench.record.memory import MemoryPoint
 from bench.record.part import Correction
 from bench.record.record import OutputFidelity, Record
-from bench.reports.view.rows import MISSING_CELL, Cell, Table
+from bench.reports.view.rows import MISSING_CELL, Cell, Column, Table, columns, out_of
 from bench.reports.words.figures import between, figure, interval, metrics, shown
+from bench.reports.words.names import known, phase, tier
 from bench.reports.words.precision import needed_words, spread_words
 from bench.reports.words.quality import inputs_words
-from bench.words import units
+from bench.words import say, units
 
-PHASES = (
-    ("process_start", "process start (harness)"),
-    ("runtime_import", "runtime import"),
-    ("read", "read"),
-    ("compile", "compile"),
-    ("first_inference", "first inference"),
-)
+PHASES = ("process_start", "runtime_import", "read", "compile", "first_inference")
+"""Of a cold start, in order."""
+
+
+def phase_title(name: str) -> str:
+    """``first inference``; the first is the harness' own."""
+    return say("report.phase.process_start_harness") if name == "process_start" else phase(name)
 
 
 def latency_table(record: Record) -> Table | None:
@@ -26,21 +27,20 @@ def latency_table(record: Record) -> Table | None:
     found = record.summary.latency_ns
     if found is None:
         return None
-    rows = [plain_row("minimum", units.duration(found.min), "")]
+    rows = [plain_row(say("report.minimum"), units.duration(found.min), "")]
     for metric in metrics().values():
         if metric.path[0] != "latency_ns":
             continue
         note = ""
         if figure(record, metric.name) is None:
-            note = f"needs {units.counted(metric.samples, 'sample')} for 99 % confidence"
+            note = say("report.needs_samples", samples=metric.samples)
         elif interval(record, metric.name) is not None:
-            note = f"95 % interval {between(record, metric.name)}"
-        rows.append(plain_row(metric.short, shown(record, metric.name), note))
-    rows.append(plain_row("maximum", units.duration(found.max), ""))
-    rows.append(plain_row("mean", units.duration(found.mean), ""))
-    return Table(
-        f"Latency of {units.counted(found.n, 'query', 'queries')}", ("Statistic", "Value", "Note"), tuple(rows)
-    )
+            note = say("report.between95", bounds=between(record, metric.name))
+        rows.append(plain_row(str(metric.short), shown(record, metric.name), note))
+    rows.append(plain_row(say("report.maximum"), units.duration(found.max), ""))
+    rows.append(plain_row(say("report.mean"), units.duration(found.mean), ""))
+    caption = say("report.latency.caption", queries=found.n)
+    return Table(caption, columns("statistic", "value", "note"), tuple(rows))
 
 
 def repeats_table(record: Record) -> Table | None:
@@ -52,10 +52,12 @@ def repeats_table(record: Record) -> Table | None:
     for i, repeat in enumerate(record.repeats):
         warmup = units.MISSING
         if repeat.warmup is not None:
-            steady = "steady" if repeat.warmup.steady else "not steady"
-            warmup = f"{units.grouped(repeat.warmup.queries)}, {units.duration(repeat.warmup.duration_ns)}, {steady}"
+            code = "report.warmup.steady" if repeat.warmup.steady else "report.warmup.not_steady"
+            warmup = say(code, queries=repeat.warmup.queries, duration_ns=repeat.warmup.duration_ns)
         queries = repeat.samples.queries if repeat.samples is not None else None
-        converged = {True: "yes", False: "no", None: units.MISSING}[repeat.converged]
+        converged = units.MISSING
+        if repeat.converged is not None:
+            converged = say("report.yes" if repeat.converged else "report.no")
         rows.append(
             plain_row(
                 str(i + 1),
@@ -67,9 +69,10 @@ def repeats_table(record: Record) -> Table | None:
                 units.percent(repeat.cpu_busy_share),
             )
         )
-    columns = ("Repeat", "p50", "Queries", "Steady state", "Warm-up (excluded)", "Converged", "CPU busy with others")
-    note = f"The {spread_words(record)}. Needed: {needed_words(record)}." if spread_words(record) else ""
-    return Table("Repeats, each in a fresh process", columns, tuple(rows), note)
+    heads = columns("repeat", "p50", "queries", "steady_state", "warmup", "converged", "cpu_busy")
+    spread = spread_words(record)
+    note = say("report.spread.note", spread=spread, needed=needed_words(record)) if spread else ""
+    return Table(say("report.repeats.caption"), heads, tuple(rows), note)
 
 
 def cold_start_table(record: Record) -> Table | None:
@@ -77,15 +80,16 @@ def cold_start_table(record: Record) -> Table | None:
     if not phases:
         return None
     rows = []
-    for field, name in PHASES:
+    for field in PHASES:
         values: list[int | None] = [getattr(p, field) for p in phases]
         if any(v is not None for v in values):
-            rows.append(plain_row(name, units.span(values, units.duration)))
+            rows.append(plain_row(phase_title(field), units.span(values, units.duration)))
     if not rows:
         return None
     metric = metrics()["cold_start_ns"]
     rows.append(plain_row(f"{metric.title}, {metric.rule.how}", shown(record, metric.name)))
-    return Table("Cold start", ("Phase", _range_heading(len(phases))), tuple(rows))
+    heads = (*columns("phase"), Column("range", _range_heading(len(phases))))
+    return Table(say("report.column.cold_start"), heads, tuple(rows))
 
 
 def memory_table(record: Record) -> Table | None:
@@ -98,27 +102,23 @@ def memory_table(record: Record) -> Table | None:
     for name in names:
         points = [r.memory_bytes[name] for r in record.repeats if name in r.memory_bytes]
         shown = (units.span([pick(p) for p in points], units.size) for _, pick in _MEMORY)
-        rows.append(plain_row(units.clean(name).replace("_", " "), *shown))
-    note = "USS: private to the process. PSS: USS and a proportional part of shared pages. RSS: all resident pages."
-    if any(p.peak_is_of_phase for r in record.repeats for p in r.memory_bytes.values()):
-        note += " A peak is that of the phase."
-    else:
-        note += " A peak is that of the process up to the end of the phase."
+        rows.append(plain_row(phase(name), *shown))
+    of_phase = any(p.peak_is_of_phase for r in record.repeats for p in r.memory_bytes.values())
+    peak = say("report.memory.peak_of_phase" if of_phase else "report.memory.peak_so_far")
+    notes = [say("report.memory.kinds"), peak]
     if summary is not None:
-        note += (
-            f" Model (USS after compiling minus USS before reading): {units.size(summary.model)}. Inference (USS in "
-            f"the steady state minus USS when ready): {units.size(summary.inference)}. Artifact on disk: "
-            f"{units.size(summary.artifact)}."
-        )
-    return Table("Memory by phase", ("End of phase", *(title for title, _ in _MEMORY)), tuple(rows), note)
+        parts = {"model": summary.model, "inference": summary.inference, "artifact": summary.artifact}
+        notes.append(say("report.memory.parts", **parts))
+    heads = columns("end_of_phase", *(key for key, _ in _MEMORY))
+    return Table(say("report.memory.caption"), heads, tuple(rows), " ".join(notes))
 
 
 _MEMORY: tuple[tuple[str, Callable[[MemoryPoint], int | None]], ...] = (
-    ("USS", lambda p: p.uss_bytes),
-    ("PSS", lambda p: p.pss_bytes),
-    ("RSS", lambda p: p.rss_bytes),
-    ("Peak RSS", lambda p: p.peak_rss_bytes),
-    ("Mapped files", lambda p: p.file_mapped_bytes),
+    ("uss", lambda p: p.uss_bytes),
+    ("pss", lambda p: p.pss_bytes),
+    ("rss", lambda p: p.rss_bytes),
+    ("peak_rss", lambda p: p.peak_rss_bytes),
+    ("mapped_files", lambda p: p.file_mapped_bytes),
 )
 
 
@@ -127,38 +127,47 @@ def energy_table(record: Record) -> Table | None:
     found = record.summary.energy
     if found is None:
         return None
-    why = units.clean(found.reason)
-    sensed = f"channel {units.clean(found.sensor_channel)}" if found.sensor_channel else ""
-    best = "meter" if found.tier == "meter" else "sensor"
-    rows = [plain_row(best, "energy a query", shown(record, "joules_per_inference"), sensed or why)]
-    rows += _channel_rows([r.energy for r in record.repeats], "a repeat")
-    rows += _channel_rows([r.power_pass for r in record.repeats], "a separate pass")
+    why = units.clean(str(found.reason))
+    sensed = say("report.energy.channel", name=units.clean(found.sensor_channel)) if found.sensor_channel else ""
+    best = tier("meter" if found.tier == "meter" else "sensor")
+    rows = [plain_row(best, say("report.energy.energy"), shown(record, "joules_per_inference"), sensed or why)]
+    rows += _channel_rows([r.energy for r in record.repeats], "report.energy.repeat")
+    rows += _channel_rows([r.power_pass for r in record.repeats], "report.energy.pass")
+    spent, npu_ns = shown(record, "cpu_seconds_per_inference"), _seconds(found.npu_busy_seconds_per_inference)
     rows += [
-        plain_row("activity", "CPU time a query", shown(record, "cpu_seconds_per_inference"), "all threads"),
-        plain_row("activity", "cores busy", units.number(found.cores_busy), "CPU time over wall time"),
-        plain_row("activity", "NPU busy a query", _seconds(found.npu_busy_seconds_per_inference), ""),
-        plain_row("model", "multiply-accumulates a query", units.quantity(found.macs), "from the file"),
-        plain_row("model", "bytes moved a query", units.size(found.bytes_moved), "estimate from the file"),
+        plain_row(tier("activity"), say("report.energy.cpu_time"), spent, say("report.energy.all_threads")),
+        plain_row(
+            tier("activity"), say("report.energy.cores"), units.number(found.cores_busy), say("report.energy.over_wall")
+        ),
+        plain_row(tier("activity"), say("report.energy.npu"), npu_ns, ""),
+        plain_row(tier("model"), say("report.energy.macs"), units.quantity(found.macs), say("report.energy.of_file")),
+        plain_row(
+            tier("model"), say("report.energy.moved"), units.size(found.bytes_moved), say("report.energy.estimate")
+        ),
     ]
-    note = f"Best tier measured: {units.clean(found.tier) if found.tier else 'none'}."
-    return Table("Power proxies", ("Tier", "Quantity", "Value", "Note"), tuple(rows), f"{note} {why}".strip())
+    note = say("report.energy.best", tier=tier(found.tier or "none"))
+    heads = columns("tier", "quantity", "value", "note")
+    return Table(say("report.energy.caption"), heads, tuple(rows), f"{note} {why}".strip())
 
 
 def _channel_rows(repeats: Sequence[RepeatEnergy | None], window: str) -> list[tuple[Cell, ...]]:
+    """``window``: the code of what the readings cover."""
     channels = [c for energy in repeats if energy is not None for c in energy.channels]
     rows = []
     for sensor, name in dict.fromkeys((c.sensor, c.name) for c in channels):
         mine = [c for c in channels if (c.sensor, c.name) == (sensor, name)]
-        label = f"{units.clean(sensor)} {units.clean(name)} ({units.clean(mine[0].domain)})"
+        domain = known(f"report.domain.{mine[0].domain}", mine[0].domain)
+        label = f"{units.clean(sensor)} {units.clean(name)} ({domain})"
         total = units.span([c.joules_total for c in mine], units.joules)
         idle = units.span([c.idle_watts for c in mine], lambda v: units.number(v, "W"))
-        lost = "; lost during the run" if any(c.lost for c in mine) else ""
+        kept = "lost" if any(c.lost for c in mine) else "kept"
         if any(c.joules_total is not None or c.joules is not None for c in mine):
             above = units.span([c.joules for c in mine], units.joules)
-            rows.append(plain_row("sensor", label, above, f"above idle, {window}; in all {total}; idle {idle}{lost}"))
+            note = say(f"report.energy.above_idle.{kept}", window=say(window), total=total, idle=idle)
+            rows.append(plain_row(tier("sensor"), label, above, note))
         else:
             busy = units.span([c.busy_seconds for c in mine], lambda v: units.number(v, "s"))
-            rows.append(plain_row("activity", label, busy, f"busy, {window}{lost}"))
+            rows.append(plain_row(tier("activity"), label, busy, say(f"report.energy.busy.{kept}", window=say(window))))
     return rows
 
 
@@ -175,13 +184,13 @@ def placement_table(record: Record) -> Table | None:
         here = None if found.macs is None else found.macs.get(device, 0)
         row += [units.quantity(here), units.percent(here / macs if here is not None and macs else None)]
         rows.append(plain_row(*(units.clean(cell) for cell in row)))
-    note = f"Requested: {units.clean(found.requested)}. "
-    note += f"Fell back: {', '.join(units.clean(f) for f in found.fallback)}." if found.fallback else "No fallback."
-    if found.macs is None:
-        note += " MACs are unknown: the executed nodes cannot be matched with those of the file."
-    if found.source:
-        note += f" Source: {units.clean(found.source)}."
-    return Table("Placement", ("Device", "Nodes", "% of nodes", "MACs", "% of MACs"), tuple(rows), note)
+    notes = [say("report.placement.requested", device=units.clean(found.requested))]
+    fell = [units.clean(one) for one in found.fallback]
+    notes.append(say("report.placement.fell_back", nodes=fell) if fell else say("report.placement.no_fallback"))
+    notes += [] if found.macs is not None else [say("report.placement.macs_unknown")]
+    notes += [say("report.placement.source", source=units.clean(str(found.source)))] if found.source else []
+    heads = columns("device", "nodes", "nodes_percent", "macs", "macs_percent")
+    return Table(say("report.placement"), heads, tuple(rows), " ".join(notes))
 
 
 def inputs_table(record: Record) -> Table | None:
@@ -191,14 +200,15 @@ def inputs_table(record: Record) -> Table | None:
         return None
     rows = []
     for one in inputs.fed:
-        shape = "×".join(map(str, inputs.shapes.get(one.name, ()))) or "one value"
-        given = {"file": "given", "image": "given, an image"}
-        made = given.get(one.source, units.clean(str(one.values)))
-        decides = "determines the amount of work" if one.decides_work else ""
+        shape = "×".join(map(str, inputs.shapes.get(one.name, ()))) or say("report.inputs.one_value")
+        made = units.clean(str(one.values))
+        if one.source != "seeded":
+            made = say("report.inputs.fed_image" if one.source == "image" else "report.inputs.fed")
+        decides = say("report.inputs.decides_work") if one.decides_work else ""
         rows.append(plain_row(units.clean(one.name), f"{units.clean(one.dtype)} {shape}", made, decides))
     seeded = any(one.source == "seeded" for one in inputs.fed)
-    note = "Inputs that were not given are made up from the seed." if seeded else ""
-    return Table("Inputs", ("Input", "Type and shape", "Fed", "Note"), tuple(rows), note)
+    note = say("report.inputs.made_up") if seeded else ""
+    return Table(say("report.inputs"), columns("input", "type_shape", "fed", "note"), tuple(rows), note)
 
 
 def fidelity_table(record: Record) -> Table | None:
@@ -206,16 +216,20 @@ def fidelity_table(record: Record) -> Table | None:
     found = record.fidelity
     if found is None:
         return None
-    inputs = f", {inputs_words(record)}" if found.inputs else ""
-    worst = "; figures are those of the worst input" if found.inputs > 1 else ""
-    against = f"Compared with {units.clean(found.reference)}{inputs}{worst}."
-    note = " ".join(filter(None, (against, _sentence(found.rule), _sentence(found.reason))))
+    code = "worst_of" if found.inputs > 1 else "on" if found.inputs else "nothing"
+    against = say(
+        f"report.fidelity.compared.{code}", reference=units.clean(str(found.reference)), inputs=inputs_words(record)
+    )
+    note = " ".join(filter(None, (against, _sentence(str(found.rule)), _sentence(str(found.reason)))))
+    caption = say("report.fidelity.caption")
     if found.token_prefix is not None:
-        tokens = plain_row("tokens", f"{found.token_prefix} of {found.tokens_compared}")
-        return Table("Fidelity", ("Compared", "Equal before the first difference"), (tokens,), note)
+        equal = out_of(found.token_prefix, found.tokens_compared or 0)
+        return Table(caption, columns("compared", "equal_before"), (plain_row(say("report.tokens"), equal),), note)
     if not found.outputs:
-        return Table("Fidelity", ("Compared", "Result"), (plain_row("nothing", units.MISSING),), note)
-    return Table("Fidelity", _FIDELITY_COLUMNS, tuple(_output_row(o) for o in found.outputs), note)
+        nothing = plain_row(say("report.nothing"), units.MISSING)
+        return Table(caption, columns("compared", "result"), (nothing,), note)
+    heads = columns("output", "cosine", "sqnr", "maximum_error", "label_agreement")
+    return Table(caption, heads, tuple(_output_row(o) for o in found.outputs), note)
 
 
 def corrections_table(corrections: Sequence[Correction]) -> Table | None:
@@ -225,18 +239,14 @@ def corrections_table(corrections: Sequence[Correction]) -> Table | None:
     rows = tuple(
         plain_row(*(units.clean(str(told)) for told in (one.field, one.stated, one.found))) for one in corrections
     )
-    note = "This report shows the computed figures. A figure computed from samples or repeats is correct only if these "
-    note += "were not edited too."
-    return Table("Corrected figures", ("Figure", "Stated in the file", "Computed from its content"), rows, note)
-
-
-_FIDELITY_COLUMNS = ("Output", "Cosine", "SQNR", "Maximum error", "Agreement of labels or ranks")
+    heads = columns("figure", "stated", "computed")
+    return Table(say("report.corrections.caption"), heads, rows, say("report.corrections.note"))
 
 
 def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
-    error = "no error" if output.identical else units.number(output.sqnr_db, "dB")
+    error = say("report.no_error") if output.identical else units.number(output.sqnr_db, "dB")
     largest = units.MISSING if output.max_abs_error is None else f"{output.max_abs_error:.3g}"
-    ranks = [f"{units.percent(output.equal_fraction)} equal"] if output.equal_fraction is not None else []
+    ranks = [say("report.equal_fraction", equal=output.equal_fraction)] if output.equal_fraction is not None else []
     ranks += [units.percent(share) for share in (output.top1_agreement, output.top5_agreement) if share is not None]
     return (
         Cell(units.clean(output.name)),
@@ -248,7 +258,7 @@ def _output_row(output: OutputFidelity) -> tuple[Cell, ...]:
 
 
 def _quartile(value: float | None, show: Callable[[float | None], str]) -> tuple[str, ...]:
-    return () if value is None else (f"{show(value)} on ¾ of the inputs",)
+    return () if value is None else (say("report.on_most_inputs", figure=show(value)),)
 
 
 def options_table(record: Record) -> Table | None:
@@ -260,7 +270,7 @@ def options_table(record: Record) -> Table | None:
         tuple(MISSING_CELL if x is None else Cell(units.clean(x) or '""') for x in (n, asked.get(n), held.get(n)))
         for n in names
     )
-    return Table("Options of the runtime", ("Option", "Requested", "Effective"), tuple(rows))
+    return Table(say("report.options.caption"), columns("option", "requested", "effective"), tuple(rows))
 
 
 def plain_row(*values: str) -> tuple[Cell, ...]:
@@ -274,8 +284,8 @@ def _seconds(value: float | None) -> str:
 
 def _sentence(text: str) -> str:
     said = units.clean(text)
-    return said if not said or said.endswith(".") else f"{said}."
+    return said if not said or said.endswith(".") else say("report.sentence", said=said)
 
 
 def _range_heading(count: int) -> str:
-    return "Time" if count == 1 else f"Minimum – maximum of {count} repeats"
+    return say("report.column.time") if count == 1 else say("report.range", repeats=count)

@@ -4,14 +4,16 @@ A busy machine shows in several codes at once; a reader is given it as one cause
 come first.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
 
 from bench.analysis.verdict.codes import codes_of
 from bench.record.record import Reason, Record
-from bench.words import units
+from bench.reports.words.names import known
+from bench.words import say, units
 
 Status = Literal[
     "plain",
@@ -26,17 +28,6 @@ Status = Literal[
     "skipped",
 ]
 
-STATUS_WORDS: dict[Status, str] = {
-    "wrong": "outputs wrong",
-    "valid": "valid",
-    "invalid": "not valid",
-    "unjudged": "no verdict",
-    "emulated_wrong": "emulated, outputs wrong",
-    "emulated": "emulated",
-    "emulated_invalid": "emulated, not valid",
-    "failed": "failed",
-    "skipped": "skipped",
-}
 STATUS_SIGNS: dict[Status, str] = {
     "wrong": "≠",
     "valid": "✓",
@@ -48,18 +39,20 @@ STATUS_SIGNS: dict[Status, str] = {
     "failed": "✕",
     "skipped": "–",
 }
+"""In the order in which they are counted."""
+
 DOUBTED: frozenset[Status] = frozenset({"invalid", "wrong"})
 """The figures of such a run are shown small and struck, after the reason."""
 
 WRONG = codes_of("wrong_outputs")
 UNSTEADY = codes_of("unsteady_machine")
-_PHRASES = {
-    "output_mismatch": "outputs wrong",
-    "nondeterministic_output": "outputs change from run to run",
-    "drift": "the speed drifted",
-    "record_edited": "the record was edited",
-    "seeded_mismatch": "outputs disagree on made-up inputs",
-}
+_IN_STATUS: Mapping[Status, str] = MappingProxyType({"wrong": "output_mismatch", "emulated_wrong": "output_mismatch"})
+"""The cause that the word of a status names already."""
+
+
+def status_word(state: Status) -> str:
+    """``not valid``; empty of ``plain``."""
+    return "" if state == "plain" else say(f"report.status.{state}")
 
 
 def emulated(record: Record) -> bool:
@@ -111,15 +104,19 @@ def doubt(record: Record) -> str:
 def further_doubts(record: Record) -> str:
     """``doubt`` without what the word of the status already says: ``the machine was busy`` of a run whose status is
     ``outputs wrong``."""
-    titles = [cause.title for cause in causes(_reasons(record)) if cause.invalidates]
-    return "; ".join(title for title in titles if title not in STATUS_WORDS.get(status(record), ""))
+    said, found = _IN_STATUS.get(status(record)), causes(_reasons(record))
+    return "; ".join(cause.title for cause in found if cause.invalidates and cause.key != said)
 
 
 class Cause(Struct, frozen=True):
-    """Reasons that have one cause, under one ``title``."""
+    """Reasons that have one cause. ``key``: the code that names it, or what several codes come of."""
 
-    title: str
+    key: str
     reasons: tuple[Reason, ...]
+
+    @property
+    def title(self) -> str:
+        return known(f"report.cause.{self.key}", self.key.replace("_", " "))
 
     @property
     def invalidates(self) -> bool:
@@ -131,7 +128,7 @@ class Cause(Struct, frozen=True):
 
     @property
     def named(self) -> str:
-        """The codes, where the title does not say the same."""
+        """The codes, where the title does not spell the same."""
         return "" if self.title.replace(" ", "_") == self.codes else self.codes
 
     @property
@@ -152,9 +149,9 @@ class Cause(Struct, frozen=True):
 def causes(reasons: Sequence[Reason]) -> tuple[Cause, ...]:
     """``reasons`` by cause: wrong outputs, then what else makes the run invalid, then notes. Noise is one cause."""
     noise = tuple(sorted((r for r in reasons if r.code in UNSTEADY), key=lambda r: not r.invalidates))
-    found = [Cause(_phrase(r.code), (r,)) for r in reasons if r.code not in UNSTEADY]
+    found = [Cause(r.code, (r,)) for r in reasons if r.code not in UNSTEADY]
     if noise:
-        found.append(Cause(_noise_title([r.code for r in noise]), noise))
+        found.append(Cause(_noise_key([r.code for r in noise]), noise))
     return tuple(sorted(found, key=lambda c: (not c.wrong, not c.invalidates)))
 
 
@@ -162,13 +159,9 @@ def _reasons(record: Record) -> Sequence[Reason]:
     return record.verdict.reasons if record.verdict is not None else ()
 
 
-def _phrase(code: str) -> str:
-    return _PHRASES.get(code, units.clean(code).replace("_", " "))
-
-
-def _noise_title(codes: Collection[str]) -> str:
+def _noise_key(codes: Collection[str]) -> str:
     if "host_busy" in codes:
-        return "the machine was busy"
+        return "host_busy"
     if len(codes) == 1:
-        return _phrase(next(iter(codes)))
-    return "the speed changed during the measurement" if "drift" in codes else "the times vary too much"
+        return next(iter(codes))
+    return "speed_changed" if "drift" in codes else "times_vary"

@@ -1,7 +1,7 @@
 """The spread between the processes of a run, and the number of repeats that a precision needs, in words."""
 
 from bench.record.record import Record
-from bench.words import units
+from bench.words import say, sentence
 
 
 def spread_words(record: Record) -> str:
@@ -12,15 +12,21 @@ def spread_words(record: Record) -> str:
     if found is None:
         return ""
     medians = record.summary.latency_ns.repeat_p50 if record.summary.latency_ns is not None else ()
-    lowest, highest = (units.duration(end(medians)) if medians else "" for end in (min, max))
-    what = "p50 of whole queries" if record.plan.model.task == "text_generation" else "p50"
-    seen = f"{what} was {lowest} to {highest} in {units.counted(found.processes, 'process', 'processes')}; "
-    seen = seen if medians else ""
-    between, within = units.percent(found.between_process_cv), units.percent(found.within_process_cv)
-    if not found.between_process_cv:
-        return f"{seen or 'spread of the processes: '}the uncertainty within each, {within}, explains that spread"
-    deviation = f"standard deviation between processes is {between}, within a process {within}"
-    return f"{seen}the {deviation}" if seen else deviation
+    within, between = found.within_process_cv, found.between_process_cv
+    if not medians:
+        if not between:
+            return say("report.spread.explained", within=within)
+        return say("report.spread.between", between=between, within=within)
+    text = record.plan.model.task == "text_generation"
+    seen = {
+        "what": sentence("report.spread.p50_of_queries" if text else "report.spread.p50"),
+        "lowest_ns": min(medians),
+        "highest_ns": max(medians),
+        "processes": found.processes,
+    }
+    if not between:
+        return say("report.spread.seen_explained", **seen, within=within)
+    return say("report.spread.seen_between", **seen, between=between, within=within)
 
 
 def needed_words(record: Record) -> str:
@@ -28,9 +34,9 @@ def needed_words(record: Record) -> str:
     found = record.summary.variance
     if found is None:
         return ""
-    asked = f"±{100 * found.precision:g} %"
+    precision = 100 * found.precision
     if found.repeats_for_precision is None:
-        return f"more than 1,000 repeats for {asked}"
+        return say("report.needed.over_1000", precision=precision)
     enough = found.repeats_for_precision <= found.processes
-    needed = units.counted(found.repeats_for_precision, "repeat")
-    return f"{needed} for {asked}{' (reached)' if enough else ''}"
+    code = "report.needed.reached" if enough else "report.needed.repeats"
+    return say(code, count=found.repeats_for_precision, precision=precision)

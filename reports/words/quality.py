@@ -2,31 +2,15 @@
 
 from bench.record.quality import Paired, Quality, QualityMetric, Word
 from bench.record.record import Record
-from bench.words import units
+from bench.reports.words.names import known
+from bench.words import Sentence, say, sentence, units
 
-TITLES = {
-    "top1": "top-1",
-    "top5": "top-5",
-    "mae": "mean absolute error",
-    "rmse": "root mean square error",
-    "cosine": "cosine",
-    "mean_iou": "mean IoU",
-    "pixel_accuracy": "pixel accuracy",
-    "map": "mAP",
-    "map50": "mAP at IoU 0.5",
-    "image_ap": "AP of an image, mean",
-    "perplexity": "perplexity",
-}
-_ENDS: dict[Word, str] = {
-    "same": "the same within 1 %",
-    "better": "a significant gain",
-    "worse": "a significant loss",
-    "cannot_tell": "cannot be distinguished from noise",
-}
+_GIVEN = {"file": "given", "image": "given", "partly seeded": "partly_seeded", "dataset": "dataset"}
+"""Source of inputs -> what they are called; all others are seeded."""
 
 
 def title(metric: str) -> str:
-    return TITLES.get(metric, units.clean(metric))
+    return known(f"report.metric.{metric}", metric)
 
 
 def value(figure: float, unit: str) -> str:
@@ -37,7 +21,7 @@ def value(figure: float, unit: str) -> str:
 def signed(figure: float, unit: str) -> str:
     """A difference without its unit: for a fraction in percentage points."""
     if unit == "share":
-        return f"{100 * figure:+.1f}".replace("-", "−")
+        return units.localised(f"{100 * figure:+.1f}").replace("-", "−")
     return ("+" if figure >= 0 else "−") + units.digits(abs(figure))
 
 
@@ -45,12 +29,18 @@ def between(bounds: tuple[float, float] | None, unit: str) -> str:
     """``75.8 – 100 %``."""
     if bounds is None:
         return units.MISSING
-    low, high = value(bounds[0], unit), value(bounds[1], unit)
-    return f"{low.removesuffix(' %')} – {high}" if unit == "share" else f"{low} – {high}"
+    if unit == "share":
+        return units.percent_span(*bounds)
+    return f"{value(bounds[0], unit)} – {value(bounds[1], unit)}"
 
 
 def chance(p: float | None) -> str:
-    return "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return "" if p is None else f"p {'' if p < 0.001 else '= '}{chance_figure(p)}"
+
+
+def chance_figure(p: float | None) -> str:
+    """``0.31``, ``< 0.001``: ``chance`` for a column of its own."""
+    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def difference_words(
@@ -64,22 +54,36 @@ def difference_words(
 ) -> str:
     """``lost 0.4 points (95 % interval −1.1 to +0.3, exact McNemar p = 0.31): cannot be distinguished from
     noise``."""
-    size = f"{100 * abs(difference):.1f} points" if unit == "share" else units.digits(abs(difference))
+    bounds = sentence("report.no_interval")
+    if interval is not None:
+        low, high = (signed(end, unit) for end in interval)
+        bounds = sentence("report.interval95", low=low, high=high)
+    return say(
+        "report.difference",
+        found=_difference(difference, unit, higher_is_better),
+        bounds=bounds,
+        test=known(f"report.test.{test.lower().replace(' ', '_')}", test),
+        p=chance(p),
+        verdict=verdict_words(difference, word, unit),
+    )
+
+
+def _difference(difference: float, unit: str, higher_is_better: bool) -> Sentence:
+    """``lost 0.4 points``."""
+    better = (difference > 0) == higher_is_better
     if difference == 0:
-        said = "no difference"
-    elif unit == "share":
-        said = f"{'gained' if (difference > 0) == higher_is_better else 'lost'} {size}"
-    else:
-        said = f"{'better' if (difference > 0) == higher_is_better else 'worse'} by {size}"
-    bounds = "no interval" if interval is None else "95 % interval " + " to ".join(signed(b, unit) for b in interval)
-    return f"{said} ({bounds}, {test} {chance(p)}): {verdict_words(difference, word, unit)}"
+        return sentence("report.difference.none")
+    if unit == "share":
+        code = "report.difference.gained" if better else "report.difference.lost"
+        return sentence(code, points=100 * abs(difference))
+    return sentence("report.difference.better" if better else "report.difference.worse", size=abs(difference))
 
 
 def verdict_words(difference: float, word: Word, unit: str) -> str:
     """What follows from a pair."""
     if difference == 0 and word == "cannot_tell":
-        return "too few samples to exclude a difference"
-    return "the same within 1 point" if word == "same" and unit == "share" else _ENDS[word]
+        return say("report.pair.too_few")
+    return say("report.pair.same_point") if word == "same" and unit == "share" else say(f"report.pair.{word}")
 
 
 def against_reference(metric: QualityMetric, quality: Quality) -> str:
@@ -88,12 +92,13 @@ def against_reference(metric: QualityMetric, quality: Quality) -> str:
     if pair is not None:
         return pair_words(pair, metric)
     if quality.reference is None:
-        return "no reference"
+        return say("report.reference.none")
     if quality.reference.reason:
-        return units.clean(f"not compared: {quality.reference.reason}")
+        return say("report.reference.not_compared", reason=units.clean(str(quality.reference.reason)))
     theirs = next((m.value for m in quality.reference.metrics if m.name == metric.name), None)
-    stated = "" if theirs is None else f"{value(theirs, metric.unit)} there; "
-    return f"{stated}the metric is of the dataset as a whole, so there is no paired test"
+    if theirs is None:
+        return say("report.reference.no_test")
+    return say("report.reference.no_test_there", value=value(theirs, metric.unit))
 
 
 def pair_words(pair: Paired, metric: QualityMetric) -> str:
@@ -108,21 +113,21 @@ def leading(record: Record) -> QualityMetric | None:
 
 
 def quality_note(record: Record) -> str:
-    """The leading metric in a few words: ``top-1 91.7 % of 12 samples``; empty where nothing was judged."""
+    """The leading metric in a few words: ``top-1 91.7 %, 12 samples``; empty where nothing was judged."""
     first = leading(record)
     if first is None or record.quality is None:
         return ""
-    samples = units.counted(record.quality.dataset.samples, "sample")
-    return f"{title(first.name)} {value(first.value, first.unit)}, {samples}"
+    return say(
+        "report.quality_note",
+        metric=title(first.name),
+        value=value(first.value, first.unit),
+        samples=record.quality.dataset.samples,
+    )
 
 
 def inputs_words(record: Record) -> str:
     """``4 seeded inputs``, ``8 samples of the dataset``."""
     found = record.fidelity
     if found is None or not found.inputs:
-        return "no inputs"
-    if found.inputs_source == "dataset":
-        return f"{units.counted(found.inputs, 'sample')} of the dataset"
-    known = {"file": "given", "image": "given", "partly seeded": "partly seeded"}
-    kind = known.get(found.inputs_source, "seeded")
-    return units.counted(found.inputs, f"{kind} input")
+        return say("report.inputs.none")
+    return say(f"report.inputs.{_GIVEN.get(found.inputs_source, 'seeded')}", count=found.inputs)

@@ -5,30 +5,29 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.scenarios import kind_of, samples_of
-from bench.words import units
+from bench.words import say, units
 
 
 def scenario_words(task: str, scenario: Scenario) -> str:
     """The scenario in words: ``Single-stream: one query at a time``."""
-    cached = "" if scenario.compile_cache == "none" else f", compile cache {scenario.compile_cache}"
-    if task == "text_generation":
-        return f"Text generation, {scenario.name}{_lengths(scenario)}{cached}"
-    said = WORDS.get(scenario.name, _of_plugin)(scenario)
-    return f"{said}{cached}"
+    said = _text(scenario) if task == "text_generation" else WORDS.get(scenario.name, _of_plugin)(scenario)
+    if scenario.compile_cache == "none":
+        return said
+    return say("report.scenario.cached", scenario=said, cache=say(f"report.compile_cache.{scenario.compile_cache}"))
 
 
 def _single_stream(scenario: Scenario) -> str:
-    return "Single-stream: one query at a time"
+    return say("report.scenario.single_stream")
 
 
 def _offline(scenario: Scenario) -> str:
     if scenario.lanes is None:
-        return "Offline: the number of queries in flight is the runtime's choice"
-    return f"Offline: {units.counted(scenario.lanes, 'query', 'queries')} in flight"
+        return say("report.scenario.offline")
+    return say("report.scenario.offline_lanes", lanes=scenario.lanes)
 
 
 def _multi_stream(scenario: Scenario) -> str:
-    return f"Multi-stream: {units.counted(samples_of(scenario), 'sample')} a query, one query at a time"
+    return say("report.scenario.multi_stream", streams=samples_of(scenario))
 
 
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
@@ -47,23 +46,32 @@ def _parameters(scenario: Scenario) -> str:
     return f" ({named})" if named else ""
 
 
-def _lengths(scenario: Scenario) -> str:
+def _text(scenario: Scenario) -> str:
+    """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``."""
     if scenario.generate_tokens is None:
-        return ""
-    prompt = "the user's prompts"
+        return say("report.scenario.text", name=scenario.name)
+    prompt = say("report.scenario.own_prompts")
     if scenario.prompt_tokens is not None:
         prompt = units.counted(scenario.prompt_tokens, "prompt token")
-    depth = f" at depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
-    return f": {prompt}{depth}, {scenario.generate_tokens} generated"
+    work = {"name": scenario.name, "prompt": prompt, "generated": scenario.generate_tokens}
+    if scenario.depth_tokens:
+        return say("report.scenario.text_deep", **work, depth=scenario.depth_tokens)
+    return say("report.scenario.text_lengths", **work)
 
 
 def scenario_short(task: str, scenario: Scenario) -> str:
     """The same in two or three words, for a sentence."""
-    cached = "" if scenario.compile_cache == "none" else f", {scenario.compile_cache} cache"
+    parts = []
     if task == "text_generation" and scenario.generate_tokens is not None:
-        prompt = "own prompts" if scenario.prompt_tokens is None else str(scenario.prompt_tokens)
-        depth = f", depth {scenario.depth_tokens}" if scenario.depth_tokens else ""
-        return f"{prompt} + {units.counted(scenario.generate_tokens, 'token')}{depth}{cached}"
-    lanes = "" if scenario.lanes is None else f", {units.counted(scenario.lanes, 'lane')}"
-    own = "".join(f", {name} {value}" for name, value in scenario.own_parameters.items())
-    return units.clean(f"{scenario.name}{lanes}{own}{cached}")
+        prompt: str | int | None = scenario.prompt_tokens
+        prompt = say("report.scenario.short_own_prompts") if prompt is None else str(prompt)
+        parts.append(say("report.scenario.short_text", prompt=prompt, generated=scenario.generate_tokens))
+        parts += [say("report.scenario.short_depth", depth=scenario.depth_tokens)] if scenario.depth_tokens else []
+    else:
+        parts.append(scenario.name)
+        parts += [] if scenario.lanes is None else [units.counted(scenario.lanes, "lane")]
+        parts += [f"{name} {value}" for name, value in scenario.own_parameters.items()]
+    if scenario.compile_cache != "none":
+        cache = say(f"report.compile_cache.{scenario.compile_cache}")
+        parts.append(say("report.scenario.short_cached", cache=cache))
+    return units.clean(", ".join(parts))

@@ -185,7 +185,7 @@ def test_equal_tokens_are_no_speed() -> None:
     summary = replace(run.record.summary, text_generation=agreed)
     listed = listing(matrices(items(replace(run.record, summary=summary, verdict=verdict)))[0])
     assert listed is not None
-    row = dict(zip(listed.columns, listed.rows[0], strict=True))
+    row = dict(zip(listed.titles, listed.rows[0], strict=True))
     assert ("9 of 32", "! ") == (row["Equal"].value, row["TTFT"].value[:2])
 
 
@@ -262,7 +262,7 @@ def test_a_sweep_has_a_row_a_chip_and_no_cell(make_record: Callable[..., Record]
     assert [("ort:cpu",)] == [m.targets for m in matrices(every)]
     table = emulated_table(every)
     assert table is not None
-    assert ["Chip a", "Chip b"] == [row[table.columns.index("Chip")].value for row in table.rows]
+    assert ["Chip a", "Chip b"] == [row[table.titles.index("Chip")].value for row in table.rows]
     assert () == matrices(items(*chips))
 
 

@@ -8,7 +8,6 @@ from bench.words import Sentence
 if TYPE_CHECKING:
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
-    from bench.words import Sentence
 
 
 class Report(Protocol):

@@ -1,152 +1,59 @@
-"""What the parent and its workers tell each other: one ``Job`` as a file, then ``Event``s as JSON lines on a pipe.
+"""What a job is: what the parent sends one worker, what the worker does with it, and what comes back.
 
-The pipe is the worker's original stdout; before anything else the worker points file descriptors 1 and 2 at its log, so
+A ``Job`` goes to its worker as a file that names its class, so that a worker imports what its one job needs. ``Event``s
+come back as JSON lines on a pipe: phases, turns, and one last word, ``Done`` with the job's answer or ``Failed``. The
+pipe is the worker's original stdout; before anything else the worker points file descriptors 1 and 2 at its log, so
 what native libraries print lands there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Generic, Protocol, TypeVar, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from bench.contracts import (
-    Artifact,
-    Channel,
-    ModelRequest,
-    OpenRequest,
-    Placement,
-    Scenario,
-    SessionFacts,
-    TargetFacts,
-)
-from bench.plugins import PluginRef
-from bench.record.evidence import Determinism, RepeatedInput
-from bench.record.inputs import InputFacts
-from bench.record.quality import DatasetFacts, JudgedMetric
-from bench.record.record import Failure, Repeat, StoppingRule
-from bench.record.text import KvCache
-from bench.suite.dataset_options import DatasetAsk
+from bench.plugins import Catalog, PluginRef
+from bench.record.record import Failure
+
+T = TypeVar("T")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+Announce = Callable[[str], None]
+"""Called with the name of each phase as it begins."""
+TakeTurn = Callable[[bool], bool]
+"""Ends the worker's turn, waits for the next, and returns whether to measure on. The argument: whether enough was
+measured."""
 
 
-class Job(Struct, frozen=True, tag=True):
-    """Base. ``folder`` is the job's own: its log, and the arrays it leaves for the parent."""
+class Worker(Struct, frozen=True):
+    """The process that plays a job. ``folder`` is the job's: its log, and the arrays it leaves for the parent.
+    ``process_start_ns``: from spawn to the worker's first statement."""
 
     folder: Path
+    announce: Announce
+    process_start_ns: int
+    take_turn: TakeTurn
 
 
-class ProbeJob(Job, frozen=True, tag=True):
-    """Which devices does the target have, and which options do the named ones take? ``""`` names the default ones."""
-
-    plugin: PluginRef
-    devices_with_options: tuple[str, ...] = ()
-
-
-class PrepareJob(Job, frozen=True, tag=True):
-    """Make the model's artifact, and the input tensors for it. ``input_sets``: how many, for checking outputs; of a
-    ``dataset`` its first samples are taken."""
+class Job(Struct, Generic[Answer_co], frozen=True):
+    """Base. A job is a value: two that are equal ask for the same. ``plugin``: in whose environment it is played."""
 
     plugin: PluginRef
-    request: ModelRequest
-    cache: Path
-    input_files: tuple[str, ...] = ()  # NAME=FILE, or FILE.npz
-    preprocessing: str = ""
-    input_sets: int = 4
-    prompt_ids: tuple[int, ...] = ()
-    prompts: str = ""  # a file of the user's
-    dataset: DatasetAsk | None = None
 
+    def play(self, worker: Worker) -> Answer_co:
+        """What the worker does. Raises ``OdbError`` for what a person can put right; anything else is a runtime's error
+        or a defect."""
+        raise NotImplementedError
 
-class ConvertJob(Job, frozen=True, tag=True):
-    """Make what the target opens out of an artifact that it only opens in another form."""
-
-    plugin: PluginRef
-    artifact: Artifact
-
-
-class ForeseeJob(Job, frozen=True, tag=True):
-    """Does the target take the artifact with these options, as far as it can tell without opening it?"""
-
-    plugin: PluginRef
-    artifact: Artifact
-    device: str
-    options: dict[str, str]
-
-
-class CheckJob(Job, frozen=True, tag=True):
-    """Untimed pass: where does it run, and what comes out? Outputs go to ``outputs-<i>.npz``.
-
-    ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
-    holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
-    it. ``foreseen``: a ``ForeseeJob`` has asked the target already whether it takes the model.
-    """
-
-    plugin: PluginRef
-    request: OpenRequest
-    scenario: Scenario
-    feeds: tuple[Path, ...]
-    seed: int
-    prompts: Path | None = None
-    forced: Path | None = None
-    emulated: bool = False
-    foreseen: bool = False
-
-
-class JudgeJob(Job, frozen=True, tag=True):
-    """Untimed pass: how good are the answers on a dataset? Per-sample results go to ``results.npz``.
-
-    ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
-    request's where a float model stands in for it as the reference, or where the target opens a form of its own.
-    ``windows``: of a language model, the ids that another run has cut the texts into. ``foreseen``: another pass has
-    asked the target already whether it takes the model.
-    """
-
-    plugin: PluginRef
-    request: OpenRequest
-    dataset: DatasetAsk
-    model: PluginRef
-    made_for: Artifact
-    windows: Path | None = None
-    foreseen: bool = False
-
-
-class RecallJob(Job, frozen=True, tag=True):
-    """Untimed by the main loop, a pass of its own: is an input that was seen before answered faster than a new one?"""
-
-    plugin: PluginRef
-    request: OpenRequest
-    scenario: Scenario
-    feeds: Path | None
-    seed: int
-
-
-class CacheJob(Job, frozen=True, tag=True):
-    """Untimed, a pass of its own: how much memory does a token take in the KV cache of a language model?"""
-
-    plugin: PluginRef
-    request: OpenRequest
-
-
-class MeasureJob(Job, frozen=True, tag=True):
-    """One timed repeat. Raw samples go to ``samples.npz``, one array a role. ``root``: where sensors are looked for."""
-
-    plugin: PluginRef
-    request: OpenRequest
-    scenario: Scenario
-    rule: StoppingRule
-    feeds: Path | None
-    seed: int
-    sensors: tuple[PluginRef, ...] = ()
-    channels: tuple[Channel, ...] = ()
-    idle_watts: dict[str, float] = {}
-    root: Path = Path("/")
-    prompts: Path | None = None
-    in_turns: bool = False  # with another job; see bench.process.turnstile
-    player: PluginRef | None = None  # of a scenario that is a plugin's
-
-
-AnyJob = ProbeJob | PrepareJob | ConvertJob | ForeseeJob | CheckJob | JudgeJob | RecallJob | CacheJob | MeasureJob
+    @classmethod
+    def answers(cls) -> type[Answer_co]:
+        """The type of the answer: ``Checked`` of ``class CheckJob(Job[Checked])``."""
+        bases: tuple[type, ...] = vars(cls)["__orig_bases__"]
+        answer: type[Answer_co] = get_args(bases[0])[0]
+        return answer
 
 
 class Event(Struct, frozen=True, tag=True):
@@ -168,111 +75,92 @@ class Failed(Event, frozen=True, tag=True):
     failure: Failure
 
 
-class Probed(TargetFacts, frozen=True, tag=True):
-    """What the target said of itself."""
+class Done(Event, frozen=True, tag=True):
+    """``answer``: as JSON. The parent decodes it as what the job answers."""
+
+    answer: Raw
 
 
-class Prepared(Event, frozen=True, tag=True):
-    """``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
-    ``dataset_samples``: how many seem to be there."""
-
-    artifact: Artifact
-    feeds: tuple[Path, ...]
-    inputs: InputFacts | None
-    checks: tuple[Path, ...] = ()
-    check_source: str = ""
-    dataset_samples: int = 0
-    prompts: Path | None = None
-    prompt_tokens: int | None = None  # of the longest of the user's prompts, at most
+AnyEvent = PhaseBegan | TurnWanted | Failed | Done
 
 
-class Converted(Event, frozen=True, tag=True):
-    artifact: Artifact
+class Result(Struct, Generic[Answer_co], frozen=True):
+    """How a job ended: with its answer, or with a failure, which the worker told or its death did. ``wall_ns``: spawn
+    to exit."""
+
+    answer: Answer_co | Failed
+    wall_ns: int
+    log_tail: tuple[str, ...]
 
 
-class Foreseen(Event, frozen=True, tag=True):
-    """Nothing speaks against it."""
+class Runner(Protocol):
+    """Carries out the jobs of one run, each in a process of its own, within the run's deadline."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def cache(self) -> Path:
+        """Where built models are kept."""
+        ...
+
+    def folder(self) -> Path:
+        """A new folder in the workspace, for files that a job is given."""
+        ...
+
+    def say(self, text: str) -> None:
+        """What is done now, for progress."""
+        ...
+
+    def run(self, job: Job[T], more_s: float = 0.0) -> T:
+        """The job's answer; its log becomes the run's. Raises ``RunFailure`` where it failed. ``more_s``: what it may
+        take beyond the deadline."""
+        ...
+
+    def attempt(self, job: Job[T], more_s: float = 0.0, environment: Mapping[str, str] | None = None) -> Result[T]:
+        """How the job ended; the run's log stays. ``environment``: variables that the worker gets in addition."""
+        ...
+
+    def once(
+        self, kind: type[Job[T]], key: Hashable, make: Callable[[], Job[T]], more_s: float = 0.0, says: str = ""
+    ) -> Result[T]:
+        """How the job ended that ``make`` gives, or an earlier one of this kind and key in the same suite. ``says``:
+        for progress, where it has to be done."""
+        ...
+
+    def settled(self, result: Result[T]) -> T:
+        """As ``run``, of a job that has ended."""
+        ...
 
 
-class TextChecked(Struct, frozen=True):
-    """``prompt``: the first prompt's ids. ``forced``: the ids that were fed for their logits (int64 [n]); ``logits``:
-    float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``comparable``: whether another
-    engine can be held to the same tokens, which it cannot where this one put one of its own into the cache. ``whole``:
-    whether ``forced`` is all that was in the cache, so that its logits are those behind the tokens; not so at a depth,
-    or of a longer text than is kept."""
+class _JobFile(Struct, frozen=True):
+    """``kind``: ``module:Class``."""
 
-    prompt: tuple[int, ...]
-    forced: Path
-    logits: Path | None
-    comparable: bool = True
-    whole: bool = True
+    kind: str
+    job: Raw
 
 
-class Checked(Event, frozen=True, tag=True):
-    facts: SessionFacts
-    placement: Placement | None
-    outputs: tuple[Path, ...]
-    token_ids: tuple[int, ...] = ()
-    text: TextChecked | None = None
-    determinism: Determinism | None = None
-
-
-class Judged(Event, frozen=True, tag=True):
-    """``artifact_sha256`` was hashed anew from the files that were opened."""
-
-    facts: SessionFacts
-    dataset: DatasetFacts
-    artifact_sha256: str
-    metrics: tuple[JudgedMetric, ...]
-    results: Path
-    windows: Path | None = None
-
-
-class Recalled(Event, frozen=True, tag=True):
-    repeated_input: RepeatedInput
-
-
-class CacheSeen(Event, frozen=True, tag=True):
-    kv_cache: KvCache
-
-
-class Measured(Event, frozen=True, tag=True):
-    """``runtime_ns``: time spent importing, loading or running the runtime; the rest of the repeat is the harness'."""
-
-    repeat: Repeat
-    facts: SessionFacts
-    runtime_ns: int
-    cpu_seconds: float
-    token_ids: tuple[int, ...] = ()
-    lanes: int | None = None
-
-
-LastWord = Failed | Probed | Prepared | Converted | Foreseen | Checked | Judged | Recalled | CacheSeen | Measured
-AnyEvent = PhaseBegan | TurnWanted | LastWord
-
-
-def _encode_path(value: Any) -> Any:
+def _encode_path(value: object) -> str:
     if isinstance(value, Path):
         return str(value)
     raise NotImplementedError(type(value).__name__)
 
 
-def _decode_path(kind: type[Any], value: Any) -> Any:
-    if kind is Path:
+def _decode_path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str):
         return Path(value)
     raise NotImplementedError(kind.__name__)
 
 
-def encode(message: AnyJob | AnyEvent) -> bytes:
-    """One line of JSON, without the newline. Text that is no Unicode, as a runtime's message about a file of another
-    encoding, has ``?`` in its stead."""
+def _json(value: object) -> bytes:
+    """Text that is no Unicode, as a runtime's message about a file of another encoding, has ``?`` in its stead."""
     try:
-        return msgspec.json.encode(message, enc_hook=_encode_path)
+        return msgspec.json.encode(value, enc_hook=_encode_path)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_unicode(msgspec.to_builtins(message, enc_hook=_encode_path)))
+        return msgspec.json.encode(_unicode(msgspec.to_builtins(value, enc_hook=_encode_path)))
 
 
-def _unicode(value: Any) -> Any:
+def _unicode(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -280,18 +168,46 @@ def _unicode(value: Any) -> Any:
     return [_unicode(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def decode_job(data: bytes) -> AnyJob:
-    job: AnyJob = msgspec.json.decode(data, type=AnyJob, dec_hook=_decode_path)
-    return job
+def encode_job(job: Job[object]) -> bytes:
+    """What ``decode_job`` reads."""
+    kind = type(job)
+    return _json(_JobFile(f"{kind.__module__}:{kind.__qualname__}", Raw(_json(job))))
+
+
+def decode_job(data: bytes) -> Job[object]:
+    """Imports the job's module, and with it what the job needs."""
+    file = msgspec.json.decode(data, type=_JobFile)
+    module, _, name = file.kind.partition(":")
+    kind: type[Job[object]] = getattr(import_module(module), name)
+    return msgspec.json.decode(file.job, type=kind, dec_hook=_decode_path)
+
+
+def done(answer: object) -> Done:
+    """The last word of a job that went well."""
+    return Done(Raw(_json(answer)))
+
+
+def encode(event: AnyEvent) -> bytes:
+    """One line of JSON, without the newline."""
+    return _json(event)
 
 
 def decode_event(data: bytes) -> AnyEvent:
     """Raises ``ValueError`` for what is no event."""
-    try:
+    with _bounded():
         event: AnyEvent = msgspec.json.decode(data, type=AnyEvent, dec_hook=_decode_path)
+        return event
+
+
+def decode_answer(event: Done, job: Job[T]) -> T:
+    """Raises ``ValueError`` for what is no answer to ``job``."""
+    with _bounded():
+        return msgspec.json.decode(event.answer, type=job.answers(), dec_hook=_decode_path)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    try:
+        yield
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return event
-
-
-Announce = Callable[[str], None]

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from bench.contracts import Artifact, InputRole
 from bench.errors import InputError
 from bench.inputs.feeds import feeds_source, given_feeds, input_source
 from bench.inputs.made_inputs import NO_ROLE, seeded_feeds, values_in_words
 from bench.inputs.tensor_files import feeds_sha256, save_feeds
-from bench.jobs import Prepared, PrepareJob
 from bench.record.inputs import FedInput, InputFacts
 from bench.suite.preprocessing import parse_preprocessing
 from bench.words import sentence
@@ -19,33 +20,64 @@ if TYPE_CHECKING:
     Feeds = dict[str, np.ndarray[Any, Any]]
 
 
-def prepared_tensors(job: PrepareJob, artifact: Artifact) -> Prepared:
-    """One file a set of inputs: several where any input is made up, else one. Raises ``InputError``."""
+class InputsAsked(Struct, frozen=True, kw_only=True):
+    """What the user gave for a model to be fed, and how many sets of inputs are wanted, for checking outputs.
+
+    ``files``: ``NAME=FILE``, or ``FILE.npz``. ``prompts``: a file of texts. ``seed``: of what is made up.
+    """
+
+    files: tuple[str, ...] = ()
+    preprocessing: str = ""
+    sets: int = 4
+    seed: int = 0
+    prompt_ids: tuple[int, ...] = ()
+    prompts: str = ""
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A model and its inputs, ready to be opened and fed.
+
+    ``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
+    ``dataset_samples``: how many seem to be there. ``prompt_tokens``: of the longest of the user's prompts, at most.
+    """
+
+    artifact: Artifact
+    feeds: tuple[Path, ...] = ()
+    inputs: InputFacts | None = None
+    checks: tuple[Path, ...] = ()
+    check_source: str = ""
+    dataset_samples: int = 0
+    prompts: Path | None = None
+    prompt_tokens: int | None = None
+
+
+def prepared_tensors(asked: InputsAsked, artifact: Artifact, folder: Path) -> Prepared:
+    """One file a set of inputs, in ``folder``: several where any input is made up, else one. Raises ``InputError``."""
     specs, shapes, roles = artifact.facts.inputs, artifact.shapes, artifact.facts.roles.inputs
-    preprocessing = parse_preprocessing(job.preprocessing) if job.preprocessing else None
-    given = given_feeds(job.input_files, specs, shapes, preprocessing)
+    preprocessing = parse_preprocessing(asked.preprocessing) if asked.preprocessing else None
+    given = given_feeds(asked.files, specs, shapes, preprocessing)
     _check_rows(given, roles)
     missing = [spec for spec in specs if spec.name not in given]
     sets: list[Feeds] = [
-        {**seeded_feeds(missing, shapes, job.request.seed + index, roles), **given}
-        for index in range(job.input_sets if missing else 1)
+        {**seeded_feeds(missing, shapes, asked.seed + index, roles), **given}
+        for index in range(asked.sets if missing else 1)
     ]
     paths: list[Path] = []
     for index, feeds in enumerate(sets):
-        paths.append(job.folder / f"inputs-{index}.npz")
+        paths.append(folder / f"inputs-{index}.npz")
         save_feeds(paths[-1], feeds)
-    source = feeds_source(job.input_files, made_up=bool(missing))
+    source = feeds_source(asked.files, made_up=bool(missing))
     facts = InputFacts(
         source,
         feeds_sha256(sets[0]),
         {spec.name: tuple(int(side) for side in sets[0][spec.name].shape) for spec in specs},
-        _stated(job),
-        fed_inputs(job, artifact, given),
+        _stated(asked),
+        fed_inputs(asked, artifact, given),
     )
-    return Prepared(artifact, tuple(paths), facts, tuple(paths), source)
+    return Prepared(artifact=artifact, feeds=tuple(paths), inputs=facts, checks=tuple(paths), check_source=source)
 
 
-def fed_inputs(job: PrepareJob, artifact: Artifact, given: "Feeds") -> tuple[FedInput, ...]:
+def fed_inputs(asked: InputsAsked, artifact: Artifact, given: "Feeds") -> tuple[FedInput, ...]:
     """What each input is fed."""
     fed = []
     for spec in artifact.facts.inputs:
@@ -55,7 +87,7 @@ def fed_inputs(job: PrepareJob, artifact: Artifact, given: "Feeds") -> tuple[Fed
             FedInput(
                 spec.name,
                 spec.dtype,
-                input_source(spec.name, job.input_files) if spec.name in given else "seeded",
+                input_source(spec.name, asked.files) if spec.name in given else "seeded",
                 "" if spec.name in given else values_in_words(spec, shape, role),
                 role.decides_work,
                 role.rows,
@@ -64,10 +96,10 @@ def fed_inputs(job: PrepareJob, artifact: Artifact, given: "Feeds") -> tuple[Fed
     return tuple(fed)
 
 
-def _stated(job: PrepareJob) -> str:
+def _stated(asked: InputsAsked) -> str:
     """The preprocessing of images, where any were given."""
-    given = [one for one in job.input_files if feeds_source([one]) == "image"]
-    return str(parse_preprocessing(job.preprocessing)) if given else ""
+    given = [one for one in asked.files if feeds_source([one]) == "image"]
+    return str(parse_preprocessing(asked.preprocessing)) if given else ""
 
 
 def _check_rows(given: "Feeds", roles: dict[str, InputRole]) -> None:

@@ -7,15 +7,16 @@ part, where the session has one
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario, Tokenizer
 from bench.errors import RunFailure
 from bench.inputs.prompts import Lengths, Query, load_prompts, queries
-from bench.jobs import MeasureJob
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
@@ -23,6 +24,7 @@ from bench.measure.single_stream import token_times
 from bench.measure.stage import Player, Stage, Steady, Watched
 from bench.measure.text_driver import Generator, OpenedText
 from bench.record.energy import RepeatEnergy
+from bench.record.record import StoppingRule
 from bench.record.samples import NEVER
 from bench.stats.convergence import asks_convergence
 from bench.stats.timeline import Timeline
@@ -57,8 +59,18 @@ def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int) -> Ite
     return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed, None)
 
 
+class Generation(Struct, frozen=True, kw_only=True):
+    """What a repeat is asked to generate. ``prompts``: the user's own, else they are seeded."""
+
+    request: OpenRequest
+    scenario: Scenario
+    rule: StoppingRule
+    seed: int
+    prompts: Path | None
+
+
 def play_generation(
-    job: MeasureJob,
+    asked: Generation,
     session: OpenedText,
     recorder: PhaseRecorder,
     steady_phase: Callable[[], AbstractContextManager[None]],
@@ -66,10 +78,9 @@ def play_generation(
     player: Player,
 ) -> tuple[Callable[[], None], Steady]:
     """First token, then the scenario. Returns one generation as a call, and what was measured."""
-    tokenizer, tokens = session.tokenizer(), job.scenario.generate_tokens or 1
-    endless = queries(
-        load_prompts(job.prompts), decoder_of(job.request), lengths(job.request, job.scenario), job.seed, tokenizer
-    )
+    tokenizer, tokens = session.tokenizer(), asked.scenario.generate_tokens or 1
+    length = lengths(asked.request, asked.scenario)
+    endless = queries(load_prompts(asked.prompts), decoder_of(asked.request), length, asked.seed, tokenizer)
     first = next(endless)
     recorder.look("ready")
     session.fill(first.context)
@@ -84,8 +95,8 @@ def play_generation(
         run(1, Timeline())
 
     stage = Stage(
-        scenario=job.scenario,
-        rule=job.rule,
+        scenario=asked.scenario,
+        rule=asked.rule,
         watched=watched,
         run=run,
         call=again,
@@ -93,7 +104,8 @@ def play_generation(
         steady=steady_phase,
     )
     steady = player(stage)
-    if not asks_convergence(job.rule) or job.in_turns:  # times are not requested, or it is the other process' turn
+    in_turns = watched.take_turn is not None
+    if in_turns or not asks_convergence(asked.rule):  # times are not requested, or it is the other process' turn
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
     if tokenizer is not None:

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from time import perf_counter_ns, process_time
 
-from bench.contracts import Tensors, TensorSession
+from msgspec import Struct, field
+
+from bench.contracts import Channel, OpenRequest, Scenario, SessionFacts, Tensors, TensorSession
 from bench.inputs.tensor_files import load_feeds
-from bench.jobs import Measured, MeasureJob
+from bench.jobs import Announce, Job, Worker
 from bench.machine.channels import power_seconds
 from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter, sample_power
-from bench.measure.generation import play_generation
+from bench.measure.generation import Generation, play_generation
 from bench.measure.loop import loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
 from bench.measure.own_memory import rehearse
@@ -19,27 +22,60 @@ from bench.measure.phases import PhaseRecorder
 from bench.measure.players import player_of
 from bench.measure.stage import Stage, Steady, Watched
 from bench.measure.text_driver import OpenedText, open_session
-from bench.plugins import load
-from bench.record.record import Repeat, SampleArrays
+from bench.plugins import PluginRef, load
+from bench.record.record import Repeat, SampleArrays, StoppingRule
 from bench.scenarios import kind_of
 
 
-def measure(
-    job: MeasureJob, announce: Callable[[str], None], process_start_ns: int, take_turn: Callable[[bool], bool]
-) -> Measured:
+class Measured(Struct, frozen=True, kw_only=True):
+    """``samples``: the file with the raw samples, one array a role. ``runtime_ns``: time spent importing, loading or
+    running the runtime; the rest of the repeat is the harness'."""
+
+    repeat: Repeat
+    samples: Path
+    facts: SessionFacts
+    runtime_ns: int
+    cpu_seconds: float
+    token_ids: tuple[int, ...] = ()
+    lanes: int | None = None
+
+
+class MeasureJob(Job[Measured], frozen=True, kw_only=True):
+    """One timed repeat. ``root``: where sensors are looked for. ``in_turns``: with another job; see
+    ``bench.process.turnstile``. ``player``: of a scenario that is a plugin's."""
+
+    request: OpenRequest
+    scenario: Scenario
+    rule: StoppingRule
+    feeds: Path | None
+    seed: int
+    sensors: tuple[PluginRef, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    idle_watts: dict[str, float] = field(default_factory=dict)
+    root: Path = Path("/")
+    prompts: Path | None = None
+    in_turns: bool = False
+    player: PluginRef | None = None
+
+    def play(self, worker: Worker) -> Measured:
+        """See ``measure``."""
+        return measure(self, worker)
+
+
+def measure(job: MeasureJob, worker: Worker) -> Measured:
     """Run the repeat: cold start by phases, warm-up, steady state, then the passes that would have disturbed them.
 
     numpy is imported after the session is open, because imports of the runtime are part of its cold start. The harness
     allocates its memory before memory is read as ``ready``. A job in turns works only during its turns.
     """
     if job.in_turns:
-        take_turn(False)
+        worker.take_turn(False)
     sensors = {ref.name: load(ref) for ref in job.sensors}
     clocks = CoreClocks(job.root)
     meter = EnergyMeter(sensors, job.channels, job.root, job.idle_watts)
-    watched = Watched(meter, clocks, take_turn if job.in_turns else None)
+    watched = Watched(meter, clocks, worker.take_turn if job.in_turns else None)
     memory = MemoryProbe()
-    recorder = PhaseRecorder(memory, announce)
+    recorder = PhaseRecorder(memory, worker.announce)
     target = load(job.plugin)
 
     at_start = memory.read(False)
@@ -51,16 +87,17 @@ def measure(
     rehearse(job.rule)
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
-        call, steady = _play(job, session, feeds, recorder, memory, watched, announce)
-    announce("after")
+        call, steady = _play(job, session, feeds, recorder, memory, watched, worker.announce)
+    worker.announce("after")
     seconds = 0.0 if kind_of(job.scenario).overlapping else power_seconds(job.channels)
     power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
     ran_ns = perf_counter_ns() - begin_ns - recorder.duration_ns["first_inference"]
 
-    np.savez(job.folder / "samples.npz", allow_pickle=False, **steady.arrays)
+    samples = worker.folder / "samples.npz"
+    np.savez(samples, allow_pickle=False, **steady.arrays)
     facts = session.facts()
     repeat = Repeat(
-        phases_ns=recorder.phases(process_start_ns),
+        phases_ns=recorder.phases(worker.process_start_ns),
         compile_cache=facts.compile_cache,
         warmup=steady.warmup,
         memory_bytes={"start": at_start, **recorder.memory},
@@ -75,7 +112,15 @@ def measure(
         frequency_mhz=tuple(clocks.readings_mhz),
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
-    return Measured(repeat, facts, runtime_ns, process_time(), steady.token_ids, steady.lanes)
+    return Measured(
+        repeat=repeat,
+        samples=samples,
+        facts=facts,
+        runtime_ns=runtime_ns,
+        cpu_seconds=process_time(),
+        token_ids=steady.token_ids,
+        lanes=steady.lanes,
+    )
 
 
 def _play(
@@ -85,7 +130,7 @@ def _play(
     recorder: PhaseRecorder,
     memory: MemoryProbe,
     watched: Watched,
-    announce: Callable[[str], None],
+    announce: Announce,
 ) -> tuple[Callable[[], None], Steady]:
     """First inference, then the scenario. Returns one query as a call, and what was measured."""
 
@@ -98,7 +143,10 @@ def _play(
 
     player = player_of(job.scenario, job.player)
     if isinstance(session, OpenedText):
-        return play_generation(job, session, recorder, steady_phase, watched, player)
+        asked = Generation(
+            request=job.request, scenario=job.scenario, rule=job.rule, seed=job.seed, prompts=job.prompts
+        )
+        return play_generation(asked, session, recorder, steady_phase, watched, player)
     recorder.look("ready")
     call = session.bind(feeds)
     with recorder("first_inference"):

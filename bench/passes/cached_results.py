@@ -11,24 +11,25 @@ inputs alone: the same input at once then took a third of the time, on a busy ma
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from random import Random
 from time import perf_counter_ns, sleep
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
-from bench.contracts import Target, Tensors, TensorSession
+from msgspec.structs import replace
+
+from bench.contracts import OpenRequest, Scenario, Target, Tensors, TensorSession
 from bench.inputs.prompts import Query
 from bench.inputs.tensor_files import feeds_sha256, load_feeds
-from bench.jobs import Announce, Recalled, RecallJob
+from bench.jobs import Failed, Job, Runner, Worker
 from bench.measure.generation import distinct_queries
 from bench.measure.loop import Clock, quiet_interpreter
 from bench.measure.phases import untimed
 from bench.measure.text_driver import OpenedText, open_session
+from bench.passes.evidence import Evidence, known
 from bench.plugins import load
 from bench.record.evidence import RepeatedInput
 from bench.stats.speed_up import LEAST_ROUNDS
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Input = TypeVar("Input")
 
@@ -36,6 +37,44 @@ ROUNDS = 16
 BUDGET_NS = 2_000_000_000  # after which the least rounds are enough
 PAUSE_S = 0.005  # longer than runtimes' threads wait for work before they sleep
 INPUT_BYTES = 256 << 20  # of new inputs held at once
+
+
+class RecallJob(Job[RepeatedInput], frozen=True, kw_only=True):
+    """Is an input that was seen before answered faster than a new one?"""
+
+    request: OpenRequest
+    scenario: Scenario
+    feeds: Path | None
+    seed: int
+
+    def play(self, worker: Worker) -> RepeatedInput:
+        """Open as the repeats do, and time inputs seen before against new ones."""
+        target: Target = load(self.plugin)
+        session = open_session(target, self.request, untimed(worker.announce))
+        worker.announce("recall")
+        if isinstance(session, OpenedText):
+            return recall_prompts(session, distinct_queries(self.request, self.scenario, self.seed))
+        return recall_tensors(session, load_feeds(self.feeds) if self.feeds is not None else {})
+
+
+def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Whether a cache answers. That this cannot be tried is no reason not to measure. An emulator is not asked: its
+    times say nothing."""
+    run, prepared = so_far.run, known(so_far.prepared)
+    if run.target.device.emulated:
+        return so_far
+    jobs.say("checking for cached results")
+    job = RecallJob(
+        run.target.plugin,
+        request=known(so_far.opening).for_process(),
+        scenario=known(so_far.scenario),
+        feeds=prepared.feeds[0] if prepared.feeds else None,
+        seed=run.seed,
+    )
+    found = jobs.attempt(job).answer
+    if isinstance(found, Failed):
+        found = RepeatedInput(reason=f"the pass failed: {found.failure.message}")
+    return replace(so_far, repeated_input=found)
 
 
 def recall(
@@ -95,7 +134,7 @@ def recall_prompts(session: OpenedText, queries: Iterator[Query], clock: Clock =
     return recall(call_of, next(queries), queries, clock)
 
 
-def moved_along(feeds: Tensors) -> "Iterator[dict[str, np.ndarray[Any, Any]]]":
+def moved_along(feeds: Tensors) -> Iterator[Tensors]:
     """``feeds`` with the values of every tensor moved along by one, two, …; of tensors so short that they come round
     again, also shuffled. Each differs from all before it."""
     import numpy as np
@@ -112,13 +151,3 @@ def moved_along(feeds: Tensors) -> "Iterator[dict[str, np.ndarray[Any, Any]]]":
         if digest not in seen:
             seen.add(digest)
             yield moved
-
-
-def repeat_inputs(job: RecallJob, announce: Announce) -> Recalled:
-    """Open as the repeats do, and time inputs seen before against new ones."""
-    target: Target = load(job.plugin)
-    session = open_session(target, job.request, untimed(announce))
-    announce("recall")
-    if isinstance(session, OpenedText):
-        return Recalled(recall_prompts(session, distinct_queries(job.request, job.scenario, job.seed)))
-    return Recalled(recall_tensors(session, load_feeds(job.feeds) if job.feeds is not None else {}))

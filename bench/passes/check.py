@@ -2,41 +2,89 @@
 
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
-from bench.contracts import Target
+from bench.contracts import OpenRequest, Scenario, Target, TensorSession
 from bench.inputs.tensor_files import load_feeds, save_feeds
-from bench.jobs import Announce, Checked, CheckJob, TextChecked
+from bench.jobs import Job, Runner, Worker
 from bench.measure.phases import untimed
 from bench.measure.text_driver import OpenedText, open_session
+from bench.passes.evidence import Checked, Evidence, known
+from bench.passes.foresee import converts
 from bench.plugins import load
-from bench.record.evidence import Determinism
 
 
-def check(job: CheckJob, announce: Announce) -> Checked:
-    """Untimed: open with inspection on, run every input set once and the first twice, keep what came out."""
+class CheckJob(Job[Checked], frozen=True, kw_only=True):
+    """Where does it run, and what comes out? Outputs go to ``outputs-<i>.npz``.
+
+    ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
+    holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
+    it. ``foreseen``: a ``ForeseeJob`` has asked the target already whether it takes the model.
+    """
+
+    request: OpenRequest
+    scenario: Scenario
+    feeds: tuple[Path, ...]
+    seed: int
+    prompts: Path | None = None
+    forced: Path | None = None
+    emulated: bool = False
+    foreseen: bool = False
+
+    def play(self, worker: Worker) -> Checked:
+        """Open with inspection on, run every input set once and the first twice, keep what came out."""
+        from bench.passes.text_check import check_text
+
+        target: Target = load(self.plugin)
+        if not self.foreseen:
+            target.check(self.request.artifact, self.request.device, self.request.options)
+        session = open_session(target, replace(self.request, inspect=True), untimed(worker.announce))
+        worker.announce("check")
+        if not isinstance(session, OpenedText):
+            return _check_tensors(self, session, worker.folder)
+        found = check_text(
+            session,
+            self.request,
+            self.scenario,
+            seed=self.seed,
+            prompts=self.prompts,
+            forced=self.forced,
+            emulated=self.emulated,
+            folder=worker.folder,
+        )
+        return Checked(session.facts(), session.placement(), (), found.token_ids, found.text, found.determinism)
+
+
+def _check_tensors(job: CheckJob, session: TensorSession, folder: Path) -> Checked:
     from bench.passes.determinism import compare_tensors
-    from bench.passes.text_check import check_text
 
-    target: Target = load(job.plugin)
-    if not job.foreseen:
-        target.check(job.request.artifact, job.request.device, job.request.options)
-    session = open_session(target, msgspec.structs.replace(job.request, inspect=True), untimed(announce))
-    announce("check")
     outputs: list[Path] = []
-    token_ids: tuple[int, ...] = ()
-    text: TextChecked | None = None
-    determinism: Determinism | None = None
-    if isinstance(session, OpenedText):
-        token_ids, text, determinism = check_text(session, job)
-    else:
-        for index, path in enumerate(job.feeds):
-            session.bind(load_feeds(path))()
-            outputs.append(job.folder / f"outputs-{index}.npz")
-            save_feeds(outputs[-1], session.results())
-        if outputs:
-            session.bind(load_feeds(job.feeds[0]))()
-            precision = session.facts().executed_precision
-            found = compare_tensors(load_feeds(outputs[0]), session.results(), precision)
-            determinism = msgspec.structs.replace(found, draws=job.request.artifact.facts.draws)
-    return Checked(session.facts(), session.placement(), tuple(outputs), token_ids, text, determinism)
+    for index, path in enumerate(job.feeds):
+        session.bind(load_feeds(path))()
+        outputs.append(folder / f"outputs-{index}.npz")
+        save_feeds(outputs[-1], session.results())
+    determinism = None
+    if outputs:
+        session.bind(load_feeds(job.feeds[0]))()
+        found = compare_tensors(load_feeds(outputs[0]), session.results(), session.facts().executed_precision)
+        determinism = replace(found, draws=job.request.artifact.facts.draws)
+    return Checked(session.facts(), session.placement(), tuple(outputs), determinism=determinism)
+
+
+def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Placement, outputs, and whether they repeat; before any time is spent on measuring."""
+    jobs.say("checking placement and outputs")
+    run, prepared = so_far.run, known(so_far.prepared)
+    emulated = run.target.device.emulated
+    inputs = run.check_inputs or (1 if emulated else len(prepared.checks))
+    job = CheckJob(
+        run.target.plugin,
+        request=known(so_far.opening).for_process(),
+        scenario=known(so_far.scenario),
+        feeds=prepared.checks[:inputs],
+        seed=run.seed,
+        prompts=prepared.prompts,
+        emulated=emulated,
+        foreseen=converts(run.target.plugin, prepared.artifact),
+    )
+    return replace(so_far, checked=jobs.run(job))

@@ -1,7 +1,6 @@
 """Does the same input give the same output again? Evidence from the untimed check."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ def compare_tensors(first: Tensors, again: Tensors, executed_precision: str | No
     )
 
 
-def _same(a: NDArray[Any], b: object) -> bool:
+def _same(a: NDArray[np.generic], b: object) -> bool:
     a, other = storable(a), storable(np.asarray(b))
     return a.dtype == other.dtype and a.shape == other.shape and a.tobytes() == other.tobytes()
 

@@ -11,21 +11,25 @@ import ctypes
 import sys
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.analysis.cache_growth import Reading, judged
-from bench.contracts import DecoderSpec, TokenSession
+from bench.contracts import DecoderSpec, OpenRequest, Target, TokenSession
 from bench.errors import RunFailure
+from bench.jobs import Failed, Job, Runner, Worker
+from bench.measure.generation import decoder_of
 from bench.measure.memory import MemoryProbe
-from bench.measure.text_driver import OpenedText
+from bench.measure.phases import untimed
+from bench.measure.text_driver import OpenedText, open_text
+from bench.passes.evidence import Evidence, known
+from bench.plugins import load
 from bench.record.text import KvCache, ReadFrom
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Ids = np.ndarray[Any, Any]
+    from bench.suite.plan import TargetChoice
 
 LONGEST = 160
 """Most tokens that the cache is made to hold."""
@@ -36,9 +40,47 @@ BUDGET_NS = 5_000_000_000
 """What growing may take in all."""
 SLOW = 3  # times as much for the fewest tokens
 LENGTHS = 6  # that an engine is told, or generates
-
+EXACT_HEAP = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+"""Small pieces that a thread has freed would count as handed out."""
 UNKNOWN_BITS = (8, 8)
 """Of an element of keys and of values, at least: a runtime may quantise its cache and not report it."""
+
+
+class CacheJob(Job[KvCache], frozen=True, kw_only=True):
+    """How much memory does a token take in the KV cache of a language model?"""
+
+    request: OpenRequest
+
+    def play(self, worker: Worker) -> KvCache:
+        """Open with memory taken as it is needed, and make the KV cache grow."""
+        decoder = decoder_of(self.request)
+        target: Target = load(self.plugin)
+        room = longest_cache(decoder) + 2
+        request = replace(self.request, exact_memory=True, prompt_tokens=1, decode_context=room)
+        session = open_text(target, request, untimed(worker.announce))
+        worker.announce("cache")
+        return observe(session, decoder, memory_in_use())
+
+
+def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
+    """What a token takes in the KV cache, of a language model that has one."""
+    decoder = known(so_far.prepared).artifact.decoder
+    if decoder is None:
+        return so_far
+    jobs.say("observing the KV cache")
+    return replace(so_far, kv_cache=cache_of(decoder, known(so_far.opening).request, so_far.run.target, jobs))
+
+
+def cache_of(decoder: DecoderSpec, request: OpenRequest, target: "TargetChoice", jobs: Runner) -> KvCache:
+    """What a token takes. That it is not seen is no reason not to measure: the reason is stated instead."""
+    computed = decoder.kv_cache_bytes_per_token
+    if target.device.emulated:
+        return KvCache(computed, reason="emulated: the process' memory is not the device's")
+    result = jobs.attempt(CacheJob(target.plugin, request=request), environment=EXACT_HEAP)
+    found = result.answer
+    if isinstance(found, Failed):
+        found = KvCache(computed, reason=f"the pass failed: {found.failure.message}")
+    return replace(found, pass_ns=result.wall_ns)
 
 
 class MemoryInUse(Struct, frozen=True):

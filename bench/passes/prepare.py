@@ -1,36 +1,56 @@
-"""The untimed passes that make a model's files and inputs, and the form that a target opens."""
+"""The pass that makes a model's files and inputs: once a suite for each model and its inputs."""
 
-import msgspec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.contracts import Artifact, ConvertingTarget, DecoderSpec, Target
-from bench.errors import InputError
-from bench.inputs.prepared import prepared_tensors
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, DecoderSpec, ModelRequest, NamingTarget
+from bench.errors import InputError, OdbError
+from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
 from bench.inputs.prompts import check_ids, longest, prompt_facts, read_prompts, save_prompts
-from bench.jobs import Converted, ConvertJob, Prepared, PrepareJob
+from bench.jobs import Job, Runner, Worker
+from bench.passes.evidence import Evidence
 from bench.plugins import load
 from bench.quality.judging import first_samples
 from bench.quality.texts import text_files
+from bench.suite.dataset_options import DatasetAsk
+
+if TYPE_CHECKING:
+    from bench.suite.plan import ModelChoice, PlannedRun
+
+CHECK_INPUTS = 4  # that outputs are compared on, unless asked otherwise
 
 
-def prepare(job: PrepareJob) -> Prepared:
-    """Make the artifact; make its inputs, the user's own or seeded, one file a set."""
-    artifact = load(job.plugin).prepare(job.request, job.cache)
-    if artifact.decoder is not None:
-        return _prepared_text(job, artifact, artifact.decoder)
-    if job.prompt_ids or job.prompts:
-        raise InputError(
-            f"--prompt-ids, --prompts: do not apply to {artifact.model_id}, which generates no text",
-            "Leave them out; --input gives a tensor model its inputs.",
-        )
-    prepared = prepared_tensors(job, artifact)
-    if job.dataset is None:
-        return prepared
-    checks, samples = first_samples(job, artifact)
-    return msgspec.structs.replace(prepared, checks=checks, check_source="dataset", dataset_samples=samples)
+class PrepareJob(Job[Prepared], frozen=True, kw_only=True):
+    """Make the model's artifact, and its inputs: of a ``dataset`` the first samples are taken."""
+
+    request: ModelRequest
+    cache: Path
+    inputs: InputsAsked = InputsAsked()
+    dataset: DatasetAsk | None = None
+
+    def play(self, worker: Worker) -> Prepared:
+        """Make the artifact; make its inputs, the user's own or seeded, one file a set."""
+        worker.announce("prepare")
+        artifact, asked = load(self.plugin).prepare(self.request, self.cache), self.inputs
+        if artifact.decoder is not None:
+            return _prepared_text(self, artifact, artifact.decoder, worker.folder)
+        if asked.prompt_ids or asked.prompts:
+            raise InputError(
+                f"--prompt-ids, --prompts: do not apply to {artifact.model_id}, which generates no text",
+                "Leave them out; --input gives a tensor model its inputs.",
+            )
+        prepared = prepared_tensors(asked, artifact, worker.folder)
+        if self.dataset is None:
+            return prepared
+        checks, samples = first_samples(self.dataset, self.plugin, artifact, asked.sets, worker.folder)
+        return replace(prepared, checks=checks, check_source="dataset", dataset_samples=samples)
 
 
-def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec) -> Prepared:
-    if job.input_files or (job.preprocessing and job.dataset is None):
+def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, folder: Path) -> Prepared:
+    asked = job.inputs
+    if asked.files or (asked.preprocessing and job.dataset is None):
         raise InputError(
             f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
             "Leave it out; --prompt-tokens sets the prompt's length, --prompt-ids and --prompts give your own.",
@@ -38,20 +58,54 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec) ->
     texts = 0 if job.dataset is None else len(text_files(job.dataset.folder))
     if job.dataset is not None and job.dataset.options:
         raise InputError("--dataset-options: do not apply to the texts of a language model", "Leave them out.")
-    prompts = read_prompts(job.prompt_ids, job.prompts, artifact.model_id)
+    prompts = read_prompts(asked.prompt_ids, asked.prompts, artifact.model_id)
     if not prompts:
-        return Prepared(artifact, (), None, dataset_samples=texts)
+        return Prepared(artifact=artifact, dataset_samples=texts)
     check_ids(prompts, decoder)
-    path = job.folder / "prompts.json"
+    path = folder / "prompts.json"
     save_prompts(path, prompts)
-    return Prepared(artifact, (), prompt_facts(prompts), (), "", texts, path, longest(prompts))
+    return Prepared(
+        artifact=artifact,
+        inputs=prompt_facts(prompts),
+        dataset_samples=texts,
+        prompts=path,
+        prompt_tokens=longest(prompts),
+    )
 
 
-def convert(job: ConvertJob) -> Converted:
-    """What the target opens instead of the artifact; the artifact itself where it needs nothing else."""
-    target: Target = load(job.plugin)
-    if not isinstance(target, ConvertingTarget):
-        return Converted(job.artifact)
-    folder = job.folder / "converted"
-    folder.mkdir()
-    return Converted(target.convert(job.artifact, folder))
+def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
+    """The model and its inputs."""
+    run = so_far.run
+    prepared = made(run, run.model, jobs)
+    return replace(so_far, prepared=prepared, device_name=device_name(run, prepared.artifact))
+
+
+def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner) -> Prepared:
+    """The model of ``choice``, with the inputs of ``run``."""
+    ask = choice.ask
+    job = PrepareJob(
+        choice.plugin,
+        request=choice.request(run.seed),
+        cache=jobs.cache,
+        inputs=InputsAsked(
+            files=tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
+            preprocessing=ask.preprocessing,
+            sets=run.check_inputs or CHECK_INPUTS,
+            seed=run.seed,
+            prompt_ids=ask.prompt_ids,
+            prompts=ask.prompts,
+        ),
+        dataset=run.model.dataset,
+    )
+    return jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says="preparing the model"))
+
+
+def device_name(run: "PlannedRun", artifact: Artifact | None = None) -> str:
+    """The name of the device, where the target knows it before it opens a model; else empty. ``artifact``: the model,
+    once it has been read."""
+    asked = run.target
+    try:
+        target = load(asked.plugin)
+        return target.name_of(asked.device.name, asked.options, artifact) if isinstance(target, NamingTarget) else ""
+    except OdbError:  # the run reports what is wrong
+        return ""

@@ -1,48 +1,68 @@
 """The untimed pass of a language model: what it generates, and its logits along the way."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.contracts import DecoderSpec
+from msgspec import Struct
+
+from bench.contracts import DecoderSpec, OpenRequest, Scenario
 from bench.errors import RunFailure
 from bench.inputs.prompts import encoded, load_prompts, queries
-from bench.jobs import CheckJob, TextChecked
 from bench.measure.generation import decoder_of, lengths
 from bench.measure.text_driver import OpenedText
 from bench.passes.determinism import compare_token_runs
+from bench.passes.evidence import TextChecked
 from bench.record.evidence import Determinism
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
-    Ids = np.ndarray[Any, Any]
+    Ids = NDArray[np.int64]
 
 FORCED_TOKENS = 256
 """Most ids whose logits are kept: of a vocabulary of 150,000 they take 150 MB."""
 EMULATED_TOKENS = 8  # generated again, to see whether they are the same
 
 
-def check_text(session: OpenedText, job: CheckJob) -> tuple[tuple[int, ...], TextChecked, Determinism]:
-    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again. Arrays go to
-    ``job.folder``. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
+class TextFound(Struct, frozen=True):
+    """The first prompt's tokens, the rest of what this pass finds out, and whether the tokens come again."""
+
+    token_ids: tuple[int, ...]
+    text: TextChecked
+    determinism: Determinism
+
+
+def check_text(
+    session: OpenedText,
+    request: OpenRequest,
+    scenario: Scenario,
+    *,
+    seed: int,
+    prompts: Path | None,
+    forced: Path | None,
+    emulated: bool,
+    folder: Path,
+) -> TextFound:
+    """``prompts``, ``forced``, ``emulated``: as in ``CheckJob``. Arrays go to ``folder``. Raises ``RunFailure`` for a
+    prompt of the user's that does not fit."""
     import numpy as np
 
-    decoder, tokenizer = decoder_of(job.request), session.tokenizer()
-    given, tokens = load_prompts(job.prompts), job.scenario.generate_tokens or 1
-    _demand_room(encoded(given, decoder, tokenizer), decoder, (job.scenario.depth_tokens or 0) + tokens)
-    first = next(queries(given, decoder, lengths(job.request, job.scenario), job.seed, tokenizer))
+    decoder, tokenizer = decoder_of(request), session.tokenizer()
+    given, tokens = load_prompts(prompts), scenario.generate_tokens or 1
+    _demand_room(encoded(given, decoder, tokenizer), decoder, (scenario.depth_tokens or 0) + tokens)
+    first = next(queries(given, decoder, lengths(request, scenario), seed, tokenizer))
     ids = session.greedy(first.context, first.prompt, tokens)
     exact = session.held_exactly()
-    again = session.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if job.emulated else tokens)
-    determinism = compare_token_runs(ids[: len(again)] if job.emulated else ids, again)
+    again = session.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if emulated else tokens)
+    determinism = compare_token_runs(ids[: len(again)] if emulated else ids, again)
     own = np.concatenate([first.prompt, np.array(ids, np.int64)])
-    forced = own[-FORCED_TOKENS:] if job.forced is None else np.load(job.forced, allow_pickle=False)
+    fed = own[-FORCED_TOKENS:] if forced is None else np.load(forced, allow_pickle=False)
     whole = len(first.context) == 0 and len(own) <= FORCED_TOKENS
-    ids_file = job.folder / "forced.npy"
-    np.save(ids_file, forced)
+    ids_file = folder / "forced.npy"
+    np.save(ids_file, fed)
     prompt = tuple(int(i) for i in first.prompt)
-    checked = TextChecked(prompt, ids_file, _logits(session, forced, job.folder), exact, whole)
-    return ids, checked, determinism
+    return TextFound(ids, TextChecked(prompt, ids_file, _logits(session, fed, folder), exact, whole), determinism)
 
 
 def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> None:

@@ -11,11 +11,23 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-from bench.jobs import AnyEvent, AnyJob, Failed, PhaseBegan, TurnWanted, encode
+from bench.jobs import (
+    Announce,
+    Done,
+    Failed,
+    Job,
+    PhaseBegan,
+    Result,
+    T,
+    TakeTurn,
+    TurnWanted,
+    decode_answer,
+    encode_job,
+)
 from bench.process.leftovers import MARK, end_leftovers
 from bench.process.output import EventStream, decode_failure, log_tail
 from bench.process.worker import ENOUGH, GO
@@ -33,31 +45,26 @@ CRASH_SIGNALS = {
 }
 
 
-class JobResult(Struct, frozen=True):
-    """``event`` is the worker's last word, or a ``Failed`` made up from how it died. ``wall_ns``: spawn to exit."""
-
-    event: AnyEvent
-    wall_ns: int
-    log_tail: tuple[str, ...]
-
-
 def run_job(
-    job: AnyJob,
+    job: Job[T],
+    folder: Path,
     deadline_s: float,
-    on_phase: Callable[[str], None] = lambda name: None,
-    take_turn: Callable[[bool], bool] = lambda satisfied: not satisfied,
+    on_phase: Announce = lambda name: None,
+    take_turn: TakeTurn = lambda satisfied: not satisfied,
     on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
     environment: Mapping[str, str] | None = None,
-) -> JobResult:
-    """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind. ``job.folder`` is
-    made if missing.
+) -> Result[T]:
+    """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind.
+
+    ``folder`` is the job's own, and is made if missing: its log, and the arrays it leaves. The answer is a ``Failed``
+    made up from how the worker died where it told none.
 
     ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.process.turnstile``. ``on_spawn``
     gets the worker, which another thread may ``stop``. ``environment``: variables that the worker gets besides.
     """
-    job.folder.mkdir(parents=True, exist_ok=True)
-    job_file, log = job.folder / "job.json", job.folder / "log.txt"
-    job_file.write_bytes(encode(job))
+    folder.mkdir(parents=True, exist_ok=True)
+    job_file, log = folder / "job.json", folder / "log.txt"
+    job_file.write_bytes(encode_job(job))
     mark = secrets.token_hex(8)
     begin_ns = time.perf_counter_ns()
     with log.open("ab") as stderr:
@@ -69,7 +76,8 @@ def run_job(
             env={**os.environ, **(environment or {}), MARK: mark},
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
-    phase, last, timed_out = "start", None, False
+    phase, timed_out = "start", False
+    last: Done | Failed | None = None
     try:
         on_spawn(process)
         for event in EventStream(process, begin_ns + int(deadline_s * 1e9), log):
@@ -77,13 +85,12 @@ def run_job(
                 phase = event.name
                 on_phase(phase)
             elif isinstance(event, TurnWanted):
-                _answer(process, take_turn(event.satisfied))
+                _let_go_on(process, take_turn(event.satisfied))
             else:
                 last = event
         process.wait(timeout=LINGER_SECONDS)
     except ValueError as error:  # no JSON, no event, no UTF-8, or too long
-        message = f"the worker's answer cannot be read: {decode_failure(error)}"
-        last = Failed(Failure(phase, "plugin_error", message, "A plugin returned a value of the wrong type, or none."))
+        last = _unreadable(error, phase)
     except TimeoutError:
         timed_out = True
     except subprocess.TimeoutExpired:
@@ -100,25 +107,38 @@ def run_job(
                 phase, "timeout", f"not done after {deadline_s:.0f} s, in phase {phase}", "Allow more with --timeout."
             )
         )
-    return JobResult(_shareable(last or Failed(_died(process.returncode, phase))), wall_ns, log_tail(log))
+    answer = _answer_to(job, last or Failed(_died(process.returncode, phase)), phase)
+    return Result(answer, wall_ns, log_tail(log))
 
 
-def _answer(process: "subprocess.Popen[bytes]", go_on: bool) -> None:
+def _answer_to(job: Job[T], last: Done | Failed, phase: str) -> T | Failed:
+    if isinstance(last, Failed):
+        return _shareable(last)
+    try:
+        return decode_answer(last, job)
+    except ValueError as error:
+        return _unreadable(error, phase)
+
+
+def _unreadable(error: ValueError, phase: str) -> Failed:
+    message = f"the worker's answer cannot be read: {decode_failure(error)}"
+    return Failed(Failure(phase, "plugin_error", message, "A plugin returned a value of the wrong type, or none."))
+
+
+def _let_go_on(process: "subprocess.Popen[bytes]", go_on: bool) -> None:
     assert process.stdin is not None
     with suppress(OSError):  # it died while it waited: its end is noticed where all ends are
         process.stdin.write(bytes([GO if go_on else ENOUGH]))
         process.stdin.flush()
 
 
-def _shareable(event: AnyEvent) -> AnyEvent:
+def _shareable(failed: Failed) -> Failed:
     """A failure goes into a record that others read: no absolute paths."""
-    if not isinstance(event, Failed):
-        return event
-    failure = event.failure
+    failure = failed.failure
     clean = msgspec.structs.replace(
         failure, sentence=mapped(failure.sentence, without_paths), advice=mapped(failure.advice, without_paths)
     )
-    return msgspec.structs.replace(event, failure=clean)
+    return Failed(clean)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

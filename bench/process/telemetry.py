@@ -36,7 +36,7 @@ def off(environ: MutableMapping[str, str], modules: MutableMapping[str, Any]) ->
     modules[OPENVINO] = None
 
 
-def loaded(modules: "Mapping[str, Any] | None" = None) -> tuple[str, ...]:
+def loaded(modules: "Mapping[str, object] | None" = None) -> tuple[str, ...]:
     """The runtimes that are imported already, for which it is too late."""
     there = sys.modules if modules is None else modules
     return tuple(name for name in RUNTIMES if there.get(name) is not None)

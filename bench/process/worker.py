@@ -1,4 +1,4 @@
-"""The child process: plays one job, says what happened on a pipe, and is gone.
+"""The child process: plays one job, says what happened on a pipe, and is gone. It imports what that job needs.
 
 Started as ``python -P -m bench.process.worker JOB_FILE SPAWN_NS``. It never outlives its parent: on Linux the kernel
 kills it with the parent; everywhere, the end of its stdin does.
@@ -26,8 +26,10 @@ def main() -> None:
     answers = die_with_parent()
     pipe = claim_stdout(os.path.join(os.path.dirname(job_file), "log.txt"))
 
-    from bench.jobs import AnyEvent, decode_job, encode
-    from bench.process.dispatch import failure_of, play
+    from pathlib import Path
+
+    from bench.jobs import AnyEvent, PhaseBegan, TurnWanted, Worker, decode_job, done, encode
+    from bench.process.failure import failure_of
 
     def say(event: AnyEvent) -> None:
         os.write(pipe, encode(event) + b"\n")
@@ -35,15 +37,11 @@ def main() -> None:
     phase = "start"
 
     def announce(name: str) -> None:
-        from bench.jobs import PhaseBegan
-
         nonlocal phase
         phase = name
         say(PhaseBegan(name))
 
     def take_turn(satisfied: bool) -> bool:
-        from bench.jobs import TurnWanted
-
         say(TurnWanted(satisfied))
         return answers.get() == GO
 
@@ -51,7 +49,7 @@ def main() -> None:
     try:
         with open(job_file, "rb") as file:
             job = decode_job(file.read())
-        say(play(job, announce, FIRST_STATEMENT_NS - spawn_ns, take_turn))
+        say(done(job.play(Worker(Path(job_file).parent, announce, FIRST_STATEMENT_NS - spawn_ns, take_turn))))
     except BaseException as error:
         say(failure_of(error, phase))
         status = 1

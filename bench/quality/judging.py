@@ -4,14 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Judge, Target, TensorSession
+from bench.contracts import Artifact, Judge, TensorSession
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
-from bench.jobs import Judged, JudgeJob, PrepareJob
-from bench.measure.phases import untimed
-from bench.measure.text_driver import open_tensors
 from bench.plugins import PluginRef, load
 from bench.quality.dataset import (
     Entry,
@@ -24,33 +21,36 @@ from bench.quality.dataset import (
     sample_feeds,
 )
 from bench.quality.detection import Sizes
+from bench.quality.judged import Judged, ToJudge
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.quality.scorers import scorer_for
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
+from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import parse_preprocessing
 
 if TYPE_CHECKING:
     from bench.quality.scoring import Scored, Scorer
 
 
-def first_samples(job: PrepareJob, artifact: Artifact) -> tuple[tuple[Path, ...], int]:
-    """The first samples that can be read, as files to check outputs on, and how many are listed.
+def first_samples(
+    dataset: DatasetAsk, model: PluginRef, artifact: Artifact, sets: int, folder: Path
+) -> tuple[tuple[Path, ...], int]:
+    """The first ``sets`` samples that can be read, as files in ``folder`` to check outputs on, and how many are listed.
 
     Raises ``InputError`` where none can.
     """
-    assert job.dataset is not None
-    listing = read_listing(job.dataset, _judge_of(job.plugin) is not None)
+    listing = read_listing(dataset, _judge_of(model) is not None)
     paths: list[Path] = []
     first: LeftOut | None = None
     for entry in listing.entries:
         try:
-            feeds = sample_feeds(listing, entry, artifact.facts.inputs, artifact.shapes, job.dataset.preprocessing)
+            feeds = sample_feeds(listing, entry, artifact.facts.inputs, artifact.shapes, dataset.preprocessing)
         except InputError as error:
             first = first or left_out(entry, error)
             continue
-        paths.append(job.folder / f"sample-{len(paths)}.npz")
+        paths.append(folder / f"sample-{len(paths)}.npz")
         save_feeds(paths[-1], feeds)
-        if len(paths) == job.input_sets:
+        if len(paths) == sets:
             break
     if not paths:
         assert first is not None
@@ -58,17 +58,14 @@ def first_samples(job: PrepareJob, artifact: Artifact) -> tuple[tuple[Path, ...]
     return tuple(paths), len(listing.entries)
 
 
-def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
-    """Run every sample of the dataset. A sample that cannot be read or judged is left out, and told."""
-    plugin = _judge_of(job.model)
-    listing = read_listing(job.dataset, plugin is not None)
-    target: Target = load(job.plugin)
-    if not job.foreseen:
-        target.check(job.request.artifact, job.request.device, job.request.options)
-    session = open_tensors(target, job.request, untimed(announce))
-    announce("judge")
-    scorer = scorer_for(listing.task, listing.options, plugin, _sizes(listing, job))
-    digests, left = _run(job, listing, session, scorer)
+def judge(asked: ToJudge, opened: Callable[[], TensorSession]) -> Judged:
+    """Run every sample of the dataset. A sample that cannot be read or judged is left out, and told. ``opened`` opens
+    the model, once the dataset has been read."""
+    plugin = _judge_of(asked.model)
+    listing = read_listing(asked.dataset, plugin is not None)
+    session = opened()
+    scorer = scorer_for(listing.task, listing.options, plugin, _sizes(listing, asked))
+    digests, left = _run(asked, listing, session, scorer)
     if not digests:
         raise _nothing_left(listing, left[0])
     facts = DatasetFacts(
@@ -78,22 +75,28 @@ def judge(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
         len(digests),
         tuple(sorted(left, key=lambda one: (one.file, one.field))),
         listing.options.stated(),
-        _stated(job.dataset.preprocessing),
+        _stated(asked.dataset.preprocessing),
     )
-    metrics, results = _kept(scorer.scored(), job.folder / "results.npz")
-    return Judged(session.facts(), facts, sha256_of(job.request.artifact.files), metrics, results)
+    metrics, results = _kept(scorer.scored(), asked.folder / "results.npz")
+    return Judged(
+        facts=session.facts(),
+        dataset=facts,
+        artifact_sha256=sha256_of(asked.request.artifact.files),
+        metrics=metrics,
+        results=results,
+    )
 
 
 def _run(
-    job: JudgeJob, listing: Listing, session: TensorSession, scorer: "Scorer"
+    asked: ToJudge, listing: Listing, session: TensorSession, scorer: "Scorer"
 ) -> tuple[list[bytes], list[LeftOut]]:
     """Judge each sample; the digests of those that count, and what was left out."""
-    made_for, opened = job.made_for, job.request.artifact
+    made_for, opened = asked.made_for, asked.request.artifact
     digests: list[bytes] = []
     left = list(listing.left_out)
     for entry in listing.entries:
         try:
-            feeds = sample_feeds(listing, entry, made_for.facts.inputs, made_for.shapes, job.dataset.preprocessing)
+            feeds = sample_feeds(listing, entry, made_for.facts.inputs, made_for.shapes, asked.dataset.preprocessing)
         except InputError as error:
             left.append(left_out(entry, error))
             continue
@@ -127,15 +130,15 @@ def _stated(preprocessing: str) -> str:
     return str(parse_preprocessing(preprocessing)) if preprocessing else ""
 
 
-def _sizes(listing: Listing, job: JudgeJob) -> "Callable[[Entry], Sizes]":
+def _sizes(listing: Listing, asked: ToJudge) -> "Callable[[Entry], Sizes]":
     def sizes(entry: Entry) -> "Sizes":
         from PIL import Image, ImageOps
 
-        preprocessing = parse_preprocessing(job.dataset.preprocessing)
+        preprocessing = parse_preprocessing(asked.dataset.preprocessing)
         if preprocessing.crop is not None:
             raise InputError("--dataset-options: detection takes images whole", "Say resize=plain.")
-        name = listing.options.input or job.made_for.facts.inputs[0].name
-        _, _, height, width = image_layout(name, job.made_for.shapes[name], preprocessing)
+        name = listing.options.input or asked.made_for.facts.inputs[0].name
+        _, _, height, width = image_layout(name, asked.made_for.shapes[name], preprocessing)
         with Image.open(listing.folder / entry.file) as image:
             return Sizes(ImageOps.exif_transpose(image).size, (width, height))
 

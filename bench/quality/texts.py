@@ -10,16 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import DecoderSpec, Target, Tokenizer
+from bench.contracts import DecoderSpec, Tokenizer
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import Prompt, check_ids, encoded, read_prompts
 from bench.inputs.tensor_files import load_feeds, save_feeds
-from bench.jobs import Judged, JudgeJob
 from bench.measure.generation import decoder_of
-from bench.measure.phases import untimed
-from bench.measure.text_driver import open_text
-from bench.plugins import load
+from bench.measure.text_driver import OpenedText
+from bench.quality.judged import Judged, ToJudge
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
 
@@ -46,42 +44,43 @@ def text_files(folder: Path) -> tuple[Path, ...]:
     return files
 
 
-def judge_texts(job: JudgeJob, announce: Callable[[str], None]) -> Judged:
+def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
     """Perplexity of the session's model on the dataset; without a metric where the engine shows no logits.
 
-    ``job.windows`` holds the ids where another run has cut them, as a reference is given those of the run it is for.
+    ``asked.windows`` holds the ids where another run has cut them, as a reference is given those of the run it is for.
     """
     import numpy as np
 
-    target: Target = load(job.plugin)
-    if not job.foreseen:
-        target.check(job.request.artifact, job.request.device, job.request.options)
-    session = open_text(target, job.request, untimed(announce))
-    announce("judge")
-    decoder, results = decoder_of(job.request), job.folder / "results.npz"
-    own = job.windows is None
-    if own:
-        windows, facts = _cut(job, decoder, session.tokenizer())
+    decoder, results = decoder_of(asked.request), asked.folder / "results.npz"
+    if asked.windows is None:
+        windows, facts = _cut(asked, decoder, session.tokenizer())
     else:
-        windows, facts = _load(job.windows), _facts(job, [], [])
+        windows, facts = _load(asked.windows), _facts(asked, [], [])
     metrics: tuple[JudgedMetric, ...] = ()
     scored: dict[str, Any] = {}
     if session.logits is not None:
         metrics = (METRIC,)
         scored["perplexity"] = np.array([_surprise(session.logits, window) for window in windows], np.float64)
     save_feeds(results, scored)
-    kept = job.folder / "windows.npz"
+    kept = asked.folder / "windows.npz"
     save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
-    opened = job.made_for if own else job.request.artifact
-    return Judged(session.facts(), facts, sha256_of(opened.files), metrics, results, kept)
+    opened = asked.made_for if asked.windows is None else asked.request.artifact
+    return Judged(
+        facts=session.facts(),
+        dataset=facts,
+        artifact_sha256=sha256_of(opened.files),
+        metrics=metrics,
+        results=results,
+        windows=kept,
+    )
 
 
-def _cut(job: JudgeJob, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "tuple[list[Ids], DatasetFacts]":
+def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "tuple[list[Ids], DatasetFacts]":
     """The windows of all texts; a file that cannot be used is left out, and told."""
     windows: list[Ids] = []
     left: list[LeftOut] = []
     digests: list[bytes] = []
-    for file in text_files(job.dataset.folder):
+    for file in text_files(asked.dataset.folder):
         try:
             found = list(_windows_of(file, decoder, tokenizer))
         except (InputError, RunFailure) as error:
@@ -93,8 +92,9 @@ def _cut(job: JudgeJob, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "t
         windows += found
         digests.append(sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
     if not windows:
-        raise InputError(f"--dataset {job.dataset.folder.name}: no text can be used; {left[0].file}: {left[0].reason}")
-    return windows, _facts(job, digests, left, len(windows))
+        name, first = asked.dataset.folder.name, left[0]
+        raise InputError(f"--dataset {name}: no text can be used; {first.file}: {first.reason}")
+    return windows, _facts(asked, digests, left, len(windows))
 
 
 def _windows_of(file: Path, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Iterator[Ids]":
@@ -123,12 +123,11 @@ def _surprise(logits_of: Callable[[Any], Any], window: "Ids") -> tuple[float, fl
     return sum(scored), float(len(scored))
 
 
-def _facts(job: JudgeJob, digests: list[bytes], left: list[LeftOut], windows: int = 0) -> DatasetFacts:
-    name = job.dataset.folder.resolve().name
+def _facts(asked: ToJudge, digests: list[bytes], left: list[LeftOut], windows: int = 0) -> DatasetFacts:
+    name = asked.dataset.folder.resolve().name
     return DatasetFacts(name, "perplexity", sha256(b"".join(digests)).hexdigest(), windows, tuple(left))
 
 
-def _load(path: Path | None) -> "list[Ids]":
-    assert path is not None
+def _load(path: Path) -> "list[Ids]":
     stored = load_feeds(path)
     return [stored[name] for name in sorted(stored)]

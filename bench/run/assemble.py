@@ -2,25 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Struct
 
 from bench import __version__
 from bench.analysis.energy import energy_summary
 from bench.analysis.rules import rules_digest
-from bench.contracts import Artifact, Channel, GraphFacts, OpenRequest, Placement, Scenario, SessionFacts
-from bench.errors import RunFailure
-from bench.jobs import Checked, Measured
-from bench.printable import counted
-from bench.record.evidence import RepeatedInput, RepeatsEnded
-from bench.record.inputs import InputFacts
+from bench.contracts import Artifact, GraphFacts, Placement, Scenario, SessionFacts, Tensors
+from bench.passes.evidence import Evidence
 from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
     Failure,
-    Fidelity,
     OpenedArtifact,
     PlacementSummary,
     PlannedModel,
@@ -34,8 +28,7 @@ from bench.record.record import (
     Tool,
 )
 from bench.record.redact import option_without_paths, without_paths
-from bench.record.text import Agreement, KvCache, TextGeneration
-from bench.run.quality import Judgement
+from bench.record.text import TextGeneration
 from bench.store.derived import judged
 from bench.store.records import new_record_id
 from bench.suite.asked import asked_of
@@ -44,44 +37,12 @@ from bench.suite.plan import PlannedRun
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 
-class Evidence(Struct, frozen=True):
-    """All that was gathered for one run so far; anything may be missing when it ended early.
-
-    ``set_aside``: indices into ``repeats``. ``began_utc``: when its preparation began.
-    ``record_id``: empty where the record gets a new one. ``device_name``: as the target knows it before it opens
-    anything."""
-
-    environment: Environment
-    scenario: Scenario | None = None
-    artifact: Artifact | None = None
-    inputs: InputFacts | None = None
-    checked: Checked | None = None
-    fidelity: Fidelity | None = None
-    agreement: tuple[Agreement, ...] = ()
-    opened: Artifact | None = None
-    judgement: Judgement | None = None
-    repeated_input: RepeatedInput | None = None
-    repeats: tuple[Measured, ...] = ()
-    harness_ns: tuple[int | None, ...] = ()
-    cpu_busy_share: tuple[float | None, ...] = ()
-    channels: tuple[Channel, ...] = ()
-    failure: Failure | None = None
-    log_tail: tuple[str, ...] = ()
-    set_aside: tuple[int, ...] = ()
-    repeats_ended: RepeatsEnded | None = None
-    began_utc: datetime | None = None
-    record_id: str = ""
-    device_name: str = ""
-    kv_cache: KvCache | None = None
-
-
-def assemble(
-    run: PlannedRun, evidence: Evidence, samples: "Sequence[Mapping[str, np.ndarray[Any, Any]]]"
-) -> RecordedRun:
+def assemble(evidence: Evidence, samples: Sequence[Tensors]) -> RecordedRun:
     """The finished record with its samples. ``samples``: role -> array, one mapping a repeat, in order."""
-    facts = _session_facts(evidence)
+    run, facts = evidence.run, _session_facts(evidence)
     every, flat = _repeats(evidence, samples)
     repeats = tuple(repeat for index, repeat in enumerate(every) if index not in evidence.set_aside)
     if evidence.judgement is not None:
@@ -93,12 +54,12 @@ def assemble(
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         status=status,
         tool=Tool("ondevice-bench", __version__, rules_digest()),
-        plan=_plan_part(run, evidence, facts),
-        environment=_environment(evidence, run),
+        plan=_plan_part(evidence, facts),
+        environment=_environment(evidence),
         failure=evidence.failure,
         repeats=repeats,
         summary=_known_only_here(evidence) if repeats else Summary(),
-        placement=placement_summary(evidence.checked.placement, evidence.artifact) if evidence.checked else None,
+        placement=placement_summary(evidence.checked.placement, _artifact(evidence)) if evidence.checked else None,
         fidelity=evidence.fidelity,
         quality=evidence.judgement.quality if evidence.judgement else None,
         determinism=evidence.checked.determinism if evidence.checked else None,
@@ -130,25 +91,8 @@ def placement_summary(placement: Placement | None, artifact: Artifact | None) ->
     return PlacementSummary(placement.requested, nodes, macs, fallback, placement.source, placement.remedies)
 
 
-def demand_placement(checked: Checked, request: OpenRequest) -> None:
-    """Raise ``RunFailure`` where a node was not placed as asked, or nobody knows."""
-    summary = placement_summary(checked.placement, request.artifact)
-    if summary is None:
-        raise RunFailure(
-            "fallback",
-            "strict placement: this runtime does not report its placement",
-            "Drop --strict-placement.",
-            "check",
-        )
-    if summary.fallback:
-        nodes = counted(sum(summary.nodes.values()), "node")
-        shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
-        raise RunFailure(
-            "fallback",
-            f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
-            " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
-            "check",
-        )
+def _artifact(evidence: Evidence) -> Artifact | None:
+    return evidence.prepared.artifact if evidence.prepared is not None else None
 
 
 def _macs_by_device(placement: Placement, facts: GraphFacts) -> dict[str, int] | None:
@@ -177,9 +121,10 @@ def _session_facts(evidence: Evidence) -> SessionFacts | None:
     return msgspec.structs.replace(facts, executed_precision=checked.executed_precision, precisions=checked.precisions)
 
 
-def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
+def _plan_part(evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
+    run = evidence.run
     plan = PlanPart(
-        model=_planned_model(run, evidence.artifact),
+        model=_planned_model(run, _artifact(evidence)),
         target=PlannedTarget(
             run.target.id,
             run.target.plugin.name,
@@ -195,13 +140,13 @@ def _plan_part(run: PlannedRun, evidence: Evidence, facts: SessionFacts | None) 
             (facts.precisions.weights if facts else "") or None,
             (facts.precisions.activations if facts else "") or None,
         ),
-        scenario=_scenario(run, evidence),
+        scenario=_scenario(evidence),
         preset=run.preset,
         rule=run.rule,
         seed=run.seed,
         repeats=run.repeats,
         strict_placement=run.strict_placement,
-        inputs=evidence.inputs,
+        inputs=evidence.prepared.inputs if evidence.prepared is not None else None,
         alternation=run.alternation,
         asked=asked_of(run),
         repeat_rule=run.repeat_rule,
@@ -213,9 +158,9 @@ def _without_paths(options: Mapping[str, str]) -> dict[str, str]:
     return {key: option_without_paths(value) for key, value in options.items()}
 
 
-def _scenario(run: PlannedRun, evidence: Evidence) -> Scenario:
+def _scenario(evidence: Evidence) -> Scenario:
     """As it was carried out: with the number of lanes that the runtime thought best, where none was asked for."""
-    scenario = evidence.scenario or run.scenario
+    scenario = evidence.scenario or evidence.run.scenario
     lanes = evidence.repeats[0].lanes if evidence.repeats else None
     return msgspec.structs.replace(scenario, lanes=lanes) if lanes is not None else scenario
 
@@ -242,7 +187,7 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
     )
 
 
-def _environment(evidence: Evidence, run: PlannedRun) -> Environment:
+def _environment(evidence: Evidence) -> Environment:
     checked = evidence.checked
     if checked is None:
         return evidence.environment
@@ -250,15 +195,16 @@ def _environment(evidence: Evidence, run: PlannedRun) -> Environment:
     return msgspec.structs.replace(
         evidence.environment,
         runtime={**evidence.environment.runtime, **checked.facts.versions},
-        accelerator={run.target.device.name: name} if name else {},
+        accelerator={evidence.run.target.device.name: name} if name else {},
     )
 
 
 def _repeats(
-    evidence: Evidence, samples: "Sequence[Mapping[str, np.ndarray[Any, Any]]]"
-) -> "tuple[tuple[Repeat, ...], dict[str, np.ndarray[Any, Any]]]":
+    evidence: Evidence, samples: Sequence[Tensors]
+) -> "tuple[tuple[Repeat, ...], dict[str, NDArray[np.generic]]]":
     """The repeats with the parent's own figures filled in, and all arrays under keys unique in the record."""
-    repeats, flat = [], {}
+    repeats: list[Repeat] = []
+    flat: dict[str, NDArray[np.generic]] = {}
     for index, (measured, arrays) in enumerate(zip(evidence.repeats, samples, strict=True)):
         keys = {role: f"{role}_{index}" for role in arrays}
         flat.update({keys[role]: array for role, array in arrays.items()})
@@ -276,7 +222,7 @@ def _repeats(
 
 def _known_only_here(evidence: Evidence) -> Summary:
     """What of a summary does not follow from repeats and samples; ``bench.store.derived`` computes the rest."""
-    artifact = evidence.artifact
+    artifact = _artifact(evidence)
     facts = artifact.facts if artifact is not None else GraphFacts((), ())
     energies = [e for m in evidence.repeats for e in (m.repeat.energy, m.repeat.power_pass) if e is not None]
     text = TextGeneration(

@@ -6,19 +6,19 @@ options. A built-in model is not built for this: its task, format and precision 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from bench.contracts import Artifact, GraphFacts
 from bench.errors import OdbError, RunFailure
-from bench.jobs import Failed, Prepared
-from bench.process.supervisor import JobResult
+from bench.inputs.prepared import Prepared
+from bench.passes.foresee import ask
+from bench.passes.prepare import made
 from bench.record.record import Failure
-from bench.run.artifacts import Making
-from bench.run.one_run import open_request
+from bench.run.runner import JobRunner, Memo
+from bench.run.untimed import open_request, settled_scenario
 from bench.run.workbench import Bench
-from bench.suite.plan import OWN_MODELS, PlannedRun, refuse_unfit, settle_scenario
+from bench.suite.plan import OWN_MODELS, PlannedRun, refuse_unfit
 
 
 class Foreseen(Struct, frozen=True):
@@ -31,22 +31,22 @@ class Foreseen(Struct, frozen=True):
 
 def foresee(bench: Bench, runs: Sequence[PlannedRun]) -> list[Failure | None]:
     """Why each of ``runs`` would be refused; ``None`` where it would not be, or where it is skipped."""
-    done: dict[str, JobResult] = {}
-    return [foresee_one(bench, run, done).failure for run in runs]
+    memo: Memo = {}
+    return [foresee_one(bench, run, memo).failure for run in runs]
 
 
-def foresee_one(bench: Bench, run: PlannedRun, done: dict[str, JobResult]) -> Foreseen:
-    """What is known of ``run``; nothing of one that is skipped. ``done``: what was read and asked before."""
+def foresee_one(bench: Bench, run: PlannedRun, memo: Memo) -> Foreseen:
+    """What is known of ``run``; nothing of one that is skipped. ``memo``: what was read and asked before."""
     if run.skip is not None:
         return Foreseen()
     artifact = None
     try:
-        making = Making(bench, run, done, lambda text: None, _settled)
+        jobs = JobRunner(bench, memo, lambda: bench.deadline_s(run))
         if run.model.plugin.name.startswith(OWN_MODELS):
-            prepared = making.prepared()
+            prepared = made(run, run.model, jobs)
             artifact = prepared.artifact
             _refuse_unfit(run, prepared)
-        making.foresee(artifact or _stand_in(run))
+        ask(run.target, artifact or _stand_in(run), jobs)
     except RunFailure as failure:
         return Foreseen(Failure(failure.phase, failure.kind, failure.sentence, failure.advice), artifact)
     except OdbError as error:
@@ -56,18 +56,9 @@ def foresee_one(bench: Bench, run: PlannedRun, done: dict[str, JobResult]) -> Fo
 
 def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:
     """Raises ``RunFailure`` for a model that the target does not open, or that does not fit the scenario."""
-    artifact = prepared.artifact
-    emulated, own_prompts = run.target.device.emulated, prepared.prompts is not None
-    scenario = settle_scenario(run.scenario, artifact.task, emulated, own_prompts)
+    artifact, scenario = prepared.artifact, settled_scenario(run, prepared)
     refuse_unfit(artifact, run.target, scenario)
     open_request(artifact, run, scenario, prepared)
-
-
-def _settled(result: JobResult) -> Any:
-    if isinstance(result.event, Failed):
-        failure = result.event.failure
-        raise RunFailure(failure.kind, failure.sentence, failure.advice, failure.phase)
-    return result.event
 
 
 def _stand_in(run: PlannedRun) -> Artifact:

@@ -12,23 +12,25 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from bench.contracts import Artifact
 from bench.errors import InputError, OdbError
-from bench.jobs import Measured, MeasureJob
+from bench.jobs import Failed, Result
 from bench.machine.load import HostLoad
+from bench.measure.repeat import Measured, MeasureJob
 from bench.plugins import Catalog
-from bench.process.supervisor import JobResult, run_job, stop
+from bench.process.supervisor import run_job, stop
 from bench.process.turnstile import Turnstile
 from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule
 from bench.record.record import Failure, RecordedRun
 from bench.run.assemble import assemble
-from bench.run.one_run import Gathering, Shared
+from bench.run.one_run import Gathering
 from bench.run.probe import temporary_workspace
+from bench.run.runner import Memo
 from bench.run.suite_run import Listener, plan_suite, with_sensors
 from bench.run.workbench import Bench
 from bench.store.records import save
@@ -79,9 +81,9 @@ def run_in_alternation(
     listener = listener or Listener()
     with temporary_workspace() as workspace, unfinished(out[0]) as of_base, unfinished(out[1]) as of_new:
         machine = with_sensors(Bench(catalog, base, workspace, cache, root))
-        shared = Shared(catalog)
+        memo: Memo = {}
         sides = [
-            Gathering(msgspec.structs.replace(machine, suite=suite), run, shared, _said(listener, side))
+            Gathering(msgspec.structs.replace(machine, suite=suite), run, memo, _said(listener, side))
             for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine, base_python), strict=True)
         ]
         _gather(sides, expected, listener, (of_base, of_new))
@@ -148,9 +150,9 @@ def _gather(
             message = f"not measured, because the other side of the alternation failed: {failure and failure.message}"
             other.fail(Failure(OTHER_SIDE, "unavailable", message, "See the other record."))
             return
-        artifact = gathering.evidence.artifact
-        if gathering is sides[0] and expected is not None and artifact is not None:
-            expected.check(artifact)
+        prepared = gathering.evidence.prepared
+        if gathering is sides[0] and expected is not None and prepared is not None:
+            expected.check(prepared.artifact)
     repeats = sides[0].run.repeats
     for index in range(repeats):
         listener.step(f"pair {index + 1} of {repeats}")
@@ -184,22 +186,26 @@ def _keep(sides: list[Gathering], kept: tuple[Unfinished, Unfinished]) -> Steps:
 def _pair(sides: list[Gathering], index: int) -> Steps:
     """Measure one pair; for each side the step that takes in what came of it."""
     turnstile = Turnstile(index % 2)
-    jobs = [gathering.measure_job(in_turns=True) for gathering in sides]
+    jobs = [(gathering.measure_job(in_turns=True), gathering.folder()) for gathering in sides]
     deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
     before = HostLoad.now()
     results = _run_both(jobs, deadline_s, turnstile)
-    used = sum(r.event.cpu_seconds for r in results if isinstance(r.event, Measured))
+    used = sum(r.answer.cpu_seconds for r in results if not isinstance(r.answer, Failed))
     busy = HostLoad.now().busy_share_of_others(before, used)
 
-    def step(gathering: Gathering, job: MeasureJob, result: JobResult) -> Callable[[], None]:
-        return lambda: gathering.keep(job, gathering.settled(result), None, busy)
+    def step(gathering: Gathering, result: Result[Measured]) -> Callable[[], None]:
+        return lambda: gathering.keep(gathering.settled(result), None, busy)
 
-    return [(g, step(g, job, result)) for g, job, result in zip(sides, jobs, results, strict=True)]
+    return [(gathering, step(gathering, result)) for gathering, result in zip(sides, results, strict=True)]
 
 
-def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -> list[JobResult]:
-    """Each worker is followed by a thread of its own. An interrupt ends the workers, and so the threads."""
-    results: dict[int, Any] = {}
+def _run_both(
+    jobs: Sequence[tuple[MeasureJob, Path]], deadline_s: float, turnstile: Turnstile
+) -> list[Result[Measured]]:
+    """Each job, in its folder. A thread of its own follows each worker. An interrupt ends the workers, and so the
+    threads."""
+    results: dict[int, Result[Measured]] = {}
+    errors: dict[int, BaseException] = {}
     workers: list[subprocess.Popen[bytes]] = []
     interrupted = threading.Event()
 
@@ -211,13 +217,13 @@ def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -
     def follow(side: int) -> None:
         try:
             results[side] = run_job(
-                jobs[side],
+                *jobs[side],
                 deadline_s,
                 take_turn=lambda satisfied: turnstile.take(side, satisfied),
                 on_spawn=spawned,
             )
         except BaseException as error:  # handed to the parent's own thread
-            results[side] = error
+            errors[side] = error
         finally:
             turnstile.leave(side)
 
@@ -232,10 +238,8 @@ def _run_both(jobs: list[MeasureJob], deadline_s: float, turnstile: Turnstile) -
             stop(worker)
         _join(threads)
         raise
-    for side in range(2):
-        if isinstance(results[side], OdbError | OSError):
-            raise results[side]
-        assert isinstance(results[side], JobResult), results[side]
+    for side in sorted(errors):
+        raise errors[side]
     return [results[0], results[1]]
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.contracts import Channel, Device, Sensor
+from bench.contracts import Channel, Device, Sensor, TargetFacts
 from bench.errors import OdbError
-from bench.jobs import Failed, Probed, ProbeJob
+from bench.jobs import Failed
 from bench.plugins import Catalog, load
+from bench.process.probe import ProbeJob
 from bench.process.supervisor import run_job
 from bench.scratch import scratch_folder, sweep
 
@@ -24,7 +25,7 @@ def temporary_workspace() -> Iterator[Path]:
         yield folder
 
 
-def probe_targets(catalog: Catalog, workspace: Path, plugins: Mapping[str, tuple[str, ...]]) -> dict[str, Probed]:
+def probe_targets(catalog: Catalog, workspace: Path, plugins: Mapping[str, tuple[str, ...]]) -> dict[str, TargetFacts]:
     """Ask each plugin for its devices, and for the options of those named.
 
     A plugin that cannot answer is reported as unusable devices, with what it said.
@@ -32,15 +33,14 @@ def probe_targets(catalog: Catalog, workspace: Path, plugins: Mapping[str, tuple
     return {name: _probe(catalog, workspace, name, devices) for name, devices in plugins.items()}
 
 
-def _probe(catalog: Catalog, workspace: Path, name: str, devices: tuple[str, ...]) -> Probed:
+def _probe(catalog: Catalog, workspace: Path, name: str, devices: tuple[str, ...]) -> TargetFacts:
     ref = catalog.find("targets", name)
-    event = run_job(ProbeJob(Path(tempfile.mkdtemp(dir=workspace)), ref, devices), PROBE_SECONDS).event
-    if isinstance(event, Probed):
-        return event
-    assert isinstance(event, Failed)
+    answer = run_job(ProbeJob(ref, devices), Path(tempfile.mkdtemp(dir=workspace)), PROBE_SECONDS).answer
+    if not isinstance(answer, Failed):
+        return answer
     names = [device for device in devices if device] or ["?"]
-    broken = tuple(Device(d, False, reason=event.failure.message, remedy=event.failure.remedy) for d in names)
-    return Probed(broken, {}, (), (), {})
+    broken = tuple(Device(d, False, reason=answer.failure.message, remedy=answer.failure.remedy) for d in names)
+    return TargetFacts(broken, {}, (), (), {})
 
 
 def load_sensors(catalog: Catalog) -> tuple[dict[str, Sensor], tuple[Channel, ...]]:

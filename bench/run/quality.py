@@ -1,129 +1,98 @@
-"""Judges a run on its dataset, and the reference on the same samples, each once and in a process of its own."""
+"""Compares how a run was judged with the reference on the same samples, which is judged once a suite."""
 
-from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.analysis.quality import compare, summarise
-from bench.contracts import Artifact
+from bench.contracts import Artifact, Tensors
 from bench.inputs.tensor_files import load_feeds
-from bench.jobs import Failed, Judged, JudgeJob
-from bench.plugins import Catalog
+from bench.jobs import Failed, Runner
+from bench.passes.evidence import Evidence, Judgement, known
+from bench.passes.judge import SAMPLE_SECONDS, JudgeJob, judged_request
 from bench.printable import counted
-from bench.process.supervisor import JobResult, run_job
-from bench.record.quality import Quality, QualityReference
+from bench.quality.judged import Judged
+from bench.record.quality import Paired, Quality, QualityReference
 from bench.record.redact import option_without_paths
 from bench.run.references import reference_for
+from bench.run.twins import float32_twin, named_twin
 
 if TYPE_CHECKING:
     import numpy as np
-
-    Array = np.ndarray[Any, Any]
-
-SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs one or two
+    from numpy.typing import NDArray
 
 
-class Judgement(Struct, frozen=True):
-    """``arrays``: per-sample results by their keys in ``samples.npz``, which ``quality.arrays`` names."""
+def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Adds the quality that the results of a run come to, with that of the reference and the loss against it: of the
+    float model that was named, else of the same file."""
+    judged = so_far.judged
+    if judged is None:
+        return so_far
+    results = load_feeds(judged.results)
+    quality = _quality(judged, results, so_far.run.target.id)
+    arrays: dict[str, NDArray[np.generic]] = {quality.samples[name]: array for name, array in results.items()}
 
-    quality: Quality
-    arrays: Any
+    def with_reference(reference: QualityReference, paired: tuple[Paired, ...] = ()) -> Evidence:
+        whole = replace(quality, reference=reference, paired=paired)
+        return replace(so_far, judgement=Judgement(whole, arrays))
 
-
-class Evaluations:
-    """Judges the reference once for each artifact and dataset."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._done: dict[tuple[Any, ...], tuple[str, JobResult | None]] = {}
-
-    def judge(
-        self,
-        job: JudgeJob,
-        twin: Artifact | None,
-        target_id: str,
-        deadline_s: float,
-        folder: Callable[[], Path],
-        settled: Callable[[JobResult], Any],
-    ) -> Judgement:
-        """Quality of ``job``'s target, with its loss against the reference: ``twin`` where a float model was named,
-        else the same file. ``settled`` keeps the log of the target's own job, and raises ``RunFailure`` where that
-        cannot be judged."""
-        event = settled(run_job(job, deadline_s))
-        assert isinstance(event, Judged)
-        results = _load(event)
-        quality = Quality(
-            event.dataset,
-            event.artifact_sha256,
-            target_id,
-            {key: option_without_paths(value) for key, value in event.facts.options_effective.items()},
-            summarise(event.metrics, results, event.dataset.samples),
-            samples={name: f"quality_{name}" for name in results},
-        )
-        arrays = {quality.samples[name]: array for name, array in results.items()}
-        if not event.metrics:
-            why = "this engine does not show its logits, so perplexity cannot be judged"
-            return Judgement(msgspec.structs.replace(quality, reference=QualityReference("none", reason=why)), arrays)
-        asked = msgspec.structs.replace(job, windows=event.windows)
-        judgement = self._against_reference(quality, results, asked, twin, deadline_s, folder)
-        return msgspec.structs.replace(judgement, arrays={**arrays, **judgement.arrays})
-
-    def _against_reference(
-        self,
-        quality: Quality,
-        results: "dict[str, Array]",
-        job: JudgeJob,
-        twin: Artifact | None,
-        deadline_s: float,
-        folder: Callable[[], Path],
-    ) -> Judgement:
-        """``quality`` with the reference's, and the arrays of the reference's results."""
-        name, result = self._reference(job, twin or job.made_for, deadline_s, folder)
-        event = result.event if result is not None else None
-        if not isinstance(event, Judged):
-            why = event.failure.message if isinstance(event, Failed) else "no reference runtime here opens it"
-            return Judgement(msgspec.structs.replace(quality, reference=QualityReference(name, reason=why)), {})
-        theirs = _load(event)
-        reference = QualityReference(
-            name,
-            event.artifact_sha256,
-            summarise(event.metrics, theirs, event.dataset.samples),
-            samples={metric: f"quality_reference_{metric}" for metric in theirs},
-        )
-        arrays = {reference.samples[metric]: array for metric, array in theirs.items()}
-        if job.windows is None and event.dataset.sha256 != quality.dataset.sha256:
-            samples = counted(event.dataset.samples, "sample")
-            reason = f"it was evaluated on {samples}, this run on {quality.dataset.samples}"
-            reference = msgspec.structs.replace(reference, reason=reason)
-            return Judgement(msgspec.structs.replace(quality, reference=reference), arrays)
-        paired = compare(quality.metrics, theirs, results)
-        return Judgement(msgspec.structs.replace(quality, reference=reference, paired=paired), arrays)
-
-    def _reference(
-        self, job: JudgeJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
-    ) -> tuple[str, JobResult | None]:
-        cut = None if job.windows is None else sha256(job.windows.read_bytes()).hexdigest()
-        key = (artifact.sha256, job.made_for.sha256, tuple(sorted(artifact.shapes.items())), job.dataset, cut)
-        if key not in self._done:
-            self._done[key] = self._run(job, artifact, deadline_s, folder)
-        return self._done[key]
-
-    def _run(
-        self, job: JudgeJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
-    ) -> tuple[str, JobResult | None]:
-        found = reference_for(artifact, job.made_for, self._catalog)
-        if found is None:
-            return "none", None
-        request = msgspec.structs.replace(
-            job.request, artifact=artifact, device=found.setup.device, options=found.setup.options
-        )
-        asked = msgspec.structs.replace(job, folder=folder(), plugin=found.plugin, request=request, foreseen=False)
-        return found.name, run_job(asked, deadline_s)
+    if not judged.metrics:
+        why = "this engine does not show its logits, so perplexity cannot be judged"
+        return with_reference(QualityReference("none", reason=why))
+    run, artifact = so_far.run, known(so_far.prepared).artifact
+    twin = named_twin(run, artifact, jobs)
+    if twin is None and artifact.decoder is not None:
+        twin = float32_twin(run, artifact, jobs)
+    name, answer = _reference(so_far, judged, twin or artifact, jobs)
+    if not isinstance(answer, Judged):
+        why = answer.failure.message if answer is not None else "no reference runtime here opens it"
+        return with_reference(QualityReference(name, reason=why))
+    theirs = load_feeds(answer.results)
+    reference = QualityReference(
+        name,
+        answer.artifact_sha256,
+        summarise(answer.metrics, theirs, answer.dataset.samples),
+        samples={metric: f"quality_reference_{metric}" for metric in theirs},
+    )
+    arrays.update({reference.samples[metric]: array for metric, array in theirs.items()})
+    if judged.windows is None and answer.dataset.sha256 != quality.dataset.sha256:
+        samples = counted(answer.dataset.samples, "sample")
+        reason = f"it was evaluated on {samples}, this run on {quality.dataset.samples}"
+        return with_reference(replace(reference, reason=reason))
+    return with_reference(reference, compare(quality.metrics, theirs, results))
 
 
-def _load(event: Judged) -> "dict[str, Array]":
-    return load_feeds(event.results)
+def _quality(judged: Judged, results: Tensors, target_id: str) -> Quality:
+    """Of one target, not yet compared with a reference's."""
+    return Quality(
+        judged.dataset,
+        judged.artifact_sha256,
+        target_id,
+        {key: option_without_paths(value) for key, value in judged.facts.options_effective.items()},
+        summarise(judged.metrics, results, judged.dataset.samples),
+        samples={name: f"quality_{name}" for name in results},
+    )
+
+
+def _reference(
+    so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runner
+) -> tuple[str, Judged | Failed | None]:
+    """What the reference is called, and how ``artifact`` is judged on it: once a suite for the same samples. ``None``
+    where no target here opens it."""
+    prepared, run, dataset = known(so_far.prepared), so_far.run, known(so_far.run.model.dataset)
+    made_for, windows = prepared.artifact, judged.windows
+    found = reference_for(artifact, made_for, jobs.catalog)
+    if found is None:
+        return "none", None
+    job = JudgeJob(
+        found.plugin,
+        request=judged_request(found.request(known(so_far.opening).request, artifact), made_for),
+        dataset=dataset,
+        model=run.model.plugin,
+        made_for=made_for,
+        windows=windows,
+    )
+    cut = None if windows is None else sha256(windows.read_bytes()).hexdigest()
+    key = artifact.sha256, made_for.sha256, tuple(sorted(artifact.shapes.items())), dataset, cut
+    return found.name, jobs.once(JudgeJob, key, lambda: job, SAMPLE_SECONDS * prepared.dataset_samples).answer

@@ -7,25 +7,22 @@ model of the same task, that one takes the artifact's place. A reference that ca
 outputs are then unchecked, and the record says why.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.analysis.outputs.tolerance import rounds_as_int8
-from bench.contracts import Artifact, ReferenceSetup, ReferenceTarget
+from bench.contracts import Artifact, OpenRequest, ReferenceSetup, ReferenceTarget, Tensors
 from bench.errors import InputError, OdbError, RunFailure
 from bench.inputs.tensor_files import load_feeds, save_feeds
-from bench.jobs import Checked, CheckJob, Failed
+from bench.jobs import Failed, Runner
+from bench.passes.check import CheckJob
+from bench.passes.evidence import Checked, Evidence, known
 from bench.plugins import Catalog, PluginRef, load
-from bench.process.supervisor import run_job
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.record.record import Failure, Fidelity
-
-if TYPE_CHECKING:
-    import numpy as np
+from bench.run.twins import named_twin
 
 
 class Reference(Struct, frozen=True):
@@ -34,6 +31,11 @@ class Reference(Struct, frozen=True):
     plugin: PluginRef
     setup: ReferenceSetup
     name: str
+
+    def request(self, of: OpenRequest, artifact: Artifact) -> OpenRequest:
+        """``of``, with ``artifact`` on this target, which keeps no compiled models."""
+        device, options = self.setup.device, self.setup.options
+        return replace(of, artifact=artifact, device=device, options=options, compile_cache=None)
 
 
 def reference_for(artifact: Artifact, measured: Artifact, catalog: Catalog) -> Reference | None:
@@ -73,85 +75,71 @@ def why_not_run(failure: Failure) -> str:
     return f"{said}. {failure.remedy.rstrip('.')}" if failure.remedy else said
 
 
-class References:
-    """Runs a reference once for each artifact and inputs, and compares others with it."""
+def compare_tensors(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Adds the fidelity of a model's outputs, of one that generates no text."""
+    if known(so_far.checked).text is not None:
+        return so_far
+    jobs.say("checking against the reference")
+    prepared = known(so_far.prepared)
+    fidelity = _fidelity(so_far, named_twin(so_far.run, prepared.artifact, jobs), jobs)
+    return replace(so_far, fidelity=replace(fidelity, inputs_source=prepared.check_source))
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._done: dict[tuple[Any, ...], tuple[str, Checked | Failed]] = {}
 
-    def compare(
-        self,
-        job: CheckJob,
-        checked: Checked,
-        deadline_s: float,
-        folder: Callable[[], Path],
-        twin: Artifact | None = None,
-    ) -> Fidelity:
-        """Fidelity of what ``job`` produced, against ``twin`` where a float model was named. When no reference can
-        run, says why instead."""
-        from bench.analysis.outputs.fidelity import compare_outputs
+def _fidelity(so_far: Evidence, twin: Artifact | None, jobs: Runner) -> Fidelity:
+    """Of what was checked, against ``twin`` where a float model was named. When no reference can run, says why
+    instead."""
+    from bench.analysis.outputs.fidelity import compare_outputs
 
-        measured = job.request.artifact
-        if measured.facts.draws:
-            said = (
-                f"the graph draws random numbers ({', '.join(measured.facts.draws)}): no two runs give the same values"
-            )
-            return Fidelity("none", reason=said)
-        name, reference = self._reference(job, twin or measured, deadline_s, folder)
-        if isinstance(reference, Failed):
-            return Fidelity(name, reason=why_not_run(reference.failure))
-        precision = checked.facts.executed_precision
+    checked, measured = known(so_far.checked), known(so_far.prepared).artifact
+    if measured.facts.draws:
+        said = f"the graph draws random numbers ({', '.join(measured.facts.draws)}): no two runs give the same values"
+        return Fidelity("none", reason=said)
+    name, reference = _reference(so_far, twin or measured, jobs)
+    if isinstance(reference, Failed):
+        return Fidelity(name, reason=why_not_run(reference.failure))
 
-        def real(artifact: Artifact, event: Checked) -> "list[dict[str, np.ndarray[Any, Any]]]":
-            specs = artifact.facts.outputs
-            named = [by_file_name(outputs, specs) for outputs in _outputs(event)]
-            return [by_file_name(dequantised(outputs, specs), measured.facts.outputs) for outputs in named]
+    def real(artifact: Artifact, found: Checked) -> list[Tensors]:
+        specs = artifact.facts.outputs
+        named = [by_file_name(load_feeds(path), specs) for path in found.outputs]
+        return [by_file_name(dequantised(outputs, specs), measured.facts.outputs) for outputs in named]
 
-        specs = (*measured.facts.inputs, *measured.facts.outputs)
-        coarse = rounds_as_int8(specs, measured.precision, float_reference=twin is not None)
-        roles = measured.facts.roles
-        sides = real(twin or measured, reference), real(measured, checked)
-        found = compare_outputs(*sides, precision, name, coarse, roles.bounded, roles.labels)
-        return msgspec.structs.replace(found, float_reference=twin is not None)
+    specs = (*measured.facts.inputs, *measured.facts.outputs)
+    coarse = rounds_as_int8(specs, measured.precision, float_reference=twin is not None)
+    roles = measured.facts.roles
+    sides = real(twin or measured, reference), real(measured, checked)
+    precision = checked.facts.executed_precision
+    found = compare_outputs(*sides, precision, name, coarse, roles.bounded, roles.labels)
+    return replace(found, float_reference=twin is not None)
 
-    def _reference(
-        self, job: CheckJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
-    ) -> tuple[str, Checked | Failed]:
-        key = (artifact.sha256, tuple(sorted(artifact.shapes.items())), job.feeds, job.scenario, job.seed)
-        if key not in self._done:
-            self._done[key] = self._run(job, artifact, deadline_s, folder)
-        return self._done[key]
 
-    def _run(
-        self, job: CheckJob, artifact: Artifact, deadline_s: float, folder: Callable[[], Path]
-    ) -> tuple[str, Checked | Failed]:
-        found = reference_for(artifact, job.request.artifact, self._catalog)
-        if found is None:
-            return "none", no_reference(artifact)
-        request = msgspec.structs.replace(
-            job.request, artifact=artifact, device=found.setup.device, options=found.setup.options
+def _reference(so_far: Evidence, artifact: Artifact, jobs: Runner) -> tuple[str, Checked | Failed]:
+    """What the reference is called, and what ``artifact`` gives on it: once a suite for the same inputs."""
+    measured, scenario, seed = known(so_far.prepared).artifact, known(so_far.scenario), so_far.run.seed
+    feeds = known(so_far.prepared).checks[: len(known(so_far.checked).outputs)]
+    found = reference_for(artifact, measured, jobs.catalog)
+    if found is None:
+        return "none", no_reference(artifact)
+
+    def job() -> CheckJob:
+        return CheckJob(
+            found.plugin,
+            request=found.request(known(so_far.opening).request, artifact),
+            scenario=scenario,
+            feeds=feeds if artifact.sha256 == measured.sha256 else _converted(feeds, measured, artifact, jobs.folder()),
+            seed=seed,
         )
-        feeds = job.feeds
-        if artifact.sha256 != job.request.artifact.sha256:
-            try:
-                feeds = _converted(job, artifact, folder())
-            except InputError as error:
-                raise RunFailure("bad_input", error.message, error.remedy, "check") from None
-        asked = CheckJob(folder(), found.plugin, request, job.scenario, feeds, job.seed)
-        event = run_job(asked, deadline_s).event
-        assert isinstance(event, Checked | Failed)
-        return found.name, event
+
+    key = "tensors", artifact.sha256, tuple(sorted(artifact.shapes.items())), feeds, scenario, seed
+    return found.name, jobs.once(CheckJob, key, job).answer
 
 
-def _converted(job: CheckJob, artifact: Artifact, folder: Path) -> tuple[Path, ...]:
-    """The same inputs as the float model takes them. Raises ``InputError``."""
+def _converted(feeds: tuple[Path, ...], measured: Artifact, artifact: Artifact, folder: Path) -> tuple[Path, ...]:
+    """The same inputs as the float model ``artifact`` takes them. Raises ``RunFailure`` where it takes others."""
     paths = []
-    for index, path in enumerate(job.feeds):
-        paths.append(folder / f"inputs-{index}.npz")
-        save_feeds(paths[-1], feeds_for(load_feeds(path), job.request.artifact, artifact))
+    try:
+        for index, path in enumerate(feeds):
+            paths.append(folder / f"inputs-{index}.npz")
+            save_feeds(paths[-1], feeds_for(load_feeds(path), measured, artifact))
+    except InputError as error:
+        raise RunFailure("bad_input", error.message, error.remedy, "check") from None
     return tuple(paths)
-
-
-def _outputs(checked: Checked) -> "list[dict[str, np.ndarray[Any, Any]]]":
-    return [dict(load_feeds(path)) for path in checked.outputs]

@@ -8,7 +8,6 @@ Each record is written the moment its run ends; until then what there is of it i
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -18,8 +17,9 @@ from bench.plugins import Catalog, PluginRef, load
 from bench.printable import counted
 from bench.record.record import Failure, RecordedRun
 from bench.run.assemble import assemble
-from bench.run.one_run import Gathering, Shared, interrupted
+from bench.run.one_run import Gathering, interrupted
 from bench.run.probe import load_sensors, probe_targets, temporary_workspace
+from bench.run.runner import Memo
 from bench.run.workbench import Bench
 from bench.store.records import save
 from bench.store.unfinished import Unfinished, unfinished
@@ -33,7 +33,7 @@ from bench.suite.plan import (
     make_plan,
     resolve_targets,
 )
-from bench.suite.suite import Suite, check
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, check
 
 
 class Listener:
@@ -91,7 +91,7 @@ class Rounds:
 
     def __init__(self, bench: Bench, out: Path, listener: Listener, kept: Unfinished) -> None:
         self._bench, self._out, self._listener, self._kept = bench, out, listener, kept
-        self._shared = Shared(bench.catalog)
+        self._memo: Memo = {}
         self._begun: dict[int, Gathering] = {}
         self._left_ns = 0  # of the time for repeats, by the runs that have ended
         self._recorded: dict[int, RecordedRun] = {}
@@ -100,7 +100,7 @@ class Rounds:
         """All of the run that is not timed. An emulated run, whose times nobody believes, is measured as well; it ends
         here, as does one that fails."""
         self._listener.began(index, run)
-        gathering = Gathering(self._bench, run, self._shared, self._listener.step)
+        gathering = Gathering(self._bench, run, self._memo, self._listener.step)
         self._begun[index] = gathering
         ready = gathering.prepare()
         while ready and run.target.device.emulated and not gathering.has_ended():
@@ -182,11 +182,11 @@ def chosen_targets(bench: Bench) -> list[TargetChoice]:
     return resolve_targets(chosen, probed, bench.suite, bench.catalog.names("targets"))
 
 
-def _asked_devices(chosen: Sequence[tuple[Any, PluginRef, str]], plugin: str) -> tuple[str, ...]:
+def _asked_devices(chosen: Sequence[tuple[TargetAsk, PluginRef, str]], plugin: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(device for _, ref, device in chosen if ref.name == plugin))
 
 
-def _model_choice(ask: Any, ref: PluginRef) -> ModelChoice:
+def _model_choice(ask: ModelAsk, ref: PluginRef) -> ModelChoice:
     plugin = load(ref)
     return ModelChoice(ask, ref, plugin.task, tuple(plugin.formats))
 

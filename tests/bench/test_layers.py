@@ -78,7 +78,6 @@ NAMED_BY_STRING = {
 
 LATE = {
     "bench/cli": "`odb --help` and completion import no command; a command imports what it was asked for",
-    "bench/process/dispatch.py": "a worker imports what its one job needs: the rest would show in its memory and start",
     "bench/process/worker.py": "the pipe is claimed before anything is imported that could print",
     "models": "`odb list models` imports every model's module: what reads or writes a file comes with the file",
     "targets": "`odb list targets` imports every target's module: sessions come with the runtime",

@@ -29,14 +29,16 @@ from bench.analysis.verdict.judge import judge
 from bench.cli.asked import numbers
 from bench.cli.compare_command import WRITERS, writer
 from bench.compare.folders import compare_folders
-from bench.contracts import ModelRequest, TensorSpec
+from bench.contracts import ModelRequest, TargetFacts, TensorSpec
 from bench.errors import OdbError
 from bench.inputs.feeds import user_feeds
 from bench.inputs.prompts import longest, prompt_facts, read_prompts
-from bench.jobs import PhaseBegan, Probed, decode_event, encode
+from bench.jobs import Done, PhaseBegan, decode_answer, decode_event, done, encode
 from bench.models.files.decoder_config import decoder_facts, genai_context
 from bench.models.files.ir_file import IrFile
 from bench.models.files.onnx_file import OnnxFile
+from bench.plugins import PluginRef
+from bench.process.probe import ProbeJob
 from bench.quality.dataset import entry_digest, expected_of, read_listing
 from bench.record.codec import encode as encode_record
 from bench.record.record import RecordedRun
@@ -134,6 +136,8 @@ class Records:
 
 # ----------------------------------------------------------------------------------------------- text that is read
 
+PROBE = ProbeJob(PluginRef("targets", "chip", "m:C", "test"))
+PROBED = TargetFacts((), {"a": {"b": "c"}}, ("onnx",), (), {"x": "1"})
 LABELS = {
     "labels.json": '{"a.jpg": 817, "b.png": [281, 282]}',
     "labels.csv": "file,label\na.jpg,817\nb.png,281,282\n",
@@ -196,7 +200,7 @@ class Texts:
         for entry in listing.entries:
             expected_of(listing, entry)
             entry_digest(listing, entry)
-        encode(Probed((), {one.file: {one.field: one.reason} for one in listing.left_out}, (), (), {}))
+        encode(done(TargetFacts((), {one.file: {one.field: one.reason} for one in listing.left_out}, (), (), {})))
 
     def suites(self, rng: Random) -> None:
         (self._folder / "suite.toml").write_bytes(damaged_text(SUITE, rng))
@@ -242,7 +246,7 @@ class Files:
         self._npy = out.getvalue()
         self._pictures = {suffix: _picture(suffix) for suffix in (".png", ".jpg", ".bmp")}
         self._onnx, self._ir = _onnx_model(), _IR.encode()
-        self._events = [encode(PhaseBegan("compile")), encode(Probed((), {"a": {"b": "c"}}, ("onnx",), (), {"x": "1"}))]
+        self._events = [encode(PhaseBegan("compile")), encode(done(PROBED))]
 
     def arrays(self, rng: Random) -> None:
         suffix = rng.choice((".npy", ".npz"))
@@ -269,7 +273,8 @@ class Files:
         line = rng.choice(self._events)
         data = damaged_bytes(line, rng) if rng.random() < 0.5 else damaged_text(line.decode(), rng)
         try:
-            encode(decode_event(data))
+            event = decode_event(data)
+            encode(done(decode_answer(event, PROBE)) if isinstance(event, Done) else event)
         except ValueError:
             return
 

@@ -22,7 +22,7 @@ from bench.contracts import Scenario
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun
-from bench.run.one_run import Gathering, Shared
+from bench.run.one_run import Gathering
 from bench.run.probe import temporary_workspace
 from bench.run.suite_run import plan_suite
 from bench.run.workbench import Bench
@@ -100,8 +100,8 @@ class Ours:
             min_duration_ns=whole_ns,
             max_duration_ns=whole_ns,
         )
-        self._gathering = Gathering(bench, msgspec.structs.replace(run, rule=rule), Shared(bench.catalog), print)
-        assert self._gathering.prepare(), self._gathering.left()[1].failure
+        self._gathering = Gathering(bench, msgspec.structs.replace(run, rule=rule), {}, print)
+        assert self._gathering.prepare(), self._gathering.evidence.failure
 
     def p50_ns(self, app: Callable[[], BenchmarkApp], app_begins: bool) -> tuple[int, BenchmarkApp]:
         """Our p50, and the run of benchmark_app that measured in turns with it: each is stopped where the other is let
@@ -120,8 +120,8 @@ class Ours:
                 take_turns(sides[::-1] if app_begins else sides)
 
         job = self._gathering.measure_job()
-        self._gathering.settled(run_job(job, self._gathering.deadline_s(), on_phase))
-        with np.load(job.folder / "samples.npz") as archive:
+        result = run_job(job, self._gathering.folder(), self._gathering.deadline_s(), on_phase)
+        with np.load(self._gathering.settled(result).samples) as archive:
             return percentile(archive["latency_ns"], 50), apps[0]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.jobs import Measured, MeasureJob
+from bench.jobs import Failed
+from bench.measure.repeat import MeasureJob
 from bench.plugins import discover
 from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun, Scenario
@@ -48,18 +49,17 @@ def test_the_parent_rests_while_a_child_measures(benchmark: Any, tmp_path: Path)
 
     def once() -> None:
         job = MeasureJob(
-            tmp_path / f"job-{len(shares)}",
             catalog.find("targets", "null"),
-            OpenRequest(artifact, "cpu", options),
-            Scenario("single-stream"),
-            PRESETS["quick"].rule,
-            None,
-            0,
+            request=OpenRequest(artifact, "cpu", options),
+            scenario=Scenario("single-stream"),
+            rule=PRESETS["quick"].rule,
+            feeds=None,
+            seed=0,
         )
         before, begin = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        result = run_job(job, 60)
+        result = run_job(job, tmp_path / f"job-{len(shares)}", 60)
         after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - begin
-        assert isinstance(result.event, Measured), result
+        assert not isinstance(result.answer, Failed), result
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         shares.append(used / wall)
 

@@ -1,17 +1,18 @@
 """What a token of stories260K takes in the KV cache of each engine, read from memory in a process of its own."""
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bench.contracts import Artifact, Device, OpenRequest
-from bench.passes.kv_cache import heap_reader
+from bench.passes.kv_cache import cache_of, heap_reader
 from bench.plugins import Catalog, load
 from bench.record.text import KvCache
-from bench.run.cache_pass import cache_of
+from bench.run.runner import JobRunner
+from bench.run.workbench import Bench
 from bench.suite.plan import TargetChoice
+from bench.suite.suite import Suite
 
 pytestmark = [
     pytest.mark.real,
@@ -35,8 +36,8 @@ def observed(stories: Artifact, catalog: Catalog, tmp_path: Path) -> Callable[[s
         artifact = target.convert(stories, converted) if hasattr(target, "convert") else stories
         assert artifact.decoder is not None
         choice = TargetChoice(ref, Device(device, True, "", emulated=emulated), {}, (), ())
-        folders = (tmp_path / str(n) for n in itertools.count())
-        return cache_of(artifact.decoder, OpenRequest(artifact, device), choice, lambda: next(folders), 120)
+        jobs = JobRunner(Bench(catalog, Suite(), tmp_path, tmp_path, Path("/")), {}, lambda: 120)
+        return cache_of(artifact.decoder, OpenRequest(artifact, device), choice, jobs)
 
     return found
 

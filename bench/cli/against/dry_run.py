@@ -17,11 +17,11 @@ from bench.compare.matching import Unmatched
 from bench.compare.outcome import foreseen
 from bench.errors import InputError
 from bench.printable import clean
-from bench.process.supervisor import JobResult
 from bench.record.record import Failure
 from bench.run.foresee import Foreseen, foresee_one
 from bench.run.interleaved import plan_pair
 from bench.run.probe import temporary_workspace
+from bench.run.runner import Memo
 from bench.run.workbench import Bench
 from bench.suite.plan import PlannedRun
 
@@ -93,7 +93,7 @@ def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[lis
     """The pairs that would be carried out, and the records that would be unmatched. Raises ``InputError`` if the only
     pair is wrong."""
     prospects, alone = [], list(chosen.unmatched)
-    done: dict[str, JobResult] = {}
+    memo: Memo = {}
     with temporary_workspace() as workspace:
         for pair in chosen.pairs:
             bench = Bench(catalog, pair.new, workspace, cache_folder(), Path("/"))
@@ -103,7 +103,7 @@ def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[lis
                 if without is not None:
                     alone.append(without)
                     continue
-                known = [foresee_one(bench, run, done) for run in runs]
+                known = [foresee_one(bench, run, memo) for run in runs]
                 _check_identity(pair, known[0])
             except InputError as error:
                 if len(chosen.pairs) == 1:

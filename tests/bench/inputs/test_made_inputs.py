@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, GraphFacts, GraphRoles, InputRole, ModelRequest, TensorSpec
+from bench.contracts import Artifact, GraphFacts, GraphRoles, InputRole, TensorSpec
 from bench.errors import InputError
 from bench.inputs.made_inputs import NO_ROLE, seeded_feeds, values_in_words
-from bench.inputs.prepared import prepared_tensors
+from bench.inputs.prepared import InputsAsked, prepared_tensors
 from bench.inputs.tensor_files import load_feeds
-from bench.jobs import PrepareJob
-from bench.plugins import PluginRef
 from bench.record.inputs import FedInput, InputFacts, made_up_controls
 
 NCHW = (1, 3, 64, 96)
@@ -85,8 +83,7 @@ class TestPrepared:
         shapes = {"x": (1, 8), "ids": (1, 4), "sr": ()}
         facts = GraphFacts(self.SPECS, (), roles=self.ROLES)
         artifact = Artifact("m", "tensor", "onnx", "float32", folder, (folder,), "0" * 64, 1, facts, shapes)
-        job = PrepareJob(folder, PluginRef("models", ".onnx", "bench:x", ""), ModelRequest("m.onnx"), folder, files)
-        return prepared_tensors(job, artifact)
+        return prepared_tensors(InputsAsked(files=files), artifact, folder)
 
     def test_one_is_enough(self, tmp_path: Path) -> None:
         """The given one is the same in every set, the others are made up anew in each, and the record says which."""

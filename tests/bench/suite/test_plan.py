@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.contracts import Device
+from bench.contracts import Device, TargetFacts
 from bench.errors import InputError
-from bench.jobs import Probed
 from bench.plugins import Catalog, PluginRef, discover
 from bench.record.evidence import RepeatRule
 from bench.record.record import Scenario
@@ -32,7 +31,7 @@ CATALOG = Catalog(
     )
 )
 PROBED = {
-    "chip": Probed(
+    "chip": TargetFacts(
         (
             Device("npu", True),
             Device("emu", True, emulated=True),
@@ -44,7 +43,7 @@ PROBED = {
         {},
         ("soc",),
     ),
-    "cpu": Probed(
+    "cpu": TargetFacts(
         (Device("x", True), Device("HETERO", True, default=False)),
         {d: {"threads": "n", "speed": "how fast"} for d in ("x", "HETERO:a,b")},
         ("openvino_ir", "onnx"),

@@ -7,11 +7,10 @@ from typing import Literal
 
 import pytest
 
-from bench.contracts import OpenRequest, Scenario, SessionFacts
+from bench.contracts import OpenRequest, Scenario
 from bench.errors import RunFailure
-from bench.jobs import Checked
+from bench.passes.compile_caches import CompileCaches
 from bench.record.record import RecordedRun
-from bench.run.compile_caches import CompileCaches
 from bench.testing import fake_artifact
 
 
@@ -58,10 +57,9 @@ def test_cold_caches_do_not_pile_up(request_of: OpenRequest, tmp_path: Path) -> 
 
 def test_a_target_without_a_cache_is_refused(tmp_path: Path) -> None:
     """Rather than calling an ordinary start a warm one."""
-    checked = Checked(SessionFacts(device_name=""), None, ())
-    CompileCaches("none", folders(tmp_path)).demand(checked, "x:cpu")
+    CompileCaches("none", folders(tmp_path)).demand("none", "x:cpu")
     with pytest.raises(RunFailure, match="x:cpu keeps no compiled models") as caught:
-        CompileCaches("warm", folders(tmp_path)).demand(checked, "x:cpu")
+        CompileCaches("warm", folders(tmp_path)).demand("none", "x:cpu")
     assert ("plan", "unsupported_scenario") == (caught.value.phase, caught.value.kind)
 
 

@@ -9,7 +9,6 @@ import msgspec
 
 from bench.contracts import CompileCache, OpenRequest
 from bench.errors import RunFailure
-from bench.jobs import Checked
 
 
 class CompileCaches:
@@ -27,9 +26,9 @@ class CompileCaches:
         self._cold = self._folder() if self._asked == "cold" else None
         return msgspec.structs.replace(request, compile_cache=self._cold or self._warm)
 
-    def demand(self, checked: Checked | None, target: str) -> None:
-        """Raise ``RunFailure`` where a cache was asked for and the target keeps none."""
-        if self._asked != "none" and checked is not None and checked.facts.compile_cache == "none":
+    def demand(self, found: CompileCache, target: str) -> None:
+        """Raise ``RunFailure`` where a cache was asked for and the target keeps none. ``found``: by the check."""
+        if self._asked != "none" and found == "none":
             raise RunFailure(
                 "unsupported_scenario",
                 f"{target} keeps no compiled models: there is no {self._asked} cache to measure",

@@ -1,0 +1,86 @@
+"""The untimed pass that judges the answers on a dataset: per-sample results, and metrics of them all."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, OpenRequest, Target, TensorSession
+from bench.jobs import Job, Runner, Worker
+from bench.measure.phases import untimed
+from bench.measure.text_driver import open_tensors, open_text
+from bench.passes.evidence import Evidence, known
+from bench.plugins import PluginRef, load
+from bench.quality.judged import Judged, ToJudge
+from bench.quality.judging import judge
+from bench.quality.texts import WINDOW, judge_texts
+from bench.suite.dataset_options import DatasetAsk
+
+SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs one or two
+
+
+class JudgeJob(Job[Judged], frozen=True, kw_only=True):
+    """How good are the answers on a dataset? Per-sample results go to ``results.npz``.
+
+    ``model``, ``made_for``, ``windows``: as in ``bench.quality.judged.ToJudge``. ``foreseen``: another pass has asked
+    the target already whether it takes the model.
+    """
+
+    request: OpenRequest
+    dataset: DatasetAsk
+    model: PluginRef
+    made_for: Artifact
+    windows: Path | None = None
+    foreseen: bool = False
+
+    def play(self, worker: Worker) -> Judged:
+        """Open the model, run each sample once, keep how good the answer was."""
+        asked = ToJudge(
+            request=self.request,
+            dataset=self.dataset,
+            model=self.model,
+            made_for=self.made_for,
+            windows=self.windows,
+            folder=worker.folder,
+        )
+        if self.made_for.task == "tensor":
+            return judge(asked, lambda: self._tensors(worker))
+        session = open_text(self._target(), self.request, untimed(worker.announce))
+        worker.announce("judge")
+        return judge_texts(asked, session)
+
+    def _tensors(self, worker: Worker) -> TensorSession:
+        session = open_tensors(self._target(), self.request, untimed(worker.announce))
+        worker.announce("judge")
+        return session
+
+    def _target(self) -> Target:
+        target: Target = load(self.plugin)
+        if not self.foreseen:
+            target.check(self.request.artifact, self.request.device, self.request.options)
+        return target
+
+
+def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
+    """How good the answers are on the user's dataset, if there is one."""
+    run, prepared = so_far.run, known(so_far.prepared)
+    dataset, artifact = run.model.dataset, prepared.artifact
+    if dataset is None:
+        return so_far
+    jobs.say("judging on the dataset")
+    job = JudgeJob(
+        run.target.plugin,
+        request=judged_request(known(so_far.opening).for_process(), artifact),
+        dataset=dataset,
+        model=run.model.plugin,
+        made_for=artifact,
+        foreseen=True,
+    )
+    return replace(so_far, judged=jobs.run(job, SAMPLE_SECONDS * prepared.dataset_samples))
+
+
+def judged_request(request: OpenRequest, artifact: Artifact) -> OpenRequest:
+    """``request`` with room for one window of text."""
+    if artifact.decoder is None:
+        return request
+    window = min(WINDOW, artifact.decoder.context_length)
+    return replace(request, prompt_tokens=window // 2, decode_context=window)

@@ -1,0 +1,28 @@
+"""What becomes of an error in a worker: the event that tells the parent, by its phase and kind."""
+
+import traceback
+
+from bench.errors import InputError, OdbError, RunFailure
+from bench.jobs import Failed
+from bench.record.record import Failure
+
+MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
+"""How native runtimes say through Python that memory has run out."""
+
+
+def failure_of(error: BaseException, phase: str) -> Failed:
+    """The event that tells the parent of ``error``. What nobody foresaw leaves its traceback in the log."""
+    if isinstance(error, RunFailure):
+        return Failed(Failure(error.phase or phase, error.kind, error.sentence, error.advice))
+    if isinstance(error, InputError):
+        return Failed(Failure(phase, "bad_input", error.sentence, error.advice))
+    if isinstance(error, OdbError):
+        return Failed(Failure(phase, "plugin_error", error.sentence, error.advice))
+    traceback.print_exception(error)
+    message = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):
+        remedy = "Use a smaller model, batch or precision."
+        return Failed(Failure(phase, "out_of_memory", f"out of memory during {phase}: {message}", remedy))
+    if phase == "prepare":
+        return Failed(Failure(phase, "plugin_error", message, "The model's plugin broke; its traceback is in the log."))
+    return Failed(Failure(phase, "runtime_error", message, "The run's log has the runtime's own words."))

@@ -1,0 +1,30 @@
+"""Asks a target plugin, in a process of its own, what this machine has."""
+
+from bench.contracts import Target, TargetFacts
+from bench.jobs import Job, Worker
+from bench.plugins import load
+from bench.suite.untrusted import safe_options
+
+
+class ProbeJob(Job[TargetFacts], frozen=True):
+    """Which devices does the target have, and which options do the named ones take? ``""`` names the default ones."""
+
+    devices_with_options: tuple[str, ...] = ()
+
+    def play(self, worker: Worker) -> TargetFacts:
+        """Imports the target's runtime."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        target: Target = load(self.plugin)
+        versions = {}
+        for distribution in target.requires:
+            try:
+                versions[distribution] = version(distribution)
+            except PackageNotFoundError:
+                continue
+        devices = tuple(target.devices())
+        default = [d.name for d in devices if d.usable and d.default]
+        named = [d for name in self.devices_with_options for d in ([name] if name else default)]
+        options = {device: dict(target.options(device)) for device in named}
+        safe = tuple(sorted(safe_options(self.plugin)))
+        return TargetFacts(devices, options, tuple(target.formats), tuple(target.tasks), versions, safe)

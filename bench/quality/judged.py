@@ -1,0 +1,38 @@
+"""What is judged on a dataset, and what comes of it."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.contracts import Artifact, OpenRequest, SessionFacts
+from bench.plugins import PluginRef
+from bench.record.quality import DatasetFacts, JudgedMetric
+from bench.suite.dataset_options import DatasetAsk
+
+
+class ToJudge(Struct, frozen=True, kw_only=True):
+    """A model on a target, and the dataset.
+
+    ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
+    request's where a float model stands in for it as the reference, or where the target opens a form of its own.
+    ``windows``: of a language model, the ids that another run has cut the texts into. Results go to ``folder``.
+    """
+
+    request: OpenRequest
+    dataset: DatasetAsk
+    model: PluginRef
+    made_for: Artifact
+    windows: Path | None
+    folder: Path
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """``artifact_sha256`` was hashed anew from the files that were opened. ``results``: the file with those of each
+    sample."""
+
+    facts: SessionFacts
+    dataset: DatasetFacts
+    artifact_sha256: str
+    metrics: tuple[JudgedMetric, ...]
+    results: Path
+    windows: Path | None = None

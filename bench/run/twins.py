@@ -1,0 +1,48 @@
+"""The float models that a run's artifact is compared with: the one that the user named, and its own float32 weights."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, ModelRequest
+from bench.errors import RunFailure
+from bench.inputs.prepared import InputsAsked
+from bench.jobs import Runner
+from bench.passes.prepare import PrepareJob, made
+from bench.plugins import load
+from bench.suite.plan import PlannedRun
+
+
+def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | None:
+    """The float model that the user named as the reference of ``artifact``, of the same task."""
+    source = run.model.ask.reference
+    if not source:
+        return None
+    suffix = Path(source).suffix.lower()
+    if suffix not in jobs.catalog.names("models"):
+        raise RunFailure("bad_input", f"--reference {Path(source).name}: no plugin takes such files", "", "prepare")
+    job = PrepareJob(
+        jobs.catalog.find("models", suffix),
+        request=ModelRequest(source),
+        cache=jobs.cache,
+        inputs=InputsAsked(sets=1),
+    )
+    twin = jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job)).artifact
+    if twin.task != artifact.task:
+        what = "a language model" if artifact.task == "text_generation" else "a model of tensors"
+        raise RunFailure(
+            "bad_input",
+            f"--reference {Path(source).name}: is not {what}, as {artifact.model_id} is",
+            "Name the reference of one model as MODEL:FILE.",
+            "prepare",
+        )
+    return twin
+
+
+def float32_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | None:
+    """The same model with float32 weights, where its plugin makes them."""
+    choice = run.model
+    if artifact.precision == "float32" or "float32" not in load(choice.plugin).precisions:
+        return None
+    ask = replace(choice.ask, precision="float32")
+    return made(run, replace(choice, ask=ask), jobs).artifact

@@ -1,0 +1,130 @@
+"""All of a run that comes before its first timed repeat: the passes, and what is concluded between them, in order."""
+
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, OpenRequest, Placement, Scenario
+from bench.errors import RunFailure
+from bench.inputs.prepared import Prepared
+from bench.jobs import Runner
+from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare
+from bench.passes.compile_caches import CompileCaches
+from bench.passes.evidence import Evidence, Opening, Step, known
+from bench.printable import counted
+from bench.run.assemble import placement_summary
+from bench.run.quality import compare_quality
+from bench.run.references import compare_tensors
+from bench.run.text_references import compare_with_engine, compare_with_weights
+from bench.scenarios import kind_of
+from bench.suite.plan import PlannedRun, refuse_unfit, settle_scenario
+from bench.suite.presets import emulated_generation_rule, text_generation_rule
+
+
+def settle(so_far: Evidence, jobs: Runner) -> Evidence:
+    """The scenario with all its parameters, now that the model's task is known."""
+    return replace(so_far, scenario=settled_scenario(so_far.run, known(so_far.prepared)))
+
+
+def settled_scenario(run: PlannedRun, prepared: Prepared) -> Scenario:
+    """The run's scenario for the model that was read."""
+    emulated, own_prompts = run.target.device.emulated, prepared.prompts is not None
+    return settle_scenario(run.scenario, prepared.artifact.task, emulated, own_prompts)
+
+
+def fit(so_far: Evidence, jobs: Runner) -> Evidence:
+    """What will be opened. Raises ``RunFailure`` for a model that the target does not open, or not in the scenario."""
+    prepared, scenario = known(so_far.prepared), known(so_far.scenario)
+    refuse_unfit(prepared.artifact, so_far.run.target, scenario)
+    request = open_request(prepared.artifact, so_far.run, scenario, prepared)
+    return replace(so_far, opening=Opening(request, CompileCaches(scenario.compile_cache, jobs.folder)))
+
+
+def open_request(
+    artifact: Artifact, run: PlannedRun, scenario: Scenario, prepared: Prepared | None = None
+) -> OpenRequest:
+    """What the target is asked to open, the same in every pass of a run."""
+    own = prepared.prompt_tokens if prepared is not None else None
+    prompt, generate = scenario.prompt_tokens or own or 0, scenario.generate_tokens or 0
+    depth, decoder = scenario.depth_tokens or 0, artifact.decoder
+    text = prepared is not None and prepared.inputs is not None and prepared.inputs.source == "prompt_text"
+    if decoder is not None and depth + prompt + generate > decoder.context_length and not text:
+        before = f"{counted(depth, 'token')} of depth, " if depth else ""
+        raise RunFailure(
+            "bad_input",
+            f"{before}{prompt} prompt and {generate} generated tokens do not fit the context of "
+            f"{decoder.context_length} that {artifact.model_id} has",
+            "Ask for fewer with --prompt-tokens, --generate-tokens and --depth.",
+            "prepare",
+        )
+    return OpenRequest(
+        artifact,
+        run.target.device.name,
+        run.target.options,
+        kind_of(scenario).intent,
+        prompt,
+        min(depth + prompt + generate, decoder.context_length) if decoder is not None else 0,
+        strict=run.strict_placement,
+    )
+
+
+def demand_placement(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Raises ``RunFailure`` where the user asked for strict placement, and it is not so."""
+    if so_far.run.strict_placement:
+        refuse_fallback(known(so_far.checked).placement, known(so_far.opening).request.artifact)
+    return so_far
+
+
+def refuse_fallback(placement: Placement | None, artifact: Artifact) -> None:
+    """Raise ``RunFailure`` where a node was not placed as asked, or nobody knows."""
+    summary = placement_summary(placement, artifact)
+    if summary is None:
+        raise RunFailure(
+            "fallback",
+            "strict placement: this runtime does not report its placement",
+            "Drop --strict-placement.",
+            "check",
+        )
+    if summary.fallback:
+        nodes = counted(sum(summary.nodes.values()), "node")
+        shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
+        raise RunFailure(
+            "fallback",
+            f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
+            " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
+            "check",
+        )
+
+
+def demand_cache(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Raises ``RunFailure`` where a compile cache was asked for, and the check found that the target keeps none."""
+    known(so_far.opening).caches.demand(known(so_far.checked).facts.compile_cache, so_far.run.target.id)
+    return so_far
+
+
+def settle_rule(so_far: Evidence, jobs: Runner) -> Evidence:
+    """The rule of a language model's repeats, which are whole generations."""
+    run = so_far.run
+    if known(so_far.prepared).artifact.task != "text_generation":
+        return so_far
+    rule = emulated_generation_rule() if run.target.device.emulated else text_generation_rule(run.rule)
+    return replace(so_far, run=replace(run, rule=rule))
+
+
+UNTIMED: tuple[Step, ...] = (
+    prepare.evidence,
+    settle,
+    fit,
+    foresee.evidence,
+    convert.evidence,
+    check.evidence,
+    demand_placement,
+    compare_tensors,
+    compare_with_engine,
+    compare_with_weights,
+    demand_cache,
+    judge.evidence,
+    compare_quality,
+    settle_rule,
+    cached_results.evidence,
+    kv_cache.evidence,
+)
+"""In this order. What a run lacks, a step leaves out; one that fails ends the run, and what was found before stays."""

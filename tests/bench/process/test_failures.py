@@ -293,6 +293,6 @@ def _command(process: psutil.Process) -> str:
 def _job(worker: psutil.Process) -> dict[str, Any]:
     try:
         file = next(a for a in worker.cmdline() if a.endswith("job.json"))
-        return json.loads(Path(file).read_text())  # type: ignore[no-any-return]
+        return json.loads(Path(file).read_text())["job"]  # type: ignore[no-any-return]
     except (psutil.Error, StopIteration, OSError):
         return {}

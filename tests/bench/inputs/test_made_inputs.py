@@ -125,7 +125,7 @@ class TestControls:
         x = FedInput("x", "float32", "seeded", "random, 0 to 1")
         sr = FedInput("sr", "int64", "seeded", "random whole numbers, 0 or 1")
         facts = InputFacts("seeded", "0" * 64, {"x": (1, 8), "sr": ()}, fed=(x, sr))
-        said = made_up_controls(facts)
+        said = str(made_up_controls(facts))
         assert "Made-up values may be the cause: sr (int64: random whole numbers, 0 or 1)" in said
         assert "--input sr=FILE.npy" in said
         assert "" == made_up_controls(InputFacts("seeded", "0" * 64, {"x": (1, 8)}, fed=(x,))) == made_up_controls(None)

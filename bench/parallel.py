@@ -1,7 +1,7 @@
 """The same work on many files, on several cores where that is safe and worth it.
 
-Processes are forked, which needs no second start of Python and no guard in a script that calls this as a library. Where
-a platform does not fork by default, and for few items, the work is done one after the other.
+Processes are forked, so that Python is not started again and a script that uses this as a library does not need a
+guard. Where a platform does not fork by default, and for few items, the work is done one after the other.
 """
 
 import multiprocessing

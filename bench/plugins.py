@@ -1,7 +1,7 @@
 """Finds plugins late: by entry point, or in a file given with ``--plugin``.
 
-``discover`` reads names only and imports no plugin, so listing stays free. ``load`` imports one. A plugin file declares
-what it offers in a module-level dict, by kind and name::
+``discover`` reads only names and does not import plugins, so listing is cheap. ``load`` imports one. A plugin file
+declares what it offers in a module-level dict, by kind and name::
 
     PLUGINS = {"targets": {"mychip": MyChip}, "models": {"tiny": Tiny}}
 """
@@ -44,7 +44,7 @@ class PluginRef(Struct, frozen=True):
 
 
 class Catalog(Struct, frozen=True):
-    """Every plugin known, by kind and name; nothing is imported yet, but for plugin files."""
+    """Every plugin known, by kind and name; only plugin files are imported at this point."""
 
     refs: tuple[PluginRef, ...]
 

@@ -64,8 +64,8 @@ UNKNOWN = ScenarioKind(name="", summary=sentence("scenario.summary.unknown"))
 
 
 def kind_of(scenario: Scenario) -> ScenarioKind:
-    """What is known of the scenario's kind. ``UNKNOWN`` of a name that is none of this project's where the scenario
-    does not hold its kind itself; no record that is read has such a name."""
+    """What is known of the scenario's kind. ``UNKNOWN`` for a name that is not one of this project's, if the scenario
+    does not contain its kind; no record that is read has such a name."""
     return KINDS.get(scenario.name) or scenario.own_kind or UNKNOWN
 
 

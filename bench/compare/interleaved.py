@@ -1,8 +1,8 @@
 """Two runs measured in alternation: their processes belong together in pairs, and their blocks in neighbours.
 
 Of a pair's medians (latency p50, TTFT, TPOT) the ratio is the median over its neighbouring blocks' ratios, so that a
-disturbance of some blocks, which no median of the whole would survive if it lasted half the time, weighs as little as
-it lasted. How far that median may be off is known from the order statistics of the blocks, and a pair that was
+disturbance affects only the blocks in which it occurs, while a disturbance of half the time would change the median of
+the whole. How far that median may be off is known from the order statistics of the blocks, and a pair that was
 disturbed all along counts for less. Every other figure is that of the whole process. What is tested are the ratios'
 logarithms, one a pair.
 """

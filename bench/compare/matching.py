@@ -18,7 +18,8 @@ from bench.record.record import Record
 class Unmatched(Struct, frozen=True):
     """A record that was compared with none. ``side``: ``base``, or the name of the new folder. ``lost``: it was
     measured in the base, and nothing in the new folder is its partner. A new record without a base is not lost.
-    ``not_measured``: its run is asked for again, and the base holds no measurement of it: it failed or was skipped."""
+    ``not_measured``: its run is asked for again, and the base does not contain a measurement of it: it failed or was
+    skipped."""
 
     side: str
     record_id: str

@@ -35,7 +35,7 @@ State = Literal["worse", "decided", "not_decided", "accepted"]
 
 
 class Outcome(Struct, frozen=True):
-    """``status``: 0 every leading metric was decided and nothing is worse, but for what was accepted; 1 something is
+    """``status``: 0 every leading metric was decided and nothing is worse, except for what was accepted; 1 something is
     worse; 2 a record could not be read; 3 something was not decided or was lost. The first of 1, 2, 3 that applies.
     ``worse``, ``decided``: pairs. ``not_decided``, ``accepted``: name of ``OPEN`` -> pairs; of ``unmatched`` records.
     ``reason``: a sentence."""
@@ -127,7 +127,7 @@ class _Counts(Struct, frozen=True):
 
 
 def _left_open(unmatched: "Sequence[Unmatched]") -> Counter[str]:
-    """The names of ``OPEN`` that records without a partner stand for."""
+    """The names of ``OPEN`` for unmatched records."""
     return Counter(
         {
             "unmatched": sum(one.lost for one in unmatched),

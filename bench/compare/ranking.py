@@ -273,7 +273,7 @@ def _refused(a: Record, b: Record) -> tuple[Reason, ...]:
 
 
 def _turned(field: _Field, pair: tuple[int, int]) -> tuple[Observation, Observation]:
-    """The better figure as base, but for two that took turns, whose records say which is which."""
+    """The better figure as base, except for two that took turns, whose records state the sides."""
     first, second = (field.entrants[place].seen for place in pair)
     assert first is not None
     assert second is not None

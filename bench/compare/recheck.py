@@ -115,7 +115,7 @@ def _alike(x: Fidelity, y: Fidelity) -> bool:
 
 
 def _same_output(x: OutputFidelity, y: OutputFidelity) -> bool:
-    """Whether every figure is the same but for rounding of the reference; cosines by their distance from 1."""
+    """Whether every figure is the same within the rounding of the reference; cosines by their distance from 1."""
     pairs = zip(msgspec.structs.asdict(x).items(), msgspec.structs.asdict(y).values(), strict=True)
     return all(_close(a, b, near_one=name.startswith("cosine")) for (name, a), b in pairs)
 

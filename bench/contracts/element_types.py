@@ -86,7 +86,7 @@ def storable(array: "Array") -> "Array":
 
 
 def restored(array: "Array") -> "Array":
-    """The array that ``storable`` was given, but for text, which stays at a fixed width."""
+    """The array that was passed to ``storable``, except text, which keeps its fixed width."""
     fields = array.dtype.names
     if fields is None or len(fields) != 1 or fields[0] not in EXTENDED:
         return array

@@ -38,7 +38,7 @@ class StreamSession(Session, Protocol):
     def fill(self, ids: "np.ndarray[Any, Any]") -> None:
         """Empty the cache, then make it hold ``ids`` (int64 [n]); none: leave it empty.
 
-        An engine that cannot help generating a token after ``ids`` puts it in the place of the next prompt's first:
+        An engine that always generates one token after ``ids`` substitutes it for the first token of the next prompt:
         lengths stay as asked, and what is generated then is not compared with other engines.
         """
         ...
@@ -70,7 +70,7 @@ class SettlingSession(Protocol):
     """A text session whose working memory, which grows with the cache, can be told from it."""
 
     def settle(self) -> None:
-        """Give back what the next token does not need, but for the cache. Never called in a timed pass."""
+        """Release memory that the next token does not need, except the cache. Never called in a timed pass."""
         ...
 
 

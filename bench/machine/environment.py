@@ -1,8 +1,8 @@
 """The machine and its state: what decides whether measurements may be compared.
 
-On Linux everything but load and core counts is read from files under ``root``, so that a recorded tree can stand for a
-machine. Elsewhere the system's own calls are asked. What cannot be read is null, with its reason in ``unavailable``.
-No user names, host names, environment variables or paths are taken.
+On Linux everything but load and core counts is read from files under ``root``, so that tests can use a recorded folder
+instead of a machine. Elsewhere the system's own calls are asked. What cannot be read is null, with its reason in
+``unavailable``. No user names, host names, environment variables or paths are taken.
 """
 
 import os

@@ -46,7 +46,7 @@ def lengths(request: OpenRequest, scenario: Scenario) -> Lengths:
 
 
 def decoder_of(request: OpenRequest) -> DecoderSpec:
-    """Raises ``RunFailure`` for a session that decodes where the model is none that does."""
+    """Raises ``RunFailure`` for a session that decodes although the model is not a language model."""
     if request.artifact.decoder is None:
         raise RunFailure("plugin_error", sentence("measure.decodes_without_text", model_id=request.artifact.model_id))
     return request.artifact.decoder

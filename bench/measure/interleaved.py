@@ -1,8 +1,8 @@
 """A steady state measured in turns with another process, block by block, never both at the same time.
 
-What the machine does meanwhile, be it a neighbour's load, heat or a change of clock, then falls on both alike and
-cancels in the ratio of neighbouring blocks. Running two sides close in time is known as paired or duet benchmarking
-(Bulej et al. 2020, Duet benchmarking, ICPE); taking turns instead of running side by side keeps the two from competing.
+Disturbances of the machine, such as other load, heat or a change of clock, then affect both equally and cancel in the
+ratio of neighbouring blocks. Running two sides close in time is known as paired or duet benchmarking (Bulej et al.
+2020, Duet benchmarking, ICPE); taking turns instead of running side by side keeps the two from competing.
 """
 
 from array import array

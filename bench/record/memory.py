@@ -20,10 +20,10 @@ class MemoryPoint(Part, frozen=True):
 
 
 class MemorySummary(Part, frozen=True):
-    """Medians over repeats. ``model`` is USS after compile less USS before read; ``inference`` is USS at the end of
-    the steady state less USS before the first inference, with the harness' own modules and inputs in place (``ready``),
-    null where memory was given back meanwhile; ``peak_rss`` is the highest of
-    any phase. ``model`` holds what the compiler has not given back."""
+    """Medians over repeats. ``model`` is USS after compile less USS before read; ``inference`` is USS at the end of the
+    steady state minus USS before the first inference, with the harness' modules and inputs in place (``ready``), null
+    if memory was released in between; ``peak_rss`` is the highest of any phase. ``model`` holds what the compiler has
+    not given back."""
 
     peak_rss: int | None = None
     model: int | None = None

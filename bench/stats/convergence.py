@@ -22,7 +22,7 @@ def steady(samples: "Samples", rule: StoppingRule) -> bool:
 
 
 def asks_convergence(rule: StoppingRule) -> bool:
-    """False for a fixed number of queries, which can be no more or less precise than it comes out."""
+    """False for a fixed number of queries, for which a precision is not required."""
     return rule.min_queries < rule.max_queries
 
 

@@ -12,7 +12,7 @@ from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule
 from bench.words import Sentence, sentence
 
 BY_SECONDS = ("min_duration_ns", "max_duration_ns")
-"""Of a rule what --max-seconds and turns change."""
+"""The fields of a rule that --max-seconds and turns change."""
 
 
 def plan_contradictions(plan: PlanPart) -> Iterator[Sentence | str]:

@@ -40,8 +40,8 @@ WRITING = ".writing-"
 
 
 def new_record_id(model: str, target: str, now: datetime | None = None) -> str:
-    """Sorts by time, says what it is, and is unique: ``20261122T101500123Z-resnet50-openvino-CPU-4f1a2b``. Letters of
-    any script stay, in at most 80 bytes."""
+    """Sortable by time, readable, and unique: ``20261122T101500123Z-resnet50-openvino-CPU-4f1a2b``. Letters of any
+    script stay, in at most 80 bytes."""
     moment = now or datetime.now(UTC)
     stamp = f"{moment:%Y%m%dT%H%M%S}{moment.microsecond // 1000:03}Z"
     words = re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", f"{model}-{target}"))
@@ -146,8 +146,8 @@ def _within(folder: Path, message: str) -> str:
 
 
 def chosen_folders(path: Path) -> list[Path]:
-    """The folders of records that a user's ``path`` stands for: a record's own, or those of the records in it, oldest
-    first. Raises ``InputError`` if there is none; one that lies deeper is named."""
+    """The folders of records in a user's ``path``: a record's own, or those of the records in it, oldest first. Raises
+    ``InputError`` if there is none; one that lies deeper is named."""
     if is_file(path / RECORD):
         return [path]
     if not is_folder(path):

@@ -371,7 +371,7 @@ def _sent(
     suite: Suite, untrusted: Untrusted, plugin: str, known: Mapping[str, str], ask: TargetAsk | None
 ) -> list[str]:
     """The options of ``plugin`` whose values came from somebody's file: those of ``ask``, a target of that file's, and
-    of the suite's shared ones, but for what a flag has replaced."""
+    the suite's shared ones, except those replaced by a flag."""
     keys = {key: key for key in suite.options if key in known}
     prefixed = (key for key in suite.options if key.startswith(f"{plugin}."))
     keys |= {key.removeprefix(f"{plugin}."): key for key in prefixed if key.removeprefix(f"{plugin}.") in known}

@@ -64,7 +64,8 @@ class ConvNet(GraphWriter):
         )
 
     def batch_norm(self, value: str, name: str, channels: int, scale: float = 1.0) -> str:
-        """Batch normalisation in its inference form: two parameters a channel, and two statistics that are none."""
+        """Batch normalisation in its inference form: two parameters per channel, and two statistics that are not
+        parameters."""
         import numpy as np
 
         noise = self._random.standard_normal((4, channels)).astype(np.float32) * np.float32(0.1)

@@ -12,7 +12,7 @@ _MAKERS = (distribution, gaps, gap_trace, latency_trace, cold_start, memory, pla
 def figures(run: RecordedRun, name: str) -> tuple[Figure, ...]:
     """What can be drawn of a run that was measured; ``name`` makes ids unique on the page.
 
-    Of an emulated run only the placement is drawn: the rest would be the emulator's time and memory.
+    For an emulated run only the placement is drawn: the rest would be the emulator's time and memory.
     """
     if run.record.status != "ok":
         return ()

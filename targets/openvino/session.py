@@ -185,7 +185,8 @@ def _started_and_awaited(request: Any) -> None:
 
 
 def port_spec(port: Any, preferred: Sequence[str]) -> TensorSpec:
-    """A port of a model. Of several tensor names the one in ``preferred`` is taken; without any, the node's name."""
+    """A port of a model. If a tensor has several names, the one in ``preferred`` is used; without any, the node's
+    name."""
     dimensions = (d.get_length() if d.is_static else None for d in port.get_partial_shape())
     return TensorSpec(port_name(port, preferred), element_name(port.get_element_type()), tuple(dimensions))
 

@@ -119,7 +119,7 @@ def query_of(
 
 
 def ort_value(array: "Array") -> Any:
-    """The array as an OrtValue that points into it, but for packed types, which are copied."""
+    """The array as an OrtValue that points into it, except for packed types, which are copied."""
     import numpy as np
     import onnxruntime
 

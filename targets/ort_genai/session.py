@@ -144,7 +144,7 @@ def generator(opened: OpenedModel, max_length: int) -> Any:
 
 
 def search_options(opened: OpenedModel, max_length: int) -> dict[str, str]:
-    """The search options in force, as ``search.*``, but for the length, which is the request's and no option."""
+    """The search options in force, as ``search.*``, except for the length, which comes from the request."""
     held = dict(_parameters(opened, max_length).get_search_options())
     held.pop("max_length", None)
     return {f"search.{name}": f"{value:g}" if isinstance(value, float) else str(value) for name, value in held.items()}

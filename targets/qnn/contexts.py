@@ -85,8 +85,8 @@ def refuse_other_soc(artifact: Artifact, options: Mapping[str, str]) -> None:
 
 
 def played_as(artifact: Artifact | None, options: Mapping[str, str], chosen: str) -> str:
-    """Which chip the emulator plays: the ``chosen`` one, but for a context whose chip is not known by the table, or at
-    all. ``artifact``: ``None`` where the model has not been read."""
+    """Which chip the emulator plays: the ``chosen`` one, except for a context whose chip is not in the table or
+    unknown. ``artifact``: ``None`` where the model has not been read."""
     if artifact is None or not holds_context(artifact):
         return chosen
     told = compiled_for(artifact)

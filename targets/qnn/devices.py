@@ -26,8 +26,8 @@ def device_name(
 ) -> str:
     """The hardware's own name; for the emulator the SoC it plays and the processor it plays on.
 
-    ``held``: the provider options in force, for an SoC that is not in the table. ``played_as``: what is played in the
-    place of the chosen SoC.
+    ``held``: the provider options in force, for an SoC that is not in the table. ``played_as``: the SoC that is
+    emulated instead of the chosen one.
     """
     if device == EMULATED:
         chosen = f"{soc.marketing} ({soc.part})" if soc else f"SoC {held.get('soc_model', 'unknown')}"

@@ -77,7 +77,7 @@ VALUES = {
 
 
 def known(device: str) -> dict[str, str]:
-    """Provider options of ``device``. The GPU knows no SoC, no HTP and no RPC."""
+    """Provider options of ``device``. The GPU does not have options for the SoC, the HTP or RPC."""
     if device == "gpu":
         return {k: v for k, v in (FLAGS | VALUES).items() if "htp" not in k and k not in ("soc_model", "vtcm_mb")}
     return SOC | FLAGS | VALUES

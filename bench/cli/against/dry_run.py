@@ -44,8 +44,8 @@ class Prospect(Struct, frozen=True):
 
     @property
     def end(self) -> End:
-        """What the comparison would find of it: where the new run alone fails, it is worse; one that is skipped, for
-        it cannot be measured here, leaves a pair that took turns without figures."""
+        """What the comparison would find of it: where the new run alone fails, it is worse; a run that is skipped
+        because it cannot be measured here leaves a pair without figures."""
         *base, new = self.failures
         if any(failure is not None for failure in base):
             return "not_measured"

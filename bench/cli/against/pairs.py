@@ -48,8 +48,8 @@ COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 class Pair(Struct, frozen=True):
-    """A base record, the suite that measures it again, and the one of what is new; each plans one run. Of an emulated
-    one only ``new`` is carried out, and compared with the record."""
+    """A base record, the suite that measures it again, and the one of what is new; each plans one run. For an emulated
+    record only ``new`` is carried out and compared with the record."""
 
     source: Source
     base: Suite
@@ -78,7 +78,7 @@ class Pairs(Struct, frozen=True):
 
 
 def plan_again(pair: Pair, catalog: Catalog) -> PlannedRun:
-    """The run that checks an emulated record again. Raises ``InputError`` where it is none of an emulator."""
+    """The run that checks an emulated record again. Raises ``InputError`` if its target is not an emulator."""
     with temporary_workspace() as workspace:
         runs = plan_suite(Bench(catalog, pair.new, workspace, cache_folder(), Path("/"))).runs
     origin = f"{pair.source.folder}/record.json"
@@ -100,7 +100,7 @@ def not_checked(pair: Pair, run: PlannedRun) -> Unmatched | None:
 
 
 def refused(source: Source, error: InputError) -> Unmatched:
-    """The record as lost, for what ``error`` says."""
+    """The record as lost, with the reason of ``error``."""
     return unmatched(source.record, "base", f"{error.message}. {error.remedy}".strip(), lost=True)
 
 
@@ -269,7 +269,7 @@ class Chooser:
         return [(s, name) for s in sources for name in named if s.record.plan.model.id in wanted[name]]
 
     def _routed(self, targets: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Of the options given those that each target takes. Raises ``UnknownName`` for one that none takes."""
+        """The given options that each target accepts. Raises ``UnknownName`` for one that none takes."""
         if not self._options or not targets:
             return {target: {} for target in targets}
         check_options(self._options, targets, self._catalog)
@@ -321,7 +321,7 @@ class Chooser:
         return found
 
     def _suite_runs(self) -> tuple[Suite, Sequence[PlannedRun]]:
-        """Flags add to the suite as ever, but for ``-t``, which chooses from its targets where it names some."""
+        """Flags add to the suite as usual, except ``-t``, which selects from its targets if it names any."""
         suite = asked_suite({**self._params, "targets": ()}, self._catalog)
         if not suite.targets:
             suite = asked_suite(self._params, self._catalog)

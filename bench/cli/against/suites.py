@@ -41,7 +41,7 @@ GRID = ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")
 
 
 def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
-    """``suite`` of one run with what the flags in ``given`` add or replace, but for models, targets and options."""
+    """``suite`` of one run with what the flags in ``given`` add or replace, except for models, targets and options."""
     models = suite.models
     if any(given.get(flag) is not None for flag in PROMPTS):
         models = tuple(replace(model, prompt_ids=(), prompts="") for model in models)

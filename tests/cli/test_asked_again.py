@@ -15,11 +15,13 @@ from msgspec.structs import replace
 from bench.cli.asked import asked_suite
 from bench.cli.run_command import command
 from bench.contracts import Device, TargetFacts
+from bench.inputs.prepared import Prepared
+from bench.passes.evidence import Evidence
 from bench.plugins import Catalog, discover, load
 from bench.record.asked import NamedFile
 from bench.record.evidence import RepeatRule
 from bench.record.record import Environment, PlanPart, Record
-from bench.run.assemble import Evidence, assemble
+from bench.run.assemble import assemble
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
 from bench.suite.plan import ModelChoice, choose_models, choose_targets, make_plan, resolve_targets, settle_scenario
@@ -124,7 +126,9 @@ def record_of(suite: Suite, catalog: Catalog) -> Record:
     artifact = replace(fake_artifact(Path("net.onnx"), models[0].task), model_id=run.model.id)
     own = bool(ask.prompts or ask.prompt_ids)
     scenario = settle_scenario(run.scenario, models[0].task, emulated=False, own_prompts=own)
-    return assemble(run, Evidence(Environment(), scenario, artifact), []).record
+    prepared = Prepared(artifact=artifact)
+    evidence = Evidence(run=run, environment=Environment(), scenario=scenario, prepared=prepared)
+    return assemble(evidence, []).record
 
 
 def value_at(plan: PlanPart, path: str) -> Any:

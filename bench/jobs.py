@@ -94,7 +94,7 @@ class Result(Struct, Generic[Answer_co], frozen=True):
 
 
 class Runner(Protocol):
-    """Carries out the jobs of one run, each in a process of its own, within the run's deadline."""
+    """Carries out the jobs of one run, each in a separate process, within the run's deadline."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -153,7 +153,7 @@ def _decode_path(kind: type, value: object) -> Path:
 
 
 def _json(value: object) -> bytes:
-    """Text that is no Unicode, as a runtime's message about a file of another encoding, has ``?`` in its stead."""
+    """Text that is not Unicode, such as a runtime's message about a file of another encoding, is replaced by ``?``."""
     try:
         return msgspec.json.encode(value, enc_hook=_encode_path)
     except UnicodeEncodeError:
@@ -193,14 +193,14 @@ def encode(event: AnyEvent) -> bytes:
 
 
 def decode_event(data: bytes) -> AnyEvent:
-    """Raises ``ValueError`` for what is no event."""
+    """Raises ``ValueError`` for an invalid event."""
     with _bounded():
         event: AnyEvent = msgspec.json.decode(data, type=AnyEvent, dec_hook=_decode_path)
         return event
 
 
 def decode_answer(event: Done, job: Job[T]) -> T:
-    """Raises ``ValueError`` for what is no answer to ``job``."""
+    """Raises ``ValueError`` for an invalid answer to ``job``."""
     with _bounded():
         return msgspec.json.decode(event.answer, type=job.answers(), dec_hook=_decode_path)
 

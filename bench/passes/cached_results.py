@@ -1,11 +1,12 @@
-"""Times inputs that were seen before against new ones, to find a cache that answers instead of the model.
+"""Compares times of repeated inputs with times of new ones, to find a cache that answers instead of the model.
 
-In a process and pass of its own. The mechanism knows neither tensors nor prompts: it is given inputs and something that
-makes a call out of one of them.
+It runs in a separate process. The mechanism does not depend on tensors or prompts: it gets inputs and a function that
+makes a call from one of them.
 
 All inputs are made before the first is timed. Every timed call follows the same steps: its input is set, the process
-rests, the clock is read. Making a new input just before its call would let the runtime's threads fall asleep before new
-inputs alone: the same input at once then took a third of the time, on a busy machine, with no cache anywhere.
+rests, the clock is read. If a new input were made just before its call, the runtime's threads would fall asleep before
+new inputs only: on a busy machine the same input, repeated immediately, then took a third of the time without any
+cache.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,7 @@ from bench.stats.speed_up import LEAST_ROUNDS
 Input = TypeVar("Input")
 
 ROUNDS = 16
-BUDGET_NS = 2_000_000_000  # after which the least rounds are enough
+BUDGET_NS = 2_000_000_000  # after which the minimum number of rounds is enough
 PAUSE_S = 0.005  # longer than runtimes' threads wait for work before they sleep
 INPUT_BYTES = 256 << 20  # of new inputs held at once
 
@@ -58,8 +59,8 @@ class RecallJob(Job[RepeatedInput], frozen=True, kw_only=True):
 
 
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
-    """Whether a cache answers. That this cannot be tried is no reason not to measure. An emulator is not asked: its
-    times say nothing."""
+    """Whether a cache answers. If this cannot be tried, the run is still measured. The pass is not run on an emulator,
+    whose times are not meaningful."""
     run, prepared = so_far.run, known(so_far.prepared)
     if run.target.device.emulated:
         return so_far
@@ -85,9 +86,9 @@ def recall(
     pause: Callable[[], None] = lambda: sleep(PAUSE_S),
 ) -> RepeatedInput:
     """Rounds of a new input, the same again at once, and ``known``, which has been seen twice before the first round;
-    ``known`` comes before or after the other two, by lot. ``call_of`` sets an input and returns what is timed.
+    ``known`` comes before or after the other two, at random. ``call_of`` sets an input and returns what is timed.
 
-    ``fresh`` yields inputs that were never seen; where it yields too few, that is the reason nothing is told.
+    ``fresh`` yields new inputs; if it yields too few, that is the stated reason.
     """
 
     def time_one_ns(one: Input) -> int:

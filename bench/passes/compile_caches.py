@@ -1,5 +1,5 @@
-"""Where a run's processes may keep compiled models, as its scenario says: nowhere, in an empty folder each, or in a
-filled one that they share."""
+"""Where a run's processes may keep compiled models, by its scenario: nowhere, in an empty folder for each, or in a
+common folder that is filled."""
 
 import shutil
 from collections.abc import Callable

@@ -35,7 +35,7 @@ def _same(a: NDArray[np.generic], b: object) -> bool:
 
 
 def compare_token_runs(first: Sequence[int], again: Sequence[int]) -> Determinism:
-    """Two greedy generations from one prompt. Any difference counts: greedy decoding has no choice to make."""
+    """Two greedy generations from one prompt. Any difference counts, because greedy decoding is deterministic."""
     if tuple(first) == tuple(again):
         return Determinism(2, True)
     pairs = zip(first, again, strict=False)

@@ -30,10 +30,10 @@ Part = TypeVar("Part")
 
 class TextChecked(Struct, frozen=True):
     """``prompt``: the first prompt's ids. ``forced``: the ids that were fed for their logits (int64 [n]); ``logits``:
-    float32 [n, vocab_size] after each, ``None`` where the engine does not show them. ``comparable``: whether another
-    engine can be held to the same tokens, which it cannot where this one put one of its own into the cache. ``whole``:
-    whether ``forced`` is all that was in the cache, so that its logits are those behind the tokens; not so at a depth,
-    or of a longer text than is kept."""
+    float32 [n, vocab_size] after each, ``None`` if the engine does not expose them. ``comparable``: whether the tokens
+    can be compared with another engine's; false if this one put a token of its choice into the cache. ``whole``:
+    whether ``forced`` is the whole content of the cache, so that its logits are the ones that the tokens came from;
+    false at a depth, or for a text longer than the part that is kept."""
 
     prompt: tuple[int, ...]
     forced: Path

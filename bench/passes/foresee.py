@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ForeseeJob(Job[None], frozen=True, kw_only=True):
-    """Does the target take the artifact with these options, as far as it can tell without opening it?"""
+    """Whether the target accepts the artifact with these options, as far as it is known without opening it."""
 
     artifact: Artifact
     device: str
@@ -38,6 +38,6 @@ def ask(target: "TargetChoice", artifact: Artifact, jobs: Runner) -> None:
 
 
 def converts(plugin: PluginRef, artifact: Artifact) -> bool:
-    """Whether the target opens ``artifact`` only in a form of its own."""
+    """Whether the target opens ``artifact`` only in a special format."""
     target = load(plugin)
     return isinstance(target, ConvertingTarget) and target.converts(artifact)

@@ -1,10 +1,11 @@
-"""The pass that observes a language model's KV cache: untimed, in a process of its own, opened with ``exact_memory``.
+"""The pass that observes a language model's KV cache: untimed, in a separate process, opened with ``exact_memory``.
 
-The cache grows token by token, memory is read after each, and ``cache_growth`` says what a token takes. It grows twice
-where the session can give its cache's memory back: the first time every new length costs the runtime memory of its own,
-which is not the cache's; the second time is read. An engine that takes the cache at once, for the length it was told,
-shows nothing as it fills; it is told several lengths instead. One that generates by itself goes on while a token is
-handed out, so it is read between generations of several lengths, when it rests.
+The cache grows token by token, memory is read after each token, and ``cache_growth`` computes the memory per token. The
+cache grows twice if the session can release its memory: during the first growth the runtime also allocates memory for
+every new length, which does not belong to the cache, so the second growth is read. If an engine allocates the whole
+cache for a given length, memory does not grow while it fills; it is opened with several lengths instead. An engine that
+generates by itself continues while it delivers a token, so memory is read between generations of several lengths, when
+it is idle.
 """
 
 import ctypes
@@ -38,12 +39,12 @@ FEWEST = 8
 WARM_UP = 4  # tokens
 BUDGET_NS = 5_000_000_000
 """What growing may take in all."""
-SLOW = 3  # times as much for the fewest tokens
-LENGTHS = 6  # that an engine is told, or generates
+SLOW = 3  # times as much for the minimum number of tokens
+LENGTHS = 6  # that an engine is opened with, or generates
 EXACT_HEAP = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 """Small pieces that a thread has freed would count as handed out."""
 UNKNOWN_BITS = (8, 8)
-"""Of an element of keys and of values, at least: a runtime may quantise its cache and not report it."""
+"""Minimum size of an element of keys and of values: a runtime may quantise its cache without reporting it."""
 
 
 class CacheJob(Job[KvCache], frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
 
 
 def cache_of(decoder: DecoderSpec, request: OpenRequest, target: "TargetChoice", jobs: Runner) -> KvCache:
-    """What a token takes. That it is not seen is no reason not to measure: the reason is stated instead."""
+    """Memory per token. If it cannot be observed, the run is still measured, and the reason is stated."""
     computed = decoder.kv_cache_bytes_per_token
     if target.device.emulated:
         return KvCache(computed, reason="emulated: the process' memory is not the device's")

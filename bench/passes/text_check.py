@@ -66,7 +66,8 @@ def check_text(
 
 
 def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> None:
-    """Raise ``RunFailure`` for the first prompt that does not fit the context with ``beside`` other tokens."""
+    """Raise ``RunFailure`` for the first prompt that does not fit into the context together with ``beside`` other
+    tokens."""
     for number, ids in enumerate(prompts, start=1):
         if len(ids) + beside > decoder.context_length:
             raise RunFailure(

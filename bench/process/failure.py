@@ -1,4 +1,4 @@
-"""What becomes of an error in a worker: the event that tells the parent, by its phase and kind."""
+"""Converts an error in a worker to the event for the parent, with its phase and kind."""
 
 import traceback
 
@@ -11,7 +11,7 @@ MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 
 
 def failure_of(error: BaseException, phase: str) -> Failed:
-    """The event that tells the parent of ``error``. What nobody foresaw leaves its traceback in the log."""
+    """The event that reports ``error`` to the parent. An unexpected error writes its traceback to the log."""
     if isinstance(error, RunFailure):
         return Failed(Failure(error.phase or phase, error.kind, error.sentence, error.advice))
     if isinstance(error, InputError):

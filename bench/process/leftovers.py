@@ -11,8 +11,8 @@ MARK = "ODB_WORKER"
 
 
 def end_leftovers(mark: str) -> int:
-    """Kill the processes that carry ``mark``, however they left the worker's group. Returns how many there were.
-    Linux only: elsewhere nobody may look at another process' environment."""
+    """Kill the processes that carry ``mark``, however they left the worker's group. Returns how many there were. Linux
+    only: other systems do not allow reading another process' environment."""
     if sys.platform != "linux":
         return 0
     wanted, found = f"{MARK}={mark}".encode(), 0

@@ -27,11 +27,11 @@ _ENDED = b"\0ended"
 
 
 class EventStream:
-    """Iterates over the events of a worker, up to its last word. Raises ``TimeoutError`` at the deadline, and
-    ``ValueError`` for what is no event.
+    """Iterates over the events of a worker, up to its final event. Raises ``TimeoutError`` at the deadline, and
+    ``ValueError`` for an invalid event.
 
-    Ends with the last word, with the end of the pipe, or once the worker has ended and nothing more is heard: a child
-    that it left behind may hold the pipe open. A thread blocks on the pipe and another on the process, as not every
+    Ends with the final event, with the end of the pipe, or when the worker has ended and no more events arrive: a child
+    that it left behind may keep the pipe open. A thread blocks on the pipe and another on the process, as not every
     platform can wait for them with a time limit.
     """
 

@@ -1,4 +1,4 @@
-"""Asks a target plugin, in a process of its own, what this machine has."""
+"""Asks a target plugin, in a separate process, for its devices on this machine."""
 
 from bench.contracts import Target, TargetFacts
 from bench.jobs import Job, Worker

@@ -160,7 +160,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _died(returncode: int, phase: str) -> Failure:
-    """How a worker that said nothing at the end went."""
+    """How a worker without a final event ended."""
     if -returncode in CRASH_SIGNALS:
         name = CRASH_SIGNALS[signal.Signals(-returncode)]
         return Failure(

@@ -1,7 +1,7 @@
-"""Keeps runtimes from reporting to their makers while they are measured. See docs/privacy.md.
+"""Switches off the telemetry of runtimes while they are measured. See docs/privacy.md.
 
-``switch_off`` comes before any runtime is imported, in the parent and in every worker. It changes this process only:
-no file is written, and the user's own settings stay.
+``switch_off`` comes before any runtime is imported, in the parent and in every worker. It changes this process only: it
+does not write files or change the user's settings.
 """
 
 import os
@@ -13,8 +13,8 @@ ONNX_RUNTIME = "ORT_DISABLE_TELEMETRY"
 """Read by ONNX Runtime 1.32 and onnxruntime-genai 0.18 when they are loaded: no event database, no device id, no thread
 that sends. What is in ``OFF`` switches telemetry off, everything else leaves it on."""
 OPENVINO = "openvino_telemetry"
-"""The module that sends for OpenVINO. Where it cannot be imported, OpenVINO takes a stub of its own that does
-nothing, as it does where the package is not installed."""
+"""The module that sends OpenVINO's telemetry. If it cannot be imported, OpenVINO uses its stub, which does nothing, as
+if the package were not installed."""
 RUNTIMES = ("openvino", OPENVINO, "onnxruntime", "onnxruntime_genai")
 OFF = ("1", "true", "yes", "on")
 """In upper or lower case. Its documentation names ``1`` alone; tests/test_privacy.py tries each."""

@@ -19,8 +19,8 @@ GO, ENOUGH = b"g"[0], b"e"[0]
 
 
 def main() -> None:
-    """Claim the pipe, play the job, leave at once: a runtime's teardown is nobody's measurement. Runtimes report to
-    nobody meanwhile."""
+    """Claim the pipe, carry out the job, leave at once, because the teardown of a runtime is not measured. Telemetry of
+    runtimes is off."""
     job_file, spawn_ns = sys.argv[1], int(sys.argv[2])
     switch_off()
     answers = die_with_parent()
@@ -69,8 +69,7 @@ def claim_stdout(log: str) -> int:
 
 
 def die_with_parent() -> "queue.SimpleQueue[int]":
-    """Make sure that no worker is left when the parent is killed. Returns what the parent says meanwhile, byte by
-    byte."""
+    """Make sure that the worker ends when the parent is killed. Returns the bytes that the parent sends."""
     end_with_parent()
     answers: queue.SimpleQueue[int] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(answers,), name="parent-watch", daemon=True).start()

@@ -202,7 +202,7 @@ def _pair(sides: list[Gathering], index: int) -> Steps:
 def _run_both(
     jobs: Sequence[tuple[MeasureJob, Path]], deadline_s: float, turnstile: Turnstile
 ) -> list[Result[Measured]]:
-    """Each job, in its folder. A thread of its own follows each worker. An interrupt ends the workers, and so the
+    """Each job, in its folder. A separate thread follows each worker. An interrupt ends the workers, and with them the
     threads."""
     results: dict[int, Result[Measured]] = {}
     errors: dict[int, BaseException] = {}

@@ -132,7 +132,7 @@ class Gathering:
         self.keep(measured, result.wall_ns - measured.runtime_ns, busy, took_ns=result.wall_ns)
 
     def _title(self) -> str:
-        """Which repeat is measured, and why, where it is one beyond the fewest."""
+        """Which repeat is measured, and the reason for one beyond the minimum number."""
         number, rule = len(self._seen) + 1, self._rule
         why = why_more(rule, self._seen, self.run.rule.precision)
         return f"repeat {number}, at most {rule.most} ({why})" if why else f"repeat {number} of {rule.fewest}"

@@ -1,4 +1,5 @@
-"""Asks target plugins what this machine has: each in a process of its own, so that one that breaks hurts no other."""
+"""Asks target plugins for their devices on this machine, each in a separate process, so that a failure does not affect
+the others."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ def temporary_workspace() -> Iterator[Path]:
 def probe_targets(catalog: Catalog, workspace: Path, plugins: Mapping[str, tuple[str, ...]]) -> dict[str, TargetFacts]:
     """Ask each plugin for its devices, and for the options of those named.
 
-    A plugin that cannot answer is reported as unusable devices, with what it said.
+    A plugin that fails is reported as unusable devices, with its message.
     """
     return {name: _probe(catalog, workspace, name, devices) for name, devices in plugins.items()}
 

@@ -1,10 +1,10 @@
-"""Runs the reference that a measured run's outputs are compared with, in a process of its own, and compares.
+"""Runs the reference that a measured run's outputs are compared with, in a separate process, and compares.
 
-The reference is the same artifact on another runtime, in float32 and without optimisations where there is such a one,
-on the same inputs. Each target states for which formats it can be the reference, and with which device and options;
-``reference_for`` has the order of preference, and the record names the one that served. Where the user names a float
-model of the same task, that one takes the artifact's place. A reference that cannot run is no failure of the run: the
-outputs are then unchecked, and the record says why.
+The reference is the same artifact on another runtime, in float32 and without optimisations if available, on the same
+inputs. Each target states for which formats it can be the reference, and with which device and options;
+``reference_for`` has the order of preference, and the record names the one that was used. If the user names a float
+model of the same task, it replaces the artifact. If the reference cannot run, the run does not fail: the outputs are
+then unchecked, and the record says why.
 """
 
 from pathlib import Path

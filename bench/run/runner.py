@@ -1,4 +1,5 @@
-"""Carries out the jobs of one run: in the suite's workspace, within the run's deadline; what runs share, only once."""
+"""Carries out the jobs of one run, in the suite's workspace and within the run's deadline; jobs that runs share are
+carried out once."""
 
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Carries out a suite: plan it, prepare and check every run, then measure them in rounds.
 
-A round is one repeat of every run that needs one, so that the runs share the moods of the machine: what makes it slow
-for a while falls on all of them, and the repeats of one run lie apart. What is not timed comes before the first round.
-Each record is written the moment its run ends; until then what there is of it is kept after each repeat.
+A round is one repeat of every run that needs one, so that changes of the machine affect all runs equally, and the
+repeats of one run are spread over time. Untimed passes come before the first round. Each record is written as soon as
+its run ends; until then its state is saved after each repeat.
 """
 
 from collections.abc import Sequence
@@ -97,8 +97,8 @@ class Rounds:
         self._recorded: dict[int, RecordedRun] = {}
 
     def prepare(self, index: int, run: PlannedRun) -> None:
-        """All of the run that is not timed. An emulated run, whose times nobody believes, is measured as well; it ends
-        here, as does one that fails."""
+        """The untimed part of the run. An emulated run, whose times are not used, is also measured here; it ends here,
+        and so does a run that fails."""
         self._listener.began(index, run)
         gathering = Gathering(self._bench, run, self._memo, self._listener.step)
         self._begun[index] = gathering
@@ -109,8 +109,8 @@ class Rounds:
             self._end(index)
 
     def measure(self) -> None:
-        """Repeat by repeat, until no run needs another. A run that has used up its own time waits until no other is
-        within its time, and goes on in what the others have left."""
+        """Repeat by repeat, until no run needs another. A run that has used up its time waits until the others have
+        used theirs or ended, and continues in the time that they have left."""
         while self._begun:
             in_time = tuple(index for index, gathering in self._begun.items() if gathering.in_time())
             for index in in_time or tuple(self._begun):

@@ -1,5 +1,5 @@
-"""The runs that a language model's tokens are held against: the same file, unoptimised in float32, and the float32
-weights of the same model. Each in a process of its own, once for the same ids."""
+"""The runs that a language model's tokens are compared with: the same file, unoptimised in float32, and the float32
+weights of the same model. Each runs in a separate process, once for the same ids."""
 
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal

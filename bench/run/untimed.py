@@ -74,7 +74,7 @@ def demand_placement(so_far: Evidence, jobs: Runner) -> Evidence:
 
 
 def refuse_fallback(placement: Placement | None, artifact: Artifact) -> None:
-    """Raise ``RunFailure`` where a node was not placed as asked, or nobody knows."""
+    """Raise ``RunFailure`` if a node was not placed as requested, or the placement is unknown."""
     summary = placement_summary(placement, artifact)
     if summary is None:
         raise RunFailure(

@@ -2,6 +2,7 @@
 
 from bench.contracts import Artifact
 from bench.errors import RunFailure
+from bench.words import sentence
 
 CONTEXT, EDGE_TPU = "EPContext", "edgetpu-custom-op"
 
@@ -16,15 +17,18 @@ def refuse_compiled(artifact: Artifact) -> None:
     if holds_context(artifact):
         raise RunFailure(
             "unsupported_format",
-            f"{artifact.path.name} is compiled for an accelerator ({CONTEXT}); only the execution provider that it was "
-            "compiled for opens it",
-            "Run it on qnn where it was compiled for QNN, and name the graph it was made from with --reference.",
+            sentence(
+                "target.compiled_for_accelerator",
+                file=artifact.path.name,
+                context=CONTEXT,
+            ),
+            sentence("target.run_compiled_on_qnn"),
             "plan",
         )
     if EDGE_TPU in artifact.facts.operators:
         raise RunFailure(
             "unsupported_format",
-            f"{artifact.path.name} is compiled for the Edge TPU ({EDGE_TPU}), which alone runs it",
-            "Give the TFLite file that edgetpu_compiler was given.",
+            sentence("target.compiled_for_edge_tpu", file=artifact.path.name, edge_tpu=EDGE_TPU),
+            sentence("target.give_file_before_edgetpu"),
             "plan",
         )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, CacheTensor, DecoderSpec
 from bench.contracts.element_types import numpy_type
 from bench.errors import RunFailure
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +19,8 @@ def decoder_of(artifact: Artifact) -> DecoderSpec:
     if artifact.decoder is None:
         raise RunFailure(
             "bad_input",
-            f"{artifact.model_id}: not known how its KV cache is laid out",
-            "Name the cache's inputs past… and its outputs present…, as transformers' exports do.",
+            sentence("target.cache_layout_unknown", model_id=artifact.model_id),
+            sentence("target.name_cache_inputs"),
             "read",
         )
     return artifact.decoder
@@ -63,9 +64,14 @@ def plain_cache(decoder: DecoderSpec, runtime: str) -> None:
     if not (even and laid_out and len(decoder.cache) % 2 == 0):
         raise RunFailure(
             "unsupported_format",
-            f"{runtime} needs one key and one value a layer, all [batch,heads,length,width] of one size, and the "
-            f"model's cache holds {first.past} {list(first.shape)}{' …' if len(decoder.cache) > 1 else ''}",
-            "Run it on ort:cpu, or on ort-genai:cpu from the folder with its genai_config.json.",
+            sentence(
+                "target.cache_not_plain",
+                runtime=runtime,
+                past=first.past,
+                shape=str(list(first.shape)),
+                more=" …" if len(decoder.cache) > 1 else "",
+            ),
+            sentence("target.run_on_ort_or_genai"),
             "compile",
         )
 
@@ -75,9 +81,8 @@ def growing_cache(decoder: DecoderSpec, runtime: str) -> None:
     if decoder.past_length is not None:
         raise RunFailure(
             "unsupported_format",
-            f"the model's KV cache is one buffer of {decoder.past_length} tokens for past and present, "
-            f"which {runtime} does not share",
-            "Export it with past and present of their own lengths, or run it on ort:cpu or ort-genai:cpu.",
+            sentence("target.cache_is_one_buffer", past_length=decoder.past_length, runtime=runtime),
+            sentence("target.export_growing_cache"),
             "compile",
         )
 
@@ -87,9 +92,8 @@ def rows_of_logits(decoder: DecoderSpec, runtime: str) -> None:
     if decoder.flat_logits:
         raise RunFailure(
             "unsupported_format",
-            f"the model returns logits [batch,{decoder.vocab_size}], and {runtime} needs [batch,positions,"
-            f"{decoder.vocab_size}]",
-            "Export it with the dimension of positions, or run it on ort:cpu or openvino:CPU.",
+            sentence("target.logits_without_positions", vocab_size=decoder.vocab_size, runtime=runtime),
+            sentence("target.export_with_positions"),
             "compile",
         )
 
@@ -100,9 +104,9 @@ def prompt(ids: "np.ndarray[Any, Any]", decoder: DecoderSpec) -> "np.ndarray[Any
 
     flat = np.asarray(ids, dtype=np.int64).reshape(1, -1)
     if flat.size == 0:
-        raise RunFailure("bad_input", "the prompt is empty", "Give at least one token.")
+        raise RunFailure("bad_input", sentence("target.prompt_empty"), sentence("target.give_one_token"))
     if flat.min() < 0 or flat.max() >= decoder.vocab_size:
-        raise RunFailure("bad_input", f"token ids run from 0 to {decoder.vocab_size - 1}; the prompt holds another")
+        raise RunFailure("bad_input", sentence("target.token_id_outside", last=decoder.vocab_size - 1))
     return flat
 
 
@@ -111,15 +115,15 @@ def room(length: int, limit: int) -> None:
     if length > limit:
         raise RunFailure(
             "bad_input",
-            f"the KV cache is full: {length} tokens, room for {limit}",
-            "Ask for fewer tokens, or a shorter prompt.",
+            sentence("target.cache_is_full", length=length, limit=limit),
+            sentence("target.ask_for_fewer_tokens"),
         )
 
 
 def started(length: int) -> None:
     """Raises ``RunFailure`` when nothing has been put into the cache yet."""
     if length == 0:
-        raise RunFailure("bad_input", "decode was called before prefill")
+        raise RunFailure("bad_input", sentence("target.decode_called_before_prefill"))
 
 
 def greedy(logits: "np.ndarray[Any, Any]") -> int:
@@ -130,8 +134,8 @@ def greedy(logits: "np.ndarray[Any, Any]") -> int:
     if last[token] != last[token]:
         raise RunFailure(
             "runtime_error",
-            "the logits hold NaN",
-            "Run the model in float32; float16 may overflow in a model that was not made for it.",
+            sentence("target.logits_hold_nan"),
+            sentence("target.run_in_float32"),
         )
     return token
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Tensors, TensorSpec
 from bench.contracts.element_types import element_name
 from bench.errors import RunFailure
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,8 @@ def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndar
     if missing or unknown:
         raise RunFailure(
             "bad_input",
-            f"inputs fed and inputs of the graph differ: missing {missing}, unknown {unknown}",
-            f"The graph takes {', '.join(names)}.",
+            sentence("target.inputs_differ", missing=missing, unknown=unknown),
+            sentence("target.graph_takes", names=names),
         )
     for spec in inputs:
         _check(spec, feeds[spec.name])
@@ -34,7 +35,7 @@ def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndar
 
 def _check(spec: TensorSpec, array: "np.ndarray[Any, Any]") -> None:
     if element_name(array) != spec.dtype:
-        message = f"input {spec.name}: the graph takes {spec.dtype}, it was fed {element_name(array)}"
+        message = sentence("target.input_type_differs", spec_name=spec.name, dtype=spec.dtype, held=element_name(array))
         raise RunFailure("bad_input", message)
     fits = len(array.shape) == len(spec.shape) and all(
         not isinstance(want, int) or want == have for want, have in zip(spec.shape, array.shape, strict=True)
@@ -42,8 +43,13 @@ def _check(spec: TensorSpec, array: "np.ndarray[Any, Any]") -> None:
     if not fits:
         raise RunFailure(
             "bad_input",
-            f"input {spec.name}: the graph takes shape {_written(spec.shape)}, it was fed {_written(array.shape)}",
-            f"Give a shape that fits, for example --shape {spec.name}=…",
+            sentence(
+                "target.input_shape_differs",
+                spec_name=spec.name,
+                expected=_written(spec.shape),
+                held=_written(array.shape),
+            ),
+            sentence("target.give_fitting_shape", spec_name=spec.name),
         )
 
 

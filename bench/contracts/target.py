@@ -21,7 +21,7 @@ class Device(Struct, frozen=True):
 
     name: str
     usable: bool
-    description: str = ""
+    description: Sentence | str = ""
     reason: Sentence | str = ""
     remedy: Sentence | str = ""
     emulated: bool = False
@@ -32,7 +32,7 @@ class TargetFacts(Struct, frozen=True):
     """Facts about a target plugin on this machine. ``options``: by device, for the requested devices."""
 
     devices: tuple[Device, ...]
-    options: dict[str, dict[str, str]]
+    options: dict[str, dict[str, Sentence | str]]
     formats: tuple[str, ...]
     tasks: tuple[str, ...]
     versions: dict[str, str]
@@ -85,7 +85,7 @@ class Target(Protocol):
         """Every device the plugin knows, usable or not. May import the runtime; runs in a separate process."""
         ...
 
-    def options(self, device: str) -> Mapping[str, str]:
+    def options(self, device: str) -> Mapping[str, Sentence | str]:
         """Option names the device takes, each with a short description. May import the runtime."""
         ...
 

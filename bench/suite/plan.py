@@ -1,6 +1,6 @@
 """Suite -> Plan: which run measures what, and which cannot be measured and why. Pure; ``--dry-run`` prints it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -353,7 +353,7 @@ def _default_devices(found: TargetFacts, suite: Suite) -> list[Device]:
     return usable or (list(found.devices[:1]) if suite.targets else [])
 
 
-def _for_plugin(options: Mapping[str, str], plugin: str, known: Mapping[str, str]) -> dict[str, str]:
+def _for_plugin(options: Mapping[str, str], plugin: str, known: Collection[str]) -> dict[str, str]:
     """The shared options that ``plugin`` takes: its own ``plugin.key`` over a bare ``key`` that it knows."""
     bare = {k: v for k, v in options.items() if k in known}
     own = {k.removeprefix(f"{plugin}."): v for k, v in options.items() if k.startswith(f"{plugin}.")}
@@ -367,9 +367,7 @@ def _flags(suite: Suite) -> dict[str, str]:
     return {key: value for key, value in suite.options.items() if key not in suite.untrusted.options}
 
 
-def _sent(
-    suite: Suite, untrusted: Untrusted, plugin: str, known: Mapping[str, str], ask: TargetAsk | None
-) -> list[str]:
+def _sent(suite: Suite, untrusted: Untrusted, plugin: str, known: Collection[str], ask: TargetAsk | None) -> list[str]:
     """The options of ``plugin`` whose values came from somebody's file: those of ``ask``, a target of that file's, and
     the suite's shared ones, except those replaced by a flag."""
     keys = {key: key for key in suite.options if key in known}

@@ -5,49 +5,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.contracts import Device, OpenRequest
+from bench.words import Sentence, sentence
 
-OWNER = (
-    "Without the device nothing can be shown of it here: OpenVINO has no emulator. Its owner can run the same command "
-    "with -o FOLDER and send FOLDER; odb report reads it on any machine."
-)
 ABSENT = {
-    "CPU": ("OpenVINO reports no CPU plugin", "Reinstall openvino; the CPU plugin is part of the wheel."),
-    "GPU": (
-        "OpenVINO finds no Intel GPU, or no OpenCL driver for it",
-        f"Linux: install intel-opencl-icd and join the render group. Windows: install Intel's graphics driver. {OWNER}",
-    ),
-    "NPU": (
-        "OpenVINO finds no Intel NPU, or no driver for it",
-        "Linux: install intel-driver-compiler-npu, intel-level-zero-npu and libze1 (kernel 6.6 or newer). "
-        f"Windows: install Intel's NPU driver. {OWNER}",
-    ),
+    family: (sentence(f"openvino.absent.{family}"), sentence(f"openvino.absent.{family}.remedy"))
+    for family in ("CPU", "GPU", "NPU")
 }
-VIRTUAL = {
-    "AUTO": "OpenVINO chooses the device; write AUTO:GPU,CPU to limit the choice",
-    "HETERO": "one graph split over several devices; write HETERO:GPU,CPU",
-}
+VIRTUAL = {family: sentence(f"openvino.virtual.{family}") for family in ("AUTO", "HETERO")}
 
-CORE_OPTIONS = {
-    "CACHE_DIR": "folder of compiled models; a second start reads them back",
-    "CACHE_MODE": "OPTIMIZE_SIZE or OPTIMIZE_SPEED",
-    "ENABLE_MMAP": "map weights from the file instead of reading them",
-    "AUTO_BATCH_TIMEOUT": "milliseconds to wait for a batch to fill",
-    "ALLOW_AUTO_BATCHING": "let PERFORMANCE_HINT=THROUGHPUT batch queries",
+CORE_OPTIONS: Mapping[str, Sentence | str] = {
+    name: sentence(f"openvino.option.{name}")
+    for name in ("CACHE_DIR", "CACHE_MODE", "ENABLE_MMAP", "AUTO_BATCH_TIMEOUT", "ALLOW_AUTO_BATCHING")
 }
 DESCRIPTIONS = {
-    "PERFORMANCE_HINT": "LATENCY, THROUGHPUT or CUMULATIVE_THROUGHPUT; set from the scenario unless given",
-    "PERFORMANCE_HINT_NUM_REQUESTS": "how many queries will be in flight",
-    "NUM_STREAMS": "how many queries are executed at the same time",
-    "INFERENCE_NUM_THREADS": "CPU threads",
-    "INFERENCE_PRECISION_HINT": "f32, f16 or bf16: what floating-point graphs compute in",
-    "EXECUTION_MODE_HINT": "PERFORMANCE or ACCURACY",
-    "ENABLE_CPU_PINNING": "pin threads to cores",
-    "SCHEDULING_CORE_TYPE": "ANY_CORE, PCORE_ONLY or ECORE_ONLY",
-    "ENABLE_HYPER_THREADING": "use both threads of a core",
-    "DYNAMIC_QUANTIZATION_GROUP_SIZE": "group size of dynamic quantisation; 0: off",
-    "KV_CACHE_PRECISION": "precision of the KV cache",
-    "PERF_COUNT": "collect per-operator times; disturbs what is measured",
-    "MULTI_DEVICE_PRIORITIES": "devices in order of preference",
+    name: sentence(f"openvino.option.{name}")
+    for name in (
+        "PERFORMANCE_HINT",
+        "PERFORMANCE_HINT_NUM_REQUESTS",
+        "NUM_STREAMS",
+        "INFERENCE_NUM_THREADS",
+        "INFERENCE_PRECISION_HINT",
+        "EXECUTION_MODE_HINT",
+        "ENABLE_CPU_PINNING",
+        "SCHEDULING_CORE_TYPE",
+        "ENABLE_HYPER_THREADING",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE",
+        "KV_CACHE_PRECISION",
+        "PERF_COUNT",
+        "MULTI_DEVICE_PRIORITIES",
+    )
 }
 
 
@@ -72,7 +58,7 @@ def listed(core: Any) -> Sequence[Device]:
     return (*present, *absent, *composed)
 
 
-def unavailable(reason: str, remedy: str) -> Sequence[Device]:
+def unavailable(reason: Sentence | str, remedy: Sentence | str) -> Sequence[Device]:
     """All known devices, none usable, for one and the same reason."""
     real = [Device(name, False, "", reason, remedy) for name in ABSENT]
     return (*real, *(Device(name, False, text, reason, remedy, default=False) for name, text in VIRTUAL.items()))
@@ -86,16 +72,20 @@ def behind(device: str) -> list[str]:
     return [name.split("(")[0].strip() for name in listing.split(",") if name.strip() and not name.startswith("-")]
 
 
-def absence(device: str) -> tuple[str, str]:
+def absence(device: str) -> tuple[Sentence, Sentence]:
     """Why ``device`` cannot be opened and what to do, after OpenVINO reported that it is missing."""
     suspects = [family(name) for name in behind(device) if family(name) != "CPU"] or ["CPU"]
-    return ABSENT.get(suspects[0], ("OpenVINO knows no such device", "odb list targets shows the devices."))
+    return ABSENT.get(
+        suspects[0],
+        (sentence("openvino.no_such_device"), sentence("openvino.see_list_targets")),
+    )
 
 
-def option_names(core: Any, device: str) -> Mapping[str, str]:
+def option_names(core: Any, device: str) -> Mapping[str, Sentence | str]:
     """What may be set when compiling for ``device``: its own writable properties and those of the devices behind it."""
     writable = _writable(core, [family(device), *(behind(device) or core.available_devices)])
-    return {name: DESCRIPTIONS.get(name, "property of the device") for name in sorted(writable)} | CORE_OPTIONS
+    other = sentence("openvino.option.other")
+    return {**{name: DESCRIPTIONS.get(name, other) for name in sorted(writable)}, **CORE_OPTIONS}
 
 
 def _writable(core: Any, devices: Iterable[str]) -> set[str]:
@@ -113,7 +103,7 @@ def _described(core: Any, name: str) -> Device:
     try:
         return Device(name, True, str(core.get_property(name, "FULL_DEVICE_NAME")))
     except RuntimeError as error:
-        reason = f"OpenVINO lists it but cannot open it: {str(error).strip().splitlines()[-1]}"
+        reason = sentence("openvino.device_not_opened", error=str(error).strip().splitlines()[-1])
         return Device(name, False, "", reason, ABSENT.get(family(name), ("", ""))[1])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.contracts import Artifact, Format, OpenRequest
 from bench.errors import RunFailure
 from bench.targets.openvino import devices
+from bench.words import Sentence, sentence
 
 ABSENCES = ("Cannot load library", "is not registered", "No available devices", "Device with", "is not found")
 FAILED = re.compile(r"-- (\S+) with a message:")
@@ -19,20 +20,23 @@ def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
     """Why OpenVINO could not read a model, from the message of its frontend."""
     text, name = str(error), artifact.path.name
     if not Path(artifact.path).exists():
-        return RunFailure("bad_input", f"{name}: the file is not there", phase="read")
+        return RunFailure("bad_input", sentence("openvino.file_is_gone", name=name), phase="read")
     if refused := _refused(text):
-        operators, why = ", ".join(refused), "; ".join(filter(None, refused.values()))
-        message = f"{name}: OpenVINO cannot convert {operators}" + (f": {why}" if why else "")
+        why = "; ".join(filter(None, refused.values()))
+        code = "openvino.not_converted_because" if why else "openvino.not_converted"
+        message = sentence(code, name=name, operators=list(refused), why=why)
         return RunFailure("unsupported_operator", message, _converting_remedy(refused, artifact.format), "read")
     if "Unable to read the model" in text:
         return RunFailure(
             "unsupported_format",
-            f"{name} is not a model that OpenVINO reads",
-            "Check that the file is whole and that its suffix fits its format.",
+            sentence("openvino.not_a_model", name=name),
+            sentence("openvino.check_file_and_suffix"),
             "read",
         )
     return RunFailure(
-        "runtime_error", f"{name}: OpenVINO cannot read it: {last_line(error, artifact.path)}", phase="read"
+        "runtime_error",
+        sentence("openvino.cannot_read", name=name, last_line=last_line(error, artifact.path)),
+        phase="read",
     )
 
 
@@ -57,17 +61,16 @@ def _refused(text: str) -> dict[str, str]:
     return refused
 
 
-def _converting_remedy(refused: Mapping[str, str], written: Format) -> str:
+def _converting_remedy(refused: Mapping[str, str], written: Format) -> Sentence:
     """What to do about operators that were not converted, by why. ONNX Runtime is named for files that it reads."""
     unknown = [name for name, why in refused.items() if not why]
     if any(name.startswith(("QLinear", "QGemm")) for name in unknown):
-        return "Quantise to QDQ instead of QOperator."
-    elsewhere = ", or measure it on ort:cpu" if written == "onnx" else ""
+        return sentence("openvino.quantise_to_qdq")
     foreign = any("." in name and not name.startswith(("ai.onnx.", "com.microsoft.")) for name in unknown)
-    if unknown:
-        other = "" if foreign else elsewhere  # ONNX Runtime lacks operators of other domains, too
-        return f"Export the model without these operators, with standard ones instead{other}."
-    return f"OpenVINO has these operators, but not in this form: check the shapes and the file{elsewhere}."
+    onnx = written == "onnx"
+    if unknown:  # ONNX Runtime lacks operators of other domains, too
+        return sentence("openvino.export_or_measure_on_ort" if onnx and not foreign else "openvino.export_otherwise")
+    return sentence("openvino.check_shapes_or_measure_on_ort" if onnx else "openvino.check_shapes")
 
 
 def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
@@ -79,8 +82,13 @@ def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
         options = ", ".join(named or [f"{k}={v}" for k, v in request.options.items()])
         return RunFailure(
             "bad_input",
-            f"option {options}: {device} does not take it: {last_line(error, request.artifact.path)}",
-            f"See odb list options openvino:{device}.",
+            sentence(
+                "openvino.option_not_taken",
+                options=options,
+                device=device,
+                last_line=last_line(error, request.artifact.path),
+            ),
+            sentence("openvino.see_list_options", device=device),
             "compile",
         )
     if any(phrase in text for phrase in ABSENCES):
@@ -89,11 +97,16 @@ def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
     if family == "NPU" and ("dynamic" in text.lower() or "upper bounds" in text.lower()):
         return npu_needs_fixed_shapes()
     if "bad_alloc" in text:
-        message = f"{request.artifact.path.name} on {device}: not enough memory to compile it"
-        return RunFailure("out_of_memory", message, "Use a smaller model, batch or precision.", "compile")
+        message = sentence("openvino.no_memory_to_compile", file=request.artifact.path.name, device=device)
+        return RunFailure("out_of_memory", message, sentence("target.use_smaller_model"), "compile")
     return RunFailure(
         "runtime_error",
-        f"{request.artifact.path.name} on {device}: {last_line(error, request.artifact.path)}",
+        sentence(
+            "target.runtime_says",
+            file=request.artifact.path.name,
+            device=device,
+            last_line=last_line(error, request.artifact.path),
+        ),
         phase="compile",
     )
 
@@ -101,8 +114,8 @@ def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
 def npu_needs_fixed_shapes() -> RunFailure:
     return RunFailure(
         "unsupported_format",
-        "the NPU takes only graphs of fixed shape, and this decoder's KV cache grows with every token",
-        "Run it on CPU or GPU, or give a vision model fixed shapes with --shape.",
+        sentence("openvino.npu_needs_fixed_shapes"),
+        sentence("openvino.run_on_cpu_or_gpu"),
         "plan",
     )
 

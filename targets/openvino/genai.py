@@ -11,6 +11,7 @@ from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino import genai_options as own
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.targets.openvino.genai_session import OpenedPipeline
@@ -20,7 +21,7 @@ INTEGER_WEIGHTS = ("int8", "int4", "int2", "nf4")
 
 
 class OpenVinoGenai:
-    summary = "OpenVINO GenAI's LLMPipeline on Intel CPU, GPU and NPU"
+    summary = sentence("openvino.summary_genai")
     formats: Sequence[Format] = ("openvino_ir", "onnx")
     tasks: Sequence[Task] = ("text_generation",)
     requires: Sequence[str] = ("openvino-genai",)
@@ -31,18 +32,18 @@ class OpenVinoGenai:
     def devices(self) -> Sequence[Device]:
         missing = [name for name in ("openvino", "openvino_genai") if not importable(name)]
         if missing:
-            return _unavailable(f"{missing[0].replace('_', '-')} is not installed", self._remedy())
+            return _unavailable(sentence("target.not_installed", package=missing[0].replace("_", "-")), self._remedy())
         try:
             from openvino import Core
 
             found = openvino_devices.listed(Core())
         except (ImportError, RuntimeError) as error:
-            return _unavailable(f"openvino does not start: {error}", self._remedy())
+            return _unavailable(sentence("openvino.does_not_start", error=error), self._remedy())
         return [device for device in found if not openvino_devices.virtual(device.name)]
 
-    def options(self, device: str) -> Mapping[str, str]:
+    def options(self, device: str) -> Mapping[str, Sentence | str]:
         if not importable("openvino"):
-            return openvino_devices.CORE_OPTIONS | own.known(device)
+            return {**openvino_devices.CORE_OPTIONS, **own.known(device)}
         from openvino import Core
 
         return {**openvino_devices.option_names(Core(), device), **own.known(device)}
@@ -52,8 +53,8 @@ class OpenVinoGenai:
         if artifact.format == "openvino_ir" and artifact.decoder is not None and not artifact.decoder.stateful:
             raise RunFailure(
                 "unsupported_format",
-                f"{artifact.model_id}: OpenVINO GenAI takes an IR only with its KV cache in its state",
-                "Export it with optimum-cli export openvino, or give the ONNX file.",
+                sentence("openvino.genai_ir_with_state", model_id=artifact.model_id),
+                sentence("openvino.export_with_optimum"),
                 "plan",
             )
 
@@ -69,8 +70,8 @@ class OpenVinoGenai:
         if artifact.path.name != MODEL:
             raise RunFailure(
                 "unsupported_format",
-                f"{artifact.path.name}: OpenVINO GenAI opens a folder whose model is called {MODEL}",
-                f"Rename it and its .bin to {MODEL}, and name the folder with -m.",
+                sentence("openvino.genai_folder_named", file=artifact.path.name, model=MODEL),
+                sentence("openvino.rename_and_name_folder", model=MODEL),
                 "prepare",
             )
         return artifact
@@ -93,18 +94,18 @@ class OpenVinoGenai:
             cached = "warm" if blobs and _blobs(settings.properties) == blobs else "cold"
         return genai_session.OpenVinoGenaiSession(_opened(request, settings, pipeline, paged, cached))
 
-    def _remedy(self) -> str:
+    def _remedy(self) -> Sentence | str:
         import platform
 
         system, machine = platform.system(), platform.machine().upper()
         if system == "Windows" and machine == "ARM64":
-            return "There is no openvino-genai wheel for Windows on Arm; use ort-genai, qnn or ort there."
+            return sentence("openvino.no_genai_wheel_windows")
         if system == "Linux" and machine == "AARCH64":
-            return "There is no openvino-genai wheel for Linux on aarch64; use openvino:CPU or ort-genai there."
+            return sentence("openvino.no_genai_wheel_linux")
         return self.install
 
 
-def _unavailable(reason: str, remedy: str) -> Sequence[Device]:
+def _unavailable(reason: Sentence | str, remedy: Sentence | str) -> Sequence[Device]:
     return [Device(name, False, "", reason, remedy) for name in openvino_devices.ABSENT]
 
 
@@ -209,8 +210,8 @@ def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
     if "ScaledDotProductAttention" in text or "SDPAToPagedAttention" in text or "undeclared parameters" in text:
         return RunFailure(
             "unsupported_operator",
-            f"{request.artifact.model_id}: OpenVINO cannot rewrite its attention as paged attention",
-            "Leave ATTENTION_BACKEND and the scheduler's options out, or set ATTENTION_BACKEND=SDPA.",
+            sentence("openvino.no_paged_attention", model_id=request.artifact.model_id),
+            sentence("openvino.use_sdpa"),
             "compile",
         )
     if "Unable to read the model" in text or not request.artifact.path.exists():

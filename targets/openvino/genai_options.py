@@ -7,22 +7,16 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.targets.openvino.devices import family
+from bench.words import Sentence, sentence
 
-BACKEND = {
-    "ATTENTION_BACKEND": "PA (paged attention) or SDPA (the model's state); PA where the graph allows unless given"
+BACKEND: Mapping[str, Sentence | str] = {name: sentence(f"openvino.option.{name}") for name in ("ATTENTION_BACKEND",)}
+SCHEDULER: Mapping[str, Sentence | str] = {
+    name: sentence(f"openvino.option.{name}")
+    for name in ("enable_prefix_caching", "cache_size", "num_kv_blocks", "max_num_batched_tokens", "dynamic_split_fuse")
 }
-SCHEDULER = {
-    "enable_prefix_caching": "PA: keep sequences and find them again; YES unless given, as in the pipeline itself",
-    "cache_size": "PA: gigabytes of KV cache; grows as needed unless given",
-    "num_kv_blocks": "PA: blocks of KV cache; 0: by cache_size",
-    "max_num_batched_tokens": "PA: the most tokens in one step; a longer prompt is cut",
-    "dynamic_split_fuse": "PA: cut prompts into steps",
-}
-NPU = {
-    "MAX_PROMPT_LEN": "tokens to compile the prompt's graph for; the scenario's prompt unless given",
-    "MIN_RESPONSE_LEN": "tokens to keep room for after it; what the scenario generates unless given",
-    "PREFILL_HINT": "DYNAMIC or STATIC: how the prompt's graph takes lengths",
-    "GENERATE_HINT": "FAST_COMPILE or BEST_PERF: how the graph of one token is compiled",
+NPU: Mapping[str, Sentence | str] = {
+    name: sentence(f"openvino.option.{name}")
+    for name in ("MAX_PROMPT_LEN", "MIN_RESPONSE_LEN", "PREFILL_HINT", "GENERATE_HINT")
 }
 SAFE = frozenset((*BACKEND, *SCHEDULER, *NPU))  # none names a file, loads code or writes
 WHOLE_NUMBERS = ("cache_size", "num_kv_blocks", "max_num_batched_tokens", "MAX_PROMPT_LEN", "MIN_RESPONSE_LEN")
@@ -39,19 +33,19 @@ class Settings(Struct, frozen=True):
     properties: dict[str, str | int]
 
 
-def known(device: str) -> dict[str, str]:
+def known(device: str) -> dict[str, Sentence | str]:
     """The pipeline's own options on ``device``."""
-    return NPU if family(device) == "NPU" else BACKEND | SCHEDULER
+    return dict(NPU) if family(device) == "NPU" else {**BACKEND, **SCHEDULER}
 
 
 def read(options: Mapping[str, str], device: str) -> Settings:
     """Sort ``options`` and check the pipeline's own. Raises ``InputError`` naming the option and its value."""
     backend = options.get("ATTENTION_BACKEND", "")
     if backend not in ("", "PA", "SDPA"):
-        raise InputError(f"option ATTENTION_BACKEND={backend}: not one of its values", "Give PA or SDPA.")
+        raise InputError(sentence("openvino.backend_unknown", backend=backend), sentence("openvino.give_pa_sdpa"))
     scheduling = {name: _value(name, text) for name, text in options.items() if name in SCHEDULER}
     if scheduling and backend == "SDPA":
-        raise InputError(f"option {next(iter(scheduling))}: it is paged attention's, and ATTENTION_BACKEND=SDPA")
+        raise InputError(sentence("openvino.option_of_paged_attention", value=next(iter(scheduling))))
     properties: dict[str, str | int] = {
         name: int(_value(name, text)) if name in WHOLE_NUMBERS else text
         for name, text in options.items()
@@ -75,8 +69,14 @@ def scheduler(settings: Settings) -> Any:
 def _value(name: str, text: str) -> int | bool:
     if name in FLAGS:
         if text.lower() not in WORDS:
-            raise InputError(f"option {name}={text}: neither YES nor NO", f"Write {name}=YES or {name}=NO.")
+            raise InputError(
+                sentence("openvino.option_not_yes_or_no", name=name, text=text),
+                sentence("openvino.write_yes_or_no", name=name),
+            )
         return WORDS[text.lower()]
     if not text.isdigit():
-        raise InputError(f"option {name}={text}: not a whole number", f"Write {name}=1024, for example.")
+        raise InputError(
+            sentence("openvino.option_not_whole_number", name=name, text=text),
+            sentence("openvino.write_number", name=name),
+        )
     return int(text)

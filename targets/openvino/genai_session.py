@@ -21,6 +21,7 @@ from bench.errors import RunFailure
 from bench.targets.decoding import prompt, room
 from bench.targets.distributions import versions
 from bench.targets.openvino.graph import kv_cache_bits
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -77,12 +78,11 @@ class OpenVinoGenaiSession:
             if new.shape[1] < 2:
                 raise RunFailure(
                     "unsupported_scenario",
-                    "at a depth this pipeline puts a token of its own in the place of the prompt's first, and a prompt "
-                    "of one token has no other",
-                    "Ask for a prompt of two tokens or more, or for depth 0.",
+                    sentence("openvino.own_token_at_depth"),
+                    sentence("openvino.ask_for_two_tokens"),
                 )
             if self._spent:
-                raise RunFailure("bad_input", "generate was called twice after one fill: the cache holds the first")
+                raise RunFailure("bad_input", sentence("openvino.generate_called_twice"))
             self._spent = True
             self._run(new[:, 1:], tokens, on_token)
         elif self._held.size:
@@ -126,14 +126,14 @@ class OpenVinoGenaiSession:
         if self._opened.reprocesses:
             raise RunFailure(
                 "unsupported_scenario",
-                "the NPU pipeline goes through all of the context again with each prompt",
-                "Measure it at depth 0.",
+                sentence("openvino.npu_repeats_context"),
+                sentence("openvino.measure_at_depth_0"),
             )
         if self._opened.paged and not self._opened.prefixes:
             raise RunFailure(
                 "unsupported_scenario",
-                "paged attention begins at a depth only through its prefix cache, and that is switched off",
-                "Leave enable_prefix_caching on, or set ATTENTION_BACKEND=SDPA.",
+                sentence("openvino.depth_needs_prefix_cache"),
+                sentence("openvino.leave_prefix_caching_on"),
             )
 
     def _quietly(self, call: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ from bench.errors import RunFailure
 from bench.targets.distributions import versions
 from bench.targets.feeds import owned
 from bench.targets.openvino.graph import ExecutedNode, kv_cache_bits, placed, precision, precisions
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +119,7 @@ class OpenVinoTensorSession(OpenVinoFacts):
 
     def results(self) -> Tensors:
         if not self._lanes:
-            raise RunFailure("bad_input", "no inputs are bound: there are no results")
+            raise RunFailure("bad_input", sentence("openvino.no_inputs_bound"))
         request = self._lanes[0].request
         return {spec.name: array_of(request.get_output_tensor(i)) for i, spec in enumerate(self.outputs)}
 

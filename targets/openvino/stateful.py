@@ -24,6 +24,7 @@ from bench.targets.decoding import (
     rows_of_logits,
 )
 from bench.targets.onnx_graphs import read_by_openvino
+from bench.words import sentence
 
 MODEL, CONFIG, GENERATION = "openvino_model.xml", "config.json", "generation_config.json"
 NUMBERED = re.compile(r".+_\d+")
@@ -186,9 +187,8 @@ def _demand_names(model: Any, pairs: dict[str, str]) -> None:
     if missing:
         raise RunFailure(
             "unsupported_format",
-            f"the decoder has no {', '.join(missing[:3])}",
-            "Export it with input_ids, attention_mask and past_key_values.N.key/.value inputs, and with logits and "
-            "present.N.key/.value outputs.",
+            sentence("openvino.decoder_lacks", missing=missing[:3]),
+            sentence("openvino.export_with_inputs_and_outputs"),
             "prepare",
         )
 

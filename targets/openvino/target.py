@@ -22,6 +22,7 @@ from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino.errors import compiling_failure, last_line, npu_needs_fixed_shapes, reading_failure
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.contracts import NodePlacement
@@ -30,7 +31,7 @@ HINTS = {"latency": "LATENCY", "throughput": "THROUGHPUT"}
 
 
 class OpenVino:
-    summary = "OpenVINO on Intel CPU, GPU and NPU"
+    summary = sentence("openvino.summary")
     formats: Sequence[Format] = ("openvino_ir", "onnx", "tflite")
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("openvino",)
@@ -40,15 +41,15 @@ class OpenVino:
 
     def devices(self) -> Sequence[Device]:
         if not importable("openvino"):
-            return openvino_devices.unavailable("openvino is not installed", self._remedy())
+            return openvino_devices.unavailable(sentence("target.not_installed", package="openvino"), self._remedy())
         try:
             from openvino import Core
 
             return openvino_devices.listed(Core())
         except (ImportError, RuntimeError) as error:
-            return openvino_devices.unavailable(f"openvino does not start: {error}", self._remedy())
+            return openvino_devices.unavailable(sentence("openvino.does_not_start", error=error), self._remedy())
 
-    def options(self, device: str) -> Mapping[str, str]:
+    def options(self, device: str) -> Mapping[str, Sentence | str]:
         if not importable("openvino"):
             return openvino_devices.CORE_OPTIONS
         from openvino import Core
@@ -64,7 +65,11 @@ class OpenVino:
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         if artifact.format not in self.formats:
-            raise RunFailure("unsupported_format", f"OpenVINO does not read {artifact.format}", phase="plan")
+            raise RunFailure(
+                "unsupported_format",
+                sentence("openvino.format_not_read", artifact_format=artifact.format),
+                phase="plan",
+            )
         refuse_compiled(artifact)
         if artifact.task == "text_generation" and "NPU" in map(
             openvino_devices.family, openvino_devices.behind(device)
@@ -108,11 +113,11 @@ class OpenVino:
             return tokens.OpenVinoTokenSession(compiled, decoder_of(request.artifact))
         return session.OpenVinoTensorSession(compiled)
 
-    def _remedy(self) -> str:
+    def _remedy(self) -> Sentence | str:
         import platform
 
         if platform.system() == "Windows" and platform.machine().upper() == "ARM64":
-            return "There is no OpenVINO wheel for Windows on Arm; use qnn or ort there."
+            return sentence("openvino.no_wheel_windows_arm")
         return self.install
 
 
@@ -141,8 +146,13 @@ def _reshape(model: Any, artifact: Artifact) -> None:
     except RuntimeError as error:
         raise RunFailure(
             "bad_input",
-            f"{artifact.path.name} does not take the shapes {artifact.shapes}: {last_line(error, artifact.path)}",
-            "Give other shapes with --shape.",
+            sentence(
+                "openvino.shapes_not_taken",
+                file=artifact.path.name,
+                shapes=artifact.shapes,
+                last_line=last_line(error, artifact.path),
+            ),
+            sentence("openvino.give_other_shapes"),
             "read",
         ) from error
 

@@ -22,6 +22,7 @@ from bench.targets.decoding import (
     stepwise_logits,
 )
 from bench.targets.openvino.session import Compiled, OpenVinoFacts, elements_of
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,8 +43,8 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
     if missing or "logits" not in named:
         raise RunFailure(
             "unsupported_format",
-            f"the decoder has no {', '.join(missing[:3]) or 'logits'}",
-            "Export it with past… inputs for the cache, and with outputs logits and present….",
+            sentence("openvino.decoder_lacks", missing=missing[:3] or ["logits"]),
+            sentence("openvino.export_with_past"),
             "read",
         )
     _fix_batch(model, decoder)
@@ -53,8 +54,13 @@ def make_stateful(model: Any, decoder: DecoderSpec) -> None:
         first = decoder.cache_tensors()[0]
         raise RunFailure(
             "unsupported_format",
-            f"OpenVINO cannot keep {first.past} {list(first.shape)} in its state: {str(error).splitlines()[0]}",
-            "Run it on ort:cpu.",
+            sentence(
+                "openvino.state_not_kept",
+                past=first.past,
+                shape=str(list(first.shape)),
+                error=str(error).splitlines()[0],
+            ),
+            sentence("target.run_on_ort"),
             "read",
         ) from error
 

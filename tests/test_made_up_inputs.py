@@ -107,6 +107,30 @@ def test_a_run_that_fails_on_a_made_up_branch_names_it(run: Run, tmp_path: Path)
     assert fine.record.status == "ok"
 
 
+def test_a_model_that_does_not_open_has_no_made_up_input_to_blame(run: Run, tmp_path: Path) -> None:
+    """No value was fed where the runtime refuses the file: the branch that cannot be is refused whatever ``sr`` is."""
+    kernel = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["e"], kernel_shape=[3, 3])],
+        "never",
+        [],
+        [helper.make_tensor_value_info("e", F, None)],
+    )
+    fine = helper.make_graph(
+        [helper.make_node("Abs", ["x"], ["t"])], "fine", [], [helper.make_tensor_value_info("t", F, None)]
+    )
+    nodes = [
+        helper.make_node("Equal", ["sr", "rate"], ["right"]),
+        helper.make_node("If", ["right"], ["y"], then_branch=fine, else_branch=kernel),
+    ]
+    inputs = [("x", F, [1, 1, 8]), ("sr", I, [])]
+    path = saved(tmp_path, nodes, inputs, [("y", F, None)], rate=np.int64(16000), w=normal(2, 1, 3))
+    (found,) = run([path], ["ort:cpu"], max_seconds=0.2)
+    failure = found.record.failure
+    assert failure is not None
+    assert ("compile", "runtime_error") == (failure.phase, failure.kind)
+    assert "Made-up" not in failure.remedy
+
+
 def test_made_up_ids_stay_inside_their_table(run: Run, tmp_path: Path) -> None:
     """A table of one row on both engines: the same outputs, no error, nothing read past its end."""
     nodes = [
@@ -204,4 +228,4 @@ def test_a_trained_detector_agrees_on_made_up_pictures(run: Run, realdata: Path)
     assert fidelity is not None
     assert inputs is not None
     assert fidelity.ok is True
-    assert [one.values for one in inputs.fed] == ["made-up picture, 0 to 1"]
+    assert [str(one.values) for one in inputs.fed] == ["made-up picture, 0 to 1"]

@@ -78,7 +78,8 @@ def with_tensors(
     from bench.errors import InputError
     from bench.plugins import discover
     from bench.suite.plan import default_models
-    from bench.suite.suite import parse_pair, parse_shape
+    from bench.suite.suite import parse_input, parse_shape
+    from bench.words import sentence
 
     if not shapes and not inputs and not preprocessing:
         return tuple(models)
@@ -87,7 +88,11 @@ def with_tensors(
     for model in models:
         own, others = _names(model, models)
         mine, files = meant_for(shapes, own, others), meant_for(inputs, own, others)
-        pairs = [("", f) if f.endswith(".npz") and "=" not in f else parse_pair("--input", f) for f in files]
+        pairs = [parse_input(file) for file in files]
+        twice = next((pair for i, pair in enumerate(pairs) if pair[0] in {name for name, _ in pairs[:i]}), None)
+        if twice is not None:
+            text = "=".join(filter(None, twice))
+            raise InputError(sentence("suite.input_given_twice", text=text), sentence("suite.give_each_input_once"))
         given.append(
             msgspec.structs.replace(
                 model,

@@ -1,7 +1,7 @@
 """The tensors a model is fed: the user's own arrays and photographs. ``made_inputs`` generates the others,
 ``tensor_files`` reads and writes tensors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,7 +48,7 @@ def given_feeds(
     by_name = {spec.name: spec for spec in specs}
     feeds: dict[str, Array] = {}
     for assignment in assignments:
-        name, equals, file = assignment.partition("=")
+        name, equals, file = assigned(assignment, by_name)
         if assignment.endswith(".npz") and (not equals or is_file(Path(assignment))):
             given: Mapping[str, Array] = load_given(Path(assignment))
         elif not equals or not name or not file:
@@ -69,6 +69,13 @@ def given_feeds(
     return feeds
 
 
+def assigned(assignment: str, names: Collection[str]) -> tuple[str, str, str]:
+    """``NAME=FILE`` as name, sign and file. Both may contain the sign: the longest of ``names`` that it begins with is
+    the name, without any what stands before the first sign."""
+    known = max((name for name in names if assignment.startswith(f"{name}=")), key=len, default=None)
+    return assignment.partition("=") if known is None else (known, "=", assignment[len(known) + 1 :])
+
+
 def feeds_source(assignments: Sequence[str], made_up: bool = False) -> str:
     """Where the tensors of these ``--input`` come from, as the record says it. ``made_up``: inputs were left out."""
     if not assignments:
@@ -78,10 +85,10 @@ def feeds_source(assignments: Sequence[str], made_up: bool = False) -> str:
     return "image" if any(a.lower().endswith(IMAGE_SUFFIXES) for a in assignments) else "file"
 
 
-def input_source(name: str, assignments: Sequence[str]) -> Literal["file", "image"]:
-    """Where the tensor of a given input comes from."""
-    images = [a.partition("=")[0] for a in assignments if a.lower().endswith(IMAGE_SUFFIXES)]
-    return "image" if name in images else "file"
+def input_source(name: str, assignments: Sequence[str], names: Collection[str]) -> Literal["file", "image"]:
+    """Where the tensor of a given input comes from. ``names``: those of all inputs."""
+    images = [a for a in assignments if a.lower().endswith(IMAGE_SUFFIXES)]
+    return "image" if any(assigned(a, names)[0] == name for a in images) else "file"
 
 
 def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":

@@ -80,6 +80,7 @@ def prepared_tensors(asked: InputsAsked, artifact: Artifact, folder: Path) -> Pr
 def fed_inputs(asked: InputsAsked, artifact: Artifact, given: "Feeds") -> tuple[FedInput, ...]:
     """What each input is fed."""
     fed = []
+    names = [spec.name for spec in artifact.facts.inputs]
     for spec in artifact.facts.inputs:
         role = artifact.facts.roles.inputs.get(spec.name, NO_ROLE)
         shape = artifact.shapes[spec.name]
@@ -87,7 +88,7 @@ def fed_inputs(asked: InputsAsked, artifact: Artifact, given: "Feeds") -> tuple[
             FedInput(
                 spec.name,
                 spec.dtype,
-                input_source(spec.name, asked.files) if spec.name in given else "seeded",
+                input_source(spec.name, asked.files, names) if spec.name in given else "seeded",
                 "" if spec.name in given else values_in_words(spec, shape, role),
                 role.decides_work,
                 role.rows,

@@ -27,6 +27,8 @@ from bench.store.records import new_record_id
 from bench.suite.plan import PlannedRun
 from bench.words import sentence
 
+UNFED = ("start", "runtime_import", "read", "compile")  # phases before the first inference: no input has been fed
+
 
 class Gathering:
     """Gathers the evidence for one planned run, step by step, and stops at the first failure.
@@ -108,7 +110,8 @@ class Gathering:
         except RunFailure as failure:
             prepared = self._evidence.prepared
             inputs = prepared.inputs if prepared is not None else None
-            made_up = made_up_controls(inputs) if failure.kind == "runtime_error" else ""
+            fed = failure.kind == "runtime_error" and failure.phase not in UNFED
+            made_up = made_up_controls(inputs) if fed else ""
             remedy = sentence("text.sentences", parts=[one for one in (made_up, failure.advice) if one])
             self.fail(Failure(failure.phase, failure.kind, failure.sentence, remedy))
         except OdbError as error:

@@ -216,9 +216,23 @@ def parse_pair(flag: str, text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
+def parse_input(text: str) -> tuple[str, str]:
+    """``NAME=FILE`` as name and file, or the file of an archive that names its arrays, under an empty name. Names and
+    files may contain ``=``: of several, the first after which a file of that name exists divides them. Raises
+    ``InputError``."""
+    if text.endswith(".npz") and ("=" not in text or reading.is_file(Path(text))):
+        return "", text
+    places = [place for place, sign in enumerate(text) if sign == "=" and text[:place].strip()]
+    parts = ((text[:place].strip(), text[place + 1 :].strip()) for place in places)
+    return next((part for part in parts if reading.is_file(Path(part[1]))), None) or parse_pair("--input", text)
+
+
 def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     """``name=1,3,224,224``; ``name=`` is a scalar. Raises ``InputError``."""
-    name, dims = parse_pair("--shape", text)
+    name, equals, dims = text.rpartition("=")  # a name may contain the sign, sizes do not
+    if not equals or not name.strip():
+        name, dims = parse_pair("--shape", text)
+    name, dims = name.strip(), dims.strip()
     try:
         shape = tuple(int(d) for d in dims.split(",")) if dims else ()
     except ValueError:

@@ -1,10 +1,11 @@
 """What the flags of ``odb run`` ask for."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from bench.cli.asked import Grid, asked_scenarios, meant_for, numbers, with_precisions, with_prompts
+from bench.cli.asked import Grid, asked_scenarios, meant_for, numbers, with_precisions, with_prompts, with_tensors
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
 from bench.suite.suite import ModelAsk, Suite
@@ -82,3 +83,13 @@ def test_prompts_of_the_command_line_replace_those_of_a_suite() -> None:
     suite = [ModelAsk("a.onnx", prompts="p.jsonl"), ModelAsk("b.onnx", prompt_ids=(7,))]
     assert [((1, 2), "")] * 2 == [(m.prompt_ids, m.prompts) for m in with_prompts(suite, "1,2", None)]
     assert [((), "q.txt")] * 2 == [(m.prompt_ids, m.prompts) for m in with_prompts(suite, None, Path("q.txt"))]
+
+
+@pytest.mark.parametrize(("first", "second"), [("x=a.npy", "x=b.npy"), ("a.npz", "b.npz")])
+def test_an_input_given_twice_is_refused(first: str, second: str) -> None:
+    """The second would replace the first, and nothing would say so. One for each of two models is none given twice."""
+    models = (ModelAsk("one.onnx"), ModelAsk("two.onnx"))
+    with pytest.raises(InputError, match=re.escape(f"--input {second}: this input was given before")):
+        with_tensors(models, [], [first, second], None)
+    found = with_tensors(models, [], [f"one:{first}", f"two:{second}"], None)
+    assert [1, 1] == [len(model.inputs) for model in found]

@@ -19,7 +19,7 @@ from bench.contracts.names import file_model_id
 from bench.errors import InputError
 from bench.plugins import Catalog
 from bench.settings import asked_settings
-from bench.suite.suite import Suite, TargetAsk, is_file
+from bench.suite.suite import Suite, TargetAsk, is_file, parse_input
 
 NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
 """Flags that say what is new; every other one holds for both sides, which must agree in it."""
@@ -86,7 +86,7 @@ def with_target(suite: Suite, target: str, options: Mapping[str, str]) -> Suite:
 
 def named_files(given: Mapping[str, Any]) -> list[Path]:
     """The files and folders that flags name: models, inputs, prompts, datasets and references."""
-    texts = [*given.get("models", ()), *(text.rpartition("=")[2] for text in given.get("inputs", ()))]
+    texts = [*given.get("models", ()), *(parse_input(text)[1] for text in given.get("inputs", ()))]
     texts += [*given.get("datasets", ()), *given.get("references", ())]
     texts += [str(given["prompts"])] if given.get("prompts") else []
     named = [text if Path(text).exists() else text.partition(":")[2] or text for text in texts]

@@ -9,7 +9,7 @@ import pytest
 
 from bench.contracts import TensorSpec
 from bench.errors import InputError
-from bench.inputs.feeds import feeds_source, user_feeds
+from bench.inputs.feeds import assigned, feeds_source, input_source, user_feeds
 from bench.inputs.made_inputs import seeded_feeds
 from bench.inputs.tensor_files import feeds_sha256, load_feeds, save_feeds
 
@@ -306,3 +306,15 @@ def test_checksum_sees_everything_but_the_order() -> None:
     ]
     assert {feeds_sha256(base)} == {feeds_sha256(feeds) for feeds in same}
     assert 1 + len(other) == len({feeds_sha256(feeds) for feeds in (base, *other)})
+
+
+def test_a_name_with_an_equals_sign_is_one_of_the_models(npy: Callable[..., str]) -> None:
+    """The longest name of an input that the text begins with; a file may hold the sign, too."""
+    values = np.ones((2, 3), np.float32)
+    specs, shapes = [TensorSpec("x=y", "float32", (2, 3))], {"x=y": (2, 3)}
+    assert ["x=y"] == list(user_feeds([npy("x=y", values)], specs, shapes))
+    assert ("x=y", "=", "z=1.npy") == assigned("x=y=z=1.npy", ("x", "x=y"))
+    assert ("x", "=", "y=z=1.npy") == assigned("x=y=z=1.npy", ("x", "z"))
+    assert ("a", "=", "b=c.npy") == assigned("a=b=c.npy", ("x",))
+    given = ["x=y=photo.jpg", "x=y.npy"]
+    assert ["image", "file"] == [input_source(name, given, ("x=y", "x")) for name in ("x=y", "x")]

@@ -128,4 +128,5 @@ class TestControls:
         said = str(made_up_controls(facts))
         assert "Made-up values may be the cause: sr (int64: random whole numbers, 0 or 1)" in said
         assert "--input sr=FILE.npy" in said
-        assert "" == made_up_controls(InputFacts("seeded", "0" * 64, {"x": (1, 8)}, fed=(x,))) == made_up_controls(None)
+        assert not made_up_controls(InputFacts("seeded", "0" * 64, {"x": (1, 8)}, fed=(x,)))
+        assert not made_up_controls(None)

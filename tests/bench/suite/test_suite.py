@@ -6,7 +6,7 @@ import pytest
 
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
-from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite, parse_pair, parse_shape
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite, parse_input, parse_pair, parse_shape
 from bench.suite.untrusted import Untrusted
 
 
@@ -87,6 +87,30 @@ def test_flags_are_parsed() -> None:
     assert parse_shape("images=1,3,224,224") == ("images", (1, 3, 224, 224))
     assert parse_shape("scalar=") == ("scalar", ())
     assert parse_shape("cache=1,4,0,16") == ("cache", (1, 4, 0, 16))
+    assert parse_shape("step=0/x=1,3") == ("step=0/x", (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x=x.npy", ("x", "x.npy")),
+        ("step=0/x=x.npy", ("step=0/x", "x.npy")),
+        ("x=seed=1.npy", ("x", "seed=1.npy")),
+        ("step=0/x=seed=1.npy", ("step=0/x", "seed=1.npy")),
+        ("all.npz", ("", "all.npz")),
+        ("seed=1.npz", ("", "seed=1.npz")),
+        ("gone.npz", ("", "gone.npz")),
+        ("x=gone=1.npy", ("x", "gone=1.npy")),
+    ],
+)
+def test_names_of_inputs_and_of_files_may_hold_an_equals_sign(
+    text: str, expected: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that exists divides them; where none does, the first sign."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("x.npy", "seed=1.npy", "all.npz", "seed=1.npz"):
+        (tmp_path / name).touch()
+    assert expected == parse_input(text)
 
 
 @pytest.mark.parametrize("text", ["x", "=1", "x=1,a", "x=-1"])

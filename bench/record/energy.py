@@ -1,6 +1,7 @@
 """The power proxies in a record. Part of ``bench.record.record``'s layout."""
 
 from bench.record.part import Part
+from bench.words import Sentence
 
 
 class ChannelReading(Part, frozen=True):
@@ -38,4 +39,4 @@ class EnergySummary(Part, frozen=True):
     npu_busy_seconds_per_inference: float | None = None
     macs: int | None = None
     bytes_moved: int | None = None
-    reason: str = ""
+    reason: Sentence | str = ""

@@ -5,6 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from bench.words import Sentence
+
 
 class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
     """The run was measured in alternation with another: repeat i of both took turns, block by block, in processes that
@@ -73,4 +75,4 @@ class RepeatedInput(Struct, frozen=True, forbid_unknown_fields=True):
     fresh_ns: tuple[int, ...] = ()
     again_ns: tuple[int, ...] = ()
     recalled_ns: tuple[int, ...] = ()
-    reason: str = ""
+    reason: Sentence | str = ""

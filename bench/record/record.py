@@ -256,7 +256,7 @@ class PlacementSummary(Part, frozen=True):
     macs: dict[str, int] | None = None
     fallback: tuple[str, ...] = ()
     source: str = ""
-    remedies: tuple[str, ...] = ()
+    remedies: tuple[Sentence | str, ...] = ()
 
 
 class OutputFidelity(Part, frozen=True):
@@ -293,8 +293,8 @@ class Fidelity(Part, frozen=True):
     tokens_compared: int | None = None
     outputs: tuple[OutputFidelity, ...] = ()
     ok: bool | None = None
-    rule: str = ""
-    reason: str = ""
+    rule: Sentence | str = ""
+    reason: Sentence | str = ""
     inputs_source: str = ""
     top5_agreement: float | None = None
     by_degree: bool | None = None

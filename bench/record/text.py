@@ -3,6 +3,7 @@
 from typing import Literal
 
 from bench.record.part import Part
+from bench.words import Sentence
 
 
 class TokenizedTimes(Part, frozen=True):
@@ -32,7 +33,7 @@ class KvCache(Part, frozen=True):
     bytes_per_token: int
     observed_bytes_per_token: int | None = None
     observed_tokens: int | None = None
-    reason: str = ""
+    reason: Sentence | str = ""
     observed_ci95: tuple[int, int] | None = None
     read_from: ReadFrom = ""
     at_once: bool = False
@@ -82,7 +83,7 @@ class Agreement(Part, frozen=True):
     kl_divergence_nats_max: float | None = None
     top1_agreement: float | None = None
     first_divergence: Divergence | None = None
-    reason: str = ""
+    reason: Sentence | str = ""
     token_ids: tuple[int, ...] = ()
     reference_token_ids: tuple[int, ...] = ()
     divergences_nats: tuple[float, ...] = ()

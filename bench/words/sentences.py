@@ -53,10 +53,10 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):  # a number of numpy, some of which are floats, too
+        return value.item()
     if value is None or isinstance(value, int | float | str | Sentence):
         return value
-    if hasattr(value, "item"):  # a number of numpy
-        return value.item()
     if isinstance(value, Iterable) and not hasattr(value, "__fspath__"):
         return [_plain(one) for one in value]
     return str(value)

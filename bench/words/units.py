@@ -146,10 +146,10 @@ def _hundredths(share: float) -> str:
 
 
 def rough_percent(share: float | None) -> str:
-    """A fraction as ``12 %``, to two significant digits; from 1 on as a whole number."""
+    """A fraction as ``12 %``, to two significant digits; from a tenth on as a whole number."""
     if share is None:
         return MISSING
-    return _percent(f"{100 * share:.2g}" if abs(share) < 1 else f"{100 * share:.0f}")
+    return _percent(f"{100 * share:.2g}" if abs(share) < 0.1 else f"{100 * share:.0f}")
 
 
 def _percent(number: str) -> str:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from bench.analysis.outputs.agreement_again import agreement_again
 from bench.analysis.outputs.fidelity import compare_outputs, nothing_compared
 from bench.analysis.outputs.tolerance import EXACT
-from bench.printable import counted
 from bench.record.record import Fidelity
 from bench.record.text import Agreement, Divergence
+from bench.words import Sentence, sentence
 
 Logits = NDArray[Any]
 
@@ -45,7 +45,7 @@ def agreement(of: Literal["engine", "model"], reference_name: str, reference: Sa
     assert reference.logits is not None
     assert run.logits is not None
     if not np.isfinite(run.logits).all():
-        return replace(found, reason="NaN or infinity in the logits")
+        return replace(found, reason=sentence("outputs.logits_not_finite"))
     divergences = kl_divergence(reference.logits, run.logits)
     differs = np.flatnonzero(reference.logits.argmax(axis=1) != run.logits.argmax(axis=1))
     return agreement_again(
@@ -68,7 +68,7 @@ def judged(found: Agreement, reference: Said, run: Said, precision: str | None) 
     swap = found.first_divergence
     if ok and swap is not None:
         explained = swap.logit_gap is not None and (swap.logit_error or 0.0) >= swap.logit_gap
-        reason = _swap_words(swap, explained)
+        reason = _swap_told(swap, explained)
         hidden = swap.logit_gap is None
         ok = True if explained else False if precision in EXACT and not hidden else None
     elif ok and by_tokens.ok is False:
@@ -78,7 +78,7 @@ def judged(found: Agreement, reference: Said, run: Said, precision: str | None) 
         token_prefix=by_tokens.token_prefix,
         tokens_compared=by_tokens.tokens_compared,
         ok=ok,
-        rule=f"{by_logits.rule}; every token equal, or its swap explained by the logits' error",
+        rule=sentence("outputs.rule.tokens_or_swap", rule=by_logits.rule),
         reason=reason,
     )
 
@@ -95,22 +95,20 @@ def compare_tokens(
     same = [int(a) == int(b) for a, b in zip(reference_ids, ids, strict=False)]
     prefix = same.index(False) if False in same else compared
     exact = executed_precision in EXACT
-    rule = (
-        f"{executed_precision}: every token equal"
-        if exact
-        else f"{executed_precision or 'unknown precision'}: every token equal, else reported only"
-    )
+    rule = _rule_of_tokens(executed_precision)
     if compared == 0:
-        return nothing_compared(reference_name, rule, "no tokens to compare")
+        return nothing_compared(reference_name, rule, sentence("outputs.no_tokens"))
     ok: bool | None = prefix == len(reference_ids) == len(ids)
-    reason = ""
+    reason: Sentence | str = ""
     if prefix < compared and not exact:
         ok = None
-        reason = "rounding may honestly swap two nearly equal logits, and all later tokens follow the first swap"
+        reason = sentence("outputs.rounding_may_swap")
     elif prefix < compared:
-        reason = f"token {prefix + 1} is {int(ids[prefix])}, and {int(reference_ids[prefix])} in the reference"
+        reason = sentence(
+            "outputs.token_differs", number=prefix + 1, token=int(ids[prefix]), expected=int(reference_ids[prefix])
+        )
     elif not ok:
-        reason = f"{counted(len(ids), 'token')}, and {len(reference_ids)} in the reference"
+        reason = sentence("outputs.fewer_tokens", tokens=len(ids), expected=len(reference_ids))
     return Fidelity(
         reference=reference_name,
         inputs=1,
@@ -120,6 +118,13 @@ def compare_tokens(
         rule=rule,
         reason=reason,
     )
+
+
+def _rule_of_tokens(executed_precision: str | None) -> Sentence:
+    if not executed_precision:
+        return sentence("outputs.rule.tokens_reported.unknown_precision")
+    code = "outputs.rule.tokens" if executed_precision in EXACT else "outputs.rule.tokens_reported"
+    return sentence(code, precision=executed_precision)
 
 
 def kl_divergence(reference: Logits, run: Logits) -> NDArray[np.float64]:
@@ -152,25 +157,24 @@ def _divergence(index: int, reference: Said, run: Said) -> Divergence:
     return Divergence(index, mine, other, gap, abs(gap - seen))
 
 
-def _swap_words(swap: Divergence, explained: bool) -> str:
-    said = f"token {swap.index + 1} is {swap.token}, and {swap.reference_token} in the reference"
+def _swap_told(swap: Divergence, explained: bool) -> Sentence:
+    tokens = {"number": swap.index + 1, "token": swap.token, "expected": swap.reference_token}
     if swap.logit_gap is None:
-        return f"{said}; the logits agree along the ids that are kept, which are not all that was in the cache"
-    gap, error = f"{swap.logit_gap:.3g}", f"{swap.logit_error or 0.0:.3g}"
-    word = "explains" if explained else "does not explain"
-    return f"{said}, which prefers its own by {gap}; an error of {error} between the two {word} it"
+        return sentence("outputs.swap.hidden", **tokens)
+    code = "outputs.swap.explained" if explained else "outputs.swap.unexplained"
+    return sentence(code, gap=swap.logit_gap, error=swap.logit_error or 0.0, **tokens)
 
 
-def _incomparable(reference: Said, run: Said) -> str:
+def _incomparable(reference: Said, run: Said) -> Sentence | str:
     """Why the distributions cannot be compared; empty where they can."""
     if run.logits is None:
-        return "the engine does not show its logits"
+        return sentence("outputs.logits_hidden")
     if reference.logits is None:
-        return "the reference shows no logits"
+        return sentence("outputs.reference_logits_hidden")
     if reference.forced != run.forced or reference.logits.shape != run.logits.shape:
-        return "the two were not fed the same ids"
+        return sentence("outputs.other_ids")
     if not np.isfinite(reference.logits).all():
-        return "NaN or infinity in the reference's logits"
+        return sentence("outputs.reference_logits_not_finite")
     return ""
 
 

@@ -2,10 +2,12 @@
 
 from msgspec.structs import replace
 
+from bench.analysis.outputs.fidelity import of_output
 from bench.analysis.outputs.figures import least
 from bench.analysis.outputs.tolerance import EXACT, Threshold, threshold_of
 from bench.record.record import Fidelity, OutputFidelity
 from bench.record.text import Agreement
+from bench.words import Sentence, sentence
 
 
 def decided_again(stated: Fidelity, executed_precision: str | None, quantised: bool) -> Fidelity:
@@ -25,12 +27,15 @@ def decided_again(stated: Fidelity, executed_precision: str | None, quantised: b
         return found
     threshold = threshold_of(executed_precision, quantised)
     outputs = found.outputs or (OutputFidelity("outputs", found.cosine_min, found.sqnr_db_min),)
-    below = next((f"{one.name}: {why}" for one in outputs if (why := _below(one, threshold, found.ok is True))), "")
-    if below:
+    found_below = ((one.name, _below(one, threshold, found.ok is True)) for one in outputs)
+    below = next((of_output(name, why) for name, why in found_below if why is not None), None)
+    if below is not None:
         return replace(found, ok=False, reason=below, by_degree=None)
     differs = not found.outputs and (found.token_prefix or 0) < (found.tokens_compared or 0)
     if differs and found.ok:
-        return replace(found, ok=False if executed_precision in EXACT else None, reason="the tokens differ")
+        return replace(
+            found, ok=False if executed_precision in EXACT else None, reason=sentence("outputs.tokens_differ")
+        )
     return found
 
 
@@ -42,25 +47,25 @@ def decided_by_tokens(found: Fidelity, engine: Agreement, executed_precision: st
     swap = engine.first_divergence
     if swap is None:
         alike = len(engine.token_ids) == len(engine.reference_token_ids)
-        return found if alike else replace(found, ok=False, reason="the numbers of tokens differ")
+        return found if alike else replace(found, ok=False, reason=sentence("outputs.numbers_of_tokens_differ"))
     if swap.logit_gap is not None and (swap.logit_error or 0.0) >= swap.logit_gap:
         return found
     wrong = executed_precision in EXACT and swap.logit_gap is not None
-    return replace(found, ok=False if wrong else None, reason="a token differs, and the logits do not explain it")
+    return replace(found, ok=False if wrong else None, reason=sentence("outputs.token_unexplained"))
 
 
-def _below(output: OutputFidelity, threshold: Threshold, called_right: bool) -> str:
-    """Which figure is below the threshold; empty where none is."""
+def _below(output: OutputFidelity, threshold: Threshold, called_right: bool) -> Sentence | None:
+    """Which figure is below the threshold; ``None`` where none is."""
     cosine, ratio = output.cosine, output.sqnr_db
     if threshold.quarters and output.cosine_quartile is not None:
         cosine, ratio = output.cosine_quartile, output.sqnr_db_quartile
     if cosine is not None and cosine < threshold.cosine:
-        return f"cosine {cosine:.6f} is below {threshold.cosine}"
+        return sentence("outputs.cosine_below.any_input", cosine=cosine, limit=threshold.cosine)
     if ratio is not None and ratio < threshold.sqnr_db:
-        return f"SQNR {ratio:.1f} dB is below {threshold.sqnr_db:g} dB"
+        return sentence("outputs.sqnr_below.any_input", sqnr_db=ratio, limit_db=threshold.sqnr_db)
     if threshold.top5 is not None and output.top5_agreement is not None and output.top5_agreement < threshold.top5:
-        return f"the best class is among the five best on {100 * output.top5_agreement:.0f} % of the inputs"
+        return sentence("outputs.top5_below", share=output.top5_agreement)
     equal = output.equal_fraction
     if called_right and equal is not None and 1 - equal > threshold.flips + 1e-9:
-        return f"{100 * (1 - equal):.2g} % of the labels differ from the reference"
-    return ""
+        return sentence("outputs.labels_differ", share=1 - equal)
+    return None

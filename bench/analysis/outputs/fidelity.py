@@ -12,7 +12,7 @@ and an SQNR of at least 15 dB; with swapped channels or a wrong zero point at mo
 the difference at all.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from bench.analysis.outputs.figures import Figures, figures, least, over_all_inputs, ratio, weakest_slice_db
 from bench.analysis.outputs.labels import ALPHA, chance, differing, discrete, follow_scores, texts
 from bench.analysis.outputs.special_values import Places, places
-from bench.analysis.outputs.tolerance import EXACT, UNIT_FLOOR, Threshold, rule_text, threshold_of
+from bench.analysis.outputs.tolerance import EXACT, UNIT_FLOOR, Threshold, rule_told, threshold_of
 from bench.contracts import Tensors
 from bench.contracts.element_types import EXTENDED
 from bench.record.record import Fidelity, OutputFidelity
+from bench.words import Sentence, sentence
 
 Array = NDArray[Any]
 
@@ -62,7 +63,7 @@ class _Finding(Struct, frozen=True):
 
     output: OutputFidelity
     ok: bool | None
-    reason: str = ""
+    reason: Sentence | str = ""
     informative: bool = True
     by_degree: bool = False
 
@@ -101,17 +102,15 @@ def compare_outputs(
     every output was decided and one of them could have shown an error.
     """
     rule = _rule(executed_precision, quantised, bounded, labels)
-    text = rule_text(executed_precision, rule.threshold, quantised)
+    text = rule_told(executed_precision, rule.threshold, quantised)
     if not reference or len(reference) != len(measured):
-        return nothing_compared(
-            reference_name, text, f"{len(reference)} reference runs against {len(measured)} measured"
-        )
+        why = sentence("outputs.numbers_of_runs", reference=len(reference), measured=len(measured))
+        return nothing_compared(reference_name, text, why)
     findings = _findings(reference, measured, rule)
     if not findings:
-        expected, actual = ", ".join(reference[0]) or "none", ", ".join(measured[0]) or "none"
-        return nothing_compared(
-            reference_name, text, f"outputs cannot be matched: reference {expected}; measured {actual}"
-        )
+        expected, actual = (list(side[0]) or sentence("outputs.none") for side in (reference, measured))
+        why = sentence("outputs.not_matched", reference=expected, measured=actual)
+        return nothing_compared(reference_name, text, why)
     return _summed_up(findings, len(reference), reference_name, text)
 
 
@@ -120,7 +119,7 @@ def within_rounding(first: Tensors, again: Tensors, executed_precision: str | No
     rule = _rule(executed_precision, False)
     findings = _findings([first], [again], rule)
     fine = bool(findings) and all(one.ok or (one.ok is None and not one.informative) for one in findings)
-    return fine, _summed_up(findings, 1, "the first run", rule_text(executed_precision, rule.threshold, False))
+    return fine, _summed_up(findings, 1, "the first run", rule_told(executed_precision, rule.threshold, False))
 
 
 def _rule(
@@ -137,7 +136,7 @@ def _findings(reference: Sequence[Tensors], measured: Sequence[Tensors], rule: _
     return [_with_scores(one, pair, pairs, found, rule) for one, pair in zip(found, pairs, strict=True)]
 
 
-def _summed_up(findings: Sequence[_Finding], inputs: int, reference_name: str, text: str) -> Fidelity:
+def _summed_up(findings: Sequence[_Finding], inputs: int, reference_name: str, rule: Sentence) -> Fidelity:
     outputs = tuple(finding.output for finding in findings)
     failed = [finding for finding in findings if finding.ok is False]
     return Fidelity(
@@ -149,7 +148,7 @@ def _summed_up(findings: Sequence[_Finding], inputs: int, reference_name: str, t
         top5_agreement=least(output.top5_agreement for output in outputs),
         outputs=outputs,
         ok=_decided(findings),
-        rule=text,
+        rule=rule,
         reason=_reasons(findings),
         by_degree=all(finding.by_degree for finding in failed) if failed else None,
     )
@@ -164,15 +163,22 @@ def _decided(findings: Sequence[_Finding]) -> bool | None:
     return True
 
 
-def _reasons(findings: Sequence[_Finding]) -> str:
+def _reasons(findings: Sequence[_Finding]) -> Sentence | str:
     """What is wrong first, then what is not decided, what shows nothing, and what agrees with a note."""
     order = {False: 0, None: 1, True: 3}
     told = sorted((f for f in findings if f.reason), key=lambda f: 2 if not f.informative and f.ok else order[f.ok])
-    said = [f"{f.output.name}: {f.reason}" for f in told[:SAID]]
-    return "; ".join(said + ([f"and {len(told) - SAID} more"] if len(told) > SAID else []))
+    said = [of_output(f.output.name, f.reason) for f in told[:SAID]]
+    if len(told) > SAID:
+        said.append(sentence("outputs.more", count=len(told) - SAID))
+    return sentence("text.clauses", parts=said) if len(said) > 1 else said[0] if said else ""
 
 
-def nothing_compared(reference: str, rule: str, reason: str) -> Fidelity:
+def of_output(name: str, finding: Sentence | str) -> Sentence:
+    """What was found, with the name of the output."""
+    return sentence("outputs.of_output", output=name, finding=finding)
+
+
+def nothing_compared(reference: str, rule: Sentence, reason: Sentence) -> Fidelity:
     """Nothing was decided, and why."""
     return Fidelity(reference=reference, ok=None, rule=rule, reason=reason)
 
@@ -202,21 +208,22 @@ def _judge(pair: _Pair, rule: _Rule) -> _Finding:
         ok, reason = found[0]
         return _Finding(OutputFidelity(name=pair.name), ok, reason, by_degree=not rule.exact and _one_side(pair))
     if not any(array.size for array in pair.expected):
-        return _Finding(OutputFidelity(name=pair.name, identical=True), None, "no elements", informative=False)
+        empty = sentence("outputs.no_elements")
+        return _Finding(OutputFidelity(name=pair.name, identical=True), None, empty, informative=False)
     if rule.equal_or_not(pair):
         return _judge_labels(pair, rule)
     return _judge_numbers(pair, rule)
 
 
-def _obstacle(expected: Array, actual: Array) -> tuple[bool | None, str] | None:
+def _obstacle(expected: Array, actual: Array) -> tuple[bool | None, Sentence] | None:
     """Why two arrays cannot be compared, and whether that alone is a failure; ``None`` when they can."""
     if expected.shape != actual.shape:
-        shapes = f"shape {list(actual.shape)}, and {list(expected.shape)} in the reference"
+        shapes = {"actual": str(list(actual.shape)), "expected": str(list(expected.shape))}
         if sorted(expected.shape) == sorted(actual.shape):
-            return None, f"{shapes}: another layout, not compared"
-        return False, shapes
+            return None, sentence("outputs.layout_differs", **shapes)
+        return False, sentence("outputs.shape_differs", **shapes)
     if texts(expected) != texts(actual) or not (_comparable(expected) and _comparable(actual)):
-        return None, f"{actual.dtype} against {expected.dtype}: not compared"
+        return None, sentence("outputs.types_differ", actual=str(actual.dtype), expected=str(expected.dtype))
     return None
 
 
@@ -237,26 +244,22 @@ def _judge_labels(pair: _Pair, rule: _Rule) -> _Finding:
     if not wrong:
         blind = _shows_nothing_compared(pair.expected)
         return _Finding(output, True, blind, informative=not blind)
-    said = f"{_percent(wrong / total)} of {total} {what} differ from the reference"
+    differ = sentence(f"outputs.differ.{what}", share=wrong / total, total=total)
     if wrong / total <= rule.threshold.flips:
-        return _Finding(output, True, f"{said}, as near ties may in this precision")
+        return _Finding(output, True, sentence("outputs.near_ties", differ=differ))
     if chance(wrong, total, rule.threshold.flips) < ALPHA:
-        return _Finding(output, False, said)
-    return _Finding(output, None, f"{said}: too few to tell near ties from an error")
+        return _Finding(output, False, differ)
+    return _Finding(output, None, sentence("outputs.too_few_labels", differ=differ))
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2g} %" if fraction < 0.1 else f"{100 * fraction:.0f} %"
-
-
-def _shows_nothing_compared(values: Sequence[Array]) -> str:
+def _shows_nothing_compared(values: Sequence[Array]) -> Sentence | str:
     """Why equal outputs would not show an error; empty where they would."""
     total = sum(array.size for array in values)
     first = next(array for array in values if array.size).flat[0]
     if total > 1 and all(bool((array == first).all()) for array in values):
-        return f"the reference is {first} everywhere, which shows nothing"
+        return sentence("outputs.constant", value=str(first))
     if len(values) > 1 and all(np.array_equal(array, values[0]) for array in values[1:]):
-        return "the reference is the same for every input, which shows nothing"
+        return sentence("outputs.same_for_every_input")
     return ""
 
 
@@ -272,8 +275,8 @@ def _with_scores(
             continue
         slack = rule.threshold.step
         if follow_scores(pair.expected, other.expected, slack) and follow_scores(pair.actual, other.actual, slack):
-            said = f"{found.reason}; each is the best of its own scores in {other.name}, which agree: near ties"
-            return _Finding(found.output, False, said, by_degree=True)
+            why = sentence("outputs.follow_scores", differ=found.reason, scores=other.name)
+            return _Finding(found.output, False, why, by_degree=True)
     return found
 
 
@@ -294,7 +297,8 @@ def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
     note = _first(n.places.note for n in found)
     kept = [e[n.places.keep] for (e, _), n in zip(sides, found, strict=True)]
     if not any(array.size for array in kept):
-        return _Finding(OutputFidelity(name=pair.name), None, f"{note}: no number to compare", informative=False)
+        none = sentence("outputs.no_number", note=note)
+        return _Finding(OutputFidelity(name=pair.name), None, none, informative=False)
     judged = _by_floor_or_figures(pair.name, [n.figures for n in found], rule, _step(pair, rule))
     weak = _weak_slice(sides, found, rule) if judged.ok else ""
     if weak:
@@ -305,7 +309,7 @@ def _judge_numbers(pair: _Pair, rule: _Rule) -> _Finding:
     return _Finding(judged.output, judged.ok, judged.reason or note, by_degree=judged.by_degree)
 
 
-def _first(reasons: Any) -> str:
+def _first(reasons: Iterable[Sentence | str]) -> Sentence | str:
     return next((reason for reason in reasons if reason), "")
 
 
@@ -316,7 +320,7 @@ def _numbers(e: Array, a: Array, half: bool, bounded: bool) -> _Numbers:
     return _Numbers(found, figures(e.ravel(), a.ravel(), e.shape))
 
 
-def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers], rule: _Rule) -> str:
+def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers], rule: _Rule) -> Sentence | str:
     """Which slice is wrong although the whole output is right; only in an exact precision, where normal errors are
     small in comparison."""
     if not rule.exact:
@@ -326,7 +330,7 @@ def _weak_slice(sides: Sequence[tuple[Array, Array]], found: Sequence[_Numbers],
     weakest, limit = least(weakest_slice_db(e, a, floor) for e, a in whole), rule.threshold.sqnr_db - SLICE_LOSS_DB
     if weakest is None or weakest >= limit:
         return ""
-    return f"one class, channel or coordinate has an SQNR of {weakest:.1f} dB, below {limit:g} dB"
+    return sentence("outputs.weak_slice", sqnr_db=weakest, limit_db=limit)
 
 
 def _step(pair: _Pair, rule: _Rule) -> float:
@@ -348,11 +352,10 @@ def _by_floor_or_figures(name: str, found: Sequence[Figures], rule: _Rule, step:
     if not any(settled):
         return _Finding(output, True)
     error = max(one.max_abs_error for one, by_floor in zip(found, settled, strict=True) if by_floor)
-    said = f"near zero: the largest difference is {error:.2g}"
     if error <= relative or name in rule.bounded or largest >= RESOLVED * unit:
-        at = "at the output's magnitude" if error <= relative else "at 1"
-        return _Finding(output, True, f"{said}, which rounding {at} explains")
-    return _Finding(output, None, f"{said}, and no value of the reference is above {largest:.2g}: too small to tell")
+        code = "outputs.near_zero.at_its_magnitude" if error <= relative else "outputs.near_zero.at_one"
+        return _Finding(output, True, sentence(code, error=error))
+    return _Finding(output, None, sentence("outputs.near_zero.too_small", error=error, largest=largest))
 
 
 def _passes(one: Figures, threshold: Threshold) -> bool:
@@ -369,20 +372,19 @@ def _related(found: Sequence[Figures], settled: Sequence[bool]) -> bool:
 
 def _held(
     output: OutputFidelity, found: Sequence[Figures], settled: Sequence[bool], threshold: Threshold
-) -> str | None:
+) -> Sentence | None:
     """What of one output's figures is below its threshold."""
-    cosine, of = output.cosine, ""
+    cosine, of = output.cosine, "any_input"
     ratios = sorted(ratio(one, by_floor) for one, by_floor in zip(found, settled, strict=True))
     sqnr = ratios[0]
     if threshold.quarters:
-        cosine, sqnr, of = output.cosine_quartile, ratios[len(ratios) // 4], " on more than a quarter of the inputs"
+        cosine, sqnr, of = output.cosine_quartile, ratios[len(ratios) // 4], "quarter"
     if cosine is not None and cosine < threshold.cosine:
-        return f"cosine {cosine:.6f} is below {threshold.cosine}{of}"
+        return sentence(f"outputs.cosine_below.{of}", cosine=cosine, limit=threshold.cosine)
     if sqnr < threshold.sqnr_db:
         if sqnr == float("-inf"):
-            return f"values up to {output.max_abs_error or 0:.2g} where the reference is zero{of}"
-        return f"SQNR {sqnr:.1f} dB is below {threshold.sqnr_db:g} dB{of}"
+            return sentence(f"outputs.not_zero.{of}", error=output.max_abs_error or 0)
+        return sentence(f"outputs.sqnr_below.{of}", sqnr_db=sqnr, limit_db=threshold.sqnr_db)
     if threshold.top5 is not None and output.top5_agreement is not None and output.top5_agreement < threshold.top5:
-        fraction = f"{100 * output.top5_agreement:.0f} %"
-        return f"the best class is among the five best on {fraction} of the inputs"
+        return sentence("outputs.top5_below", share=output.top5_agreement)
     return None

@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bench.printable import counted
+from bench.words import Sentence, sentence
 
 Array = NDArray[Any]
 
@@ -26,9 +26,9 @@ class Places(Struct, frozen=True):
     were left out of the figures."""
 
     keep: NDArray[np.bool_]
-    wrong: str = ""
-    unknown: str = ""
-    note: str = ""
+    wrong: Sentence | str = ""
+    unknown: Sentence | str = ""
+    note: Sentence | str = ""
 
 
 def places(expected: Array, actual: Array, half: bool, bounded: bool = False) -> Places:
@@ -37,7 +37,7 @@ def places(expected: Array, actual: Array, half: bool, bounded: bool = False) ->
     one of a function bounded by 1, so that numbers below float16's are zero to it."""
     largest = np.abs(expected).max(initial=0.0)
     if half and bounded and not actual.any() and 0 < largest < FLOAT16_NORMAL:
-        note = f"0 everywhere, and the reference is below {FLOAT16_NORMAL:.1e}, where float16 may round to 0"
+        note = sentence("outputs.below_float16", limit=FLOAT16_NORMAL)
         return Places(np.zeros(expected.shape, np.bool_), note=note)
     finite = np.isfinite(expected) & np.isfinite(actual)
     masked = finite & (np.abs(expected) >= MASK) & (np.sign(expected) == np.sign(actual)) & _clamped(actual) & half
@@ -50,18 +50,18 @@ def places(expected: Array, actual: Array, half: bool, bounded: bool = False) ->
     overflown = a_inf & ~e_inf & same_sign & (np.abs(expected) >= FLOAT16_MAX) & half
     both_nan, both_inf = e_nan & a_nan, e_inf & a_inf & same_sign
     wrong = _said(
-        (a_nan & ~e_nan, "NaN at {} where the reference has a number"),
-        (a_inf & ~e_nan & ~both_inf & ~overflown, "infinity at {} where the reference has another value"),
-        (e_inf & ~a_nan & ~a_inf & ~clamped, "a finite value at {} where the reference is infinite"),
+        (a_nan & ~e_nan, "outputs.nan", {}),
+        (a_inf & ~e_nan & ~both_inf & ~overflown, "outputs.infinite", {}),
+        (e_inf & ~a_nan & ~a_inf & ~clamped, "outputs.finite", {}),
     )
     notes = _said(
-        (both_nan, "NaN at {}, as in the reference"),
-        (both_inf, "infinity at {}, as in the reference"),
-        (clamped, f"{_largest(actual[clamped])} stands for infinity at {{}}"),
-        (overflown, "infinity at {} where the reference is beyond float16's range"),
-        (masked, f"{_largest(actual[masked])} stands for {_signed(expected[masked])} at {{}}" if masked.any() else ""),
+        (both_nan, "outputs.both_nan", {}),
+        (both_inf, "outputs.both_infinite", {}),
+        (clamped, "outputs.stands_for_infinity", _largest(actual[clamped])),
+        (overflown, "outputs.beyond_float16", {}),
+        (masked, "outputs.stands_for", {**_largest(actual[masked]), **_masked(expected[masked])}),
     )
-    unknown = _said((e_nan & ~a_nan, "the reference is NaN at {} where the output is not"))
+    unknown = _said((e_nan & ~a_nan, "outputs.reference_nan", {}))
     return Places(finite & ~masked, wrong, unknown, notes)
 
 
@@ -70,17 +70,21 @@ def _clamped(values: Array) -> NDArray[np.bool_]:
     return np.asarray(np.abs(np.abs(values) / FLOAT16_MAX - 1) < NEAR_LARGEST, np.bool_)
 
 
-def _said(*found: tuple[NDArray[np.bool_], str]) -> str:
-    said = [form.format(f"{int(mask.sum())} of {counted(mask.size, 'place')}") for mask, form in found if mask.any()]
-    return ", ".join(said)
+def _said(*found: tuple[NDArray[np.bool_], str, dict[str, str]]) -> Sentence | str:
+    """A sentence for each mask that holds of any place."""
+    told = [sentence(code, count=mask.sum(), places=mask.size, **more) for mask, code, more in found if mask.any()]
+    return sentence("text.listed", parts=told) if len(told) > 1 else told[0] if told else ""
 
 
-def _largest(values: Array) -> str:
-    """``−65504, about the largest number of float16,`` and the like."""
+def _largest(values: Array) -> dict[str, str]:
+    """The first of ``values``, and the type whose largest number it is about."""
     if not values.size:
-        return ""
-    name = list(LARGEST.values())[int(_nearest(values)[0].flat[0])]
-    return f"{_signed(values)}, about the largest number of {name},"
+        return {}
+    return {"value": _signed(values), "dtype": list(LARGEST.values())[int(_nearest(values)[0].flat[0])]}
+
+
+def _masked(values: Array) -> dict[str, str]:
+    return {"expected": _signed(values)} if values.size else {}
 
 
 def _signed(values: Array) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from bench.contracts import TensorSpec
+from bench.words import Sentence, sentence
 
 STEPS = 8
 """Rounding steps that sums in another order may differ by, at the magnitude of the output."""
@@ -71,14 +72,16 @@ def _arithmetic(part: str) -> str:
     return f"int{apart[1]}" if apart else part
 
 
-def rule_text(precision: str | None, threshold: Threshold, quantised: bool) -> str:
-    """The thresholds in words, as the record states them."""
-    figures = f"cosine ≥ {threshold.cosine}, SQNR ≥ {threshold.sqnr_db:g} dB"
-    if threshold.quarters:
-        figures = f"on ¾ of the inputs {figures}; best class among the five best on {100 * (threshold.top5 or 0):g} %"
-    labels = f"labels equal but for {100 * threshold.flips:g} %"
-    if quantised:
-        return f"quantised model, ran in {precision or 'an unknown precision'}: {figures}; {labels}"
-    if threshold is LEAST_STRICT:
-        return f"{precision or 'unknown precision'}: the least strict threshold, {figures}; {labels}"
-    return f"{precision}: {figures}; {labels}"
+def rule_told(precision: str | None, threshold: Threshold, quantised: bool) -> Sentence:
+    """The thresholds as a sentence, as the record states them."""
+    thresholds = sentence(
+        "outputs.thresholds.quarters" if threshold.quarters else "outputs.thresholds",
+        cosine=threshold.cosine,
+        sqnr_db=threshold.sqnr_db,
+        flips=threshold.flips,
+        top5=threshold.top5,
+    )
+    code = "quantised" if quantised else "least_strict" if threshold is LEAST_STRICT else "known"
+    if not precision:
+        return sentence(f"outputs.rule.{code}.unknown_precision", thresholds=thresholds)
+    return sentence(f"outputs.rule.{code}", precision=precision, thresholds=thresholds)

@@ -49,7 +49,7 @@ def _explained_by_inputs(fidelity: Fidelity) -> bool:
 
 def _compared(fidelity: Fidelity) -> dict[str, Sentence | str]:
     """The figures that sentences on a mismatch share."""
-    worst = sentence("verdict.figures", cosine=fidelity.cosine_min, sqnr_db=fidelity.sqnr_db_min)
+    worst = sentence("outputs.figures", cosine=fidelity.cosine_min, sqnr_db=fidelity.sqnr_db_min)
     return {"reference": fidelity.reference, "rule": fidelity.rule, "detail": fidelity.reason or worst}
 
 

@@ -24,6 +24,7 @@ from bench.store.derived import computed, judged
 from bench.store.records import load, load_timed, save
 from bench.suite.presets import PRESETS
 from bench.testing.records import fake_run
+from bench.words import Sentence
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "figures.json"
 RECORDED = Path(__file__).resolve().parents[2] / "perf" / "recorded"
@@ -89,7 +90,20 @@ def said(run: RecordedRun) -> dict[str, Any]:
     found = judged(run)
     values = {name: list(one) for name, one in observe(run).values.items()}
     summary, verdict = found.record.summary, found.record.verdict
-    return {"summary": msgspec.to_builtins(summary), "values": values, "verdict": msgspec.to_builtins(verdict)}
+    return {"summary": in_words(summary), "values": values, "verdict": in_words(verdict)}
+
+
+def in_words(part: Any) -> Any:
+    """``part`` as plain values, and its sentences as their words."""
+    return worded(msgspec.to_builtins(part))
+
+
+def worded(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"code", "figures"}:
+        return str(msgspec.convert(value, Sentence))
+    if isinstance(value, dict):
+        return {key: worded(one) for key, one in value.items()}
+    return [worded(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def differences(expected: Any, found: Any, where: str = "") -> list[str]:

@@ -123,7 +123,7 @@ class TestThresholds:
         assert one(*at_cosine(1 - off / 2), precision).ok is True
         found = one(*at_cosine(1 - 2 * off), precision)
         assert found.ok is False
-        assert found.reason.startswith("y: cosine")
+        assert str(found.reason).startswith("y: cosine")
 
     @pytest.mark.parametrize("precision", list(THRESHOLDS))
     def test_wrong_scale(self, precision: str) -> None:
@@ -131,11 +131,13 @@ class TestThresholds:
         found = one([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], precision)
         assert found.cosine_min == 1.0
         assert found.ok is False
-        assert "SQNR 0.0 dB" in found.reason
+        assert "SQNR 0.0 dB" in str(found.reason)
 
     def test_rule_is_stated(self) -> None:
         """The rule names the precision and both thresholds."""
-        assert one([1.0], [1.0], "bfloat16").rule == ("bfloat16: cosine ≥ 0.99, SQNR ≥ 15 dB; labels equal but for 5 %")
+        assert str(one([1.0], [1.0], "bfloat16").rule) == (
+            "bfloat16: cosine ≥ 0.99, SQNR ≥ 15 dB; labels equal but for 5 %"
+        )
 
     @pytest.mark.parametrize("precision", ["", None, "int4"])
     def test_unknown_precision_takes_the_least_strict(self, precision: str | None) -> None:
@@ -143,7 +145,7 @@ class TestThresholds:
         expected, actual = at_cosine(0.96)
         found = compare_outputs([{"y": expected}], [{"y": actual}], precision, "r")
         assert found.ok is True
-        assert "least strict" in found.rule
+        assert "least strict" in str(found.rule)
         assert compare_outputs([{"y": expected}], [{"y": -actual}], precision, "r").ok is False
 
     def test_rounding_to_half_passes(self) -> None:
@@ -188,7 +190,7 @@ class TestQuantised:
         runs = [{"y": i + 0.001 * np.arange(12.0)[::-1]} for i in range(1, 5)]
         found = compare_outputs(expected, runs, "int8", "r")
         assert (found.ok, found.top1_agreement, found.top5_agreement) == (False, 0.0, 0.0)
-        assert found.reason == "y: the best class is among the five best on 0 % of the inputs"
+        assert str(found.reason) == "y: the best class is among the five best on 0 % of the inputs"
         assert compare_outputs(expected, runs, "float16", "r").ok is True
 
     def test_top5_counts_ties_as_agreement(self) -> None:
@@ -209,7 +211,7 @@ class TestQuantised:
     )
     def test_the_least_exact_arithmetic_decides(self, precision: str, quantised: bool, rule: str) -> None:
         """Of several precisions the coarsest; of a quantised model always that of int8."""
-        assert self.judged(self.GOOD, precision=precision, quantised=quantised).rule.startswith(rule)
+        assert str(self.judged(self.GOOD, precision=precision, quantised=quantised).rule).startswith(rule)
 
 
 class TestObstacles:
@@ -225,14 +227,14 @@ class TestObstacles:
         """NaN or infinity where the reference is finite fails in any precision, and leaves no NaN in the record."""
         for precision in ("float32", "float16", "int8", ""):
             found = one([1.0, 2.0], [1.0, bad], precision)
-            assert (found.ok, found.reason, found.by_degree) == (False, f"y: {said}", False)
+            assert (found.ok, str(found.reason), found.by_degree) == (False, f"y: {said}", False)
             assert found.cosine_min is None
 
     def test_not_finite_reference(self) -> None:
         """A reference that is NaN decides nothing there; one that is infinite is not met by a number."""
         assert one([1.0, math.nan], [1.0, 2.0]).ok is None
         found = one([1.0, -math.inf], [1.0, 2.0])
-        assert (found.ok, "where the reference is infinite" in found.reason) == (False, True)
+        assert (found.ok, "where the reference is infinite" in str(found.reason)) == (False, True)
         assert one([1.0, -math.inf], [1.0, math.inf]).ok is False
 
     @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
@@ -244,7 +246,7 @@ class TestObstacles:
         actual = expected * 1.001
         found = one(expected, actual, "bfloat16")
         assert (found.ok, found.sqnr_db_min) == (True, pytest.approx(60, abs=0.1))
-        assert "at 74 of 512 places, as in the reference" in found.reason
+        assert "at 74 of 512 places, as in the reference" in str(found.reason)
         assert one(expected, actual + 1, "bfloat16").ok is False
         moved = np.roll(actual, 1)
         assert one(expected, moved, "bfloat16").ok is False
@@ -254,7 +256,7 @@ class TestObstacles:
         """An engine without infinities writes the largest number it has: recognised, and said."""
         found = one([1.0, 2.0, -math.inf], [1.0, 2.0, -largest], "float16")
         assert (found.ok, found.cosine_min) == (True, 1.0)
-        assert f"−{largest:.6g}, about the largest number of " in found.reason
+        assert f"−{largest:.6g}, about the largest number of " in str(found.reason)
         assert one([1.0, 2.0, -math.inf], [1.0, 2.0, largest], "float16").ok is False
         assert one([1.0, 2.0, -math.inf], [1.0, 2.0, -60000.0], "float16").ok is False
 
@@ -269,7 +271,9 @@ class TestObstacles:
         """An engine that ends at −65504 writes that for a mask; a result that it cuts off is wrong."""
         found = one([1.0, 2.0, mask], [1.0, 2.0, -65536.01], "float16")
         assert (found.ok, found.cosine_min) == (True, 1.0)
-        assert f"−65536, about the largest number of float16, stands for −{-mask:.6g} at 1 of 3 places" in found.reason
+        assert f"−65536, about the largest number of float16, stands for −{-mask:.6g} at 1 of 3 places" in str(
+            found.reason
+        )
         assert one([1.0, 2.0, mask], [1.0, 2.0, 65504.0], "float16").ok is False
         assert one([1.0, 2.0, mask], [1.0, 2.0, -65504.0], "float32").ok is False
         assert one([1.0, 2.0, -100_000.0], [1.0, 2.0, -65504.0], "float16").ok is False
@@ -277,31 +281,31 @@ class TestObstacles:
     def test_nothing_but_nan(self) -> None:
         """NaN on both sides everywhere leaves nothing to compare."""
         found = one([math.nan] * 3, [math.nan] * 3)
-        assert (found.ok, "no number to compare" in found.reason) == (None, True)
+        assert (found.ok, "no number to compare" in str(found.reason)) == (None, True)
 
     def test_what_cannot_be_compared_hides_no_failure(self) -> None:
         """The reference of the first input is NaN, and the output of the second is."""
         finite, broken = {"y": np.array([1.0, 2.0])}, {"y": np.array([1.0, math.nan])}
         found = compare_outputs([broken, finite], [finite, broken], "float32", "r")
-        assert (False, True) == (found.ok, found.reason.startswith("y: NaN at 1 of 2 places where the reference"))
+        assert (False, True) == (found.ok, str(found.reason).startswith("y: NaN at 1 of 2 places where the reference"))
 
     def test_what_cannot_be_compared_is_not_right(self) -> None:
         """An output that was not decided beside one that agrees leaves the whole undecided."""
         reference = {"a": np.arange(3.0), "b": np.zeros((1, 3, 8, 9))}
         measured = {"a": np.arange(3.0), "b": np.zeros((1, 8, 9, 3))}
         found = compare_outputs([reference], [measured], "float32", "r")
-        assert (found.ok, "another layout" in found.reason) == (None, True)
+        assert (found.ok, "another layout" in str(found.reason)) == (None, True)
 
     def test_other_shape(self) -> None:
         """Another number of elements is a failure that names both shapes."""
         found = one(np.zeros((1, 10)), np.zeros((1, 11)))
-        assert (found.ok, found.reason) == (False, "y: shape [1, 11], and [1, 10] in the reference")
+        assert (found.ok, str(found.reason)) == (False, "y: shape [1, 11], and [1, 10] in the reference")
 
     def test_other_layout(self) -> None:
         """The same dimensions in another order are not compared."""
         found = one(np.zeros((1, 3, 8, 9)), np.zeros((1, 8, 9, 3)))
         assert found.ok is None
-        assert "layout" in found.reason
+        assert "layout" in str(found.reason)
 
     def test_one_failure_fails_all(self) -> None:
         """One bad output among good ones fails the comparison and is named."""
@@ -309,7 +313,7 @@ class TestObstacles:
         bad = {"a": np.array([1.0, 2.0]), "b": np.array([-1.0, 2.0])}
         found = compare_outputs([good], [bad], "float32", "r")
         assert found.ok is False
-        assert found.reason.startswith("b: ")
+        assert str(found.reason).startswith("b: ")
         assert [output.name for output in found.outputs] == ["a", "b"]
 
 
@@ -330,7 +334,7 @@ class TestMatching:
         """Other names with other shapes or another number are not compared, and both sides are named."""
         found = compare_outputs([{"a": np.ones(3)}], [measured], "float32", "r")
         assert found.ok is None
-        assert "reference a; measured" in found.reason
+        assert "reference a; measured" in str(found.reason)
 
     def test_other_number_of_inputs(self) -> None:
         """Another number of runs is not compared."""
@@ -375,7 +379,7 @@ def test_two_engines_agree(name: str, shape: tuple[int, ...], dtype: type, hint:
         reference.append({o.name: v for o, v in zip(session.get_outputs(), values, strict=True)})
         measured.append({port.get_any_name(): value.copy() for port, value in compiled(image).items()})
     found = compare_outputs(reference, measured, precision, "ort:cpu float32")
-    assert (found.ok, found.reason) == (True, "")
+    assert (found.ok, str(found.reason)) == (True, "")
     negated = [{key: -value for key, value in run.items()} for run in measured]
     assert compare_outputs(reference, negated, "int8", "ort:cpu float32").ok is False
 

@@ -368,6 +368,6 @@ def test_a_sensor_that_vanishes_midway_loses_its_channel_only(desk: Path) -> Non
     assert (True, None, None) == (channel.lost, channel.joules_total, channel.joules)
     assert record.summary.energy is not None
     assert record.summary.energy.joules_per_inference is None
-    assert "vanishing/meter lost its reading" in record.summary.energy.reason
+    assert "vanishing/meter lost its reading" in str(record.summary.energy.reason)
     assert record.verdict is not None
     assert "sensor_lost" in {reason.code for reason in record.verdict.reasons}

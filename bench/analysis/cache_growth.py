@@ -13,11 +13,14 @@ from itertools import pairwise
 from msgspec import Struct
 
 from bench.record.text import KvCache, ReadFrom
+from bench.words import sentence
 
 FEWEST_FULL = 3
 """Two give a line through anything."""
 PRECISION = 0.05
 """Half the interval, as a fraction of the slope, up to which it is reported."""
+MOST_REACH = 9.99
+"""Up to which a sentence states it."""
 CONFIDENCE = 0.95
 
 
@@ -76,19 +79,14 @@ def judged(readings: Sequence[Reading], computed: int, least: int, read_from: Re
     grown = max(0, readings[-1].used_bytes - readings[0].used_bytes)
     points = list(readings) if at_once else full(readings, least)
     found = slope(points)
-    whole = f"memory grew by {grown} bytes in {tokens} tokens"
+    whole = {"grown_bytes": grown, "tokens": tokens}
     if grown < least * tokens / 2 or (found is not None and found.high < least):
-        reason = (
-            f"{whole}, and the cache takes {least * tokens} at least: it lies in memory that was taken before, or that "
-            "is not the process'"
-        )
+        reason = sentence("analysis.cache_lies_elsewhere", least_bytes=least * tokens, **whole)
     elif found is None:
-        reason = f"{whole}, in {len(points) + 1} steps: {FEWEST_FULL + 1} or more would show how much a token takes"
+        reason = sentence("analysis.cache_grew_in_few_steps", steps=len(points) + 1, fewest=FEWEST_FULL + 1, **whole)
     elif found.reach > PRECISION:
-        reason = (
-            f"{whole}; a token's part of it is known to {100 * min(found.reach, 9.99):.0f} % only, and "
-            f"{100 * PRECISION:.0f} % are asked"
-        )
+        reach = min(found.reach, MOST_REACH)
+        reason = sentence("analysis.cache_growth_imprecise", known_to=reach, precision=PRECISION, **whole)
     else:
         return KvCache(
             bytes_per_token=computed,

@@ -8,7 +8,7 @@ from msgspec import Struct
 from bench.contracts import Channel, channel_key
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
 from bench.record.record import Repeat
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 LEAST_ABOVE_IDLE = 0.01
 """Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
@@ -18,7 +18,7 @@ TIER_DOMAINS = ("board", "package", "battery")
 """What may stand for an inference's energy, best first. They hold one another, so they are never added."""
 
 
-NO_SENSOR = "No sensor of package, board or battery was found; virtual machines and most of Windows show none."
+NO_SENSOR = sentence("energy.no_sensor")
 
 
 class Sensed(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Sensed(Struct, frozen=True):
 
     joules: tuple[float | None, ...]
     channel: str | None
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
 
 
 def energy_summary(
@@ -46,7 +46,7 @@ def energy_summary(
     modelled = macs is not None or bytes_moved is not None
     tiers = {"sensor": found.channel is not None, "activity": bool(cpu) or npu_seconds is not None}
     tier = next((t for t, measured in {**tiers, "model": modelled}.items() if measured), None)
-    unmeasured = () if tier in tiers else ("No repeat measured CPU or accelerator time.",)
+    notes = found.notes if tier in tiers else (*found.notes, sentence("energy.no_activity"))
     return EnergySummary(
         tier=tier,
         sensor_channel=found.channel,
@@ -54,7 +54,7 @@ def energy_summary(
         npu_busy_seconds_per_inference=npu_seconds,
         macs=macs,
         bytes_moved=bytes_moved,
-        reason=" ".join((*found.notes, *unmeasured)),
+        reason=sentence("text.sentences", parts=notes) if len(notes) > 1 else notes[0] if notes else "",
     )
 
 
@@ -78,18 +78,16 @@ def sensed(energies: Sequence[Sequence[RepeatEnergy]], channels: Sequence[Channe
     timed = [_timed(windows) for windows in energies]
     totals = _domain_totals(timed)
     package_watts = max((median(t.watts for t in v) for (d, _), v in totals.items() if d == "package"), default=0.0)
-    notes: list[str] = []
+    notes: list[Sentence] = []
     for (domain, name), windows in sorted(totals.items(), key=lambda i: (TIER_DOMAINS.index(i[0][0]), -len(i[1]))):
         watts = median(t.watts for t in windows)
         joules = _median(t.joules_per_inference for t in windows if t.joules_per_inference is not None)
         if domain == "board" and watts < package_watts:
-            notes.append(f"{name} reads {watts:.3g} W, less than the package's {package_watts:.3g} W: not believed.")
+            notes.append(sentence("energy.below_package", channel=name, watts=watts, package_watts=package_watts))
         elif joules is None:
-            notes.append(
-                f"{name} was read, but not its idle power, so energy above idle is unknown; measure idle first."
-            )
+            notes.append(sentence("energy.idle_unknown", channel=name))
         elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in windows):
-            notes.append(f"{name} read no more than at idle; close other programs and measure longer.")
+            notes.append(sentence("energy.as_at_idle", channel=name))
         else:
             return Sensed(_of_each(windows, len(timed)), name, tuple(notes))
     flat = [window for windows in timed for window in windows]
@@ -144,19 +142,20 @@ def _one_driver(readings: Sequence[ChannelReading]) -> list[ChannelReading]:
     return max(by_driver.values(), key=lambda of_driver: sum(r.joules_total or 0.0 for r in of_driver))
 
 
-def _unread(energies: Sequence[RepeatEnergy], channels: Sequence[Channel]) -> list[str]:
+def _unread(energies: Sequence[RepeatEnergy], channels: Sequence[Channel]) -> list[Sentence]:
     """Why no channel gave a sensor tier; one sentence a cause."""
     notes = [] if any(c.domain in TIER_DOMAINS for c in channels) else [NO_SENSOR]
-    said: dict[tuple[str, Sentence | str], str] = {}
+    said: dict[tuple[str, Sentence | str], Sentence] = {}
     for channel in channels:
         if not channel.usable:
-            sentence = f"{channel_key(channel)}: {channel.reason}. {channel.remedy}"
-            said.setdefault((channel.sensor, channel.reason), sentence.strip())
+            code = "energy.unusable" if channel.remedy else "energy.unusable.no_remedy"
+            told = sentence(code, channel=channel_key(channel), why=channel.reason, remedy=channel.remedy)
+            said.setdefault((channel.sensor, channel.reason), told)
     lost = sorted({f"{r.sensor}/{r.name}" for e in energies for r in e.channels if r.lost and r.domain in TIER_DOMAINS})
     return [
         *notes,
         *said.values(),
-        *(f"{n} lost its reading: it vanished, restarted or may have wrapped." for n in lost),
+        *(sentence("energy.lost", channel=channel) for channel in lost),
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from bench.record.quality import DatasetTask, Quality, QualityMetric, Statistic
+from bench.words import Sentence, sentence
 
 KINDS: Mapping[DatasetTask, Mapping[str, tuple[Statistic, bool, str]]] = MappingProxyType(
     {
@@ -25,7 +26,7 @@ KINDS: Mapping[DatasetTask, Mapping[str, tuple[Statistic, bool, str]]] = Mapping
 """Of each task its metrics: statistic, whether higher is better, unit. Those of ``judged`` are the plugin's own."""
 
 
-def quality_contradictions(quality: Quality) -> Iterator[str]:
+def quality_contradictions(quality: Quality) -> Iterator[Sentence]:
     """Each in a few words. Records from before the reference's results were kept name none."""
     task, reference = quality.dataset.task, quality.reference
     yield from _metrics("quality.metrics", quality.metrics, quality.samples, task, kept=True)
@@ -33,33 +34,40 @@ def quality_contradictions(quality: Quality) -> Iterator[str]:
         kept = bool(reference.samples)
         yield from _metrics("quality.reference.metrics", reference.metrics, reference.samples, task, kept)
         if not reference.metrics and not reference.reason:
-            yield "quality.reference has neither metrics nor a reason"
+            yield sentence("quality.reference_says_nothing")
     if quality.paired and (reference is None or not reference.metrics):
-        yield "quality.paired compares with a reference, and quality.reference has no metrics"
+        yield sentence("quality.paired_with_nothing")
 
 
 def _metrics(
     where: str, metrics: Sequence[QualityMetric], samples: Mapping[str, str], task: DatasetTask, kept: bool
-) -> Iterator[str]:
+) -> Iterator[Sentence]:
     names = [metric.name for metric in metrics]
     if len({*names}) != len(names):
-        yield f"{where} states one metric twice"
+        yield sentence("quality.metric_twice", where=where)
     if unknown := set(samples) - set(names):
-        yield f"{where} lacks {', '.join(sorted(unknown))}, of which results are kept"
+        yield sentence("quality.metrics_lacking", where=where, metrics=sorted(unknown))
     for metric in metrics:
         yield from _kind(where, metric, task)
         whole = metric.statistic == "whole"
         if whole and (metric.name in samples or metric.interval95 is not None):
-            yield f"{where} states {metric.name} of the dataset as a whole, and results or an interval of it"
+            yield sentence("quality.whole_and_results", where=where, metric=metric.name)
         if kept and not whole and metric.name not in samples:
-            yield f"{where} states {metric.name}, and no results of it are kept"
+            yield sentence("quality.no_results_kept", where=where, metric=metric.name)
 
 
-def _kind(where: str, metric: QualityMetric, task: DatasetTask) -> Iterator[str]:
+def _kind(where: str, metric: QualityMetric, task: DatasetTask) -> Iterator[Sentence]:
     stated = metric.statistic, metric.higher_is_better, metric.unit
     known = KINDS.get(task)
     wanted = known.get(metric.name) if known is not None else ("mean", metric.higher_is_better, "")
     if wanted is None:
-        yield f"{where} states {metric.name}, which is no metric of {task}"
+        yield sentence("quality.no_metric_of_task", where=where, metric=metric.name, task=task)
     elif stated != wanted:
-        yield f"{where} states {metric.name} as {stated}, and of {task} it is {wanted}"
+        yield sentence(
+            "quality.metric_as",
+            where=where,
+            metric=metric.name,
+            stated=str(stated),
+            task=task,
+            wanted=str(wanted),
+        )

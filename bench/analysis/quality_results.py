@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import InputError
 from bench.record.quality import Quality
 from bench.record.record import RecordedRun
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
 
     Results = Mapping[str, np.ndarray[Any, Any]]
+
+
+MEASURE_AGAIN = sentence("record.measure_again")
 
 
 def quality_results(run: RecordedRun, source: str = "") -> "Results":
@@ -19,7 +23,7 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
     quality = run.record.quality
     if quality is None:
         return {}
-    where = f"{source or run.record.record_id}: samples.npz"
+    where = source or run.record.record_id
     if quality.reference is not None:
         _results(run, quality.reference.samples, None, where)
     found = _results(run, quality.samples, quality.dataset.samples, where)
@@ -34,13 +38,13 @@ def _results(run: RecordedRun, keys: Mapping[str, str], count: int | None, where
     for metric, key in keys.items():
         array = run.samples.get(key)
         if array is None:
-            raise InputError(f"{where} holds no {key}, which record.json names", "Measure the run again.")
+            raise InputError(sentence("quality.results_missing", source=where, array=key), MEASURE_AGAIN)
         count = len(array) if count is None and array.ndim else count
         if array.dtype.kind not in "iufb" or not array.ndim or len(array) != count:
-            held = f"{array.dtype} {list(array.shape)}"
-            raise InputError(f"{where}: {key} is {held}, not a result for each of {count} samples")
+            held = {"dtype": str(array.dtype), "shape": str(list(array.shape))}
+            raise InputError(sentence("quality.not_one_each", source=where, array=key, samples=count, **held))
         if array.dtype.kind == "f" and not _finite(array):
-            raise InputError(f"{where}: {key} holds NaN or infinity, which is no result", "Measure the run again.")
+            raise InputError(sentence("quality.not_finite", source=where, array=key), MEASURE_AGAIN)
         found[metric] = array
     return found
 
@@ -54,10 +58,8 @@ def _as_stated(quality: Quality, name: str, results: "np.ndarray[Any, Any]", whe
         return
     found = value(metric.statistic, results)
     if abs(found - metric.value) > 1e-6 * max(1.0, abs(metric.value)):
-        raise InputError(
-            f"{where}: the results of {name} give {found:.6g}, and record.json says {metric.value:.6g}",
-            "The file was edited or written by another tool; measure the run again.",
-        )
+        message = sentence("quality.results_differ", source=where, metric=name, found=found, stated=metric.value)
+        raise InputError(message, sentence("quality.results_edited"))
 
 
 def _finite(array: "np.ndarray[Any, Any]") -> bool:

@@ -20,6 +20,7 @@ from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule, RepeatsEnded
 from bench.record.record import Repeat, StoppingRule
 from bench.scenarios import kind_of
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,7 +176,7 @@ def set_aside(rule: RepeatRule | None, disturbed: Sequence[bool]) -> tuple[int, 
     return tuple(index for index, one in enumerate(disturbed) if one)
 
 
-def why_more(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> str:
+def why_more(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> Sentence | str:
     """In a few words, why a repeat beyond the minimum number is measured; empty before."""
     from bench.stats.variance import known_to
 
@@ -185,8 +186,8 @@ def why_more(rule: RepeatRule, seen: Sequence[Seen], precision: float) -> str:
     known = [one.figure for one in calm if one.figure]
     reach = known_to(known) if len(known) == len(calm) else None
     if len(calm) < rule.fewest:
-        return f"others used the machine during {len(seen) - len(calm)}"
+        return sentence("analysis.repeats_disturbed", disturbed=len(seen) - len(calm))
     if reach is not None and reach > precision:
-        return f"known to {100 * reach:.2g} %, asked {100 * precision:g} %"
+        return sentence("analysis.known_to", known_to=reach, precision=precision)
     restless = sum(one.restless for one in calm)
-    return f"{restless} did not settle" if restless else "to be sure of the precision"
+    return sentence("analysis.did_not_settle", repeats=restless) if restless else sentence("analysis.to_be_sure")

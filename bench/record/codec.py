@@ -10,6 +10,7 @@ from bench.reading import json_of
 from bench.record.record import SCHEMA_VERSION, Record
 from bench.scenarios import check_known
 from bench.settings import check_settings
+from bench.words import sentence
 
 SEALED_SINCE = 2
 """The first schema whose files carry ``record_sha256``."""
@@ -35,19 +36,21 @@ def _check_seal(raw: Any, source: str) -> None:
     try:
         digest = _digest(raw)
     except OverflowError:  # no record holds such a number, and nothing can be computed with it
-        raise InputError(f"{source}: holds an integer of over 64 bits", REMEASURE) from None
+        raise InputError(sentence("record.integer_over_64_bits", source=source), REMEASURE) from None
     if raw["schema_version"] < SEALED_SINCE:
         if stated is not None:
-            message = f"{source}: schema_version {raw['schema_version']} carries no record_sha256: the file was edited"
-            raise InputError(message, REMEASURE)
+            raise InputError(
+                sentence("record.sealed_too_early", source=source, version=raw["schema_version"]), REMEASURE
+            )
         return
     if stated is None:
-        raise InputError(f"{source}: record_sha256 is missing: the file was edited", REMEASURE)
+        raise InputError(sentence("record.no_seal", source=source), REMEASURE)
     if stated != digest:
-        raise InputError(f"{source}: its content differs from record_sha256: the file was edited", REMEASURE)
+        raise InputError(sentence("record.seal_differs", source=source), REMEASURE)
 
 
-REMEASURE = "Use the file as it was written, or measure again."
+REMEASURE = sentence("store.use_as_written")
+EDITED = sentence("record.edited_or_of_another_tool")
 
 
 def _digest(raw: Any) -> str:
@@ -73,16 +76,16 @@ def decode_sealed(data: bytes, source: str) -> Record:
 
 
 def _decoded(data: bytes, source: str) -> tuple[Record, Any]:
-    raw = json_of(data, source, "The file is truncated or was edited; run again.", bounded=False)
+    raw = json_of(data, source, sentence("record.truncated_or_edited"), bounded=False)
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
-        raise InputError(f"{source}: no schema_version: not a record of ondevice-bench")
+        raise InputError(sentence("record.no_schema_version", source=source))
     if version < 1:
-        raise InputError(f"{source}: schema_version {version} never was: the file was edited", REMEASURE)
+        raise InputError(sentence("record.no_such_schema", source=source, version=version), REMEASURE)
     if version > SCHEMA_VERSION:
         raise InputError(
-            f"{source}: schema_version {version} is newer than this tool's {SCHEMA_VERSION}",
-            "Upgrade ondevice-bench to read it.",
+            sentence("record.newer_schema", source=source, version=version, known=SCHEMA_VERSION),
+            sentence("record.upgrade"),
         )
     try:
         record = msgspec.convert(raw, Record)
@@ -90,9 +93,9 @@ def _decoded(data: bytes, source: str) -> tuple[Record, Any]:
         if record.plan.asked is not None:
             check_settings(record.plan.asked.settings)
     except (msgspec.ValidationError, ValueError) as error:
-        raise InputError(f"{source}: {error}", "The file was edited or written by another tool.") from None
+        raise InputError(sentence("text.at", where=source, message=str(error)), EDITED) from None
     except InputError as error:
-        raise InputError(f"{source}: plan.{error.message}", "The file was edited or written by another tool.") from None
+        raise InputError(sentence("record.in_plan", source=source, message=error.sentence), EDITED) from None
     return record, raw
 
 

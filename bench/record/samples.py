@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.record.record import Record, Repeat
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,7 @@ MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
 PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "token_ns")
 LONGEST_NS = 1 << 53  # a hundred days: longer values are not plausible times, and the sum of many would overflow
-WRONG = "The file was written or edited wrong."
+WRONG = sentence("record.written_wrong")
 MOST_SAMPLE_BYTES = 1 << 28
 """Of all arrays of a record together, unpacked; the presets' longest runs are a hundredth of it."""
 SPARE_BYTES = 1 << 20  # for what the record states no count of, such as a warm-up
@@ -32,7 +33,7 @@ def allowed_bytes(record: Record, source: str) -> dict[str, int]:
     judged = record.quality
     every += judged.arrays if judged is not None else ()
     if len({*every}) != len(every):
-        raise InputError(f"{source}: one array of samples.npz is named for two things", WRONG)
+        raise InputError(sentence("record.array_named_twice", source=source), WRONG)
     for repeat in record.every_repeat:
         warmup = repeat.warmup.queries if repeat.warmup is not None else 0
         for role, key in repeat.samples.arrays.items() if repeat.samples is not None else ():
@@ -43,7 +44,7 @@ def allowed_bytes(record: Record, source: str) -> dict[str, int]:
         each = min(8 * MOST_FEATURES * max(0, judged.dataset.samples) + SPARE_BYTES, MOST_SAMPLE_BYTES)
         allowed.update(dict.fromkeys(judged.arrays, each))
     if counted > MOST_SAMPLE_BYTES:
-        raise InputError(f"{source}: its counts of queries ask for arrays of over {MOST_SAMPLE_BYTES:,} bytes", WRONG)
+        raise InputError(sentence("record.arrays_too_large", source=source, most_bytes=MOST_SAMPLE_BYTES), WRONG)
     return allowed
 
 
@@ -57,20 +58,20 @@ def samples_of(repeat: Repeat, samples: "Mapping[str, Array]", role: str, source
     if named is None or role not in named.arrays:
         return None
     key = named.arrays[role]
-    array = samples.get(key)
+    array, where = samples.get(key), {"source": source, "array": key}
     if array is None:
-        raise InputError(f"{source}: samples.npz holds no {key}, which record.json names", "Measure the run again.")
+        raise InputError(sentence("record.array_missing", **where), sentence("record.measure_again"))
     if array.dtype.kind not in "iu":
-        raise InputError(f"{source}: {key} in samples.npz is {array.dtype}, not whole nanoseconds", WRONG)
+        raise InputError(sentence("record.not_nanoseconds", dtype=str(array.dtype), **where), WRONG)
     least = NEVER if role in MAY_BE_NEVER else 0
     if role not in MOMENTS and array.size and array.min() < least:
-        raise InputError(f"{source}: {key} in samples.npz holds negative times", WRONG)
+        raise InputError(sentence("record.negative_times", **where), WRONG)
     if array.size and array.max() > LONGEST_NS:
-        raise InputError(f"{source}: {key} in samples.npz holds times of over a hundred days", WRONG)
+        raise InputError(sentence("record.times_too_long", **where), WRONG)
     dimensions = 2 if role in MAY_BE_NEVER else 1
     if array.ndim != dimensions or (role in PER_QUERY and len(array) != named.queries):
-        held = f"{key} in samples.npz is an array of {list(array.shape)}"
-        raise InputError(f"{source}: {held}, and record.json says {named.queries} queries", WRONG)
+        shape = str(list(array.shape))
+        raise InputError(sentence("record.array_of_other_length", shape=shape, queries=named.queries, **where), WRONG)
     return array
 
 

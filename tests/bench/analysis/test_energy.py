@@ -32,7 +32,7 @@ def test_summary_takes_the_median_of_the_package_above_idle() -> None:
         summary.cores_busy,
         summary.macs,
         summary.bytes_moved,
-        summary.reason,
+        str(summary.reason),
     )
 
 
@@ -68,7 +68,7 @@ def test_summary_does_not_believe_a_board_below_its_package() -> None:
     energy = repeat(read("board", "psys", 2.0, 1.0), read("package", "package-0", 40.0, 20.0))
     summary = energy_summary([energy], None, None, [])
     assert "rapl/package-0" == summary.sensor_channel
-    assert "rapl/psys reads 1 W, less than the package's 20 W: not believed." == summary.reason
+    assert "rapl/psys reads 1 W, less than the package's 20 W: not believed." == str(summary.reason)
 
 
 def test_summary_joins_counters_and_sampled_power() -> None:
@@ -88,7 +88,7 @@ def test_summary_without_idle_falls_to_activity_and_says_so() -> None:
     assert ("activity", None, None) == (summary.tier, summary.joules_per_inference, summary.sensor_channel)
     assert (
         "rapl/package-0 was read, but not its idle power, so energy above idle is unknown; measure idle first."
-        == summary.reason
+        == str(summary.reason)
     )
 
 
@@ -96,7 +96,7 @@ def test_summary_below_idle_is_no_figure() -> None:
     """A negative energy means the idle was none."""
     summary = energy_summary([repeat(read("package", "package-0", 4.0, -1.0))], None, None, [PACKAGE])
     assert ("activity", None) == (summary.tier, summary.joules_per_inference)
-    assert "rapl/package-0 read no more than at idle; close other programs and measure longer." == summary.reason
+    assert "rapl/package-0 read no more than at idle; close other programs and measure longer." == str(summary.reason)
 
 
 @pytest.mark.parametrize(("above", "expected"), [(0.3, None), (0.5, 0.05)])
@@ -121,23 +121,24 @@ def test_summary_gives_the_reason_and_remedy_of_unusable_channels_once() -> None
         Channel("rapl", name, "energy", "package", name, usable=False, reason="only root", remedy="Use chmod.")
         for name in ("package-0", "package-1")
     ]
-    assert "rapl/package-0: only root. Use chmod." == energy_summary([repeat()], None, None, closed).reason
+    assert "rapl/package-0: only root. Use chmod." == str(energy_summary([repeat()], None, None, closed).reason)
 
 
 def test_summary_says_when_no_sensor_was_found() -> None:
     """A virtual machine's record explains itself, and an unusable NPU counter does not hide it."""
     old = Channel("intel_npu", "accel0", "busy", "npu", "n", usable=False, reason="too old", remedy="Upgrade.")
-    assert NO_SENSOR == energy_summary([repeat()], None, None, [NPU]).reason
-    assert f"{NO_SENSOR} intel_npu/accel0: too old. Upgrade." == energy_summary([repeat()], None, None, [old]).reason
+    assert energy_summary([repeat()], None, None, [NPU]).reason == NO_SENSOR
+    assert f"{NO_SENSOR} intel_npu/accel0: too old. Upgrade." == str(
+        energy_summary([repeat()], None, None, [old]).reason
+    )
 
 
 def test_summary_says_when_a_reading_was_lost() -> None:
     """A lost channel is named, and repeats that have it are still used."""
     lost, good = repeat(read("package", "package-0", None, None)), repeat(read("package", "package-0", 40.0, 20.0))
     assert 2.0 == energy_summary([lost, good], None, None, [PACKAGE]).joules_per_inference
-    assert (
-        "rapl/package-0 lost its reading: it vanished, restarted or may have wrapped."
-        == energy_summary([lost], None, None, [PACKAGE]).reason
+    assert "rapl/package-0 lost its reading: it vanished, restarted or may have wrapped." == str(
+        energy_summary([lost], None, None, [PACKAGE]).reason
     )
 
 
@@ -154,4 +155,4 @@ def test_summary_without_repeats_is_the_model_tier_or_none() -> None:
     assert "model" == energy_summary([], 300, 100, []).tier
     nothing = energy_summary([repeat(queries=0)], None, None, [])
     assert (None, None, None) == (nothing.tier, nothing.cpu_seconds_per_inference, nothing.joules_per_inference)
-    assert nothing.reason.endswith("No repeat measured CPU or accelerator time.")
+    assert str(nothing.reason).endswith("No repeat measured CPU or accelerator time.")

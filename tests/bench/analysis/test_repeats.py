@@ -93,11 +93,11 @@ class TestDecision:
 
     def test_a_repeat_beyond_the_fewest_is_explained(self) -> None:
         """What is still missing, in a few words."""
-        assert "" == why_more(RULE, APART[:5], PRECISION)
-        assert "known to 26 %, asked 10 %" == why_more(RULE, APART[:6], PRECISION)
-        assert "others used the machine during 2" == why_more(RULE, [*DISTURBED[:2], *ALIKE[:4]], PRECISION)
+        assert "" == str(why_more(RULE, APART[:5], PRECISION))
+        assert "known to 26 %, asked 10 %" == str(why_more(RULE, APART[:6], PRECISION))
+        assert "others used the machine during 2" == str(why_more(RULE, [*DISTURBED[:2], *ALIKE[:4]], PRECISION))
         restless = [replace(ALIKE[0], restless=True), *ALIKE[1:6]]
-        assert "1 did not settle" == why_more(RULE, restless, PRECISION)
+        assert "1 did not settle" == str(why_more(RULE, restless, PRECISION))
 
 
 QUICK = PRESETS["quick"].rule

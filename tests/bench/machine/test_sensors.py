@@ -313,7 +313,7 @@ def test_laptop_measured_from_its_files_to_the_summary(tmp_path: Path) -> None:
     assert ("sensor", "rapl/package-0") == (summary.tier, summary.sensor_channel)
     assert 2.0 == pytest.approx(summary.joules_per_inference)  # 12 J in 2 s at 1 W idle, 5 queries
     assert 0.1 == pytest.approx(summary.npu_busy_seconds_per_inference)  # 1 s and 0 s over 5 queries: the median
-    assert summary.reason.startswith("rapl/psys reads 0 W, less than the package's 6 W")
+    assert str(summary.reason).startswith("rapl/psys reads 0 W, less than the package's 6 W")
 
 
 @pytest.mark.real

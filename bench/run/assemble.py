@@ -34,7 +34,6 @@ from bench.store.records import new_record_id
 from bench.suite.asked import asked_of
 from bench.suite.command_line import rerun_command
 from bench.suite.plan import PlannedRun
-from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,6 +17,7 @@ from bench.run.text_references import compare_with_engine, compare_with_weights
 from bench.scenarios import kind_of
 from bench.suite.plan import PlannedRun, refuse_unfit, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule
+from bench.words import sentence
 
 
 def settle(so_far: Evidence, jobs: Runner) -> Evidence:
@@ -89,7 +90,9 @@ def refuse_fallback(placement: Placement | None, artifact: Artifact) -> None:
         raise RunFailure(
             "fallback",
             f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
-            " ".join(summary.remedies) or "Replace these operators, or run without --strict-placement.",
+            sentence("text.sentences", parts=summary.remedies)
+            if summary.remedies
+            else "Replace these operators, or run without --strict-placement.",
             "check",
         )
 

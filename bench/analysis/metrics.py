@@ -17,6 +17,7 @@ from bench.analysis.text import SECOND, first, tpots
 from bench.analysis.verdict.codes import About
 from bench.record.record import Repeat, Summary
 from bench.stats import processes as processes_
+from bench.words import Sentence, sentence
 
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
 Values = list[float | None]
@@ -38,16 +39,14 @@ class Rule(Struct, frozen=True, kw_only=True):
 class Metric(Struct, frozen=True, kw_only=True):
     """``path``: where ``Record.summary`` holds the figure of the run. ``csv``: its column, where that is not ``name``.
     ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the minimum number.
-    ``speed``: reported as faster and slower, otherwise as better and worse. ``needs``: why it may be missing.
-    ``about``: reasons about this part of a run, or a larger one, make it invalid. ``applies``: to tensors or text;
-    ``None``: to both. ``tail``: a percentile beyond the median, which depends on preemption."""
+    ``speed``: reported as faster and slower, otherwise as better and worse. ``about``: reasons about this part of a
+    run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``tail``: a percentile
+    beyond the median, which depends on preemption."""
 
     name: str
-    title: str
     unit: Unit
     path: tuple[str, ...]
     rule: Rule
-    needs: str
     short: str = ""
     samples: int = 0
     speed: bool = True
@@ -56,6 +55,16 @@ class Metric(Struct, frozen=True, kw_only=True):
     applies: Literal["tensor", "text_generation"] | None = None
     tail: bool = False
     csv: str = ""
+
+    @property
+    def title(self) -> Sentence:
+        """What it is called."""
+        return sentence(f"metric.{self.name}.title")
+
+    @property
+    def needs(self) -> Sentence:
+        """Why it may be missing."""
+        return sentence(f"metric.{self.name}.needs", least=self.samples)
 
     @property
     def column(self) -> str:
@@ -191,13 +200,11 @@ def _tail_metric(p: float) -> Metric:
     name = f"p{p:g}".replace(".", "")
     return Metric(
         name=f"latency_{name}_ns",
-        title=f"latency p{p:g}",
         unit="ns",
         path=("latency_ns", name),
         rule=_percentile(Processes.latencies, p),
         short=f"p{p:g}",
         samples=processes_.MIN_SAMPLES[p],
-        needs=f"each process needs {processes_.MIN_SAMPLES[p]:,} queries",
         applies="tensor",
         tail=True,
     )
@@ -206,96 +213,78 @@ def _tail_metric(p: float) -> Metric:
 METRICS: tuple[Metric, ...] = (
     Metric(
         name="latency_p50_ns",
-        title="latency p50",
         unit="ns",
         path=("latency_ns", "p50"),
         rule=_percentile(Processes.latencies, 50),
         short="p50",
         samples=processes_.MIN_SAMPLES[50],
-        needs="it takes 11 queries",
     ),
     *(_tail_metric(p) for p in processes_.MIN_SAMPLES if p > 50),
     Metric(
         name="ttft_ns",
-        title="time to first token",
         unit="ns",
         path=("text_generation", "ttft_ns"),
         rule=_percentile(_first_tokens, 50),
         short="TTFT",
         samples=processes_.MIN_SAMPLES[50],
-        needs="it takes 11 generations",
         applies="text_generation",
     ),
     Metric(
         name="tpot_ns",
-        title="time per output token",
         unit="ns",
         path=("text_generation", "tpot_ns"),
         rule=_TPOT,
         short="TPOT",
         samples=processes_.MIN_SAMPLES[50],
-        needs="it takes 11 generations of 2 tokens",
         applies="text_generation",
     ),
     Metric(
         name="decode_tokens_per_s",
-        title="decode rate",
         unit="tokens_per_s",
         path=("text_generation", "decode_tokens_per_s"),
         rule=_decode_rate(),
         short="decode",
-        needs="it takes 11 generations of 2 tokens",
         lower_is_better=False,
         applies="text_generation",
     ),
     Metric(
         name="throughput_per_s",
-        title="throughput",
         unit="queries_per_s",
         path=("throughput_per_s",),
         rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=_typical, how="geometric mean"),
-        needs="no time was recorded",
         lower_is_better=False,
     ),
     Metric(
         name="cold_start_ns",
-        title="cold start",
         unit="ns",
         path=("cold_start_ns",),
         rule=Rule(of=_each(lambda p: _cold_start(p.repeat)), pooled=_typical_time, how="geometric mean"),
-        needs="no first inference was recorded",
         about="times",
     ),
     Metric(
         name="peak_rss_bytes",
-        title="peak RSS",
         unit="bytes",
         path=("memory_bytes", "peak_rss"),
         rule=Rule(of=_each(lambda p: peak_rss(p.repeat)), pooled=_middle_size, how="median"),
-        needs="memory was not read",
         speed=False,
         about="run",
         csv="memory_peak_rss_bytes",
     ),
     Metric(
         name="joules_per_inference",
-        title="energy per inference",
         unit="joules",
         path=("energy", "joules_per_inference"),
         rule=Rule(of=lambda run: [*sensed(energies_of(run.repeats)).joules], pooled=_middle, how="median"),
-        needs="no sensor read energy above idle",
         speed=False,
         csv="energy_joules_per_inference",
     ),
     Metric(
         name="cpu_seconds_per_inference",
-        title="CPU time per inference",
         unit="cpu_seconds",
         path=("energy", "cpu_seconds_per_inference"),
         rule=Rule(
             of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)], pooled=_middle, how="median"
         ),
-        needs="CPU time was not read",
         speed=False,
     ),
 )

@@ -11,23 +11,25 @@ import msgspec
 from msgspec import Struct
 
 from bench.compare.interleaved import alternated
-from bench.compare.rules import CHECKS, RULES, SUBJECTS, Rule, Subject
+from bench.compare.rules import CHECKS, RULES, SUBJECTS, Rule, Shown, Subject, side_words
 from bench.record.record import Reason, Record
+from bench.words import sentence
 
 Answer = Literal["comparable", "comparable_with_caveats", "not_comparable"]
 
 
 class Difference(Struct, frozen=True):
-    """Something that differs because it is what the comparison is about."""
+    """Something that differs because it is what the comparison is about. ``what``: the name of a rule, whose words are
+    ``compare.what.…``."""
 
     what: str
-    base: str
-    new: str
+    base: Shown
+    new: Shown
 
 
 class Comparability(Struct, frozen=True):
     """``reasons``: each with a stable code and a sentence; one that ``invalidates`` forbids the comparison.
-    ``differences``: the subject, as found. ``equal``: what was known on both sides, and the same."""
+    ``differences``: the subject, as found. ``equal``: names of rules by which both are known to be the same."""
 
     answer: Answer
     subjects: tuple[Subject, ...]
@@ -58,9 +60,9 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
         if x is None or y is None:
             reasons += _unknown(rule, x, y)
         elif x == y:
-            equal += [rule.what] if rule.refuses else []
+            equal += [rule.name] if rule.refuses else []
         elif set(rule.subject_of) & set(chosen):
-            differences.append(Difference(rule.what, rule.show(x), rule.show(y)))
+            differences.append(Difference(rule.name, rule.show(x), rule.show(y)))
         else:
             reasons.append(_differs(rule, base, new, rule.refusal(base, new, chosen)))
     reasons += [reason for check in CHECKS if (reason := check(base, new, chosen)) is not None]
@@ -80,10 +82,8 @@ def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list
     if not all(refusing) or len(needed) < 2:
         return reasons
     flags = " ".join(f"--subject {s}" for s in SUBJECTS if s in needed)
-    return [
-        msgspec.structs.replace(r, advice=f"To compare them despite this, use {flags}.") if r.invalidates else r
-        for r in reasons
-    ]
+    advice = sentence("compare.use_subjects", flags=flags)
+    return [msgspec.structs.replace(r, advice=advice) if r.invalidates else r for r in reasons]
 
 
 def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
@@ -100,21 +100,26 @@ def _evident_subject(base: Record, new: Record) -> tuple[Subject, ...]:
 def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
     """Why there is nothing to compare, whatever else is equal."""
     if base.record_id == new.record_id:
-        return (Reason("same_record", "Both are the same record.", "Name two records."),)
+        return (Reason("same_record", sentence("compare.same_record"), sentence("compare.same_record.remedy")),)
     sides = (("base", base), ("new", new))
-    reasons = [
-        Reason("not_measured", f"The {side} run {'failed' if r.status == 'failed' else 'was skipped'}: {_told(r)}")
-        for side, r in sides
-        if r.status != "ok"
-    ]
+    reasons = [_not_measured(side, r) for side, r in sides if r.status != "ok"]
     emulated = [side for side, r in sides if r.plan.target.emulated]
-    remedy = "Measure both on devices; for emulated runs compare placement and outputs."
+    remedy = sentence("compare.emulated.remedy")
     if len(emulated) == 1:
-        message = f"The {emulated[0]} record was emulated, the other measured: their times cannot be compared."
-        reasons.append(Reason("emulated_against_measured", message, remedy))
+        told = sentence("compare.emulated_against_measured", side=side_words(emulated[0]))
+        reasons.append(Reason("emulated_against_measured", told, remedy))
     elif emulated:
-        reasons.append(Reason("emulated", "Both were emulated: the times are the emulator's, not a device's.", remedy))
+        reasons.append(Reason("emulated", sentence("compare.emulated"), remedy))
     return tuple(reasons)
+
+
+def _not_measured(side: str, record: Record) -> Reason:
+    why = sentence("compare.no_reason_recorded") if record.failure is None else record.failure.sentence
+    failed = record.status == "failed"
+    return Reason(
+        "not_measured",
+        sentence("compare.run_failed" if failed else "compare.run_skipped", side=side_words(side), why=why),
+    )
 
 
 def _other_model(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Iterator[Reason]:
@@ -125,22 +130,23 @@ def _other_model(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Iter
             yield _differs(rule, base, new, True)
 
 
-def _told(record: Record) -> str:
-    return f"{record.failure.message.rstrip('.')}." if record.failure is not None else "no reason was recorded."
-
-
 def _unknown(rule: Rule, x: Any, y: Any) -> list[Reason]:
     if not rule.refuses:
         return []
-    where = "either record" if x is None and y is None else f"the {'base' if x is None else 'new'} record"
-    code = rule.code.removesuffix("_differs").removesuffix("_differ")
-    return [Reason(f"{code}_unknown", f"The {rule.what} is unknown in {where}.", invalidates=False)]
+    if x is None and y is None:
+        code = "compare.are_unknown_in_both" if rule.plural else "compare.unknown_in_both"
+        told = sentence(code, what=rule.what)
+    else:
+        code = "compare.are_unknown" if rule.plural else "compare.unknown"
+        told = sentence(code, what=rule.what, side=side_words("base" if x is None else "new"))
+    return [Reason(f"{rule.name}_unknown", told, invalidates=False)]
 
 
 def _differs(rule: Rule, base: Record, new: Record, refuses: bool) -> Reason:
     a, b = rule.show(rule.of(base)), rule.show(rule.of(new))
-    said = rule.told(base, new) or (f"{a} and {b}" if a != b else "")
-    detail = f": {said}" if said else ""
-    return Reason(
-        rule.code, f"The {rule.what} {rule.verb}{detail}.", rule.remedy if refuses else "", invalidates=refuses
-    )
+    detail = rule.told(base, new) or (sentence("compare.values", base=a, new=b) if a != b else "")
+    if not detail:
+        told = sentence("compare.differ.alone" if rule.plural else "compare.differs.alone", what=rule.what)
+    else:
+        told = sentence("compare.differ" if rule.plural else "compare.differs", what=rule.what, detail=detail)
+    return Reason(rule.code, told, rule.remedy if refuses else "", invalidates=refuses)

@@ -33,12 +33,12 @@ from bench.compare.interleaved import CANCELLED, alternated, broken, pair_logs
 from bench.compare.observe import Curve, Observation, observe
 from bench.compare.quality import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.compare.recheck import Recheck, recheck
-from bench.compare.rules import ACCOUNTED, FEW, SPEEDS, Subject, scenario_words
-from bench.printable import counted
+from bench.compare.rules import ACCOUNTED, FEW, SPEEDS, Subject, asked_of, scenario_text, side_words
 from bench.record.record import Record, RecordedRun
 from bench.record.shown_command import shown_command
 from bench.scenarios import kind_of
 from bench.stats.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
+from bench.words import Sentence, sentence
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
 
@@ -54,7 +54,8 @@ ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
 
 class Side(Struct, frozen=True):
     """One of the two records. ``doubts``: codes that make it invalid; ``remarks``: codes that are only noted.
-    ``curves``: one distribution per process, for drawing. ``folder``: where it was, if one of several new ones."""
+    ``curves``: one distribution per process, for drawing. ``folder``: where it was, if one of several new ones.
+    ``scenario``: its name and what was ``asked`` for."""
 
     record_id: str
     created_utc: str
@@ -69,6 +70,7 @@ class Side(Struct, frozen=True):
     remarks: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
     folder: str = ""
+    asked: tuple[str, ...] = ()
 
 
 class Change(Struct, frozen=True):
@@ -80,11 +82,11 @@ class Change(Struct, frozen=True):
     ``gain``: whether the change, if any, is for the better. ``repeats_needed``: repeats per side that would decide it;
     null if it is decided, or if 200 would not. ``claimed``: whether a claim is made, including "cannot tell yet"; false
     with one process per side or for an invalid run. ``beyond_speeds``: shown to be more than a machine's own changes of
-    speed explain.
+    speed explain. ``message``: why it cannot be told, or why nothing is claimed.
     """
 
     metric: str
-    title: str
+    title: Sentence
     unit: Unit
     word: Word
     base: float
@@ -98,7 +100,7 @@ class Change(Struct, frozen=True):
     p_same: float | None = None
     gain: bool | None = None
     repeats_needed: int | None = None
-    message: str = ""
+    message: Sentence | str = ""
     pair_ratios: tuple[float, ...] = ()
     claimed: bool = True
     beyond_speeds: bool = False
@@ -119,8 +121,8 @@ class Omitted(Struct, frozen=True):
     """A metric that is not compared, and why."""
 
     metric: str
-    title: str
-    reason: str
+    title: Sentence
+    reason: Sentence | str
 
 
 class Comparison(Struct, frozen=True):
@@ -165,7 +167,7 @@ class _Test(Struct, frozen=True):
     metric: Metric
     change: Change
     ratio: LogRatio | None
-    untrue: str
+    untrue: tuple[Sentence, ...]
     weight: float
 
 
@@ -232,9 +234,7 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
     for side, record in (("base", base.record), ("new", new.record)):
         reasons = record.verdict.reasons if record.verdict is not None else ()
         if record.quality is not None and any(reason.code == "quality_of_another" for reason in reasons):
-            return not_compared(
-                record.quality, f"the {side} record's quality is of another file or target than its speed"
-            )
+            return not_compared(record.quality, sentence("compare.quality_of_another", side=side_words(side)))
     return examine_quality(base.record.quality, new.record.quality, (base.quality_results, new.quality_results))
 
 
@@ -257,27 +257,29 @@ def _side(observed: Observation) -> Side:
         target.id,
         target.device_name,
         target.options_requested,
-        scenario_words(record.plan.scenario),
+        scenario_text(record.plan.scenario),
         record.verdict.valid if record.verdict is not None else None,
         shown_command(record.plan.command),
         tuple(sorted(set(record.verdict.invalidating))) if record.verdict else (),
         tuple(sorted({r.code for r in record.verdict.reasons if not r.invalidates})) if record.verdict else (),
         observed.curves,
+        asked=asked_of(record.plan.scenario),
     )
 
 
-def _why_omitted(metric: Metric, base: Observation, new: Observation) -> str | None:
+def _why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentence | None:
     """Why the metric cannot be compared; ``None`` where every process of both sides has it, above 0."""
     missing = []
     for side, observed in (("base", base), ("new", new)):
         values = observed.values[metric.name]
         known = sum(value is not None and value > 0 for value in values)
         if known == 0 or known < len(values):
-            missing.append(f"{known} of {counted(len(values), 'process', 'processes')} of {side}")
+            side_known = sentence("compare.known_of", known=known, processes=len(values), side=side_words(side))
+            missing.append(side_known)
     if missing:
-        return f"known in {' and '.join(missing)}: {metric.needs}"
+        return sentence("compare.known_in", known=missing, needs=metric.needs)
     if metric.unit == "joules" and base.energy_channel != new.energy_channel:
-        return f"read from {base.energy_channel} in one record and from {new.energy_channel} in the other"
+        return sentence("compare.other_channel", base=base.energy_channel, new=new.energy_channel)
     return None
 
 
@@ -300,19 +302,20 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
         pair_ratios=pairs,
     )
     sides = (_untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
-    untrue = "; ".join(why for why in sides if why)
-    return _Test(metric, change, ratio, untrue, weight)
+    return _Test(metric, change, ratio, tuple(why for why in sides if why is not None), weight)
 
 
-def _untrue(metric: Metric, record: Record, side: str, together: bool) -> str:
-    """Why the metric of a run cannot be believed, by its verdict; empty where it can. What falls on both sides of an
+def _untrue(metric: Metric, record: Record, side: str, together: bool) -> Sentence | None:
+    """Why the metric of a run cannot be believed, by its verdict; ``None`` where it can. What falls on both sides of an
     alternation alike does not count; on a tail it does not fall alike, for the longer query is preempted more often."""
     if record.verdict is None:
-        return f"the {side} record has no verdict"
+        return sentence("compare.untrue.no_verdict", side=side_words(side))
     excused = ACCOUNTED | (set(CANCELLED) if together and not metric.tail else set())
     weighing = (code for code in record.verdict.invalidating if code not in excused)
     barring = [code for code in weighing if _about(code) in ABOUT[ABOUT.index(metric.about) :]]
-    return f"the {side} record is not valid ({', '.join(barring)})" if barring and not record.verdict.valid else ""
+    if not barring or record.verdict.valid:
+        return None
+    return sentence("compare.untrue.not_valid", side=side_words(side), codes=barring)
 
 
 def _about(code: str) -> About:
@@ -326,22 +329,21 @@ def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, te
     changes = []
     for test in examined.tests:
         if test.ratio is None:
-            message = (
-                "The spread between processes is unknown with one process: each side needs at least two repeats; five "
-                "are usual."
-            )
-            changes.append(replace(test.change, message=message, claimed=False))
+            changes.append(replace(test.change, message=sentence("compare.one_process"), claimed=False))
             continue
         beyond = min(1.0, tests * test.ratio.p_beyond(SPEEDS)) if test.metric.bounded else 1.0
         judged = _judged(test, max(next(corrected), min(test.ratio.by_luck, beyond)), tolerance, tests)
         judged = replace(judged, beyond_speeds=beyond < ALPHA_DIFFERENT)
-        why = f"Nothing is claimed: {test.untrue}."
-        if test.metric.tail and test.change.pair_ratios:
-            why += " Preemption determines the tail of a process, and taking turns does not cancel it."
-        silent = replace(judged, word="cannot_tell", repeats_needed=None, message=why, claimed=False)
-        changes.append(silent if test.untrue else judged)
+        changes.append(_silent(test, judged) if test.untrue else judged)
     quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)
     return replace(examined.comparison, changes=tuple(changes), tests=tests, quality=quality)
+
+
+def _silent(test: _Test, judged: Change) -> Change:
+    """The change without a claim, because a record is not valid."""
+    tail = test.metric.tail and test.change.pair_ratios
+    why = sentence("compare.not_claimed.tail" if tail else "compare.not_claimed", why=test.untrue)
+    return replace(judged, word="cannot_tell", repeats_needed=None, message=why, claimed=False)
 
 
 def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Change:
@@ -351,7 +353,8 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
     beyond = not 1 / (1 + tolerance) <= found.ratio <= 1 + tolerance
     gain = (found.ratio < 1) == metric.lower_is_better if found.ratio != 1 else None
     word: Word = "cannot_tell"
-    needed, message = None, ""
+    needed: int | None = None
+    message: Sentence | str = ""
     if p_same < ALPHA_SAME:
         word = "same"
     elif p_corrected < ALPHA_DIFFERENT and beyond:
@@ -377,21 +380,16 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
     )
 
 
-def _untold(found: LogRatio, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> str:
+def _untold(found: LogRatio, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> Sentence:
     if found.by_luck >= ALPHA_DIFFERENT and found.p_different() < ALPHA_DIFFERENT:
-        known = (
-            f"With so few processes, identical systems separate completely in {100 * found.by_luck:.2g} % of "
-            "comparisons."
-        )
+        known = sentence("compare.untold.luck", chance=found.by_luck)
     elif differs:
-        known = f"It differs, but whether by more than ±{100 * tolerance:g} % is unknown."
+        known = sentence("compare.untold.near", tolerance=tolerance)
     elif found.p_different() < 1 - CONFIDENCE and tests > 1:
-        known = f"As a single test it would be significant; among {tests} tests it may be chance."
+        known = sentence("compare.untold.one_of_many", tests=tests)
     else:
-        known = "It may be noise."
-    if needed is None:
-        return (
-            f"{known} Even 200 repeats on each side would probably not decide it: make the machine quieter, or choose "
-            "another tolerance."
-        )
-    return f"{known} About {counted(needed, 'repeat')} on each side would decide it, {needed - count} more."
+        known = sentence("compare.untold.noise")
+    advice = sentence("compare.untold.too_noisy")
+    if needed is not None:
+        advice = sentence("compare.untold.repeats", needed=needed, more=needed - count)
+    return sentence("text.two", first=known, second=advice)

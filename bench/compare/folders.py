@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bench.compare.comparison import TOLERANCE, Comparison, compare_all
@@ -13,13 +13,23 @@ from bench.compare.rules import Subject
 from bench.errors import InputError
 from bench.parallel import each
 from bench.store.records import chosen_folders, load_timed
+from bench.words import Sentence, sentence
 
 
 class Problem(Struct, frozen=True):
-    """A record that could not be read or believed."""
+    """A record that could not be read or believed. ``sentence`` (``message`` in JSON) and ``advice`` (``remedy``): a
+    code and figures; ``message`` and ``remedy`` are their words in the language that is spoken."""
 
-    message: str
-    remedy: str = ""
+    sentence: Sentence | str = field(name="message")
+    advice: Sentence | str = field(default="", name="remedy")
+
+    @property
+    def message(self) -> str:
+        return str(self.sentence)
+
+    @property
+    def remedy(self) -> str:
+        return str(self.advice)
 
 
 class Findings(Struct, frozen=True):
@@ -69,7 +79,7 @@ def compare_folders(
         except InputError as error:
             if len(new) == 1:
                 raise
-            problems.append(Problem(error.message, error.remedy))
+            problems.append(Problem(error.sentence, error.advice))
             continue
         pairs, alone = pair_up(before, after, subjects, side)
         matched += pairs
@@ -95,7 +105,7 @@ def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
     found = [result for result in results if isinstance(result, Observation)]
     broken = [result for result in results if isinstance(result, Problem)]
     if not found:
-        raise InputError(f"{path}: none of its records can be read: {broken[0].message}", broken[0].remedy)
+        raise InputError(sentence("compare.none_readable", path=path, why=broken[0].sentence), broken[0].advice)
     problems += broken
     return found
 
@@ -104,4 +114,4 @@ def _observed(folder: Path) -> Observation | Problem:
     try:
         return observe(load_timed(folder), str(folder))
     except InputError as error:
-        return Problem(error.message, error.remedy)
+        return Problem(error.sentence, error.advice)

@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from bench.compare.interleaved import alternated
 from bench.compare.observe import Observation
-from bench.compare.rules import Subject
+from bench.compare.rules import Subject, side_words
 from bench.record.record import Record
+from bench.words import Sentence, sentence
 
 
 class Unmatched(Struct, frozen=True):
@@ -26,7 +27,7 @@ class Unmatched(Struct, frozen=True):
     model: str
     target: str
     scenario: str
-    reason: str
+    reason: Sentence | str
     lost: bool = False
     not_measured: bool = False
 
@@ -61,20 +62,20 @@ def pair_up(
     for one in latest:
         near = shelves.get(_shelf(one.record, subjects), [])
         if kind_of(one.record) in turned:
-            alone.append(unmatched(one.record, side, "one of the same that took turns was compared"))
+            alone.append(unmatched(one.record, side, sentence("compare.unmatched.took_turns")))
         elif near:
             pairs.append(Pair(max(near, key=lambda other: _likeness(other.record, one.record)), one))
         else:
-            alone.append(unmatched(one.record, side, "base holds no record of it"))
+            alone.append(unmatched(one.record, side, sentence("compare.unmatched.alone", side=side_words("base"))))
     used = {pair.base.record.record_id for pair in pairs}
     compared = {kind_of(pair.base.record) for pair in pairs}
     for other in base:
         if other.record.record_id not in used:
             older = kind_of(other.record) in compared
-            reason = f"{side} holds no record of it"
+            reason = sentence("compare.unmatched.alone", side=side_words(side))
             if older:
-                again = "a newer one" if other.record.status == "ok" else "another one"
-                reason = f"{again} of the same was compared"
+                newer = other.record.status == "ok"
+                reason = sentence("compare.unmatched.newer" if newer else "compare.unmatched.another")
             alone.append(unmatched(other.record, "base", reason, lost=not older and other.record.status == "ok"))
     return pairs, alone
 
@@ -117,11 +118,13 @@ def _latest(records: Sequence[Observation], side: str) -> tuple[list[Observation
     kept = {one.record.record_id for one in newest.values()}
     older = [o.record for o in records if o.record.record_id not in kept]
     return [o for o in records if o.record.record_id in kept], [
-        unmatched(record, side, "a newer one of the same was compared") for record in older
+        unmatched(record, side, sentence("compare.unmatched.newer")) for record in older
     ]
 
 
-def unmatched(record: Record, side: str, reason: str, *, lost: bool = False, not_measured: bool = False) -> Unmatched:
+def unmatched(
+    record: Record, side: str, reason: Sentence | str, *, lost: bool = False, not_measured: bool = False
+) -> Unmatched:
     """The record as one without a partner."""
     plan = record.plan
     return Unmatched(

@@ -20,6 +20,7 @@ from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
 from bench.record.samples import samples_of
 from bench.stats.drawing import ecdf
+from bench.words import sentence
 
 Samples = NDArray[Any]
 CURVE_POINTS = 64
@@ -65,7 +66,8 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     try:
         values = {m.name: tuple(m.rule.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
     except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
-        raise InputError(f"{name}: repeats hold figures that cannot be: {error}", "The file was edited.") from None
+        told = sentence("compare.impossible_figures", source=name, error=error)
+        raise InputError(told, sentence("compare.impossible_figures.remedy")) from None
     judged, blocks = quality_results(run, source), _block_medians(each)
     channel = sensed(energies_of(processes.repeats)).channel
     return Observation(record, values, channel, _curves(each), blocks, judged, figures_of(record.summary))
@@ -83,11 +85,9 @@ def _processes(run: RecordedRun, source: str) -> Processes:
     found = processes_of(run.record.repeats, run.samples, run.record.plan.scenario, latency).with_latencies()
     for process in found.each:
         if process.blocks and sum(process.blocks) != len(process.latency_ns):
-            raise InputError(
-                f"{source}: block_queries in samples.npz add up to {sum(process.blocks)} queries, and there are "
-                f"{len(process.latency_ns)}",
-                "The file was written or edited wrong.",
-            )
+            queries, samples = sum(process.blocks), len(process.latency_ns)
+            told = sentence("compare.blocks_differ", source=source, queries=queries, samples=samples)
+            raise InputError(told, sentence("compare.blocks_differ.remedy"))
     return found
 
 

@@ -7,29 +7,26 @@ which a user may accept it. Pure; ``odb compare`` and ``odb run --against`` shar
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from bench.errors import InputError, UnknownName
-from bench.printable import counted
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.compare.comparison import Comparison
     from bench.compare.folders import Findings, Problem
     from bench.compare.matching import Unmatched
 
-OPEN: Mapping[str, str] = MappingProxyType(
-    {
-        "cannot-tell": "the leading metric may differ or not: too few processes, or too much noise",
-        "invalid": "a record is not valid for a reason that bears on the leading metric",
-        "not-comparable": "the two records may not be compared",
-        "not-measured": "the base's run failed or was skipped, or both were, or it cannot be measured here now",
-        "unmatched": "a measured record of the base has no counterpart in the new folder: it is lost",
-    }
+OPEN = (
+    "cannot-tell",  # the leading metric may differ or not: too few processes, or too much noise
+    "invalid",  # a record is not valid for a reason that bears on the leading metric
+    "not-comparable",  # the two records may not be compared
+    "not-measured",  # the base's run failed or was skipped, or both were, or it cannot be measured here now
+    "unmatched",  # a measured record of the base has no counterpart in the new folder: it is lost
 )
-"""What may be left undecided: the name that ``--accept`` takes, and what it means."""
+"""What may be left undecided: the names that ``--accept`` takes. docs/comparing.md says what they mean."""
 
 State = Literal["worse", "decided", "not_decided", "accepted"]
 
@@ -41,7 +38,7 @@ class Outcome(Struct, frozen=True):
     ``reason``: a sentence."""
 
     status: Literal[0, 1, 2, 3]
-    reason: str
+    reason: Sentence
     worse: int = 0
     decided: int = 0
     not_decided: dict[str, int] = {}
@@ -54,7 +51,7 @@ def checked_accept(text: str | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(word.strip().replace("_", "-") for word in (text or "").split(",") if word.strip()))
     for name in names:
         if name not in OPEN:
-            raise UnknownName("outcome in --accept", name, OPEN)
+            raise UnknownName(sentence("compare.outcome_in_accept"), name, OPEN)
     return names
 
 
@@ -93,7 +90,7 @@ def outcome(findings: "Findings") -> Outcome:
         decided=sum(state(pair, ()) == "decided" for pair in findings.comparisons),
         unreadable=len(findings.problems),
     )
-    return _summed_up(counts, findings.accepted, "Every pair was decided, and nothing is worse.")
+    return _summed_up(counts, findings.accepted, sentence("compare.outcome.decided"))
 
 
 def foreseen(
@@ -113,7 +110,7 @@ def foreseen(
         worse=broken,
         unreadable=len(problems),
     )
-    return _summed_up(counts, accepted, f"{counted(ready, 'pair')} can be compared, and nothing is lost.")
+    return _summed_up(counts, accepted, sentence("compare.outcome.ready", pairs=ready))
 
 
 class _Counts(Struct, frozen=True):
@@ -136,32 +133,35 @@ def _left_open(unmatched: "Sequence[Unmatched]") -> Counter[str]:
     )
 
 
-def _summed_up(counts: _Counts, accepted: Collection[str], fine: str) -> Outcome:
+def _summed_up(counts: _Counts, accepted: Collection[str], fine: Sentence) -> Outcome:
     """``fine``: the reason where nothing is worse or left open."""
     still = {name: counts.open[name] for name in OPEN if counts.open[name] and name not in accepted}
     let_pass = {name: counts.open[name] for name in OPEN if counts.open[name] and name in accepted}
     status: Literal[0, 1, 2, 3] = 0
     if counts.worse:
-        status, reason = 1, f"Worse: {counted(counts.worse, 'pair')}."
+        status, reason = 1, sentence("compare.outcome.worse", pairs=counts.worse)
     elif counts.unreadable:
-        status, reason = 2, f"Not read: {counted(counts.unreadable, 'record or folder', 'records or folders')}."
+        status, reason = 2, sentence("compare.outcome.not_read", problems=counts.unreadable)
     elif still:
-        status, reason = 3, f"Not decided: {_listed(still)}. To let that pass: --accept {','.join(still)}."
+        status, reason = 3, sentence("compare.outcome.open", open=_listed(still), names=",".join(still))
     elif not counts.pairs:
-        status, reason = 3, "Not decided: no pair was compared."
+        status, reason = 3, sentence("compare.outcome.no_pair")
     elif let_pass:
-        reason = f"Nothing is worse; accepted by name: {_listed(let_pass)}."
+        reason = sentence("compare.outcome.accepted", accepted=_listed(let_pass))
     else:
         reason = fine
     return Outcome(status, reason, counts.worse, counts.decided, still, let_pass, counts.unreadable)
 
 
-def _listed(names: Mapping[str, int]) -> str:
-    return ", ".join(f"{counted(n, 'record' if name == 'unmatched' else 'pair')} {name}" for name, n in names.items())
+def _listed(names: Mapping[str, int]) -> list[Sentence]:
+    return [
+        sentence("compare.open_records" if name == "unmatched" else "compare.open_pairs", count=count, name=name)
+        for name, count in names.items()
+    ]
 
 
 def checked_tolerance(percent: float) -> float:
     """As a fraction. Raises ``InputError``."""
     if not 0 < percent <= 100:
-        raise InputError(f"--tolerance {percent:g}: not a percentage above 0 and up to 100")
+        raise InputError(sentence("compare.tolerance_out_of_range", percent=percent))
     return percent / 100

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.analysis.quality import differences
-from bench.printable import counted
+from bench.compare.rules import side_words
 from bench.record.quality import Quality, QualityMetric, Word
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class QualityOmitted(Struct, frozen=True):
     """A metric that is not compared, and why."""
 
     metric: str
-    reason: str
+    reason: Sentence | str
 
 
 class QualityComparison(Struct, frozen=True):
@@ -100,16 +101,15 @@ def examine_quality(
 ) -> QualityTests | None:
     """Every metric of both, to be judged, or left out with the reason; ``None`` where neither run was judged."""
     if base is None or new is None:
-        side = "base" if base is None else "new"
+        side = side_words("base" if base is None else "new")
         only = new or base
-        return None if only is None else not_compared(only, f"the {side} run was not judged on a dataset")
+        return None if only is None else not_compared(only, sentence("compare.quality.not_judged", side=side))
     if base.dataset.sha256 != new.dataset.sha256:
-        names = " and ".join(
-            dict.fromkeys(f"{q.dataset.name} ({counted(q.dataset.samples, 'sample')})" for q in (base, new))
-        )
-        return not_compared(new, f"judged on other samples: {names} differ")
+        sets = dict.fromkeys((q.dataset.name, q.dataset.samples) for q in (base, new))
+        named = [sentence("compare.quality.dataset", name=name, samples=samples) for name, samples in sets]
+        return not_compared(new, sentence("compare.quality.other_samples", datasets=named))
     if base.artifact_sha256 == new.artifact_sha256 and (differ := _read_otherwise(base, new)):
-        return not_compared(new, f"the same file, judged otherwise: {differ}")
+        return not_compared(new, sentence("compare.quality.read_otherwise", differing=differ))
     before, after = ({metric.name: metric for metric in side.metrics} for side in (base, new))
     found = differences(new.metrics, *results)
     told = {one.paired.metric for one in found}
@@ -117,20 +117,24 @@ def examine_quality(
     return QualityTests(new.dataset.name, left, found, before, after)
 
 
-def _read_otherwise(base: Quality, new: Quality) -> str:
+def _read_otherwise(base: Quality, new: Quality) -> list[Sentence]:
     """In which of the ways that labels, outputs and images are read the two differ."""
     x, y = ({**q.dataset.options, "preprocessing": q.dataset.preprocessing} for q in (base, new))
     names = sorted(name for name in {*x, *y} if x.get(name, "") != y.get(name, ""))
-    return "; ".join(f"{name} {x.get(name) or 'default'} against {y.get(name) or 'default'}" for name in names)
+    default = sentence("compare.quality.default")
+    return [
+        sentence("compare.quality.option", name=name, base=x.get(name) or default, new=y.get(name) or default)
+        for name in names
+    ]
 
 
-def not_compared(quality: Quality, reason: str) -> QualityTests:
+def not_compared(quality: Quality, reason: Sentence) -> QualityTests:
     """Every metric of ``quality`` left out for that reason."""
     return QualityTests(quality.dataset.name, tuple(QualityOmitted(m.name, reason) for m in quality.metrics))
 
 
 def _left(metric: QualityMetric, before: Mapping[str, QualityMetric]) -> QualityOmitted:
     if metric.name not in before:
-        return QualityOmitted(metric.name, "the base run has no such metric")
-    values = f"{before[metric.name].value:.4g} in base, {metric.value:.4g} in new"
-    return QualityOmitted(metric.name, f"{values}: it is of the dataset as a whole, so no test can be made")
+        return QualityOmitted(metric.name, sentence("compare.quality.no_such_metric"))
+    told = sentence("compare.quality.of_the_whole", base=before[metric.name].value, new=metric.value)
+    return QualityOmitted(metric.name, told)

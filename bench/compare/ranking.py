@@ -32,6 +32,7 @@ from bench.errors import InputError
 from bench.record.record import Reason, Record, RecordedRun
 from bench.scenarios import kind_of
 from bench.stats.ratio import falls_apart_by_luck
+from bench.words import Sentence
 
 TOGETHER = 8
 """Runs of a contest that are all compared with one another; also the number of contests of a group at the most."""
@@ -48,7 +49,7 @@ class Apart(Struct, frozen=True, kw_only=True):
     run: int
     code: Code
     reasons: tuple[Reason, ...] = ()
-    detail: str = ""
+    detail: Sentence | str = ""
 
 
 class Against(Struct, frozen=True, kw_only=True):
@@ -80,7 +81,7 @@ class Contest(Struct, frozen=True, kw_only=True):
     that of the group's first contest."""
 
     metric: str
-    title: str
+    title: Sentence
     unit: Unit
     runs: tuple[int, ...]
     figures: tuple[float, ...]
@@ -234,7 +235,7 @@ def _observed(field: _Field, group: Sequence[RecordedRun], out: list[Apart]) -> 
         try:
             seen[entrant.run] = observe(group[entrant.run])
         except InputError as error:
-            out.append(Apart(run=entrant.run, code="no_figure", detail=error.message))
+            out.append(Apart(run=entrant.run, code="no_figure", detail=error.sentence))
     leading = _leading(field.entrants[0].record)
     metric = next((m for m in leading if sum(_complete(m, one) for one in seen.values()) > 1), leading[0])
     found = [

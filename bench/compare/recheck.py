@@ -10,10 +10,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from bench.printable import counted
 from bench.record.record import Fidelity, OutputFidelity, PlacementSummary, Record
+from bench.words import Sentence, sentence
 
 Word = Literal["same", "differs", "unknown"]
+SHOWN = 5
+"""Names of nodes that a sentence holds at the most."""
 RELATIVE, ABSOLUTE = 0.01, 1e-6
 """Of figures of agreement: the reference rounds otherwise on another processor, in the last digits."""
 
@@ -25,8 +27,8 @@ class Recheck(Struct, frozen=True):
 
     placement: Word
     outputs: Word
-    placement_words: str
-    outputs_words: str
+    placement_words: Sentence
+    outputs_words: Sentence
     worse: bool
 
     @property
@@ -52,43 +54,47 @@ def _worse(base: Record, new: Record) -> bool:
     return fewer or (wrong and new.fidelity is not None and new.fidelity.ok is False)
 
 
-def _placement(base: PlacementSummary | None, new: PlacementSummary | None) -> tuple[Word, str]:
+def _placement(base: PlacementSummary | None, new: PlacementSummary | None) -> tuple[Word, Sentence]:
     if base is None or new is None:
-        return "unknown", "The placement is unknown in one of the records."
+        return "unknown", sentence("compare.again.placement_unknown")
     if (base.nodes, sorted(base.fallback)) == (new.nodes, sorted(new.fallback)):
-        return "same", f"{_nodes(new)}."
+        return "same", sentence("compare.again.placement_same", nodes=_nodes(new))
     moved = sorted({*new.fallback} - {*base.fallback})
     back = sorted({*base.fallback} - {*new.fallback})
-    said = [f"{_nodes(base)} in the base, {_nodes(new)} now"]
-    said += [f"fell back now: {_few(moved)}"] if moved else []
-    said += [f"no longer fall back: {_few(back)}"] if back else []
-    return "differs", f"{'; '.join(said)}."
+    told = [sentence("compare.again.nodes", base=_nodes(base), new=_nodes(new))]
+    told += [sentence("compare.again.fell_back", names=_few(moved))] if moved else []
+    told += [sentence("compare.again.came_back", names=_few(back))] if back else []
+    return "differs", sentence("compare.again.placement", changes=told)
 
 
-def _nodes(placement: PlacementSummary) -> str:
+def _nodes(placement: PlacementSummary) -> list[Sentence]:
     total = sum(placement.nodes.values())
-    nodes = counted(total, "node")
-    return ", ".join(f"{count} of {nodes} on {device}" for device, count in sorted(placement.nodes.items()))
+    return [
+        sentence("compare.again.nodes_on", count=count, nodes=total, device=device)
+        for device, count in sorted(placement.nodes.items())
+    ]
 
 
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _few(names: list[str]) -> list[str] | Sentence:
+    if len(names) <= SHOWN:
+        return names
+    return sentence("compare.again.some", names=names[:SHOWN], more=len(names) - SHOWN)
 
 
-def _outputs(base: Record, new: Record) -> tuple[Word, str]:
+def _outputs(base: Record, new: Record) -> tuple[Word, Sentence]:
     x, y = base.fidelity, new.fidelity
     if x is None or y is None or x.ok is None or y.ok is None:
-        return "unknown", "In one of the records the outputs were not compared with a reference."
+        return "unknown", sentence("compare.again.outputs_unknown")
     if (base.plan.inputs and base.plan.inputs.sha256) != (new.plan.inputs and new.plan.inputs.sha256):
-        return "unknown", "The two runs were fed different inputs."
+        return "unknown", sentence("compare.again.other_inputs")
     if (x.reference, x.inputs, x.inputs_source) != (y.reference, y.inputs, y.inputs_source):
-        return "unknown", "Their outputs were compared with different references, or on different inputs."
+        return "unknown", sentence("compare.again.other_reference")
     if _tokens(base) != _tokens(new):
-        return "differs", "The generated tokens differ."
-    figures = f"{_agreement(x)} in the base, {_agreement(y)} now"
+        return "differs", sentence("compare.again.tokens_differ")
     if not _alike(x, y):
-        return "differs", f"Compared with {x.reference}: {figures}."
-    return "same", f"The agreement with {x.reference} is the same as in the base: {_agreement(y)}."
+        told = sentence("compare.again.outputs", reference=x.reference, base=_agreement(x), new=_agreement(y))
+        return "differs", told
+    return "same", sentence("compare.again.outputs_same", reference=x.reference, agreement=_agreement(y))
 
 
 def _tokens(record: Record) -> tuple[int, ...] | None:
@@ -96,11 +102,14 @@ def _tokens(record: Record) -> tuple[int, ...] | None:
     return tuple(text.token_ids) if text is not None else None
 
 
-def _agreement(fidelity: Fidelity) -> str:
+def _agreement(fidelity: Fidelity) -> Sentence:
     word = "agree" if fidelity.ok else "disagree"
     if fidelity.tokens_compared:
-        return f"{word} in {fidelity.token_prefix} of {counted(fidelity.tokens_compared, 'token')}"
-    return word if fidelity.cosine_min is None else f"{word}, cosine {fidelity.cosine_min:.6f}"
+        prefix, tokens = fidelity.token_prefix, fidelity.tokens_compared
+        return sentence(f"compare.tokens.{word}", prefix=prefix, tokens=tokens)
+    if fidelity.cosine_min is not None:
+        return sentence(f"compare.cosine.{word}", cosine=fidelity.cosine_min)
+    return sentence(f"compare.outputs.{word}")
 
 
 def _alike(x: Fidelity, y: Fidelity) -> bool:

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bench.contracts import Scenario
-from bench.printable import counted
 from bench.record.codec import SEALED_SINCE
 from bench.record.record import Reason, Record, StoppingRule
+from bench.words import Sentence, sentence
 
 Subject = Literal["target", "version", "model"]
 SUBJECTS: tuple[Subject, ...] = ("target", "version", "model")
@@ -31,30 +31,45 @@ tail of a machine that preempts, and a cold start with or without the disk's cac
 
 
 Chosen = tuple[Subject, ...]
+Shown = Sentence | str | list[str | Sentence]
+
+
+def side_words(side: str) -> Sentence | str:
+    """``base`` and ``new`` as words for a sentence; the name of one of several new folders as it is."""
+    return sentence(f"compare.side.{side}") if side in ("base", "new") else side
 
 
 class Rule(Struct, frozen=True):
-    """One line of the table. ``of`` reads the value; ``None`` if the record does not contain it.
+    """One line of the table. ``of`` reads the value; ``None`` if the record does not contain it. The words for what is
+    read are ``compare.what.…`` of ``name``; ``plural``: whether they are in the plural.
 
     ``refuses``: a difference forbids the comparison, and an unknown value is a caveat; otherwise a difference is a
     caveat. ``subject_of``: the subjects under which it may differ freely. ``flagged_for``: those under which a
     difference that is otherwise refused is a caveat; so is one of which ``excused`` says so. ``answers``: it forbids
-    to compare the answers, too, where it is the times that may not be. ``show`` puts the value in words; ``told`` the
+    to compare the answers, too, where it is the times that may not be. ``show`` makes the value readable; ``told`` the
     difference of two records, where their values alone do not say it.
     """
 
     code: str
-    what: str
     of: Callable[[Record], Any]
     refuses: bool = False
     subject_of: tuple[Subject, ...] = ()
     flagged_for: tuple[Subject, ...] = ()
-    show: Callable[[Any], str] = str
-    remedy: str = ""
+    show: Callable[[Any], Shown] = str
+    remedy: Sentence | str = ""
     excused: Callable[[Record, Record, Chosen], bool] = lambda base, new, chosen: False
     answers: bool = False
-    verb: str = "differs"
-    told: Callable[[Record, Record], str] = lambda base, new: ""
+    plural: bool = False
+    told: Callable[[Record, Record], Shown] = lambda base, new: ""
+
+    @property
+    def name(self) -> str:
+        """A stable word for what it is of."""
+        return self.code.removesuffix("_differs").removesuffix("_differ")
+
+    @property
+    def what(self) -> Sentence:
+        return sentence(f"compare.what.{self.name}")
 
     def refusal(self, base: Record, new: Record, chosen: Chosen) -> bool:
         """Whether a difference of the two forbids to compare them."""
@@ -86,17 +101,16 @@ def _turned_and_plain(base: Record, new: Record, chosen: Chosen) -> bool:
     return alike and x.preset == y.preset and (x.alternation is None) != (y.alternation is None)
 
 
-def _rule_words(base: Record, new: Record) -> str:
+def _rule_words(base: Record, new: Record) -> Shown:
     """What of two rules differs, and that one record took turns, if only one did."""
     x, y = base.plan, new.plan
     named = [] if x.preset == y.preset else [f"{x.preset} → {y.preset}"]
     fields = [f for f in x.rule.__struct_fields__ if getattr(x.rule, f) != getattr(y.rule, f)]
-    differing = [f"{f} {_amount(f, x.rule)} → {_amount(f, y.rule)}" for f in fields]
-    said = ", ".join(named or differing)
+    said: list[str | Sentence] = [*(named or (f"{f} {_amount(f, x.rule)} → {_amount(f, y.rule)}" for f in fields))]
     if (x.alternation is None) == (y.alternation is None):
         return said
     side = "base" if y.alternation is None else "new"
-    return f"{said}; the {side} record took turns with another run, with more and shorter repeats"
+    return sentence("compare.rule_took_turns", differing=said, side=side_words(side))
 
 
 def _amount(field: str, rule: StoppingRule) -> str:
@@ -139,115 +153,107 @@ def _short(value: Any) -> str:
     return str(value)[:12]
 
 
-def _pairs(value: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k}={_pairs(v) if isinstance(v, Mapping) else v}" for k, v in value.items()) or "none"
+def _pairs(value: Mapping[str, Any]) -> Sentence | str:
+    """``a=1, b=2``; values that hold several of their own in braces."""
+    return _listed(value) or sentence("compare.no_entries")
 
 
-def scenario_words(scenario: Scenario) -> str:
+def _listed(value: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={f'{{{_listed(v)}}}' if isinstance(v, Mapping) else v}" for k, v in value.items())
+
+
+def scenario_text(scenario: Scenario) -> str:
     """Its name, and what of it was asked for: ``single-stream prompt_tokens=64 generate_tokens=32``."""
+    return " ".join((scenario.name, *asked_of(scenario)))
+
+
+def asked_of(scenario: Scenario) -> tuple[str, ...]:
+    """What of a scenario was asked for beside its name: ``prompt_tokens=64``, ``compile_cache=warm``."""
     counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "depth_tokens", "lanes")}
-    cache = [] if scenario.compile_cache == "none" else [f"{scenario.compile_cache} compile cache"]
-    set_ = {k: v for k, v in counts.items() if v is not None} | dict(scenario.own_parameters)
-    return " ".join([scenario.name, *(f"{k}={v}" for k, v in set_.items()), *cache])
+    cache = {} if scenario.compile_cache == "none" else {"compile_cache": scenario.compile_cache}
+    set_ = {k: v for k, v in counts.items() if v is not None} | dict(scenario.own_parameters) | cache
+    return tuple(f"{k}={v}" for k, v in set_.items())
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "schema_differs", "record's schema", lambda r: r.schema_version, True, remedy="Measure both with one version."
-    ),
-    Rule("task_differs", "task", lambda r: r.plan.model.task, True),
+    Rule("schema_differs", lambda r: r.schema_version, True, remedy=sentence("compare.remedy.schema")),
+    Rule("task_differs", lambda r: r.plan.model.task, True),
     Rule(
         "model_differs",
-        "model",
         lambda r: r.plan.model.id,
         True,
         flagged_for=("model",),
-        remedy="To compare two forms of one model, use --subject model.",
+        remedy=sentence("compare.remedy.model"),
         answers=True,
     ),
     Rule(
         "artifact_differs",
-        "model file",
         lambda r: r.plan.model.sha256,
         True,
         flagged_for=("model",),
         show=_short,
-        remedy="Measure the same file twice; to compare two forms of one model, use --subject model.",
+        remedy=sentence("compare.remedy.artifact"),
         excused=_same_source,
         answers=True,
     ),
     Rule(
         "input_differs",
-        "input",
         _input,
         True,
         flagged_for=("model",),
         show=_short,
-        remedy="Measure both with the same --input or --seed.",
+        remedy=sentence("compare.remedy.input"),
     ),
     Rule(
         "shapes_differ",
-        "input shapes",
         _shapes,
         True,
         show=_pairs,
-        remedy="Measure both with the same --shape.",
+        remedy=sentence("compare.remedy.shapes"),
         excused=_same_sizes,
-        verb="differ",
+        plural=True,
     ),
-    Rule("scenario_differs", "scenario", lambda r: r.plan.scenario, True, show=scenario_words),
+    Rule("scenario_differs", lambda r: r.plan.scenario, True, show=scenario_text),
     Rule(
         "rule_differs",
-        "preset or its stopping rule",
         lambda r: (r.plan.preset, r.plan.rule),
         True,
         show=lambda v: str(v[0]),
-        remedy="Measure both with one version of the tool, and the same --preset and --max-seconds.",
+        remedy=sentence("compare.remedy.rule"),
         excused=_turned_and_plain,
         told=_rule_words,
     ),
     Rule(
         "precision_differs",
-        "executed precision",
         lambda r: r.plan.target.executed_precision,
         True,
         flagged_for=("model",),
-        remedy="Set the target's precision option; to compare two precisions of one model, use --subject model.",
+        remedy=sentence("compare.remedy.precision"),
     ),
     Rule(
         "target_differs",
-        "target",
         lambda r: r.plan.target.id,
         True,
         subject_of=("target",),
-        remedy="To compare targets, use --subject target.",
+        remedy=sentence("compare.remedy.target"),
     ),
-    Rule(
-        "options_differ",
-        "target's options",
-        lambda r: r.plan.target.options_requested,
-        False,
-        ("target",),
-        show=_pairs,
-        verb="differ",
-    ),
-    Rule("device_differs", "device", lambda r: r.plan.target.device_name, False, ("target",)),
-    Rule("placement_differs", "placement of nodes", _placed, False, ("target", "model"), show=_pairs),
-    Rule("tool_differs", "version of the tool", lambda r: r.tool.version, False, ("version",)),
-    Rule("runtimes_differ", "runtime", lambda r: r.environment.runtime, False, ("version", "target"), show=_pairs),
-    Rule("driver_differs", "driver", lambda r: r.environment.driver or None, False, ("version",), show=_pairs),
+    Rule("options_differ", lambda r: r.plan.target.options_requested, False, ("target",), show=_pairs, plural=True),
+    Rule("device_differs", lambda r: r.plan.target.device_name, False, ("target",)),
+    Rule("placement_differs", _placed, False, ("target", "model"), show=_pairs),
+    Rule("tool_differs", lambda r: r.tool.version, False, ("version",)),
+    Rule("runtimes_differ", lambda r: r.environment.runtime, False, ("version", "target"), show=_pairs),
+    Rule("driver_differs", lambda r: r.environment.driver or None, False, ("version",), show=_pairs),
     Rule(
         "machine_differs",
-        "machine",
         _machine,
         True,
         flagged_for=("target",),
         show=_pairs,
-        remedy="Measure both on one machine; to compare devices, use --subject target.",
+        remedy=sentence("compare.remedy.machine"),
     ),
-    Rule("system_differs", "system", lambda r: _system(r) or None, show=_pairs),
-    Rule("power_source_differs", "power source", lambda r: r.environment.power_source),
-    Rule("governor_differs", "governor", lambda r: r.environment.governor),
+    Rule("system_differs", lambda r: _system(r) or None, show=_pairs),
+    Rule("power_source_differs", lambda r: r.environment.power_source),
+    Rule("governor_differs", lambda r: r.environment.governor),
 )
 """What must be equal, what may differ, what is flagged; unequal values of the first kind come first."""
 
@@ -255,81 +261,86 @@ RULES: tuple[Rule, ...] = (
 # --------------------------------------------------------------------------------- what equality does not settle
 
 
-def _runtime(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _runtime(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     """Versions of the distributions that both used."""
     x, y = base.environment.runtime, new.environment.runtime
     changed = [f"{n} {x[n]} → {y[n]}" for n in x if n in y and x[n] != y[n]]
     if not changed or "version" in chosen:  # then it is the subject, which the table has
         return None
-    return Reason("runtime_version_differs", f"The runtime's version differs: {', '.join(changed)}.", invalidates=False)
+    return _flag("runtime_version_differs", sentence("compare.runtime_version_differs", changed=changed))
 
 
-def _temperature(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _temperature(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     hottest = [max(r.environment.temperature_celsius.values(), default=None) for r in (base, new)]
     a, b = hottest
     if a is None or b is None or abs(a - b) <= WARMER:
         return None
-    return Reason("temperature_differs", f"The machine started at {a:.0f} °C and at {b:.0f} °C.", invalidates=False)
+    return _flag("temperature_differs", sentence("compare.temperature_differs", base=a, new=b))
 
 
-def _load(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _load(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     a, b = (
         max((x.cpu_busy_share for x in r.repeats if x.cpu_busy_share is not None), default=None) for r in (base, new)
     )
     if a is None or b is None or abs(a - b) <= BUSIER:
         return None
-    message = f"Other processes used up to {a:.0%} of the machine in one record and {b:.0%} in the other."
-    return Reason("load_differs", message.replace("%", " %"), "Close other programs.", invalidates=False)
+    told = sentence("compare.load_differs", base=a, new=b)
+    return _flag("load_differs", told, sentence("compare.load_differs.remedy"))
 
 
-def _valid(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _valid(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     found = []
     for side, record in (("base", base), ("new", new)):
         if record.verdict is None:
-            found.append(f"the {side} record has no verdict")
+            found.append(sentence("compare.no_verdict", side=side_words(side)))
         elif not record.verdict.valid:
-            found.append(f"the {side} record is not valid ({', '.join(record.verdict.invalidating)})")
+            found.append(sentence("compare.not_valid", side=side_words(side), codes=record.verdict.invalidating))
     if not found:
         return None
-    said = "; ".join(found)
-    remedy = "Measure again as its reasons say."
-    if all(r.verdict is not None and ACCOUNTED.issuperset(r.verdict.invalidating) for r in (base, new)):
-        remedy = "The intervals include that spread; more repeats, or odb run --against, narrow them."
-    return Reason("not_valid", f"{said[0].upper()}{said[1:]}.", remedy, invalidates=False)
+    told = found[0] if len(found) == 1 else sentence("text.two", first=found[0], second=found[1])
+    accounted = all(r.verdict is not None and ACCOUNTED.issuperset(r.verdict.invalidating) for r in (base, new))
+    return _flag(
+        "not_valid", told, sentence("compare.not_valid.narrow" if accounted else "compare.not_valid.measure_again")
+    )
 
 
-def _few(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _few(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     a, b = (sum(repeat.samples is not None for repeat in r.repeats) for r in (base, new))
     if min(a, b) >= FEW:
         return None
-    message = (
-        f"{a} and {counted(b, 'repeat')}: a machine that switches between two speeds can look like a difference, so "
-        f"no difference below {SPEEDS:g}× is claimed."
-    )
-    return Reason("few_repeats", message, f"Measure with --repeats {FEW} or more.", invalidates=False)
+    told = sentence("compare.few_repeats", base=a, new=b, speeds=SPEEDS)
+    return _flag("few_repeats", told, sentence("compare.few_repeats.remedy", repeats=FEW))
 
 
-def _apart(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _apart(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     try:
         times = [datetime.fromisoformat(r.created_utc) for r in (base, new)]
     except ValueError:
-        return Reason("time_unknown", "It is unknown when the records were made.", invalidates=False)
+        return _flag("time_unknown", sentence("compare.time_unknown"))
     a, b = (t if t.tzinfo else t.replace(tzinfo=UTC) for t in times)
     if abs(a - b) <= APART:
         return None
-    message = f"The records were made {counted(abs(a - b).days, 'day')} apart: the machine may have changed in between."
-    return Reason("made_apart", message, "Measure both on one day.", invalidates=False)
+    return _flag(
+        "made_apart", sentence("compare.made_apart", days=abs(a - b).days), sentence("compare.made_apart.remedy")
+    )
 
 
-def _unsealed(base: Record, new: Record, chosen: tuple[Subject, ...]) -> Reason | None:
+def _unsealed(base: Record, new: Record, chosen: Chosen) -> Reason | None:
     sides = [side for side, r in (("base", base), ("new", new)) if r.schema_version < SEALED_SINCE]
     if not sides:
         return None
-    message = f"It is unknown whether the {' and the '.join(sides)} record was edited: older schemas have no hash."
-    return Reason("not_sealed", message, "Measure again with this version.", invalidates=False)
+    told = sentence("compare.not_sealed.both")
+    if len(sides) == 1:
+        told = sentence("compare.not_sealed.one", side=side_words(sides[0]))
+    return _flag("not_sealed", told, sentence("compare.not_sealed.remedy"))
 
 
-CHECKS: tuple[Callable[[Record, Record, tuple[Subject, ...]], Reason | None], ...] = (
+def _flag(code: str, told: Sentence, remedy: Sentence | str = "") -> Reason:
+    """A reason that does not forbid the comparison."""
+    return Reason(code, told, remedy, invalidates=False)
+
+
+CHECKS: tuple[Callable[[Record, Record, Chosen], Reason | None], ...] = (
     _valid,
     _unsealed,
     _few,

@@ -4,6 +4,7 @@
     a measure                     ``ns``  ``bytes``  ``joules``  ``quantity``  ``percent`` (of a fraction)
                                   ``rough`` (of a fraction, to two digits)  ``change`` (of a ratio)  ``similarity``
                                   ``digits``  ``gap`` (a count in groups)  ``when`` (an ISO 8601 time)
+                                  ``limit`` (a fraction that was chosen)  ``clause`` (a sentence without its full stop)
     a noun                        ``{n:query}`` is the entry ``noun.query``, which has plural forms, for n of them;
                                   ``{n:query,}`` is the same with n in groups
     a list                        ``and``, ``or``: joined by the entries ``list.and``, ``list.or``; ``clauses``: by
@@ -38,6 +39,8 @@ MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "digits": units.digits,
         "gap": units.grouped,
         "when": units.when,
+        "limit": units.limit,
+        "clause": units.clause,
     }
 )
 LISTS = ("and", "or", "clauses", "sentences")

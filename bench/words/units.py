@@ -152,6 +152,16 @@ def rough_percent(share: float | None) -> str:
     return _percent(f"{100 * share:.2g}" if abs(share) < 0.1 else f"{100 * share:.0f}")
 
 
+def limit(share: float | None) -> str:
+    """A fraction that someone chose, as ``3 %``, ``0.5 %``: all its digits, and none that are not needed."""
+    return MISSING if share is None else _percent(f"{100 * share:.10g}")
+
+
+def clause(told: object) -> str:
+    """A sentence without its full stop, to stand inside another."""
+    return str(told).rstrip().removesuffix(".")
+
+
 def _percent(number: str) -> str:
     return _with("unit.percent", number=localised(number))
 

@@ -34,7 +34,7 @@ def changes(comparison: Comparison, name: str) -> Figure | None:
     ends = [abs(math.log(end)) for change in drawn for end in (*(change.interval or ()), change.ratio or 1.0)]
     reach = min(WIDEST, 1.1 * max([*ends, 1.5 * margin]))
     height = 24.0 * len(drawn) + 44
-    axis = Axis(-reach, reach, svg.margin((change.title for change in drawn), LEFT), svg.WIDTH - 12)
+    axis = Axis(-reach, reach, svg.margin((str(change.title) for change in drawn), LEFT), svg.WIDTH - 12)
     parts = [_tolerance_band(axis, margin, height - 36), *_ratio_ticks(axis, height)]
     for i, change in enumerate(drawn):
         parts += _whisker(axis, change, 18.0 + 24 * i)
@@ -70,7 +70,7 @@ def _ratio_ticks(axis: Axis, height: float) -> list[str]:
 def _whisker(axis: Axis, change: Change, y: float) -> list[str]:
     low, high = (math.log(end) for end in change.interval or (1.0, 1.0))
     style = status(change)
-    parts = [svg.label(axis.start - 8, y + 3.5, svg.cut(change.title, axis.start - 8), "end")]
+    parts = [svg.label(axis.start - 8, y + 3.5, svg.cut(str(change.title), axis.start - 8), "end")]
     parts.append(f'<path class="whisker {style}" d="M{axis.at(low):.1f} {y:g}H{axis.at(high):.1f}"/>')
     for beyond, x, turn in ((low < axis.low, axis.start, 5), (high > axis.high, axis.end, -5)):
         if beyond:
@@ -88,7 +88,7 @@ def processes(change: Change, name: str) -> Figure:
     room = 0.06 * (high - low) or 0.01 * high
     bounds = (low - room, high + room, 60.0, svg.WIDTH - 12)
     timed = change.unit == "ns"
-    axis = svg.time_axis(*bounds, change.title) if timed else Axis(*bounds, change.unit.replace("_per_", "/"))
+    axis = svg.time_axis(*bounds, str(change.title)) if timed else Axis(*bounds, change.unit.replace("_per_", "/"))
     parts = []
     for row, (side, style, values, mean) in enumerate(
         (("base", "s1", change.base_values, change.base), ("new", "s2", change.new_values, change.new))
@@ -102,7 +102,8 @@ def processes(change: Change, name: str) -> Figure:
     parts.append(svg.across_axis(axis, Axis(0, 1, 100, 12)))
     said = f"base {', '.join(value(change, v) for v in change.base_values)}"
     said += f"; new {', '.join(value(change, v) for v in change.new_values)}"
-    title = f"{change.title[0].upper()}{change.title[1:]}, one dot for each process"
+    called = str(change.title)
+    title = f"{called[0].upper()}{called[1:]}, one dot for each process"
     note = "Bar: geometric mean. The spread of the dots on one side is noise."
     if change.pair_ratios:
         pairs = ", ".join(units.percent_change(ratio) for ratio in sorted(change.pair_ratios))

@@ -26,7 +26,7 @@ def _page(findings: Findings) -> Iterator[str]:
     if findings.unmatched:
         yield from ("## Unmatched records", "")
         header = ("Side", "Model", "Target", "Scenario", "Why", "Record")
-        cells = [(u.side, u.model, u.target, u.scenario, u.reason, u.record_id) for u in findings.unmatched]
+        cells = [(u.side, u.model, u.target, u.scenario, str(u.reason), u.record_id) for u in findings.unmatched]
         yield from _table(header, cells)
     if findings.problems:
         yield from ("## Not read", "")

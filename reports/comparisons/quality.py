@@ -21,7 +21,7 @@ def quality_rows(comparison: Comparison) -> tuple[Row, ...]:
     changes = [_row(change) for change in found.changes]
     left_out = [
         Row(
-            (title(o.metric), *[units.MISSING] * 4, "not compared", units.clean(o.reason)),
+            (title(o.metric), *[units.MISSING] * 4, "not compared", units.clean(str(o.reason))),
             "not compared",
             "skipped",
             "–",
@@ -59,7 +59,7 @@ def quality_sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     if found is None:
         return ()
     if not found.changes:
-        reason = found.omitted[0].reason if found.omitted else "no metric in common"
+        reason = str(found.omitted[0].reason) if found.omitted else "no metric in common"
         return (Sentence("Quality not compared:", f"{units.clean(reason)}.", "unjudged"),)
     first = next((change for change in found.changes if change.word == "worse"), found.changes[0])
     words = difference_words(

@@ -59,7 +59,7 @@ def _notes(found: Sequence[Row], width: int) -> Iterator[str]:
 def _unmatched(findings: Findings) -> list[str]:
     header = ("  Side", "Model", "Target", "Scenario", "Why", "Record")
     cells = [
-        tuple(units.clean(text) for text in (u.side, u.model, u.target, u.scenario, u.reason, u.record_id))
+        tuple(units.clean(str(text)) for text in (u.side, u.model, u.target, u.scenario, u.reason, u.record_id))
         for u in findings.unmatched
     ]
     return list(_aligned([header, *((f"  {first}", *rest) for first, *rest in cells)]))

@@ -5,6 +5,7 @@ A change is given as new over base: ``+5.2 %`` of a time is more of it. Nothing 
 
 from collections.abc import Sequence
 
+from bench.compare.comparability import Difference
 from bench.compare.comparison import ALPHA_DIFFERENT, Change, Comparison
 from bench.compare.folders import Findings
 from bench.compare.outcome import not_decided, outcome, state
@@ -15,7 +16,7 @@ from bench.reports.comparisons.quality import quality_rows, quality_sentences
 from bench.reports.comparisons.row import Row
 from bench.reports.view.headline import Sentence
 from bench.reports.words.causes import Status
-from bench.words import units
+from bench.words import say, units
 
 WORDS = {"cannot_tell": "cannot tell"}
 SUPPOSED = ", assuming the machine's speed did not change"
@@ -55,13 +56,13 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
     compared = [
         Row(
             (
-                change.title,
+                str(change.title),
                 value(change, change.base),
                 value(change, change.new),
                 f"{units.percent_change(change.ratio)}{' by turns' if change.by_turns else ''}",
                 interval(change),
                 WORDS.get(change.word, change.word),
-                f"{_whole_processes(change)} {change.message}".strip() if change.by_turns else change.message,
+                f"{_whole_processes(change)} {change.message}".strip() if change.by_turns else str(change.message),
             ),
             WORDS.get(change.word, change.word),
             status(change),
@@ -70,7 +71,12 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
         for change in comparison.changes
     ]
     left_out = [
-        Row((o.title, *[units.MISSING] * 4, "not compared", units.clean(o.reason)), "not compared", "skipped", "–")
+        Row(
+            (str(o.title), *[units.MISSING] * 4, "not compared", units.clean(str(o.reason))),
+            "not compared",
+            "skipped",
+            "–",
+        )
         for o in comparison.omitted
     ]
     return (*compared, *left_out, *quality_rows(comparison))
@@ -164,9 +170,11 @@ def _rechecked(found: Recheck) -> tuple[Sentence, ...]:
     """Of an emulator: placement and outputs; its times are not compared."""
     return (
         Sentence(
-            f"{_capital(_PLACED[found.placement])}:", units.clean(found.placement_words), _COLOURS[found.placement]
+            f"{_capital(_PLACED[found.placement])}:", units.clean(str(found.placement_words)), _COLOURS[found.placement]
         ),
-        Sentence(f"{_capital(_CAME_OUT[found.outputs])}:", units.clean(found.outputs_words), _COLOURS[found.outputs]),
+        Sentence(
+            f"{_capital(_CAME_OUT[found.outputs])}:", units.clean(str(found.outputs_words)), _COLOURS[found.outputs]
+        ),
         Sentence("Times not compared.", "They are the emulator's.", "unjudged"),
     )
 
@@ -177,7 +185,7 @@ def _by_how_much(lead: Change) -> Sentence:
     word = WORDS.get(lead.word, lead.word)
     between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
     if not lead.by_turns:
-        strong = f"{_capital(lead.title)}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
+        strong = f"{_capital(str(lead.title))}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
         strong += f"{word}." if lead.ratio is None else f"{units.percent_change(lead.ratio)}, {word}."
         return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
     strong = "Compared turn by turn, because the machine's speed changed between turns: "
@@ -204,7 +212,7 @@ def _others(comparison: Comparison, lead: Change) -> list[Sentence]:
 
 
 def _brief(change: Change) -> str:
-    return f"{change.title} {units.percent_change(change.ratio)}" if change.ratio is not None else change.title
+    return f"{change.title} {units.percent_change(change.ratio)}" if change.ratio is not None else str(change.title)
 
 
 def _how_sure(comparison: Comparison) -> Sentence:
@@ -243,12 +251,18 @@ def _chance(p: float) -> str:
 
 def _why(comparison: Comparison) -> tuple[Sentence, ...]:
     found = comparison.comparability
-    differs = "; ".join(f"{d.what}: {units.clean(d.base)} → {units.clean(d.new)}" for d in found.differences)
+    differs = "; ".join(_difference(d) for d in found.differences)
     nothing = "Nothing known differs, except for what is listed below."
     subject = f"Differs: {differs}." if differs else nothing if found.reasons else "Nothing known differs."
-    same = f"The same: {', '.join(found.equal)}." if found.equal else ""
+    equal = ", ".join(say(f"compare.what.{name}") for name in found.equal)
+    same = f"The same: {equal}." if equal else ""
     answer = Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{subject} {same}".strip())
     return (_valid(comparison), answer, *_doubts(comparison))
+
+
+def _difference(found: Difference) -> str:
+    base, new = (units.clean(say("comparison.value", value=value)) for value in (found.base, found.new))
+    return f"{say(f'compare.what.{found.what}')}: {base} → {new}"
 
 
 def _valid(comparison: Comparison) -> Sentence:

@@ -224,7 +224,7 @@ class _Said:
         return self.places[self.row.runs[run].number]
 
     def _figure(self, contest: "Contest", run: int) -> str:
-        return figure(contest.metric, contest.title, contest.unit, contest.figures[contest.runs.index(run)])
+        return figure(contest.metric, str(contest.title), contest.unit, contest.figures[contest.runs.index(run)])
 
     def _shown(self, contest: "Contest", run: int) -> str:
         return say("report.figure_on", figure=self._figure(contest, run), target=self._place(run))

@@ -39,7 +39,7 @@ def test_two_runs_of_the_same_are_comparable() -> None:
     """Nothing differs: no reason, and what is equal is listed."""
     found = comparable(record(), record("new"))
     assert ("comparable", (), ("version",)) == (found.answer, found.reasons, found.subjects)
-    assert {"model file", "input", "scenario", "executed precision", "target"} <= set(found.equal)
+    assert {"artifact", "input", "scenario", "precision", "target"} <= set(found.equal)
 
 
 REFUSED = [
@@ -167,7 +167,7 @@ class TestTheSubject:
         """Without a word on it, two targets are compared as targets, and what differs is told."""
         found = comparable(record(), changed("target", id="other:npu", options_requested={"a": "1"}))
         assert ("comparable", ("target",)) == (found.answer, found.subjects)
-        assert ["target", "target's options"] == [difference.what for difference in found.differences]
+        assert ["target", "options"] == [difference.what for difference in found.differences]
 
     def test_targets_are_refused_where_the_version_is_the_subject(self) -> None:
         """--subject version wants one target."""
@@ -183,7 +183,7 @@ class TestTheSubject:
         new = replace(environment(runtime={"fake": "2"}), tool=Tool("ondevice-bench", "1"))
         found = comparable(record(), new)
         assert "comparable" == found.answer
-        assert [("version of the tool", "0", "1"), ("runtime", "fake=1", "fake=2")] == [
+        assert [("tool", "0", "1"), ("runtimes", "fake=1", "fake=2")] == [
             (d.what, d.base, d.new) for d in found.differences
         ]
 

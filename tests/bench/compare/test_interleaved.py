@@ -113,7 +113,7 @@ def test_a_disturbed_tail_is_not_claimed_of_the_model() -> None:
     found = compare(*(replace(s, record=replace(s.record, verdict=busy)) for s in sides))
     claimed = {c.metric: (c.word, c.claimed) for c in found.changes}
     assert (("slower", True), ("cannot_tell", False)) == (claimed["latency_p50_ns"], claimed["latency_p95_ns"])
-    (tail,) = [c.message for c in found.changes if c.metric == "latency_p95_ns"]
+    (tail,) = [str(c.message) for c in found.changes if c.metric == "latency_p95_ns"]
     assert tail.endswith("Preemption determines the tail of a process, and taking turns does not cancel it.")
 
 

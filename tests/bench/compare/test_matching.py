@@ -28,7 +28,7 @@ def one(
 def ids(*arguments: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
     pairs, alone = pair_up(*arguments)
     return [(p.base.record.record_id, p.new.record.record_id) for p in pairs], [
-        (u.side, u.record_id, u.reason) for u in alone
+        (u.side, u.record_id, str(u.reason)) for u in alone
     ]
 
 

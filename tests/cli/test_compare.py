@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -19,7 +18,6 @@ from bench.record.quality import DatasetFacts, Quality, QualityMetric
 from bench.record.record import Failure, RecordedRun
 from bench.store.records import save
 from bench.testing.records import MODEL, fake_run
-from bench.words import Sentence
 
 MS = 1_000_000
 
@@ -318,7 +316,7 @@ class TestBadRecords:
         done = odb_compare(base, new, "--json")
         found = json.loads(done.stdout)
         assert (2, ["a"]) == (done.return_value, [c["new"]["model"] for c in found["comparisons"]])
-        assert "b-of-new" in str(msgspec.convert(found["problems"][0]["message"], Sentence | str))
+        assert "b-of-new" in json.dumps(found["problems"][0]["message"])
         assert words in done.stderr
 
     def test_records_of_two_machines_are_refused(self, write: Callable[..., Path]) -> None:

@@ -136,7 +136,7 @@ def _dataset_words(found: Quality) -> str:
         parts.append(say("report.dataset.reference", name=found.reference.name))
     said = [say("report.sentence", said="; ".join(parts))]
     if facts.left_out:
-        told = [f"{one.file}: {one.reason} ({one.field})" for one in facts.left_out[:10]]
+        told = [str(one.told) for one in facts.left_out[:10]]
         told += ["…"] if len(facts.left_out) > 10 else []
         said.append(say("report.dataset.left_out", samples="; ".join(told)))
     return units.clean(" ".join(said))

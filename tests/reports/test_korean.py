@@ -28,13 +28,12 @@ from bench.reports.runs.html import HtmlReport
 from bench.reports.runs.markdown import MarkdownReport
 from bench.reports.runs.terminal import TerminalReport
 from bench.reports.words.causes import STATUS_SIGNS
-from bench.words import current, speaking
-from bench.words.sentence import Sentence
+from bench.words import Sentence, current, speaking
 
 PROSE = frozenset({"message", "remedy", "sentence", "advice", "reason", "rule", "reference", "source", "preprocessing"})
 """Fields that hold words of the engine, a target or a plugin; also the values of ``unavailable`` and of fed inputs."""
 
-ENGLISH = re.compile(r"(?<![\w:./=-])[A-Za-z]{2,}(?:[ \u00a0]+[A-Za-z]{2,})+(?![\w:=])")
+ENGLISH = re.compile(r"(?<![\w:./=-])[A-Za-z]{2,}(?:[ \u00a0]+[A-Za-z]{2,})+(?![\w=]|:\w)")
 """Two English words or more, one after another."""
 
 NAMES = (
@@ -62,6 +61,13 @@ def engine_told(value: Any, name: str = "") -> Any:
 
 def fields(value: Struct) -> Mapping[str, Any]:
     return {f: getattr(value, f) for f in value.__struct_fields__}
+
+
+def graded(run: RecordedRun, lost: bool) -> RecordedRun:
+    """``judged``, of a record from before results of single samples were kept."""
+    quality = judged(run, lost).record.quality
+    assert quality is not None
+    return replace(run, record=replace(run.record, quality=replace(quality, samples={})))
 
 
 def told(run: RecordedRun, **changes: Any) -> RecordedRun:
@@ -96,15 +102,15 @@ def every_kind() -> list[RecordedRun]:
     spread = replace(vision().record.summary, variance=Variance(3, 0.01, 0.004, 0.03, 28))
     return [
         told(vision(), summary=spread),
-        told(judged(vision("v2", FLOAT, 3 * MS), lost=True)),
-        told(judged(vision("v3", ORT, 3 * MS), lost=False), fidelity=wrong),
+        told(graded(vision("v2", FLOAT, 3 * MS), lost=True)),
+        told(graded(vision("v3", ORT, 3 * MS), lost=False), fidelity=wrong),
         told(vision("w1"), fidelity=wrong, verdict=Verdict(False, False, reasons("output_mismatch", "host_busy"))),
         told(invalid()),
         *map(told, (skipped(), failed(), text(), offline(), whole_tensors(), whole_text(), whole_offline())),
         replace(edited, corrections=corrections),
         with_plan(vision("i1"), inputs=inputs, **ended),
         with_plan(vision("m1"), scenario=Scenario("multi-stream", parameters={"streams": 8}, compile_cache="warm")),
-        told(judged(emulated(), lost=False)),
+        told(graded(emulated(), lost=False)),
         chip("one", verdict=Verdict(False, True, reasons("output_mismatch"))),
         chip("two", **emulator),
         told(text(), summary=replace(text().record.summary, text_generation=None), verdict=None),

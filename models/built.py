@@ -9,6 +9,7 @@ from bench.contracts import Artifact, DecoderSpec, ModelRequest, Shapes, TensorS
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.models.shapes import resolve_shapes
+from bench.words import sentence
 
 PRECISION = "float32"
 
@@ -18,10 +19,17 @@ def checked_request(
 ) -> dict[str, tuple[int, ...]]:
     """The shapes to build for. Raises ``InputError`` for a format, precision or shape the model does not come in."""
     if request.format not in (None, "onnx"):
-        raise InputError(f"{name}: does not come as {request.format}", "Its format is onnx.")
+        raise InputError(
+            sentence("model.format_not_offered", name=name, format=request.format),
+            sentence("model.format_is_onnx"),
+        )
     if request.precision not in (None, *precisions):
-        known = f"Its precision is {PRECISION}." if len(precisions) == 1 else f"It comes in {', '.join(precisions)}."
-        raise InputError(f"{name}: does not come in {request.precision}", known)
+        known = (
+            sentence("model.precision_is", precision=PRECISION)
+            if len(precisions) == 1
+            else sentence("model.precisions_are", precisions=precisions)
+        )
+        raise InputError(sentence("model.precision_not_offered", name=name, precision=request.precision), known)
     return resolve_shapes(name, inputs, request.shapes)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bench.contracts import Shapes, TensorSpec
 from bench.errors import InputError, UnknownName
+from bench.words import sentence
 
 Shape = tuple[int, ...]
 Fits = Callable[[Shapes], bool]
@@ -43,7 +44,7 @@ def resolve_shapes(
     names = [spec.name for spec in inputs]
     for name in asked:
         if name not in names:
-            raise UnknownName(f"input of {file} in --shape", name, names)
+            raise UnknownName(sentence("model.input_in_shape", file=file), name, names)
     symbols: dict[str, int] = {}
     for spec in inputs:
         if spec.name in asked:
@@ -62,18 +63,29 @@ def _bind(file: str, spec: TensorSpec, shape: Shape, symbols: dict[str, int]) ->
     declared = _written(spec.shape)
     if len(shape) != len(spec.shape):
         raise InputError(
-            f"{file}: --shape {spec.name}={_written(shape)} has {len(shape)} dimensions; the file has [{declared}]",
-            f"Give {len(spec.shape)} dimensions.",
+            sentence(
+                "model.shape_rank_differs",
+                file=file,
+                input=spec.name,
+                written=_written(shape),
+                n_shape=len(shape),
+                declared=declared,
+            ),
+            sentence("model.give_dimensions", n_shape=len(spec.shape)),
         )
     for size, dimension in zip(shape, spec.shape, strict=True):
         if size < 0:
-            raise InputError(f"{file}: --shape {spec.name}={_written(shape)}: a dimension must be 0 or more")
+            raise InputError(sentence("model.shape_negative", file=file, input=spec.name, written=_written(shape)))
         fixed = symbols.setdefault(dimension, size) if isinstance(dimension, str) else dimension
         if fixed is not None and fixed != size:
-            what = f"the file fixes [{declared}]" if isinstance(dimension, int) else f"{dimension} is already {fixed}"
+            what = (
+                sentence("model.file_fixes", declared=declared)
+                if isinstance(dimension, int)
+                else sentence("model.already", dimension=dimension, fixed=fixed)
+            )
             raise InputError(
-                f"{file}: --shape {spec.name}={_written(shape)} does not fit: {what}",
-                "Only dynamic dimensions can be chosen; a dimension with the same name must be the same everywhere.",
+                sentence("model.shape_does_not_fit", file=file, input=spec.name, written=_written(shape), what=what),
+                sentence("model.only_dynamic_dimensions"),
             )
 
 
@@ -115,8 +127,8 @@ def _open_shapes(
     example = next((shapes for shapes in candidates if fits(shapes)), candidates[0])
     flags = " ".join(f"--shape {spec.name}={_written(example[spec.name])}" for spec in late)
     return InputError(
-        f"{file}: {'inputs have' if len(late) > 1 else 'an input has'} dynamic shapes: {listed}",
-        f"Choose the sizes, for example {flags}",
+        sentence("model.dynamic_inputs" if len(late) > 1 else "model.dynamic_input", file=file, listed=listed),
+        sentence("model.choose_sizes", flags=flags),
     )
 
 

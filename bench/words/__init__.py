@@ -9,7 +9,7 @@ of a sentence, puts it in the language that ``speak`` chose. The catalogues are 
 from bench.words.catalogue import languages
 from bench.words.compiling import BrokenCatalogue
 from bench.words.language import UnknownLanguage, chosen, current, of_locale, speak, speaking
-from bench.words.sentences import Figure, Sentence, mapped, say, sentence
+from bench.words.sentences import Figure, Sentence, mapped, say, sentence, words_of
 
 __all__ = [
     "BrokenCatalogue",
@@ -25,4 +25,5 @@ __all__ = [
     "sentence",
     "speak",
     "speaking",
+    "words_of",
 ]

@@ -39,6 +39,12 @@ def say(code: str, /, **figures: Any) -> str:
     return str(sentence(code, **figures))
 
 
+def words_of(error: BaseException) -> Sentence | str:
+    """What an exception says: the sentence that it was raised with, or its text."""
+    first = error.args[0] if error.args else ""
+    return first if isinstance(first, Sentence) else str(error)
+
+
 def mapped(told: Sentence | str, change: Callable[[str], str]) -> Sentence | str:
     """``told`` with ``change`` applied to every text in it: itself, or its figures and theirs."""
     if isinstance(told, str):

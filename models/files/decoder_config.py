@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.reading import is_file, read_object
+from bench.words import sentence
 
 
 class DecoderFacts(Struct, frozen=True):
@@ -79,7 +80,7 @@ def _end_tokens(sources: Sources) -> tuple[int, ...]:
 def _number(name: str, key: str, value: object, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InputError(
-            f"{name}: {key} is {json.dumps(value)}, not a whole number of {least} or more",
-            f"Correct {key} in {name} beside the model, or remove the line.",
+            sentence("model.config_number_wrong", name=name, key=key, dumps=json.dumps(value), least=least),
+            sentence("model.correct_config_line", key=key, name=name),
         )
     return value

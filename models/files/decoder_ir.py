@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING
 
 from bench.contracts import DecoderSpec
 from bench.errors import InputError
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.models.files.ir_graph import IrGraph
 
 DEMANDED, OPTIONAL = {"input_ids", "attention_mask"}, {"position_ids", "beam_idx"}
 SIZES = re.compile(r"(\?|-1|\d+(?:\.\.\d+)?),(\d+),(\?|-1|\d+\.\.\d*),(\d+)")
-UNDERSTOOD = (
-    "Supported is a stateful IR with inputs input_ids, attention_mask, beam_idx and optionally position_ids, one "
-    "output logits, and variables of [batch, heads, length, head size]: export it again with optimum-cli export "
-    "openvino, or give the ONNX file."
-)
+UNDERSTOOD = sentence("model.decoder_ir_understood")
 
 
 def decoder_of_ir(path: Path, graph: "IrGraph") -> DecoderSpec | None:
@@ -32,20 +29,20 @@ def decoder_of_ir(path: Path, graph: "IrGraph") -> DecoderSpec | None:
     outputs = graph.specs("Result")
     sizes = {_sizes(data) for data in states}
     vocab = outputs[0].shape[-1] if len(outputs[0].shape) == 3 else None
-    why = ""
+    why: Sentence | None = None
     if past:
-        why = f"its KV cache is in {len(past)} inputs ({min(past)} …), not in its state"
+        why = sentence("model.cache_in_inputs", n_past=len(past), past=min(past))
     elif not DEMANDED <= inputs <= DEMANDED | OPTIONAL or "beam_idx" not in inputs:
-        why = f"its inputs are {', '.join(sorted(inputs))}"
+        why = sentence("model.inputs_are", inputs=sorted(inputs))
     elif [spec.name for spec in outputs] != ["logits"]:
-        why = f"its outputs are {', '.join(spec.name for spec in outputs)}"
+        why = sentence("model.outputs_are", outputs=(spec.name for spec in outputs))
     elif not isinstance(vocab, int):
-        why = "the size of its vocabulary is not fixed"
+        why = sentence("model.vocabulary_not_fixed")
     elif len(sizes) != 1 or None in sizes or len(states) % 2:
         shapes = sorted({data.get("variable_shape", "?") for data in states})
-        why = f"it has {len(states)} variables of {' and '.join(f'[{shape}]' for shape in shapes)}"
+        why = sentence("model.variables_are", n_states=len(states), shapes=[f"[{shape}]" for shape in shapes])
     if why:
-        raise InputError(f"{path.name}: looks like a language model, but {why}", UNDERSTOOD)
+        raise InputError(sentence("model.not_a_supported_language_model", file=path.name, why=why), UNDERSTOOD)
     return _spec(path, len(states) // 2, next(iter(sizes)), vocab, "position_ids" in inputs)
 
 

@@ -8,6 +8,7 @@ from bench.errors import InputError
 from bench.models.dtypes import tensor_bytes
 from bench.models.onnx.values import dtype_name
 from bench.reading import leads_outside
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import onnx
@@ -58,16 +59,16 @@ def _inside(path: Path, location: str) -> Path:
         raise _outside(path, location)
     if not file.is_file():
         raise InputError(
-            f"{path.name}: its weights file {location} is missing",
-            f"Put {location} beside {path.name}, as it was exported.",
+            sentence("model.weights_file_missing", file=path.name, location=location),
+            sentence("model.put_beside_exported", location=location, file=path.name),
         )
     return file
 
 
 def _outside(path: Path, location: str) -> InputError:
     return InputError(
-        f"{path.name}: refers to weights outside its own folder: {location!r}",
-        "Save the model again with its weights file beside it.",
+        sentence("model.weights_outside_folder", file=path.name, location=location),
+        sentence("model.save_again_with_weights"),
     )
 
 
@@ -76,10 +77,18 @@ def _check_extent(path: Path, file: Path, tensor: "onnx.TensorProto", given: dic
         offset = int(given.get("offset", "0"))
         length = int(given["length"]) if "length" in given else tensor_bytes(dtype_name(tensor.data_type), tensor.dims)
     except ValueError:
-        raise InputError(f"{path.name}: the place of weight {tensor.name} in {file.name} is no number") from None
+        raise InputError(
+            sentence("model.weight_place_not_a_number", file=path.name, tensor=tensor.name, file_name=file.name)
+        ) from None
     size = file.stat().st_size
     if offset < 0 or length is None or length < 0 or offset + length > size:
         raise InputError(
-            f"{path.name}: weight {tensor.name} lies outside {file.name}, which has {size} bytes",
-            f"{file.name} is truncated or belongs to another model; copy both files again.",
+            sentence(
+                "model.weight_outside_file",
+                file=path.name,
+                tensor=tensor.name,
+                file_name=file.name,
+                size=size,
+            ),
+            sentence("model.copy_both_files", file_name=file.name),
         )

@@ -9,6 +9,7 @@ from bench.contracts import Artifact, Format, Model, ModelRequest, Task
 from bench.contracts.names import folder_model_id
 from bench.errors import InputError
 from bench.reading import leads_outside, read_object
+from bench.words import sentence
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
 TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
@@ -18,10 +19,7 @@ BESIDE = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
     *("merges.txt", "tokenizer.model", "chat_template.jinja"),
 )
-UNDERSTOOD = (
-    f"A folder is taken with {ORT_GENAI} (onnxruntime-genai), with {OPENVINO} (OpenVINO), or with one model file. Of "
-    "several, name the file that is meant."
-)
+UNDERSTOOD = sentence("model.folder_understood", ort_genai=ORT_GENAI, openvino=OPENVINO)
 KINDS = ("*.onnx", "*.tflite", "*.xml")
 
 
@@ -32,7 +30,7 @@ class ModelFolder:
     Its files are the graph's, then the existing ones of ``BESIDE``, in that order. Its id is the folder's name.
     """
 
-    summary = "a folder of onnxruntime-genai or OpenVINO GenAI, with its tokenizer; or with one model file"
+    summary = sentence("model.summary.folder")
     task: Task = "text_generation"
     formats: Sequence[Format] = ("openvino_ir", "onnx", "tflite")
     precisions: Sequence[str] = ()
@@ -40,13 +38,18 @@ class ModelFolder:
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
         folder = Path(request.source)
         if not folder.is_dir():
-            raise InputError(f"{folder.name}: no such folder", "Check the path; it is relative to the current folder.")
+            raise InputError(
+                sentence("model.no_such_folder", folder_name=folder.name),
+                sentence("model.check_path"),
+            )
         name = folder_model_id(folder)
         found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
         if not found:
             return replace(_only_file(folder, name, request, cache), model_id=name)
         if len(found) > 1:
-            raise InputError(f"{name}: the folder holds both {ORT_GENAI} and {OPENVINO}", UNDERSTOOD)
+            raise InputError(
+                sentence("model.folder_holds_both", name=name, ort_genai=ORT_GENAI, openvino=OPENVINO), UNDERSTOOD
+            )
         artifact = _onnx(folder, request, cache) if found == [ORT_GENAI] else _ir(folder, request, cache)
         return _whole(artifact, folder, name)
 
@@ -68,8 +71,10 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
             return takers[file.suffix].prepare(replace(request, source=str(file)), cache)
         if models:
             listed = ", ".join(str(file.relative_to(folder)) for file in models[:6]) + (" …" if len(models) > 6 else "")
-            raise InputError(f"{name}: the folder holds {len(models)} models: {listed}", UNDERSTOOD)
-    raise InputError(f"{name}: the folder holds no model", UNDERSTOOD)
+            raise InputError(
+                sentence("model.folder_holds_several", name=name, n_models=len(models), listed=listed), UNDERSTOOD
+            )
+    raise InputError(sentence("model.folder_holds_no_model", name=name), UNDERSTOOD)
 
 
 def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
@@ -82,7 +87,7 @@ def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
     if artifact.decoder is None:
         inputs = ", ".join(spec.name for spec in artifact.facts.inputs[:4])
         raise InputError(
-            f"{ORT_GENAI}: {graph.name} is not laid out as a supported decoder; its inputs are {inputs} …",
+            sentence("model.graph_not_a_supported_decoder", ort_genai=ORT_GENAI, graph_name=graph.name, inputs=inputs),
             decoder_layout.UNDERSTOOD,
         )
     context = genai_context(folder / ORT_GENAI) or artifact.decoder.context_length
@@ -94,23 +99,27 @@ def _named_graph(folder: Path) -> Path:
     model = read_object(folder / ORT_GENAI, ORT_GENAI).get("model")
     decoder = model.get("decoder") if isinstance(model, dict) else None
     if not isinstance(model, dict) or not isinstance(decoder, dict):
-        raise InputError(f"{ORT_GENAI}: has no model.decoder", "Export the folder again.")
+        raise InputError(sentence("model.no_model_decoder", ort_genai=ORT_GENAI), sentence("model.export_folder_again"))
     if model.get("type") == "decoder-pipeline" or "pipeline" in decoder:
         raise InputError(
-            f"{ORT_GENAI}: model.decoder is a pipeline of several graphs, which is not understood yet",
-            "Name the ONNX file of a decoder in one piece.",
+            sentence("model.decoder_is_a_pipeline", ort_genai=ORT_GENAI),
+            sentence("model.name_decoder_in_one_piece"),
         )
     name = decoder.get("filename")
     if not isinstance(name, str) or not name:
-        raise InputError(f"{ORT_GENAI}: model.decoder.filename is missing", "It names the ONNX file in the folder.")
+        raise InputError(
+            sentence("model.decoder_filename_missing", ort_genai=ORT_GENAI),
+            sentence("model.field_names_onnx_file"),
+        )
     if leads_outside(name):
         raise InputError(
-            f"{ORT_GENAI}: model.decoder.filename leads out of the folder: {name!r}", "Put the ONNX file inside it."
+            sentence("model.decoder_filename_leads_out", ort_genai=ORT_GENAI, name=name),
+            sentence("model.put_onnx_inside"),
         )
     if not (folder / name).is_file():
         raise InputError(
-            f"{ORT_GENAI}: model.decoder.filename names {name}, which is not in the folder",
-            f"Put {name} beside {ORT_GENAI}, or correct the field.",
+            sentence("model.decoder_filename_not_there", ort_genai=ORT_GENAI, name=name),
+            sentence("model.put_beside_or_correct", name=name, ort_genai=ORT_GENAI),
         )
     return folder / name
 
@@ -123,8 +132,8 @@ def _ir(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
     if len(there) == 1 and artifact.decoder is not None:  # others need none
         missing = next(name for name in TOKENIZER_IR if name not in there)
         raise InputError(
-            f"{folder.resolve().name}: {missing} is missing beside {there[0]}",
-            "Copy both, or neither to measure without a tokenizer.",
+            sentence("model.missing_beside", resolve_name=folder.resolve().name, missing=missing, there=there[0]),
+            sentence("model.copy_both_or_neither"),
         )
     return artifact
 

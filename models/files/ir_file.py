@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task, TensorSpec
 from bench.errors import InputError
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.models.files.ir_graph import IrGraph, Layer
@@ -62,7 +63,7 @@ class IrFile:
     from ``config.json`` in the same folder, otherwise it is 2048.
     """
 
-    summary = "your own OpenVINO IR (.xml with .bin); a stateful decoder generates text"
+    summary = sentence("model.summary.ir")
     task: Task = "tensor"
     formats: Sequence[Format] = ("openvino_ir",)
     precisions: Sequence[str] = ()
@@ -71,7 +72,7 @@ class IrFile:
         from bench.models.files.opening import checked_file, reading
 
         path = checked_file(request, "openvino_ir")
-        with reading(path, "OpenVINO IR"):
+        with reading(path, sentence("model.openvino_ir")):
             return _described(path, request)
 
 
@@ -124,12 +125,19 @@ def _weights_file(path: Path, graph: "IrGraph") -> tuple[Path, ...]:
         if not needed:
             return ()
         raise InputError(
-            f"{path.name}: its weights file {file.name} is missing", f"Put {file.name} beside {path.name}."
+            sentence("model.weights_file_missing", file=path.name, location=file.name),
+            sentence("model.put_beside", location=file.name, file=path.name),
         )
     if needed > file.stat().st_size or any(offset < 0 or size < 0 for offset, size in extents):
         raise InputError(
-            f"{path.name}: its weights end at byte {needed}, {file.name} at {file.stat().st_size}",
-            f"{file.name} is truncated or belongs to another model; copy both files again.",
+            sentence(
+                "model.weights_end_beyond",
+                file=path.name,
+                needed=needed,
+                file_name=file.name,
+                st_size=file.stat().st_size,
+            ),
+            sentence("model.copy_both_files", file_name=file.name),
         )
     return (file,)
 
@@ -138,8 +146,8 @@ def _check_ranks(path: Path, graph: "IrGraph") -> None:
     for layer in graph.layers.values():
         if layer.kind == "Parameter" and "..." in layer.data.get("shape", ""):
             raise InputError(
-                f"{path.name}: input {layer.name} has no fixed number of dimensions",
-                "Reshape the model in OpenVINO and save it again.",
+                sentence("model.input_rank_not_fixed", file=path.name, layer_name=layer.name),
+                sentence("model.reshape_in_openvino"),
             )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from bench.contracts import TensorSpec
 from bench.errors import InputError
 from bench.models.files.opening import DAMAGED
+from bench.words import sentence
 
 OLDEST_VERSION = 10
 DTYPES = {
@@ -123,7 +124,7 @@ class _Builder(ElementTree.TreeBuilder):
     """Refuses document types before any entity in them is read: an IR has none, an attack on a parser does."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise ValueError(f"document type {name}")
+        raise ValueError(sentence("model.has_document_type", name=name))
 
 
 def read_ir(path: Path) -> IrGraph:
@@ -132,16 +133,19 @@ def read_ir(path: Path) -> IrGraph:
     try:
         root = ElementTree.parse(path, ElementTree.XMLParser(target=_Builder())).getroot()
     except ValueError as error:
-        raise InputError(f"{path.name}: refused: has a {error}", "An OpenVINO IR has none.") from None
+        raise InputError(
+            sentence("model.refused", file=path.name, error=error), sentence("model.openvino_ir_none")
+        ) from None
     except (ElementTree.ParseError, LookupError):
-        raise InputError(f"{path.name}: is no XML, or only a part of one", DAMAGED) from None
+        raise InputError(sentence("model.not_xml", file=path.name), DAMAGED) from None
     if root.tag != "net":
-        raise InputError(f"{path.name}: is XML, but no OpenVINO IR", "Its outermost element would be <net>.")
+        raise InputError(sentence("model.xml_not_an_ir", file=path.name), sentence("model.outermost_element_is_net"))
     version = root.get("version", "")
     if not version.isdigit() or int(version) < OLDEST_VERSION:
+        code = "model.ir_version_too_old" if version else "model.ir_version_missing"
         raise InputError(
-            f"{path.name}: IR version {version or 'missing'}; OpenVINO reads {OLDEST_VERSION} and later",
-            "Convert the original model again with a current OpenVINO.",
+            sentence(code, file=path.name, version=version, oldest_version=OLDEST_VERSION),
+            sentence("model.convert_again"),
         )
     return _graph(root)
 
@@ -158,7 +162,7 @@ def _graph(root: ElementTree.Element) -> IrGraph:
     }
     layers = {layer.attrib["id"]: _layer(layer, edges) for layer in main}
     if root.tag == "net" and not any(layer.kind == "Result" for layer in layers.values()):
-        raise ValueError("it has no result")
+        raise ValueError(sentence("model.no_result"))
     return IrGraph(layers)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.contracts import Artifact, DecoderSpec, Format, ModelRequest, Task, TensorSpec
 from bench.errors import InputError
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import onnx
@@ -19,7 +20,7 @@ class OnnxFile:
     token with an empty cache.
     """
 
-    summary = "your own ONNX file; a decoder with past_key_values inputs generates text"
+    summary = sentence("model.summary.onnx")
     task: Task = "tensor"
     formats: Sequence[Format] = ("onnx",)
     precisions: Sequence[str] = ()
@@ -79,13 +80,13 @@ def _load(path: Path) -> "onnx.ModelProto":
     import onnx
     from google.protobuf.message import DecodeError
 
-    from bench.models.files.opening import DAMAGED, contents
+    from bench.models.files.opening import DAMAGED, not_a_file_of
     from bench.models.onnx.order import sort_nodes
 
     try:
         model = onnx.load_model(path, format="protobuf", load_external_data=False)
     except (DecodeError, ValueError):
-        raise InputError(f"{path.name}: is no ONNX file, or only a part of one{contents(path)}", DAMAGED) from None
+        raise InputError(not_a_file_of(path, "onnx"), DAMAGED) from None
     _check_whole(path, model)
     _name_one_domain(model)
     sort_nodes(path.name, model.graph)
@@ -108,14 +109,14 @@ def _check_whole(path: Path, model: "onnx.ModelProto") -> None:
 
     graph = model.graph
     if not model.opset_import or not (graph.node or graph.output):
-        raise InputError(f"{path.name}: holds no complete ONNX graph", DAMAGED)
+        raise InputError(sentence("model.no_complete_onnx_graph", file=path.name), DAMAGED)
     if not graph.node:
         raise InputError(
-            f"{path.name}: the graph has no nodes, so there is nothing to measure: its outputs are inputs or constants",
-            "Export the part of the model that computes something.",
+            sentence("model.no_nodes", file=path.name),
+            sentence("model.export_computing_part"),
         )
     if not graph.output:
-        raise InputError(f"{path.name}: the graph has no outputs, so nothing has to be computed", "Export it again.")
+        raise InputError(sentence("model.no_outputs", file=path.name), sentence("model.export_again"))
 
 
 def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
@@ -125,17 +126,12 @@ def _check_inline(path: Path, tensors: "Sequence[onnx.TensorProto]") -> None:
 
     for tensor in tensors:
         if tensor.raw_data and len(tensor.raw_data) != tensor_bytes(dtype_name(tensor.data_type), tensor.dims):
-            raise InputError(f"{path.name}: weight {tensor.name!r} does not have the size it states", DAMAGED)
+            raise InputError(sentence("model.weight_size_differs", file=path.name, tensor=tensor.name), DAMAGED)
 
 
 NO_TENSORS = {
-    "sequence_type": (
-        "a sequence",
-        "Cut the graph before it; of a scikit-learn classifier, convert it with options={'zipmap': False}.",
-    ),
-    "map_type": ("a map", "Cut the graph before it."),
-    "optional_type": ("optional", "Export the model without it, or with it always present."),
-    "sparse_tensor_type": ("a sparse tensor", "Export it as a dense tensor."),
+    kind: (sentence(f"model.no_tensor.{kind}"), sentence(f"model.no_tensor.{kind}.remedy"))
+    for kind in ("sequence_type", "map_type", "optional_type", "sparse_tensor_type")
 }
 
 
@@ -160,13 +156,15 @@ def _checked_inputs(path: Path, graph: "onnx.GraphProto") -> Sequence[TensorSpec
             if what is None and kind == "output":
                 continue
             if what != "tensor_type":
-                name, remedy = NO_TENSORS.get(what or "", ("of no known type", "Export it again."))
-                message = f"{path.name}: {kind} {value.name} is not a tensor but {name}"
-                raise InputError(message, f"Only tensors can be measured. {remedy}")
+                name, remedy = NO_TENSORS.get(
+                    what or "", (sentence("model.no_tensor.other"), sentence("model.export_again"))
+                )
+                message = sentence("model.not_a_tensor", file=path.name, kind=kind, value_name=value.name, name=name)
+                raise InputError(message, sentence("model.only_tensors", remedy=remedy))
             if kind == "input" and not value.type.tensor_type.HasField("shape"):
                 raise InputError(
-                    f"{path.name}: input {value.name} has no shape, not even a dynamic one",
-                    f"Give its shape, for example --shape {value.name}=1,3,224,224, or export it again with one.",
+                    sentence("model.input_without_shape", file=path.name, value_name=value.name),
+                    sentence("model.give_shape", value_name=value.name),
                 )
     return input_specs(graph)
 

@@ -10,8 +10,9 @@ from bench.contracts.names import file_model_id
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.reading import is_file, is_folder
+from bench.words import Sentence, sentence, words_of
 
-DAMAGED = "Download or export it again; a file cut short is the usual cause."
+DAMAGED = sentence("model.download_or_export_again")
 LFS_POINTER = b"version https://git-lfs"
 # What readers raise where an offset leads out of the file, a name is no text, a node lacks what its operator must have.
 READING_ERRORS = (
@@ -28,32 +29,42 @@ READING_ERRORS = (
 
 # first bytes of what is mistaken for a model, and what it is
 SIGNATURES = {
-    b"\xff\xd8\xff": "a JPEG image",
-    b"\x89PNG": "a PNG image",
-    b"PK\x03\x04": "a zip archive; unpack it",
-    b"<?xml": "XML, as an OpenVINO IR; name it .xml",
-    b"<net": "an OpenVINO IR; name it .xml",
-    b"<!DOC": "a web page, not the download itself",
-    b"<html": "a web page, not the download itself",
+    b"\xff\xd8\xff": "model.contents.jpeg",
+    b"\x89PNG": "model.contents.png",
+    b"PK\x03\x04": "model.contents.zip",
+    b"<?xml": "model.contents.xml",
+    b"<net": "model.contents.ir",
+    b"<!DOC": "model.contents.web_page",
+    b"<html": "model.contents.web_page",
 }
 
 
-def contents(path: Path) -> str:
-    """The actual type of the file, to be added to a message; empty if its first bytes do not show it."""
+def contents(path: Path) -> Sentence | str:
+    """What the file's first bytes show it to be, to be added to a message; empty if they do not show it."""
     with path.open("rb") as stream:
         start = stream.read(16)
     if start[4:8] == b"TFL3":
-        return ", it holds a TFLite model; name it .tflite"
-    return next((f", it holds {what}" for bytes_, what in SIGNATURES.items() if start.startswith(bytes_)), "")
+        return sentence("model.contents.tflite")
+    return next((sentence(code) for bytes_, code in SIGNATURES.items() if start.startswith(bytes_)), "")
+
+
+def not_a_file_of(path: Path, kind: str) -> Sentence:
+    """That the file is none of ``kind`` (``onnx``, ``tflite``), and what it is, if its first bytes show that."""
+    what = contents(path)
+    if what:
+        return sentence(f"model.not_a_file_but.{kind}", file=path.name, what=what)
+    return sentence(f"model.not_a_file.{kind}", file=path.name)
 
 
 @contextmanager
-def reading(path: Path, kind: str) -> Iterator[None]:
+def reading(path: Path, kind: Sentence | str) -> Iterator[None]:
     """Whatever fails in the block for the file's contents becomes an ``InputError`` that says so."""
     try:
         yield
     except READING_ERRORS as error:
-        raise InputError(f"{path.name}: is a damaged {kind} file: {error}", DAMAGED) from error
+        raise InputError(
+            sentence("model.damaged_file", file=path.name, kind=kind, error=words_of(error)), DAMAGED
+        ) from error
 
 
 def checked_file(request: ModelRequest, file_format: Format) -> Path:
@@ -62,22 +73,22 @@ def checked_file(request: ModelRequest, file_format: Format) -> Path:
     path = Path(request.source)
     if request.format not in (None, file_format):
         raise InputError(
-            f"{path.name}: is {file_format}, asked for as {request.format}",
-            f"Leave the format out, or convert the file to {request.format} first.",
+            sentence("model.another_format", file=path.name, file_format=file_format, format=request.format),
+            sentence("model.leave_format_out", format=request.format),
         )
     if is_folder(path):
-        raise InputError(f"{path.name}: is a folder", "Name the model file inside it.")
+        raise InputError(sentence("model.is_a_folder", file=path.name), sentence("model.name_model_file_inside"))
     if not is_file(path):
-        raise InputError(f"{path.name}: no such file", "Check the path; it is relative to the current folder.")
+        raise InputError(sentence("model.no_such_file", file=path.name), sentence("model.check_path"))
     try:
         with path.open("rb") as stream:
             start = stream.read(len(LFS_POINTER))
     except OSError as error:
-        raise InputError(f"{path.name}: cannot be read: {error.strerror}") from None
+        raise InputError(sentence("model.cannot_be_read", file=path.name, strerror=error.strerror)) from None
     if not start:
-        raise InputError(f"{path.name}: is empty", "Download or export it again.")
+        raise InputError(sentence("model.empty", file=path.name), sentence("model.download_export_again"))
     if start == LFS_POINTER:
-        raise InputError(f"{path.name}: is a Git LFS pointer, not the model itself", "Fetch it with: git lfs pull")
+        raise InputError(sentence("model.git_lfs_pointer", file=path.name), sentence("model.fetch_with_git_lfs"))
     return path
 
 
@@ -96,10 +107,10 @@ def file_artifact(
     """
     path = files[0]
     if request.precision not in (None, precision):
+        code = "model.weights_in_another_precision" if precision else "model.weights_of_unknown_type"
         raise InputError(
-            f"{path.name}: its weights are {precision or 'of a type that it does not tell'}, asked for in "
-            f"{request.precision}",
-            "Leave the precision out, or convert the file first.",
+            sentence(code, file=path.name, precision=precision, asked=request.precision),
+            sentence("model.leave_precision_out"),
         )
     return Artifact(
         model_id=file_model_id(path),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contracts import Artifact, Format, GraphFacts, ModelRequest, Task
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.models.files.tflite_graph import TfliteGraph, TfliteOperator, TfliteTensor
@@ -59,7 +60,7 @@ class TfliteFile:
     Operators do not have names: the keys of ``node_macs`` are the names of their first outputs.
     """
 
-    summary = "your own TFLite file"
+    summary = sentence("model.summary.tflite")
     task: Task = "tensor"
     formats: Sequence[Format] = ("tflite",)
     precisions: Sequence[str] = ()

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from bench.contracts import Quantisation, TensorSpec
 from bench.errors import InputError
-from bench.models.files.opening import DAMAGED, contents
+from bench.models.files.opening import DAMAGED, not_a_file_of
+from bench.words import sentence
 
 IDENTIFIER = b"TFL3"
 CALLED = {
@@ -98,7 +99,7 @@ def read_tflite(path: Path) -> TfliteGraph:
 
     data = path.read_bytes()
     if data[4:8] != IDENTIFIER:
-        raise InputError(f"{path.name}: is no TFLite file: the identifier TFL3 is missing{contents(path)}", DAMAGED)
+        raise InputError(not_a_file_of(path, "tflite"), DAMAGED)
     return _graph(tflite.Model.GetRootAs(data, 0), len(data))
 
 
@@ -160,7 +161,7 @@ def _calls(operator: Any) -> tuple[int, ...]:
         held.Init(options.Bytes, options.Pos)
         told += [int(getattr(held, field)()) for field in CALLED[name]]
     if any(index < 0 for index in told):
-        raise ValueError("a subgraph that an operator calls does not exist")
+        raise ValueError(sentence("model.subgraph_missing"))
     return tuple(told)
 
 
@@ -169,20 +170,20 @@ def _check_indices(graph: TfliteGraph) -> None:
     for operator in graph.operators:
         used += [*(index for index in operator.inputs if index is not None), *operator.outputs]
     if not graph.operators or not graph.outputs or any(not 0 <= index < len(graph.tensors) for index in used):
-        raise ValueError("a tensor that the graph names does not exist")
+        raise ValueError(sentence("model.tensor_missing"))
 
 
 def _indices(count: int, size: int) -> Iterator[int]:
     """``range(count)``, unless the file is too small to hold so many offsets of 4 bytes."""
     if not 0 <= count <= size // 4:
-        raise ValueError("a vector is longer than the file")
+        raise ValueError(sentence("model.vector_too_long"))
     return iter(range(count))
 
 
 def _buffer_bytes(buffer: Any, size: int) -> int:
     if buffer.Size() > 0:  # data behind the flatbuffer, for files over 2 GB
         if buffer.Offset() + buffer.Size() > size:
-            raise ValueError("a buffer lies outside the file")
+            raise ValueError(sentence("model.buffer_outside_file"))
         return int(buffer.Size())
     return 0 if buffer.DataLength() == 0 else int(buffer.DataAsNumpy().nbytes)
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bench.contracts import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, Shapes, TensorSpec
 from bench.errors import InputError
+from bench.words import Sentence, sentence
 
 FIXED_PAST = re.compile(r"past_key_values\.\d+\.(key|value)")
 KV_LIKE = re.compile(r"past|cache|(^|[._])kv([._]|$)", re.IGNORECASE)
@@ -17,12 +18,7 @@ INDICES = ("int64", "int32")
 TOKENS = ("input_ids", "attention_mask", "position_ids")
 STEERING: Mapping[str, int | None] = {"use_cache_branch": None, "num_logits_to_keep": 1, "logits_to_keep": 1}
 """Inputs that steer the graph, and what they are fed; ``None``: whether the cache holds something."""
-UNDERSTOOD = (
-    "Supported are input_ids [B,S] and attention_mask [B,P+S], position_ids [B,S] or not, use_cache_branch and "
-    "num_logits_to_keep or not, and a cache whose every input past… has an output present… of the same name and sizes; "
-    "besides these logits [B,S,vocabulary], and nothing else. Export it so, as Optimum and Olive do, or rename what "
-    "differs."
-)
+UNDERSTOOD = sentence("model.decoder_understood")
 
 
 def decoder_spec(
@@ -89,9 +85,9 @@ def cache_tensors(
         present = next((name for name in names if name in returned), None)
         if present is None:
             wanted = f"output {names[0]}" if names else "output"
-            raise _refusal(file, f"its KV cache comes in as {_shown(spec)}, and no {wanted} returns it")
+            raise _refusal(file, sentence("model.cache_not_returned", shown=_shown(spec), wanted=wanted))
         if spec.dtype not in CACHE_WIDTHS:
-            raise _refusal(file, f"it takes {_shown(spec)} in {spec.dtype}")
+            raise _refusal(file, sentence("model.takes_in", shown=_shown(spec), dtype=spec.dtype))
         found.append(_cache_tensor(file, spec, present, batch))
     return tuple(sorted(found, key=lambda tensor: tensor.length_axis is None))
 
@@ -100,10 +96,10 @@ def _cache_tensor(file: str, spec: TensorSpec, present: str, batch: int | str | 
     named = [isinstance(d, str) and (d == batch or "batch" in d.lower()) for d in spec.shape]
     batch_axis = named.index(True) if True in named else 0
     if isinstance(spec.shape[batch_axis], int) and spec.shape[batch_axis] != 1:
-        raise _refusal(file, f"it takes {_shown(spec)}: one sequence at a time is measured")
+        raise _refusal(file, sentence("model.takes_several_sequences", shown=_shown(spec)))
     lengths = [i for i, d in enumerate(spec.shape) if not isinstance(d, int) and i != batch_axis]
     if len(lengths) > 1:
-        raise _refusal(file, f"it takes {_shown(spec)}, of which more than the batch and the length are open")
+        raise _refusal(file, sentence("model.takes_more_open", shown=_shown(spec)))
     if not lengths and len(spec.shape) == 4 and FIXED_PAST.fullmatch(spec.name):
         lengths = [2]
     shape = [1 if i == batch_axis else d if isinstance(d, int) else 0 for i, d in enumerate(spec.shape)]
@@ -127,7 +123,7 @@ def _past_length(file: str, cache: Sequence[CacheTensor], outputs: Sequence[Tens
     same = all(presents[t.present].shape[t.length_axis or 0] == t.shape[t.length_axis or 0] for t in cache)
     if len(stated) > 1 or not same:
         past = max(fixed)
-        raise _refusal(file, f"its past is fixed to {past} tokens, and its present is longer: it cannot generate")
+        raise _refusal(file, sentence("model.past_is_fixed", past=past))
     return fixed.pop()
 
 
@@ -143,7 +139,9 @@ def _fixed_inputs(file: str, tokens: Mapping[str, TensorSpec]) -> tuple[FixedInp
             or len(spec.shape) > 1
             or (spec.shape not in ((), (1,), (None,)) and not isinstance(spec.shape[0], str))
         ):
-            raise _refusal(file, f"it takes {_shown(spec)} in {spec.dtype}, not one value in {' or '.join(kinds)}")
+            raise _refusal(
+                file, sentence("model.takes_not_one_value", shown=_shown(spec), dtype=spec.dtype, kinds=kinds)
+            )
         found.append(FixedInput(name, spec.dtype, (1,) * len(spec.shape), value))
     return tuple(found)
 
@@ -152,18 +150,18 @@ def _check_tokens(file: str, tokens: Mapping[str, TensorSpec]) -> None:
     """The inputs other than the cache, with types and shapes."""
     others = [spec for name, spec in tokens.items() if name not in TOKENS and name not in STEERING]
     if others:
-        raise _refusal(file, f"it also takes {_listed(others)}")
+        raise _refusal(file, sentence("model.also_takes", listed=_listed(others)))
     if "attention_mask" not in tokens:
-        raise _refusal(file, "it takes no attention_mask")
+        raise _refusal(file, sentence("model.takes_no_attention_mask"))
     for spec in (tokens[name] for name in TOKENS if name in tokens):
         if spec.dtype not in INDICES or len(spec.shape) != 2:
             raise _refusal(
-                file, f"it takes {_shown(spec)} in {spec.dtype}, not two dimensions in {' or '.join(INDICES)}"
+                file, sentence("model.takes_not_two_dimensions", shown=_shown(spec), dtype=spec.dtype, indices=INDICES)
             )
         if isinstance(spec.shape[0], int) and spec.shape[0] != 1:
-            raise _refusal(file, f"it takes {_shown(spec)}: one sequence at a time is measured")
+            raise _refusal(file, sentence("model.takes_several_sequences", shown=_shown(spec)))
         if isinstance(spec.shape[1], int):
-            raise _refusal(file, f"it takes {_shown(spec)}, a fixed length: no prompt fits and then single tokens")
+            raise _refusal(file, sentence("model.takes_fixed_length", shown=_shown(spec)))
 
 
 def _vocabulary(
@@ -173,25 +171,27 @@ def _vocabulary(
     returned = {spec.name: spec for spec in outputs}
     others = [spec for spec in outputs if spec.name not in presents and spec.name != "logits"]
     if "logits" not in returned:
-        raise _refusal(file, f"it returns no logits{f' but {_listed(others)}' if others else ''}")
+        if others:
+            raise _refusal(file, sentence("model.returns_others_not_logits", listed=_listed(others)))
+        raise _refusal(file, sentence("model.returns_no_logits"))
     if others:
-        raise _refusal(file, f"it also returns {_listed(others)}, which every step would compute")
+        raise _refusal(file, sentence("model.also_returns", listed=_listed(others)))
     logits = returned["logits"]
     if len(logits.shape) not in (2, 3) or logits.dtype not in FLOATS:
-        raise _refusal(file, f"it returns {_shown(logits)} in {logits.dtype}")
+        raise _refusal(file, sentence("model.returns_in", shown=_shown(logits), dtype=logits.dtype))
     size = logits.shape[-1] if isinstance(logits.shape[-1], int) else vocab_size
     if size is None:
-        raise _refusal(file, f"it returns {_shown(logits)}, and no config.json beside it states vocab_size")
+        raise _refusal(file, sentence("model.vocabulary_not_stated", shown=_shown(logits)))
     return size, logits.shape
 
 
-def _refusal(file: str, found: str) -> InputError:
-    return InputError(f"{file}: looks like a decoder, but {found}", UNDERSTOOD)
+def _refusal(file: str, found: Sentence) -> InputError:
+    return InputError(sentence("model.not_a_supported_decoder", file=file, found=found), UNDERSTOOD)
 
 
-def _listed(specs: Sequence[TensorSpec]) -> str:
-    more = f" and {len(specs) - 2} more" if len(specs) > 2 else ""
-    return ", ".join(_shown(spec) for spec in specs[:2]) + more
+def _listed(specs: Sequence[TensorSpec]) -> Sentence:
+    code = "model.tensors_and_more" if len(specs) > 2 else "model.tensors"
+    return sentence(code, names=[_shown(spec) for spec in specs[:2]], more=len(specs) - 2)
 
 
 def _shown(spec: TensorSpec) -> str:
@@ -202,8 +202,8 @@ def refuse_shapes(name: str, shapes: Shapes) -> None:
     """Raise ``InputError`` when shapes were asked for: they are not the user's to choose."""
     if shapes:
         raise InputError(
-            f"{name}: --shape {next(iter(shapes))}=… does not apply to a decoder",
-            "Leave it out: the scenario chooses the lengths of prompt and context.",
+            sentence("model.shape_of_decoder", name=name, value=next(iter(shapes))),
+            sentence("model.leave_shape_out"),
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import TensorSpec
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ class GraphWriter:
     def weight(self, name: str, elem_type: int, dims: Sequence[int], pieces: "Iterable[np.ndarray[Any, Any]]") -> str:
         """Store a tensor that comes in pieces, in the order of its elements, to the file of weights."""
         if self._weights is None:
-            raise ValueError("the graph was begun without a file for weights")
+            raise ValueError(sentence("model.graph_without_weights_file"))
         self._constants[name] = self._weights.tensor(name, elem_type, dims, pieces)
         return name
 

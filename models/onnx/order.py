@@ -6,12 +6,13 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import onnx
 
-DAMAGED = "Download or export it again; a file cut short is the usual cause."
-UNSORTED = "Runtimes sort the nodes of the main graph only: export the model again, or sort the nodes of that branch."
+DAMAGED = sentence("model.download_or_export_again")
+UNSORTED = sentence("model.unsorted_nodes")
 
 
 def sort_nodes(file: str, graph: "onnx.GraphProto") -> None:
@@ -25,7 +26,7 @@ def sort_nodes(file: str, graph: "onnx.GraphProto") -> None:
     made |= {name for node in graph.node for name in node.output}
     for output in graph.output:
         if output.name not in made:
-            raise InputError(f"{file}: nothing produces its output {output.name!r}", DAMAGED)
+            raise InputError(sentence("model.output_not_produced", file=file, output_name=output.name), DAMAGED)
     if order != sorted(order):
         nodes = list(graph.node)
         copies = [type(nodes[index]).FromString(nodes[index].SerializeToString()) for index in order]
@@ -40,7 +41,7 @@ def reads(node: "onnx.NodeProto") -> set[str]:
     """The names that a node reads, also those that its branches take from the graph around them. Raises ``TypeError``
     for a name that is not text."""
     if not all(isinstance(text, str) for text in (node.op_type, node.name, *node.input, *node.output)):
-        raise TypeError("a name is no text")
+        raise TypeError(sentence("model.name_is_not_text"))
     names = {name for name in node.input if name}
     for branch in branches(node):
         made = _given(branch) | {name for inner in branch.node for name in inner.output}
@@ -88,10 +89,10 @@ def _stuck(file: str, graph: "onnx.GraphProto", missing: list[set[str]]) -> Inpu
     made = {name for node in graph.node for name in node.output}
     for node, names in zip(graph.node, missing, strict=True):
         for name in sorted(names - made):
-            return InputError(f"{file}: {node.op_type} reads {name!r}, which nothing produces", DAMAGED)
+            return InputError(sentence("model.read_not_produced", file=file, op_type=node.op_type, name=name), DAMAGED)
     late = [node for node, names in zip(graph.node, missing, strict=True) if names]
     shown = ", ".join(f"{node.op_type} {node.name or node.output[0]}" for node in late[:3])
-    return InputError(f"{file}: its nodes form a cycle: {shown}", "A graph must have no cycle; export it again.")
+    return InputError(sentence("model.nodes_form_cycle", file=file, shown=shown), sentence("model.no_cycle_allowed"))
 
 
 def _check_branch(file: str, owner: "onnx.NodeProto", branch: "onnx.GraphProto", outer: set[str]) -> None:
@@ -99,8 +100,14 @@ def _check_branch(file: str, owner: "onnx.NodeProto", branch: "onnx.GraphProto",
     for node in branch.node:
         for name in sorted(reads(node) - made):
             raise InputError(
-                f"{file}: inside {owner.op_type} {owner.name or owner.output[0]}, {node.op_type} reads {name!r} before "
-                "it is produced",
+                sentence(
+                    "model.read_before_produced",
+                    file=file,
+                    op_type=owner.op_type,
+                    owner=owner.name or owner.output[0],
+                    inner_op_type=node.op_type,
+                    name=name,
+                ),
                 UNSORTED,
             )
         made.update(node.output)

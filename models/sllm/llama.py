@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.models.sllm.config import DecoderConfig
@@ -20,7 +21,7 @@ class BuiltInDecoder:
     """A decoder of ``name``'s sizes, in any of four precisions (``bench.models.sllm.weights`` has their layouts)."""
 
     name: str
-    summary: str
+    summary: Sentence | str
     task: Task = "text_generation"
     formats: Sequence[Format] = ("onnx",)
     precisions: Sequence[str] = ("float32", "float16", "int8", "int4")
@@ -37,7 +38,7 @@ class Llama15M(BuiltInDecoder):
 
     name = "llama-15M"
     default = True
-    summary = "Llama with 15.2 M parameters, 6 layers, vocabulary 32,000, KV cache (random weights)"
+    summary = sentence("model.summary.llama_15m")
 
     def config(self) -> "DecoderConfig":
         from bench.models.sllm.config import DecoderConfig
@@ -51,7 +52,7 @@ class SmolLM2(BuiltInDecoder):
     """SmolLM2-135M: 134,515,008 parameters, grouped-query attention with 9 heads on 3. Context 8192 tokens."""
 
     name = "smollm2-135M"
-    summary = "SmolLM2 with 134.5 M parameters, 30 layers, vocabulary 49,152, KV cache (random weights)"
+    summary = sentence("model.summary.smollm2_135m")
 
     def config(self) -> "DecoderConfig":
         from bench.models.sllm.config import DecoderConfig
@@ -74,7 +75,7 @@ class Qwen25(BuiltInDecoder):
     """Qwen2.5-0.5B: 494,032,768 parameters, 14 heads on 2, biases on query, key and value. Context 32,768 tokens."""
 
     name = "qwen2.5-0.5B"
-    summary = "Qwen2.5 with 494 M parameters, 24 layers, vocabulary 151,936, KV cache (random weights)"
+    summary = sentence("model.summary.qwen25_05b")
 
     def config(self) -> "DecoderConfig":
         from bench.models.sllm.config import DecoderConfig
@@ -99,7 +100,7 @@ class Llama32(BuiltInDecoder):
     """Llama-3.2-1B: 1,235,814,400 parameters, 32 heads on 8, stretched rotations. Context 131,072 tokens."""
 
     name = "llama-3.2-1B"
-    summary = "Llama 3.2 with 1.24 G parameters, 16 layers, vocabulary 128,256, KV cache (random weights)"
+    summary = sentence("model.summary.llama32_1b")
 
     def config(self) -> "DecoderConfig":
         from bench.models.sllm.config import DecoderConfig, RopeScaling

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.models.vision.convnet import ConvNet
@@ -28,7 +29,7 @@ RESIDUAL_SCALE = 0.5
 class MobileNetV2:
     """The architecture with seeded weights, float32, one image of 3 × 224 × 224."""
 
-    summary = "MobileNetV2 1.0, 224 × 224: depthwise convolutions, 3.5 M parameters, 0.30 GMACs (random weights)"
+    summary = sentence("model.summary.mobilenet_v2")
     task: Task = "tensor"
     formats: Sequence[Format] = ("onnx",)
     precisions: Sequence[str] = ("float32",)

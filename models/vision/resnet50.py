@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.models.vision.convnet import ConvNet
@@ -22,7 +23,7 @@ RESIDUAL_SCALE = 0.5
 class ResNet50:
     """The architecture with seeded weights, float32, one image of 3 × 224 × 224."""
 
-    summary = "ResNet-50 v1.5, 224 × 224: dense convolutions, 25.6 M parameters, 4.09 GMACs (random weights)"
+    summary = sentence("model.summary.resnet50")
     task: Task = "tensor"
     formats: Sequence[Format] = ("onnx",)
     precisions: Sequence[str] = ("float32",)

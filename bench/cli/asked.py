@@ -5,6 +5,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench.words import sentence
+
 if TYPE_CHECKING:
     from bench.contracts import Scenario
     from bench.plugins import Catalog
@@ -50,10 +52,7 @@ def _untrusted(suite: "Suite", given: "Mapping[str, Any]") -> "Untrusted | None"
     named = given.get("allow_unsafe_options")
     if suite.untrusted is None:
         if named:
-            raise InputError(
-                f"{ALLOW}: is for options of a suite file, and there is none",
-                "Leave it out.",
-            )
+            raise InputError(sentence("cli.only_for_a_suite", flag=ALLOW), sentence("cli.leave_it_out"))
         return None
     flags = {parse_pair("-O", option)[0] for option in given["options"]}
     return msgspec.structs.replace(
@@ -102,7 +101,7 @@ def with_tensors(
             )
         )
     if preprocessing and not any(m.inputs or m.dataset for m in given):
-        raise InputError("--preprocessing is for images given with --input or --dataset, and there is none")
+        raise InputError(sentence("cli.preprocessing_without_images"))
     return tuple(given)
 
 
@@ -115,9 +114,9 @@ def with_quality(
     from bench.errors import InputError
 
     if not models and (datasets or references):
-        raise InputError("--dataset and --reference are for a model, and none is named", "Name one with -m.")
+        raise InputError(sentence("cli.dataset_without_model"), sentence("cli.name_one", flag="-m"))
     if options is not None and not datasets and not any(model.dataset for model in models):
-        raise InputError("--dataset-options is for a dataset, and there is none", "Name one with --dataset.")
+        raise InputError(sentence("cli.dataset_options_without_dataset"), sentence("cli.name_one", flag="--dataset"))
     given = []
     for model in models:
         own, others = _names(model, models)
@@ -215,7 +214,7 @@ def asked_scenarios(
     caches = words("--compile-cache", grid.compile_cache) if grid.compile_cache is not None else ()
     for cache in caches:
         if cache not in CACHES:
-            raise UnknownName("compile cache", cache, CACHES)
+            raise UnknownName(sentence("cli.compile_cache"), cache, CACHES)
     axes: dict[str, tuple[object, ...]] = {
         "prompt_tokens": _axis("--prompt-tokens", grid.prompt_tokens, 1),
         "generate_tokens": _axis("--generate-tokens", grid.generate_tokens, 1),
@@ -238,7 +237,7 @@ def words(flag: str, text: str) -> tuple[str, ...]:
 
     found = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     if "" in found:
-        raise InputError(f"{flag} {text}: expected words with commas between them")
+        raise InputError(sentence("cli.expected_words", flag=flag, text=text))
     return found
 
 
@@ -249,7 +248,7 @@ def numbers(flag: str, text: str, least: int) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and len(part) <= 9 for part in parts) or any(int(part) < least for part in parts):
         raise InputError(
-            f"{flag} {text}: expected whole numbers of {least} to 999999999, with commas between them",
-            f"Example: {flag} 128,512",
+            sentence("cli.expected_numbers", flag=flag, text=text, low=least, high=999_999_999),
+            sentence("cli.example", command=f"{flag} 128,512"),
         )
     return tuple(int(part) for part in parts)

@@ -17,6 +17,7 @@ from bench.cli.output_format import checked_output, chosen_format
 from bench.compare.outcome import OPEN
 from bench.compare.rules import SUBJECTS, Subject
 from bench.printable import clean
+from bench.words import say
 
 if TYPE_CHECKING:
     from bench.compare.folders import Findings
@@ -81,7 +82,7 @@ def command(
     findings = compare_folders(base, new, share, subjects, accepted)
     _write(render(findings), file)
     for problem in findings.problems:
-        click.echo(f"odb: error: {clean(problem.message)}", err=True)
+        click.echo(say("cli.error", message=clean(str(problem.message))), err=True)
     return outcome(findings).status
 
 
@@ -101,4 +102,4 @@ def _write(data: bytes, output: Path | None) -> None:
         sys.stdout.flush()
         return
     write_atomically(output, data)
-    click.echo(f"{output}: {len(data):,} bytes", err=True)
+    click.echo(say("cli.written", file=output, size_bytes=len(data)), err=True)

@@ -1,7 +1,10 @@
 """``odb doctor``."""
 
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -9,8 +12,32 @@ from bench.cli.help import Command
 from bench.cli.language import lang_option
 from bench.cli.options import console, echo_json, json_option, plugin_option
 from bench.printable import clean
+from bench.words import Sentence, say, sentence
 
-MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "unavailable": "[dim]unavailable[/]"}
+if TYPE_CHECKING:
+    from bench.plugins import Catalog
+
+State = Literal["ok", "warning", "unavailable"]
+
+COLORS: Mapping[State, str] = MappingProxyType({"ok": "green", "warning": "yellow", "unavailable": "dim"})
+
+
+class Found(NamedTuple):
+    """One line of the doctor. ``topic``: a stable name for scripts. ``title``: what people read in its place."""
+
+    topic: str
+    title: Sentence
+    state: State
+    message: Sentence | str
+    remedy: Sentence | str = ""
+
+    def for_scripts(self) -> dict[str, str]:
+        return {
+            "topic": self.topic,
+            "state": self.state,
+            "message": str(self.message),
+            "remedy": str(self.remedy),
+        }
 
 
 @click.command("doctor", cls=Command, help="cli.help.doctor")
@@ -22,109 +49,101 @@ def command(plugins: tuple[Path, ...], as_json: bool) -> int:
     from bench.plugins import discover
 
     catalog = discover(plugins)
+    targets = target_findings(catalog)
     findings = [
         *machine_findings(),
-        *target_findings(catalog),
+        *targets,
         *sensor_findings(catalog),
         *process_findings(),
         *telemetry_findings(),
     ]
     if as_json:
-        echo_json(findings)
+        echo_json([one.for_scripts() for one in findings])
     else:
         show(findings)
-    usable = any(f["topic"].startswith("target ") and f["state"] == "ok" for f in findings)
-    return 0 if usable else 3
+    return 0 if any(one.state == "ok" for one in targets) else 3
 
 
-def show(findings: list[dict[str, str]]) -> None:
+def show(findings: Sequence[Found]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table("", "what", "", box=None, pad_edge=False, show_header=False)
     table.columns[1].no_wrap = True
-    for finding in findings:
-        text = escape(clean(finding["message"]))
-        if finding["remedy"]:
-            text += f"\n[dim]→ {escape(clean(finding['remedy']))}[/]"
-        table.add_row(MARKS[finding["state"]], escape(finding["topic"]), text)
+    for one in findings:
+        text = escape(clean(str(one.message)))
+        if remedy := str(one.remedy):
+            text += f"\n[dim]→ {escape(clean(remedy))}[/]"
+        mark = f"[{COLORS[one.state]}]{escape(say(f'cli.state.{one.state}'))}[/]"
+        table.add_row(mark, escape(clean(str(one.title))), text)
     console().print(table)
 
 
-def finding(topic: str, state: str, message: str, remedy: str = "") -> dict[str, str]:
-    return {"topic": topic, "state": state, "message": message, "remedy": remedy}
-
-
-def machine_findings() -> list[dict[str, str]]:
+def machine_findings() -> list[Found]:
     """Power source, governor, load, temperatures, virtualisation, accelerators' drivers."""
-    import msgspec
-
     from bench.machine.environment import capture
     from bench.machine.findings import remedies
 
     environment = capture()
     host = environment.host
-    machine = f"{host.get('cpu') or 'unknown CPU'}, {host.get('cores_physical')} cores, {host.get('os')}"
-    rest: list[dict[str, Any]] = [msgspec.structs.asdict(f) for f in remedies(environment)]
-    return [finding("machine", "ok", machine), *rest]
+    cpu, cores, system = host.get("cpu") or sentence("cli.unknown_cpu"), host.get("cores_physical"), host.get("os")
+    machine = sentence("cli.machine", cpu=cpu, cores=cores, system=system)
+    rest = [
+        Found(f.topic, sentence(f"cli.topic.{f.topic}"), f.state, f.message, f.remedy) for f in remedies(environment)
+    ]
+    return [Found("machine", sentence("cli.topic.machine"), "ok", machine), *rest]
 
 
-def target_findings(catalog: Any) -> list[dict[str, str]]:
+def target_findings(catalog: "Catalog") -> list[Found]:
     from bench.cli.list_command import targets
 
-    return [
-        finding(
-            f"target {row['target']}",
-            "ok" if row["usable"] else "unavailable",
-            (row["description"] + (" (emulated)" if row["emulated"] else "")) if row["usable"] else row["reason"],
-            row["remedy"],
-        )
-        for row in targets(catalog)
-    ]
+    found = []
+    for row in targets(catalog):
+        message = row["reason"]
+        if row["usable"]:
+            code = "cli.target_emulated" if row["emulated"] else "cli.target"
+            message = sentence(code, description=row["description"])
+        title = sentence("cli.topic.target", target=row["target"])
+        state: State = "ok" if row["usable"] else "unavailable"
+        found.append(Found(f"target {row['target']}", title, state, message, row["remedy"]))
+    return found
 
 
-def sensor_findings(catalog: Any) -> list[dict[str, str]]:
+def sensor_findings(catalog: "Catalog") -> list[Found]:
     from bench.cli.list_command import sensors
 
-    return [
-        finding(
-            f"sensor {row['sensor']} {row['name']}",
-            "ok" if row["usable"] else "unavailable",
-            f"{row['kind']} of {row['domain']}" if row["usable"] else row["reason"],
-            row["remedy"],
-        )
-        for row in sensors(catalog)
-    ] or [
-        finding(
-            "sensors",
-            "unavailable",
-            "no energy or power sensor was found; energy is reported as CPU seconds and as MACs and bytes",
-            "On Intel and AMD Linux machines: modprobe intel_rapl_msr. Virtual machines have none.",
-        )
-    ]
+    found = []
+    for row in sensors(catalog):
+        title = sentence("cli.topic.sensor", sensor=row["sensor"], channel=row["name"])
+        state: State = "ok" if row["usable"] else "unavailable"
+        message = sentence(f"cli.sensor.{row['kind']}", domain=row["domain"]) if row["usable"] else row["reason"]
+        found.append(Found(f"sensor {row['sensor']} {row['name']}", title, state, message, row["remedy"]))
+    if found:
+        return found
+    none = sentence("cli.no_sensor")
+    return [Found("sensors", sentence("cli.topic.sensors"), "unavailable", none, sentence("cli.no_sensor.remedy"))]
 
 
-def process_findings() -> list[dict[str, str]]:
+def process_findings() -> list[Found]:
     """What the measuring itself depends on: the memory high-water mark, and the clock."""
-    import time
-
     from bench.measure.memory import MemoryProbe
 
     resettable = MemoryProbe().reset_peak()
+    peaks = sentence("cli.peaks_by_phase" if resettable else "cli.peaks_of_process")
+    memory_state: State = "ok" if resettable else "warning"
     resolution_ns = time.get_clock_info("perf_counter").resolution * 1e9
+    resolves = sentence("cli.clock_resolves", resolution_ns=resolution_ns)
+    clock_state: State = "ok" if resolution_ns <= 1_000 else "warning"
     return [
-        finding("memory peak by phase", "ok", "the kernel resets the high-water mark, so each phase has its own")
-        if resettable
-        else finding("memory peak by phase", "warning", "cannot be reset here: peaks are those of the process so far"),
-        finding("clock", "ok" if resolution_ns <= 1_000 else "warning", f"perf_counter resolves {resolution_ns:g} ns"),
+        Found("memory peak by phase", sentence("cli.topic.memory_peak"), memory_state, peaks),
+        Found("clock", sentence("cli.topic.clock"), clock_state, resolves),
     ]
 
 
-def telemetry_findings() -> list[dict[str, str]]:
+def telemetry_findings() -> list[Found]:
     """Whether runtimes are kept from reporting to their makers while they are measured."""
     from bench.process.telemetry import turned_on_by_environment
 
-    return [
-        finding("telemetry", "warning", reason, "Remove that from the environment; see docs/privacy.md.")
-        for reason in turned_on_by_environment()
-    ] or [finding("telemetry", "ok", "OpenVINO's and ONNX Runtime's are off in every process of odb")]
+    title, remedy = sentence("cli.topic.telemetry"), sentence("cli.telemetry.remedy")
+    on = [Found("telemetry", title, "warning", reason, remedy) for reason in turned_on_by_environment()]
+    return on or [Found("telemetry", title, "ok", sentence("cli.telemetry_off"))]

@@ -10,6 +10,7 @@ from bench.cli.options import cache_folder, console, echo_json
 from bench.printable import clean
 from bench.scenarios import scenario_text
 from bench.settings import setting_words
+from bench.words import say
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -39,8 +40,9 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
         return status
     print_table("repeats", [(run, "") for run in plan.runs], refused)
     print_left_out(plan.runs, refused)
-    end = f"about {span_text(total_seconds(left))}. Nothing was measured." if left else "nothing would be measured."
-    click.echo(f"\nPreset {suite.preset}; {end}")
+    time = span_text(total_seconds(left))
+    code = "cli.plan.takes" if left else "cli.plan.nothing"
+    click.echo("\n" + say(code, preset=suite.preset, time=time))
     return status
 
 
@@ -53,42 +55,52 @@ def print_table(
 
     sides = any(side for _, side in rows)
     names = ("side",) * sides + ("model", "target", "scenario", counted, "takes", "note")
-    table = Table(*names, box=None, pad_edge=False)
+    table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
     for index, (run, side) in enumerate(rows):
         failure = refused[index] if refused else None
         left_out = run.skip or failure
         length = "" if left_out else span_text(expected_seconds(run))
         repeats = "" if left_out else _repeats(run)
         cells = (_model(run), run.target.id, _scenario(run), repeats, length, _note(run, failure))
-        table.add_row(*(side,) * sides, *cells)
+        table.add_row(*(say(f"cli.side.{side}"),) * sides, *cells)
     console().print(table)
 
 
 def print_left_out(runs: "Sequence[PlannedRun]", refused: "Sequence[Failure | None]") -> None:
     """Print each reason for which a run is skipped or refused once, with its remedy."""
-    told: dict[tuple[str, str, str], None] = {}
+    told: dict[tuple[str, str], None] = {}
     for run, failure in zip(runs, refused, strict=True):
-        word, reason = ("Skipped", run.skip) if run.skip is not None else ("Refused", failure)
-        if reason is not None:
-            told[word, clean(reason.message), clean(reason.remedy)] = None
-    for word, message, remedy in told:
-        click.echo(f"\n{word}: {message}" + (f"\n  what to do: {remedy}" if remedy else ""))
+        if run.skip is not None:
+            told[say("cli.plan.skipped", reason=clean(run.skip.message)), clean(run.skip.remedy)] = None
+        elif failure is not None:
+            told[say("cli.plan.refused", reason=clean(failure.message)), clean(failure.remedy)] = None
+    for what, remedy in told:
+        click.echo(f"\n{what}")
+        print_remedy(remedy)
+
+
+def print_remedy(remedy: str) -> None:
+    """What to do about the line before it, where there is something."""
+    if remedy:
+        click.echo(f"  {say('cli.what_to_do', remedy=remedy)}")
 
 
 def _repeats(run: "PlannedRun") -> str:
     """``6 to 20``, or one number where it is fixed."""
     rule = run.repeat_rule
-    return str(run.repeats) if rule is None or rule.fewest == rule.most else f"{rule.fewest} to {rule.most}"
+    if rule is None or rule.fewest == rule.most:
+        return str(run.repeats)
+    return say("unit.from_to", low=rule.fewest, high=rule.most)
 
 
 def _note(run: "PlannedRun", failure: "Failure | None") -> str:
     """Why it is left out, or with which options it is measured; one after the other."""
     options = " ".join(f"{key}={value}" for key, value in run.target.options.items())
     if run.skip is not None:
-        return f"skipped: {run.skip.kind}"
-    refused = f"refused: {failure.kind}" if failure else ""
+        return say("cli.plan.skipped_for", kind=run.skip.kind)
+    refused = say("cli.plan.refused_for", kind=failure.kind) if failure else ""
     settings = setting_words(run.settings)
-    words = ("emulated" if run.target.device.emulated else "", clean(options), settings, refused)
+    words = (say("cli.emulated") if run.target.device.emulated else "", clean(options), settings, refused)
     return ", ".join(word for word in words if word)
 
 
@@ -103,8 +115,8 @@ def _scenario(run: "PlannedRun") -> str:
     scenario = run.scenario
     asked = (("p", scenario.prompt_tokens), ("n", scenario.generate_tokens), ("d", scenario.depth_tokens))
     words = [f"{letter}{count}" for letter, count in asked if count is not None]
-    words += [f"{scenario.lanes} lanes"] if scenario.lanes is not None else []
-    words += [f"{scenario.compile_cache} cache"] if scenario.compile_cache != "none" else []
+    words += [say("cli.plan.lanes", count=scenario.lanes)] if scenario.lanes is not None else []
+    words += [say("cli.plan.cache", state=scenario.compile_cache)] if scenario.compile_cache != "none" else []
     return " ".join([scenario_text(scenario), *words])
 
 

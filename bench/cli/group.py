@@ -9,13 +9,13 @@ from bench import __version__
 from bench.cli import usage
 from bench.cli.help import Spoken, option
 from bench.cli.language import lang_option, speak_as_asked
-from bench.cli.terminal.signals import EXIT_INTERRUPTED, ignore_interrupts, was_interrupted
+from bench.cli.terminal.signals import EXIT_INTERRUPTED, announce, ignore_interrupts, was_interrupted
 from bench.cli.terminal.utf8 import demand_utf8
 from bench.errors import OdbError
 from bench.machine.address_space import demand_address_space
 from bench.printable import clean
 from bench.process.telemetry import switch_off
-from bench.words import say
+from bench.words import Sentence, say, sentence
 
 COMMANDS = ("run", "list", "doctor", "report", "compare", "schema", "completion")
 
@@ -50,7 +50,7 @@ class LazyGroup(Spoken, click.Group):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             from bench.errors import UnknownName
 
-            raise UnknownName("command", args[0], COMMANDS)
+            raise UnknownName(sentence("cli.command"), args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
 
@@ -83,6 +83,7 @@ def carried_out() -> int:
     try:
         demand_utf8()
         speak_as_asked(sys.argv[1:])
+        announce(say("cli.interrupted"))
         switch_off()
         if not {"-h", "--help", "--version"} & set(sys.argv[1:]):
             demand_address_space()
@@ -98,7 +99,7 @@ def carried_out() -> int:
 
 def _told_interrupted() -> int:
     ignore_interrupts()
-    click.echo("odb: interrupted; records already written are kept", err=True)
+    click.echo(f"odb: {say('cli.interrupted_records_kept')}", err=True)
     return EXIT_INTERRUPTED
 
 
@@ -108,7 +109,7 @@ def _told(error: Exception) -> int:
         usage.show(error)
         return 2
     if isinstance(error, OdbError):
-        click.echo(f"odb: error: {clean(error.message)}", err=True)
+        click.echo(say("cli.error", message=clean(error.message)), err=True)
         if error.remedy:
             click.echo(f"     {clean(error.remedy)}", err=True)
         return error.exit_status
@@ -116,9 +117,17 @@ def _told(error: Exception) -> int:
         sys.stderr.close()
         return 0
     if isinstance(error, OSError):  # a name that no file can have, a folder that may not be read
-        click.echo(f"odb: error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        click.echo(say("cli.error", message=_of_the_system(error)), err=True)
         return 2
     if isinstance(error, UnicodeEncodeError):
-        click.echo(f"odb: error: {error.object[:80]!r}: a name that is not Unicode", err=True)
+        click.echo(say("cli.error", message=sentence("cli.not_unicode", name=repr(error.object[:80]))), err=True)
         return 2
     raise error
+
+
+def _of_the_system(error: OSError) -> Sentence:
+    """What the system said, and of which file."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        return sentence("cli.file_error", file=error.filename, reason=reason)
+    return sentence("cli.some_file_error", reason=reason)

@@ -13,6 +13,7 @@ from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import columns
 from bench.printable import clean
+from bench.words import Sentence, say, sentence
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog, Kind
@@ -34,16 +35,19 @@ def command(what: str, target: str | None, plugins: tuple[Path, ...], as_json: b
     from bench.plugins import discover
 
     if (what == "options") != (target is not None):
-        raise InputError(
-            "`odb list options` takes one target, as in `odb list options qnn:htp-emu`; the others take none"
-        )
+        raise InputError(sentence("cli.list_takes_one_target"))
     catalog = discover(plugins)
-    rows = options_of(catalog, target) if target else LISTS[what](catalog)
+    rows = [told(row) for row in (options_of(catalog, target) if target else LISTS[what](catalog))]
     if as_json:
         echo_json(rows)
     else:
         show([for_people(row) for row in rows])
     return 0
+
+
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """``row`` with its sentences in the language spoken."""
+    return {name: str(value) if isinstance(value, Sentence) else value for name, value in row.items()}
 
 
 def for_people(row: dict[str, Any]) -> dict[str, Any]:
@@ -57,16 +61,18 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
 def show(rows: Rows) -> None:
     """A plain table; columns that are empty everywhere are left out."""
     if not rows:
-        click.echo("none")
+        click.echo(say("cli.none"))
         return
     shown = [c for c in rows[0] if any(row[c] not in ("", None, []) for row in rows)]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-    click.echo(columns([c.replace("_", " ") for c in shown], [[_text(row[c]) for c in shown] for row in rows], width))
+    click.echo(
+        columns([say(f"cli.column.{c}") for c in shown], [[_text(row[c]) for c in shown] for row in rows], width)
+    )
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say("cli.yes" if value else "cli.no")
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "" if value is None else clean(str(value))
@@ -93,8 +99,9 @@ def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict
             blank = dict.fromkeys(described, "")
             rows.append({"name": ref.name, **described, "provider": ref.provider})
         except (OdbError, AttributeError) as error:
-            message = error.message if isinstance(error, OdbError) else f"not a plugin of {kind}: {error}"
-            rows.append({"name": ref.name, **blank, "summary": f"broken: {message}", "provider": ref.provider})
+            odd = sentence("cli.not_a_plugin", kind=kind, reason=str(error))
+            broken = say("cli.broken", reason=error.message if isinstance(error, OdbError) else odd)
+            rows.append({"name": ref.name, **blank, "summary": broken, "provider": ref.provider})
     return rows
 
 
@@ -151,13 +158,15 @@ def presets(catalog: "Catalog") -> Rows:
             "name": p.name,
             "repeats": p.repeats.fewest,
             "repeats_at_most": p.repeats.most,
-            "repeats_budget": f"{(p.repeats.budget_ns or 0) / 1e9:g} s",
+            "repeats_budget": say("cli.seconds", seconds=(p.repeats.budget_ns or 0) / 1e9),
             "pairs": p.pairs,
             "percentile": p.rule.percentile,
-            "precise_to": f"{p.rule.precision:.0%}",
-            "steady_state": f"{p.rule.min_duration_ns / 1e9:g} to {p.rule.max_duration_ns / 1e9:g} s",
-            "queries": f"{p.rule.min_queries} to {p.rule.max_queries}",
-            "warm_up": f"at most {p.rule.warmup_max_duration_ns / 1e9:g} s",
+            "precise_to": say("cli.percent", percent=100 * p.rule.precision),
+            "steady_state": say(
+                "cli.seconds_from_to", low=p.rule.min_duration_ns / 1e9, high=p.rule.max_duration_ns / 1e9
+            ),
+            "queries": say("unit.from_to", low=p.rule.min_queries, high=p.rule.max_queries),
+            "warm_up": say("cli.seconds_at_most", seconds=p.rule.warmup_max_duration_ns / 1e9),
         }
         for p in PRESETS.values()
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bench.errors import InputError
+from bench.words import sentence
 
 ALIASES: Mapping[str, str] = MappingProxyType({".htm": ".html", ".markdown": ".md"})
 ANY_TEXT = (".txt", "")
@@ -23,7 +24,7 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
     for two formats.
     """
     if as_json and given not in (None, "json"):
-        raise InputError(f"--json and --format {given}: these are two formats", "Leave one of them out.")
+        raise InputError(sentence("cli.two_formats", format=given), sentence("cli.leave_one_out"))
     asked = "json" if as_json else given
     if output is None:
         return asked or "terminal"
@@ -33,17 +34,19 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
     if asked is None:
         if suffix and not owners:
             raise InputError(
-                f"-o {output}: no format has files that end in {ending}",
-                f"Known: {', '.join(sorted({*suffixes.values()}))}. For another name say --format.",
+                sentence("cli.suffix_of_no_format", file=output, suffix=ending),
+                sentence("cli.suffix_of_no_format.remedy", suffixes=sorted({*suffixes.values()})),
             )
         return owners[-1] if owners else "terminal"
     if owners and asked not in owners and suffix not in ANY_TEXT:
         flag = "--json" if as_json else f"--format {asked}"
-        named = f", or name the file {output.with_suffix(suffixes[asked])}" if asked in suffixes else ""
-        raise InputError(
-            f"-o {output}: a file that ends in {ending} is expected to be {owners[-1]}, and {flag} asks for {asked}",
-            f"Leave out {flag}{named}.",
+        wrong = sentence(
+            "cli.suffix_of_another", file=output, suffix=ending, expected=owners[-1], flag=flag, asked=asked
         )
+        if asked not in suffixes:
+            raise InputError(wrong, sentence("cli.leave_out", flag=flag))
+        named = output.with_suffix(suffixes[asked])
+        raise InputError(wrong, sentence("cli.leave_out_or_name", flag=flag, file=named))
     return asked
 
 
@@ -55,8 +58,8 @@ def default_folder(output: Path | None) -> Path:
     if output.suffix.lower() in REPORTS and not output.is_dir():
         folder = output.with_suffix("")
         raise InputError(
-            f"-o {output}: is the folder for records, and looks like the file of a report",
-            f"Give a folder; then odb report {folder} -o {output} writes the file.",
+            sentence("cli.folder_like_report", folder=output),
+            sentence("cli.folder_like_report.remedy", command=f"odb report {folder} -o {output}"),
         )
     return output
 
@@ -67,7 +70,10 @@ def checked_output(output: Path | None, force: bool) -> Path | None:
     if output is None or output == STDOUT:
         return None
     if output.is_dir():
-        raise InputError(f"-o {output}: is a folder", f"Name a file in it, such as {output / 'report.html'}.")
+        raise InputError(
+            sentence("cli.output_is_folder", folder=output),
+            sentence("cli.output_is_folder.remedy", file=output / "report.html"),
+        )
     if output.exists() and not force:
-        raise InputError(f"-o {output}: exists already", "Choose another name, or say --force to replace it.")
+        raise InputError(sentence("cli.output_exists", file=output), sentence("cli.output_exists.remedy"))
     return output

@@ -12,6 +12,7 @@ from bench.cli.language import lang_option
 from bench.cli.options import fitted, plugin_option
 from bench.cli.output_format import checked_output, chosen_format
 from bench.printable import clean
+from bench.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def command(
         sys.stdout.buffer.write(data)
         return status
     write_atomically(file, data)
-    click.echo(f"{file}: {len(data):,} bytes", err=True)
+    click.echo(say("cli.written", file=file, size_bytes=len(data)), err=True)
     return status
 
 
@@ -64,7 +65,8 @@ def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":
 
     for one in refused:
         where = "/".join(filter(None, (one.folder, one.name)))
-        click.echo(f"odb: left out of the report: {clean(str(where))}: {clean(one.message)}", err=True)
+        told = say("cli.left_out_of_report", record=clean(str(where)), reason=clean(str(one.message)))
+        click.echo(f"odb: {told}", err=True)
     return writer.telling(refused) if refused and isinstance(writer, TellsRefused) else writer
 
 
@@ -73,9 +75,8 @@ def tell_recovered(folder: Path) -> None:
     from bench.store.unfinished import recover
 
     for record in recover(folder):
-        failure = record.failure.message if record.failure is not None else record.status
-        message = f"recovered from a run that was killed: {record.record_id}: {failure}"
-        click.echo(f"odb: {clean(message)}", err=True)
+        ended = record.failure.message if record.failure is not None else record.status
+        click.echo(f"odb: {clean(say('cli.recovered', record=record.record_id, ended=ended))}", err=True)
 
 
 def suffixes(catalog: "Catalog") -> dict[str, str]:

@@ -12,6 +12,7 @@ from bench.cli.language import lang_option
 from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option, setting_options
 from bench.cli.output_format import default_folder
 from bench.cli.terminal import complete
+from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -163,10 +164,7 @@ def command(
     names = checked_fail_on(fail_on)
     if against is not None:
         if fail_on is not None:
-            raise InputError(
-                "--fail-on: cannot be used with --against, where the comparison decides the status",
-                "Name what may stay undecided with --accept.",
-            )
+            raise InputError(sentence("cli.fail_on_with_against"), sentence("cli.fail_on_with_against.remedy"))
         from bench.cli.against.measure import measure_against
 
         return measure_against(context, catalog, output, as_json)
@@ -178,13 +176,11 @@ def command(
         ("--tolerance", tolerance if by_hand else None),
     ):
         if given is not None:
-            raise InputError(
-                f"{flag}: can only be used with --against, which is not given", "Name the base: --against BASE."
-            )
+            raise InputError(sentence("cli.only_with_against", flag=flag), sentence("cli.only_with_against.remedy"))
     suite = asked_suite(context.params, catalog)
     if suite.untrusted is not None and suite.untrusted.allowed:
-        taken = ", ".join(sorted(suite.untrusted.allowed))
-        click.echo(f"odb: {suite.untrusted.origin}: options accepted by --allow-unsafe-options: {taken}", err=True)
+        taken = sorted(suite.untrusted.allowed)
+        click.echo(f"odb: {say('cli.options_accepted', suite=suite.untrusted.origin, options=taken)}", err=True)
     if dry_run:
         from bench.cli.dry_run import show_plan
 
@@ -218,17 +214,17 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
         except OdbError:
             _remove_empty(folder)
             raise
-        listener.step("writing the report")
+        listener.step(say("cli.step.writing"))
         write_page(page, catalog)
     if as_json:
         echo_json([run.record for run in recorded])
     else:
         click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
-        click.echo(f"\nRecords: {folder}\nReport:  {page}")
+        click.echo("\n" + say("cli.records_and_report", records=folder, report=page))
     records = [run.record for run in recorded]
     status = exit_status(records, fail_on)
     if status == 1 and fail_on != DEFAULT:
-        click.echo(f"odb: status 1, as --fail-on asks: {why(records, fail_on)}", err=True)
+        click.echo(f"odb: {say('cli.failed_on', reason=why(records, fail_on))}", err=True)
     return status
 
 

@@ -10,7 +10,7 @@ import click
 from msgspec import Struct
 
 from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refused
-from bench.cli.dry_run import for_scripts, print_left_out, print_table
+from bench.cli.dry_run import for_scripts, print_left_out, print_remedy, print_table
 from bench.cli.options import cache_folder, echo_json
 from bench.cli.terminal.progress import span_text, total_seconds
 from bench.compare.matching import Unmatched
@@ -24,6 +24,7 @@ from bench.run.probe import temporary_workspace
 from bench.run.runner import Memo
 from bench.run.workbench import Bench
 from bench.suite.plan import PlannedRun
+from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -75,17 +76,14 @@ def show_pairs(
     if rows:
         print_table("pairs", rows, shown)
     for one in alone:
-        word = " (lost)" if one.lost else " (not measured)" if one.not_measured else ""
-        click.echo(clean(f"Unmatched: {one.side}, {one.model} on {one.target}{word}: {one.reason}"))
+        click.echo(clean(_alone(one)))
     print_left_out([run for run, _ in rows], failures)
     for problem in chosen.problems:
-        click.echo(
-            f"\nNot read: {clean(problem.message)}"
-            + (f"\n  what to do: {clean(problem.remedy)}" if problem.remedy else "")
-        )
+        click.echo("\n" + say("cli.not_read", reason=clean(str(problem.message))))
+        print_remedy(clean(str(problem.remedy)))
     ready = [run for one in prospects if one.end == "ready" for run in one.runs]
     click.echo(f"\n{found.reason}")
-    click.echo(f"{_how(prospects)}; about {span_text(total_seconds(ready))}. Nothing was measured.")
+    click.echo(_end(prospects, span_text(total_seconds(ready))))
     return found.status
 
 
@@ -127,10 +125,19 @@ def _check_identity(pair: Pair, known: Foreseen) -> None:
         pair.identity.check(known.artifact)
 
 
-def _how(prospects: Sequence[Prospect]) -> str:
-    turns = any(not one.pair.emulated for one in prospects)
-    again = any(one.pair.emulated for one in prospects)
-    return " and ".join([*(["In alternation"] if turns else []), *(["checked again"] if again else [])]) or "No pair"
+def _alone(one: Unmatched) -> str:
+    code = "cli.unmatched.lost" if one.lost else "cli.unmatched.not_measured" if one.not_measured else "cli.unmatched"
+    side = sentence(f"cli.side.{one.side}")
+    return say(code, side=side, model=one.model, target=one.target, reason=one.reason)
+
+
+def _end(prospects: Sequence[Prospect], time: str) -> str:
+    """How the pairs are compared, and about how long it takes."""
+    if not prospects:
+        return say("cli.pairs.none", time=time)
+    emulated = {one.pair.emulated for one in prospects}
+    code = "cli.pairs.both" if len(emulated) == 2 else "cli.pairs.again" if True in emulated else "cli.pairs.turns"
+    return say(code, time=time)
 
 
 def _for_scripts(one: Prospect) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from bench.cli.output_format import default_folder
 from bench.compare.outcome import checked_tolerance
 from bench.errors import InputError
 from bench.printable import clean
+from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.cli.against.pairs import Pair, Pairs
@@ -45,7 +46,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     base_python = checked_interpreter(context.params["base_python"])
     chosen = Chooser(context, catalog).pairs()
     if base_python and all(pair.emulated for pair in chosen.pairs):
-        raise InputError("--base-python: of an emulated base nothing is run again", "Leave it out.")
+        raise InputError(sentence("cli.base_python_emulated"), sentence("cli.leave_it_out"))
     if context.params["dry_run"]:
         from bench.cli.against.dry_run import show_pairs
 
@@ -59,7 +60,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), chosen.problems, accepted)
     write_atomically(root / "comparison.html", writer("html")(findings))
     click.echo(writer("json" if as_json else "terminal", printed=True)(findings).decode(), nl=False)
-    click.echo(f"\nRecords: {root}\nPage:    {root / 'comparison.html'}", err=as_json)
+    click.echo("\n" + say("cli.records_and_page", records=root, page=root / "comparison.html"), err=as_json)
     return outcome(findings).status
 
 
@@ -68,7 +69,7 @@ def _say(chosen: "Pairs") -> None:
     for note in chosen.notes:
         click.echo(f"odb: {clean(note)}", err=True)
     for problem in chosen.problems:
-        click.echo(f"odb: error: {clean(problem.message)}", err=True)
+        click.echo(say("cli.error", message=clean(str(problem.message))), err=True)
 
 
 def _measured(
@@ -127,17 +128,19 @@ def checked_interpreter(python: Path | None) -> str:
     if python is None:
         return ""
     said = "import bench, platform; print(bench.__version__, 'on Python', platform.python_version())"
-    remedy = f"Give the python of an environment with ondevice-bench {__version__} and Python {python_version()}."
+    remedy = sentence("cli.base_python.remedy", version=__version__, python=python_version())
     try:
         done = subprocess.run([python, "-P", "-c", said], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        why = getattr(error, "strerror", None) or "it does not answer"
-        raise InputError(f"--base-python {python}: cannot be run: {why}", remedy) from None
+        why = getattr(error, "strerror", None) or sentence("cli.base_python.no_answer")
+        raise InputError(sentence("cli.base_python.not_run", file=python, reason=why), remedy) from None
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise InputError(f"--base-python {python}: has no ondevice-bench: {last}", remedy)
+        lines = done.stderr.strip().splitlines()
+        last = lines[-1] if lines else sentence("cli.base_python.said_nothing")
+        raise InputError(sentence("cli.base_python.without_tool", file=python, reason=last), remedy)
     here, there = f"{__version__} on Python {python_version()}", done.stdout.strip().splitlines()[-1:]
     if there != [here]:
-        told = there[0] if there else "of no version"
-        raise InputError(f"--base-python {python}: has ondevice-bench {told}, and this is {here}", remedy)
+        if not there:
+            raise InputError(sentence("cli.base_python.no_version", file=python, here=here), remedy)
+        raise InputError(sentence("cli.base_python.another", file=python, there=there[0], here=here), remedy)
     return str(python.absolute())

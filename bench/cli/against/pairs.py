@@ -30,7 +30,6 @@ from bench.compare.folders import Problem
 from bench.compare.matching import Unmatched, kind_of, newest_measured, unmatched
 from bench.errors import InputError
 from bench.plugins import Catalog
-from bench.printable import counted
 from bench.record.record import Record
 from bench.run.interleaved import Identity
 from bench.run.probe import temporary_workspace
@@ -42,8 +41,8 @@ from bench.suite.found_files import Places
 from bench.suite.plan import PlannedRun
 from bench.suite.suite import Suite, TargetAsk, parse_pair
 from bench.suite.untrusted import ALLOW
+from bench.words import Sentence, say, sentence
 
-ANOTHER = "another record of the same run was measured"
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
@@ -83,11 +82,10 @@ def plan_again(pair: Pair, catalog: Catalog) -> PlannedRun:
         runs = plan_suite(Bench(catalog, pair.new, workspace, cache_folder(), Path("/"))).runs
     origin = f"{pair.source.folder}/record.json"
     if len(runs) != 1:
-        raise InputError(f"{origin}: {len(runs)} runs are planned, and exactly one is needed", "Name one target.")
+        raise InputError(sentence("cli.not_one_run", file=origin, count=len(runs)), sentence("cli.not_one_run.remedy"))
     if not runs[0].target.device.emulated:
         raise InputError(
-            f"{origin}: plan.target.emulated is true, and {runs[0].target.id} is no emulator",
-            "An emulated record is compared with another of an emulator.",
+            sentence("cli.no_emulator", file=origin, target=runs[0].target.id), sentence("cli.no_emulator.remedy")
         )
     return runs[0]
 
@@ -96,12 +94,14 @@ def not_checked(pair: Pair, run: PlannedRun) -> Unmatched | None:
     """The emulated record as lost, where its emulator cannot be used here."""
     if run.skip is None:
         return None
-    return refused(pair.source, InputError(f"cannot be checked here: {run.skip.message}", run.skip.remedy))
+    return refused(pair.source, InputError(sentence("cli.not_checked", reason=run.skip.message), run.skip.remedy))
 
 
 def refused(source: Source, error: InputError) -> Unmatched:
     """The record as lost, with the reason of ``error``."""
-    return unmatched(source.record, "base", f"{error.message}. {error.remedy}".strip(), lost=True)
+    code = "cli.refused_with_remedy" if error.remedy else "cli.refused"
+    reason = say(code, reason=error.message, remedy=error.remedy)
+    return unmatched(source.record, "base", reason, lost=True)
 
 
 class Chooser:
@@ -114,7 +114,7 @@ class Chooser:
         self._path: Path = params["against"]
         self._options = dict(parse_pair("-O", option) for option in params["options"])
         if params["allow_unsafe_options"] and not params["suite_file"]:
-            raise InputError(f"{ALLOW}: is for options of a suite file, and there is none", "Leave it out.")
+            raise InputError(sentence("cli.only_for_a_suite", flag=ALLOW), sentence("cli.leave_it_out"))
         self._left: list[Unmatched] = []
         self._notes: list[str] = []
         self._errors: list[InputError] = []
@@ -129,12 +129,11 @@ class Chooser:
                 raise self._errors[0]
             if any(one.not_measured for one in self._left):
                 raise InputError(
-                    f"--against {self._path}: none of its records that are asked for was measured",
-                    "Measure the base first.",
+                    sentence("cli.asked_not_measured", folder=self._path), sentence("cli.measure_base_first")
                 )
             raise InputError(
-                f"--against {self._path}: none of its records is what is asked for",
-                f"It holds {_listed(source.record for source in sources)}.",
+                sentence("cli.none_is_asked_for", folder=self._path),
+                sentence("cli.base_holds", runs=_listed(source.record for source in sources)),
             )
         return Pairs(tuple(found), tuple(self._left), tuple(self._notes), tuple(self._problems))
 
@@ -151,17 +150,16 @@ class Chooser:
                 self._problems.append(Problem(error.message, error.remedy))
         if not sources:
             first = self._problems[0]
-            message = f"--against {self._path}: none of its records can be read: {first.message}"
-            raise InputError(message, first.remedy)
+            raise InputError(sentence("cli.none_read", folder=self._path, reason=first.message), first.remedy)
         if not any(source.measured for source in sources):
-            raise InputError(f"--against {self._path}: none of its records was measured", "Measure the base first.")
+            raise InputError(sentence("cli.none_measured", folder=self._path), sentence("cli.measure_base_first"))
         return sources
 
     def _leave_not_measured(self, source: Source, asked: Iterable[Source]) -> None:
         """As in ``odb compare`` nothing is known of a run that the base did not measure, unless another of the records
         ``asked`` for holds a measurement of it."""
         again = any(other.measured and of_one_run(other.record, source.record) for other in asked)
-        reason = ANOTHER if again else source.why_not_measured
+        reason = say("cli.another_measured") if again else source.why_not_measured
         self._left.append(unmatched(source.record, "base", reason, not_measured=not again))
 
     def _newest(self, sources: Sequence[Source]) -> list[Source]:
@@ -170,7 +168,7 @@ class Chooser:
         for source in sorted(sources, key=lambda s: newest_measured(s.record)):
             before = newest.pop(kind_of(source.record), None)
             if before is not None:
-                again = "a newer one of the same is measured" if before.measured else ANOTHER
+                again = say("cli.newer_measured" if before.measured else "cli.another_measured")
                 self._left.append(unmatched(before.record, "base", again))
             newest[kind_of(source.record)] = source
         return list(newest.values())
@@ -237,18 +235,19 @@ class Chooser:
             return sources, ""
         if known and other:
             raise InputError(
-                f"--against {self._path}: holds records on {', '.join(known)}, and none on {', '.join(other)}",
-                "Name targets that it holds, to measure those again, or one that it does not hold, to compare with it.",
+                sentence("cli.targets_known_and_not", folder=self._path, known=known, other=other),
+                sentence("cli.targets_known_and_not.remedy"),
             )
         if len(other) > 1:
-            raise InputError(f"-t {' -t '.join(other)}: one target is measured against another", "Name one.")
+            raise InputError(
+                sentence("cli.targets_too_many", flags=_flags(other)), sentence("cli.targets_too_many.remedy")
+            )
         if other:
-            self._notes.append(f"-t {other[0]}: no record in BASE is on it, so it is what is new.")
+            self._notes.append(say("cli.target_is_new", target=other[0]))
             return sources, other[0]
         kept = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in known)]
-        self._notes.append(
-            f"-t {' -t '.join(known)}: {len(kept)} of {counted(len(sources), 'record')} in BASE selected."
-        )
+        told = say("cli.records_selected", flags=_flags(known), selected=len(kept), all=len(sources))
+        self._notes.append(told)
         return kept, ""
 
     def _of_models(self, sources: list[Source]) -> list[tuple[Source, str]]:
@@ -263,8 +262,8 @@ class Chooser:
         strangers = [name for name, found in wanted.items() if not found]
         if strangers:
             raise InputError(
-                f"--against {self._path}: holds {', '.join(ids)}, and -m {strangers[0]} is none of them",
-                "Name the folder of the one record that it is to be compared with.",
+                sentence("cli.model_not_held", folder=self._path, held=list(ids), model=strangers[0]),
+                sentence("cli.model_not_held.remedy"),
             )
         return [(s, name) for s in sources for name in named if s.record.plan.model.id in wanted[name]]
 
@@ -289,17 +288,19 @@ class Chooser:
         if named:
             kept = [run for run in runs if any(_is_on(run.target.id, name) for name in named)]
             if not kept:
-                raise InputError(f"-t {' -t '.join(named)}: the suite plans no run on it", "Name one of its targets.")
-            self._notes.append(
-                f"-t {' -t '.join(named)}: {len(kept)} of {counted(len(runs), 'run')} of the suite selected."
-            )
+                raise InputError(
+                    sentence("cli.suite_without_target", flags=_flags(named)),
+                    sentence("cli.suite_without_target.remedy"),
+                )
+            told = say("cli.runs_selected", flags=_flags(named), selected=len(kept), all=len(runs))
+            self._notes.append(told)
             runs = kept
             sources = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in named)]
         found, used = [], set()
         for run in runs:
             source = max((s for s in sources if same_run(run, s.record)), key=lambda s: likeness(run, s), default=None)
             if source is None:
-                reason = "base holds no record of it"
+                reason = say("cli.base_has_none")
                 self._left.append(Unmatched("new", "", run.model.id, run.target.id, run.scenario.name, reason))
                 continue
             used.add(source.record.record_id)
@@ -307,14 +308,15 @@ class Chooser:
                 self._leave_not_measured(source, ())
                 continue
             if run.skip is not None:
-                self._refuse(source, InputError(f"cannot be measured here now: {run.skip.message}", run.skip.remedy))
+                error = InputError(sentence("cli.not_measurable_now", reason=run.skip.message), run.skip.remedy)
+                self._refuse(source, error)
                 continue
             try:
                 found.append(self._suite_pair(suite, run, source))
             except InputError as error:
                 self._refuse(source, error)
         self._left += [
-            unmatched(s.record, "base", "the suite asks for no such run", lost=s.measured)
+            unmatched(s.record, "base", say("cli.suite_asks_not"), lost=s.measured)
             for s in sources
             if s.record.record_id not in used
         ]
@@ -356,5 +358,11 @@ def _is_on(target: str, name: str) -> bool:
     return target == name or target.partition(":")[0] == name
 
 
-def _listed(records: Iterable[Record]) -> str:
-    return ", ".join(dict.fromkeys(f"{r.plan.model.id} on {r.plan.target.id}" for r in records))
+def _flags(targets: Sequence[str]) -> str:
+    """As they were typed."""
+    return " ".join(f"-t {target}" for target in targets)
+
+
+def _listed(records: Iterable[Record]) -> list[Sentence]:
+    pairs = dict.fromkeys((r.plan.model.id, r.plan.target.id) for r in records)
+    return [sentence("cli.model_on_target", model=model, target=target) for model, target in pairs]

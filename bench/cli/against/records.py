@@ -8,6 +8,7 @@ from msgspec.structs import asdict, replace
 from bench.contracts import Scenario, Task
 from bench.record.record import Record
 from bench.suite.plan import PlannedRun, settle_scenario
+from bench.words import say
 
 
 class Source(Struct, frozen=True):
@@ -24,9 +25,10 @@ class Source(Struct, frozen=True):
     @property
     def why_not_measured(self) -> str:
         """How its run ended without figures."""
-        ended = "was skipped" if self.record.status == "skipped" else "failed"
-        failure = self.record.failure
-        return f"its run {ended}" if failure is None else f"its run {ended}: {failure.message}"
+        ended, failure = "skipped" if self.record.status == "skipped" else "failed", self.record.failure
+        if failure is None:
+            return say(f"cli.base_run.{ended}")
+        return say(f"cli.base_run_for.{ended}", reason=failure.message)
 
 
 def same_run(run: PlannedRun, record: Record) -> bool:

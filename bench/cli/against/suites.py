@@ -20,6 +20,7 @@ from bench.errors import InputError
 from bench.plugins import Catalog
 from bench.settings import asked_settings
 from bench.suite.suite import Suite, TargetAsk, is_file, parse_input
+from bench.words import sentence
 
 NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
 """Flags that say what is new; every other one holds for both sides, which must agree in it."""
@@ -113,6 +114,6 @@ def check_options(given: Mapping[str, str], targets: Collection[str], catalog: C
         plugin, dot, _ = key.partition(".")
         if dot and plugin in catalog.names("targets") and plugin not in used:
             raise InputError(
-                f"-O {key}: none of the runs that are compared is on a target of {plugin}",
-                f"They are on {', '.join(sorted(targets))}.",
+                sentence("cli.option_of_no_target", option=key, plugin=plugin),
+                sentence("cli.option_of_no_target.remedy", targets=sorted(targets)),
             )

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.words import say
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,9 +48,8 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "l
     from bench.plugins import discover
     from bench.scenarios import KINDS
 
-    helps = dict.fromkeys(discover().names("scenarios"), "of a plugin") | {
-        k.name: str(k.summary) for k in KINDS.values()
-    }
+    helps = dict.fromkeys(discover().names("scenarios"), say("cli.of_a_plugin"))
+    helps |= {k.name: str(k.summary) for k in KINDS.values()}
     return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
 
 

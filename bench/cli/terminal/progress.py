@@ -12,6 +12,7 @@ from bench.printable import clean
 from bench.record.evidence import RepeatRule
 from bench.run.suite_run import Listener
 from bench.suite.plan import Plan, PlannedRun
+from bench.words import Sentence, say, sentence
 
 if TYPE_CHECKING:
     from bench.record.record import RecordedRun
@@ -54,7 +55,7 @@ def total_seconds(runs: Iterable[PlannedRun]) -> Expected:
 def span_text(expected: Expected) -> str:
     """``0:35 to 2:10``, or one time where both are the same."""
     least, most = clock_text(expected.least), clock_text(expected.most)
-    return least if least == most else f"{least} to {most}"
+    return least if least == most else say("unit.from_to", low=least, high=most)
 
 
 def clock_text(seconds: float) -> str:
@@ -93,7 +94,7 @@ class Drawn(Listener):
 
     def __init__(self, bar: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._bar, self._clock = bar, clock
-        self._task = bar.add_task("looking at the machine", total=None, left="")
+        self._task = bar.add_task(say("cli.step.looking"), total=None, left="")
         self._runs: tuple[PlannedRun, ...] = ()
         self._done: set[int] = set()
         self._repeats: dict[int, int] = {}
@@ -106,27 +107,29 @@ class Drawn(Listener):
 
     def began(self, index: int, run: PlannedRun) -> None:
         self._now(index)
-        self.step("starting")
+        self.step(sentence("cli.step.starting"))
 
     def turn(self, index: int, run: PlannedRun) -> None:
         self._now(index)
         self._repeats[index] = self._repeats.get(index, 0) + 1
 
-    def step(self, text: str) -> None:
+    def step(self, text: Sentence | str) -> None:
         spent = sum(self._spent.values()) + self._clock() - self._since
         least = total_seconds(self._runs).least
         left = self._left()
         self._bar.update(
             self._task,
-            description=f"{self._title}: {text}" if self._title else text,
+            description=f"{self._title}: {text}" if self._title else str(text),
             completed=min(least, least * spent / max(1.0, spent + left.least)),
-            left=f"about {span_text(left)} left" if self._runs and left.most > 1 else "",
+            left=say("cli.time_left", time=span_text(left)) if self._runs and left.most > 1 else "",
         )
 
     def written(self, index: int, recorded: "RecordedRun") -> None:
         self._done.add(index)
         record = recorded.record
-        outcome = record.status if record.failure is None else f"{record.status}: {clean(record.failure.message)}"
+        outcome = say(f"cli.status.{record.status}")
+        if record.failure is not None:
+            outcome += f": {clean(record.failure.message)}"
         self._bar.console.print(f"{self._named(index)}: {outcome}", markup=False, highlight=False)
 
     def _now(self, index: int) -> None:
@@ -137,7 +140,7 @@ class Drawn(Listener):
 
     def _named(self, index: int) -> str:
         run = self._runs[index]
-        return f"[{index + 1}/{len(self._runs)}] {run.model.id} on {run.target.id}"
+        return f"[{index + 1}/{len(self._runs)}] {say('cli.model_on_target', model=run.model.id, target=run.target.id)}"
 
     def _left(self) -> Expected:
         """For the runs that are not written yet, the expected time minus the time used; at least the time of the

@@ -15,6 +15,8 @@ from bench.interrupts import is_unwinding
 EXIT_INTERRUPTED = 130
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _received: list[int] = []
+_said = b"odb: interrupted\n"
+"""Ready beforehand: a handler looks nothing up."""
 
 
 def handle_interrupts() -> None:
@@ -23,6 +25,12 @@ def handle_interrupts() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupted)
+
+
+def announce(words: str) -> None:
+    """An interrupt that ends the process at once says ``words`` from now on."""
+    global _said
+    _said = f"odb: {words}\n".encode()
 
 
 def ignore_interrupts() -> None:
@@ -42,5 +50,5 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
         _received.append(number)
         raise KeyboardInterrupt
     with suppress(OSError):  # because the terminal is closed
-        os.write(2, b"odb: interrupted\n")
+        os.write(2, _said)
     os._exit(EXIT_INTERRUPTED)

@@ -5,7 +5,7 @@ A setting changes no measurement by itself: it is for a metric that needs to kno
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -71,6 +71,12 @@ def check_known_settings(asked: Mapping[str, Any], origin: str) -> None:
             raise UnknownName(
                 sentence("settings.setting_in", origin=origin), field, known, sentence("settings.upgrade")
             )
+
+
+def setting_fields(names: Iterable[str]) -> tuple[str, ...]:
+    """The fields of the settings of these names. Raises ``KeyError``."""
+    fields = {setting.name: setting.field for setting in SETTINGS}
+    return tuple(fields[name] for name in names)
 
 
 def setting_flags(asked: Mapping[str, Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ and for all, and where it is in a record.
 Summaries, reports, CSV, rankings and ``odb compare`` walk the table; docs/architecture.md says how to add a row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import geometric_mean, median
 from typing import Any, Literal
 
@@ -16,10 +16,11 @@ from bench.analysis.run_processes import Process, Processes, Series
 from bench.analysis.text import SECOND, first, tpots
 from bench.analysis.verdict.codes import About
 from bench.record.record import Repeat, Summary
+from bench.settings import setting_fields
 from bench.stats import processes as processes_
 from bench.words import Sentence, sentence
 
-Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s"]
+Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s", "fraction"]
 Values = list[float | None]
 Figure = int | float | None
 Interval = tuple[int, int] | tuple[float, float] | None
@@ -37,7 +38,9 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class Metric(Struct, frozen=True, kw_only=True):
-    """``path``: where ``Record.summary`` holds the figure of the run. ``csv``: its column, where that is not ``name``.
+    """``path``: where ``Record.summary`` holds the figure of the run; empty: in ``figures``, by ``name``. ``csv``: its
+    column, where that is not ``name``. ``settings``: names of those of ``bench.settings`` without which there is no
+    figure; two runs that differ in one are not compared by it.
     ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the minimum number.
     ``speed``: reported as faster and slower, otherwise as better and worse. ``about``: reasons about this part of a
     run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``tail``: a percentile
@@ -45,8 +48,8 @@ class Metric(Struct, frozen=True, kw_only=True):
 
     name: str
     unit: Unit
-    path: tuple[str, ...]
     rule: Rule
+    path: tuple[str, ...] = ()
     short: str = ""
     samples: int = 0
     speed: bool = True
@@ -55,6 +58,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     applies: Literal["tensor", "text_generation"] | None = None
     tail: bool = False
     csv: str = ""
+    settings: tuple[str, ...] = ()
 
     @property
     def title(self) -> Sentence:
@@ -82,13 +86,31 @@ class Metric(Struct, frozen=True, kw_only=True):
         """Where ``Record.summary`` holds the interval, if the rule has one."""
         return (*self.path[:-1], f"{self.path[-1]}_ci95")
 
+    @property
+    def place(self) -> str:
+        """Where the record has the figure, in words: ``summary.latency_ns.p50``."""
+        return ".".join(("summary", *(self.path or ("figures", self.name, "value"))))
+
+    @property
+    def fraction(self) -> bool:
+        """Whether it may be 0, so that two are compared by their difference."""
+        return self.unit == "fraction"
+
+    def asked_for(self, settings: Mapping[str, Any]) -> bool:
+        """Whether ``settings`` of a run, by their fields, hold all that it needs."""
+        return all(field in settings for field in setting_fields(self.settings))
+
     def figure(self, found: Summary) -> Figure:
         """The figure of the run, as the record has it; ``None`` where it was not measured."""
+        if not self.path:
+            return found.figures[self.name].value if self.name in found.figures else None
         value: Figure = _at(found, self.path)
         return value
 
     def interval(self, found: Summary) -> Interval:
         """The interval of ``figure``, as the record has it; ``None`` where it is not known."""
+        if not self.path:
+            return found.figures[self.name].interval95 if self.name in found.figures else None
         between: Interval = None if self.rule.interval is None else _at(found, self.interval_path)
         return between
 

@@ -1,6 +1,7 @@
 """The processes of a run as metrics see them: each repeat with its samples, and the samples of all of them in order."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,12 @@ class Series(Struct, frozen=True):
 
 
 class Processes(Struct, frozen=True):
-    """``latency``: that of ``each`` which has any, in order. Series of tokens are made once."""
+    """``latency``: that of ``each`` which has any, in order. ``settings``: those of the run, by their fields. Series of
+    tokens are made once."""
 
     each: tuple[Process, ...]
     latency: Ordered
+    settings: Mapping[str, int | float | str] = {}
     _of_tokens: dict[Callable[[Samples], Samples], Series] = {}
 
     @property
@@ -69,6 +72,7 @@ def processes_of(
     samples: Mapping[str, Samples],
     scenario: Scenario,
     latency: Ordered | None = None,
+    settings: Mapping[str, int | float | str] = MappingProxyType({}),
 ) -> Processes:
     """``samples`` holds the arrays that ``repeats`` name; ``latency``: their latencies, where the caller has them in
     order."""
@@ -87,7 +91,7 @@ def processes_of(
                 throughput_per_s=query_rate(repeat, samples, scenario),
             )
         )
-    return Processes(tuple(found), known)
+    return Processes(tuple(found), known, settings)
 
 
 def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:

@@ -1,16 +1,18 @@
 """From raw samples to the figures of a record: pure, so that anyone can compute them again from ``samples.npz``."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from bench.analysis.metrics import METRICS
+from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.run_processes import Processes, arrays_of, processes_of
 from bench.analysis.text import PromptTimes, text_generation
 from bench.contracts import Scenario
 from bench.record.energy import EnergySummary
+from bench.record.figures import MetricFigure
 from bench.record.memory import MemorySummary
 from bench.record.part import Part
 from bench.record.record import LatencyNs, Repeat, Summary
@@ -28,15 +30,17 @@ def summarise(
     token_ids: Sequence[int] = (),
     memory: MemorySummary | None = None,
     energy: EnergySummary | None = None,
+    settings: Mapping[str, int | float | str] = MappingProxyType({}),
 ) -> Summary:
     """All figures over the steady state of all repeats; ``None`` where nothing was measured. Those that are metrics
     follow from the table of ``bench.analysis.metrics``, each in the part of the summary that its path names.
 
     ``samples`` holds the arrays that ``repeats`` name. ``latencies``: theirs, where the caller has them in order.
     ``token_ids`` are what the first query generated. ``memory`` and ``energy``: what ``bench.analysis.memory`` and
-    ``bench.analysis.energy`` say beside the metrics; without them the record has no such part.
+    ``bench.analysis.energy`` say beside the metrics; without them the record has no such part. ``settings``: those that
+    were asked for, by their fields.
     """
-    run = processes_of(repeats, samples, scenario, latencies)
+    run = processes_of(repeats, samples, scenario, latencies, settings)
     beside = PromptTimes(
         arrays_of(repeats, samples, "tokenized_token_ns"), arrays_of(repeats, samples, "prompt_tokens")
     )
@@ -48,21 +52,28 @@ def summarise(
     }
     figures = _figures(run, {(): Summary(), **{(name,): part for name, part in parts.items()}})
     filled = {name: part and replace(part, **figures.get((name,), {})) for name, part in parts.items()}
-    return Summary(**{**filled, **figures[()]})
+    own = {metric.name: MetricFigure(*_computed(metric, run)) for metric in METRICS if not metric.path}
+    return Summary(**{**filled, **figures[()]}, figures=own if repeats else {})
 
 
 def _figures(run: Processes, parts: Mapping[tuple[str, ...], Part | None]) -> dict[tuple[str, ...], dict[str, Any]]:
     """Part -> field -> figure, of every metric whose part is there, with its interval where there is a rule for one."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for metric in METRICS:
-        *place, field = metric.path
-        if parts.get(tuple(place)) is None:
+        place = metric.path[:-1]
+        if not metric.path or parts.get(place) is None:
             continue
-        fields = found.setdefault(tuple(place), {})
-        fields[field] = metric.rule.pooled(run, metric.rule.of(run))
+        fields = found.setdefault(place, {})
+        fields[metric.path[-1]], between = _computed(metric, run)
         if metric.rule.interval is not None:
-            fields[metric.interval_path[-1]] = metric.rule.interval(run)
+            fields[metric.interval_path[-1]] = between
     return found
+
+
+def _computed(metric: Metric, run: Processes) -> tuple[Any, Any]:
+    """The figure of the run, and its interval."""
+    between = None if metric.rule.interval is None else metric.rule.interval(run)
+    return metric.rule.pooled(run, metric.rule.of(run)), between
 
 
 def _latency(samples: processes.Ordered) -> LatencyNs | None:

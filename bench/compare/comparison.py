@@ -20,7 +20,6 @@ because its processes differ, which the interval includes.
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from statistics import geometric_mean
 from typing import Literal
 
 from msgspec import Struct
@@ -29,6 +28,7 @@ from msgspec.structs import replace
 from bench.analysis.metrics import METRICS, Metric, Unit
 from bench.analysis.verdict.codes import CODES, About
 from bench.compare.comparability import Comparability, comparable
+from bench.compare.contrast import asked_otherwise, concerns, contrast_of, estimates, exceeds, figure_of
 from bench.compare.interleaved import CANCELLED, alternated, broken, pair_logs
 from bench.compare.observe import Curve, Observation, observe
 from bench.compare.quality import QualityComparison, QualityTests, examine_quality, not_compared
@@ -37,7 +37,7 @@ from bench.compare.rules import ACCOUNTED, FEW, SPEEDS, Subject, asked_of, scena
 from bench.record.record import Record, RecordedRun
 from bench.record.shown_command import shown_command
 from bench.scenarios import kind_of
-from bench.stats.ratio import LogRatio, holm, log_ratio, paired_log_ratio, processes_to_tell
+from bench.stats.ratio import Contrast, holm, processes_to_tell
 from bench.words import Sentence, sentence
 
 Word = Literal["faster", "slower", "better", "worse", "same", "cannot_tell"]
@@ -77,13 +77,13 @@ class Change(Struct, frozen=True):
     """One metric of both. ``base`` and ``new``: the figures of the records' summaries, which reports show; without one
     the geometric means of ``base_values`` and ``new_values``, one a process.
 
-    ``ratio``: new over base; it, its ``interval`` (95 %) and the p-values are null below two processes a side.
+    ``ratio``: new over base, of a fraction ``difference``: new less base. They and the p-values are null below two
+    processes a side.
     ``pair_ratios``: one per pair, if the two were measured in alternation. ``p_corrected``: of no difference, by Holm.
     ``gain``: whether the change, if any, is for the better. ``repeats_needed``: repeats per side that would decide it;
     null if it is decided, or if 200 would not. ``claimed``: whether a claim is made, including "cannot tell yet"; false
     with one process per side or for an invalid run. ``beyond_speeds``: shown to be more than a machine's own changes of
-    speed explain. ``message``: why it cannot be told, or why nothing is claimed.
-    """
+    speed explain. ``message``: why it cannot be told, or why nothing is claimed."""
 
     metric: str
     title: Sentence
@@ -104,6 +104,8 @@ class Change(Struct, frozen=True):
     pair_ratios: tuple[float, ...] = ()
     claimed: bool = True
     beyond_speeds: bool = False
+    difference: float | None = None
+    difference_interval: tuple[float, float] | None = None
 
     @property
     def process_ratio(self) -> float:
@@ -162,11 +164,11 @@ class Comparison(Struct, frozen=True):
 
 
 class _Test(Struct, frozen=True):
-    """One metric of one pair of records before it is judged. ``ratio`` None: below two processes a side."""
+    """One metric of one pair of records before it is judged. ``found`` None: below two processes a side."""
 
     metric: Metric
     change: Change
-    ratio: LogRatio | None
+    found: Contrast | None
     untrue: tuple[Sentence, ...]
     weight: float
 
@@ -199,7 +201,7 @@ def compare_all(
 
 def _family(one: _Examined) -> Iterator[tuple[float, float]]:
     """The p-value and the weight of each test, those of quality after the others: of a pair each kind weighs 1."""
-    yield from ((test.ratio.p_different(), test.weight) for test in one.tests if test.ratio is not None)
+    yield from ((test.found.p_different(), test.weight) for test in one.tests if test.found is not None)
     judged = one.quality.differences if one.quality is not None else ()
     yield from ((difference.p_value, 1 / len(judged)) for difference in judged)
 
@@ -212,7 +214,7 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
         comparison = replace(comparison, recheck=recheck(base.record, new.record))
     if allowed.refused:
         return _Examined(comparison, quality=quality)
-    applying = [m for m in METRICS if m.name in base.values and m.name in new.values]
+    applying = [m for m in METRICS if concerns(m, base, new)]
     omitted = {m.name: why for m in applying if (why := _why_omitted(m, base, new)) is not None}
     compared = [m for m in applying if m.name not in omitted]
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
@@ -269,10 +271,12 @@ def _side(observed: Observation) -> Side:
 
 def _why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentence | None:
     """Why the metric cannot be compared; ``None`` where every process of both sides has it, above 0."""
+    if (differing := asked_otherwise(metric, base, new)) is not None:
+        return differing
     missing = []
     for side, observed in (("base", base), ("new", new)):
         values = observed.values[metric.name]
-        known = sum(value is not None and value > 0 for value in values)
+        known = sum(value is not None and (value > 0 or metric.fraction) for value in values)
         if known == 0 or known < len(values):
             side_known = sentence("compare.known_of", known=known, processes=len(values), side=side_words(side))
             missing.append(side_known)
@@ -286,23 +290,21 @@ def _why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentenc
 def _test(metric: Metric, base: Observation, new: Observation, together: bool, weight: float) -> _Test:
     x, y = (tuple(v for v in side.values[metric.name] if v is not None) for side in (base, new))
     logs = pair_logs(metric.name, base, new)
-    ratio = None
-    if min(len(x), len(y)) > 1:
-        ratio = log_ratio(x, y) if logs is None else paired_log_ratio(logs.logs, logs.errors)
-    pairs = () if logs is None else tuple(math.exp(log) for log in logs.logs)
+    found = contrast_of(metric, (base, new), (x, y), logs)
+    pairs = () if logs is None or metric.fraction else tuple(math.exp(log) for log in logs.logs)
     change = Change(
         metric.name,
         metric.title,
         metric.unit,
         "cannot_tell",
-        base.figures.get(metric.name) or geometric_mean(x),
-        new.figures.get(metric.name) or geometric_mean(y),
+        figure_of(metric, base, x),
+        figure_of(metric, new, y),
         x,
         y,
         pair_ratios=pairs,
     )
     sides = (_untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
-    return _Test(metric, change, ratio, tuple(why for why in sides if why is not None), weight)
+    return _Test(metric, change, found, tuple(why for why in sides if why is not None), weight)
 
 
 def _untrue(metric: Metric, record: Record, side: str, together: bool) -> Sentence | None:
@@ -328,11 +330,11 @@ def _about(code: str) -> About:
 def _judge(examined: _Examined, corrected: Iterator[float], tolerance: float, tests: int) -> Comparison:
     changes = []
     for test in examined.tests:
-        if test.ratio is None:
+        if test.found is None:
             changes.append(replace(test.change, message=sentence("compare.one_process"), claimed=False))
             continue
-        beyond = min(1.0, tests * test.ratio.p_beyond(SPEEDS)) if test.metric.bounded else 1.0
-        judged = _judged(test, max(next(corrected), min(test.ratio.by_luck, beyond)), tolerance, tests)
+        beyond = min(1.0, tests * test.found.p_beyond(math.log(SPEEDS))) if test.metric.bounded else 1.0
+        judged = _judged(test, max(next(corrected), min(test.found.by_luck, beyond)), tolerance, tests)
         judged = replace(judged, beyond_speeds=beyond < ALPHA_DIFFERENT)
         changes.append(_silent(test, judged) if test.untrue else judged)
     quality = None if examined.quality is None else examined.quality.judged(corrected, ALPHA_DIFFERENT)
@@ -347,18 +349,18 @@ def _silent(test: _Test, judged: Change) -> Change:
 
 
 def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Change:
-    found, metric, change = test.ratio, test.metric, test.change
+    found, metric, change = test.found, test.metric, test.change
     assert found is not None
     p_same = found.p_equivalent(tolerance)
-    beyond = not 1 / (1 + tolerance) <= found.ratio <= 1 + tolerance
-    gain = (found.ratio < 1) == metric.lower_is_better if found.ratio != 1 else None
+    beyond = exceeds(metric, (change.base_values, change.new_values), found, tolerance)
+    gain = (found.difference < 0) == metric.lower_is_better if found.difference else None
     word: Word = "cannot_tell"
     needed: int | None = None
     message: Sentence | str = ""
-    if p_same < ALPHA_SAME:
-        word = "same"
-    elif p_corrected < ALPHA_DIFFERENT and beyond:
+    if p_corrected < ALPHA_DIFFERENT and beyond:
         word = ("faster" if gain else "slower") if metric.speed else ("better" if gain else "worse")
+    elif p_same < ALPHA_SAME:
+        word = "same"
     else:
         count = min(len(change.base_values), len(change.new_values))
         alone = found.p_different()  # 0 where neither side has any spread
@@ -368,9 +370,8 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
         message = _untold(found, p_corrected < ALPHA_DIFFERENT, tolerance, tests, needed, count)
     return replace(
         change,
+        **estimates(found, CONFIDENCE),
         word=word,
-        ratio=found.ratio,
-        interval=found.interval(CONFIDENCE),
         p_different=found.p_different(),
         p_corrected=p_corrected,
         p_same=p_same,
@@ -380,7 +381,7 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
     )
 
 
-def _untold(found: LogRatio, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> Sentence:
+def _untold(found: Contrast, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> Sentence:
     if found.by_luck >= ALPHA_DIFFERENT and found.p_different() < ALPHA_DIFFERENT:
         known = sentence("compare.untold.luck", chance=found.by_luck)
     elif differs:

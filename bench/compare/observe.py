@@ -82,7 +82,8 @@ def _processes(run: RecordedRun, source: str) -> Processes:
         for role in ROLES:
             samples_of(repeat, run.samples, role, source)
     latency = timed(run).latency
-    found = processes_of(run.record.repeats, run.samples, run.record.plan.scenario, latency).with_latencies()
+    plan, repeats = run.record.plan, run.record.repeats
+    found = processes_of(repeats, run.samples, plan.scenario, latency, plan.settings).with_latencies()
     for process in found.each:
         if process.blocks and sum(process.blocks) != len(process.latency_ns):
             queries, samples = sum(process.blocks), len(process.latency_ns)

@@ -67,7 +67,7 @@ def not_decided(comparison: "Comparison") -> str | None:
     if comparison.comparability.refused:
         return "not-comparable"
     lead = next((change for change in comparison.changes if change.metric == comparison.leading), None)
-    if lead is not None and not lead.claimed and lead.ratio is not None:
+    if lead is not None and not lead.claimed and lead.p_different is not None:
         return "invalid"
     return "cannot-tell" if lead is None or lead.word == "cannot_tell" else None
 

@@ -20,6 +20,7 @@ from bench.contracts import CompileCache, Scenario, TensorSpec
 from bench.record.asked import Asked
 from bench.record.energy import EnergySummary, RepeatEnergy
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
+from bench.record.figures import MetricFigure
 from bench.record.inputs import InputFacts
 from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.part import Correction, Part
@@ -143,6 +144,11 @@ class PlanPart(Part, frozen=True):
     repeat_rule: RepeatRule | None = None  # null in records from before there was one: exactly ``repeats``
     asked: Asked | None = None  # null in records from before there was one
 
+    @property
+    def settings(self) -> Mapping[str, int | float | str]:
+        """Those that were asked for (``bench.settings``), by their fields."""
+        return {} if self.asked is None else self.asked.settings
+
 
 class Environment(Part, frozen=True):
     """The machine, without user names, host names, paths or variables. Null: not readable here."""
@@ -235,7 +241,8 @@ class LatencyNs(Part, frozen=True):
 
 
 class Summary(Part, frozen=True):
-    """``throughput_per_s`` and ``cold_start_ns``: geometric means over repeats."""
+    """``throughput_per_s`` and ``cold_start_ns``: geometric means over repeats. ``figures``: metric -> figure, of each
+    metric of ``bench.analysis.metrics`` that stands nowhere else."""
 
     latency_ns: LatencyNs | None = None
     throughput_per_s: float | None = None
@@ -244,6 +251,7 @@ class Summary(Part, frozen=True):
     energy: EnergySummary | None = None
     text_generation: TextGeneration | None = None
     variance: Variance | None = None
+    figures: dict[str, MetricFigure] = {}
 
 
 class PlacementSummary(Part, frozen=True):

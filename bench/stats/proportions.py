@@ -1,6 +1,9 @@
 """Fractions of right answers, and whether two of them differ on the same samples. Pure.
 
 interval of a share             Wilson 1927, J. American Statistical Association 22
+  with clusters                 Kish's effective size (Survey Sampling, 1965) and Student's t, as Korn & Graubard 1998,
+                                Survey Methodology 24, do with the exact interval; with Wilson's: Dean & Pagano 2015,
+                                J. Survey Statistics and Methodology 3
 test of two paired shares       McNemar's, exact: Mosteller 1952, Biometrics 8; the binomial over discordant pairs
 interval of their difference    Bonett & Price 2012, J. Educational and Behavioral Statistics 37: Wald's with half
                                 a pair added to each cell, recommended by Fagerland, Lydersen & Laake 2014,
@@ -8,6 +11,7 @@ interval of their difference    Bonett & Price 2012, J. Educational and Behavior
 """
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 from msgspec import Struct
@@ -30,12 +34,43 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     """Bounds of a fraction, for ``successes`` of ``n``. Raises ``ValueError`` for no samples."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} of {n} is no share")
-    z = _z(confidence)
-    share, weight = successes / n, z * z / n
+    return _score(successes / n, n, _z(confidence))
+
+
+def clustered_interval(
+    counts: Sequence[int], sizes: Sequence[int], effective: Sequence[float], confidence: float = 0.95
+) -> tuple[float, float]:
+    """Bounds of the fraction ``sum(counts) / sum(sizes)`` where ``counts[i]`` of ``sizes[i]`` were seen in cluster i,
+    such as a process. ``effective``: how many independent ones each is worth. Raises ``ValueError`` for no samples.
+
+    Wilson's interval with an effective number of samples: that by which the clusters' fractions scatter (the linearised
+    variance of a ratio estimator), or by which samples depend on each other within clusters, whichever is smaller; and
+    with Student's t of as many degrees of freedom as there are clusters less one. The effective number never exceeds
+    the real one, so clusters that agree by chance do not narrow the interval.
+    """
+    total, clusters = sum(sizes), len(sizes)
+    if not total or any(not 0 <= count <= size for count, size in zip(counts, sizes, strict=True)):
+        raise ValueError(f"{list(counts)} of {list(sizes)} is no fraction")
+    share = sum(counts) / total
+    independent = min(float(total), sum(effective))
+    if clusters == 1:
+        return _score(share, independent, _z(confidence))
+    from scipy.special import stdtrit
+
+    scatter = sum((count - share * size) ** 2 for count, size in zip(counts, sizes, strict=True))
+    variance = clusters / (clusters - 1) * scatter / total**2
+    if variance > 0:
+        independent = min(independent, share * (1 - share) / variance)
+    return _score(share, independent, float(stdtrit(clusters - 1, (1 + confidence) / 2)))
+
+
+def _score(share: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's bounds at the quantile ``z``."""
+    weight = z * z / n
     middle = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * math.sqrt(share * (1 - share) / n + weight / (4 * n))
-    low = 0.0 if successes == 0 else max(0.0, middle - reach)  # exactly so, were it not for rounding
-    return low, 1.0 if successes == n else min(1.0, middle + reach)
+    low = 0.0 if share == 0 else max(0.0, middle - reach)  # exactly so, were it not for rounding
+    return low, 1.0 if share == 1 else min(1.0, middle + reach)
 
 
 def mcnemar(pairs: Discordant) -> float:

@@ -14,11 +14,12 @@ covers 70 to 90 % (tests/bench/stats/test_ratio.py simulates both).
                     Methodology 15)
     equivalence     two one-sided tests, Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15
 
-Figures are positive; at least two per side.
+Figures are positive; at least two per side. Fractions, which may be 0, are compared by the difference of their means
+instead, by the same tests.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,11 @@ POWER = 0.8  # with which `processes_to_tell` plans
 MOST_PROCESSES = 200  # beyond this the number is not useful advice
 
 
-class LogRatio(Struct, frozen=True):
-    """``difference``: mean logarithm of new less that of base. ``sd_base``, ``sd_new``: between processes.
-    ``error``: standard error of the difference, with ``df`` degrees of freedom (Welch–Satterthwaite).
-    ``by_luck``: the chance that so few processes, all alike, fall apart into base's and new's; 0 for pairs."""
+class Contrast(Struct, frozen=True):
+    """Two sets of figures set against each other. ``difference``: the mean of new less that of base, of the figures or
+    of what a subclass makes of them. ``sd_base``, ``sd_new``: between processes. ``error``: standard error of the
+    difference, with ``df`` degrees of freedom (Welch–Satterthwaite). ``by_luck``: the chance that so few processes, all
+    alike, fall apart into base's and new's; 0 for pairs."""
 
     difference: float
     error: float
@@ -41,26 +43,26 @@ class LogRatio(Struct, frozen=True):
     sd_new: float
     by_luck: float = 0.0
 
-    @property
-    def ratio(self) -> float:
-        return math.exp(self.difference)
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Bounds of the ratio."""
+    def bounds(self, confidence: float) -> tuple[float, float]:
+        """Of the difference."""
         reach = _quantile((1 + confidence) / 2, self.df) * self.error if self.error else 0.0
-        return math.exp(self.difference - reach), math.exp(self.difference + reach)
+        return self.difference - reach, self.difference + reach
+
+    def margin(self, tolerance: float) -> float:
+        """The difference that the tolerance allows."""
+        return tolerance
 
     def p_different(self) -> float:
         """Two-sided p-value of "there is no difference"."""
         return min(1.0, 2 * self._p_above(abs(self.difference)))
 
-    def p_beyond(self, factor: float) -> float:
-        """Two-sided p-value of "the ratio is within 1/factor … factor"."""
-        return min(1.0, 2 * self._p_above(abs(self.difference) - math.log(factor)))
+    def p_beyond(self, margin: float) -> float:
+        """Two-sided p-value of "the difference is within ±margin"."""
+        return min(1.0, 2 * self._p_above(abs(self.difference) - margin))
 
     def p_equivalent(self, tolerance: float) -> float:
-        """p-value of "the ratio is outside 1/(1 + tolerance) … 1 + tolerance": the larger of the two sides'."""
-        return self._p_above(math.log1p(tolerance) - abs(self.difference))
+        """p-value of "the difference is outside ±``margin(tolerance)``": the larger of the two sides'."""
+        return self._p_above(self.margin(tolerance) - abs(self.difference))
 
     def _p_above(self, distance: float) -> float:
         """Chance that noise alone carries the estimate as far as ``distance``."""
@@ -71,18 +73,49 @@ class LogRatio(Struct, frozen=True):
         return float(stdtr(self.df, -distance / self.error))
 
 
+class LogRatio(Contrast, frozen=True):
+    """Of logarithms: ``ratio`` is new over base, and a tolerance of x allows 1/(1 + x) to 1 + x."""
+
+    @property
+    def ratio(self) -> float:
+        return math.exp(self.difference)
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Bounds of the ratio."""
+        low, high = self.bounds(confidence)
+        return math.exp(low), math.exp(high)
+
+    def margin(self, tolerance: float) -> float:
+        return math.log1p(tolerance)
+
+
+class MeanDifference(Contrast, frozen=True):
+    """Of the figures themselves, such as fractions: a tolerance of x allows -x to x."""
+
+
 def log_ratio(base: Sequence[float], new: Sequence[float]) -> LogRatio:
     """The comparison of two sets of positive figures, one a process. Raises ``ValueError`` below two a side."""
+    return LogRatio(*_welch(base, new, np.log))
+
+
+def mean_difference(base: Sequence[float], new: Sequence[float]) -> MeanDifference:
+    """The comparison of two sets of figures, one a process, that may be 0. Raises ``ValueError`` below two a side."""
+    return MeanDifference(*_welch(base, new, np.asarray))
+
+
+def _welch(
+    base: Sequence[float], new: Sequence[float], scale: Callable[[Any], Any]
+) -> tuple[float, float, float, float, float, float]:
+    """The fields of a ``Contrast``."""
     if min(len(base), len(new)) < 2:
         raise ValueError("one process shows no spread between processes: two a side are the least")
-    a, b = np.log(np.asarray(base, np.float64)), np.log(np.asarray(new, np.float64))
+    a, b = (scale(np.asarray(side, np.float64)) for side in (base, new))
     sd_base, sd_new = (sd if sd > ROUNDING else 0.0 for sd in (float(a.std(ddof=1)), float(b.std(ddof=1))))
     of_base, of_new = sd_base**2 / len(a), sd_new**2 / len(b)
     total = of_base + of_new
     df = total**2 / (of_base**2 / (len(a) - 1) + of_new**2 / (len(b) - 1)) if total else math.inf
-    return LogRatio(
-        float(b.mean() - a.mean()), math.sqrt(total), df, sd_base, sd_new, falls_apart_by_luck(len(a), len(b))
-    )
+    luck = falls_apart_by_luck(len(a), len(b))
+    return float(b.mean() - a.mean()), math.sqrt(total), df, sd_base, sd_new, luck
 
 
 def falls_apart_by_luck(base: int, new: int) -> float:
@@ -114,6 +147,13 @@ def paired_log_ratio(logs: Sequence[float], errors: Sequence[float] | None = Non
     return LogRatio(mean, error, len(values) - 1.0, error * math.sqrt(len(values)), 0.0)
 
 
+def paired_difference(differences: Sequence[float]) -> MeanDifference:
+    """The comparison of pairs that belong together, by the difference of each: Student's t of their mean. Raises
+    ``ValueError`` below two."""
+    found = paired_log_ratio(differences)
+    return MeanDifference(found.difference, found.error, found.df, found.sd_base, found.sd_new)
+
+
 def _between_pairs(values: "np.ndarray[Any, Any]", variances: "np.ndarray[Any, Any]") -> float:
     """Variance between pairs beyond their own. Sidik and Jonkman's estimator is rather large than small, where others
     call noise what differs between unequally known pairs, and then claim too much (tests/bench simulates it)."""
@@ -140,13 +180,13 @@ def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> l
     return adjusted
 
 
-def processes_to_tell(found: LogRatio, tolerance: float, alpha: float, alpha_same: float) -> int | None:
+def processes_to_tell(found: Contrast, tolerance: float, alpha: float, alpha_same: float) -> int | None:
     """Processes a side with which a difference like the one found would be told, with a chance of 80 %.
 
     An estimate beyond the tolerance must be told from none at ``alpha`` (two-sided); one within it must be told from
     the nearer bound at ``alpha_same``. Supposes that the estimate and the spreads stay. ``None``: over 200.
     """
-    margin, size = math.log1p(tolerance), abs(found.difference)
+    margin, size = found.margin(tolerance), abs(found.difference)
     distance, level = (size, alpha / 2) if size > margin else (margin - size, alpha_same)
     variances = found.sd_base**2, found.sd_new**2
     if not sum(variances):

@@ -166,6 +166,7 @@ def _summary(run: "TimedRun") -> Summary:
         token_ids=text_known.token_ids if text_known else (),
         memory=memory_summary(repeats, plan.model.size_bytes),
         energy=replace(energy, reason=energy_known.reason if energy_known else ""),
+        settings=plan.settings,
     )
     text = summary.text_generation
     if text is not None:

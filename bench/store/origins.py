@@ -99,6 +99,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "computed": "n mean min max p50 p90 p95 p99 p999 p50_ci95 early_stopping repeat_p50 p90_ci95 p95_ci95 "
             "p99_ci95 p999_ci95"
         },
+        "summary.figures{}": {"computed": "value interval95"},
         "summary.memory_bytes": {"computed": "peak_rss model inference artifact"},
         "summary.energy": {
             "computed": "tier joules_per_inference sensor_channel cpu_seconds_per_inference cores_busy "

@@ -2,6 +2,7 @@
 shows it as ``MISSING``. The decimal sign, the grouping and the place of a unit are entries of the catalogue
 (``unit.…``)."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -119,6 +120,11 @@ def figure(value: float | None, unit: str) -> str:
     return MISSING if value is None else _OF_METRICS[unit](value)
 
 
+def metric_interval(low: float, high: float, unit: str) -> str:
+    """The interval of a metric of that unit: ``1.02 – 1.07 ms``."""
+    return interval(low, high) if unit == "ns" else f"{figure(low, unit)} – {figure(high, unit)}"
+
+
 def number(value: float | None, unit: str = "") -> str:
     """Three significant digits and a unit: ``85.3 tokens/s``."""
     if value is None:
@@ -178,6 +184,21 @@ def percent_change(ratio: float | None) -> str:
     return _percent("+0.00" if text == "-0.00" else text.replace("-", "−"))
 
 
+def points(difference: float | None) -> str:
+    """A difference of two fractions as ``+1.2 points``, to two significant digits below 1."""
+    if difference is None:
+        return MISSING
+    size = abs(100 * difference)
+    places = 1 if size >= 0.95 or not size else min(6, 1 - math.floor(math.log10(size)))
+    text = localised(f"{100 * difference:+.{places}f}")
+    return _with("unit.points", number=text.replace("-", "−"))
+
+
+def points_interval(low: float, high: float) -> str:
+    """An interval of a difference of fractions: ``+0.8 points to +1.6 points``."""
+    return _with("unit.from_to", low=points(low), high=points(high))
+
+
 def change_interval(low: float, high: float) -> str:
     """An interval of a ratio: ``+1.0 % to +5.2 %``; ``1.61× to 2.41×`` where it reaches twofold."""
     if high >= 2:
@@ -224,4 +245,5 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "cpu_seconds": lambda seconds: duration(seconds * 1e9),
     "queries_per_s": lambda rate: number(rate, "queries/s"),
     "tokens_per_s": lambda rate: number(rate, "tokens/s"),
+    "fraction": percent,
 }

@@ -3,7 +3,7 @@
 from bench.compare.comparison import Comparison
 from bench.compare.folders import Findings
 from bench.reports.comparisons.row import Row
-from bench.reports.comparisons.words import answer, interval, leading, name, status, value
+from bench.reports.comparisons.words import answer, interval, leading, moved, name, status, value
 from bench.words import units
 
 COLUMNS = ("Pair", "Change", "95 % interval", "Base → new", "Answer")
@@ -21,6 +21,6 @@ def _row(comparison: Comparison) -> Row:
     if lead is None or comparison.comparability.refused:
         return Row((name(comparison), *[units.MISSING] * 3, said), said, "failed", SIGNS["failed"])
     state = "failed" if comparison.worse else status(lead)
-    moved = f"{lead.title} {value(lead, lead.base)} → {value(lead, lead.new)}"
-    cells = (name(comparison), units.percent_change(lead.ratio), interval(lead), moved, said)
+    figures = f"{lead.title} {value(lead, lead.base)} → {value(lead, lead.new)}"
+    cells = (name(comparison), moved(lead) or units.MISSING, interval(lead), figures, said)
     return Row(cells, said, state, SIGNS[state])

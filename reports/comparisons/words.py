@@ -35,9 +35,16 @@ def value(change: Change, figure: float) -> str:
 
 
 def interval(change: Change) -> str:
-    if change.interval is None:
-        return units.MISSING
-    return units.change_interval(*change.interval)
+    if change.difference_interval is not None:
+        return units.points_interval(*change.difference_interval)
+    return units.MISSING if change.interval is None else units.change_interval(*change.interval)
+
+
+def moved(change: Change) -> str:
+    """``+5.2 %``, of a fraction ``+1.2 points``; empty where it is not known."""
+    if change.difference is not None:
+        return units.points(change.difference)
+    return "" if change.ratio is None else units.percent_change(change.ratio)
 
 
 def status(change: Change) -> Status:
@@ -59,7 +66,7 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
                 str(change.title),
                 value(change, change.base),
                 value(change, change.new),
-                f"{units.percent_change(change.ratio)}{' by turns' if change.by_turns else ''}",
+                f"{moved(change) or units.MISSING}{' by turns' if change.by_turns else ''}",
                 interval(change),
                 WORDS.get(change.word, change.word),
                 f"{_whole_processes(change)} {change.message}".strip() if change.by_turns else str(change.message),
@@ -183,10 +190,10 @@ def _by_how_much(lead: Change) -> Sentence:
     """The two figures and their change. Where the change is not the ratio of the two figures, the sentence first says
     what the change is of, and gives the figures separately, with their own ratio."""
     word = WORDS.get(lead.word, lead.word)
-    between = f"95 % interval {interval(lead)}." if lead.interval is not None else ""
+    between = f"95 % interval {interval(lead)}." if lead.p_different is not None else ""
     if not lead.by_turns:
         strong = f"{_capital(str(lead.title))}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
-        strong += f"{word}." if lead.ratio is None else f"{units.percent_change(lead.ratio)}, {word}."
+        strong += f"{moved(lead)}, {word}." if moved(lead) else f"{word}."
         return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
     strong = "Compared turn by turn, because the machine's speed changed between turns: "
     strong += f"{lead.title} {units.percent_change(lead.ratio)}, {word}."
@@ -212,7 +219,7 @@ def _others(comparison: Comparison, lead: Change) -> list[Sentence]:
 
 
 def _brief(change: Change) -> str:
-    return f"{change.title} {units.percent_change(change.ratio)}" if change.ratio is not None else str(change.title)
+    return f"{change.title} {moved(change)}".strip()
 
 
 def _how_sure(comparison: Comparison) -> Sentence:

@@ -14,6 +14,7 @@ from bench.record.refused import RefusedRecord
 from bench.record.shown_command import shown_command
 from bench.reports.words.causes import emulated, invalidating_codes
 from bench.reports.words.quality import leading
+from bench.settings import SETTINGS
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -179,7 +180,12 @@ def _columns() -> dict[str, Callable[[Record], Value]]:
             low, high = metric.bounds
             figures |= {low: _bound(metric, 0), high: _bound(metric, 1)}
     placed = {name: make or figures[name] for name, make in _PLACED.items()}
-    return placed | {name: make for name, make in figures.items() if name not in placed}
+    last = {name: make for name, make in figures.items() if name not in placed}
+    return {**placed, **last, **{setting.field: _setting(setting.field) for setting in SETTINGS}}
+
+
+def _setting(field: str) -> Callable[[Record], Value]:
+    return lambda record: record.plan.settings.get(field)
 
 
 _PLACED: dict[str, Callable[[Record], Value] | None] = {

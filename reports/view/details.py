@@ -43,6 +43,7 @@ from bench.reports.words.quality import leading, title
 from bench.reports.words.quality import value as shown
 from bench.reports.words.scenarios import scenario_words
 from bench.scenarios import kind_of
+from bench.settings import setting_words
 from bench.words import say, units
 
 
@@ -132,7 +133,7 @@ def _facts(record: Record) -> tuple[Fact, ...]:
     """The main figures of a run. An emulated run has placement and fidelity, and no times."""
     if emulated(record):
         return _proofs(record)
-    speeds = _speeds(record)
+    speeds = (*_speeds(record), *_asked_for(record))
     if status(record) in DOUBTED:
         speeds = tuple(replace(fact, doubted=True) for fact in speeds)
     return (*speeds, *_costs(record), *_proofs(record))
@@ -154,6 +155,16 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
     rate = Fact(_title("throughput_per_s"), per_second, units.counted(latency.n, "query", "queries"))
     median = Fact(say("report.latency_p50"), figures.shown(record, "latency_p50_ns"), _within95(known))
     return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
+
+
+def _asked_for(record: Record) -> tuple[Fact, ...]:
+    """The metrics that the run has because a setting asked for them."""
+    found = []
+    for metric in figures.asked_for(record):
+        known = figures.between(record, metric.name)
+        title = figures.asked_title(record, metric)
+        found.append(Fact(f"{title[:1].upper()}{title[1:]}", figures.shown(record, metric.name), _within95(known)))
+    return tuple(found)
 
 
 def _timed_fact(record: Record, name: str, note: str) -> Fact:
@@ -256,6 +267,8 @@ def _method(record: Record) -> tuple[Fact, ...]:
     if plan.command and not shown_command(plan.command):
         not_shown = say("report.method.command_not_shown"), say("report.method.command_why")
         facts.append(Fact(say("report.method.command"), *not_shown))
+    if plan.settings:
+        facts.append(Fact(say("report.method.settings"), setting_words(plan.settings)))
     if plan.strict_placement:
         facts.append(Fact(say("report.placement"), say("report.method.strict")))
     if record.status == "ok":

@@ -1,13 +1,15 @@
 """A matrix as a list, one line a run: narrow enough for a terminal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
 from bench.reports.view.rows import (
     MISSING_CELL,
     Cell,
+    Column,
     Numbered,
     Table,
     columns,
@@ -21,7 +23,11 @@ from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
 from bench.scenarios import kind_of
+from bench.settings import setting_words
 from bench.words import say, units
+
+if TYPE_CHECKING:
+    from bench.analysis.metrics import Metric
 
 Figures = Mapping[str, Callable[[Record], str]]
 """Key of a column -> what stands in it."""
@@ -33,9 +39,14 @@ def listing(matrix: Matrix) -> Table | None:
     items = [i for row in matrix.rows for i in row.runs if not emulated(i.record)]
     if not items:
         return None
-    timed = _measured(items[0].record)
+    asked, usual = dict(_asked_for(items)), _measured(items[0].record)
+    timed = {**usual, **asked}
     folder = ("folder",) if placed(items) else ()
-    heads = columns("run", *folder, "model", "target", *timed, *_COSTS, "verdict")
+    heads = (
+        *columns("run", *folder, "model", "target", *usual),
+        *(Column(title, title) for title in asked),
+        *columns(*_COSTS, "verdict"),
+    )
     varied = _varied(items)
     return Table(matrix.caption, heads, tuple(_line(i, timed, placed(items), varied) for i in items))
 
@@ -67,6 +78,23 @@ def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> 
         *(Cell(make(record)) if ok else MISSING_CELL for make in _COSTS.values()),
         Cell(f"{verdict.sign} {verdict.word}", state, (why,) if why else ()),
     )
+
+
+def _asked_for(items: Sequence[Numbered]) -> Iterator[tuple[str, Callable[[Record], str]]]:
+    """The metrics that a run of these was asked for; runs with other settings have columns of their own."""
+    asked = {
+        (m, setting_words(i.record.plan.settings, *m.settings)) for i in items for m in figures.asked_for(i.record)
+    }
+    for metric, words in sorted(asked, key=lambda one: (one[0].name, one[1])):
+        yield f"{metric.short or metric.title} ({words})", _with_settings(metric, words)
+
+
+def _with_settings(metric: "Metric", words: str) -> Callable[[Record], str]:
+    def make(record: Record) -> str:
+        same = setting_words(record.plan.settings, *metric.settings) == words
+        return figures.shown(record, metric.name) if same else units.MISSING
+
+    return make
 
 
 def _figure(value: str, mark: str) -> Cell:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from bench.contracts import Scenario
 from bench.record.record import Record
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, options_words, placement_words
-from bench.reports.words.causes import DOUBTED, doubt, emulated, status, status_word
-from bench.reports.words.figures import between, figure, metrics, shown
+from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, doubt, emulated, status, status_word
+from bench.reports.words.figures import asked_for, asked_title, between, figure, metrics, shown
 from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import ran_in
 from bench.reports.words.quality import quality_note
@@ -109,12 +109,13 @@ def cell(item: Numbered) -> Cell:
     value, notes, weight = _figures(record)
     ran = ran_in(record.plan.target)
     executed = say("report.ran_in", precision=units.clean(ran)) if ran else say("report.ran_in_unknown")
+    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in asked_for(record))
     if state in DOUBTED:
-        notes, weight = (), None
+        notes, weight, extra = (), None, tuple(f"{STATUS_SIGNS[state]} {note}" for note in extra)
     return Cell(
         value,
         state,
-        _kept(*notes, executed, quality_note(record), options),
+        _kept(*notes, *extra, executed, quality_note(record), options),
         item.number,
         weight,
         doubt=doubted if state in DOUBTED else "",

@@ -29,7 +29,7 @@ def latency_table(record: Record) -> Table | None:
         return None
     rows = [plain_row(say("report.minimum"), units.duration(found.min), "")]
     for metric in metrics().values():
-        if metric.path[0] != "latency_ns":
+        if metric.path[:1] != ("latency_ns",):
             continue
         note = ""
         if figure(record, metric.name) is None:

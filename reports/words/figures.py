@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bench.record.record import Record
+from bench.settings import setting_words
 from bench.words import units
 
 if TYPE_CHECKING:
@@ -37,4 +38,15 @@ def interval(record: Record, name: str) -> "Interval":
 def between(record: Record, name: str) -> str:
     """The 95 % interval with its unit; empty where it has none."""
     found = interval(record, name)
-    return "" if found is None else units.interval(*found)
+    return "" if found is None else units.metric_interval(found[0], found[1], metrics()[name].unit)
+
+
+def asked_for(record: Record) -> "tuple[Metric, ...]":
+    """The metrics that the run has because it was asked for them, with a setting."""
+    settings = record.plan.settings
+    return tuple(metric for metric in metrics().values() if metric.settings and metric.asked_for(settings))
+
+
+def asked_title(record: Record, metric: "Metric") -> str:
+    """``late queries, deadline 33ms``: what it is, and by which settings."""
+    return ", ".join(filter(None, (str(metric.title), setting_words(record.plan.settings, *metric.settings))))

@@ -34,7 +34,51 @@ class Setting(NamedTuple):
         return self.name.replace("-", "_")
 
 
-SETTINGS: tuple[Setting, ...] = ()
+# ------------------------------------------------------------------------------------------------------ times
+
+UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+LONGEST_NS = 86_400 * UNITS["s"]
+_TIME = re.compile(r"([+-]?\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?)\s*([a-zA-Zµμ]{0,20})", re.ASCII)
+
+
+def duration_ns(text: str) -> int:
+    """``33ms``, ``0.5 s`` or ``250us`` in nanoseconds. Raises ``InputError``."""
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        raise InputError(sentence("settings.no_time", units=list(UNITS)))
+    number, unit = found[1], found[2].replace("µ", "u").replace("μ", "u")
+    if unit not in UNITS:
+        if unit:
+            raise InputError(sentence("settings.unknown_unit", unit=unit, units=list(UNITS)))
+        raise InputError(sentence("settings.no_unit", units=list(UNITS)))
+    amount = Decimal(number) * UNITS[unit]
+    if not 0 < amount <= LONGEST_NS:
+        raise InputError(sentence("settings.time_bounds"))
+    ns = round(amount)
+    if not ns:
+        raise InputError(sentence("settings.least_time"))
+    return ns
+
+
+def duration_text(ns: int) -> str:
+    """``33ms``: exact, in the largest unit that leaves 1 or more before the point."""
+    unit = next((unit for unit, size in UNITS.items() if ns >= size), "ns")
+    return f"{(Decimal(ns) / UNITS[unit]).normalize():f}{unit}"
+
+
+# ------------------------------------------------------------------------------------------------------ the table
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="deadline",
+        field="deadline_ns",
+        metavar="TIME",
+        about="cli.help.run.deadline",
+        example="33ms",
+        parse=duration_ns,
+        text=duration_text,
+    ),
+)
 """Every setting, in the order of ``--help``."""
 
 
@@ -104,35 +148,3 @@ def _fits(setting: Setting, value: Any) -> bool:
     except (InputError, ValueError, TypeError, ArithmeticError):
         return False
     return again == value and type(again) is type(value)
-
-
-# ------------------------------------------------------------------------------------------------------ times
-
-UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-LONGEST_NS = 86_400 * UNITS["s"]
-_TIME = re.compile(r"([+-]?\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?)\s*([a-zA-Zµμ]{0,20})", re.ASCII)
-
-
-def duration_ns(text: str) -> int:
-    """``33ms``, ``0.5 s`` or ``250us`` in nanoseconds. Raises ``InputError``."""
-    found = _TIME.fullmatch(text.strip())
-    if found is None:
-        raise InputError(sentence("settings.no_time", units=list(UNITS)))
-    number, unit = found[1], found[2].replace("µ", "u").replace("μ", "u")
-    if unit not in UNITS:
-        if unit:
-            raise InputError(sentence("settings.unknown_unit", unit=unit, units=list(UNITS)))
-        raise InputError(sentence("settings.no_unit", units=list(UNITS)))
-    amount = Decimal(number) * UNITS[unit]
-    if not 0 < amount <= LONGEST_NS:
-        raise InputError(sentence("settings.time_bounds"))
-    ns = round(amount)
-    if not ns:
-        raise InputError(sentence("settings.least_time"))
-    return ns
-
-
-def duration_text(ns: int) -> str:
-    """``33ms``: exact, in the largest unit that leaves 1 or more before the point."""
-    unit = next((unit for unit, size in UNITS.items() if ns >= size), "ns")
-    return f"{(Decimal(ns) / UNITS[unit]).normalize():f}{unit}"

@@ -18,6 +18,8 @@ from bench.analysis.verdict.codes import About
 from bench.record.record import Repeat, Summary
 from bench.settings import setting_fields
 from bench.stats import processes as processes_
+from bench.stats.autocorrelation import at_most, effective_size
+from bench.stats.proportions import clustered_interval
 from bench.words import Sentence, sentence
 
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s", "fraction"]
@@ -205,6 +207,34 @@ def _middle_size(run: Processes, values: Values) -> int | None:
     return round(median(known)) if known else None
 
 
+def _late(run: Processes) -> tuple[list[int], list[int]]:
+    """Queries later than the deadline, and all steady queries, of each process; none where no deadline was given."""
+    if "deadline_ns" not in run.settings:
+        return [], []
+    deadline, found = int(run.settings["deadline_ns"]), [process.sorted_ns for process in run.each]
+    return [len(part) - int(part.searchsorted(deadline, side="right")) for part in found], [len(part) for part in found]
+
+
+def _late_fractions(run: Processes) -> Values:
+    late, queries = _late(run)
+    return [one / all_ if all_ else None for one, all_ in zip(late, queries, strict=True)] or [None] * len(run.each)
+
+
+def _late_fraction(run: Processes, values: Values) -> float | None:
+    late, queries = _late(run)
+    return sum(late) / sum(queries) if sum(queries) else None
+
+
+def _late_interval(run: Processes) -> tuple[float, float] | None:
+    late, queries = _late(run)
+    if not sum(queries):
+        return None
+    deadline = int(run.settings["deadline_ns"])
+    effective = [effective_size(at_most(part, deadline)) for part in run.latency.parts]
+    used = [(one, all_) for one, all_ in zip(late, queries, strict=True) if all_]
+    return clustered_interval([one for one, _ in used], [all_ for _, all_ in used], effective)
+
+
 def _cold_start(repeat: Repeat) -> int | None:
     """Fresh process to first output: import, read, compile and first inference together. A phase that the runtime does
     not separate counts as zero; without a first inference the cold start is unknown."""
@@ -308,6 +338,19 @@ METRICS: tuple[Metric, ...] = (
             of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)], pooled=_middle, how="median"
         ),
         speed=False,
+    ),
+    Metric(
+        name="late_fraction",
+        unit="fraction",
+        rule=Rule(
+            of=_late_fractions,
+            pooled=_late_fraction,
+            how="late queries of all over all queries",
+            interval=_late_interval,
+        ),
+        speed=False,
+        tail=True,
+        settings=("deadline",),
     ),
 )
 """Every metric, in the order of reports."""

@@ -15,16 +15,18 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """``page_file(name)``: the file of that page of ``made_pages``, as its writer gives it."""
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """``page_file(name, language)``: the file of that page of ``made_pages``, as its writer gives it."""
     from made_pages import pages
 
     folder = tmp_path_factory.mktemp("pages")
-    made = pages()
+    made: dict[str, dict[str, bytes]] = {}
 
-    def file(name: str) -> Path:
-        path = folder / f"{name}.html"
-        path.write_bytes(made[name])
+    def file(name: str, language: str) -> Path:
+        if language not in made:
+            made[language] = pages(language)
+        path = folder / f"{name}.{language}.html"
+        path.write_bytes(made[language][name])
         return path
 
     return file

@@ -29,6 +29,24 @@ LABELS = """margin => [...document.querySelectorAll('figure > svg')].flatMap(svg
 })"""
 """Labels of drawings that are cut, or on top of each other."""
 
+BROKEN_WORDS = """() => {
+  const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = new Range();
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const hidden = getComputedStyle(node.parentElement).clipPath !== 'none';
+    if (hidden || node.parentElement.closest('svg, style, pre, code')) continue;
+    for (const word of node.data.matchAll(/[가-힣A-Za-z0-9]+/g)) {
+      if (!/[가-힣]/.test(word[0])) continue;
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+      if (lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+"""Words with Hangul that stand on two lines; a sign within a word, as a parenthesis, may end one."""
+
 LINKS = """() => [...document.querySelectorAll('[href], [src], [action], [data], [srcset]')].map(e => {
   const at = ['href', 'src', 'action', 'data', 'srcset'].map(a => e.getAttribute(a)).find(v => v !== null);
   return [at, at.startsWith('#') && document.getElementById(decodeURIComponent(at.slice(1))) !== null];

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from chromium import Shown, axe, shown
-from made_pages import NAMES, pages
-from page_checks import AXE, LABELS, LINKS, MARGIN_PX, WIDE
+from made_pages import IN_LANGUAGES, NAMES, REPORTS, TRANSLATED, pages
+from page_checks import AXE, BROKEN_WORDS, LABELS, LINKS, MARGIN_PX, WIDE
 
 pytestmark = [pytest.mark.real, pytest.mark.process]
 
@@ -16,14 +16,17 @@ WINDOWS = {"screen": (1280, "light"), "phone": (390, "dark")}
 ONE_PART = ("no records", "comparison, no pair", "comparison, one pair", "comparison, one pair of a long name")
 
 
-@pytest.fixture(scope="module", params=list(product(NAMES, WINDOWS)), ids=", ".join)
+OPENED = [(name, language, window) for (name, language), window in product(IN_LANGUAGES, WINDOWS)]
+
+
+@pytest.fixture(scope="module", params=OPENED, ids=", ".join)
 def opened(
-    request: pytest.FixtureRequest, browser: Any, page_file: Callable[[str], Path]
+    request: pytest.FixtureRequest, browser: Any, page_file: Callable[[str, str], Path]
 ) -> Iterator[tuple[str, int, Shown]]:
     """The name of a page, the width of the window in pixels, and the page in it."""
-    name, window = request.param
+    name, language, window = request.param
     width, scheme = WINDOWS[window]
-    with shown(browser, page_file(name), width, scheme) as found:
+    with shown(browser, page_file(name, language), width, scheme) as found:
         yield name, width, found
 
 
@@ -36,6 +39,7 @@ def faults(found: dict[str, Any]) -> list[str]:
 def test_every_page_is_made() -> None:
     """The names by which the tests of this folder are parametrised."""
     assert sorted(NAMES) == sorted(pages())
+    assert set(TRANSLATED) <= set(NAMES)
 
 
 def test_it_is_quiet_and_asks_for_nothing(opened: tuple[str, int, Shown]) -> None:
@@ -59,6 +63,15 @@ def test_axe_finds_nothing(opened: tuple[str, int, Shown]) -> None:
     _, _, it = opened
     it.page.evaluate(f"{axe()};0")
     assert [] == faults(it.page.evaluate(AXE))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", [name for name in TRANSLATED if name in REPORTS])
+def test_no_korean_word_is_broken(name: str, width: int, browser: Any, page_file: Callable[[str, str], Path]) -> None:
+    """A line ends between words, and the page states its language, by which a browser and a screen reader go."""
+    with shown(browser, page_file(name, "ko"), width) as it:
+        assert "ko" == it.page.evaluate("document.documentElement.lang")
+        assert [] == it.page.evaluate(BROKEN_WORDS)
 
 
 BROKEN = """<!doctype html><html lang="en"><head><title>t</title></head><body><main><h1>t</h1>

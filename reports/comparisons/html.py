@@ -49,7 +49,7 @@ def render(findings: Findings) -> bytes:
         columns=COLUMNS,
         overview=list(zip(overview(findings), sections, strict=True)),
         overview_columns=OVERVIEW,
-        counts=f"{count_words(findings)} {result_words(findings)}",
+        counts=_counts(findings),
         method=method(findings),
         unmatched=findings.unmatched,
         unmatched_columns=("Record", "Side", "Model", "Target", "Scenario", "Why"),
@@ -57,6 +57,12 @@ def render(findings: Findings) -> bytes:
         clean=units.clean,
     )
     return visible(page).encode()
+
+
+def _counts(findings: Findings) -> str:
+    """The counts and the exit status; of one pair alone the title states what the counts would."""
+    alone = len(findings.comparisons) == 1 and not findings.unmatched and not findings.problems
+    return result_words(findings) if alone else f"{count_words(findings)} {result_words(findings)}"
 
 
 def _section(comparison: Comparison, name: str) -> Section:

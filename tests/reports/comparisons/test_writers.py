@@ -232,6 +232,21 @@ class TestCharts:
 
 
 class TestPage:
+    @pytest.mark.parametrize(
+        ("new_ms", "title", "result"),
+        [
+            (4.1, "not decided yet", "Exit status 3. Not decided: 1 pair cannot-tell."),
+            (4.2, "slower than base", "Exit status 1. Worse: 1 pair."),
+        ],
+    )
+    def test_one_pair_is_told_once(self, new_ms: float, title: str, result: str) -> None:
+        """The title is the answer of the pair; the line below it has the exit status and no count of one pair."""
+        top = html.render(findings(compared(new_ms))).decode().partition("<ul")[0]
+        assert title in top.partition("</h1>")[0]
+        assert f'<p class="result">{result}' in top
+        two = html.render(findings(compared(new_ms), compared())).decode()
+        assert '<p class="result">2 pairs: ' in two
+
     def test_is_self_contained(self) -> None:
         """No script, no link out, no picture from elsewhere."""
         page = html.render(findings()).decode()

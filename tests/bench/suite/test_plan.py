@@ -220,6 +220,8 @@ def test_an_emulator_has_no_throughput() -> None:
     (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:emu"),), scenarios=(Scenario("offline"),)))
     assert run.skip is not None
     assert "unsupported_scenario" == run.skip.kind
+    remedy = "To check compilation, placement and outputs, run it with -s single-stream. Measure times on the device."
+    assert remedy == str(run.skip.remedy)
 
 
 def test_token_counts_are_for_text_only() -> None:

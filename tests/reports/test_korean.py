@@ -2,10 +2,10 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec import Struct
@@ -16,18 +16,24 @@ from whole_records import offline as whole_offline
 from whole_records import tensors as whole_tensors
 from whole_records import text as whole_text
 
+from bench.analysis.memory import PHASES as MEMORY_PHASES
 from bench.analysis.metrics import METRICS
 from bench.analysis.verdict.codes import CODES
 from bench.contracts import Scenario
-from bench.record.evidence import RepeatRule, Variance
+from bench.errors import RunFailure
+from bench.machine.sensors.hwmon import Domain
+from bench.record.evidence import OTHER_SIDE, RepeatRule, RepeatsEnded, Variance
 from bench.record.inputs import FedInput, InputFacts
 from bench.record.part import Correction
+from bench.record.quality import DatasetTask, Word
 from bench.record.record import Failure, Fidelity, Reason, Record, RecordedRun, Verdict
 from bench.record.refused import RefusedRecord
 from bench.reports.runs.html import HtmlReport
 from bench.reports.runs.markdown import MarkdownReport
 from bench.reports.runs.terminal import TerminalReport
+from bench.reports.view.tables import PHASES
 from bench.reports.words.causes import STATUS_SIGNS
+from bench.scenarios import CACHES
 from bench.words import Sentence, current, speaking
 
 PROSE = frozenset({"message", "remedy", "sentence", "advice", "reason", "rule", "reference", "source", "preprocessing"})
@@ -50,8 +56,10 @@ def engine_told(value: Any, name: str = "") -> Any:
     if isinstance(value, Sentence) or (isinstance(value, str) and name in PROSE and " " in value):
         return "엔진의 문장."
     if isinstance(value, Struct):
-        changed = {f: engine_told(v, f) for f, v in fields(value).items()}
-        return replace(value, **changed)
+        inside = fields(value)
+        if isinstance(value, InputFacts):  # its source is a stable name, which the report has words for
+            inside = {f: v for f, v in inside.items() if f != "source"}
+        return replace(value, **{f: engine_told(v, f) for f, v in inside.items()})
     if isinstance(value, tuple):
         return tuple(engine_told(one, name) for one in value)
     if isinstance(value, Mapping) and name == "unavailable":
@@ -193,8 +201,24 @@ def test_a_page_names_its_language(language: str) -> None:
         assert f'<html lang="{language}">'.encode() in HtmlReport().render([])
 
 
-def test_every_code_of_a_verdict_and_every_status_has_words() -> None:
-    """A new one without words would be shown as its code."""
-    lacking = [code for code in CODES if current().template(f"report.cause.{code}") is None]
-    lacking += [state for state in STATUS_SIGNS if current().template(f"report.status.{state}") is None]
-    assert [] == lacking
+FAMILIES: Mapping[str, Iterable[str]] = MappingProxyType(
+    {
+        "report.status": STATUS_SIGNS,
+        "report.cause": CODES,
+        "report.failure": re.findall("``([a-z_]+)``", (RunFailure.__doc__ or "").partition("``phase``")[0])[1:],
+        "report.domain": {*get_args(Domain), "battery"},
+        "report.dataset_task": get_args(DatasetTask),
+        "report.pair": get_args(Word),
+        "report.repeats_ended": set(get_args(RepeatsEnded)) - {"fixed"},
+        "report.compile_cache": set(CACHES) - {"none"},
+        "report.phase": {*PHASES, *MEMORY_PHASES, "plan", "prepare", OTHER_SIDE},
+    }
+)
+"""Family of entries -> the stable names that a record may hold."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_stable_name_has_words(family: str) -> None:
+    """One without words would be shown as it is."""
+    assert len(list(FAMILIES[family])) > 1
+    assert [] == [name for name in FAMILIES[family] if current().template(f"{family}.{name}") is None]

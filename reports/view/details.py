@@ -258,7 +258,9 @@ def _method(record: Record) -> tuple[Fact, ...]:
         stored = ", ".join(filter(None, (model.format, model.precision, units.size(model.size_bytes))))
         facts.append(Fact(say("report.method.model_file"), units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
     if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
-        size = f"{_quantity(model.parameters, 'parameter')}, {_quantity(model.macs, 'mac')}"
+        parameters = _quantity(model.parameters, "parameter")
+        stored = say("report.stored", parameters=parameters) if model.parameters is not None else parameters
+        size = f"{stored}, {_quantity(model.macs, 'mac')}"
         facts.append(Fact(say("report.method.model_size"), size, _model_bytes(model)))
     if plan.inputs is not None:
         shapes = ", ".join(f"{units.clean(k)} [{', '.join(map(str, v))}]" for k, v in plan.inputs.shapes.items())

@@ -45,6 +45,18 @@ class InputError(OdbError):
     """Bad input by the user. ``message`` names the file or flag and the field."""
 
 
+def of_flag(flag: str, problem: Sentence) -> Sentence:
+    """What is wrong with what ``flag`` gives; ``problem_of`` has it without the flag."""
+    return sentence("error.of_flag", flag=flag, problem=problem)
+
+
+def problem_of(error: OdbError) -> Sentence | str:
+    """What is wrong, without the flag that would give it: the same is read from the files of a dataset."""
+    told = error.sentence
+    problem = told.figures.get("problem") if isinstance(told, Sentence) and told.code == "error.of_flag" else None
+    return problem if isinstance(problem, Sentence) else told
+
+
 class UnknownName(InputError):
     """``name`` is none of ``known``; the remedy offers the nearest, or lists them all."""
 

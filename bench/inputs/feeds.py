@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.contracts import Shapes, TensorSpec
 from bench.contracts.element_types import EXTENDED, STRING, element_name, numpy_type
-from bench.errors import InputError, UnknownName
+from bench.errors import InputError, UnknownName, of_flag
 from bench.inputs.images import IMAGE_SUFFIXES, image_tensor
 from bench.inputs.tensor_files import check_exists, load_given, numpy_load
 from bench.reading import is_file
@@ -53,7 +53,7 @@ def given_feeds(
             given: Mapping[str, Array] = load_given(Path(assignment))
         elif not equals or not name or not file:
             raise InputError(
-                sentence("input.not_name_file", assignment=assignment),
+                of_flag("--input", sentence("input.not_name_file", assignment=assignment)),
                 sentence("input.example"),
             )
         elif name not in by_name:
@@ -64,7 +64,9 @@ def given_feeds(
             if key not in by_name:
                 raise UnknownName(sentence("input.input_of_model_in", file=Path(assignment).name), key, by_name)
             if key in feeds:
-                raise InputError(sentence("input.given_twice", key=key), sentence("input.give_each_input_once"))
+                raise InputError(
+                    of_flag("--input", sentence("input.given_twice", key=key)), sentence("input.give_each_input_once")
+                )
             feeds[key] = _fitting(array, by_name[key], shapes[key])
     return feeds
 
@@ -101,7 +103,7 @@ def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: I
     kinds = (".npy", *IMAGE_SUFFIXES)
     code = "input.suffix_not_read" if file.suffix else "input.no_suffix_not_read"
     raise InputError(
-        sentence(code, name=spec.name, file=file.name, suffix=file.suffix),
+        of_flag("--input", sentence(code, name=spec.name, file=file.name, suffix=file.suffix)),
         sentence("input.use_one_of", kinds=kinds),
     )
 
@@ -112,8 +114,11 @@ def _fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array
 
     if tuple(array.shape) != tuple(shape):
         raise InputError(
-            sentence(
-                "input.another_shape", spec_name=spec.name, shape=str(list(array.shape)), expected=str(list(shape))
+            of_flag(
+                "--input",
+                sentence(
+                    "input.another_shape", spec_name=spec.name, shape=str(list(array.shape)), expected=str(list(shape))
+                ),
             ),
             sentence("input.give_that_shape"),
         )
@@ -122,12 +127,17 @@ def _fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array
     try:
         wanted = numpy_type(spec.dtype)
     except TypeError:
-        raise InputError(sentence("input.type_not_fed_from_file", spec_name=spec.name, dtype=spec.dtype)) from None
+        raise InputError(
+            of_flag("--input", sentence("input.type_not_fed_from_file", spec_name=spec.name, dtype=spec.dtype))
+        ) from None
     if wanted.name in EXTENDED and array.dtype == np.dtype(f"V{wanted.itemsize}"):  # as numpy.save writes such an array
         array = array.view(wanted)
     if array.dtype != wanted and not _converts(array, wanted):
         raise InputError(
-            sentence("input.holds_another_type", spec_name=spec.name, held=element_name(array), dtype=spec.dtype),
+            of_flag(
+                "--input",
+                sentence("input.holds_another_type", spec_name=spec.name, held=element_name(array), dtype=spec.dtype),
+            ),
             sentence("input.convert_it", dtype=spec.dtype),
         )
     return np.ascontiguousarray(array, wanted).reshape(shape)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import TensorSpec
 from bench.contracts.element_types import PACKED_BITS, numpy_type
-from bench.errors import InputError
+from bench.errors import InputError, of_flag
 from bench.suite.preprocessing import ImagePreprocessing
 from bench.words import sentence
 
@@ -35,25 +35,32 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     if preprocessing.order == "bgr":
         pixels = pixels[:, :, ::-1]
     if channels == 1 and max(len(preprocessing.mean), len(preprocessing.scale)) > 1:
-        raise InputError(sentence("input.one_channel", spec_name=spec.name), sentence("input.give_one_number"))
+        raise InputError(
+            of_flag("--input", sentence("input.one_channel", spec_name=spec.name)), sentence("input.give_one_number")
+        )
     mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
     values = (pixels - mean) / scale
     if layout == "nchw":
         values = values.transpose(2, 0, 1)
     if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
-        raise InputError(sentence("input.not_an_image_input", spec_name=spec.name, dtype=spec.dtype))
+        raise InputError(
+            of_flag("--input", sentence("input.not_an_image_input", spec_name=spec.name, dtype=spec.dtype))
+        )
     dtype = numpy_type(spec.dtype)
     if dtype.kind in "iu":
         values = np.rint(values)
         limits = np.iinfo(dtype)
         if values.min() < limits.min or values.max() > limits.max:
             raise InputError(
-                sentence(
-                    "input.pixels_outside_type",
-                    spec_name=spec.name,
-                    lowest=values.min(),
-                    highest=values.max(),
-                    dtype=spec.dtype,
+                of_flag(
+                    "--input",
+                    sentence(
+                        "input.pixels_outside_type",
+                        spec_name=spec.name,
+                        lowest=values.min(),
+                        highest=values.max(),
+                        dtype=spec.dtype,
+                    ),
                 ),
                 sentence("input.choose_mean_and_scale"),
             )
@@ -73,7 +80,7 @@ def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreproce
     if len(fits) != 1:
         code = "input.shape_of_either_layout" if fits else "input.shape_not_of_an_image"
         raise InputError(
-            sentence(code, name=name, shape=str(list(shape))),
+            of_flag("--input", sentence(code, name=name, shape=str(list(shape)))),
             sentence("input.say_layout"),
         )
     return fits[0]
@@ -89,7 +96,9 @@ def _opened(name: str, file: Path, channels: int) -> "Image":
             upright.load()
     except Exception:  # Pillow's decoders raise whatever they meet in a damaged file
         remedy = sentence("input.open_viewer_save_again")
-        raise InputError(sentence("input.not_a_whole_image", name=name, file_name=file.name), remedy) from None
+        raise InputError(
+            of_flag("--input", sentence("input.not_a_whole_image", name=name, file_name=file.name)), remedy
+        ) from None
     _refuse_transparent(name, file, upright)
     wide = upright if upright.mode not in DEEP_GREY else _eight_bits(name, file, upright)
     return wide.convert("RGB" if channels == 3 else "L")
@@ -102,7 +111,7 @@ def _refuse_transparent(name: str, file: Path, image: "Image") -> None:
     keyed = image.mode in DEEP_GREY  # one grey value counts as transparent; Pillow cannot show which pixels have it
     if keyed or image.convert("RGBA").getchannel("A").getextrema()[0] != 255:
         raise InputError(
-            sentence("input.transparent_pixels", name=name, file_name=file.name),
+            of_flag("--input", sentence("input.transparent_pixels", name=name, file_name=file.name)),
             sentence("input.flatten_it"),
         )
 
@@ -115,12 +124,15 @@ def _eight_bits(name: str, file: Path, image: "Image") -> "Image":
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > DEEPEST_GREY:
         raise InputError(
-            sentence(
-                "input.image_range_unknown",
-                name=name,
-                file_name=file.name,
-                lowest=values.min(),
-                highest=values.max(),
+            of_flag(
+                "--input",
+                sentence(
+                    "input.image_range_unknown",
+                    name=name,
+                    file_name=file.name,
+                    lowest=values.min(),
+                    highest=values.max(),
+                ),
             ),
             sentence("input.scale_to_8_bits"),
         )
@@ -134,7 +146,12 @@ def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None
         return image.resize(size, Resampling.BILINEAR)
     if crop < max(size):
         raise InputError(
-            sentence("input.crop_smaller_than_input", file_name=file.name, crop=crop, width=size[0], height=size[1]),
+            of_flag(
+                "--input",
+                sentence(
+                    "input.crop_smaller_than_input", file_name=file.name, crop=crop, width=size[0], height=size[1]
+                ),
+            ),
             sentence("input.give_larger_crop", size=max(size)),
         )
     ratio = crop / min(image.size)

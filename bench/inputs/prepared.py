@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.contracts import Artifact, InputRole
-from bench.errors import InputError
+from bench.errors import InputError, of_flag
 from bench.inputs.feeds import feeds_source, given_feeds, input_source
 from bench.inputs.made_inputs import NO_ROLE, seeded_feeds, values_in_words
 from bench.inputs.tensor_files import feeds_sha256, save_feeds
@@ -111,12 +111,15 @@ def _check_rows(given: "Feeds", roles: dict[str, InputRole]) -> None:
             continue
         if int(array.max()) >= rows or int(array.min()) < -rows:
             raise InputError(
-                sentence(
-                    "input.index_outside_table",
-                    name=name,
-                    lowest=int(array.min()),
-                    highest=int(array.max()),
-                    rows=rows,
+                of_flag(
+                    "--input",
+                    sentence(
+                        "input.index_outside_table",
+                        name=name,
+                        lowest=int(array.min()),
+                        highest=int(array.max()),
+                        rows=rows,
+                    ),
                 ),
                 sentence("input.give_indices", last=rows - 1),
             )

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import DecoderSpec, Tokenizer
-from bench.errors import InputError, RunFailure
+from bench.errors import InputError, RunFailure, of_flag
 from bench.reading import is_file, read_text
 from bench.record.inputs import InputFacts
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,20 +42,23 @@ class Query(Struct, frozen=True):
     prompt: "Ids"
 
 
-def read_prompts(ids: Sequence[int], file: str, model_id: str) -> tuple[Prompt, ...]:
+def read_prompts(ids: Sequence[int], file: str, model_id: Sentence | str) -> tuple[Prompt, ...]:
     """The prompts of ``--prompt-ids`` and ``--prompts``. Raises ``InputError`` naming file, line and what is wrong."""
     given = [Prompt(ids=tuple(ids))] if ids else []
     return (*given, *(_of_file(Path(file), model_id) if file else ()))
 
 
-def _of_file(file: Path, model_id: str) -> list[Prompt]:
+def _of_file(file: Path, model_id: Sentence | str) -> list[Prompt]:
     if not is_file(file):
-        raise InputError(sentence("input.prompts_no_such_file", file_name=file.name), sentence("input.check_path"))
+        raise InputError(
+            of_flag("--prompts", sentence("input.prompts_no_such_file", file_name=file.name)),
+            sentence("input.check_path"),
+        )
     text = read_text(file, name=f"--prompts {file.name}")
     if file.suffix.lower() != ".jsonl":
         if not text.strip():
             raise InputError(
-                sentence("input.prompts_empty", file_name=file.name),
+                of_flag("--prompts", sentence("input.prompts_empty", file_name=file.name)),
                 sentence("input.write_prompt", model_id=model_id),
             )
         return [Prompt(prompt=text)]
@@ -63,7 +66,8 @@ def _of_file(file: Path, model_id: str) -> list[Prompt]:
     prompts = [_of_line(file, number, line) for number, line in lines]
     if not prompts:
         raise InputError(
-            sentence("input.prompts_without_prompt", file_name=file.name), sentence("input.give_one_object_a_line")
+            of_flag("--prompts", sentence("input.prompts_without_prompt", file_name=file.name)),
+            sentence("input.give_one_object_a_line"),
         )
     return prompts
 
@@ -73,11 +77,15 @@ def _of_line(file: Path, number: int, line: str) -> Prompt:
         prompt = msgspec.json.decode(line.encode(), type=Prompt)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(
-            sentence("input.prompts_line", file_name=file.name, number=number, error=str(error)[:200]),
+            of_flag(
+                "--prompts", sentence("input.prompts_line", file_name=file.name, number=number, error=str(error)[:200])
+            ),
             sentence("input.give_prompt_or_ids"),
         ) from None
     if bool(prompt.ids) == bool(prompt.prompt):
-        raise InputError(sentence("input.prompts_line_not_one", file_name=file.name, number=number))
+        raise InputError(
+            of_flag("--prompts", sentence("input.prompts_line_not_one", file_name=file.name, number=number))
+        )
     return prompt
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Tensors
 from bench.contracts.element_types import restored, storable
-from bench.errors import InputError, RunFailure
+from bench.errors import InputError, RunFailure, of_flag
 from bench.reading import is_file
 from bench.words import sentence
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def check_exists(file: Path) -> None:
     if not is_file(file):
         raise InputError(
-            sentence("input.no_such_file", file_name=file.name),
+            of_flag("--input", sentence("input.no_such_file", file_name=file.name)),
             sentence("input.check_relative_path"),
         )
 
@@ -46,7 +46,7 @@ def numpy_load(file: Path) -> Any:
         raise ValueError(sentence("input.one_array_or_several"))
     except Exception:  # numpy and zipfile raise whatever they meet in a damaged file, tokenize.TokenError among them
         raise InputError(
-            sentence("input.not_plain_arrays", file_name=file.name, file_suffix=file.suffix),
+            of_flag("--input", sentence("input.not_plain_arrays", file_name=file.name, file_suffix=file.suffix)),
             sentence("input.write_with_numpy"),
         ) from None
 

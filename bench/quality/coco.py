@@ -10,8 +10,9 @@ from bench.errors import InputError
 from bench.quality.labels import Labels
 from bench.reading import MOST_LABEL_BYTES, json_of, read_bytes
 from bench.record.quality import LeftOut
+from bench.words import sentence
 
-FORM = 'COCO: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "category_id", "bbox": [x, y, w, h]}]}.'
+FORM = sentence("quality.form_of_coco")
 
 
 class Image(Struct, frozen=True):
@@ -54,9 +55,11 @@ def read_annotations(path: Path) -> Labels:
             wrong.append(LeftOut(name, field, str(error)))
             continue
         if annotation.image_id not in file_of:
-            wrong.append(LeftOut("?", f"{field}.image_id", f"no image has the id {annotation.image_id}"))
+            wrong.append(
+                LeftOut("?", f"{field}.image_id", sentence("quality.left_out.no_image", image_id=annotation.image_id))
+            )
         elif min(annotation.bbox[2:]) <= 0:
-            wrong.append(LeftOut(file_of[annotation.image_id], f"{field}.bbox", "width and height must be above 0"))
+            wrong.append(LeftOut(file_of[annotation.image_id], f"{field}.bbox", sentence("quality.left_out.empty_box")))
         else:
             found[file_of[annotation.image_id]].append(annotation)
     barred = {left.file for left in wrong}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from bench.errors import InputError
+from bench.errors import InputError, problem_of
 from bench.inputs.feeds import user_feeds
 from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.tensor_files import load_given
@@ -27,6 +27,7 @@ from bench.reading import is_file, is_folder, leads_outside
 from bench.record.quality import UNLABELLED, DatasetTask, LeftOut
 from bench.suite.dataset_options import DatasetAsk, DatasetOptions, read_options
 from bench.suite.preprocessing import parse_preprocessing
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 EXPECTED = ".expected.npz"
 ANNOTATIONS = "annotations.json"
 SAMPLE_SUFFIXES = (*IMAGE_SUFFIXES, ".npy", ".npz")
-FORMS = f"Put labels.json, labels.csv, {ANNOTATIONS}, or NAME.npz with NAME{EXPECTED} into it."
+FORMS = sentence("quality.form_of_dataset", annotations=ANNOTATIONS, expected=EXPECTED)
 
 
 class Entry(Struct, frozen=True):
@@ -64,12 +65,15 @@ def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
     """
     folder = ask.folder
     if not is_folder(folder):
-        raise InputError(f"--dataset {folder.name}: no such folder", "Check the path.")
+        raise InputError(sentence("quality.no_such_folder", folder=folder.name), sentence("quality.check_path"))
     options = read_options(folder, ask.options)
     task: DatasetTask | None = options.task or ("judged" if judged else None)
     sources = [name for name in ("labels.json", "labels.csv", ANNOTATIONS) if (folder / name).is_file()]
     if len(sources) > 1:
-        raise InputError(f"--dataset {folder.name}: holds {' and '.join(sources)}", "Keep the one that counts.")
+        raise InputError(
+            sentence("quality.several_sources", folder=folder.name, sources=sources),
+            sentence("quality.keep_one"),
+        )
     if not sources:
         return _checked(_pairs(folder, options, task))
     if sources == [ANNOTATIONS]:
@@ -83,12 +87,13 @@ def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
 def _checked(listing: Listing) -> Listing:
     if listing.entries:
         return listing
-    why = f": {_told(listing.left_out[0])}" if listing.left_out else ""
-    raise InputError(f"--dataset {listing.folder.name}: holds no sample that can be used{why}", FORMS)
-
-
-def _told(left: LeftOut) -> str:
-    return f"{left.file} ({left.field}): {left.reason}"
+    if not listing.left_out:
+        raise InputError(sentence("quality.no_sample", folder=listing.folder.name), FORMS)
+    first = listing.left_out[0]
+    message = sentence(
+        "quality.no_sample_for", folder=listing.folder.name, file=first.file, field=first.field, why=first.reason
+    )
+    raise InputError(message, FORMS)
 
 
 def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: Labels) -> Listing:
@@ -97,11 +102,12 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
         field = f"{labels.file}: {name}"
         path = folder / name
         if not name or leads_outside(name):
-            left.append(LeftOut(name, field, "leads out of the folder"))
+            left.append(LeftOut(name, field, sentence("quality.left_out.leads_outside")))
         elif not is_file(path):
-            left.append(LeftOut(name, field, "no such file"))
+            left.append(LeftOut(name, field, sentence("quality.left_out.no_such_file")))
         elif path.suffix.lower() not in SAMPLE_SUFFIXES:
-            left.append(LeftOut(name, field, f"files that end in {path.suffix or 'nothing'} are not read"))
+            code = "quality.left_out.suffix" if path.suffix else "quality.left_out.no_suffix"
+            left.append(LeftOut(name, field, sentence(code, suffix=path.suffix)))
         else:
             entries.append(Entry(name, labels.of[name], field))
     known = {*labels.of, *(wrong.file for wrong in labels.wrong)}
@@ -116,17 +122,18 @@ def _pairs(folder: Path, options: DatasetOptions, task: DatasetTask | None) -> L
     inputs = [n for n in names if n.endswith(".npz")]
     expected = sorted(p.name for p in folder.iterdir() if p.name.endswith(EXPECTED))
     if not expected:
-        raise InputError(f"--dataset {folder.name}: holds {'no labels' if names else 'nothing to judge'}", FORMS)
+        code = "quality.holds_no_labels" if names else "quality.holds_nothing"
+        raise InputError(sentence(code, folder=folder.name), FORMS)
     entries, left = [], []
     for name in inputs:
         partner = name.removesuffix(".npz") + EXPECTED
         if partner in expected:
             entries.append(Entry(name, None, partner, partner))
         else:
-            left.append(LeftOut(name, partner, "no such file"))
+            left.append(LeftOut(name, partner, sentence("quality.left_out.no_such_file")))
     partners = {entry.expected_file for entry in entries}
-    left += [LeftOut(n, n, "its inputs are missing") for n in expected if n not in partners]
-    left += [LeftOut(n, n, "has no expected arrays") for n in names if n not in inputs]
+    left += [LeftOut(n, n, sentence("quality.left_out.inputs_missing")) for n in expected if n not in partners]
+    left += [LeftOut(n, n, sentence("quality.left_out.no_expected")) for n in names if n not in inputs]
     found = task or _task_of([folder / entry.expected_file for entry in entries])
     return Listing(folder, found, options, tuple(entries), tuple(left))
 
@@ -182,4 +189,4 @@ def sample_feeds(
 
 def left_out(entry: Entry, error: InputError, field: str = "") -> LeftOut:
     """The sample that raised ``error``, with what is wrong in its ``field`` (its own file where none is given)."""
-    return LeftOut(entry.file, field or entry.file, error.message.removeprefix("--input "))
+    return LeftOut(entry.file, field or entry.file, problem_of(error))

@@ -14,6 +14,7 @@ from bench.errors import InputError, RunFailure
 from bench.quality.dataset import Entry
 from bench.quality.scoring import Scored, output_named
 from bench.suite.dataset_options import DatasetOptions
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +95,7 @@ def decode(outputs: Tensors, options: DatasetOptions, sizes: Sizes) -> Found:
     scores = np.asarray(output_named(outputs, options.scores, "scores"), np.float64)
     rows = scores.reshape(len(boxes), -1) if len(boxes) and scores.size % len(boxes) == 0 else None
     if rows is None:
-        raise InputError(f"scores of shape {list(scores.shape)} do not belong to {len(boxes)} boxes")
+        raise InputError(sentence("quality.scores_of_other_boxes", shape=str(list(scores.shape)), boxes=len(boxes)))
     if options.labels:
         classes = np.asarray(output_named(outputs, options.labels, "labels")).ravel().astype(np.int64)
         which, best = np.arange(len(boxes)), rows[:, 0]
@@ -177,8 +178,8 @@ def _rating(
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
     except ImportError:
-        remedy = "pip install 'ondevice-bench[detection]'"
-        raise RunFailure("unavailable", "detection is judged with pycocotools, which is missing", remedy) from None
+        remedy = sentence("quality.install_detection")
+        raise RunFailure("unavailable", sentence("quality.no_pycocotools"), remedy) from None
     truth, answer = COCO(), COCO()
     categories = [{"id": i} for i in sorted({d["category_id"] for d in (*objects, *detections)})]
     truth.dataset = {"images": images, "annotations": objects, "categories": categories}

@@ -24,9 +24,11 @@ from bench.quality.detection import Sizes
 from bench.quality.judged import Judged, ToJudge
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.quality.scorers import scorer_for
+from bench.quality.scoring import WrongOption
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import parse_preprocessing
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.quality.scoring import Scored, Scorer
@@ -107,9 +109,9 @@ def _run(
         try:
             scorer.add(entry, by_file_name(outputs, made_for.facts.outputs), expected_of(listing, entry))
             digests.append(entry_digest(listing, entry))
+        except WrongOption:
+            raise  # of all samples alike
         except InputError as error:
-            if error.message.startswith("--dataset-options"):
-                raise  # of all samples alike
             left.append(left_out(entry, error, entry.field))
     return digests, left
 
@@ -121,8 +123,8 @@ def _judge_of(model: PluginRef) -> Judge | None:
 
 def _nothing_left(listing: Listing, first: LeftOut) -> InputError:
     return InputError(
-        f"--dataset {listing.folder.name}: no sample can be used; {first.file}: {first.reason} ({first.field})",
-        "See docs/quality.md for what a dataset holds; --preprocessing says how images become inputs.",
+        sentence("quality.no_sample_left", folder=listing.folder.name, left_out=first.told),
+        sentence("quality.see_dataset"),
     )
 
 
@@ -136,7 +138,7 @@ def _sizes(listing: Listing, asked: ToJudge) -> "Callable[[Entry], Sizes]":
 
         preprocessing = parse_preprocessing(asked.dataset.preprocessing)
         if preprocessing.crop is not None:
-            raise InputError("--dataset-options: detection takes images whole", "Say resize=plain.")
+            raise WrongOption(sentence("quality.whole_images"), sentence("quality.say_resize_plain"))
         name = listing.options.input or asked.made_for.facts.inputs[0].name
         _, _, height, width = image_layout(name, asked.made_for.shapes[name], preprocessing)
         with Image.open(listing.folder / entry.file) as image:

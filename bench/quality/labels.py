@@ -16,9 +16,10 @@ from msgspec import Struct
 from bench.errors import InputError
 from bench.reading import MOST_LABEL_BYTES, read_text
 from bench.record.quality import LeftOut
+from bench.words import Sentence, sentence
 
-JSON_FORM = 'Write {"photo.jpg": 817, "other.jpg": [281, 282]}: class ids that count as right.'
-CSV_FORM = "Write one line a file: photo.jpg,817 or other.jpg,281,282; a header line file,label is allowed."
+JSON_FORM = sentence("quality.form_of_labels_json")
+CSV_FORM = sentence("quality.form_of_labels_csv")
 
 
 MOST_CLASSES = 999_999_999  # no model has as many classes
@@ -44,22 +45,25 @@ def read_json(path: Path, class_ids: bool = True) -> Labels:
     try:
         stored = json.loads(read_text(path, MOST_LABEL_BYTES, path.name), object_pairs_hook=once)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path.name}: line {error.lineno}, column {error.colno}: {error.msg}", JSON_FORM) from None
+        raise InputError(
+            sentence("quality.not_json_at", file=path.name, line=error.lineno, column=error.colno, error=error.msg),
+            JSON_FORM,
+        ) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
-        raise InputError(f"{path.name}: cannot be read: {str(error)[:100]}", JSON_FORM) from None
+        raise InputError(sentence("quality.cannot_read", file=path.name, error=str(error)[:100]), JSON_FORM) from None
     if not isinstance(stored, dict):
-        raise InputError(f"{path.name}: is not an object of files and labels", JSON_FORM)
+        raise InputError(sentence("quality.not_an_object", file=path.name), JSON_FORM)
     good: dict[str, Any] = {}
     wrong = []
     for name, label in stored.items():
         ids = _ids(label) if class_ids else label
         if not _is_text(name):
             known = name.encode("utf-8", "replace").decode()
-            wrong.append(LeftOut(known, f"{path.name}: {known}", "is no name of a file: it is not Unicode"))
+            wrong.append(LeftOut(known, f"{path.name}: {known}", sentence("quality.left_out.not_unicode")))
         elif name in repeated:
-            wrong.append(LeftOut(name, f"{path.name}: {name}", "is listed twice"))
+            wrong.append(LeftOut(name, f"{path.name}: {name}", sentence("quality.left_out.listed_twice")))
         elif class_ids and ids is None:
-            reason = f"{_shown(label)} is no class id, nor a list of them"
+            reason = sentence("quality.left_out.no_class_ids", label=_shown(label))
             wrong.append(LeftOut(name, f"{path.name}: {name}", reason))
         else:
             good[name] = ids
@@ -78,11 +82,11 @@ def _is_text(name: str) -> bool:
     return name.encode("utf-8", "replace") == name.encode("utf-8", "surrogatepass")
 
 
-def _shown(label: Any) -> str:
+def _shown(label: Any) -> Sentence | str:
     try:
         return json.dumps(label)[:60]
     except (ValueError, RecursionError):
-        return "a number of thousands of digits, or lists in lists,"
+        return sentence("quality.enormous_label")
 
 
 def read_csv(path: Path) -> Labels:
@@ -91,7 +95,7 @@ def read_csv(path: Path) -> Labels:
         stream = io.StringIO(read_text(path, MOST_LABEL_BYTES, path.name), newline="")
         lines = [(reader.line_num, row) for reader in [csv.reader(stream, strict=True)] for row in reader]
     except csv.Error as error:
-        raise InputError(f"{path.name}: cannot be read: {error}", CSV_FORM) from None
+        raise InputError(sentence("quality.cannot_read", file=path.name, error=error), CSV_FORM) from None
     lines = [(number, [cell.strip() for cell in row]) for number, row in lines if any(cell.strip() for cell in row)]
     if lines and lines[0][1][:2] == ["file", "label"]:
         lines = lines[1:]
@@ -101,10 +105,12 @@ def read_csv(path: Path) -> Labels:
     for number, (name, *cells) in lines:
         field = f"{path.name}: line {number}"
         if name in first:
-            wrong.append(LeftOut(name, field, f"is listed twice, also in line {first[name]}"))
+            wrong.append(LeftOut(name, field, sentence("quality.left_out.listed_in_line", line=first[name])))
             good.pop(name, None)
         elif (ids := _numbers(cells)) is None:
-            wrong.append(LeftOut(name or "?", field, f"{','.join(cells)[:60] or 'nothing'} is no class id"))
+            shown = ",".join(cells)[:60]
+            code = "quality.left_out.no_class_id" if shown else "quality.left_out.nothing_no_class_id"
+            wrong.append(LeftOut(name or "?", field, sentence(code, label=shown)))
         else:
             good[name] = ids
         first.setdefault(name, number)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Artifact, Tensors, TensorSpec
 from bench.errors import InputError
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,8 +49,13 @@ def feeds_for(feeds: Tensors, made_for: Artifact, other: Artifact) -> "dict[str,
         names = {name: name for name in order}
     if len(order) != len(theirs):
         raise InputError(
-            f"--reference {other.path.name}: has {len(theirs)} inputs, the model has {len(order)}",
-            "Name a float model of the same task, with the same inputs.",
+            sentence(
+                "quality.reference_inputs",
+                file=other.path.name,
+                theirs=len(theirs),
+                inputs=len(order),
+            ),
+            sentence("quality.name_model_of_same_inputs"),
         )
     fitting = {}
     for name, array in real.items():
@@ -58,10 +64,24 @@ def feeds_for(feeds: Tensors, made_for: Artifact, other: Artifact) -> "dict[str,
         wanted = np.dtype(spec.dtype)
         if tuple(array.shape) != tuple(shape):
             raise InputError(
-                f"--reference {other.path.name}: {spec.name} takes {list(shape)}, the model {list(array.shape)}",
-                "Name a float model with the same input shapes and layout.",
+                sentence(
+                    "quality.reference_shape",
+                    file=other.path.name,
+                    input=spec.name,
+                    shape=str(list(shape)),
+                    given=str(list(array.shape)),
+                ),
+                sentence("quality.name_model_of_same_shapes"),
             )
         if wanted.kind != "f" and array.dtype != wanted:
-            raise InputError(f"--reference {other.path.name}: input {spec.name} takes {wanted}, not {array.dtype}")
+            raise InputError(
+                sentence(
+                    "quality.reference_type",
+                    file=other.path.name,
+                    input=spec.name,
+                    dtype=wanted,
+                    given=array.dtype,
+                )
+            )
         fitting[spec.name] = array.astype(wanted)
     return fitting

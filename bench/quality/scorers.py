@@ -10,6 +10,7 @@ from bench.quality.detection import Detection
 from bench.quality.scoring import ByPlugin, Classification, Regression, Scorer, Segmentation
 from bench.record.quality import DatasetTask
 from bench.suite.dataset_options import DatasetOptions
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.quality.detection import Sizes
@@ -30,6 +31,4 @@ def scorer_for(
             return ByPlugin(judge)
         case "detection":
             return Detection(options, sizes)
-    raise InputError(
-        f"dataset: nothing here judges the task {task} of this model", "See docs/quality.md for the tasks."
-    )
+    raise InputError(sentence("quality.no_scorer", task=task), sentence("quality.see_tasks"))

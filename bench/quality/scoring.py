@@ -13,6 +13,7 @@ from bench.errors import InputError
 from bench.quality.dataset import Entry
 from bench.record.quality import Statistic
 from bench.suite.dataset_options import DatasetOptions
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,13 +43,20 @@ class Scorer(Protocol):
         ...
 
 
+class WrongOption(InputError):
+    """An option of the dataset does not fit the model: no sample can be judged."""
+
+
 def output_named(outputs: Tensors, name: str, key: str = "output") -> "Array":
     """The output of that name, or the only one. Raises ``InputError`` naming the option that is missing or wrong."""
     if not name and len(outputs) == 1:
         return next(iter(outputs.values()))
     if name not in outputs:
-        problem = f"the model has no output {name}" if name else "the model has several outputs"
-        raise InputError(f"--dataset-options {key}: {problem}", f"Say {key}= with one of {', '.join(outputs)}.")
+        problem = sentence("quality.no_output", name=name) if name else sentence("quality.several_outputs")
+        raise WrongOption(
+            sentence("quality.option_of", key=key, problem=problem),
+            sentence("quality.say_output", key=key, outputs=outputs),
+        )
     return outputs[name]
 
 
@@ -66,13 +74,14 @@ class Classification:
 
         scores = np.asarray(output_named(outputs, self._options.output)).squeeze()
         if scores.ndim != 1 or len(scores) < 2:
-            raise InputError(f"output of shape {list(scores.shape)} holds no score for each class")
+            raise InputError(sentence("quality.no_scores", shape=str(list(scores.shape))))
         ids = [int(i) for i in np.ravel(next(iter(expected.values())) if isinstance(expected, Mapping) else expected)]
         wanted = [i + self._options.label_offset for i in ids]
         outside = [i for i, at in zip(ids, wanted, strict=True) if not 0 <= at < len(scores)]
         if outside:
-            offset = f" with label_offset {self._options.label_offset}" if self._options.label_offset else ""
-            raise InputError(f"class id {outside[0]}{offset} is outside of the model's {len(scores)} classes")
+            offset = self._options.label_offset
+            code = "quality.class_with_offset_outside" if offset else "quality.class_outside"
+            raise InputError(sentence(code, label=outside[0], offset=offset, classes=len(scores)))
         best = np.argsort(-scores.astype(np.float64), kind="stable")[:5]
         if np.isnan(scores.astype(np.float64)).any():
             best = best[:0]  # if a score is NaN, no class is the best
@@ -106,7 +115,7 @@ class Regression:
         want = np.concatenate([w.astype(np.float64).ravel() for w, _ in pairs])
         have = np.concatenate([h.astype(np.float64).ravel() for _, h in pairs])
         if not (np.isfinite(want).all() and np.isfinite(have).all()):
-            raise InputError("NaN or infinity in the expected arrays or in the output")
+            raise InputError(sentence("quality.left_out.not_finite"))
         error = have - want
         norms = float(np.linalg.norm(want) * np.linalg.norm(have))
         cosine = float(want @ have) / norms if norms else float(not error.any())
@@ -136,17 +145,24 @@ class Segmentation:
 
         arrays = arrays_of(expected)
         if len(arrays) != 1:
-            raise InputError(f"{entry.expected_file} holds {len(arrays)} arrays, one map of classes belongs there")
+            raise InputError(sentence("quality.one_map_only", file=entry.expected_file, arrays=len(arrays)))
         (name, array), *_ = arrays.items()
         want = _map(np.asarray(array))
         if want.dtype.kind not in "iub":
-            raise InputError(f"{entry.expected_file}: {name} is {want.dtype}, not class ids")
+            raise InputError(sentence("quality.not_class_ids", file=entry.expected_file, name=name, dtype=want.dtype))
         have, classes = _classes_of(output_named(outputs, name if name in outputs else self._options.output), want)
         wanted = want.astype(np.int64) + self._options.label_offset
         counted = np.ones(want.shape, bool) if self._options.ignore is None else want != self._options.ignore
         wanted, have = wanted[counted], have[counted]
         if not len(wanted) or wanted.min() < 0 or (classes and wanted.max() >= classes):
-            raise InputError(f"{entry.expected_file}: class ids of {name} are outside of the model's {classes} classes")
+            raise InputError(
+                sentence(
+                    "quality.classes_outside",
+                    file=entry.expected_file,
+                    name=name,
+                    classes=classes,
+                )
+            )
         size = classes or int(max(wanted.max(), have.max())) + 1
         right = np.bincount(wanted[wanted == have], minlength=size)
         union = np.bincount(wanted, minlength=size) + np.bincount(have, minlength=size) - right
@@ -176,9 +192,10 @@ class ByPlugin:
 
         found = {str(name): float(score) for name, score in self._judge.judge(outputs, expected).items()}
         if not found or not all(map(math.isfinite, found.values())):
-            raise InputError(f"the plugin's judge gave {found or 'no score'}, which is no finite score")
+            code = "quality.no_finite_score" if found else "quality.no_score"
+            raise InputError(sentence(code, scores=str(found)))
         if self._rows and found.keys() != self._rows[0].keys():
-            raise InputError(f"the plugin's judge gave {', '.join(found)}, and {', '.join(self._rows[0])} before")
+            raise InputError(sentence("quality.scores_changed", scores=found, before=self._rows[0]))
         self._rows.append(found)
 
     def scored(self) -> Sequence[Scored]:
@@ -192,13 +209,15 @@ class ByPlugin:
 
 def arrays_of(expected: Any) -> "Mapping[str, Array]":
     if not isinstance(expected, Mapping):
-        raise InputError("a label is no array: regression and segmentation take NAME.npz with NAME.expected.npz")
+        raise InputError(sentence("quality.label_is_no_array"))
     return expected
 
 
 def _same_shape(name: str, want: "Array", have: "Array") -> "tuple[Array, Array]":
     if want.squeeze().shape != have.squeeze().shape:
-        raise InputError(f"{name} is expected as {list(want.shape)}, and the output is {list(have.shape)}")
+        raise InputError(
+            sentence("quality.expected_shape", name=name, expected=str(list(want.shape)), shape=str(list(have.shape)))
+        )
     return want, have
 
 
@@ -216,6 +235,6 @@ def _classes_of(output: "Array", want: "Array") -> "tuple[Array, int | None]":
     for axis in (0, -1):
         if found.ndim == want.ndim + 1 and found.argmax(axis=axis).shape == want.shape:
             if np.isnan(found.astype(np.float64)).any():
-                raise InputError("the output holds NaN, and no class is the best where scores are no numbers")
+                raise InputError(sentence("quality.output_nan"))
             return found.argmax(axis=axis), found.shape[axis]
-    raise InputError(f"a map of {list(want.shape)} is expected, and the output is {list(output.shape)}")
+    raise InputError(sentence("quality.map_expected", expected=str(list(want.shape)), shape=str(list(output.shape))))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import DecoderSpec, Tokenizer
 from bench.digest import sha256_of
-from bench.errors import InputError, RunFailure
+from bench.errors import InputError, RunFailure, problem_of
 from bench.inputs.prompts import Prompt, check_ids, encoded, read_prompts
 from bench.inputs.tensor_files import load_feeds, save_feeds
 from bench.measure.generation import decoder_of
@@ -20,6 +20,7 @@ from bench.measure.text_driver import OpenedText
 from bench.quality.judged import Judged, ToJudge
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,12 +35,12 @@ METRIC = JudgedMetric("perplexity", "perplexity", False, "")
 def text_files(folder: Path) -> tuple[Path, ...]:
     """The files of texts in ``folder``, by name. Raises ``InputError`` where there is none."""
     if not is_folder(folder):
-        raise InputError(f"--dataset {folder.name}: no such folder", "Check the path.")
+        raise InputError(sentence("quality.no_such_folder", folder=folder.name), sentence("quality.check_path"))
     files = tuple(path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file())
     if not files:
         raise InputError(
-            f"--dataset {folder.name}: holds no text for a language model",
-            'Put .txt files into it, or .jsonl files with {"prompt": …} or {"ids": […]} a line.',
+            sentence("quality.no_text", folder=folder.name),
+            sentence("quality.put_texts"),
         )
     return files
 
@@ -84,21 +85,21 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "
         try:
             found = list(_windows_of(file, decoder, tokenizer))
         except (InputError, RunFailure) as error:
-            left.append(LeftOut(file.name, file.name, error.message.removeprefix("--prompts ")))
+            left.append(LeftOut(file.name, file.name, problem_of(error)))
             continue
         if not found:
-            left.append(LeftOut(file.name, file.name, "holds no text of two tokens or more"))
+            left.append(LeftOut(file.name, file.name, sentence("quality.left_out.text_too_short")))
             continue
         windows += found
         digests.append(sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
     if not windows:
         name, first = asked.dataset.folder.name, left[0]
-        raise InputError(f"--dataset {name}: no text can be used; {first.file}: {first.reason}")
+        raise InputError(sentence("quality.no_text_left", folder=name, file=first.file, why=first.reason))
     return windows, _facts(asked, digests, left, len(windows))
 
 
 def _windows_of(file: Path, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Iterator[Ids]":
-    for prompt in read_prompts((), str(file), "the model"):
+    for prompt in read_prompts((), str(file), sentence("quality.the_model")):
         yield from _windows(_ids(prompt, decoder, tokenizer), min(WINDOW, decoder.context_length))
 
 

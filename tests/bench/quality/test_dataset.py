@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from left_out import in_words
 from PIL import Image
 
 from bench.contracts import TensorSpec
@@ -41,7 +42,7 @@ def test_labelled_images(tmp_path: Path) -> None:
     )
     found = listing(tmp_path)
     assert ("classification", ["a.png", "b.png"]) == (found.task, [entry.file for entry in found.entries])
-    assert set(found.left_out) == {
+    assert set(in_words(found.left_out)) == {
         LeftOut("gone.png", "labels.json: gone.png", "no such file"),
         LeftOut("../up.png", "labels.json: ../up.png", "leads out of the folder"),
         LeftOut("C:up.png", "labels.json: C:up.png", "leads out of the folder"),
@@ -78,7 +79,7 @@ def test_pairs_tell_their_task_by_type(tmp_path: Path, array: np.ndarray, task: 
     assert (task, ["a.npz", "b.npz"]) == (found.task, [entry.file for entry in found.entries])
     assert array.tolist() == expected_of(found, found.entries[0])["y"].tolist()
     assert [("lonely.npz", "no such file"), ("orphan.expected.npz", "its inputs are missing")] == [
-        (left.file, left.reason) for left in found.left_out
+        (left.file, left.reason) for left in in_words(found.left_out)
     ]
 
 
@@ -100,7 +101,7 @@ def test_files_without_a_label_are_told_in_subfolders_too(tmp_path: Path) -> Non
     found = listing(tmp_path)
     assert ["s/car.png"] == [entry.file for entry in found.entries]
     assert [("s/daisy.png", "has no label"), ("top.png", "has no label")] == sorted(
-        (left.file, left.reason) for left in found.left_out
+        (left.file, left.reason) for left in in_words(found.left_out)
     )
 
 
@@ -159,5 +160,5 @@ def test_samples_become_inputs(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             sample_feeds(found, entry, (SPEC,), shapes, "")
         reasons.append(left_out(entry, caught.value))
-    assert LeftOut("broken.png", "broken.png", "image=broken.png: is not a whole image") == reasons[0]
-    assert "image: has the shape [1, 3, 5, 5], the model takes [1, 3, 4, 4]" == reasons[1].reason
+    assert LeftOut("broken.png", "broken.png", "image=broken.png: is not a whole image") == in_words(reasons)[0]
+    assert "image: has the shape [1, 3, 5, 5], the model takes [1, 3, 4, 4]" == str(reasons[1].reason)

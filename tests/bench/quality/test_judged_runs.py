@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from left_out import in_words
 from onnx import TensorProto, helper, save
 
 from bench.plugins import discover
@@ -157,7 +158,7 @@ def test_what_cannot_be_used_is_left_out_and_the_rest_judged(tmp_path: Path) -> 
         ("s001.npy", "s001.npy", "s001.npy: is not a whole .npy file of plain arrays"),
         ("s002.npy", "s002.npy", "x: has the shape [1, 9], the model takes [1, 8]"),
         ("s003.npy", "labels.json: s003.npy", "null is no class id, nor a list of them"),
-    ] == [(left.file, left.field, left.reason) for left in quality.dataset.left_out]
+    ] == [(left.file, left.field, left.reason) for left in in_words(quality.dataset.left_out)]
     assert run.record.verdict is not None
     (said,) = [reason for reason in run.record.verdict.reasons if reason.code == "dataset_incomplete"]
     assert "6 of 14 samples of scores left out" in said.message

@@ -1,5 +1,6 @@
 """Runs for the verdict: a sound one, and how it is changed."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -156,3 +157,8 @@ FALLBACK = PlacementSummary("HTP", {"HTP": 7, "CPU": 3}, {"HTP": 90, "CPU": 10},
 
 def codes(verdict: Verdict) -> list[str]:
     return [reason.code for reason in verdict.reasons]
+
+
+def in_words(left: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+    """Samples that were left out, with their reasons as text."""
+    return tuple(msgspec.structs.replace(one, reason=str(one.reason)) for one in left)

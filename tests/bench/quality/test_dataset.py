@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from left_out import in_words
+from judged_runs import in_words
 from PIL import Image
 
 from bench.contracts import TensorSpec

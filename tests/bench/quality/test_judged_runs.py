@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from left_out import in_words
+from judged_runs import in_words
 from onnx import TensorProto, helper, save
 
 from bench.plugins import discover

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from left_out import in_words
+from judged_runs import in_words
 
 from bench.errors import InputError
 from bench.quality.labels import read_csv, read_json

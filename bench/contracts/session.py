@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from bench.contracts.model import Tensors, TensorSpec
 from bench.contracts.precisions import Precisions
+from bench.words import Sentence
 
 CompileCache = Literal["none", "cold", "warm"]
 
@@ -26,7 +27,7 @@ class Placement(Struct, frozen=True):
     requested: str
     nodes: tuple[NodePlacement, ...]
     source: str = ""
-    remedies: tuple[str, ...] = ()
+    remedies: tuple[Sentence | str, ...] = ()
 
 
 class SessionFacts(Struct, frozen=True, kw_only=True):

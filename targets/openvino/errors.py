@@ -20,7 +20,7 @@ def reading_failure(error: Exception, artifact: Artifact) -> RunFailure:
     """Why OpenVINO could not read a model, from the message of its frontend."""
     text, name = str(error), artifact.path.name
     if not Path(artifact.path).exists():
-        return RunFailure("bad_input", sentence("openvino.file_is_gone", name=name), phase="read")
+        return RunFailure("bad_input", sentence("target.file_is_gone", file=name), phase="read")
     if refused := _refused(text):
         why = "; ".join(filter(None, refused.values()))
         code = "openvino.not_converted_because" if why else "openvino.not_converted"

@@ -119,7 +119,7 @@ class OpenVinoTensorSession(OpenVinoFacts):
 
     def results(self) -> Tensors:
         if not self._lanes:
-            raise RunFailure("bad_input", sentence("openvino.no_inputs_bound"))
+            raise RunFailure("bad_input", sentence("target.no_inputs_bound"))
         request = self._lanes[0].request
         return {spec.name: array_of(request.get_output_tensor(i)) for i, spec in enumerate(self.outputs)}
 

@@ -27,6 +27,7 @@ from bench.targets.onnx_precision import UNKNOWN, executed_precisions, stored_pr
 from bench.targets.ort import options as session_config
 from bench.targets.ort.errors import opening_failure
 from bench.targets.processor import processor_name, usable_cores
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.targets.ort.session import Opened
@@ -40,7 +41,7 @@ INTEGER_OPERATORS = frozenset(
 
 
 class OnnxRuntimeCpu:
-    summary = "ONNX Runtime, CPU execution provider"
+    summary = sentence("ort.summary")
     formats: Sequence[Format] = ("onnx",)
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("onnxruntime",)
@@ -50,10 +51,10 @@ class OnnxRuntimeCpu:
 
     def devices(self) -> Sequence[Device]:
         if not importable("onnxruntime"):
-            return (Device("cpu", False, "CPU", "onnxruntime is not installed", self.install),)
+            return (Device("cpu", False, "CPU", sentence("target.not_installed", package="onnxruntime"), self.install),)
         return (Device("cpu", True, processor_name()),)
 
-    def options(self, device: str) -> Mapping[str, str]:
+    def options(self, device: str) -> Mapping[str, Sentence | str]:
         return session_config.known()
 
     def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:

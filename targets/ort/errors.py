@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import RunFailure
+from bench.words import Sentence, sentence
 
 UNREGISTERED = re.compile(r"([\w.]+):(\w+)\(-?\d+\) is not a registered function/op")
 NOT_IN_OPSET = re.compile(r"No Op registered for (\w+) with domain_version of (\d+)")
@@ -25,45 +26,40 @@ def said(error: Exception, model: Path) -> str:
 def opening_failure(error: Exception, model: Path) -> RunFailure:
     """Why a session could not be made of ``model``. ONNX Runtime names an exception class after its status code."""
     name = type(error).__name__
-    text = said(error, model)
+    text, file = said(error, model), model.name
     phase = "compile"
     if name == "NoSuchFile":
-        return RunFailure("bad_input", f"{model.name}: the file is not there", phase=phase)
+        return RunFailure("bad_input", sentence("target.file_is_gone", file=file), phase=phase)
     if (versions := _version_failure(str(error), model)) is not None:
         return versions
     if unknown := UNREGISTERED.search(text):
-        message = f"{model.name}: ONNX Runtime has no operator {unknown[2]} of the domain {unknown[1]}"
-        return RunFailure("unsupported_operator", message, "Export with standard operators only.", phase)
+        message = sentence("ort.no_operator_of_domain", file=file, operator=unknown[2], domain=unknown[1])
+        return RunFailure("unsupported_operator", message, sentence("ort.use_standard_operators"), phase)
     if absent := NOT_IN_OPSET.search(text):
-        message = f"{model.name}: ONNX Runtime has no operator {absent[1]} in opset {absent[2]}"
-        remedy = "Export with standard operators only, in an opset that has them."
-        return RunFailure("unsupported_operator", message, remedy, phase)
+        message = sentence("ort.no_operator_in_opset", file=file, operator=absent[1], opset=absent[2])
+        return RunFailure("unsupported_operator", message, sentence("ort.use_opset_that_has_them"), phase)
     if "EP context model" in text and "exists already" in text:
-        message = f"{model.name}: ONNX Runtime does not write a compiled graph over one that is there"
-        remedy = (
-            "Every process of a run opens the model, and the first wrote the file: measure that file, or leave "
-            "ep.context_enable out and give --compile-cache warm."
-        )
-        return RunFailure("runtime_error", message, remedy, phase)
+        message = sentence("ort.context_is_there", file=file)
+        return RunFailure("runtime_error", message, sentence("ort.measure_the_context"), phase)
     if name in ("InvalidProtobuf", "InvalidGraph"):
         return RunFailure(
             "unsupported_format",
-            f"{model.name} is not an ONNX model that ONNX Runtime takes: {text}",
-            "Check the file with onnx.checker.check_model, or export it again.",
+            sentence("ort.not_a_model", file=file, text=text),
+            sentence("ort.check_file"),
             phase,
         )
     if name == "NotImplemented" or "Could not find an implementation" in text:
         return RunFailure(
             "unsupported_operator",
-            f"{model.name}: an operator is not implemented here: {text}",
-            "Export with another opset, or replace the operator.",
+            sentence("ort.operator_not_implemented", file=file, text=text),
+            sentence("ort.use_another_opset"),
             phase,
         )
     if isinstance(error, MemoryError) or "bad allocation" in text or "Failed to allocate memory" in text:
-        remedy = "Use a smaller model, batch or precision."
-        return RunFailure("out_of_memory", f"{model.name}: not enough memory: {text}", remedy, phase)
-    remedy = "Check the file with onnx.checker.check_model, or export it again."
-    return RunFailure("runtime_error", f"{model.name}: ONNX Runtime cannot open it: {text}", remedy, phase)
+        message = sentence("ort.no_memory", file=file, text=text)
+        return RunFailure("out_of_memory", message, sentence("target.use_smaller_model"), phase)
+    message = sentence("ort.cannot_open", file=file, text=text)
+    return RunFailure("runtime_error", message, sentence("ort.check_file"), phase)
 
 
 def _version_failure(text: str, model: Path) -> RunFailure | None:
@@ -78,17 +74,17 @@ def _version_failure(text: str, model: Path) -> RunFailure | None:
     if stated is None:
         return None
     ir, opset = stated
-    here = f"ONNX Runtime {onnxruntime.__version__}"
+    file, version = model.name, onnxruntime.__version__
     newest_ir, newest_opset = NEWEST_IR.search(text), NEWEST_OPSET.search(text)
     if newest_ir and ir > int(newest_ir[1]):
-        message = f"{model.name} is written in IR version {ir} of ONNX, and {here} reads up to {newest_ir[1]}"
+        message = sentence("ort.ir_version_too_new", file=file, version=version, ir=ir, newest=newest_ir[1])
         return RunFailure("unsupported_format", message, _newer(1, ir, newest_ir[1], "ir_version"), "compile")
     if newest_opset and opset > int(newest_opset[1]):
-        message = f"{model.name} is written for opset {opset}, and {here} reads up to {newest_opset[1]}"
+        message = sentence("ort.opset_too_new", file=file, version=version, opset=opset, newest=newest_opset[1])
         return RunFailure("unsupported_format", message, _newer(2, opset, newest_opset[1], "opset"), "compile")
     if 0 < opset < OLDEST_OPSET and "implementation" in text:
-        message = f"{model.name} is written for opset {opset}, and ONNX Runtime implements {OLDEST_OPSET} and newer"
-        remedy = f"Convert it: onnx.version_converter.convert_version(model, {OLDEST_OPSET}), or export it again."
+        message = sentence("ort.opset_too_old", file=file, opset=opset, oldest=OLDEST_OPSET)
+        remedy = sentence("ort.convert_opset", opset=OLDEST_OPSET)
         return RunFailure("unsupported_operator", message, remedy, "compile")
     return None
 
@@ -105,13 +101,12 @@ def _stated_versions(model: Path) -> tuple[int, int] | None:
     return found.ir_version, max(opsets, default=0)
 
 
-def _newer(column: int, wanted: int, newest: str, field: str) -> str:
+def _newer(column: int, wanted: int, newest: str, field: str) -> Sentence:
     """Which ONNX brought a version, so that an ONNX Runtime of that or a newer ONNX reads it."""
     from onnx import helper
 
     table: list[tuple[Any, ...]] = helper.VERSION_TABLE
     releases = [str(row[0]) for row in table if int(row[column]) >= wanted]
-    older = f"export the model with {field} {newest} or older"
     if not releases:
-        return f"No ONNX up to {table[-1][0]} has that version; check the number, or {older}."
-    return f"Take an ONNX Runtime that was built with ONNX {releases[0]} or newer, or {older}."
+        return sentence("ort.no_onnx_has_version", release=table[-1][0], field=field, newest=newest)
+    return sentence("ort.take_newer_runtime", release=releases[0], field=field, newest=newest)

@@ -2,7 +2,8 @@
 
 The config entries are those of ``onnxruntime_session_options_config_keys.h`` that a CPU or QNN session reads, as found
 in ONNX Runtime 1.32. Left out: keys of other execution providers (``ep.cuda.*``, ``ep.nnapi.*``), of training, of
-``SetEpDynamicOptions`` (``ep.dynamic.*``), and profiling, which would disturb what is measured.
+``SetEpDynamicOptions`` (``ep.dynamic.*``), and profiling, which would disturb what is measured. The catalogues describe
+each as ``ort.option.NAME``.
 """
 
 import os
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from bench.contracts import Artifact
 from bench.errors import InputError
+from bench.words import Sentence, sentence
 
 Value = int | bool | str
 Kind = tuple[str, ...] | str  # the values allowed, or "int", "flag" (0 or 1), "bool", "text"
@@ -26,113 +28,110 @@ ENUMS = {
     "execution_order": ("ExecutionOrder", ("DEFAULT", "PRIORITY_BASED", "MEMORY_EFFICIENT")),
 }
 
-ATTRIBUTES: dict[str, tuple[Kind, str]] = {
-    "intra_op_num_threads": ("int", "threads within an operator; 0: one a physical core"),
-    "inter_op_num_threads": ("int", "threads between operators with ORT_PARALLEL; 0: one a physical core"),
-    "graph_optimization_level": (ENUMS["graph_optimization_level"][1], "how far the graph is rewritten"),
-    "execution_mode": (ENUMS["execution_mode"][1], "operators one after the other, or in parallel"),
-    "execution_order": (ENUMS["execution_order"][1], "order of independent operators"),
-    "enable_mem_pattern": ("bool", "plan activation memory from the first run"),
-    "enable_mem_reuse": ("bool", "share buffers between tensors that do not live together"),
-    "enable_cpu_mem_arena": ("bool", "keep freed memory in an arena"),
-    "use_deterministic_compute": ("bool", "deterministic kernels only"),
-    "optimized_model_filepath": ("text", "write the optimised graph to this file"),
-    "log_severity_level": (("0", "1", "2", "3", "4"), "0 verbose … 4 fatal"),
-    "log_verbosity_level": ("int", "verbosity when log_severity_level is 0"),
-    "logid": ("text", "name of the session in the log"),
+ATTRIBUTES: dict[str, Kind] = {
+    "intra_op_num_threads": "int",
+    "inter_op_num_threads": "int",
+    "graph_optimization_level": ENUMS["graph_optimization_level"][1],
+    "execution_mode": ENUMS["execution_mode"][1],
+    "execution_order": ENUMS["execution_order"][1],
+    "enable_mem_pattern": "bool",
+    "enable_mem_reuse": "bool",
+    "enable_cpu_mem_arena": "bool",
+    "use_deterministic_compute": "bool",
+    "optimized_model_filepath": "text",
+    "log_severity_level": ("0", "1", "2", "3", "4"),
+    "log_verbosity_level": "int",
+    "logid": "text",
 }
 
-CONFIG: dict[str, tuple[Kind, str]] = {
-    "ep.context_embed_mode": ("flag", "1: compiled context inside the ONNX file; 0: beside it"),
-    "ep.context_enable": ("flag", "write a model that holds the provider's compiled context"),
-    "ep.context_file_path": ("text", "where that model is written"),
-    "ep.context_model_external_initializers_file_name": ("text", "file for initializers left to the CPU"),
-    "ep.context_node_name_prefix": ("text", "prefix of the compiled context's node names"),
-    "ep.context_source_model_path": ("text", "the model the compiled context was made from"),
-    "ep.cpu.qmoe_deferred_scale": ("flag", "scale quantised experts late"),
-    "ep.enable_weightless": ("flag", "compiled context without weights"),
-    "ep.enable_weightless_ep_context_nodes": ("flag", "compiled context nodes take weights as inputs"),
-    "ep.enable_weightless_mode": ("text", "how weights are left out of the compiled context"),
-    "ep.share_ep_contexts": ("flag", "share compiled contexts between sessions"),
-    "ep.stop_share_ep_contexts": ("flag", "end of sharing compiled contexts"),
-    "mlas.disable_kleidiai": ("flag", "no KleidiAI kernels on Arm"),
-    "mlas.enable_gemm_fastmath_arm64_bfloat16": ("flag", "bfloat16 matrix products on Arm"),
-    "mlas.kleidiai.conv_igemm_max_work": ("int", "largest convolution given to KleidiAI's indirect kernels"),
-    "mlas.nchwc_depthwise_sliding": ("flag", "sliding depthwise kernels"),
-    "mlas.nchwc_pointwise_conv_max_input_channel_batch": (
-        "int",
-        "input channels a pointwise convolution takes at once",
-    ),
-    "mlas.qnbit.force_fp32": ("flag", "float32 activations in n-bit matrix products"),
-    "mlas.use_lut_gemm": ("flag", "look-up-table matrix products for n-bit weights"),
-    "optimization.constant_folding_max_output_size_in_bytes": ("int", "largest constant that folding may make"),
-    "optimization.disable_specified_optimizers": ("text", "optimisers to leave out, separated by ;"),
-    "optimization.enable_cast_chain_elimination": ("flag", "remove chains of Cast"),
-    "optimization.enable_gelu_approximation": ("flag", "approximate Gelu; changes results slightly"),
-    "optimization.minimal_build_optimizations": (("", "save", "apply"), "optimisations of minimal builds"),
-    "session.allow_released_opsets_only": ("flag", "refuse opsets not yet released"),
-    "session.collect_node_memory_stats_to_file": ("text", "write memory use by node as CSV"),
-    "session.compile_only": ("flag", "compile, and run nothing"),
-    "session.debug_layout_transformation": ("flag", "write the graph at each step of layout transformation"),
-    "session.disable_aot_function_inlining": ("flag", "no inlining of functions before partitioning"),
-    "session.disable_cpu_ep_fallback": ("flag", "1: a node that would fall back to the CPU is an error"),
-    "session.disable_double_qdq_remover": ("flag", "keep doubled QDQ pairs"),
-    "session.disable_model_compile": ("flag", "1: an error if the provider would have to compile"),
-    "session.disable_prepacking": ("flag", "keep weights as stored"),
-    "session.disable_qdq_constant_folding": ("flag", "keep DequantizeLinear of constants"),
-    "session.disable_quant_qdq": ("flag", "1: QDQ pairs are not fused into integer operators"),
-    "session.dynamic_block_base": ("int", "block size of dynamic work sharing between threads"),
-    "session.enable_dq_matmulnbits_fusion": ("flag", "fuse DequantizeLinear + MatMul into MatMulNBits"),
-    "session.enable_moe_expert_counting": ("flag", "count which experts run"),
-    "session.enable_moe_expert_statistics": ("flag", "statistics of which experts run"),
-    "session.enable_quant_qdq_cleanup": ("flag", "remove QDQ pairs that are left over"),
-    "session.enable_saved_runtime_optimizations": ("flag", "apply optimisations saved in the model"),
-    "session.external_data_loader.chunk_bytes": ("int", "bytes read at once from external data"),
-    "session.external_data_loader.min_size_bytes": ("int", "smallest tensor read by the loader"),
-    "session.external_data_loader.pinned_memory_bytes": ("int", "pinned memory of the loader"),
-    "session.external_data_loader.threads": ("int", "threads of the loader"),
-    "session.fail_on_suboptimal_compiled_model": ("flag", "1: an error if recompiling would be better"),
-    "session.force_spinning_stop": ("flag", "threads stop spinning when the last run returns"),
-    "session.function_expansion_byte_limit": ("int", "how far functions may be expanded, in bytes"),
-    "session.function_expansion_node_limit": ("int", "how far functions may be expanded, in nodes"),
-    "session.gqa_value_layout": ("text", "layout of values in GroupQueryAttention"),
-    "session.graph_optimizations_loop_level": (("0", "1", "2"), "when optimisation runs again"),
-    "session.inter_op.allow_spinning": ("flag", "threads between operators spin before they sleep"),
-    "session.inter_op.spin_backoff_max": ("int", "longest pause while spinning, between operators"),
-    "session.inter_op.spin_duration_us": ("int", "how long threads between operators spin"),
-    "session.intra_op.allow_spinning": ("flag", "threads within an operator spin before they sleep"),
-    "session.intra_op.spin_backoff_max": ("int", "longest pause while spinning, within an operator"),
-    "session.intra_op.spin_duration_us": ("int", "how long threads within an operator spin"),
-    "session.intra_op_thread_affinities": ("text", "processors of each thread but the first: 1;2;3-4"),
-    "session.kernel_dispatch_policy": ("text", "how kernels are chosen"),
-    "session.layer_assignment_settings": ("text", "devices by layer annotation"),
-    "session.load_model_format": (("ONNX", "ORT"), "format of the model file"),
-    "session.max_shape_override": ("text", "largest shapes to plan for"),
-    "session.model_external_initializers_file_folder_path": ("text", "folder of external data"),
-    "session.moe_expert_counter_alpha": ("text", "weight of new counts of experts"),
-    "session.moe_expert_counter_beta": ("text", "weight of old counts of experts"),
-    "session.moe_expert_counter_state_file": ("text", "file of the counts of experts"),
-    "session.name_based_layer_assignment": ("text", "devices by layer name"),
-    "session.node_partition_config_file": ("text", "file that assigns nodes to streams"),
-    "session.optimized_model_external_initializers_file_name": ("text", "external data of the optimised model"),
-    "session.optimized_model_external_initializers_min_size_in_bytes": ("int", "smallest tensor put there"),
-    "session.prepack.enable_parallel": ("flag", "repack weights on several threads"),
-    "session.qdq_matmulnbits_accuracy_level": (("0", "1", "2", "3", "4"), "accuracy of MatMulNBits made from QDQ"),
-    "session.qdq_matmulnbits_block_size": ("int", "block size of MatMulNBits made from QDQ"),
-    "session.qdqisint8allowed": ("flag", "signed 8-bit QDQ when saving for Arm"),
-    "session.record_ep_graph_assignment_info": ("flag", "record which provider took which node"),
-    "session.resource_cuda_partitioning_settings": ("text", "partitioning by memory; CUDA only"),
-    "session.save_external_prepacked_constant_initializers": ("flag", "save repacked weights"),
-    "session.save_model_format": (("ONNX", "ORT"), "format of optimized_model_filepath"),
-    "session.set_denormal_as_zero": ("flag", "treat denormals as zero"),
-    "session.strict_shape_type_inference": ("flag", "inconsistent shapes are an error"),
-    "session.strict_workspace_verification": ("flag", "check planned workspace sizes"),
-    "session.use_device_allocator_for_initializers": ("flag", "weights outside the arena"),
-    "session.use_env_allocators": ("flag", "allocators shared between sessions"),
-    "session.use_external_initializer_file_buffers_directly": ("flag", "use external data where it is mapped"),
-    "session.use_ort_model_bytes_directly": ("flag", "use an ORT-format model's bytes without a copy"),
-    "session.use_ort_model_bytes_for_initializers": ("flag", "weights point into those bytes"),
-    "session.x64quantprecision": ("flag", "U8U8 products that do not overflow on old x86-64"),
+CONFIG: dict[str, Kind] = {
+    "ep.context_embed_mode": "flag",
+    "ep.context_enable": "flag",
+    "ep.context_file_path": "text",
+    "ep.context_model_external_initializers_file_name": "text",
+    "ep.context_node_name_prefix": "text",
+    "ep.context_source_model_path": "text",
+    "ep.cpu.qmoe_deferred_scale": "flag",
+    "ep.enable_weightless": "flag",
+    "ep.enable_weightless_ep_context_nodes": "flag",
+    "ep.enable_weightless_mode": "text",
+    "ep.share_ep_contexts": "flag",
+    "ep.stop_share_ep_contexts": "flag",
+    "mlas.disable_kleidiai": "flag",
+    "mlas.enable_gemm_fastmath_arm64_bfloat16": "flag",
+    "mlas.kleidiai.conv_igemm_max_work": "int",
+    "mlas.nchwc_depthwise_sliding": "flag",
+    "mlas.nchwc_pointwise_conv_max_input_channel_batch": "int",
+    "mlas.qnbit.force_fp32": "flag",
+    "mlas.use_lut_gemm": "flag",
+    "optimization.constant_folding_max_output_size_in_bytes": "int",
+    "optimization.disable_specified_optimizers": "text",
+    "optimization.enable_cast_chain_elimination": "flag",
+    "optimization.enable_gelu_approximation": "flag",
+    "optimization.minimal_build_optimizations": ("", "save", "apply"),
+    "session.allow_released_opsets_only": "flag",
+    "session.collect_node_memory_stats_to_file": "text",
+    "session.compile_only": "flag",
+    "session.debug_layout_transformation": "flag",
+    "session.disable_aot_function_inlining": "flag",
+    "session.disable_cpu_ep_fallback": "flag",
+    "session.disable_double_qdq_remover": "flag",
+    "session.disable_model_compile": "flag",
+    "session.disable_prepacking": "flag",
+    "session.disable_qdq_constant_folding": "flag",
+    "session.disable_quant_qdq": "flag",
+    "session.dynamic_block_base": "int",
+    "session.enable_dq_matmulnbits_fusion": "flag",
+    "session.enable_moe_expert_counting": "flag",
+    "session.enable_moe_expert_statistics": "flag",
+    "session.enable_quant_qdq_cleanup": "flag",
+    "session.enable_saved_runtime_optimizations": "flag",
+    "session.external_data_loader.chunk_bytes": "int",
+    "session.external_data_loader.min_size_bytes": "int",
+    "session.external_data_loader.pinned_memory_bytes": "int",
+    "session.external_data_loader.threads": "int",
+    "session.fail_on_suboptimal_compiled_model": "flag",
+    "session.force_spinning_stop": "flag",
+    "session.function_expansion_byte_limit": "int",
+    "session.function_expansion_node_limit": "int",
+    "session.gqa_value_layout": "text",
+    "session.graph_optimizations_loop_level": ("0", "1", "2"),
+    "session.inter_op.allow_spinning": "flag",
+    "session.inter_op.spin_backoff_max": "int",
+    "session.inter_op.spin_duration_us": "int",
+    "session.intra_op.allow_spinning": "flag",
+    "session.intra_op.spin_backoff_max": "int",
+    "session.intra_op.spin_duration_us": "int",
+    "session.intra_op_thread_affinities": "text",
+    "session.kernel_dispatch_policy": "text",
+    "session.layer_assignment_settings": "text",
+    "session.load_model_format": ("ONNX", "ORT"),
+    "session.max_shape_override": "text",
+    "session.model_external_initializers_file_folder_path": "text",
+    "session.moe_expert_counter_alpha": "text",
+    "session.moe_expert_counter_beta": "text",
+    "session.moe_expert_counter_state_file": "text",
+    "session.name_based_layer_assignment": "text",
+    "session.node_partition_config_file": "text",
+    "session.optimized_model_external_initializers_file_name": "text",
+    "session.optimized_model_external_initializers_min_size_in_bytes": "int",
+    "session.prepack.enable_parallel": "flag",
+    "session.qdq_matmulnbits_accuracy_level": ("0", "1", "2", "3", "4"),
+    "session.qdq_matmulnbits_block_size": "int",
+    "session.qdqisint8allowed": "flag",
+    "session.record_ep_graph_assignment_info": "flag",
+    "session.resource_cuda_partitioning_settings": "text",
+    "session.save_external_prepacked_constant_initializers": "flag",
+    "session.save_model_format": ("ONNX", "ORT"),
+    "session.set_denormal_as_zero": "flag",
+    "session.strict_shape_type_inference": "flag",
+    "session.strict_workspace_verification": "flag",
+    "session.use_device_allocator_for_initializers": "flag",
+    "session.use_env_allocators": "flag",
+    "session.use_external_initializer_file_buffers_directly": "flag",
+    "session.use_ort_model_bytes_directly": "flag",
+    "session.use_ort_model_bytes_for_initializers": "flag",
+    "session.x64quantprecision": "flag",
 }
 MOE_OFFLOAD = "session.moe.offload."
 MOE_OFFLOAD_KEYS = (
@@ -143,9 +142,7 @@ MOE_OFFLOAD_KEYS = (
     *("reserve_device_bytes", "skip_tail_cold_only", "skip_zero_cold_doorbell", "source_root"),
     *("tail_substitution_min_rank", "tail_substitution_threshold"),
 )
-ENTRIES: dict[str, tuple[Kind, str]] = CONFIG | {
-    MOE_OFFLOAD + key: ("text", "offloading of mixture-of-experts weights") for key in MOE_OFFLOAD_KEYS
-}
+ENTRIES: dict[str, Kind] = CONFIG | {MOE_OFFLOAD + key: "text" for key in MOE_OFFLOAD_KEYS}
 
 
 EXACT_MEMORY = {"enable_cpu_mem_arena": "0", "enable_mem_pattern": "0"}
@@ -160,15 +157,19 @@ class SessionSettings(Struct, frozen=True):
     others: dict[str, str]
 
 
-def known() -> dict[str, str]:
+def known() -> dict[str, Sentence | str]:
     """Every session option and config entry with its description."""
-    return {name: text for name, (_, text) in (ATTRIBUTES | ENTRIES).items()}
+    offload = sentence("ort.option.moe_offload")
+    return {
+        name: offload if name.startswith(MOE_OFFLOAD) else sentence(f"ort.option.{name}")
+        for name in ATTRIBUTES | ENTRIES
+    }
 
 
 def read(options: Mapping[str, str]) -> SessionSettings:
     """Sort ``options`` and check their values. Raises ``InputError`` naming the option and its value."""
-    attributes = {k: _typed(k, v, ATTRIBUTES[k][0]) for k, v in options.items() if k in ATTRIBUTES}
-    entries = {k: str(_checked(k, v, ENTRIES[k][0])) for k, v in options.items() if k in ENTRIES}
+    attributes = {k: _typed(k, v, ATTRIBUTES[k]) for k, v in options.items() if k in ATTRIBUTES}
+    entries = {k: str(_checked(k, v, ENTRIES[k])) for k, v in options.items() if k in ENTRIES}
     others = {k: v for k, v in options.items() if k not in ATTRIBUTES and k not in ENTRIES}
     return SessionSettings(attributes, entries, others)
 
@@ -221,7 +222,10 @@ def _typed(name: str, value: str, kind: Kind) -> Value:
 def _checked(name: str, value: str, kind: Kind) -> Value:
     if isinstance(kind, tuple):
         if value not in kind:
-            raise InputError(f"option {name}={value}: not one of its values", f"Give one of {', '.join(kind)}.")
+            raise InputError(
+                sentence("target.option_not_one_of", name=name, value=value),
+                sentence("target.give_one_of", values=kind),
+            )
         return value
     return PARSERS[kind](name, value)
 
@@ -230,13 +234,19 @@ def _integer(name: str, value: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise InputError(f"option {name}={value}: not a whole number", f"Write {name}=4, for example.") from None
+        raise InputError(
+            sentence("target.option_not_whole_number", name=name, value=value),
+            sentence("target.write_for_example", name=name, example=4),
+        ) from None
 
 
 def _boolean(name: str, value: str) -> bool:
     words = {"1": True, "true": True, "0": False, "false": False}
     if value.lower() not in words:
-        raise InputError(f"option {name}={value}: neither true nor false", f"Write {name}=true or {name}=false.")
+        raise InputError(
+            sentence("ort.option_not_true_or_false", name=name, value=value),
+            sentence("ort.write_true_or_false", name=name),
+        )
     return words[value.lower()]
 
 

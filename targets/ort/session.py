@@ -16,6 +16,7 @@ from bench.targets.distributions import versions
 from bench.targets.feeds import owned
 from bench.targets.ort.errors import RENAMED
 from bench.targets.ort.queries import BoundQuery, PlainQuery, element_of, query_of
+from bench.words import Sentence, sentence
 
 ASSIGNMENT_KEY = "session.record_ep_graph_assignment_info"
 
@@ -40,7 +41,7 @@ class Opened(Struct, frozen=True):
     compile_cache: CompileCache = "none"
     precisions: Precisions = Precisions("", "")
     chosen: str = ""
-    remedies: Callable[[tuple[NodePlacement, ...]], tuple[str, ...]] = lambda nodes: ()
+    remedies: Callable[[tuple[NodePlacement, ...]], tuple[Sentence | str, ...]] = lambda nodes: ()
 
 
 class OrtFacts:
@@ -96,7 +97,7 @@ class OrtTensorSession(OrtFacts):
 
     def results(self) -> Tensors:
         if not self._queries:
-            raise RunFailure("bad_input", "no inputs are bound: there are no results")
+            raise RunFailure("bad_input", sentence("target.no_inputs_bound"))
         return {spec.name: array for spec, array in zip(self.outputs, self._queries[0].results(), strict=True)}
 
     def _bind(self, feeds: Tensors, lanes: int) -> Sequence[Callable[[], None]]:
@@ -132,8 +133,8 @@ def _element(name: str, onnx_type: str) -> str:
     if element is None:
         raise RunFailure(
             "unsupported_format",
-            f"{name} is a {onnx_type}, not a tensor",
-            "Export the model without it; only tensors can be measured.",
+            sentence("ort.not_a_tensor", name=name, type=onnx_type),
+            sentence("ort.export_without_it"),
             phase="compile",
         )
     return element

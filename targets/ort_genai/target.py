@@ -19,6 +19,7 @@ from bench.targets.processor import processor_name
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
 from bench.targets.qnn import socs
+from bench.words import Sentence
 
 if TYPE_CHECKING:
     from bench.targets.ort_genai.session import OpenedModel
@@ -50,7 +51,7 @@ class OrtGenai:
             )
         return (Device("cpu", True, processor_name()), _qnn_device())
 
-    def options(self, device: str) -> Mapping[str, str]:
+    def options(self, device: str) -> Mapping[str, Sentence | str]:
         left_out = session_config.ATTRIBUTES.keys() - set(TAKEN)
         known = {name: text for name, text in session_config.known().items() if name not in left_out}
         if device != "qnn":

@@ -41,6 +41,7 @@ from bench.targets.qnn.failures import (
     quantised,
     remedies,
 )
+from bench.words import Sentence
 
 if TYPE_CHECKING:
     from bench.targets.ort.session import Opened
@@ -67,7 +68,7 @@ class OnnxRuntimeQnn:
         except Exception as error:
             return qnn_devices.unusable(f"onnxruntime-qnn does not start: {error}", self._remedy())
 
-    def options(self, device: str) -> Mapping[str, str]:
+    def options(self, device: str) -> Mapping[str, Sentence | str]:
         return session_config.known() | qnn_options.known(device)
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:

@@ -40,8 +40,8 @@ def test_without_onnxruntime_the_device_says_so(monkeypatch: pytest.MonkeyPatch)
     (device,) = OnnxRuntimeCpu().devices()
     assert (False, "onnxruntime is not installed", "pip install onnxruntime") == (
         device.usable,
-        device.reason,
-        device.remedy,
+        str(device.reason),
+        str(device.remedy),
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.words import units
+from bench.words import speaking, units
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,42 @@ def test_duration_is_close_to_what_it_shows(ns: float) -> None:
     shown, unit = units.duration(ns).split()
     factor = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}[unit]
     assert float(shown) * factor == pytest.approx(ns, rel=0.006, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("english", "korean", "count", "one", "many"),
+    [
+        ("1 query", "쿼리 1개", 1, "query", "queries"),
+        ("12\N{NARROW NO-BREAK SPACE}345 prompt tokens", "프롬프트 토큰 12,345개", 12_345, "prompt token", ""),
+        ("2 widgets", "2 widgets", 2, "widget", ""),
+    ],
+)
+def test_a_count_has_the_noun_of_the_catalogue(english: str, korean: str, count: int, one: str, many: str) -> None:
+    """Where the catalogue has none, the one that is given."""
+    assert english == units.counted(count, one, many)
+    with speaking("ko"):
+        assert korean == units.counted(count, one, many)
+    assert "3.50 M parameters" == units.counted(3_504_872, "parameter", shown=units.quantity(3_504_872))
+
+
+@pytest.mark.parametrize(
+    ("english", "korean", "low", "high"),
+    [
+        ("75.8 – 100 %", "75.8 – 100%", 0.758, 1.0),
+        ("< 0.1 – 12.0 %", "< 0.1 – 12.0%", 0.0001, 0.12),
+        ("0 – > 99.9 %", "0 – > 99.9%", 0.0, 0.9999),
+    ],
+)
+def test_two_fractions_share_their_sign(english: str, korean: str, low: float, high: float) -> None:
+    """The sign stands once, at the end."""
+    assert english == units.percent_span(low, high)
+    with speaking("ko"):
+        assert korean == units.percent_span(low, high)
+
+
+def test_rates_have_the_units_of_the_language() -> None:
+    """Queries and tokens are words; a unit of physics is the same everywhere."""
+    shown = [(85.31, "tokens/s"), (612.0, "queries/s"), (3.9, "W"), (None, "tokens/s")]
+    assert ["85.3 tokens/s", "612 queries/s", "3.90 W", "–"] == [units.number(v, unit) for v, unit in shown]
+    with speaking("ko"):
+        assert ["85.3 토큰/s", "612 쿼리/s", "3.90 W", "–"] == [units.number(v, unit) for v, unit in shown]

@@ -18,6 +18,7 @@ pytest_plugins = ("tiers",)
 settings.register_profile("unhurried", deadline=None)  # how long a test takes says nothing of what it shows
 settings.load_profile("unhurried")
 switch_off()  # the tests import runtimes themselves
+os.environ["ODB_LANG"] = "en"  # what tests expect is English, whatever the locale
 
 ROOT = Path(__file__).resolve().parents[1]
 REALDATA = Path(os.environ.get("ODB_REALDATA", ROOT.parent / "shared" / "realdata"))

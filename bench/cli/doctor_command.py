@@ -12,7 +12,7 @@ from bench.cli.help import Command
 from bench.cli.language import lang_option
 from bench.cli.options import console, echo_json, json_option, plugin_option
 from bench.printable import clean
-from bench.words import Sentence, say, sentence
+from bench.words import Sentence, say, sentence, speaking
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -58,7 +58,8 @@ def command(plugins: tuple[Path, ...], as_json: bool) -> int:
         *telemetry_findings(),
     ]
     if as_json:
-        echo_json([one.for_scripts() for one in findings])
+        with speaking("en"):  # the same in every language
+            echo_json([one.for_scripts() for one in findings])
     else:
         show(findings)
     return 0 if any(one.state == "ok" for one in targets) else 3

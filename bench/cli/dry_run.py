@@ -10,7 +10,7 @@ from bench.cli.options import cache_folder, console, echo_json
 from bench.printable import clean
 from bench.scenarios import scenario_text
 from bench.settings import setting_words
-from bench.words import say
+from bench.words import say, speaking
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -36,7 +36,8 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     bad_input = any(failure is not None and failure.kind == "bad_input" for failure in refused)
     status = 2 if bad_input else 0 if left else 3
     if as_json:
-        echo_json([for_scripts(run, failure) for run, failure in zip(plan.runs, refused, strict=True)])
+        with speaking("en"):  # the same in every language
+            echo_json([for_scripts(run, failure) for run, failure in zip(plan.runs, refused, strict=True)])
         return status
     print_table("repeats", [(run, "") for run in plan.runs], refused)
     print_left_out(plan.runs, refused)

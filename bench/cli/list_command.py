@@ -13,7 +13,7 @@ from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import columns
 from bench.printable import clean
-from bench.words import Sentence, say, sentence
+from bench.words import Sentence, current, say, sentence, speaking
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog, Kind
@@ -37,7 +37,8 @@ def command(what: str, target: str | None, plugins: tuple[Path, ...], as_json: b
     if (what == "options") != (target is not None):
         raise InputError(sentence("cli.list_takes_one_target"))
     catalog = discover(plugins)
-    rows = [told(row) for row in (options_of(catalog, target) if target else LISTS[what](catalog))]
+    with speaking("en" if as_json else current().language):  # for scripts the same in every language
+        rows = [told(row) for row in (options_of(catalog, target) if target else LISTS[what](catalog))]
     if as_json:
         echo_json(rows)
     else:

@@ -10,7 +10,8 @@ import pytest
 pytestmark = pytest.mark.process
 
 HEADER = 'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
-BARE = {name: value for name, value in os.environ.items() if name not in ("LC_ALL", "LC_MESSAGES", "LANG")}
+CHOOSING = ("ODB_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+BARE = {name: value for name, value in os.environ.items() if name not in CHOOSING}
 
 
 def odb(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":

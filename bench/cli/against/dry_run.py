@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refused
 from bench.cli.dry_run import for_scripts, print_left_out, print_remedy, print_table
 from bench.cli.options import cache_folder, echo_json
 from bench.cli.terminal.progress import span_text, total_seconds
 from bench.compare.matching import Unmatched
-from bench.compare.outcome import foreseen
+from bench.compare.outcome import Outcome, foreseen
 from bench.errors import InputError
 from bench.printable import clean
 from bench.record.record import Failure
@@ -24,7 +25,7 @@ from bench.run.probe import temporary_workspace
 from bench.run.runner import Memo
 from bench.run.workbench import Bench
 from bench.suite.plan import PlannedRun
-from bench.words import say, sentence
+from bench.words import say, sentence, speaking
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
@@ -63,13 +64,11 @@ def show_pairs(
     ends = Counter(one.end for one in prospects)
     found = foreseen(ends["ready"], ends["broken"], ends["not_measured"], alone, chosen.problems, accepted)
     if as_json:
-        pairs = [_for_scripts(one) for one in prospects]
-        echo_json(
-            {"pairs": pairs, "unmatched": alone, "notes": chosen.notes, "problems": chosen.problems, "result": found}
-        )
+        with speaking("en"):
+            _print_json(prospects, alone, chosen, found)
         return found.status
     for note in chosen.notes:
-        click.echo(clean(note))
+        click.echo(clean(str(note)))
     rows = [(run, side) for one in prospects for run, side in zip(one.runs, one.sides, strict=True)]
     failures = [failure for one in prospects for failure in one.failures]
     shown = [None if run.skip is not None else failure for (run, _), failure in zip(rows, failures, strict=True)]
@@ -85,6 +84,19 @@ def show_pairs(
     click.echo(f"\n{found.reason}")
     click.echo(_end(prospects, span_text(total_seconds(ready))))
     return found.status
+
+
+def _print_json(prospects: Sequence[Prospect], alone: Sequence[Unmatched], chosen: Pairs, found: Outcome) -> None:
+    """The same in every language; texts of a plan are in the language spoken."""
+    echo_json(
+        {
+            "pairs": [_for_scripts(one) for one in prospects],
+            "unmatched": [replace(one, reason=str(one.reason)) for one in alone],
+            "notes": [str(note) for note in chosen.notes],
+            "problems": chosen.problems,
+            "result": found,
+        }
+    )
 
 
 def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[list[Prospect], list[Unmatched]]:

@@ -67,7 +67,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
 def _say(chosen: "Pairs") -> None:
     """How flags were understood, and what of BASE is left out, before minutes are spent on the rest."""
     for note in chosen.notes:
-        click.echo(f"odb: {clean(note)}", err=True)
+        click.echo(f"odb: {clean(str(note))}", err=True)
     for problem in chosen.problems:
         click.echo(say("cli.error", message=clean(str(problem.message))), err=True)
 

@@ -41,7 +41,7 @@ from bench.suite.found_files import Places
 from bench.suite.plan import PlannedRun
 from bench.suite.suite import Suite, TargetAsk, parse_pair
 from bench.suite.untrusted import ALLOW
-from bench.words import Sentence, say, sentence
+from bench.words import Sentence, sentence
 
 COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
@@ -72,7 +72,7 @@ class Pairs(Struct, frozen=True):
 
     pairs: tuple[Pair, ...]
     unmatched: tuple[Unmatched, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -94,13 +94,13 @@ def not_checked(pair: Pair, run: PlannedRun) -> Unmatched | None:
     """The emulated record as lost, where its emulator cannot be used here."""
     if run.skip is None:
         return None
-    return refused(pair.source, InputError(sentence("cli.not_checked", reason=run.skip.message), run.skip.remedy))
+    return refused(pair.source, InputError(sentence("cli.not_checked", reason=run.skip.sentence), run.skip.advice))
 
 
 def refused(source: Source, error: InputError) -> Unmatched:
     """The record as lost, with the reason of ``error``."""
     code = "cli.refused_with_remedy" if error.remedy else "cli.refused"
-    reason = say(code, reason=error.message, remedy=error.remedy)
+    reason = sentence(code, reason=error.sentence, remedy=error.advice)
     return unmatched(source.record, "base", reason, lost=True)
 
 
@@ -116,7 +116,7 @@ class Chooser:
         if params["allow_unsafe_options"] and not params["suite_file"]:
             raise InputError(sentence("cli.only_for_a_suite", flag=ALLOW), sentence("cli.leave_it_out"))
         self._left: list[Unmatched] = []
-        self._notes: list[str] = []
+        self._notes: list[Sentence] = []
         self._errors: list[InputError] = []
         self._problems: list[Problem] = []
 
@@ -147,10 +147,10 @@ class Chooser:
             try:
                 sources.append(Source(folder, load(folder).record))
             except InputError as error:
-                self._problems.append(Problem(error.message, error.remedy))
+                self._problems.append(Problem(error.sentence, error.advice))
         if not sources:
             first = self._problems[0]
-            raise InputError(sentence("cli.none_read", folder=self._path, reason=first.message), first.remedy)
+            raise InputError(sentence("cli.none_read", folder=self._path, reason=first.sentence), first.advice)
         if not any(source.measured for source in sources):
             raise InputError(sentence("cli.none_measured", folder=self._path), sentence("cli.measure_base_first"))
         return sources
@@ -159,7 +159,7 @@ class Chooser:
         """As in ``odb compare`` nothing is known of a run that the base did not measure, unless another of the records
         ``asked`` for holds a measurement of it."""
         again = any(other.measured and of_one_run(other.record, source.record) for other in asked)
-        reason = say("cli.another_measured") if again else source.why_not_measured
+        reason = sentence("cli.another_measured") if again else source.why_not_measured
         self._left.append(unmatched(source.record, "base", reason, not_measured=not again))
 
     def _newest(self, sources: Sequence[Source]) -> list[Source]:
@@ -168,7 +168,7 @@ class Chooser:
         for source in sorted(sources, key=lambda s: newest_measured(s.record)):
             before = newest.pop(kind_of(source.record), None)
             if before is not None:
-                again = say("cli.newer_measured" if before.measured else "cli.another_measured")
+                again = sentence("cli.newer_measured" if before.measured else "cli.another_measured")
                 self._left.append(unmatched(before.record, "base", again))
             newest[kind_of(source.record)] = source
         return list(newest.values())
@@ -243,10 +243,10 @@ class Chooser:
                 sentence("cli.targets_too_many", flags=_flags(other)), sentence("cli.targets_too_many.remedy")
             )
         if other:
-            self._notes.append(say("cli.target_is_new", target=other[0]))
+            self._notes.append(sentence("cli.target_is_new", target=other[0]))
             return sources, other[0]
         kept = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in known)]
-        told = say("cli.records_selected", flags=_flags(known), selected=len(kept), all=len(sources))
+        told = sentence("cli.records_selected", flags=_flags(known), selected=len(kept), all=len(sources))
         self._notes.append(told)
         return kept, ""
 
@@ -292,7 +292,7 @@ class Chooser:
                     sentence("cli.suite_without_target", flags=_flags(named)),
                     sentence("cli.suite_without_target.remedy"),
                 )
-            told = say("cli.runs_selected", flags=_flags(named), selected=len(kept), all=len(runs))
+            told = sentence("cli.runs_selected", flags=_flags(named), selected=len(kept), all=len(runs))
             self._notes.append(told)
             runs = kept
             sources = [s for s in sources if any(_is_on(s.record.plan.target.id, name) for name in named)]
@@ -300,7 +300,7 @@ class Chooser:
         for run in runs:
             source = max((s for s in sources if same_run(run, s.record)), key=lambda s: likeness(run, s), default=None)
             if source is None:
-                reason = say("cli.base_has_none")
+                reason = sentence("cli.base_has_none")
                 self._left.append(Unmatched("new", "", run.model.id, run.target.id, run.scenario.name, reason))
                 continue
             used.add(source.record.record_id)
@@ -308,7 +308,7 @@ class Chooser:
                 self._leave_not_measured(source, ())
                 continue
             if run.skip is not None:
-                error = InputError(sentence("cli.not_measurable_now", reason=run.skip.message), run.skip.remedy)
+                error = InputError(sentence("cli.not_measurable_now", reason=run.skip.sentence), run.skip.advice)
                 self._refuse(source, error)
                 continue
             try:
@@ -316,7 +316,7 @@ class Chooser:
             except InputError as error:
                 self._refuse(source, error)
         self._left += [
-            unmatched(s.record, "base", say("cli.suite_asks_not"), lost=s.measured)
+            unmatched(s.record, "base", sentence("cli.suite_asks_not"), lost=s.measured)
             for s in sources
             if s.record.record_id not in used
         ]

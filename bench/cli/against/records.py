@@ -8,7 +8,7 @@ from msgspec.structs import asdict, replace
 from bench.contracts import Scenario, Task
 from bench.record.record import Record
 from bench.suite.plan import PlannedRun, settle_scenario
-from bench.words import say
+from bench.words import Sentence, sentence
 
 
 class Source(Struct, frozen=True):
@@ -23,12 +23,12 @@ class Source(Struct, frozen=True):
         return self.record.status == "ok"
 
     @property
-    def why_not_measured(self) -> str:
+    def why_not_measured(self) -> Sentence:
         """How its run ended without figures."""
         ended, failure = "skipped" if self.record.status == "skipped" else "failed", self.record.failure
         if failure is None:
-            return say(f"cli.base_run.{ended}")
-        return say(f"cli.base_run_for.{ended}", reason=failure.message)
+            return sentence(f"cli.base_run.{ended}")
+        return sentence(f"cli.base_run_for.{ended}", reason=failure.sentence)
 
 
 def same_run(run: PlannedRun, record: Record) -> bool:

@@ -283,4 +283,4 @@ PLUGINS = {"models": {"fake": FakeModel}, "targets": {"emulator": Emulator}}
         gone = odb_run("--against", "old", *write(usable=False), "-o", "gone", "--json")
         assert 3 == gone.return_value
         (lost,) = json.loads(gone.stdout)["unmatched"]
-        assert (True, True) == (lost["lost"], "it was removed" in lost["reason"])
+        assert (True, True) == (lost["lost"], "it was removed" in json.dumps(lost["reason"]))

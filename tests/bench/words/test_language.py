@@ -111,13 +111,27 @@ def test_a_figure_that_does_not_fit_its_form_is_shown_as_it_is(count: object) ->
         ("서울[으로/로]", "서울로"),
         ("부산[으로/로]", "부산으로"),
         ("3[이/가]", "3이"),
-        ("“mobilenet”[이/가]", "“mobilenet”가"),
+        ("“mobilenet”[이/가]", "“mobilenet”이"),
+        ("offline[을/를]", "offline을"),
+        ("single[으로/로]", "single로"),
+        ("cache[을/를]", "cache를"),
+        ("'--dry-run'[으로/로]", "'--dry-run'으로"),
+        ("-o page.html[을/를]", "-o page.html을"),
+        ("--dataset[으로/로]", "--dataset으로"),
+        ("quick[과/와]", "quick과"),
+        ("strict[이/가]", "strict가"),
+        ("running[은/는]", "running은"),
+        ("float32[은/는]", "float32는"),
+        ("IR[을/를]", "IR을"),
+        ("IR[으로/로]", "IR로"),
+        ("NPU[이/가]", "NPU가"),
+        ("ort:cpu[은/는]", "ort:cpu는"),
         ("qnn[과/와]", "qnn과"),
         ("[1, 2] stays", "[1, 2] stays"),
     ],
 )
 def test_korean_particles_fit_the_sound_before_them(text: str, expected: str) -> None:
-    """Hangul by its final consonant, digits by their names, Latin words by their last letter."""
+    """Hangul by its final consonant, digits by their names, Latin words by their last sound."""
     assert expected == with_particles(text)
 
 

@@ -1,6 +1,6 @@
 """Runs for the verdict: a sound one, and how it is changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,6 @@ from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput
 from bench.record.quality import DatasetFacts, LeftOut, Quality
 from bench.record.record import (
-    SCHEMA_VERSION,
     Environment,
     Fidelity,
     Harness,
@@ -22,15 +21,14 @@ from bench.record.record import (
     Record,
     RecordedRun,
     Repeat,
-    SampleArrays,
     Scenario,
     Summary,
     TextGeneration,
-    Tool,
     Verdict,
     Warmup,
 )
 from bench.suite.presets import PRESETS, emulated_rule
+from bench.testing.records import fake_record, fake_repeat
 
 QUICK = PRESETS["quick"].rule
 replace = msgspec.structs.replace
@@ -43,36 +41,21 @@ def steady(seed: int, n: int = 300) -> np.ndarray:
 
 def sound_record() -> Record:
     """A run about which there is nothing to say."""
-    repeats = tuple(
-        Repeat(
-            Phases(runtime_import=1, compile=1, first_inference=1),
-            warmup=Warmup(20, 10**8, True),
-            energy=RepeatEnergy(300, 10**9, channels=(ChannelReading("rapl", "package-0", "package", 2.0),)),
-            samples=SampleArrays(300, {"latency_ns": f"r{i}/latency_ns", "start_ns": f"r{i}/start_ns"}),
-            duration_ns=10**9,
-            converged=True,
-            cpu_busy_share=0.02,
-            frequency_mhz=(3000.0, 2900.0),
-        )
-        for i in range(3)
+    plan = PlanPart(
+        PlannedModel("m", "tensor"),
+        PlannedTarget("ort:cpu", "ort", "cpu"),
+        Scenario("single-stream"),
+        preset="quick",
+        rule=QUICK,
+        seed=0,
+        repeats=3,
     )
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        record_id="r",
+    return fake_record(
+        "r",
+        plan,
+        _repeats([steady(i) for i in range(3)], {}),
         created_utc="2026-01-01T00:00:00Z",
-        status="ok",
-        tool=Tool("ondevice-bench", "0"),
-        plan=PlanPart(
-            PlannedModel("m", "tensor"),
-            PlannedTarget("ort:cpu", "ort", "cpu"),
-            Scenario("single-stream"),
-            preset="quick",
-            rule=QUICK,
-            seed=0,
-            repeats=3,
-        ),
         environment=Environment(power_source="ac", battery_percent=80),
-        repeats=repeats,
         placement=PlacementSummary("CPU", {"CPU": 10}),
         fidelity=Fidelity("ort:cpu", inputs=3, cosine_min=1.0, ok=True),
         determinism=Determinism(2, True),
@@ -81,11 +64,28 @@ def sound_record() -> Record:
     )
 
 
+def _repeats(series: Sequence[np.ndarray], samples: dict[str, np.ndarray]) -> tuple[Repeat, ...]:
+    """A sound repeat for each of ``series``, whose arrays are put into ``samples``."""
+    return tuple(
+        fake_repeat(
+            index,
+            latency,
+            samples,
+            phases_ns=Phases(runtime_import=1, compile=1, first_inference=1),
+            warmup=Warmup(20, 10**8, True),
+            energy=RepeatEnergy(300, 10**9, channels=(ChannelReading("rapl", "package-0", "package", 2.0),)),
+            duration_ns=10**9,
+            cpu_busy_share=0.02,
+            frequency_mhz=(3000.0, 2900.0),
+        )
+        for index, latency in enumerate(series)
+    )
+
+
 def run_of(record: Record | None = None, series: list[np.ndarray] | None = None) -> RecordedRun:
     """``record`` with one series a repeat."""
-    parts = [steady(i) for i in range(3)] if series is None else series
-    samples = {f"r{i}/latency_ns": part for i, part in enumerate(parts)}
-    samples |= {f"r{i}/start_ns": np.cumsum(part) - part[0] for i, part in enumerate(parts) if len(part)}
+    samples: dict[str, np.ndarray] = {}
+    _repeats([steady(i) for i in range(3)] if series is None else series, samples)
     return RecordedRun(record or sound_record(), samples)
 
 
@@ -108,10 +108,8 @@ def with_set_aside(*busy_shares: float) -> Record:
 
 def run_of_many(*series: np.ndarray) -> RecordedRun:
     """A sound run of as many repeats."""
-    first = sound_record().repeats[0]
-    arrays = [{"latency_ns": f"r{i}/latency_ns", "start_ns": f"r{i}/start_ns"} for i in range(len(series))]
-    repeats = tuple(replace(first, samples=SampleArrays(len(s), a)) for s, a in zip(series, arrays, strict=True))
-    return run_of(replace(sound_record(), repeats=repeats), list(series))
+    samples: dict[str, np.ndarray] = {}
+    return RecordedRun(replace(sound_record(), repeats=_repeats(series, samples)), samples)
 
 
 def generating(tokens: int) -> Record:

@@ -9,7 +9,6 @@ from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.inputs import InputFacts
 from bench.record.memory import MemoryPoint
 from bench.record.record import (
-    SCHEMA_VERSION,
     Environment,
     Phases,
     PlannedModel,
@@ -23,6 +22,7 @@ from bench.record.record import (
     Tool,
     Warmup,
 )
+from bench.testing.records import fake_record
 
 MS = 1_000_000
 MIB = 1 << 20
@@ -196,13 +196,6 @@ def record(record_id: str, model: PlannedModel, target: PlannedTarget, **changes
         command=f"odb run -m {model.id} -t {target.id} --preset standard",
         inputs=changes.pop("inputs", IMAGE),
     )
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        record_id=record_id,
-        created_utc=changes.pop("created_utc", "2026-05-04T10:11:12Z"),
-        status=changes.pop("status", "ok"),
-        tool=Tool("ondevice-bench", "0.1.0"),
-        plan=plan,
-        environment=changes.pop("environment", ENVIRONMENT),
-        **changes,
-    )
+    tool = Tool("ondevice-bench", "0.1.0")
+    parts = {"created_utc": "2026-05-04T10:11:12Z", "tool": tool, "environment": ENVIRONMENT, **changes}
+    return fake_record(record_id, plan, **parts)

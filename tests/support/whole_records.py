@@ -20,7 +20,6 @@ from bench.record.inputs import FedInput, InputFacts
 from bench.record.memory import MemoryPoint
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut, Quality, QualityReference
 from bench.record.record import (
-    SCHEMA_VERSION,
     Environment,
     Failure,
     Fidelity,
@@ -43,6 +42,7 @@ from bench.record.record import (
 from bench.record.text import KvCache, TextGeneration
 from bench.store.derived import computed
 from bench.suite.presets import PRESETS, text_generation_rule
+from bench.testing.records import fake_record, fake_repeat
 
 Array = np.ndarray[Any, Any]
 Samples = dict[str, Array]
@@ -285,16 +285,8 @@ def failed() -> RecordedRun:
 
 
 def _record(record_id: str, plan: PlanPart, repeats: tuple[Repeat, ...]) -> Record:
-    return Record(
-        SCHEMA_VERSION,
-        record_id,
-        "2026-05-04T10:11:12+00:00",
-        "ok",
-        Tool("ondevice-bench", __version__, rules_digest()),
-        plan,
-        ENVIRONMENT,
-        repeats=repeats,
-    )
+    tool = Tool("ondevice-bench", __version__, rules_digest())
+    return fake_record(record_id, plan, repeats, tool=tool, environment=ENVIRONMENT)
 
 
 def _finished(record: Record, samples: Samples, **parts: Any) -> RecordedRun:
@@ -305,8 +297,6 @@ def _finished(record: Record, samples: Samples, **parts: Any) -> RecordedRun:
 def _repeat(index: int, samples: Samples, latency: Array | None = None) -> Repeat:
     """One process; its arrays are put into ``samples``."""
     latency = (4 * steady(index)).astype(np.int64) if latency is None else latency
-    arrays = {"latency_ns": latency, "start_ns": latency.cumsum() - latency, "warmup_latency_ns": latency[:6]}
-    samples.update({f"{role}_{index}": array for role, array in arrays.items()})
     duration_ns = int(latency.sum())
     memory = {
         phase: MemoryPoint((40 + step) * MIB, (30 + step) * MIB, (35 + step) * MIB, (50 + step) * MIB, True, 4 * MIB)
@@ -315,16 +305,17 @@ def _repeat(index: int, samples: Samples, latency: Array | None = None) -> Repea
         )
     }
     seconds = duration_ns / SECOND
-    return Repeat(
-        Phases(70 * MS, 80 * MS, 5 * MS, 60 * MS, 9 * MS),
-        "warm",
-        Warmup(6, 30 * MS, True),
-        memory,
-        RepeatEnergy(len(latency), duration_ns, 0.9 * seconds, _channels(seconds)),
-        RepeatEnergy(200, 2 * SECOND, None, (ChannelReading("hwmon", "vdd", "board", 18.0, 3.0, 12.0),)),
-        samples=SampleArrays(len(latency), {role: f"{role}_{index}" for role in arrays}),
-        duration_ns=duration_ns,
-        converged=True,
+    return fake_repeat(
+        index,
+        latency,
+        samples,
+        {"warmup_latency_ns": latency[:6]},
+        phases_ns=Phases(70 * MS, 80 * MS, 5 * MS, 60 * MS, 9 * MS),
+        compile_cache="warm",
+        warmup=Warmup(6, 30 * MS, True),
+        memory_bytes=memory,
+        energy=RepeatEnergy(len(latency), duration_ns, 0.9 * seconds, _channels(seconds)),
+        power_pass=RepeatEnergy(200, 2 * SECOND, None, (ChannelReading("hwmon", "vdd", "board", 18.0, 3.0, 12.0),)),
         harness_ns=900 * MS,
         loop_overhead_ns=120,
         cpu_busy_share=0.12,

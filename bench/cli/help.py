@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from bench.cli.terminal.cells import narrowed, widened
 from bench.words import say
+from bench.words.cells import narrowed, widened
 
 F = TypeVar("F", bound=Callable[..., Any])
 Figures = Callable[[], Mapping[str, Any]]

@@ -154,12 +154,13 @@ def _short(value: Any) -> str:
 
 
 def _pairs(value: Mapping[str, Any]) -> Sentence | str:
-    """``a=1, b=2``; values that hold several of their own in braces."""
+    """``a=1, b=2``; values that hold several of their own in braces, and none of what is not known."""
     return _listed(value) or sentence("compare.no_entries")
 
 
 def _listed(value: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k}={f'{{{_listed(v)}}}' if isinstance(v, Mapping) else v}" for k, v in value.items())
+    known = {k: f"{{{_listed(v)}}}" if isinstance(v, Mapping) else v for k, v in value.items() if v is not None}
+    return ", ".join(f"{k}={v}" for k, v in known.items())
 
 
 def scenario_text(scenario: Scenario) -> str:

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from bench.analysis.text import gaps_of
-from bench.printable import counted
 from bench.record.record import RecordedRun
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
 from bench.stats.drawing import ecdf, trace
-from bench.words import units
+from bench.words import say, units
 
 _POINTS = 160
 _APART = 4  # up to this many repeats have separate line styles
@@ -27,8 +26,8 @@ def _keys(count: int) -> str:
     if count < 2:
         return ""
     if count > _APART:
-        return svg.keys([(f"{count} repeats, one line each", "many")], 8)
-    return svg.keys([(f"repeat {i + 1}", f"s{i + 1}") for i in range(count)], 8)
+        return svg.keys([(say("chart.key.repeats", repeats=count), "many")], 8)
+    return svg.keys([(say("chart.repeat", number=i + 1), f"s{i + 1}") for i in range(count)], 8)
 
 
 def _filled(arrays: Sequence[Series]) -> list[Series]:
@@ -42,7 +41,7 @@ def distribution(run: RecordedRun, name: str) -> Figure | None:
     if found is None or not arrays or run.record.summary.text_generation is not None:
         return None
     marks = [(50.0, found.p50), (90.0, found.p90), (99.0, found.p99)]
-    return _percentile_figure(arrays, f"{name}-dist", "Latency by percentile", "latency of a query", marks)
+    return _percentile_figure(arrays, f"{name}-dist", "latency", marks)
 
 
 def gaps(run: RecordedRun, name: str) -> Figure | None:
@@ -52,11 +51,11 @@ def gaps(run: RecordedRun, name: str) -> Figure | None:
     if text is None or not arrays:
         return None
     marks = [(p, text.itl_ns.get(f"p{p:g}")) for p in (50.0, 90.0, 99.0)]
-    return _percentile_figure(arrays, f"{name}-itl", "Inter-token latency", "time between two tokens", marks)
+    return _percentile_figure(arrays, f"{name}-itl", "gap", marks)
 
 
 def _percentile_figure(
-    arrays: Sequence[Series], name: str, title: str, what: str, marks: Sequence[tuple[float, int | None]]
+    arrays: Sequence[Series], name: str, kind: str, marks: Sequence[tuple[float, int | None]]
 ) -> Figure:
     """Latency over the fraction of queries at least as fast, on a scale with equal space for each further nine, so that
     both the body and the tail are visible (as in HdrHistogram plots)."""
@@ -70,22 +69,24 @@ def _percentile_figure(
     lines = [(_nines(y - 0.5 / a.size), x) for a, (x, y) in zip(arrays, curves, strict=True)]
     end = max(float(at[-1]) for at, _ in lines)
     frame = svg.Frame(
-        Axis(0, end, 46, svg.WIDTH - 8, "fraction of queries at least as fast"),
-        svg.time_axis(max(0.0, low - room), top + room, svg.HEIGHT - 38, 22, what),
+        Axis(0, end, 46, svg.WIDTH - 8, say("chart.percentiles.axis")),
+        svg.time_axis(max(0.0, low - room), top + room, svg.HEIGHT - 38, 22, say(f"chart.axis.{kind}")),
     )
     shares = [(p, float(_nines(p / 100))) for p in (50, 90, 99, 99.9, 99.99)]
-    ticks = tuple((at, f"{p:g} %") for p, at in shares if at <= end)
+    ticks = tuple((at, units.limit(p / 100)) for p, at in shares if at <= end)
     drawn = [svg.axes(frame, ((0.0, "0"), *ticks))]
     for p, value in marks:
         if value is not None:
             drawn.append(svg.mark(frame, float(_nines(p / 100)), float(value), units.duration(value)))
     drawn += [_thinned(frame, at, x, _style(i, len(lines))) for i, (at, x) in enumerate(lines)]
-    said = ", ".join(f"p{p:g} {units.duration(v)}" for p, v in marks if v is not None)
-    words = f"{what.capitalize()} by percentile, one line for each of {counted(len(curves), 'repeat')}. "
-    words += f"Percentiles of the run: {said or 'none'}."
-    note = "Dots: percentiles of the run (geometric means over repeats; with few queries, those of all queries)."
+    said = [f"p{p:g} {units.duration(v)}" for p, v in marks if v is not None]
+    words = say(f"chart.percentiles.{kind}.description", repeats=len(curves))
+    if said:
+        words = f"{words} {say('chart.percentiles.of_run', percentiles=said)}"
+    note = say("chart.percentiles.note")
     if high > top:
-        note += f" Cut at {units.duration(top + room)}; the maximum is {units.duration(high)}."
+        note = f"{note} {say('chart.cut', at=top + room, highest=high)}"
+    title = say(f"chart.percentiles.{kind}.title")
     return Figure(title, svg.drawing(name, title, words, [*drawn, _keys(len(curves))]), note=note)
 
 
@@ -111,19 +112,19 @@ def latency_trace(run: RecordedRun, name: str) -> Figure | None:
     low, highest, top = _window(steady)
     last = max(float(t[-1]) for t, *_ in steady)
     split = 100.0 if warm else 46.0
-    y = svg.time_axis(low, top, svg.HEIGHT - 38, 22, "latency of a query")
-    frame = svg.Frame(svg.time_axis(0, last or 1, split, svg.WIDTH - 8, "time since warm-up"), y)
+    y = svg.time_axis(low, top, svg.HEIGHT - 38, 22, say("chart.axis.latency"))
+    frame = svg.Frame(svg.time_axis(0, last or 1, split, svg.WIDTH - 8, say("chart.axis.since_warmup")), y)
     drawn = _warm_panel(warm, frame, split) if warm else [svg.axes(frame)]
     for i, (t, lo, _, hi) in enumerate(steady):
         drawn.append(svg.band(frame, t.tolist(), lo.tolist(), hi.tolist(), _style(i, len(steady))))
     for i, (t, _, median, _) in enumerate(steady):
         drawn.append(svg.line(frame, t.tolist(), median.tolist(), _style(i, len(steady))))
     over = [highest, *(float(w.max()) for w in warm)]
-    note = "Band: minimum to maximum; line: median of successive queries."
+    note = say("chart.trace.note")
     if max(over) > top:
-        note += f" Cut at {units.duration(top)}; the slowest took {units.duration(max(over))}."
-    title = "Latency over time"
-    words = f"Latency of {counted(len(steady), 'repeat')} over {units.duration(last)} of steady state. {note}"
+        note = f"{note} {say('chart.trace.cut', at=top, slowest=max(over))}"
+    title = say("chart.trace.title")
+    words = f"{say('chart.trace.description', repeats=len(steady), duration=last)} {note}"
     return Figure(title, svg.drawing(f"{name}-trace", title, words, [*drawn, _keys(len(steady))]), note=note)
 
 
@@ -141,7 +142,7 @@ def _warm_panel(warm: Sequence[Series], frame: svg.Frame, split: float) -> list[
     longest = max(len(w) for w in warm)
     left = svg.Frame(Axis(0, max(longest - 1, 1), 50, split - 10), frame.y)
     ground = f'<rect class="warm" x="46" y="22" width="{split - 52:g}" height="{svg.HEIGHT - 60:g}"/>'
-    name = svg.label((46 + split - 6) / 2, svg.HEIGHT - 8, "warm-up", "middle", "name")
+    name = svg.label((46 + split - 6) / 2, svg.HEIGHT - 8, say("chart.warmup"), "middle", "name")
     lines = []
     for i, w in enumerate(warm):
         number, _, median, _ = trace(np.arange(w.size), w, 40)
@@ -158,16 +159,16 @@ def gap_trace(run: RecordedRun, name: str) -> Figure | None:
     low, highest, top = _window(traces)
     last = max(float(t[-1]) for t, *_ in traces)
     frame = svg.Frame(
-        svg.time_axis(0, last or 1, 46, svg.WIDTH - 8, "time since the query was issued"),
-        svg.time_axis(low, top, svg.HEIGHT - 38, 22, "time between two tokens"),
+        svg.time_axis(0, last or 1, 46, svg.WIDTH - 8, say("chart.axis.since_query")),
+        svg.time_axis(low, top, svg.HEIGHT - 38, 22, say("chart.axis.gap")),
     )
     drawn = [svg.axes(frame)]
     for i, (t, lo, median, hi) in enumerate(traces):
         style = _style(i, len(traces))
         drawn.append(svg.band(frame, t.tolist(), lo.tolist(), hi.tolist(), style))
         drawn.append(svg.line(frame, t.tolist(), median.tolist(), style))
-    title, note = "Token times as the answer grows", "Band: minimum to maximum; line: median of all queries."
+    title, note = say("chart.gaps.title"), say("chart.gaps.note")
     if highest > top:
-        note += f" Cut at {units.duration(top)}; the longest gap is {units.duration(highest)}."
-    words = f"Gaps between tokens of {counted(len(traces), 'repeat')} over {units.duration(last)}. {note}"
+        note = f"{note} {say('chart.gaps.cut', at=top, longest=highest)}"
+    words = f"{say('chart.gaps.description', repeats=len(traces), duration=last)} {note}"
     return Figure(title, svg.drawing(f"{name}-gaps", title, words, [*drawn, _keys(len(traces))]), note=note)

@@ -11,7 +11,7 @@ from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.reports.view.rows import Numbered
 from bench.reports.words.causes import emulated, status
 from bench.reports.words.scenarios import scenario_short
-from bench.words import units
+from bench.words import say, units
 
 _LINES = 4  # with separate styles
 _ROOM = 1.6  # over the highest line: an interval of few repeats may reach far beyond it
@@ -70,11 +70,11 @@ def _line_name(record: Record) -> str:
 
 def _figure(name: str, subject: tuple[str, ...], lines: dict[str, Curve], top: float) -> Figure:
     model, precision, work = subject
-    title = f"{model}, weights {precision}: TPOT over depth ({work})"
+    title = say("chart.depth.title", model=model, precision=precision, work=work)
     deepest = max(p.depth for curve in lines.values() for p in curve)
     frame = Frame(
-        Axis(0, deepest, 46, svg.WIDTH - 14, "tokens in the cache before the prompt"),
-        svg.time_axis(0, top * 1.05, 172, 24, "time per output token"),
+        Axis(0, deepest, 46, svg.WIDTH - 14, say("chart.depth.axis")),
+        svg.time_axis(0, top * 1.05, 172, 24, say("metric.tpot_ns.title")),
     )
     parts, legend, doubtful = [svg.axes(frame)], [], []
     for index, (target, curve) in enumerate(lines.items()):
@@ -83,13 +83,13 @@ def _figure(name: str, subject: tuple[str, ...], lines: dict[str, Curve], top: f
         parts.append(svg.band(frame, depths, [p.low_ns for p in curve], [p.high_ns for p in curve], style))
         parts.append(svg.line(frame, depths, [float(p.tpot_ns) for p in curve], style))
         first, last = curve[0], curve[-1]
-        growth = f"{units.duration(first.tpot_ns)} to {units.duration(last.tpot_ns)}"
+        growth = say("unit.from_to", low=units.duration(first.tpot_ns), high=units.duration(last.tpot_ns))
         legend.append((style, target, growth))
-        doubtful += [f"{target} at {p.depth}" for p in curve if not p.valid]
+        doubtful += [say("chart.depth.at", target=target, depth=p.depth) for p in curve if not p.valid]
     words = "; ".join(f"{target}: {value}" for _, target, value in legend)
-    note = "Bands are 95 % intervals."
+    notes = [say("chart.depth.note")]
     if any(p.high_ns > top for curve in lines.values() for p in curve):
-        note += f" Cut at {units.duration(top)}."
+        notes.append(say("chart.depth.cut", at=top))
     if doubtful:
-        note += f" Not valid: {', '.join(doubtful)}."
-    return Figure(title, svg.drawing(name, title, words, parts), tuple(legend), note)
+        notes.append(say("chart.depth.invalid", points=doubtful))
+    return Figure(title, svg.drawing(name, title, words, parts), tuple(legend), " ".join(notes))

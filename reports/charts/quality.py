@@ -9,7 +9,7 @@ from bench.reports.charts.svg import Axis, Figure
 from bench.reports.view.rows import Numbered
 from bench.reports.words.causes import emulated
 from bench.reports.words.quality import between, leading, title, value
-from bench.words import units
+from bench.words import say, units
 
 LEFT, ROW = 150.0, 34.0
 
@@ -39,12 +39,13 @@ def _figure(members: Sequence[Numbered], name: str) -> Figure:
         parts += _row(axis, item.record, found, 20.0 + ROW * row)
         said.append(f"{_name(item.record)} {value(found.value, found.unit)} ({between(found.interval95, found.unit)})")
     parts.append(svg.label((axis.start + axis.end) / 2, height - 6, axis.label, "middle", "name"))
-    samples = ""
+    caption = title(first.name)
     if quality is not None:
-        samples = f", {units.counted(quality.dataset.samples, 'sample')} of {quality.dataset.name}"
-    caption = f"{title(first.name)[:1].upper()}{title(first.name)[1:]}{units.clean(samples)}"
-    note = "Dot: this run (hollow: emulated); line: its 95 % interval; bar: the reference on the same samples."
-    return Figure(caption, svg.drawing(name, caption, f"{'; '.join(said)}.", parts, height), note=note)
+        dataset = units.clean(quality.dataset.name)
+        caption = say("chart.quality.title", metric=caption, samples=quality.dataset.samples, dataset=dataset)
+    caption = f"{caption[:1].upper()}{caption[1:]}"
+    note, words = say("chart.quality.note"), say("chart.clauses", parts=said)
+    return Figure(caption, svg.drawing(name, caption, words, parts, height), note=note)
 
 
 def _axis(drawn: Sequence[tuple[QualityMetric, float | None]], first: QualityMetric) -> Axis:
@@ -83,4 +84,4 @@ def _reference(record: Record, found: QualityMetric) -> float | None:
 
 
 def _name(record: Record) -> str:
-    return f"{units.clean(record.plan.model.id)} on {units.clean(record.plan.target.id)}"
+    return say("comparison.name", model=units.clean(record.plan.model.id), target=units.clean(record.plan.target.id))

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from bench.compare.comparison import Change, Comparison
 from bench.compare.observe import Curve
-from bench.printable import counted
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
-from bench.reports.comparisons.words import leading, limit, status, value
-from bench.words import units
+from bench.reports.comparisons.words import capital, leading, status, value
+from bench.words import say, units
 
 LEFT = 148.0
 SHOWN = 0.98  # minimum fraction of the samples that the distributions show
@@ -38,12 +37,12 @@ def changes(comparison: Comparison, name: str) -> Figure | None:
     parts = [_tolerance_band(axis, margin, height - 36), *_ratio_ticks(axis, height)]
     for i, change in enumerate(drawn):
         parts += _whisker(axis, change, 18.0 + 24 * i)
-    said = "; ".join(f"{c.title} {units.percent_change(c.ratio)}" for c in drawn)
-    note = f"Dot: estimate; line: 95 % interval; band: {limit(comparison.tolerance)}, reported as the same."
+    said = say("chart.clauses", parts=[f"{c.title} {units.percent_change(c.ratio)}" for c in drawn])
+    note = say("chart.changes.note", tolerance=comparison.tolerance)
     if max(ends) > reach:
-        note += " Arrow: the interval continues beyond the drawing."
-    title = "Change from base to new"
-    return Figure(title, svg.drawing(f"{name}-changes", title, f"{said}.", parts, height), note=note)
+        note = f"{note} {say('chart.changes.arrow')}"
+    title = say("chart.changes.title")
+    return Figure(title, svg.drawing(f"{name}-changes", title, said, parts, height), note=note)
 
 
 def _tolerance_band(axis: Axis, margin: float, height: float) -> str:
@@ -61,10 +60,15 @@ def _ratio_ticks(axis: Axis, height: float) -> list[str]:
     for ratio in ratios:
         x = axis.at(math.log(ratio))
         parts.append(f'<path class="{"axis" if ratio == 1 else "grid"}" d="M{x:.1f} 4V{height - 32:.1f}"/>')
-        text = "0" if ratio == 1 else f"{100 * (ratio - 1):+.3g} %".replace("-", "−")
+        text = "0" if ratio == 1 else _signed(ratio - 1)
         parts.append(svg.label(x, height - 18, text, "middle"))
     middle = (axis.start + axis.end) / 2
-    return [*parts, svg.label(middle, height - 4, "less · more than base", "middle", "name")]
+    return [*parts, svg.label(middle, height - 4, say("chart.changes.axis"), "middle", "name")]
+
+
+def _signed(share: float) -> str:
+    """``+5 %``."""
+    return f"{'+' if share > 0 else '−'}{units.limit(round(abs(share), 6))}"
 
 
 def _whisker(axis: Axis, change: Change, y: float) -> list[str]:
@@ -88,10 +92,13 @@ def processes(change: Change, name: str) -> Figure:
     room = 0.06 * (high - low) or 0.01 * high
     bounds = (low - room, high + room, 60.0, svg.WIDTH - 12)
     timed = change.unit == "ns"
-    axis = svg.time_axis(*bounds, str(change.title)) if timed else Axis(*bounds, change.unit.replace("_per_", "/"))
+    axis = svg.time_axis(*bounds, str(change.title)) if timed else Axis(*bounds, say(f"unit.of.{change.unit}"))
     parts = []
     for row, (side, style, values, mean) in enumerate(
-        (("base", "s1", change.base_values, change.base), ("new", "s2", change.new_values, change.new))
+        (
+            (say("compare.side.base"), "s1", change.base_values, change.base),
+            (say("compare.side.new"), "s2", change.new_values, change.new),
+        )
     ):
         y = 34.0 + 44 * row
         parts.append(svg.label(2, y + 3.5, side, "start", "mark-name"))
@@ -100,15 +107,14 @@ def processes(change: Change, name: str) -> Figure:
         parts.append(svg.label(_inside(axis.at(mean)), y - 14, value(change, mean), "middle", "mark-name"))
         parts += [f'<circle class="process {style}" cx="{axis.at(v):.1f}" cy="{y:g}" r="4"/>' for v in values]
     parts.append(svg.across_axis(axis, Axis(0, 1, 100, 12)))
-    said = f"base {', '.join(value(change, v) for v in change.base_values)}"
-    said += f"; new {', '.join(value(change, v) for v in change.new_values)}"
-    called = str(change.title)
-    title = f"{called[0].upper()}{called[1:]}, one dot for each process"
-    note = "Bar: geometric mean. The spread of the dots on one side is noise."
+    base, new = ([value(change, v) for v in values] for values in (change.base_values, change.new_values))
+    title = capital(say("chart.processes.title", metric=change.title))
+    note = say("chart.processes.note")
     if change.pair_ratios:
-        pairs = ", ".join(units.percent_change(ratio) for ratio in sorted(change.pair_ratios))
-        note = f"Bar: geometric mean. The processes took turns in pairs; changes within pairs: {pairs}."
-    return Figure(title, svg.drawing(f"{name}-processes", title, f"{said}.", parts, 136), note=note)
+        changes = [units.percent_change(ratio) for ratio in sorted(change.pair_ratios)]
+        note = say("chart.processes.note_pairs", changes=changes)
+    said = say("chart.processes.description", base=base, new=new)
+    return Figure(title, svg.drawing(f"{name}-processes", title, said, parts, 136), note=note)
 
 
 def _inside(x: float) -> float:
@@ -126,23 +132,22 @@ def distributions(comparison: Comparison, name: str) -> Figure | None:
     top = max(_reaching(curve) for curve in everything)
     room = max(0.04 * (top - low), 0.005 * top)
     x = svg.time_axis(max(0.0, low - room), top + room, 46, svg.WIDTH - 8, _what(comparison))
-    frame = Frame(x, Axis(0, 1, svg.HEIGHT - 38, 22, "queries at least as fast, %", 0.01))
+    frame = Frame(x, Axis(0, 1, svg.HEIGHT - 38, 22, say("chart.distributions.axis"), 0.01))
     parts = [svg.axes(frame)]
     for style, curves in zip(("s1", "s2"), sides, strict=True):
         parts += [_curve(frame, curve, style) for curve in curves]
-    parts.append(svg.keys([("base", "s1"), ("new", "s2")], 8))
-    title = "Distribution in each process"
-    words = f"{counted(len(sides[0]), 'process', 'processes')} of base and {len(sides[1])} of new, from "
-    words += f"{units.duration(low)}."
-    note = "One line for each process."
+    parts.append(svg.keys([(say("compare.side.base"), "s1"), (say("compare.side.new"), "s2")], 8))
+    title = say("chart.distributions.title")
+    words = say("chart.distributions.description", base=len(sides[0]), new=len(sides[1]), low=low)
+    note = say("chart.distributions.note")
     if high > top:
-        note += f" Cut at {units.duration(top + room)}; the maximum is {units.duration(high)}."
+        note = f"{note} {say('chart.cut', at=top + room, highest=high)}"
     return Figure(title, svg.drawing(f"{name}-distributions", title, words, parts), note=note)
 
 
 def _what(comparison: Comparison) -> str:
     metrics = {found.metric for found in comparison.changes} | {found.metric for found in comparison.omitted}
-    return "time between two tokens" if "tpot_ns" in metrics else "latency of a query"
+    return say("chart.axis.gap" if "tpot_ns" in metrics else "chart.axis.latency")
 
 
 def _reaching(curve: Curve) -> int:

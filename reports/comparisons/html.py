@@ -4,27 +4,41 @@ from msgspec import Struct
 
 from bench.compare.comparison import Comparison, Side
 from bench.compare.folders import Findings
-from bench.printable import counted, visible
+from bench.printable import visible
 from bench.reports.charts.svg import Figure
+from bench.reports.comparisons.certainty import method
 from bench.reports.comparisons.charts import figures
 from bench.reports.comparisons.overview import COLUMNS as OVERVIEW
-from bench.reports.comparisons.overview import SIGNS, overview
-from bench.reports.comparisons.row import Row
+from bench.reports.comparisons.overview import overview
+from bench.reports.comparisons.row import SIGNS, Row
 from bench.reports.comparisons.words import (
     COLUMNS,
+    UNMATCHED,
+    capital,
     count_words,
+    heads,
     leading,
-    method,
     result_words,
     rows,
     sentences,
     status,
     title,
+    unmatched_rows,
 )
 from bench.reports.templates import template
-from bench.reports.view.headline import Sentence
+from bench.reports.view.sentences import Sentence
 from bench.reports.words.causes import Status
-from bench.words import units
+from bench.words import say, units
+
+_STATES = {True: "valid", False: "not_valid", None: "no_verdict"}
+
+
+class Fact(Struct, frozen=True):
+    """``code``: whether it is a command to copy."""
+
+    label: str
+    text: str
+    code: bool = False
 
 
 class Section(Struct, frozen=True):
@@ -36,23 +50,24 @@ class Section(Struct, frozen=True):
     sentences: tuple[Sentence, ...]
     figures: tuple[Figure, ...]
     rows: tuple[Row, ...]
-    sides: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    sides: tuple[tuple[str, tuple[Fact, ...]], ...]
 
 
 def render(findings: Findings) -> bytes:
     """The page, UTF-8. Follows the reader's light or dark scheme; prints; runs no script."""
     sections = [_section(comparison, f"c{i}") for i, comparison in enumerate(findings.comparisons, start=1)]
+    several = say("comparison.heading.pairs", pairs=len(sections))
     page: str = template("comparison.html.j2").render(
-        title=sections[0].title if len(sections) == 1 else f"{counted(len(sections), 'pair')} of records compared",
+        title=sections[0].title if len(sections) == 1 else several,
         sections=sections,
         signs=SIGNS,
-        columns=COLUMNS,
+        columns=tuple(zip(COLUMNS, heads(COLUMNS), strict=True)),
         overview=list(zip(overview(findings), sections, strict=True)),
-        overview_columns=OVERVIEW,
+        overview_columns=heads(OVERVIEW),
         counts=_counts(findings),
         method=method(findings),
-        unmatched=findings.unmatched,
-        unmatched_columns=("Record", "Side", "Model", "Target", "Scenario", "Why"),
+        unmatched=[(cells[-1], cells[:-1]) for cells in unmatched_rows(findings)],
+        unmatched_columns=heads((UNMATCHED[-1], *UNMATCHED[:-1])),
         problems=findings.problems,
         clean=units.clean,
     )
@@ -73,7 +88,10 @@ def _section(comparison: Comparison, name: str) -> Section:
         sentences(comparison),
         figures(comparison, name),
         rows(comparison),
-        (("Base", _facts(comparison.base)), ("New", _facts(comparison.new))),
+        (
+            (capital(say("compare.side.base")), _facts(comparison.base)),
+            (capital(say("compare.side.new")), _facts(comparison.new)),
+        ),
     )
 
 
@@ -84,15 +102,18 @@ def _state(comparison: Comparison) -> Status:
     return status(lead) if lead is not None else "failed"
 
 
-def _facts(side: Side) -> tuple[tuple[str, str], ...]:
+def _facts(side: Side) -> tuple[Fact, ...]:
     options = ", ".join(f"{k}={v}" for k, v in side.options.items())
-    verdict = {True: "valid", False: "not valid", None: "no verdict"}[side.valid]
-    facts = (
-        ("record", side.record_id),
-        ("made", units.when(side.created_utc)),
-        ("model", side.model),
-        ("target", " · ".join(filter(None, (side.target, side.device, options)))),
-        ("verdict", verdict),
-        ("reproduce", side.command),
+    facts = {
+        "record": side.record_id,
+        "made": units.when(side.created_utc),
+        "model": side.model,
+        "target": " · ".join(filter(None, (side.target, side.device, options))),
+        "verdict": say(f"comparison.state.{_STATES[side.valid]}"),
+        "reproduce": side.command,
+    }
+    return tuple(
+        Fact(say(f"comparison.fact.{key}"), units.clean(text), key == "reproduce")
+        for key, text in facts.items()
+        if text
     )
-    return tuple((label, units.clean(text)) for label, text in facts if text)

@@ -5,10 +5,22 @@ from collections.abc import Iterator, Sequence
 from bench.compare.comparison import Comparison
 from bench.compare.folders import Findings
 from bench.printable import visible
+from bench.reports.comparisons.certainty import method
 from bench.reports.comparisons.overview import COLUMNS as OVERVIEW
 from bench.reports.comparisons.overview import overview
-from bench.reports.comparisons.words import COLUMNS, count_words, method, result_words, rows, sentences, title
+from bench.reports.comparisons.words import (
+    COLUMNS,
+    UNMATCHED,
+    count_words,
+    heads,
+    result_words,
+    rows,
+    sentences,
+    title,
+    unmatched_rows,
+)
 from bench.reports.words.markdown import escape, table_row
+from bench.words import say
 
 
 def render(findings: Findings) -> bytes:
@@ -17,19 +29,18 @@ def render(findings: Findings) -> bytes:
 
 
 def _page(findings: Findings) -> Iterator[str]:
-    yield from ("# Compared", "", f"**{escape(f'{count_words(findings)} {result_words(findings)}')}**", "")
+    yield from (f"# {escape(say('comparison.heading'))}", "")
+    yield from (f"**{escape(f'{count_words(findings)} {result_words(findings)}')}**", "")
     if len(findings.comparisons) > 1:
         found = overview(findings)
-        yield from _table(OVERVIEW, [(*row.cells[:4], f"{row.sign} {row.cells[4]}") for row in found])
+        yield from _table(heads(OVERVIEW), [(*row.cells[:4], f"{row.sign} {row.cells[4]}") for row in found])
     for comparison in findings.comparisons:
         yield from _comparison(comparison)
     if findings.unmatched:
-        yield from ("## Unmatched records", "")
-        header = ("Side", "Model", "Target", "Scenario", "Why", "Record")
-        cells = [(u.side, u.model, u.target, u.scenario, str(u.reason), u.record_id) for u in findings.unmatched]
-        yield from _table(header, cells)
+        yield from (f"## {escape(say('comparison.heading.unmatched'))}", "")
+        yield from _table(heads(UNMATCHED), unmatched_rows(findings))
     if findings.problems:
-        yield from ("## Not read", "")
+        yield from (f"## {escape(say('comparison.heading.not_read'))}", "")
         yield from (f"- {escape(f'{problem.message} {problem.remedy}'.strip())}" for problem in findings.problems)
         yield ""
     if any(comparison.changes for comparison in findings.comparisons):
@@ -43,12 +54,13 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
     found = rows(comparison)
     if found:
         cells = [(*row.cells[:5], f"{row.sign} {row.cells[5]}", row.cells[6]) for row in found]
-        yield from _table(COLUMNS, cells)
-    yield from (f"Base: {escape(comparison.base.record_id)}. New: {escape(comparison.new.record_id)}.", "")
+        yield from _table(heads(COLUMNS), cells)
+    records = say("comparison.records", base=comparison.base.record_id, new=comparison.new.record_id)
+    yield from (escape(records), "")
 
 
 def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield table_row(header)
+    yield table_row([escape(head) for head in header])
     yield table_row(["---"] * len(header))
     yield from (table_row([escape(cell) for cell in row]) for row in cells)
     yield ""

@@ -2,16 +2,15 @@
 
 from bench.compare.comparison import Comparison
 from bench.compare.folders import Findings
-from bench.reports.comparisons.row import Row
+from bench.reports.comparisons.row import SIGNS, Row
 from bench.reports.comparisons.words import answer, interval, leading, moved, name, status, value
 from bench.words import units
 
-COLUMNS = ("Pair", "Change", "95 % interval", "Base → new", "Answer")
-SIGNS = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?", "skipped": "–"}
+COLUMNS = ("pair", "change", "interval", "figures", "answer")
 
 
 def overview(findings: Findings) -> tuple[Row, ...]:
-    """One row per pair, with its leading metric; without figures if the pair may not be compared."""
+    """One row a pair, of its leading metric; a pair that may not be compared has no figures."""
     return tuple(_row(comparison) for comparison in findings.comparisons)
 
 
@@ -19,8 +18,8 @@ def _row(comparison: Comparison) -> Row:
     lead = leading(comparison)
     said = answer(comparison)
     if lead is None or comparison.comparability.refused:
-        return Row((name(comparison), *[units.MISSING] * 3, said), said, "failed", SIGNS["failed"])
+        return Row((name(comparison), *[units.MISSING] * 3, said), "failed", SIGNS["failed"])
     state = "failed" if comparison.worse else status(lead)
     figures = f"{lead.title} {value(lead, lead.base)} → {value(lead, lead.new)}"
     cells = (name(comparison), moved(lead) or units.MISSING, interval(lead), figures, said)
-    return Row(cells, said, state, SIGNS[state])
+    return Row(cells, state, SIGNS[state])

@@ -3,31 +3,28 @@
 A change is given as new over base: ``+5.2 %`` of a time is more of it. Nothing is computed here but percentages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from bench.compare.comparability import Difference
-from bench.compare.comparison import ALPHA_DIFFERENT, Change, Comparison
+from bench.compare.comparison import Change, Comparison
 from bench.compare.folders import Findings
 from bench.compare.outcome import not_decided, outcome, state
 from bench.compare.recheck import Recheck
-from bench.compare.rules import ACCOUNTED, SPEEDS
-from bench.printable import counted
+from bench.compare.recheck import Word as Again
+from bench.reports.comparisons.certainty import how_sure, why, why_not
 from bench.reports.comparisons.quality import quality_rows, quality_sentences
-from bench.reports.comparisons.row import Row
-from bench.reports.view.headline import Sentence
+from bench.reports.comparisons.row import SIGNS, Row
+from bench.reports.view.sentences import Sentence
 from bench.reports.words.causes import Status
-from bench.words import say, units
+from bench.words import say, sentence, units
 
-WORDS = {"cannot_tell": "cannot tell"}
-SUPPOSED = ", assuming the machine's speed did not change"
-"""The assumption behind a difference between records that did not take turns; the records cannot show it."""
-ANSWERS = {
-    "comparable": "comparable",
-    "comparable_with_caveats": "comparable, with caveats",
-    "not_comparable": "not comparable",
-}
-CERTAINTY = "Certainty:"
-COLUMNS = ("Metric", "Base", "New", "Change", "95 % interval", "Verdict", "Note")
+COLUMNS = ("metric", "base", "new", "change", "interval", "verdict", "note")
+"""The keys of the columns of ``rows``; their heads are ``comparison.column.…``."""
+UNMATCHED = ("side", "model", "target", "scenario", "why", "record")
+
+
+def heads(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands over each column."""
+    return tuple(say(f"comparison.column.{key}") for key in columns)
 
 
 def value(change: Change, figure: float) -> str:
@@ -55,50 +52,53 @@ def status(change: Change) -> Status:
     return "valid" if change.gain else "failed"
 
 
-_SIGNS: dict[Status, str] = {"valid": "✓", "failed": "✕", "plain": "=", "unjudged": "?"}
-
-
 def rows(comparison: Comparison) -> tuple[Row, ...]:
     """One a metric, those that were not compared last."""
-    compared = [
-        Row(
-            (
-                str(change.title),
-                value(change, change.base),
-                value(change, change.new),
-                f"{moved(change) or units.MISSING}{' by turns' if change.by_turns else ''}",
-                interval(change),
-                WORDS.get(change.word, change.word),
-                f"{_whole_processes(change)} {change.message}".strip() if change.by_turns else str(change.message),
-            ),
-            WORDS.get(change.word, change.word),
-            status(change),
-            _SIGNS[status(change)],
-        )
-        for change in comparison.changes
-    ]
     left_out = [
         Row(
-            (str(o.title), *[units.MISSING] * 4, "not compared", units.clean(str(o.reason))),
-            "not compared",
+            (str(o.title), *[units.MISSING] * 4, say("comparison.word.not_compared"), units.clean(str(o.reason))),
             "skipped",
-            "–",
+            SIGNS["skipped"],
         )
         for o in comparison.omitted
     ]
-    return (*compared, *left_out, *quality_rows(comparison))
+    return (*(_row(change) for change in comparison.changes), *left_out, *quality_rows(comparison))
+
+
+def _row(change: Change) -> Row:
+    shown, note = moved(change) or units.MISSING, str(change.message)
+    if change.by_turns:
+        shown, note = say("comparison.by_turns", change=shown), f"{_whole_processes(change)} {note}".strip()
+    figures = (value(change, change.base), value(change, change.new), shown, interval(change))
+    word = say(f"comparison.word.{change.word}")
+    return Row((str(change.title), *figures, word, note), status(change), SIGNS[status(change)])
+
+
+def unmatched_rows(findings: Findings) -> tuple[tuple[str, ...], ...]:
+    """The records that were compared with none, by the columns ``UNMATCHED``."""
+    return tuple(
+        tuple(units.clean(text) for text in (_side(u.side), u.model, u.target, u.scenario, str(u.reason), u.record_id))
+        for u in findings.unmatched
+    )
+
+
+def _side(side: str) -> str:
+    return say(f"compare.side.{side}") if side in ("base", "new") else side
 
 
 def name(comparison: Comparison) -> str:
     """``mobilenet_v2 on ort:cpu``, with both targets or models where they differ, how much text was asked for, and the
     new one's folder where several were given."""
     base, new = comparison.base, comparison.new
-    model = " against ".join(dict.fromkeys(units.clean(m) for m in (new.model, base.model)))
-    target = " against ".join(dict.fromkeys(units.clean(t) for t in (new.target, base.target)))
-    _, _, asked = new.scenario.partition(" ")
-    work = f" ({asked})" if asked else ""
-    folder = f" (folder {units.clean(new.folder)})" if new.folder else ""
-    return f"{model} on {target}{work}{folder}"
+    figures = {"model": _both(new.model, base.model), "target": _both(new.target, base.target)}
+    asked = " ".join(map(units.clean, new.asked))
+    found = say("comparison.name.asked", **figures, asked=asked) if asked else say("comparison.name", **figures)
+    return say("comparison.name.folder", name=found, folder=units.clean(new.folder)) if new.folder else found
+
+
+def _both(new: str, base: str) -> str:
+    new, base = units.clean(new), units.clean(base)
+    return new if new == base else say("comparison.against", new=new, base=base)
 
 
 def leading(comparison: Comparison) -> Change | None:
@@ -109,36 +109,36 @@ def leading(comparison: Comparison) -> Change | None:
 
 def title(comparison: Comparison) -> str:
     """The pair and the answer in one line."""
-    return f"{name(comparison)}: {answer(comparison)}"
+    return say("comparison.title", name=name(comparison), answer=answer(comparison))
 
 
 def answer(comparison: Comparison) -> str:
     """The answer in a few words."""
     if comparison.broken:
-        return "no longer works"
+        return say("comparison.answer.broken")
     if comparison.wrong:
-        return "outputs are now wrong"
+        return say("comparison.answer.wrong")
+    found = _answer(comparison)
+    if comparison.quality is not None and comparison.quality.worse:
+        return say("comparison.answer.quality_worse", answer=found)
+    return found
+
+
+def _answer(comparison: Comparison) -> str:
     if comparison.recheck is not None:
-        return f"{again_words(comparison.recheck)}{_wronger(comparison)}"
+        return again_words(comparison.recheck)
     if comparison.comparability.refused:
-        times = "may not be compared" if comparison.quality is None else "times may not be compared"
-        return f"{times}{_wronger(comparison)}"
+        return say("comparison.answer.refused" if comparison.quality is None else "comparison.answer.times_refused")
     lead = leading(comparison)
     if lead is None:
-        return f"nothing to compare{_wronger(comparison)}"
+        return say("comparison.answer.nothing")
     if not_decided(comparison) == "invalid":
-        return f"not decided, a record is not valid{_wronger(comparison)}"
-    answers = {"same": "the same within " + limit(comparison.tolerance), "cannot_tell": "not decided yet"}
-    differs = f"{lead.word} than base{'' if comparison.alternated or lead.beyond_speeds else SUPPOSED}"
-    return f"{answers.get(lead.word, differs)}{_wronger(comparison)}"
-
-
-def _wronger(comparison: Comparison) -> str:
-    return ", and quality is worse" if comparison.quality is not None and comparison.quality.worse else ""
-
-
-def limit(tolerance: float) -> str:
-    return f"±{100 * tolerance:g} %"
+        return say("comparison.answer.invalid")
+    if lead.word == "same":
+        return say("comparison.answer.same", tolerance=comparison.tolerance)
+    supposed = lead.word != "cannot_tell" and not comparison.alternated and not lead.beyond_speeds
+    found = say(f"comparison.answer.{lead.word}")
+    return say("comparison.answer.supposed", answer=found) if supposed else found
 
 
 def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
@@ -146,75 +146,80 @@ def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
     if comparison.recheck is not None:
         return (*_rechecked(comparison.recheck), *quality_sentences(comparison))
     if comparison.comparability.refused:
-        told = Sentence("Not compared.", "The records may not be compared.", "failed")
-        if comparison.quality is not None:
-            told = Sentence("Times not compared.", "The times of these records may not be compared.", "failed")
-        return (told, *quality_sentences(comparison), *_doubts(comparison))
+        which = "records" if comparison.quality is None else "times"
+        told = Sentence(say(f"comparison.refused.{which}.lead"), say(f"comparison.refused.{which}.rest"), "failed")
+        return (told, *quality_sentences(comparison), *why_not(comparison))
     lead = leading(comparison)
     answers = quality_sentences(comparison)
     if lead is None:
-        return answers or (Sentence("Nothing to compare.", "The records have no metric in common.", "unjudged"),)
+        nothing = Sentence(say("comparison.nothing.lead"), say("comparison.nothing.rest"), "unjudged")
+        return answers or (nothing,)
     return (
         _by_how_much(lead),
         *answers,
         *_others(comparison, lead),
-        _how_sure(comparison),
-        *_why(comparison),
+        how_sure(comparison, lead),
+        *why(comparison),
     )
 
 
-_PLACED = {"same": "placement the same", "differs": "placement differs", "unknown": "placement not known"}
-_CAME_OUT = {"same": "outputs the same", "differs": "outputs differ", "unknown": "outputs not known"}
-_COLOURS: dict[str, Status] = {"same": "valid", "differs": "failed", "unknown": "unjudged"}
+_COLOURS: dict[Again, Status] = {"same": "valid", "differs": "failed", "unknown": "unjudged"}
 
 
 def again_words(found: Recheck) -> str:
     """``placement the same, outputs differ``."""
-    return f"{_PLACED[found.placement]}, {_CAME_OUT[found.outputs]}"
+    placement, outputs = f"comparison.placement.{found.placement}", f"comparison.outputs.{found.outputs}"
+    return say("comparison.again", placement=sentence(placement), outputs=sentence(outputs))
 
 
 def _rechecked(found: Recheck) -> tuple[Sentence, ...]:
     """Of an emulator: placement and outputs; its times are not compared."""
+    placement, outputs = units.clean(str(found.placement_words)), units.clean(str(found.outputs_words))
     return (
-        Sentence(
-            f"{_capital(_PLACED[found.placement])}:", units.clean(str(found.placement_words)), _COLOURS[found.placement]
-        ),
-        Sentence(
-            f"{_capital(_CAME_OUT[found.outputs])}:", units.clean(str(found.outputs_words)), _COLOURS[found.outputs]
-        ),
-        Sentence("Times not compared.", "They are the emulator's.", "unjudged"),
+        Sentence(say(f"comparison.placement.{found.placement}.lead"), placement, _COLOURS[found.placement]),
+        Sentence(say(f"comparison.outputs.{found.outputs}.lead"), outputs, _COLOURS[found.outputs]),
+        Sentence(say("comparison.emulated.lead"), say("comparison.emulated.rest"), "unjudged"),
     )
 
 
 def _by_how_much(lead: Change) -> Sentence:
     """The two figures and their change. Where the change is not the ratio of the two figures, the sentence first says
     what the change is of, and gives the figures separately, with their own ratio."""
-    word = WORDS.get(lead.word, lead.word)
-    between = f"95 % interval {interval(lead)}." if lead.p_different is not None else ""
-    if not lead.by_turns:
-        strong = f"{_capital(str(lead.title))}: {value(lead, lead.base)} → {value(lead, lead.new)}, "
-        strong += f"{moved(lead)}, {word}." if moved(lead) else f"{word}."
-        return Sentence(strong, f"{between} {lead.message}".strip(), status(lead))
-    strong = "Compared turn by turn, because the machine's speed changed between turns: "
-    strong += f"{lead.title} {units.percent_change(lead.ratio)}, {word}."
-    return Sentence(strong, f"{between} {_whole_processes(lead)} {lead.message}".strip(), status(lead))
+    figures = {
+        "title": lead.title,
+        "base": value(lead, lead.base),
+        "new": value(lead, lead.new),
+        "word": sentence(f"comparison.word.{lead.word}"),
+    }
+    rest = [say("comparison.interval", interval=interval(lead))] if lead.p_different is not None else []
+    if not moved(lead):
+        strong = say("comparison.lead.one_process", **figures)
+    elif lead.by_turns:
+        strong = say("comparison.lead.by_turns", title=lead.title, change=moved(lead), word=figures["word"])
+        rest.append(_whole_processes(lead))
+    else:
+        strong = say("comparison.lead", **figures, change=moved(lead))
+    return Sentence(capital(strong), " ".join([*rest, str(lead.message)]).strip(), status(lead))
 
 
 def _whole_processes(change: Change) -> str:
-    figures = f"{value(change, change.base)} → {value(change, change.new)}"
-    apart = units.percent_change(change.process_ratio)
-    return f"Whole processes differ by {apart} ({figures}), which includes those changes."
+    figures = {"base": value(change, change.base), "new": value(change, change.new)}
+    return say("comparison.whole_processes", ratio=change.process_ratio, **figures)
 
 
 def _others(comparison: Comparison, lead: Change) -> list[Sentence]:
     """The other metrics by verdict, with their changes."""
-    groups: tuple[tuple[str, Status], ...] = (("Worse", "failed"), ("Better", "valid"))
-    groups = (*groups, (f"Same within {limit(comparison.tolerance)}", "plain"), ("Cannot tell", "unjudged"))
+    groups: tuple[tuple[str, Status], ...] = (
+        (say("comparison.others.worse"), "failed"),
+        (say("comparison.others.better"), "valid"),
+        (say("comparison.others.same", tolerance=comparison.tolerance), "plain"),
+        (say("comparison.others.cannot_tell"), "unjudged"),
+    )
     told = []
-    for word, wanted in groups:
+    for strong, wanted in groups:
         members = [c for c in comparison.changes if c is not lead and status(c) == wanted]
         if members:
-            told.append(Sentence(f"{word}:", f"{', '.join(_brief(c) for c in members)}.", wanted))
+            told.append(Sentence(strong, say("comparison.others", changes=map(_brief, members)), wanted))
     return told
 
 
@@ -222,142 +227,38 @@ def _brief(change: Change) -> str:
     return f"{change.title} {moved(change)}".strip()
 
 
-def _how_sure(comparison: Comparison) -> Sentence:
-    lead = leading(comparison) or comparison.changes[0]
-    counts = (
-        f"{counted(len(lead.base_values), 'fresh process', 'fresh processes')} of base, {len(lead.new_values)} of new"
-    )
-    if comparison.alternated:
-        pairs = counted(len(lead.base_values), "pair")
-        counts = f"{pairs} of fresh processes, which took turns on one machine"
-    if lead.p_corrected is None:
-        return Sentence(
-            CERTAINTY, f"{counts}. With one process a side the spread between processes is unknown.", "unjudged"
-        )
-    noise = "noise alone" if comparison.alternated else "the spread of these processes alone"
-    told = f"{counts}; for {lead.title} the probability that {noise} gives such a difference is "
-    told += f"{_chance(lead.p_corrected)}, corrected for {_tests(comparison.tests)} in this comparison. "
-    if lead.beyond_speeds and not comparison.alternated:
-        told += f"The change is more than {SPEEDS:g}×; a machine that changes its speed does not explain that much."
-        return Sentence(CERTAINTY, told)
-    if not comparison.alternated:
-        told += "This does not cover what the machine did between the two records: a change of its speed looks like a "
-        told += "difference. Only odb run --against, which takes turns, excludes that."
-        return Sentence(CERTAINTY, told)
-    limits = f"Where nothing differs, at most {100 * ALPHA_DIFFERENT:g} % of comparisons report anything as better or "
-    return Sentence(CERTAINTY, f"{told}{limits}worse.")
-
-
-def _tests(count: int) -> str:
-    return "the one test" if count == 1 else f"all {count} tests"
-
-
-def _chance(p: float) -> str:
-    return "below 0.0001" if p < 0.0001 else "above 0.99" if p > 0.99 else f"{p:.2g}"
-
-
-def _why(comparison: Comparison) -> tuple[Sentence, ...]:
-    found = comparison.comparability
-    differs = "; ".join(_difference(d) for d in found.differences)
-    nothing = "Nothing known differs, except for what is listed below."
-    subject = f"Differs: {differs}." if differs else nothing if found.reasons else "Nothing known differs."
-    equal = ", ".join(say(f"compare.what.{name}") for name in found.equal)
-    same = f"The same: {equal}." if equal else ""
-    answer = Sentence(f"{_capital(ANSWERS[found.answer])}.", f"{subject} {same}".strip())
-    return (_valid(comparison), answer, *_doubts(comparison))
-
-
-def _difference(found: Difference) -> str:
-    base, new = (units.clean(say("comparison.value", value=value)) for value in (found.base, found.new))
-    return f"{say(f'compare.what.{found.what}')}: {base} → {new}"
-
-
-def _valid(comparison: Comparison) -> Sentence:
-    """Whether both records are valid by themselves; the reasons are among the doubts."""
-    known = (comparison.base.valid, comparison.new.valid)
-    if all(known):
-        sides = (("base", comparison.base.remarks), ("new", comparison.new.remarks))
-        remarks = "; ".join(f"{side} {', '.join(map(units.clean, codes))}" for side, codes in sides if codes)
-        if remarks:
-            return Sentence("Both valid,", f"with notes: {remarks}.", "valid")
-        return Sentence("Both valid:", "converged, steady, undisturbed, no wrong outputs.", "valid")
-    if comparison.alternated:
-        said = "see not_valid below. Load and drift affect both sides of a pair alike and cancel."
-        return Sentence("Not valid by themselves:", said, "unjudged")
-    if None not in known and ACCOUNTED.issuperset(comparison.base.doubts + comparison.new.doubts):
-        said = "their processes differ, see not_valid below; the intervals include that spread."
-        return Sentence("Not valid by themselves:", said, "unjudged")
-    words = {True: "valid", False: "not valid", None: "not judged"}
-    return Sentence("Validity:", f"base {words[known[0]]}, new {words[known[1]]}.", "failed")
-
-
-def _doubts(comparison: Comparison) -> tuple[Sentence, ...]:
-    """Every reason of comparability, with its remedy."""
-    return tuple(
-        Sentence(
-            f"{reason.code}:",
-            units.clean(f"{reason.message} {reason.remedy}"),
-            "failed" if reason.invalidates else "unjudged",
-        )
-        for reason in comparison.comparability.reasons
-    )
-
-
-def method(findings: Findings) -> str:
-    """How the answers were computed, for a reader who wants to check them."""
-    compared = [c for c in findings.comparisons if c.changes]
-    means = "Base and New are geometric means over processes; each process gives one figure."
-    tests = compared[0].tests if compared else 0
-    if not tests:
-        return f"{means} No test was made: with one process on a side, the spread between processes is unknown."
-    words = [
-        means,
-        PAIRED if any(c.alternated for c in compared) else "",
-        UNPAIRED if any(not c.alternated for c in compared) else "",
-        f"Better and worse (for speed: faster and slower): the difference is significant at {100 * ALPHA_DIFFERENT:g} "
-        f"% after Holm's correction for {_tests(tests)} of {counted(len(compared), 'pair')} of records, with half of "
-        f"the error for speed given to the leading metric, and exceeds {limit(findings.tolerance)}. Same: two "
-        f"one-sided tests at 5 % show that it lies within {limit(findings.tolerance)}.",
-    ]
-    return " ".join(word for word in words if word)
-
-
-PAIRED = (
-    "Pairs took turns block by block. The change of a pair is the median over neighbouring blocks; pairs are weighted "
-    "by their precision (random effects, Knapp–Hartung interval)."
-)
-UNPAIRED = (
-    "For records made one after the other, the interval is Welch's t over logarithms; they also differ by what the "
-    "machine did in between, which `odb run --against` excludes."
-)
+def capital(text: str) -> str:
+    """``text`` with a capital, where its first letter has one."""
+    return text[:1].upper() + text[1:]
 
 
 def count_words(findings: Findings) -> str:
     """``4 pairs: 1 with something worse, 2 not worse, 1 not decided yet; 2 records unmatched; 1 record unreadable.``
     Each pair is counted once."""
     pairs = findings.comparisons
-    parts = [
-        (sum(c.worse for c in pairs), "with something worse"),
-        (sum(c.recheck is None and state(c, ()) == "decided" for c in pairs), "not worse"),
-        (sum(c.recheck is not None and not c.worse for c in pairs), "checked again"),
-        (sum(c.comparability.refused and c.recheck is None and not c.worse for c in pairs), "not compared"),
-        (sum(not_decided(c) == "invalid" for c in pairs), "with a record that is not valid"),
-        (sum(c.recheck is None and not_decided(c) == "cannot-tell" for c in pairs), "not decided yet"),
-    ]
-    said = ", ".join(f"{n} {words}" for n, words in parts if n)
-    whole = counted(len(pairs), "pair") + (f": {said}" if said else "")
-    extra: Sequence[tuple[int, str]] = (
-        (len(findings.unmatched), "unmatched"),
-        (len(findings.problems), "unreadable"),
-    )
-    return "; ".join([whole, *(f"{counted(n, 'record')} {words}" for n, words in extra if n)]) + "."
+    counts = {
+        "worse": sum(c.worse for c in pairs),
+        "not_worse": sum(c.recheck is None and state(c, ()) == "decided" for c in pairs),
+        "again": sum(c.recheck is not None and not c.worse for c in pairs),
+        "not_compared": sum(c.comparability.refused and c.recheck is None and not c.worse for c in pairs),
+        "invalid": sum(not_decided(c) == "invalid" for c in pairs),
+        "open": sum(c.recheck is None and not_decided(c) == "cannot-tell" for c in pairs),
+    }
+    parts = [sentence(f"comparison.count.{key}", n=n) for key, n in counts.items() if n]
+    whole = sentence("comparison.count.pairs", pairs=len(pairs))
+    if parts:
+        whole = sentence("comparison.count.pairs_of", pairs=len(pairs), parts=parts)
+    return say("comparison.count", parts=[whole, *_alone(findings)])
+
+
+def _alone(findings: Findings) -> Iterator[object]:
+    if findings.unmatched:
+        yield sentence("comparison.count.unmatched", records=len(findings.unmatched))
+    if findings.problems:
+        yield sentence("comparison.count.unreadable", records=len(findings.problems))
 
 
 def result_words(findings: Findings) -> str:
     """The exit status and its reason."""
     found = outcome(findings)
-    return f"Exit status {found.status}. {found.reason}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return say("comparison.result", status=found.status, reason=found.reason)

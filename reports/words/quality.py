@@ -34,6 +34,11 @@ def between(bounds: tuple[float, float] | None, unit: str) -> str:
     return f"{value(bounds[0], unit)} – {value(bounds[1], unit)}"
 
 
+def test_name(test: str) -> str:
+    """``exact McNemar``."""
+    return known(f"report.test.{test.lower().replace(' ', '_')}", test)
+
+
 def chance(p: float | None) -> str:
     return "" if p is None else f"p {'' if p < 0.001 else '= '}{chance_figure(p)}"
 
@@ -62,7 +67,7 @@ def difference_words(
         "report.difference",
         found=_difference(difference, unit, higher_is_better),
         bounds=bounds,
-        test=known(f"report.test.{test.lower().replace(' ', '_')}", test),
+        test=test_name(test),
         p=chance(p),
         verdict=verdict_words(difference, word, unit),
     )

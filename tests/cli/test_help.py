@@ -7,8 +7,8 @@ import pytest
 
 from bench.cli.group import COMMANDS, odb
 from bench.cli.help import Context
-from bench.cli.terminal.cells import cells
 from bench.words import languages, say, speaking
+from bench.words.cells import cells
 
 PAGES = ("", *COMMANDS)
 NAMES = re.compile(

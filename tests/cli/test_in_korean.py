@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.terminal.cells import cells
+from bench.words.cells import cells
 from bench.words.compiling import FOLDER, read
 
 PLUGIN = """

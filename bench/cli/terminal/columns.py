@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.cli.terminal.cells import cells, padded, wrapped
+from bench.words.cells import cells, padded, wrapped
 
 GAP = "  "
 

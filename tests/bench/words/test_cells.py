@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cli.terminal.cells import cells, narrowed, padded, widened, wrapped
 from bench.cli.terminal.columns import columns
+from bench.words.cells import cells, narrowed, padded, widened, wrapped
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 from bench.errors import InputError, RunFailure
 from bench.reading import refuse_outside
 from bench.targets.safe_options import SESSION
+from bench.words import Sentence, sentence
 
 SECTIONS = ("model", "search", "speculative", "engine")
 TEXT = frozenset(("type", "data_type", "name", "main_hidden_states"))
@@ -36,7 +37,7 @@ class Taken:
         self.files: list[Path] = []
         for key in content:
             if key not in SECTIONS:
-                raise self._refused(key, "it is not a section of the configuration")
+                raise self._refused(key, sentence("ort.genai.not_a_section"))
         self.content = {key: self._value(key, value, key) for key, value in content.items()}
 
     def text(self) -> str:
@@ -53,7 +54,7 @@ class Taken:
         if isinstance(value, str):
             return self._string(key, value, field)
         if isinstance(value, float) and not math.isfinite(value):
-            raise self._refused(field, "it is no number")
+            raise self._refused(field, sentence("ort.genai.not_a_number"))
         return value
 
     def _object(self, value: Mapping[str, Any], field: str) -> dict[str, Any]:
@@ -71,16 +72,14 @@ class Taken:
     def _options(self, value: Any, safe: frozenset[str], field: str) -> dict[str, Any]:
         """Session or run options: those of the allow-list, with plain values."""
         if not isinstance(value, dict):
-            raise self._refused(field, "it is no object")
+            raise self._refused(field, sentence("ort.genai.not_an_object"))
         for key, inner in value.items():
             if key in LEFT_OUT:
                 continue
             if key not in safe:
-                raise self._refused(
-                    f"{field}.{key}", "it may load code, name a file or write one, or it is unknown", key
-                )
+                raise self._refused(f"{field}.{key}", sentence("ort.genai.option_may_act"), key)
             if not isinstance(inner, str | int | float | bool):
-                raise self._refused(f"{field}.{key}", "it is no plain value")
+                raise self._refused(f"{field}.{key}", sentence("ort.genai.not_a_plain_value"))
         return {key: inner for key, inner in value.items() if key not in LEFT_OUT}
 
     def _names(self, value: Any, field: str) -> Any:
@@ -94,16 +93,22 @@ class Taken:
         if key in TEXT:
             return value
         if key not in FILES:
-            raise self._refused(field, "only numbers and known names are taken from a folder")
+            raise self._refused(field, sentence("ort.genai.only_numbers_and_names"))
         try:
             refuse_outside(value, origin=f"{self._file_name}: {field}")
         except InputError as error:
-            raise RunFailure("bad_input", error.message, "Put the file into the folder.", "prepare") from None
+            raise RunFailure(
+                "bad_input", error.sentence, sentence("ort.genai.put_file_into_folder"), "prepare"
+            ) from None
         if value:
             self.files.append(Path(value))
         return value
 
-    def _refused(self, field: str, why: str, option: str = "") -> RunFailure:
-        message = f"{self._file_name}: {field} is not taken from a model folder: {why}"
-        own = f", or give the option yourself: -O {option}=…" if option in SESSION else ""
-        return RunFailure("bad_input", message, f"Remove {field} from {self._file_name}{own}.", "prepare")
+    def _refused(self, field: str, why: Sentence, option: str = "") -> RunFailure:
+        file = self._file_name
+        if option in SESSION:
+            remedy = sentence("ort.genai.remove_field_or_give_option", field=field, file=file, option=option)
+        else:
+            remedy = sentence("ort.genai.remove_field", field=field, file=file)
+        message = sentence("ort.genai.field_not_taken", file=file, field=field, why=why)
+        return RunFailure("bad_input", message, remedy, "prepare")

@@ -22,6 +22,7 @@ from bench.errors import InputError, RunFailure
 from bench.reading import read_object
 from bench.targets.decoding import decoder_of, plain_cache, rows_of_logits
 from bench.targets.ort_genai.config import Taken
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +50,11 @@ def read_config(file: Path) -> dict[str, Any]:
     try:
         content = read_object(file, file.name)
     except InputError as error:
-        raise RunFailure("bad_input", error.message, "Export it again.", "prepare") from None
+        raise RunFailure("bad_input", error.sentence, sentence("ort.genai.export_again"), "prepare") from None
     if not isinstance(content.get("model"), dict):
-        raise RunFailure("bad_input", f"{file.name}: has no model", "Export it again.", "prepare")
+        raise RunFailure(
+            "bad_input", sentence("ort.genai.no_model", file=file.name), sentence("ort.genai.export_again"), "prepare"
+        )
     return content
 
 
@@ -80,7 +83,7 @@ def own_folder(artifact: Artifact, folder: Path) -> Artifact:
     names = list(dict.fromkeys([*given, *named]))
     gone = next((name for name in names if not (source / name).is_file()), None)
     if gone is not None:
-        raise RunFailure("bad_input", f"{gone.as_posix()}: the file is not there", phase="prepare")
+        raise RunFailure("bad_input", sentence("target.file_is_gone", file=gone.as_posix()), phase="prepare")
     link_all(source, folder, names)
     config.write_text(taken.text(), encoding="utf-8", newline="\n")
     return _linked(artifact, (*(folder / name for name in names), config), folder / artifact.path.name)
@@ -172,9 +175,8 @@ def numbered_names(decoder: DecoderSpec) -> Sequence[tuple[str, str]]:
     if len(found) != 2 or any(numbers != layers for numbers in found.values()):
         raise RunFailure(
             "unsupported_format",
-            "onnxruntime-genai needs names of the KV cache that are numbered by layer, and the model's begin with "
-            f"{decoder.cache_tensors()[0].past}",
-            "Run it on ort:cpu, or on ort-genai:cpu from the folder with its genai_config.json.",
+            sentence("ort.genai.cache_not_numbered", past=decoder.cache_tensors()[0].past),
+            sentence("target.run_on_ort_or_genai"),
             "compile",
         )
     return list(found)

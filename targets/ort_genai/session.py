@@ -10,6 +10,7 @@ from bench.contracts import DecoderSpec, Placement, SessionFacts, Tokenizer
 from bench.errors import RunFailure
 from bench.targets.decoding import greedy, prompt, room, started
 from bench.targets.distributions import versions
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -128,8 +129,11 @@ class OrtGenaiSession:
             try:
                 self._generator.rewind_to(self._length)
             except RuntimeError as error:
-                message = "onnxruntime-genai cannot take a token back from this kind of model"
-                raise RunFailure("unsupported_scenario", message, "Generate from one prompt at a time.") from error
+                raise RunFailure(
+                    "unsupported_scenario",
+                    sentence("ort.genai.token_not_taken_back"),
+                    sentence("ort.genai.generate_from_one_prompt"),
+                ) from error
         self._chosen = False
 
 
@@ -140,7 +144,9 @@ def generator(opened: OpenedModel, max_length: int) -> Any:
     try:
         return onnxruntime_genai.Generator(opened.model, _parameters(opened, max_length))
     except RuntimeError as error:
-        raise RunFailure("bad_input", f"onnxruntime-genai: {error}", "Correct genai_config.json.", "compile") from error
+        raise RunFailure(
+            "bad_input", sentence("ort.genai.says", error=error), sentence("ort.genai.correct_config"), "compile"
+        ) from error
 
 
 def search_options(opened: OpenedModel, max_length: int) -> dict[str, str]:

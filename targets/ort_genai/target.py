@@ -19,7 +19,7 @@ from bench.targets.processor import processor_name
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
 from bench.targets.qnn import socs
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.targets.ort_genai.session import OpenedModel
@@ -30,11 +30,12 @@ TAKEN = (
     *("enable_cpu_mem_arena", "log_severity_level", "log_verbosity_level"),
 )
 NO_FALLBACK = "session.disable_cpu_ep_fallback"
+INSTALL_QNN = "pip install 'ondevice-bench[qnn]'"
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 class OrtGenai:
-    summary = "onnxruntime-genai on the CPU, and with the QNN provider"
+    summary = sentence("ort.genai.summary")
     formats: Sequence[Format] = ("onnx",)
     tasks: Sequence[Task] = ("text_generation",)
     requires: Sequence[str] = ("onnxruntime-genai",)
@@ -44,7 +45,7 @@ class OrtGenai:
 
     def devices(self) -> Sequence[Device]:
         if not importable("onnxruntime_genai"):
-            reason = "onnxruntime-genai is not installed"
+            reason = sentence("target.not_installed", package="onnxruntime-genai")
             return (
                 Device("cpu", False, "CPU", reason, self.install),
                 Device("qnn", False, "", reason, self.install, default=False),
@@ -67,9 +68,13 @@ class OrtGenai:
         if decoder is not None and decoder.has_position_ids and decoder.mask_dtype != decoder.position_dtype:
             raise RunFailure(
                 "unsupported_format",
-                f"{artifact.model_id} takes attention_mask in {decoder.mask_dtype} and position_ids in "
-                f"{decoder.position_dtype}; onnxruntime-genai feeds both in one type",
-                "Export both in one type, or run it on ort:cpu.",
+                sentence(
+                    "ort.genai.types_differ",
+                    model_id=artifact.model_id,
+                    mask=decoder.mask_dtype,
+                    positions=decoder.position_dtype,
+                ),
+                sentence("ort.genai.export_in_one_type"),
                 "plan",
             )
 
@@ -134,7 +139,7 @@ def register_qnn() -> None:
 
     if not importable("onnxruntime_qnn"):
         raise RunFailure(
-            "unavailable", "onnxruntime-qnn is not installed", "pip install 'ondevice-bench[qnn]'", "runtime_import"
+            "unavailable", sentence("target.not_installed", package="onnxruntime-qnn"), INSTALL_QNN, "runtime_import"
         )
     import onnxruntime_qnn
 
@@ -142,23 +147,23 @@ def register_qnn() -> None:
         onnxruntime_genai.register_execution_provider_library(qnn_devices.PROVIDER, onnxruntime_qnn.get_library_path())
     except RuntimeError as error:
         if "already registered" not in str(error):
-            message = f"the QNN provider does not load: {error}"
+            message = sentence("ort.genai.qnn_not_loaded", error=error)
             raise RunFailure("unavailable", message, phase="runtime_import") from error
 
 
 def _qnn_device() -> Device:
     """The HTP where the machine has one, else its emulator, as the ``qnn`` plugin finds them."""
     if not (importable("onnxruntime") and importable("onnxruntime_qnn")):
-        reason, remedy = "onnxruntime-qnn is not installed", "pip install 'ondevice-bench[qnn]'"
-        return Device("qnn", False, "", reason, remedy, default=False)
+        reason = sentence("target.not_installed", package="onnxruntime-qnn")
+        return Device("qnn", False, "", reason, INSTALL_QNN, default=False)
     try:
         found = {device.name: device for device in qnn_devices.listed()}
     except Exception as error:
-        return Device("qnn", False, "", f"onnxruntime-qnn does not start: {error}", default=False)
+        return Device("qnn", False, "", sentence("qnn.does_not_start", error=error), default=False)
     htp, emulator = found["htp"], found[qnn_devices.EMULATED]
     if htp.usable:
         return Device("qnn", True, htp.description)
-    text = "the HTP's emulator (option soc); takes only graphs of fixed shape" if emulator.usable else ""
+    text = sentence("ort.genai.emulator") if emulator.usable else ""
     return Device("qnn", emulator.usable, text, emulator.reason, emulator.remedy, emulated=True, default=False)
 
 
@@ -215,17 +220,16 @@ def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
     if "fallback to CPU EP has been explicitly disabled" in text:
         return RunFailure(
             "fallback",
-            f"{request.artifact.model_id}: QNN does not take all of this graph, most likely because its shapes are "
-            "dynamic; onnxruntime-genai would run the rest on the CPU and not say so",
-            "Use qnn:htp or qnn:htp-emu, which fix the shapes of such a graph.",
+            sentence("ort.genai.not_all_on_qnn", model_id=request.artifact.model_id),
+            sentence("ort.genai.use_qnn"),
             "compile",
         )
     if "genai_config.json" in text or "onnxruntime" not in text.lower():
         plain = said(error, request.artifact.path).replace(str(request.artifact.path.parent) + os.sep, "")
         return RunFailure(
             "bad_input",
-            f"genai_config.json of {request.artifact.model_id}: {plain}",
-            "Correct the configuration, or name the ONNX file alone: a configuration is made for it.",
+            sentence("ort.genai.config_refused", model_id=request.artifact.model_id, text=plain),
+            sentence("ort.genai.correct_or_name_file"),
             "compile",
         )
     return opening_failure(error, request.artifact.path)

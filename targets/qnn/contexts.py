@@ -17,6 +17,7 @@ from bench.contracts import Artifact
 from bench.errors import RunFailure
 from bench.targets.compiled_graphs import holds_context
 from bench.targets.qnn import socs
+from bench.words import sentence
 
 STATED = re.compile(rb"soc_type=([A-Za-z0-9]{2,24});arch=(\d{2,3})")
 CHOOSING = ("soc", "soc_model", "htp_arch")
@@ -77,9 +78,8 @@ def refuse_other_soc(artifact: Artifact, options: Mapping[str, str]) -> None:
     named = " ".join(f"{key}={value}" for key, value in given.items())
     raise RunFailure(
         "bad_input",
-        f"{artifact.path.name} is compiled for {told.name}, and {named} is another chip",
-        f"Leave {' and '.join(given)} out: the chip is read from the file. For another chip give the model that it was "
-        "compiled from.",
+        sentence("qnn.compiled_for_another_chip", file=artifact.path.name, chip=told.name, options=named),
+        sentence("qnn.leave_chip_out", options=given),
         "plan",
     )
 

@@ -8,11 +8,12 @@ from typing import Any
 from bench.contracts import Device
 from bench.targets.processor import processor_name
 from bench.targets.qnn.socs import Soc
+from bench.words import Sentence, sentence
 
 PROVIDER = "QNNExecutionProvider"
 EMULATED = "htp-emu"
 HARDWARE = {"htp": "NPU", "gpu": "GPU"}  # device -> ONNX Runtime's OrtHardwareDeviceType
-PURPOSE = "emulates the HTP of a Snapdragon SoC (option soc): proves compilation, placement and numerics, not speed"
+PURPOSE = sentence("qnn.emulator")
 
 
 def listed() -> Sequence[Device]:
@@ -37,20 +38,20 @@ def device_name(
     return _own_name(found[0]) if found else device
 
 
-def unusable(reason: str, remedy: str) -> Sequence[Device]:
+def unusable(reason: Sentence | str, remedy: Sentence | str) -> Sequence[Device]:
     """All known devices, none usable, for one and the same reason."""
     hardware = [Device(name, False, "", reason, remedy) for name in HARDWARE]
     return (*hardware, Device(EMULATED, False, "", reason, remedy, emulated=True, default=False))
 
 
-def absence(device: str) -> str:
+def absence(device: str) -> Sentence:
     """Why the HTP or the GPU cannot be used here."""
-    return f"this machine has no Qualcomm {'NPU (HTP)' if device == 'htp' else 'Adreno GPU'} that QNN can drive"
+    return sentence("qnn.no_htp" if device == "htp" else "qnn.no_gpu")
 
 
-def elsewhere() -> str:
+def elsewhere() -> Sentence:
     """What to do without the hardware."""
-    return "Run on a Snapdragon device; without one, qnn:htp-emu proves compilation, placement and numerics."
+    return sentence("qnn.run_on_snapdragon")
 
 
 def provider_devices() -> list[Any]:
@@ -89,9 +90,9 @@ def _hardware(name: str, found: Mapping[str, Any]) -> Device:
 
 def _emulator() -> Device:
     if platform.machine().lower() not in ("x86_64", "amd64"):
-        reason = "the emulator exists only for x86-64"
-        return Device(EMULATED, False, PURPOSE, reason, "Use qnn:htp on a Snapdragon device.", True, default=False)
+        reason, remedy = sentence("qnn.emulator_only_on_x86_64"), sentence("qnn.use_htp")
+        return Device(EMULATED, False, PURPOSE, reason, remedy, True, default=False)
     if not backend(EMULATED).exists():
-        reason = f"{backend(EMULATED).name} is not in the onnxruntime-qnn package"
-        return Device(EMULATED, False, PURPOSE, reason, "Install onnxruntime-qnn 2.5 or newer.", True, default=False)
+        reason, remedy = sentence("qnn.library_missing", file=backend(EMULATED).name), sentence("qnn.install_newer")
+        return Device(EMULATED, False, PURPOSE, reason, remedy, True, default=False)
     return Device(EMULATED, True, PURPOSE, emulated=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from bench.contracts import Artifact, NodePlacement, OpenRequest
 from bench.errors import RunFailure
@@ -11,8 +12,10 @@ from bench.targets.ort.errors import RENAMED, opening_failure, said
 from bench.targets.qnn import socs
 from bench.targets.qnn.devices import EMULATED
 from bench.targets.qnn.floats import QUANTISING, float_nodes
+from bench.words import Sentence, sentence
 
 OFFLOAD = "offload_graph_io_quantization"
+SHOWN = 3  # nodes that a sentence names
 MISPLACED = re.compile(r"Node '([^']*)' OpType:(\w+)")
 """How ONNX Runtime names the node that QNN asked for in its layout and then refused."""
 
@@ -26,36 +29,37 @@ def quantised(artifact: Artifact) -> bool:
 def no_floating_point(artifact: Artifact, soc: socs.Soc, phase: str) -> RunFailure:
     return RunFailure(
         "unsupported_precision",
-        f"{artifact.path.name} is a float model, and the HTP of {soc.marketing} has no floating point",
-        "Quantise the model to int8 (QDQ).",
+        sentence("qnn.float_model", file=artifact.path.name, soc=soc.marketing),
+        sentence("qnn.quantise_to_int8"),
         phase,
     )
 
 
 def nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
     if not quantised(artifact) and not holds_context(artifact) and (soc is None or not soc.floating_point):
-        where = f"the HTP of {soc.marketing if soc else 'this SoC'}"
-        return RunFailure(
-            "unsupported_precision",
-            f"{artifact.path.name}: QNN takes nothing of this float model; {where} may have no floating point",
-            "Quantise the model to int8 (QDQ).",
-            "compile",
+        file = artifact.path.name
+        message = (
+            sentence("qnn.nothing_of_float_model", file=file, soc=soc.marketing)
+            if soc is not None
+            else sentence("qnn.nothing_of_float_model.any_soc", file=file)
         )
+        return RunFailure("unsupported_precision", message, sentence("qnn.quantise_to_int8"), "compile")
     return RunFailure(
         "fallback",
-        f"{artifact.path.name}: QNN takes no operator of this model; all of it would run on the CPU",
+        sentence("qnn.no_operator_taken", file=artifact.path.name),
         _placing_remedy(artifact),
         "compile",
     )
 
 
-def _placing_remedy(artifact: Artifact) -> str:
+def _placing_remedy(artifact: Artifact) -> Sentence:
     """Remedies that were not tried yet, for a graph of which QNN does not accept any operator."""
     operators = artifact.facts.operators
     if any(operator.startswith("QLinear") for operator in operators):
-        return "Quantise it as QDQ (QuantizeLinear and DequantizeLinear around each operator) rather than QOperator."
-    shown = ", ".join(sorted(operators)[:5]) + (" …" if len(operators) > 5 else "")
-    return f"QNN has none of its operators ({shown}) in this form; the record's log_tail may say why."
+        return sentence("qnn.quantise_as_qdq")
+    first: Any = sorted(operators)[:5]
+    shown = sentence("text.and_others", names=first) if len(operators) > 5 else first
+    return sentence("qnn.operators_not_in_this_form", operators=shown)
 
 
 def compiling_failure(error: Exception, request: OpenRequest, soc: socs.Soc | None) -> RunFailure:
@@ -66,61 +70,65 @@ def compiling_failure(error: Exception, request: OpenRequest, soc: socs.Soc | No
     if "disable_cpu_ep_fallback" in text or "fallback to CPU EP has been explicitly disabled" in text:
         return RunFailure(
             "fallback",
-            f"{artifact.path.name}: some operators need the CPU, and session.disable_cpu_ep_fallback forbids it",
-            "Run without that option to see which.",
+            sentence("qnn.fallback_forbidden", file=artifact.path.name),
+            sentence("qnn.run_without_option"),
             "compile",
         )
     if "finalize QNN graph" in text:
-        where = soc.marketing if soc else "this SoC"
-        message = f"{artifact.path.name}: QNN cannot compile the graph for {where}: {said(error, artifact.path)}"
+        file, why = artifact.path.name, said(error, artifact.path)
+        message = (
+            sentence("qnn.not_compiled", file=file, soc=soc.marketing, text=why)
+            if soc is not None
+            else sentence("qnn.not_compiled.any_soc", file=file, text=why)
+        )
         return RunFailure("runtime_error", message, _finalising_remedy(text, request), "compile")
     return opening_failure(error, artifact.path)
 
 
-def _finalising_remedy(text: str, request: OpenRequest) -> str:
+def _finalising_remedy(text: str, request: OpenRequest) -> Sentence:
     """What has not been tried yet for a graph that QNN takes and then cannot compile."""
     named = request.device != EMULATED or {"soc", "soc_model", "htp_arch"} & request.options.keys()
-    tried = [] if named else ["name the SoC with option soc"]
+    untried = [] if named else [sentence("qnn.name_the_soc")]
     if "MEM_ALLOC" in text:
-        tried.append("lower the resolution or the batch, since QNN's compiler ran out of memory for this SoC")
+        untried.append(sentence("qnn.lower_resolution_or_batch"))
     elif "htp_graph_finalization_optimization_mode" not in request.options:
-        tried.append("try -O htp_graph_finalization_optimization_mode=1 or 3")
-    tried.append("split the model, or choose an SoC that compiles it")
-    sentence = "; ".join(tried)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+        untried.append(sentence("qnn.try_other_optimisation"))
+    last = sentence("qnn.otherwise_split_the_model" if untried else "qnn.split_the_model")
+    return sentence("text.sentences", parts=[*untried, last])
 
 
 def _still_float(text: str, artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
     """An operator that was left float in a quantised graph, on an HTP without floating point."""
     found = MISPLACED.search(text)
-    node = (found[2], RENAMED.sub("", found[1])) if found else ("an operator", "")
-    others = [other for other in float_nodes(artifact.path) if other != node]
-    where = f"the HTP of {soc.marketing if soc else 'this SoC'}"
-    has = "has" if soc is not None and not soc.floating_point else "may have"
-    message = (
-        f"{artifact.path.name} is quantised but for {named_nodes([node, *others])}, and {where} {has} no floating point"
-    )
-    remedy = "Quantise these operators too, or take them out of the model and do their work before or after it."
-    return RunFailure("unsupported_precision", message, remedy, "compile")
+    nodes = float_nodes(artifact.path)
+    if found:
+        node = (found[2], RENAMED.sub("", found[1]))
+        nodes = (node, *(other for other in nodes if other != node))
+    file, named = artifact.path.name, named_nodes(nodes) if nodes else sentence("qnn.an_operator")
+    if soc is None:
+        message = sentence("qnn.still_float.any_soc", file=file, nodes=named)
+    else:
+        code = "qnn.still_float.perhaps" if soc.floating_point else "qnn.still_float"
+        message = sentence(code, file=file, nodes=named, soc=soc.marketing)
+    return RunFailure("unsupported_precision", message, sentence("qnn.quantise_these_too"), "compile")
 
 
-def remedies(request: OpenRequest, soc: socs.Soc | None, nodes: Sequence[NodePlacement]) -> tuple[str, ...]:
+def remedies(request: OpenRequest, soc: socs.Soc | None, nodes: Sequence[NodePlacement]) -> tuple[Sentence, ...]:
     """What would move to the HTP those ``nodes`` that are not on it, one sentence a cause."""
     left = [node for node in nodes if node.device == "CPU"]
-    found: list[str] = []
+    found: list[Sentence] = []
     if any(node.op in QUANTISING for node in left) and request.options.get(OFFLOAD, "1") != "0":
-        found.append(f"-O {OFFLOAD}=0 moves the QuantizeLinear and DequantizeLinear of inputs and outputs to the HTP.")
+        found.append(sentence("qnn.quantise_on_htp", option=OFFLOAD))
     if soc is not None and not soc.floating_point and quantised(request.artifact):
         floats = float_nodes(
             request.artifact.path, {node_key(node.name, node.op) for node in left if node.op not in QUANTISING}
         )
         if floats:
-            why = f"still float, and the HTP of {soc.marketing} has no floating point"
-            found.append(f"Quantise {named_nodes(floats)}: {why}.")
+            found.append(sentence("qnn.quantise_nodes", nodes=named_nodes(floats), soc=soc.marketing))
     return tuple(found)
 
 
-def named_nodes(nodes: Sequence[tuple[str, str]]) -> str:
+def named_nodes(nodes: Sequence[tuple[str, str]]) -> Sentence | list[str]:
     """The first nodes by operator and name, and how many more there are."""
-    shown = ", ".join(f"{op} {name}".strip() for op, name in nodes[:3])
-    return shown + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
+    shown = [f"{op} {name}".strip() for op, name in nodes[:SHOWN]]
+    return sentence("qnn.and_more", nodes=shown, more=len(nodes) - SHOWN) if len(nodes) > SHOWN else shown

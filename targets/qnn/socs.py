@@ -7,9 +7,12 @@ all rows, and so does the architecture, except that it compiles SM8475 and SSG21
 float32 face detector with all of its 118 nodes on the HTP where ``floating_point``.
 """
 
+from difflib import get_close_matches
+
 from msgspec import Struct
 
 from bench.errors import InputError, UnknownName
+from bench.words import sentence
 
 QNN_TYPES = "QNN SDK QnnTypes.h; libQnnHtp 2.51 context binary"
 EXECUTORCH = "pytorch/executorch backends/qualcomm/serialization/qc_schema.py; libQnnHtp 2.51 context binary"
@@ -67,10 +70,12 @@ def named(name: str) -> Soc:
     by_name = {soc.name: soc for soc in SOCS} | {soc.part.lower(): soc for soc in SOCS}
     if name.lower() in by_name:
         return by_name[name.lower()]
-    hint = "Another SoC: give soc_model and htp_arch."
-    if alike := [known for known in by_name if _digits(known) == _digits(name)]:
-        raise UnknownName("SoC (option soc)", name, alike, hint)
-    raise InputError(f"unknown SoC (option soc): {name}", f"Known: {', '.join(soc.name for soc in SOCS)}. {hint}")
+    what, hint = sentence("qnn.soc_option"), sentence("qnn.give_another_soc_by_number")
+    alike = [known for known in by_name if _digits(known) == _digits(name)]
+    if near := get_close_matches(name.lower(), alike, n=1, cutoff=0.5):
+        raise UnknownName(what, name, near, hint)
+    known = sentence("error.known", names=[soc.name for soc in SOCS])
+    raise InputError(sentence("error.unknown", what=what, name=name), sentence("text.two", first=known, second=hint))
 
 
 def _digits(name: str) -> str:
@@ -86,12 +91,15 @@ def chosen(options: dict[str, str], default: str | None) -> Soc | None:
     """The SoC that ``options`` mean: ``soc``, else ``soc_model``, else ``default``. Raises ``InputError``."""
     if "soc" in options:
         if "soc_model" in options or "htp_arch" in options:
-            raise InputError("options soc and soc_model or htp_arch are both given", "Give soc, or the two numbers.")
+            raise InputError(sentence("qnn.soc_given_twice"), sentence("qnn.give_soc_or_numbers"))
         return named(options["soc"])
     if "soc_model" in options:
         number = options["soc_model"]
         if not number.isdigit():
-            raise InputError(f"option soc_model={number}: not a whole number", "Write soc_model=60, for example.")
+            raise InputError(
+                sentence("target.option_not_whole_number", name="soc_model", value=number),
+                sentence("target.write_for_example", name="soc_model", example=60),
+            )
         return numbered(int(number))
     if "htp_arch" in options:
         return None

@@ -41,7 +41,7 @@ from bench.targets.qnn.failures import (
     quantised,
     remedies,
 )
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.targets.ort.session import Opened
@@ -52,7 +52,7 @@ ARITHMETIC = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU"
 
 
 class OnnxRuntimeQnn:
-    summary = "ONNX Runtime with QNN on Qualcomm HTP and GPU, and the HTP's emulator"
+    summary = sentence("qnn.summary")
     formats: Sequence[Format] = ("onnx",)
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("onnxruntime-qnn",)
@@ -62,11 +62,11 @@ class OnnxRuntimeQnn:
 
     def devices(self) -> Sequence[Device]:
         if not (importable("onnxruntime") and importable("onnxruntime_qnn")):
-            return qnn_devices.unusable("onnxruntime-qnn is not installed", self._remedy())
+            return qnn_devices.unusable(sentence("target.not_installed", package="onnxruntime-qnn"), self._remedy())
         try:
             return qnn_devices.listed()
         except Exception as error:
-            return qnn_devices.unusable(f"onnxruntime-qnn does not start: {error}", self._remedy())
+            return qnn_devices.unusable(sentence("qnn.does_not_start", error=error), self._remedy())
 
     def options(self, device: str) -> Mapping[str, Sentence | str]:
         return session_config.known() | qnn_options.known(device)
@@ -123,13 +123,13 @@ class OnnxRuntimeQnn:
         opened = _opened(request, session, cache)
         return onnxruntime_session.OrtTensorSession(session, opened, request.artifact.facts.inputs)
 
-    def _remedy(self) -> str:
+    def _remedy(self) -> Sentence | str:
         import platform
         import sys
 
         if sys.platform == "win32" or (sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")):
             return self.install
-        return "There is no onnxruntime-qnn wheel for this platform: use Windows or Linux, on x86-64 or Arm."
+        return sentence("qnn.no_wheel")
 
 
 def soc_of(device: str, others: Mapping[str, str], artifact: Artifact | None) -> socs.Soc | None:
@@ -183,9 +183,8 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
         made.add_free_dimension_override_by_name(symbol, size)
     chosen = [d for d in available if device == EMULATED or d.device.type.name == HARDWARE[device]]
     if not chosen:
-        raise RunFailure(
-            "unavailable", f"qnn:{device}: {qnn_devices.absence(device)}", qnn_devices.elsewhere(), "compile"
-        )
+        message = sentence("text.at", where=f"qnn:{device}", message=qnn_devices.absence(device))
+        raise RunFailure("unavailable", message, qnn_devices.elsewhere(), "compile")
     given = qnn_options.provider_options(settings.others, device, soc) | {
         "backend_path": str(qnn_devices.backend(device))
     }
@@ -222,8 +221,8 @@ def fixed_shapes(artifact: Artifact) -> None:
             written = ",".join("?" if d is None else str(d) for d in spec.shape)
             raise RunFailure(
                 "bad_input",
-                f"input {spec.name} [{written}]: QNN takes only fixed shapes",
-                f"Give its size with --shape {spec.name}=…",
+                sentence("qnn.only_fixed_shapes", name=spec.name, shape=f"[{written}]"),
+                sentence("qnn.give_size", name=spec.name),
                 "plan",
             )
 

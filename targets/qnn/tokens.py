@@ -33,6 +33,7 @@ from bench.targets.decoding import (
 )
 from bench.targets.ort.queries import array_of, ort_value
 from bench.targets.ort.session import Opened, OrtFacts
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -64,8 +65,8 @@ def layout(request: OpenRequest) -> Layout:
     if not 0 < tokens < context <= limit:
         raise RunFailure(
             "bad_input",
-            f"a prompt of {tokens} tokens in a cache of {context}: fixed shapes need 1 ≤ prompt < cache ≤ {limit}",
-            "Ask for a shorter prompt or fewer tokens.",
+            sentence("qnn.prompt_does_not_fit", tokens=tokens, context=context, limit=limit),
+            sentence("target.ask_for_fewer_tokens"),
             "compile",
         )
     return Layout(context, Step(tokens, context - tokens), Step(1, context - 1))
@@ -88,8 +89,13 @@ def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str
             if dimension is None or not fits:
                 raise RunFailure(
                     "bad_input",
-                    f"input {spec.name} {list(spec.shape)}: cannot be fixed to {list(wanted[spec.name])}",
-                    "Export with batch, sequence, past and total length as named dimensions.",
+                    sentence(
+                        "qnn.shape_not_fixed",
+                        name=spec.name,
+                        shape=str(list(spec.shape)),
+                        wanted=str(list(wanted[spec.name])),
+                    ),
+                    sentence("qnn.export_with_named_dimensions"),
                     "compile",
                 )
             if isinstance(dimension, str):

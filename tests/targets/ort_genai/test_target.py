@@ -299,5 +299,5 @@ def test_devices_are_listed_without_the_packages(monkeypatch: pytest.MonkeyPatch
     assert ["cpu", "qnn"] == list(devices)
     assert not devices["qnn"].usable
     if absent == "onnxruntime_genai":
-        assert (False, "pip install 'ondevice-bench[genai]'") == (devices["cpu"].usable, devices["cpu"].remedy)
-        assert "onnxruntime-genai is not installed" == devices["qnn"].reason
+        assert (False, "pip install 'ondevice-bench[genai]'") == (devices["cpu"].usable, str(devices["cpu"].remedy))
+        assert "onnxruntime-genai is not installed" == str(devices["qnn"].reason)

@@ -77,7 +77,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch, system: str, archi
     monkeypatch.setattr("platform.machine", lambda: architecture)
     devices = OnnxRuntimeQnn().devices()
     assert ([(False, "onnxruntime-qnn is not installed", True)] * 3, ["htp", "gpu", "htp-emu"]) == (
-        [(device.usable, device.reason, device.remedy.startswith(remedy)) for device in devices],
+        [(device.usable, str(device.reason), str(device.remedy).startswith(remedy)) for device in devices],
         [device.name for device in devices],
     )
 
@@ -91,4 +91,4 @@ def test_a_library_that_does_not_load_is_a_reason(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("libonnxruntime_providers_qnn.so: wrong ELF class")
 
     monkeypatch.setattr(qnn_devices, "provider_devices", broken)
-    assert {(False, True)} == {(d.usable, "wrong ELF class" in d.reason) for d in OnnxRuntimeQnn().devices()}
+    assert {(False, True)} == {(d.usable, "wrong ELF class" in str(d.reason)) for d in OnnxRuntimeQnn().devices()}

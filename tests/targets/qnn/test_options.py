@@ -22,7 +22,13 @@ def test_the_users_own_architecture_wins() -> None:
 
 def test_every_choice_is_an_option() -> None:
     """No list of values for a name that does not exist."""
-    assert set() == set(CHOICES) - set(FLAGS | VALUES)
+    assert set() == set(CHOICES) - {*FLAGS, *VALUES}
+
+
+@pytest.mark.parametrize("device", ["htp", "gpu", "htp-emu"])
+def test_every_option_is_described(device: str) -> None:
+    """A code without an entry would be shown as the code."""
+    assert [] == [name for name, text in known(device).items() if str(text).startswith("qnn.option.")]
 
 
 def test_the_gpu_knows_nothing_of_the_htp() -> None:

@@ -29,9 +29,10 @@ def test_an_unknown_soc_suggests_the_nearest() -> None:
         named("snapdragon-8-elit")
 
 
-@pytest.mark.parametrize("name", ["qcs8250", "qcs6491", "snapdragon-9-elite"])
+@pytest.mark.parametrize("name", ["qcs8250", "qcs6491", "snapdragon-9-elite", "nonsense"])
 def test_another_number_is_another_chip(name: str) -> None:
-    """A real chip that the table lacks is not taken for a slip of the finger: all known ones are listed instead."""
+    """A real chip that the table lacks is not taken for a slip of the finger: all known ones are listed instead, as
+    they are for a word without a number that is like none."""
     with pytest.raises(InputError) as caught:
         named(name)
     assert (False, True, True) == (

@@ -142,7 +142,7 @@ FAILED = "Failed to finalize QNN graph. Error code: 1002"
     ("text", "options", "said", "unsaid"),
     [
         (OUT_OF_MEMORY, {"soc": "snapdragon-888"}, "Lower the resolution or the batch", "option soc"),
-        (OUT_OF_MEMORY, {}, "Name the SoC with option soc; lower the resolution", "finalization"),
+        (OUT_OF_MEMORY, {}, "Name the SoC with option soc. Lower the resolution", "finalization"),
         (FAILED, {"soc": "snapdragon-888"}, "Try -O htp_graph_finalization_optimization_mode=1 or 3", "option soc"),
         (FAILED, {"htp_graph_finalization_optimization_mode": "3", "soc": "sa8255"}, "Split the model", "finalization"),
     ],
@@ -235,7 +235,7 @@ def test_a_strict_placement_leaves_no_quantisation_to_the_cpu(
     assert (nodes, True, True) == (
         {node.device for node in placement.nodes},
         source in placement.source,
-        remedy in " ".join(placement.remedies),
+        remedy in " ".join(map(str, placement.remedies)),
     )
     assert given.get(OFFLOAD, "0") == session.facts().options_effective[OFFLOAD]
 
@@ -258,7 +258,7 @@ def test_a_float_operator_on_the_cpu_is_to_be_quantised(float_tail_net: Path, ar
     session = opened(artifact_of(float_tail_net), phase, QCS6490)
     placement = session.placement()
     assert placement is not None
-    boundary, floats = placement.remedies
+    boundary, floats = map(str, placement.remedies)
     assert "-O offload_graph_io_quantization=0 moves the QuantizeLinear" in boundary
     assert "Quantise Sub tail: still float, and the HTP of Dragonwing QCS6490 has no floating point." == floats
 

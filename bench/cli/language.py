@@ -3,6 +3,7 @@ the help and the errors are in it too."""
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import click
 from bench.cli.help import option
 from bench.errors import InputError, UnknownName
 from bench.words import BrokenCatalogue, UnknownLanguage, chosen, languages, of_locale, say, sentence, speak, speaking
+from bench.words.catalogue import VARIABLE as FURTHER
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -19,7 +21,12 @@ FLAG = "--lang"
 
 def speak_as_asked(arguments: Sequence[str]) -> None:
     """Choose the language by the command line, the environment and the locale. Raises ``InputError``, in the
-    language of the locale, for one that has no catalogue and for a catalogue that cannot be read."""
+    language of the locale, for one that has no catalogue and for a catalogue or a folder that cannot be read."""
+    folder = os.environ.get(FURTHER)
+    if folder and not Path(folder).is_dir():
+        _speak_as_the_locale()
+        missing = sentence("cli.words_no_folder", variable=FURTHER, folder=folder)
+        raise InputError(missing, sentence("cli.words_no_folder.remedy", variable=FURTHER))
     try:
         speak(chosen(_given(arguments)))
     except (UnknownLanguage, BrokenCatalogue) as error:

@@ -107,6 +107,15 @@ def test_a_catalogue_that_cannot_be_read_is_named(tmp_path: Path, name: str, con
     assert 0 == odb("list", "--help", "--lang", "ko", ODB_WORDS=str(tmp_path)).returncode
 
 
+def test_a_folder_of_catalogues_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Status 2, rather than a language that is unknown; in the language of the locale."""
+    gone = str(tmp_path / "gone")
+    done = odb("list", "models", "--lang", "de", ODB_WORDS=gone)
+    assert (2, f"odb: error: ODB_WORDS {gone}: no such folder") == (done.returncode, done.stderr.splitlines()[0])
+    done = odb("list", "models", ODB_WORDS=gone, LANG="ko_KR.UTF-8")
+    assert f"odb: 오류: ODB_WORDS {gone}: 그런 폴더가 없습니다" == done.stderr.splitlines()[0]
+
+
 @pytest.mark.parametrize(("typed", "expected"), [("odb run --lang ", {"en", "ko"}), ("odb --lang k", {"ko"})])
 def test_the_shell_completes_languages(typed: str, expected: set[str]) -> None:
     """The value of ``--lang``, before and after the command."""

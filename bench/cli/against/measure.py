@@ -127,7 +127,7 @@ def checked_interpreter(python: Path | None) -> str:
 
     if python is None:
         return ""
-    said = "import bench, platform; print(bench.__version__, 'on Python', platform.python_version())"
+    said = "import bench, platform; print(bench.__version__, platform.python_version())"
     remedy = sentence("cli.base_python.remedy", version=__version__, python=python_version())
     try:
         done = subprocess.run([python, "-P", "-c", said], capture_output=True, text=True, timeout=60, check=False)
@@ -138,9 +138,11 @@ def checked_interpreter(python: Path | None) -> str:
         lines = done.stderr.strip().splitlines()
         last = lines[-1] if lines else sentence("cli.base_python.said_nothing")
         raise InputError(sentence("cli.base_python.without_tool", file=python, reason=last), remedy)
-    here, there = f"{__version__} on Python {python_version()}", done.stdout.strip().splitlines()[-1:]
-    if there != [here]:
-        if not there:
-            raise InputError(sentence("cli.base_python.no_version", file=python, here=here), remedy)
-        raise InputError(sentence("cli.base_python.another", file=python, there=there[0], here=here), remedy)
-    return str(python.absolute())
+    here, there = [__version__, python_version()], (done.stdout.strip().splitlines() or [""])[-1].split()
+    if there == here:
+        return str(python.absolute())
+    this = sentence("cli.tool_on_python", tool=here[0], python=here[1])
+    if len(there) != len(here):
+        raise InputError(sentence("cli.base_python.no_version", file=python, here=this), remedy)
+    other = sentence("cli.tool_on_python", tool=there[0], python=there[1])
+    raise InputError(sentence("cli.base_python.another", file=python, there=other, here=this), remedy)

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from bench.plugins import Catalog, PluginRef
 from bench.record.record import Failure
+from bench.words import Sentence
 
 T = TypeVar("T")
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -108,7 +109,7 @@ class Runner(Protocol):
         """A new folder in the workspace, for files that a job is given."""
         ...
 
-    def say(self, text: str) -> None:
+    def say(self, text: Sentence | str) -> None:
         """What is done now, for progress."""
         ...
 
@@ -122,7 +123,12 @@ class Runner(Protocol):
         ...
 
     def once(
-        self, kind: type[Job[T]], key: Hashable, make: Callable[[], Job[T]], more_s: float = 0.0, says: str = ""
+        self,
+        kind: type[Job[T]],
+        key: Hashable,
+        make: Callable[[], Job[T]],
+        more_s: float = 0.0,
+        says: Sentence | str = "",
     ) -> Result[T]:
         """How the job ended that ``make`` gives, or an earlier one of this kind and key in the same suite. ``says``:
         for progress, where it has to be done."""

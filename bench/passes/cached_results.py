@@ -31,6 +31,7 @@ from bench.passes.evidence import Evidence, known
 from bench.plugins import load
 from bench.record.evidence import RepeatedInput
 from bench.stats.speed_up import LEAST_ROUNDS
+from bench.words import sentence
 
 Input = TypeVar("Input")
 
@@ -64,7 +65,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     run, prepared = so_far.run, known(so_far.prepared)
     if run.target.device.emulated:
         return so_far
-    jobs.say("checking for cached results")
+    jobs.say(sentence("run.checking_cached_results"))
     job = RecallJob(
         run.target.plugin,
         request=known(so_far.opening).for_process(),
@@ -74,7 +75,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     )
     found = jobs.attempt(job).answer
     if isinstance(found, Failed):
-        found = RepeatedInput(reason=f"the pass failed: {found.failure.message}")
+        found = RepeatedInput(reason=sentence("run.pass_failed", message=found.failure.sentence))
     return replace(so_far, repeated_input=found)
 
 
@@ -100,7 +101,7 @@ def recall(
 
     made, lots = list(islice(fresh, ROUNDS)), Random(0)
     if len(made) < LEAST_ROUNDS:
-        return RepeatedInput(reason="too few inputs that differ could be made")
+        return RepeatedInput(reason=sentence("run.too_few_inputs"))
     rounds: list[tuple[int, int, int]] = []
     with quiet_interpreter():
         for _ in range(2):

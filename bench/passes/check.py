@@ -12,6 +12,7 @@ from bench.measure.text_driver import OpenedText, open_session
 from bench.passes.evidence import Checked, Evidence, known
 from bench.passes.foresee import converts
 from bench.plugins import load
+from bench.words import sentence
 
 
 class CheckJob(Job[Checked], frozen=True, kw_only=True):
@@ -73,7 +74,7 @@ def _check_tensors(job: CheckJob, session: TensorSession, folder: Path) -> Check
 
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     """Placement, outputs, and whether they repeat; before any time is spent on measuring."""
-    jobs.say("checking placement and outputs")
+    jobs.say(sentence("run.checking_placement_outputs"))
     run, prepared = so_far.run, known(so_far.prepared)
     emulated = run.target.device.emulated
     inputs = run.check_inputs or (1 if emulated else len(prepared.checks))

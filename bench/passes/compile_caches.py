@@ -9,6 +9,7 @@ import msgspec
 
 from bench.contracts import CompileCache, OpenRequest
 from bench.errors import RunFailure
+from bench.words import sentence
 
 
 class CompileCaches:
@@ -31,8 +32,8 @@ class CompileCaches:
         if self._asked != "none" and found == "none":
             raise RunFailure(
                 "unsupported_scenario",
-                f"{target} keeps no compiled models: there is no {self._asked} cache to measure",
-                "Leave out --compile-cache for it.",
+                sentence("run.no_compile_cache", target=target, asked=self._asked),
+                sentence("run.leave_out_compile_cache"),
                 "plan",
             )
 
@@ -41,7 +42,7 @@ class CompileCaches:
         if self._asked not in ("none", found):
             raise RunFailure(
                 "runtime_error",
-                f"a {self._asked} compile cache was asked for, and the runtime found a {found} one",
-                "Free space in the temporary folder, or measure without --compile-cache.",
+                sentence("run.compile_cache_differs", asked=self._asked, found=found),
+                sentence("run.free_space_or_no_cache"),
                 "compile",
             )

@@ -7,6 +7,7 @@ from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence, known
 from bench.passes.foresee import converts
 from bench.plugins import load
+from bench.words import sentence
 
 
 class ConvertJob(Job[Artifact], frozen=True, kw_only=True):
@@ -32,7 +33,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
         return so_far
     key = plugin, artifact.format, artifact.sha256, tuple(sorted(artifact.shapes.items()))
     job = ConvertJob(plugin, artifact=artifact)
-    opened = jobs.settled(jobs.once(ConvertJob, key, lambda: job, says="converting the model"))
+    opened = jobs.settled(jobs.once(ConvertJob, key, lambda: job, says=sentence("run.converting_model")))
     if opened == artifact:
         return so_far
     request = replace(opening.request, artifact=opened)

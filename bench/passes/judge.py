@@ -14,6 +14,7 @@ from bench.quality.judged import Judged, ToJudge
 from bench.quality.judging import judge
 from bench.quality.texts import WINDOW, judge_texts
 from bench.suite.dataset_options import DatasetAsk
+from bench.words import sentence
 
 SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs one or two
 
@@ -66,7 +67,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     dataset, artifact = run.model.dataset, prepared.artifact
     if dataset is None:
         return so_far
-    jobs.say("judging on the dataset")
+    jobs.say(sentence("run.judging_dataset"))
     job = JudgeJob(
         run.target.plugin,
         request=judged_request(known(so_far.opening).for_process(), artifact),

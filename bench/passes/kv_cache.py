@@ -28,6 +28,7 @@ from bench.measure.text_driver import OpenedText, open_text
 from bench.passes.evidence import Evidence, known
 from bench.plugins import load
 from bench.record.text import KvCache, ReadFrom
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.suite.plan import TargetChoice
@@ -68,7 +69,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     decoder = known(so_far.prepared).artifact.decoder
     if decoder is None:
         return so_far
-    jobs.say("observing the KV cache")
+    jobs.say(sentence("run.observing_kv_cache"))
     return replace(so_far, kv_cache=cache_of(decoder, known(so_far.opening).request, so_far.run.target, jobs))
 
 
@@ -76,11 +77,11 @@ def cache_of(decoder: DecoderSpec, request: OpenRequest, target: "TargetChoice",
     """Memory per token. If it cannot be observed, the run is still measured, and the reason is stated."""
     computed = decoder.kv_cache_bytes_per_token
     if target.device.emulated:
-        return KvCache(computed, reason="emulated: the process' memory is not the device's")
+        return KvCache(computed, reason=sentence("run.memory_of_emulator"))
     result = jobs.attempt(CacheJob(target.plugin, request=request), environment=EXACT_HEAP)
     found = result.answer
     if isinstance(found, Failed):
-        found = KvCache(computed, reason=f"the pass failed: {found.failure.message}")
+        found = KvCache(computed, reason=sentence("run.pass_failed", message=found.failure.sentence))
     return replace(found, pass_ns=result.wall_ns)
 
 
@@ -133,11 +134,11 @@ def observe(session: OpenedText, decoder: DecoderSpec, memory: MemoryInUse) -> K
     computed = decoder.kv_cache_bytes_per_token
     least = smallest_cache_bytes(decoder, session.facts().kv_cache_bits)
     if memory.read() is None:
-        return KvCache(computed, reason="memory cannot be read here")
+        return KvCache(computed, reason=sentence("run.memory_not_readable"))
     try:
         return _Observation(session, decoder, memory.read).result(computed, least, memory.source)
     except RunFailure as failure:
-        return KvCache(computed, reason=f"the cache cannot be made to grow here: {failure.message}")
+        return KvCache(computed, reason=sentence("run.cache_does_not_grow", message=failure.sentence))
 
 
 def smallest_cache_bytes(decoder: DecoderSpec, bits: tuple[int, int] | None) -> int:
@@ -159,7 +160,7 @@ class _Observation:
 
     def result(self, computed: int, least: int, source: ReadFrom) -> KvCache:
         if self._longest < FEWEST:
-            return KvCache(computed, reason=f"{_too_few()}: it has room for {self._longest}")
+            return KvCache(computed, reason=sentence("run.cache_room", too_few=_too_few(), longest=self._longest))
         steps = self._session.steps
         if steps is None:
             readings = self._generated()
@@ -170,7 +171,7 @@ class _Observation:
             self._grown(steps, WARM_UP, BUDGET_NS)
             readings = self._grown(steps, self._longest, BUDGET_NS)
         if not readings or readings[-1].tokens < FEWEST:
-            return KvCache(computed, reason=f"{_too_few()} in the time allowed here")
+            return KvCache(computed, reason=sentence("run.cache_time", too_few=_too_few()))
         found = judged(readings, computed, least, source, at_once=False)
         grown, tokens = readings[-1].used_bytes - readings[0].used_bytes, readings[-1].tokens
         if grown < least * tokens / 2 and steps is not None and self._session.renew is not None:
@@ -231,8 +232,8 @@ class _Observation:
         return self._read_memory() or 0
 
 
-def _too_few() -> str:
-    return f"fewer than {FEWEST} tokens can be put into the cache"
+def _too_few() -> Sentence:
+    return sentence("run.cache_too_short", fewest=FEWEST)
 
 
 def _ignored(token: int) -> None:

@@ -15,6 +15,7 @@ from bench.plugins import load
 from bench.quality.judging import first_samples
 from bench.quality.texts import text_files
 from bench.suite.dataset_options import DatasetAsk
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.suite.plan import ModelChoice, PlannedRun
@@ -38,8 +39,8 @@ class PrepareJob(Job[Prepared], frozen=True, kw_only=True):
             return _prepared_text(self, artifact, artifact.decoder, worker.folder)
         if asked.prompt_ids or asked.prompts:
             raise InputError(
-                f"--prompt-ids, --prompts: do not apply to {artifact.model_id}, which generates no text",
-                "Leave them out; --input gives a tensor model its inputs.",
+                sentence("run.prompts_of_tensor_model", model_id=artifact.model_id),
+                sentence("run.leave_prompts_out"),
             )
         prepared = prepared_tensors(asked, artifact, worker.folder)
         if self.dataset is None:
@@ -52,12 +53,12 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
     asked = job.inputs
     if asked.files or (asked.preprocessing and job.dataset is None):
         raise InputError(
-            f"--input: does not apply to {artifact.model_id}, a decoder; its prompt is seeded",
-            "Leave it out; --prompt-tokens sets the prompt's length, --prompt-ids and --prompts give your own.",
+            sentence("run.input_of_decoder", model_id=artifact.model_id),
+            sentence("run.leave_input_out"),
         )
     texts = 0 if job.dataset is None else len(text_files(job.dataset.folder))
     if job.dataset is not None and job.dataset.options:
-        raise InputError("--dataset-options: do not apply to the texts of a language model", "Leave them out.")
+        raise InputError(sentence("run.dataset_options_of_texts"), sentence("run.leave_them_out"))
     prompts = read_prompts(asked.prompt_ids, asked.prompts, artifact.model_id)
     if not prompts:
         return Prepared(artifact=artifact, dataset_samples=texts)
@@ -97,7 +98,7 @@ def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner) -> Prepared:
         ),
         dataset=run.model.dataset,
     )
-    return jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says="preparing the model"))
+    return jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says=sentence("run.preparing_model")))
 
 
 def device_name(run: "PlannedRun", artifact: Artifact | None = None) -> str:

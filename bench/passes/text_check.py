@@ -13,6 +13,7 @@ from bench.measure.text_driver import OpenedText
 from bench.passes.determinism import compare_token_runs
 from bench.passes.evidence import TextChecked
 from bench.record.evidence import Determinism
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,9 +73,14 @@ def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> Non
         if len(ids) + beside > decoder.context_length:
             raise RunFailure(
                 "bad_input",
-                f"prompt {number} of the user's has {len(ids)} tokens, and with {beside} of depth and answer it does "
-                f"not fit the context of {decoder.context_length}",
-                "Shorten it, or ask for fewer tokens with --generate-tokens and --depth.",
+                sentence(
+                    "run.prompt_too_long",
+                    number=number,
+                    n_ids=len(ids),
+                    beside=beside,
+                    context_length=decoder.context_length,
+                ),
+                sentence("run.shorten_prompt"),
             )
 
 

@@ -5,6 +5,7 @@ import traceback
 from bench.errors import InputError, OdbError, RunFailure
 from bench.jobs import Failed
 from bench.record.record import Failure
+from bench.words import sentence
 
 MEMORY_WORDS = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 """How native runtimes say through Python that memory has run out."""
@@ -19,10 +20,12 @@ def failure_of(error: BaseException, phase: str) -> Failed:
     if isinstance(error, OdbError):
         return Failed(Failure(phase, "plugin_error", error.sentence, error.advice))
     traceback.print_exception(error)
-    message = f"{type(error).__name__}: {str(error).strip() or 'no message'}"
+    message = f"{type(error).__name__}: {str(error).strip() or '–'}"
     if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):
-        remedy = "Use a smaller model, batch or precision."
-        return Failed(Failure(phase, "out_of_memory", f"out of memory during {phase}: {message}", remedy))
+        remedy = sentence("run.use_smaller_model")
+        return Failed(
+            Failure(phase, "out_of_memory", sentence("run.out_of_memory", phase=phase, message=message), remedy)
+        )
     if phase == "prepare":
-        return Failed(Failure(phase, "plugin_error", message, "The model's plugin broke; its traceback is in the log."))
-    return Failed(Failure(phase, "runtime_error", message, "The run's log has the runtime's own words."))
+        return Failed(Failure(phase, "plugin_error", message, sentence("run.model_plugin_broke")))
+    return Failed(Failure(phase, "runtime_error", message, sentence("run.see_run_log")))

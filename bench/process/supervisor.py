@@ -33,7 +33,7 @@ from bench.process.output import EventStream, decode_failure, log_tail
 from bench.process.worker import ENOUGH, GO
 from bench.record.record import Failure
 from bench.record.redact import without_paths
-from bench.words import mapped
+from bench.words import mapped, sentence
 
 STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
@@ -94,8 +94,8 @@ def run_job(
     except TimeoutError:
         timed_out = True
     except subprocess.TimeoutExpired:
-        lingers = f"the process said nothing more and did not end within {LINGER_SECONDS} s, in phase {phase}"
-        last = last or Failed(Failure(phase, "crashed", lingers, "Its last words are in the log."))
+        lingers = sentence("run.process_lingers", linger_seconds=LINGER_SECONDS, phase=phase)
+        last = last or Failed(Failure(phase, "crashed", lingers, sentence("run.last_words_in_log")))
     finally:
         stop(process)
         end_leftovers(mark)
@@ -104,7 +104,10 @@ def run_job(
     if timed_out:
         last = Failed(
             Failure(
-                phase, "timeout", f"not done after {deadline_s:.0f} s, in phase {phase}", "Allow more with --timeout."
+                phase,
+                "timeout",
+                sentence("run.timed_out", deadline_s=deadline_s, phase=phase),
+                sentence("run.allow_more_time"),
             )
         )
     answer = _answer_to(job, last or Failed(_died(process.returncode, phase)), phase)
@@ -121,8 +124,8 @@ def _answer_to(job: Job[T], last: Done | Failed, phase: str) -> T | Failed:
 
 
 def _unreadable(error: ValueError, phase: str) -> Failed:
-    message = f"the worker's answer cannot be read: {decode_failure(error)}"
-    return Failed(Failure(phase, "plugin_error", message, "A plugin returned a value of the wrong type, or none."))
+    message = sentence("run.answer_unreadable", why=decode_failure(error))
+    return Failed(Failure(phase, "plugin_error", message, sentence("run.plugin_returned_wrong_type")))
 
 
 def _let_go_on(process: "subprocess.Popen[bytes]", go_on: bool) -> None:
@@ -166,16 +169,14 @@ def _died(returncode: int, phase: str) -> Failure:
         return Failure(
             phase,
             "crashed",
-            f"the runtime crashed with {name} in phase {phase}",
-            "Its last words are in the log; try another runtime version, device or option.",
+            sentence("run.runtime_crashed", name=name, phase=phase),
+            sentence("run.last_words_try_another"),
         )
     if returncode == -getattr(signal, "SIGKILL", 9):
         return Failure(
             phase,
             "killed",
-            f"the process was killed in phase {phase}, by a person or for want of memory",
-            "If the kernel's log names the out-of-memory killer, use a smaller model, batch or precision.",
+            sentence("run.process_killed", phase=phase),
+            sentence("run.if_out_of_memory_killer"),
         )
-    return Failure(
-        phase, "crashed", f"the process ended with status {returncode} in phase {phase} and said nothing", ""
-    )
+    return Failure(phase, "crashed", sentence("run.process_ended", returncode=returncode, phase=phase), "")

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from bench.words import Sentence, sentence
+
 ONNX_RUNTIME = "ORT_DISABLE_TELEMETRY"
 """Read by ONNX Runtime 1.32 and onnxruntime-genai 0.18 when they are loaded: no event database, no device id, no thread
 that sends. What is in ``OFF`` switches telemetry off, everything else leaves it on."""
@@ -42,19 +44,16 @@ def loaded(modules: "Mapping[str, object] | None" = None) -> tuple[str, ...]:
     return tuple(name for name in RUNTIMES if there.get(name) is not None)
 
 
-def turned_on_by_environment() -> tuple[str, ...]:
+def turned_on_by_environment() -> tuple[Sentence, ...]:
     """Why telemetry could still be on, one sentence each: what the user's environment did before ``switch_off``."""
     return reasons(_found_at_start or (), _asked_at_start)
 
 
-def reasons(found: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
+def reasons(found: tuple[str, ...], asked: str | None) -> tuple[Sentence, ...]:
     """``found``: runtimes imported before. ``asked``: the value of ``ORT_DISABLE_TELEMETRY`` then."""
     told = []
     if found:
-        told.append(
-            f"{', '.join(found)}: imported as Python starts, before odb can switch telemetry off "
-            "(a sitecustomize.py or a .pth file does that)"
-        )
+        told.append(sentence("run.telemetry_imported_before", found=found))
     if asked is not None and asked.lower() not in OFF:
-        told.append(f"{ONNX_RUNTIME}={asked} asks ONNX Runtime to report; odb's own processes set it to 1 all the same")
+        told.append(sentence("run.telemetry_asked_for", onnx_runtime=ONNX_RUNTIME, asked=asked))
     return tuple(told)

@@ -38,6 +38,7 @@ from bench.store.unfinished import Unfinished, unfinished
 from bench.suite.plan import PlannedRun
 from bench.suite.presets import PRESETS, shorter_rule
 from bench.suite.suite import Suite
+from bench.words import Sentence, sentence
 
 Steps = list[tuple[Gathering, Callable[[], None]]]
 """For each side the step that takes in what came of the work."""
@@ -54,9 +55,14 @@ class Identity(Struct, frozen=True):
         """Raises ``InputError`` for another file."""
         if artifact.sha256 != self.sha256:
             raise InputError(
-                f"--against: {artifact.path.name} is not the file that {self.source} was measured with: its sha256 "
-                f"begins {artifact.sha256[:12]}, the record's {self.sha256[:12]}",
-                "Name the right file with --base-model.",
+                sentence(
+                    "run.against_another_file",
+                    file=artifact.path.name,
+                    source=self.source,
+                    sha256=artifact.sha256[:12],
+                    expected=self.sha256[:12],
+                ),
+                sentence("run.name_base_model"),
             )
 
 
@@ -126,19 +132,19 @@ def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedR
 def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:
     if len(runs) != 1:
         raise InputError(
-            f"--against: the {side} side plans {len(runs)} runs, and one is measured against one",
-            "Name one model, one target and one scenario.",
+            sentence("run.against_several_runs", side=side, n_runs=len(runs)),
+            sentence("run.name_one_of_each"),
         )
     if runs[0].target.device.emulated:
         raise InputError(
-            f"--against: {runs[0].target.id} is an emulator, whose times say nothing of the device's",
-            "Compare placement and outputs of two records instead.",
+            sentence("run.against_emulator", target=runs[0].target.id),
+            sentence("run.compare_two_records"),
         )
     return runs[0]
 
 
-def _said(listener: Listener, side: str) -> Callable[[str], None]:
-    return lambda text: listener.step(f"{side}: {text}")
+def _said(listener: Listener, side: str) -> Callable[[Sentence | str], None]:
+    return lambda text: listener.step(sentence("text.at", where=side, message=text))
 
 
 def _gather(
@@ -147,15 +153,16 @@ def _gather(
     for gathering, other in zip(sides, reversed(sides), strict=True):
         if not gathering.prepare():
             failure = gathering.evidence.failure
-            message = f"not measured, because the other side of the alternation failed: {failure and failure.message}"
-            other.fail(Failure(OTHER_SIDE, "unavailable", message, "See the other record."))
+            why = "" if failure is None else failure.sentence
+            message = sentence("run.other_side_failed", why=why)
+            other.fail(Failure(OTHER_SIDE, "unavailable", message, sentence("run.see_other_record")))
             return
         prepared = gathering.evidence.prepared
         if gathering is sides[0] and expected is not None and prepared is not None:
             expected.check(prepared.artifact)
     repeats = sides[0].run.repeats
     for index in range(repeats):
-        listener.step(f"pair {index + 1} of {repeats}")
+        listener.step(sentence("run.pair", index=index + 1, repeats=repeats))
         for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
             if not all(done):

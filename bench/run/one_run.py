@@ -16,7 +16,6 @@ from bench.machine.load import HostLoad
 from bench.measure.repeat import Measured, MeasureJob
 from bench.passes.evidence import Evidence, known
 from bench.passes.prepare import device_name
-from bench.printable import counted
 from bench.record.evidence import RepeatRule
 from bench.record.inputs import made_up_controls
 from bench.record.record import Failure
@@ -25,7 +24,7 @@ from bench.run.untimed import UNTIMED
 from bench.run.workbench import Bench
 from bench.store.records import new_record_id
 from bench.suite.plan import PlannedRun
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 UNFED = ("start", "runtime_import", "read", "compile")  # phases before the first inference: no input has been fed
 
@@ -37,7 +36,7 @@ class Gathering:
     the run is taken as ``left``. ``memo``: what earlier runs of the suite left.
     """
 
-    def __init__(self, bench: Bench, run: PlannedRun, memo: Memo, say: Callable[[str], None]) -> None:
+    def __init__(self, bench: Bench, run: PlannedRun, memo: Memo, say: Callable[[Sentence | str], None]) -> None:
         self._bench = bench
         self._jobs = JobRunner(bench, memo, self.deadline_s, say)
         began = datetime.now(UTC)
@@ -117,8 +116,8 @@ class Gathering:
         except OdbError as error:
             self.fail(Failure("check", "plugin_error", error.sentence, error.advice))
         except OSError as error:
-            message = f"a temporary file cannot be written or read: {error.strerror}"
-            self.fail(Failure("start", "runtime_error", message, "Free space in the temporary folder."))
+            message = sentence("run.temporary_file_failed", strerror=error.strerror)
+            self.fail(Failure("start", "runtime_error", message, sentence("run.free_space_temporary_folder")))
         except KeyboardInterrupt:
             self.fail(interrupted(len(self._evidence.repeats), self.run))
         return self._evidence.failure is None
@@ -134,15 +133,19 @@ class Gathering:
         busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
         self.keep(measured, result.wall_ns - measured.runtime_ns, busy, took_ns=result.wall_ns)
 
-    def _title(self) -> str:
+    def _title(self) -> Sentence:
         """Which repeat is measured, and the reason for one beyond the minimum number."""
         number, rule = len(self._seen) + 1, self._rule
         why = why_more(rule, self._seen, self.run.rule.precision)
-        return f"repeat {number}, at most {rule.most} ({why})" if why else f"repeat {number} of {rule.fewest}"
+        return (
+            sentence("run.repeat_beyond_minimum", number=number, most=rule.most, why=why)
+            if why
+            else sentence("run.repeat_of", number=number, fewest=rule.fewest)
+        )
 
-    def _phase_of(self, title: str) -> Callable[[str], None]:
+    def _phase_of(self, title: Sentence) -> Callable[[str], None]:
         self._jobs.say(title)
-        return lambda phase: self._jobs.say(f"{title}, {phase}")
+        return lambda phase: self._jobs.say(sentence("run.in_phase", title=title, phase=phase))
 
     def fail(self, failure: Failure) -> None:
         """End the run for a reason that lies elsewhere."""
@@ -203,5 +206,6 @@ def _samples(measured: Measured) -> Tensors:
 def interrupted(done: int, run: PlannedRun) -> Failure:
     """How a run ends that Ctrl-C ended after so many repeats."""
     fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
-    message = f"interrupted after {done} of {'' if fixed else 'at least '}{counted(run.repeats, 'repeat')}"
-    return Failure("steady" if done else "start", "interrupted", message, "Run it again.")
+    code = "run.interrupted_after" if fixed else "run.interrupted_before_minimum"
+    message = sentence(code, done=done, repeats=run.repeats)
+    return Failure("steady" if done else "start", "interrupted", message, sentence("run.run_again"))

@@ -17,6 +17,7 @@ from bench.record.quality import Paired, Quality, QualityReference
 from bench.record.redact import option_without_paths
 from bench.run.references import reference_for
 from bench.run.twins import float32_twin, named_twin
+from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,15 +39,14 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
         return replace(so_far, judgement=Judgement(whole, arrays))
 
     if not judged.metrics:
-        why = "this engine does not show its logits, so perplexity cannot be judged"
-        return with_reference(QualityReference("none", reason=why))
+        return with_reference(QualityReference("none", reason=sentence("run.logits_not_shown")))
     run, artifact = so_far.run, known(so_far.prepared).artifact
     twin = named_twin(run, artifact, jobs)
     if twin is None and artifact.decoder is not None:
         twin = float32_twin(run, artifact, jobs)
     name, answer = _reference(so_far, judged, twin or artifact, jobs)
     if not isinstance(answer, Judged):
-        why = answer.failure.message if answer is not None else "no reference runtime here opens it"
+        why = answer.failure.sentence if answer is not None else sentence("run.no_reference_opens_it")
         return with_reference(QualityReference(name, reason=why))
     theirs = load_feeds(answer.results)
     reference = QualityReference(
@@ -58,7 +58,7 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
     arrays.update({reference.samples[metric]: array for metric, array in theirs.items()})
     if judged.windows is None and answer.dataset.sha256 != quality.dataset.sha256:
         samples = counted(answer.dataset.samples, "sample")
-        reason = f"it was evaluated on {samples}, this run on {quality.dataset.samples}"
+        reason = sentence("run.evaluated_on_others", samples=samples, samples_2=quality.dataset.samples)
         return with_reference(replace(reference, reason=reason))
     return with_reference(reference, compare(quality.metrics, theirs, results))
 

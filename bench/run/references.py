@@ -23,6 +23,7 @@ from bench.plugins import Catalog, PluginRef, load
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.record.record import Failure, Fidelity
 from bench.run.twins import named_twin
+from bench.words import Sentence, sentence
 
 
 class Reference(Struct, frozen=True):
@@ -64,22 +65,22 @@ def _offered(ref: PluginRef, artifact: Artifact) -> ReferenceSetup | None:
 
 def no_reference(artifact: Artifact) -> Failed:
     """The event of a reference run where no target offers to be the reference of ``artifact``."""
-    message = f"no reference runtime here opens {artifact.format}"
-    remedy = "Install a target that offers a reference for this format; odb list targets shows what is there."
+    message = sentence("run.no_reference_opens_format", artifact_format=artifact.format)
+    remedy = sentence("run.install_reference")
     return Failed(Failure("check", "unavailable", message, remedy))
 
 
-def why_not_run(failure: Failure) -> str:
+def why_not_run(failure: Failure) -> Sentence:
     """What kept the reference from running, and what would let it."""
-    said = f"the reference did not run: {failure.message.rstrip('.')}"
-    return f"{said}. {failure.remedy.rstrip('.')}" if failure.remedy else said
+    code = "run.reference_did_not_run_remedy" if failure.advice else "run.reference_did_not_run"
+    return sentence(code, message=failure.sentence, remedy=failure.advice)
 
 
 def compare_tensors(so_far: Evidence, jobs: Runner) -> Evidence:
     """Adds the fidelity of a model's outputs, of one that generates no text."""
     if known(so_far.checked).text is not None:
         return so_far
-    jobs.say("checking against the reference")
+    jobs.say(sentence("run.checking_against_reference"))
     prepared = known(so_far.prepared)
     fidelity = _fidelity(so_far, named_twin(so_far.run, prepared.artifact, jobs), jobs)
     return replace(so_far, fidelity=replace(fidelity, inputs_source=prepared.check_source))
@@ -92,7 +93,7 @@ def _fidelity(so_far: Evidence, twin: Artifact | None, jobs: Runner) -> Fidelity
 
     checked, measured = known(so_far.checked), known(so_far.prepared).artifact
     if measured.facts.draws:
-        said = f"the graph draws random numbers ({', '.join(measured.facts.draws)}): no two runs give the same values"
+        said = sentence("run.graph_draws_random_numbers", draws=measured.facts.draws)
         return Fidelity("none", reason=said)
     name, reference = _reference(so_far, twin or measured, jobs)
     if isinstance(reference, Failed):

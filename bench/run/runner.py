@@ -9,6 +9,7 @@ from bench.jobs import Failed, Job, Result, T
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
 from bench.run.workbench import Bench
+from bench.words import Sentence
 
 Memo = dict[tuple[type[Job[object]], Hashable], Result[object]]
 """What one run of a suite leaves for the next: models made, and reference runs; by the kind of job, and its key."""
@@ -19,7 +20,11 @@ class JobRunner:
     last, of those whose log is the run's."""
 
     def __init__(
-        self, bench: Bench, memo: Memo, deadline_s: Callable[[], float], say: Callable[[str], None] = lambda text: None
+        self,
+        bench: Bench,
+        memo: Memo,
+        deadline_s: Callable[[], float],
+        say: Callable[[Sentence | str], None] = lambda text: None,
     ) -> None:
         self._bench, self._memo, self._deadline_s, self.say = bench, memo, deadline_s, say
         self.log_tail: tuple[str, ...] = ()
@@ -48,7 +53,12 @@ class JobRunner:
         return run_job(job, self.folder(), self._deadline_s() + more_s, on_phase, environment=environment)
 
     def once(
-        self, kind: type[Job[T]], key: Hashable, make: Callable[[], Job[T]], more_s: float = 0.0, says: str = ""
+        self,
+        kind: type[Job[T]],
+        key: Hashable,
+        make: Callable[[], Job[T]],
+        more_s: float = 0.0,
+        says: Sentence | str = "",
     ) -> Result[T]:
         if (kind, key) not in self._memo:
             if says:
@@ -74,4 +84,4 @@ def _as(kind: type[Job[T]], answer: object) -> T | Failed:
     expected = kind.answers()
     if isinstance(answer, (Failed, expected)):
         return answer
-    raise TypeError(f"{kind.__name__} answers {expected.__name__}, and a {type(answer).__name__} was kept")
+    raise TypeError(f"answers of {kind.__name__}")

@@ -14,7 +14,6 @@ import msgspec
 from bench.errors import OdbError
 from bench.machine.channels import discover, idle_baseline, power_seconds
 from bench.plugins import Catalog, PluginRef, load
-from bench.printable import counted
 from bench.record.record import Failure, RecordedRun
 from bench.run.assemble import assemble
 from bench.run.one_run import Gathering, interrupted
@@ -34,6 +33,7 @@ from bench.suite.plan import (
     resolve_targets,
 )
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, check
+from bench.words import Sentence, sentence
 
 
 class Listener:
@@ -48,7 +48,7 @@ class Listener:
     def turn(self, index: int, run: PlannedRun) -> None:
         """A repeat of run number ``index`` begins."""
 
-    def step(self, text: str) -> None:
+    def step(self, text: Sentence | str) -> None:
         """What is running now, in a few words."""
 
     def written(self, index: int, recorded: RecordedRun) -> None:
@@ -161,8 +161,8 @@ def how_it_was_abandoned(gathering: Gathering, by_user: bool) -> Failure:
     done = len(gathering.evidence.repeats)
     if by_user:
         return interrupted(done, gathering.run)
-    message = f"ended after {counted(done, 'repeat')}, because the suite could not continue"
-    return Failure("steady" if done else "start", "unavailable", message, "Run it again.")
+    message = sentence("run.suite_ended", done=done)
+    return Failure("steady" if done else "start", "unavailable", message, sentence("run.run_again"))
 
 
 def plan_suite(bench: Bench) -> Plan:

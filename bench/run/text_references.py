@@ -15,6 +15,7 @@ from bench.record.record import Fidelity
 from bench.record.text import Agreement
 from bench.run.references import no_reference, reference_for, why_not_run
 from bench.run.twins import float32_twin, named_twin
+from bench.words import sentence
 
 if TYPE_CHECKING:
     from bench.analysis.outputs.agreement import Said
@@ -26,7 +27,7 @@ def compare_with_engine(so_far: Evidence, jobs: Runner) -> Evidence:
     text = known(so_far.checked).text
     if text is None:
         return so_far
-    jobs.say("checking against the reference")
+    jobs.say(sentence("run.checking_against_reference"))
     agreement, fidelity = _compare("engine", known(so_far.prepared).artifact, so_far, text, jobs)
     return replace(so_far, fidelity=fidelity, agreement=(agreement,))
 
@@ -56,8 +57,8 @@ def _compare(
         why = why_not_run(reference.failure)
         return Agreement(of, said, reason=why), Fidelity(said, reason=why)
     if not text.comparable:
-        why = "at a depth, this engine puts a token of its own into the cache: see the run without depth"
-        return Agreement(of, said, reason=why), Fidelity(said, reason=why)
+        depth = sentence("run.own_token_at_depth")
+        return Agreement(of, said, reason=depth), Fidelity(said, reason=depth)
     theirs, ours = _said(reference), _said(checked)
     found = agreement(of, said, theirs, ours)
     return found, judged(found, theirs, ours, checked.facts.executed_precision)

@@ -11,6 +11,7 @@ from bench.jobs import Runner
 from bench.passes.prepare import PrepareJob, made
 from bench.plugins import load
 from bench.suite.plan import PlannedRun
+from bench.words import sentence
 
 
 def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | None:
@@ -20,7 +21,7 @@ def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | 
         return None
     suffix = Path(source).suffix.lower()
     if suffix not in jobs.catalog.names("models"):
-        raise RunFailure("bad_input", f"--reference {Path(source).name}: no plugin takes such files", "", "prepare")
+        raise RunFailure("bad_input", sentence("run.reference_not_taken", file=Path(source).name), "", "prepare")
     job = PrepareJob(
         jobs.catalog.find("models", suffix),
         request=ModelRequest(source),
@@ -29,11 +30,15 @@ def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | 
     )
     twin = jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job)).artifact
     if twin.task != artifact.task:
-        what = "a language model" if artifact.task == "text_generation" else "a model of tensors"
+        code = (
+            "run.reference_not_a_language_model"
+            if artifact.task == "text_generation"
+            else "run.reference_not_of_tensors"
+        )
         raise RunFailure(
             "bad_input",
-            f"--reference {Path(source).name}: is not {what}, as {artifact.model_id} is",
-            "Name the reference of one model as MODEL:FILE.",
+            sentence(code, file=Path(source).name, model_id=artifact.model_id),
+            sentence("run.name_reference_of_model"),
             "prepare",
         )
     return twin

@@ -9,7 +9,6 @@ from bench.jobs import Runner
 from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare
 from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Evidence, Opening, Step, known
-from bench.printable import counted
 from bench.run.assemble import placement_summary
 from bench.run.quality import compare_quality
 from bench.run.references import compare_tensors
@@ -48,12 +47,18 @@ def open_request(
     depth, decoder = scenario.depth_tokens or 0, artifact.decoder
     text = prepared is not None and prepared.inputs is not None and prepared.inputs.source == "prompt_text"
     if decoder is not None and depth + prompt + generate > decoder.context_length and not text:
-        before = f"{counted(depth, 'token')} of depth, " if depth else ""
+        code = "run.context_exceeded_at_depth" if depth else "run.context_exceeded"
         raise RunFailure(
             "bad_input",
-            f"{before}{prompt} prompt and {generate} generated tokens do not fit the context of "
-            f"{decoder.context_length} that {artifact.model_id} has",
-            "Ask for fewer with --prompt-tokens, --generate-tokens and --depth.",
+            sentence(
+                code,
+                depth=depth,
+                prompt=prompt,
+                generate=generate,
+                context_length=decoder.context_length,
+                model_id=artifact.model_id,
+            ),
+            sentence("run.ask_for_fewer_tokens"),
             "prepare",
         )
     return OpenRequest(
@@ -80,19 +85,19 @@ def refuse_fallback(placement: Placement | None, artifact: Artifact) -> None:
     if summary is None:
         raise RunFailure(
             "fallback",
-            "strict placement: this runtime does not report its placement",
-            "Drop --strict-placement.",
+            sentence("run.strict_placement_unknown"),
+            sentence("run.drop_strict_placement"),
             "check",
         )
     if summary.fallback:
-        nodes = counted(sum(summary.nodes.values()), "node")
+        nodes = sum(summary.nodes.values())
         shown = ", ".join(summary.fallback[:5]) + (" …" if len(summary.fallback) > 5 else "")
         raise RunFailure(
             "fallback",
-            f"strict placement: {len(summary.fallback)} of {nodes} fell back: {shown}",
+            sentence("run.strict_placement_failed", n_fallback=len(summary.fallback), nodes=nodes, shown=shown),
             sentence("text.sentences", parts=summary.remedies)
             if summary.remedies
-            else "Replace these operators, or run without --strict-placement.",
+            else sentence("run.replace_operators"),
             "check",
         )
 

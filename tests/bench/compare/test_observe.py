@@ -31,6 +31,7 @@ def test_tensor_metrics() -> None:
         "peak_rss_bytes": (1 << 20,) * 2,
         "joules_per_inference": (0.003,) * 2,
         "cpu_seconds_per_inference": (0.002,) * 2,
+        "late_fraction": (None, None),
     }
     assert expected == observe(run).values
 

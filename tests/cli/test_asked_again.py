@@ -63,6 +63,7 @@ IN_RECORD: dict[str, tuple[Sequence[str], str, Any]] = {
     "repeats": (("--repeats", "7"), "repeat_rule", RepeatRule(7, 7)),
     "max_seconds": (("--max-seconds", "1.2345678"), "asked.max_seconds", 1.2345678),
     "seed": (("--seed", "4"), "seed", 4),
+    "deadline": (("--deadline", "33ms"), "asked.settings.deadline_ns", 33_000_000),
     "strict_placement": (("--strict-placement",), "strict_placement", True),
     "plugins": (("-m", "fake"), "asked.plugins", ("plugins.py",)),
 }

@@ -73,8 +73,9 @@ def _converting_remedy(refused: Mapping[str, str], written: Format) -> Sentence:
     return sentence("openvino.check_shapes_or_measure_on_ort" if onnx else "openvino.check_shapes")
 
 
-def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
-    """Why OpenVINO could not compile a model, from the message of its plugin."""
+def compiling_failure(error: Exception, request: OpenRequest, target: str = "openvino") -> RunFailure:
+    """Why OpenVINO could not compile a model, from the message of its plugin. ``target`` names the target whose options
+    were given."""
     text, device = str(error), request.device
     family = devices.family(device)
     named = [f"{key}={value}" for key, value in request.options.items() if key in text or f": {value}" in text]
@@ -88,12 +89,14 @@ def compiling_failure(error: Exception, request: OpenRequest) -> RunFailure:
                 device=device,
                 last_line=last_line(error, request.artifact.path),
             ),
-            sentence("openvino.see_list_options", device=device),
+            sentence("openvino.see_list_options", target=target, device=device),
             "compile",
         )
     if any(phrase in text for phrase in ABSENCES):
         reason, remedy = devices.absence(device)
-        return RunFailure("unavailable", f"{device}: {reason}", remedy, "compile")
+        return RunFailure(
+            "unavailable", sentence("openvino.device_absent", device=device, reason=reason), remedy, "compile"
+        )
     if family == "NPU" and ("dynamic" in text.lower() or "upper bounds" in text.lower()):
         return npu_needs_fixed_shapes()
     if "bad_alloc" in text:

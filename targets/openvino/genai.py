@@ -216,7 +216,5 @@ def _opening_failure(error: Exception, request: OpenRequest) -> RunFailure:
         )
     if "Unable to read the model" in text or not request.artifact.path.exists():
         failure = reading_failure(error, request.artifact)
-        return RunFailure(failure.kind, failure.message, failure.remedy, "compile")
-    failure = compiling_failure(error, request)
-    remedy = failure.remedy.replace("options openvino:", "options openvino-genai:")
-    return RunFailure(failure.kind, failure.message, remedy, failure.phase)
+        return RunFailure(failure.kind, failure.sentence, failure.advice, "compile")
+    return compiling_failure(error, request, "openvino-genai")

@@ -10,8 +10,10 @@ import pytest
 
 from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, Session, Target, TensorSession
 from bench.errors import RunFailure
+from bench.targets.openvino.devices import absence
 from bench.targets.openvino.errors import compiling_failure
 from bench.targets.openvino.target import OpenVino, where
+from bench.words import speaking
 
 Make = Callable[..., Artifact]
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -62,6 +64,15 @@ def test_compile_messages_become_failures(
     request = OpenRequest(artifact_of(float_net), device, {"NUM_STREAMS": "abc"})
     failure = compiling_failure(RuntimeError(f"Exception from src/core.cpp:132:\n{message}\n"), request)
     assert (kind, False) == (failure.kind, "src/core.cpp" in str(failure))
+
+
+def test_an_absent_device_is_told_in_the_language_of_the_reader(float_net: Path, artifact_of: Make) -> None:
+    """The failure of a record keeps no words of whoever measured."""
+    error = RuntimeError("Cannot load library: libOpenCL.so.1: cannot open shared object file")
+    failure = compiling_failure(error, OpenRequest(artifact_of(float_net), "GPU", {}))
+    english = failure.message
+    with speaking("ko"):
+        assert (f"GPU: {absence('GPU')[0]}", False) == (failure.message, english == failure.message)
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,15 @@ class Change(Struct, frozen=True):
         return self.new / self.base
 
     @property
-    def by_turns(self) -> bool:
-        """Whether ``ratio``, which neighbouring turns gave, is another than that of the two figures as they are shown,
-        which are of whole processes."""
+    def contradicted(self) -> bool:
+        """Whether ``ratio`` is another than that of the two figures as they are shown."""
         return self.ratio is not None and abs(math.log(self.process_ratio / self.ratio)) > AS_SHOWN
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether it is because neighbouring turns gave ``ratio``, and the figures are of whole processes. Without
+        turns, ``ratio`` is of geometric means, and the figures are medians."""
+        return self.contradicted and bool(self.pair_ratios)
 
 
 class Omitted(Struct, frozen=True):

@@ -69,6 +69,8 @@ def _row(change: Change) -> Row:
     shown, note = moved(change) or units.MISSING, str(change.message)
     if change.by_turns:
         shown, note = say("comparison.by_turns", change=shown), f"{_whole_processes(change)} {note}".strip()
+    elif change.contradicted:
+        note = f"{say('comparison.by_means', ratio=change.process_ratio)} {note}".strip()
     figures = (value(change, change.base), value(change, change.new), shown, interval(change))
     word = say(f"comparison.word.{change.word}")
     return Row((str(change.title), *figures, word, note), status(change), SIGNS[status(change)])

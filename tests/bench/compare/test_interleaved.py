@@ -16,6 +16,7 @@ from bench.record.evidence import Alternation
 from bench.record.record import Reason, RecordedRun, Verdict
 from bench.reports.comparisons.words import rows, sentences
 from bench.stats.ratio import log_ratio, paired_log_ratio
+from bench.store.derived import judged
 from bench.testing.records import fake_run
 
 MS = 1_000_000
@@ -86,12 +87,28 @@ def test_figures_that_contradict_the_change_are_said() -> None:
     assert sentences(calm)[0].strong == "Latency p50: 4.00 ms → 4.20 ms, +5.0 %, slower."
 
 
+def test_a_change_of_means_beside_medians_is_not_of_turns() -> None:
+    """Records that took no turns: the CPU time shown is a median, and its change is of geometric means. The table says
+    so, and nothing of turns."""
+    sides = [
+        fake_run(name, [np.full(20, 4 * MS + i) for i in range(3)], figures=[{"cpu_seconds": s} for s in seconds])
+        for name, seconds in (("base", (1.0, 4.0, 5.0)), ("new", (4.0, 5.0, 6.0)))
+    ]
+    comparison = compare(*map(judged, sides))
+    change = next(change for change in comparison.changes if change.metric == "cpu_seconds_per_inference")
+    assert (True, False) == (change.contradicted, change.by_turns)
+    row = next(row for row in rows(comparison) if row.cells[0] == "CPU time per inference")
+    assert ("81.7 %", False) == (row.cells[3].strip("+"), "turns" in row.cells[6])
+    assert row.cells[6].startswith("The change is of geometric means over processes; the figures shown are medians")
+    assert "+25.0 %" in row.cells[6]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_change_beside_two_figures_is_theirs(seed: int) -> None:
     """Whatever the machine does: where a change stands between two figures it is what a reader computes from them."""
     comparison = compare(*in_turns(np.random.default_rng(seed), 1.0 + 0.1 * seed))
     for change in comparison.changes:
-        if change.ratio is not None and not change.by_turns:
+        if change.ratio is not None and not change.contradicted:
             assert change.ratio == pytest.approx(change.new / change.base, rel=0.0051)
 
 

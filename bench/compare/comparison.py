@@ -119,8 +119,7 @@ class Change(Struct, frozen=True):
 
     @property
     def by_turns(self) -> bool:
-        """Whether it is because neighbouring turns gave ``ratio``, and the figures are of whole processes. Without
-        turns, ``ratio`` is of geometric means, and the figures are medians."""
+        """Whether that is because neighbouring turns gave ``ratio``; otherwise the figures are medians, it of means."""
         return self.contradicted and bool(self.pair_ratios)
 
 

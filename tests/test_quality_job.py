@@ -120,7 +120,7 @@ def test_all_of_it_stands_in_one_page(page_and_runs: tuple[str, Runs]) -> None:
         "75.8 – 100 %",
         "(95 % interval −19.8 to +19.8, exact McNemar p = 1)",
         "mlperf_tiny_resnet.tflite on openvino:CPU, f32, 4 seeded inputs",
-        "compared with ort:cpu, fp32, graph optimisation off, 4 samples of the dataset",
+        "compared with ort:cpu, fp32, ORT_DISABLE_ALL, 4 samples of the dataset",
         "Left out: empty_road_mapillary.jpg: has no label (labels.json)",
         "Top-1, 12 samples of images",
     ):

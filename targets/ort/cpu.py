@@ -62,7 +62,7 @@ class OnnxRuntimeCpu:
         if model_format not in self.formats:
             return None
         options = {"graph_optimization_level": "ORT_DISABLE_ALL"}
-        name = "ort:cpu, fp32, graph optimisation off"
+        name = "ort:cpu, fp32, ORT_DISABLE_ALL"
         return ReferenceSetup(device="cpu", options=options, name=name, unoptimised=True)
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:

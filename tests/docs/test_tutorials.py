@@ -133,7 +133,7 @@ def test_the_target_tutorial_measures(tutorial: Tutorial) -> None:
     phases = record["repeats"][0]["phases_ns"]
     assert all(phases[name] > 0 for name in ("runtime_import", "read", "compile", "first_inference"))
     assert {"numpy": 4} == record["placement"]["nodes"]
-    assert ("ort:cpu, fp32, graph optimisation off", True) == (
+    assert ("ort:cpu, fp32, ORT_DISABLE_ALL", True) == (
         record["fidelity"]["reference"],
         record["fidelity"]["ok"],
     )

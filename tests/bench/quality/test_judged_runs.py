@@ -67,7 +67,7 @@ def test_a_loss_is_told_from_noise(tmp_path: Path) -> None:
     plain, skewed = (quality_of(run) for run in runs)
     assert (0.9, 0.6) == (plain.metrics[0].value, pytest.approx(skewed.metrics[0].value))
     assert plain.reference is not None
-    assert ("ort:cpu, fp32, graph optimisation off", 0.9) == (plain.reference.name, plain.reference.metrics[0].value)
+    assert ("ort:cpu, fp32, ORT_DISABLE_ALL", 0.9) == (plain.reference.name, plain.reference.metrics[0].value)
     lost = skewed.paired[0]
     assert ("top1", "exact McNemar", "worse", 0, 12, 40) == (
         lost.metric,
@@ -216,7 +216,7 @@ def test_a_float_model_as_the_reference(tmp_path: Path) -> None:
     (run,) = measured(tmp_path, ask, ("skewed:cpu",))
     quality = quality_of(run)
     assert quality.reference is not None
-    assert "float.onnx on ort:cpu, fp32, graph optimisation off" == quality.reference.name
+    assert "float.onnx on ort:cpu, fp32, ORT_DISABLE_ALL" == quality.reference.name
     assert quality.reference.artifact_sha256 not in (None, quality.artifact_sha256)
     assert (1.0, -4 / 12) == (quality.reference.metrics[0].value, pytest.approx(quality.paired[0].difference))
     assert run.record.fidelity is not None

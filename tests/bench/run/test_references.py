@@ -64,7 +64,7 @@ def test_onnx_is_compared_with_the_unoptimised_graph(artifact: Artifact, task: T
     expected = ReferenceSetup(
         device="cpu",
         options={"graph_optimization_level": "ORT_DISABLE_ALL"},
-        name="ort:cpu, fp32, graph optimisation off",
+        name="ort:cpu, fp32, ORT_DISABLE_ALL",
         unoptimised=True,
     )
     assert ("ort", expected, expected.name) == (found.plugin.name, found.setup, found.name)
@@ -84,7 +84,7 @@ def test_another_model_is_named(artifact: Artifact) -> None:
     """A float model that stands in for the measured file is part of the reference's name."""
     found = reference_for(artifact, replace(artifact, sha256="0" * 64), discover())
     assert found is not None
-    assert "net.onnx on ort:cpu, fp32, graph optimisation off" == found.name
+    assert "net.onnx on ort:cpu, fp32, ORT_DISABLE_ALL" == found.name
 
 
 @pytest.mark.parametrize(("name", "expected"), [("onnx", "ort"), ("tflite", "openvino"), ("other", "d-exact")])

@@ -103,7 +103,7 @@ def _output_unchecked(run: RecordedRun) -> Reason | None:
 
 
 def _why_unchecked(fidelity: Fidelity, drawn: bool) -> Sentence:
-    why, prefix = _unstopped(fidelity.reason), fidelity.token_prefix
+    why, prefix = fidelity.reason, fidelity.token_prefix
     if drawn or not (fidelity.rule or prefix is not None):  # by no rule: nothing was compared
         code = "no_reference" if fidelity.reference == "none" else "not_compared"
         why = why or sentence("verdict.no_reason")
@@ -115,11 +115,6 @@ def _why_unchecked(fidelity: Fidelity, drawn: bool) -> Sentence:
     return sentence(
         "verdict.output_unchecked.tokens", reference=fidelity.reference, prefix=prefix, compared=compared, why=why
     )
-
-
-def _unstopped(told: Sentence | str) -> Sentence | str:
-    """Text of a plugin or an older record as part of a sentence: without the full stop at its end."""
-    return told.rstrip(".") if isinstance(told, str) else told
 
 
 OUTPUT_CHECKS: Mapping[str, Check] = MappingProxyType(

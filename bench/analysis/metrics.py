@@ -28,6 +28,9 @@ Figure = int | float | None
 Interval = tuple[int, int] | tuple[float, float] | None
 
 
+GEOMETRIC_MEAN, MEDIAN = sentence("metric.how.geometric_mean"), sentence("metric.how.median")
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """How a figure is computed. ``of``: that of each process, in order, ``None`` where it has none; a comparison takes
     their geometric mean. ``pooled``: that of the run, from theirs; ``how``: the same in words. ``interval``: the 95 %
@@ -35,7 +38,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     of: Callable[[Processes], Values]
     pooled: Callable[[Processes, Values], Figure]
-    how: str
+    how: Sentence
     interval: Callable[[Processes], Interval] | None = None
 
 
@@ -52,7 +55,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     unit: Unit
     rule: Rule
     path: tuple[str, ...] = ()
-    short: str = ""
+    short: Sentence | str = ""
     samples: int = 0
     speed: bool = True
     lower_is_better: bool = True
@@ -153,7 +156,7 @@ def _percentile(series: Callable[[Processes], Series], p: float) -> Rule:
     return Rule(
         of=of,
         pooled=lambda run, values: processes_.ordered_percentile(series(run).ordered, p),
-        how="geometric mean" if p == 50 else "geometric mean; of all queries together where a process has too few",
+        how=GEOMETRIC_MEAN if p == 50 else sentence("metric.how.geometric_mean_or_all"),
         interval=lambda run: processes_.ordered_interval(series(run).ordered, p),
     )
 
@@ -176,7 +179,7 @@ def _decode_rate() -> Rule:
     return Rule(
         of=lambda run: [rate(tpot) for tpot in _TPOT.of(run)],
         pooled=lambda run, values: rate(_TPOT.pooled(run, _TPOT.of(run))),
-        how="one over the time per output token",
+        how=sentence("metric.how.inverse_of_tpot"),
     )
 
 
@@ -295,7 +298,7 @@ METRICS: tuple[Metric, ...] = (
         unit="tokens_per_s",
         path=("text_generation", "decode_tokens_per_s"),
         rule=_decode_rate(),
-        short="decode",
+        short=sentence("metric.decode_tokens_per_s.short"),
         lower_is_better=False,
         applies="text_generation",
     ),
@@ -303,21 +306,21 @@ METRICS: tuple[Metric, ...] = (
         name="throughput_per_s",
         unit="queries_per_s",
         path=("throughput_per_s",),
-        rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=_typical, how="geometric mean"),
+        rule=Rule(of=_each(lambda p: p.throughput_per_s), pooled=_typical, how=GEOMETRIC_MEAN),
         lower_is_better=False,
     ),
     Metric(
         name="cold_start_ns",
         unit="ns",
         path=("cold_start_ns",),
-        rule=Rule(of=_each(lambda p: _cold_start(p.repeat)), pooled=_typical_time, how="geometric mean"),
+        rule=Rule(of=_each(lambda p: _cold_start(p.repeat)), pooled=_typical_time, how=GEOMETRIC_MEAN),
         about="times",
     ),
     Metric(
         name="peak_rss_bytes",
         unit="bytes",
         path=("memory_bytes", "peak_rss"),
-        rule=Rule(of=_each(lambda p: peak_rss(p.repeat)), pooled=_middle_size, how="median"),
+        rule=Rule(of=_each(lambda p: peak_rss(p.repeat)), pooled=_middle_size, how=MEDIAN),
         speed=False,
         about="run",
         csv="memory_peak_rss_bytes",
@@ -326,7 +329,7 @@ METRICS: tuple[Metric, ...] = (
         name="joules_per_inference",
         unit="joules",
         path=("energy", "joules_per_inference"),
-        rule=Rule(of=lambda run: [*sensed(energies_of(run.repeats)).joules], pooled=_middle, how="median"),
+        rule=Rule(of=lambda run: [*sensed(energies_of(run.repeats)).joules], pooled=_middle, how=MEDIAN),
         speed=False,
         csv="energy_joules_per_inference",
     ),
@@ -335,7 +338,7 @@ METRICS: tuple[Metric, ...] = (
         unit="cpu_seconds",
         path=("energy", "cpu_seconds_per_inference"),
         rule=Rule(
-            of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)], pooled=_middle, how="median"
+            of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)], pooled=_middle, how=MEDIAN
         ),
         speed=False,
     ),
@@ -345,7 +348,7 @@ METRICS: tuple[Metric, ...] = (
         rule=Rule(
             of=_late_fractions,
             pooled=_late_fraction,
-            how="late queries of all over all queries",
+            how=sentence("metric.how.late_queries"),
             interval=_late_interval,
         ),
         speed=False,

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 
 from bench import __version__
 from bench.analysis.outputs.agreement import Said, agreement, judged
+from bench.analysis.outputs.fidelity import of_output
+from bench.analysis.outputs.tolerance import THRESHOLDS, rule_told
 from bench.analysis.quality import compare, summarise
 from bench.analysis.rules import rules_digest
 from bench.analysis.verdict.judge import judge
@@ -18,7 +20,7 @@ from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput, RepeatRule
 from bench.record.inputs import FedInput, InputFacts
 from bench.record.memory import MemoryPoint
-from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut, Quality, QualityReference
+from bench.record.quality import UNLABELLED, DatasetFacts, JudgedMetric, LeftOut, Quality, QualityReference
 from bench.record.record import (
     Environment,
     Failure,
@@ -43,11 +45,13 @@ from bench.record.text import KvCache, TextGeneration
 from bench.store.derived import computed
 from bench.suite.presets import PRESETS, text_generation_rule
 from bench.testing.records import fake_record, fake_repeat
+from bench.words import sentence
 
 Array = np.ndarray[Any, Any]
 Samples = dict[str, Array]
 MS, SECOND, MIB = 1_000_000, 1_000_000_000, 1 << 20
 QUICK = PRESETS["quick"]
+CUT = sentence("verdict.fallback.no_arithmetic")
 MODEL = PlannedModel(
     "net",
     "tensor",
@@ -88,7 +92,7 @@ ENVIRONMENT = Environment(
     frequency_mhz={"min": 800.0, "max": 3000.0},
     temperature_celsius={"package": 50.0},
     load={"load_1min": 0.1},
-    unavailable={"gpu": "there is none"},
+    unavailable={"gpu": sentence("machine.frequencies_not_told")},
 )
 INPUTS = InputFacts(
     "partly seeded",
@@ -139,7 +143,7 @@ def tensors() -> RecordedRun:
         repeats_ended="precise",
         log_tail=("a runtime said this",),
         placement=PlacementSummary(
-            "NPU", {"NPU": 7, "CPU": 2}, {"NPU": 900_000, "CPU": 100_000}, ("Resize a", "Cast b"), "a log", ("Cut it.",)
+            "NPU", {"NPU": 7, "CPU": 2}, {"NPU": 900_000, "CPU": 100_000}, ("Resize a", "Cast b"), "a log", (CUT,)
         ),
         fidelity=Fidelity(
             "float.onnx on ort:cpu",
@@ -149,9 +153,9 @@ def tensors() -> RecordedRun:
                 OutputFidelity("k", equal_fraction=0.95),
             ),
             ok=True,
-            rule="quantised model",
+            rule=rule_told("int8", THRESHOLDS["int8"], True),
             inputs_source="dataset",
-            reason="k: one label of sixty differs",
+            reason=of_output("k", sentence("outputs.labels_differ", share=1 / 60)),
         ),
         determinism=Determinism(2, False, ("y",), 1e-7, 0.99999, True, None, ("Dropout",)),
         repeated_input=RepeatedInput((1000, 1100, 1050), (1001, 1099, 1051), (1003, 1102, 1049)),
@@ -280,7 +284,12 @@ def several() -> RecordedRun:
 def failed() -> RecordedRun:
     """A model that did not compile."""
     plan = PlanPart(MODEL, TARGET, Scenario("single-stream"), "quick", QUICK.rule, 0, 6, repeat_rule=QUICK.repeats)
-    failure = Failure("compile", "unsupported_operator", "an operator is not there", "Use another.")
+    failure = Failure(
+        "compile",
+        "unsupported_operator",
+        sentence("run.no_reference_opens_format", artifact_format="onnx"),
+        sentence("run.run_again"),
+    )
     return _finished(_record("failed", plan, ()), {}, status="failed", failure=failure)
 
 
@@ -338,7 +347,7 @@ def _quality(samples: Samples) -> Quality:
     mine = {"top1": np.array([0] * 12 + [1] * 41 + [0] * 7, np.int8), "top5": np.array([1] * 57 + [0] * 3, np.int8)}
     samples.update({f"quality_{name}": array for name, array in mine.items()})
     samples.update({f"quality_reference_{name}": array for name, array in theirs.items()})
-    left = (LeftOut("blank.jpg", "labels.json", "has no label"),)
+    left = (LeftOut("blank.jpg", "labels.json", UNLABELLED),)
     facts = DatasetFacts("photos", "classification", "d" * 64, 60, left, {"label_offset": "1"}, "order=bgr")
     judged_metrics, reference = _summarised(metrics, mine), _summarised(metrics, theirs)
     keys = {name: f"quality_reference_{name}" for name in theirs}

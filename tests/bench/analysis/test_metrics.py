@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.analysis.metrics import METRICS, Metric, Unit, figures_of
+from bench.analysis.metrics import GEOMETRIC_MEAN, MEDIAN, METRICS, Metric, Unit, figures_of
 from bench.analysis.summary import summarise
 from bench.compare.observe import observe
 from bench.record.energy import EnergySummary
@@ -61,8 +61,8 @@ def test_the_figure_of_the_run_is_pooled_from_those_that_are_compared() -> None:
     values = observe(run).values
     for metric in METRICS:
         if metric.name in values and None not in values[metric.name]:
-            pool = median if metric.rule.how == "median" else geometric_mean
-            assert metric.rule.how in ("median", "geometric mean") or metric.tail
+            pool = median if metric.rule.how == MEDIAN else geometric_mean
+            assert metric.rule.how in (MEDIAN, GEOMETRIC_MEAN) or metric.tail
             assert pytest.approx(pool(values[metric.name]), rel=1e-6) == metric.figure(found)
     assert 40 * MS == found.cold_start_ns
 

@@ -62,7 +62,7 @@ def test_the_emulated_chip_is_named_before_anything_is_opened() -> None:
     assert target.name_of("htp-emu", QCS6490).startswith("Dragonwing QCS6490 (QCS6490) HTP v68, emulated on ")
     assert target.name_of("htp-emu", {}).startswith("Snapdragon X Elite")
     assert ["", ""] == [target.name_of(device, {}) for device in ("htp", "gpu")]
-    with pytest.raises(UnknownName):
+    with pytest.raises(InputError, match=r"unknown SoC \(option soc\): none"):
         target.name_of("htp-emu", {"soc": "none"})
 
 

@@ -11,12 +11,14 @@ import compared_runs
 import msgspec
 import pytest
 
+from bench.compare.comparison import compare_all
 from bench.compare.folders import Findings
+from bench.compare.observe import observe
 from bench.compare.outcome import OPEN
 from bench.compare.rules import RULES
 from bench.reports.comparisons import html, markdown, terminal
 from bench.reports.comparisons import json as comparison_json
-from bench.words import Sentence, speaking
+from bench.words import Sentence, rendering, speaking
 
 ENGLISH = re.compile(r"(?<![\w:./=-])[A-Za-z]{2,}(?:[ \u00a0]+[A-Za-z]{2,})+(?![\w=]|:\w)")
 """Two English words or more, one after another."""
@@ -106,3 +108,14 @@ def sentences(part: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(part, dict | list):
         for one in part.values() if isinstance(part, dict) else part:
             yield from sentences(one)
+
+
+def test_comparing_puts_nothing_into_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand records are compared before a writer says anything of them: no sentence is rendered for each."""
+
+    def refuse(*arguments: object) -> str:
+        raise AssertionError(f"rendered: {arguments[0]}")
+
+    monkeypatch.setattr(rendering, "rendered", refuse)
+    made = [(observe(base), observe(new)) for base, new in compared_runs.pairs().values()]
+    assert len(made) == len(compare_all(made))

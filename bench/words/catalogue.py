@@ -5,11 +5,10 @@ is newer, the ``.po`` is read. ``ODB_WORDS`` names a folder with further languag
 """
 
 import os
-import struct
 from functools import cache
-from gettext import GNUTranslations
 from pathlib import Path
 
+from bench.words.compiled import CompiledCatalogue
 from bench.words.compiling import BrokenCatalogue, compiled_file
 
 FOLDER = Path(__file__).parent
@@ -20,21 +19,21 @@ ENGLISH = "en"
 class Catalogue:
     """The entries of one language; what it lacks is in English, whose catalogue is read when it is needed."""
 
-    def __init__(self, language: str, entries: GNUTranslations) -> None:
+    def __init__(self, language: str, entries: CompiledCatalogue) -> None:
         self.language = language
         self._entries = entries
 
     def template(self, code: str) -> str | None:
         """The text of a code; ``None`` where no language has one."""
-        found = self._entries.gettext(code)
-        if found != code:
+        found = self._entries.text(code)
+        if found is not None:
             return found
         return None if self.language == ENGLISH else catalogue(ENGLISH).template(code)
 
     def counted(self, code: str, count: int) -> str | None:
         """The text of a code that has plural forms, for ``count`` of the thing."""
-        found = self._entries.ngettext(code, code, count)
-        if found != code:
+        found = self._entries.plural(code, count)
+        if found is not None:
             return found
         return None if self.language == ENGLISH else catalogue(ENGLISH).counted(code, count)
 
@@ -53,15 +52,14 @@ def catalogue(language: str) -> Catalogue:
         if compiled.is_file() and not (source.is_file() and source.stat().st_mtime > compiled.stat().st_mtime):
             return Catalogue(language, _compiled(compiled))
         if source.is_file():
-            return Catalogue(language, GNUTranslations(compiled_file(source)))
+            return Catalogue(language, CompiledCatalogue(compiled_file(source).getvalue()))
     raise KeyError(language)
 
 
-def _compiled(file: Path) -> GNUTranslations:
+def _compiled(file: Path) -> CompiledCatalogue:
     try:
-        with file.open("rb") as opened:
-            return GNUTranslations(opened)
-    except (OSError, ValueError, LookupError, struct.error) as error:
+        return CompiledCatalogue(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise BrokenCatalogue(file, str(error)) from error
 
 

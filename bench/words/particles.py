@@ -4,7 +4,7 @@ the last sound of the word. Other languages write no such marks."""
 import re
 
 _PAIRS = "은/는|이/가|을/를|과/와|으로/로|이라/라|이나/나|이며/며|이다/다|이고/고"
-_MARK = re.compile(rf"([A-Za-z]{{2,40}}|.?)([\"'”’)\]]*)\[({_PAIRS})\]")
+_MARK = rf"([A-Za-z]{{2,40}}|.?)([\"'”’)\]]*)\[({_PAIRS})\]"
 _CLOSED_LETTERS, _CLOSED_DIGITS = frozenset("lmn"), frozenset("013678")
 _LIQUID = frozenset("l178")
 _SHORT = re.compile(r"(?:^|[^aeiou]|qu)[aeiou](?:ck|[ckpt])$")
@@ -13,7 +13,7 @@ _SHORT = re.compile(r"(?:^|[^aeiou]|qu)[aeiou](?:ck|[ckpt])$")
 
 def with_particles(text: str) -> str:
     """``text`` with each mark replaced by the form after a closed syllable (the first) or an open one."""
-    return _MARK.sub(_chosen, text) if "[" in text else text
+    return re.sub(_MARK, _chosen, text) if "[" in text else text
 
 
 def _chosen(found: "re.Match[str]") -> str:

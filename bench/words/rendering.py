@@ -51,7 +51,7 @@ MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     }
 )
 LISTS = ("and", "or", "clauses", "sentences")
-NOUN = re.compile(r"([a-z_]{2,}),?")
+NOUN = r"([a-z_]{2,}),?"
 
 Part = tuple[str, str | None, str, str | None]
 
@@ -95,7 +95,7 @@ def shown(value: Any, form: str, catalogue: Catalogue) -> str:
         return MEASURES[form](value)
     if isinstance(value, list | tuple):
         return joined([shown(one, "", catalogue) for one in value], form, catalogue)
-    if form and (noun := NOUN.fullmatch(form)):
+    if form and (noun := re.fullmatch(NOUN, form)):
         return counted(value, noun[1], catalogue, grouped=form.endswith(","))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return units.localised(format(value, form)) if form or isinstance(value, float) else str(value)

@@ -14,7 +14,7 @@ from bench.words.language import current
 MISSING = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SHOWN = "ns|µs|ms|s|B|KiB|MiB|GiB|TiB|J|mJ|µJ|W|mW|%|×"
-BEFORE_UNIT = re.compile(rf"(?<=\d) (?=(?:{SHOWN})(?:[^\w.-]|[.,]?(?:\s|<|$)))")
+BEFORE_UNIT = rf"(?<=\d) (?=(?:{SHOWN})(?:[^\w.-]|[.,]?(?:\s|<|$)))"
 """The space between a number and its unit."""
 
 _DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -44,7 +44,7 @@ def _with(code: str, **parts: str) -> str:
 
 def together(text: str, space: str = NO_BREAK) -> str:
     """``text`` with ``space`` between each number and its unit, so that no line ends between them."""
-    return BEFORE_UNIT.sub(space, str(text))
+    return re.sub(BEFORE_UNIT, space, str(text))
 
 
 def digits(value: float) -> str:

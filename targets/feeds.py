@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Tensors, TensorSpec
 from bench.contracts.element_types import element_name
 from bench.errors import RunFailure
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +23,18 @@ def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndar
     missing = [name for name in names if name not in feeds]
     unknown = [name for name in feeds if name not in names]
     if missing or unknown:
-        raise RunFailure(
-            "bad_input",
-            sentence("target.inputs_differ", missing=missing, unknown=unknown),
-            sentence("target.graph_takes", names=names),
-        )
+        raise RunFailure("bad_input", _names_differ(missing, unknown), sentence("target.graph_takes", names=names))
     for spec in inputs:
         _check(spec, feeds[spec.name])
     return {name: np.array(feeds[name], order="C") for name in names}
+
+
+def _names_differ(missing: list[str], unknown: list[str]) -> Sentence:
+    if not unknown:
+        return sentence("target.inputs_missing", names=missing)
+    if not missing:
+        return sentence("target.inputs_unknown", names=unknown)
+    return sentence("target.inputs_differ", missing=missing, unknown=unknown)
 
 
 def _check(spec: TensorSpec, array: "np.ndarray[Any, Any]") -> None:

@@ -4,7 +4,6 @@
     a measure                     ``ns``  ``bytes``  ``joules``  ``quantity``  ``percent`` (of a fraction)
                                   ``rough`` (of a fraction, to two digits)  ``change`` (of a ratio)  ``similarity``
                                   ``digits``  ``gap`` (a count in groups)  ``when`` (an ISO 8601 time)
-                                  ``bare`` (a sentence without its full stop)
                                   ``limit`` (a fraction that was chosen)  ``clause`` (a sentence without its full stop)
     a noun                        ``{n:query}`` is the entry ``noun.query``, which has plural forms, for n of them;
                                   ``{n:query,}`` is the same with n in groups
@@ -27,11 +26,6 @@ from bench.words.catalogue import ENGLISH, Catalogue
 from bench.words.catalogue import catalogue as catalogue_of
 from bench.words.particles import with_particles
 
-
-def _without_full_stop(told: Any) -> str:
-    return str(told).rstrip(".")
-
-
 MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     {
         "ns": units.duration,
@@ -45,7 +39,6 @@ MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "digits": units.digits,
         "gap": units.grouped,
         "when": units.when,
-        "bare": _without_full_stop,
         "limit": units.limit,
         "clause": units.clause,
     }

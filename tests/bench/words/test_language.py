@@ -61,8 +61,6 @@ def test_a_language_that_was_asked_for_has_to_exist(given: str | None, environme
         ("", ["a", "b"], "a, b", "a, b"),
         ("clauses", ["a", "b", "c"], "a; b; c", "a; b; c"),
         ("sentences", ["A.", "B."], "A. B.", "A. B."),
-        ("bare", sentence("error.did_you_mean", name="ort"), "Did you mean ort?", "ort를 뜻하셨습니까?"),
-        ("bare", "It broke.", "It broke", "It broke"),
         ("", 7, "7", "7"),
         ("", None, "None", "None"),
     ],

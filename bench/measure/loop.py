@@ -95,9 +95,13 @@ def steady_state(
 def _run_batches(
     run: Run, rule: StoppingRule, next_size: "NextSize", clock: Clock, look: Callable[[], None] = lambda: None
 ) -> Timeline:
+    """Raises ``RunFailure`` for a ``run`` that appends nothing: without a query it would go on for ever."""
     timeline, start = Timeline(), clock()
     while count := next_size(timeline.latency_ns(), clock() - start, rule):
+        before = len(timeline.done_ns)
         run(count, timeline)
+        if len(timeline.done_ns) == before:
+            raise RunFailure("plugin_error", sentence("measure.no_query"), sentence("measure.append_queries"), "steady")
         look()
     return timeline
 

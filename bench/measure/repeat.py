@@ -9,6 +9,7 @@ from time import perf_counter_ns, process_time
 from msgspec import Struct, field
 
 from bench.contracts import Channel, OpenRequest, Scenario, SessionFacts, Tensors, TensorSession
+from bench.errors import PluginError
 from bench.inputs.tensor_files import load_feeds
 from bench.jobs import Announce, Job, Worker
 from bench.machine.channels import power_seconds
@@ -25,6 +26,7 @@ from bench.measure.text_driver import OpenedText, open_session
 from bench.plugins import PluginRef, load
 from bench.record.record import Repeat, SampleArrays, StoppingRule
 from bench.scenarios import kind_of
+from bench.words import sentence
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -160,4 +162,8 @@ def _play(
         lanes=partial(session.bind_parallel, feeds),
         steady=steady_phase,
     )
-    return call, player(stage)
+    steady = player(stage)
+    if not isinstance(steady, Steady):
+        kind = type(steady).__name__
+        raise PluginError(sentence("measure.no_steady", kind=kind), sentence("measure.return_steady"))
+    return call, steady

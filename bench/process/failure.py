@@ -20,7 +20,7 @@ def failure_of(error: BaseException, phase: str) -> Failed:
     if isinstance(error, OdbError):
         return Failed(Failure(phase, "plugin_error", error.sentence, error.advice))
     traceback.print_exception(error)
-    message = f"{type(error).__name__}: {str(error).strip() or '–'}"
+    message = ": ".join(part for part in (type(error).__name__, str(error).strip()) if part)
     if isinstance(error, MemoryError) or any(words in message for words in MEMORY_WORDS):
         remedy = sentence("run.use_smaller_model")
         return Failed(

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from whole_records import offline as whole_offline
 from whole_records import tensors as whole_tensors
 from whole_records import text as whole_text
 
+import bench
 from bench.analysis.memory import PHASES as MEMORY_PHASES
 from bench.analysis.metrics import METRICS
 from bench.analysis.verdict.codes import CODES
@@ -201,6 +203,13 @@ def test_a_page_names_its_language(language: str) -> None:
         assert f'<html lang="{language}">'.encode() in HtmlReport().render([])
 
 
+ANNOUNCED = {
+    phase
+    for file in Path(bench.__file__).parent.rglob("*.py")
+    for phase in re.findall(r'\bannounce\("([a-z_]+)"\)', file.read_text(encoding="utf-8"))
+}
+"""The phases that workers announce; a failed run's record names the one that it failed in."""
+
 FAMILIES: Mapping[str, Iterable[str]] = MappingProxyType(
     {
         "report.status": STATUS_SIGNS,
@@ -211,7 +220,7 @@ FAMILIES: Mapping[str, Iterable[str]] = MappingProxyType(
         "report.pair": get_args(Word),
         "report.repeats_ended": set(get_args(RepeatsEnded)) - {"fixed"},
         "report.compile_cache": set(CACHES) - {"none"},
-        "report.phase": {*PHASES, *MEMORY_PHASES, "plan", "prepare", OTHER_SIDE},
+        "report.phase": {*PHASES, *MEMORY_PHASES, *ANNOUNCED, "plan", OTHER_SIDE},
     }
 )
 """Family of entries -> the stable names that a record may hold."""

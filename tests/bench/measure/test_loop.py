@@ -4,8 +4,10 @@ from itertools import repeat
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from bench.contracts import OpenRequest
+from bench.errors import RunFailure
 from bench.inputs.prompts import Query
 from bench.measure.loop import (
     loop_overhead_ns,
@@ -79,6 +81,13 @@ def test_warm_up_gives_up_in_time() -> None:
     _, steady = warm_up(run, rule, clock)
     assert not steady
     assert clock.now_ns >= rule.warmup_max_duration_ns
+
+
+def test_a_run_that_measures_nothing_is_refused() -> None:
+    """A scenario's loop that appends no query ends at once, as the plugin's error; it does not go on for ever."""
+    with pytest.raises(RunFailure) as caught:
+        warm_up(lambda count, timeline: None, PRESETS["quick"].rule, FakeClock())
+    assert ("plugin_error", "measure.no_query") == (caught.value.kind, caught.value.sentence.code)
 
 
 def test_garbage_collector_rests_inside_only() -> None:

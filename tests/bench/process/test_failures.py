@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from bench.errors import InputError
+from bench.process.failure import failure_of
 from bench.record.record import RecordedRun
 from bench.store.records import load_records
 from bench.store.unfinished import UNFINISHED, recover
@@ -43,6 +44,19 @@ def test_a_worker_that_dies_becomes_a_record(run: Run, device: str, phase: str, 
     assert failure is not None
     assert (phase, kind) == (failure.phase, failure.kind)
     assert failure.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (AssertionError(), "AssertionError"),
+        (ValueError(" {x} "), "ValueError: {x}"),
+    ],
+)
+def test_an_error_without_words_is_named_alone(error: BaseException, message: str) -> None:
+    """Nothing stands for words that the runtime did not give, and braces in them are no placeholders."""
+    assert message == str(failure_of(error, "compile").failure.message)
 
 
 def test_a_worker_that_hangs_is_ended(run: Run) -> None:

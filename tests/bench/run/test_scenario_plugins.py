@@ -22,6 +22,7 @@ from bench.suite.plan import ModelChoice, TargetChoice, refuse_task, why_skipped
 from bench.suite.scenario_choice import kind_named
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite
 from bench.testing.records import fake_run
+from bench.words import sentence
 
 FAKES = Path(bench.testing.plugins.__file__)
 PAUSE_NS = 4_000_000
@@ -163,3 +164,29 @@ def test_what_a_kind_rules_out_is_skipped(catalog: Catalog, change: dict[str, ob
     if "tasks" in change:
         with pytest.raises(RunFailure, match="scenario paced is not defined for models of tensors"):
             refuse_task("tensor", Scenario("paced", kind=kind))
+
+
+WRONG = """
+from bench.contracts import ScenarioKind
+
+
+class Wrong:
+    kind = ScenarioKind(name="wrong", summary="returns nothing", tasks=("tensor",), leading=("latency_p50_ns",))
+
+    def play(self, stage):
+        stage.call()
+
+
+PLUGINS = {"scenarios": {"wrong": Wrong}}
+"""
+
+
+@pytest.mark.process
+def test_a_play_that_returns_no_steady_is_the_plugins_error(tmp_path: Path) -> None:
+    """The failure names what was returned, and what to return."""
+    file = tmp_path / "wrong.py"
+    file.write_text(WRONG, encoding="utf-8")
+    failure = measured(discover([file, FAKES]), tmp_path / "out", Scenario("wrong")).record.failure
+    assert failure is not None
+    assert "plugin_error" == failure.kind
+    assert sentence("measure.no_steady", kind="NoneType") == failure.sentence

@@ -162,7 +162,7 @@ def _play(
         lanes=partial(session.bind_parallel, feeds),
         steady=steady_phase,
     )
-    steady = player(stage)
+    steady: object = player(stage)  # a plugin's may be anything
     if not isinstance(steady, Steady):
         kind = type(steady).__name__
         raise PluginError(sentence("measure.no_steady", kind=kind), sentence("measure.return_steady"))

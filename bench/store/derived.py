@@ -321,8 +321,13 @@ def _close(stated: Any, found: Any, tolerance: float) -> bool:
     return bool(abs(stated - found) <= reach)
 
 
-def _said(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}" if isinstance(value, float) else str(value)[:80]
+def _said(value: Any) -> Sentence | str:
+    """A number with its digits grouped or rounded; all else as the file has it, in JSON."""
+    if value is None:
+        return sentence("store.none")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return msgspec.json.encode(value).decode()[:80]
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}" if isinstance(value, float) else value[:80]
 
 
 def _impossible(field: str, stated: Any, run: RecordedRun) -> bool:

@@ -43,6 +43,8 @@ WORDS = {
     "onnx": "tflite",
 }
 """For fields that take only such words: another of them."""
+MAPPINGS = {"repeats[].memory_bytes", "set_aside[].memory_bytes", "plan.asked.inputs", "summary.figures"}
+"""Fields that hold parts by name."""
 NOT_CHANGED = {SEAL}
 """What the test itself writes anew."""
 
@@ -94,17 +96,15 @@ def put(value: Any, place: Place, new: Any) -> Any:
 
 def path_of(place: Place) -> str:
     """As ``bench.store.origins`` writes it. What is in lists or mappings of plain values is of its field."""
-    mappings = ("memory_bytes", "inputs")
-    path, before = "", ""
+    path = ""
     for key in place:
         if isinstance(key, int):
             path += "[]"
-        elif before in mappings and path in ("repeats[].memory_bytes", "set_aside[].memory_bytes", "plan.asked.inputs"):
+        elif path in MAPPINGS:
             path += "{}"
         else:
             path += f".{key}"
             path = path.lstrip(".")
-        before = str(key)
     while path and origin_of(path) is None:
         shorter = path.removesuffix("[]") if path.endswith("[]") else path.rpartition(".")[0]
         path = shorter

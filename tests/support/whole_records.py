@@ -52,6 +52,7 @@ Samples = dict[str, Array]
 MS, SECOND, MIB = 1_000_000, 1_000_000_000, 1 << 20
 QUICK = PRESETS["quick"]
 CUT = sentence("verdict.fallback.no_arithmetic")
+DEADLINE_NS = 4 * MS  # about half of the queries end before it
 MODEL = PlannedModel(
     "net",
     "tensor",
@@ -114,6 +115,7 @@ ASKED = Asked(
     reference=NamedFile("float.onnx", "9" * 64, 7_000),
     check_inputs=4,
     max_seconds=5.0,
+    settings={"deadline_ns": DEADLINE_NS},
 )
 
 

@@ -178,7 +178,7 @@ def test_both_switches_are_written() -> None:
 )
 def test_what_turns_it_on_again_is_told(found: tuple[str, ...], asked: str | None, words: list[str]) -> None:
     told = telemetry.reasons(found, asked)
-    assert words == [reason[: len(word)] for reason, word in zip(told, words, strict=True)]
+    assert words == [str(reason)[: len(word)] for reason, word in zip(told, words, strict=True)]
 
 
 @pytest.mark.real

@@ -13,6 +13,7 @@ from bench.run.runner import JobRunner
 from bench.run.workbench import Bench
 from bench.suite.plan import TargetChoice
 from bench.suite.suite import Suite
+from bench.words import sentence
 
 pytestmark = [
     pytest.mark.real,
@@ -81,4 +82,5 @@ def test_a_pipeline_is_seen_with_its_working_memory_or_says_why_not(observed: Ca
 def test_an_emulator_is_not_observed(observed: Callable[..., KvCache]) -> None:
     """No process is started: its memory would not be the device's."""
     found = observed("onnxruntime", "ort", "cpu", emulated=True)
-    assert KvCache(LAYOUT, reason="emulated: the process' memory is not the device's") == found
+    assert KvCache(LAYOUT, reason=sentence("run.memory_of_emulator")) == found
+    assert "emulated: the process' memory is not the device's" == str(found.reason)

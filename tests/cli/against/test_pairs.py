@@ -125,11 +125,12 @@ class TestSuite:
         }
 
     def test_a_lost_record_is_status_3(self, here: Path) -> None:
-        """The rest is measured all the same, written and compared; accepted by name it passes."""
+        """The rest is measured all the same, written and compared; accepted by name it passes. The tolerance is
+        wide because a busy machine may slow one side down."""
         suite = here / "suite.toml"
         suite.write_text(suite.read_text().replace('[[models]]\nsource = "tiny"\n', ""))
         asked = ("suite.toml", "--against", "old", "--plugin", "plugin.py", "-t", "null:cpu", "--repeats", "2", *QUICK)
-        done = odb_run(*asked, "--json", "-o", "out", "--accept", "cannot-tell,invalid")
+        done = odb_run(*asked, "--json", "-o", "out", "--accept", "cannot-tell,invalid", "--tolerance", "100")
         assert done.exception is None
         found = json.loads(done.stdout)
         assert (1, ["tiny"]) == (len(found["comparisons"]), [one["model"] for one in found["unmatched"]])

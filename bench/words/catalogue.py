@@ -5,6 +5,7 @@ is newer, the ``.po`` is read. ``ODB_WORDS`` names a folder with further languag
 """
 
 import os
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,26 @@ class Catalogue:
         if found is not None:
             return found
         return None if self.language == ENGLISH else catalogue(ENGLISH).counted(code, count)
+
+    def filled(self, code: str, **parts: str) -> str | None:
+        """``template`` with parts that are written already; in English where its placeholders are others."""
+        return self._formatted(self.template(code), parts, lambda english: english.filled(code, **parts))
+
+    def counted_as(self, code: str, count: int, number: str) -> str | None:
+        """``counted`` with the count as it is to be written; in English where its placeholders are others."""
+        return self._formatted(
+            self.counted(code, count), {"n": number}, lambda english: english.counted_as(code, count, number)
+        )
+
+    def _formatted(
+        self, template: str | None, parts: Mapping[str, str], in_english: "Callable[[Catalogue], str | None]"
+    ) -> str | None:
+        try:
+            return None if template is None else template.format(**parts)
+        except (LookupError, ValueError, AttributeError):
+            if self.language == ENGLISH:
+                raise
+            return in_english(catalogue(ENGLISH))
 
 
 def languages() -> tuple[str, ...]:

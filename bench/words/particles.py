@@ -11,9 +11,13 @@ _SHORT = re.compile(r"(?:^|[^aeiou]|qu)[aeiou](?:ck|[ckpt])$")
 """A short vowel and ``c``, ``k``, ``p`` or ``t``: written as a final consonant in Korean, as 넷, 맵 and 퀵 are."""
 
 
-def with_particles(text: str) -> str:
-    """``text`` with each mark replaced by the form after a closed syllable (the first) or an open one."""
-    return re.sub(_MARK, _chosen, text) if "[" in text else text
+def with_particles(text: str, before: str = "") -> str:
+    """``before`` and ``text``, with each mark of ``text`` replaced by the form after a closed syllable (the first) or
+    an open one. What is like a mark in ``before`` stays: a name may have any signs."""
+    if "[" not in text:
+        return before + text
+    start = len(before)
+    return re.sub(_MARK, lambda found: found[0] if found.start(3) <= start else _chosen(found), before + text)
 
 
 def _chosen(found: "re.Match[str]") -> str:

@@ -56,11 +56,32 @@ def rendered(code: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str
     if template is None:
         return _unknown(code, figures)
     try:
-        return with_particles("".join(_filled(part, figures, catalogue) for part in parts_of(template)))
+        if catalogue.language == ENGLISH or not _strange(code, template):
+            return _written(template, figures, catalogue)
     except (ValueError, LookupError, TypeError):
         if catalogue.language == ENGLISH:
             raise
-        return rendered(code, figures, catalogue_of(ENGLISH))
+    return rendered(code, figures, catalogue_of(ENGLISH))
+
+
+def _written(template: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
+    """The particles are those that the template marks, never what is like a mark in a figure."""
+    done = ""
+    for text, *placeholder in parts_of(template):
+        done = with_particles(text, done)
+        if placeholder[0] is not None:
+            done += _filled(*placeholder, figures, catalogue)
+    return done
+
+
+def _strange(code: str, template: str) -> bool:
+    """Whether a template names a figure that English does not: its translator's mistake."""
+    english = catalogue_of(ENGLISH).template(code)
+    return english is not None and not _names(template) <= _names(english)
+
+
+def _names(template: str) -> set[str]:
+    return {name for _, name, _, _ in parts_of(template) if name is not None}
 
 
 @cache
@@ -69,17 +90,14 @@ def parts_of(template: str) -> tuple[Part, ...]:
     return tuple((text, name, form or "", conversion) for text, name, form, conversion in Formatter().parse(template))
 
 
-def _filled(part: Part, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
-    text, name, form, conversion = part
-    if name is None:
-        return text
+def _filled(name: str, form: str, conversion: str | None, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
     if name not in figures:
-        return f"{text}{{{name}}}"
+        return f"{{{name}}}"
     value = figures[name]
     try:
-        return text + shown(repr(value) if conversion == "r" else value, form, catalogue)
+        return shown(repr(value) if conversion == "r" else value, form, catalogue)
     except (TypeError, ValueError, OverflowError):  # a record of another version, or one that was edited
-        return f"{text}{value}"
+        return str(value)
 
 
 def shown(value: Any, form: str, catalogue: Catalogue) -> str:
@@ -97,9 +115,8 @@ def shown(value: Any, form: str, catalogue: Catalogue) -> str:
 
 def counted(count: int, noun: str, catalogue: Catalogue, *, grouped: bool = False) -> str:
     """``3 queries``. An entry ``noun.…`` holds ``{n}``."""
-    template = catalogue.counted(f"noun.{noun}", count)
     number = units.grouped(count) if grouped else str(count)
-    return f"{number} {noun}" if template is None else template.format(n=number)
+    return catalogue.counted_as(f"noun.{noun}", count, number) or f"{number} {noun}"
 
 
 def joined(parts: list[str], form: str, catalogue: Catalogue) -> str:
@@ -109,8 +126,8 @@ def joined(parts: list[str], form: str, catalogue: Catalogue) -> str:
     comma = catalogue.template("list.comma") or ", "
     if form not in LISTS or len(parts) < 2:
         return comma.join(parts)
-    template = catalogue.template(f"list.{form}") or "{first}, {last}"
-    return template.format(first=comma.join(parts[:-1]), last=parts[-1])
+    first, last = comma.join(parts[:-1]), parts[-1]
+    return catalogue.filled(f"list.{form}", first=first, last=last) or f"{first}, {last}"
 
 
 def _unknown(code: str, figures: Mapping[str, Any]) -> str:

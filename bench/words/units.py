@@ -39,7 +39,10 @@ def _entry(code: str) -> str:
 
 def _with(code: str, **parts: str) -> str:
     """An entry with numbers that are written already."""
-    return _entry(code).format(**parts)
+    found = current().filled(code, **parts)
+    if found is None:
+        raise KeyError(code)
+    return found
 
 
 def together(text: str, space: str = NO_BREAK) -> str:
@@ -223,8 +226,9 @@ def counted(value: int, one: str, many: str = "", shown: str = "") -> str:
     """A count with thin gaps and its noun: ``1 query``, ``12 345 queries``. The noun is the entry ``noun.one`` of the
     catalogue; without one, ``one`` and ``many`` (where it is not ``one`` with an s) are it. ``shown``: the count as it
     is to be written."""
-    number, template = shown or grouped(value), current().counted(f"noun.{one.replace(' ', '_')}", value)
-    return printable.counted(value, one, many, number) if template is None else template.format(n=number)
+    number = shown or grouped(value)
+    known = current().counted_as(f"noun.{one.replace(' ', '_')}", value, number)
+    return printable.counted(value, one, many, number) if known is None else known
 
 
 def when(created_utc: str) -> str:

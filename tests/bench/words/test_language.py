@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.words import Sentence, chosen, languages, say, sentence, speaking
+from bench.words import Sentence, chosen, languages, say, sentence, speaking, units
 from bench.words.catalogue import catalogue
 from bench.words.language import current
 from bench.words.particles import with_particles
@@ -133,6 +133,52 @@ def test_a_figure_that_does_not_fit_its_form_is_shown_as_it_is(count: object) ->
 def test_korean_particles_fit_the_sound_before_them(text: str, expected: str) -> None:
     """Hangul by its final consonant, digits by their names, Latin words by their last sound."""
     assert expected == with_particles(text)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", ["[은/는]", "{x}[을/를].onnx", "{n:query}", "%s", "{", "a'\"b"])
+def test_a_name_that_is_like_a_mark_or_a_placeholder_stays(language: str, name: str) -> None:
+    """Also inside a sentence that is inside another."""
+    with speaking(language):
+        assert name in say("error.did_you_mean", name=name)
+        assert name in say("list.and", first=sentence("error.did_you_mean", name=name), last="y")
+
+
+def test_particles_follow_a_name_that_ends_like_a_mark() -> None:
+    """The mark of the template is filled in, that of the name is not."""
+    assert "a[은/는]b를" == with_particles("[을/를]", "a[은/는]b")
+    assert "모델[은/는] 서울로" == with_particles(" 서울[으로/로]", "모델[은/는]")
+
+
+def test_a_broken_entry_of_a_third_language_is_shown_in_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown placeholders and braces that are not closed: the rest of the language is spoken all the same."""
+    broken = {
+        "error.did_you_mean": "Meinten Sie {nummer}?",
+        "error.none_known": "Keiner {",
+        "unit.percent": "{nummer} {",
+        "unit.from_to": "{lo} bis {high}",
+        "list.and": "{erste} und {last}",
+        "unit.decimal": ",",
+    }
+    header = 'msgid ""\nmsgstr ""\n"Language: de\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    noun = 'msgid "noun.query"\nmsgid_plural "noun.query"\nmsgstr[0] "{m} Abfrage"\nmsgstr[1] "{m} Abfragen"\n\n'
+    text = header + noun + "".join(f'msgid "{code}"\nmsgstr "{words}"\n\n' for code, words in broken.items())
+    (tmp_path / "de.po").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("ODB_WORDS", str(tmp_path))
+    catalogue.cache_clear()
+    try:
+        with speaking("de"):
+            assert "Did you mean ort?" == say("error.did_you_mean", name="ort")
+            assert "None is known." == say("error.none_known")
+            assert "98,1 %" == units.percent(0.981).replace(units.NO_BREAK, " ")
+            assert "+1,0 % to +5,2 %" == units.change_interval(1.01, 1.052).replace(units.NO_BREAK, " ")
+            assert "2 queries" == units.counted(2, "query")
+            assert "a and b" == shown(["a", "b"], "and", current())
+            assert "2 queries" == shown(2, "query", current())
+    finally:
+        catalogue.cache_clear()
 
 
 def test_a_third_language_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,10 +67,10 @@ def rendered(code: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str
 def _written(template: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
     """The particles are those that the template marks, never what is like a mark in a figure."""
     done = ""
-    for text, *placeholder in parts_of(template):
+    for text, name, form, conversion in parts_of(template):
         done = with_particles(text, done)
-        if placeholder[0] is not None:
-            done += _filled(*placeholder, figures, catalogue)
+        if name is not None:
+            done += _filled(name, form, conversion, figures, catalogue)
     return done
 
 

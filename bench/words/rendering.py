@@ -56,7 +56,7 @@ def rendered(code: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str
     if template is None:
         return _unknown(code, figures)
     try:
-        if catalogue.language == ENGLISH or not _strange(code, template):
+        if catalogue.language == ENGLISH or _names(template) <= figures.keys() or not _strange(code, template):
             return _written(template, figures, catalogue)
     except (ValueError, LookupError, TypeError):
         if catalogue.language == ENGLISH:

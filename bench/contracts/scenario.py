@@ -35,7 +35,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ``intent``: the performance hint for the runtime, and the figure by which processes are compared. ``latency``:
     queries come one after another, and the p50 is compared. ``throughput``: queries overlap in a window, which the
     player keeps with those in flight at its end, and the queries a second of the window are compared. ``leading``: what
-    a comparison looks at first: names of ``bench.compare.observe.METRICS``, of which the first that is known leads.
+    a comparison looks at first: names of ``bench.analysis.metrics.METRICS``, of which the first that is known leads.
     ``percentile``: whether the preset's percentile must be known; otherwise the median. ``emulator``: whether it is
     useful on an emulator. ``samples``: the parameter with the number of samples per query; ``""``: one.
     """

@@ -25,7 +25,12 @@ class Channel(Struct, frozen=True):
 
 
 class Sensor(Protocol):
-    """A family of readings found in files under ``root`` (``/`` on a real machine, a recorded tree in tests)."""
+    """A family of readings found in files under ``root`` (``/`` on a real machine, a recorded tree in tests).
+
+    ``Channel.sensor`` is the name of its entry point. Channels of the domains ``package``, ``battery`` and ``board``
+    become the energy per inference; others are only recorded. ``energy`` and ``busy`` are read before and after the
+    timed queries, ``power`` is sampled in a separate pass.
+    """
 
     @property
     def summary(self) -> Sentence | str:

@@ -32,7 +32,8 @@ def power_seconds(channels: Sequence[Channel]) -> float:
 
 
 def discover(sensors: Mapping[str, Sensor], root: Path) -> tuple[Channel, ...]:
-    """Every channel of every sensor, each usable one read once to prove it."""
+    """Every channel of every sensor, each usable one read once to prove it. ``Channel.sensor`` becomes the name under
+    which the sensor was loaded, by which it is found again when it is read."""
     found: list[Channel] = []
     for name, sensor in sensors.items():
         try:
@@ -40,7 +41,7 @@ def discover(sensors: Mapping[str, Sensor], root: Path) -> tuple[Channel, ...]:
         except Exception as error:  # a plugin of anybody's: it costs its own channels and no more
             found.append(Channel(name, "all", "energy", "other", "", usable=False, reason=_why(error)))
             continue
-        found += [_proven(sensor, root, channel) for channel in channels]
+        found += [_proven(sensor, root, structs.replace(channel, sensor=name)) for channel in channels]
     return tuple(found)
 
 

@@ -40,7 +40,7 @@ def _probe(catalog: Catalog, workspace: Path, name: str, devices: tuple[str, ...
     if not isinstance(answer, Failed):
         return answer
     names = [device for device in devices if device] or ["?"]
-    broken = tuple(Device(d, False, reason=answer.failure.message, remedy=answer.failure.remedy) for d in names)
+    broken = tuple(Device(d, False, reason=answer.failure.sentence, remedy=answer.failure.advice) for d in names)
     return TargetFacts(broken, {}, (), (), {})
 
 
@@ -52,5 +52,5 @@ def load_sensors(catalog: Catalog) -> tuple[dict[str, Sensor], tuple[Channel, ..
         try:
             sensors[ref.name] = load(ref)
         except OdbError as error:
-            broken.append(Channel(ref.name, "all", "energy", "other", "", False, error.message, error.remedy))
+            broken.append(Channel(ref.name, "all", "energy", "other", "", False, error.sentence, error.advice))
     return sensors, tuple(broken)

@@ -128,7 +128,7 @@ class TestArchives:
     @pytest.mark.parametrize("length", [2**40, 2**100, -1])
     def test_a_header_that_lies(self, tmp_path: Path, length: int) -> None:
         header = npy(self.GOOD).replace(b"(20,)", f"({length},)".encode())
-        assert "is no archive of arrays" in self.refused(tmp_path, archive({"latency_ns_0.npy": header}))
+        assert "is not an archive of arrays" in self.refused(tmp_path, archive({"latency_ns_0.npy": header}))
 
     @pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
     def test_another_packing(self, tmp_path: Path, packing: int) -> None:
@@ -142,7 +142,7 @@ class TestArchives:
 
     @pytest.mark.parametrize("data", [b"", b"no archive", npy(np.full(20, 5_000))])
     def test_no_archive(self, tmp_path: Path, data: bytes) -> None:
-        assert "is no archive of arrays" in self.refused(tmp_path, data)
+        assert "is not an archive of arrays" in self.refused(tmp_path, data)
 
     def test_objects_are_not_evaluated(self) -> None:
         """A header is matched, not evaluated."""
@@ -176,7 +176,7 @@ def test_configurations_are_read_as_python_writes_them(tmp_path: Path) -> None:
         (b"[" * 200_000, "config.json: not JSON"),
         (b'{"a": %s}' % (b"9" * 5_000), "config.json: not JSON: Exceeds the limit"),
         (b'{"a": "\xff"}', "config.json: not JSON"),
-        (b"[]", "config.json: is no JSON object"),
+        (b"[]", "config.json: is not a JSON object"),
     ],
 )
 def test_a_configuration_that_is_no_object_is_named(tmp_path: Path, content: bytes, message: str) -> None:

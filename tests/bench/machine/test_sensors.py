@@ -9,7 +9,7 @@ import pytest
 from energies import energy_summary
 
 from bench.contracts import Channel, Sensor
-from bench.machine.channels import discover
+from bench.machine.channels import discover, read_or_lost
 from bench.machine.sensors.battery import Battery
 from bench.machine.sensors.hwmon import Hwmon
 from bench.machine.sensors.intel_npu import IntelNpu
@@ -328,3 +328,20 @@ def test_sensors_of_this_machine_are_read_or_say_why_not() -> None:
     for channel in channels:
         assert channel.usable == (str(channel.reason) == "")
         assert not channel.usable or sensors[channel.sensor].read(root, channel) >= 0
+
+
+def test_a_channel_is_found_again_by_the_name_of_its_plugin(tmp_path: Path) -> None:
+    """Whatever its ``sensor`` says: it is read through the sensor that listed it."""
+
+    class Gauge:
+        summary = "a gauge"
+
+        def channels(self, root: Path) -> tuple[Channel, ...]:
+            return (Channel("another", "all", "power", "board", "gauge"),)
+
+        def read(self, root: Path, channel: Channel) -> float:
+            return 2.5
+
+    sensors = {"mine": Gauge()}
+    (channel,) = discover(sensors, tmp_path)
+    assert ("mine", True, 2.5) == (channel.sensor, channel.usable, read_or_lost(sensors, tmp_path, channel))

@@ -57,7 +57,7 @@ def test_a_plugins_judge_takes_any_label(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('{"a.png": {"angle": 1.5}}')
     found = listing(tmp_path, judged=True)
     assert ("judged", {"angle": 1.5}) == (found.task, found.entries[0].expected)
-    with pytest.raises(InputError, match=r"a.png \(labels.json: a.png\): \{\"angle\": 1.5\} is no class id"):
+    with pytest.raises(InputError, match=r"a.png \(labels.json: a.png\): \{\"angle\": 1.5\} is neither a class id"):
         listing(tmp_path, "task=classification", judged=True)
 
 

@@ -157,7 +157,7 @@ def test_what_cannot_be_used_is_left_out_and_the_rest_judged(tmp_path: Path) -> 
         ("s000.npy", "labels.json: s000.npy", "class id 8 is outside of the model's 8 classes"),
         ("s001.npy", "s001.npy", "s001.npy: is not a whole .npy file of plain arrays"),
         ("s002.npy", "s002.npy", "x: has the shape [1, 9], the model takes [1, 8]"),
-        ("s003.npy", "labels.json: s003.npy", "null is no class id, nor a list of them"),
+        ("s003.npy", "labels.json: s003.npy", "null is neither a class id nor a list of them"),
     ] == [(left.file, left.field, left.reason) for left in in_words(quality.dataset.left_out)]
     assert run.record.verdict is not None
     (said,) = [reason for reason in run.record.verdict.reasons if reason.code == "dataset_incomplete"]
@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_left_out_and_the_rest_judged(tmp_path: Path) -> 
         ),
         ('{"a.npy": 7}', "label_offset=1", "class id 7 with label_offset 1 is outside of the model's 8 classes"),
         ('{"a.npy": 1}', "output=probs", "--dataset-options output: the model has no output probs"),
-        ('{"a.npy": 1}', "task=segmentation", "a.npy: a label is no array"),
+        ('{"a.npy": 1}', "task=segmentation", "a.npy: a label is not an array"),
     ],
 )
 def test_a_dataset_that_is_wrong_fails_the_run(tmp_path: Path, labels: str, options: str, message: str) -> None:

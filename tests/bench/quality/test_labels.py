@@ -28,7 +28,7 @@ def test_a_wrong_json_label_leaves_its_sample_out(tmp_path: Path, label: str) ->
     labels = read_json(written(tmp_path, "labels.json", f'{{"a.jpg": {label}, "b.jpg": 3}}'))
     assert {"b.jpg": (3,)} == labels.of
     assert [("a.jpg", "labels.json: a.jpg")] == [(left.file, left.field) for left in labels.wrong]
-    assert "is no class id" in str(labels.wrong[0].reason)
+    assert "a class id" in str(labels.wrong[0].reason)
 
 
 def test_json_listed_twice(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_wrong_csv_lines_are_named(tmp_path: Path) -> None:
     labels = read_csv(written(tmp_path, "labels.csv", "file,label\na.jpg,1\nb.jpg,cat\nc.jpg\na.jpg,2\nd.jpg,4\n"))
     assert {"d.jpg": (4,)} == labels.of
     assert in_words(labels.wrong) == (
-        LeftOut("b.jpg", "labels.csv: line 3", "cat is no class id"),
-        LeftOut("c.jpg", "labels.csv: line 4", "nothing is no class id"),
+        LeftOut("b.jpg", "labels.csv: line 3", "cat is not a class id"),
+        LeftOut("c.jpg", "labels.csv: line 4", "the class id is missing"),
         LeftOut("a.jpg", "labels.csv: line 5", "is listed twice, also in line 2"),
     )
 

@@ -131,7 +131,7 @@ def test_samples_that_are_no_archive_are_said(tmp_path: Path) -> None:
     file.write_bytes(b"no archive")
     forged = replace(saved, samples_file=SamplesFile("samples.npz", hashlib.sha256(b"no archive").hexdigest(), 10))
     (folder / "record.json").write_bytes(encode(sealed(forged)))
-    with pytest.raises(InputError, match=r"samples.npz: is no archive of arrays"):
+    with pytest.raises(InputError, match=r"samples.npz: is not an archive of arrays"):
         load(folder)
 
 

@@ -49,7 +49,7 @@ def test_not_four_folders_deep_nor_in_a_hidden_one(places: Places) -> None:
     for place in ("a/b/c/d", ".hidden"):
         Path(place).mkdir(parents=True)
         (Path(place) / "net.onnx").write_bytes(b"net")
-    with pytest.raises(InputError, match=r"it was measured with net.onnx, which is not in the current folder"):
+    with pytest.raises(InputError, match=r"it was measured with net.onnx, which is neither in the current folder"):
         model(places, b"net")
 
 

@@ -62,7 +62,7 @@ def test_an_openvino_folder_is_a_stateful_decoder(openvino_genai_folder: Path) -
     ("content", "message"),
     [
         ("{", "genai_config.json: not JSON: Expecting property name"),
-        ("[]", "genai_config.json: is no JSON object"),
+        ("[]", "genai_config.json: is not a JSON object"),
         ("{}", "genai_config.json: has no model.decoder"),
         ('{"model": {"decoder": {}}}', "model.decoder.filename is missing"),
         ('{"model": {"decoder": {"filename": "no.onnx"}}}', "filename names no.onnx, which is not in the folder"),
@@ -132,8 +132,8 @@ def test_of_several_models_none_is_guessed(tmp_path: Path, dense: Callable[..., 
     ("missing", "message"),
     [
         ("openvino_model.bin", "its weights file openvino_model.bin is missing"),
-        ("openvino_detokenizer.xml", "openvino_detokenizer.xml is missing beside openvino_tokenizer.xml"),
-        ("openvino_tokenizer.xml", "openvino_tokenizer.xml is missing beside openvino_detokenizer.xml"),
+        ("openvino_detokenizer.xml", "openvino_tokenizer.xml is there, but openvino_detokenizer.xml is missing"),
+        ("openvino_tokenizer.xml", "openvino_detokenizer.xml is there, but openvino_tokenizer.xml is missing"),
     ],
 )
 def test_a_folder_that_misses_a_file_says_which(

@@ -170,7 +170,7 @@ def test_dynamic_rank_is_refused(saved: Save) -> None:
 def test_a_missing_bin_is_named(saved: Save) -> None:
     """The remedy says where to put it."""
     error = refusal(saved(DENSE, weights=None))
-    assert ("net.xml: its weights file net.bin is missing", "Put net.bin beside net.xml.") == (
+    assert ("net.xml: its weights file net.bin is missing", "Put net.bin next to net.xml.") == (
         error.message,
         error.remedy,
     )
@@ -185,8 +185,8 @@ def test_a_short_bin_is_refused(saved: Save) -> None:
     ("xml", "part"),
     [
         (b"", "is empty"),
-        (b"\x08\x07binary", "is no XML"),
-        (DENSE[: len(DENSE) // 2], "is no XML, or only a part"),
+        (b"\x08\x07binary", "is not XML"),
+        (DENSE[: len(DENSE) // 2], "is not XML, or only a part"),
         ("<html><body/></html>", "no OpenVINO IR"),
         ('<net name="n" version="7"/>', "IR version 7"),
         ('<net name="n"/>', "IR version missing"),

@@ -112,8 +112,8 @@ def test_dynamic_shapes_left_open_are_refused(dense: Dense) -> None:
     [
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
-        (b"<!DOCTYPE html><html>not found</html>", "is no ONNX file"),
-        (b"\x00" * 64, "is no ONNX file"),
+        (b"<!DOCTYPE html><html>not found</html>", "is not an ONNX file"),
+        (b"\x00" * 64, "is not an ONNX file"),
         (b"\x08\x08", "holds no complete ONNX graph"),
     ],
 )

@@ -241,8 +241,8 @@ def test_shapes_that_do_not_fit(shapes: dict[str, tuple[int, ...]], part: str, s
     ("content", "part"),
     [
         (b"", "is empty"),
-        (b"\x1c\0\0\0", "is no TFLite file"),
-        (b"\x1c\0\0\0ONNX" + b"\0" * 64, "is no TFLite file"),
+        (b"\x1c\0\0\0", "is not a TFLite file"),
+        (b"\x1c\0\0\0ONNX" + b"\0" * 64, "is not a TFLite file"),
         (b"\xff\xff\xff\xffTFL3" + b"\0" * 64, "is a damaged TFLite file"),
     ],
 )

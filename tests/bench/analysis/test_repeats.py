@@ -20,6 +20,7 @@ from bench.suite.presets import PRESETS, SECOND
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.testing import plugins
 from bench.testing.records import fake_run
+from bench.words import Sentence
 
 RULE = PRESETS["quick"].repeats
 PRECISION = 0.1
@@ -332,8 +333,8 @@ class TestRounds:
         class Impatient(Listener):
             turns = 0
 
-            def step(self, text: str) -> None:
-                if text == "repeat 2 of 5":
+            def step(self, text: Sentence | str) -> None:
+                if str(text) == "repeat 2 of 5":
                     self.turns += 1
                     if self.turns == 2:
                         raise KeyboardInterrupt

@@ -173,7 +173,7 @@ def test_what_exporters_add_is_followed(
         (changed(INPUTS, "input_ids", dtype="float32"), OUTPUTS, "input_ids [batch,sequence] in float32"),
         (changed(INPUTS, "input_ids", shape=(4, "s")), OUTPUTS, "one sequence at a time"),
         (changed(INPUTS, "input_ids", shape=(1, 8)), OUTPUTS, "input_ids [1,8], a fixed length"),
-        (changed(INPUTS, "past", shape=("b", "h", "p", 16)), OUTPUTS, "more than the batch and the length are open"),
+        (changed(INPUTS, "past", shape=("b", "h", "p", 16)), OUTPUTS, "more than the batch and the length are dynamic"),
         (changed(INPUTS, "past", shape=(3, 2, "p", 16)), OUTPUTS, "one sequence at a time"),
         (changed(INPUTS, "past", dtype="bool"), OUTPUTS, "past_key_values.0.key [batch,2,past,16] in bool"),
         (changed(INPUTS, "past", shape=(1, 2, 7, 16)), OUTPUTS, "its past is fixed to 7 tokens"),
@@ -181,7 +181,7 @@ def test_what_exporters_add_is_followed(
         (INPUTS, changed(OUTPUTS, "present.0.key", name="new_key"), "no output present.0.key returns it"),
         (INPUTS, (*OUTPUTS, other("hidden", ("b", 64))), "it also returns hidden [b,64]"),
         (INPUTS, changed(OUTPUTS, "logits", shape=(61,)), "it returns logits [61]"),
-        (INPUTS, changed(OUTPUTS, "logits", shape=("b", "s", None)), "no config.json beside it states vocab_size"),
+        (INPUTS, changed(OUTPUTS, "logits", shape=("b", "s", None)), "no config.json next to it states vocab_size"),
     ],
 )
 def test_layouts_that_are_not_followed(

@@ -199,7 +199,7 @@ class TestFiles:
         odb_run("-m", "net.onnx", "-t", "ort:cpu", flag, given, "--repeats", "1", *QUICK, "-o", "old")
         error = odb_run("--against", "old", "--dry-run").exception
         assert isinstance(error, InputError)
-        assert f"it was measured with {other.name}, which is not" in error.message
+        assert f"it was measured with {other.name}, which is neither" in error.message
         assert f"plan.asked.{flag.removeprefix('--').replace('input', 'inputs.x')}" in error.message
         (here / other.name).write_bytes(b"another file of that name")
         error = odb_run("--against", "old", "--dry-run").exception

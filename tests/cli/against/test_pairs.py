@@ -177,7 +177,7 @@ class TestSent:
         secret.write_bytes(b"secret")
         record = sent(here, asked={"inputs": {"x": NamedFile("x.npy", sha256(b"secret").hexdigest(), 6)}})
         (here / "old" / record.record_id / "x.npy").symlink_to(secret)
-        assert "it was measured with x.npy, which is not" in refused().message
+        assert "it was measured with x.npy, which is neither" in refused().message
         (here / "x.npy").symlink_to(secret)  # the user's own
         assert 1 == len(against()["pairs"])
 

@@ -1,5 +1,6 @@
 """Reads, sorts and compiles catalogues. Building the package writes the ``.mo`` files."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 WIDTH = 120
+LINE = r'\s*(?:msg[a-z_]+(?:\[\d+\])?\s*)?"(?:[^"\\]|\\.)*"\s*'
+"""A line of a ``.po`` that holds text."""
 HEADER = """\
 msgid ""
 msgstr ""
@@ -23,7 +26,7 @@ msgstr ""
 
 
 class BrokenCatalogue(ValueError):
-    """``file`` cannot be read as a catalogue. ``reason``: gettext's or Babel's own words."""
+    """``file`` cannot be read as a catalogue. ``reason``: Babel's own words, or the line that is wrong."""
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file}: {reason}")
@@ -35,10 +38,18 @@ def read(source: Path) -> "Catalog":
     from babel.messages.pofile import PoFileError, read_po
 
     try:
+        _refuse_open_quotes(source)
         with source.open("rb") as file:
             return read_po(file, locale=source.stem, abort_invalid=True)
     except (PoFileError, OSError, ValueError, LookupError) as error:
         raise BrokenCatalogue(source, str(error)) from error
+
+
+def _refuse_open_quotes(source: Path) -> None:
+    """Raise ``ValueError`` with the first line whose text is not closed, which Babel would pass over."""
+    for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1):
+        if '"' in line and not line.lstrip().startswith("#") and not re.fullmatch(LINE, line):
+            raise ValueError(f"{number}: {line}")
 
 
 def compiled_file(source: Path) -> BytesIO:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.words.compiled import CompiledCatalogue
-from bench.words.compiling import FOLDER, compiled_file
+from bench.words.compiling import FOLDER, BrokenCatalogue, compiled_file
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -50,3 +50,12 @@ def test_other_bytes_are_refused(data: bytes) -> None:
     """By a ``ValueError``, which names no file yet."""
     with pytest.raises(ValueError, match=r"magic|outside"):
         CompiledCatalogue(data)
+
+
+@pytest.mark.parametrize("text", ['msgid "abc\nmsgstr "x"\n', 'msgid "abc"\nmsgstr "x\n', 'msgid abc"\nmsgstr "x"\n'])
+def test_a_text_that_is_not_closed_is_named(text: str, tmp_path: Path) -> None:
+    """A translator's slip does not turn the language into English."""
+    source = tmp_path / "de.po"
+    source.write_text(text, encoding="utf-8")
+    with pytest.raises(BrokenCatalogue, match=r"de\.po: [12]: msg"):
+        compiled_file(source)

@@ -172,7 +172,7 @@ def test_inference_holds_nothing_of_the_harness(model: str, tmp_path: Path) -> N
         pytest.skip("this system does not tell memory")
     frugal, hungry = (memory.inference or 0 for memory in found if memory is not None)
     assert frugal < MIB // 2
-    assert 24 * MIB <= hungry < 24 * MIB + MIB // 2
+    assert abs(hungry - 24 * MIB) < MIB // 2  # pages that Python gives back in the meantime count, too
 
 
 def test_summary_takes_medians_of_the_shares() -> None:

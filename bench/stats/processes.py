@@ -115,3 +115,15 @@ def _between(samples: Ordered, p: float, confidence: float) -> tuple[int, int] |
         min(within[0], math.floor(math.exp(centre - reach))),
         max(within[1], math.ceil(math.exp(centre + reach))),
     )
+
+
+def between_values(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Interval of the geometric mean of one positive figure per process: Student's t over their logarithms. ``None``
+    for fewer than two, and for figures that have no logarithm."""
+    if len(values) < 2 or min(values) <= 0:
+        return None
+    from scipy.special import stdtrit
+
+    logs = np.log(np.asarray(values, np.float64))
+    reach = float(stdtrit(len(logs) - 1, 0.5 + confidence / 2)) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+    return math.exp(float(logs.mean()) - reach), math.exp(float(logs.mean()) + reach)

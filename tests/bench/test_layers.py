@@ -28,6 +28,7 @@ FLOORS = """
     suite
     store
     compare
+    submission
     jobs
     inputs
     measure

@@ -1,0 +1,114 @@
+"""A submission assessed: each criterion with the record that decides it, its figure and the decision.
+
+Nothing here reads a stored decision: everything is computed from the records, whose figures are computed from their
+samples. What a bundle states is compared with this.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.errors import OdbError
+from bench.record.record import RecordedRun
+from bench.record.refused import RefusedRecord
+from bench.store.records import readable_records
+from bench.submission.criterion import Criterion
+from bench.submission.decision import Decision, decide
+from bench.submission.figures import Seen, figure_kind, later
+from bench.submission.form import RECORDS, Submission, read_submission
+from bench.submission.matching import matching
+from bench.words import sentence, words_of
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A criterion and what decides it. ``record_id`` is empty where no record fits; ``others``: ids of further records
+    that fit, older than the one that decides."""
+
+    criterion: Criterion
+    decision: Decision
+    seen: Seen = Seen()
+    unit: str = ""
+    record_id: str = ""
+    record_sha256: str = ""
+    others: tuple[str, ...] = ()
+
+
+class Assessment(Struct, frozen=True, kw_only=True):
+    """``met``, ``not_met`` and ``undecided``: sums of weights in percent. ``achievement``: mean of the decided and
+    undecided criteria's achievements, each at most 1, by weight; null while one of them has none."""
+
+    submission: Submission
+    rows: tuple[Row, ...]
+    runs: tuple[RecordedRun, ...] = ()
+    refused: tuple[RefusedRecord, ...] = ()
+
+    @property
+    def met(self) -> float:
+        return self._weight("met")
+
+    @property
+    def not_met(self) -> float:
+        return self._weight("not_met")
+
+    @property
+    def undecided(self) -> float:
+        return self._weight("cannot_tell")
+
+    @property
+    def achievement(self) -> float | None:
+        found = [(row.decision.achievement, row.criterion.weight) for row in self.rows]
+        total = sum(weight for _, weight in found)
+        if not total or any(reached is None for reached, _ in found):
+            return None
+        return sum(min(1.0, reached or 0.0) * weight for reached, weight in found) / total
+
+    def _weight(self, word: str) -> float:
+        return sum(row.criterion.weight for row in self.rows if row.decision.word == word)
+
+
+def assess(folder: Path) -> Assessment:
+    """The submission in ``folder``, with the records in it. Raises ``InputError`` for a form that cannot be read;
+    records that cannot be read are in ``refused``."""
+    submission = read_submission(folder)
+    where = folder / RECORDS
+    runs, refused = readable_records(where) if any(where.glob("*/record.json")) else ([], [])
+    return assessed(submission, runs, refused)
+
+
+def assessed(submission: Submission, runs: Sequence[RecordedRun], refused: Sequence[RefusedRecord] = ()) -> Assessment:
+    """``submission`` assessed by ``runs``."""
+    return Assessment(
+        submission=submission,
+        rows=tuple(_row(submission, criterion, runs) for criterion in submission.criteria),
+        runs=tuple(runs),
+        refused=tuple(refused),
+    )
+
+
+def _row(submission: Submission, criterion: Criterion, runs: Sequence[RecordedRun]) -> Row:
+    reason = later(criterion.metric) or later(criterion.scenario)
+    if reason is not None:
+        return Row(criterion=criterion, decision=Decision("cannot_tell", None, reason))
+    try:
+        kind = figure_kind(criterion.metric)
+    except OdbError as error:
+        return Row(criterion=criterion, decision=Decision("cannot_tell", None, words_of(error)))
+    found = matching(submission, criterion, kind, runs)
+    if not found:
+        return Row(
+            criterion=criterion,
+            decision=Decision("cannot_tell", None, sentence("submission.no_record")),
+            unit=kind.unit,
+        )
+    newest, *older = found
+    seen = kind.see(newest)
+    return Row(
+        criterion=criterion,
+        decision=decide(criterion, kind, seen, newest.record),
+        seen=seen,
+        unit=kind.unit,
+        record_id=newest.record.record_id,
+        record_sha256=newest.record.record_sha256 or "",
+        others=tuple(run.record.record_id for run in older),
+    )

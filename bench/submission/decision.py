@@ -1,0 +1,76 @@
+"""Whether a figure meets a target: met, not met, or cannot tell.
+
+A figure with an interval decides only if the whole interval lies on one side of the target, so that a claim is not
+decided by luck. A figure whose uncertainty is not known decides nothing, unless it is exact.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from bench.analysis.verdict.codes import CODES
+from bench.record.record import Record
+from bench.submission.criterion import Criterion
+from bench.submission.figures import FigureKind, Seen
+from bench.submission.units import base_of
+from bench.words import Sentence, sentence
+
+Word = Literal["met", "not_met", "cannot_tell"]
+NOISE = "noise"
+
+
+class Decision(Struct, frozen=True):
+    """``achievement`` (달성도): what was reached as a fraction of the target, 1 where it is just met; null where there
+    is no figure or no ratio (a target of 0, or figures below 0). ``reason``: why it is ``cannot_tell``."""
+
+    word: Word
+    achievement: float | None = None
+    reason: Sentence | str = ""
+
+
+def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -> Decision:
+    """The word for ``criterion`` by what was ``seen`` in ``record``."""
+    if seen.value is None:
+        return Decision("cannot_tell", None, seen.reason)
+    target = target_of(criterion)
+    reached = achievement(criterion, seen.value)
+    doubt = doubts(kind, record)
+    if doubt is not None:
+        return Decision("cannot_tell", reached, doubt)
+    if seen.low is None or seen.high is None:
+        return Decision("cannot_tell", reached, sentence("submission.interval_unknown", n=seen.n))
+    if criterion.direction == "at_most":
+        met, missed = seen.high <= target, seen.low > target
+    else:
+        met, missed = seen.low >= target, seen.high < target
+    if met or missed:
+        return Decision("met" if met else "not_met", reached)
+    return Decision("cannot_tell", reached, sentence("submission.interval_holds_target"))
+
+
+def target_of(criterion: Criterion) -> float:
+    """The target in the record's unit."""
+    return criterion.target * base_of(criterion.unit)[1]
+
+
+def achievement(criterion: Criterion, value: float) -> float | None:
+    """What was reached as a fraction of the target: target / value where less is better."""
+    target = target_of(criterion)
+    if value <= 0 or target <= 0:
+        return None
+    return target / value if criterion.direction == "at_most" else value / target
+
+
+def doubts(kind: FigureKind, record: Record) -> Sentence | None:
+    """Why ``record`` is no evidence for a figure of that kind, if it is not: an emulator's speed, or an invalid run.
+    Noise of the machine does not touch placement, outputs, quality or sizes."""
+    verdict = record.verdict
+    if kind.of_device and (record.plan.target.emulated or (verdict is not None and verdict.emulated)):
+        return sentence("submission.emulated_figure")
+    if verdict is None:
+        return sentence("submission.no_verdict")
+    known = {code: CODES[code].group if code in CODES else "" for code in verdict.invalidating}
+    wrong = [code for code, group in known.items() if kind.of_device or group != NOISE]
+    if wrong and kind.about != "size":
+        return sentence("submission.record_invalid", codes=wrong)
+    return None

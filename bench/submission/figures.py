@@ -1,0 +1,238 @@
+"""The figures of a record that a criterion may name, by their paths, and how sure each is.
+
+Those of ``bench.analysis.metrics`` under their place in the record (``summary.latency_ns.p99``), and the table below.
+``quality.metrics.NAME`` and ``quality.paired.NAME.difference`` stand for every metric of a dataset.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Literal
+
+from msgspec import Struct
+
+from bench.analysis.metrics import METRICS, Metric
+from bench.compare.observe import observe
+from bench.errors import UnknownName
+from bench.record.record import Record, RecordedRun
+from bench.stats.processes import between_values
+from bench.submission.criterion import Evidence
+from bench.words import Sentence, sentence
+
+About = Literal["speed", "memory", "energy", "placement", "outputs", "quality", "size"]
+OF_DEVICE: tuple[About, ...] = ("speed", "memory", "energy")
+"""What only the device itself can show: an emulator's figures of these are no evidence."""
+
+QUALITY = "quality.metrics."
+PAIRED, DIFFERENCE = "quality.paired.", ".difference"
+
+LATER: Mapping[str, Sentence] = MappingProxyType(
+    {name: sentence(f"submission.later.{name}") for name in ("sustained", "wake", "fixed-rate", "meter", "temperature")}
+)
+"""What tracks ask for that this version cannot measure: scenarios by their names, and ``later.NAME`` for figures."""
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A figure in the record's unit. ``low`` and ``high``: its 95 % interval, or the minimum and maximum over
+    processes where ``interval`` is ``range``; an ``exact`` figure has none. ``n``: processes, or samples of a dataset.
+    ``reason``: why ``value`` is null."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: Literal["ci95", "range", "exact", ""] = ""
+    n: int = 0
+    reason: Sentence | str = ""
+
+
+class FigureKind(Struct, frozen=True, kw_only=True):
+    """``unit``: that of the record (``bench.submission.units``). ``needs``: evidence without which it is not known."""
+
+    path: str
+    unit: str
+    about: About
+    see: Callable[[RecordedRun], Seen]
+    needs: tuple[Evidence, ...] = ()
+
+    @property
+    def of_device(self) -> bool:
+        return self.about in OF_DEVICE
+
+
+def figure_kind(path: str) -> FigureKind:
+    """The figure at ``path``. Raises ``UnknownName`` with the nearest."""
+    if path in figure_kinds():
+        return figure_kinds()[path]
+    if path.startswith(QUALITY) and path != QUALITY:
+        return _quality(path.removeprefix(QUALITY))
+    if path.startswith(PAIRED) and path.endswith(DIFFERENCE) and len(path) > len(PAIRED) + len(DIFFERENCE):
+        return _paired(path.removeprefix(PAIRED).removesuffix(DIFFERENCE))
+    raise UnknownName(sentence("submission.metric"), path, figure_kinds())
+
+
+def later(name: str) -> Sentence | None:
+    """Why a scenario or a figure of that name cannot be measured with this version; ``None`` if it is none of those."""
+    return LATER.get(name.removeprefix("later.").partition(":")[0].partition(".")[0])
+
+
+@cache
+def figure_kinds() -> Mapping[str, FigureKind]:
+    """Every figure that has a fixed path."""
+    found = [_metric(metric) for metric in METRICS] + [*PLAIN]
+    return {kind.path: kind for kind in found}
+
+
+# ------------------------------------------------------------------------------------------------------ of metrics
+
+ABOUT: Mapping[str, About] = MappingProxyType(
+    {"peak_rss_bytes": "memory", "joules_per_inference": "energy", "cpu_seconds_per_inference": "energy"}
+)
+
+
+def _metric(metric: Metric) -> FigureKind:
+    def see(run: RecordedRun) -> Seen:
+        value = metric.figure(run.record.summary)
+        if value is None:
+            return Seen(reason=metric.needs)
+        values = [one for one in observe(run).values.get(metric.name, ()) if one is not None]
+        known = metric.interval(run.record.summary)
+        if known is not None:
+            return Seen(value=value, low=known[0], high=known[1], interval="ci95", n=len(values))
+        between = between_values(values)
+        if between is not None:
+            low, high = min(between[0], value), max(between[1], value)
+            return Seen(value=value, low=low, high=high, interval="ci95", n=len(values))
+        return Seen(value=value, n=len(values))
+
+    about = ABOUT.get(metric.name, "speed")
+    needs: tuple[Evidence, ...] = ("energy_meter",) if metric.name == "joules_per_inference" else ()
+    return FigureKind(path=metric.place, unit=metric.unit, about=about, see=see, needs=needs)
+
+
+# ------------------------------------------------------------------------------------------------------ of the record
+
+
+def _exact(of: Callable[[Record], float | None], missing: str) -> Callable[[RecordedRun], Seen]:
+    def see(run: RecordedRun) -> Seen:
+        value = of(run.record)
+        if value is None:
+            return Seen(reason=sentence(missing))
+        return Seen(value=value, low=value, high=value, interval="exact", n=1)
+
+    return see
+
+
+def _on_device(record: Record, of: Callable[..., dict[str, int] | None]) -> float | None:
+    placed = record.placement
+    shares = None if placed is None else of(placed)
+    if placed is None or not shares or not sum(shares.values()):
+        return None
+    return shares.get(placed.requested, 0) / sum(shares.values())
+
+
+def _agreement(record: Record) -> float | None:
+    text = record.summary.text_generation
+    found = [] if text is None else [one.tokens_equal_share for one in text.agreement if one.of == "engine"]
+    return found[0] if found else None
+
+
+PLAIN: tuple[FigureKind, ...] = (
+    FigureKind(
+        path="placement.macs.share",
+        unit="fraction",
+        about="placement",
+        needs=("placement",),
+        see=_exact(lambda r: _on_device(r, lambda p: p.macs), "submission.no_macs"),
+    ),
+    FigureKind(
+        path="placement.nodes.share",
+        unit="fraction",
+        about="placement",
+        needs=("placement",),
+        see=_exact(lambda r: _on_device(r, lambda p: p.nodes), "submission.no_placement"),
+    ),
+    FigureKind(
+        path="fidelity.cosine_min",
+        unit="number",
+        about="outputs",
+        needs=("outputs",),
+        see=_exact(lambda r: None if r.fidelity is None else r.fidelity.cosine_min, "submission.no_outputs"),
+    ),
+    FigureKind(
+        path="fidelity.sqnr_db_min",
+        unit="decibels",
+        about="outputs",
+        needs=("outputs",),
+        see=_exact(lambda r: None if r.fidelity is None else r.fidelity.sqnr_db_min, "submission.no_outputs"),
+    ),
+    FigureKind(
+        path="fidelity.top1_agreement",
+        unit="fraction",
+        about="outputs",
+        needs=("outputs",),
+        see=_exact(lambda r: None if r.fidelity is None else r.fidelity.top1_agreement, "submission.no_outputs"),
+    ),
+    FigureKind(
+        path="summary.text_generation.agreement.tokens_equal_share",
+        unit="fraction",
+        about="outputs",
+        needs=("outputs",),
+        see=_exact(_agreement, "submission.no_outputs"),
+    ),
+    FigureKind(
+        path="plan.model.size_bytes",
+        unit="bytes",
+        about="size",
+        see=_exact(lambda r: r.plan.model.size_bytes, "submission.no_size"),
+    ),
+    FigureKind(
+        path="plan.model.parameters",
+        unit="number",
+        about="size",
+        see=_exact(lambda r: r.plan.model.parameters, "submission.no_size"),
+    ),
+    FigureKind(
+        path="plan.model.macs",
+        unit="number",
+        about="size",
+        see=_exact(lambda r: r.plan.model.macs, "submission.no_size"),
+    ),
+)
+
+
+# ------------------------------------------------------------------------------------------------------ of a dataset
+
+
+def _quality(name: str) -> FigureKind:
+    def see(run: RecordedRun) -> Seen:
+        quality = run.record.quality
+        found = [] if quality is None else [metric for metric in quality.metrics if metric.name == name]
+        if not found:
+            return Seen(reason=sentence("submission.no_quality", metric=name))
+        (metric, *_) = found
+        if metric.interval95 is None:
+            return Seen(value=metric.value, n=metric.n)
+        low, high = metric.interval95
+        return Seen(value=metric.value, low=low, high=high, interval="ci95", n=metric.n)
+
+    return FigureKind(path=f"{QUALITY}{name}", unit=_unit(name), about="quality", see=see, needs=("quality",))
+
+
+def _paired(name: str) -> FigureKind:
+    def see(run: RecordedRun) -> Seen:
+        quality = run.record.quality
+        found = [] if quality is None else [one for one in quality.paired if one.metric == name]
+        if not found:
+            return Seen(reason=sentence("submission.no_reference_quality", metric=name))
+        (one, *_) = found
+        if one.interval95 is None:
+            return Seen(value=one.difference, n=one.n)
+        low, high = one.interval95
+        return Seen(value=one.difference, low=low, high=high, interval="ci95", n=one.n)
+
+    path = f"{PAIRED}{name}{DIFFERENCE}"
+    return FigureKind(path=path, unit=_unit(name), about="quality", see=see, needs=("quality", "reference"))
+
+
+def _unit(name: str) -> str:
+    return "number" if name in ("perplexity", "mae", "rmse", "mse") else "fraction"

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.entry_points import entry_points
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 from bench.words import sentence
 
@@ -68,14 +69,11 @@ class Catalog(Struct, frozen=True):
 
 def discover(files: Sequence[Path] = ()) -> Catalog:
     """All installed plugins and those of ``files``. A file's plugin wins over an installed one of the same name."""
-    from importlib.metadata import entry_points
-
     refs: dict[tuple[Kind, str], PluginRef] = {}
-    installed = entry_points()  # reads every distribution once
-    for kind in KINDS:
-        for entry in installed.select(group=f"ondevice_bench.{kind}"):
-            provider = entry.dist.name if entry.dist is not None else "unknown"
-            refs[kind, entry.name] = PluginRef(kind, entry.name, entry.value, provider)
+    kinds: dict[str, Kind] = {f"ondevice_bench.{kind}": kind for kind in KINDS}
+    for entry in entry_points(tuple(kinds)):
+        kind = kinds[entry.group]
+        refs[kind, entry.name] = PluginRef(kind, entry.name, entry.value, entry.provider)
     for file in files:
         for kind, names in _declared(file).items():
             for name in names:

@@ -8,7 +8,7 @@ nor changes of the writing direction a page.
 import re
 
 _DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_INVISIBLE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff{_DIRECTIONS}]")
+_INVISIBLE = f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff{_DIRECTIONS}]"
 
 
 def clean(text: object) -> str:
@@ -31,11 +31,11 @@ def counted(count: int, one: str, many: str = "", shown: str = "") -> str:
 def visible(text: str) -> str:
     """A whole page or message whose lines stay: every control character but line feed and tab, every change of
     direction and every surrogate becomes U+FFFD."""
-    return _INVISIBLE.sub("\ufffd", text)
+    return re.sub(_INVISIBLE, "\ufffd", text)
 
 
 def printable_json(data: bytes) -> bytes:
     """JSON, UTF-8, in which the characters that ``visible`` takes out are written as escapes: nothing is lost, and
     nothing acts on a terminal. ``data``: well-formed JSON, in which they stand inside strings only."""
     text = data.decode("utf-8", "replace")
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+    return re.sub(_INVISIBLE, lambda found: f"\\u{ord(found[0]):04x}", text).encode()

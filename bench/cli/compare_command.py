@@ -1,6 +1,5 @@
 """``odb compare``."""
 
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,6 +13,7 @@ import click
 from bench.cli.help import FLOAT, Choice, Command, option
 from bench.cli.language import lang_option
 from bench.cli.output_format import checked_output, chosen_format
+from bench.cli.terminal.columns import terminal_width
 from bench.compare.outcome import OPEN
 from bench.compare.rules import SUBJECTS, Subject
 from bench.printable import clean
@@ -90,7 +90,7 @@ def writer(name: str, printed: bool = False) -> "Callable[[Findings], bytes]":
     """What turns findings into the bytes of that format; those ``printed`` at a terminal no wider than that."""
     render: Callable[..., bytes] = import_module(WRITERS[name]).render
     if name == "terminal" and printed and sys.stdout.isatty():
-        return partial(render, width=shutil.get_terminal_size().columns)
+        return partial(render, width=terminal_width())
     return render
 
 

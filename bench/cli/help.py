@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bench.cli.terminal.columns import terminal_width
 from bench.words import say
 from bench.words.cells import narrowed, widened
 
@@ -37,6 +38,11 @@ class Formatter(click.HelpFormatter):
 
 class Context(click.Context):
     formatter_class = Formatter
+
+    def make_formatter(self) -> click.HelpFormatter:
+        """As wide as click makes it, without the imports that it takes to look at the terminal."""
+        width = click.formatting.FORCED_WIDTH or max(min(terminal_width(), self.max_content_width or 80) - 2, 50)
+        return Formatter(width=self.terminal_width or width)
 
 
 class Spoken(click.Command):

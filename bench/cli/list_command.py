@@ -1,6 +1,5 @@
 """``odb list``. This module does not import a runtime; targets are queried in separate processes."""
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 from bench.cli.help import Choice, Command
 from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option, plugin_option
-from bench.cli.terminal.columns import columns
+from bench.cli.terminal.columns import columns, terminal_width
 from bench.printable import clean
 from bench.words import Sentence, current, say, sentence, speaking
 
@@ -65,7 +64,7 @@ def show(rows: Rows) -> None:
         click.echo(say("cli.none"))
         return
     shown = [c for c in rows[0] if any(row[c] not in ("", None, []) for row in rows)]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    width = terminal_width() if sys.stdout.isatty() else WIDE
     click.echo(
         columns([say(f"cli.column.{c}") for c in shown], [[_text(row[c]) for c in shown] for row in rows], width)
     )

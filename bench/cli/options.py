@@ -1,7 +1,6 @@
 """Options and functions that several commands share."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bench.cli.help import option
+from bench.cli.terminal.columns import terminal_width
 from bench.printable import printable_json
 
 if TYPE_CHECKING:
@@ -67,4 +67,4 @@ def fitted(report: "Report") -> "Report":
 
     if not sys.stdout.isatty() or not isinstance(report, FitsTerminal):
         return report
-    return report.at_terminal(shutil.get_terminal_size().columns, color=not os.environ.get("NO_COLOR"))
+    return report.at_terminal(terminal_width(), color=not os.environ.get("NO_COLOR"))

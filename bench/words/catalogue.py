@@ -61,7 +61,16 @@ class Catalogue:
 
 def languages() -> tuple[str, ...]:
     """Every language that has a catalogue, sorted."""
-    return tuple(sorted({path.stem for folder in _folders() for path in folder.glob("*.[pm]o")}))
+    files = [os.path.splitext(file) for folder in _folders() for file in _files_in(folder)]
+    return tuple(sorted({name for name, suffix in files if suffix in (".po", ".mo")}))
+
+
+def _files_in(folder: Path) -> list[str]:
+    """Also of a folder that is not there or may not be read, which ``--lang`` refuses."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 @cache

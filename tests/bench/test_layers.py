@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"bench": "bench", "models": "bench.models", "targets": "bench.targets", "reports": "bench.reports"}
 
 FLOORS = """
-    printable interrupts parent
+    printable interrupts parent entry_points
     words
     errors
     digest

@@ -1,10 +1,24 @@
 """Rows as aligned text. Much lighter to import than a drawing library, which `odb list` would pay for each time."""
 
+import os
+import sys
 from collections.abc import Sequence
 
 from bench.words.cells import cells, padded, wrapped
 
 GAP = "  "
+
+
+def terminal_width() -> int:
+    """As ``shutil.get_terminal_size``, whose module imports every compressor: ``COLUMNS``, else the columns of the
+    terminal, else 80."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated):
+        return int(stated)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # closed, detached or no terminal
+        return 80
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:

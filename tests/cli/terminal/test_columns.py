@@ -1,6 +1,12 @@
 """Rows as aligned text."""
 
-from bench.cli.terminal.columns import columns
+import os
+import shutil
+import sys
+
+import pytest
+
+from bench.cli.terminal.columns import columns, terminal_width
 
 
 def test_columns_are_aligned() -> None:
@@ -14,3 +20,19 @@ def test_the_widest_column_is_wrapped() -> None:
     assert text == (
         "name                     what\na-very-long-name-indeed  one two three\n" + " " * 25 + "four five six"
     )
+
+
+@pytest.mark.parametrize("stated", ["", "0", "-3", "wide", "57"])
+def test_the_width_is_that_of_shutil(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    """``COLUMNS`` where it is a positive number, else the terminal's, else 80."""
+    monkeypatch.setenv("COLUMNS", stated)
+    assert terminal_width() == shutil.get_terminal_size().columns
+
+
+@pytest.mark.parametrize(("columns_of_terminal", "expected"), [(132, 132), (0, 80)])
+def test_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, columns_of_terminal: int, expected: int) -> None:
+    """Some report no columns at all."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "__stdout__", sys.__stderr__)
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((columns_of_terminal, 24)))
+    assert terminal_width() == expected

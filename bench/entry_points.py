@@ -1,0 +1,106 @@
+"""Entry points of the installed distributions, as ``importlib.metadata`` gives them.
+
+Importing ``importlib.metadata`` and letting it parse the metadata takes as long as a whole light command. Here the
+folders of ``sys.path`` are read directly; where anything else provides distributions (a zip file, an egg, another
+finder), ``importlib.metadata`` is asked. Format: packaging.python.org, "Entry points specification".
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
+from typing import Any, NamedTuple
+
+INFOS = (".dist-info", ".egg-info")
+
+
+class EntryPoint(NamedTuple):
+    """``value``: ``module:attribute``. ``provider``: the name of its distribution."""
+
+    group: str
+    name: str
+    value: str
+    provider: str
+
+
+def entry_points(groups: Sequence[str]) -> list[EntryPoint]:
+    """Those of ``groups``. Of several distributions of one name, the first on
+    ``sys.path`` counts."""
+    folders = [path or os.curdir for path in sys.path]
+    if all(map(_is_plain, folders)) and not any(map(_finds_distributions, sys.meta_path)):
+        return [found for info in _infos(folders) for found in _of_folder(info, groups)]
+    return _by_the_library(groups)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether ``path`` is a folder of packages, or nothing."""
+    return not path.endswith(".egg") and (os.path.isdir(path) or not os.path.exists(path))
+
+
+def _finds_distributions(finder: Any) -> bool:
+    return finder is not PathFinder and hasattr(finder, "find_distributions")
+
+
+def _infos(folders: Sequence[str]) -> Iterator[str]:
+    """The metadata folders of all distributions, one per name."""
+    seen = set()
+    for folder in folders:
+        for entry in _names_in(folder):
+            if not entry.lower().endswith(INFOS):
+                continue
+            name = re.sub(r"[-_.]+", "-", entry.rpartition(".")[0].partition("-")[0]).lower()
+            if name not in seen:
+                seen.add(name)
+                yield os.path.join(folder, entry)
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _of_folder(info: str, groups: Sequence[str]) -> list[EntryPoint]:
+    text = _text(info, "entry_points.txt")
+    if not any(group in text for group in groups):
+        return []
+    provider = _name_of(info)
+    return [EntryPoint(group, name, value, provider) for group, name, value in _read(text) if group in groups]
+
+
+def _read(text: str) -> Iterator[tuple[str, str, str]]:
+    """Group, name and value of each line."""
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            group = line.strip("[]")
+        elif line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            yield group, name.strip(), value.strip()
+
+
+def _name_of(info: str) -> str:
+    """The distribution's name as its metadata states it."""
+    headers = (_text(info, "METADATA") or _text(info, "PKG-INFO")).partition("\n\n")[0]
+    stated = (line.partition(":")[2].strip() for line in headers.splitlines() if line.lower().startswith("name:"))
+    return next(stated, "unknown")
+
+
+def _text(info: str, file: str) -> str:
+    try:
+        with open(os.path.join(info, file), encoding="utf-8") as opened:
+            return opened.read()
+    except OSError:
+        return ""
+
+
+def _by_the_library(groups: Sequence[str]) -> list[EntryPoint]:
+    from importlib import metadata
+
+    return [
+        EntryPoint(group, entry.name, entry.value, entry.dist.name if entry.dist is not None else "unknown")
+        for group in groups
+        for entry in metadata.entry_points(group=group)
+    ]

@@ -29,6 +29,7 @@ FLOORS = """
     store
     compare
     submission
+    bundle
     jobs
     inputs
     measure

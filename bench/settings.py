@@ -134,6 +134,11 @@ def setting_words(asked: Mapping[str, Any], *names: str) -> str:
     return ", ".join(f"{s.name} {s.text(asked[s.field])}" for s in wanted)
 
 
+def setting_values(asked: Mapping[str, Any], *names: str) -> str:
+    """``33ms``: the same without names, for the heading of a column."""
+    return ", ".join(s.text(asked[s.field]) for s in SETTINGS if s.field in asked and s.name in names)
+
+
 def _parsed(origin: str, setting: Setting, text: Any) -> Value:
     try:
         return setting.parse(text if isinstance(text, str) else str(text))

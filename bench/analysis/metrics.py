@@ -351,6 +351,7 @@ METRICS: tuple[Metric, ...] = (
             how=sentence("metric.how.late_queries"),
             interval=_late_interval,
         ),
+        short=sentence("metric.late_fraction.short"),
         speed=False,
         tail=True,
         settings=("deadline",),

@@ -88,7 +88,7 @@ class Spoken(click.Command):
         except click.BadOptionUsage as error:  # click states neither in a field
             flags = {name for param in self.params for name in param.opts if getattr(param, "is_flag", False)}
             code = "cli.usage.takes_no_value" if error.option_name in flags else "cli.usage.needs_value"
-            raise click.BadOptionUsage(error.option_name, say(code, name=error.option_name)) from None
+            raise click.BadOptionUsage(error.option_name, say(code, name=error.option_name), ctx) from None
 
 
 class Command(Spoken):

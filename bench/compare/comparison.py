@@ -61,7 +61,7 @@ class Side(Struct, frozen=True):
     created_utc: str
     model: str
     target: str
-    device: str | None
+    device: Sentence | str | None
     options: dict[str, str]
     scenario: str
     valid: bool | None

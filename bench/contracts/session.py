@@ -33,15 +33,16 @@ class Placement(Struct, frozen=True):
 class SessionFacts(Struct, frozen=True, kw_only=True):
     """Facts that a session reports after it has run.
 
-    ``device_name``: the name that the hardware reports. ``options_effective``: options that the runtime reports, which
-    may differ from those requested. ``versions``: distribution or component -> version. ``executed_precision``: the
-    precision that the arithmetic ran in (``float32``, ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of
-    weights and activations separately, if the runtime reports them. ``compile_cache``: whether ``compile`` had a cache
-    to use, and found it filled. ``kv_cache_bits``: of an element of keys and of one of values in a language model's
-    cache; ``None`` where the runtime does not report them.
+    ``device_name``: the name that the hardware reports; for an emulator the chip, as a sentence where the name contains
+    words. ``options_effective``: options that the runtime reports, which may differ from those requested. ``versions``:
+    distribution or component -> version. ``executed_precision``: the precision that the arithmetic ran in (``float32``,
+    ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of weights and activations separately, if the runtime
+    reports them. ``compile_cache``: whether ``compile`` had a cache to use, and found it filled. ``kv_cache_bits``: of
+    an element of keys and of one of values in a language model's cache; ``None`` where the runtime does not report
+    them.
     """
 
-    device_name: str
+    device_name: Sentence | str
     options_effective: dict[str, str] = {}
     versions: dict[str, str] = {}
     executed_precision: str = ""

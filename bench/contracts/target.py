@@ -122,8 +122,8 @@ class NamingTarget(Protocol):
     """A target that knows the name of a device before it opens a model, as an emulator knows its chip. Runs that fail
     or are skipped are then reported under that name."""
 
-    def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> str:
-        """What ``Session.device_name`` would return with these options; empty where it is not known yet. ``artifact``:
+    def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> Sentence | str:
+        """``SessionFacts.device_name`` with these options; empty where it is not known yet. ``artifact``:
         ``None`` before the model has been read; a compiled one may name the chip that it was compiled for.
 
         Quick, and imports no runtime: runs in the parent. Raises ``OdbError`` for options that it does not take.

@@ -17,6 +17,7 @@ from bench.record.evidence import Determinism, RepeatedInput, RepeatsEnded
 from bench.record.quality import Quality
 from bench.record.record import Environment, Failure, Fidelity
 from bench.record.text import Agreement, KvCache
+from bench.words import Sentence
 
 if TYPE_CHECKING:
     from bench.inputs.prepared import Prepared
@@ -84,7 +85,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...] = ()
     began_utc: datetime | None = None
     record_id: str = ""
-    device_name: str = ""
+    device_name: Sentence | str = ""
     prepared: "Prepared | None" = None
     scenario: Scenario | None = None
     opening: Opening | None = None

@@ -15,7 +15,7 @@ from bench.plugins import load
 from bench.quality.judging import first_samples
 from bench.quality.texts import text_files
 from bench.suite.dataset_options import DatasetAsk
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.suite.plan import ModelChoice, PlannedRun
@@ -101,7 +101,7 @@ def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner) -> Prepared:
     return jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says=sentence("run.preparing_model")))
 
 
-def device_name(run: "PlannedRun", artifact: Artifact | None = None) -> str:
+def device_name(run: "PlannedRun", artifact: Artifact | None = None) -> Sentence | str:
     """The name of the device, where the target knows it before it opens a model; else empty. ``artifact``: the model,
     once it has been read."""
     asked = run.target

@@ -91,7 +91,7 @@ class PlannedTarget(Part, frozen=True):
     id: str
     plugin: str
     device: str
-    device_name: str | None = None
+    device_name: Sentence | str | None = None
     emulated: bool = False
     options_requested: dict[str, str] = {}
     options_effective: dict[str, str] = {}
@@ -155,7 +155,7 @@ class Environment(Part, frozen=True):
 
     host: dict[str, Scalar] = {}  # cpu, cores_physical, cores_logical, memory_bytes, os, kernel, python …
     runtime: dict[str, str] = {}  # distribution -> version
-    accelerator: dict[str, str] = {}  # device -> its own name
+    accelerator: dict[str, Sentence | str] = {}  # device -> its own name
     driver: dict[str, str] = {}
     power_source: str | None = None  # "ac", "battery"
     battery_percent: float | None = None

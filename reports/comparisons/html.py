@@ -108,7 +108,7 @@ def _facts(side: Side) -> tuple[Fact, ...]:
         "record": side.record_id,
         "made": units.when(side.created_utc),
         "model": side.model,
-        "target": " · ".join(filter(None, (side.target, side.device, options))),
+        "target": " · ".join(filter(None, (side.target, str(side.device or ""), options))),
         "verdict": say(f"comparison.state.{_STATES[side.valid]}"),
         "reproduce": side.command,
     }

@@ -211,7 +211,7 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "peak_activation_bytes": lambda r: r.plan.model.peak_activation_bytes,
     "live_activation_bytes": lambda r: r.plan.model.live_activation_bytes,
     "target": lambda r: r.plan.target.id,
-    "device_name": lambda r: r.plan.target.device_name,
+    "device_name": lambda r: str(r.plan.target.device_name or "") or None,
     "options_requested": lambda r: _pairs(r.plan.target.options_requested),
     "scenario": lambda r: r.plan.scenario.name,
     "lanes": lambda r: r.plan.scenario.lanes,

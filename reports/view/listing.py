@@ -23,7 +23,7 @@ from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
 from bench.scenarios import kind_of
-from bench.settings import setting_words
+from bench.settings import setting_values
 from bench.words import say, units
 
 if TYPE_CHECKING:
@@ -83,15 +83,15 @@ def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> 
 def _asked_for(items: Sequence[Numbered]) -> Iterator[tuple[str, Callable[[Record], str]]]:
     """The metrics that a run of these was asked for; runs with other settings have columns of their own."""
     asked = {
-        (m, setting_words(i.record.plan.settings, *m.settings)) for i in items for m in figures.asked_for(i.record)
+        (m, setting_values(i.record.plan.settings, *m.settings)) for i in items for m in figures.asked_for(i.record)
     }
-    for metric, words in sorted(asked, key=lambda one: (one[0].name, one[1])):
-        yield f"{metric.short or metric.title} ({words})", _with_settings(metric, words)
+    for metric, values in sorted(asked, key=lambda one: (one[0].name, one[1])):
+        yield f"{metric.short or metric.title} ({values})", _with_settings(metric, values)
 
 
-def _with_settings(metric: "Metric", words: str) -> Callable[[Record], str]:
+def _with_settings(metric: "Metric", values: str) -> Callable[[Record], str]:
     def make(record: Record) -> str:
-        same = setting_words(record.plan.settings, *metric.settings) == words
+        same = setting_values(record.plan.settings, *metric.settings) == values
         return figures.shown(record, metric.name) if same else units.MISSING
 
     return make

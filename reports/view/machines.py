@@ -8,7 +8,7 @@ from msgspec import Struct
 from bench.record.record import Environment
 from bench.reports.view.rows import Cell, Numbered, Table, columns
 from bench.reports.words.names import known
-from bench.words import say, units
+from bench.words import Sentence, say, units
 
 
 class Machine(Struct, frozen=True):
@@ -60,7 +60,7 @@ def _facts(group: Sequence[Numbered]) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _merged(parts: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
+def _merged(parts: Sequence[Mapping[str, Sentence | str]]) -> list[tuple[str, str]]:
     names = dict.fromkeys(k for part in parts for k in part)
     return [
         (units.clean(n), ", ".join(dict.fromkeys(units.clean(part[n]) for part in parts if n in part))) for n in names

@@ -31,7 +31,7 @@ class Opened(Struct, frozen=True):
 
     devices: dict[str, str]
     requested: str
-    device_name: str
+    device_name: Sentence | str
     executed_precision: str
     effective_options: dict[str, str]
     distributions: tuple[str, ...]

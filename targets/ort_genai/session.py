@@ -10,7 +10,7 @@ from bench.contracts import DecoderSpec, Placement, SessionFacts, Tokenizer
 from bench.errors import RunFailure
 from bench.targets.decoding import greedy, prompt, room, started
 from bench.targets.distributions import versions
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,7 +31,7 @@ class OpenedModel(Struct, frozen=True):
     model: Any
     decoder: DecoderSpec
     max_length: int
-    device_name: str
+    device_name: Sentence | str
     executed_precision: str
     session_options: dict[str, str]
     distributions: tuple[str, ...]

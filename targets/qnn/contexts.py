@@ -17,7 +17,7 @@ from bench.contracts import Artifact
 from bench.errors import RunFailure
 from bench.targets.compiled_graphs import holds_context
 from bench.targets.qnn import socs
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 STATED = re.compile(rb"soc_type=([A-Za-z0-9]{2,24});arch=(\d{2,3})")
 CHOOSING = ("soc", "soc_model", "htp_arch")
@@ -84,7 +84,7 @@ def refuse_other_soc(artifact: Artifact, options: Mapping[str, str]) -> None:
     )
 
 
-def played_as(artifact: Artifact | None, options: Mapping[str, str], chosen: str) -> str:
+def played_as(artifact: Artifact | None, options: Mapping[str, str], chosen: str) -> Sentence | str:
     """Which chip the emulator plays: the ``chosen`` one, except for a context whose chip is not in the table or
     unknown. ``artifact``: ``None`` where the model has not been read."""
     if artifact is None or not holds_context(artifact):
@@ -93,5 +93,5 @@ def played_as(artifact: Artifact | None, options: Mapping[str, str], chosen: str
     if told is not None:
         return chosen if told.soc is not None else told.name
     if set(CHOOSING) & options.keys():
-        return f"{chosen} as asked for (the compiled file does not name its chip)"
-    return "a chip that the compiled file does not name"
+        return sentence("qnn.chip_as_asked", chip=chosen)
+    return sentence("qnn.unnamed_chip")

@@ -23,8 +23,11 @@ def listed() -> Sequence[Device]:
 
 
 def device_name(
-    device: str, soc: Soc | None, held: Mapping[str, str], played_as: Callable[[str], str] = lambda chosen: chosen
-) -> str:
+    device: str,
+    soc: Soc | None,
+    held: Mapping[str, str],
+    played_as: Callable[[str], Sentence | str] = lambda chosen: chosen,
+) -> Sentence | str:
     """The hardware's own name; for the emulator the SoC it plays and the processor it plays on.
 
     ``held``: the provider options in force, for an SoC that is not in the table. ``played_as``: the SoC that is
@@ -33,7 +36,7 @@ def device_name(
     if device == EMULATED:
         chosen = f"{soc.marketing} ({soc.part})" if soc else f"SoC {held.get('soc_model', 'unknown')}"
         played = played_as(f"{chosen} HTP v{held.get('htp_arch', '?')}")
-        return f"{played}, emulated on {processor_name()}"
+        return sentence("qnn.emulated_on", chip=played, processor=processor_name())
     found = [d for d in _registered() if d.device.type.name == HARDWARE[device]]
     return _own_name(found[0]) if found else device
 

@@ -82,7 +82,7 @@ class OnnxRuntimeQnn:
         if artifact.task == "tensor":
             fixed_shapes(artifact)
 
-    def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> str:
+    def name_of(self, device: str, options: Mapping[str, str], artifact: Artifact | None = None) -> Sentence | str:
         """The SoC that is emulated; of a compiled context the one that it names. Hardware is named by its driver."""
         if device != EMULATED:
             return ""

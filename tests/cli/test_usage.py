@@ -74,6 +74,15 @@ def test_how_the_command_is_used_comes_first(capsys: pytest.CaptureFixture[str])
     assert ("", f"{told}오류: 인수 'BASE'가 없습니다.\n") == capsys.readouterr()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["run", "--lang"], ["run", "-m"], ["run", "--json=1"], ["run", "--foo"], ["--lang"], ["--foo"]]
+)
+def test_every_mistake_shows_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Also a value that is missing or not taken."""
+    show(wrong(arguments))
+    assert capsys.readouterr().err.startswith("Usage: odb ")
+
+
 def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """On stderr, in the language spoken."""
     with speaking("ko"):

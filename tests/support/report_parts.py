@@ -23,6 +23,7 @@ from bench.record.record import (
     Warmup,
 )
 from bench.testing.records import fake_record
+from bench.words import sentence
 
 MS = 1_000_000
 MIB = 1 << 20
@@ -80,7 +81,9 @@ HTP = PlannedTarget(
     id="qnn:htp-emu",
     plugin="qnn",
     device="htp-emu",
-    device_name="Snapdragon X Elite (SC8380XP) HTP v73, emulated on Core Ultra 7 155H",
+    device_name=sentence(
+        "qnn.emulated_on", chip="Snapdragon X Elite (SC8380XP) HTP v73", processor="Core Ultra 7 155H"
+    ),
     emulated=True,
     options_requested={"soc_model": "60", "htp_arch": "73"},
     options_effective={"soc_model": "60", "htp_arch": "73"},

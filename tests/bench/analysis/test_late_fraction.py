@@ -89,13 +89,21 @@ def test_every_report_has_it() -> None:
     run = run_of([np.arange(1, 101) * MS] * 3, 90 * MS)
     for writer in (TerminalReport(width=200), HtmlReport(), MarkdownReport()):
         text = writer.render([run]).decode().replace("\N{NO-BREAK SPACE}", " ")
-        assert "deadline 90ms" in text
+        assert ("late (90ms)" if isinstance(writer, TerminalReport) else "deadline 90ms") in text
         assert "10.0 %" in text
     (row,) = csv.DictReader(io.StringIO(CsvReport().render([run]).decode()))
     assert ("0.1", "90000000") == (row["late_fraction"], row["deadline_ns"])
     assert float(row["late_ci95_low_fraction"]) < 0.1 < float(row["late_ci95_high_fraction"])
     (record,) = json.loads(JsonReport().render([run]))["records"]
     assert 0.1 == record["summary"]["figures"]["late_fraction"]["value"]
+
+
+def test_its_column_is_as_narrow_as_its_figures() -> None:
+    """The table of several targets fits 120 columns; the run's own table names metric and setting in full."""
+    runs = [run_of([np.arange(1, 101) * MS] * 3, 40 * MS, name) for name in ("a", "b")]
+    text = TerminalReport(width=120).render(runs).decode()
+    assert ("late (40ms)" in text, "late queries (deadline 40ms)" in text) == (True, False)
+    assert "late queries, deadline 40ms" in " ".join(MarkdownReport().render(runs).decode().split())
 
 
 def test_a_report_without_deadlines_does_not_mention_it() -> None:

@@ -16,7 +16,7 @@ from bench.reports.view.provenance import facts, title
 from bench.reports.view.rows import numbered
 
 MS = 1_000_000
-CHIP = HTP.device_name
+CHIP = str(HTP.device_name)
 
 
 def sampled(record: Record, spread: float = 0.001) -> RecordedRun:

@@ -96,9 +96,9 @@ def test_a_chip_that_the_file_does_not_name(holding: Callable[..., Artifact]) ->
     """No chip is made up for it; what was asked for is said to be that."""
     artifact = holding(b"nothing")
     assert soc_of("htp-emu", {}, artifact) is None
-    assert "a chip that the compiled file does not name" == played_as(artifact, {}, "SoC unknown HTP v?")
+    assert "a chip that the compiled file does not name" == str(played_as(artifact, {}, "SoC unknown HTP v?"))
     said = played_as(artifact, {"soc": "qcs6490"}, "Dragonwing QCS6490 (QCS6490) HTP v68")
-    assert said == "Dragonwing QCS6490 (QCS6490) HTP v68 as asked for (the compiled file does not name its chip)"
+    assert str(said) == "Dragonwing QCS6490 (QCS6490) HTP v68 as asked for (the compiled file does not name its chip)"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_chip_is_named_before_a_context_is_opened(
     """So that a context that does not open is reported under its chip and not under the default one; a chip that was
     asked for and refused is the one that was asked for."""
     named = OnnxRuntimeQnn().name_of("htp-emu", options, holding(graph))
-    assert named.startswith(f"{expected}, emulated on ")
+    assert str(named).startswith(f"{expected}, emulated on ")
 
 
 @pytest.mark.real
@@ -136,6 +136,7 @@ def test_what_the_compiler_writes(soc: str, embedded: bool, qdq_net: Path, tmp_p
     assert CompiledFor(row.part, row.htp_arch) == compiled_for(artifact)
     session = target.open(OpenRequest(artifact, "htp-emu", {}), phase)
     assert isinstance(session, TensorSession)
-    assert session.facts().device_name.startswith(f"{row.marketing} ({row.part}) HTP v{row.htp_arch}, emulated on ")
+    named = str(session.facts().device_name)
+    assert named.startswith(f"{row.marketing} ({row.part}) HTP v{row.htp_arch}, emulated on ")
     with pytest.raises(RunFailure, match=f"compiled for {row.marketing}"):
         target.check(artifact, "htp-emu", {"soc": "snapdragon-x-elite"})

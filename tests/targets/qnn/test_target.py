@@ -59,7 +59,7 @@ def test_the_emulated_chip_is_named_before_anything_is_opened() -> None:
     """So that a run that is refused is reported under the chip's name; hardware is named by its driver."""
     target = OnnxRuntimeQnn()
     assert isinstance(target, NamingTarget)
-    assert target.name_of("htp-emu", QCS6490).startswith("Dragonwing QCS6490 (QCS6490) HTP v68, emulated on ")
+    assert str(target.name_of("htp-emu", QCS6490)).startswith("Dragonwing QCS6490 (QCS6490) HTP v68, emulated on ")
     assert target.name_of("htp-emu", {}).startswith("Snapdragon X Elite")
     assert ["", ""] == [target.name_of(device, {}) for device in ("htp", "gpu")]
     with pytest.raises(InputError, match=r"unknown SoC \(option soc\): none"):
@@ -197,7 +197,7 @@ def test_a_float_net_runs_on_the_emulated_htp(
         similarity > 0.9999,
         isinstance(session, Session),
     )
-    assert "Snapdragon X Elite (SC8380XP) HTP v73, emulated on" in session.facts().device_name
+    assert "Snapdragon X Elite (SC8380XP) HTP v73, emulated on" in str(session.facts().device_name)
     assert {"onnxruntime", "onnxruntime-qnn"} <= set(session.facts().versions)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from bench.contracts.model import Task
 from bench.submission.texts import Text
 
 Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)", max_length=64)]
@@ -32,8 +33,9 @@ class Level(Form, frozen=True):
 class Criterion(Form, frozen=True):
     """``metric``: a figure of the record by its path (``bench.submission.figures``). ``target`` is in ``unit``;
     ``weight`` in percent. ``model``, ``device`` and ``scenario`` say which record decides it: a model's ``id``, a
-    target's ``id`` and a scenario as ``-s`` takes it; empty: the first of the submission that fits. ``proposed``:
-    ``target`` is the track's proposal, which the applicant has not confirmed or replaced yet."""
+    target's ``id`` and a scenario as ``-s`` takes it; empty: the first of the submission that fits. A stand-in decides
+    for the device of its own plugin what it may. ``proposed``: ``target`` is the track's proposal, which the applicant
+    has not confirmed or replaced yet. ``applies``: the kind of model whose records decide it."""
 
     id: Identifier
     title: Text
@@ -54,3 +56,4 @@ class Criterion(Form, frozen=True):
     reason: Text = ""
     source: Text = ""
     proposed: bool = False
+    applies: Literal["any"] | Task = "any"

@@ -1,7 +1,8 @@
 """The figures of a record that a criterion may name, by their paths, and how sure each is.
 
 Those of ``bench.analysis.metrics`` under their place in the record (``summary.latency_ns.p99``), and the table below.
-``quality.metrics.NAME`` and ``quality.paired.NAME.difference`` stand for every metric of a dataset.
+``quality.metrics.NAME``, ``quality.paired.NAME.difference`` and ``quality.paired.NAME.ratio`` (to the float model's
+figure) stand for every metric of a dataset.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ from msgspec import Struct
 
 from bench.analysis.metrics import METRICS, Metric
 from bench.compare.observe import observe
+from bench.contracts.model import Task
 from bench.errors import UnknownName
+from bench.record.quality import Paired
 from bench.record.record import Record, RecordedRun
 from bench.stats.processes import between_values
 from bench.submission.criterion import Evidence
@@ -24,7 +27,12 @@ OF_DEVICE: tuple[About, ...] = ("speed", "memory", "energy")
 """What only the device itself can show: an emulator's figures of these are no evidence."""
 
 QUALITY = "quality.metrics."
-PAIRED, DIFFERENCE = "quality.paired.", ".difference"
+PAIRED, DIFFERENCE, RATIO = "quality.paired.", ".difference", ".ratio"
+ERRORS = ("perplexity", "mae", "rmse", "mse")
+"""Metrics of a dataset that are no fractions; less is better."""
+SCORES = ("top1", "top5", "cosine", "mean_iou", "pixel_accuracy", "map", "map50", "image_ap")
+LESS_IS_BETTER: Mapping[str, bool] = MappingProxyType(dict.fromkeys(SCORES, False) | dict.fromkeys(ERRORS, True))
+"""Of the metrics that this project computes; those of a model's own judge are not in it."""
 
 LATER: Mapping[str, Sentence] = MappingProxyType(
     {name: sentence(f"submission.later.{name}") for name in ("sustained", "wake", "fixed-rate", "meter", "temperature")}
@@ -46,13 +54,16 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class FigureKind(Struct, frozen=True, kw_only=True):
-    """``unit``: that of the record (``bench.submission.units``). ``needs``: evidence without which it is not known."""
+    """``unit``: that of the record (``bench.submission.units``). ``needs``: evidence without which it is not known.
+    ``lower_is_better``: null where only the dataset knows. ``applies``: to models of one kind alone."""
 
     path: str
     unit: str
     about: About
     see: Callable[[RecordedRun], Seen]
     needs: tuple[Evidence, ...] = ()
+    lower_is_better: bool | None = None
+    applies: Task | None = None
 
     @property
     def of_device(self) -> bool:
@@ -65,8 +76,9 @@ def figure_kind(path: str) -> FigureKind:
         return figure_kinds()[path]
     if path.startswith(QUALITY) and path != QUALITY:
         return _quality(path.removeprefix(QUALITY))
-    if path.startswith(PAIRED) and path.endswith(DIFFERENCE) and len(path) > len(PAIRED) + len(DIFFERENCE):
-        return _paired(path.removeprefix(PAIRED).removesuffix(DIFFERENCE))
+    for end, paired in ((DIFFERENCE, _paired), (RATIO, _ratio)):
+        if path.startswith(PAIRED) and path.endswith(end) and len(path) > len(PAIRED) + len(end):
+            return paired(path.removeprefix(PAIRED).removesuffix(end))
     raise UnknownName(sentence("submission.metric"), path, figure_kinds())
 
 
@@ -106,7 +118,15 @@ def _metric(metric: Metric) -> FigureKind:
 
     about = ABOUT.get(metric.name, "speed")
     needs: tuple[Evidence, ...] = ("energy_meter",) if metric.name == "joules_per_inference" else ()
-    return FigureKind(path=metric.place, unit=metric.unit, about=about, see=see, needs=needs)
+    return FigureKind(
+        path=metric.place,
+        unit=metric.unit,
+        about=about,
+        see=see,
+        needs=needs,
+        lower_is_better=metric.lower_is_better,
+        applies=metric.applies,
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ of the record
@@ -139,6 +159,7 @@ def _agreement(record: Record) -> float | None:
 PLAIN: tuple[FigureKind, ...] = (
     FigureKind(
         path="placement.macs.share",
+        lower_is_better=False,
         unit="fraction",
         about="placement",
         needs=("placement",),
@@ -146,6 +167,7 @@ PLAIN: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         path="placement.nodes.share",
+        lower_is_better=False,
         unit="fraction",
         about="placement",
         needs=("placement",),
@@ -153,6 +175,8 @@ PLAIN: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         path="fidelity.cosine_min",
+        lower_is_better=False,
+        applies="tensor",
         unit="number",
         about="outputs",
         needs=("outputs",),
@@ -160,6 +184,8 @@ PLAIN: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         path="fidelity.sqnr_db_min",
+        lower_is_better=False,
+        applies="tensor",
         unit="decibels",
         about="outputs",
         needs=("outputs",),
@@ -167,6 +193,8 @@ PLAIN: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         path="fidelity.top1_agreement",
+        lower_is_better=False,
+        applies="tensor",
         unit="fraction",
         about="outputs",
         needs=("outputs",),
@@ -174,6 +202,8 @@ PLAIN: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         path="summary.text_generation.agreement.tokens_equal_share",
+        lower_is_better=False,
+        applies="text_generation",
         unit="fraction",
         about="outputs",
         needs=("outputs",),
@@ -181,18 +211,21 @@ PLAIN: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         path="plan.model.size_bytes",
+        lower_is_better=True,
         unit="bytes",
         about="size",
         see=_exact(lambda r: r.plan.model.size_bytes, "submission.no_size"),
     ),
     FigureKind(
         path="plan.model.parameters",
+        lower_is_better=True,
         unit="number",
         about="size",
         see=_exact(lambda r: r.plan.model.parameters, "submission.no_size"),
     ),
     FigureKind(
         path="plan.model.macs",
+        lower_is_better=True,
         unit="number",
         about="size",
         see=_exact(lambda r: r.plan.model.macs, "submission.no_size"),
@@ -215,24 +248,65 @@ def _quality(name: str) -> FigureKind:
         low, high = metric.interval95
         return Seen(value=metric.value, low=low, high=high, interval="ci95", n=metric.n)
 
-    return FigureKind(path=f"{QUALITY}{name}", unit=_unit(name), about="quality", see=see, needs=("quality",))
+    return _of_dataset(f"{QUALITY}{name}", name, see, _unit(name), ("quality",))
 
 
 def _paired(name: str) -> FigureKind:
+    """This less the float model, on the same samples."""
+
     def see(run: RecordedRun) -> Seen:
-        quality = run.record.quality
-        found = [] if quality is None else [one for one in quality.paired if one.metric == name]
-        if not found:
+        pair = _pair(run, name)
+        if pair is None:
             return Seen(reason=sentence("submission.no_reference_quality", metric=name))
-        (one, *_) = found
+        one, _ = pair
         if one.interval95 is None:
             return Seen(value=one.difference, n=one.n)
         low, high = one.interval95
         return Seen(value=one.difference, low=low, high=high, interval="ci95", n=one.n)
 
-    path = f"{PAIRED}{name}{DIFFERENCE}"
-    return FigureKind(path=path, unit=_unit(name), about="quality", see=see, needs=("quality", "reference"))
+    return _of_dataset(f"{PAIRED}{name}{DIFFERENCE}", name, see, _unit(name), ("quality", "reference"))
+
+
+def _ratio(name: str) -> FigureKind:
+    """This divided by the float model, on the same samples. The interval is that of the difference, divided by the
+    float model's figure on these samples."""
+
+    def see(run: RecordedRun) -> Seen:
+        pair = _pair(run, name)
+        if pair is None or pair[1] <= 0:
+            return Seen(reason=sentence("submission.no_reference_quality", metric=name))
+        one, base = pair
+        if one.interval95 is None:
+            return Seen(value=1 + one.difference / base, n=one.n)
+        low, high = one.interval95
+        return Seen(value=1 + one.difference / base, low=1 + low / base, high=1 + high / base, interval="ci95", n=one.n)
+
+    return _of_dataset(f"{PAIRED}{name}{RATIO}", name, see, "fraction", ("quality", "reference"))
+
+
+def _pair(run: RecordedRun, name: str) -> tuple[Paired, float] | None:
+    """The comparison with the float model by one metric, and the float model's own figure."""
+    quality = run.record.quality
+    if quality is None or quality.reference is None:
+        return None
+    pairs = [one for one in quality.paired if one.metric == name]
+    bases = [metric.value for metric in quality.reference.metrics if metric.name == name]
+    return (pairs[0], bases[0]) if pairs and bases else None
+
+
+def _of_dataset(
+    path: str, name: str, see: Callable[[RecordedRun], Seen], unit: str, needs: tuple[Evidence, ...]
+) -> FigureKind:
+    return FigureKind(
+        path=path,
+        unit=unit,
+        about="quality",
+        see=see,
+        needs=needs,
+        lower_is_better=LESS_IS_BETTER.get(name),
+        applies="text_generation" if name == "perplexity" else None,
+    )
 
 
 def _unit(name: str) -> str:
-    return "number" if name in ("perplexity", "mae", "rmse", "mse") else "fraction"
+    return "number" if name in ERRORS else "fraction"

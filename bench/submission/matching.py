@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from bench.contracts.names import file_model_id
+from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
+from bench.scenarios import kind_of, parameters_of, parse_scenario, scenario_name
 from bench.submission.criterion import Criterion
 from bench.submission.figures import FigureKind
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
@@ -23,15 +25,22 @@ def matching(
         if run.record.status == "ok"
         if any(is_of(run.record, model) for model in models)
         if run.record.plan.target.id in order
-        if criterion.scenario.partition(":")[0] in ("", run.record.plan.scenario.name)
+        if criterion.applies in ("any", run.record.plan.model.task)
+        if is_played(run.record, criterion.scenario)
     ]
     newest = sorted(fitting, key=lambda run: (run.record.created_utc, run.record.record_id), reverse=True)
     return sorted(newest, key=lambda run: order[run.record.plan.target.id])
 
 
 def targets_of(submission: Submission, criterion: Criterion) -> tuple[SubmittedTarget, ...]:
-    """Those that may decide ``criterion``, in order of preference: devices, then stand-ins."""
-    found = [one for one in submission.targets if criterion.device in ("", one.id)]
+    """Those that may decide ``criterion``, in order of preference: devices, then stand-ins. For a device that is named
+    also the stand-ins of its plugin."""
+    plugin = criterion.device.partition(":")[0]
+    found = [
+        one
+        for one in submission.targets
+        if criterion.device in ("", one.id) or (one.stand_in and one.id.partition(":")[0] == plugin)
+    ]
     return (*(one for one in found if not one.stand_in), *(one for one in found if one.stand_in))
 
 
@@ -42,3 +51,18 @@ def is_of(record: Record, model: SubmittedModel) -> bool:
     if asked is not None and asked.kind != "built_in":
         return asked.model.name == name
     return record.plan.model.id in (model.source, file_model_id(Path(model.source)))
+
+
+def is_played(record: Record, asked: str) -> bool:
+    """Whether ``record`` is of the scenario ``asked``, written as ``-s`` takes it: its name, its compile cache, and the
+    other parameters that are given. Empty: any scenario."""
+    scenario = record.plan.scenario
+    if not asked or scenario_name(asked) != scenario.name:
+        return not asked
+    try:
+        wanted = parse_scenario(asked, kind_of(scenario))
+    except InputError:
+        return False
+    given = parameters_of(scenario)
+    same = all(given.get(name) == value for name, value in parameters_of(wanted).items())
+    return same and wanted.compile_cache == scenario.compile_cache

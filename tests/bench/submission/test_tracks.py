@@ -1,0 +1,121 @@
+"""The ten tracks of the challenge: complete, in both languages, decided by figures that exist or are known to come."""
+
+import re
+
+import pytest
+
+from bench.analysis.metrics import METRICS
+from bench.submission.criterion import Criterion
+from bench.submission.figures import figure_kind, later
+from bench.submission.texts import Texts
+from bench.submission.track import Track, criteria_for, track_named, track_names
+from bench.submission.track_check import faults_of
+from bench.suite.plan import GENERATE_TOKENS, PROMPT_TOKENS
+from bench.targets.qnn.socs import named
+
+LG = ("smart-tv", "lifestyle-screen", "earphone-speaker", "notebook-it", "signage", "smart-appliance")
+QUALCOMM = ("robotics", "car-camera-edge-box", "inspection-drone", "industrial-handheld")
+HANGUL = re.compile("[가-힣]")
+
+TRACKS = [track_named(name) for name in track_names()]
+CRITERIA = [pytest.param(track, one, id=f"{track.id}-{one.id}") for track in TRACKS for one in track.criteria]
+
+
+def by_id(track: Track) -> str:
+    return track.id
+
+
+def test_the_ten_tracks_are_here() -> None:
+    """With the partner of each."""
+    partners = {track.id: track.partner.id for track in TRACKS}
+    assert partners == dict.fromkeys(LG, "lg-intel") | dict.fromkeys(QUALCOMM, "qualcomm")
+
+
+@pytest.mark.parametrize("track", TRACKS, ids=by_id)
+def test_a_track_has_no_fault(track: Track) -> None:
+    """By the check that a user's own track goes through; and it has 6 to 10 criteria."""
+    assert list(faults_of(track)) == []
+    assert 6 <= len(track.criteria) <= 10
+
+
+@pytest.mark.parametrize("track", TRACKS, ids=by_id)
+def test_targets_are_those_of_the_partner(track: Track) -> None:
+    """In order of preference; an emulator stands in for the HTP, and is set to an SoC of the track."""
+    ids = [one.id for one in track.targets]
+    if track.partner.id == "lg-intel":
+        assert ids == ["openvino:NPU", "openvino:GPU", "openvino:CPU"]
+        return
+    assert ids == ["qnn:htp", "qnn:htp-emu", "ort:cpu"]
+    _, emulator, _ = track.targets
+    assert emulator.stand_in
+    assert emulator.options["soc"] == track.soc[0]
+    assert [named(soc).name for soc in track.soc] == list(track.soc)
+
+
+@pytest.mark.parametrize(("track", "one"), CRITERIA)
+def test_every_value_is_a_proposal_with_a_source(track: Track, one: Criterion) -> None:
+    """The challenge publishes none. A source is a publication, a link or the arithmetic."""
+    assert one.proposed
+    assert re.search(r"https?://|\d{4}|docs/|=", str(one.source))
+
+
+@pytest.mark.parametrize(("track", "one"), CRITERIA)
+def test_a_criterion_is_decided_or_known_to_come(track: Track, one: Criterion) -> None:
+    """Its figure exists, or is one of a later version; its speed is never that of an emulator or of another machine."""
+    assert later(one.metric) is not None or figure_kind(one.metric).path == one.metric
+    if track.partner.id == "qualcomm" and one.metric != "plan.model.size_bytes":
+        assert one.device == "qnn:htp"
+
+
+@pytest.mark.parametrize("track", TRACKS, ids=by_id)
+def test_korean_is_korean_and_english_is_not(track: Track) -> None:
+    """Each text in its own language; a name such as Qualcomm is the same in both."""
+    parts = [track.name, track.device, track.about]
+    parts += [one.reason for one in (*track.targets, *track.scenarios)]
+    parts += [text for one in track.criteria for text in (one.title, one.method, one.conditions, one.reason)]
+    for text in parts:
+        assert isinstance(text, Texts)
+        assert HANGUL.search(text.ko), text
+        assert not HANGUL.search(text.en), text
+    for text in [text for text in parts if len(text.ko) > 60]:
+        assert text.ko.rstrip().endswith("."), text
+
+
+@pytest.mark.parametrize("track", TRACKS, ids=by_id)
+def test_every_track_asks_for_more_than_speed(track: Track) -> None:
+    """For placement on the NPU, for quality or outputs against the float model, for what a device has to endure."""
+    kinds = {figure_kind(one.metric).about for one in track.criteria if later(one.metric) is None}
+    assert {"speed", "placement", "quality"} <= kinds
+    assert [one for one in track.criteria if later(one.metric) or later(one.scenario)]
+
+
+def test_conditions_of_text_are_the_defaults() -> None:
+    """The lengths that a criterion of text states are those that are measured without flags."""
+    for track in TRACKS:
+        for one in (one for one in track.criteria if one.id in ("ttft", "tpot", "decode-rate")):
+            assert f"{PROMPT_TOKENS} tokens and {GENERATE_TOKENS} generated" in one.conditions.en  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("track", TRACKS, ids=by_id)
+@pytest.mark.parametrize("task", ["tensor", "text_generation"])
+def test_criteria_of_one_kind_of_model_have_whole_weights(track: Track, task: str) -> None:
+    """They sum to 100 again, and none is for the other kind."""
+    left = criteria_for(track, [task])  # type: ignore[list-item]
+    assert sum(one.weight for one in left) == 100
+    assert all(one.weight >= 1 and one.weight == int(one.weight) for one in left)
+    assert all(one.applies in ("any", task) for one in left)
+
+
+def test_criteria_of_all_kinds_are_the_tracks_own() -> None:
+    """Also where no model is known yet."""
+    track = track_named("notebook-it")
+    assert criteria_for(track, []) == track.criteria
+    assert criteria_for(track, ["tensor", "text_generation"]) == track.criteria
+
+
+def test_a_criterion_of_one_kind_names_a_figure_of_that_kind() -> None:
+    """The tail of latencies is of tensors, TPOT of text."""
+    kinds = {metric.place: metric.applies for metric in METRICS}
+    for track in TRACKS:
+        for one in track.criteria:
+            assert kinds.get(one.metric) in (None, one.applies)

@@ -1,7 +1,9 @@
 """The subcommands of ``odb``, one module each, imported when it is called; errors as sentences and exit statuses."""
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 
 import click
 
@@ -17,7 +19,19 @@ from bench.printable import clean
 from bench.process.telemetry import switch_off
 from bench.words import Sentence, say, sentence
 
-COMMANDS = ("run", "list", "doctor", "report", "compare", "schema", "completion")
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "run": "run_command",
+        "list": "list_command",
+        "doctor": "doctor_command",
+        "report": "report_command",
+        "compare": "compare_command",
+        "init": "submission.init_command",
+        "schema": "schema_command",
+        "completion": "completion_command",
+    }
+)
+"""Each command's module in ``bench.cli``, in the order of the help."""
 
 
 class LazyGroup(Spoken, click.Group):
@@ -37,7 +51,7 @@ class LazyGroup(Spoken, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"bench.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"bench.cli.{COMMANDS[cmd_name]}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

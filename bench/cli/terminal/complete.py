@@ -53,6 +53,15 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "l
     return [CompletionItem(name, help=text) for name, text in helps.items() if name.startswith(incomplete)]
 
 
+def tracks(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """The tracks of this project."""
+    from click.shell_completion import CompletionItem
+
+    from bench.submission.track import track_names
+
+    return [CompletionItem(name) for name in track_names() if name.startswith(incomplete)]
+
+
 def _devices(ref: "PluginRef") -> "Sequence[str]":
     """What the plugin states without its runtime: to ask that takes a second."""
     from bench.contracts import CompletesDevices

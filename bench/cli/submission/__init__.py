@@ -1,0 +1,1 @@
+"""The commands of a submission, and what they share."""

@@ -119,7 +119,8 @@ def joules(value: float | None) -> str:
 
 
 def figure(value: float | None, unit: str) -> str:
-    """The figure of a metric, of that ``bench.analysis.metrics.Unit``."""
+    """A figure of a record in the unit that it has there: ``bench.analysis.metrics.Unit``, ``decibels``, ``number``
+    and the like."""
     return MISSING if value is None else _OF_METRICS[unit](value)
 
 
@@ -250,4 +251,8 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "queries_per_s": lambda rate: number(rate, "queries/s"),
     "tokens_per_s": lambda rate: number(rate, "tokens/s"),
     "fraction": percent,
+    "decibels": lambda value: number(value, "dB"),
+    "watts": lambda value: number(value, "W"),
+    "celsius": lambda value: number(value, "°C"),
+    "number": quantity,
 }

@@ -30,6 +30,7 @@ FLOORS = """
     compare
     submission
     bundle
+    reproduce
     jobs
     inputs
     measure

@@ -1,0 +1,214 @@
+"""``odb reproduce``: is what a bundle claims so here, too?"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.help import INTEGER, Command, option
+from bench.cli.language import lang_option
+from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
+from bench.cli.output_format import default_folder
+from bench.cli.terminal.columns import columns, terminal_width
+from bench.printable import clean
+from bench.words import say
+
+if TYPE_CHECKING:
+    from bench.cli.submission.rerun import Again, Reviewer
+    from bench.plugins import Catalog
+    from bench.reproduce.answers import Answer, Side
+    from bench.reproduce.outcome import Reproduction
+    from bench.run.suite_run import Listener
+    from bench.submission.assessment import Assessment
+
+
+@click.command("reproduce", cls=Command, help="cli.help.reproduce", epilog="cli.epilog.reproduce")
+@lang_option
+@click.argument("bundle", type=click.Path(path_type=Path))
+@option("-m", "--model", "models", multiple=True, type=click.Path(path_type=Path), help="cli.help.reproduce.model")
+@option("--dataset", "datasets", multiple=True, type=click.Path(path_type=Path), help="cli.help.reproduce.dataset")
+@option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.reproduce.output")
+@option("--seed", type=INTEGER, help="cli.help.reproduce.seed")
+@option("--dry-run", is_flag=True, help="cli.help.reproduce.dry_run")
+@plugin_option
+@json_option
+def command(
+    bundle: Path,
+    models: tuple[Path, ...],
+    datasets: tuple[Path, ...],
+    output: Path | None,
+    seed: int | None,
+    dry_run: bool,
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> int:
+    """``odb reproduce``."""
+    from bench.cli.submission.rerun import Reviewer, planned_again
+    from bench.plugins import discover
+    from bench.submission.assessment import assess
+
+    default_folder(output)
+    catalog, given = discover(plugins), Reviewer(models, datasets, seed)
+    with opened(bundle) as (folder, name, sha256):
+        found = assess(folder)
+        plan = planned_again(found, folder, catalog, given)
+        if dry_run:
+            return _show_plan(found, plan, as_json)
+        for again in plan:
+            if again.problem:
+                told = say("reproduce.cannot_measure", record=again.claimed.record.record_id, reason=again.problem)
+                click.echo(f"odb: {clean(told)}", err=True)
+        outcome = _carried_out(found, plan, catalog, default_folder(output), given, (name, sha256))
+    if as_json:
+        echo_json(outcome)
+    else:
+        _show(outcome, found)
+    return outcome.status
+
+
+@contextmanager
+def opened(bundle: Path) -> Iterator[tuple[Path, str, str]]:
+    """The submission's folder in a bundle, or the folder that is given; with the bundle's name and hash."""
+    from bench.bundle.opening import open_bundle
+    from bench.submission.form import SUBMISSION
+
+    if (bundle / SUBMISSION).is_file():
+        yield bundle, bundle.resolve().name, ""
+        return
+    with open_bundle(bundle) as content:
+        yield content.data, content.name, content.sha256
+
+
+def _carried_out(
+    found: "Assessment",
+    plan: "tuple[Again, ...]",
+    catalog: "Catalog",
+    output: Path,
+    given: "Reviewer",
+    subject: tuple[str, str],
+) -> "Reproduction":
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from bench import __version__
+    from bench.cli.run_command import write_page
+    from bench.cli.terminal.progress import progress
+    from bench.machine.environment import capture
+    from bench.reproduce.answers import answers
+    from bench.reproduce.outcome import REPRODUCTION, Reproduction
+    from bench.store.records import prepare_folder, write_atomically
+
+    margin = found.submission.measuring.margin_percent
+    out = prepare_folder(output)
+    with progress(sys.stderr) as listener:
+        sides = _sides(plan, catalog, out, listener)
+    if any(out.glob("*/record.json")):
+        write_page(out / "report.html", catalog)
+    outcome = Reproduction(
+        tool_version=__version__,
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        subject=subject[0],
+        subject_sha256=subject[1],
+        track=found.submission.track,
+        margin_percent=margin,
+        seed=given.seed,
+        host=capture().host,
+        answers=answers(found.rows, sides, margin / 100, given.seed is not None),
+    )
+    write_atomically(out / REPRODUCTION, msgspec.json.format(msgspec.json.encode(outcome), indent=2) + b"\n")
+    click.echo(say("reproduce.written", folder=out, file=out / REPRODUCTION), err=True)
+    return outcome
+
+
+def _sides(
+    plan: "tuple[Again, ...]", catalog: "Catalog", out: Path, listener: "Listener"
+) -> "dict[str, tuple[Side, Side | None]]":
+    from bench.cli.submission.rerun import measured_again
+
+    found = {}
+    for number, again in enumerate(plan, 1):
+        record = again.claimed.record
+        run = say("cli.model_on_target", model=record.plan.model.id, target=record.plan.target.id)
+        listener.step(say("reproduce.step", number=number, count=len(plan), run=run))
+        side = measured_again(again, catalog, out, cache_folder(), listener)
+        found[record.record_id] = (again.claimed, side)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------ words
+
+
+def _show_plan(found: "Assessment", plan: "tuple[Again, ...]", as_json: bool) -> int:
+    rows = [
+        {
+            "record": again.claimed.record.record_id,
+            "model": again.claimed.record.plan.model.id,
+            "target": again.claimed.record.plan.target.id,
+            "scenario": again.claimed.record.plan.scenario.name,
+            "criteria": [row.criterion.id for row in found.rows if row.record_id == again.claimed.record.record_id],
+            "yardstick": again.yardstick is not None,
+            "problem": str(again.problem),
+        }
+        for again in plan
+    ]
+    if as_json:
+        echo_json({"margin_percent": found.submission.measuring.margin_percent, "runs": rows})
+    else:
+        head = ("model", "target", "scenario", "criteria", "yardstick", "problem")
+        table = [[_cell(row[name]) for name in head] for row in rows]
+        click.echo(columns([say(f"reproduce.column.{name}") for name in head], table, terminal_width()))
+    return 2 if plan and all(again.problem for again in plan) else 0
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return say("cli.yes" if value else "cli.no")
+    return clean(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def _show(outcome: "Reproduction", found: "Assessment") -> None:
+    head = ("criterion", "claimed", "here", "ratio", "answer")
+    titles = {row.criterion.id: str(row.criterion.title) for row in found.rows}
+    table = [
+        [clean(titles[one.criterion]), _figure(one, one.claimed), _figure(one, one.again), _ratio(one), _word(one)]
+        for one in outcome.answers
+    ]
+    click.echo(columns([say(f"reproduce.column.{name}") for name in head], table, terminal_width()))
+    for one in outcome.answers:
+        if one.reason:
+            click.echo("\n" + clean(say("text.at", where=titles[one.criterion], message=one.reason)))
+    counts = {word: sum(one.word == word for one in outcome.answers) for word in WORDS}
+    click.echo("\n" + say("reproduce.total", margin=outcome.margin_percent / 100, **counts))
+
+
+WORDS = ("reproduced", "not_reproduced", "cannot_tell")
+
+
+def _word(one: "Answer") -> str:
+    return say(f"reproduce.word.{one.word}")
+
+
+def _figure(one: "Answer", value: float | None) -> str:
+    from bench.words.units import MISSING, figure
+
+    return figure(value, one.unit) if one.unit else MISSING
+
+
+def _ratio(one: "Answer") -> str:
+    from bench.words.units import digits
+
+    if one.ratio is None:
+        return "–"
+    if one.interval is None:
+        return f"{digits(one.ratio)}×"
+    low, high = (digits(bound) for bound in one.interval)
+    return say(
+        "reproduce.ratio.yardstick" if one.by_yardstick else "reproduce.ratio",
+        ratio=digits(one.ratio),
+        low=low,
+        high=high,
+    )

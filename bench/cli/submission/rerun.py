@@ -1,0 +1,85 @@
+"""Measures the records of a submission again: exactly what they say was asked, on this machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.errors import OdbError
+from bench.plugins import Catalog
+from bench.record.record import RecordedRun
+from bench.reproduce.answers import Side
+from bench.reproduce.yardstick import yardstick_of
+from bench.run.interleaved import run_in_alternation
+from bench.run.suite_run import Listener, run_suite
+from bench.submission.assessment import Assessment
+from bench.submission.form import RECORDS
+from bench.suite.base_run import Given, base_suite
+from bench.suite.found_files import Places
+from bench.suite.suite import Suite
+from bench.words import Sentence
+
+
+class Reviewer(Struct, frozen=True):
+    """What the reviewer gives: his own copies of ``models``, and his own ``seed`` for inputs."""
+
+    models: tuple[Path, ...] = ()
+    datasets: tuple[Path, ...] = ()
+    seed: int | None = None
+
+
+class Again(Struct, frozen=True, kw_only=True):
+    """A claimed record, and how it is measured again; ``problem``: why it cannot be."""
+
+    claimed: Side
+    suite: Suite | None = None
+    yardstick: Suite | None = None
+    problem: Sentence | str = ""
+
+
+def planned_again(found: Assessment, folder: Path, catalog: Catalog, given: Reviewer) -> tuple[Again, ...]:
+    """For each record that decides a criterion of the submission in ``folder``, once."""
+    runs = {run.record.record_id: run for run in found.runs}
+    wanted = dict.fromkeys(row.record_id for row in found.rows if row.record_id)
+    return tuple(_again(runs[name], found.runs, folder, catalog, given) for name in wanted)
+
+
+def measured_again(again: Again, catalog: Catalog, out: Path, cache: Path, listener: Listener) -> Side | None:
+    """The run measured here, with its yardstick if the claim has one; ``None`` where it cannot be. The records are
+    written under ``out``."""
+    if again.suite is None:
+        return None
+    if again.yardstick is not None:
+        base, new = run_in_alternation(
+            again.yardstick, again.suite, catalog, (out, out), cache=cache, listener=listener
+        )
+        return Side(new, base)
+    (run,) = run_suite(again.suite, catalog, out, cache=cache, listener=listener)
+    return Side(run)
+
+
+def _again(run: RecordedRun, runs: Sequence[RecordedRun], folder: Path, catalog: Catalog, given: Reviewer) -> Again:
+    claimed = Side(run, yardstick_of(run, runs))
+    try:
+        suite = _suite(run, folder, catalog, given)
+        yardstick = None
+        if claimed.yardstick is not None:
+            yardstick = _suite(claimed.yardstick, folder, catalog, Reviewer())
+        return Again(claimed=claimed, suite=suite, yardstick=yardstick)
+    except OdbError as error:
+        return Again(claimed=claimed, problem=error.sentence)
+
+
+def _suite(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) -> Suite:
+    """The one run of ``run``, as its record says; files are found by their hashes in ``folder`` and where the reviewer
+    says. Raises ``InputError``."""
+    record = run.record
+    sent = [folder, folder / "models", folder / "inputs"]
+    sent += [path.parent for path in folder.glob("models/*/*")]
+    places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
+    suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())
+    if record.plan.alternation is None and record.plan.repeat_rule is not None:
+        fixed = record.plan.repeat_rule.fewest == record.plan.repeat_rule.most
+        suite = replace(suite, repeats=record.plan.repeats if fixed else None)
+    return suite if given.seed is None else replace(suite, seed=given.seed)

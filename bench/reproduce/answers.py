@@ -1,0 +1,218 @@
+"""Criterion by criterion: was the claimed figure reproduced?"""
+
+from collections.abc import Mapping, Sequence
+from math import exp
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.analysis.metrics import METRICS, Metric
+from bench.analysis.quality import MARGIN as QUALITY_MARGIN
+from bench.compare.comparability import comparable
+from bench.compare.interleaved import CANCELLED, pair_logs
+from bench.compare.observe import observe
+from bench.errors import OdbError
+from bench.record.record import Record, RecordedRun
+from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, Word, equivalence, within
+from bench.submission.assessment import Row
+from bench.submission.figures import FigureKind, Seen, figure_kind
+from bench.words import Sentence, sentence
+
+NEAR_ONE = 1e-4
+"""Cosines and agreements that differ by this are alike on any machine."""
+UNITS = {metric.place: metric for metric in METRICS}
+STEADY = (*CANCELLED, "processes_differ")
+"""Reasons that make a run's own times doubtful, and that the ratio to a yardstick is not touched by."""
+
+
+class Side(Struct, frozen=True):
+    """A run and its yardstick, if it has one."""
+
+    run: RecordedRun
+    yardstick: RecordedRun | None = None
+
+    @property
+    def record(self) -> Record:
+        return self.run.record
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """``claimed`` and ``again``: the figures, in ``unit`` of the record. ``by_yardstick``: whether ``ratio`` is that of
+    the ratios to the yardstick. ``claimed_record`` and ``again_record``: ids of what was compared; empty where it was
+    not measured again."""
+
+    criterion: str
+    word: Word
+    unit: str = ""
+    claimed: float | None = None
+    again: float | None = None
+    ratio: float | None = None
+    interval: tuple[float, float] | None = None
+    by_yardstick: bool = False
+    reason: Sentence | str = ""
+    claimed_record: str = ""
+    again_record: str = ""
+
+
+def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, other_inputs: bool = False) -> Answer:
+    """The answer for the criterion of ``row``. ``margin``: as a fraction, stated by the claim. ``other_inputs``:
+    whether the reviewer fed inputs of his own."""
+    name = row.criterion.id
+    if claimed is None:
+        return Answer(criterion=name, word="cannot_tell", reason=row.decision.reason, unit=row.unit)
+    kind = figure_kind(row.criterion.metric)
+    seen, of = kind.see(claimed.run), claimed.record.record_id
+    open_ = Answer(criterion=name, word="cannot_tell", unit=kind.unit, claimed=seen.value, claimed_record=of)
+    if again is None or again.record.status != "ok":
+        failure = None if again is None else again.record.failure
+        return replace(open_, reason=sentence("reproduce.not_measured") if failure is None else failure.sentence)
+    anew = kind.see(again.run)
+    open_ = replace(open_, again=anew.value, again_record=again.record.record_id)
+    if seen.value is None or anew.value is None:
+        return replace(open_, reason=seen.reason or anew.reason)
+    doubt = _doubt(kind, claimed, again, other_inputs)
+    if doubt is not None:
+        return replace(open_, reason=doubt)
+    if kind.of_device:
+        found, by = _times(kind, claimed, again, margin, row.criterion.direction == "at_most")
+    else:
+        found, by = _figures(kind, claimed.record, again.record, seen, anew, other_inputs), False
+    told = {"word": found.word, "ratio": found.ratio, "interval": found.interval, "reason": found.reason}
+    return replace(open_, by_yardstick=by, **told)
+
+
+# ------------------------------------------------------------------------------------------------------ of the device
+
+
+def _times(
+    kind: FigureKind, claimed: Side, again: Side, margin: float, lower_is_better: bool
+) -> tuple[Equivalence, bool]:
+    metric = UNITS[kind.path]
+    if metric.fraction:
+        before, after = kind.see(claimed.run).value or 0.0, kind.see(again.run).value or 0.0
+        return within(before, after, margin, lower_is_better), False
+    if metric.bounded:
+        pairs = _to_yardstick(metric, claimed), _to_yardstick(metric, again)
+        if pairs[0] and pairs[1] and _same_yardstick(claimed, again):
+            return equivalence(pairs[0], pairs[1], margin, lower_is_better), True
+    values = [_by_process(metric, side.run) for side in (claimed, again)]
+    own = 1.0 if kind.about == "memory" else OWN_CHANGES
+    return equivalence(values[0], values[1], margin, lower_is_better, own), False
+
+
+def _by_process(metric: Metric, run: RecordedRun) -> list[float]:
+    """Empty unless every process has the figure."""
+    values = observe(run).values.get(metric.name, ())
+    return [] if None in values else [float(value) for value in values if value is not None]
+
+
+def _to_yardstick(metric: Metric, side: Side) -> list[float]:
+    """The figure over the yardstick's, one a pair of processes; empty where there is no yardstick or no figure."""
+    if side.yardstick is None:
+        return []
+    base, new = observe(side.yardstick), observe(side.run)
+    if None in base.values.get(metric.name, (None,)) or None in new.values.get(metric.name, (None,)):
+        return []
+    found = pair_logs(metric.name, base, new)
+    return [] if found is None else [exp(log) for log in found.logs]
+
+
+def _same_yardstick(claimed: Side, again: Side) -> bool:
+    """Whether both were held to the same model."""
+    if claimed.yardstick is None or again.yardstick is None:
+        return False
+    x, y = claimed.yardstick.record.plan, again.yardstick.record.plan
+    return (x.model.id, x.model.sha256, x.scenario) == (y.model.id, y.model.sha256, y.scenario)
+
+
+def _doubt(kind: FigureKind, claimed: Side, again: Side, other_inputs: bool) -> Sentence | str | None:
+    """Why the two do not answer; ``None`` where they do."""
+    x, y = claimed.record, again.record
+    if (x.plan.model.sha256, x.plan.target.id) != (y.plan.model.sha256, y.plan.target.id):
+        return sentence("reproduce.another_model_or_target")
+    if not kind.of_device:
+        return None
+    if x.plan.target.emulated or y.plan.target.emulated:
+        return sentence("submission.emulated_figure")
+    for reason in comparable(x, y).reasons:
+        if reason.invalidates and not (other_inputs and reason.code == "input_differs"):
+            return reason.sentence
+    cancelled = STEADY if _same_yardstick(claimed, again) and _bounded(kind) else ()
+    for side, record in (("claimed", x), ("again", y)):
+        codes = () if record.verdict is None else record.verdict.invalidating
+        wrong = [code for code in codes if code not in cancelled]
+        if record.verdict is None or wrong:
+            return sentence(f"reproduce.not_valid.{side}", codes=wrong)
+    return None
+
+
+def _bounded(kind: FigureKind) -> bool:
+    return kind.path in UNITS and UNITS[kind.path].bounded
+
+
+# ------------------------------------------------------------------------------------------------------ of the answers
+
+
+def _figures(
+    kind: FigureKind, claimed: Record, again: Record, seen: Seen, anew: Seen, other_inputs: bool
+) -> Equivalence:
+    before, after = seen.value or 0.0, anew.value or 0.0
+    if kind.about == "size":
+        return within(before, after, 0.0, lower_is_better=True)
+    if kind.about == "quality":
+        return _quality(claimed, again, seen, anew)
+    if kind.about == "outputs" and other_inputs:
+        return _with_other_inputs(again, before, after)
+    if before == after or (kind.about == "outputs" and _alike(kind, before, after)):
+        return Equivalence(word="reproduced")
+    if claimed.environment.runtime != again.environment.runtime:
+        return Equivalence(word="cannot_tell", reason=sentence("reproduce.other_runtime"))
+    if after > before:
+        return Equivalence(word="cannot_tell", reason=sentence("reproduce.better"))
+    return Equivalence(word="not_reproduced")
+
+
+def _alike(kind: FigureKind, before: float, after: float) -> bool:
+    if kind.unit == "decibels":
+        return abs(before - after) <= max(1.0, 0.05 * abs(before))
+    return 1 - after <= max(2 * (1 - before), NEAR_ONE)
+
+
+def _with_other_inputs(again: Record, before: float, after: float) -> Equivalence:
+    """On inputs of the reviewer's own the figure may differ; whether the outputs are right may not."""
+    right = None if again.fidelity is None else again.fidelity.ok
+    if right is None:
+        return Equivalence(word="cannot_tell", reason=sentence("submission.no_outputs"))
+    if right:
+        return Equivalence(word="reproduced", reason=sentence("reproduce.right_on_other_inputs"))
+    return Equivalence(word="not_reproduced", reason=sentence("reproduce.wrong_on_other_inputs"))
+
+
+def _quality(claimed: Record, again: Record, seen: Seen, anew: Seen) -> Equivalence:
+    """By the interval of the difference as far as two runs of the same samples may differ."""
+    x, y = claimed.quality, again.quality
+    if x is None or y is None or x.dataset.sha256 != y.dataset.sha256:
+        return Equivalence(word="cannot_tell", reason=sentence("reproduce.another_dataset"))
+    before, after = seen.value or 0.0, anew.value or 0.0
+    if abs(after - before) <= QUALITY_MARGIN * max(1.0, abs(before)):
+        return Equivalence(word="reproduced")
+    if None in (seen.low, seen.high, anew.low, anew.high):
+        return Equivalence(word="cannot_tell", reason=sentence("reproduce.too_uncertain"))
+    apart = (seen.low or 0.0) > (anew.high or 0.0) or (seen.high or 0.0) < (anew.low or 0.0)
+    if apart:
+        return Equivalence(word="not_reproduced")
+    return Equivalence(word="cannot_tell", reason=sentence("reproduce.too_uncertain"))
+
+
+def answers(
+    rows: Sequence[Row], sides: Mapping[str, tuple[Side, Side | None]], margin: float, other_inputs: bool = False
+) -> tuple[Answer, ...]:
+    """``sides``: id of a claimed record -> it, and the run that measured it again. The order is that of ``rows``."""
+    found = []
+    for row in rows:
+        claimed, again = sides.get(row.record_id, (None, None))
+        try:
+            found.append(answer(row, claimed, again, margin, other_inputs))
+        except OdbError as error:
+            found.append(Answer(criterion=row.criterion.id, word="cannot_tell", reason=error.sentence))
+    return tuple(found)

@@ -1,0 +1,36 @@
+"""The yardstick of a run: a fixed model on the same target, measured in alternation with it.
+
+A machine's speed changes with its load, its temperature and its neighbours, by more than most claims differ. Two runs
+of one claim are therefore compared by their ratio to the yardstick, process by process. It is a model of this project,
+the same bytes on every machine: of images for tensors, of text for language models.
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from bench.compare.interleaved import alternated
+from bench.record.record import Record, RecordedRun
+from bench.suite.suite import ModelAsk, Suite
+
+YARDSTICKS = {"tensor": "mobilenet_v2", "text_generation": "llama-15M"}
+"""Task -> built-in model."""
+
+
+def yardstick_suite(suite: Suite, task: str) -> Suite:
+    """``suite``, of one run, with the yardstick for its ``task`` in the place of its model. The scenario's counts of
+    tokens stay; inputs, datasets and settings are the model's own."""
+    model = ModelAsk(YARDSTICKS["text_generation" if task == "text_generation" else "tensor"])
+    return replace(suite, models=(model,), settings={}, check_inputs=None)
+
+
+def is_yardstick(record: Record) -> bool:
+    """Whether ``record`` is of a yardstick, and was measured in alternation as one."""
+    turns = record.plan.alternation
+    return turns is not None and turns.side == "base" and record.plan.model.id in YARDSTICKS.values()
+
+
+def yardstick_of(run: RecordedRun, runs: Sequence[RecordedRun]) -> RecordedRun | None:
+    """That of ``runs`` which took turns with ``run`` as its yardstick; ``None`` where there is none."""
+    found = (one for one in runs if is_yardstick(one.record) and alternated(one.record, run.record))
+    return next((one for one in found if one.record.status == "ok"), None)

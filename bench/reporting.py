@@ -1,4 +1,4 @@
-"""What a report plugin implements: runs in, bytes out."""
+"""What a report plugin implements: runs in, bytes out; and a writer of dossiers: a submission in, bytes out."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -8,6 +8,7 @@ from bench.words import Sentence
 if TYPE_CHECKING:
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
+    from bench.submission.dossier.data import DossierData
 
 
 class Report(Protocol):
@@ -39,3 +40,17 @@ class FitsTerminal(Protocol):
     def at_terminal(self, columns: int, color: bool) -> Report:
         """The writer for a terminal of that many columns, with colours or without."""
         ...
+
+
+class Dossier(Protocol):
+    """A writer of dossiers. Everything that it shows comes from the ``DossierData``, in the language that is spoken.
+    The same data gives the same bytes. What an applicant wrote is text, never markup and never a template."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".docx"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, dossier: "DossierData") -> bytes: ...

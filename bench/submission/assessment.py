@@ -18,6 +18,7 @@ from bench.submission.decision import Decision, decide
 from bench.submission.figures import Seen, figure_kind, later
 from bench.submission.form import RECORDS, Submission, read_submission
 from bench.submission.matching import matching
+from bench.submission.units import base_of
 from bench.words import sentence, words_of
 
 
@@ -92,8 +93,12 @@ def _row(submission: Submission, criterion: Criterion, runs: Sequence[RecordedRu
         return Row(criterion=criterion, decision=Decision("cannot_tell", None, reason))
     try:
         kind = figure_kind(criterion.metric)
+        stated = base_of(criterion.unit)[0]
     except OdbError as error:
         return Row(criterion=criterion, decision=Decision("cannot_tell", None, words_of(error)))
+    if stated != kind.unit:
+        reason = sentence("submission.unit_of_another_figure", unit=criterion.unit, metric=criterion.metric)
+        return Row(criterion=criterion, decision=Decision("cannot_tell", None, reason), unit=kind.unit)
     found = matching(submission, criterion, kind, runs)
     if not found:
         return Row(

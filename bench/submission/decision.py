@@ -21,7 +21,8 @@ NOISE = "noise"
 
 class Decision(Struct, frozen=True):
     """``achievement`` (달성도): what was reached as a fraction of the target, 1 where it is just met; null where there
-    is no figure or no ratio (a target of 0, or figures below 0). ``reason``: why it is ``cannot_tell``."""
+    is no figure, no ratio (a target of 0, or figures below 0), or no evidence in the record. ``reason``: why it is
+    ``cannot_tell``."""
 
     word: Word
     achievement: float | None = None
@@ -32,11 +33,10 @@ def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -
     """The word for ``criterion`` by what was ``seen`` in ``record``."""
     if seen.value is None:
         return Decision("cannot_tell", None, seen.reason)
-    target = target_of(criterion)
-    reached = achievement(criterion, seen.value)
     doubt = doubts(kind, record)
     if doubt is not None:
-        return Decision("cannot_tell", reached, doubt)
+        return Decision("cannot_tell", None, doubt)
+    target, reached = target_of(criterion), achievement(criterion, seen.value)
     if seen.low is None or seen.high is None:
         return Decision("cannot_tell", reached, sentence("submission.interval_unknown", n=seen.n))
     if criterion.direction == "at_most":

@@ -108,8 +108,9 @@ def _metric(metric: Metric) -> FigureKind:
             return Seen(reason=metric.needs)
         values = [one for one in observe(run).values.get(metric.name, ()) if one is not None]
         known = metric.interval(run.record.summary)
-        if known is not None:
-            return Seen(value=value, low=known[0], high=known[1], interval="ci95", n=len(values))
+        if known is not None:  # of the pooled samples, where a process has too few for a figure of its own
+            count = len(values) or len(run.record.repeats)
+            return Seen(value=value, low=known[0], high=known[1], interval="ci95", n=count)
         between = between_values(values)
         if between is not None:
             low, high = min(between[0], value), max(between[1], value)

@@ -21,7 +21,6 @@ FLOORS = """
     contracts plugins
     scenarios settings
     record
-    reporting
     stats
     machine
     analysis
@@ -31,6 +30,7 @@ FLOORS = """
     submission
     bundle
     reproduce
+    reporting
     jobs
     inputs
     measure
@@ -52,7 +52,7 @@ PLUGIN_FLOORS = {
         "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_precision | "
         "ort openvino | qnn | ort_genai"
     ),
-    "reports": "templates words | view | charts | runs comparisons",
+    "reports": "templates words | view | charts | runs comparisons dossiers",
 }
 """The same of the three other folders; here the rooms of one floor may know one another."""
 

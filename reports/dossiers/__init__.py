@@ -1,0 +1,1 @@
+"""Writers of a submission's dossier, and the contents that they share."""

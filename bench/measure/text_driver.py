@@ -4,6 +4,7 @@ report each token.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.contracts import (
@@ -21,6 +22,7 @@ from bench.contracts import (
     TokenizingSession,
     TokenSession,
 )
+from bench.contracts.answers import CheckedSession, facts_of, placement_of, token_of
 from bench.errors import RunFailure
 from bench.words import sentence
 
@@ -47,6 +49,7 @@ class Generator:
     """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``."""
 
     def __init__(self, session: Steps | StreamSession) -> None:
+        self._session = session
         if isinstance(session, StreamSession):
             self.fill: Callable[[Ids], None] = session.fill
             self.generate: Callable[[Ids, int, OnToken], None] = session.generate
@@ -58,11 +61,12 @@ class Generator:
         self.generate(prompt, 1, _ignored)
 
     def greedy(self, context: "Ids", prompt: "Ids", tokens: int) -> tuple[int, ...]:
-        """The first ``tokens`` tokens after ``context`` and ``prompt``; fewer where the engine stops early."""
+        """The first ``tokens`` tokens after ``context`` and ``prompt``; fewer where the engine stops early.
+        Raises ``PluginError`` for one that is no token id."""
         ids: list[int] = []
         self.fill(context)
         self.generate(prompt, tokens, ids.append)
-        return tuple(int(token) for token in ids)
+        return tuple(token_of(self._session, token) for token in ids)
 
 
 def _ignored(token: int) -> None:
@@ -98,8 +102,8 @@ class OpenedText(Generator):
 
     def __init__(self, session: TokenSession | StreamSession) -> None:
         super().__init__(session)
-        self.facts: Callable[[], SessionFacts] = session.facts
-        self.placement: Callable[[], Placement | None] = session.placement
+        self.facts: Callable[[], SessionFacts] = partial(facts_of, session)
+        self.placement: Callable[[], Placement | None] = partial(placement_of, session)
         streams = isinstance(session, StreamSession)
         self.held_exactly: Callable[[], bool] = session.held_exactly if isinstance(session, StreamSession) else _always
         self.steps: TokenSession | None = session if isinstance(session, TokenSession) and not streams else None
@@ -122,7 +126,7 @@ def open_tensors(target: Target, request: OpenRequest, phase: Phase) -> TensorSe
     """Raises ``RunFailure`` as ``Target.open`` does, and for a session of another kind."""
     session = target.open(request, phase)
     if isinstance(session, TensorSession):
-        return session
+        return CheckedSession(session)
     raise _another_kind(session, request, TensorSession)
 
 

@@ -38,7 +38,19 @@ def kind_named(name: str, catalog: Catalog | None = None) -> ScenarioKind:
             sentence("suite.plugin_scenario_kind_not_scenariokind", name=name),
             sentence("suite.give_class_field_kind_scenariokind", name=name),
         )
+    _refuse_unknown_metrics(kind)
     return kind
+
+
+def _refuse_unknown_metrics(kind: ScenarioKind) -> None:
+    """Raise ``PluginError`` for a name in ``leading`` that no metric has: it would never lead."""
+    from bench.analysis.metrics import METRICS
+
+    known = [metric.name for metric in METRICS]
+    unknown = [name for name in kind.leading if name not in known]
+    if unknown:
+        told = sentence("suite.plugin_scenario_leading_unknown", name=kind.name, metrics=unknown)
+        raise PluginError(told, sentence("suite.plugin_scenario_leading_unknown.remedy", known=known))
 
 
 def _can_be_read(kind: ScenarioKind) -> bool:

@@ -1,10 +1,13 @@
 """Both kinds of text session, driven alike."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
+from bench.errors import PluginError
 from bench.measure.text_driver import Generator
 from bench.testing import FakeFacts, FakeTokenSession
 
@@ -58,3 +61,25 @@ def test_without_a_context_the_cache_is_only_emptied() -> None:
 def test_an_engine_that_streams_may_stop_early() -> None:
     """What it gives is what there is."""
     assert (5, 6, 7) == Generator(Streaming({})).greedy(np.array([5]), np.array([6, 7, 8]), 10)
+
+
+@pytest.mark.parametrize("token", [-3, 1.5, None, "7"])
+def test_what_is_no_token_id_is_the_plugins_error(token: Any) -> None:
+    """A negative number, and what is no integer; named with the plugin's class."""
+
+    class Wrong(Told):
+        def decode(self) -> int:
+            return token  # type: ignore[no-any-return]
+
+    with pytest.raises(PluginError, match=rf"Wrong generated {re.escape(repr(token))}, which is not a token id"):
+        Generator(Wrong({}, asked=[])).greedy(np.array([7, 8]), np.array([9]), 4)
+
+
+def test_a_token_id_of_numpy_is_one() -> None:
+    """As argmax returns it."""
+
+    class Numpy(Told):
+        def decode(self) -> int:
+            return np.int64(5)  # type: ignore[return-value]
+
+    assert (5, 5, 5) == Generator(Numpy({}, asked=[])).greedy(np.array([7, 8]), np.array([9]), 3)

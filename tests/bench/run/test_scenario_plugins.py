@@ -89,6 +89,15 @@ def test_its_own_metric_leads_where_there_are_enough_samples(catalog: Catalog, q
     assert leading == compare(base, new).leading
 
 
+def test_a_leading_metric_that_does_not_exist_is_refused(paced: Path) -> None:
+    """With the plugin's name, the field and the names that there are."""
+    text = paced.read_text(encoding="utf-8").replace('"latency_p90_ns"', '"latency_p90"')
+    paced.write_text(text, encoding="utf-8")
+    with pytest.raises(PluginError, match=r"plugin scenario paced: kind\.leading: .*latency_p90") as raised:
+        kind_named("paced", discover([paced]))
+    assert "latency_p90_ns" in raised.value.remedy
+
+
 @pytest.mark.process
 def test_a_record_of_a_plugins_scenario_is_measured_again_with_the_plugin(catalog: Catalog, tmp_path: Path) -> None:
     """What is asked again is what was asked; without the plugin its name is unknown, and the remedy names the flag."""

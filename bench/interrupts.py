@@ -1,4 +1,5 @@
-"""Whether an interrupt has to unwind: something was begun that must be removed, or kept, before the process ends.
+"""Whether an interrupt has to unwind: something was begun that must be removed, or kept, before the process ends; and
+whether a record was written, which is kept.
 
 The command line decides by it what a signal does (``bench.cli.terminal.signals``). Programs that use the package
 without the command line keep their own handlers.
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _begun: list[object] = []
+_written: list[object] = []
 
 
 @contextmanager
@@ -24,3 +26,13 @@ def unwinding() -> Iterator[None]:
 def is_unwinding() -> bool:
     """Whether anything was begun and has not ended."""
     return bool(_begun)
+
+
+def note_written(record: object) -> None:
+    """``record`` was written, and an interrupt keeps it."""
+    _written.append(record)
+
+
+def anything_written() -> bool:
+    """Whether this process wrote a record."""
+    return bool(_written)

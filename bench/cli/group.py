@@ -14,6 +14,7 @@ from bench.cli.language import lang_option, speak_as_asked
 from bench.cli.terminal.signals import EXIT_INTERRUPTED, announce, ignore_interrupts, was_interrupted
 from bench.cli.terminal.utf8 import demand_utf8
 from bench.errors import OdbError
+from bench.interrupts import anything_written
 from bench.machine.address_space import demand_address_space
 from bench.printable import clean
 from bench.process.telemetry import switch_off
@@ -114,7 +115,8 @@ def carried_out() -> int:
 
 def _told_interrupted() -> int:
     ignore_interrupts()
-    click.echo(f"odb: {say('cli.interrupted_records_kept')}", err=True)
+    words = say("cli.interrupted_records_kept" if anything_written() else "cli.interrupted")
+    click.echo(f"odb: {words}", err=True)
     return EXIT_INTERRUPTED
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from bench.analysis.quality_results import quality_results
 from bench.errors import InputError
+from bench.interrupts import note_written
 from bench.reading import arrays_in, is_file, is_folder, read_bytes
 from bench.record.codec import decode_sealed, encode, sealed
 from bench.record.record import Record, RecordedRun, SamplesFile
@@ -75,6 +76,7 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
         with _staging(folder) as staging:
             record = write_record(staging / "record", record, samples)
             (staging / "record").rename(final)
+        note_written(final)
     except OSError as error:
         raise InputError(
             sentence("store.not_written", path=final, strerror=error.strerror),

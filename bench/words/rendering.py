@@ -5,13 +5,15 @@
                                   ``rough`` (of a fraction, to two digits)  ``change`` (of a ratio)  ``similarity``
                                   ``digits``  ``gap`` (a count in groups)  ``when`` (an ISO 8601 time)
                                   ``limit`` (a fraction that was chosen)  ``clause`` (a sentence without its full stop)
+    a word                        ``phase`` is the entry ``report.phase.…`` for the code of a phase of a run
     a noun                        ``{n:query}`` is the entry ``noun.query``, which has plural forms, for n of them;
                                   ``{n:query,}`` is the same with n in groups
     a list                        ``and``, ``or``: joined by the entries ``list.and``, ``list.or``; ``clauses``: by
                                   semicolons; ``sentences``: one behind the other; without a form, by commas
 
 A sentence inside a sentence is in the same language. A code without an entry is shown with its figures, so that a
-record of a later version can still be read; so is a figure that its form does not fit.
+record of a later version can still be read; so is one that lacks a figure, as an edited record may. A figure that its
+form does not fit is shown as it is.
 """
 
 import re
@@ -41,6 +43,7 @@ MEASURES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "when": units.when,
         "limit": units.limit,
         "clause": units.clause,
+        "phase": units.phase,
     }
 )
 LISTS = ("and", "or", "clauses", "sentences")
@@ -56,8 +59,10 @@ def rendered(code: str, figures: Mapping[str, Any], catalogue: Catalogue) -> str
     if template is None:
         return _unknown(code, figures)
     try:
-        if catalogue.language == ENGLISH or _names(template) <= figures.keys() or not _strange(code, template):
+        if _names(template) <= figures.keys():
             return _written(template, figures, catalogue)
+        if catalogue.language == ENGLISH or not _strange(code, template):
+            return _unknown(code, figures)
     except (ValueError, LookupError, TypeError):
         if catalogue.language == ENGLISH:
             raise
@@ -91,8 +96,6 @@ def parts_of(template: str) -> tuple[Part, ...]:
 
 
 def _filled(name: str, form: str, conversion: str | None, figures: Mapping[str, Any], catalogue: Catalogue) -> str:
-    if name not in figures:
-        return f"{{{name}}}"
     value = figures[name]
     try:
         return shown(repr(value) if conversion == "r" else value, form, catalogue)

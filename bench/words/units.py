@@ -172,6 +172,11 @@ def clause(told: object) -> str:
     return str(told).rstrip().removesuffix(".")
 
 
+def phase(name: object) -> str:
+    """A phase of a run: ``first inference`` of ``first_inference``."""
+    return current().template(f"report.phase.{name}") or clean(name).replace("_", " ")
+
+
 def _percent(number: str) -> str:
     return _with("unit.percent", number=localised(number))
 

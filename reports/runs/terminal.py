@@ -184,10 +184,18 @@ def _print_note(console: "Console", found: Note) -> None:
     """What failed and what the verdict says, with what to do."""
     console.print(_text(f"{found.sign} {found.title}", found.status))
     for fact in found.failure:
-        console.print(_text(f"    {say(f'report.failed.line.{fact.key}')}: {fact.value}"), soft_wrap=False)
+        _print_indented(console, f"{say(f'report.failed.line.{fact.key}')}: {fact.value}", 4)
     for cause in found.causes:
         beside = ", ".join(filter(None, (cause.named, "" if cause.invalidates else say("report.cause_noted"))))
-        console.print(_text(f"    {cause.title}{f' ({beside})' if beside else ''}: {cause.message}"))
+        _print_indented(console, f"{cause.title}{f' ({beside})' if beside else ''}: {cause.message}", 4)
         if cause.remedy:
-            console.print(_text(f"        {cause.remedy}"))
+            _print_indented(console, cause.remedy, 8)
     console.print()
+
+
+def _print_indented(console: "Console", text: str, indent: int) -> None:
+    """Every line ``indent`` cells from the left; all but the first two more."""
+    lines = _text(text).wrap(console, max(20, console.width - indent - 2))
+    for index, line in enumerate(lines):
+        line.rstrip()
+        console.print(_text(" " * (indent + 2 * (index > 0))) + line, soft_wrap=True)

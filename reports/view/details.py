@@ -36,7 +36,7 @@ from bench.reports.words.causes import (
     status,
     status_word,
 )
-from bench.reports.words.names import source, tier
+from bench.reports.words.names import failure_kind, phase, source, tier
 from bench.reports.words.plans import ran_in, repeats_words, rule_words
 from bench.reports.words.quality import between as quality_between
 from bench.reports.words.quality import leading, title
@@ -125,7 +125,8 @@ def _failure(record: Record) -> tuple[Fact, ...]:
     found = record.failure
     if found is None:
         return ()
-    parts = (("kind", found.kind), ("phase", found.phase), ("message", found.message), ("remedy", found.remedy))
+    place = phase(found.phase) if found.phase else ""
+    parts = (("kind", failure_kind(found.kind)), ("phase", place), ("message", found.message), ("remedy", found.remedy))
     return tuple(Fact(say(f"report.failed.{key}"), units.clean(text), key=key) for key, text in parts if text)
 
 

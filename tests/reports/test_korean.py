@@ -244,3 +244,13 @@ def test_an_emulated_chip_is_named_in_korean(render: Any) -> None:
         page = " ".join(render().render([run, before]).decode().split())
     squeezed = page.replace(" ", "").replace("\\", "")
     assert (True, True) == (name.replace(" ", "") in squeezed, old.replace(" ", "") in squeezed)
+
+
+def test_a_failure_is_named_in_words() -> None:
+    """Kind and phase, also the phase in a sentence of an older record, which holds its code."""
+    stated = Sentence("run.runtime_crashed", {"name": "SIGSEGV", "phase": "first_inference"})
+    run = replace(failed(), record=replace(failed().record, failure=Failure("first_inference", "crashed", stated, "")))
+    with speaking("ko"):
+        text = TerminalReport(width=200).render([run]).decode()
+    assert "종류: 비정상 종료\n    단계: 첫 추론\n" in text
+    assert "첫 추론 단계에서 런타임이 SIGSEGV로 비정상 종료되었습니다" in text

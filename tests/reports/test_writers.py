@@ -1,6 +1,7 @@
 """What holds for every report format: golden files, determinism, an empty list, hostile text, and a cheap import."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -121,6 +122,16 @@ def test_terminal_colours_add_no_words(runs: Sequence[RecordedRun]) -> None:
     coloured = TerminalReport(color=True).render(runs).decode()
     plain = "".join(f"{line.rstrip()}\n" for line in Text.from_ansi(coloured).plain.splitlines())
     assert ("\x1b[" in coloured, TerminalReport().render(runs).decode()) == (True, plain)
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_wrapped_notes_stay_indented(width: int, runs: Sequence[RecordedRun]) -> None:
+    """In a pipe, too: every line between the title of a note and the next empty one begins with spaces."""
+    lines = TerminalReport(width=width).render(runs).decode().splitlines()
+    starts = [i for i, line in enumerate(lines) if re.match(r"[!✕✓–] \d+\. ", line)]
+    notes = [lines[i + 1 : i + 1 + lines[i + 1 :].index("")] for i in starts]
+    assert len(notes) == 4
+    assert [] == [line for note in notes for line in note if not line.startswith("    ")]
 
 
 @pytest.mark.parametrize("width", [60, 80, 110])

@@ -1,6 +1,7 @@
 """Which language is spoken, and what a sentence becomes in it."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -93,6 +94,25 @@ def test_paths_and_numbers_of_numpy_become_plain() -> None:
 def test_a_code_of_a_later_version_is_shown_with_its_figures() -> None:
     """Nothing is lost."""
     assert "later.code (share=0.5)" == say("later.code", share=0.5)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({}, "verdict.short_generation"),
+        ({"generated": 20}, "verdict.short_generation (generated=20)"),
+        ({"made": 20, "asked": "x"}, "verdict.short_generation (made=20, asked=x)"),
+    ],
+)
+def test_a_sentence_that_lacks_a_figure_is_its_code_and_figures(
+    language: str, figures: dict[str, Any], expected: str
+) -> None:
+    """An edited record shows no placeholder, also in a sentence inside a sentence."""
+    with speaking(language):
+        assert expected == str(Sentence("verdict.short_generation", figures))
+        told = sentence("cli.error", message=Sentence("verdict.short_generation", figures))
+        assert str(told).endswith(expected)
 
 
 @pytest.mark.parametrize("count", ["many", None])

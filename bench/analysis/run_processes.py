@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bench.analysis.energy import Sensed, energies_of, sensed
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun, Repeat
 from bench.scenarios import kind_of
@@ -40,12 +40,13 @@ class Series(Struct, frozen=True):
 
 class Processes(Struct, frozen=True):
     """``latency``: that of ``each`` which has any, in order. ``settings``: those of the run, by their fields. Series of
-    tokens are made once."""
+    tokens, and what sensors read, are evaluated once."""
 
     each: tuple[Process, ...]
     latency: Ordered
     settings: Mapping[str, int | float | str] = {}
     _of_tokens: dict[Callable[[Samples], Samples], Series] = {}
+    _sensed: list[Sensed] = []
 
     @property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -62,9 +63,15 @@ class Processes(Struct, frozen=True):
             self._of_tokens[of] = Series(parts, ordered(parts))
         return self._of_tokens[of]
 
+    def sensed(self) -> Sensed:
+        """Energy of each process above idle, by the best sensor."""
+        if not self._sensed:
+            self._sensed.append(sensed(energies_of(self.repeats)))
+        return self._sensed[0]
+
     def with_latencies(self) -> "Processes":
         """Those processes alone that have any."""
-        return replace(self, each=tuple(process for process in self.each if len(process.latency_ns)))
+        return Processes(tuple(one for one in self.each if len(one.latency_ns)), self.latency, self.settings)
 
 
 def processes_of(

@@ -28,18 +28,18 @@ def effective_sample_size(samples: Samples, p: float | None = None) -> float:
     return effective_size(middle_ranks(samples) if p is None else at_most(samples, percentile(samples, p)))
 
 
-def at_most(samples: Samples, limit: int) -> NDArray[np.float64]:
-    return np.asarray(samples <= limit, np.float64)
+def at_most(samples: Samples, limit: int) -> NDArray[np.bool_]:
+    return np.asarray(samples <= limit)
 
 
-def effective_size(values: NDArray[np.float64]) -> float:
+def effective_size(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
     """``effective_sample_size`` of what is looked at of each sample."""
     n = len(values)
     if n < 4:
         return float(n)
-    values = values - values.sum() / n
-    length = min(n, LONGEST_ROW)
-    return n / autocorrelation_time(values[: n - n % length].reshape(-1, length))
+    mean = (np.count_nonzero(values) if values.dtype == np.bool_ else float(values.sum())) / n
+    centred, length = np.subtract(values, mean, dtype=np.float64), min(n, LONGEST_ROW)
+    return n / autocorrelation_time(centred[: n - n % length].reshape(-1, length))
 
 
 def middle_ranks(samples: Samples) -> NDArray[np.float64]:
@@ -55,13 +55,13 @@ def middle_ranks(samples: Samples) -> NDArray[np.float64]:
 
 def autocorrelation_time(rows: NDArray[np.float64]) -> float:
     """Integrated autocorrelation time, from 1 to the rows' length, of centred rows [k, n] cut from one series."""
-    n = rows.shape[1]
-    total = float(np.einsum("ij,ij->", rows, rows))
+    n, covariance = rows.shape[1], _covariance_of_one if len(rows) == 1 else _covariance
+    total = covariance(rows, 0)
     if total <= 0:
         return 1.0
     positive = 0.0
     for lag in range(0, min(2 * DIRECT_PAIRS, n - n % 2), 2):  # most series end here, in a few lags
-        pair = (total if lag == 0 else _covariance(rows, lag)) + _covariance(rows, lag + 1)
+        pair = (total if lag == 0 else covariance(rows, lag)) + covariance(rows, lag + 1)
         if pair <= 0:
             return float(min(n, max(1.0, 2 * positive / total - 1)))
         positive += pair
@@ -70,9 +70,13 @@ def autocorrelation_time(rows: NDArray[np.float64]) -> float:
 
 def _covariance(rows: NDArray[np.float64], lag: int) -> float:
     """Sum of the products of values ``lag`` apart."""
-    if len(rows) == 1:
-        return float(np.dot(rows[0, lag:], rows[0, :-lag]))
-    return float(np.einsum("ij,ij->", rows[:, lag:], rows[:, :-lag]))
+    return float(np.einsum("ij,ij->", rows[:, lag:], rows[:, : rows.shape[1] - lag]))
+
+
+def _covariance_of_one(rows: NDArray[np.float64], lag: int) -> float:
+    """``_covariance`` of a single row, in a third of the time."""
+    row = rows[0]
+    return float(row[lag:].dot(row[: len(row) - lag]))
 
 
 def _autocorrelation_time_of_all_lags(rows: NDArray[np.float64]) -> float:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bench.stats.percentiles import Samples, below, binomial_quantile
+from bench.stats.percentiles import Samples, below, binomial_quantiles
 
 
 def order_statistic_interval(
@@ -21,8 +21,8 @@ def order_statistic_interval(
     if m == 0:
         return None
     tail = (1 - confidence) / 2
-    lower = binomial_quantile(tail, m, below(p))
-    upper = binomial_quantile(1 - tail, m, below(p)) + 1
+    lower, last = binomial_quantiles((tail, 1 - tail), m, below(p))
+    upper = last + 1
     if lower < 1 or upper > m:
         return None
     stretch = (n + 1) / (m + 1)

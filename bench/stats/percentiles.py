@@ -85,9 +85,14 @@ def early_stopping_estimate(samples: Samples, p: float, confidence: float = 0.99
     return int(samples[n - t] if in_order else np.partition(samples, n - t)[n - t])
 
 
-@lru_cache(maxsize=4096)
 def binomial_quantile(q: float, n: int, p: float) -> int:
-    """Smallest k with P(Binomial(n, p) ≤ k) ≥ q, exact for ``q`` not beyond 1e-9 of 0 or 1.
+    """Smallest k with P(Binomial(n, p) ≤ k) ≥ q, exact for ``q`` not beyond 1e-9 of 0 or 1."""
+    return binomial_quantiles((q,), n, p)[0]
+
+
+@lru_cache(maxsize=4096)
+def binomial_quantiles(qs: tuple[float, ...], n: int, p: float) -> tuple[int, ...]:
+    """``binomial_quantile`` of each of ``qs``, from one distribution.
 
     Written out because the measuring process calls it between batches, and importing SciPy there would show in the
     memory it measures.
@@ -99,4 +104,4 @@ def binomial_quantile(q: float, n: int, p: float) -> int:
     log_first += first * math.log(p) + (n - first) * math.log1p(-p)
     log_ratios = np.log((n - k[1:] + 1) / k[1:]) + math.log(p) - math.log1p(-p)
     cumulative = np.exp(log_first + np.concatenate(([0.0], np.cumsum(log_ratios)))).cumsum()
-    return int(k[min(len(k) - 1, int(np.searchsorted(cumulative, q)))])
+    return tuple(first + min(len(k) - 1, int(cumulative.searchsorted(q))) for q in qs)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from bench.stats.autocorrelation import at_most, effective_size
 from bench.stats.intervals import order_statistic_interval
 from bench.stats.percentiles import Samples, sorted_percentile
+from bench.stats.spread import mean_and_deviation
 
 MIN_SAMPLES: dict[float, int] = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
 """Fewest samples for a percentile to be stated: ``early_stopping_min_samples`` at 99 % confidence."""
@@ -26,6 +27,7 @@ class Ordered(Struct, frozen=True):
     pooled: Samples
     _percentiles: dict[float, tuple[int, ...]] = {}
     _effective: dict[float, tuple[float, ...]] = {}
+    _intervals: dict[float, tuple[tuple[int, int] | None, ...]] = {}
 
     def percentiles(self, p: float) -> tuple[int, ...]:
         """``percentile`` of each process, looked up once."""
@@ -41,9 +43,11 @@ class Ordered(Struct, frozen=True):
         return self._effective[p]
 
     def intervals(self, p: float) -> tuple[tuple[int, int] | None, ...]:
-        """The 95 % ``order_statistic_interval`` of each process, by its effective sample size."""
-        pairs = zip(self.sorted, self.effective(p), strict=True)
-        return tuple(order_statistic_interval(part, p, ess=ess, in_order=True) for part, ess in pairs)
+        """The 95 % ``order_statistic_interval`` of each process, by its effective sample size, computed once."""
+        if p not in self._intervals:
+            pairs = zip(self.sorted, self.effective(p), strict=True)
+            self._intervals[p] = tuple(order_statistic_interval(part, p, ess=ess, in_order=True) for part, ess in pairs)
+        return self._intervals[p]
 
 
 def ordered(repeats: Sequence[Samples]) -> Ordered:
@@ -71,7 +75,8 @@ def ordered_percentile(samples: Ordered, p: float) -> int | None:
         return None
     if p > 50 and min(len(part) for part in samples.sorted) < MIN_SAMPLES[p]:
         return sorted_percentile(samples.pooled, p)
-    return round(math.exp(np.log([max(1, middle) for middle in samples.percentiles(p)]).mean()))
+    middles = samples.percentiles(p)
+    return round(math.exp(math.fsum(math.log(max(1, middle)) for middle in middles) / len(middles)))
 
 
 def process_interval(repeats: Sequence[Samples], p: float) -> tuple[int, int] | None:
@@ -108,9 +113,8 @@ def _between(samples: Ordered, p: float, confidence: float) -> tuple[int, int] |
         return within
     from scipy.special import stdtrit
 
-    logs = np.log([max(1, middle) for middle in middles])
-    reach = float(stdtrit(len(logs) - 1, (1 + confidence) / 2)) * logs.std(ddof=1) / math.sqrt(len(logs))
-    centre = logs.mean()
+    centre, deviation = mean_and_deviation([math.log(max(1, middle)) for middle in middles])
+    reach = float(stdtrit(len(middles) - 1, (1 + confidence) / 2)) * deviation / math.sqrt(len(middles))
     return (
         min(within[0], math.floor(math.exp(centre - reach))),
         max(within[1], math.ceil(math.exp(centre + reach))),

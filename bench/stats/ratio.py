@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from bench.stats.spread import mean_and_deviation
+
 ROUNDING = 1e-12  # of a logarithm: processes that agree to this do not differ
 POWER = 0.8  # with which `processes_to_tell` plans
 MOST_PROCESSES = 200  # beyond this the number is not useful advice
@@ -95,27 +97,27 @@ class MeanDifference(Contrast, frozen=True):
 
 def log_ratio(base: Sequence[float], new: Sequence[float]) -> LogRatio:
     """The comparison of two sets of positive figures, one a process. Raises ``ValueError`` below two a side."""
-    return LogRatio(*_welch(base, new, np.log))
+    return LogRatio(*_welch(base, new, math.log))
 
 
 def mean_difference(base: Sequence[float], new: Sequence[float]) -> MeanDifference:
     """The comparison of two sets of figures, one a process, that may be 0. Raises ``ValueError`` below two a side."""
-    return MeanDifference(*_welch(base, new, np.asarray))
+    return MeanDifference(*_welch(base, new, float))
 
 
 def _welch(
-    base: Sequence[float], new: Sequence[float], scale: Callable[[Any], Any]
+    base: Sequence[float], new: Sequence[float], scale: Callable[[float], float]
 ) -> tuple[float, float, float, float, float, float]:
     """The fields of a ``Contrast``."""
     if min(len(base), len(new)) < 2:
         raise ValueError("one process shows no spread between processes: two a side are the least")
-    a, b = (scale(np.asarray(side, np.float64)) for side in (base, new))
-    sd_base, sd_new = (sd if sd > ROUNDING else 0.0 for sd in (float(a.std(ddof=1)), float(b.std(ddof=1))))
-    of_base, of_new = sd_base**2 / len(a), sd_new**2 / len(b)
-    total = of_base + of_new
-    df = total**2 / (of_base**2 / (len(a) - 1) + of_new**2 / (len(b) - 1)) if total else math.inf
-    luck = falls_apart_by_luck(len(a), len(b))
-    return float(b.mean() - a.mean()), math.sqrt(total), df, sd_base, sd_new, luck
+    (mean_base, of_base), (mean_new, of_new) = (mean_and_deviation([scale(x) for x in side]) for side in (base, new))
+    sd_base, sd_new = (sd if sd > ROUNDING else 0.0 for sd in (of_base, of_new))
+    var_base, var_new = sd_base**2 / len(base), sd_new**2 / len(new)
+    total = var_base + var_new
+    df = total**2 / (var_base**2 / (len(base) - 1) + var_new**2 / (len(new) - 1)) if total else math.inf
+    luck = falls_apart_by_luck(len(base), len(new))
+    return mean_new - mean_base, math.sqrt(total), df, sd_base, sd_new, luck
 
 
 def falls_apart_by_luck(base: int, new: int) -> float:

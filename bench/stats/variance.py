@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bench.record.evidence import Variance
 from bench.stats.processes import Ordered
+from bench.stats.spread import mean_and_deviation
 
 CONFIDENCE = 0.95
 FEWEST_REPEATS, MOST_REPEATS = 2, 1_000
@@ -30,14 +31,14 @@ def variance(samples: Ordered, p: float, precision: float) -> Variance | None:
     within = [_uncertainty(interval) for interval in samples.intervals(p)]
     if len(within) < 2 or any(u is None for u in within):
         return None
-    total = float(np.log([max(1, middle) for middle in samples.percentiles(p)]).var(ddof=1))
-    of_one = float(np.mean([u * u for u in within if u is not None]))
+    _, spread = mean_and_deviation([math.log(max(1, middle)) for middle in samples.percentiles(p)])
+    total, of_one = spread**2, math.fsum(u * u for u in within if u is not None) / len(within)
     return Variance(
         processes=len(within),
         between_process_cv=_cv(max(0.0, total - of_one)),
         within_process_cv=_cv(of_one),
         precision=precision,
-        repeats_for_precision=repeats_for_precision(math.sqrt(total), precision),
+        repeats_for_precision=repeats_for_precision(spread, precision),
     )
 
 
@@ -46,7 +47,8 @@ def known_to(figures: Sequence[float], confidence: float = CONFIDENCE) -> float 
     (0.1: to 10 %). ``None`` below two."""
     if len(figures) < 2:
         return None
-    return math.expm1(_reach(float(np.log(figures).std(ddof=1)), len(figures), confidence))
+    _, spread = mean_and_deviation([math.log(figure) for figure in figures])
+    return math.expm1(_reach(spread, len(figures), confidence))
 
 
 def repeats_for_precision(spread: float, precision: float, confidence: float = CONFIDENCE) -> int | None:

@@ -53,6 +53,18 @@ def fixed_arrays(decoder: DecoderSpec, holds_tokens: bool) -> "dict[str, np.ndar
     }
 
 
+def positions_in_cache(decoder: DecoderSpec, begin: int, tokens: int) -> "dict[str, np.ndarray[Any, Any]]":
+    """What ``cache_position`` is fed for so many ``tokens`` whose first goes to place ``begin`` of the cache; nothing
+    where the graph takes no such input."""
+    import numpy as np
+
+    spec = decoder.cache_position
+    if spec is None:
+        return {}
+    places = np.arange(begin, begin + (tokens if spec.every_token else 1), dtype=np.dtype(spec.dtype))
+    return {spec.name: places.reshape(spec.fed(tokens))}
+
+
 def plain_cache(decoder: DecoderSpec, runtime: str) -> None:
     """Raises ``RunFailure`` for a cache that is not one key and one value a layer, all [1, heads, length, width] of one
     size and type. Their names are free."""

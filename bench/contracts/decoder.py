@@ -30,6 +30,25 @@ class FixedInput(Struct, frozen=True):
     value: int | None
 
 
+class PositionInput(Struct, frozen=True):
+    """An input of a decoder's graph that says where in the cache the new tokens go, such as ``cache_position``.
+
+    ``shape``: [S] with ``None`` for S takes the position of every new token; [] and [1] take that of the first.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+    def fed(self, tokens: int) -> tuple[int, ...]:
+        """The shape of what is fed with that many new tokens."""
+        return tuple(tokens if size is None else size for size in self.shape)
+
+    @property
+    def every_token(self) -> bool:
+        return None in self.shape
+
+
 CACHE_WIDTHS = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
 """Bytes of an element of a KV cache."""
 
@@ -46,8 +65,8 @@ class DecoderSpec(Struct, frozen=True):
     ``ids_dtype``, ``mask_dtype`` and ``position_dtype`` are those of these inputs. ``past_length`` is P where the graph
     fixes it: past and present are then one buffer of that length, as with GroupQueryAttention, and the graph reads from
     the mask how much of it is in use. ``last_logits``: the graph may return those of the last position only;
-    ``flat_logits``: without a dimension for it, [B, vocab_size]. ``fixed_inputs`` are fed in addition. ``bos_token_id``
-    and ``eos_token_ids`` are those of the model, if known.
+    ``flat_logits``: without a dimension for it, [B, vocab_size]. ``fixed_inputs`` and ``cache_position`` are fed
+    in addition. ``bos_token_id`` and ``eos_token_ids`` are those of the model, if known.
     """
 
     layers: int
@@ -68,6 +87,7 @@ class DecoderSpec(Struct, frozen=True):
     flat_logits: bool = False
     fixed_inputs: tuple[FixedInput, ...] = ()
     cache: tuple[CacheTensor, ...] = ()
+    cache_position: PositionInput | None = None
 
     def cache_tensors(self) -> tuple[CacheTensor, ...]:
         """Every tensor of the cache, layer by layer, key before value."""

@@ -6,7 +6,7 @@ from math import prod
 
 from msgspec.structs import replace
 
-from bench.contracts import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, Shapes, TensorSpec
+from bench.contracts import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, PositionInput, Shapes, TensorSpec
 from bench.errors import InputError
 from bench.words import Sentence, sentence
 
@@ -16,6 +16,7 @@ DEFAULT_CONTEXT = 2048  # if there is no configuration file
 FLOATS = ("float32", "float16", "bfloat16")
 INDICES = ("int64", "int32")
 TOKENS = ("input_ids", "attention_mask", "position_ids")
+CACHE_POSITION = "cache_position"
 STEERING: Mapping[str, int | None] = {"use_cache_branch": None, "num_logits_to_keep": 1, "logits_to_keep": 1}
 """Inputs that steer the graph, and what they are fed; ``None``: whether the cache holds something."""
 UNDERSTOOD = sentence("model.decoder_understood")
@@ -38,6 +39,7 @@ def decoder_spec(
     tokens = {name: spec for name, spec in given.items() if spec not in caches}
     cache = cache_tensors(file, caches, outputs, given["input_ids"].shape[0])
     fixed = _fixed_inputs(file, tokens)
+    position = _cache_position(file, tokens.get(CACHE_POSITION))
     _check_tokens(file, tokens)
     vocabulary, logits = _vocabulary(file, {tensor.present for tensor in cache}, outputs, vocab_size)
     heads, width = _head_sizes(cache[0])
@@ -57,6 +59,7 @@ def decoder_spec(
         last_logits=len(logits) == 2 or logits[1] == 1 or any(spec.value == 1 for spec in fixed),
         flat_logits=len(logits) == 2,
         fixed_inputs=fixed,
+        cache_position=position,
     )
     plain = {tensor.past: tensor for tensor in cache} == {tensor.past: tensor for tensor in decoder.cache_tensors()}
     return decoder if plain else replace(decoder, cache=cache)
@@ -146,9 +149,19 @@ def _fixed_inputs(file: str, tokens: Mapping[str, TensorSpec]) -> tuple[FixedInp
     return tuple(found)
 
 
+def _cache_position(file: str, spec: TensorSpec | None) -> PositionInput | None:
+    """``spec`` is in ``INDICES`` and has at most one dimension; anything else of its name is taken for a cache."""
+    if spec is None:
+        return None
+    if spec.shape and isinstance(spec.shape[0], int) and spec.shape[0] != 1:
+        raise _refusal(file, sentence("model.takes_fixed_length", shown=_shown(spec)))
+    return PositionInput(spec.name, spec.dtype, tuple(d if isinstance(d, int) else None for d in spec.shape))
+
+
 def _check_tokens(file: str, tokens: Mapping[str, TensorSpec]) -> None:
     """The inputs other than the cache, with types and shapes."""
-    others = [spec for name, spec in tokens.items() if name not in TOKENS and name not in STEERING]
+    known = {*TOKENS, *STEERING, CACHE_POSITION}
+    others = [spec for name, spec in tokens.items() if name not in known]
     if others:
         raise _refusal(file, sentence("model.also_takes", listed=_listed(others)))
     if "attention_mask" not in tokens:
@@ -214,4 +227,7 @@ def one_token_shapes(decoder: DecoderSpec) -> dict[str, tuple[int, ...]]:
     """
     tokens = ["input_ids", "attention_mask"] + (["position_ids"] if decoder.has_position_ids else [])
     past = {tensor.past: tensor.shape for tensor in decoder.cache_tensors()}
-    return {**dict.fromkeys(tokens, (1, 1)), **past, **{spec.name: spec.shape for spec in decoder.fixed_inputs}}
+    position = decoder.cache_position
+    positions = {} if position is None else {position.name: position.fed(1)}
+    steering = {spec.name: spec.shape for spec in decoder.fixed_inputs}
+    return {**dict.fromkeys(tokens, (1, 1)), **past, **steering, **positions}

@@ -8,7 +8,7 @@ stored, without compression.
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -26,7 +26,11 @@ from bench.targets.decoding import (
 from bench.targets.onnx_graphs import read_by_openvino
 from bench.words import sentence
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 MODEL, CONFIG, GENERATION = "openvino_model.xml", "config.json", "generation_config.json"
+TYPES = ("ids_dtype", "mask_dtype", "position_dtype")
 NUMBERED = re.compile(r".+_\d+")
 
 
@@ -59,9 +63,7 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
         files=files,
         sha256=sha256_of(files),
         size_bytes=sum(file.stat().st_size for file in files),
-        decoder=replace(
-            decoder, stateful=True, ids_dtype="int64", mask_dtype="int64", position_dtype="int64", fixed_inputs=()
-        ),
+        decoder=replace(decoder, stateful=True, fixed_inputs=(), cache_position=None, **dict.fromkeys(TYPES, "int64")),
     )
 
 
@@ -106,23 +108,43 @@ def with_wide_logits(model: Any) -> Any:
 
 
 def _settle(model: Any, decoder: DecoderSpec) -> None:
-    """Give the graph what steers it, which the pipeline does not know: a constant, or whether the past has a length."""
+    """Give the graph what steers it, which the pipeline does not know: a constant, whether the past has a length, or
+    the places of the new tokens behind the past."""
     import numpy as np
-    from openvino import Type
     from openvino import opset13 as op
 
+    first = decoder.cache_tensors()[0]
     for spec in decoder.fixed_inputs:
-        steering = model.input(spec.name)
         if spec.value is None:
-            first = decoder.cache_tensors()[0]
-            axis = op.constant(np.full(spec.shape, first.length_axis, np.int64))
-            length = op.gather(op.shape_of(model.input(first.past), output_type="i64"), axis, op.constant(0, Type.i64))
+            length = _size(model, first.past, np.full(spec.shape, first.length_axis, np.int64))
             given = op.greater(length, op.constant(np.array(0, np.int64)))
         else:
             given = op.constant(np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
-        for reader in steering.get_target_inputs():
-            reader.replace_source_output(given.output(0))
-        model.remove_parameter(steering.get_node())
+        _replace_input(model, spec.name, given)
+    if (position := decoder.cache_position) is not None:
+        axis = np.full(() if position.every_token else position.fed(1), first.length_axis, np.int64)
+        given = length = _size(model, first.past, axis)
+        if position.every_token:
+            end = op.add(length, _size(model, "input_ids", np.array(1, np.int64)))
+            given = op.range(length, end, op.constant(np.array(1, np.int64)), output_type="i64")
+        _replace_input(model, position.name, op.convert(given, "i64" if position.dtype == "int64" else "i32"))
+
+
+def _size(model: Any, name: str, axis: "npt.NDArray[Any]") -> Any:
+    """The size of an input along ``axis``, in its shape [] or [1]."""
+    from openvino import Type
+    from openvino import opset13 as op
+
+    shape = op.shape_of(model.input(name), output_type="i64")
+    return op.gather(shape, op.constant(axis), op.constant(0, Type.i64))
+
+
+def _replace_input(model: Any, name: str, given: Any) -> None:
+    """Compute an input inside the graph."""
+    steering = model.input(name)
+    for reader in steering.get_target_inputs():
+        reader.replace_source_output(given.output(0))
+    model.remove_parameter(steering.get_node())
 
 
 def _widen(model: Any, name: str) -> None:

@@ -16,6 +16,7 @@ from bench.targets.decoding import (
     fixed_arrays,
     greedy,
     growing_cache,
+    positions_in_cache,
     prompt,
     room,
     started,
@@ -73,6 +74,8 @@ def _fix_batch(model: Any, decoder: DecoderSpec) -> None:
         tensor.past: [-1 if axis == tensor.length_axis else size for axis, size in enumerate(tensor.shape)]
         for tensor in ([] if decoder.stateful else decoder.cache_tensors())
     }
+    if (position := decoder.cache_position) is not None:
+        shapes[position.name] = [-1 if size is None else size for size in position.shape]
     for port in model.inputs:
         found = port.get_partial_shape()
         if port.get_any_name() not in shapes and found.rank.is_static:
@@ -95,7 +98,8 @@ class OpenVinoTokenSession(OpenVinoFacts):
             {name: Tensor(array) for name, array in fixed_arrays(decoder, holds_tokens).items()}
             for holds_tokens in (False, True)
         ]
-        self._step_tensors = self._pair(self._token, self._position)
+        self._place = positions_in_cache(decoder, 0, 1)
+        self._step_tensors = self._pair(self._token, self._position, self._place)
         self._request = self._made_request()
         self._length = 0
 
@@ -108,6 +112,8 @@ class OpenVinoTokenSession(OpenVinoFacts):
     def decode(self) -> int:
         started(self._length)
         self._position[0, 0] = self._length
+        for place in self._place.values():
+            place[...] = self._length
         return self._next(self._step(1, None))
 
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
@@ -140,12 +146,16 @@ class OpenVinoTokenSession(OpenVinoFacts):
     def _fed(self, tokens: "npt.NDArray[np.int64]") -> dict[str, Any]:
         """Tensors of ``tokens`` [1, k] behind what the cache holds, and of their positions."""
         positions = np.arange(self._length, self._length + tokens.shape[1], dtype=self._position.dtype)[None]
-        return self._pair(tokens.astype(self._token.dtype), positions)
+        places = positions_in_cache(self._decoder, self._length, tokens.shape[1])
+        return self._pair(tokens.astype(self._token.dtype), positions, places)
 
-    def _pair(self, tokens: "npt.NDArray[Any]", positions: "npt.NDArray[Any]") -> dict[str, Any]:
+    def _pair(
+        self, tokens: "npt.NDArray[Any]", positions: "npt.NDArray[Any]", places: "dict[str, npt.NDArray[Any]]"
+    ) -> dict[str, Any]:
         from openvino import Tensor
 
-        tensors = {"input_ids": Tensor(tokens, shared_memory=True)}
+        tensors = {name: Tensor(array, shared_memory=True) for name, array in places.items()}
+        tensors["input_ids"] = Tensor(tokens, shared_memory=True)
         if self._decoder.has_position_ids:
             tensors["position_ids"] = Tensor(positions, shared_memory=True)
         return tensors

@@ -17,6 +17,7 @@ from bench.targets.decoding import (
     empty_cache,
     fixed_arrays,
     greedy,
+    positions_in_cache,
     present_names,
     prompt,
     room,
@@ -97,6 +98,8 @@ class OrtTokenSession(OrtFacts):
         _bind(binding, "attention_mask", self._mask, (1, end))
         if self._decoder.has_position_ids:
             _bind(binding, "position_ids", self._positions[:, start:end], (1, end - start))
+        for name, places in positions_in_cache(self._decoder, start, end - start).items():
+            binding.bind_ortvalue_input(name, ort_value(places))
         for name, value in self._steering[start > 0].items():
             binding.bind_ortvalue_input(name, value)
         if logits is None:

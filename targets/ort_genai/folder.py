@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput
+from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput, PositionInput
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
 from bench.reading import read_object
@@ -110,9 +110,10 @@ def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
     names = [file.relative_to(source) for file in (*artifact.files, *beside)]
     rows_of_logits(decoder, "onnxruntime-genai")
     steering = [spec for spec in decoder.fixed_inputs if (spec.name, spec.dtype) not in KNOWN]
-    link_all(source, folder, names[1:] if steering else names, symbolic=not steering)
-    if steering:
-        settle_inputs(artifact.path, folder / names[0], steering, decoder.cache_tensors()[0])
+    anew = bool(steering) or decoder.cache_position is not None
+    link_all(source, folder, names[1:] if anew else names, symbolic=not anew)
+    if anew:
+        settle_inputs(artifact.path, folder / names[0], steering, decoder)
     config = folder / CONFIG
     text = Taken(configuration(decoder, artifact.path.name), source, CONFIG).text()
     config.write_text(text, encoding="utf-8", newline="\n")
@@ -182,36 +183,69 @@ def numbered_names(decoder: DecoderSpec) -> Sequence[tuple[str, str]]:
     return list(found)
 
 
-def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], cache: CacheTensor) -> None:
-    """Write the graph with its control inputs computed inside: a constant, or whether the past of ``cache`` has a
-    length. Its external data stays next to it."""
+def settle_inputs(source: Path, target: Path, steering: Sequence[FixedInput], decoder: DecoderSpec) -> None:
+    """Write the graph with its control inputs computed inside: a constant, whether the past has a length, or the places
+    of the new tokens behind it. Its external data stays next to it."""
     import numpy as np
     import onnx
 
-    model = onnx.load(str(source), load_external_data=False)
-    kept = [value for value in model.graph.input if value.name not in {spec.name for spec in steering}]
+    model, cache = onnx.load(str(source), load_external_data=False), decoder.cache_tensors()[0]
+    position = decoder.cache_position
+    settled = {spec.name for spec in (*steering, *(() if position is None else (position,)))}
+    kept = [value for value in model.graph.input if value.name not in settled]
     del model.graph.input[:]
     model.graph.input.extend(kept)
-
-    def constant(name: str, value: "np.ndarray[Any, Any]") -> str:
-        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
-        return name
-
+    nodes: list[onnx.NodeProto] = []
     for spec in steering:
         if spec.value is not None:
-            constant(spec.name, np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
+            _constant(model.graph, spec.name, np.full(spec.shape, spec.value, np.dtype(spec.dtype)))
             _one_position(model.graph.output)
             continue
-        shape, length = f"{spec.name}.shape", f"{spec.name}.length"
-        axis = constant(f"{spec.name}.axis", np.full(spec.shape, cache.length_axis, np.int64))
-        nodes = (
-            onnx.helper.make_node("Shape", [cache.past], [shape]),
-            onnx.helper.make_node("Gather", [shape, axis], [length]),
-            onnx.helper.make_node("Greater", [length, constant(f"{spec.name}.none", np.array(0))], [spec.name]),
-        )
-        for place, node in enumerate(nodes):
-            model.graph.node.insert(place, node)
+        length = _size(model.graph, nodes, spec.name, cache.past, np.full(spec.shape, cache.length_axis, np.int64))
+        none = _constant(model.graph, f"{spec.name}.none", np.array(0))
+        nodes.append(onnx.helper.make_node("Greater", [length, none], [spec.name]))
+    if position is not None:
+        _settle_position(model.graph, nodes, position, cache)
+    for place, node in enumerate(nodes):
+        model.graph.node.insert(place, node)
     onnx.save_model(model, str(target))
+
+
+def _settle_position(graph: Any, nodes: list[Any], position: PositionInput, cache: CacheTensor) -> None:
+    """Append what computes the places of the new tokens, in the input's own type and shape."""
+    import numpy as np
+    from onnx import helper
+
+    name = position.name
+    axis = np.full(() if position.every_token else position.fed(1), cache.length_axis, np.int64)
+    found = _size(graph, nodes, name, cache.past, axis)
+    if position.every_token:
+        tokens = _size(graph, nodes, f"{name}.tokens", "input_ids", np.array(1, np.int64))
+        one, end, places = _constant(graph, f"{name}.one", np.array(1)), f"{name}.end", f"{name}.places"
+        nodes.append(helper.make_node("Add", [found, tokens], [end]))
+        nodes.append(helper.make_node("Range", [found, end, one], [places]))
+        found = places
+    nodes.append(
+        helper.make_node("Cast", [found], [name], to=helper.np_dtype_to_tensor_dtype(np.dtype(position.dtype)))
+    )
+
+
+def _size(graph: Any, nodes: list[Any], name: str, of: str, axis: "np.ndarray[Any, Any]") -> str:
+    """Append what gives the size of ``of`` along ``axis``, in its shape; returns its name, which begins with
+    ``name``."""
+    from onnx import helper
+
+    shape, size = f"{name}.shape", f"{name}.length"
+    nodes.append(helper.make_node("Shape", [of], [shape]))
+    nodes.append(helper.make_node("Gather", [shape, _constant(graph, f"{name}.axis", axis)], [size]))
+    return size
+
+
+def _constant(graph: Any, name: str, value: "np.ndarray[Any, Any]") -> str:
+    from onnx import numpy_helper
+
+    graph.initializer.append(numpy_helper.from_array(value, name))
+    return name
 
 
 def _one_position(outputs: Any) -> None:

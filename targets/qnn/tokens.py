@@ -6,9 +6,9 @@ With a cache of C tokens (``decode_context``) and a prompt of n (``prompt_tokens
     decode    1 token,   past C - 1,                present C
 
 Real tokens stand at the right end of the cache; what is left of them is padding, masked with 0. Positions are the
-tokens' own (0, 1, 2 …), so that padding changes nothing. Before each run the cache moves to the left by the tokens that
-come in, ``past = present[:, :, k:]``, which drops as many padding places and costs one copy of the cache on the CPU.
-The cache is full when all padding is used.
+tokens' own (0, 1, 2 …), so that padding changes nothing; ``cache_position`` is the place in the cache. Before each
+run the cache moves to the left by the tokens that come in, ``past = present[:, :, k:]``, which drops as many padding
+places and costs one copy of the cache on the CPU. The cache is full when all padding is used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ from bench.targets.decoding import (
     growing_cache,
     past_names,
     plain_cache,
+    positions_in_cache,
     present_names,
     prompt,
     room,
@@ -81,6 +82,7 @@ def dimensions(artifact: Artifact, decoder: DecoderSpec, step: Step) -> dict[str
         "position_ids": (1, step.tokens),
         **dict.fromkeys(past_names(decoder), past),
         **{spec.name: spec.shape for spec in decoder.fixed_inputs},
+        **{name: places.shape for name, places in positions_in_cache(decoder, step.past, step.tokens).items()},
     }
     sizes: dict[str, int] = {}
     for spec in artifact.facts.inputs:
@@ -173,6 +175,7 @@ class Runner:
         positions = np.zeros((1, step.tokens), np.dtype(decoder.position_dtype))
         self._arrays: Mapping[str, npt.NDArray[Any]] = {
             **fixed_arrays(decoder, holds_tokens=True),  # the cache has a length, even where all of it is padding
+            **positions_in_cache(decoder, step.past, step.tokens),
             "input_ids": np.zeros((1, step.tokens), np.dtype(decoder.ids_dtype)),
             "attention_mask": np.zeros((1, total), np.dtype(decoder.mask_dtype)),
             **({"position_ids": positions} if decoder.has_position_ids else {}),

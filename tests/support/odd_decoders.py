@@ -119,6 +119,45 @@ def branch_on_the_cache(graph: Any) -> None:
     )
 
 
+def take_cache_positions(graph: Any) -> None:
+    """Right logits only where ``cache_position`` [S] holds the places of all new tokens behind the past."""
+    _add_positions(graph, TensorProto.INT64, ["sequence_length"])
+
+
+def take_first_cache_position(graph: Any) -> None:
+    """Right logits only where ``cache_position`` [1], in int32, is the place of the first new token."""
+    _add_positions(graph, TensorProto.INT32, [1])
+
+
+def take_scalar_cache_position(graph: Any) -> None:
+    _add_positions(graph, TensorProto.INT64, [])
+
+
+def _add_positions(graph: Any, kind: int, shape: list[int | str]) -> None:
+    rename_output(graph, "logits", "all_logits")
+    graph.input.append(helper.make_tensor_value_info("cache_position", kind, shape))
+    two, one = constant(graph, "cp_2", np.array(2)), constant(graph, "cp_1", np.array(1))
+    many = shape == ["sequence_length"]
+    tokens = "cp_tokens" if many else one
+    graph.node.extend(
+        [
+            helper.make_node("Shape", ["past_key_values.0.key"], ["cp_shape"]),
+            helper.make_node("Gather", ["cp_shape", two], ["cp_past"]),
+            helper.make_node("Shape", ["input_ids"], ["cp_ids"]),
+            helper.make_node("Gather", ["cp_ids", one], ["cp_tokens"]),
+            helper.make_node("Add", ["cp_past", tokens], ["cp_end"]),
+            helper.make_node("Range", ["cp_past", "cp_end", one], ["cp_expected"]),
+            helper.make_node("Cast", ["cache_position"], ["cp_given"], to=TensorProto.INT64),
+            helper.make_node("Sub", ["cp_given", "cp_expected"], ["cp_off"]),
+            helper.make_node("Cast", ["cp_off"], ["cp_float"], to=TensorProto.FLOAT),
+            helper.make_node("Abs", ["cp_float"], ["cp_far"]),
+            helper.make_node("ReduceMax", ["cp_far"], ["cp_penalty"], keepdims=0),
+            helper.make_node("Mul", ["cp_penalty", constant(graph, "cp_row", first_only())], ["cp_added"]),
+            helper.make_node("Add", ["all_logits", "cp_added"], ["logits"]),
+        ]
+    )
+
+
 def first_only() -> "np.ndarray[Any, Any]":
     row = np.zeros(512, np.float32)
     row[0] = WRONG
@@ -232,6 +271,9 @@ VARIANTS: Mapping[str, Callable[[Any], None]] = MappingProxyType(
         "num_logits_to_keep": keep_so_many_logits,
         "num_logits_to_keep_int32": keep_so_many_logits_in_int32,
         "use_cache_branch": branch_on_the_cache,
+        "cache_position": take_cache_positions,
+        "first_cache_position": take_first_cache_position,
+        "scalar_cache_position": take_scalar_cache_position,
         "named_dimensions": number_dimensions,
         "bfloat16_cache": cache_in_bfloat16,
         "float16_cache": cache_in_float16,

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 
-from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput, ModelRequest, TensorSpec
+from bench.contracts import Artifact, CacheTensor, DecoderSpec, FixedInput, ModelRequest, PositionInput, TensorSpec
 from bench.errors import InputError
 from bench.models.files.decoder_config import DecoderFacts, decoder_facts
 from bench.models.files.onnx_file import OnnxFile
@@ -144,10 +144,16 @@ def test_names_of_dimensions_are_no_sizes(symbols: tuple[str | None, str | None]
             replace(PLAIN, fixed_inputs=(FixedInput("use_cache_branch", "bool", (1,), None),)),
         ),
         (
-            changed(INPUTS, "input_ids", dtype="int32"),
+            (*INPUTS, other("cache_position", ("sequence",), "int64")),
             LOGITS,
-            replace(PLAIN, ids_dtype="int32"),
+            replace(PLAIN, cache_position=PositionInput("cache_position", "int64", (None,))),
         ),
+        (
+            (*INPUTS, other("cache_position", (1,), "int32")),
+            LOGITS,
+            replace(PLAIN, cache_position=PositionInput("cache_position", "int32", (1,))),
+        ),
+        (changed(INPUTS, "input_ids", dtype="int32"), LOGITS, replace(PLAIN, ids_dtype="int32")),
     ],
 )
 def test_what_exporters_add_is_followed(
@@ -163,7 +169,7 @@ def test_what_exporters_add_is_followed(
         ((IDS, MASK, other("past_0", (2, "B", 2, "P", 16))), OUTPUTS, "no output present_0 returns it"),
         ((IDS, MASK, other("cache_k", ("b", 2, "p", 8))), OUTPUTS, "no output returns it"),
         ((IDS, replace(MASK, name="cache_position"), KEY, VALUE), OUTPUTS, "cache_position [batch,total]"),
-        ((*INPUTS, other("cache_position", ("s",), "int64")), OUTPUTS, "it also takes cache_position [s]"),
+        ((*INPUTS, other("cache_position", (8,), "int64")), OUTPUTS, "cache_position [8], a fixed length"),
         ((*INPUTS, other("past_seq_len", (), "int32")), OUTPUTS, "it also takes past_seq_len []"),
         ((IDS, KEY, VALUE), OUTPUTS, "it takes no attention_mask"),
         ((*INPUTS, other("pixels", (1, 3, 8, 8))), OUTPUTS, "it also takes pixels [1,3,8,8]"),

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "report": "report_command",
         "compare": "compare_command",
         "init": "submission.init_command",
+        "check": "submission.check_command",
         "reproduce": "submission.reproduce_command",
         "schema": "schema_command",
         "completion": "completion_command",

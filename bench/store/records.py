@@ -128,18 +128,29 @@ def load_records(path: Path) -> list[RecordedRun]:
 
 
 def readable_records(path: Path, folder: str = "") -> tuple[list[RecordedRun], list[RefusedRecord]]:
+    """As ``every_record``. Raises ``InputError`` if none can be read, too."""
+    found, refused, errors = _read(path, folder)
+    if not found and errors:
+        raise errors[0]
+    return found, refused
+
+
+def every_record(path: Path, folder: str = "") -> tuple[list[RecordedRun], list[RefusedRecord]]:
     """The records that ``path`` stands for, oldest first, and those that cannot be read; all get ``folder``. Raises
-    ``InputError`` if none can be read."""
-    found, refused, first = [], [], None
+    ``InputError`` if there is none."""
+    found, refused, _ = _read(path, folder)
+    return found, refused
+
+
+def _read(path: Path, folder: str) -> tuple[list[RecordedRun], list[RefusedRecord], list[InputError]]:
+    found, refused, errors = [], [], []
     for place in chosen_folders(path):
         try:
             found.append(msgspec.structs.replace(load(place), folder=folder))
         except InputError as error:
-            first = first or error
             refused.append(RefusedRecord(place.name, _within(place, error.message), error.remedy, folder))
-    if not found and first is not None:
-        raise first
-    return found, refused
+            errors.append(error)
+    return found, refused, errors
 
 
 def _within(folder: Path, message: str) -> str:

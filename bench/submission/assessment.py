@@ -12,7 +12,7 @@ from msgspec import Struct
 from bench.errors import OdbError
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
-from bench.store.records import readable_records
+from bench.store.records import every_record, record_folders
 from bench.submission.criterion import Criterion
 from bench.submission.decision import Decision, decide
 from bench.submission.figures import Seen, figure_kind, later
@@ -73,7 +73,7 @@ def assess(folder: Path) -> Assessment:
     records that cannot be read are in ``refused``."""
     submission = read_submission(folder)
     where = folder / RECORDS
-    runs, refused = readable_records(where) if any(where.glob("*/record.json")) else ([], [])
+    runs, refused = every_record(where) if record_folders(where) else ([], [])
     return assessed(submission, runs, refused)
 
 

@@ -69,8 +69,14 @@ def doubts(kind: FigureKind, record: Record) -> Sentence | None:
         return sentence("submission.emulated_figure")
     if verdict is None:
         return sentence("submission.no_verdict")
-    known = {code: CODES[code].group if code in CODES else "" for code in verdict.invalidating}
-    wrong = [code for code, group in known.items() if kind.of_device or group != NOISE]
-    if wrong and kind.about != "size":
-        return sentence("submission.record_invalid", codes=wrong)
-    return None
+    wrong = invalid_codes(kind, record)
+    return sentence("submission.record_invalid", codes=wrong) if wrong else None
+
+
+def invalid_codes(kind: FigureKind, record: Record) -> list[str]:
+    """The codes of the verdict that make ``record`` invalid for a figure of that kind. A size is that of the file,
+    whatever became of the run."""
+    if record.verdict is None or kind.about == "size":
+        return []
+    known = {code: CODES[code].group if code in CODES else "" for code in record.verdict.invalidating}
+    return [code for code, group in known.items() if kind.of_device or group != NOISE]

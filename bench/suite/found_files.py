@@ -124,7 +124,7 @@ def found_model(names: Sequence[str], sha256: str, size_bytes: int | None, origi
     remedy = sentence("suite.name_base_model")
     if by_name:
         wrong = by_name[0]
-        begins = sha256_of_files(_parts(wrong))[:12] if wrong.is_file() else "otherwise"
+        begins = sha256_of_files(model_files(wrong))[:12] if wrong.is_file() else "otherwise"
         raise InputError(
             sentence(
                 "suite.not_the_file_measured",
@@ -151,7 +151,7 @@ def _proof(file: Path, sha256: str, size_bytes: int | None) -> bool | None:
     if file.is_dir():
         return None
     try:
-        parts = _parts(file)
+        parts = model_files(file)
         size = sum(part.stat().st_size for part in parts)
         if size_bytes is not None and size != size_bytes:
             return None if size < size_bytes and file.suffix.lower() == ".onnx" else False
@@ -160,7 +160,7 @@ def _proof(file: Path, sha256: str, size_bytes: int | None) -> bool | None:
         return False
 
 
-def _parts(file: Path) -> tuple[Path, ...]:
+def model_files(file: Path) -> tuple[Path, ...]:
     """The file, and the weights of an OpenVINO IR."""
     weights = file.with_suffix(".bin")
     return (file, weights) if file.suffix.lower() == ".xml" and weights.is_file() else (file,)

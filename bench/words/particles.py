@@ -4,7 +4,7 @@ the last sound of the word. Other languages write no such marks."""
 import re
 
 _PAIRS = "은/는|이/가|을/를|과/와|으로/로|이라/라|이나/나|이며/며|이다/다|이고/고"
-_MARK = rf"([A-Za-z]{{2,40}}|.?)([\"'”’)\]]*)\[({_PAIRS})\]"
+_MARK = rf"([A-Za-z]{{2,40}}|.?)([\"'`”’)\]]*)\[({_PAIRS})\]"
 _CLOSED_LETTERS, _CLOSED_DIGITS = frozenset("lmn"), frozenset("013678")
 _LIQUID = frozenset("l178")
 _SHORT = re.compile(r"(?:^|[^aeiou]|qu)[aeiou](?:ck|[ckpt])$")

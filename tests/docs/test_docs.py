@@ -142,6 +142,13 @@ def test_verdict_codes_are_those_of_the_code() -> None:
     assert expected == table("verdicts", "code")
 
 
+def test_the_rules_of_a_submission_are_those_of_the_code() -> None:
+    """Every rule with its severity, symptom, cause and fix; `tests/support/submissions/rules_page.py` writes it."""
+    from submissions.rules_page import page
+
+    assert page() == text_of("rules")
+
+
 def test_the_shares_of_a_busy_host_are_those_of_the_code() -> None:
     """The page of verdicts states both limits."""
     from bench.analysis.verdict.judge import BUSY_INVALID, BUSY_SAID

@@ -1,0 +1,152 @@
+"""Rules about what is measured: the device, the models, the targets and the scenarios."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath, PureWindowsPath
+
+from bench.scenarios import KINDS, scenario_name
+from bench.submission.assessment import Assessment
+from bench.submission.figures import later
+from bench.submission.rules.context import Context
+from bench.submission.rules.rule import Hit, in_form, of_criterion
+
+
+def device_unnamed(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """``device.name`` is empty."""
+    if not str(assessment.submission.device.name).strip():
+        yield Hit(in_form("device.name"))
+
+
+def device_incomplete(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """Fields of ``device`` that nobody but the applicant knows. What the records' environment tells is not asked."""
+    device = assessment.submission.device
+    measured = [run.record for run in assessment.runs if not run.record.plan.target.emulated]
+    known = {
+        "soc": any(record.environment.host.get("cpu") for record in measured),
+        "power_supply": any(record.environment.power_source for record in measured),
+    }
+    asked = ("maker", "soc", "form_factor", "power_supply", "cooling")
+    missing = [name for name in asked if not str(getattr(device, name)).strip() and not known.get(name, False)]
+    missing += ["room_celsius"] if device.room_celsius is None else []
+    if missing:
+        yield Hit(in_form("device"), {"fields": [f"device.{name}" for name in missing]})
+
+
+def no_models(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """``models`` is empty."""
+    if not assessment.submission.models:
+        yield Hit(in_form("models"))
+
+
+def model_id_twice(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """Two models have one ``id``, or one has none."""
+    yield from (
+        Hit(in_form(f"models[{name}].id"), {"id": name, "times": times})
+        for name, times in Counter(model.id for model in assessment.submission.models).items()
+        if times > 1 or not name.strip()
+    )
+
+
+def model_without_source(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """``source`` of a model is empty."""
+    for model in assessment.submission.models:
+        if not model.source.strip():
+            yield Hit(in_form(f"models[{model.id}].source"), {"model": model.id})
+
+
+def model_not_found(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """A model's file is not there, and no built-in has its name."""
+    for model in assessment.submission.models:
+        found = context.models.get(model.id)
+        if model.source.strip() and found is not None and not found.exists:
+            yield Hit(in_form(f"models[{model.id}].source"), {"model": model.id, "source": model.source})
+
+
+def licence_missing(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """``licence`` of a model is empty."""
+    for model in assessment.submission.models:
+        if not model.licence.strip():
+            yield Hit(in_form(f"models[{model.id}].licence"), {"model": model.id})
+
+
+def path_absolute(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """A path that is right on one machine only, and tells how its user's folders are called."""
+    for model in assessment.submission.models:
+        named = {field: getattr(model, field) for field in ("source", "dataset", "reference", "prompts")}
+        named |= {f"inputs.{name}": file for name, file in model.inputs.items()}
+        for field, path in named.items():
+            if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or path.startswith("~"):
+                name = PureWindowsPath(path).name
+                yield Hit(in_form(f"models[{model.id}].{field}"), {"model": model.id, "file": name})
+
+
+def data_not_found(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """A dataset, reference, file of prompts or input that the form names is not there."""
+    for field, path in context.missing_files.items():
+        yield Hit(in_form(field), {"file": path})
+
+
+def model_unused(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """No criterion is decided by a model. A criterion that names none is decided by any."""
+    criteria = assessment.submission.criteria
+    named = {criterion.model for criterion in criteria}
+    if not criteria or "" in named:
+        return
+    for model in assessment.submission.models:
+        if model.id not in named:
+            yield Hit(in_form(f"models[{model.id}]"), {"model": model.id})
+
+
+def no_targets(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """``targets`` is empty."""
+    if not assessment.submission.targets:
+        yield Hit(in_form("targets"))
+
+
+def target_twice(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """One target stands twice: the records of both have one name."""
+    yield from _twice("targets", (target.id for target in assessment.submission.targets))
+
+
+def _twice(part: str, ids: Iterable[str]) -> Iterator[Hit]:
+    for name, times in Counter(ids).items():
+        if times > 1:
+            yield Hit(in_form(f"{part}[{name}]"), {"id": name, "times": times})
+
+
+def only_stand_ins(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """Every target is an emulator."""
+    targets = assessment.submission.targets
+    if targets and all(target.stand_in for target in targets):
+        yield Hit(in_form("targets"), {"targets": [target.id for target in targets]})
+
+
+def emulator_undeclared(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """A record of a target says that it is an emulator, and the form takes it for a device."""
+    devices = {target.id for target in assessment.submission.targets if not target.stand_in}
+    emulated = {run.record.plan.target.id: run for run in assessment.runs if run.record.plan.target.emulated}
+    for name, run in emulated.items():
+        if name in devices:
+            yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": run.record.record_id})
+
+
+def scenario_unknown(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """A scenario that neither this version knows, nor a record is of, nor a later version is to know."""
+    played = {run.record.plan.scenario.name for run in assessment.runs}
+    named = [(in_form(f"scenarios[{one.name}].name"), one.name) for one in assessment.submission.scenarios]
+    named += [
+        (of_criterion(one, "scenario"), scenario_name(one.scenario))
+        for one in assessment.submission.criteria
+        if one.scenario
+    ]
+    for where, name in named:
+        if name not in KINDS and name not in played and later(name) is None:
+            yield Hit(where, {"scenario": name, "known": list(KINDS)})
+
+
+def scenario_of_no_model(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """``models`` of a scenario names a model that the form does not have."""
+    known = {model.id for model in assessment.submission.models}
+    for one in assessment.submission.scenarios:
+        for name in sorted(set(one.models) - known):
+            yield Hit(in_form(f"scenarios[{one.name}].models"), {"scenario": one.name, "model": name})

@@ -11,6 +11,7 @@ Values are frozen. Times are ``_ns`` (int), sizes ``_bytes`` (int); what is not 
 from bench.contracts.decoder import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, PositionInput
 from bench.contracts.graph_roles import GraphRoles, InputRole
 from bench.contracts.model import (
+    Alterable,
     Artifact,
     DefaultModel,
     Format,
@@ -53,6 +54,7 @@ from bench.contracts.text import (
 
 __all__ = [
     "CACHE_WIDTHS",
+    "Alterable",
     "Artifact",
     "CacheTensor",
     "Channel",

@@ -153,3 +153,14 @@ class Judge(Protocol):
         scored.
         """
         ...
+
+
+@runtime_checkable
+class Alterable(Protocol):
+    """What a model may offer beyond ``Model``: a copy of it with other weights, for audits."""
+
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        """Write a copy of the model's files into ``folder``, its weights permuted by ``seed``: as much work, other
+        answers. Returns the file to open. Runs in a separate process. Raises ``InputError`` where nothing can be
+        permuted."""
+        ...

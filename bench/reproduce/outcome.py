@@ -1,11 +1,10 @@
 """The outcome of a reproduction, as it is kept beside its records: ``reproduction.json``."""
 
-from typing import Literal
-
 from msgspec import Struct
 
 from bench.record.record import Scalar
 from bench.reproduce.answers import Answer
+from bench.reproduce.audit import Audit
 from bench.reproduce.equivalence import Word
 
 REPRODUCTION = "reproduction.json"
@@ -14,8 +13,8 @@ FORMAT = 1
 
 class Reproduction(Struct, frozen=True, kw_only=True):
     """``subject``: the bundle, by name and hash (empty for a submission's folder); ``margin_percent`` is the one it
-    states. ``seed``: the reviewer's own, if he gave one. ``altered``: of the audit with a changed model, where it was
-    asked for. ``host``: the machine it was measured on."""
+    states. ``seed``: the reviewer's own, if he gave one. ``audits``: of altered models,
+    where they were asked for. ``host``: the machine it was measured on."""
 
     format: int = FORMAT
     tool_version: str
@@ -27,14 +26,15 @@ class Reproduction(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     host: dict[str, Scalar] = {}
     answers: tuple[Answer, ...] = ()
+    audits: tuple[Audit, ...] = ()
 
     @property
-    def word(self) -> Word | Literal["cannot_tell"]:
-        """The whole: ``not_reproduced`` if any criterion is; ``reproduced`` if all are."""
-        words = {one.word for one in self.answers}
-        if "not_reproduced" in words:
+    def word(self) -> Word:
+        """The whole: ``not_reproduced`` if any criterion is, or an audit failed; ``reproduced`` if all are."""
+        words, audits = {one.word for one in self.answers}, {one.word for one in self.audits}
+        if "not_reproduced" in words or "failed" in audits:
             return "not_reproduced"
-        return "reproduced" if words == {"reproduced"} else "cannot_tell"
+        return "reproduced" if words == {"reproduced"} and audits <= {"passed"} else "cannot_tell"
 
     @property
     def status(self) -> int:

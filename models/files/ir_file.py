@@ -75,6 +75,20 @@ class IrFile:
         with reading(path, sentence("model.openvino_ir")):
             return _described(path, request)
 
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        from bench.models.altered.ir_weights import altered_ir
+        from bench.models.files.ir_graph import read_ir
+        from bench.models.files.ir_parameters import constants_of
+        from bench.models.files.opening import checked_file, reading
+
+        path = checked_file(request, "openvino_ir")
+        with reading(path, sentence("model.openvino_ir")):
+            graph = read_ir(path)
+            _weights_file(path, graph)
+            outputs = {extent: layer.outputs[0] for extent, layer in constants_of(graph).items()}
+            constants = {e: (o.dtype, [n for n in o.shape or () if n is not None]) for e, o in outputs.items()}
+            return altered_ir(path, constants, folder, seed)
+
 
 def _described(path: Path, request: ModelRequest) -> Artifact:
     from msgspec.structs import replace

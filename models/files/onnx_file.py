@@ -32,6 +32,14 @@ class OnnxFile:
         with reading(path, "ONNX"):
             return _described(path, _load(path), request)
 
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        from bench.models.altered.onnx_weights import altered_onnx
+        from bench.models.files.opening import checked_file, reading
+
+        path = checked_file(request, "onnx")
+        with reading(path, "ONNX"):
+            return altered_onnx(path, folder, seed)
+
 
 def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> Artifact:
     from msgspec.structs import replace

@@ -72,6 +72,17 @@ class TfliteFile:
         with reading(path, "TFLite"):
             return _described(path, request)
 
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        from bench.models.altered.tflite_weights import altered_tflite
+        from bench.models.files.opening import checked_file, reading
+        from bench.models.files.tflite_graph import read_tflite
+
+        path = checked_file(request, "tflite")
+        with reading(path, "TFLite"):
+            graph = read_tflite(path)
+            tensors = [t for part in (graph, *graph.nested) for t in part.tensors if t.constant]
+            return altered_tflite(path, {t.buffer: (t.dtype, t.shape or ()) for t in tensors}, folder, seed)
+
 
 def _described(path: Path, request: ModelRequest) -> Artifact:
     from bench.models.dtypes import weight_precision

@@ -31,10 +31,10 @@ MODULES = {
     "bench.words": "Sentence say sentence speaking",
 }
 CONTRACTS = """
-    Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget DeclaresSafeOptions
-    DecoderSpec DefaultModel Device FixedInput Format GraphFacts GraphRoles InputRole Intent Judge LogitsSession
-    Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase Placement PositionInput Precisions
-    Quantisation ReferenceSetup ReferenceTarget RenewableSession Scenario ScenarioKind Sensor Session SessionFacts
+    Alterable Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget
+    DeclaresSafeOptions DecoderSpec DefaultModel Device FixedInput Format GraphFacts GraphRoles InputRole Intent Judge
+    LogitsSession Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase Placement PositionInput
+    Precisions Quantisation ReferenceSetup ReferenceTarget RenewableSession Scenario ScenarioKind Sensor Session SessionFacts
     SettlingSession Shapes StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors TokenSession
     Tokenizer TokenizingSession channel_key
 """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.cli.submission.rerun import Again, Reviewer
     from bench.plugins import Catalog
     from bench.reproduce.answers import Answer, Side
+    from bench.reproduce.audit import Audit
     from bench.reproduce.outcome import Reproduction
     from bench.run.suite_run import Listener
     from bench.submission.assessment import Assessment
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @option("--dataset", "datasets", multiple=True, type=click.Path(path_type=Path), help="cli.help.reproduce.dataset")
 @option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.reproduce.output")
 @option("--seed", type=INTEGER, help="cli.help.reproduce.seed")
+@option("--altered", is_flag=True, help="cli.help.reproduce.altered")
 @option("--dry-run", is_flag=True, help="cli.help.reproduce.dry_run")
 @plugin_option
 @json_option
@@ -41,6 +43,7 @@ def command(
     datasets: tuple[Path, ...],
     output: Path | None,
     seed: int | None,
+    altered: bool,
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -51,7 +54,7 @@ def command(
     from bench.submission.assessment import assess
 
     default_folder(output)
-    catalog, given = discover(plugins), Reviewer(models, datasets, seed)
+    catalog, given = discover(plugins), Reviewer(models, datasets, seed, altered)
     with opened(bundle) as (folder, name, sha256):
         found = assess(folder)
         plan = planned_again(found, folder, catalog, given)
@@ -106,6 +109,7 @@ def _carried_out(
     out = prepare_folder(output)
     with progress(sys.stderr) as listener:
         sides = _sides(plan, catalog, out, listener)
+        audits = _audits(plan, catalog, out / "altered", listener, margin / 100) if given.altered else ()
     if any(out.glob("*/record.json")):
         write_page(out / "report.html", catalog)
     outcome = Reproduction(
@@ -118,6 +122,7 @@ def _carried_out(
         seed=given.seed,
         host=capture().host,
         answers=answers(found.rows, sides, margin / 100, given.seed is not None),
+        audits=audits,
     )
     write_atomically(out / REPRODUCTION, msgspec.json.format(msgspec.json.encode(outcome), indent=2) + b"\n")
     click.echo(say("reproduce.written", folder=out, file=out / REPRODUCTION), err=True)
@@ -137,6 +142,20 @@ def _sides(
         side = measured_again(again, catalog, out, cache_folder(), listener)
         found[record.record_id] = (again.claimed, side)
     return found
+
+
+def _audits(
+    plan: "tuple[Again, ...]", catalog: "Catalog", out: Path, listener: "Listener", margin: float
+) -> "tuple[Audit, ...]":
+    from bench.cli.submission.rerun import audit_again
+    from bench.store.records import prepare_folder
+
+    prepare_folder(out)
+    found = []
+    for again in plan:
+        listener.step(say("reproduce.step.altered", model=again.claimed.record.plan.model.id))
+        found.append(audit_again(again, catalog, out, cache_folder(), listener, margin))
+    return tuple(one for one in found if one is not None)
 
 
 # ------------------------------------------------------------------------------------------------------ words
@@ -181,6 +200,11 @@ def _show(outcome: "Reproduction", found: "Assessment") -> None:
     for one in outcome.answers:
         if one.reason:
             click.echo("\n" + clean(say("text.at", where=titles[one.criterion], message=one.reason)))
+    for audit in outcome.audits:
+        word = say(f"reproduce.audit.word.{audit.word}")
+        code = "reproduce.audit" if audit.ratio is None else "reproduce.audit.timed"
+        told = say(code, record=audit.record, word=word, ratio=audit.ratio)
+        click.echo("\n" + clean(told if not audit.reason else say("text.two", first=told, second=audit.reason)))
     counts = {word: sum(one.word == word for one in outcome.answers) for word in WORDS}
     click.echo("\n" + say("reproduce.total", margin=outcome.margin_percent / 100, **counts))
 

@@ -6,27 +6,38 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.errors import OdbError
+from bench.contracts import ModelRequest
+from bench.errors import InputError, OdbError
+from bench.jobs import Failed
+from bench.passes.alter import AlterJob
 from bench.plugins import Catalog
+from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun
 from bench.reproduce.answers import Side
+from bench.reproduce.audit import Audit, audited
 from bench.reproduce.yardstick import yardstick_of
 from bench.run.interleaved import run_in_alternation
+from bench.run.probe import temporary_workspace
 from bench.run.suite_run import Listener, run_suite
 from bench.submission.assessment import Assessment
 from bench.submission.form import RECORDS
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
+from bench.suite.plan import choose_models
 from bench.suite.suite import Suite
 from bench.words import Sentence
 
+ALTER_SECONDS = 600.0
+
 
 class Reviewer(Struct, frozen=True):
-    """What the reviewer gives: his own copies of ``models``, and his own ``seed`` for inputs."""
+    """What the reviewer gives: his own copies of ``models``, his own ``seed`` for inputs, and
+    whether to audit with ``altered`` models."""
 
     models: tuple[Path, ...] = ()
     datasets: tuple[Path, ...] = ()
     seed: int | None = None
+    altered: bool = False
 
 
 class Again(Struct, frozen=True, kw_only=True):
@@ -83,3 +94,35 @@ def _suite(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) ->
         fixed = record.plan.repeat_rule.fewest == record.plan.repeat_rule.most
         suite = replace(suite, repeats=record.plan.repeats if fixed else None)
     return suite if given.seed is None else replace(suite, seed=given.seed)
+
+
+def audit_again(
+    again: Again, catalog: Catalog, out: Path, cache: Path, listener: Listener, margin: float
+) -> Audit | None:
+    """The audit of a claimed record with an altered copy of its model, measured in alternation with it; ``None`` where
+    the record cannot be measured again. The records are written under ``out``."""
+    claimed, suite = again.claimed.record, again.suite
+    if suite is None:
+        return None
+    with temporary_workspace() as workspace:
+        try:
+            altered = _altered(suite, catalog, workspace)
+        except OdbError as error:
+            return Audit(record=claimed.record_id, word="cannot_tell", reason=error.sentence)
+        if claimed.plan.target.emulated:
+            (run,) = run_suite(altered, catalog, out, cache=cache, listener=listener)
+            return audited(claimed, None, run, margin)
+        base, new = run_in_alternation(suite, altered, catalog, (out, out), cache=cache, listener=listener)
+        return audited(claimed, base, new, margin)
+
+
+def _altered(suite: Suite, catalog: Catalog, workspace: Path) -> Suite:
+    """``suite`` with a copy of its model whose weights are permuted, compared with the model itself. Raises
+    ``OdbError``."""
+    ((ask, plugin),) = choose_models(suite, catalog)
+    request = ModelRequest(ask.source, format=ask.format, precision=ask.precision, shapes=ask.shapes, seed=suite.seed)
+    done = run_job(AlterJob(plugin, request=request, seed=suite.seed), workspace / "alter", ALTER_SECONDS)
+    if isinstance(done.answer, Failed):
+        raise InputError(done.answer.failure.sentence, done.answer.failure.advice)
+    model = replace(ask, source=str(done.answer.path), reference=ask.source, dataset="", dataset_options="")
+    return replace(suite, models=(model,))

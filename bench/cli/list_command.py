@@ -20,28 +20,44 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 WIDE = 160  # in a pipe
+KINDS = ("models", "targets", "scenarios", "presets", "reports", "sensors", "tracks", "options")
 
 
 @click.command("list", cls=Command, help="cli.help.list", epilog="cli.epilog.list")
 @lang_option
-@click.argument("what", type=Choice(["models", "targets", "scenarios", "presets", "reports", "sensors", "options"]))
-@click.argument("target", required=False)
+@click.argument("what", type=Choice([*KINDS]))
+@click.argument("name", required=False)
 @plugin_option
 @json_option
-def command(what: str, target: str | None, plugins: tuple[Path, ...], as_json: bool) -> int:
+def command(what: str, name: str | None, plugins: tuple[Path, ...], as_json: bool) -> int:
     """``odb list``."""
     from bench.errors import InputError
     from bench.plugins import discover
 
-    if (what == "options") != (target is not None):
+    if what == "tracks" and name is not None:
+        return one_track(name, as_json)
+    if (what == "options") != (name is not None):
         raise InputError(sentence("cli.list_takes_one_target"))
     catalog = discover(plugins)
     with speaking("en" if as_json else current().language):  # for scripts the same in every language
-        rows = [told(row) for row in (options_of(catalog, target) if target else LISTS[what](catalog))]
+        rows = [told(row) for row in (options_of(catalog, name) if name else LISTS[what](catalog))]
     if as_json:
         echo_json(rows)
     else:
         show([for_people(row) for row in rows])
+    return 0
+
+
+def one_track(name: str, as_json: bool) -> int:
+    """``odb list tracks NAME``: a track in full, with what this version can measure of it."""
+    from bench.cli.submission import listed_tracks
+
+    track = listed_tracks.track_of(name)
+    if as_json:
+        with speaking("en"):
+            echo_json(listed_tracks.as_json(track))
+    else:
+        click.echo(listed_tracks.in_full(track, output_width()))
     return 0
 
 
@@ -64,10 +80,13 @@ def show(rows: Rows) -> None:
         click.echo(say("cli.none"))
         return
     shown = [c for c in rows[0] if any(row[c] not in ("", None, []) for row in rows)]
-    width = terminal_width() if sys.stdout.isatty() else WIDE
-    click.echo(
-        columns([say(f"cli.column.{c}") for c in shown], [[_text(row[c]) for c in shown] for row in rows], width)
-    )
+    table = [[_text(row[c]) for c in shown] for row in rows]
+    click.echo(columns([say(f"cli.column.{c}") for c in shown], table, output_width()))
+
+
+def output_width() -> int:
+    """In cells."""
+    return terminal_width() if sys.stdout.isatty() else WIDE
 
 
 def _text(value: Any) -> str:
@@ -185,6 +204,13 @@ def sensors(catalog: "Catalog") -> Rows:
     return [{f: msgspec.structs.asdict(channel)[f] for f in fields} for channel in found]
 
 
+def tracks(catalog: "Catalog") -> Rows:
+    """The tracks of the challenge."""
+    from bench.cli.submission.listed_tracks import rows
+
+    return rows()
+
+
 LISTS: dict[str, Callable[["Catalog"], Rows]] = {
     "models": models,
     "targets": targets,
@@ -192,4 +218,5 @@ LISTS: dict[str, Callable[["Catalog"], Rows]] = {
     "presets": presets,
     "reports": reports,
     "sensors": sensors,
+    "tracks": tracks,
 }

@@ -102,7 +102,9 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
 
 
 def tasks_of(criterion: Criterion) -> tuple[Task, ...]:
-    """Of models that ``criterion`` may be decided by, as far as its metric and its scenario tell."""
+    """Of models that ``criterion`` may be decided by: as it says itself, or as far as its metric and scenario tell."""
+    if criterion.applies != "any":
+        return (criterion.applies,)
     if criterion.metric.startswith(OF_TEXT) or any(f"{name}=" in criterion.scenario for name in TOKENS):
         return ("text_generation",)
     kind = KINDS.get(criterion.scenario.partition(":")[0])

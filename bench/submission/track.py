@@ -1,13 +1,9 @@
 """A track of the challenge: the device, what is measured on it, and the criteria proposed for it. One TOML file each,
 in ``bench/tracks/``; a user's own track is a file of the same form."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
-from msgspec.structs import replace
-
-from bench.contracts.model import Task
 from bench.contracts.scenario import Value
 from bench.errors import UnknownName
 from bench.submission.criterion import Criterion, Form, Identifier
@@ -59,21 +55,6 @@ class Track(Form, frozen=True):
     criteria: tuple[Criterion, ...]
     soc: tuple[str, ...] = ()
     precision: tuple[str, ...] = ()
-
-
-def criteria_for(track: Track, tasks: Collection[Task]) -> tuple[Criterion, ...]:
-    """The criteria of ``track`` that apply to models of ``tasks``, all of them where there are none. Weights of those
-    that are left are scaled to whole percent that sum to 100, by the method of the largest remainder."""
-    fitting = [one for one in track.criteria if not tasks or one.applies == "any" or one.applies in tasks]
-    if len(fitting) == len(track.criteria):
-        return track.criteria
-    total = sum(one.weight for one in fitting)
-    exact = [100 * one.weight / total for one in fitting]
-    whole = [int(weight) for weight in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: whole[i] - exact[i])
-    for i in by_remainder[: 100 - sum(whole)]:
-        whole[i] += 1
-    return tuple(replace(one, weight=float(weight)) for one, weight in zip(fitting, whole, strict=True))
 
 
 def track_names() -> tuple[str, ...]:

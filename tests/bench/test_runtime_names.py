@@ -24,6 +24,7 @@ PLUGINS = ("model.", "target.", "openvino.", "ort.", "qnn.")
 """The codes of models' and targets' words."""
 
 ALLOWED_WORDS = {
+    "cli.epilog.init": "examples in the help text",
     "cli.epilog.list": "examples in the help text",
     "cli.epilog.odb": "examples in the help text",
     "cli.epilog.run": "examples in the help text",

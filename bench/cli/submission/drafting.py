@@ -15,7 +15,8 @@ from bench.errors import InputError, OdbError, UnknownName
 from bench.plugins import Catalog, load
 from bench.submission.draft import Draft, DraftModel, Named, drafted
 from bench.submission.form import SUBMISSION, Measuring, SubmittedModel, SubmittedTarget
-from bench.submission.track import Track, read_track, track_named, track_names
+from bench.submission.track import Track, track_named, track_names
+from bench.submission.track_check import checked_track
 from bench.suite.presets import PRESETS
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, is_file
 from bench.words import sentence
@@ -88,7 +89,7 @@ def _track_and_folder(request: Request) -> tuple[Track, Path]:
             raise InputError(
                 sentence("cli.init.track_name", file=request.track_file), sentence("cli.init.track_name.remedy")
             )
-        track = read_track(request.track_file)
+        track = checked_track(request.track_file)
         return track, Path(request.track or track.id)
     name = request.track
     if name is None and request.asks:

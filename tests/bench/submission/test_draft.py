@@ -25,7 +25,7 @@ VOICE = DraftModel(SubmittedModel(id="voice", source="voice.onnx"), "text_genera
 def track() -> Track:
     """The drone's, with a criterion and a scenario of text besides."""
     drone = track_named("inspection-drone")
-    first = drone.criteria[0]
+    first = replace(drone.criteria[0], applies="any")
     ttft = replace(first, id="ttft", metric="summary.text_generation.ttft_ns", unit="ms", weight=100)
     plain = replace(first, id="speed", weight=40)
     speech = TrackScenario(scenario="single-stream:prompt_tokens=64", reason="r", parameters={"generate_tokens": 8})
@@ -68,6 +68,16 @@ def test_each_of_two_models_gets_its_own(track: Track) -> None:
         ),
         SubmittedScenario(name="multi-stream", models=("eye",)),
     )
+
+
+def test_a_criterion_that_states_its_kind_of_model_has_that() -> None:
+    """Single-stream alone would fit both."""
+    track = track_named("notebook-it")
+    made = drafted(track, Named(track="t", models=(VOICE, EYE)))
+    kinds = {one.id: one.applies for one in track.criteria}
+    models = {one.id: one.model for one in made.submission.criteria}
+    assert {models[one] for one in models if kinds[one] == "tensor"} == {"eye"}
+    assert {models[one] for one in models if kinds[one] == "text_generation"} == {"voice"}
 
 
 def test_values_of_the_track_stay_proposals(track: Track) -> None:

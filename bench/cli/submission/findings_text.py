@@ -8,6 +8,7 @@ from bench.submission.rules.finding import SEVERITIES, Finding
 from bench.submission.rules.rule import in_form
 from bench.words import say
 from bench.words.cells import wrapped
+from bench.words.units import NO_BREAK, together
 
 FEWEST_CELLS = 40
 TITLE_SAYS = frozenset(("criterion", "model"))
@@ -65,4 +66,5 @@ def _each(found: Sequence[Finding], same: bool, width: int) -> Iterator[str]:
 
 
 def _indented(text: str, spaces: int, width: int) -> list[str]:
-    return [" " * spaces + line for line in wrapped(text, width - spaces)]
+    lines = wrapped(together(text), width - spaces)
+    return [" " * spaces + line.replace(NO_BREAK, " ") for line in lines]

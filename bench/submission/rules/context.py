@@ -15,7 +15,8 @@ from bench.plugins import discover
 from bench.reading import exists, is_file
 from bench.store.records import RECORD
 from bench.submission.form import RECORDS, Submission, SubmittedModel
-from bench.submission.track import Track, read_track, track_named, track_names
+from bench.submission.track import Track, track_named, track_names
+from bench.submission.track_check import checked_track
 from bench.suite.found_files import model_files
 from bench.words import Sentence, words_of
 
@@ -63,7 +64,7 @@ def _track(folder: Path, name: str) -> tuple[Track | None, Sentence | str]:
     try:
         inside = PurePosixPath(name).name == name == PureWindowsPath(name).name
         if name not in track_names() and name and inside and is_file(folder / name):
-            return read_track(folder / name), ""
+            return checked_track(folder / name), ""
         return track_named(name), ""
     except OdbError as error:
         return None, words_of(error)

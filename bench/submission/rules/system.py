@@ -18,9 +18,12 @@ def device_unnamed(assessment: Assessment, context: Context) -> Iterator[Hit]:
 
 
 def device_incomplete(assessment: Assessment, context: Context) -> Iterator[Hit]:
-    """Fields of ``device`` that nobody but the applicant knows. What the records' environment tells is not asked."""
+    """Fields of ``device`` that nobody but the applicant knows. What the environment in
+    the records of the preferred device tells is not asked."""
     device = assessment.submission.device
-    measured = [run.record for run in assessment.runs if not run.record.plan.target.emulated]
+    preferred = [target.id for target in assessment.submission.targets if not target.stand_in][:1]
+    targets = [(run.record, run.record.plan.target) for run in assessment.runs]
+    measured = [record for record, target in targets if target.id in preferred and not target.emulated]
     known = {
         "soc": any(record.environment.host.get("cpu") for record in measured),
         "power_supply": any(record.environment.power_source for record in measured),

@@ -137,6 +137,7 @@ def test_a_figure_that_does_not_fit_its_form_is_shown_as_it_is(count: object) ->
         ("cache[을/를]", "cache를"),
         ("'--dry-run'[으로/로]", "'--dry-run'으로"),
         ("-o page.html[을/를]", "-o page.html을"),
+        ("`page.html`[을/를]", "`page.html`을"),
         ("--dataset[으로/로]", "--dataset으로"),
         ("quick[과/와]", "quick과"),
         ("strict[이/가]", "strict가"),

@@ -32,6 +32,10 @@ An id stays with its rule and is never used for another. The form states the ver
 for (`rules = {version}`). A later version of odb judges it by the rules up to that version, and reports apart what
 newer rules would find; they decide nothing. The newest version is {version}.
 
+The keys of `--json`: `accepted`, `rules_version`, `tool_version`, `counts` (`reject`, `flag`, `warn`, `passed`,
+`rules`), `findings` (each with `rule`, `severity`, `clause`, `where`, and `message` and `remedy` as code and figures),
+`passed` (ids of the rules that found nothing), and `newer` (`rules` and `findings` of a newer version).
+
 Rules about figures follow three principles:
 
 - What an emulator, an invalid record or a missing sensor cannot show stays undecided, is flagged with its weight, and

@@ -95,9 +95,14 @@ def without_meter(one: Record) -> Record:
     return each_repeat(one, lambda i: {"energy": replace(energies[i], channels=())})
 
 
+def described(found: Good) -> Good:
+    """With what the records of a device would have told."""
+    return form(found, device__soc="a chip", device__power_supply="a battery")
+
+
 def undeclared(found: Good) -> Good:
     """The only target is an emulator, and nothing of a device is claimed."""
-    kept = form(only(found, "placement", "top1", "outputs"), device__soc="a chip", device__power_supply="a battery")
+    kept = described(only(found, "placement", "top1", "outputs"))
     return rerun(kept, lambda one: emulated(one, "ort:cpu"))
 
 
@@ -147,9 +152,9 @@ BREAKS: Mapping[str, Break] = {
     "ODB-S-110": lambda g: form(
         g, models=(*g.submission.models, SubmittedModel(id="old", source="old.onnx", licence="MIT"))
     ),
-    "ODB-S-111": lambda g: form(g, targets=()),
+    "ODB-S-111": lambda g: form(described(g), targets=()),
     "ODB-S-112": lambda g: form(g, targets=g.submission.targets * 2),
-    "ODB-S-113": lambda g: first(g, "targets", stand_in=True),
+    "ODB-S-113": lambda g: first(described(g), "targets", stand_in=True),
     "ODB-S-114": undeclared,
     "ODB-S-115": lambda g: form(g, scenarios=(HERE, SubmittedScenario(name="dance"))),
     "ODB-S-116": lambda g: first(g, "scenarios", models=("ghost",)),
@@ -291,6 +296,21 @@ def test_a_rule_is_broken_alone(rule) -> None:  # type: ignore[no-untyped-def]
         for language in ("en", "ko"):
             with speaking(language):
                 assert "{" not in f"{finding.told}{finding.remedy}"
+
+
+def test_what_is_detected_is_never_asked() -> None:
+    """Processor and power source are asked for only where no record of the preferred device tells them."""
+    told = good().checked()
+    assert "ODB-S-102" in told.passed_rules
+    targets = (SubmittedTarget(id="qnn:htp"), *good().submission.targets)
+    (asked,) = form(good(), targets=targets).checked().findings
+    assert asked.told.figures["fields"] == ["device.soc", "device.power_supply"]
+
+
+def test_an_emulators_missing_figure_is_told_once() -> None:
+    """By the rule about emulators."""
+    found = criterion_of(with_emulator(good()), "latency", device="qnn:htp", metric="summary.latency_ns.p999")
+    assert {finding.rule for finding in found.checked().findings} == {"ODB-S-318"}
 
 
 def test_ids_are_unique_and_in_order() -> None:

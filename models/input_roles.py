@@ -6,13 +6,11 @@ Works on nodes of either format, named by their operators; the names of ONNX and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bench.contracts import GraphRoles, InputRole
 from bench.models.role_graph import Node, RoleGraph
-
-if TYPE_CHECKING:
-    pass
 
 # operator -> inputs whose values decide the size of what it gives, or what is executed
 SIZES: Mapping[str, frozenset[int]] = {
@@ -44,6 +42,9 @@ SIZES: Mapping[str, frozenset[int]] = {
     "Upsample": frozenset({1}),
     "VariadicSplit": frozenset({1, 2}),
 }
+BRANCHES: Mapping[str, frozenset[int]] = {"If": frozenset({0}), "Loop": frozenset({0, 1})}
+"""Of these, the inputs that choose a branch or end a loop: what is executed then depends on any data behind them, also
+on an answer, as in a network that ends early."""
 SHAPES = frozenset({"Shape", "ShapeOf", "Size"})
 PRODUCTS = frozenset(
     "Attention Conv ConvInteger ConvTranspose Convolution ConvolutionBackpropData Einsum GRU GRUSequence Gemm "
@@ -110,8 +111,18 @@ def _label_outputs(graph: RoleGraph) -> tuple[str, ...]:
     return tuple(name for value, name in graph.outputs.items() if value in labels)
 
 
+class _Search(Struct, frozen=True):
+    """What values are followed to: ``ends``, by operator. They are not followed behind ``stops``, and not through a
+    look-up in one of ``tables``."""
+
+    ends: Mapping[str, frozenset[int]]
+    stops: frozenset[str]
+    tables: set[str]
+
+
 def _deciding(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
-    """Inputs whose values reach a size, a number of steps or a branch."""
+    """Inputs whose values reach a size, a number of steps or a branch. Integers and a few floats may be sizes; all data
+    may decide a branch."""
     carried: dict[str, frozenset[str]] = {}
     for value, spec in graph.inputs.items():
         shape = shapes.get(spec.name, ())
@@ -120,36 +131,47 @@ def _deciding(graph: RoleGraph, shapes: Mapping[str, tuple[int, ...]]) -> set[st
             carried[value] = frozenset({value})
     tables = {name for name, constant in graph.constants.items() if constant.dtype.startswith(("float", "bfloat"))}
     deciding: set[str] = set()
-    _follow(graph.nodes, carried, tables, deciding)
+    _follow(graph.nodes, carried, _Search(SIZES, SHAPES | PRODUCTS, tables), deciding)
+    every = {value: frozenset({value}) for value in graph.inputs}
+    _follow(graph.nodes, every, _Search(BRANCHES, SHAPES, set()), deciding)
     return deciding
 
 
-def _follow(nodes: Iterable[Node], carried: dict[str, frozenset[str]], tables: set[str], deciding: set[str]) -> None:
-    """Carry inputs' values from node to node; ``deciding`` takes those that decide a size."""
+def _follow(nodes: Iterable[Node], carried: dict[str, frozenset[str]], search: _Search, deciding: set[str]) -> None:
+    """Carry inputs' values from node to node; ``deciding`` takes those that reach an end of ``search``."""
     for node in nodes:
         here = [carried.get(name, frozenset()) for name in node.inputs]
-        for index in SIZES.get(node.op, ()):
+        for index in search.ends.get(node.op, ()):
             if index < len(here):
                 deciding |= here[index]
         passed = frozenset().union(*here) if here else frozenset()
         for body in node.bodies:
             fed = node.inputs[-len(body.inputs) :] if body.inputs else ()
-            carried.update({own: carried.get(name, frozenset()) for own, name in zip(body.inputs, fed, strict=False)})
-            _follow(body.nodes, carried, tables, deciding)
+            _take(carried, zip(body.inputs, fed, strict=False))
+            _follow(body.nodes, carried, search, deciding)
             if node.op == "Loop":  # what a step leaves is what the next one takes, and whether there is one
-                for own, left in zip(body.inputs, body.outputs, strict=False):
-                    carried[own] = carried.get(own, frozenset()) | carried.get(left, frozenset())
-                _follow(body.nodes, carried, tables, deciding)
+                if _take(carried, zip(body.inputs, body.outputs, strict=False)):
+                    _follow(body.nodes, carried, search, deciding)
                 deciding |= carried.get(body.outputs[0], frozenset()) if body.outputs else frozenset()
             passed = passed.union(*(carried.get(name, frozenset()) for name in body.outputs))
-        if node.op in SHAPES | PRODUCTS:
+        if node.op in search.stops:
             continue
-        if node.op == "Gather" and node.inputs[0] in tables:  # an embedding: the gathered values are not sizes
+        if node.op == "Gather" and node.inputs[0] in search.tables:  # an embedding: the gathered values are not sizes
             continue
-        if node.op in UNCHANGED and node.inputs and node.inputs[0] in tables:
-            tables.update(node.outputs)
+        if node.op in UNCHANGED and node.inputs and node.inputs[0] in search.tables:
+            search.tables.update(node.outputs)
         if passed:
-            carried.update(dict.fromkeys(node.outputs, passed))
+            carried.update({name: passed for name in node.outputs if name})
+
+
+def _take(carried: dict[str, frozenset[str]], pairs: Iterable[tuple[str, str]]) -> bool:
+    """Let each value carry what its source does beside its own; whether any carries more than before."""
+    more = False
+    for own, source in pairs:
+        before = carried.get(own, frozenset())
+        carried[own] = before | carried.get(source, frozenset())
+        more = more or len(carried[own]) > len(before)
+    return more
 
 
 def _rows(graph: RoleGraph) -> dict[str, int]:

@@ -88,6 +88,8 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     from bench.models.dtypes import weight_precision
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.files.tflite_graph import read_tflite
+    from bench.models.files.tflite_roles import role_graph
+    from bench.models.input_roles import roles
     from bench.models.random_numbers import drawing
     from bench.models.shapes import resolve_shapes
     from bench.models.traffic import bytes_moved, live_bytes
@@ -111,6 +113,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
         live_activation_bytes=None if execution is None else live_bytes(execution),
         bytes_moved=None if execution is None else bytes_moved(execution),
         draws=drawing(operator.kind for part in (graph, *graph.nested) for operator in part.operators),
+        roles=roles(role_graph(graph, path), shapes),
     )
     by_dtype: Counter[str] = Counter()
     for tensor in _constants(graph).values():

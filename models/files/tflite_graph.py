@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,6 +12,9 @@ from bench.contracts import Quantisation, TensorSpec
 from bench.errors import InputError
 from bench.models.files.opening import DAMAGED, not_a_file_of
 from bench.words import sentence
+
+if TYPE_CHECKING:
+    import numpy as np
 
 IDENTIFIER = b"TFL3"
 CALLED = {
@@ -71,18 +74,19 @@ class TfliteTensor(Struct, frozen=True):
 
 class TfliteOperator(Struct, frozen=True):
     """``kind`` is the schema's name (``CONV_2D``), or a custom operator's own. An absent input is ``None``. ``calls``:
-    the subgraphs that it runs, by their place in the file."""
+    the subgraphs that it runs, by their place in the file. ``axis``: of a gather, from the front."""
 
     kind: str
     inputs: tuple[int | None, ...]
     outputs: tuple[int, ...]
     calls: tuple[int, ...] = ()
+    axis: int = 0
 
 
 class TfliteGraph(Struct, frozen=True):
     """The main subgraph, and ``nested`` those which its control flow calls. ``weight_bytes`` counts the constants of
     all of them, a shared buffer once. The subgraphs of further signatures do not run with the main one and are left
-    out."""
+    out. ``place``: in the file."""
 
     tensors: tuple[TfliteTensor, ...]
     operators: tuple[TfliteOperator, ...]
@@ -90,6 +94,7 @@ class TfliteGraph(Struct, frozen=True):
     outputs: tuple[int, ...]
     weight_bytes: int
     nested: "tuple[TfliteGraph, ...]" = ()
+    place: int = 0
 
 
 def read_tflite(path: Path) -> TfliteGraph:
@@ -103,6 +108,22 @@ def read_tflite(path: Path) -> TfliteGraph:
     return _graph(tflite.Model.GetRootAs(data, 0), len(data))
 
 
+def buffers(path: Path) -> "dict[int, np.ndarray[Any, Any]]":
+    """The bytes of every constant of the file, by its buffer."""
+    import numpy as np
+    import tflite
+
+    data = path.read_bytes()
+    model, found = tflite.Model.GetRootAs(data, 0), {}
+    for index in range(model.BuffersLength()):
+        buffer = model.Buffers(index)
+        if buffer.Size() > 0:
+            found[index] = np.frombuffer(data, np.uint8, buffer.Size(), buffer.Offset())
+        elif buffer.DataLength() > 0:
+            found[index] = buffer.DataAsNumpy()
+    return found
+
+
 def _graph(model: Any, size: int) -> TfliteGraph:
     sizes = [_buffer_bytes(model.Buffers(index), size) for index in _indices(model.BuffersLength(), size)]
     kinds = [_kind(model.OperatorCodes(index)) for index in _indices(model.OperatorCodesLength(), size)]
@@ -111,7 +132,8 @@ def _graph(model: Any, size: int) -> TfliteGraph:
         tuple(_tensor(graph.Tensors(index), index, sizes) for index in _indices(graph.TensorsLength(), size))
         for graph in subgraphs
     ]
-    graphs = [_subgraph(graph, own, kinds, size) for graph, own in zip(subgraphs, tensors, strict=True)]
+    pairs = zip(subgraphs, tensors, strict=True)
+    graphs = [replace(_subgraph(graph, own, kinds, size), place=place) for place, (graph, own) in enumerate(pairs)]
     main, *nested = _called(graphs)
     _check_indices(main)
     stored = {tensor.buffer: tensor.buffer_bytes for graph in (main, *nested) for tensor in graph.tensors}
@@ -135,7 +157,8 @@ def _subgraph(graph: Any, tensors: tuple[TfliteTensor, ...], kinds: list[str], s
         operator = graph.Operators(index)
         inputs = tuple(None if i < 0 else i for i in _numbers(operator.InputsAsNumpy()))
         outputs = tuple(_numbers(operator.OutputsAsNumpy()))
-        operators.append(TfliteOperator(kinds[operator.OpcodeIndex()], inputs, outputs, _calls(operator)))
+        kind = kinds[operator.OpcodeIndex()]
+        operators.append(TfliteOperator(kind, inputs, outputs, _calls(operator), _axis(operator)))
     return TfliteGraph(
         tensors=tensors,
         operators=tuple(operators),
@@ -163,6 +186,18 @@ def _calls(operator: Any) -> tuple[int, ...]:
     if any(index < 0 for index in told):
         raise ValueError(sentence("model.subgraph_missing"))
     return tuple(told)
+
+
+def _axis(operator: Any) -> int:
+    """Of a gather; 0 where it counts from the back."""
+    import tflite
+
+    options = operator.BuiltinOptions()
+    if options is None or operator.BuiltinOptionsType() != tflite.BuiltinOptions.GatherOptions:
+        return 0
+    held = tflite.GatherOptions()
+    held.Init(options.Bytes, options.Pos)
+    return max(0, int(held.Axis()))
 
 
 def _check_indices(graph: TfliteGraph) -> None:

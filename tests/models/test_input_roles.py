@@ -80,6 +80,13 @@ def loop_while(inner: list[onnx.NodeProto], fed: str) -> onnx.NodeProto:
 READ_AROUND = [node("Less", "i n", "more"), node("Identity", "m", "m2")]
 COUNTED_DOWN = [node("Sub", "m first", "m2"), node("Greater", "m2 first", "more")]
 TAKEN_ON = [node("Greater", "m first", "more"), node("Add", "first n", "m2")]
+UNTIL_LARGE = [
+    node("MatMul", "n wide", "a"),
+    node("ReduceMax", "a", "top", keepdims=0),
+    node("Less", "top limit", "more"),
+    node("Identity", "m", "m2"),
+]
+READ_ON = [node("Less", "i rate", "more"), node("Identity", "m", "m2")]
 ONLY_ADDED = [node("Less", "i rate", "more"), node("Add", "m n", "m2")]
 
 DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
@@ -100,6 +107,20 @@ DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
     "Expand": ("n:i:2", [node("Expand", "x n", "y")]),
     "Expand by joined sizes": ("n:i:1", [node("Concat", "n one", "a", axis=0), node("Expand", "x a", "y")]),
     "TopK": ("n:i:1", [helper.make_node("TopK", ["x", "n"], ["y", "index"])]),
+    "a comparison of data": (
+        "n:f:1,8",
+        [node("ReduceMax", "n", "m", keepdims=0), node("Greater", "m limit", "d"), branch("d")],
+    ),
+    "an answer of the network": (
+        "n:f:1,8",
+        [
+            node("MatMul", "n wide", "a"),
+            node("ReduceMax", "a", "m", keepdims=0),
+            node("Greater", "m limit", "d"),
+            branch("d"),
+        ],
+    ),
+    "an answer that ends a Loop": ("n:f:1,8", [loop_while(UNTIL_LARGE, "first")]),
     "Resize by a float": ("n:f:2", [node("Resize", "x - n", "y")]),
 }
 NOT_DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
@@ -111,6 +132,8 @@ NOT_DECIDING: dict[str, tuple[str, list[onnx.NodeProto]]] = {
         "n:i:1",
         [node("Gather", "table n", "e"), node("Cast", "e", "a", to=7), node("Slice", "x zero a one", "y")],
     ),
+    "data inside a Loop": ("n:f:1,8", [loop_while([*READ_ON, node("Add", "s n", "unused")], "first")]),
+    "a branch by the shape of data": ("n:f:1,8", [node("Size", "n", "s"), node("Equal", "s rate", "d"), branch("d")]),
     "an activation": ("n:f:1,8", [node("NonZero", "n", "r"), *SUMMED]),
 }
 CONSTANTS: dict[str, Any] = {
@@ -120,6 +143,8 @@ CONSTANTS: dict[str, Any] = {
     "first": np.int64(0),
     "step": np.int64(1),
     "none": np.zeros((1, 8), np.float32),
+    "limit": np.float32(1),
+    "wide": np.ones((8, 8), np.float32),
     "table": np.ones((6, 1), np.float32),
     "always": np.array(True),
 }
@@ -132,6 +157,21 @@ def test_what_decides_how_much_is_done(case: str, tmp_path: Path) -> None:
     found = roles_of(built(tmp_path, f"x:f:1,8 {written}", nodes, **CONSTANTS)).inputs
     assert found.get("n", NO_ROLE).decides_work
     assert "x" not in found
+
+
+def test_loops_in_loops_are_followed_once_each(tmp_path: Path) -> None:
+    """25 of them, one in another: a search that follows each body twice would take 2^25 steps."""
+    inner = [node("Abs", "s0", "t0")]
+    for depth in range(25):
+        body = helper.make_graph(
+            [*inner, node("Identity", f"c{depth}", f"d{depth}")],
+            f"b{depth}",
+            [value(f"i{depth}:i:"), value(f"c{depth}:b:"), value(f"s{depth}:f:1,8")],
+            [value(f"d{depth}:b:"), value(f"t{depth}:f:1,8")],
+        )
+        inner = [helper.make_node("Loop", ["n", "", f"s{depth + 1}"], [f"t{depth + 1}"], body=body)]
+    outer = [node("Identity", "x", "s25"), *inner, node("Identity", "t25", "y")]
+    assert {"n": InputRole(decides_work=True)} == roles_of(built(tmp_path, "x:f:1,8 n:i:", outer)).inputs
 
 
 @pytest.mark.parametrize("case", NOT_DECIDING)

@@ -54,9 +54,9 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """``reasons``: why a target or a scenario is there, by its id or name. ``unknown``: the track's targets that this
-    version does not know. ``left_out``: criteria that none of the models fits. ``reweighted``: whether the weights of
-    the others were raised, so that they sum to 100 again."""
+    """``reasons``: why a target or a scenario is there, by its id or as it is asked for. ``unknown``: targets
+    that this version does not know. ``left_out``: criteria that none of the models fits. ``reweighted``: whether the
+    weights of the others were raised, so that they sum to 100 again."""
 
     submission: Submission
     reasons: dict[str, Text] = {}
@@ -94,7 +94,7 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
     return Draft(
         submission=submission,
         reasons={one.id: one.reason for one in track.targets}
-        | {name_and_values(one)[0]: one.reason for one in track.scenarios},
+        | {_submitted(one).asked: one.reason for one in track.scenarios},
         unknown=tuple(one.id for one in track.targets if not known(one.id)) if not named.targets else (),
         left_out=tuple(one.id for one in track.criteria if one not in criteria),
         reweighted=weighed != [one.weight for one in criteria],
@@ -132,6 +132,11 @@ def name_and_values(scenario: TrackScenario) -> tuple[str, dict[str, Value | str
     return name.strip(), {key.strip(): _value(value.strip()) for key, _, value in pairs} | dict(scenario.parameters)
 
 
+def _submitted(scenario: TrackScenario, models: tuple[str, ...] = ()) -> SubmittedScenario:
+    name, values = name_and_values(scenario)
+    return SubmittedScenario(name=name, parameters=values, models=models)
+
+
 def _scenarios(scenarios: Sequence[TrackScenario], models: Sequence[DraftModel]) -> list[SubmittedScenario]:
     found = []
     for one in scenarios:
@@ -139,7 +144,7 @@ def _scenarios(scenarios: Sequence[TrackScenario], models: Sequence[DraftModel])
         fitting = _fitting(_scenario_tasks(name, values), models)
         if fitting:
             ids = () if len(fitting) == len(models) else tuple(model.model.id for model in fitting)
-            found.append(SubmittedScenario(name=name, parameters=values, models=ids if models else ()))
+            found.append(_submitted(one, ids if models else ()))
     return found
 
 

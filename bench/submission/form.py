@@ -77,6 +77,12 @@ class SubmittedScenario(Form, frozen=True):
     parameters: dict[str, Value | str] = {}
     models: tuple[str, ...] = ()
 
+    @property
+    def asked(self) -> str:
+        """As ``-s`` takes it: ``multi-stream:streams=4``."""
+        pairs = ",".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.name}:{pairs}" if pairs else self.name
+
 
 class Measuring(Form, frozen=True):
     """How it is measured. ``margin_percent``: within which a reviewer's figure counts as the same (``odb reproduce``);

@@ -49,7 +49,7 @@ TWO_LANGUAGES = '{ ko = "…", en = "…" }'
 
 
 def form_text(submission: Submission, reasons: Mapping[str, Text] | None = None) -> str:
-    """The file's text. ``reasons``: why a target or a scenario is there, by its id or name; a comment."""
+    """The file's text. ``reasons``: why a target or a scenario is there, by its id or as it is asked for; a comment."""
     why = reasons or {}
     lines = [*_comment(say("form.head", example=TWO_LANGUAGES)), ""]
     lines += [_field("head", name, getattr(submission, name)) for name in ("format", "track", "rules")]
@@ -83,7 +83,7 @@ def _reasoned(
     name: str, items: Iterable[SubmittedTarget] | Iterable[SubmittedScenario], why: Mapping[str, Text]
 ) -> Iterator[str]:
     for item in items:
-        reason = clean(why.get(item.id if isinstance(item, SubmittedTarget) else item.name, ""))
+        reason = clean(why.get(item.id if isinstance(item, SubmittedTarget) else item.asked, ""))
         yield from _comment(reason) if reason else ()
         yield from (f"[[{name}]]", *_fields(name, item), "")
 

@@ -125,6 +125,8 @@ def _criterion_faults(one: Criterion, track: Track) -> Iterator[Fault]:
         yield Fault("source", sentence("track.no_source"))
     if not (math.isfinite(one.weight) and 0 < one.weight <= TOTAL_PERCENT):
         yield Fault("weight", sentence("track.weight", value=one.weight))
+    if one.repeats is not None and one.repeats < 1:
+        yield Fault("repeats", sentence("track.repeats", value=one.repeats))
     if not math.isfinite(one.target):
         yield Fault("target", sentence("track.target_not_finite", value=one.target))
     if one.device and one.device not in (target.id for target in track.targets):

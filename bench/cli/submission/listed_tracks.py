@@ -115,6 +115,7 @@ def _criterion(one: Criterion) -> Pairs:
         "model": "" if one.applies == "any" else say(f"track.shown.applies.{one.applies}"),
         "scenario": one.scenario,
         "device": one.device,
+        "repeats": "" if one.repeats is None else say("track.shown.repeats", n=one.repeats),
         "evidence": ", ".join(one.evidence),
         "method": str(one.method),
         "conditions": str(one.conditions),

@@ -80,6 +80,13 @@ def test_a_criterion_that_states_its_kind_of_model_has_that() -> None:
     assert {models[one] for one in models if kinds[one] == "text_generation"} == {"voice"}
 
 
+def test_two_scenarios_of_one_name_keep_their_reasons(track: Track) -> None:
+    """They are told apart by their parameters."""
+    made = drafted(track, Named(track="t"))
+    by_scenario = [made.reasons[one.asked] for one in made.submission.scenarios]
+    assert by_scenario == ["why", "r", "r"]
+
+
 def test_values_of_the_track_stay_proposals(track: Track) -> None:
     """Until the applicant changes the field."""
     assert all(one.proposed for one in drafted(track, Named(track="t")).submission.criteria)

@@ -93,7 +93,7 @@ SUBMISSIONS = st.builds(
 def test_what_is_written_is_read_back(submission: Submission, reasons: dict[str, str | Texts], language: str) -> None:
     """In every language, whatever quotes, line breaks or signs its texts hold, and whatever the comments say."""
     for item in (*submission.targets, *submission.scenarios):
-        reasons[item.id if isinstance(item, SubmittedTarget) else item.name] = "x\ny = 1\r[z]"
+        reasons[item.id if isinstance(item, SubmittedTarget) else item.asked] = "x\ny = 1\r[z]"
     with speaking(language):
         text = form_text(submission, reasons)
     assert form_of(text, "submission.toml", Submission) == submission

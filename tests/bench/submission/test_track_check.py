@@ -74,6 +74,7 @@ def test_a_right_track_of_your_own_is_read(own: dict[str, Any], tmp_path: Path) 
         (_set("criteria", 0, weight=21), "criteria", "101 %"),
         (_set("criteria", 0, weight=-1), "criteria[0].weight", "more than 0"),
         (_set("criteria", 0, weight=float("nan")), "criteria[0].weight", "more than 0"),
+        (_set("criteria", 0, repeats=0), "criteria[0].repeats", "at least 1"),
         (_set("criteria", 0, target=float("inf")), "criteria[0].target", "finite"),
         (_set("criteria", 0, metric="summary.latency_ns.p98"), "criteria[0].metric", "Did you mean summary.latency_ns"),
         (_set("criteria", 0, metric="later.smell"), "criteria[0].metric", "later.smell"),

@@ -13,6 +13,7 @@ from bench.submission.texts import Texts
 from bench.submission.track import Track, track_named, track_names
 from bench.submission.track_check import faults_of
 from bench.suite.plan import GENERATE_TOKENS, PROMPT_TOKENS
+from bench.suite.presets import PRESETS
 from bench.targets.qnn.socs import named
 
 LG = ("smart-tv", "lifestyle-screen", "earphone-speaker", "notebook-it", "signage", "smart-appliance")
@@ -67,6 +68,14 @@ def test_a_criterion_is_decided_or_known_to_come(track: Track, one: Criterion) -
     assert later(one.metric) is not None or figure_kind(one.metric).path == one.metric
     if track.partner.id == "qualcomm" and one.metric != "plan.model.size_bytes":
         assert one.device == "qnn:htp"
+
+
+@pytest.mark.parametrize(("track", "one"), CRITERIA)
+def test_figures_of_a_device_state_the_repeats_of_the_preset(track: Track, one: Criterion) -> None:
+    """The form asks for 반복 수: the fresh processes that the preset measures in."""
+    measurable = later(one.metric) is None and later(one.scenario) is None
+    expected = PRESETS["standard"].repeats.fewest if measurable and figure_kind(one.metric).of_device else None
+    assert one.repeats == expected
 
 
 @pytest.mark.parametrize("track", TRACKS, ids=by_id)

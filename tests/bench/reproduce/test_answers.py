@@ -1,0 +1,181 @@
+"""Criterion by criterion: which figures answer, which reasons stand against it, and what the audit says."""
+
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.record.evidence import Alternation
+from bench.record.record import Fidelity, PlannedModel, Reason, RecordedRun, Verdict
+from bench.reproduce.answers import Side, answer, answers
+from bench.reproduce.audit import audited
+from bench.reproduce.yardstick import YARDSTICKS, is_yardstick, yardstick_of
+from bench.store.derived import judged
+from bench.submission.assessment import Row, assessed
+from bench.submission.criterion import Criterion
+from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
+from bench.testing.records import MODEL, TARGET, fake_run
+
+MS = 1_000_000
+MARGIN = 0.05
+YARD = PlannedModel(YARDSTICKS["tensor"], "tensor", "onnx", "float32", "a" * 64, 1_000, 10, 10)
+
+
+def run(name: str, p50_ns: float, states: Any = (1, 1, 1, 1, 1, 1), **plan: Any) -> RecordedRun:
+    """Six processes; ``states``: the machine's speed in each, as a factor of time."""
+    rng = np.random.default_rng(crc32(name.encode()))
+    parts = [np.rint(p50_ns * state * (1 + 0.002 * rng.random(40))).astype(np.int64) for state in states]
+    return judged(fake_run(name, parts, **plan)).plain()
+
+
+def side(name: str, p50_ns: float, states: Any = (1, 1, 1, 1, 1, 1)) -> Side:
+    """A run that took turns with a yardstick of 2 ms on a machine that was in ``states``."""
+    base = run(f"{name}-y", 2 * MS, states, model=YARD, alternation=Alternation(name, "base"))
+    return Side(run(name, p50_ns, states, alternation=Alternation(name, "new")), base)
+
+
+def row(claimed: RecordedRun, metric: str = "summary.latency_ns.p50", unit: str = "ms") -> Row:
+    one = Criterion(id="c", title="c", metric=metric, direction="at_most", target=50, unit=unit, weight=100)
+    form = Submission(
+        format=1,
+        track="t",
+        rules=1,
+        models=(SubmittedModel(id="fake", source="fake"),),
+        targets=(SubmittedTarget(id="null:cpu"),),
+        criteria=(one,),
+    )
+    (found,) = assessed(form, [claimed]).rows
+    return found
+
+
+FAST, SLOW = (1, 1.01, 1, 1.02, 1, 1), (1.5, 1.52, 1.5, 1.49, 1.51, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("claimed_ns", "here_ns", "word"),
+    [(5 * MS, 5 * MS, "reproduced"), (4.5 * MS, 5 * MS, "not_reproduced"), (5.5 * MS, 5 * MS, "cannot_tell")],
+)
+def test_the_yardstick_takes_out_the_state_of_the_machine(claimed_ns: float, here_ns: float, word: str) -> None:
+    """Half as slow again here: the ratio to the yardstick still tells an honest claim from one that is 10 % too good;
+    one that is too modest is not contradicted."""
+    claimed, here = side("claim", claimed_ns, FAST), side("here", here_ns, SLOW)
+    found = answer(row(claimed.run), claimed, here, MARGIN)
+    assert (found.word, found.by_yardstick) == (word, True)
+
+
+def test_without_a_yardstick_a_slow_machine_is_no_false_claim() -> None:
+    """The times differ by half, which the machine itself explains; three times would not."""
+    claimed = Side(run("claim", 5 * MS))
+    here, far = Side(run("here", 7.5 * MS)), Side(run("far", 16 * MS))
+    assert answer(row(claimed.run), claimed, here, MARGIN).word == "cannot_tell"
+    assert answer(row(claimed.run), claimed, far, MARGIN).word == "not_reproduced"
+
+
+def with_machine(side: Side, cpu: str) -> Side:
+    record = side.run.record
+    host = {**record.environment.host, "cpu": cpu}
+    changed = replace(record, environment=replace(record.environment, host=host))
+    return Side(replace(side.run, record=changed))
+
+
+def test_another_machine_decides_sizes_and_not_speed() -> None:
+    """Whatever the times are."""
+    claimed = Side(run("claim", 5 * MS))
+    here = with_machine(Side(run("here", 50 * MS)), "another processor")
+    speed = answer(row(claimed.run), claimed, here, MARGIN)
+    size = answer(row(claimed.run, "plan.model.size_bytes", "kB"), claimed, here, MARGIN)
+    assert (speed.word, size.word) == ("cannot_tell", "reproduced")
+    assert "machine" in str(speed.reason)
+
+
+def test_another_file_decides_nothing() -> None:
+    """Not even its size."""
+    claimed = Side(run("claim", 5 * MS))
+    here = Side(run("here", 5 * MS, model=replace(MODEL, sha256="b" * 64)))
+    assert answer(row(claimed.run, "plan.model.size_bytes", "kB"), claimed, here, MARGIN).word == "cannot_tell"
+
+
+def test_an_invalid_run_decides_no_speed() -> None:
+    """The reason names which of the two it is."""
+    claimed, here = Side(run("claim", 5 * MS)), Side(run("here", 5 * MS))
+    verdict = Verdict(False, False, (Reason("host_busy", "busy"),))
+    busy = Side(replace(here.run, record=replace(here.run.record, verdict=verdict)))
+    found = answer(row(claimed.run), claimed, busy, MARGIN)
+    assert found.word == "cannot_tell"
+    assert "host_busy" in str(found.reason)
+
+
+def test_a_busy_machine_leaves_the_ratio_to_the_yardstick() -> None:
+    """What disturbs both cancels."""
+    claimed, here = side("claim", 5 * MS), side("here", 5 * MS)
+    verdict = Verdict(False, False, (Reason("host_busy", "busy"), Reason("not_converged", "wide")))
+    busy = Side(replace(here.run, record=replace(here.run.record, verdict=verdict)), here.yardstick)
+    assert answer(row(claimed.run), claimed, busy, MARGIN).word == "reproduced"
+
+
+def test_what_was_not_measured_again_is_open() -> None:
+    """So is a criterion without a record."""
+    claimed = run("claim", 5 * MS)
+    found = answers([row(claimed)], {"claim": (Side(claimed), None)}, MARGIN)
+    assert [one.word for one in found] == ["cannot_tell"]
+    assert [one.word for one in answers([row(claimed)], {}, MARGIN)] == ["cannot_tell"]
+
+
+def fidelity(run: RecordedRun, cosine: float, ok: bool, twin: bool = False) -> RecordedRun:
+    found = Fidelity("reference", 4, cosine_min=cosine, ok=ok, float_reference=twin)
+    return replace(run, record=replace(run.record, fidelity=found))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [(0.9999999, 0.9999993, "reproduced"), (0.9999, 0.99985, "reproduced"), (0.9999, 0.97, "not_reproduced")],
+)
+def test_outputs_are_alike_as_far_as_machines_are(before: float, after: float, word: str) -> None:
+    """The distance from 1 may double, or be below 1e-4."""
+    claimed, here = (Side(fidelity(run(n, 5 * MS), c, True)) for n, c in (("claim", before), ("here", after)))
+    assert answer(row(claimed.run, "fidelity.cosine_min", "1"), claimed, here, MARGIN).word == word
+
+
+@pytest.mark.parametrize(("ok", "word"), [(True, "reproduced"), (False, "not_reproduced")])
+def test_on_other_inputs_the_outputs_must_be_right(ok: bool, word: str) -> None:
+    """Whatever the figure is there."""
+    claimed, here = Side(fidelity(run("claim", 5 * MS), 0.9999, True)), Side(fidelity(run("here", 5 * MS), 0.98, ok))
+    assert answer(row(claimed.run, "fidelity.cosine_min", "1"), claimed, here, MARGIN, other_inputs=True).word == word
+
+
+def test_a_yardstick_is_known_by_its_turns() -> None:
+    """Another run of the same built-in model is none."""
+    claimed = side("claim", 5 * MS)
+    assert claimed.yardstick is not None
+    assert is_yardstick(claimed.yardstick.record)
+    assert not is_yardstick(run("plain", 2 * MS, model=YARD).record)
+    assert yardstick_of(claimed.run, [claimed.run, claimed.yardstick]) is claimed.yardstick
+    assert yardstick_of(claimed.run, [side("other", MS).yardstick or claimed.run]) is None
+
+
+@pytest.mark.parametrize(
+    ("altered_ns", "same", "word", "code"),
+    [
+        (5 * MS, False, "passed", ""),
+        (6 * MS, False, "failed", "speed_of_another"),
+        (4 * MS, False, "failed", "speed_of_another"),
+        (5 * MS, True, "failed", "answers_prepared"),
+    ],
+)
+def test_the_audit(altered_ns: float, same: bool, word: str, code: str) -> None:
+    """An altered model answers otherwise and takes as long, in whatever state the machine is."""
+    original = run("model", 5 * MS, SLOW, alternation=Alternation("audit", "base"))
+    copy = run("copy", altered_ns, SLOW, alternation=Alternation("audit", "new"))
+    found = audited(original.record, original, fidelity(copy, 0.2, same, twin=True), MARGIN)
+    assert (found.word, found.code) == (word, code)
+
+
+def test_the_audit_of_an_emulator_looks_at_answers_alone() -> None:
+    """Its times are of no device."""
+    record = run("model", 5 * MS, target=replace(TARGET, emulated=True)).record
+    copy = fidelity(run("copy", 50 * MS), 0.2, False, twin=True)
+    assert audited(record, None, copy, MARGIN).word == "passed"
+    assert audited(record, None, fidelity(copy, 1.0, True, twin=True), MARGIN).code == "answers_prepared"
+    assert audited(record, None, fidelity(copy, 1.0, True), MARGIN).word == "cannot_tell"

@@ -1,0 +1,147 @@
+"""``odb reproduce``: what a submission claims, measured again; two frauds are found by the audit."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+from onnx import TensorProto, helper, numpy_helper
+
+from bench.cli.run_command import command as run_command
+from bench.cli.submission.reproduce_command import command
+
+FRAUD = Path(__file__).resolve().parents[2] / "plugins" / "fraud.py"
+FORM = """
+format = 1
+track = "inspection-drone"
+rules = 1
+models = [{ id = "net", source = "models/original.onnx" }]
+targets = [{ id = "prepared:cpu" }, { id = "quick:cpu" }]
+"""
+CRITERION = """
+[[criteria]]
+id = "%s"
+title = { ko = "%s", en = "%s" }
+metric = "%s"
+direction = "%s"
+target = %s
+unit = "%s"
+weight = 30
+device = "%s"
+"""
+CRITERIA = (
+    ("outputs", "출력 일치도", "Outputs", "fidelity.cosine_min", "at_least", 0.99, "1", "prepared:cpu"),
+    ("size", "크기", "Size", "plan.model.size_bytes", "at_most", 1, "MB", "prepared:cpu"),
+    ("quick", "빠름", "Quick", "summary.latency_ns.p50", "at_most", 10, "ms", "quick:cpu"),
+)
+
+
+def net(path: Path) -> None:
+    """Three layers of 96 channels: some work for a processor, and answers that depend on the weights."""
+    rng = np.random.default_rng(0)
+    weights = [numpy_helper.from_array(rng.normal(0, 0.2, (96, 96)).astype(np.float32), f"W{i}") for i in range(3)]
+    nodes = [helper.make_node("MatMul", [f"h{i}", f"W{i}"], [f"h{i + 1}"]) for i in range(3)]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 96]) for name in ("h0", "h3"))
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [x], [y], weights), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    model.ir_version = 8
+    onnx.save(model, path)
+
+
+def odb(command: Any, *arguments: Any) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def claim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A submission's folder with one record for each target, and the plugin beside the model that it knows."""
+    folder = tmp_path_factory.mktemp("claim")
+    (folder / "models").mkdir()
+    net(folder / "models" / "original.onnx")
+    shutil.copy(FRAUD, folder / "models")
+    (folder / "submission.toml").write_text(FORM + "".join(CRITERION % (c[0], c[1], *c[2:]) for c in CRITERIA))
+    plugin, model = folder / "models" / "fraud.py", folder / "models" / "original.onnx"
+    targets = ("-t", "prepared:cpu", "-t", "quick:cpu")
+    quick = ("--repeats", "3", "--max-seconds", "0.2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ODB_CACHE", str(folder / "cache"))
+        odb(run_command, "--plugin", plugin, "-m", model, *targets, *quick, "-o", folder / "records")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reproduced(claim: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, dict[str, Any], Path]:
+    """The result, the answers, and the folder of the records."""
+    out = tmp_path_factory.mktemp("again") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ODB_CACHE", str(claim / "cache"))
+        result = odb(command, claim, "--plugin", claim / "models" / "fraud.py", "--altered", "-o", out)
+    return result, json.loads((out / "reproduction.json").read_bytes()), out
+
+
+@pytest.mark.process
+def test_exact_figures_are_reproduced(reproduced: tuple[Result, dict[str, Any], Path]) -> None:
+    """Outputs and sizes, by records that were measured here."""
+    result, found, out = reproduced
+    assert result.exception is None, result.output
+    words = {one["criterion"]: one["word"] for one in found["answers"]}
+    assert words["outputs"] == words["size"] == "reproduced"
+    assert all((out / one["again_record"] / "record.json").is_file() for one in found["answers"])
+
+
+@pytest.mark.process
+def test_the_audit_finds_both_frauds(reproduced: tuple[Result, dict[str, Any], Path]) -> None:
+    """Prepared answers, and the speed of another model."""
+    result, found, _ = reproduced
+    assert code_of(found, "prepared") == "answers_prepared"
+    assert code_of(found, "quick") == "speed_of_another"
+    assert result.return_value == 1
+
+
+def code_of(found: dict[str, Any], target: str) -> str:
+    (audit,) = (one for one in found["audits"] if f"-{target}-cpu-" in one["record"])
+    return str(audit["code"])
+
+
+@pytest.mark.process
+def test_the_words_of_the_table(reproduced: tuple[Result, dict[str, Any], Path]) -> None:
+    """Each criterion by its title, and the audits below it."""
+    result, _, _ = reproduced
+    assert "Outputs" in result.output
+    assert "answers_prepared" in result.output
+    assert "with a margin of 5.0 %" in result.output.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.process
+def test_a_dry_run_measures_nothing(claim: Path, tmp_path: Path) -> None:
+    """It shows what would be, with its criteria."""
+    out = tmp_path / "out"
+    result = odb(command, claim, "--plugin", claim / "models" / "fraud.py", "--dry-run", "--json", "-o", out)
+    runs = json.loads(result.output)["runs"]
+    assert [run["criteria"] for run in runs] == [["outputs", "size"], ["quick"]]
+    assert not out.exists()
+
+
+@pytest.mark.process
+def test_a_model_that_is_not_there_is_a_problem(claim: Path, tmp_path: Path) -> None:
+    """Of a submission without its models; a file with the same name is not the one that was measured."""
+    alone = tmp_path / "alone"
+    shutil.copytree(claim / "records", alone / "records")
+    shutil.copy(claim / "submission.toml", alone)
+    plugin, another = claim / "models" / "fraud.py", tmp_path / "original.onnx"
+    net(another)
+    model = onnx.load(another)
+    model.producer_name = "another"
+    onnx.save(model, another)
+    told = [
+        odb(command, alone, "--plugin", plugin, *given, "--dry-run", "--json")
+        for given in ((), ("-m", another), ("-m", claim / "models" / "original.onnx"))
+    ]
+    assert [one.return_value for one in told] == [2, 2, 0]
+    assert "original.onnx" in json.loads(told[0].output)["runs"][0]["problem"]
+    assert "is not the file" in json.loads(told[1].output)["runs"][0]["problem"]

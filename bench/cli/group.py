@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "compare": "compare_command",
         "init": "submission.init_command",
         "check": "submission.check_command",
+        "dossier": "submission.dossier_command",
         "reproduce": "submission.reproduce_command",
         "schema": "schema_command",
         "completion": "completion_command",

@@ -3,10 +3,12 @@
 All text is plain: one line, without control characters, and never markup.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from bench.printable import visible
 from bench.reports.charts.svg import Figure
 from bench.reports.view.rows import Table
 
@@ -128,6 +130,21 @@ class Contents(Struct, frozen=True, kw_only=True):
     ladder: tuple[Rung, ...]
     sections: tuple[Section, ...]
     footer: str
+
+
+NOT_OF_A_LINE = dict.fromkeys(map(ord, "\n\t\ufffe\uffff"), " ")
+"""What ``visible`` lets through and a line, or XML, does not hold."""
+
+
+def cleaned(value: Any) -> Any:
+    """``value`` with every text in it on one line and without characters that act; drawings stay as they are."""
+    if isinstance(value, str):
+        return visible(value).translate(NOT_OF_A_LINE)
+    if isinstance(value, tuple):
+        return tuple(cleaned(one) for one in value)
+    if isinstance(value, Struct) and not isinstance(value, Figure):
+        return replace(value, **{name: cleaned(getattr(value, name)) for name in value.__struct_fields__})
+    return value
 
 
 def kind_of(block: Block) -> str:

@@ -1,14 +1,14 @@
 """The contents of a dossier, in the language that is spoken: what every writer draws."""
 
-from bench.reports.dossiers.appendix import files, findings
-from bench.reports.dossiers.blocks import Contents, Fact, Rung, Section
-from bench.reports.dossiers.environment import environment
-from bench.reports.dossiers.overview import basis, overview
-from bench.reports.dossiers.procedure import procedure
-from bench.reports.dossiers.results import emulation, results
-from bench.reports.dossiers.scenario import scenario
-from bench.reports.dossiers.targets import targets
-from bench.reports.dossiers.validity import limits, reproducibility, validity
+from bench.reports.dossiers.blocks import Contents, Fact, Rung, Section, cleaned
+from bench.reports.dossiers.sections.appendix import files, findings
+from bench.reports.dossiers.sections.environment import environment
+from bench.reports.dossiers.sections.overview import basis, overview
+from bench.reports.dossiers.sections.procedure import procedure
+from bench.reports.dossiers.sections.results import emulation, results
+from bench.reports.dossiers.sections.scenario import scenario
+from bench.reports.dossiers.sections.targets import targets
+from bench.reports.dossiers.sections.validity import limits, reproducibility, validity
 from bench.submission.dossier.data import DossierData
 from bench.submission.dossier.ladder import Step
 from bench.words import current, say, units
@@ -21,7 +21,7 @@ def contents(dossier: DossierData) -> Contents:
     """The whole dossier, or the test scenario alone."""
     alone = dossier.part == "test-scenario"
     project = units.clean(dossier.assessment.submission.project.name) or say("dossier.unnamed")
-    return Contents(
+    whole = Contents(
         language=current().language,
         kind=say("dossier.kind.scenario" if alone else "dossier.kind"),
         title=project,
@@ -32,6 +32,8 @@ def contents(dossier: DossierData) -> Contents:
         sections=scenario(dossier) if alone else _sections(dossier),
         footer=say("dossier.footer"),
     )
+    found: Contents = cleaned(whole)
+    return found
 
 
 def _sections(dossier: DossierData) -> tuple[Section, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from made_dossiers import FORM
+from made_dossiers import data as dossier_data
 from msgspec.structs import replace
 from report_parts import HTP, MOBILENET, MS, OPENVINO, record
 from report_runs import emulated, failed, hostile, invalid, judged, offline, skipped, text, vision
@@ -26,7 +28,9 @@ from bench.record.record import (
 )
 from bench.record.refused import RefusedRecord
 from bench.reports.comparisons import html as comparison_page
+from bench.reports.dossiers.html import HtmlDossier
 from bench.reports.runs.html import HtmlReport
+from bench.submission.dossier.data import DossierData
 from bench.testing.records import MODEL, TARGET, fake_run
 from bench.words import languages, speaking
 
@@ -34,6 +38,7 @@ KOREAN = "드론 영상 객체 탐지 모델 (양자화 8비트, 보정 사진 �
 UNBROKEN = "detector_with_a_name_of_many_parts_that_no_space_parts_" * 3
 HANGUL = "가나다라마바사아자차카타파하" * 8
 HOSTILE = '"><script>alert(1)</script><a href="https://example.com/" onclick="alert(2)">'
+ODD_NAMES = (KOREAN, UNBROKEN, HANGUL, HOSTILE)
 LONG_OPTIONS = {
     "offload_graph_io_quantization": "0",
     "qnn_context_priority_with_a_long_name": "a_value_of_many_parts_" * 4,
@@ -188,18 +193,28 @@ def comparisons() -> dict[str, bytes]:
     return {f"comparison, {name}": comparison_page.render(found) for name, found in pages.items()}
 
 
+def made_dossier() -> DossierData:
+    """Criteria that end in every way, one with names that are long, Korean and made of markup."""
+    odd = [replace(FORM.criteria[0], id=f"odd-{n}", title=name, method=name) for n, name in enumerate(ODD_NAMES)]
+    return dossier_data(replace(FORM, criteria=(*FORM.criteria, *odd)))
+
+
 REPORTS = ("every kind", "odd names", "sweep", "folders", "one run", "all failed", "no records")
 COMPARISONS = ("pairs", "one pair", "one pair of a long name", "one pair of an emulator", "no pair")
-NAMES = (*REPORTS, *(f"comparison, {name}" for name in COMPARISONS))
+DOSSIER = "dossier"
+NAMES = (*REPORTS, *(f"comparison, {name}" for name in COMPARISONS), DOSSIER)
 """The names of the pages, so that tests are parametrised without making them."""
 TRANSLATED = ("every kind", "folders", "comparison, pairs")
 """Those that are opened in every language: what the others add are names, which no language changes."""
-IN_LANGUAGES = [(name, "en") for name in NAMES] + [
-    (name, language) for language in sorted({*languages()} - {"en"}) for name in TRANSLATED
+IN_LANGUAGES = [
+    *((name, "en") for name in NAMES if name != DOSSIER),
+    *((name, language) for language in sorted({*languages()} - {"en"}) for name in TRANSLATED),
+    (DOSSIER, "ko"),
 ]
+"""The dossier is the Korean form's: it is opened as that."""
 
 
 def pages(language: str = "en") -> dict[str, bytes]:
     """Every page, its bytes as a writer gives them in that language, by its name in ``NAMES``."""
     with speaking(language):
-        return {**reports(), **comparisons()}
+        return {**reports(), **comparisons(), DOSSIER: HtmlDossier().render(made_dossier())}

@@ -2,7 +2,7 @@
 
 from bench.record.record import RecordedRun
 from bench.reports.dossiers.blocks import Fact, Target, Targets
-from bench.reports.dossiers.numbers import in_unit, landmarks, shown, stated, unit_words
+from bench.reports.dossiers.sections.numbers import in_unit, landmarks, shown, stated, unit_words
 from bench.reports.words.causes import emulated
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion

@@ -1,7 +1,7 @@
 """What ``odb check`` found, and the files that the dossier rests on, with their hashes."""
 
 from bench.reports.dossiers.blocks import Block, Grid, Section, Text
-from bench.reports.dossiers.overview import heads
+from bench.reports.dossiers.sections.overview import heads
 from bench.reports.view.rows import Cell, Table
 from bench.reports.view.tables import plain_row
 from bench.submission.dossier.data import DossierData
@@ -41,7 +41,7 @@ def findings(dossier: DossierData) -> tuple[Section, ...]:
     order = sorted(dossier.findings, key=lambda one: (SEVERITIES.index(one.severity), one.rule, one.where))
     rows = tuple(
         (
-            Cell(units.clean(one.rule), notes=(say(f"dossier.severity.{one.severity}"),)),
+            Cell(units.clean(one.rule), notes=(say(f"severity.{one.severity}"),)),
             Cell(units.clean(one.told), notes=(units.clean(one.where),)),
             Cell(units.clean(one.remedy) or units.MISSING),
         )

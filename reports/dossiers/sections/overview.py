@@ -2,8 +2,8 @@
 
 from bench.reports.dossiers.blocks import Block, Facts, Grid, Section, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
-from bench.reports.dossiers.numbers import stated
-from bench.reports.dossiers.targets import target_with_unit, with_unit
+from bench.reports.dossiers.sections.numbers import stated
+from bench.reports.dossiers.sections.targets import target_with_unit, with_unit
 from bench.reports.view.rows import Cell, Column, Table
 from bench.reports.view.tables import plain_row
 from bench.submission.assessment import Assessment

@@ -2,7 +2,7 @@
 
 from bench.reports.dossiers.blocks import Block, Facts, Grid, Section, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
-from bench.reports.dossiers.overview import heads
+from bench.reports.dossiers.sections.overview import heads
 from bench.reports.view.machines import field_name, machines
 from bench.reports.view.rows import Cell, Numbered, Table, numbered
 from bench.reports.view.tables import plain_row

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from bench.reports.dossiers.blocks import Block, Grid, Section, Steps, Text
-from bench.reports.dossiers.environment import measured_runs, run_name
-from bench.reports.dossiers.numbers import in_unit, landmarks, shown
-from bench.reports.dossiers.overview import heads
-from bench.reports.dossiers.targets import decision_word, with_unit
+from bench.reports.dossiers.sections.environment import measured_runs, run_name
+from bench.reports.dossiers.sections.numbers import in_unit, landmarks, shown
+from bench.reports.dossiers.sections.overview import heads
+from bench.reports.dossiers.sections.targets import decision_word, with_unit
 from bench.reports.view.details import reasons
 from bench.reports.view.rows import Cell, Numbered, Table
 from bench.reports.view.tables import plain_row

@@ -5,9 +5,9 @@ from bench.record.record import RecordedRun
 from bench.record.shown_command import shown_command
 from bench.reports.dossiers.blocks import Block, Facts, Section, Shell, Steps, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
-from bench.reports.dossiers.environment import stated_facts
-from bench.reports.dossiers.procedure import planned_command
-from bench.reports.dossiers.targets import target_with_unit
+from bench.reports.dossiers.sections.environment import stated_facts
+from bench.reports.dossiers.sections.procedure import planned_command
+from bench.reports.dossiers.sections.targets import target_with_unit
 from bench.reports.words.plans import rule_words
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion
@@ -61,7 +61,7 @@ def _test(number: int, row: Row, found: Assessment) -> Section:
         blocks.append(Text(say("dossier.scenario.later", reason=reason), "warning"))
     else:
         command = _command(row, found)
-        blocks.append(Steps(_procedure(criterion, found)))
+        blocks.append(Steps(_procedure(criterion, command)))
         blocks += [Shell((command,))] if command else []
     blocks.append(Facts(_form(criterion)))
     return Section(f"test-{number}", title, tuple(blocks), level=3)
@@ -159,21 +159,14 @@ def _repeats(row: Row, found: Assessment) -> str:
     return f"{units.counted(count, 'fresh_process')}. {rule_words(run.record.plan.rule)}"
 
 
-def _procedure(criterion: Criterion, found: Assessment) -> tuple[str, ...]:
+def _procedure(criterion: Criterion, command: str) -> tuple[str, ...]:
+    """The steps; without a command, none that names it."""
     kind = _kind(criterion)
     about = "own" if kind is None else kind.about
-    middle = (
-        [f"dossier.test.{about}"] if about in ("quality", "placement", "outputs", "size") else ["dossier.test.steady"]
-    )
-    middle += ["dossier.test.energy"] if about == "energy" else []
-    codes = [
-        "dossier.test.identify",
-        "dossier.test.environment",
-        "dossier.test.command",
-        *middle,
-        "dossier.test.record",
-    ]
-    return tuple(say(code) for code in codes)
+    middle = [about] if about in ("quality", "placement", "outputs", "size") else ["steady"]
+    middle += ["energy"] if about == "energy" else []
+    names = ("identify", "environment", "command" if command else "agree", *middle, "record")
+    return tuple(say(f"dossier.test.{name}") for name in names)
 
 
 def _command(row: Row, found: Assessment) -> str:

@@ -3,7 +3,7 @@
 from bench.reports.charts.figures import figures
 from bench.reports.dossiers.blocks import Block, Drawings, Facts, Grid, Section, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
-from bench.reports.dossiers.environment import measured_runs, run_name
+from bench.reports.dossiers.sections.environment import measured_runs, run_name
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.lm_tables import agreement_table, text_table

@@ -5,9 +5,9 @@ import shlex
 from bench.record.shown_command import shown_command
 from bench.reports.dossiers.blocks import Block, Facts, Grid, Section, Shell, Steps, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
-from bench.reports.dossiers.environment import measured_runs, run_name
-from bench.reports.dossiers.numbers import stated
-from bench.reports.dossiers.overview import heads
+from bench.reports.dossiers.sections.environment import measured_runs, run_name
+from bench.reports.dossiers.sections.numbers import stated
+from bench.reports.dossiers.sections.overview import heads
 from bench.reports.view.rows import Numbered, Table
 from bench.reports.view.tables import plain_row
 from bench.reports.words.plans import repeats_words, rule_words

@@ -1,0 +1,1 @@
+"""Dossiers as documents of an office program."""

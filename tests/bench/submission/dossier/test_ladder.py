@@ -1,0 +1,51 @@
+"""The ladder of proof: what a submission's folder shows, and no more."""
+
+from made_dossiers import CRITERIA, FORM, assessment, runs
+from msgspec.structs import replace
+
+from bench.record.part import Correction
+from bench.record.refused import RefusedRecord
+from bench.submission.dossier.ladder import ladder
+from bench.words import speaking
+
+MET, LATER = CRITERIA[0], next(one for one in CRITERIA if one.id == "later")
+
+
+def reached(*steps: object) -> dict[str, bool | None]:
+    return {step.rung: step.reached for step in steps}  # type: ignore[attr-defined]
+
+
+def test_a_submission_measured_twice() -> None:
+    """Another person's figure is never known from the folder."""
+    found = assessment(replace(FORM, criteria=(MET, LATER)))
+    assert reached(*ladder(found)) == {"complete": True, "consistent": True, "rerun": True, "reproduced": None}
+
+
+def test_a_criterion_without_a_record_is_not_complete() -> None:
+    """The reason names it."""
+    step = ladder(assessment())[0]
+    with speaking("en"):
+        assert (step.reached, str(step.reason)) == (False, "No record decides: no-record.")
+
+
+def test_what_is_rejected_is_not_complete() -> None:
+    assert ladder(assessment(replace(FORM, criteria=(MET,))), ["ODB-S-001"])[0].reached is False
+
+
+def test_one_record_is_no_rerun() -> None:
+    step = ladder(assessment(replace(FORM, criteria=(MET,)), runs()[:1]))[2]
+    assert step.reached is False
+
+
+def test_a_record_that_was_edited_is_not_consistent() -> None:
+    """Nor is one that could not be read."""
+    first, *others = runs()
+    edited = replace(first, corrections=(Correction("summary.latency_ns.p50", "1 ms", "4 ms", True),))
+    assert ladder(assessment(records=[edited, *others]))[1].reached is False
+    refused = replace(assessment(), refused=(RefusedRecord("r", "not JSON"),))
+    assert ladder(refused)[1].reached is False
+
+
+def test_without_records_nothing_is_known() -> None:
+    found = ladder(assessment(records=[]))
+    assert reached(*found) == {"complete": False, "consistent": None, "rerun": None, "reproduced": None}

@@ -75,7 +75,7 @@ def openvino_genai_folder(realdata: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
     """``run(models, targets, **suite fields)``: measure in real processes, records under ``tmp_path / "out"``. One
-    repeat of half a second, unless fields say otherwise. Whoever uses it is marked ``process``."""
+    repeat of a tenth of a second, unless fields say otherwise. Whoever uses it is marked ``process``."""
     from bench.run.suite_run import run_suite
 
     def measure(
@@ -84,7 +84,7 @@ def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
         suite = Suite(
             models=tuple(ModelAsk(m) if isinstance(m, str) else m for m in models),
             targets=tuple(TargetAsk(t) if isinstance(t, str) else t for t in targets),
-            **{"repeats": 1, "max_seconds": 0.5, **fields},  # type: ignore[arg-type]
+            **{"repeats": 1, "max_seconds": 0.1, **fields},  # type: ignore[arg-type]
         )
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)

@@ -101,40 +101,44 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-@pytest.fixture(params=CELLS)
-def cell(request: pytest.FixtureRequest, net: Path, realdata: Path) -> tuple[str, Path]:
-    """Each target that is installed, with a model for it."""
+@pytest.fixture(scope="module", params=CELLS)
+def left(
+    request: pytest.FixtureRequest, net: Path, realdata: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folders of one run on each target that is installed; its system calls are in ``trace``, where there is
+    strace."""
     kind, module = CELLS[request.param]
     if not importable(module):
         pytest.skip(f"{module} is not installed")
-    return request.param, net if kind == NET else realdata / "llm" / "stories260K" / "model.onnx"
+    house = House(tmp_path_factory.mktemp("house"))
+    calls = "socket,connect,sendto,sendmsg,open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2"
+    strace = ("strace", "-f", "-y", "-qq", "--seccomp-bpf", "-e", f"trace={calls}", "-o", str(house.root / "trace"))
+    model = net if kind == NET else realdata / "llm" / "stories260K" / "model.onnx"
+    house.run(request.param, model, *(strace if shutil.which("strace") else ()))
+    return house.root
 
 
 @pytest.mark.process
 @pytest.mark.real
 @pytest.mark.timeout(300)
-def test_no_process_of_a_run_opens_a_socket(cell: tuple[str, Path], house: House) -> None:
+def test_no_process_of_a_run_opens_a_socket(left: Path) -> None:
     """Python tells of every socket and look-up; the home folder stays as it was."""
-    house.run(*cell)
-    log = house.root / "net.log"
+    log = left / "net.log"
     assert "" == (log.read_text() if log.exists() else "")
-    assert [] == list((house.root / "home").rglob("*"))
+    assert [] == list((left / "home").rglob("*"))
 
 
 @pytest.mark.process
 @pytest.mark.real
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.timeout(300)
-def test_the_kernel_sees_no_traffic_and_no_foreign_file(cell: tuple[str, Path], house: House) -> None:
+def test_the_kernel_sees_no_traffic_and_no_foreign_file(left: Path) -> None:
     """Native libraries included: no socket but a local one, and files only in the folders of the run."""
-    trace = house.root / "trace"
-    calls = "socket,connect,sendto,sendmsg,open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2"
-    house.run(*cell, "strace", "-f", "-y", "-qq", "--seccomp-bpf", "-e", f"trace={calls}", "-o", str(trace))
-    lines = trace.read_text(errors="replace").splitlines()
+    lines = (left / "trace").read_text(errors="replace").splitlines()
     assert any("execve" in line or "record.json" in line for line in lines), "nothing was traced"
     assert [] == [line for line in lines if re.search(r"socket\((?!AF_UNIX|AF_NETLINK)", line)]
-    own = [house.root / name for name in ("out", "tmp", "cache")]
-    foreign = [path for path in written(lines, house.root / "here") if not any(path.is_relative_to(o) for o in own)]
+    own = [left / name for name in ("out", "tmp", "cache")]
+    foreign = [path for path in written(lines, left / "here") if not any(path.is_relative_to(o) for o in own)]
     assert [] == [path for path in foreign if not harmless(path)]
 
 

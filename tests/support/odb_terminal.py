@@ -10,7 +10,7 @@ from bench.record.record import Record, RecordedRun
 from bench.store.records import load_records
 
 USER = "zaphod-beeblebrox"
-QUICK = ("--repeats", "1", "--max-seconds", "0.5")
+QUICK = ("--repeats", "1", "--max-seconds", "0.2")
 
 
 class Outcome(NamedTuple):
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 class Terminal:
-    """A user with a name, a home and an empty cache, who types ``odb run``: one repeat, of half a second."""
+    """A user with a name, a home and an empty cache, who types ``odb run``: one repeat, of a fifth of a second."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.cache, self._count = home, home / "cache", 0

@@ -15,6 +15,15 @@ FIRST = "smoke or not process and not long"
 REST = "not smoke and (process or long)"
 ONLY_BY_NAME = ("perf", "fuzz_long")
 
+TESTS = Path(__file__).resolve().parents[1]
+LONGEST = """
+    test_main_job test_quality_job test_text_matrix test_genai_folders bench/process/test_failures cli/test_odb
+    cli/against/test_against test_privacy cli/against/test_pairs cli/test_against_statuses test_made_up_inputs
+    models/test_built_decoders test_bad_input bench/passes/test_suspicious bench/quality/test_judged_runs
+"""
+"""The files that take longest, those first: a worker of pytest-xdist that began with one of them at the end would go on
+alone (``--dist loadfile --no-loadscope-reorder``)."""
+
 SPAWNING_FIXTURE = "run"  # of tests/conftest.py; it measures in real workers
 SPAWNS = frozenset(
     {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "os.startfile"}
@@ -54,7 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before those that -m does not name are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever uses the fixture that measures starts processes."""
+    """Whoever uses the fixture that measures starts processes. The longest files come first."""
+    order = {TESTS / f"{name}.py": place for place, name in enumerate(LONGEST.split())}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs.get(SPAWNING_FIXTURE, ())  # type: ignore[attr-defined]
         if fixtures and Path(fixtures[-1].func.__code__.co_filename).parent.name == "tests":

@@ -13,7 +13,7 @@ from bench.process.telemetry import switch_off
 from bench.record.record import RecordedRun
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
-pytest_plugins = ("tiers",)
+pytest_plugins = ("tiers", "in_process")
 
 settings.register_profile("unhurried", deadline=None)  # how long a test takes says nothing of what it shows
 settings.load_profile("unhurried")

@@ -19,7 +19,7 @@ from bench.record.record import Failure, Record
 from bench.store.records import load, load_records
 from bench.words import Sentence
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("in_process")]  # but for the pairs, which alternate
 
 
 class TestNotMeasured:

@@ -224,8 +224,10 @@ def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
         budget_s: int = 100,
     ) -> list[RecordedRun]:
         rule = replace(SHORT, budget_ns=budget_s * SECOND)
+        quick = PRESETS["quick"]
+        brief = replace(quick, repeats=rule, rule=replace(quick.rule, warmup_max_duration_ns=SECOND // 20))
         for module in ("suite.plan", "store.plan_contradictions"):
-            monkeypatch.setattr(f"bench.{module}.PRESETS", {"quick": replace(PRESETS["quick"], repeats=rule)})
+            monkeypatch.setattr(f"bench.{module}.PRESETS", {"quick": brief})
         shares, told = iter(busy * 100), iter(figures * 100)
         monkeypatch.setattr(HostLoad, "busy_share_of_others", lambda *_: next(shares))
         monkeypatch.setattr(
@@ -250,7 +252,8 @@ def _catalog() -> Catalog:
     return discover([WRITTEN, Path(plugins.__file__)])
 
 
-@pytest.mark.process
+@pytest.mark.long
+@pytest.mark.usefixtures("in_process")
 class TestRounds:
     def test_runs_are_prepared_first_and_then_take_turns(
         self, rounds: Callable[..., list[RecordedRun]], tmp_path: Path

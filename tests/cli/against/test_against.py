@@ -118,6 +118,7 @@ def test_the_preset_and_the_count_hold_for_both(base: Path, here: Path) -> None:
     assert 3 == len(found["changes"][0]["pair_ratios"])
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_dry_run_says_what_would_alternate(base: Path, here: Path) -> None:
     """Both sides with their options and the number of pairs, for people and for scripts; nothing is measured."""
     asked = ("--against", base, "--plugin", "plugin.py", "-O", "latency_us=700", "--dry-run", "-o", "out")
@@ -293,6 +294,7 @@ PLUGINS = {"models": {"fake": FakeModel}, "targets": {"where": Where}}
         assert f"{flag}: can only be used with --against" in error.message
 
 
+@pytest.mark.usefixtures("in_process")
 class TestBadInput:
     def test_no_such_folder(self, here: Path) -> None:
         """A folder that is not there is named."""
@@ -343,13 +345,14 @@ class TestBadInput:
         """Of a folder with two models the one of that name; where none has it, the folder does not say which."""
         files = [no_op(here, name) for name in ("first.onnx", "second.onnx")]
         asked = [word for file in files for word in ("-m", file)]
-        odb_run(*asked, "-t", "ort:cpu", "--repeats", "1", *QUICK, "-o", "old")
+        null = ("--plugin", "plugin.py", "-t", "null:cpu")
+        odb_run(*asked, *null, "--repeats", "1", *QUICK, "-o", "old")
         (here / "later").mkdir()
         later = no_op(here / "later", "second.onnx")
-        done = odb_run("--against", "old", "-m", later, "-t", "ort:cpu", "--dry-run", "--json")
+        done = odb_run("--against", "old", "-m", later, *null, "--dry-run", "--json")
         (pair,) = json.loads(done.stdout)["pairs"]
         assert ("second", "second") == (pair["base"]["model"], pair["new"]["model"])
-        error = odb_run("--against", "old", "-m", no_op(here, "third.onnx"), "-t", "ort:cpu", "--dry-run").exception
+        error = odb_run("--against", "old", "-m", no_op(here, "third.onnx"), *null, "--dry-run").exception
         assert isinstance(error, InputError)
         assert "--against old: holds first, second, and -m" in error.message
 

@@ -16,7 +16,7 @@ from bench.record.codec import encode, sealed
 from bench.record.record import Record
 from bench.store.records import load, load_records
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("in_process")]  # but for the pairs, which alternate
 
 
 def sent(folder: Path, **plan: Any) -> Record:

@@ -2,18 +2,22 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter_ns
 
 import pytest
 from hypothesis import settings
 
+from bench import plugins
+from bench.jobs import Failed, Job, Result, T, Worker, decode_answer, decode_job, done, encode_job
 from bench.plugins import Catalog, discover
+from bench.process.failure import failure_of
 from bench.process.telemetry import switch_off
 from bench.record.record import RecordedRun
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
-pytest_plugins = ("tiers", "in_process")
+pytest_plugins = ("tiers",)
 
 settings.register_profile("unhurried", deadline=None)  # how long a test takes says nothing of what it shows
 settings.load_profile("unhurried")
@@ -91,3 +95,47 @@ def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
         return run_suite(suite, catalog, out, cache=tmp_path / "cache")
 
     return measure
+
+
+PROCESS_START_NS = 50_000_000
+
+
+def play_here(
+    job: Job[T],
+    folder: Path,
+    deadline_s: float,
+    on_phase: Callable[[str], None] = lambda name: None,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> Result[T]:
+    """As ``bench.process.supervisor.run_job``, without a process: the job and its answer are encoded and decoded as
+    between two, and plugin files are imported anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    begin_ns, phase = perf_counter_ns(), "start"
+
+    def announce(name: str) -> None:
+        nonlocal phase
+        phase = name
+        on_phase(name)
+
+    plugins._module_of.cache_clear()
+    try:
+        played = decode_job(encode_job(job)).play(Worker(folder, announce, PROCESS_START_NS, lambda satisfied: False))
+        answer: T | Failed = decode_answer(done(played), job)
+    except Exception as error:
+        answer = failure_of(error, phase)
+    return Result(answer, perf_counter_ns() - begin_ns, ())
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Probes, passes and repeats are played in the test's own process; only those of an alternation have theirs. A
+    worker costs a third of a second and more, most of it for starting Python and importing numpy.
+
+    For tests of what becomes of a job's answer, and only with fakes: no process, memory or CPU time is theirs. What a
+    worker's process does is tested in ``tests/bench/process`` and ``tests/bench/run``.
+    """
+    for module in ("runner", "probe"):
+        monkeypatch.setattr(f"bench.run.{module}.run_job", play_here)
+    yield
+    plugins._module_of.cache_clear()

@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
 
 
 def odb_run(folder: Path, *words: str) -> Outcome:
-    """``odb run`` with one repeat of a fifth of a second, typed in ``folder``. Never a traceback, whatever was given."""
+    """``odb run`` with one short repeat, typed in ``folder``. Never a traceback, whatever was given."""
     out = folder / f"out-{len(list(folder.glob('out-*')))}"
     quick = ("--repeats", "1", "--max-seconds", "0.2", "-o", str(out))
     done = subprocess.run(

@@ -102,9 +102,7 @@ def house(tmp_path: Path) -> House:
 
 
 @pytest.fixture(scope="module", params=CELLS)
-def left(
-    request: pytest.FixtureRequest, net: Path, realdata: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def left(request: pytest.FixtureRequest, net: Path, realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of one run on each target that is installed; its system calls are in ``trace``, where there is
     strace."""
     kind, module = CELLS[request.param]

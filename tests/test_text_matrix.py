@@ -52,11 +52,12 @@ def check(records: list[Record], page: str, model: str, depths: tuple[int, ...])
 @pytest.mark.real
 @pytest.mark.timeout(900)
 def test_precisions_engines_and_depths_in_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decoder of two layers, with so few queries that only the page is proven, not its figures."""
+    """A decoder of two layers, with so few queries that only the page is proven, not its figures. A second at most, as
+    the median of a repeat needs 11 queries."""
     pytest.importorskip("openvino_genai")
     pytest.importorskip("onnxruntime_genai")
     monkeypatch.setenv("ODB_CACHE", str(tmp_path / "cache"))
-    quick = ("-p", "8", "-n", "4", "-d", "0,32", "--repeats", "1", "--max-seconds", "1")  # for 11 queries, which a median needs
+    quick = ("-p", "8", "-n", "4", "-d", "0,32", "--repeats", "1", "--max-seconds", "1")
     records, page = measured("small-decoder", tmp_path / "out", "--plugin", str(SMALL_DECODER), *quick)
     check(records, page, "small-decoder", (0, 32))
 

@@ -146,6 +146,13 @@ def test_a_process_is_refused() -> None:
     tiers.WATCH.started.clear()
 
 
+def test_the_longest_files_are_there() -> None:
+    """Each that comes first is a file of tests, named once."""
+    names = tiers.LONGEST.split()
+    assert [] == [name for name in names if not (ROOT / "tests" / f"{name}.py").is_file()]
+    assert len(set(names)) == len(names)
+
+
 def test_ci_runs_both_tiers() -> None:
     """Of ``.ci/run`` the README's command is the first, and the other names the rest."""
     script = " ".join((ROOT / ".ci" / "run").read_text().split())

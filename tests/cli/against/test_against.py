@@ -27,7 +27,7 @@ from bench.store.records import load, load_records
 pytestmark = pytest.mark.process
 
 NULL = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
-QUICK = ("--max-seconds", "0.5")
+QUICK = ("--max-seconds", "0.2")
 
 
 def odb_run(*arguments: Any) -> Result:

@@ -45,8 +45,9 @@ def pair_up(
 ) -> tuple[list[Pair], list[Unmatched]]:
     """Each newest record of ``new`` with the record of ``base`` that is most like it; and those without a partner.
 
-    Most like: the same target, scenario, precision of weights, model file and options, in this order; then one that was
-    measured, and of those the newest.
+    Most like: the same target, scenario, options, precision of weights and model file, in this order; then one that was
+    measured, and of those the newest. Options come last where the target, whose they are, is what the comparison is
+    about, and the model is not.
     """
     if len(base) == 1 and len(new) == 1:
         return [Pair(base[0], new[0])], []
@@ -64,7 +65,7 @@ def pair_up(
         if kind_of(one.record) in turned:
             alone.append(unmatched(one.record, side, sentence("compare.unmatched.took_turns")))
         elif near:
-            pairs.append(Pair(max(near, key=lambda other: _likeness(other.record, one.record)), one))
+            pairs.append(Pair(max(near, key=lambda other: _likeness(other.record, one.record, subjects)), one))
         else:
             alone.append(unmatched(one.record, side, sentence("compare.unmatched.alone", side=side_words("base"))))
     used = {pair.base.record.record_id for pair in pairs}
@@ -86,16 +87,13 @@ def _shelf(record: Record, subjects: Collection[Subject]) -> tuple[str, ...]:
     return (plan.model.id, plan.model.task, plan.scenario.name, *target)
 
 
-def _likeness(base: Record, new: Record) -> tuple[bool, bool, bool, bool, bool, bool, str]:
+def _likeness(base: Record, new: Record, subjects: Collection[Subject]) -> tuple[bool | str, ...]:
     x, y = base.plan, new.plan
-    return (
-        x.target.id == y.target.id,
-        x.scenario == y.scenario,
-        x.model.precision == y.model.precision,
-        x.model.sha256 == y.model.sha256,
-        x.target.options_requested == y.target.options_requested,
-        *newest_measured(base),
-    )
+    options = (x.target.options_requested == y.target.options_requested,)
+    file = (x.model.precision == y.model.precision, x.model.sha256 == y.model.sha256)
+    free = "target" in subjects and "model" not in subjects
+    same = (*file, *options) if free else (*options, *file)
+    return (x.target.id == y.target.id, x.scenario == y.scenario, *same, *newest_measured(base))
 
 
 def newest_measured(record: Record) -> tuple[bool, str]:

@@ -5,6 +5,7 @@ ratio of neighbouring blocks. Running two sides close in time is known as paired
 2020, Duet benchmarking, ICPE); taking turns instead of running side by side keeps the two from competing.
 """
 
+import math
 from array import array
 from collections.abc import Callable
 from time import perf_counter_ns
@@ -21,6 +22,9 @@ disturbances."""
 LEAST_BLOCKS = 12
 """Of each side, so that the median of their ratios is one of many."""
 
+SPARE_QUERIES = 256
+"""A block's most once a side has all queries that its rule allows, and only the other still measures."""
+
 LEAD_IN_SHARE = 0.25  # of a block: a faster query is run once untimed as a block begins, on caches the other has used
 
 
@@ -34,14 +38,18 @@ def steady_in_turns(
 ) -> tuple[Timeline, "array[int]", int]:
     """Block after block until both sides have measured enough by ``rule``, whose times count own turns only.
 
+    The rule's maximum of queries bounds memory: ``LEAST_BLOCKS`` blocks hold no more, and blocks after them few, so
+    that blocks of a query that takes no time are shorter than ``BLOCK_NS``.
     ``pace_ns``: what a query took in the warm-up. Returns the timeline, the queries of each block, and the time worked.
     The turn is still held when it returns.
     """
     timeline, blocks, worked_ns, satisfied = Timeline(), array("q"), 0, False
+    most = math.ceil(rule.max_queries / LEAST_BLOCKS)
     while take_turn(satisfied):
         if pace_ns < LEAD_IN_SHARE * BLOCK_NS:
             run(1, Timeline())
-        count = max(1, round(BLOCK_NS / max(1.0, pace_ns)))
+        used_up = len(timeline.done_ns) >= rule.max_queries
+        count = max(1, min(round(BLOCK_NS / max(1.0, pace_ns)), most, SPARE_QUERIES if used_up else most))
         begin_ns = clock()
         run(count, timeline)
         worked_ns += clock() - begin_ns

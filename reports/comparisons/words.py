@@ -261,6 +261,15 @@ def _alone(findings: Findings) -> Iterator[object]:
 
 
 def result_words(findings: Findings) -> str:
-    """The exit status and its reason."""
+    """The exit status and its reason; of several pairs without the counts, which ``count_words`` states."""
     found = outcome(findings)
+    if len(findings.comparisons) > 1:
+        if found.status == 1:
+            return say("comparison.result.worse", status=found.status)
+        if found.status == 2:
+            return say("comparison.result.not_read", status=found.status)
+        if found.status == 3 and found.not_decided:
+            return say("comparison.result.open", status=found.status, names=",".join(found.not_decided))
+        if found.accepted:
+            return say("comparison.result.accepted", status=found.status, names=",".join(found.accepted))
     return say("comparison.result", status=found.status, reason=found.reason)

@@ -3,23 +3,31 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from bench.compare.matching import pair_up
 from bench.compare.observe import Observation, observe
+from bench.compare.rules import Subject
 from bench.record.evidence import Alternation
 from bench.record.record import Scenario
 from bench.testing.records import MODEL, TARGET, fake_run
 
 
 def one(
-    record_id: str, model: str = "net", target: str = "a:cpu", when: str = "2026-05-04", **plan: Any
+    record_id: str,
+    model: str = "net",
+    target: str = "a:cpu",
+    when: str = "2026-05-04",
+    sha256: str = MODEL.sha256,
+    threads: str = "",
+    **plan: Any,
 ) -> Observation:
     run = fake_run(
         record_id,
         [np.full(20, 1_000_000)] * 2,
-        model=replace(MODEL, id=model),
-        target=replace(TARGET, id=target),
+        model=replace(MODEL, id=model, sha256=sha256),
+        target=replace(TARGET, id=target, options_requested={"threads": threads} if threads else {}),
         **plan,
     )
     return observe(replace(run, record=replace(run.record, created_utc=f"{when}T10:00:00Z")))
@@ -116,6 +124,27 @@ def test_the_likest_is_taken() -> None:
 def replace_target(observed: Observation, target: Any) -> Observation:
     plan = replace(observed.record.plan, target=target)
     return replace(observed, record=replace(observed.record, plan=plan))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "likest"),
+    [
+        ((), "same options"),
+        (("model",), "same options"),
+        (("target",), "same file"),
+        (("target", "model"), "same options"),
+    ],
+)
+def test_options_come_before_the_file(subjects: tuple[Subject, ...], likest: str) -> None:
+    """A new build of a model is compared with the old one at the same options; only where options may differ and files
+    may not, with the same file at others."""
+    base = [
+        one("same options", sha256="old", threads="4"),
+        one("same file", sha256="new", threads="1", when="2026-05-05"),
+    ]
+    new = [one("n", sha256="new", threads="4"), one("o", "other")]
+    pairs, _ = ids(base, new, subjects)
+    assert [(likest, "n")] == pairs
 
 
 def test_another_prompt_length_is_paired_and_left_to_be_refused() -> None:

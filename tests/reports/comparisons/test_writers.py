@@ -247,6 +247,34 @@ class TestPage:
         two = html.render(findings(compared(new_ms), compared())).decode()
         assert '<p class="result">2 pairs: ' in two
 
+    @pytest.mark.parametrize(
+        ("pairs", "accepted", "told"),
+        [
+            (
+                (4.1, 4.1),
+                (),
+                "2 pairs: 2 not decided yet. Exit status 3: not everything was decided. "
+                "To let that pass: --accept cannot-tell.",
+            ),
+            ((4.2, 4.1), (), "2 pairs: 1 with something worse, 1 not decided yet. Exit status 1: something is worse."),
+            (
+                (4.1, 4.0),
+                ("cannot-tell",),
+                "2 pairs: 1 not worse, 1 not decided yet. Exit status 0: nothing is worse; "
+                "accepted by name: cannot-tell.",
+            ),
+        ],
+    )
+    def test_several_pairs_are_counted_once(
+        self, pairs: tuple[float, ...], accepted: tuple[str, ...], told: str
+    ) -> None:
+        """In every format the counts stand before the exit status, which repeats none."""
+        found = replace(findings(*(compared(new_ms) for new_ms in pairs)), accepted=accepted)
+        page = html.render(found).decode()
+        assert f'<p class="result">{told}</p>' in page
+        assert f"**{told}**" in markdown.render(found).decode().replace("\\", "")
+        assert told in " ".join(terminal.render(found).decode().split())
+
     def test_is_self_contained(self) -> None:
         """No script, no link out, no picture from elsewhere."""
         page = html.render(findings()).decode()

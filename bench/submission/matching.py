@@ -45,12 +45,19 @@ def targets_of(submission: Submission, criterion: Criterion) -> tuple[SubmittedT
 
 
 def is_of(record: Record, model: SubmittedModel) -> bool:
-    """Whether ``record`` is of ``model``, by the name of its file or folder, or of the built-in."""
+    """Whether ``record`` is of ``model``, by the name of its file or folder, or of the built-in, and by the precision
+    that was asked for. Two models of one name and precision cannot be told apart; ``odb check`` rejects them."""
     asked = record.plan.asked
-    name = PurePosixPath(model.source.replace("\\", "/")).name
+    if asked is not None and asked.precision != model.precision:
+        return False
     if asked is not None and asked.kind != "built_in":
-        return asked.model.name == name
+        return asked.model.name == name_of(model)
     return record.plan.model.id in (model.source, file_model_id(Path(model.source)))
+
+
+def name_of(model: SubmittedModel) -> str:
+    """The last part of its source: how a record names a file or a folder."""
+    return PurePosixPath(model.source.replace("\\", "/")).name
 
 
 def is_played(record: Record, asked: str) -> bool:

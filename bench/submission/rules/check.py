@@ -57,10 +57,11 @@ class Checked(Struct, frozen=True, kw_only=True):
         return tuple(finding for finding in self.findings if finding.severity == severity)
 
 
-def check(folder: Path, rules: Sequence[Rule] = RULES) -> Checked:
-    """The submission in ``folder``, judged. Raises ``InputError`` for a form that cannot be read."""
+def check(folder: Path, rules: Sequence[Rule] = RULES, *, confined: bool = False) -> Checked:
+    """The submission in ``folder``, judged. ``confined``: nothing outside of ``folder`` is looked at. Raises
+    ``InputError`` for a form that cannot be read."""
     assessment = assess(folder)
-    return checked(assessment, context_of(folder, assessment.submission), rules)
+    return checked(assessment, context_of(folder, assessment.submission, confined=confined), rules)
 
 
 def checked(assessment: Assessment, context: Context, rules: Sequence[Rule] = RULES) -> Checked:

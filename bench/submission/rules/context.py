@@ -46,16 +46,17 @@ class Context(Struct, frozen=True, kw_only=True):
     version: str = __version__
 
 
-def context_of(folder: Path, submission: Submission) -> Context:
-    """What rules need to know of the submission in ``folder``. Hashes the model files."""
+def context_of(folder: Path, submission: Submission, *, confined: bool = False) -> Context:
+    """What rules need to know of the submission in ``folder``. Hashes the model files. ``confined``: nothing outside of
+    ``folder`` is looked at, as in what somebody else sent."""
     track, problem = _track(folder, submission.track)
     built_in = frozenset(name for name in discover().names("models") if not name.startswith((".", "/")))
     return Context(
         folder=folder,
         track=track,
         track_problem=problem,
-        models={model.id: _model(folder, model, built_in) for model in submission.models},
-        missing_files=dict(_missing(folder, submission)),
+        models={model.id: _model(folder, model, built_in, confined) for model in submission.models},
+        missing_files=dict(_missing(folder, submission, confined)),
         record_folders=frozenset(found.parent.name for found in (folder / RECORDS).glob(f"*/{RECORD}")),
     )
 
@@ -70,16 +71,18 @@ def _track(folder: Path, name: str) -> tuple[Track | None, Sentence | str]:
         return None, words_of(error)
 
 
-def _model(folder: Path, model: SubmittedModel, built_in: frozenset[str]) -> ModelFile:
+def _model(folder: Path, model: SubmittedModel, built_in: frozenset[str], confined: bool) -> ModelFile:
     if model.source in built_in:
         return ModelFile(exists=True, built_in=True)
     place = folder / model.source
     try:
-        if not model.source or not place.exists():
+        if not model.source or (confined and not _inside(place, folder)):
             return ModelFile(exists=False)
         if place.is_dir():
             times = [one.stat().st_mtime for one in place.iterdir()]
             return ModelFile(exists=True, modified_utc=_when(max(times, default=place.stat().st_mtime)))
+        if not place.is_file():  # absent, or a pipe or a device that would be read without an end
+            return ModelFile(exists=False)
         files = model_files(place)
         return ModelFile(
             exists=True,
@@ -95,10 +98,21 @@ def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _missing(folder: Path, submission: Submission) -> Iterator[tuple[str, str]]:
+def _inside(place: Path, folder: Path) -> bool:
+    return place.resolve().is_relative_to(folder.resolve())
+
+
+def _missing(folder: Path, submission: Submission, confined: bool) -> Iterator[tuple[str, str]]:
     for number, model in enumerate(submission.models):
         named = {name: getattr(model, name) for name in ("dataset", "reference", "prompts")}
         named |= {f"inputs.{name}": file for name, file in model.inputs.items()}
         for field, path in named.items():
-            if path and not exists(folder / path):
+            if path and not _there(folder, path, confined):
                 yield f"models[{model.id or number}].{field}", path
+
+
+def _there(folder: Path, path: str, confined: bool) -> bool:
+    try:
+        return exists(folder / path) and (not confined or _inside(folder / path, folder))
+    except (OSError, ValueError):
+        return False

@@ -9,7 +9,7 @@ from bench.submission.criterion import Criterion, Evidence
 from bench.submission.decision import NOISE, decide, invalid_codes
 from bench.submission.figures import FigureKind, Seen
 from bench.submission.rules.context import Context
-from bench.submission.rules.rule import Hit, decided, deciding, in_record, of_criterion, without_record
+from bench.submission.rules.rule import Hit, decided, in_record, of_criterion, without_record
 from bench.words import Sentence
 
 MEASURING_TIERS = ("sensor", "meter")
@@ -203,12 +203,14 @@ def _apart(one: Seen, other: Seen, margin: float) -> bool:
 
 def _noted(assessment: Assessment, code: str, about: tuple[str, ...] | None) -> Iterator[Hit]:
     """Records that decide a criterion ``about`` that, with a reason of that code that does not make them invalid."""
-    for run, criteria in deciding(assessment).values():
-        kinds = {kind.about for one, kind, _, _ in decided(assessment) if one in criteria}
+    found: dict[str, list[str]] = {}
+    for criterion, kind, _, run in decided(assessment):
         verdict = run.record.verdict
         noted = verdict is not None and any(r.code == code and not r.invalidates for r in verdict.reasons)
-        if noted and (about is None or kinds & set(about)):
-            yield Hit(in_record(run.record.record_id, "verdict"), {"criteria": [one.id for one in criteria]})
+        if noted and (about is None or kind.about in about):
+            found.setdefault(run.record.record_id, []).append(criterion.id)
+    for name, criteria in found.items():
+        yield Hit(in_record(name, "verdict"), {"criteria": criteria})
 
 
 def outputs_unchecked(assessment: Assessment, context: Context) -> Iterator[Hit]:

@@ -31,7 +31,7 @@ def _ok(assessment: Assessment) -> list[Record]:
 
 def _chosen(assessment: Assessment) -> list[Record]:
     """Those that decide a criterion."""
-    return [run.record for run, _ in deciding(assessment).values()]
+    return [run.record for run in deciding(assessment).values()]
 
 
 def _codes(record: Record) -> list[str]:

@@ -19,6 +19,9 @@ from bench.submission.rules.finding import Finding, Severity
 from bench.submission.units import base_of
 from bench.words import Sentence, sentence
 
+MOST_NAMES = 12
+"""In one finding; the rest is left out."""
+
 
 class Hit(Struct, frozen=True):
     """One thing that a rule found. ``where``: as a finding has it; ``figures`` fill in the rule's sentences."""
@@ -53,9 +56,15 @@ class Rule(Struct, frozen=True):
     def findings(self, assessment: Assessment, context: Context) -> Iterator[Finding]:
         """Each hit of ``check`` in words."""
         for hit in self.check(assessment, context):
-            told = sentence(f"rule.{self.id}.wrong", **hit.figures)
-            remedy = sentence(f"rule.{self.id}.remedy", **hit.figures)
+            figures = {name: _few(value) for name, value in hit.figures.items()}
+            told = sentence(f"rule.{self.id}.wrong", **figures)
+            remedy = sentence(f"rule.{self.id}.remedy", **figures)
             yield Finding(self.id, self.severity, hit.where, told, remedy)
+
+
+def _few(value: Any) -> Any:
+    """A list that is not too long to be read."""
+    return [*value[:MOST_NAMES], "…"] if isinstance(value, list) and len(value) > MOST_NAMES else value
 
 
 class Claim(Struct, frozen=True):
@@ -90,19 +99,17 @@ def decided(assessment: Assessment) -> Iterator[tuple[Criterion, FigureKind, Row
             yield claim.criterion, claim.kind, claim.row, claim.run
 
 
-def deciding(assessment: Assessment) -> dict[str, tuple[RecordedRun, tuple[Criterion, ...]]]:
-    """Record id -> each record that decides a criterion, and the criteria."""
-    found: dict[str, tuple[RecordedRun, tuple[Criterion, ...]]] = {}
-    for criterion, _, _, run in decided(assessment):
-        before = found.get(run.record.record_id, (run, ()))[1]
-        found[run.record.record_id] = (run, (*before, criterion))
-    return found
+def deciding(assessment: Assessment) -> dict[str, RecordedRun]:
+    """Record id -> each record that decides a criterion."""
+    return {run.record.record_id: run for _, _, _, run in decided(assessment)}
 
 
 def without_record(assessment: Assessment) -> Iterator[tuple[Criterion, tuple[Record, ...]]]:
     """Each criterion that can be measured and that no record decides, and the runs that would have, had they succeeded.
     One that names what the form does not have is left to the rules about that."""
     submission = assessment.submission
+    if not sound_parts(submission):
+        return
     done = [replace(run, record=replace(run.record, status="ok")) for run in assessment.runs]
     for claim in claims(assessment):
         one, kind = claim.criterion, claim.kind
@@ -120,7 +127,7 @@ def _can_be_measured(submission: Submission, criterion: Criterion) -> bool:
             parse_scenario(criterion.scenario, kind)
     except OdbError:
         return False
-    return sound_parts(submission) and bool(models) and bool(targets_of(submission, criterion))
+    return bool(models) and bool(targets_of(submission, criterion))
 
 
 def sound_parts(submission: Submission) -> bool:

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 from bench.scenarios import KINDS, scenario_name
 from bench.submission.assessment import Assessment
 from bench.submission.figures import later
+from bench.submission.form import SubmittedModel
+from bench.submission.matching import name_of
 from bench.submission.rules.context import Context
 from bench.submission.rules.rule import Hit, in_form, of_criterion
 
@@ -63,6 +65,16 @@ def model_not_found(assessment: Assessment, context: Context) -> Iterator[Hit]:
         found = context.models.get(model.id)
         if model.source.strip() and found is not None and not found.exists:
             yield Hit(in_form(f"models[{model.id}].source"), {"model": model.id, "source": model.source})
+
+
+def models_alike(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """Two models have files of one name, by which their records are found."""
+    seen: dict[tuple[str, str | None], SubmittedModel] = {}
+    for model in assessment.submission.models:
+        key = (name_of(model), model.precision)
+        other = seen.setdefault(key, model)
+        if key[0] and other.id != model.id:
+            yield Hit(in_form(f"models[{model.id}].source"), {"model": model.id, "other": other.id, "file": key[0]})
 
 
 def licence_missing(assessment: Assessment, context: Context) -> Iterator[Hit]:

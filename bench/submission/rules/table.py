@@ -37,6 +37,7 @@ SYSTEM: tuple[Rule, ...] = (
     Rule("ODB-S-114", "targets", "reject", system.emulator_undeclared),
     Rule("ODB-S-115", "scenarios", "flag", system.scenario_unknown),
     Rule("ODB-S-116", "scenarios", "reject", system.scenario_of_no_model),
+    Rule("ODB-S-117", "models", "reject", system.models_alike),
 )
 CRITERIA: tuple[Rule, ...] = (
     Rule("ODB-S-201", "criteria", "reject", criteria.no_criteria),

@@ -6,12 +6,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 from submissions.good import Good, form, good, run
 
+from bench.cli.submission.check_command import for_scripts
+from bench.cli.submission.findings_text import findings_text
+from bench.cli.submission.junit import junit_of
 from bench.errors import InputError
 from bench.store.records import save
 from bench.submission.assessment import Assessment, assess, assessed
@@ -20,13 +24,14 @@ from bench.submission.files import form_of
 from bench.submission.form import Submission
 from bench.submission.form_text import form_text
 from bench.submission.rules.check import check, checked
-from bench.submission.rules.context import Context, context_of
+from bench.submission.rules.context import Context, ModelFile, context_of
 from bench.submission.rules.finding import gravest
 from bench.submission.rules.rule import Hit, Rule
 from bench.submission.rules.table import RULES
 from bench.submission.toml_text import toml_key, toml_value
 from bench.submission.track import track_named, track_names
 from bench.words import speaking
+from bench.words.cells import cells
 
 # ------------------------------------------------------------------------------------------------------ versions
 
@@ -91,11 +96,11 @@ EMPTY: dict[type, tuple[Any, ...]] = {
 
 
 def holes(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every field with every value that says nothing. ``None``: the field is left out."""
+    """Every field with every value that says nothing, of lists the first entry. ``None``: the field is left out."""
     if path:
         yield path, None
         yield from ((path, other) for other in EMPTY[type(value)])
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
     for name, one in inner:
         yield from holes(one, (*path, name))
 
@@ -124,6 +129,11 @@ def judged_text(text: str, found: Good) -> None:
     for language in ("en", "ko"):
         with speaking(language):
             assert all(str(one.told) and str(one.remedy) for one in result.findings)
+            text = findings_text(result, 80)
+            assert max(cells(line) for line in text.splitlines()) <= 80
+            assert not {"\x1b", "\u202e"} & set(text)
+    ElementTree.fromstring(junit_of(result, strict=True))
+    msgspec.json.encode(for_scripts(result, strict=True))
 
 
 def test_the_full_form_can_be_read() -> None:
@@ -214,3 +224,27 @@ def test_a_new_form_of_a_track_contradicts_nothing(name: str, tmp_path: Path) ->
     assert set(found.failed_rules) == {"ODB-S-004", "ODB-S-006", "ODB-S-101", "ODB-S-103"}
     assert {"ODB-S-222", "ODB-S-226"} <= set(found.warned_rules)
     assert assess(tmp_path).runs == ()
+
+
+def test_nothing_outside_is_looked_at_where_somebody_else_sent_it(tmp_path: Path) -> None:
+    """Neither by a path that leaves the folder, nor through a link."""
+    (tmp_path / "outside.onnx").write_bytes(b"secret")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "link.onnx").symlink_to(tmp_path / "outside.onnx")
+    for source in ("../outside.onnx", "link.onnx", str(tmp_path / "outside.onnx")):
+        model = replace(good().submission.models[0], source=source, dataset=source)
+        submission = form(good(), models=(model,)).submission
+        assert context_of(inside, submission).models["net"].sha256 is not None
+        assert context_of(inside, submission).missing_files == {}
+        found = context_of(inside, submission, confined=True)
+        assert found.models["net"] == ModelFile(exists=False)
+        assert found.missing_files == {"models[net].dataset": source}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    """It would be read without an end."""
+    os.mkfifo(tmp_path / "pipe.onnx")
+    model = replace(good().submission.models[0], source="pipe.onnx")
+    assert not context_of(tmp_path, form(good(), models=(model,)).submission).models["net"].exists

@@ -158,6 +158,10 @@ BREAKS: Mapping[str, Break] = {
     "ODB-S-114": undeclared,
     "ODB-S-115": lambda g: form(g, scenarios=(HERE, SubmittedScenario(name="dance"))),
     "ODB-S-116": lambda g: first(g, "scenarios", models=("ghost",)),
+    "ODB-S-117": lambda g: form(
+        criterion_of(g, "latency", model="old"),
+        models=(*g.submission.models, replace(g.submission.models[0], id="old", source="old/net.onnx")),
+    ),
     "ODB-S-201": lambda g: form(without_proposals(g), criteria=()),
     "ODB-S-202": title("top1", weight=19.0),
     "ODB-S-203": lambda g: criterion_of(criterion_of(g, "top1", weight=-1.0), "energy", weight=41.0),
@@ -329,3 +333,11 @@ def test_a_rule_has_all_its_words(rule) -> None:  # type: ignore[no-untyped-def]
         text = say(f"rule.{rule.id}.{part}")
         assert text
         assert [] == [name for _, name, _, _ in Formatter().parse(text) if name]
+
+
+def test_a_finding_names_no_more_than_can_be_read() -> None:
+    """Of a long list the first twelve, and that there are more."""
+    models = tuple(replace(good().submission.models[0], id=f"m{i}", source=f"m{i}.onnx") for i in range(100))
+    found = form(good(), models=models).checked()
+    (known,) = {tuple(one.told.figures["known"]) for one in found.findings if one.rule == "ODB-S-216"}
+    assert known == (*(f"m{i}" for i in range(12)), "…")

@@ -266,8 +266,14 @@ def misfed(desk: Path, realdata: Path) -> Outcome:
 
 MISFED = [
     ("wrong_name", "--input", "X=right.npy", "unknown input of the model: X", "Did you mean x?"),
-    ("wrong_shape", "--input", "x=five.npy", "--input x: has the shape [1, 5], the model takes [1, 4]", "--shape"),
-    ("wrong_type", "--input", "x=thirds.npy", "--input x: holds float64, the model takes float32", "astype('float32')"),
+    ("wrong_shape", "--input", "x=five.npy", "--input x: has the shape [1, 5], but the model takes [1, 4]", "--shape"),
+    (
+        "wrong_type",
+        "--input",
+        "x=thirds.npy",
+        "--input x: holds float64, but the model takes float32",
+        "astype('float32')",
+    ),
     ("truncated", "--input", "x=cut.npy", "cut.npy: is not a whole .npy file", "numpy.save"),
     ("pickled", "--input", "x=objects.npy", "objects.npy: is not a whole .npy file", "without Python objects"),
     ("other_names", "--input", "other.npz", "unknown input of the model in other.npz: z", "Known: x."),

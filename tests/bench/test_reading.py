@@ -93,7 +93,7 @@ class TestText:
 
     def test_a_large_file(self, tmp_path: Path) -> None:
         (tmp_path / "t").write_bytes(bytes(2000))
-        with pytest.raises(InputError, match="2,000 bytes, and such a file has at most 1,000"):
+        with pytest.raises(InputError, match="it has 2,000 bytes, and such a file may have at most 1,000"):
             read_bytes(tmp_path / "t", 1000)
 
 
@@ -158,7 +158,7 @@ def test_many_queries_that_are_not_there(tmp_path: Path) -> None:
     assert repeat.samples is not None
     forged = replace(repeat, samples=replace(repeat.samples, queries=10**12))
     save(tmp_path, replace(run.record, repeats=(forged,)), run.samples)
-    with pytest.raises(InputError, match="its counts of queries ask for arrays of over 268,435,456 bytes"):
+    with pytest.raises(InputError, match="its counts of queries need arrays of more than 268,435,456 bytes"):
         load(tmp_path / "a")
 
 

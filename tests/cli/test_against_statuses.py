@@ -71,7 +71,7 @@ class TestNotMeasured:
 
     def test_nothing_else_is_asked_for(self, failed: Path) -> None:
         """Then there is nothing to measure."""
-        assert "none of its records that are asked for was measured" in refused("-m", "tiny", "-t", "other:cpu").message
+        assert "none of the requested records was measured" in refused("-m", "tiny", "-t", "other:cpu").message
 
     def test_another_record_of_the_run_was_measured(self, failed: Path) -> None:
         """The run is known from that: the one that failed, before its file was read, is only named."""

@@ -92,7 +92,7 @@ def test_data_for_scripts_is_the_same_in_every_language(place: Path) -> None:
     assert {"ok", "warning", "unavailable"} >= {one["state"] for one in findings}
     assert {"machine", "memory peak by phase", "clock", "telemetry"} <= {one["topic"] for one in findings}
     (clock,) = (one for one in findings if one["topic"] == "clock")
-    assert re.fullmatch(r"perf_counter resolves \S+ ns", clock["message"])
+    assert re.fullmatch(r"perf_counter has a resolution of \S+ ns", clock["message"])
     presets = json.loads(odb(place, "list", "presets", "--json").stdout)
     assert "at most 1 s" == presets[0]["warm_up"]
 

@@ -57,7 +57,7 @@ def test_a_suite_writes_no_file(folder: Path) -> None:
     write(folder, "ort:cpu", '"optimized_model_filepath" = "VICTIM"')
     done = odb(folder, "suite.toml")
     assert 2 == done.returncode
-    assert "suite.toml: option optimized_model_filepath: not one of those that are safe" in done.stderr
+    assert "suite.toml: option optimized_model_filepath: not taken from somebody else's file" in done.stderr
     assert "--allow-unsafe-options optimized_model_filepath" in done.stderr
     assert ["net.onnx", "suite.toml"] == sorted(path.name for path in folder.iterdir())
     allowed = odb(folder, "suite.toml", "--allow-unsafe-options", "optimized_model_filepath")
@@ -92,7 +92,7 @@ def test_a_flag_is_the_users_own(folder: Path) -> None:
 def test_leave_without_a_suite_is_refused(folder: Path) -> None:
     """Flags need none."""
     done = odb(folder, "-m", "net.onnx", "-t", "ort:cpu", "--allow-unsafe-options", "op_packages")
-    assert (2, True) == (done.returncode, "--allow-unsafe-options: is for options of a suite file" in done.stderr)
+    assert (2, True) == (done.returncode, "--allow-unsafe-options: applies to options of a suite file" in done.stderr)
 
 
 @pytest.mark.real

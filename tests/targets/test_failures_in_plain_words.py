@@ -56,8 +56,8 @@ RELU = [helper.make_node("Relu", ["x"], ["y"])]
 @pytest.mark.parametrize(
     ("opset", "ir", "said", "remedy"),
     [
-        (17, 99, "is written in IR version 99 of ONNX, and ONNX Runtime", "No ONNX up to"),
-        (99, 9, "is written for opset 99, and ONNX Runtime", "No ONNX up to"),
+        (17, 99, "is written in IR version 99 of ONNX, but ONNX Runtime", "No ONNX up to"),
+        (99, 9, "is written for opset 99, but ONNX Runtime", "No ONNX up to"),
     ],
 )
 def test_a_file_that_is_too_new_says_for_what(
@@ -79,7 +79,7 @@ def test_a_compiled_graph_is_not_written_over() -> None:
 
     text = "Failed to generate EP context model since the file '\"ctx.onnx\"' exists already. Please remove the EP"
     found = opening_failure(RuntimeError(text), Path("m.onnx"))
-    assert found.message == "m.onnx: ONNX Runtime does not write a compiled graph over one that is there"
+    assert found.message == "m.onnx: ONNX Runtime does not overwrite a compiled graph"
     assert "--compile-cache warm" in found.remedy
 
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_too_old_is_not_told_to_go_older(tmp_path: Path, phase: P
     nodes = [helper.make_node("Add", ["x", "b"], ["y"], broadcast=1, axis=1)]
     path = write(tmp_path / "m.onnx", nodes, 6, 3, b=np.ones(3, np.float32))
     found = failure(OnnxRuntimeCpu(), "cpu", prepared(path), phase)
-    assert "m.onnx is written for opset 6, and ONNX Runtime implements 7 and newer" == found.message
+    assert "m.onnx is written for opset 6, but ONNX Runtime implements 7 and newer" == found.message
     assert "convert_version(model, 7)" in found.remedy
 
 

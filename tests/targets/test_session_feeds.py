@@ -38,9 +38,9 @@ def test_arrays_are_contiguous() -> None:
     ("change", "part"),
     [
         ({"c": np.zeros(1)}, "differ: unknown c"),
-        ({"b": np.zeros((1, 2))}, "it was fed float64"),
-        ({"b": np.zeros((2, 2), np.float32)}, "the graph takes shape [1,2], it was fed [2,2]"),
-        ({"a": np.zeros(3, np.int64)}, "the graph takes shape [batch,?], it was fed [3]"),
+        ({"b": np.zeros((1, 2))}, "but was fed float64"),
+        ({"b": np.zeros((2, 2), np.float32)}, "the graph takes shape [1,2], but was fed [2,2]"),
+        ({"a": np.zeros(3, np.int64)}, "the graph takes shape [batch,?], but was fed [3]"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, np.ndarray], part: str) -> None:

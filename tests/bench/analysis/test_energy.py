@@ -68,7 +68,7 @@ def test_summary_does_not_believe_a_board_below_its_package() -> None:
     energy = repeat(read("board", "psys", 2.0, 1.0), read("package", "package-0", 40.0, 20.0))
     summary = energy_summary([energy], None, None, [])
     assert "rapl/package-0" == summary.sensor_channel
-    assert "rapl/psys reads 1 W, less than the package's 20 W: not believed." == str(summary.reason)
+    assert "rapl/psys reads 1 W, less than the package's 20 W: the reading is not plausible." == str(summary.reason)
 
 
 def test_summary_joins_counters_and_sampled_power() -> None:

@@ -95,7 +95,7 @@ class TestDecision:
     def test_a_repeat_beyond_the_fewest_is_explained(self) -> None:
         """What is still missing, in a few words."""
         assert "" == str(why_more(RULE, APART[:5], PRECISION))
-        assert "known to 26 %, asked 10 %" == str(why_more(RULE, APART[:6], PRECISION))
+        assert "known to 26 %; 10 % is required" == str(why_more(RULE, APART[:6], PRECISION))
         assert "others used the machine during 2" == str(why_more(RULE, [*DISTURBED[:2], *ALIKE[:4]], PRECISION))
         restless = [replace(ALIKE[0], restless=True), *ALIKE[1:6]]
         assert "1 did not settle" == str(why_more(RULE, restless, PRECISION))

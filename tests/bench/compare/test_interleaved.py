@@ -198,7 +198,7 @@ class TestWhenItIsUsed:
         """Block sizes edited apart from the queries are refused by name."""
         base, _ = in_turns(np.random.default_rng(6))
         samples = {**base.samples, "block_queries_3": base.samples["block_queries_3"] + 1}
-        with pytest.raises(InputError, match=r"block_queries in samples.npz add up to 220 queries, and there are 200"):
+        with pytest.raises(InputError, match=r"block_queries in samples.npz add up to 220 queries, but there are 200"):
             observe(replace(base, samples=samples))
 
     def test_metrics_without_blocks_are_paired_by_process(self) -> None:

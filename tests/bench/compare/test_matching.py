@@ -57,7 +57,7 @@ def test_those_without_a_partner_are_listed() -> None:
     base, new = [one("b1"), one("b2", "gone")], [one("n1"), one("n2", "fresh")]
     assert (
         [("b1", "n1")],
-        [("new", "n2", "base holds no record of it"), ("base", "b2", "new holds no record of it")],
+        [("new", "n2", "base has no record of it"), ("base", "b2", "new has no record of it")],
     ) == ids(base, new)
 
 
@@ -65,7 +65,7 @@ def test_of_the_same_thing_the_newest_is_taken() -> None:
     """Older ones are listed as such."""
     base = [one("b1", when="2026-05-01"), one("b2", when="2026-05-02")]
     new = [one("n1", when="2026-05-03"), one("n2", when="2026-05-04")]
-    older = "a newer one of the same was compared"
+    older = "a newer record of the same run was compared"
     assert ([("b2", "n2")], [("new", "n1", older), ("base", "b1", older)]) == ids(base, new)
 
 
@@ -75,7 +75,7 @@ def test_of_the_same_thing_one_that_was_measured_is_taken() -> None:
     failed = replace(failed, record=replace(failed.record, status="failed"))
     found = ids([one("b1", when="2026-05-01"), failed], [one("n1"), one("n2", "other")])
     assert [("b1", "n1")] == found[0]
-    assert ("base", "b2", "another one of the same was compared") in found[1]
+    assert ("base", "b2", "another record of the same run was compared") in found[1]
     late = one("n2", when="2026-05-05")
     late = replace(late, record=replace(late.record, status="failed"))
     assert [("b1", "n2")] == ids([one("b1")], [one("n1"), late])[0]
@@ -98,9 +98,9 @@ def test_what_is_left_beside_turns_is_not_forced_together() -> None:
     assert (
         [("x-base", "x-new")],
         [
-            ("new", "n", "base holds no record of it"),
-            ("new", "old", "one of the same that took turns was compared"),
-            ("base", "b", "new holds no record of it"),
+            ("new", "n", "base has no record of it"),
+            ("new", "old", "a record of the same run that took turns was compared"),
+            ("base", "b", "new has no record of it"),
         ],
     ) == ids(base, new)
 
@@ -110,7 +110,7 @@ def test_the_target_is_left_out_where_it_is_the_subject() -> None:
     base, new = [one("b1"), one("b2", "other")], [one("n1", target="b:npu"), one("n2", target="c:gpu")]
     pairs, alone = ids(base, new, ("target",))
     assert [("b1", "n1"), ("b1", "n2")] == pairs
-    assert [("base", "b2", "new holds no record of it")] == alone
+    assert [("base", "b2", "new has no record of it")] == alone
 
 
 def test_the_likest_is_taken() -> None:

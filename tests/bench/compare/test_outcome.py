@@ -95,8 +95,8 @@ def test_each_pair_alone(kind: str, name: str | None, status: int) -> None:
 
 def test_a_lost_record_is_not_fine_and_a_new_one_is() -> None:
     """A record of the base without a partner is lost; a new record without a base is named, and no loss."""
-    lost = Unmatched("base", "r1", "net", "a:cpu", "offline", "new holds no record of it", lost=True)
-    fresh = Unmatched("new", "r2", "net2", "a:cpu", "offline", "base holds no record of it")
+    lost = Unmatched("base", "r1", "net", "a:cpu", "offline", "new has no record of it", lost=True)
+    fresh = Unmatched("new", "r2", "net2", "a:cpu", "offline", "base has no record of it")
     assert 3 == outcome(Findings(0.03, (pair("same"),), (lost, fresh))).status
     assert 0 == outcome(Findings(0.03, (pair("same"),), (fresh,))).status
     accepted = outcome(Findings(0.03, (pair("same"),), (lost,), accepted=("unmatched",)))

@@ -55,7 +55,7 @@ def test_results_that_do_not_give_the_figure(edited: list[int]) -> None:
     """Whatever the samples hold, they must give what the record says."""
     run = judged({"quality_top1": np.array([1, 0, 1, 0], np.int8)})
     changed = replace(run, samples={**run.samples, "quality_top1": np.array(edited, np.int8)})
-    with pytest.raises(InputError, match=r"the results of top1 give \S+, and record.json says 0.5"):
+    with pytest.raises(InputError, match=r"the results of top1 give \S+, but record.json says 0.5"):
         quality_results(changed, "out/r")
 
 
@@ -156,8 +156,14 @@ def with_flags(record_id: str, found: np.ndarray, **dataset: Any) -> RecordedRun
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"options": {"label_offset": "1"}}, "the same file, judged otherwise: label_offset default against 1"),
-        ({"preprocessing": "mean=127"}, "the same file, judged otherwise: preprocessing default against mean=127"),
+        (
+            {"options": {"label_offset": "1"}},
+            "the same file, evaluated with other options: label_offset default against 1",
+        ),
+        (
+            {"preprocessing": "mean=127"},
+            "the same file, evaluated with other options: preprocessing default against mean=127",
+        ),
     ],
 )
 def test_one_file_read_in_two_ways_is_not_compared(changed: dict[str, Any], reason: str) -> None:

@@ -121,7 +121,7 @@ def test_a_bfloat16_input_is_read_from_files(tmp_path: Path) -> None:
     for name in ("own", "wide"):
         found = user_feeds([f"x={tmp_path / name}.npy"], [spec], {"x": (2,)})["x"]
         assert ("bfloat16", [1.5, 2.0]) == (found.dtype.name, found.tolist())
-    with pytest.raises(InputError, match="holds float32, the model takes bfloat16"):
+    with pytest.raises(InputError, match="holds float32, but the model takes bfloat16"):
         user_feeds([f"x={tmp_path / 'finer.npy'}"], [spec], {"x": (2,)})
 
 
@@ -131,7 +131,7 @@ def test_text_is_fed_from_a_file(tmp_path: Path) -> None:
     np.save(tmp_path / "words.npy", np.array(["개", "고양이"]))
     np.save(tmp_path / "numbers.npy", np.array([1, 2]))
     assert ["개", "고양이"] == user_feeds([f"x={tmp_path / 'words.npy'}"], [spec], {"x": (2,)})["x"].tolist()
-    with pytest.raises(InputError, match="holds int64, the model takes string"):
+    with pytest.raises(InputError, match="holds int64, but the model takes string"):
         user_feeds([f"x={tmp_path / 'numbers.npy'}"], [spec], {"x": (2,)})
 
 
@@ -192,7 +192,7 @@ def test_widening_is_silent(given: str, wanted: str, npy: Callable[..., str]) ->
 )
 def test_narrowing_is_refused(array: Array, wanted: str, npy: Callable[..., str]) -> None:
     """What might lose a value names the type that is needed, and numpy's two where double would round an integer."""
-    with pytest.raises(InputError, match=f"holds {array.dtype}, the model takes {wanted}"):
+    with pytest.raises(InputError, match=f"holds {array.dtype}, but the model takes {wanted}"):
         user_feeds([npy("x", array)], [TensorSpec("x", wanted, (1, 3))], {"x": (1, 3)})
 
 
@@ -204,7 +204,7 @@ def test_big_endian_files_are_read(npy: Callable[..., str]) -> None:
 
 def test_a_wrong_shape_is_refused(npy: Callable[..., str]) -> None:
     """Both shapes are shown."""
-    with pytest.raises(InputError, match=r"x: has the shape \[3, 2\], the model takes \[2, 3\]"):
+    with pytest.raises(InputError, match=r"x: has the shape \[3, 2\], but the model takes \[2, 3\]"):
         user_feeds([npy("x", np.ones((3, 2), np.float32))], [X], SHAPES)
 
 

@@ -179,7 +179,7 @@ def test_transparent_pixels_are_refused(mode: str, tmp_path: Path) -> None:
 def test_real_numbers_say_no_brightness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture of floating-point values has no black and white of its own."""
     monkeypatch.setattr(Image, "open", lambda file: Image.fromarray(np.ones((4, 6), np.float32)))
-    with pytest.raises(InputError, match="from 1 to 1, and nothing says what is black and white"):
+    with pytest.raises(InputError, match="from 1 to 1; which of them are black and white is not stated"):
         image_tensor(tmp_path / "real.png", PHOTO, (1, 1, 4, 6), PLAIN)
 
 

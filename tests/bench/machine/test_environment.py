@@ -194,7 +194,7 @@ def test_findings_of_a_laptop_on_battery(tmp_path: Path) -> None:
         ("gpu", "ok"),
     ] == [(f.topic, f.state) for f in findings]
     assert all((f.remedy != "") == (f.state == "warning") for f in findings)
-    assert ("warning", "running on battery (83 % left): most machines clock lower") == state(findings, "power")
+    assert ("warning", "running on battery (83 % left): most machines lower their clocks") == state(findings, "power")
     assert ("ok", "hottest sensor coretemp Package id 0 at 53 °C") == state(findings, "temperature")
 
 

@@ -1,12 +1,13 @@
 """What a target returned is told apart once, where it is opened."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.contracts import OpenRequest, Task, TensorSession
+from bench.contracts import OpenRequest, Task, Tensors, TensorSession
 from bench.errors import RunFailure
 from bench.measure.text_driver import OpenedText, open_session
 from bench.testing import FakeFacts, FakeTensorSession, FakeTokenSession, NullTarget, fake_artifact, no_phase
@@ -55,11 +56,19 @@ def opened(tmp_path: Path, session: Any, task: Task) -> Any:
     return open_session(Opening(session), OpenRequest(artifact, "cpu"), no_phase)
 
 
-def test_a_session_of_tensors_is_used_as_it_is(tmp_path: Path) -> None:
-    """The timed loop gets the target's own object."""
-    session = FakeTensorSession({})
+def test_the_timed_call_is_the_targets_own(tmp_path: Path) -> None:
+    """What a session answers is checked; what ``bind`` returns is not wrapped."""
+
+    def call() -> None:
+        pass
+
+    class Session(FakeTensorSession):
+        def bind(self, feeds: Tensors) -> Callable[[], None]:
+            return call
+
+    session = opened(tmp_path, Session({}), "tensor")
     assert isinstance(session, TensorSession)
-    assert opened(tmp_path, session, "tensor") is session
+    assert session.bind({}) is call
 
 
 def test_a_session_that_is_asked_for_tokens(tmp_path: Path) -> None:
@@ -126,5 +135,5 @@ def test_a_session_of_another_kind_is_the_plugins_fault(tmp_path: Path, session:
     with pytest.raises(RunFailure) as caught:
         opened(tmp_path, session, task)
     assert "plugin_error" == caught.value.kind
-    opened_as = f"net is a {task} model, and the {type(session).__name__} that was opened for it is no {lacks}"
+    opened_as = f"net is a {task} model, but the {type(session).__name__} that was opened for it is not a {lacks}"
     assert opened_as == caught.value.message

@@ -66,7 +66,7 @@ def test_a_target_without_a_cache_is_refused(tmp_path: Path) -> None:
 def test_a_cache_that_was_not_used_is_no_result(tmp_path: Path) -> None:
     """Warm was asked for, and the runtime compiled again."""
     CompileCaches("warm", folders(tmp_path)).proven("warm")
-    with pytest.raises(RunFailure, match="warm compile cache was asked for, and the runtime found a cold one"):
+    with pytest.raises(RunFailure, match="warm compile cache was asked for, but the runtime found a cold one"):
         CompileCaches("warm", folders(tmp_path)).proven("cold")
 
 

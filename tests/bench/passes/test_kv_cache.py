@@ -156,8 +156,8 @@ def test_less_than_the_cache_can_take_is_not_the_cache(per_token: int) -> None:
     found = seen(Renewable({}, per_token=per_token))
     assert (None, None, None) == (found.observed_bytes_per_token, found.observed_tokens, found.observed_ci95)
     assert str(found.reason) == (
-        f"memory grew by {159 * per_token} bytes in 159 tokens, and the cache takes {320 * 159} at least: it lies in "
-        "memory that was taken before, or that is not the process'"
+        f"memory grew by {159 * per_token} bytes over 159 tokens, but the cache takes at least {320 * 159} bytes: it "
+        "is in memory that was allocated before, or that does not belong to the process"
     )
 
 
@@ -165,7 +165,7 @@ def test_memory_kept_over_a_reset_shows_nothing_the_second_time() -> None:
     """A session that was filled before, and cannot give its memory back."""
     session = Account({})
     session.put(4000)
-    assert "memory grew by 0 bytes in 159 tokens" in str(seen(session).reason)
+    assert "memory grew by 0 bytes over 159 tokens" in str(seen(session).reason)
 
 
 def test_a_slope_that_is_not_known_is_not_reported() -> None:
@@ -174,13 +174,15 @@ def test_a_slope_that_is_not_known_is_not_reported() -> None:
     session = Renewable({})
     found = observe(OpenedText(session), DECODER, MemoryInUse(lambda: session.used() + noise.pop(), "process"))
     assert found.observed_bytes_per_token is None
-    assert "5 % are asked" in str(found.reason)
+    assert "5 % is required" in str(found.reason)
 
 
 def test_too_few_steps_are_no_slope() -> None:
     """One block of 100 tokens, and another: two points give a line through anything."""
     found = seen(Renewable({}, room=lambda tokens: -(-tokens // 100) * 100))
-    expected = "memory grew by 128000 bytes in 159 tokens, in 2 steps: 4 or more would show how much a token takes"
+    expected = (
+        "memory grew by 128000 bytes over 159 tokens in 2 steps; at least 4 steps are needed to tell the size per token"
+    )
     assert (None, expected) == (found.observed_bytes_per_token, str(found.reason))
 
 

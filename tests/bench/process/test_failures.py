@@ -32,7 +32,7 @@ Run = Callable[..., list[RecordedRun]]
         ("crash-call", "steady", "crashed", "the runtime crashed with SIGSEGV in phase steady"),
         ("killed-call", "steady", "killed", "the process was killed in phase steady"),
         ("oom-open", "compile", "out_of_memory", "out of memory during compile"),
-        ("leave-open", "compile", "crashed", "the process ended with status 7 in phase compile and said nothing"),
+        ("leave-open", "compile", "crashed", "the process ended with status 7 in phase compile without a message"),
         ("unfolder-open", "check", "plugin_error", "the run's temporary file outputs-0.npz was removed or changed"),
         ("unworkspace-open", "check", "plugin_error", "the run's temporary file inputs-0.npz was removed or changed"),
         ("refuse-open", "compile", "runtime_error", "ValueError: tensor rank mismatch in layer 7 of …/net.onnx"),

@@ -108,7 +108,7 @@ def test_files_without_a_label_are_told_in_subfolders_too(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds nothing to judge"),
+        ({}, "holds nothing to evaluate"),
         ({"a.png": ""}, "holds no labels"),
         ({"labels.json": "{}"}, "holds no sample that can be used"),
         ({"labels.json": '{"a.png": 1}'}, "can be used: a.png (labels.json: a.png): no such file"),
@@ -161,4 +161,4 @@ def test_samples_become_inputs(tmp_path: Path) -> None:
             sample_feeds(found, entry, (SPEC,), shapes, "")
         reasons.append(left_out(entry, caught.value))
     assert LeftOut("broken.png", "broken.png", "image=broken.png: is not a whole image") == in_words(reasons)[0]
-    assert "image: has the shape [1, 3, 5, 5], the model takes [1, 3, 4, 4]" == str(reasons[1].reason)
+    assert "image: has the shape [1, 3, 5, 5], but the model takes [1, 3, 4, 4]" == str(reasons[1].reason)

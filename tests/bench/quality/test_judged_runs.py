@@ -156,7 +156,7 @@ def test_what_cannot_be_used_is_left_out_and_the_rest_judged(tmp_path: Path) -> 
         ("gone.npy", "labels.json: gone.npy", "no such file"),
         ("s000.npy", "labels.json: s000.npy", "class id 8 is outside of the model's 8 classes"),
         ("s001.npy", "s001.npy", "s001.npy: is not a whole .npy file of plain arrays"),
-        ("s002.npy", "s002.npy", "x: has the shape [1, 9], the model takes [1, 8]"),
+        ("s002.npy", "s002.npy", "x: has the shape [1, 9], but the model takes [1, 8]"),
         ("s003.npy", "labels.json: s003.npy", "null is neither a class id nor a list of them"),
     ] == [(left.file, left.field, left.reason) for left in in_words(quality.dataset.left_out)]
     assert run.record.verdict is not None

@@ -56,9 +56,9 @@ def test_a_float_model_is_fed_what_the_integers_mean(tmp_path: Path) -> None:
     [
         (
             (TensorSpec("image", "float32", (1, 5)),),
-            r"--reference float.onnx: image takes \[1, 5\], the model \[1, 4\]",
+            r"--reference float.onnx: image takes \[1, 5\], but the model takes \[1, 4\]",
         ),
-        ((TensorSpec("a", "float32", (1, 4)), TensorSpec("b", "float32", (1,))), "has 2 inputs, the model has 1"),
+        ((TensorSpec("a", "float32", (1, 4)), TensorSpec("b", "float32", (1,))), "has 2 inputs, but the model has 1"),
         ((TensorSpec("image", "int64", (1, 4)),), "input image takes int64, not float32"),
     ],
 )

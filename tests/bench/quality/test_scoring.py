@@ -102,7 +102,7 @@ class TestSegmentation:
     @pytest.mark.parametrize(
         ("output", "want", "message"),
         [
-            (np.zeros((1, 3, 5, 5)), WANT, r"a map of \[2, 4\] is expected, and the output is \[1, 3, 5, 5\]"),
+            (np.zeros((1, 3, 5, 5)), WANT, r"a map of \[2, 4\] is expected, but the output is \[1, 3, 5, 5\]"),
             (np.zeros((1, 2, 2, 4)), WANT, "class ids of y are outside of the model's 2 classes"),
             (np.zeros((1, 3, 2, 4)), WANT.astype(float), "y is float64, not class ids"),
         ],
@@ -132,11 +132,11 @@ class TestRegression:
 
     def test_another_shape(self) -> None:
         """The dataset's shape and the model's are both told."""
-        with pytest.raises(InputError, match=r"y is expected as \[3\], and the output is \[1, 2\]"):
+        with pytest.raises(InputError, match=r"y is expected as \[3\], but the output is \[1, 2\]"):
             scorer("regression").add(ENTRY, {"y": np.zeros((1, 2))}, {"y": np.zeros(3)})
 
 
 def test_a_task_without_a_judge() -> None:
     """A plugin's judge is asked for, and there is none."""
-    with pytest.raises(InputError, match="nothing here judges the task judged"):
+    with pytest.raises(InputError, match="nothing here evaluates the task judged"):
         scorer_for("judged", DatasetOptions(), None, lambda entry: pytest.fail("no size"))

@@ -221,7 +221,7 @@ class TestWhatCannotBeComputed:
         """A node that ran elsewhere and that no list names."""
         forged = PlacementSummary("HTP", {"HTP": 7, "CPU": 1}, None, ())
         message = self.refused(tmp_path, lambda record: replace(record, placement=forged))
-        assert "placement.nodes has 1 elsewhere than on HTP, and placement.fallback names 0" in message
+        assert "placement.nodes has 1 elsewhere than on HTP, but placement.fallback names 0" in message
 
     def test_work_beyond_the_models(self, tmp_path: Path) -> None:
         """More multiply-accumulates on the device than the model has."""
@@ -242,7 +242,7 @@ class TestWhatCannotBeComputed:
     def test_one_array_for_two_processes(self, tmp_path: Path) -> None:
         """The same samples twice are not two processes."""
         change = lambda record: replace(record, repeats=(record.repeats[0],) * 5)  # noqa: E731
-        assert "one array of samples.npz is named for two things" in self.refused(tmp_path, change)
+        assert "two parts of the record name the same array of samples.npz" in self.refused(tmp_path, change)
 
     def test_quality_that_its_results_do_not_give(self, tmp_path: Path) -> None:
         """A share of right answers that the results of the samples do not add up to."""
@@ -251,7 +251,7 @@ class TestWhatCannotBeComputed:
         quality = Quality(facts, "f" * 64, "null:cpu", metrics=(metric,), samples={"top1": "quality_top1"})
         run = written()
         judged = RecordedRun(run.record, {**run.samples, "quality_top1": np.array([1, 0, 1, 0])})
-        with pytest.raises(InputError, match=r"the results of top1 give 0.5, and record.json says 1"):
+        with pytest.raises(InputError, match=r"the results of top1 give 0.5, but record.json says 1"):
             reloaded(tmp_path, judged, lambda record: replace(record, quality=quality))
 
 

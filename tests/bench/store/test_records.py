@@ -148,7 +148,7 @@ def test_missing_samples_are_named(tmp_path: Path) -> None:
     [
         (b"{", "record.json: not JSON"),
         (b"[]", "record.json: no schema_version"),
-        (b'{"schema_version": 0}', "record.json: schema_version 0 never was: the file was edited"),
+        (b'{"schema_version": 0}', "record.json: schema_version 0 never existed: the file was edited"),
         (b'{"schema_version": 99}', "record.json: schema_version 99 is newer than this tool's 2"),
         (encode(record()).replace(b'"seed": 0', b'"seed": "x"'), "Expected `int`, got `str` - at `$.plan.seed`"),
         (encode(record()).replace(b'"seed": 0', b'"sead": 0'), "sead"),
@@ -321,5 +321,5 @@ def test_repeats_that_were_set_aside_are_read_and_looked_at_too(tmp_path: Path) 
     assert [20] == [len(array) for array in loaded.arrays("latency_ns")]
     twice = msgspec.structs.replace(record, record_id="s", set_aside=(kept,))
     save(tmp_path, twice, run.samples)
-    with pytest.raises(InputError, match="is named for two things"):
+    with pytest.raises(InputError, match="two parts of the record name the same array"):
         load(tmp_path / "s")

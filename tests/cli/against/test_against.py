@@ -315,7 +315,7 @@ class TestBadInput:
             ({"status": "skipped"}, "none of its records was measured"),
             ({"status": "failed"}, "none of its records was measured"),
             ({"target": {"emulated": True}}, "plan.target.emulated is true, but null:cpu is not an emulator"),
-            ({"target": {"id": "ort:cpu"}}, "plan.target.id is ort:cpu, and plugin and device are null:cpu"),
+            ({"target": {"id": "ort:cpu"}}, "plan.target.id is ort:cpu, but plugin and device are null:cpu"),
             ({"target": {"plugin": "gone", "id": "gone:cpu"}}, "unknown target: gone"),
             ({"plan": {"preset": "endless"}}, "plan.preset is 'endless'"),
             ({"model": {"sha256": None}}, "plan.model.sha256 is null"),

@@ -79,13 +79,13 @@ class TestFlags:
         (here / "third.py").write_text(PLUGIN.replace('"other": Other', '"third": Other, "other": Other'))
         found = against("-t", "third:cpu", "--plugin", "third.py")
         assert {("third:cpu", None)} == {(p["new"]["target"], p["new"]["options"].get("turbo")) for p in found["pairs"]}
-        assert ["-t third:cpu: no record in BASE is on it, so it is what is new."] == found["notes"]
+        assert ["-t third:cpu: no record in BASE is on it, so it is the new side."] == found["notes"]
 
     def test_several_models(self, here: Path) -> None:
         """Each ``-m`` with the base of its name; one that has none is named."""
         assert {("tiny",)} == {*sides(against("-m", "tiny"), "model")}
         assert 4 == len(against("-m", "tiny", "-m", "fake")["pairs"])
-        assert "-m mobilenet_v2 is none of them" in refused("-m", "mobilenet_v2").message
+        assert "-m mobilenet_v2 is not among them" in refused("-m", "mobilenet_v2").message
 
 
 class TestSuite:
@@ -218,7 +218,7 @@ class TestSent:
         assert record.plan.inputs is not None
         sent(here, asked=None, inputs={"source": "image", "fed": ()})
         error = refused()
-        assert "plan.inputs.source is image, and the record does not say which files" in error.message
+        assert "plan.inputs.source is image, but the record does not say which files" in error.message
         assert "--input" in error.remedy
 
 

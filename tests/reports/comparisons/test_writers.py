@@ -132,12 +132,12 @@ def test_records_without_a_partner_and_unreadable_ones_are_listed(name: str) -> 
     found = Findings(
         0.03,
         (compared(),),
-        (Unmatched("new", "r7", "net", "a:cpu", "offline", "base holds no record of it"),),
+        (Unmatched("new", "r7", "net", "a:cpu", "offline", "base has no record of it"),),
         (Problem("x/record.json: not JSON", "Run again."),),
     )
     text = WRITERS[name](found).decode()
     for words in (
-        "base holds no record of it",
+        "base has no record of it",
         "x/record.json: not JSON",
         "1 record unmatched; 1 record unreadable",
     ):
@@ -312,7 +312,7 @@ def test_a_hostile_record_stays_text(name: str) -> None:
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_no_pairs_at_all(name: str) -> None:
     """Every record without a partner: still a document."""
-    alone = Unmatched("base", "r1", "net", "a:cpu", "offline", "new holds no record of it")
+    alone = Unmatched("base", "r1", "net", "a:cpu", "offline", "new has no record of it")
     assert b"net" in WRITERS[name](Findings(0.03, (), (alone,)))
 
 

@@ -60,9 +60,9 @@ def test_medians_apart_and_processes_that_overlap_rank_nobody(make_record: Calla
     (text,) = sentences(sampled(one, 0.03), sampled(two, 0.03))
     start = "mobilenet_v2 (single-stream): 4.00 ms on a:x, 4.10 ms on b:y; a:x and b:y cannot be told apart (+2.5 %, "
     assert (True, False) == (text.startswith(start), "fastest" in text)
-    assert text.endswith("this may be noise; even 200 processes a side would probably not decide it.") or re.search(
-        r"this may be noise; about \d+ processes a side would decide it\.$", text
-    )
+    assert text.endswith(
+        "this may be noise; even 200 processes on each side would probably not decide it."
+    ) or re.search(r"this may be noise; about \d+ processes on each side would decide it\.$", text)
 
 
 def test_what_lies_within_the_tolerance_is_the_same(make_record: Callable[..., Record]) -> None:
@@ -143,8 +143,8 @@ def test_few_processes_rank_nobody(make_record: Callable[..., Record]) -> None:
         for other in (6 * MS, 40 * MS)
     )
     assert three.endswith(
-        "a:x and b:y cannot be told apart (+50.0 %, 95 % interval +49.7 % to +50.3 %): 3 processes a side; at least 5 "
-        "are needed."
+        "a:x and b:y cannot be told apart (+50.0 %, 95 % interval +49.7 % to +50.3 %): 3 processes on each side; "
+        "at least 5 are needed."
     )
     assert "fastest on a:x, 4.00 ms; next is b:y at 40.0 ms (10.0×, 95 % interval 9.98× to 10.0×)." in ten
     assert ASSUMED not in ten
@@ -153,7 +153,7 @@ def test_few_processes_rank_nobody(make_record: Callable[..., Record]) -> None:
 def test_one_process_ranks_nobody(make_record: Callable[..., Record]) -> None:
     """However far apart: the spread between processes is unknown, so there is no ratio either."""
     text = said(make_record("a:x", 4 * MS, processes=1), make_record("b:y", 40 * MS, processes=1))[0]
-    assert text.endswith("a:x and b:y cannot be told apart: 1 process a side; at least 5 are needed.")
+    assert text.endswith("a:x and b:y cannot be told apart: 1 process on each side; at least 5 are needed.")
 
 
 def test_an_invalid_run_is_never_ranked(make_record: Callable[..., Record]) -> None:

@@ -143,8 +143,8 @@ def test_the_json_holds_the_test() -> None:
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
-        (judged("new", flags(180), dataset="e"), "judged on other samples: photos (200 samples) differ"),
-        (fake_run("new", [np.full(20, 1_000_000)] * 3), "the new run was not judged on a dataset"),
+        (judged("new", flags(180), dataset="e"), "evaluated on other samples: photos (200 samples) differ"),
+        (fake_run("new", [np.full(20, 1_000_000)] * 3), "the new run was not evaluated on a dataset"),
     ],
 )
 def test_other_samples_are_not_compared(new: RecordedRun, reason: str) -> None:

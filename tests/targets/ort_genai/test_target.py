@@ -267,7 +267,7 @@ def test_qnn_never_falls_back_in_silence(folder: Artifact, phase: Phase) -> None
     pytest.importorskip("onnxruntime_genai")
     pytest.importorskip("onnxruntime_qnn")
     for _ in range(2):  # the provider's library is registered once in a process
-        with pytest.raises(RunFailure, match="would run the rest on the CPU and not say so") as caught:
+        with pytest.raises(RunFailure, match="would run the rest on the CPU without reporting it") as caught:
             OrtGenai().open(OpenRequest(folder, "qnn", {"soc": "snapdragon-8-elite"}, decode_context=64), phase)
     assert ("fallback", True) == (caught.value.kind, "qnn:htp-emu" in caught.value.remedy)
 

@@ -30,7 +30,7 @@ def test_what_is_still_float_is_named(
     """By the node that the runtime names, else by those of the graph; and how sure it is that this is the cause."""
     request = OpenRequest(artifact_of(half_quantised_net, precision="int8"), "htp-emu")
     failure = compiling_failure(RuntimeError(text), request, named(soc) if soc else None)
-    assert f"half_quantised.onnx is quantised but for SpaceToDepth focus, and {end}" == failure.message
+    assert f"half_quantised.onnx is quantised except for SpaceToDepth focus, but {end}" == failure.message
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_hidden_logits_leave_the_tokens() -> None:
     """An engine that shows none is judged by its tokens, and the record says so."""
     theirs, ours = Said((2, 0), FORCED, RUN), Said((2, 0), FORCED)
     found = agreement("engine", "ref", theirs, ours)
-    assert ("the engine does not show its logits", None) == (str(found.reason), found.kl_divergence_nats)
+    assert ("the engine does not expose its logits", None) == (str(found.reason), found.kl_divergence_nats)
     assert True is judged(found, theirs, ours, "float32").ok
 
 
@@ -126,7 +126,7 @@ class TestTokens:
         """The first token that differs is named, and fails float32."""
         found = compare_tokens([1, 2, 3, 4], [1, 2, 9, 4], "float32")
         assert (found.ok, found.token_prefix) == (False, 2)
-        assert str(found.reason) == "token 3 is 9, and 3 in the reference"
+        assert str(found.reason) == "token 3 is 9, but 3 in the reference"
 
     @pytest.mark.parametrize("precision", ["bfloat16", "float16", "int8", "", None])
     @pytest.mark.parametrize(("ids", "ok", "prefix"), [([1, 2, 3], True, 3), ([1, 9, 9], None, 1)])
@@ -142,7 +142,7 @@ class TestTokens:
         """An equal beginning that ends early is not right."""
         found = compare_tokens([1, 2, 3], [1, 2], "float32")
         assert (found.ok, found.token_prefix, found.tokens_compared) == (False, 2, 2)
-        assert str(found.reason) == "2 tokens, and 3 in the reference"
+        assert str(found.reason) == "2 tokens, but 3 in the reference"
 
     def test_nothing_to_compare(self) -> None:
         """No tokens decide nothing."""

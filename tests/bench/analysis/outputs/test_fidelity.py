@@ -136,7 +136,7 @@ class TestThresholds:
     def test_rule_is_stated(self) -> None:
         """The rule names the precision and both thresholds."""
         assert str(one([1.0], [1.0], "bfloat16").rule) == (
-            "bfloat16: cosine ≥ 0.99, SQNR ≥ 15 dB; labels equal but for 5 %"
+            "bfloat16: cosine ≥ 0.99, SQNR ≥ 15 dB; labels equal except for 5 %"
         )
 
     @pytest.mark.parametrize("precision", ["", None, "int4"])
@@ -299,7 +299,7 @@ class TestObstacles:
     def test_other_shape(self) -> None:
         """Another number of elements is a failure that names both shapes."""
         found = one(np.zeros((1, 10)), np.zeros((1, 11)))
-        assert (found.ok, str(found.reason)) == (False, "y: shape [1, 11], and [1, 10] in the reference")
+        assert (found.ok, str(found.reason)) == (False, "y: shape [1, 11], but [1, 10] in the reference")
 
     def test_other_layout(self) -> None:
         """The same dimensions in another order are not compared."""

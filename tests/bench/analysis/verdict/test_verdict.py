@@ -91,7 +91,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "recomputed": (
         msgspec.structs.replace(run_of(), corrections=(Correction("verdict", "valid", "not valid", False),) * 5),
-        "Under the rules that it was written with, the record states verdict as valid (computed: not valid); verdict",
+        "Written under other rules, the record states verdict as valid (computed: not valid); verdict",
     ),
     "processes_differ": (
         run_of(series=[steady(0), (1.3 * steady(1)).astype(np.int64), steady(2)]),

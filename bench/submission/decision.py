@@ -31,11 +31,10 @@ class Decision(Struct, frozen=True):
 
 def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -> Decision:
     """The word for ``criterion`` by what was ``seen`` in ``record``."""
-    if seen.value is None:
-        return Decision("cannot_tell", None, seen.reason)
     doubt = doubts(kind, record)
-    if doubt is not None:
-        return Decision("cannot_tell", None, doubt)
+    if seen.value is None or doubt is not None:
+        missing = seen.value is None and not (kind.of_device and is_emulated(record))
+        return Decision("cannot_tell", None, seen.reason if missing or doubt is None else doubt)
     target, reached = target_of(criterion), achievement(criterion, seen.value)
     if seen.low is None or seen.high is None:
         return Decision("cannot_tell", reached, sentence("submission.interval_unknown", n=seen.n))
@@ -61,13 +60,17 @@ def achievement(criterion: Criterion, value: float) -> float | None:
     return target / value if criterion.direction == "at_most" else value / target
 
 
+def is_emulated(record: Record) -> bool:
+    """By its target, or by its verdict."""
+    return record.plan.target.emulated or (record.verdict is not None and record.verdict.emulated)
+
+
 def doubts(kind: FigureKind, record: Record) -> Sentence | None:
     """Why ``record`` is no evidence for a figure of that kind, if it is not: an emulator's speed, or an invalid run.
     Noise of the machine does not touch placement, outputs, quality or sizes."""
-    verdict = record.verdict
-    if kind.of_device and (record.plan.target.emulated or (verdict is not None and verdict.emulated)):
+    if kind.of_device and is_emulated(record):
         return sentence("submission.emulated_figure")
-    if verdict is None:
+    if record.verdict is None:
         return sentence("submission.no_verdict")
     wrong = invalid_codes(kind, record)
     return sentence("submission.record_invalid", codes=wrong) if wrong else None

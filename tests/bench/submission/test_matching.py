@@ -40,9 +40,9 @@ def run(
     return replace(made, record=replace(made.record, plan=planned))
 
 
-def decided_by(criterion: Criterion, runs: Sequence[RecordedRun]) -> tuple[str, str]:
-    """The record that decides, and the word."""
-    submission = Submission(
+def submission(criterion: Criterion) -> Submission:
+    """With a chip, its emulator, and the developer's CPU."""
+    return Submission(
         format=1,
         track="t",
         rules=1,
@@ -54,7 +54,11 @@ def decided_by(criterion: Criterion, runs: Sequence[RecordedRun]) -> tuple[str, 
         ),
         criteria=(criterion,),
     )
-    (row,) = assessed(submission, runs).rows
+
+
+def decided_by(criterion: Criterion, runs: Sequence[RecordedRun]) -> tuple[str, str]:
+    """The record that decides, and the word."""
+    (row,) = assessed(submission(criterion), runs).rows
     return row.record_id, row.decision.word
 
 
@@ -105,3 +109,13 @@ def test_a_warm_start_does_not_count_as_a_cold_one() -> None:
     record = run("r", scenario=Scenario("single-stream", compile_cache="warm")).record
     assert not is_played(record, "single-stream")
     assert is_played(record, "single-stream:compile_cache=warm")
+
+
+def test_a_missing_figure_of_an_emulator_is_the_emulators() -> None:
+    """More queries in the emulator would not help: it says that its speed is no evidence."""
+    emulated = run("emu", "chip:emulator", emulated=True)
+    tail = replace(CRITERION, metric="summary.latency_ns.p99")
+    for made, told in ((emulated, "emulator"), (run("npu"), "662 queries")):
+        (row,) = assessed(submission(tail), [made]).rows
+        assert row.seen.value is None
+        assert told in str(row.decision.reason)

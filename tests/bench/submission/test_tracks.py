@@ -6,6 +6,7 @@ import pytest
 
 from bench.analysis.metrics import METRICS
 from bench.contracts import Task
+from bench.stats.processes import MIN_SAMPLES
 from bench.submission.criterion import Criterion
 from bench.submission.draft import rounded_to_100, tasks_of
 from bench.submission.figures import figure_kind, later
@@ -98,6 +99,14 @@ def test_every_track_asks_for_more_than_speed(track: Track) -> None:
     kinds = {figure_kind(one.metric).about for one in track.criteria if later(one.metric) is None}
     assert {"speed", "placement", "quality"} <= kinds
     assert [one for one in track.criteria if later(one.metric) or later(one.scenario)]
+
+
+def test_tails_state_how_many_samples_they_take() -> None:
+    """p99.9 needs more than the preset ``standard`` measures."""
+    tails = [one for track in TRACKS for one in track.criteria if one.metric == "summary.latency_ns.p999"]
+    assert tails
+    for one in tails:
+        assert f"{MIN_SAMPLES[99.9]:,}" in one.conditions.en  # type: ignore[union-attr]
 
 
 def test_conditions_of_text_are_the_defaults() -> None:

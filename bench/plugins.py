@@ -22,9 +22,9 @@ from bench.entry_points import entry_points
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 from bench.words import sentence
 
-Kind = Literal["models", "targets", "reports", "sensors", "scenarios", "dossiers"]
+Kind = Literal["models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews"]
 DISTRIBUTION = "ondevice-bench"
-KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors", "scenarios", "dossiers")
+KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews")
 
 
 class PluginRef(Struct, frozen=True):

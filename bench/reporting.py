@@ -8,6 +8,7 @@ from bench.words import Sentence
 if TYPE_CHECKING:
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
+    from bench.review.review import Review
     from bench.submission.dossier.data import DossierData
 
 
@@ -54,3 +55,16 @@ class Dossier(Protocol):
         ...
 
     def render(self, dossier: "DossierData") -> bytes: ...
+
+
+class ReviewWriter(Protocol):
+    """A writer of reviews: many submissions in, bytes out, in the language that is spoken."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".csv"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, review: "Review") -> bytes: ...

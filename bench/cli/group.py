@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "submission.check_command",
         "dossier": "submission.dossier_command",
         "reproduce": "submission.reproduce_command",
+        "review": "submission.review_command",
         "schema": "schema_command",
         "completion": "completion_command",
     }

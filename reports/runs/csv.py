@@ -48,11 +48,11 @@ class CsvReport:
         columns = [*(("folder",) if placed else ()), *_columns()]
         writer.writerow(columns)
         for run in runs:
-            folder = (_written(run.folder),) if placed else ()
-            writer.writerow([*folder, *(_written(make(run.record)) for make in _columns().values())])
+            folder = (written(run.folder),) if placed else ()
+            writer.writerow([*folder, *(written(make(run.record)) for make in _columns().values())])
         for one in self.refused:
             said = {"folder": one.folder, **_refused(one)}
-            writer.writerow([_written(said.get(column)) for column in columns])
+            writer.writerow([written(said.get(column)) for column in columns])
         return out.getvalue().encode("utf-8", "replace")
 
 
@@ -65,7 +65,7 @@ def _refused(one: RefusedRecord) -> dict[str, Value]:
     }
 
 
-def _written(value: Value) -> str:
+def written(value: Value) -> str:
     """Text on one line, and quoted with an apostrophe where a spreadsheet would take it for a formula; numbers stay
     numbers. A line break inside a cell is lost, as not every reader takes one for part of the cell."""
     if value is None:

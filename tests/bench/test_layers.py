@@ -30,6 +30,7 @@ FLOORS = """
     submission
     bundle
     reproduce
+    review
     reporting
     jobs
     inputs
@@ -52,7 +53,7 @@ PLUGIN_FLOORS = {
         "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_precision | "
         "ort openvino | qnn | ort_genai"
     ),
-    "reports": "templates words | view | charts | runs comparisons dossiers",
+    "reports": "templates words | view | charts | runs comparisons dossiers | reviews",
 }
 """The same of the three other folders; here the rooms of one floor may know one another."""
 

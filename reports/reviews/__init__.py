@@ -1,0 +1,1 @@
+"""Reviews of many submissions: one module a format, and what they all show."""

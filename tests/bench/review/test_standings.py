@@ -1,0 +1,133 @@
+"""Ranks are given among what may be compared, and only what is shown to be worse is ranked lower."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from submissions.good import Good, good, run
+
+from bench.errors import InputError
+from bench.reproduce.answers import Answer
+from bench.reproduce.outcome import Reproduction
+from bench.review.entry import Entry, entry_of, read_entry, with_reproduction
+from bench.review.review import bundles_in, review
+from bench.review.standings import Group, Standing, standings
+
+
+def entry(name: str, slower: float = 1.0, **parts: Any) -> Entry:
+    """The good submission, ``slower`` by a factor."""
+    made: Good = good()._replace(runs=(run(f"record-{name}", slower, **parts),))
+    return entry_of(made.checked(), name, Path(name))
+
+
+def on_machine(entry: Entry, cpu: str) -> Entry:
+    """The same, measured elsewhere."""
+    changed = {}
+    for name, seen in entry.observations.items():
+        environment = seen.record.environment
+        elsewhere = replace(environment, host={**environment.host, "cpu": cpu})
+        changed[name] = replace(seen, record=replace(seen.record, environment=elsewhere))
+    return replace(entry, observations=changed)
+
+
+def of(criterion: str, *entries: Entry) -> Standing:
+    (found,) = (one for one in standings(entries) if one.criterion == criterion)
+    return found
+
+
+def places(group: Group) -> list[tuple[int, int]]:
+    return [(place.entry, place.position) for place in group.places]
+
+
+def test_what_is_shown_to_be_slower_is_ranked_lower() -> None:
+    """The two that do not differ share the first place."""
+    found = of("latency", entry("a"), entry("b", 1.001), entry("c", 1.5), entry("d", 2.0))
+    assert [places(group) for group in found.groups] == [[(0, 1), (1, 1), (2, 3), (3, 4)]]
+
+
+def test_machines_of_two_kinds_are_ranked_apart() -> None:
+    """With the reason; sizes and answers need no machine."""
+    entries = entry("a"), on_machine(entry("b", 0.5), "another"), entry("c", 1.5)
+    found = of("latency", *entries)
+    assert [places(group) for group in found.groups] == [[(1, 1)], [(0, 1), (2, 2)]]
+    assert "machine" in str(found.groups[1].why_apart)
+    assert len(of("placement", *entries).groups) == 1
+
+
+def test_an_invalid_run_has_no_place() -> None:
+    """Nor has a criterion without a record."""
+    slow, without = entry("b"), replace(entry("c"), observations={})
+    found = entry("a")
+    bad = replace(found, bases=tuple(replace(one, doubt="noise") for one in found.bases))
+    standing = of("latency", slow, bad)
+    assert [one.entry for one in standing.apart] == [1]
+    assert [places(group) for group in of("latency", slow, without).groups] == [[(0, 1)], [(1, 1)]]
+
+
+def test_equal_figures_share_a_place() -> None:
+    """Exact figures are told apart by their values alone."""
+    assert places(of("outputs", entry("a"), entry("b"), entry("c")).groups[0]) == [(0, 1), (1, 1), (2, 1)]
+
+
+def test_two_copies_of_one_record_are_not_compared() -> None:
+    """A record cannot be compared with itself: the second submission stands apart, with the reason."""
+    one = entry("a")
+    found = of("latency", one, replace(one, name="b"))
+    assert [places(group) for group in found.groups] == [[(0, 1)], [(1, 1)]]
+    assert "same record" in str(found.groups[1].why_apart)
+
+
+def test_what_is_no_bundle_is_an_entry_with_its_problem(tmp_path: Path) -> None:
+    """And does not end the review of the others."""
+    (tmp_path / "broken.zip").write_bytes(b"PK\3\4 and nothing more")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "submission.toml").write_text('format = "one"')
+    found = review([tmp_path])
+    assert [one.name for one in found.entries] == ["broken", "s"]
+    assert all(one.problem for one in found.entries)
+    assert found.standings == ()
+
+
+@pytest.mark.parametrize("name", ["nothing", "empty"])
+def test_a_path_without_a_bundle_is_an_error(name: str, tmp_path: Path) -> None:
+    """It is named."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=name):
+        bundles_in(tmp_path / name)
+
+
+def reproduction(word: Any, sha256: str = "a" * 64) -> Reproduction:
+    return Reproduction(
+        tool_version="0",
+        created_utc="2026-05-04T10:11:12+00:00",
+        subject="a",
+        subject_sha256=sha256,
+        margin_percent=5,
+        answers=(Answer(criterion="latency", word=word),),
+    )
+
+
+@pytest.mark.parametrize(("word", "reached"), [("reproduced", True), ("not_reproduced", False), ("cannot_tell", None)])
+def test_a_reproduction_decides_the_last_step(word: str, reached: bool | None) -> None:
+    """Of the bundle whose manifest it names."""
+    found = with_reproduction(entry("a"), reproduction(word))
+    assert next(one.reached for one in found.steps if one.rung == "reproduced") is reached
+
+
+def test_a_reproduction_of_none_of_the_bundles_is_an_error(tmp_path: Path) -> None:
+    """It would be silently ignored."""
+    import msgspec
+
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "submission.toml").write_text('format = 1\ntrack = "t"\nrules = 1\n')
+    (tmp_path / "reproduction.json").write_bytes(msgspec.json.encode(reproduction("reproduced")))
+    with pytest.raises(InputError, match="none of these bundles"):
+        review([tmp_path / "s"], [tmp_path / "reproduction.json"])
+
+
+def test_a_folder_is_read_as_a_submission(tmp_path: Path) -> None:
+    """With what can be told of it."""
+    (tmp_path / "submission.toml").write_text('format = 1\ntrack = "t"\nrules = 1\n[project]\nname = "Cracks"\n')
+    found = read_entry(tmp_path)
+    assert (found.problem, found.project, found.track, found.rows) == ("", "Cracks", "t", ())

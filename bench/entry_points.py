@@ -1,4 +1,4 @@
-"""Entry points of the installed distributions, as ``importlib.metadata`` gives them.
+"""Entry points and versions of the installed distributions, as ``importlib.metadata`` gives them.
 
 Importing ``importlib.metadata`` and letting it parse the metadata takes as long as a whole light command. Here the
 folders of ``sys.path`` are read directly; where anything else provides distributions (a zip file, an egg, another
@@ -8,7 +8,8 @@ finder), ``importlib.metadata`` is asked. Format: packaging.python.org, "Entry p
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
 
@@ -27,10 +28,19 @@ class EntryPoint(NamedTuple):
 def entry_points(groups: Sequence[str]) -> list[EntryPoint]:
     """Those of ``groups``. Of several distributions of one name, the first on
     ``sys.path`` counts."""
-    folders = [path or os.curdir for path in sys.path]
-    if all(map(_is_plain, folders)) and not any(map(_finds_distributions, sys.meta_path)):
-        return [found for info in _infos(folders) for found in _of_folder(info, groups)]
-    return _by_the_library(groups)
+    infos = _infos()
+    if infos is None:
+        return _by_the_library(groups)
+    return [found for info in infos.values() for found in _of_folder(info, groups)]
+
+
+def versions(names: Collection[str]) -> dict[str, str]:
+    """Distribution -> version, of those of ``names`` that are installed."""
+    infos = _infos()
+    if infos is None:
+        return _versions_by_the_library(names)
+    stated = {name: _stated(infos[key], "version") for name in names if (key := _normalised(name)) in infos}
+    return {name: version for name, version in stated.items() if version}
 
 
 def _is_plain(path: str) -> bool:
@@ -42,17 +52,23 @@ def _finds_distributions(finder: Any) -> bool:
     return finder is not PathFinder and hasattr(finder, "find_distributions")
 
 
-def _infos(folders: Sequence[str]) -> Iterator[str]:
-    """The metadata folders of all distributions, one per name."""
-    seen = set()
+def _infos() -> dict[str, str] | None:
+    """Name of each distribution -> its metadata folder, the first on ``sys.path``; ``None`` where anything else than
+    folders provides distributions."""
+    folders = [path or os.curdir for path in sys.path]
+    if not all(map(_is_plain, folders)) or any(map(_finds_distributions, sys.meta_path)):
+        return None
+    found: dict[str, str] = {}
     for folder in folders:
         for entry in _names_in(folder):
-            if not entry.lower().endswith(INFOS):
-                continue
-            name = re.sub(r"[-_.]+", "-", entry.rpartition(".")[0].partition("-")[0]).lower()
-            if name not in seen:
-                seen.add(name)
-                yield os.path.join(folder, entry)
+            if entry.lower().endswith(INFOS):
+                name = _normalised(entry.rpartition(".")[0].partition("-")[0])
+                found.setdefault(name, os.path.join(folder, entry))
+    return found
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _names_in(folder: str) -> list[str]:
@@ -66,7 +82,7 @@ def _of_folder(info: str, groups: Sequence[str]) -> list[EntryPoint]:
     text = _text(info, "entry_points.txt")
     if not any(group in text for group in groups):
         return []
-    provider = _name_of(info)
+    provider = _stated(info, "name") or "unknown"
     return [EntryPoint(group, name, value, provider) for group, name, value in _read(text) if group in groups]
 
 
@@ -81,11 +97,11 @@ def _read(text: str) -> Iterator[tuple[str, str, str]]:
             yield group, name.strip(), value.strip()
 
 
-def _name_of(info: str) -> str:
-    """The distribution's name as its metadata states it."""
+def _stated(info: str, field: str) -> str:
+    """A field of the distribution's metadata; empty where it states none."""
     headers = (_text(info, "METADATA") or _text(info, "PKG-INFO")).partition("\n\n")[0]
-    stated = (line.partition(":")[2].strip() for line in headers.splitlines() if line.lower().startswith("name:"))
-    return next(stated, "unknown")
+    lines = (line for line in headers.splitlines() if line.lower().startswith(f"{field}:"))
+    return next((line.partition(":")[2].strip() for line in lines), "")
 
 
 def _text(info: str, file: str) -> str:
@@ -104,3 +120,13 @@ def _by_the_library(groups: Sequence[str]) -> list[EntryPoint]:
         for group in groups
         for entry in metadata.entry_points(group=group)
     ]
+
+
+def _versions_by_the_library(names: Collection[str]) -> dict[str, str]:
+    from importlib import metadata
+
+    found = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

@@ -1,8 +1,7 @@
-"""What is installed: asked of the package metadata, without importing the package."""
+"""What can be imported, without importing it."""
 
 import importlib.util
 import sys
-from collections.abc import Iterable
 
 
 def importable(module: str) -> bool:
@@ -13,16 +12,3 @@ def importable(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
-
-
-def versions(names: Iterable[str]) -> dict[str, str]:
-    """Distribution -> version, of those that are installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -9,6 +10,9 @@ from bench.contracts import Channel, channel_key
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
 from bench.record.record import Repeat
 from bench.words import Sentence, sentence
+
+if TYPE_CHECKING:
+    from bench.analysis.run_processes import Processes
 
 LEAST_ABOVE_IDLE = 0.01
 """Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
@@ -56,6 +60,11 @@ def energy_summary(
         bytes_moved=bytes_moved,
         reason=sentence("text.sentences", parts=notes) if len(notes) > 1 else notes[0] if notes else "",
     )
+
+
+def sensed_of(run: "Processes") -> Sensed:
+    """``sensed``, of the processes of a run; computed once by ``run.once(sensed_of)``."""
+    return sensed(energies_of(run.repeats))
 
 
 def energies_of(repeats: Iterable[Repeat]) -> list[list[RepeatEnergy]]:

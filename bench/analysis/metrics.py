@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from bench.analysis.energy import cpu_seconds, energies_of
+from bench.analysis.energy import cpu_seconds, energies_of, sensed_of
 from bench.analysis.memory import peak_rss
 from bench.analysis.run_processes import Process, Processes, Series
 from bench.analysis.text import SECOND, first, tpots
@@ -329,7 +329,7 @@ METRICS: tuple[Metric, ...] = (
         name="joules_per_inference",
         unit="joules",
         path=("energy", "joules_per_inference"),
-        rule=Rule(of=lambda run: [*run.sensed().joules], pooled=_middle, how=MEDIAN),
+        rule=Rule(of=lambda run: [*run.once(sensed_of).joules], pooled=_middle, how=MEDIAN),
         speed=False,
         csv="energy_joules_per_inference",
     ),

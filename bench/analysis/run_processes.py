@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bench.analysis.energy import Sensed, energies_of, sensed
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun, Repeat
 from bench.scenarios import kind_of
 from bench.stats.processes import Ordered, ordered
 
 Samples = NDArray[Any]
+Found = TypeVar("Found")
 NOTHING: Samples = np.empty(0, np.int64)
 SECOND = 1_000_000_000
 
@@ -40,13 +40,13 @@ class Series(Struct, frozen=True):
 
 class Processes(Struct, frozen=True):
     """``latency``: that of ``each`` which has any, in order. ``settings``: those of the run, by their fields. Series of
-    tokens, and what sensors read, are evaluated once."""
+    tokens, and what ``once`` is asked for, are computed once."""
 
     each: tuple[Process, ...]
     latency: Ordered
     settings: Mapping[str, int | float | str] = {}
     _of_tokens: dict[Callable[[Samples], Samples], Series] = {}
-    _sensed: list[Sensed] = []
+    _once: dict[Callable[["Processes"], Any], Any] = {}
 
     @property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -63,11 +63,12 @@ class Processes(Struct, frozen=True):
             self._of_tokens[of] = Series(parts, ordered(parts))
         return self._of_tokens[of]
 
-    def sensed(self) -> Sensed:
-        """Energy of each process above idle, by the best sensor."""
-        if not self._sensed:
-            self._sensed.append(sensed(energies_of(self.repeats)))
-        return self._sensed[0]
+    def once(self, of: "Callable[[Processes], Found]") -> "Found":
+        """What ``of`` gives, computed once."""
+        if of not in self._once:
+            self._once[of] = of(self)
+        found: Found = self._once[of]
+        return found
 
     def with_latencies(self) -> "Processes":
         """Those processes alone that have any."""

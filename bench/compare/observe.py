@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from bench.analysis.energy import sensed_of
 from bench.analysis.metrics import METRICS, figures_of
 from bench.analysis.quality_results import quality_results
 from bench.analysis.run_processes import Process, Processes, processes_of, timed
@@ -68,7 +69,7 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
         told = sentence("compare.impossible_figures", source=name, error=error)
         raise InputError(told, sentence("compare.impossible_figures.remedy")) from None
     judged, blocks = quality_results(run, source), _block_medians(each)
-    channel = processes.sensed().channel
+    channel = processes.once(sensed_of).channel
     return Observation(record, values, channel, _curves(each), blocks, judged, figures_of(record.summary))
 
 

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 MARK = "ODB_WORKER"
 """Variable in a worker's environment; whatever it starts inherits it."""
@@ -20,7 +19,9 @@ def end_leftovers(mark: str) -> int:
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with suppress(OSError):  # another user's, or gone meanwhile
-            if wanted in Path(f"/proc/{entry.name}/environ").read_bytes().split(b"\0"):
+            with open(f"/proc/{entry.name}/environ", "rb") as file:
+                environment = file.read()
+            if wanted in environment.split(b"\0"):
                 os.kill(int(entry.name), signal.SIGKILL)
                 found += 1
     return found

@@ -1,6 +1,7 @@
 """Asks a target plugin, in a separate process, for its devices on this machine."""
 
 from bench.contracts import Target, TargetFacts
+from bench.entry_points import versions
 from bench.jobs import Job, Worker
 from bench.plugins import load
 from bench.suite.untrusted import safe_options
@@ -13,18 +14,12 @@ class ProbeJob(Job[TargetFacts], frozen=True):
 
     def play(self, worker: Worker) -> TargetFacts:
         """Imports the target's runtime."""
-        from importlib.metadata import PackageNotFoundError, version
-
         target: Target = load(self.plugin)
-        versions = {}
-        for distribution in target.requires:
-            try:
-                versions[distribution] = version(distribution)
-            except PackageNotFoundError:
-                continue
         devices = tuple(target.devices())
         default = [d.name for d in devices if d.usable and d.default]
         named = [d for name in self.devices_with_options for d in ([name] if name else default)]
         options = {device: dict(target.options(device)) for device in named}
         safe = tuple(sorted(safe_options(self.plugin)))
-        return TargetFacts(devices, options, tuple(target.formats), tuple(target.tasks), versions, safe)
+        return TargetFacts(
+            devices, options, tuple(target.formats), tuple(target.tasks), versions(target.requires), safe
+        )

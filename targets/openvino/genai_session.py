@@ -17,9 +17,9 @@ import numpy as np
 from msgspec import Struct
 
 from bench.contracts import CompileCache, DecoderSpec, Placement, SessionFacts, Tokenizer
+from bench.entry_points import versions
 from bench.errors import RunFailure
 from bench.targets.decoding import prompt, room
-from bench.targets.distributions import versions
 from bench.targets.openvino.graph import kv_cache_bits
 from bench.words import sentence
 

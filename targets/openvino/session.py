@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from bench.contracts import CompileCache, NodePlacement, Placement, SessionFacts, Tensors, TensorSpec
 from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, numpy_type, packed_bytes
+from bench.entry_points import versions
 from bench.errors import RunFailure
-from bench.targets.distributions import versions
 from bench.targets.feeds import owned
 from bench.targets.openvino.graph import ExecutedNode, kv_cache_bits, placed, precision, precisions
 from bench.words import sentence

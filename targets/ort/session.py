@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.contracts import CompileCache, NodePlacement, Placement, Precisions, SessionFacts, Tensors, TensorSpec
+from bench.entry_points import versions
 from bench.errors import RunFailure
-from bench.targets.distributions import versions
 from bench.targets.feeds import owned
 from bench.targets.ort.errors import RENAMED
 from bench.targets.ort.queries import BoundQuery, PlainQuery, element_of, query_of

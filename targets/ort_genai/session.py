@@ -7,9 +7,9 @@ import numpy as np
 from msgspec import Struct
 
 from bench.contracts import DecoderSpec, Placement, SessionFacts, Tokenizer
+from bench.entry_points import versions
 from bench.errors import RunFailure
 from bench.targets.decoding import greedy, prompt, room, started
-from bench.targets.distributions import versions
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:

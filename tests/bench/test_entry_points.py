@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.entry_points import EntryPoint, entry_points
+from bench.entry_points import EntryPoint, entry_points, versions
 from bench.plugins import KINDS
 
 GROUPS = tuple(f"ondevice_bench.{kind}" for kind in KINDS)
@@ -59,6 +59,21 @@ def test_a_distribution_is_read_as_the_library_reads_it(tmp_path: Path, monkeypa
         EntryPoint("ondevice_bench.targets", "chip", "chip.target:Chip", "Acme-Chip"),
         EntryPoint("ondevice_bench.targets", "other", "chip.target:Other [extra]", "Acme-Chip"),
     ]
+
+
+def test_versions_are_those_of_the_library() -> None:
+    """Of distributions of this environment, by any spelling of their names; what is not installed is left out."""
+    names = ("numpy", "msgspec", "Ondevice_Bench", "no-such-distribution-here")
+    assert {name: metadata.version(name) for name in names[:3]} == versions(names)
+
+
+def test_versions_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker, which is timed, does not import it; one whose metadata is gone has none."""
+    installed(tmp_path, "Acme-Chip", "")
+    (tmp_path / "empty-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "importlib.metadata", None)
+    assert {"acme.chip": "1.0"} == versions(("acme.chip", "empty"))
 
 
 def test_metadata_that_is_damaged_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

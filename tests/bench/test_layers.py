@@ -63,6 +63,7 @@ SURFACE = frozenset(
         "bench.contracts.element_types",
         "bench.contracts.names",
         "bench.digest",
+        "bench.entry_points",
         "bench.errors",
         "bench.reading",
         "bench.scratch",

@@ -15,6 +15,7 @@ MODULES = {
     ),
     "bench.contracts.names": "file_model_id folder_model_id",
     "bench.digest": "sha256_of sha256_of_file sha256_of_files",
+    "bench.entry_points": "versions",
     "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
     "bench.measure.loop": "time_queries",
     "bench.measure.single_stream": "play_one_by_one",

@@ -4,6 +4,7 @@ Processes are forked, so that Python is not started again and a script that uses
 guard. Where a platform does not fork by default, and for few items, the work is done one after the other.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -36,7 +37,8 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Resu
 
 def _begin(parent: int) -> None:
     """A process of the pool ends with its parent, which also answers the terminal's Ctrl-C: without it each would wait
-    for work for ever."""
+    for work for ever. It does not look for garbage among what its parent made."""
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

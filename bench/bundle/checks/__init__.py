@@ -1,0 +1,1 @@
+"""What ``odb verify`` checks, a rule each; ``bench.bundle.rules`` lists them."""

@@ -1,0 +1,123 @@
+"""The files of models and inputs: which go into a bundle, and what it says of those that do not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.bundle.archive import Measured, chunks, measured
+from bench.bundle.contents.layout import DATA, MODELS
+from bench.bundle.contents.lists import PackedFile, PackedInput, PackedModel, named_inputs
+from bench.bundle.names import wrong_name
+from bench.bundle.packed_form import REFERENCE, input_place, model_place, names_file
+from bench.errors import InputError
+from bench.reading import is_file, is_folder
+from bench.record.record import RecordedRun
+from bench.submission.form import Submission, SubmittedModel
+from bench.submission.matching import is_of
+from bench.words import sentence
+
+FilesOf = Callable[[Path], Sequence[Path]]
+"""The files that belong to a model's file or folder, the one to open first, as its reader knows them."""
+
+
+class PackedFiles(Struct, frozen=True, kw_only=True):
+    """``files``: those that are packed, by name in the bundle."""
+
+    models: tuple[PackedModel, ...]
+    inputs: tuple[PackedInput, ...]
+    files: dict[str, Measured]
+
+
+def packed_files(
+    submission: Submission, folder: Path, runs: Sequence[RecordedRun], files_of: FilesOf, *, with_models: bool
+) -> PackedFiles:
+    """What of the models and inputs of the form in ``folder`` goes into its bundle. Raises ``InputError`` for a file
+    that cannot be read or packed."""
+    files: dict[str, Measured] = {}
+    try:
+        models = tuple(_model(one, folder, files_of, files, with_models) for one in submission.models)
+        inputs = tuple(one for model in submission.models for one in _inputs(model, folder, runs, files))
+    except OSError as error:
+        told = sentence(
+            "bundle.file_not_read", file=Path(error.filename or "").name, reason=error.strerror or str(error)
+        )
+        raise InputError(told, sentence("bundle.file_not_read.remedy")) from None
+    return PackedFiles(models=models, inputs=inputs, files=files)
+
+
+def _model(
+    model: SubmittedModel, folder: Path, files_of: FilesOf, files: dict[str, Measured], with_models: bool
+) -> PackedModel:
+    reference = _reference(model, folder, files, with_models)
+    if not names_file(model.source, folder):
+        return PackedModel(model.id, "built_in", reference=reference)
+    place = folder / model.source
+    if not is_file(place) and not is_folder(place):
+        return PackedModel(model.id, "missing", reference=reference)
+    base = model_place(model.id, model.source).rpartition("/")[0]
+    found = [(f"{base}/{_within(file, place)}", measured(file)) for file in files_of(place)]
+    for name, _ in found:
+        _refuse_name(name)
+    digest = sha256()
+    for _, one in found if len(found) > 1 else ():
+        for chunk in chunks(one.content):
+            digest.update(chunk)
+    if with_models:
+        files.update({f"{DATA}{name}": one for name, one in found})
+    return PackedModel(
+        model.id,
+        "folder" if is_folder(place) else "file",
+        packed=with_models,
+        sha256=digest.hexdigest() if len(found) > 1 else found[0][1].sha256,
+        size_bytes=sum(one.size_bytes for _, one in found),
+        files=tuple(PackedFile(name, one.size_bytes, one.sha256) for name, one in found),
+        reference=reference,
+    )
+
+
+def _within(file: Path, place: Path) -> str:
+    """The name of a model's file relative to the folder that the model is in."""
+    for outer in (place.parent, place.parent.resolve(), place.resolve().parent):
+        if file.is_relative_to(outer):
+            return file.relative_to(outer).as_posix()
+    return file.name
+
+
+def _refuse_name(name: str) -> None:
+    wrong = wrong_name(f"top/data/{name}")
+    if wrong is not None:
+        told = sentence("bundle.model_file_refused", file=name.removeprefix(MODELS), wrong=wrong)
+        raise InputError(told, sentence("bundle.file_name_refused.remedy"))
+
+
+def _reference(model: SubmittedModel, folder: Path, files: dict[str, Measured], with_models: bool) -> PackedFile | None:
+    place = folder / model.reference
+    if not model.reference or not is_file(place):
+        return None
+    return _packed(model_place(model.id, model.reference, REFERENCE), place, files if with_models else {})
+
+
+def _packed(name: str, place: Path, files: dict[str, Measured]) -> PackedFile:
+    found = measured(place)
+    files[f"{DATA}{name}"] = found
+    return PackedFile(name, found.size_bytes, found.sha256)
+
+
+def _inputs(
+    model: SubmittedModel, folder: Path, runs: Sequence[RecordedRun], files: dict[str, Measured]
+) -> Iterator[PackedInput]:
+    for field, path in named_inputs(model).items():
+        name = input_place(model, path)
+        there = is_file(folder / path)
+        yield PackedInput(model.id, field, name, _packed(name, folder / path, files) if there else None)
+    if model.dataset:
+        name = input_place(model, model.dataset)
+        yield PackedInput(model.id, "dataset", name, dataset_sha256=dataset_hashes(model, runs))
+
+
+def dataset_hashes(model: SubmittedModel, runs: Sequence[RecordedRun]) -> tuple[str, ...]:
+    """Those of the data on which the records of ``model`` were judged."""
+    judged = [run.record.quality for run in runs if is_of(run.record, model)]
+    return tuple(sorted({quality.dataset.sha256 for quality in judged if quality is not None}))

@@ -1,0 +1,427 @@
+"""What ``odb pack`` puts into a bundle: the same bytes each time, nothing of the machine, and no names if blind."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+from made_bundles import add_record, dossier, files_of, submission, write_packed, write_submission
+from msgspec.structs import replace
+
+from bench import __version__
+from bench.bundle.contents.statement import key_id, private_key, public_key
+from bench.bundle.contents.toml import toml_bytes
+from bench.bundle.packing import PackOptions, packing
+from bench.bundle.privacy import Owner, without_owner
+from bench.errors import InputError
+from bench.submission.files import form_of
+from bench.submission.form import Party, Submission, SubmittedDevice, SubmittedModel, SubmittedTarget
+from bench.submission.texts import Texts
+from bench.submission.track import Track, track_named, track_names
+from bench.suite.suite import load_suite
+
+AGAIN = """
+import os, sys
+from pathlib import Path
+os.umask(0o077)
+sys.path.insert(0, sys.argv[3])
+from made_bundles import write_packed
+write_packed(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle, with the submission's folder ``s`` beside it."""
+    folder = tmp_path_factory.mktemp("packed")
+    return write_packed(write_submission(folder / "s"), folder / "b.zip")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_submission(tmp_path / "s")
+
+
+def content(bundle: Path, name: str) -> bytes:
+    (found,) = [data for full, data in files_of(bundle).items() if full.partition("/")[2] == name]
+    return found
+
+
+@pytest.mark.process
+def test_the_same_folder_gives_the_same_bytes(packed: Path, tmp_path: Path) -> None:
+    """In another process, time zone, language, hash seed and umask, from another folder, with other times."""
+    other = tmp_path / "elsewhere" / "another name"
+    other.parent.mkdir()
+    for file in sorted((packed.parent / "s").rglob("*"), reverse=True):
+        place = other / file.relative_to(packed.parent / "s")
+        if file.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.read_bytes())
+    support = Path(__file__).parents[2] / "support"
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, other, tmp_path / "b.zip", support],
+        env={"TZ": "Asia/Seoul", "PYTHONHASHSEED": "7", "ODB_LANG": "ko", "LC_ALL": "C", "HOME": "/nonexistent/kimchi"},
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "b.zip").read_bytes() == packed.read_bytes()
+
+
+@pytest.mark.process
+def test_sha256sum_checks_it(packed: Path, tmp_path: Path) -> None:
+    """With no tool of ours: unzip, then sha256sum -c of both manifests."""
+    for name, data in files_of(packed).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    (top,) = tmp_path.iterdir()
+    for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        done = subprocess.run(["sha256sum", "-c", "--strict", "--quiet", manifest], cwd=top, timeout=60, check=False)
+        assert done.returncode == 0
+
+
+def test_bagit_accepts_it(packed: Path, tmp_path: Path) -> None:
+    """The library of the Library of Congress, completeness and hashes."""
+    bagit = pytest.importorskip("bagit")
+    for name, data in files_of(packed).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    (top,) = tmp_path.iterdir()
+    bag = bagit.Bag(str(top))
+    assert bag.is_valid(fast=False)
+    assert bag.info["External-Identifier"] == top.name
+
+
+STATEMENT = {
+    "type": "object",
+    "required": ["_type", "subject", "predicateType", "predicate"],
+    "properties": {
+        "_type": {"const": "https://in-toto.io/Statement/v1"},
+        "subject": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/subject"}},
+        "predicateType": {"const": "https://in-toto.io/attestation/test-result/v0.1"},
+        "predicate": {
+            "type": "object",
+            "required": ["result", "configuration"],
+            "properties": {
+                "result": {"enum": ["PASSED", "WARNED", "FAILED"]},
+                "configuration": {"type": "array", "items": {"$ref": "#/$defs/resource"}},
+                "url": {"type": "string", "format": "uri"},
+                "passedTests": {"$ref": "#/$defs/names"},
+                "warnedTests": {"$ref": "#/$defs/names"},
+                "failedTests": {"$ref": "#/$defs/names"},
+            },
+        },
+    },
+    "$defs": {
+        "names": {"type": "array", "items": {"type": "string"}},
+        "digest": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]+$"},
+        },
+        "resource": {
+            "type": "object",
+            "anyOf": [{"required": ["uri"]}, {"required": ["digest"]}, {"required": ["content"]}],
+            "properties": {
+                "name": {"type": "string"},
+                "uri": {"type": "string"},
+                "digest": {"$ref": "#/$defs/digest"},
+                "content": {"type": "string", "contentEncoding": "base64"},
+                "downloadLocation": {"type": "string"},
+                "mediaType": {"type": "string"},
+                "annotations": {"type": "object"},
+            },
+            "additionalProperties": False,
+        },
+        "subject": {"allOf": [{"$ref": "#/$defs/resource"}, {"required": ["digest"]}]},
+    },
+}
+"""in-toto's Statement v1, its ResourceDescriptor and the predicate test-result v0.1, from their specifications."""
+
+
+def test_the_statement_is_one_of_in_toto(packed: Path) -> None:
+    """Its subjects are all files of the payload, the manifest, and what makes the folder a bag."""
+    stated = json.loads(content(packed, "attestations/test-result.json"))
+    jsonschema.Draft202012Validator(STATEMENT).validate(stated)
+    named = {one["name"]: one["digest"]["sha256"] for one in stated["subject"]}
+    files = {name.partition("/")[2]: hashlib.sha256(data).hexdigest() for name, data in files_of(packed).items()}
+    outside = {"tagmanifest-sha256.txt", "attestations/test-result.json"}
+    assert named == {name: digest for name, digest in files.items() if name not in outside}
+
+
+def test_the_statement_form_can_fail() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(STATEMENT).validate({"_type": "https://in-toto.io/Statement/v1"})
+
+
+def unpacked(bundle: Path, folder: Path) -> Path:
+    for name, data in files_of(bundle).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    (top,) = folder.iterdir()
+    return top
+
+
+def test_the_crate_is_read_by_its_library(packed: Path, tmp_path: Path) -> None:
+    """Each record is an action with its instrument, objects and results, which exist."""
+    rocrate = pytest.importorskip("rocrate.rocrate")
+    top = unpacked(packed, tmp_path)
+    crate = rocrate.ROCrate(str(top / "data"))
+    actions = [one for one in crate.contextual_entities if one.type == "CreateAction"]
+    assert [one["name"] for one in actions] == ["odb run: net on null:cpu, single-stream"] * 2
+    for action in actions:
+        assert action["instrument"]["softwareVersion"] == __version__
+        assert "models/net/net.onnx" in [one.id for one in action["object"]]
+        assert [Path(one.id).name for one in action["result"]] == ["record.json", "samples.npz"]
+    files = {one.relative_to(top / "data").as_posix() for one in (top / "data").rglob("*") if one.is_file()}
+    assert {one.id for one in crate.data_entities} == files - {"ro-crate-metadata.json"}
+
+
+def test_the_suite_is_a_suite(packed: Path, tmp_path: Path) -> None:
+    """``odb run suite.toml`` in the unpacked bundle measures what the form asks for."""
+    suite = load_suite(unpacked(packed, tmp_path) / "data" / "suite.toml")
+    assert ([one.id for one in suite.targets], suite.repeats, suite.preset) == (["null:cpu"], 6, "standard")
+    assert Path(suite.models[0].source).read_bytes()
+
+
+@pytest.mark.parametrize("name", track_names())
+def test_forms_are_read_back(name: str) -> None:
+    """What is written as TOML is what is read from it."""
+    track = track_named(name)
+    assert form_of(toml_bytes(track).decode(), name, Track) == track
+    form = submission(criteria=track.criteria, targets=(SubmittedTarget("a:b", {"x.y": 'a"b\\c\n'}),))
+    assert form_of(toml_bytes(form).decode(), name, Submission) == form
+
+
+def test_without_the_model_its_hash_stays(folder: Path, tmp_path: Path) -> None:
+    bundle = write_packed(folder, tmp_path / "b.zip", with_models=False)
+    assert not [name for name in files_of(bundle) if "/models/" in name]
+    (model,) = json.loads(content(bundle, "data/models.json"))["models"]
+    digest = hashlib.sha256((folder / "net.onnx").read_bytes()).hexdigest()
+    assert (model["packed"], model["sha256"], model["size_bytes"]) == (False, digest, 720)
+
+
+def test_other_files_of_the_folder_stay_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "notes.txt").write_text("secret")
+    (folder / "records" / "report.html").write_text("secret")
+    (folder / "records" / "r1" / "more.txt").write_text("secret")
+    bundle = write_packed(folder, tmp_path / "b.zip")
+    assert b"secret" not in bundle.read_bytes()
+
+
+def test_inputs_are_packed_where_the_form_names_them(tmp_path: Path) -> None:
+    """Two of one name in folders of their own; a dataset only by its hash."""
+    model = SubmittedModel(
+        "net", "net.onnx", inputs={"x": "a/in.npy", "y": "b/in.npy"}, prompts="say.txt", dataset="pictures"
+    )
+    folder = write_submission(tmp_path / "s", submission(models=(model,)))
+    for name in ("a/in.npy", "b/in.npy", "say.txt", "pictures/1.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    bundle = write_packed(folder, tmp_path / "b.zip")
+    inputs = {name.partition("/data/")[2]: data for name, data in files_of(bundle).items() if "/inputs/" in name}
+    assert inputs == {
+        "inputs/net/0/in.npy": b"a/in.npy",
+        "inputs/net/1/in.npy": b"b/in.npy",
+        "inputs/net/say.txt": b"say.txt",
+    }
+    form = tomllib.loads(content(bundle, "data/submission.toml").decode())
+    assert form["models"][0]["inputs"] == {"x": "inputs/net/0/in.npy", "y": "inputs/net/1/in.npy"}
+    assert form["models"][0]["dataset"] == "inputs/net/pictures"
+
+
+def test_a_model_of_several_files(tmp_path: Path) -> None:
+    """All that its reader names are packed, hashed together in its order."""
+    folder = write_submission(tmp_path / "s")
+    (folder / "weights").mkdir()
+    (folder / "weights" / "part.bin").write_bytes(b"more")
+    files = (folder / "net.onnx", folder / "weights" / "part.bin")
+    with packing(folder, PackOptions(), files_of=lambda place: files) as made:
+        names = [name.partition("/data/")[2] for name in made.files if "/models/" in name]
+        listed = json.loads(b"".join(_bytes(made.files, "data/models.json")))["models"][0]
+    assert names == ["models/net/net.onnx", "models/net/weights/part.bin"]
+    assert listed["sha256"] == hashlib.sha256(files[0].read_bytes() + b"more").hexdigest()
+
+
+def _bytes(files: dict, name: str) -> list[bytes]:  # type: ignore[type-arg]
+    return [one.content for full, one in files.items() if full.endswith(f"/{name}")]
+
+
+def test_a_damaged_record_is_not_packed(folder: Path, tmp_path: Path) -> None:
+    (folder / "records" / "r1" / "record.json").write_bytes(b"{}")
+    with pytest.raises(InputError, match="r1"):
+        write_packed(folder, tmp_path / "b.zip")
+    assert not (tmp_path / "b.zip").exists()
+
+
+def test_names_that_no_bundle_may_hold(tmp_path: Path) -> None:
+    """A model's file is named with the field, before anything is written."""
+    for number, source in enumerate(("con.onnx", "a%b.onnx", "a\u202eb.onnx")):
+        folder = write_submission(tmp_path / f"s{number}", submission(models=(SubmittedModel("net", source),)))
+        with pytest.raises(InputError, match="model net"):
+            write_packed(folder, tmp_path / "b.zip")
+
+
+# ------------------------------------------------------------------------------------------------------ privacy
+
+NAME, HOST = "zephyrine", "quokkabox"
+
+
+@pytest.fixture
+def owned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A submission in the home folder of an account on a machine, both with names that occur nowhere else."""
+    home = tmp_path / "home" / NAME
+    home.mkdir(parents=True)
+    monkeypatch.setenv("USER", NAME)
+    monkeypatch.setenv("LOGNAME", NAME)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("socket.gethostname", lambda: f"{HOST}.corp.example")
+    monkeypatch.setattr("platform.node", lambda: HOST)
+    model = SubmittedModel("net", str(home / "work" / "net.onnx"), title=f"of {NAME}", prompts=f"/home/{NAME}/say.txt")
+    options = {"cache_dir": f"/home/{NAME}/cache", "log": f"C:\\Users\\{NAME}\\log.txt"}
+    form = submission(
+        models=(model,),
+        targets=(SubmittedTarget("null:cpu", options),),
+        device=SubmittedDevice(name="Board", notes=f"on {HOST} by {NAME}@{HOST} in ~{NAME}/x and {home}/data"),
+        criteria=(
+            replace(submission().criteria[0], source=f"//nas/{NAME}/log", method=Texts(ko=f"{NAME}이", en=HOST)),
+        ),
+    )
+    folder = write_submission(home / "work", form)
+    (folder / "submission.toml").write_bytes((folder / "submission.toml").read_bytes() + f"# {NAME}\n".encode())
+    return folder
+
+
+def test_nothing_of_the_machine_leaves_it(owned: Path, tmp_path: Path) -> None:
+    """Account, host, home and paths in the form, a comment, options, a model's path: in no byte of any file."""
+    with packing(owned, PackOptions(), render=dossier) as made:
+        assert "device.notes" in made.form.changed
+    bundle = write_packed(owned, tmp_path / "b.zip")
+    whole = bundle.read_bytes()
+    for planted in (NAME, HOST, str(tmp_path), "/home/", "corp.example", "Users"):
+        for spelled in (planted, planted.upper(), planted.capitalize()):
+            assert spelled.encode() not in whole
+            assert spelled.encode("utf-16-le") not in whole
+    form = tomllib.loads(content(bundle, "data/submission.toml").decode())
+    assert form["models"][0]["source"] == "models/net/net.onnx"
+    assert form["targets"][0]["options"] == {"cache_dir": "…/cache", "log": "…/log.txt"}
+
+
+@pytest.mark.parametrize("hidden", [NAME.encode(), HOST.encode(), b"{home}", "{home}".encode("utf-16-le")])
+def test_a_model_that_names_the_machine_is_refused(owned: Path, tmp_path: Path, hidden: bytes) -> None:
+    """Exporters write paths into graphs. The file is named, and what to do."""
+    planted = hidden.replace(b"{home}", str(owned.parent).encode())
+    if b"\0" in hidden:
+        planted = str(owned.parent).encode("utf-16-le")
+    (owned / "net.onnx").write_bytes(b"\1" * 100 + planted + b"\2")
+    with pytest.raises(InputError, match=r"models/net/net\.onnx") as caught:
+        write_packed(owned, tmp_path / "b.zip")
+    assert "--without-model" in caught.value.remedy
+    assert write_packed(owned, tmp_path / "b.zip", keep_names=True).is_file()
+
+
+def test_a_record_that_names_the_machine_is_refused(owned: Path, tmp_path: Path) -> None:
+    add_record(owned, "r3", 4_000_000, f"{NAME}_net.onnx")
+    with pytest.raises(InputError, match=r"records/r3/record\.json"):
+        write_packed(owned, tmp_path / "b.zip")
+
+
+def test_generic_names_are_words() -> None:
+    """An account named root or user says nothing of anybody."""
+    assert (
+        without_owner("the root of the user's tree, at 1 s / 30", Owner((), ()))
+        == "the root of the user's tree, at 1 s / 30"
+    )
+    assert without_owner("ada ran it; adamant", Owner(("ada",), ())) == "… ran it; adamant"
+
+
+def test_links_of_sources_stay(tmp_path: Path) -> None:
+    """Addresses of papers are no paths of the machine."""
+    form = tomllib.loads(
+        content(write_packed(write_submission(tmp_path / "s"), tmp_path / "b.zip"), "data/submission.toml").decode()
+    )
+    assert form["criteria"][0]["source"] == "https://example.org/table/3"
+
+
+def test_a_blind_bundle_names_nobody(folder: Path, tmp_path: Path) -> None:
+    """Neither organisation nor people nor contact nor project; the device's maker stays."""
+    with packing(folder, PackOptions(blind=True), render=dossier) as made:
+        assert {"applicant.organisation", "project.name.en", "device.notes"} <= {*made.form.emptied}
+    bundle = write_packed(folder, tmp_path / "b.zip", blind=True)
+    whole = bundle.read_bytes().lower()
+    for name in ("granite", "hong", "gildong", "bridge inspection", "buyer", "a note"):
+        assert name.encode() not in whole
+    form = tomllib.loads(content(bundle, "data/submission.toml").decode())
+    assert form["device"]["maker"] == "A maker"
+    assert next(iter(files_of(bundle))).startswith("inspection-drone-")
+
+
+@pytest.mark.parametrize(
+    "words", ["Granite Vision", "GRANITE-VISION", "granitevision", "Hong Gildong", "granitevision.kr"]
+)
+def test_a_blind_bundle_with_names_in_texts_is_refused(words: str, tmp_path: Path) -> None:
+    """In what cannot be left out, the file is named."""
+    criteria = (replace(submission().criteria[0], conditions=f"As {words} does it"),)
+    folder = write_submission(tmp_path / "s", submission(criteria=criteria))
+    with pytest.raises(InputError, match=r"submission\.toml|assessment\.json|ro-crate"):
+        write_packed(folder, tmp_path / "b.zip", blind=True)
+
+
+def test_a_blind_bundle_without_an_applicant(tmp_path: Path) -> None:
+    folder = write_submission(tmp_path / "s", submission(applicant=Party()))
+    assert write_packed(folder, tmp_path / "b.zip", blind=True).is_file()
+
+
+# ------------------------------------------------------------------------------------------------------ signing
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    """A private and its public key."""
+    pytest.importorskip("cryptography")
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(plain)
+    (tmp_path / "pub.pem").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return tmp_path / "key.pem", tmp_path / "pub.pem"
+
+
+def test_a_signed_bundle_has_the_same_bytes_each_time(folder: Path, tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    one = write_packed(folder, tmp_path / "1.zip", key=keys[0]).read_bytes()
+    assert write_packed(folder, tmp_path / "2.zip", key=keys[0]).read_bytes() == one
+    envelope = json.loads(content(tmp_path / "1.zip", "attestations/test-result.dsse.json"))
+    assert envelope["payloadType"] == "application/vnd.in-toto+json"
+    assert (
+        envelope["signatures"][0]["keyid"] == key_id(public_key(keys[1])) == key_id(private_key(keys[0]).public_key())
+    )
+
+
+def test_the_signature_is_that_of_dsse(folder: Path, tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    """Made over the encoding of the specification, by another implementation of it."""
+    from base64 import b64decode
+
+    envelope = json.loads(
+        content(write_packed(folder, tmp_path / "1.zip", key=keys[0]), "attestations/test-result.dsse.json")
+    )
+    payload, kind = b64decode(envelope["payload"]), "application/vnd.in-toto+json"
+    signed = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
+    public_key(keys[1]).verify(b64decode(envelope["signatures"][0]["sig"]), signed)
+    assert payload == content(tmp_path / "1.zip", "attestations/test-result.json")
+
+
+@pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def test_what_is_no_key_is_named(text: str, tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "k.pem").write_text(text)
+    with pytest.raises(InputError, match=r"k\.pem"):
+        write_packed(folder, tmp_path / "b.zip", key=tmp_path / "k.pem")
+    with pytest.raises(InputError, match=r"k\.pem"):
+        public_key(tmp_path / "k.pem")

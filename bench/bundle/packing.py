@@ -110,7 +110,7 @@ def packing(
         made = _Bundle(scratch / "bundle")
         made.add({FORM: toml_bytes(form.submission)})
         if track is not None:
-            made.add({TRACK: toml_bytes(packed_track(track, owner))})
+            made.add({TRACK: toml_bytes(packed_track(track, owner) if own else track)})
         _add_records(made, folder)
         assessment = _assessed(made.data)
         held = packed_files(submission, folder, assessment.runs, files_of, with_models=options.with_models)
@@ -119,7 +119,7 @@ def packing(
         made.add(lists)
         if not options.keep_names:
             _refuse_leaks(made.files, lambda name, one: leak_in(name, one.content, owner), "bundle.names_machine")
-        given = given_of(made.data, made.facts(), assessment, held.models)
+        given = given_of(made.data, assessment, held.models, held.inputs, blind=options.blind)
         if given.judged.failed and not options.despite_rejections:
             raise Rejected(given.judged)
         made.add(descriptions(given))

@@ -52,6 +52,7 @@ def criterion(number: int, **fields: Any) -> Criterion:
         "unit": "ms",
         "weight": 50.0,
         "scenario": "single-stream",
+        "evidence": ("device",),
         "method": BOTH,
         "conditions": BOTH,
         "reason": BOTH,

@@ -22,7 +22,7 @@ from bench.bundle.contents.layout import (
 )
 from bench.bundle.contents.toml import toml_bytes
 from bench.submission.form import read_submission
-from bench.submission.track import read_track
+from bench.submission.track import read_track, track_named, track_names
 from bench.words import sentence
 
 RECORD_FILE = re.compile(re.escape(RECORDS) + r"[^/]+/(record\.json|samples\.npz)")
@@ -93,3 +93,6 @@ def forms(subject: Subject) -> Iterator[Wrong]:
         expected[TRACK] = toml_bytes(read_track(subject.bundle.folder / TRACK))
     if subject.of_this_version:
         yield from subject.compared(expected)
+        name = subject.assessment.submission.track
+        if name in track_names() and subject.content(TRACK) != toml_bytes(track_named(name)):
+            yield Wrong(TRACK, sentence("bundle.not_the_track", track=name))

@@ -83,7 +83,14 @@ class Subject:
     @cached_property
     def given(self) -> Given:
         """What the derived files follow from. Raises ``InputError``."""
-        return given_of(self.bundle.data, self.files, self.assessment, self.models.models)
+        return given_of(
+            self.bundle.data,
+            self.assessment,
+            self.models.models,
+            self.inputs.inputs,
+            blind=self.stated_rules.get("blind") is True,
+            version=self.version,
+        )
 
     @cached_property
     def version(self) -> str:
@@ -94,6 +101,13 @@ class Subject:
         if not isinstance(version, str) or not version:
             raise InputError(sentence("bundle.no_version", file=ASSESSMENT))
         return version
+
+    @property
+    def stated_rules(self) -> dict[str, Any]:
+        """What ``assessment.json`` states of the rules; empty where it states nothing. Raises ``InputError``."""
+        stated = self.json(ASSESSMENT)
+        rules = stated.get("rules") if isinstance(stated, dict) else None
+        return rules if isinstance(rules, dict) else {}
 
     @property
     def of_this_version(self) -> bool:

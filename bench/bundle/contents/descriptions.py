@@ -49,7 +49,7 @@ def assessment_of(judged: Judged) -> dict[str, Any]:
     return {
         "format": 1,
         "tool": {"name": TOOL, "version": __version__},
-        "rules": {"version": judged.version, "result": judged.result},
+        "rules": {"version": judged.version, "result": judged.result, "blind": judged.blind},
         "track": assessment.submission.track,
         "margin_percent": assessment.submission.measuring.margin_percent,
         "criteria": [_criterion(row) for row in assessment.rows],

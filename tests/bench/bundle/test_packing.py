@@ -9,13 +9,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from made_bundles import add_record, dossier, files_of, submission, write_packed, write_submission
-from msgspec.structs import replace
+from made_bundles import add_record, criterion, dossier, files_of, submission, write_packed, write_submission
 
 from bench import __version__
 from bench.bundle.contents.statement import key_id, private_key, public_key
 from bench.bundle.contents.toml import toml_bytes
-from bench.bundle.packing import PackOptions, packing
+from bench.bundle.packing import PackOptions, Rejected, packing
 from bench.bundle.privacy import Owner, without_owner
 from bench.errors import InputError
 from bench.submission.files import form_of
@@ -242,7 +241,7 @@ def test_a_model_of_several_files(tmp_path: Path) -> None:
     (folder / "weights").mkdir()
     (folder / "weights" / "part.bin").write_bytes(b"more")
     files = (folder / "net.onnx", folder / "weights" / "part.bin")
-    with packing(folder, PackOptions(), files_of=lambda place: files) as made:
+    with packing(folder, PackOptions(despite_rejections=True), files_of=lambda place: files) as made:
         names = [name.partition("/data/")[2] for name in made.files if "/models/" in name]
         listed = json.loads(b"".join(_bytes(made.files, "data/models.json")))["models"][0]
     assert names == ["models/net/net.onnx", "models/net/weights/part.bin"]
@@ -251,6 +250,18 @@ def test_a_model_of_several_files(tmp_path: Path) -> None:
 
 def _bytes(files: dict, name: str) -> list[bytes]:  # type: ignore[type-arg]
     return [one.content for full, one in files.items() if full.endswith(f"/{name}")]
+
+
+def test_what_check_rejects_is_not_packed(tmp_path: Path) -> None:
+    """Unless asked for: then the bundle says that it failed, and which rules."""
+    folder = write_submission(tmp_path / "s", submission(criteria=(criterion(1, weight=40.0),)))
+    with pytest.raises(Rejected, match="ODB-S-202") as caught:
+        write_packed(folder, tmp_path / "b.zip")
+    assert (caught.value.exit_status, (tmp_path / "b.zip").exists()) == (1, False)
+    bundle = write_packed(folder, tmp_path / "b.zip", despite_rejections=True)
+    predicate = json.loads(content(bundle, "attestations/test-result.json"))["predicate"]
+    assert (predicate["result"], predicate["failedTests"]) == ("FAILED", ["ODB-S-202"])
+    assert "ODB-S-201" in predicate["passedTests"]
 
 
 def test_a_damaged_record_is_not_packed(folder: Path, tmp_path: Path) -> None:
@@ -289,9 +300,7 @@ def owned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         models=(model,),
         targets=(SubmittedTarget("null:cpu", options),),
         device=SubmittedDevice(name="Board", notes=f"on {HOST} by {NAME}@{HOST} in ~{NAME}/x and {home}/data"),
-        criteria=(
-            replace(submission().criteria[0], source=f"//nas/{NAME}/log", method=Texts(ko=f"{NAME}이", en=HOST)),
-        ),
+        criteria=(criterion(1, weight=100.0, source=f"//nas/{NAME}/log", method=Texts(ko=f"{NAME}이", en=HOST)),),
     )
     folder = write_submission(home / "work", form)
     (folder / "submission.toml").write_bytes((folder / "submission.toml").read_bytes() + f"# {NAME}\n".encode())
@@ -300,9 +309,9 @@ def owned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nothing_of_the_machine_leaves_it(owned: Path, tmp_path: Path) -> None:
     """Account, host, home and paths in the form, a comment, options, a model's path: in no byte of any file."""
-    with packing(owned, PackOptions(), render=dossier) as made:
+    with packing(owned, PackOptions(despite_rejections=True), render=dossier) as made:
         assert "device.notes" in made.form.changed
-    bundle = write_packed(owned, tmp_path / "b.zip")
+    bundle = write_packed(owned, tmp_path / "b.zip", despite_rejections=True)
     whole = bundle.read_bytes()
     for planted in (NAME, HOST, str(tmp_path), "/home/", "corp.example", "Users"):
         for spelled in (planted, planted.upper(), planted.capitalize()):
@@ -323,7 +332,7 @@ def test_a_model_that_names_the_machine_is_refused(owned: Path, tmp_path: Path, 
     with pytest.raises(InputError, match=r"models/net/net\.onnx") as caught:
         write_packed(owned, tmp_path / "b.zip")
     assert "--without-model" in caught.value.remedy
-    assert write_packed(owned, tmp_path / "b.zip", keep_names=True).is_file()
+    assert write_packed(owned, tmp_path / "b.zip", keep_names=True, despite_rejections=True).is_file()
 
 
 def test_a_record_that_names_the_machine_is_refused(owned: Path, tmp_path: Path) -> None:
@@ -367,7 +376,7 @@ def test_a_blind_bundle_names_nobody(folder: Path, tmp_path: Path) -> None:
 )
 def test_a_blind_bundle_with_names_in_texts_is_refused(words: str, tmp_path: Path) -> None:
     """In what cannot be left out, the file is named."""
-    criteria = (replace(submission().criteria[0], conditions=f"As {words} does it"),)
+    criteria = (criterion(1, weight=100.0, conditions=f"As {words} does it"),)
     folder = write_submission(tmp_path / "s", submission(criteria=criteria))
     with pytest.raises(InputError, match=r"submission\.toml|assessment\.json|ro-crate"):
         write_packed(folder, tmp_path / "b.zip", blind=True)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -189,6 +190,8 @@ FORGED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
         edited(put("predicate", "passedTests", value=["ODB-S-999"])),
         "ODB-B-014",
     ),
+    "a result": ("attestations/test-result.json", edited(put("predicate", "result", value="PASSED")), "ODB-B-014"),
+    "names left out": ("data/assessment.json", edited(put("rules", "blind", value=True)), "ODB-B-014"),
     "a subject": (
         "attestations/test-result.json",
         edited(put("subject", 3, "digest", "sha256", value="0" * 64)),
@@ -200,6 +203,11 @@ FORGED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "a comment in the form": ("data/submission.toml", lambda data: data + b"# x\n", "ODB-B-007"),
     "a broken form": ("data/submission.toml", lambda data: data + b"= x\n", "ODB-B-007"),
     "the track": ("data/track.toml", lambda data: data + b"# x\n", "ODB-B-007"),
+    "a proposal of the track": (
+        "data/track.toml",
+        lambda data: re.sub(b"target = .*", b"target = 1", data),
+        "ODB-B-007",
+    ),
     "the model": ("data/models/net/net.onnx", lambda data: data[:-1] + b"\0", "ODB-B-010"),
     "the list of models": ("data/models.json", edited(put("models", 0, "sha256", value="0" * 64)), "ODB-B-010"),
     "a kind in the list": ("data/models.json", edited(put("models", 0, "packed", value=False)), "ODB-B-010"),

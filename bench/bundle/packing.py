@@ -17,7 +17,6 @@ from bench.bundle.contents.layout import (
     FORM,
     INPUT_LIST,
     MODEL_LIST,
-    MODELS,
     RECORDS,
     STATEMENT,
     TRACK,
@@ -40,7 +39,7 @@ from bench.submission.assessment import Assessment, assess
 from bench.submission.form import RECORDS as RECORD_FOLDER
 from bench.submission.form import read_submission
 from bench.submission.track import Track, read_track, track_named, track_names
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 Renderer = Callable[[Assessment, Path], Mapping[str, bytes]]
 """Dossiers by file name, of an assessment and the folder it is of. The same content must give the same bytes."""
@@ -118,7 +117,7 @@ def packing(
         lists = {MODEL_LIST: json_bytes(ModelList(held.models)), INPUT_LIST: json_bytes(InputList(held.inputs))}
         made.add(lists)
         if not options.keep_names:
-            _refuse_leaks(made.files, lambda name, one: leak_in(name, one.content, owner), "bundle.names_machine")
+            _refuse_leaks(made.files, lambda name, one: leak_in(name, one.content, owner), *OF_MACHINE)
         given = given_of(made.data, assessment, held.models, held.inputs, blind=options.blind)
         if given.judged.failed and not options.despite_rejections:
             raise Rejected(given.judged)
@@ -132,7 +131,7 @@ def packing(
         made.add(tag_manifest(made.facts()))
         if options.blind:
             words = identifying(submission)
-            _refuse_leaks(made.files, lambda name, one: named_in(name, one.content, words), "bundle.names_applicant")
+            _refuse_leaks(made.files, lambda name, one: named_in(name, one.content, words), *OF_APPLICANT)
         top = top_name(given, made.facts())
         _refuse_names(made.files)
         files = {f"{top}/{name}": one for name, one in made.files.items()}
@@ -199,15 +198,19 @@ def _assessed(data: Path) -> Assessment:
     return found
 
 
-def _refuse_leaks(files: Mapping[str, Measured], leak: Callable[[str, Measured], str], code: str) -> None:
+OF_MACHINE = "bundle.names_machine", sentence("bundle.names_machine.remedy")
+OF_APPLICANT = "bundle.names_applicant", sentence("bundle.names_applicant.remedy")
+
+
+def _refuse_leaks(
+    files: Mapping[str, Measured], leak: Callable[[str, Measured], str], code: str, remedy: Sentence
+) -> None:
     """Raise ``InputError`` naming the first file in which ``leak`` finds something."""
     for name in sorted(files):
         found = leak(name, files[name])
         if found:
             told = sentence(code, file=name.removeprefix(DATA), found=found)
-            raise InputError(
-                told, sentence(f"{code}.remedy", flag="--without-model" if name.startswith(MODELS) else "")
-            )
+            raise InputError(told, remedy)
 
 
 def _refuse_names(files: Mapping[str, Measured]) -> None:

@@ -9,17 +9,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from made_bundles import add_record, criterion, dossier, files_of, submission, write_packed, write_submission
+from made_bundles import criterion, files_of, submission, write_packed, write_submission
 
 from bench import __version__
-from bench.bundle.contents.statement import key_id, private_key, public_key
 from bench.bundle.contents.toml import toml_bytes
 from bench.bundle.packing import PackOptions, Rejected, packing
-from bench.bundle.privacy import Owner, without_owner
 from bench.errors import InputError
 from bench.submission.files import form_of
-from bench.submission.form import Party, Submission, SubmittedDevice, SubmittedModel, SubmittedTarget
-from bench.submission.texts import Texts
+from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
 from bench.submission.track import Track, track_named, track_names
 from bench.suite.suite import load_suite
 
@@ -60,7 +57,7 @@ def test_the_same_folder_gives_the_same_bytes(packed: Path, tmp_path: Path) -> N
         if file.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.read_bytes())
-    support = Path(__file__).parents[2] / "support"
+    support = Path(__file__).parents[2] / "support" / "bundles"
     done = subprocess.run(
         [sys.executable, "-c", AGAIN, other, tmp_path / "b.zip", support],
         env={"TZ": "Asia/Seoul", "PYTHONHASHSEED": "7", "ODB_LANG": "ko", "LC_ALL": "C", "HOME": "/nonexistent/kimchi"},
@@ -277,160 +274,3 @@ def test_names_that_no_bundle_may_hold(tmp_path: Path) -> None:
         folder = write_submission(tmp_path / f"s{number}", submission(models=(SubmittedModel("net", source),)))
         with pytest.raises(InputError, match="model net"):
             write_packed(folder, tmp_path / "b.zip")
-
-
-# ------------------------------------------------------------------------------------------------------ privacy
-
-NAME, HOST = "zephyrine", "quokkabox"
-
-
-@pytest.fixture
-def owned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A submission in the home folder of an account on a machine, both with names that occur nowhere else."""
-    home = tmp_path / "home" / NAME
-    home.mkdir(parents=True)
-    monkeypatch.setenv("USER", NAME)
-    monkeypatch.setenv("LOGNAME", NAME)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr("socket.gethostname", lambda: f"{HOST}.corp.example")
-    monkeypatch.setattr("platform.node", lambda: HOST)
-    model = SubmittedModel("net", str(home / "work" / "net.onnx"), title=f"of {NAME}", prompts=f"/home/{NAME}/say.txt")
-    options = {"cache_dir": f"/home/{NAME}/cache", "log": f"C:\\Users\\{NAME}\\log.txt"}
-    form = submission(
-        models=(model,),
-        targets=(SubmittedTarget("null:cpu", options),),
-        device=SubmittedDevice(name="Board", notes=f"on {HOST} by {NAME}@{HOST} in ~{NAME}/x and {home}/data"),
-        criteria=(criterion(1, weight=100.0, source=f"//nas/{NAME}/log", method=Texts(ko=f"{NAME}이", en=HOST)),),
-    )
-    folder = write_submission(home / "work", form)
-    (folder / "submission.toml").write_bytes((folder / "submission.toml").read_bytes() + f"# {NAME}\n".encode())
-    return folder
-
-
-def test_nothing_of_the_machine_leaves_it(owned: Path, tmp_path: Path) -> None:
-    """Account, host, home and paths in the form, a comment, options, a model's path: in no byte of any file."""
-    with packing(owned, PackOptions(despite_rejections=True), render=dossier) as made:
-        assert "device.notes" in made.form.changed
-    bundle = write_packed(owned, tmp_path / "b.zip", despite_rejections=True)
-    whole = bundle.read_bytes()
-    for planted in (NAME, HOST, str(tmp_path), "/home/", "corp.example", "Users"):
-        for spelled in (planted, planted.upper(), planted.capitalize()):
-            assert spelled.encode() not in whole
-            assert spelled.encode("utf-16-le") not in whole
-    form = tomllib.loads(content(bundle, "data/submission.toml").decode())
-    assert form["models"][0]["source"] == "models/net/net.onnx"
-    assert form["targets"][0]["options"] == {"cache_dir": "…/cache", "log": "…/log.txt"}
-
-
-@pytest.mark.parametrize("hidden", [NAME.encode(), HOST.encode(), b"{home}", "{home}".encode("utf-16-le")])
-def test_a_model_that_names_the_machine_is_refused(owned: Path, tmp_path: Path, hidden: bytes) -> None:
-    """Exporters write paths into graphs. The file is named, and what to do."""
-    planted = hidden.replace(b"{home}", str(owned.parent).encode())
-    if b"\0" in hidden:
-        planted = str(owned.parent).encode("utf-16-le")
-    (owned / "net.onnx").write_bytes(b"\1" * 100 + planted + b"\2")
-    with pytest.raises(InputError, match=r"models/net/net\.onnx") as caught:
-        write_packed(owned, tmp_path / "b.zip")
-    assert "--without-model" in caught.value.remedy
-    assert write_packed(owned, tmp_path / "b.zip", keep_names=True, despite_rejections=True).is_file()
-
-
-def test_a_record_that_names_the_machine_is_refused(owned: Path, tmp_path: Path) -> None:
-    add_record(owned, "r3", 4_000_000, f"{NAME}_net.onnx")
-    with pytest.raises(InputError, match=r"records/r3/record\.json"):
-        write_packed(owned, tmp_path / "b.zip")
-
-
-def test_generic_names_are_words() -> None:
-    """An account named root or user says nothing of anybody."""
-    assert (
-        without_owner("the root of the user's tree, at 1 s / 30", Owner((), ()))
-        == "the root of the user's tree, at 1 s / 30"
-    )
-    assert without_owner("ada ran it; adamant", Owner(("ada",), ())) == "… ran it; adamant"
-
-
-def test_links_of_sources_stay(tmp_path: Path) -> None:
-    """Addresses of papers are no paths of the machine."""
-    form = tomllib.loads(
-        content(write_packed(write_submission(tmp_path / "s"), tmp_path / "b.zip"), "data/submission.toml").decode()
-    )
-    assert form["criteria"][0]["source"] == "https://example.org/table/3"
-
-
-def test_a_blind_bundle_names_nobody(folder: Path, tmp_path: Path) -> None:
-    """Neither organisation nor people nor contact nor project; the device's maker stays."""
-    with packing(folder, PackOptions(blind=True), render=dossier) as made:
-        assert {"applicant.organisation", "project.name.en", "device.notes"} <= {*made.form.emptied}
-    bundle = write_packed(folder, tmp_path / "b.zip", blind=True)
-    whole = bundle.read_bytes().lower()
-    for name in ("granite", "hong", "gildong", "bridge inspection", "buyer", "a note"):
-        assert name.encode() not in whole
-    form = tomllib.loads(content(bundle, "data/submission.toml").decode())
-    assert form["device"]["maker"] == "A maker"
-    assert next(iter(files_of(bundle))).startswith("inspection-drone-")
-
-
-@pytest.mark.parametrize(
-    "words", ["Granite Vision", "GRANITE-VISION", "granitevision", "Hong Gildong", "granitevision.kr"]
-)
-def test_a_blind_bundle_with_names_in_texts_is_refused(words: str, tmp_path: Path) -> None:
-    """In what cannot be left out, the file is named."""
-    criteria = (criterion(1, weight=100.0, conditions=f"As {words} does it"),)
-    folder = write_submission(tmp_path / "s", submission(criteria=criteria))
-    with pytest.raises(InputError, match=r"submission\.toml|assessment\.json|ro-crate"):
-        write_packed(folder, tmp_path / "b.zip", blind=True)
-
-
-def test_a_blind_bundle_without_an_applicant(tmp_path: Path) -> None:
-    folder = write_submission(tmp_path / "s", submission(applicant=Party()))
-    assert write_packed(folder, tmp_path / "b.zip", blind=True).is_file()
-
-
-# ------------------------------------------------------------------------------------------------------ signing
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> tuple[Path, Path]:
-    """A private and its public key."""
-    pytest.importorskip("cryptography")
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-
-    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "key.pem").write_bytes(plain)
-    (tmp_path / "pub.pem").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return tmp_path / "key.pem", tmp_path / "pub.pem"
-
-
-def test_a_signed_bundle_has_the_same_bytes_each_time(folder: Path, tmp_path: Path, keys: tuple[Path, Path]) -> None:
-    one = write_packed(folder, tmp_path / "1.zip", key=keys[0]).read_bytes()
-    assert write_packed(folder, tmp_path / "2.zip", key=keys[0]).read_bytes() == one
-    envelope = json.loads(content(tmp_path / "1.zip", "attestations/test-result.dsse.json"))
-    assert envelope["payloadType"] == "application/vnd.in-toto+json"
-    assert (
-        envelope["signatures"][0]["keyid"] == key_id(public_key(keys[1])) == key_id(private_key(keys[0]).public_key())
-    )
-
-
-def test_the_signature_is_that_of_dsse(folder: Path, tmp_path: Path, keys: tuple[Path, Path]) -> None:
-    """Made over the encoding of the specification, by another implementation of it."""
-    from base64 import b64decode
-
-    envelope = json.loads(
-        content(write_packed(folder, tmp_path / "1.zip", key=keys[0]), "attestations/test-result.dsse.json")
-    )
-    payload, kind = b64decode(envelope["payload"]), "application/vnd.in-toto+json"
-    signed = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
-    public_key(keys[1]).verify(b64decode(envelope["signatures"][0]["sig"]), signed)
-    assert payload == content(tmp_path / "1.zip", "attestations/test-result.json")
-
-
-@pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
-def test_what_is_no_key_is_named(text: str, tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "k.pem").write_text(text)
-    with pytest.raises(InputError, match=r"k\.pem"):
-        write_packed(folder, tmp_path / "b.zip", key=tmp_path / "k.pem")
-    with pytest.raises(InputError, match=r"k\.pem"):
-        public_key(tmp_path / "k.pem")

@@ -1,18 +1,12 @@
 """``odb verify``: a bundle that was changed is refused by the rule that says how, whoever made its manifests anew."""
 
-import json
 import random
 import re
-import shutil
-import zipfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import msgspec
-import numpy as np
 import pytest
+from forged_bundles import RECORD, edited, failed, put, resealed, verified
 from made_bundles import (
     add_record,
     changed,
@@ -26,34 +20,17 @@ from made_bundles import (
 )
 
 from bench.bundle import open_bundle
-from bench.bundle.contents.layout import json_bytes
 from bench.bundle.refused import RefusedBundle
 from bench.bundle.rules import RULES
-from bench.bundle.verification import Verification, refusal, verify
-from bench.record.codec import decode, encode, sealed
+from bench.bundle.verification import verify
 from bench.record.record import Tool
 from bench.submission.form import SubmittedModel
-from bench.words import say
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packed")
     return write_packed(write_submission(folder / "s"), folder / "b.zip")
-
-
-def verified(path: Path, **options: Any) -> Verification:
-    try:
-        with open_bundle(path) as bundle:
-            return verify(bundle, render=dossier, **options)
-    except RefusedBundle as error:
-        return refusal(error)
-
-
-def failed(found: Verification) -> list[str]:
-    """The rules that refuse the bundle; each says where, what is wrong and what to do, in both languages."""
-    assert all(str(finding.told) and str(finding.remedy) for finding in found.findings)
-    return [result.rule for result in found.results if result.state == "failed"]
 
 
 def test_a_bundle_as_it_was_packed_is_verified(packed: Path) -> None:
@@ -126,42 +103,6 @@ def test_a_changed_byte_in_a_zip_made_anew_is_refused(packed: Path, tmp_path: Pa
 # --------------------------------------------------------------------------- forged, with manifests made anew
 
 
-def edited(change: Callable[[Any], None]) -> Callable[[bytes], bytes]:
-    """A change of a file's JSON."""
-
-    def apply(data: bytes) -> bytes:
-        value = json.loads(data)
-        change(value)
-        return json_bytes(value)
-
-    return apply
-
-
-def resealed(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
-    """A change of a record, with its seal made anew."""
-
-    def apply(data: bytes) -> bytes:
-        raw = json.loads(data)
-        change(raw)
-        raw.pop("record_sha256")
-        return encode(sealed(decode(json.dumps({**raw, "record_sha256": None}).encode())))
-
-    return apply
-
-
-def put(*keys: Any, value: Any) -> Callable[[Any], None]:
-    """Sets what is at ``keys``."""
-
-    def apply(target: Any) -> None:
-        for key in keys[:-1]:
-            target = target[key]
-        assert target[keys[-1]] != value
-        target[keys[-1]] = value
-
-    return apply
-
-
-RECORD = "data/records/r2/record.json"
 FORGED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "a figure in a record": (RECORD, edited(put("summary", "latency_ns", "p50", value=1_000_000)), "ODB-B-008"),
     "a figure in a sealed record": (
@@ -324,192 +265,3 @@ def test_blind_bundles_and_those_with_inputs_are_verified(packed: Path, tmp_path
     for name in ("data/inputs/net/in.npy", "data/models/net/reference/float.onnx"):
         with changed(bundle, name, lambda data: b"3") as files:
             assert {"ODB-B-010", "ODB-B-011"} & {*failed(verified(write_files(tmp_path / "c.zip", files)))}
-
-
-# -------------------------------------------------------------------------------------------------- signatures
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A private key, its public key, and the public key of somebody else."""
-    pytest.importorskip("cryptography")
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-
-    for number in (1, 2):
-        key = Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))
-        plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        (tmp_path / f"key{number}.pem").write_bytes(plain)
-        (tmp_path / f"pub{number}.pem").write_bytes(public)
-    return tmp_path / "key1.pem", tmp_path / "pub1.pem", tmp_path / "pub2.pem"
-
-
-def test_signatures(packed: Path, tmp_path: Path, keys: tuple[Path, Path, Path]) -> None:
-    """The right key verifies it, another does not; unsigned it is refused where a key is demanded."""
-    private, public, other = keys
-    bundle = write_packed(packed.parent / "s", tmp_path / "b.zip", key=private)
-    assert failed(verified(bundle, key=public)) == []
-    assert failed(verified(bundle, key=other)) == ["ODB-B-016"]
-    assert failed(verified(packed, key=public)) == ["ODB-B-016"]
-    (note,) = [one.note for one in verified(bundle).results if one.rule == "ODB-B-016"]
-    assert "not checked without --key" in str(note)
-
-
-def test_what_the_signature_covers(packed: Path, tmp_path: Path, keys: tuple[Path, Path, Path]) -> None:
-    """Whatever else is made anew, a statement without its signature, or a signature of another, is refused."""
-    private, public, _ = keys
-    bundle = write_packed(packed.parent / "s", tmp_path / "b.zip", key=private)
-    envelope = "attestations/test-result.dsse.json"
-    with changed(bundle, "attestations/test-result.json", edited(lambda s: s["subject"].pop())) as files:
-        assert "ODB-B-016" in failed(verified(write_files(tmp_path / "c.zip", files), key=public))
-    draw, data = random.Random(1), next(d for name, d in files_of(bundle).items() if name.endswith(envelope))
-    for _ in range(60):
-        at = draw.randrange(len(data))
-        with changed(bundle, envelope, lambda d, at=at: d[:at] + bytes([d[at] ^ 1]) + d[at + 1 :]) as files:
-            assert failed(verified(write_files(tmp_path / "c.zip", files), key=public)) == ["ODB-B-016"]
-
-
-# ------------------------------------------------------------------------------------------------ hostile content
-
-MARKUP = "</td><script>alert(1)</script>\x1b]0;x\x07\u202e=HYPERLINK(1)\r\n"
-
-
-@pytest.mark.parametrize("name", ["data/assessment.json", "data/models.json", "attestations/test-result.json", RECORD])
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"null",
-        b"[]",
-        b'"x"',
-        b"[" * 100_000,
-        b'{"a":' * 50_000,
-        b"{}",
-        b"\xff\xfe{",
-        b'{"criteria": 1' + b"0" * 5000 + b"}",
-        json.dumps({"tool": {"version": "0.1.0"}, "criteria": {MARKUP: MARKUP}, MARKUP: [MARKUP]}).encode(),
-    ],
-    ids=lambda content: repr(content[:12]),
-)
-def test_other_json_is_refused(name: str, content: bytes, packed: Path, tmp_path: Path) -> None:
-    """Never a traceback; what is told is one line of printable text once it is cleaned."""
-    with changed(packed, name, lambda _: content) as files:
-        found = verified(write_files(tmp_path / "c.zip", files))
-    assert failed(found)
-
-
-def npz(**members: bytes) -> bytes:
-    stream = BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content in members.items():
-            made.writestr(f"{name}.npy", content)
-    return stream.getvalue()
-
-
-def npy(array: Any, **options: Any) -> bytes:
-    stream = BytesIO()
-    np.save(stream, array, **options)
-    return stream.getvalue()
-
-
-class Evil:
-    """A pickle that would leave a file."""
-
-    def __reduce__(self) -> Any:
-        return (Path.touch, (Path("/tmp/odb-was-here"),))
-
-
-HUGE = b"\x93NUMPY\1\0v\0" + b"{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776,), }".ljust(117) + b"\n"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"PK\3\4",
-        npz(latency_ns_0=npy(np.array([Evil()], dtype=object), allow_pickle=True)),
-        npz(latency_ns_0=HUGE),
-        npz(latency_ns_0=b"\0" * (64 << 20)),
-        npz(),
-        npz(latency_ns_0=npz(x=npy(np.zeros(3)))),
-    ],
-    ids=["empty", "begin", "pickle", "declares much", "bomb", "nothing", "nested"],
-)
-def test_hostile_samples_are_refused(content: bytes, packed: Path, tmp_path: Path) -> None:
-    """With the hash in the record, its seal and the manifests made anew."""
-    digest = __import__("hashlib").sha256(content).hexdigest()
-
-    def change(record: Any) -> None:
-        record["samples_file"] |= {"sha256": digest, "size_bytes": len(content)}
-
-    with changed(packed, RECORD, resealed(change)) as files:
-        sample = next(name for name in files if name.endswith("r2/samples.npz"))
-        found = verified(write_files(tmp_path / "c.zip", listed_anew({**files, sample: content})))
-    assert "ODB-B-008" in failed(found)
-    assert not Path("/tmp/odb-was-here").exists()
-
-
-def test_a_list_of_models_that_leads_outside_reads_nothing(packed: Path, tmp_path: Path) -> None:
-    """Names in the lists are compared with the files of the bundle, and only those are opened."""
-    (tmp_path / "outside").write_bytes(b"secret")
-    outside = [{"name": name, "size_bytes": 6, "sha256": "0" * 64} for name in ("../../outside", "/etc/passwd")]
-
-    def change(value: Any) -> None:
-        value["models"][0] |= {"files": outside, "size_bytes": 12}
-
-    with changed(packed, "data/models.json", edited(change)) as files:
-        found = verified(write_files(tmp_path / "c.zip", files))
-    assert "ODB-B-010" in failed(found)
-
-
-def test_a_form_that_leads_outside_reads_nothing(packed: Path, tmp_path: Path) -> None:
-    """Its paths are not followed."""
-    for path in ("/etc/passwd", "../../../etc/passwd"):
-        with changed(
-            packed, "data/submission.toml", lambda d, p=path: d.replace(b"models/net/net.onnx", p.encode())
-        ) as files:
-            assert failed(verified(write_files(tmp_path / "c.zip", files)))
-
-
-def test_mutations_of_a_bundle(packed: Path, tmp_path: Path) -> None:
-    """Files swapped, cut, doubled and spliced, the manifests made anew: every one is refused, none is a traceback."""
-    draw, files = random.Random(3), files_of(packed)
-    names = [*files]
-    for _ in range(60):
-        name, other = draw.sample(names, 2)
-        data = files[name]
-        begin, end = sorted((draw.randrange(len(data) + 1), draw.randrange(len(data) + 1)))
-        content = draw.choice(
-            [
-                files[other],
-                data[:begin],
-                data[:begin] + data[end:],
-                data + data,
-                data[:begin] + draw.randbytes(9) + data[end:],
-            ]
-        )
-        if content == data:
-            continue
-        made = listed_anew({**files, name: content})
-        if made == files:  # a manifest, made anew
-            continue
-        assert failed(verified(write_files(tmp_path / "c.zip", made))), name
-
-
-def test_what_is_told_of_hostile_text_is_data(packed: Path, tmp_path: Path) -> None:
-    """Findings hold it in figures, which every writer cleans."""
-    with changed(packed, "data/assessment.json", edited(lambda value: value.update({MARKUP: MARKUP}))) as files:
-        found = verified(write_files(tmp_path / "c.zip", files))
-    (finding,) = [one for one in found.findings if one.rule == "ODB-B-013"]
-    assert msgspec.json.encode(finding)
-    assert say("bundle.refused", rule=finding.rule, where=finding.where, told=finding.told)
-
-
-def test_the_scratch_folder_is_gone(packed: Path) -> None:
-    with open_bundle(packed) as bundle:
-        folder = bundle.folder
-        assert folder.is_dir()
-        assert folder.parent.stat().st_mode & 0o077 == 0
-    assert not folder.exists()
-    shutil.rmtree(folder, ignore_errors=True)

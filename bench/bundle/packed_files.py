@@ -18,8 +18,8 @@ from bench.submission.form import Submission, SubmittedModel
 from bench.submission.matching import is_of
 from bench.words import sentence
 
-FilesOf = Callable[[Path], Sequence[Path]]
-"""The files that belong to a model's file or folder, the one to open first, as its reader knows them."""
+FilesOf = Callable[[SubmittedModel, Path], Sequence[Path]]
+"""The files that belong to a model, which is at a path, the one to open first, as its reader knows them."""
 
 
 class PackedFiles(Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ def _model(
     if not is_file(place) and not is_folder(place):
         return PackedModel(model.id, "missing", reference=reference)
     base = model_place(model.id, model.source).rpartition("/")[0]
-    found = [(f"{base}/{_within(file, place)}", measured(file)) for file in files_of(place)]
+    found = [(f"{base}/{_within(file, place)}", measured(file)) for file in files_of(model, place)]
     for name, _ in found:
         _refuse_name(name)
     digest = sha256()

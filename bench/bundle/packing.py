@@ -37,7 +37,7 @@ from bench.scratch import scratch_folder, sweep
 from bench.store.records import RECORD, SAMPLES, WRITING, record_folders
 from bench.submission.assessment import Assessment, assess
 from bench.submission.form import RECORDS as RECORD_FOLDER
-from bench.submission.form import read_submission
+from bench.submission.form import SubmittedModel, read_submission
 from bench.submission.track import Track, read_track, track_named, track_names
 from bench.words import Sentence, sentence
 
@@ -50,7 +50,7 @@ def no_dossier(assessment: Assessment, folder: Path) -> Mapping[str, bytes]:
     return {}
 
 
-def only_itself(place: Path) -> tuple[Path, ...]:
+def only_itself(model: SubmittedModel, place: Path) -> tuple[Path, ...]:
     """The files of a model that is a single file, or everything in a folder."""
     if place.is_dir():
         return tuple(sorted(file for file in place.rglob("*") if file.is_file()))

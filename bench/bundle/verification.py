@@ -6,8 +6,7 @@ believed, nothing in it is executed, and nothing outside it is read.
 
 import os
 from itertools import islice
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -19,6 +18,9 @@ from bench.bundle.rules import RULES, Rule
 from bench.errors import InputError, OdbError
 from bench.submission.rules.finding import Finding
 from bench.words import Sentence, mapped, sentence, words_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 State = Literal["ok", "failed", "skipped"]
 MOST_FINDINGS = 50
@@ -51,9 +53,9 @@ class Verification(Struct, frozen=True, kw_only=True):
         return tuple(finding for result in self.results for finding in result.findings)
 
 
-def verify(bundle: Bundle, *, render: Renderer | None = None, key: Path | None = None) -> Verification:
-    """Check the opened ``bundle`` by every rule. ``render``: writes the dossiers again; ``key``: the public key (PEM)
-    with which it must be signed."""
+def verify(bundle: Bundle, *, render: Renderer | None = None, key: "Ed25519PublicKey | None" = None) -> Verification:
+    """Check the opened ``bundle`` by every rule. ``render``: writes the dossiers again; ``key``: that with which it
+    must be signed."""
     subject = Subject(bundle, render, key)
     results = tuple(_result(rule, subject) for rule in RULES)
     readable = all(result.state != "failed" for result in results if result.rule in ("ODB-B-004", "ODB-B-007"))

@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "init": "submission.init_command",
         "check": "submission.check_command",
         "dossier": "submission.dossier_command",
+        "pack": "submission.pack_command",
+        "verify": "submission.verify_command",
         "reproduce": "submission.reproduce_command",
         "review": "submission.review_command",
         "schema": "schema_command",

@@ -29,7 +29,6 @@ from bench.bundle.contents.statement import (
     STATEMENT_TYPE,
     envelope_of,
     key_id,
-    public_key,
     statement_of,
 )
 from bench.words import Sentence, sentence
@@ -144,9 +143,8 @@ def signature(subject: Subject) -> Iterator[Wrong]:
         return
     if subject.key is None:
         raise NotChecked(sentence("bundle.signature_unchecked", key=envelope.signatures[0]["keyid"][:64]))
-    key = public_key(subject.key)
-    if not envelope.made_with(key) or envelope.signatures[0]["keyid"] != key_id(key):
-        yield Wrong(ENVELOPE, sentence("bundle.signature_wrong", key=key_id(key)))
+    if not envelope.made_with(subject.key) or envelope.signatures[0]["keyid"] != key_id(subject.key):
+        yield Wrong(ENVELOPE, sentence("bundle.signature_wrong", key=key_id(subject.key)))
 
 
 def dossier(subject: Subject) -> Iterator[Wrong]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,9 @@ from bench.errors import InputError
 from bench.reading import json_of, read_bytes
 from bench.submission.assessment import Assessment, assess
 from bench.words import Sentence, sentence
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 T = TypeVar("T", bound=Struct)
 Renderer = Callable[[Assessment, Path], Mapping[str, bytes]]
@@ -39,10 +42,10 @@ class NotChecked(Exception):
 
 
 class Subject:
-    """``render``: writes the dossiers again; ``key``: the file with the key by which the signature is checked. What is
+    """``render``: writes the dossiers again; ``key``: that by which the signature is checked. What is
     read from the bundle is read once; each property raises ``InputError`` where it cannot be read."""
 
-    def __init__(self, bundle: Bundle, render: Renderer | None, key: Path | None) -> None:
+    def __init__(self, bundle: Bundle, render: Renderer | None, key: "Ed25519PublicKey | None") -> None:
         self.bundle, self.render, self.key = bundle, render, key
 
     @property

@@ -238,7 +238,7 @@ def test_a_model_of_several_files(tmp_path: Path) -> None:
     (folder / "weights").mkdir()
     (folder / "weights" / "part.bin").write_bytes(b"more")
     files = (folder / "net.onnx", folder / "weights" / "part.bin")
-    with packing(folder, PackOptions(despite_rejections=True), files_of=lambda place: files) as made:
+    with packing(folder, PackOptions(despite_rejections=True), files_of=lambda model, place: files) as made:
         names = [name.partition("/data/")[2] for name in made.files if "/models/" in name]
         listed = json.loads(b"".join(_bytes(made.files, "data/models.json")))["models"][0]
     assert names == ["models/net/net.onnx", "models/net/weights/part.bin"]

@@ -9,15 +9,17 @@ from made_bundles import dossier
 
 from bench.bundle import open_bundle
 from bench.bundle.contents.layout import json_bytes
+from bench.bundle.contents.statement import public_key
 from bench.bundle.refused import RefusedBundle
 from bench.bundle.verification import Verification, refusal, verify
 from bench.record.codec import decode, encode, sealed
 
 
-def verified(path: Path, **options: Any) -> Verification:
+def verified(path: Path, key: Path | None = None) -> Verification:
+    """The bundle at ``path``; ``key``: the file of a public key."""
     try:
         with open_bundle(path) as bundle:
-            return verify(bundle, render=dossier, **options)
+            return verify(bundle, render=dossier, key=None if key is None else public_key(key))
     except RefusedBundle as error:
         return refusal(error)
 

@@ -82,10 +82,10 @@ def _root(assessment: Assessment, payload: Mapping[str, Facts], actions: list[di
         "description": in_one_language(project.summary) or name,
         "datePublished": newest_of(assessment.runs) or UNDATED,
         "license": _ref("#licence"),
-        "conformsTo": [_ref(PROCESS_PROFILE)],
+        "conformsTo": _ref(PROCESS_PROFILE),
         "hasPart": [_ref(_uri(one)) for one in sorted(payload)],
         "mentions": [_ref(action["@id"]) for action in actions],
-    }
+    } | ({"author": _ref("#applicant")} if in_one_language(assessment.submission.applicant.organisation) else {})
 
 
 def _licences(assessment: Assessment) -> str:
@@ -95,12 +95,16 @@ def _licences(assessment: Assessment) -> str:
 
 def _program(version: str) -> dict[str, Any]:
     return {
-        "@id": f"#{TOOL}-{version}",
+        "@id": _program_id(version),
         "@type": "SoftwareApplication",
         "name": TOOL,
         "softwareVersion": version,
         "url": PROJECT,
     }
+
+
+def _program_id(version: str) -> str:
+    return f"{PROJECT}{quote(version)}/"
 
 
 def _applicant(assessment: Assessment) -> Iterator[dict[str, Any]]:
@@ -118,7 +122,7 @@ def _file(name: str, facts: Facts) -> dict[str, Any]:
         "contentSize": str(facts.size_bytes),
         "sha256": facts.sha256,
     }
-    return found | ({"encodingFormat": TYPES[suffix]} if suffix in TYPES else {})
+    return found | {"encodingFormat": TYPES.get(suffix, "application/octet-stream")}
 
 
 def _absent_model(model: PackedModel) -> dict[str, Any]:
@@ -141,11 +145,11 @@ def _action(
         "@type": "CreateAction",
         "name": f"odb run: {record.plan.model.id} on {record.plan.target.id}, {record.plan.scenario.name}",
         "description": "One run measured by odb: the record of its results and its raw samples.",
-        "instrument": _ref(f"#{TOOL}-{record.tool.version}"),
+        "instrument": _ref(_program_id(record.tool.version)),
         "object": [_ref(one) for one in [*used, _uri(SUITE), _uri(MODEL_LIST)]],
         "result": [_ref(_uri(name)) for name in sorted(payload) if name.startswith(folder)],
         "endTime": record.created_utc,
-        "actionStatus": _ref(f"http://schema.org/{status}"),
+        "actionStatus": f"http://schema.org/{status}",
     } | ({"agent": _ref("#applicant")} if agent else {})
 
 

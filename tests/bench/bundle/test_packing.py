@@ -179,6 +179,48 @@ def test_the_crate_is_read_by_its_library(packed: Path, tmp_path: Path) -> None:
     assert {one.id for one in crate.data_entities} == files - {"ro-crate-metadata.json"}
 
 
+@pytest.fixture
+def context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validator looks the terms of RO-Crate up on the web: here they come from the library."""
+    http = pytest.importorskip("rocrate_validator.utils.http")
+    crates = pytest.importorskip("rocrate")
+    terms = json.loads((Path(crates.__file__).parent / "data" / "ro-crate.jsonld").read_text())["@context"]
+    terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
+    body = json.dumps({"@context": terms})
+
+    class Answer:
+        status_code, ok, text, content = 200, True, body, body.encode()
+        headers = {"Content-Type": "application/ld+json"}  # noqa: RUF012
+
+        def json(self) -> object:
+            return json.loads(body)
+
+        def raise_for_status(self) -> None:
+            pass
+
+    def get(requester: object, url: str, *rest: object, **more: object) -> Answer:
+        return Answer()
+
+    monkeypatch.setattr(http.HttpRequester, "get", get, raising=False)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize("profile", ["ro-crate-1.1", "process-run-crate-0.5"])
+def test_the_validator_of_the_profile_accepts_it(packed: Path, tmp_path: Path, profile: str) -> None:
+    """Everything that RO-Crate and the Process Run Crate require, and what they recommend but for the publisher and
+    addresses of organisations, which the form does not ask for."""
+    services = pytest.importorskip("rocrate_validator.services")
+    severity = pytest.importorskip("rocrate_validator.models").Severity.RECOMMENDED
+    data = unpacked(packed, tmp_path) / "data"
+    settings = services.ValidationSettings(
+        rocrate_uri=str(data), profile_identifier=profile, requirement_severity=severity, offline=True
+    )
+    result = services.validate(settings)
+    told = {issue.message for issue in result.get_issues()}
+    assert {line for line in told if "publisher" not in line and "SHOULD have a URL" not in line} == set()
+
+
 def test_the_suite_is_a_suite(packed: Path, tmp_path: Path) -> None:
     """``odb run suite.toml`` in the unpacked bundle measures what the form asks for."""
     suite = load_suite(unpacked(packed, tmp_path) / "data" / "suite.toml")

@@ -1,7 +1,7 @@
 """Catalogues: gettext files, one a language, whose ids are codes.
 
-``ko.po`` is what people edit; ``ko.mo`` is compiled from it when the package is built. In a checkout, where the ``.po``
-is newer, the ``.po`` is read. ``ODB_WORDS`` names a folder with further languages.
+``ko.po`` is what people edit; ``ko.mo`` is compiled from it when the package is built, and alone in the wheel. In a
+checkout, where the ``.po`` is newer, the ``.po`` is read. ``ODB_WORDS`` names a folder with further languages.
 """
 
 import os

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bench.submission.dossier.data import DossierData
 
 DOSSIER_PARTS = ("dossier", "test-scenario")
+UNPACKED = "data"
+"""What a bundle that was unpacked holds, and a submission's folder does not."""
 
 
 @click.command("dossier", cls=Command, help="cli.help.dossier", epilog="cli.epilog.dossier")
@@ -45,6 +47,7 @@ def command(
     from bench.cli.submission.dossiers import checked_data, default_file, rendered
     from bench.cli.submission.reproduce_command import opened
     from bench.plugins import discover
+    from bench.reading import is_folder
     from bench.store.records import write_atomically
 
     catalog = discover(plugins)
@@ -54,8 +57,12 @@ def command(
     if output is None:
         output = default_file(submission, part, language, known.get(writer, ""))
     file = checked_output(output, force)
-    with opened(submission) as (folder, _, _):
-        data = replace(checked_data(folder), part=part)
+    if is_folder(submission) and not is_folder(submission / UNPACKED):
+        data = checked_data(submission)
+    else:
+        with opened(submission) as (folder, _, _):
+            data = checked_data(folder)
+    data = replace(data, part=part)
     page = rendered(data, language, writer, catalog)
     if file is not None:
         write_atomically(file, page)

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench.reports.dossiers.blocks import Contents, Grid, kind_of
 from bench.reports.dossiers.contents import contents
-from bench.reports.dossiers.office.docx_template import TARGET_WIDTHS, spread, template_bytes
-from bench.reports.dossiers.office.shared import cell_text, drawings_words, library, weights
+from bench.reports.dossiers.office.docx_template import spread, template_bytes
+from bench.reports.dossiers.office.shared import TARGET_WIDTHS, cell_text, drawings_words, library, weights
 from bench.reports.dossiers.office.zips import repacked
 from bench.submission.dossier.data import DossierData
 from bench.words import sentence

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
+from bench.reports.dossiers.office.shared import TARGET_WIDTHS
+
 PAGE_MM, MARGIN_MM = (210, 297), (18, 16)
 FONT, KOREAN, MONOSPACED = "Calibri", "맑은 고딕", "Consolas"
 CELL_MARGINS = (("top", 40), ("left", 80), ("bottom", 40), ("right", 80))
@@ -21,7 +23,6 @@ TARGET_CELLS = (
     ("{{ row.achievement }}", ""),
     ("{{ row.sign }} {{ row.word }}", "row.reason"),
 )
-TARGET_WIDTHS = (24, 9, 8, 12, 20, 10, 17)
 
 
 def template_bytes() -> bytes:
@@ -302,7 +303,7 @@ def _grid(document: Any) -> None:
     _repeated(head)
     head.cells[0].text = "{%tc for column in block.table.columns %}"
     shaded(head.cells[1])
-    _fill(head.cells[1], "{{ column.title }}", bold=True)
+    small(head.cells[1].paragraphs[0], "{{ column.title }}", soft=False).bold = True
     head.cells[2].text = "{%tc endfor %}"
     table.cell(1, 0).text = "{%tr for row in block.table.rows %}"
     body = table.rows[2]
@@ -325,11 +326,11 @@ def _targets(document: Any) -> None:
     table = _table(document, 6, 7)
     for place in range(7):
         shaded(table.cell(0, place))
-        _fill(table.cell(0, place), f"{{{{ block.heads[{place}] }}}}", bold=True)
+        small(table.cell(0, place).paragraphs[0], f"{{{{ block.heads[{place}] }}}}", soft=False).bold = True
     for place, head in ((0, 7), (3, 8)):
         cell = table.cell(1, place).merge(table.cell(1, 2 if place == 0 else 6))
         shaded(cell)
-        _fill(cell, f"{{{{ block.heads[{head}] }}}}")
+        small(cell.paragraphs[0], f"{{{{ block.heads[{head}] }}}}", soft=False)
     for row in table.rows[:2]:
         _repeated(row)
     table.cell(2, 0).text = "{%tr for row in block.rows %}"
@@ -341,6 +342,9 @@ def _targets(document: Any) -> None:
     _fill(evidence, "{{ row.record_id }}", "row.sha256")
     for row in table.rows[3:5]:
         _whole(row)
+    for cell in table.rows[3].cells:
+        for line in cell.paragraphs:
+            line.paragraph_format.keep_with_next = True  # with its second row
     table.cell(5, 0).text = "{%tr endfor %}"
     widths(table, TARGET_WIDTHS)
     _after(document)

@@ -18,7 +18,7 @@ from bench.reports.dossiers.blocks import (
     Text,
 )
 from bench.reports.dossiers.contents import contents
-from bench.reports.dossiers.office.shared import cell_text, drawings_words, library, weights
+from bench.reports.dossiers.office.shared import TARGET_WIDTHS, cell_text, drawings_words, library, weights
 from bench.reports.dossiers.office.zips import repacked
 from bench.submission.dossier.data import DossierData
 from bench.words import sentence
@@ -26,7 +26,6 @@ from bench.words import sentence
 MARGINS_MM = {"left": 16, "right": 16, "top": 18, "bottom": 18}
 SHADE, SOFT = "#F0F0EC", "#5C636B"
 FACT_WIDTHS, RUNG_WIDTHS = (25, 75), (22, 40, 38)
-TARGET_WIDTHS = (24, 9, 8, 12, 20, 10, 17)
 MADE_UP_ID = re.compile(rb'(?<= )(id|idRef|instid)="(\d+)"')
 """What the library draws at random."""
 PARTS = re.compile(r"Contents/section\d+\.xml")
@@ -71,6 +70,10 @@ class Page:
             "head3": run(size=11.5, bold=True),
         }
         document.page.setup(paper_size="A4", margins_mm=MARGINS_MM)
+        model = document.add_paragraph("", inherit_style=False)
+        document.styles.apply_paragraph_format(paragraphs=[model], alignment="LEFT")
+        self.left = model.para_pr_id_ref
+        model.remove()
 
     def write(self, found: Contents) -> None:
         """The whole document."""
@@ -121,7 +124,8 @@ class Page:
                 self.targets(block)
 
     def line(self, words: str, style: str = "plain") -> None:
-        self.document.add_paragraph(words, char_pr_id_ref=self.styles[style], inherit_style=False)
+        styles = {"char_pr_id_ref": self.styles[style], "para_pr_id_ref": self.left}
+        self.document.add_paragraph(words, inherit_style=False, **styles)
 
     def facts(self, facts: Sequence[Fact]) -> None:
         rows = [[((fact.label, "bold"),), ((fact.value, "plain"), (fact.note, "note"))] for fact in facts]
@@ -172,21 +176,26 @@ class Page:
         """A table of cells, each of paragraphs; the first ``heads`` rows are titles."""
         table = self.document.add_table(len(rows), len(widths), inherit_style=False)
         table.set_column_widths(list(widths))
-        for y, row in enumerate(rows):
-            for x, lines in enumerate(row):
-                self.cell(table.cell(y, x), [line for line in lines if line[0]])
+        table.set_treat_as_char(False)  # one that is treated as a character ends with its page
+        for y, (row, made) in enumerate(zip(rows, table.rows, strict=True)):
+            for x, (lines, cell) in enumerate(zip(row, made.cells, strict=True)):
+                self.cell(cell, [line for line in lines if line[0]])
                 if shaded or y < heads:
                     table.set_cell_shading(y, x, SHADE)
+                if y < heads:
+                    cell.element.set("header", "1")
         if heads:
             table.element.set("repeatHeader", "1")
         self.line("", "note")
         return table
 
     def cell(self, cell: Any, lines: Sequence[tuple[str, str]]) -> None:
+        first = cell.paragraphs[0]
+        first.element.set("paraPrIDRef", self.left)
         for number, (words, style) in enumerate(lines):
             if number:
-                cell.add_paragraph(words, char_pr_id_ref=self.styles[style])
+                cell.add_paragraph(words, para_pr_id_ref=self.left, char_pr_id_ref=self.styles[style])
             else:
                 cell.set_text(words)
-                for run in cell.paragraphs[0].runs:
+                for run in first.runs:
                     run.char_pr_id_ref = self.styles[style]

@@ -13,6 +13,8 @@ from bench.words import say, sentence
 NARROWEST, WIDEST = 6, 36
 """Of a column, in signs."""
 LINES = 3.0
+TARGET_WIDTHS = (22, 9, 8, 12, 18, 14, 17)
+"""Of the table of targets, in percent."""
 
 
 def library(name: str, suffix: str) -> Any:

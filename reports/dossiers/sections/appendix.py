@@ -1,11 +1,13 @@
 """What ``odb check`` found, and the files that the dossier rests on, with their hashes."""
 
+from itertools import groupby
+
 from bench.reports.dossiers.blocks import Block, Grid, Section, Text
 from bench.reports.dossiers.sections.overview import heads
 from bench.reports.view.rows import Cell, Table
 from bench.reports.view.tables import plain_row
 from bench.submission.dossier.data import DossierData
-from bench.submission.rules.finding import SEVERITIES
+from bench.submission.rules.finding import SEVERITIES, Finding
 from bench.words import say, units
 
 
@@ -39,13 +41,18 @@ def findings(dossier: DossierData) -> tuple[Section, ...]:
     if not dossier.findings:
         return (Section("findings", title, (Text(say("dossier.findings.none")),), level=3),)
     order = sorted(dossier.findings, key=lambda one: (SEVERITIES.index(one.severity), one.rule, one.where))
-    rows = tuple(
-        (
-            Cell(units.clean(one.rule), notes=(say(f"severity.{one.severity}"),)),
-            Cell(units.clean(one.told), notes=(units.clean(one.where),)),
-            Cell(units.clean(one.remedy) or units.MISSING),
-        )
-        for one in order
-    )
+    rows = tuple(_finding(tuple(alike)) for _, alike in groupby(order, key=lambda one: (one.rule, one.severity)))
     table = Table(title, heads("rule", "found", "remedy"), rows)
     return (Section("findings", title, (Grid(table, titled=False),), level=3),)
+
+
+def _finding(found: tuple[Finding, ...]) -> tuple[Cell, ...]:
+    """All that one rule found."""
+    first = found[0]
+    rule = Cell(units.clean(first.rule), notes=(say(f"severity.{first.severity}"),))
+    remedies = dict.fromkeys(units.clean(one.remedy) for one in found)
+    remedy = Cell(" ".join(filter(None, remedies)) or units.MISSING)
+    if len(found) == 1:
+        return rule, Cell(units.clean(first.told), notes=(units.clean(first.where),)), remedy
+    places = tuple(say("text.at", where=units.clean(one.where), message=units.clean(one.told)) for one in found)
+    return rule, Cell(say("dossier.findings.count", count=len(found)), notes=places), remedy

@@ -1,5 +1,7 @@
 """What was measured (시험결과), and apart from it what an emulator shows."""
 
+from msgspec.structs import replace
+
 from bench.reports.charts.figures import figures
 from bench.reports.dossiers.blocks import Block, Drawings, Facts, Grid, Section, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
@@ -65,5 +67,6 @@ def emulation(found: Assessment) -> Section:
     table = emulated_table(measured_runs(found))
     blocks: tuple[Block, ...] = (Text(say("dossier.emulation.none")),)
     if table is not None:
-        blocks = (Text(say("dossier.emulation.note"), "warning"), Grid(table))
+        rows = tuple(tuple(replace(cell, run=None) for cell in row) for row in table.rows)  # no part of its own
+        blocks = (Text(say("dossier.emulation.note"), "warning"), Grid(replace(table, rows=rows)))
     return Section("emulation", say("dossier.section.emulation"), blocks, emulated=table is not None)

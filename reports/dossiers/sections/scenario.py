@@ -8,6 +8,7 @@ from bench.reports.dossiers.blocks import Fact as Labelled
 from bench.reports.dossiers.sections.environment import stated_facts
 from bench.reports.dossiers.sections.procedure import planned_command
 from bench.reports.dossiers.sections.targets import target_with_unit
+from bench.reports.words.causes import emulated
 from bench.reports.words.plans import rule_words
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion
@@ -33,7 +34,9 @@ def scenario(dossier: DossierData) -> tuple[Section, ...]:
             )
         ),
     ]
-    head = Section("scenario", say("dossier.section.scenario"), tuple(common))
+    alone = dossier.part == "test-scenario"
+    title = say("dossier.scenario.common" if alone else "dossier.section.scenario")
+    head = Section("scenario", title, tuple(common))
     return (head, *(_test(n, row, found) for n, row in enumerate(found.rows, start=1)))
 
 
@@ -127,6 +130,12 @@ def _run(row: Row, found: Assessment) -> RecordedRun | None:
     return next((run for run in found.runs if run.record.record_id == row.record_id), None) if row.record_id else None
 
 
+def _of_device(row: Row, found: Assessment) -> RecordedRun | None:
+    """The record that decides, unless it is an emulator's."""
+    run = _run(row, found)
+    return None if run is None or emulated(run.record) else run
+
+
 def _model(row: Row, found: Assessment) -> str:
     run = _run(row, found)
     if run is not None:
@@ -151,12 +160,12 @@ def _place(row: Row, found: Assessment) -> str:
 
 
 def _repeats(row: Row, found: Assessment) -> str:
-    run = _run(row, found)
+    run = _of_device(row, found)
     asked = row.criterion.repeats or found.submission.measuring.repeats
     if run is None:
         return units.counted(asked, "fresh_process") if asked else say("dossier.repeats.by_preset")
     count = asked or len(run.record.repeats) or run.record.plan.repeats
-    return f"{units.counted(count, 'fresh_process')}. {rule_words(run.record.plan.rule)}"
+    return say("dossier.repeats.of", count=count, rule=rule_words(run.record.plan.rule))
 
 
 def _procedure(criterion: Criterion, command: str) -> tuple[str, ...]:
@@ -171,8 +180,8 @@ def _procedure(criterion: Criterion, command: str) -> tuple[str, ...]:
 
 def _command(row: Row, found: Assessment) -> str:
     """The command of the record that decides, if it is of a device; otherwise one from the form."""
-    run, places = _run(row, found), _asked_targets(row, found)
-    if run is not None and any(run.record.plan.target.id == place.id for place in places):
+    run, places = _of_device(row, found), _asked_targets(row, found)
+    if run is not None and places:
         known = shown_command(run.record.plan.command)
         if known:
             return units.clean(known)

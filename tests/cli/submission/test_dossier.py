@@ -82,6 +82,13 @@ def test_a_record_that_is_not_believed_is_named(folder: Path) -> None:
     assert record.parent.name in (folder / "d.html").read_text(encoding="utf-8")
 
 
+def test_a_folder_without_a_form_is_named(tmp_path: Path) -> None:
+    """As ``odb check`` does, not as a broken bundle."""
+    told = odb_dossier(tmp_path).exception
+    assert isinstance(told, InputError)
+    assert "submission.toml" in told.message
+
+
 def test_a_bundle_gets_a_page_in_each_language(folder: Path) -> None:
     """The same bytes each time; what check finds is not in them."""
     pages = bundled_dossiers(assess(folder), folder)

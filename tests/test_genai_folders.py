@@ -29,7 +29,7 @@ def test_a_folder_runs_from_text_to_text(
     ask = ModelAsk(str(folder), prompts=str(tmp_path / "prompt.txt"))
     options = {"INFERENCE_PRECISION_HINT": "f32"} if target.startswith("openvino") else {}
     scenario = (Scenario(generate_tokens=16),)
-    (found,) = run([ask], [TargetAsk(target, options)], scenarios=scenario, max_seconds=0.5)
+    (found,) = run([ask], [TargetAsk(target, options)], scenarios=scenario, max_seconds=0.1)
     text = found.record.summary.text_generation
     assert text is not None
     assert golden_ids[5:21] == list(text.token_ids)
@@ -44,7 +44,7 @@ def test_a_folder_is_measured_at_a_depth(
     pytest.importorskip(target.partition(":")[0].replace("ort", "onnxruntime").replace("-", "_"))
     folder = request.getfixturevalue("openvino_genai_folder" if target.startswith("openvino") else "ort_genai_folder")
     deep = (Scenario(prompt_tokens=8, generate_tokens=8, depth_tokens=64),)
-    (found,) = run([str(folder)], [target], scenarios=deep, max_seconds=0.5)
+    (found,) = run([str(folder)], [target], scenarios=deep, max_seconds=0.1)
     assert (None, "ok") == (found.record.failure, found.record.status)
     text = found.record.summary.text_generation
     assert text is not None
@@ -56,19 +56,23 @@ def test_a_compile_cache_is_used_by_openvino_genai(
 ) -> None:
     """Cold and warm are results of their own."""
     scenarios = tuple(Scenario(prompt_tokens=8, generate_tokens=8, compile_cache=state) for state in ("cold", "warm"))
-    recorded = run([str(openvino_genai_folder)], ["openvino-genai:CPU"], scenarios=scenarios, max_seconds=0.5)
+    recorded = run([str(openvino_genai_folder)], ["openvino-genai:CPU"], scenarios=scenarios, max_seconds=0.1)
     assert [None, None] == [each.record.failure for each in recorded]
     assert ["cold", "warm"] == [each.record.repeats[0].compile_cache for each in recorded]
 
 
 def test_a_folder_of_onnxruntime_genai_is_measured(
-    run: Callable[..., list[RecordedRun]], ort_genai_folder: Path
+    run: Callable[..., list[RecordedRun]], ort_genai_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On its own runtime and on the raw one, under the folder's name."""
+    """On its own runtime and on the raw one, under the folder's name: a bare one, without a slash, and with a dot in it
+    that is no suffix."""
     pytest.importorskip("onnxruntime_genai")
-    recorded = run([str(ort_genai_folder)], ["ort-genai:cpu", "ort:cpu"], scenarios=SHORT, max_seconds=0.5)
+    shutil.copytree(ort_genai_folder, tmp_path / "stories-v1.0")
+    monkeypatch.chdir(tmp_path)
+    recorded = run(["stories-v1.0"], ["ort-genai:cpu", "ort:cpu"], scenarios=SHORT, max_seconds=0.1)
     assert ["ok", "ok"] == [each.record.status for each in recorded]
-    assert {ort_genai_folder.name} == {each.record.plan.model.id for each in recorded}
+    assert {"stories-v1.0"} == {each.record.plan.model.id for each in recorded}
+    assert "-m ./stories-v1.0 " in recorded[0].record.plan.command
     texts = [each.record.summary.text_generation for each in recorded]
     assert texts[0] is not None
     assert texts[1] is not None
@@ -79,23 +83,11 @@ def test_a_folder_meets_only_targets_of_its_format(
     run: Callable[..., list[RecordedRun]], openvino_genai_folder: Path
 ) -> None:
     """A stateful IR on the raw OpenVINO runs; on ONNX Runtime it is refused with the reason."""
-    recorded = run([str(openvino_genai_folder)], ["openvino:CPU", "ort:cpu"], scenarios=SHORT, max_seconds=0.5)
+    recorded = run([str(openvino_genai_folder)], ["openvino:CPU", "ort:cpu"], scenarios=SHORT, max_seconds=0.1)
     assert ["ok", "skipped"] == [each.record.status for each in recorded]
     failure = recorded[1].record.failure
     assert failure is not None
     assert f"ort:cpu opens onnx, and {openvino_genai_folder.name} is openvino_ir" == failure.message
-
-
-def test_a_bare_folder_name_is_a_model(
-    run: Callable[..., list[RecordedRun]], ort_genai_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a slash, and with a dot in it that is no suffix."""
-    pytest.importorskip("onnxruntime_genai")
-    shutil.copytree(ort_genai_folder, tmp_path / "stories-v1.0")
-    monkeypatch.chdir(tmp_path)
-    recorded = run(["stories-v1.0"], ["ort-genai:cpu"], scenarios=SHORT, max_seconds=0.5)
-    assert ["stories-v1.0"] == [each.record.plan.model.id for each in recorded]
-    assert "-m ./stories-v1.0 " in recorded[0].record.plan.command
 
 
 def test_a_decoder_without_kv_inputs_is_no_language_model(

@@ -40,7 +40,7 @@ def tell(
     def measure(target: str, tokens: int) -> tuple[RecordedRun, dict[str, object]]:
         ask = ModelAsk(str(story / "model.onnx"), prompt_ids=tuple(golden["prompt_ids"]))
         scenario = Scenario(generate_tokens=tokens)
-        (found,) = run([ask], [TargetAsk(target, OPTIONS.get(target, {}))], scenarios=(scenario,), max_seconds=0.5)
+        (found,) = run([ask], [TargetAsk(target, OPTIONS.get(target, {}))], scenarios=(scenario,), max_seconds=0.1)
         return found, golden
 
     return measure

@@ -9,7 +9,7 @@ from bench.record.record import Record
 from bench.run.suite_run import run_suite
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("in_process")]
 
 PLUGIN = """
 from pathlib import Path

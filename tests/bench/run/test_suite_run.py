@@ -100,12 +100,14 @@ def test_a_file_of_unknown_kind_is_refused(run: Run, tmp_path: Path) -> None:
     assert error.value.remedy == "Give .onnx, .tflite, .xml, or a folder of a GenAI runtime or with one model file."
 
 
+@pytest.mark.usefixtures("in_process")
 def test_options_reach_their_targets_only(run: Run) -> None:
     """A bare key goes to every target that knows it; plugin.key to one plugin."""
     recorded = run(["fake"], ["null:cpu", "bad:fallback"], options={"knob": "1", "null.latency_us": "2"})
     assert [{"latency_us": "2"}, {"knob": "1"}] == [r.record.plan.target.options_requested for r in recorded]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_same_seed_plans_the_same_inputs(run: Run) -> None:
     """Inputs are seeded: two runs have the same hash, another seed another."""
     hashes = []

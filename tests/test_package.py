@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[1]
 MISBEHAVING = ROOT / "tests" / "plugins" / "misbehaving.py"
-KINDS = ("models", "targets", "reports", "sensors")
+KINDS = ("models", "targets", "reports", "sensors", "dossiers", "reviews")
 SOURCES = ("bench", "models", "targets", "reports")
 
 LINUX_X86 = {"sys_platform": "linux", "platform_machine": "x86_64", "platform_system": "Linux"}
@@ -172,8 +172,8 @@ def test_extras_ask_for_what_the_platform_has(
 
 
 def test_the_extras_are_these(distribution: Distribution) -> None:
-    """Seven extras; nothing that a user installs, with or without them, brings torch or transformers."""
-    extras = {"qnn", "genai", "detection", "loadgen", "docs", "dev", "browser"}
+    """Eight extras; nothing that a user installs, with or without them, brings torch or transformers."""
+    extras = {"qnn", "genai", "detection", "loadgen", "docs", "dev", "browser", "office"}
     assert extras == set(distribution.metadata.get_all("Provides-Extra") or ())
     everything = {Requirement(text).name.lower() for text in distribution.requires or ()}
     assert set() == everything & {"torch", "torchvision", "transformers", "tensorflow"}

@@ -19,6 +19,8 @@ from bench.run.suite_run import run_suite
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 MIB = 1024 * 1024
+RECLAIMED = 32 * MIB
+"""What a kernel short of memory may take from this process between two readings, of pages not used for long."""
 
 SMAPS_ROLLUP = """\
 5643cf2f5000-7fff52bf8000 ---p 00000000 00:00 0                          [rollup]
@@ -128,33 +130,33 @@ def test_windows_gives_the_working_set_and_its_peak(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.real
 def test_peak_sees_freed_memory_until_it_is_reset() -> None:
-    """200 MiB taken and given back stay in the peak, not in RSS; after a reset the peak has forgotten them."""
+    """256 MiB taken and given back stay in the peak, not in RSS; after a reset the peak has forgotten them."""
     probe = MemoryProbe()
     if not probe.reset_peak():
         pytest.skip("this system does not let a process reset its peak RSS")
     before = probe.read(True)
-    block = b"\1" * (200 * MIB)
+    block = b"\1" * (256 * MIB)
     del block
     after = probe.read(True)
     probe.reset_peak()
     forgotten = probe.read(True)
     peaks = [p.peak_rss_bytes or 0 for p in (before, after, forgotten)]
-    assert peaks[1] >= peaks[0] + 190 * MIB
-    assert peaks[2] <= peaks[1] - 190 * MIB
-    assert (after.rss_bytes or 0) < peaks[1] - 150 * MIB
+    assert peaks[1] >= peaks[0] + 256 * MIB - RECLAIMED
+    assert peaks[2] <= peaks[1] - 256 * MIB + RECLAIMED
+    assert (after.rss_bytes or 0) < peaks[1] - 256 * MIB + RECLAIMED
 
 
 @pytest.mark.real
 def test_uss_of_this_process_grows_by_what_it_holds() -> None:
-    """64 MiB held are 64 MiB more, give or take what Python itself moves."""
+    """256 MiB held are 256 MiB more, give or take what Python itself moves and the kernel reclaims."""
     probe = MemoryProbe()
     before = probe.read(False).uss_bytes
     if before is None:
         pytest.skip("this system does not tell USS")
-    block = b"\1" * (64 * MIB)
+    block = b"\1" * (256 * MIB)
     held = (probe.read(False).uss_bytes or 0) - before
-    assert 60 * MIB < held < 68 * MIB
-    assert len(block) == 64 * MIB
+    assert abs(held - 256 * MIB) < RECLAIMED
+    assert len(block) == 256 * MIB
 
 
 @pytest.mark.process

@@ -2,7 +2,9 @@
 
 import random
 import re
+from collections import deque
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from made_bundles import (
 )
 
 from bench.bundle import open_bundle
+from bench.bundle.archive import contents, members_in
 from bench.bundle.refused import RefusedBundle
 from bench.bundle.rules import RULES
 from bench.bundle.verification import verify
@@ -65,13 +68,14 @@ def test_every_rule_has_its_words() -> None:
 # ------------------------------------------------------------------------------------ a byte changed anywhere
 
 
+@pytest.mark.long
 def test_one_changed_byte_in_any_file_is_refused(packed: Path, tmp_path: Path) -> None:
     """At several places of every file, in an unpacked bundle: by the manifest or what it covers."""
     files = files_of(packed)
     write(files, tmp_path)
     (top,) = tmp_path.iterdir()
     for name, data in files.items():
-        for at in sorted({0, len(data) // 3, len(data) // 2, len(data) - 1}):
+        for at in sorted({0, len(data) // 2, len(data) - 1}):
             (tmp_path / name).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
             rules = failed(verified(top))
             short = name.partition("/")[2]
@@ -80,15 +84,25 @@ def test_one_changed_byte_in_any_file_is_refused(packed: Path, tmp_path: Path) -
         (tmp_path / name).write_bytes(data)
 
 
+def read(stream: BytesIO) -> None:
+    """All of an archive, without writing a file."""
+    for _, chunks in contents(stream, members_in(stream)):
+        deque(chunks, 0)
+
+
 def test_one_changed_byte_of_the_zip_is_refused(packed: Path, tmp_path: Path) -> None:
-    """A thousand random bytes, each to a random other value: none carries nothing."""
-    draw, data, path = random.Random(12), packed.read_bytes(), tmp_path / "c.zip"
-    for _ in range(1000):
+    """A thousand random bytes, each to a random other value: none carries nothing. Read as ``open_bundle`` reads."""
+    draw, data = random.Random(12), packed.read_bytes()
+    for number in range(1000):
         at = draw.randrange(len(data))
-        path.write_bytes(data[:at] + bytes([data[at] ^ draw.randint(1, 255)]) + data[at + 1 :])
-        with pytest.raises(RefusedBundle) as caught, open_bundle(path):
-            pass
-        assert caught.value.finding.rule in ("ODB-B-001", "ODB-B-002", "ODB-B-003")
+        changed = data[:at] + bytes([data[at] ^ draw.randint(1, 255)]) + data[at + 1 :]
+        with pytest.raises(RefusedBundle) as caught:
+            read(BytesIO(changed))
+        rule = caught.value.finding.rule
+        assert rule in ("ODB-B-001", "ODB-B-002", "ODB-B-003")
+        if number % 50 == 0:
+            (tmp_path / "c.zip").write_bytes(changed)
+            assert failed(verified(tmp_path / "c.zip")) == [rule]
 
 
 def test_a_changed_byte_in_a_zip_made_anew_is_refused(packed: Path, tmp_path: Path) -> None:

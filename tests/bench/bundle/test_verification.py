@@ -1,5 +1,6 @@
 """``odb verify``: a bundle that was changed is refused by the rule that says how, whoever made its manifests anew."""
 
+import json
 import random
 import re
 from collections import deque
@@ -20,14 +21,17 @@ from made_bundles import (
     write_packed,
     write_submission,
 )
+from msgspec.structs import replace
 
 from bench.bundle import open_bundle
 from bench.bundle.archive import contents, members_in
+from bench.bundle.contents.toml import toml_bytes
 from bench.bundle.refused import RefusedBundle
 from bench.bundle.rules import RULES
 from bench.bundle.verification import verify
 from bench.record.record import Tool
 from bench.submission.form import SubmittedModel
+from bench.submission.track import track_named
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +283,27 @@ def test_blind_bundles_and_those_with_inputs_are_verified(packed: Path, tmp_path
     for name in ("data/inputs/net/in.npy", "data/models/net/reference/float.onnx"):
         with changed(bundle, name, lambda data: b"3") as files:
             assert {"ODB-B-010", "ODB-B-011"} & {*failed(verified(write_files(tmp_path / "c.zip", files)))}
+
+
+def test_a_track_of_the_users_own(tmp_path: Path) -> None:
+    """It is packed under a fixed name, without what stands in its comments, and judged by."""
+    folder = write_submission(tmp_path / "s", submission(track="mine.toml"))
+    own = replace(track_named("inspection-drone"), id="my-drone")
+    (folder / "mine.toml").write_bytes(toml_bytes(own) + b"# a comment\n")
+    bundle = write_packed(folder, tmp_path / "b.zip")
+    found = verified(bundle)
+    assert failed(found) == []
+    assert found.name == "my-drone-bridge-inspection"
+    assert b"a comment" not in bundle.read_bytes()
+    assert found.judged is not None
+    assert found.judged.assessment.submission.track == "track.toml"
+
+
+def test_models_without_files(tmp_path: Path) -> None:
+    """Built-in ones, and one whose file is not there: the bundle says so, and nothing of its path goes in."""
+    models = (SubmittedModel("net", "net.onnx"), SubmittedModel("in", "resnet50"), SubmittedModel("no", "/a/b/no.onnx"))
+    bundle = write_packed(write_submission(tmp_path / "s", submission(models=models)), tmp_path / "b.zip")
+    assert failed(verified(bundle)) == []
+    assert b"/a/b" not in bundle.read_bytes()
+    kinds = json.loads(next(d for n, d in files_of(bundle).items() if n.endswith("models.json")))["models"]
+    assert [one["kind"] for one in kinds] == ["file", "built_in", "missing"]

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from bench.suite.untrusted import Untrusted
 
 
-def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None) -> "Suite":
-    """The suite that flags ask for, each under its parameter's name. ``catalog`` has the scenarios of plugins."""
+def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None, base: "Suite | None" = None) -> "Suite":
+    """The suite that flags ask for, each under its parameter's name. ``catalog`` has the scenarios of plugins.
+    ``base``: what they change; else the suite's file, if there is one."""
     import msgspec
 
     from bench.settings import asked_settings
     from bench.suite.suite import Suite, TargetAsk, load_suite, parse_pair
 
-    suite = load_suite(given["suite_file"], catalog) if given["suite_file"] else Suite()
+    suite = base or (load_suite(given["suite_file"], catalog) if given["suite_file"] else Suite())
     grid = Grid(*(given[name] for name in ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")))
     named = [*suite.models, *asked_models(given["models"])]
     judged = with_quality(named, given["datasets"], given["dataset_options"], given["references"])
@@ -32,6 +33,7 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None) ->
         "models": with_precisions(with_prompts(fed, given["prompt_ids"], given["prompts"]), given["precision"]),
         "targets": (*suite.targets, *(TargetAsk(t) for t in given["targets"])),
         "scenarios": asked_scenarios(suite, given["scenarios"], grid, catalog),
+        "scenario_models": models_of_scenarios(suite, given["scenarios"], grid),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
         "strict_placement": given["strict_placement"] or suite.strict_placement,
         "settings": {**suite.settings, **asked_settings(given)},
@@ -205,12 +207,24 @@ def asked_scenarios(
     import msgspec
 
     from bench.contracts import Scenario
-    from bench.errors import UnknownName
-    from bench.scenarios import CACHES, parse_scenario, scenario_name
+    from bench.scenarios import parse_scenario, scenario_name
     from bench.suite.scenario_choice import kind_named
 
     named = tuple(parse_scenario(text, kind_named(scenario_name(text), catalog)) for text in texts)
     base = named or suite.scenarios or (Scenario(),)
+    return tuple(msgspec.structs.replace(scenario, **cell) for scenario in base for cell in _cells(grid))
+
+
+def models_of_scenarios(suite: "Suite", texts: Sequence[str], grid: Grid) -> tuple[tuple[str, ...], ...]:
+    """The models of each of ``asked_scenarios``: those of the suite's scenarios; ``texts`` are for all models."""
+    return () if texts else tuple(only for only in suite.scenario_models for _ in _cells(grid))
+
+
+def _cells(grid: Grid) -> list[dict[str, object]]:
+    """Every combination that the grid lists, as fields of ``Scenario``."""
+    from bench.errors import UnknownName
+    from bench.scenarios import CACHES
+
     caches = words("--compile-cache", grid.compile_cache) if grid.compile_cache is not None else ()
     for cache in caches:
         if cache not in CACHES:
@@ -223,8 +237,7 @@ def asked_scenarios(
         "lanes": () if grid.lanes is None else (grid.lanes,),
     }
     given = {field: values for field, values in axes.items() if values}
-    cells = [dict(zip(given, values, strict=True)) for values in product(*given.values())]
-    return tuple(msgspec.structs.replace(scenario, **cell) for scenario in base for cell in cells)
+    return [dict(zip(given, values, strict=True)) for values in product(*given.values())]
 
 
 def _axis(flag: str, text: str | None, least: int) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """``--dry-run``: what would be measured, for about how long, and what would be skipped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,27 @@ from bench.cli.options import cache_folder, console, echo_json
 from bench.printable import clean
 from bench.scenarios import scenario_text
 from bench.settings import setting_words
-from bench.words import say, speaking
+from bench.words import Sentence, say, speaking
 
 if TYPE_CHECKING:
     from bench.plugins import Catalog
     from bench.record.record import Failure
-    from bench.suite.plan import PlannedRun
+    from bench.run.unmeasured import Progress
+    from bench.run.workbench import Bench
+    from bench.suite.plan import Plan, PlannedRun
     from bench.suite.suite import Suite
 
 
-def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
+def show_plan(
+    suite: "Suite",
+    catalog: "Catalog",
+    as_json: bool,
+    progress: "Callable[[Bench, Plan], Progress] | None" = None,
+    not_measurable: Mapping[str, Sentence] | None = None,
+) -> int:
     """Print the plan of ``suite`` with what would be skipped or refused. Returns the exit status: 2 where a run is
-    refused for bad input, 3 where nothing would be measured."""
+    refused for bad input, 3 where nothing would be measured. ``progress``: which runs have a record already, and
+    ``not_measurable``: what else was asked for, of a submission."""
     from bench.cli.terminal.progress import span_text, total_seconds
     from bench.run.foresee import foresee
     from bench.run.probe import temporary_workspace
@@ -31,25 +40,46 @@ def show_plan(suite: "Suite", catalog: "Catalog", as_json: bool) -> int:
     with temporary_workspace() as workspace:
         bench = Bench(catalog, suite, workspace, cache_folder(), Path("/"))
         plan = plan_suite(bench)
-        refused = foresee(bench, plan.runs)
-    left = [run for run, failure in zip(plan.runs, refused, strict=True) if failure is None and run.skip is None]
+        done = progress(bench, plan).done if progress is not None else {}
+        foreseen = iter(foresee(bench, [run for place, run in enumerate(plan.runs) if place not in done]))
+        refused = [None if place in done else next(foreseen) for place in range(len(plan.runs))]
+    left = [
+        run
+        for place, (run, failure) in enumerate(zip(plan.runs, refused, strict=True))
+        if failure is None and run.skip is None and place not in done
+    ]
     bad_input = any(failure is not None and failure.kind == "bad_input" for failure in refused)
-    status = 2 if bad_input else 0 if left else 3
+    status = 2 if bad_input else 0 if left or done else 3
     if as_json:
         with speaking("en"):  # the same in every language
-            echo_json([for_scripts(run, failure) for run, failure in zip(plan.runs, refused, strict=True)])
+            rows = [for_scripts(run, failure) for run, failure in zip(plan.runs, refused, strict=True)]
+        if progress is not None:
+            ids = {place: record.record_id for place, record in done.items()}
+            rows = [{**row, "record_id": ids.get(place)} for place, row in enumerate(rows)]
+        echo_json(rows if progress is None else plan_for_scripts(rows, not_measurable or {}))
         return status
-    print_table("repeats", [(run, "") for run in plan.runs], refused)
+    print_table("repeats", [(run, "") for run in plan.runs], refused, set(done))
     print_left_out(plan.runs, refused)
     time = span_text(total_seconds(left))
-    code = "cli.plan.takes" if left else "cli.plan.nothing"
+    code = "cli.plan.takes" if left else "cli.plan.all_measured" if done else "cli.plan.nothing"
     click.echo("\n" + say(code, preset=suite.preset, time=time))
     return status
 
 
+def plan_for_scripts(rows: Sequence[dict[str, object]], not_measurable: Mapping[str, Sentence]) -> dict[str, object]:
+    """The plan of a submission as plain data, the same in every language."""
+    with speaking("en"):
+        told = [{"field": name, "reason": str(reason)} for name, reason in not_measurable.items()]
+    return {"runs": list(rows), "not_measurable": told}
+
+
 def print_table(
-    counted: str, rows: "Sequence[tuple[PlannedRun, str]]", refused: "Sequence[Failure | None]" = ()
+    counted: str,
+    rows: "Sequence[tuple[PlannedRun, str]]",
+    refused: "Sequence[Failure | None]" = (),
+    done: Collection[int] = (),
 ) -> None:
+    """``done``: places of the rows that have a record already."""
     from rich.table import Table
 
     from bench.cli.terminal.progress import expected_seconds, span_text
@@ -59,10 +89,11 @@ def print_table(
     table = Table(*(say(f"cli.column.{name}") for name in names), box=None, pad_edge=False)
     for index, (run, side) in enumerate(rows):
         failure = refused[index] if refused else None
-        left_out = run.skip or failure
+        left_out = run.skip or failure or index in done
         length = "" if left_out else span_text(expected_seconds(run))
         repeats = "" if left_out else _repeats(run)
-        cells = (_model(run), run.target.id, _scenario(run), repeats, length, _note(run, failure))
+        note = say("cli.plan.measured") if index in done else _note(run, failure)
+        cells = (_model(run), run.target.id, _scenario(run), repeats, length, note)
         table.add_row(*(say(f"cli.side.{side}"),) * sides, *cells)
     console().print(table)
 

@@ -15,13 +15,14 @@ from bench.cli.terminal import complete
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
+    from bench.cli.submission.run_folder import FolderRun
     from bench.plugins import Catalog
     from bench.suite.suite import Suite
 
 
 @click.command("run", cls=Command, help="cli.help.run", epilog="cli.epilog.run")
 @lang_option
-@click.argument("suite_file", metavar="[SUITE.toml]", required=False, type=click.Path(path_type=Path))
+@click.argument("suite_file", metavar="[SUITE.toml | DIR]", required=False, type=click.Path(path_type=Path))
 @option(
     "-m",
     "--model",
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     help="cli.help.run.fail_on",
 )
 @setting_options
+@option("--again", is_flag=True, help="cli.help.run.again")
 @option("--dry-run", is_flag=True, help="cli.help.run.dry_run")
 @plugin_option
 @json_option
@@ -147,6 +149,7 @@ def command(
     tolerance: float,
     accept: str | None,
     fail_on: str | None,
+    again: bool,
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -162,6 +165,11 @@ def command(
     default_folder(output)  # an error is raised before anything else is read
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
+    folder = suite_file is not None and suite_file.is_dir()
+    if again and not folder:
+        raise InputError(sentence("cli.run.only_for_a_submission", flag="--again"), sentence("cli.leave_it_out"))
+    if against is not None and folder:
+        raise InputError(sentence("cli.run.folder_against"), sentence("cli.run.folder_against.remedy"))
     if against is not None:
         if fail_on is not None:
             raise InputError(sentence("cli.fail_on_with_against"), sentence("cli.fail_on_with_against.remedy"))
@@ -177,35 +185,51 @@ def command(
     ):
         if given is not None:
             raise InputError(sentence("cli.only_with_against", flag=flag), sentence("cli.only_with_against.remedy"))
-    suite = asked_suite(context.params, catalog)
+    form = None
+    if folder:
+        from bench.cli.submission.run_folder import FolderRun
+
+        form = FolderRun(context.params, catalog)
+    suite = asked_suite(context.params, catalog) if form is None else form.suite
     if suite.untrusted is not None and suite.untrusted.allowed:
         taken = sorted(suite.untrusted.allowed)
         click.echo(f"odb: {say('cli.options_accepted', suite=suite.untrusted.origin, options=taken)}", err=True)
     if dry_run:
         from bench.cli.dry_run import show_plan
 
-        return show_plan(suite, catalog, as_json)
-    return measure(suite, catalog, output, as_json, names)
+        return show_plan(suite, catalog, as_json) if form is None else form.show_plan(catalog, as_json)
+    if form is not None and not form.tell_not_measurable():
+        return 3
+    return measure(suite, catalog, output, as_json, names, form)
 
 
-def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bool, fail_on: tuple[str, ...]) -> int:
-    """Run the suite with progress, print the result, write the page. Returns the exit status."""
+def measure(
+    suite: "Suite",
+    catalog: "Catalog",
+    output: Path | None,
+    as_json: bool,
+    fail_on: tuple[str, ...],
+    form: "FolderRun | None" = None,
+) -> int:
+    """Run the suite with progress, print the result, write the page. ``form``: of a submission, of which only what is
+    left is measured, and the whole is shown. Returns the exit status."""
     from bench.analysis.verdict.fail_on import DEFAULT, exit_status, why
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
     from bench.errors import OdbError
     from bench.plugins import load
-    from bench.run.suite_run import run_suite
+    from bench.run.suite_run import everything, run_suite
     from bench.store.records import prepare_folder
     from bench.suite.suite import check
 
     check(suite, catalog)
-    folder = prepare_folder(default_folder(output))
+    folder = prepare_folder(default_folder(output) if form is None else form.records)
     tell_recovered(folder)
     page = folder / "report.html"
     with progress(sys.stderr) as listener:
         try:
-            recorded = run_suite(suite, catalog, folder, cache=cache_folder(), listener=listener)
+            left = everything if form is None else form.left
+            recorded = run_suite(suite, catalog, folder, cache=cache_folder(), listener=listener, left=left)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page(page, catalog)
@@ -215,7 +239,9 @@ def measure(suite: "Suite", catalog: "Catalog", output: Path | None, as_json: bo
             _remove_empty(folder)
             raise
         listener.step(say("cli.step.writing"))
-        write_page(page, catalog)
+        recorded = recorded if form is None else form.whole(recorded)
+        if recorded:
+            write_page(page, catalog)
     if as_json:
         echo_json([run.record for run in recorded])
     else:

@@ -5,7 +5,7 @@ repeats of one run are spread over time. Untimed passes come before the first ro
 its run ends; until then its state is saved after each repeat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,6 +55,11 @@ class Listener:
         """The run's record is on disk."""
 
 
+def everything(bench: Bench, plan: Plan) -> Plan:
+    """The whole plan is to be measured."""
+    return plan
+
+
 def run_suite(
     suite: Suite,
     catalog: Catalog,
@@ -63,18 +68,22 @@ def run_suite(
     cache: Path,
     listener: Listener | None = None,
     root: Path = Path("/"),
+    left: Callable[[Bench, Plan], Plan] = everything,
 ) -> list[RecordedRun]:
     """Measure everything ``suite`` asks for; each record is on disk under ``out`` the moment its run ends. Returns them
     in the order of the plan.
 
-    ``cache`` keeps built models, ``root`` is where sensors and the machine's state are read. ``Ctrl-C`` writes what
-    there is of every run that had begun and is raised again. Raises ``InputError`` for what cannot be planned.
+    ``cache`` keeps built models, ``root`` is where sensors and the machine's state are read. ``left``: what of the plan
+    is to be measured now. ``Ctrl-C`` writes what there is of every run that had begun and is raised again. Raises
+    ``InputError`` for what cannot be planned.
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace, unfinished(out) as kept:
         bench = Bench(catalog, suite, workspace, cache, root)
-        plan = plan_suite(bench)
+        plan = left(bench, plan_suite(bench))
         listener.planned(plan)
+        if not plan.runs:
+            return []
         rounds = Rounds(with_sensors(bench), out, listener, kept)
         try:
             for index, run in enumerate(plan.runs):

@@ -25,10 +25,10 @@ from bench.submission.form import (
     SubmittedScenario,
     SubmittedTarget,
 )
+from bench.submission.rules.version import RULES_VERSION
 from bench.submission.texts import Text
 from bench.submission.track import Track, TrackScenario
 
-RULES = 1
 EVERY_TASK: tuple[Task, ...] = get_args(Task)
 OF_TEXT = ("summary.text_generation.", "quality.metrics.perplexity", "quality.paired.perplexity")
 TOKENS = ("prompt_tokens", "generate_tokens", "depth_tokens")
@@ -77,7 +77,7 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
     submission = Submission(
         format=FORMAT,
         track=named.track,
-        rules=RULES,
+        rules=RULES_VERSION,
         project=Project(name=named.project),
         applicant=Party(organisation=named.applicant),
         demand_company=Party(organisation=track.partner.name),

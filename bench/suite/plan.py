@@ -208,9 +208,10 @@ def make_plan(
     rule = with_time(preset.rule, suite.max_seconds)
     runs: list[PlannedRun] = []
     seen: set[str] = set()
-    for choice in [choose_scenario(asked, catalog) for asked in suite.scenarios or (Scenario(),)]:
+    for index, choice in enumerate([choose_scenario(asked, catalog) for asked in suite.scenarios or (Scenario(),)]):
         asked, kind = choice.scenario, choice.kind
-        for model in models:
+        only = suite.scenario_models[index] if suite.scenario_models else ()
+        for model in (one for one in models if one.ask.source in only or not only):
             scenario = _of_tensors(asked) if model.task == "tensor" and not is_file(model.ask.source) else asked
             for target in targets:
                 key = repr((scenario, model, target.id, target.options))

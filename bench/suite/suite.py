@@ -64,7 +64,9 @@ class Suite(Ask, frozen=True):
 
     ``options`` go to every target that knows the key; ``plugin.key`` names one plugin. ``check_inputs``: on how many
     inputs outputs are compared with the reference. ``untrusted``: what of it came from a file; a file cannot say this.
-    ``settings``: of ``bench.settings``, each by its field; a file has a key for each.
+    ``settings``: of ``bench.settings``, each by its field; a file has a key for each. ``scenario_models``: of each
+    scenario the sources of the models that it is played with, all where there are none; a file has them in
+    ``[[scenarios]]`` as ``models``.
     """
 
     name: str = ""
@@ -81,6 +83,7 @@ class Suite(Ask, frozen=True):
     check_inputs: int | None = None
     untrusted: Untrusted | None = None
     settings: dict[str, int | float | str] = {}
+    scenario_models: tuple[tuple[str, ...], ...] = ()
 
 
 def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
@@ -99,6 +102,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
         settings = suite_settings(raw, f"{file}")
         plain = {key: value for key, value in raw.items() if key not in setting_names()}
         suite = msgspec.convert(_with_parameters(plain, f"{file}", catalog), Suite)
+        played = msgspec.convert(_models_of_scenarios(raw), tuple[tuple[str, ...], ...])
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: {error}") from None
     folder = file.resolve().parent
@@ -114,7 +118,8 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
         for m in suite.models
     )
     sent = Untrusted(str(file), frozenset(suite.options), len(suite.targets))
-    checked = msgspec.structs.replace(suite, models=models, untrusted=sent, settings=settings)
+    only = tuple(tuple(_beside(folder, source) for source in sources) for sources in played)
+    checked = msgspec.structs.replace(suite, models=models, untrusted=sent, settings=settings, scenario_models=only)
     check(checked, catalog)
     return checked
 
@@ -126,6 +131,10 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
         check_scenario(scenario, kind_named(scenario.name, catalog))
     if not 0 <= suite.seed < 1 << 63:
         raise InputError(sentence("suite.seed_must_more_below"))
+    sources = [model.source for model in suite.models]
+    for source in (source for only in suite.scenario_models for source in only):
+        if source not in sources:
+            raise UnknownName(sentence("suite.model_of_scenario"), source, sources)
     for field in ("repeats", "check_inputs"):
         count = getattr(suite, field)
         if count is not None and count < 1:
@@ -197,6 +206,7 @@ def _check_quality(model: ModelAsk) -> None:
         )
 
 
+MODELS = "models"  # in [[scenarios]]
 MOST_COUNT = 1_000_000_000
 MOST_SECONDS = 1e9  # thirty years
 
@@ -248,7 +258,7 @@ def _beside(folder: Path, path: str) -> str:
 
 def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
     """msgspec names an unknown key but not its nearest neighbour; this does, before it converts."""
-    fields = {f.encode_name for f in msgspec.structs.fields(kind)} - {"untrusted", "settings"}
+    fields = {f.encode_name for f in msgspec.structs.fields(kind)} - {"untrusted", "settings", "scenario_models"}
     fields |= setting_names() if kind is Suite else set()
     for key in raw:
         if key not in fields:
@@ -264,19 +274,28 @@ def _with_parameters(raw: dict[str, Any], where: str, catalog: Catalog | None) -
     tables = raw.get("scenarios")
     if not isinstance(tables, list):
         return raw
-    return raw | {"scenarios": [_scenario(table, where, index, catalog) for index, table in enumerate(tables, 1)]}
+    return raw | {"scenarios": [scenario_table(table, where, index, catalog) for index, table in enumerate(tables, 1)]}
 
 
-def _scenario(table: Any, where: str, number: int, catalog: Catalog | None) -> Any:
+def _models_of_scenarios(raw: dict[str, Any]) -> list[Any]:
+    """The models that each scenario is played with; nothing where none of them says so."""
+    tables = raw.get("scenarios")
+    found = [table.get(MODELS, []) if isinstance(table, dict) else [] for table in tables or []]
+    return found if any(found) else []
+
+
+def scenario_table(table: Any, where: str, number: int, catalog: Catalog | None) -> Any:
+    """A table of ``[[scenarios]]`` as the fields of ``Scenario``. Raises ``UnknownName`` for its name and its keys."""
     name = table.get("name", Scenario().name) if isinstance(table, dict) else None
     if not isinstance(name, str):
         return table
     own = {parameter.name for parameter in kind_named(name, catalog).parameters}
-    known = {"name", COMPILE_CACHE, *FIELDS, *own}
+    known = {"name", MODELS, COMPILE_CACHE, *FIELDS, *own}
     for key in table:
         if key not in known:
             raise UnknownName(sentence("suite.key_in_scenario_number", where=where, number=number), key, known)
-    return {key: value for key, value in table.items() if key not in own or key in FIELDS} | (
+    plain = {key: value for key, value in table.items() if key != MODELS and (key not in own or key in FIELDS)}
+    return plain | (
         {"parameters": {key: table[key] for key in own - set(FIELDS) if key in table}} if own - set(FIELDS) else {}
     )
 

@@ -104,7 +104,7 @@ def _track_and_folder(request: Request) -> tuple[Track, Path]:
 
 def draft_models(sources: Sequence[str], request: Request, folder: Path, catalog: Catalog) -> list[DraftModel]:
     """Each model as the form has it, with paths relative to ``folder``, and its task."""
-    from bench.run.model_tasks import tasks_of_models
+    from bench.run.model_files import tasks_of_models
 
     asks = with_quality([ModelAsk(source) for source in sources], request.datasets, None, request.references)
     check(Suite(models=asks), catalog)

@@ -1,0 +1,49 @@
+"""Which runs of a plan have a usable record already, and which are left."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.record.record import Record, RecordedRun
+from bench.run.model_files import checksum_of
+from bench.run.runner import Memo
+from bench.run.workbench import Bench
+from bench.submission.remaining import record_of, skipped_record
+from bench.suite.plan import Plan, PlannedRun
+
+
+class Progress(Struct, frozen=True):
+    """The runs of ``plan`` in its order. ``done``: the usable record of each that has one, by its place. ``told``:
+    the record of each that is skipped for a reason that the record tells already."""
+
+    plan: Plan
+    done: dict[int, Record] = {}
+    told: dict[int, Record] = {}
+
+    @property
+    def left(self) -> Plan:
+        """What is to be measured, or to be told that it is skipped."""
+        runs = enumerate(self.plan.runs)
+        return replace(self.plan, runs=tuple(run for place, run in runs if place not in {*self.done, *self.told}))
+
+
+def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun]) -> Progress:
+    """What of ``plan`` the records have done. Models are read again only where a record may be usable."""
+    memo: Memo = {}
+    records = [one.record for one in recorded]
+    done: dict[int, Record] = {}
+    told: dict[int, Record] = {}
+    for place, run in enumerate(plan.runs):
+        if run.skip is not None:
+            record, found = skipped_record(run, records), told
+        else:
+            record, found = record_of(run, partial(_checksum, bench, run, memo), records), done
+        if record is not None:
+            found[place] = record
+    return Progress(plan, done, told)
+
+
+def _checksum(bench: Bench, run: PlannedRun, memo: Memo) -> str | None:
+    return checksum_of(bench, run.model, run.seed, memo)

@@ -40,9 +40,13 @@ def show_plan(
     with temporary_workspace() as workspace:
         bench = Bench(catalog, suite, workspace, cache_folder(), Path("/"))
         plan = plan_suite(bench)
-        done = progress(bench, plan).done if progress is not None else {}
-        foreseen = iter(foresee(bench, [run for place, run in enumerate(plan.runs) if place not in done]))
-        refused = [None if place in done else next(foreseen) for place in range(len(plan.runs))]
+        so_far = progress(bench, plan) if progress is not None else None
+        done = {} if so_far is None else so_far.done
+        known = {} if so_far is None else {place: record.failure for place, record in so_far.told.items()}
+        places = [place for place in range(len(plan.runs)) if place not in {*done, *known}]
+        foreseen = foresee(bench, [plan.runs[place] for place in places])
+        failures = {**known, **dict(zip(places, foreseen, strict=True))}
+        refused = [None if run.skip is not None else failures.get(place) for place, run in enumerate(plan.runs)]
     left = [
         run
         for place, (run, failure) in enumerate(zip(plan.runs, refused, strict=True))

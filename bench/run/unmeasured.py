@@ -36,12 +36,11 @@ def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun]) -> Pr
     done: dict[int, Record] = {}
     told: dict[int, Record] = {}
     for place, run in enumerate(plan.runs):
-        if run.skip is not None:
-            record, found = skipped_record(run, records), told
-        else:
-            record, found = record_of(run, partial(_checksum, bench, run, memo), records), done
-        if record is not None:
-            found[place] = record
+        checksum = partial(_checksum, bench, run, memo)
+        usable = record_of(run, checksum, records) if run.skip is None else None
+        skipped = skipped_record(run, checksum, records) if usable is None else None
+        done |= {} if usable is None else {place: usable}
+        told |= {} if skipped is None else {place: skipped}
     return Progress(plan, done, told)
 
 

@@ -7,8 +7,9 @@ runs are not usable, so such runs are tried again.
 
 from collections.abc import Callable, Sequence
 
+from bench import __version__
 from bench.contracts import Scenario, Task
-from bench.record.record import Record
+from bench.record.record import Failure, Record
 from bench.record.redact import option_without_paths
 from bench.suite.asked import asked_of
 from bench.suite.plan import PlannedRun, settle_scenario
@@ -27,18 +28,25 @@ def record_of(run: PlannedRun, sha256: Sha256, records: Sequence[Record]) -> Rec
     return max(same, key=lambda one: (one.created_utc, one.record_id), default=None)
 
 
-def skipped_record(run: PlannedRun, records: Sequence[Record]) -> Record | None:
-    """The record that says already that ``run`` is skipped, and why; the newest of several."""
-    if run.skip is None:
-        return None
-    why = run.skip.kind, run.skip.message
+def skipped_record(run: PlannedRun, sha256: Sha256, records: Sequence[Record]) -> Record | None:
+    """The newest record that says already why ``run`` is skipped: for the reason in its plan, or because the target
+    does not support this very model, or not in this scenario, as a run of the same version found."""
     found = [
         one
         for one in records
-        if one.status == "skipped" and one.failure is not None and (one.failure.kind, one.failure.message) == why
+        if one.status == "skipped" and one.failure is not None and _still_holds(one.failure, one, run)
         if asks_the_same(one, run)
     ]
+    if run.skip is None and found:
+        hashed = sha256()
+        found = [one for one in found if hashed is not None and one.plan.model.sha256 == hashed]
     return max(found, key=lambda one: (one.created_utc, one.record_id), default=None)
+
+
+def _still_holds(failure: Failure, record: Record, run: PlannedRun) -> bool:
+    if run.skip is not None:
+        return (failure.kind, failure.message) == (run.skip.kind, run.skip.message)
+    return failure.kind.startswith("unsupported_") and record.tool.version == __version__
 
 
 def asks_the_same(record: Record, run: PlannedRun) -> bool:
@@ -60,10 +68,10 @@ def same_scenario(record: Record, run: PlannedRun) -> bool:
     asked for as ``plan.asked`` says."""
     played, asked = record.plan.scenario, run.scenario
     own_prompts = bool(run.model.ask.prompts or run.model.ask.prompt_ids)
-    if record.status == "ok":
-        task: Task = "text_generation" if record.plan.model.task == "text_generation" else "tensor"
-        asked = settle_scenario(asked, task, run.target.device.emulated, own_prompts)
-    return _without_lanes(played) == _without_lanes(asked)
+    task: Task = "text_generation" if record.plan.model.task == "text_generation" else "tensor"
+    known = settle_scenario(asked, task, run.target.device.emulated, own_prompts)
+    either = (known,) if record.status == "ok" else (known, asked)  # a run that is skipped may settle nothing
+    return _without_lanes(played) in map(_without_lanes, either)
 
 
 def _without_lanes(scenario: Scenario) -> tuple[object, ...]:

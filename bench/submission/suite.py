@@ -79,20 +79,21 @@ def fitting(scenario: SubmittedScenario, tasks: Mapping[str, Task], played: Coll
     return scenario.models or tuple(name for name, task in tasks.items() if task in played)
 
 
-def suite_text(submission: Submission, tasks: Mapping[str, Task] | None = None) -> str:
+def suite_text(submission: Submission, catalog: Catalog, tasks: Mapping[str, Task] | None = None) -> str:
     """The form as a suite's file, ``suite.toml``, which lies in the same folder: ``odb run suite.toml`` asks for what
     ``odb run .`` asks for there. Without ``tasks``, of each model by its id, scenarios are played with every model
     where the form does not name some."""
+    built_in = frozenset(catalog.names("models"))
+    sources = {one.id: _in_suite(one.source, built_in) for one in submission.models}
     lines = [f"{name} = {toml_value(value)}" for name, value in _measuring(submission).items()]
     for model in submission.models:
-        fields = {"source": model.source, **{k: v for k, v in changed_fields(model).items() if k in MODEL_FIELDS}}
+        fields = {"source": sources[model.id], **{k: v for k, v in changed_fields(model).items() if k in MODEL_FIELDS}}
         lines += _table("models", fields)
     for target in submission.targets:
         lines += _table("targets", {"id": target.id, **({"options": target.options} if target.options else {})})
-    sources = {one.id: one.source for one in submission.models}
     for scenario in submission.scenarios:
         if later(scenario.name) is None:
-            ids = fitting(scenario, tasks, kind_named(scenario.name).tasks) if tasks else scenario.models
+            ids = fitting(scenario, tasks, kind_named(scenario.name, catalog).tasks) if tasks else scenario.models
             only = [sources[name] for name in ids if name in sources]
             chosen = {"models": only} if only and len(only) < len(sources) else {}
             lines += _table("scenarios", {"name": scenario.name, **scenario.parameters, **chosen})
@@ -103,6 +104,11 @@ def beside(folder: Path, source: str, built_in: Collection[str] = ()) -> str:
     """A model's source as it is found from here: a file or folder of the form's ``folder``, or a built-in's name."""
     own = is_file(source) or (source not in built_in and (folder / source).is_dir())
     return str(folder / source) if own else source
+
+
+def _in_suite(source: str, built_in: Collection[str]) -> str:
+    """A source as a suite's file has it, in which a bare name is a built-in's."""
+    return source if is_file(source) or source in built_in else f"./{source}"
 
 
 def _model(model: SubmittedModel, folder: Path, source: str) -> ModelAsk:

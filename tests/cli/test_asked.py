@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.asked import Grid, asked_scenarios, meant_for, numbers, with_precisions, with_prompts, with_tensors
+from bench.cli.asked import (
+    Grid,
+    asked_scenarios,
+    meant_for,
+    models_of_scenarios,
+    numbers,
+    with_precisions,
+    with_prompts,
+    with_tensors,
+)
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
 from bench.suite.suite import ModelAsk, Suite
@@ -24,6 +33,16 @@ def test_a_grid_multiplies_the_scenarios_of_a_suite() -> None:
     suite = Suite(scenarios=(Scenario("single-stream", prompt_tokens=7),))
     found = asked_scenarios(suite, (), Grid(compile_cache="cold,warm"))
     assert [(7, "cold"), (7, "warm")] == [(s.prompt_tokens, s.compile_cache) for s in found]
+
+
+def test_a_grid_keeps_the_models_of_a_scenario() -> None:
+    """In every cell; scenarios of the command line are for all models."""
+    suite = Suite(
+        scenarios=(Scenario("single-stream"), Scenario("offline")), scenario_models=(("a.onnx",), ("b.onnx",))
+    )
+    grid = Grid(compile_cache="cold,warm")
+    assert models_of_scenarios(suite, (), grid) == (("a.onnx",), ("a.onnx",), ("b.onnx",), ("b.onnx",))
+    assert models_of_scenarios(suite, ("offline",), grid) == ()
 
 
 def test_without_flags_there_is_one_scenario() -> None:

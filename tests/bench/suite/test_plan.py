@@ -215,6 +215,17 @@ def test_every_pair_in_every_scenario() -> None:
     ] == [(r.scenario.name, r.target.id) for r in planned("tiny", suite)]
 
 
+def test_a_scenario_of_some_models_is_planned_for_those() -> None:
+    """By the models' sources."""
+    suite = Suite(
+        targets=(TargetAsk("chip:npu"),),
+        scenarios=(Scenario("single-stream"), Scenario("offline")),
+        scenario_models=((), ("tiny",)),
+    )
+    names = [[run.scenario.name for run in planned(source, suite)] for source in ("tiny", "net.onnx")]
+    assert [["single-stream", "offline"], ["single-stream"]] == names
+
+
 def test_an_emulator_has_no_throughput() -> None:
     """offline on an emulated device is skipped, with what to do instead."""
     (run,) = planned("tiny", Suite(targets=(TargetAsk("chip:emu"),), scenarios=(Scenario("offline"),)))

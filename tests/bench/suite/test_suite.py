@@ -164,3 +164,26 @@ def test_a_suite_cannot_call_itself_trusted(tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text("[untrusted]\norigin = 'x'\n")
     with pytest.raises(UnknownName, match="untrusted"):
         load_suite(tmp_path / "suite.toml")
+
+
+def test_a_scenario_may_be_for_some_models_only(tmp_path: Path) -> None:
+    """By their sources, beside the suite like the models themselves; the others are played with all."""
+    (tmp_path / "net.onnx").touch()
+    (tmp_path / "suite.toml").write_text(
+        '[[models]]\nsource = "net.onnx"\n[[models]]\nsource = "resnet50"\n'
+        '[[scenarios]]\nname = "offline"\nmodels = ["net.onnx"]\n[[scenarios]]\nname = "single-stream"\n'
+    )
+    suite = load_suite(tmp_path / "suite.toml")
+    assert suite.scenario_models == ((str(tmp_path / "net.onnx"),), ())
+    assert suite.scenarios == (Scenario("offline"), Scenario("single-stream"))
+
+
+@pytest.mark.parametrize(("models", "told"), [('["resnet5"]', "resnet50"), ("3", "suite.toml"), ("[3]", "suite.toml")])
+def test_a_scenario_of_an_unknown_model_is_refused(models: str, told: str, tmp_path: Path) -> None:
+    """With the nearest, or the file."""
+    (tmp_path / "suite.toml").write_text(
+        f'[[models]]\nsource = "resnet50"\n[[scenarios]]\nname = "offline"\nmodels = {models}\n'
+    )
+    with pytest.raises(InputError) as raised:
+        load_suite(tmp_path / "suite.toml")
+    assert told in str(raised.value)

@@ -13,9 +13,9 @@ from bench.settings import setting_words
 from bench.words import Sentence, say, speaking
 
 if TYPE_CHECKING:
+    from bench.cli.submission.unmeasured import Progress
     from bench.plugins import Catalog
     from bench.record.record import Failure
-    from bench.run.unmeasured import Progress
     from bench.run.workbench import Bench
     from bench.suite.plan import Plan, PlannedRun
     from bench.suite.suite import Suite

@@ -11,17 +11,17 @@ from msgspec.structs import replace
 from bench.cli.asked import asked_suite
 from bench.cli.dry_run import plan_for_scripts, show_plan
 from bench.cli.options import cache_folder, echo_json
+from bench.cli.submission.unmeasured import Progress, progress_of
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.printable import clean
 from bench.record.record import RecordedRun
 from bench.run.model_files import tasks_of_models
-from bench.run.unmeasured import Progress, progress_of
 from bench.run.workbench import Bench
 from bench.store.records import RECORD, readable_records
 from bench.submission.figures import later
 from bench.submission.form import RECORDS, SUBMISSION, Submission, read_submission
-from bench.submission.suite import SuiteOfForm, beside, suite_of
+from bench.submission.measuring.suite import SuiteOfForm, beside, suite_of
 from bench.suite.plan import Plan
 from bench.suite.suite import ModelAsk, Suite, check
 from bench.words import Sentence, say, sentence

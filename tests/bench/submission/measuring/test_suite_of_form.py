@@ -15,7 +15,7 @@ from bench.submission.form import (
     SubmittedScenario,
     SubmittedTarget,
 )
-from bench.submission.suite import suite_of, suite_text
+from bench.submission.measuring.suite import suite_of, suite_text
 from bench.suite.suite import ModelAsk, TargetAsk, load_suite
 from bench.suite.untrusted import Untrusted
 

@@ -10,7 +10,7 @@ from bench.record.record import Record, RecordedRun
 from bench.run.model_files import checksum_of
 from bench.run.runner import Memo
 from bench.run.workbench import Bench
-from bench.submission.remaining import record_of, skipped_record
+from bench.submission.measuring.remaining import record_of, skipped_record
 from bench.suite.plan import Plan, PlannedRun
 
 

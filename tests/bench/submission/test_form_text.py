@@ -104,7 +104,8 @@ def test_a_string_is_one_line(text: str) -> None:
     """It is read back exactly, and holds no character that is not printable."""
     written = toml_string(text)
     assert written.isprintable()
-    assert tomllib.loads(f"x = {written}\n{toml_key(text)} = 1") in ({"x": text, text: 1}, {"x": 1})
+    assert tomllib.loads(f"x = {written}") == {"x": text}
+    assert tomllib.loads(f"{toml_key(text)} = 1") == {text: 1}
 
 
 @given(st.integers() | st.floats(allow_nan=False) | st.booleans())

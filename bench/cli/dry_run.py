@@ -13,7 +13,7 @@ from bench.settings import setting_words
 from bench.words import Sentence, say, speaking
 
 if TYPE_CHECKING:
-    from bench.cli.submission.unmeasured import Progress
+    from bench.cli.submission.running.unmeasured import Progress
     from bench.plugins import Catalog
     from bench.record.record import Failure
     from bench.run.workbench import Bench

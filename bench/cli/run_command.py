@@ -15,7 +15,7 @@ from bench.cli.terminal import complete
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
-    from bench.cli.submission.run_folder import FolderRun
+    from bench.cli.submission.running.run_folder import FolderRun
     from bench.plugins import Catalog
     from bench.suite.suite import Suite
 
@@ -187,7 +187,7 @@ def command(
             raise InputError(sentence("cli.only_with_against", flag=flag), sentence("cli.only_with_against.remedy"))
     form = None
     if folder:
-        from bench.cli.submission.run_folder import FolderRun
+        from bench.cli.submission.running.run_folder import FolderRun
 
         form = FolderRun(context.params, catalog)
     suite = asked_suite(context.params, catalog) if form is None else form.suite

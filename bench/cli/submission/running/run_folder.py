@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bench.cli.asked import asked_suite
 from bench.cli.dry_run import plan_for_scripts, show_plan
 from bench.cli.options import cache_folder, echo_json
-from bench.cli.submission.unmeasured import Progress, progress_of
+from bench.cli.submission.running.unmeasured import Progress, progress_of
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.printable import clean

@@ -145,6 +145,19 @@ def _short(error: Exception) -> Sentence | str:
     return str(error)[:200] or type(error).__name__
 
 
+DEEP_KEY = re.compile(r"""(?<![\w.\-"'])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
+"""Of TOML: no field lies that deep."""
+
+
+def refuse_deep_keys(text: str, origin: str) -> None:
+    """Raise ``InputError`` naming ``origin`` and the line for TOML with a key of very many parts: the time of Python's
+    reader grows with the square of their number."""
+    deep = DEEP_KEY.search(text)
+    if deep is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        raise InputError(sentence("reading.key_too_deep", file=origin, line=line), CORRECT)
+
+
 # ------------------------------------------------------------------------------------------------------ arrays
 
 
@@ -160,6 +173,7 @@ def arrays_in(data: bytes, most_bytes: Mapping[str, int], source: str) -> "dict[
     more bytes than ``most_bytes`` allows."""
     remedy = sentence("reading.damaged_measure_again")
     try:
+        _refuse_large_directory(data)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         wanted = {key: members[key] for key in most_bytes if key in members}
@@ -179,6 +193,19 @@ def arrays_in(data: bytes, most_bytes: Mapping[str, int], source: str) -> "dict[
         raise InputError(
             sentence("reading.not_an_archive_of_arrays", source=source, short=_short(error)), remedy
         ) from None
+
+
+MOST_DIRECTORY_BYTES = 4 * MIB
+"""Of the list of an archive's members: that of a record's longest is a tenth of it."""
+
+
+def _refuse_large_directory(data: bytes) -> None:
+    """Raise ``ValueError`` for an archive whose list of members would take much memory to read: each entry of 46 bytes
+    becomes an object."""
+    end = data.rfind(b"PK\5\6", max(0, len(data) - (1 << 16) - 22))
+    far = end >= 20 and data[end - 20 : end - 16] == b"PK\6\7"
+    if end >= 0 and (far or int.from_bytes(data[end + 12 : end + 16], "little") > MOST_DIRECTORY_BYTES):
+        raise ValueError(sentence("reading.directory_too_large", most_bytes=MOST_DIRECTORY_BYTES))
 
 
 def _member(data: bytes, info: zipfile.ZipInfo) -> bytes:

@@ -7,11 +7,12 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import InputError
-from bench.reading import read_text
+from bench.reading import read_text, refuse_deep_keys
 from bench.submission.criterion import Form
 from bench.words import sentence
 
-MOST_FORM_BYTES = 4 << 20
+MOST_FORM_BYTES = 1 << 20
+MOST_TOLD = 500
 
 F = TypeVar("F", bound=Form)
 
@@ -23,9 +24,15 @@ def read_form(file: Path, kind: type[F]) -> F:
 
 def form_of(text: str, origin: str, kind: type[F]) -> F:
     """``text`` as ``kind``; errors name ``origin``."""
+    refuse_deep_keys(text, origin)
     try:
         return msgspec.convert(tomllib.loads(text), kind)
     except msgspec.ValidationError as error:
-        raise InputError(sentence("submission.field_wrong", file=origin, error=str(error))) from None
+        raise InputError(sentence("submission.field_wrong", file=origin, error=_short(str(error)))) from None
     except (ValueError, RecursionError) as error:
         raise InputError(sentence("suite.not_toml", file=origin, error=str(error)[:200])) from None
+
+
+def _short(told: str) -> str:
+    """What is wrong, without the middle of a name that is very long: the field stands at the end."""
+    return told if len(told) <= MOST_TOLD else f"{told[: MOST_TOLD // 2]}…{told[-MOST_TOLD // 2 :]}"

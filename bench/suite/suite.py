@@ -16,7 +16,7 @@ from bench import reading
 from bench.contracts import Format, Scenario
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
-from bench.reading import read_text
+from bench.reading import read_text, refuse_deep_keys
 from bench.scenarios import COMPILE_CACHE, FIELDS, check_scenario
 from bench.settings import setting_names, suite_settings
 from bench.suite.dataset_options import parse_options
@@ -92,7 +92,9 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     try:
         if not file.exists():
             raise InputError(sentence("suite.no_such_file", file=file))
-        raw = tomllib.loads(read_text(file))
+        text = read_text(file)
+        refuse_deep_keys(text, f"{file}")
+        raw = tomllib.loads(text)
     except OSError as error:  # of a name that no file can have
         raise InputError(sentence("suite.cannot_read", file=file, value=error.strerror or error)) from None
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets

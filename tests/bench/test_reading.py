@@ -14,7 +14,17 @@ import pytest
 from msgspec.structs import replace
 
 from bench.errors import InputError
-from bench.reading import arrays_in, exists, is_file, is_folder, json_of, read_bytes, read_object, read_text
+from bench.reading import (
+    arrays_in,
+    exists,
+    is_file,
+    is_folder,
+    json_of,
+    read_bytes,
+    read_object,
+    read_text,
+    refuse_deep_keys,
+)
 from bench.record.codec import encode, sealed
 from bench.record.record import SamplesFile
 from bench.store.records import load, save
@@ -192,3 +202,24 @@ def test_whether_anything_is_there(tmp_path: Path) -> None:
     assert [True, False, False, False] == [
         exists(path) for path in (tmp_path, tmp_path / "no", tmp_path / ("n" * 5_000), Path("a\0b"))
     ]
+
+
+def test_an_archive_that_lists_millions_is_refused_before_its_list_is_read() -> None:
+    """Eight megabytes of entries would become objects of a hundred megabytes."""
+    entry = b"PK\1\2" + bytes(42)
+    count = 8 * 2**20 // len(entry)
+    end = b"PK\5\6" + bytes(4) + b"\xff" * 4 + (count * len(entry)).to_bytes(4, "little") + bytes(6)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"x\.npz.*larger than"):
+        arrays_in(entry * count + end, {"a": 8}, "x.npz")
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 32 * 2**20
+
+
+@pytest.mark.parametrize("part", ["a", '"a b"', "'a'"])
+def test_a_key_of_very_many_parts_is_refused(part: str) -> None:
+    """Python's reader would need hours for it."""
+    with pytest.raises(InputError, match=r"x\.toml, line 2"):
+        refuse_deep_keys("b = 1\n" + f"{part} . " * 100_000 + "a = 1", "x.toml")
+    refuse_deep_keys("a.b.c = 'see 1.2.3 ... and ." + " ." * 500 + "'\n" + "x" * 10**6, "x.toml")

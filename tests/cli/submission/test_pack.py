@@ -78,6 +78,20 @@ def test_a_refused_bundle(made: Path, tmp_path: Path) -> None:
     assert suite.get("failures") == str(len(failing))
 
 
+def test_hostile_text_does_nothing_at_the_terminal(made: Path, tmp_path: Path) -> None:
+    """Control characters and changes of direction are shown nowhere; markup in XML is text."""
+    hostile = "\x1b]0;x\x07\u202e</failure><script>"
+    with changed(
+        made / "b.zip", "data/assessment.json", edited(lambda value: value.update({hostile: hostile}))
+    ) as files:
+        write_files(tmp_path / "c.zip", files)
+    for flag in ((), ("--json",)):
+        done = verify(tmp_path / "c.zip", "--junit", tmp_path / "j.xml", "--force", *flag)
+        assert done.return_value == 1
+        assert not set("\x1b\x07\u202e") & set(done.stdout)
+    assert ElementTree.parse(tmp_path / "j.xml").getroot().tag == "testsuites"
+
+
 def test_a_cut_bundle_and_no_bundle(made: Path, tmp_path: Path) -> None:
     """1 and 2."""
     (tmp_path / "c.zip").write_bytes((made / "b.zip").read_bytes()[:-1])

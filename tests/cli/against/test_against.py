@@ -354,7 +354,7 @@ class TestBadInput:
         assert ("second", "second") == (pair["base"]["model"], pair["new"]["model"])
         error = odb_run("--against", "old", "-m", no_op(here, "third.onnx"), *null, "--dry-run").exception
         assert isinstance(error, InputError)
-        assert "--against old: holds first, second, and -m" in error.message
+        assert "--against old: holds first, second; -m" in error.message
 
     def test_two_targets_are_one_too_many(self, base: Path, here: Path) -> None:
         """One is measured against one."""

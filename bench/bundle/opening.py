@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -66,10 +67,11 @@ class Bundle(Struct, frozen=True):
 
 
 @contextmanager
-def open_bundle(path: Path, *, with_models: bool = True) -> Iterator[Bundle]:
+def open_bundle(path: Path, *, with_models: bool = True, with_parts: bool = False) -> Iterator[Bundle]:
     """The bundle at ``path``, a zip or a folder, copied to a private folder that is removed at the end. Nothing is
     checked but that it can be read safely; see ``bench.bundle.verification``. ``with_models``: whether the files of
-    models are copied, too.
+    models are copied, too; ``with_parts``: if not, those of models of several files, whose common hash is known only
+    from their contents.
 
     Raises ``InputError`` for what is no bundle, and ``RefusedBundle`` for an archive that is not byte for byte as
     ``odb pack`` writes it, for links, and for names that lead out of the folder or that some system cannot keep apart.
@@ -77,10 +79,10 @@ def open_bundle(path: Path, *, with_models: bool = True) -> Iterator[Bundle]:
     sweep(PREFIX)
     if is_folder(path):
         with scratch_folder(PREFIX) as scratch:
-            yield _from_folder(path, scratch / "bundle", with_models)
+            yield _from_folder(path, scratch / "bundle", with_models, with_parts)
     else:
         with _opened(path) as stream, scratch_folder(PREFIX) as scratch:
-            yield _from_archive(stream, path, scratch, with_models)
+            yield _from_archive(stream, scratch, with_models, with_parts)
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def _no_bundle(path: Path) -> InputError:
     return InputError(sentence("bundle.not_a_bundle", path=path), sentence("bundle.give_bundle"))
 
 
-def _from_archive(stream: BinaryIO, path: Path, scratch: Path, with_models: bool) -> Bundle:
+def _from_archive(stream: BinaryIO, scratch: Path, with_models: bool, with_parts: bool) -> Bundle:
     members = members_in(stream)
     tops = {member.name.partition("/")[0] for member in members}
     if len(tops) != 1 or any("/" not in member.name for member in members):
@@ -107,13 +109,21 @@ def _from_archive(stream: BinaryIO, path: Path, scratch: Path, with_models: bool
         )
     (top,) = tops
     names = {member.name: member.name.removeprefix(f"{top}/") for member in members}
-    copied = {name for name in names.values() if with_models or not name.startswith(MODELS)}
+    copied = _copied_names(names.values(), with_models, with_parts)
     _refuse_full_disk(scratch, sum(m.size_bytes for m in members if names[m.name] in copied))
     files = {}
     for member, chunks in contents(stream, members):
         name = names[member.name]
         files[name] = _copied(name, chunks, scratch / "bundle" if name in copied else None)
     return Bundle(top, scratch / "bundle", files, zipped=True)
+
+
+def _copied_names(names: Iterable[str], with_models: bool, with_parts: bool) -> set[str]:
+    """The files that are written to the private folder."""
+    found = [*names]
+    counted = Counter(name.split("/")[2] for name in found if name.startswith(MODELS))
+    several = {model for model, count in counted.items() if with_parts and count > 1}
+    return {name for name in found if with_models or not name.startswith(MODELS) or name.split("/")[2] in several}
 
 
 def _refuse_full_disk(folder: Path, size_bytes: int) -> None:
@@ -140,7 +150,7 @@ def _copied(name: str, chunks: Iterable[bytes], folder: Path | None) -> BundledF
 # ------------------------------------------------------------------------------------------------ an unpacked bundle
 
 
-def _from_folder(path: Path, copy: Path, with_models: bool) -> Bundle:
+def _from_folder(path: Path, copy: Path, with_models: bool, with_parts: bool) -> Bundle:
     if not any(is_file(path / name) for name in TAGS):
         raise _no_bundle(path)
     sizes = dict(islice(_walked(path, ""), MOST_FILES + 1))
@@ -148,7 +158,7 @@ def _from_folder(path: Path, copy: Path, with_models: bool) -> Bundle:
     if len(sizes) > MOST_FILES or sum(sizes.values()) > MOST_BUNDLE_BYTES:
         told = sentence("bundle.too_large", most_bytes=MOST_BUNDLE_BYTES)
         raise refused(SIZES, "", told, sentence("bundle.ask_smaller"))
-    copied = {name for name in sizes if with_models or not name.startswith(MODELS)}
+    copied = _copied_names(sizes, with_models, with_parts)
     _refuse_full_disk(copy.parent, sum(sizes[name] for name in copied))
     files = {
         name: _copied(name, _of_file(path / name, sizes[name]), copy if name in copied else None)

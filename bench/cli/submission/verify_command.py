@@ -49,7 +49,7 @@ def verified(bundle: Path, key: Path | None) -> "Verification":
 
     public = None if key is None else public_key(key)
     try:
-        with open_bundle(bundle) as content:
+        with open_bundle(bundle, with_models=False, with_parts=True) as content:
             return verify(content, render=bundled_dossiers, key=public)
     except RefusedBundle as error:
         return refusal(error)

@@ -241,6 +241,15 @@ def test_models_are_copied_only_when_asked_for(tmp_path: Path) -> None:
     assert not kept.exists()
 
 
+def test_parts_of_a_model_are_copied_where_their_hash_needs_them(tmp_path: Path) -> None:
+    """Of a model of one file the manifest has the hash."""
+    names = ("data/models/one/a.onnx", "data/models/two/a.onnx", "data/models/two/a.bin")
+    path = tmp_path / "b.zip"
+    path.write_bytes(archive(SMALL | {f"top/{name}": b"x" for name in names}))
+    with open_bundle(path, with_models=False, with_parts=True) as bundle:
+        assert [(bundle.folder / name).exists() for name in names] == [False, True, True]
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\3\4", zipped(**{"word/document.xml": b"x"}), os.urandom(999)])
 def test_other_files_are_no_bundles(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(content)

@@ -35,6 +35,8 @@ MODELS = f"{DATA}/models/"
 TAGS = ("bagit.txt", "manifest-sha256.txt")
 """By one of these a file or a folder is known as a bundle."""
 SPARE_BYTES = 1 << 26
+MOST_BESIDE_MODELS_BYTES = 1 << 32
+"""Of everything but models together: records with the most samples that are read, a few hundred of them."""
 
 
 class BundledFile(Struct, frozen=True):
@@ -108,6 +110,8 @@ def _from_archive(stream: BinaryIO, scratch: Path, with_models: bool, with_parts
             NAMES, "", sentence("bundle.several_tops", names=sorted(tops)[:5]), sentence("bundle.name_remedy")
         )
     (top,) = tops
+    sizes = {member.name.removeprefix(f"{top}/"): member.size_bytes for member in members}
+    _refuse_large(sizes)
     names = {member.name: member.name.removeprefix(f"{top}/") for member in members}
     copied = _copied_names(names.values(), with_models, with_parts)
     _refuse_full_disk(scratch, sum(m.size_bytes for m in members if names[m.name] in copied))
@@ -116,6 +120,13 @@ def _from_archive(stream: BinaryIO, scratch: Path, with_models: bool, with_parts
         name = names[member.name]
         files[name] = _copied(name, chunks, scratch / "bundle" if name in copied else None)
     return Bundle(top, scratch / "bundle", files, zipped=True)
+
+
+def _refuse_large(sizes: Mapping[str, int]) -> None:
+    """Raise ``RefusedBundle`` where the files beside the models are larger than any records are."""
+    if sum(size for name, size in sizes.items() if not name.startswith(MODELS)) > MOST_BESIDE_MODELS_BYTES:
+        told = sentence("bundle.too_large_beside_models", most_bytes=MOST_BESIDE_MODELS_BYTES)
+        raise refused(SIZES, "", told, sentence("bundle.ask_smaller"))
 
 
 def _copied_names(names: Iterable[str], with_models: bool, with_parts: bool) -> set[str]:
@@ -158,6 +169,7 @@ def _from_folder(path: Path, copy: Path, with_models: bool, with_parts: bool) ->
     if len(sizes) > MOST_FILES or sum(sizes.values()) > MOST_BUNDLE_BYTES:
         told = sentence("bundle.too_large", most_bytes=MOST_BUNDLE_BYTES)
         raise refused(SIZES, "", told, sentence("bundle.ask_smaller"))
+    _refuse_large(sizes)
     copied = _copied_names(sizes, with_models, with_parts)
     _refuse_full_disk(copy.parent, sum(sizes[name] for name in copied))
     files = {

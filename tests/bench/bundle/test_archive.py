@@ -264,3 +264,16 @@ def test_nothing_large_is_made_for_small_files(tmp_path: Path) -> None:
     data = zip_format.local_header(member) + b"x" * np.random.default_rng(1).integers(10, 99)
     (tmp_path / "b.zip").write_bytes(data + zip_format.directory([member]))
     assert rule_of(tmp_path / "b.zip") == "ODB-B-001"
+
+
+def test_files_larger_than_any_records_are_refused_unread(tmp_path: Path) -> None:
+    """Five gigabytes that take no room on the disk, in an archive that is right in every other way."""
+    members = [zip_format.Member("t/bagit.txt", 5 << 30, 0), zip_format.Member("t/manifest-sha256.txt", 0, 0)]
+    *_, second, end_ = zip_format.offsets(members)
+    with (tmp_path / "b.zip").open("wb") as stream:
+        stream.write(zip_format.local_header(members[0]))
+        stream.seek(second)
+        stream.write(zip_format.local_header(members[1]))
+        assert stream.tell() == end_
+        stream.write(zip_format.directory(members))
+    assert rule_of(tmp_path / "b.zip") == "ODB-B-003"

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
 )
 @setting_options
 @option("--again", is_flag=True, help="cli.help.run.again")
+@option("--no-yardstick", is_flag=True, help="cli.help.run.no_yardstick")
 @option("--dry-run", is_flag=True, help="cli.help.run.dry_run")
 @plugin_option
 @json_option
@@ -150,6 +152,7 @@ def command(
     accept: str | None,
     fail_on: str | None,
     again: bool,
+    no_yardstick: bool,
     dry_run: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -166,8 +169,9 @@ def command(
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
     folder = suite_file is not None and suite_file.is_dir()
-    if again and not folder:
-        raise InputError(sentence("cli.run.only_for_a_submission", flag="--again"), sentence("cli.leave_it_out"))
+    for flag, asked in (("--again", again), ("--no-yardstick", no_yardstick)):
+        if asked and not folder:
+            raise InputError(sentence("cli.run.only_for_a_submission", flag=flag), sentence("cli.leave_it_out"))
     if against is not None and folder:
         raise InputError(sentence("cli.run.folder_against"), sentence("cli.run.folder_against.remedy"))
     if against is not None:
@@ -219,6 +223,7 @@ def measure(
     from bench.errors import OdbError
     from bench.plugins import load
     from bench.run.suite_run import everything, run_suite
+    from bench.run.yardsticks import run_beside_yardsticks
     from bench.store.records import prepare_folder
     from bench.suite.suite import check
 
@@ -228,8 +233,10 @@ def measure(
     page = folder / "report.html"
     with progress(sys.stderr) as listener:
         try:
-            left = everything if form is None else form.left
-            recorded = run_suite(suite, catalog, folder, cache=cache_folder(), listener=listener, left=left)
+            measured = partial(run_suite, suite, catalog, folder, cache=cache_folder(), listener=listener)
+            if form is not None and form.yardstick:
+                measured = partial(run_beside_yardsticks, *measured.args, **measured.keywords, task_of=form.task_of)
+            recorded = measured(left=everything if form is None else form.left)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page(page, catalog)

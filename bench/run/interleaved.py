@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -77,12 +78,15 @@ def run_in_alternation(
     base_python: str = "",
     listener: Listener | None = None,
     root: Path = Path("/"),
+    in_full: bool = False,
 ) -> tuple[RecordedRun, RecordedRun]:
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
-    ``base_python``: the interpreter in whose environment the base is measured. Raises ``InputError`` where a suite does
-    not plan exactly one run, or the base's artifact is not the ``expected`` one. ``Ctrl-C`` writes what there is and is
-    raised again.
+    ``base_python``: the interpreter in whose environment the base is measured. ``in_full``: the new run is measured as
+    it would be alone, by as many and as long repeats, for its own figures as well as for the comparison.
+
+    Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
+    one. ``Ctrl-C`` writes what there is and is raised again.
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace, unfinished(out[0]) as of_base, unfinished(out[1]) as of_new:
@@ -90,12 +94,15 @@ def run_in_alternation(
         memo: Memo = {}
         sides = [
             Gathering(msgspec.structs.replace(machine, suite=suite), run, memo, _said(listener, side))
-            for side, suite, run in zip(SIDES, (base, new), plan_pair(base, new, machine, base_python), strict=True)
+            for side, suite, run in zip(
+                SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full), strict=True
+            )
         ]
         _gather(sides, expected, listener, (of_base, of_new))
         recorded = []
         for folder, gathering in zip(out, sides, strict=True):
-            gathering.has_ended()
+            if not gathering.has_ended():  # the yardstick, which has as many repeats as the run beside it
+                gathering.end_with_the_other()
             result = assemble(*gathering.left())
             recorded.append(RecordedRun(save(folder, result.record, result.samples), result.samples))
         failures = [run.record.failure for run in recorded]
@@ -104,7 +111,9 @@ def run_in_alternation(
         return recorded[0], recorded[1]
 
 
-def plan_pair(base: Suite, new: Suite, bench: Bench, base_python: str = "") -> tuple[PlannedRun, PlannedRun]:
+def plan_pair(
+    base: Suite, new: Suite, bench: Bench, base_python: str = "", in_full: bool = False
+) -> tuple[PlannedRun, PlannedRun]:
     """The one run of each suite as it is measured in alternation; nothing is measured. ``bench``: of either.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or one of an emulator.
@@ -113,7 +122,8 @@ def plan_pair(base: Suite, new: Suite, bench: Bench, base_python: str = "") -> t
     catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
     for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
         run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
-        runs.append(planned(run, suite, Alternation(group, side)))
+        turns = Alternation(group, side)
+        runs.append(msgspec.structs.replace(run, alternation=turns) if in_full else planned(run, suite, turns))
     return runs[0], runs[1]
 
 
@@ -160,13 +170,15 @@ def _gather(
         prepared = gathering.evidence.prepared
         if gathering is sides[0] and expected is not None and prepared is not None:
             expected.check(prepared.artifact)
-    repeats = sides[0].run.repeats
-    for index in range(repeats):
-        listener.step(sentence("run.pair", index=index + 1, repeats=repeats))
+    for index in count():
+        fewest = sides[1].run.repeats
+        listener.step(sentence("run.pair", index=index + 1, repeats=max(index + 1, fewest)))
         for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
             if not all(done):
                 return
+        if sides[1].has_ended():
+            return
 
 
 def _or_failure(sides: list[Gathering], work: Callable[[], Steps]) -> Steps:
@@ -201,7 +213,7 @@ def _pair(sides: list[Gathering], index: int) -> Steps:
     busy = HostLoad.now().busy_share_of_others(before, used)
 
     def step(gathering: Gathering, result: Result[Measured]) -> Callable[[], None]:
-        return lambda: gathering.keep(gathering.settled(result), None, busy)
+        return lambda: gathering.keep(gathering.settled(result), None, busy, result.wall_ns // len(sides))
 
     return [(gathering, step(gathering, result)) for gathering, result in zip(sides, results, strict=True)]
 

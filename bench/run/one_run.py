@@ -79,6 +79,10 @@ class Gathering:
             self._evidence = replace(self._evidence, repeats_ended=why)
         return self._evidence.failure is not None or self._evidence.repeats_ended is not None
 
+    def end_with_the_other(self) -> None:
+        """No repeat more, as the run that this one takes turns with needs none."""
+        self._evidence = replace(self._evidence, repeats_ended="fixed")
+
     def in_time(self) -> bool:
         """Whether the next repeat is within the run's own time."""
         return in_time(self._rule, self._seen)

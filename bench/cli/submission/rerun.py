@@ -15,12 +15,12 @@ from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun
 from bench.reproduce.answers import Side
 from bench.reproduce.audit import Audit, audited
-from bench.reproduce.yardstick import yardstick_of
 from bench.run.interleaved import run_in_alternation
 from bench.run.probe import temporary_workspace
 from bench.run.suite_run import Listener, run_suite
 from bench.submission.assessment import Assessment
 from bench.submission.form import RECORDS
+from bench.submission.measuring.yardstick import yardstick_of
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
 from bench.suite.plan import choose_models
@@ -63,7 +63,7 @@ def measured_again(again: Again, catalog: Catalog, out: Path, cache: Path, liste
         return None
     if again.yardstick is not None:
         base, new = run_in_alternation(
-            again.yardstick, again.suite, catalog, (out, out), cache=cache, listener=listener
+            again.yardstick, again.suite, catalog, (out, out), cache=cache, listener=listener, in_full=True
         )
         return Side(new, base)
     (run,) = run_suite(again.suite, catalog, out, cache=cache, listener=listener)

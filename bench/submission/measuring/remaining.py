@@ -57,7 +57,7 @@ def asks_the_same(record: Record, run: PlannedRun) -> bool:
         and plan.target.options_requested == {k: option_without_paths(v) for k, v in run.target.options.items()}
         and (plan.preset, plan.seed, plan.strict_placement) == (run.preset, run.seed, run.strict_placement)
         and plan.repeat_rule == run.repeat_rule
-        and plan.alternation is None
+        and (plan.alternation is None or plan.alternation.side == "new")
         and same_scenario(record, run)
         and plan.asked == asked_of(run)
     )

@@ -9,6 +9,7 @@ from bench.record.record import Record
 from bench.submission.assessment import Assessment
 from bench.submission.form import SubmittedModel
 from bench.submission.matching import is_of
+from bench.submission.measuring.yardstick import is_yardstick
 from bench.submission.rules.context import Context, ModelFile
 from bench.submission.rules.rule import Hit, deciding, in_form, in_record, sound_parts, without_record
 from bench.suite.presets import PRESETS
@@ -232,10 +233,10 @@ def notes(assessment: Assessment, context: Context) -> Iterator[Hit]:
 
 
 def unused(assessment: Assessment, context: Context) -> Iterator[Hit]:
-    """A measured record fits no criterion."""
+    """A measured record fits no criterion, and is no yardstick."""
     fitting = {name for row in assessment.rows for name in (row.record_id, *row.others)}
     for record in _ok(assessment) if sound_parts(assessment.submission) else ():
-        if record.record_id not in fitting:
+        if record.record_id not in fitting and not is_yardstick(record):
             figures = {"model": record.plan.model.id, "target": record.plan.target.id}
             yield Hit(in_record(record.record_id), {**figures, "scenario": record.plan.scenario.name})
 

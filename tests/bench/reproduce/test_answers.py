@@ -11,11 +11,11 @@ from bench.record.evidence import Alternation
 from bench.record.record import Fidelity, PlannedModel, Reason, RecordedRun, Verdict
 from bench.reproduce.answers import Side, answer, answers
 from bench.reproduce.audit import audited
-from bench.reproduce.yardstick import YARDSTICKS, is_yardstick, yardstick_of
 from bench.store.derived import judged
 from bench.submission.assessment import Row, assessed
 from bench.submission.criterion import Criterion
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
+from bench.submission.measuring.yardstick import YARDSTICKS, is_yardstick, yardstick_of
 from bench.testing.records import MODEL, TARGET, fake_run
 
 MS = 1_000_000

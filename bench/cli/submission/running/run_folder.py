@@ -12,6 +12,7 @@ from bench.cli.asked import asked_suite
 from bench.cli.dry_run import plan_for_scripts, show_plan
 from bench.cli.options import cache_folder, echo_json
 from bench.cli.submission.running.unmeasured import Progress, progress_of
+from bench.contracts import Task
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.printable import clean
@@ -22,7 +23,7 @@ from bench.store.records import RECORD, readable_records
 from bench.submission.figures import later
 from bench.submission.form import RECORDS, SUBMISSION, Submission, read_submission
 from bench.submission.measuring.suite import SuiteOfForm, beside, suite_of
-from bench.suite.plan import Plan
+from bench.suite.plan import Plan, PlannedRun
 from bench.suite.suite import ModelAsk, Suite, check
 from bench.words import Sentence, say, sentence
 
@@ -37,7 +38,8 @@ class FolderRun:
         self.folder: Path = params["suite_file"]
         self._again = bool(params["again"])
         submission = narrowed(read_form(self.folder), params)
-        self._asked = _suite_of(submission, self.folder, catalog)
+        self._asked, self._tasks = _suite_of(submission, self.folder, catalog)
+        self.yardstick = not params["no_yardstick"]
         self.submission = submission
         self.records: Path = params["output"] or self.folder / RECORDS
         plain = {**params, "models": (), "targets": (), "scenarios": ()}
@@ -55,6 +57,10 @@ class FolderRun:
         if self.progress.done:
             click.echo(f"odb: {say('cli.run.measured_before', runs=len(self.progress.done))}", err=True)
         return self.progress.left
+
+    def task_of(self, run: PlannedRun) -> Task:
+        """What the model of ``run`` does."""
+        return self._tasks[run.model.ask.source]
 
     def progressed(self, bench: Bench, plan: Plan) -> Progress:
         return Progress(plan) if self._again else progress_of(bench, plan, recorded_in(self.records))
@@ -111,7 +117,8 @@ def read_form(folder: Path) -> Submission:
     return read_submission(folder)
 
 
-def _suite_of(submission: Submission, folder: Path, catalog: Catalog) -> SuiteOfForm:
+def _suite_of(submission: Submission, folder: Path, catalog: Catalog) -> tuple[SuiteOfForm, dict[str, Task]]:
+    """The suite of the form, and the task of each model by its source."""
     built_in = frozenset(catalog.names("models"))
     asks = tuple(
         ModelAsk(beside(folder, one.source, built_in), precision=one.precision, shapes=one.shapes)
@@ -119,8 +126,9 @@ def _suite_of(submission: Submission, folder: Path, catalog: Catalog) -> SuiteOf
     )
     check(Suite(models=asks), catalog)
     ids = [one.id for one in submission.models]
-    tasks = dict(zip(ids, tasks_of_models(asks, catalog, cache_folder()), strict=True))
-    return suite_of(submission, folder, catalog, tasks)
+    found = tasks_of_models(asks, catalog, cache_folder())
+    by_source = {ask.source: task for ask, task in zip(asks, found, strict=True)}
+    return suite_of(submission, folder, catalog, dict(zip(ids, found, strict=True))), by_source
 
 
 def recorded_in(folder: Path) -> list[RecordedRun]:

@@ -26,8 +26,9 @@ def yardstick_suite(suite: Suite, task: str) -> Suite:
 
 def is_yardstick(record: Record) -> bool:
     """Whether ``record`` is of a yardstick, and was measured in alternation as one."""
-    turns = record.plan.alternation
-    return turns is not None and turns.side == "base" and record.plan.model.id in YARDSTICKS.values()
+    turns, asked = record.plan.alternation, record.plan.asked
+    name = record.plan.model.id if asked is None else asked.model.name if asked.kind == "built_in" else ""
+    return turns is not None and turns.side == "base" and name in YARDSTICKS.values()
 
 
 def yardstick_of(run: RecordedRun, runs: Sequence[RecordedRun]) -> RecordedRun | None:

@@ -1,0 +1,74 @@
+"""A run beside its yardstick: its own figures by its own repeats, and the yardstick's as many."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.plugins import Catalog, discover
+from bench.record.record import RecordedRun
+from bench.run.yardsticks import run_beside_yardsticks
+from bench.store.records import load_records
+from bench.submission.measuring import yardstick
+from bench.submission.measuring.yardstick import is_yardstick, yardstick_of
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
+
+pytestmark = pytest.mark.process
+
+PLUGINS = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return discover([PLUGINS])
+
+
+@pytest.fixture(scope="module")
+def measured(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[RecordedRun], list[RecordedRun]]:
+    """The suite's own records, and all that are on disk; the yardstick is a fake, too."""
+    out = tmp_path_factory.mktemp("out")
+    suite = Suite(
+        models=(ModelAsk("fake"),),
+        targets=(TargetAsk("null:cpu", {"latency_us": "200"}),),
+        repeats=2,
+        max_seconds=0.2,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(yardstick.YARDSTICKS, "tensor", "fake")
+        recorded = run_beside_yardsticks(suite, catalog, out, task_of=lambda run: "tensor", cache=out / "cache")
+        assert [is_yardstick(run.record) for run in load_records(out)] == [True, False]
+    return recorded, load_records(out)
+
+
+def test_both_are_measured_and_one_is_the_suites(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:
+    """They took turns, and each knows which it is."""
+    recorded, every = measured
+    assert len(recorded) == 1
+    assert len(every) == 2
+    turns = [run.record.plan.alternation for run in every]
+    assert [one.side for one in turns if one is not None] == ["base", "new"]
+
+
+def test_the_run_has_its_own_rule(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:
+    """The number of repeats that was asked for, as long as alone; the yardstick has as many."""
+    _, every = measured
+    assert [len(run.record.repeats) for run in every] == [2, 2]
+    assert {run.record.plan.rule.max_duration_ns for run in every} == {200_000_000}
+    assert {run.record.repeats_ended for run in every} == {"fixed"}
+
+
+def test_the_run_is_found_with_its_yardstick(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:
+    """By the group of their turns."""
+    base, new = measured[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(yardstick.YARDSTICKS, "tensor", "fake")
+        assert yardstick_of(new, measured[1]) is base
+        assert yardstick_of(base, measured[1]) is None
+
+
+def test_an_emulated_run_is_measured_alone(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is what cannot take turns with the yardstick, here a task without one on the target."""
+    monkeypatch.setitem(yardstick.YARDSTICKS, "tensor", "no-such-model")
+    suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("null:cpu"),), repeats=1, max_seconds=0.1)
+    (run,) = run_beside_yardsticks(suite, catalog, tmp_path, task_of=lambda one: "tensor", cache=tmp_path / "cache")
+    assert run.record.plan.alternation is None
+    assert run.record.status == "ok"

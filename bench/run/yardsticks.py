@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from bench.contracts import Task
 from bench.errors import InputError
 from bench.plugins import Catalog
 from bench.record.record import RecordedRun
@@ -40,7 +41,7 @@ def run_beside_yardsticks(
     catalog: Catalog,
     out: Path,
     *,
-    task_of: Callable[[PlannedRun], str],
+    task_of: Callable[[PlannedRun], Task],
     cache: Path,
     listener: Listener | None = None,
     root: Path = Path("/"),
@@ -70,7 +71,7 @@ def run_beside_yardsticks(
 def measure_beside_yardstick(
     suite: Suite,
     run: PlannedRun,
-    task: str,
+    task: Task,
     catalog: Catalog,
     out: Path,
     *,
@@ -84,7 +85,9 @@ def measure_beside_yardstick(
     if run.skip is not None or run.target.device.emulated:
         return None
     alone = only_suite(suite, run)
-    yardstick = yardstick_suite(alone, task)
+    yardstick = yardstick_suite(alone, task, catalog)
+    if yardstick is None:
+        return None
     with temporary_workspace() as workspace:
         try:
             base, _ = plan_pair(yardstick, alone, Bench(catalog, alone, workspace, cache, root), in_full=True)

@@ -10,25 +10,25 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from bench.compare.interleaved import alternated
+from bench.contracts import Task
+from bench.plugins import Catalog
 from bench.record.record import Record, RecordedRun
-from bench.suite.suite import ModelAsk, Suite
-
-YARDSTICKS = {"tensor": "mobilenet_v2", "text_generation": "llama-15M"}
-"""Task -> built-in model."""
+from bench.suite.plan import default_models
+from bench.suite.suite import Suite
 
 
-def yardstick_suite(suite: Suite, task: str) -> Suite:
-    """``suite``, of one run, with the yardstick for its ``task`` in the place of its model. The scenario's counts of
-    tokens stay; inputs, datasets and settings are the model's own."""
-    model = ModelAsk(YARDSTICKS["text_generation" if task == "text_generation" else "tensor"])
-    return replace(suite, models=(model,), settings={}, check_inputs=None)
+def yardstick_suite(suite: Suite, task: Task, catalog: Catalog) -> Suite | None:
+    """``suite``, of one run, with the yardstick for its ``task`` in the place of its model: the one that is measured
+    when no model is named. The scenario's counts of tokens stay; inputs, datasets and settings are the model's own.
+    ``None`` where there is no such model."""
+    models = default_models(catalog, task)
+    return replace(suite, models=models[:1], settings={}, check_inputs=None) if models else None
 
 
 def is_yardstick(record: Record) -> bool:
     """Whether ``record`` is of a yardstick, and was measured in alternation as one."""
     turns, asked = record.plan.alternation, record.plan.asked
-    name = record.plan.model.id if asked is None else asked.model.name if asked.kind == "built_in" else ""
-    return turns is not None and turns.side == "base" and name in YARDSTICKS.values()
+    return turns is not None and turns.side == "base" and asked is not None and asked.kind == "built_in"
 
 
 def yardstick_of(run: RecordedRun, runs: Sequence[RecordedRun]) -> RecordedRun | None:

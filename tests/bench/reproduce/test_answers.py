@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
 from bench.record.record import Fidelity, PlannedModel, Reason, RecordedRun, Verdict
 from bench.reproduce.answers import Side, answer, answers
@@ -15,12 +16,14 @@ from bench.store.derived import judged
 from bench.submission.assessment import Row, assessed
 from bench.submission.criterion import Criterion
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
-from bench.submission.measuring.yardstick import YARDSTICKS, is_yardstick, yardstick_of
+from bench.submission.measuring.yardstick import is_yardstick, yardstick_of
 from bench.testing.records import MODEL, TARGET, fake_run
 
 MS = 1_000_000
 MARGIN = 0.05
-YARD = PlannedModel(YARDSTICKS["tensor"], "tensor", "onnx", "float32", "a" * 64, 1_000, 10, 10)
+YARD = PlannedModel("yard", "tensor", "onnx", "float32", "a" * 64, 1_000, 10, 10)
+
+BUILT_IN = Asked(kind="built_in", model=NamedFile("yard"))
 
 
 def run(name: str, p50_ns: float, states: Any = (1, 1, 1, 1, 1, 1), **plan: Any) -> RecordedRun:
@@ -32,7 +35,7 @@ def run(name: str, p50_ns: float, states: Any = (1, 1, 1, 1, 1, 1), **plan: Any)
 
 def side(name: str, p50_ns: float, states: Any = (1, 1, 1, 1, 1, 1)) -> Side:
     """A run that took turns with a yardstick of 2 ms on a machine that was in ``states``."""
-    base = run(f"{name}-y", 2 * MS, states, model=YARD, alternation=Alternation(name, "base"))
+    base = run(f"{name}-y", 2 * MS, states, model=YARD, asked=BUILT_IN, alternation=Alternation(name, "base"))
     return Side(run(name, p50_ns, states, alternation=Alternation(name, "new")), base)
 
 
@@ -150,7 +153,7 @@ def test_a_yardstick_is_known_by_its_turns() -> None:
     claimed = side("claim", 5 * MS)
     assert claimed.yardstick is not None
     assert is_yardstick(claimed.yardstick.record)
-    assert not is_yardstick(run("plain", 2 * MS, model=YARD).record)
+    assert not is_yardstick(run("plain", 2 * MS, model=YARD, asked=BUILT_IN).record)
     assert yardstick_of(claimed.run, [claimed.run, claimed.yardstick]) is claimed.yardstick
     assert yardstick_of(claimed.run, [side("other", MS).yardstick or claimed.run]) is None
 

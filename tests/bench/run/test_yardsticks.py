@@ -8,7 +8,6 @@ from bench.plugins import Catalog, discover
 from bench.record.record import RecordedRun
 from bench.run.yardsticks import run_beside_yardsticks
 from bench.store.records import load_records
-from bench.submission.measuring import yardstick
 from bench.submission.measuring.yardstick import is_yardstick, yardstick_of
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
@@ -23,19 +22,18 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def measured(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[RecordedRun], list[RecordedRun]]:
-    """The suite's own records, and all that are on disk; the yardstick is a fake, too."""
-    out = tmp_path_factory.mktemp("out")
+def measured(
+    catalog: Catalog, own_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[RecordedRun], list[RecordedRun]]:
+    """The suite's own records, and all that are on disk."""
+    cache, out = own_cache, tmp_path_factory.mktemp("out")
     suite = Suite(
         models=(ModelAsk("fake"),),
         targets=(TargetAsk("null:cpu", {"latency_us": "200"}),),
         repeats=2,
         max_seconds=0.2,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(yardstick.YARDSTICKS, "tensor", "fake")
-        recorded = run_beside_yardsticks(suite, catalog, out, task_of=lambda run: "tensor", cache=out / "cache")
-        assert [is_yardstick(run.record) for run in load_records(out)] == [True, False]
+    recorded = run_beside_yardsticks(suite, catalog, out, task_of=lambda run: "tensor", cache=cache)
     return recorded, load_records(out)
 
 
@@ -59,16 +57,18 @@ def test_the_run_has_its_own_rule(measured: tuple[list[RecordedRun], list[Record
 def test_the_run_is_found_with_its_yardstick(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:
     """By the group of their turns."""
     base, new = measured[1]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(yardstick.YARDSTICKS, "tensor", "fake")
-        assert yardstick_of(new, measured[1]) is base
-        assert yardstick_of(base, measured[1]) is None
+    assert [is_yardstick(run.record) for run in (base, new)] == [True, False]
+    assert yardstick_of(new, measured[1]) is base
+    assert yardstick_of(base, measured[1]) is None
 
 
-def test_an_emulated_run_is_measured_alone(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So is what cannot take turns with the yardstick, here a task without one on the target."""
-    monkeypatch.setitem(yardstick.YARDSTICKS, "tensor", "no-such-model")
+def test_without_a_yardstick_a_run_is_measured_alone(tmp_path: Path) -> None:
+    """As on a target that no model of this project runs on."""
+    every = discover([PLUGINS])
+    models = tuple(ref for ref in every.refs if ref.kind != "models" or ref.from_file)
     suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("null:cpu"),), repeats=1, max_seconds=0.1)
-    (run,) = run_beside_yardsticks(suite, catalog, tmp_path, task_of=lambda one: "tensor", cache=tmp_path / "cache")
+    (run,) = run_beside_yardsticks(
+        suite, Catalog(models), tmp_path, task_of=lambda one: "tensor", cache=tmp_path / "cache"
+    )
     assert run.record.plan.alternation is None
     assert run.record.status == "ok"

@@ -50,7 +50,7 @@ def written(folder: Path, form: Submission = FORM) -> Path:
 
 
 def run(folder: Path, *flags: Any) -> Result:
-    return odb_run(folder, "--plugin", folder.parent / "plugin.py", *flags)
+    return odb_run(folder, "--plugin", folder.parent / "plugin.py", "--no-yardstick", *flags)
 
 
 def recorded(folder: Path, status: str = "ok") -> Runs:
@@ -232,7 +232,8 @@ def test_an_interrupted_command_is_gone_on_with(tmp_path: Path) -> None:
     """Ctrl-C after the first repeat: the run's record says so, and the run is tried again until one is usable."""
     folder = written(tmp_path)
     code = "from bench.cli import main; main()"
-    asked = ["--repeats", "2", "--max-seconds", "0.5", "-m", "first", "-t", "null", "--plugin", tmp_path / "plugin.py"]
+    asked = ["--repeats", "2", "--max-seconds", "0.5", "-m", "first", "-t", "null"]
+    asked += ["--no-yardstick", "--plugin", tmp_path / "plugin.py"]
     with subprocess.Popen(
         [sys.executable, "-c", code, "run", str(folder), *map(str, asked)], stderr=subprocess.DEVNULL
     ) as odb:
@@ -243,4 +244,4 @@ def test_an_interrupted_command_is_gone_on_with(tmp_path: Path) -> None:
     again = odb_run(folder, *asked)
     assert again.exception is None, again.exception
     assert (recorded(folder), recorded(folder, "failed")) == (EVERY[:1], EVERY[:1])
-    assert left(folder, *asked[:-2]) == []
+    assert left(folder, *asked[:-3]) == []

@@ -57,7 +57,7 @@ def _consistent(assessment: Assessment) -> Step:
         return Step("consistent", False, sentence("submission.step.refused", count=len(assessment.refused)))
     if not assessment.runs:
         return Step("consistent", None, sentence("submission.step.no_records"))
-    edited = [run.record.record_id for run in assessment.runs if run.corrections]
+    edited = [run.record.record_id for run in assessment.runs if any(one.edited for one in run.corrections)]
     if edited:
         return Step("consistent", False, sentence("submission.step.edited", records=edited))
     return Step("consistent", True)

@@ -6,7 +6,7 @@ from bench.reports.dossiers.sections.numbers import in_unit, landmarks, shown, s
 from bench.reports.words.causes import emulated
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion
-from bench.submission.decision import Word
+from bench.submission.decision import Word, invalid_codes
 from bench.submission.figures import figure_kind
 from bench.words import say, units
 
@@ -97,10 +97,10 @@ def measured_words(row: Row, run: RecordedRun | None) -> tuple[str, str, str]:
     time, memory or energy is not shown at all."""
     if row.seen.value is None or run is None:
         return units.MISSING, "", ""
-    kind, verdict = figure_kind(row.criterion.metric), run.record.verdict
+    kind = figure_kind(row.criterion.metric)
     if kind.of_device and emulated(run.record):
         return units.MISSING, say("dossier.measured.emulated"), ""
-    doubt = say("dossier.measured.invalid") if verdict is not None and not verdict.valid else ""
+    doubt = say("dossier.measured.invalid") if invalid_codes(kind, run.record) else ""
     number, note = figure_words(row)
     return number, note, doubt
 

@@ -46,6 +46,13 @@ def test_a_record_that_was_edited_is_not_consistent() -> None:
     assert ladder(refused)[1].reached is False
 
 
+def test_a_record_of_another_version_is_consistent() -> None:
+    """Its figures are computed by today's rules, which its file could not state."""
+    first, *others = runs()
+    older = replace(first, corrections=(Correction("tool.rules", "a", "b", False),))
+    assert ladder(assessment(records=[older, *others]))[1].reached is True
+
+
 def test_without_records_nothing_is_known() -> None:
     found = ladder(assessment(records=[]))
     assert reached(*found) == {"complete": False, "consistent": None, "rerun": None, "reproduced": None}

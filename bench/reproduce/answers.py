@@ -1,7 +1,8 @@
 """Criterion by criterion: was the claimed figure reproduced?"""
 
 from collections.abc import Mapping, Sequence
-from math import exp
+from math import exp, log, log1p
+from statistics import fmean
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, Word, equivalence, within
 from bench.submission.assessment import Row
+from bench.submission.decision import target_of
 from bench.submission.figures import FigureKind, Seen, figure_kind
 from bench.words import Sentence, sentence
 
@@ -75,6 +77,8 @@ def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, ot
         return replace(open_, reason=doubt)
     if kind.of_device:
         found, by = _times(kind, claimed, again, margin, row.criterion.direction == "at_most")
+        if by and found.word == "reproduced":
+            found = _with_own_times(found, row, seen.value, anew.value, _slower(kind, claimed, again), margin)
     else:
         found, by = _figures(kind, claimed.record, again.record, seen, anew, other_inputs), False
     told = {"word": found.word, "ratio": found.ratio, "interval": found.interval, "reason": found.reason}
@@ -98,6 +102,32 @@ def _times(
     values = [_by_process(metric, side.run) for side in (claimed, again)]
     own = 1.0 if kind.about == "memory" else OWN_CHANGES
     return equivalence(values[0], values[1], margin, lower_is_better, own), False
+
+
+def _slower(kind: FigureKind, claimed: Side, again: Side) -> float:
+    """How many times as long the yardstick took here as beside the claim."""
+    metric = UNITS[kind.path]
+    means = [
+        fmean(map(log, _by_process(metric, side.yardstick))) for side in (claimed, again) if side.yardstick is not None
+    ]
+    return exp(means[1] - means[0])
+
+
+def _with_own_times(
+    found: Equivalence, row: Row, before: float, after: float, slower: float, margin: float
+) -> Equivalence:
+    """What the figures themselves say beside equal ratios. Who changes the times of a record can change those of its
+    yardstick by the same factor, and no ratio shows it: so the yardstick's own speed must be one that the machine can
+    have had, and a target that the claim meets must not be missed here."""
+    lower, target = row.criterion.direction == "at_most", target_of(row.criterion)
+    if not 1 / OWN_CHANGES <= slower <= OWN_CHANGES:
+        reason = sentence("reproduce.yardstick_of_another_speed", slower=slower, factor=OWN_CHANGES)
+        return replace(found, word="cannot_tell", reason=reason)
+    if (before <= target < after) if lower else (before >= target > after):
+        return replace(found, word="cannot_tell", reason=sentence("reproduce.target_missed_here", slower=slower))
+    if abs(log(after / before)) > log1p(margin):
+        return replace(found, reason=sentence("reproduce.ratio_alone", change=after / before, slower=slower))
+    return found
 
 
 def _by_process(metric: Metric, run: RecordedRun) -> list[float]:

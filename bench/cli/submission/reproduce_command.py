@@ -13,8 +13,9 @@ from bench.cli.language import lang_option
 from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
 from bench.cli.output_format import default_folder
 from bench.cli.terminal.columns import columns, terminal_width
+from bench.errors import InputError
 from bench.printable import clean
-from bench.words import say
+from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.cli.submission.rerun import Again, Reviewer
@@ -57,6 +58,7 @@ def command(
     catalog, given = discover(plugins), Reviewer(models, datasets, seed, altered)
     with opened(bundle) as (folder, name, sha256):
         found = assess(folder)
+        _refuse_margin(found)
         plan = planned_again(found, folder, catalog, given)
         if dry_run:
             return _show_plan(found, plan, as_json)
@@ -70,6 +72,15 @@ def command(
     else:
         _show(outcome, found)
     return outcome.status
+
+
+def _refuse_margin(found: "Assessment") -> None:
+    """Raise ``InputError`` for a margin of the claim that decides nothing, as ``odb check`` rejects it."""
+    from bench.submission.rules.form import MOST_MARGIN_PERCENT, margin_decides
+
+    margin = found.submission.measuring.margin_percent
+    if not margin_decides(margin):
+        raise InputError(sentence("reproduce.margin_impossible", margin=margin, most=MOST_MARGIN_PERCENT))
 
 
 @contextmanager

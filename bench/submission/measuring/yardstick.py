@@ -32,6 +32,13 @@ def is_yardstick(record: Record) -> bool:
 
 
 def yardstick_of(run: RecordedRun, runs: Sequence[RecordedRun]) -> RecordedRun | None:
-    """That of ``runs`` which took turns with ``run`` as its yardstick; ``None`` where there is none."""
-    found = (one for one in runs if is_yardstick(one.record) and alternated(one.record, run.record))
-    return next((one for one in found if one.record.status == "ok"), None)
+    """That of ``runs`` which took turns with ``run`` as its yardstick, on the same target; ``None`` where there is
+    none, or several."""
+    found = [one for one in runs if is_yardstick(one.record) and alternated(one.record, run.record)]
+    target = _target(run.record)
+    measured = [one for one in found if one.record.status == "ok" and _target(one.record) == target]
+    return measured[0] if len(measured) == 1 else None
+
+
+def _target(record: Record) -> tuple[str, dict[str, str]]:
+    return record.plan.target.id, record.plan.target.options_requested

@@ -121,10 +121,15 @@ def personal_data(assessment: Assessment, context: Context) -> Iterator[Hit]:
             yield Hit(in_form(field), {"text": found[0]})
 
 
+def margin_decides(margin_percent: float) -> bool:
+    """Whether a figure can be reproduced within that margin, and another not."""
+    return 0 < margin_percent <= MOST_MARGIN_PERCENT
+
+
 def margin_impossible(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """``measuring.margin_percent`` is not above 0, or so large that any figure would be reproduced."""
     margin = assessment.submission.measuring.margin_percent
-    if not 0 < margin <= MOST_MARGIN_PERCENT:
+    if not margin_decides(margin):
         yield Hit(in_form("measuring.margin_percent"), {"margin": margin, "most": MOST_MARGIN_PERCENT})
 
 

@@ -68,6 +68,34 @@ def test_the_yardstick_takes_out_the_state_of_the_machine(claimed_ns: float, her
     assert (found.word, found.by_yardstick) == (word, True)
 
 
+@pytest.mark.parametrize(
+    ("factor", "target_ms", "word", "code"),
+    [
+        (0.9, 50, "reproduced", "reproduce.ratio_alone"),
+        (0.9, 4.8, "cannot_tell", "reproduce.target_missed_here"),
+        (0.1, 50, "cannot_tell", "reproduce.yardstick_of_another_speed"),
+        (1.0, 5.5, "reproduced", None),
+    ],
+)
+def test_a_yardstick_changed_by_the_same_factor(factor: float, target_ms: float, word: str, code: str | None) -> None:
+    """The ratio is as before, as on a faster machine: a target that is met only with the claimed figure is not
+    confirmed, nor is a factor that no machine's changes explain; and the reason always says what was reproduced."""
+    claimed, here = side("claim", 5 * MS, (factor,) * 6), side("here", 5 * MS)
+    asked = row(claimed.run)
+    asked = replace(asked, criterion=replace(asked.criterion, target=target_ms))
+    found = answer(asked, claimed, here, MARGIN)
+    assert (found.word, found.by_yardstick) == (word, True)
+    assert getattr(found.reason, "code", None) == code
+
+
+def test_a_least_target_that_is_missed_here_is_not_confirmed() -> None:
+    """The same of figures of which more is better."""
+    claimed, here = side("claim", 5 * MS, (1.1,) * 6), side("here", 5 * MS)
+    asked = row(claimed.run)
+    asked = replace(asked, criterion=replace(asked.criterion, direction="at_least", target=5.2))
+    assert answer(asked, claimed, here, MARGIN).word == "cannot_tell"
+
+
 def test_without_a_yardstick_a_slow_machine_is_no_false_claim() -> None:
     """The times differ by half, which the machine itself explains; three times would not."""
     claimed = Side(run("claim", 5 * MS))
@@ -182,3 +210,18 @@ def test_the_audit_of_an_emulator_looks_at_answers_alone() -> None:
     assert audited(record, None, copy, MARGIN).word == "passed"
     assert audited(record, None, fidelity(copy, 1.0, True, twin=True), MARGIN).code == "answers_prepared"
     assert audited(record, None, fidelity(copy, 1.0, True), MARGIN).word == "cannot_tell"
+
+
+def test_a_yardstick_of_another_target_is_none() -> None:
+    """Nor is one of two that claim to have taken turns with the same run: which of them did is not known."""
+    claimed = side("claim", 5 * MS)
+    assert claimed.yardstick is not None
+    record = claimed.yardstick.record
+    elsewhere = replace(record.plan, target=replace(record.plan.target, id="other:cpu"))
+    optioned = replace(record.plan, target=replace(record.plan.target, options_requested={"threads": "1"}))
+    for plan in (elsewhere, optioned):
+        moved = replace(claimed.yardstick, record=replace(record, plan=plan))
+        assert yardstick_of(claimed.run, [claimed.run, moved]) is None
+    second = replace(claimed.yardstick, record=replace(record, record_id="second"))
+    assert yardstick_of(claimed.run, [claimed.run, claimed.yardstick]) == claimed.yardstick
+    assert yardstick_of(claimed.run, [claimed.yardstick, second]) is None

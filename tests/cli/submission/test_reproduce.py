@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.cli.run_command import command as run_command
 from bench.cli.submission.reproduce_command import command
+from bench.errors import InputError
 
 FRAUD = Path(__file__).resolve().parents[2] / "plugins" / "fraud.py"
 FORM = """
@@ -55,6 +56,10 @@ def net(path: Path) -> None:
 
 def odb(command: Any, *arguments: Any) -> Result:
     return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False)
+
+
+def odb_raising(command: Any, *arguments: Any) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False, catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +150,12 @@ def test_a_model_that_is_not_there_is_a_problem(claim: Path, tmp_path: Path) -> 
     assert [one.return_value for one in told] == [2, 2, 0]
     assert "original.onnx" in json.loads(told[0].output)["runs"][0]["problem"]
     assert "is not the file" in json.loads(told[1].output)["runs"][0]["problem"]
+
+
+@pytest.mark.parametrize("margin", ["0", "-5", "nan", "inf", "1e9", "50.1"])
+def test_a_margin_that_decides_nothing_is_refused(margin: str, tmp_path: Path) -> None:
+    """Before anything is measured: within it every figure would be reproduced, or none."""
+    (tmp_path / "submission.toml").write_text(FORM + f"[measuring]\nmargin_percent = {margin}\n")
+    with pytest.raises(InputError, match="margin_percent"):
+        odb_raising(command, tmp_path, "-o", tmp_path / "again")
+    assert not (tmp_path / "again").exists()

@@ -1,11 +1,13 @@
 """One submission of a review, reduced to what the page needs: its samples are not kept."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.bundle.opening import open_bundle
+from bench.bundle.verification import Verification, verify
 from bench.compare.observe import Observation, observe
 from bench.errors import OdbError
 from bench.record.record import Record
@@ -15,7 +17,7 @@ from bench.submission.decision import doubts
 from bench.submission.dossier.ladder import Step, ladder
 from bench.submission.figures import figure_kind
 from bench.submission.form import SUBMISSION
-from bench.submission.rules.check import Checked, check
+from bench.submission.rules.check import check
 from bench.submission.rules.finding import SEVERITIES, Finding, Severity
 from bench.submission.texts import Text
 from bench.words import Sentence, sentence
@@ -68,16 +70,26 @@ def read_entry(path: Path) -> Entry:
     ``problem``; it never raises for what is in the bundle."""
     try:
         if (path / SUBMISSION).is_file():
-            return entry_of(check(path), path.resolve().name, path)
-        with open_bundle(path, with_models=False) as bundle:
-            return entry_of(check(bundle.data), bundle.name, path, bundle.sha256)
+            found = check(path)
+            return entry_of(found.assessment, found.findings, path.resolve().name, path)
+        with open_bundle(path, with_models=False, with_parts=True) as bundle:
+            return _verified(verify(bundle), path)
     except OdbError as error:
         return Entry(name=path.stem, path=str(path), problem=error.sentence, remedy=error.advice)
 
 
-def entry_of(checked: Checked, name: str, path: Path, sha256: str = "") -> Entry:
-    """The entry of a submission that was checked."""
-    found, form = checked.assessment, checked.assessment.submission
+def _verified(found: Verification, path: Path) -> Entry:
+    """The entry of a bundle; of one that does not verify the rules that refuse it, and nothing else."""
+    failed = [one.rule for one in found.results if one.state == "failed"]
+    if failed or found.judged is None:
+        told, remedy = sentence("review.not_verified", rules=failed), sentence("review.not_verified.remedy")
+        return Entry(name=found.name, path=str(path), sha256=found.sha256, problem=told, remedy=remedy)
+    return entry_of(found.judged.assessment, found.judged.findings, found.name, path, found.sha256)
+
+
+def entry_of(found: Assessment, findings: Sequence[Finding], name: str, path: Path, sha256: str = "") -> Entry:
+    """The entry of a submission with what ``odb check`` finds."""
+    form = found.submission
     runs = {run.record.record_id: run.record for run in found.runs}
     return Entry(
         name=name,
@@ -93,8 +105,8 @@ def entry_of(checked: Checked, name: str, path: Path, sha256: str = "") -> Entry
         not_met=found.not_met,
         undecided=found.undecided,
         achievement=found.achievement,
-        steps=ladder(found, sorted({one.rule for one in checked.rejected})),
-        findings=checked.findings,
+        steps=ladder(found, sorted({one.rule for one in findings if one.severity == "reject"})),
+        findings=tuple(findings),
         observations=_observations(found),
     )
 

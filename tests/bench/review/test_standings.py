@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_bundles import changed, write_files, write_packed, write_submission
 from msgspec.structs import replace
 from submissions.good import Good, good, run
 
@@ -18,7 +19,8 @@ from bench.review.standings import Group, Standing, standings
 def entry(name: str, slower: float = 1.0, **parts: Any) -> Entry:
     """The good submission, ``slower`` by a factor."""
     made: Good = good()._replace(runs=(run(f"record-{name}", slower, **parts),))
-    return entry_of(made.checked(), name, Path(name))
+    found = made.checked()
+    return entry_of(found.assessment, found.findings, name, Path(name))
 
 
 def on_machine(entry: Entry, cpu: str) -> Entry:
@@ -131,3 +133,15 @@ def test_a_folder_is_read_as_a_submission(tmp_path: Path) -> None:
     (tmp_path / "submission.toml").write_text('format = 1\ntrack = "t"\nrules = 1\n[project]\nname = "Cracks"\n')
     found = read_entry(tmp_path)
     assert (found.problem, found.project, found.track, found.rows) == ("", "Cracks", "t", ())
+
+
+def test_a_bundle_that_does_not_verify_is_refused_by_its_rules(tmp_path: Path) -> None:
+    """One changed figure; the bundle beside it is reviewed."""
+    folder = write_submission(tmp_path / "s")
+    good_one, forged = write_packed(folder, tmp_path / "a.zip"), tmp_path / "b.zip"
+    with changed(good_one, "assessment.json", lambda data: data.replace(b'"met"', b'"not_met"', 1)) as files:
+        write_files(forged, files)
+    found = review([good_one, forged])
+    assert found.entries[0].problem == ""
+    assert found.entries[0].sha256
+    assert str(found.entries[1].problem).startswith("It does not verify: ODB-B-")

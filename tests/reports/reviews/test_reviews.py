@@ -24,7 +24,9 @@ from bench.words import speaking
 
 def entry(name: str, slower: float = 1.0, **fields: Any) -> Entry:
     made = good()._replace(runs=(run(f"record-{name}", slower),))
-    return replace(entry_of(made.checked(), name, Path(name), "a" * 64), track="inspection-drone", **fields)
+    found = made.checked()
+    entry = entry_of(found.assessment, found.findings, name, Path(name), "a" * 64)
+    return replace(entry, track="inspection-drone", **fields)
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def test_ci_runs_both_tiers() -> None:
     script = " ".join((ROOT / ".ci" / "run").read_text().split())
     assert f"-m '{tiers.REST}'" in script
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"^ +python3 -m venv .*&& \.venv/bin/pytest -q$", readme, re.MULTILINE)
+    assert re.search(r"^ +python3 -m venv .*&& \.venv/bin/pytest -q -n auto --dist loadfile$", readme, re.MULTILINE)
 
 
 def test_ci_opens_the_pages_in_a_browser() -> None:
@@ -191,7 +191,7 @@ def test_every_marker_is_documented() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", text.partition("| marker |")[2], re.MULTILINE)
     assert sorted(MARKERS) == sorted(rows)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^ +(python3 -m venv .*pytest -q)$", text, re.MULTILINE)
+    (command,) = re.findall(r"^ +(python3 -m venv .*pytest -q -n auto --dist loadfile)$", text, re.MULTILINE)
     assert f"    {command}\n" in readme
 
 

@@ -100,6 +100,8 @@ def run_in_alternation(
         ]
         _gather(sides, expected, listener, (of_base, of_new))
         recorded = []
+        if not sides[1].has_ended():  # it needs more repeats, and there is no base any more to take turns with
+            _wait_no_longer(sides[1], sides[0])
         for folder, gathering in zip(out, sides, strict=True):
             if not gathering.has_ended():  # the yardstick, which has as many repeats as the run beside it
                 gathering.end_with_the_other()
@@ -162,10 +164,7 @@ def _gather(
 ) -> None:
     for gathering, other in zip(sides, reversed(sides), strict=True):
         if not gathering.prepare():
-            failure = gathering.evidence.failure
-            why = "" if failure is None else failure.sentence
-            message = sentence("run.other_side_failed", why=why)
-            other.fail(Failure(OTHER_SIDE, "unavailable", message, sentence("run.see_other_record")))
+            _wait_no_longer(other, gathering)
             return
         prepared = gathering.evidence.prepared
         if gathering is sides[0] and expected is not None and prepared is not None:
@@ -179,6 +178,12 @@ def _gather(
                 return
         if sides[1].has_ended():
             return
+
+
+def _wait_no_longer(waiting: Gathering, failed: Gathering) -> None:
+    failure = failed.evidence.failure
+    message = sentence("run.other_side_failed", why="" if failure is None else failure.sentence)
+    waiting.fail(Failure(OTHER_SIDE, "unavailable", message, sentence("run.see_other_record")))
 
 
 def _or_failure(sides: list[Gathering], work: Callable[[], Steps]) -> Steps:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bench.contracts import Task
 from bench.errors import InputError
 from bench.plugins import Catalog
+from bench.record.evidence import OTHER_SIDE
 from bench.record.record import RecordedRun
 from bench.run.interleaved import plan_pair, run_in_alternation
 from bench.run.probe import temporary_workspace
@@ -80,8 +81,9 @@ def measure_beside_yardstick(
     root: Path = Path("/"),
 ) -> RecordedRun | None:
     """Measure ``run`` of ``suite`` in alternation with the yardstick of its ``task``, by as many and as long repeats as
-    alone; both records are written under ``out``. ``None``, and nothing is measured, for an emulated run, whose times
-    are not used, and where the yardstick does not run on the target."""
+    alone; both records are written under ``out``. ``None`` for an emulated run, whose times are not used, and where the
+    yardstick does not run on the target: the run has to be measured alone. If that shows only when the yardstick is
+    compiled or measured, there are records that say so."""
     if run.skip is not None or run.target.device.emulated:
         return None
     alone = only_suite(suite, run)
@@ -98,7 +100,8 @@ def measure_beside_yardstick(
     _, recorded = run_in_alternation(
         yardstick, alone, catalog, (out, out), cache=cache, listener=listener, root=root, in_full=True
     )
-    return recorded
+    waited = recorded.record.failure is not None and recorded.record.failure.phase == OTHER_SIDE
+    return None if waited else recorded
 
 
 def only_suite(suite: Suite, run: PlannedRun) -> Suite:

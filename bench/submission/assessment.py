@@ -18,6 +18,7 @@ from bench.submission.decision import Decision, decide
 from bench.submission.figures import Seen, figure_kind, later
 from bench.submission.form import RECORDS, Submission, read_submission
 from bench.submission.matching import matching
+from bench.submission.measuring.yardstick import is_yardstick
 from bench.submission.units import base_of
 from bench.words import sentence, words_of
 
@@ -43,6 +44,11 @@ class Assessment(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     runs: tuple[RecordedRun, ...] = ()
     refused: tuple[RefusedRecord, ...] = ()
+
+    @property
+    def own(self) -> tuple[RecordedRun, ...]:
+        """The runs of what is submitted: all but those of yardsticks."""
+        return tuple(run for run in self.runs if not is_yardstick(run.record))
 
     @property
     def met(self) -> float:

@@ -10,19 +10,21 @@ from bench.scenarios import kind_of, parameters_of, parse_scenario, scenario_nam
 from bench.submission.criterion import Criterion
 from bench.submission.figures import FigureKind
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
+from bench.submission.measuring.yardstick import is_yardstick
 
 
 def matching(
     submission: Submission, criterion: Criterion, kind: FigureKind, runs: Sequence[RecordedRun]
 ) -> list[RecordedRun]:
     """The measured records that fit ``criterion``, the one that decides first: of the most preferred target, then the
-    newest. An emulator comes last for what it can show, and where nothing else is there."""
+    newest. An emulator comes last for what it can show, and where nothing else is there. A yardstick decides nothing,
+    even if the same built-in model is submitted."""
     models = [one for one in submission.models if criterion.model in ("", one.id)]
     order = {one.id: number for number, one in enumerate(targets_of(submission, criterion))}
     fitting = [
         run
         for run in runs
-        if run.record.status == "ok"
+        if run.record.status == "ok" and not is_yardstick(run.record)
         if any(is_of(run.record, model) for model in models)
         if run.record.plan.target.id in order
         if criterion.applies in ("any", run.record.plan.model.task)
@@ -50,8 +52,8 @@ def is_of(record: Record, model: SubmittedModel) -> bool:
     asked = record.plan.asked
     if asked is not None and asked.precision != model.precision:
         return False
-    if asked is not None and asked.kind != "built_in":
-        return asked.model.name == name_of(model)
+    if asked is not None:  # a built-in is no file of the same name
+        return record.plan.model.id == model.source if asked.kind == "built_in" else asked.model.name == name_of(model)
     return record.plan.model.id in (model.source, file_model_id(Path(model.source)))
 
 

@@ -11,6 +11,7 @@ from bench.record.record import RecordedRun
 from bench.scenarios import KINDS
 from bench.submission.assessment import Assessment, Row
 from bench.submission.form import Submission
+from bench.submission.measuring.yardstick import is_yardstick
 from bench.submission.rules.finding import Finding
 
 TOOL = "ondevice-bench"
@@ -92,6 +93,7 @@ def _record(run: RecordedRun) -> dict[str, Any]:
         "model_sha256": record.plan.model.sha256,
         "target": record.plan.target.id,
         "scenario": record.plan.scenario.name,
+        "yardstick": is_yardstick(record),
         "valid": None if verdict is None else verdict.valid,
         "emulated": None if verdict is None else verdict.emulated,
         "codes": [] if verdict is None else sorted(reason.code for reason in verdict.reasons),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bench.printable import clean
+from bench.record.evidence import OTHER_SIDE
 from bench.record.record import Record
 from bench.submission.assessment import Assessment
 from bench.submission.form import SubmittedModel
@@ -63,11 +64,16 @@ def recomputed(assessment: Assessment, context: Context) -> Iterator[Hit]:
 def unmeasured(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """A record is of a run that failed or was skipped, and another decides what it was to."""
     missed = {record.record_id for _, tried in without_record(assessment) for record in tried}
-    for run in assessment.runs:
+    for run in assessment.own:
         record = run.record
-        if record.status != "ok" and record.record_id not in missed:
+        if record.status != "ok" and record.record_id not in missed and not _waited(record):
             kind = record.failure.kind if record.failure is not None else record.status
             yield Hit(in_record(record.record_id, "status"), {"status": record.status, "kind": kind})
+
+
+def _waited(record: Record) -> bool:
+    """Whether it was not measured only because its yardstick was not; it was measured alone then."""
+    return record.failure is not None and record.failure.phase == OTHER_SIDE
 
 
 def misplaced(assessment: Assessment, context: Context) -> Iterator[Hit]:

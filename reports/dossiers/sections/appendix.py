@@ -16,7 +16,7 @@ def files(dossier: DossierData) -> Section:
     rows = tuple(plain_row(units.clean(one.name), units.size(one.size_bytes), one.sha256) for one in dossier.files)
     plans = {
         (run.record.plan.model.id, run.record.plan.model.sha256): run.record.plan.model
-        for run in dossier.assessment.runs
+        for run in dossier.assessment.own
     }
     models = tuple(
         plain_row(units.clean(name), units.size(plan.size_bytes), units.clean(sha256))

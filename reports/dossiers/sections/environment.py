@@ -13,11 +13,11 @@ from bench.words import say, units
 
 
 def measured_runs(found: Assessment) -> tuple[Numbered, ...]:
-    """The records that were measured, numbered as the dossier names them: those that decide criteria first, in
-    the order of the criteria."""
+    """The records that were measured, without those of yardsticks, numbered as the dossier names them: those that
+    decide criteria first, in the order of the criteria."""
     deciding = list(dict.fromkeys(row.record_id for row in found.rows))
     place = {record_id: n for n, record_id in enumerate(deciding)}
-    good = [run for run in found.runs if run.record.status == "ok"]
+    good = [run for run in found.own if run.record.status == "ok"]
     oldest = sorted(good, key=lambda run: (run.record.created_utc, run.record.record_id))
     return numbered(sorted(oldest, key=lambda run: place.get(run.record.record_id, len(place))))
 

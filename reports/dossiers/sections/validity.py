@@ -109,7 +109,7 @@ def limits(found: Assessment) -> Section:
             told.append(say("dossier.limits.later", criterion=units.clean(row.criterion.title), reason=reason))
     if any(emulated(run.record) for run in found.runs):
         told.append(say("dossier.limits.emulated"))
-    failed = [run for run in found.runs if run.record.status != "ok"]
+    failed = [run for run in found.own if run.record.status != "ok"]
     if failed:
         names = [
             f"{units.clean(run.record.plan.model.id)} / {units.clean(run.record.plan.target.id)}" for run in failed

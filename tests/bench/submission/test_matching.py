@@ -1,6 +1,7 @@
 """Which records decide a criterion: of its kind of model, its scenario, its device or what stands in for that."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ from msgspec.structs import replace
 
 from bench.contracts import Scenario
 from bench.contracts.model import Task
+from bench.record.asked import Asked, NamedFile
+from bench.record.evidence import Alternation
 from bench.record.record import RecordedRun
 from bench.store.derived import judged
 from bench.submission.assessment import assessed
 from bench.submission.criterion import Criterion
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
-from bench.submission.matching import is_played
+from bench.submission.matching import is_of, is_played
 from bench.testing.records import fake_run
 
 CRITERION = Criterion(
@@ -119,3 +122,26 @@ def test_a_missing_figure_of_an_emulator_is_the_emulators() -> None:
         (row,) = assessed(submission(tail), [made]).rows
         assert row.seen.value is None
         assert told in str(row.decision.reason)
+
+
+def turning(made: RecordedRun, side: Literal["base", "new"], name: str, asked: Asked) -> RecordedRun:
+    """``made`` of the model ``name``, measured in alternation."""
+    plan = made.record.plan
+    planned = replace(
+        plan, alternation=Alternation("g", side), asked=asked, model=replace(plan.model, id=name, sha256=side * 16)
+    )
+    return replace(made, record=replace(made.record, plan=planned))
+
+
+@pytest.mark.parametrize("source", ["fake.onnx", "models/fake.onnx", "fake"])
+def test_a_yardstick_decides_nothing(source: str) -> None:
+    """Neither for a file of the same name as the built-in that is the yardstick, nor where that is submitted."""
+    built_in = Asked(kind="built_in", model=NamedFile("fake"))
+    given = built_in if source == "fake" else Asked(kind="file", model=NamedFile("fake.onnx"))
+    pair = [turning(run("yard"), "base", "fake", built_in), turning(run("own"), "new", "fake", given)]
+    model = SubmittedModel(id="m", source=source)
+    found = assessed(replace(submission(CRITERION), models=(model,)), pair)
+    assert [(row.record_id, row.others) for row in found.rows] == [("own", ())]
+    assert [one.record.record_id for one in found.own] == ["own"]
+    assert is_of(pair[1].record, model)
+    assert is_of(pair[0].record, model) == (source == "fake")

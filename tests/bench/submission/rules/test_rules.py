@@ -22,7 +22,7 @@ from submissions.good import (
 )
 
 from bench.contracts import Scenario
-from bench.record.evidence import Determinism
+from bench.record.evidence import OTHER_SIDE, Alternation, Determinism
 from bench.record.quality import UNLABELLED, LeftOut
 from bench.record.record import Failure, Fidelity, PlacementSummary, Reason, Record, Verdict
 from bench.record.refused import RefusedRecord
@@ -341,3 +341,18 @@ def test_a_finding_names_no_more_than_can_be_read() -> None:
     found = form(good(), models=models).checked()
     (known,) = {tuple(one.told.figures["known"]) for one in found.findings if one.rule == "ODB-S-216"}
     assert known == (*(f"m{i}" for i in range(12)), "…")
+
+
+@pytest.mark.parametrize("whose", ["yardstick", "waiting"])
+def test_a_yardstick_that_failed_is_not_reported(whose: str) -> None:
+    """Nor the run that waited for it and was measured alone then; a run that failed itself is."""
+
+    def failed(one: Record) -> Record:
+        if whose == "yardstick":
+            turns, asked = Alternation("g", "base"), replace(one.plan.asked, kind="built_in")
+            return unsuccessful(one, alternation=turns, asked=asked)
+        made = unsuccessful(one, alternation=Alternation("g", "new"))
+        return replace(made, failure=Failure(OTHER_SIDE, "unavailable", "said", "do"))
+
+    assert second(good(), failed).checked().findings == ()
+    assert [one.rule for one in second(good(), unsuccessful).checked().findings] == ["ODB-S-404"]

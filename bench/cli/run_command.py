@@ -239,7 +239,7 @@ def measure(
             recorded = measured(left=everything if form is None else form.left)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
-                write_page(page, catalog)
+                write_page(page, catalog, yardsticks=form is None)
             _remove_empty(folder)
             raise
         except OdbError:
@@ -248,7 +248,7 @@ def measure(
         listener.step(say("cli.step.writing"))
         recorded = recorded if form is None else form.whole(recorded)
         if recorded:
-            write_page(page, catalog)
+            write_page(page, catalog, yardsticks=form is None)
     if as_json:
         echo_json([run.record for run in recorded])
     else:
@@ -267,13 +267,15 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def write_page(page: Path, catalog: "Catalog") -> None:
+def write_page(page: Path, catalog: "Catalog", yardsticks: bool = True) -> None:
     """Write the report of every record in its folder; records that cannot be read are named, and the rest is
-    reported."""
+    reported. ``yardsticks``: whether their records are, too."""
     from bench.cli.report_command import telling
     from bench.plugins import load
     from bench.store.records import readable_records, write_atomically
+    from bench.submission.measuring.yardstick import is_yardstick
 
     runs, refused = readable_records(page.parent)
     writer = telling(load(catalog.find("reports", "html")), refused)
-    write_atomically(page, writer.render(runs))
+    shown = runs if yardsticks else [run for run in runs if not is_yardstick(run.record)]
+    write_atomically(page, writer.render(shown or runs))

@@ -72,11 +72,15 @@ def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, ot
     open_ = replace(open_, again=anew.value, again_record=again.record.record_id)
     if seen.value is None or anew.value is None:
         return replace(open_, reason=seen.reason or anew.reason)
-    doubt = _doubt(kind, claimed, again, other_inputs)
+    pairs = _pairs(kind, claimed, again)
+    doubt = _doubt(kind, claimed, again, other_inputs, by_yardstick=pairs is not None)
     if doubt is not None:
         return replace(open_, reason=doubt)
     if kind.of_device:
-        found, by = _times(kind, claimed, again, margin, row.criterion.direction == "at_most")
+        lower, by = row.criterion.direction == "at_most", pairs is not None
+        found = (
+            _by_pairs(pairs, claimed, again, margin, lower) if pairs else _times(kind, claimed, again, margin, lower)
+        )
         if by and found.word == "reproduced":
             found = _with_own_times(found, row, seen.value, anew.value, _slower(kind, claimed, again), margin)
     else:
@@ -88,20 +92,36 @@ def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, ot
 # ------------------------------------------------------------------------------------------------------ of the device
 
 
-def _times(
-    kind: FigureKind, claimed: Side, again: Side, margin: float, lower_is_better: bool
-) -> tuple[Equivalence, bool]:
+def _times(kind: FigureKind, claimed: Side, again: Side, margin: float, lower_is_better: bool) -> Equivalence:
     metric = UNITS[kind.path]
     if metric.fraction:
         before, after = kind.see(claimed.run).value or 0.0, kind.see(again.run).value or 0.0
-        return within(before, after, margin, lower_is_better), False
-    if metric.bounded:
-        pairs = _to_yardstick(metric, claimed), _to_yardstick(metric, again)
-        if pairs[0] and pairs[1] and _same_yardstick(claimed, again):
-            return equivalence(pairs[0], pairs[1], margin, lower_is_better), True
+        return within(before, after, margin, lower_is_better)
     values = [_by_process(metric, side.run) for side in (claimed, again)]
     own = 1.0 if kind.about == "memory" else OWN_CHANGES
-    return equivalence(values[0], values[1], margin, lower_is_better, own), False
+    return equivalence(values[0], values[1], margin, lower_is_better, own)
+
+
+def _by_pairs(
+    pairs: tuple[list[float], list[float]], claimed: Side, again: Side, margin: float, lower_is_better: bool
+) -> Equivalence:
+    """By the ratios to the yardstick. They may confirm what was measured on a busy or unsteady machine and not
+    contradict it: load slows two models down by as much only if they use the machine alike."""
+    found = equivalence(*pairs, margin, lower_is_better)
+    if found.word != "not_reproduced":
+        return found
+    doubt = invalid(claimed.record, again.record)
+    return found if doubt is None else replace(found, word="cannot_tell", reason=doubt)
+
+
+def _pairs(kind: FigureKind, claimed: Side, again: Side) -> tuple[list[float], list[float]] | None:
+    """The ratios to the yardstick, one a pair of processes; ``None`` for a figure that has none, and where the two have
+    no common yardstick."""
+    metric = UNITS.get(kind.path)
+    if metric is None or not metric.bounded or not _same_yardstick(claimed, again):
+        return None
+    found = _to_yardstick(metric, claimed), _to_yardstick(metric, again)
+    return found if all(found) else None
 
 
 def _slower(kind: FigureKind, claimed: Side, again: Side) -> float:
@@ -155,8 +175,10 @@ def _same_yardstick(claimed: Side, again: Side) -> bool:
     return (x.model.id, x.model.sha256, x.scenario) == (y.model.id, y.model.sha256, y.scenario)
 
 
-def _doubt(kind: FigureKind, claimed: Side, again: Side, other_inputs: bool) -> Sentence | str | None:
-    """Why the two do not answer; ``None`` where they do."""
+def _doubt(
+    kind: FigureKind, claimed: Side, again: Side, other_inputs: bool, by_yardstick: bool
+) -> Sentence | str | None:
+    """Why the two do not answer; ``None`` where they do. ``by_yardstick``: whether ratios to it are compared."""
     x, y = claimed.record, again.record
     if (x.plan.model.sha256, x.plan.target.id) != (y.plan.model.sha256, y.plan.target.id):
         return sentence("reproduce.another_model_or_target")
@@ -167,17 +189,17 @@ def _doubt(kind: FigureKind, claimed: Side, again: Side, other_inputs: bool) -> 
     for reason in comparable(x, y).reasons:
         if reason.invalidates and not (other_inputs and reason.code == "input_differs"):
             return reason.sentence
-    cancelled = STEADY if _same_yardstick(claimed, again) and _bounded(kind) else ()
-    for side, record in (("claimed", x), ("again", y)):
+    return invalid(x, y, STEADY if by_yardstick else ())
+
+
+def invalid(claimed: Record, again: Record, but: Sequence[str] = ()) -> Sentence | None:
+    """Which of the two is invalid, for reasons other than ``but``; ``None`` where neither is."""
+    for side, record in (("claimed", claimed), ("again", again)):
         codes = () if record.verdict is None else record.verdict.invalidating
-        wrong = [code for code in codes if code not in cancelled]
+        wrong = [code for code in codes if code not in but]
         if record.verdict is None or wrong:
             return sentence(f"reproduce.not_valid.{side}", codes=wrong)
     return None
-
-
-def _bounded(kind: FigureKind) -> bool:
-    return kind.path in UNITS and UNITS[kind.path].bounded
 
 
 # ------------------------------------------------------------------------------------------------------ of the answers

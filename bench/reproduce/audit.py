@@ -14,7 +14,9 @@ from msgspec.structs import replace
 
 from bench.compare.interleaved import pair_logs
 from bench.compare.observe import observe
+from bench.compare.rules import FEW
 from bench.record.record import Record, RecordedRun
+from bench.reproduce.answers import STEADY
 from bench.reproduce.equivalence import SAME_ALPHA, WORSE_ALPHA
 from bench.stats.ratio import paired_log_ratio
 from bench.words import Sentence, sentence
@@ -65,10 +67,21 @@ def _timed(open_: Audit, original: RecordedRun, altered: RecordedRun, margin: fl
         codes = () if altered.record.verdict is None else [one.code for one in altered.record.verdict.reasons]
         if WORK_BY_DATA in codes:
             return replace(open_, reason=_told("work_by_data"))
+        unsteady = _unsteady(original.record, altered.record)
+        if unsteady:
+            return replace(open_, reason=sentence("reproduce.not_valid.again", codes=unsteady))
+        if len(logs.logs) < FEW:
+            return replace(open_, reason=sentence("reproduce.few_processes", least=FEW))
         return replace(open_, word="failed", code="speed_of_another", reason=_told("another_speed"))
     if found.p_equivalent(margin) > SAME_ALPHA:
         return replace(open_, reason=sentence("reproduce.too_uncertain"))
     return replace(open_, word="passed", reason="") if answers_known else open_
+
+
+def _unsteady(*records: Record) -> list[str]:
+    """What made the machine busy or unsteady while these were measured. It accuses no model."""
+    verdicts = [record.verdict for record in records if record.verdict is not None]
+    return sorted({code for verdict in verdicts for code in verdict.invalidating} & {*STEADY})
 
 
 def _same_answers(altered: Record) -> bool | None:

@@ -122,7 +122,7 @@ def _carried_out(
         sides = _sides(plan, catalog, out, listener)
         audits = _audits(plan, catalog, out / "altered", listener, margin / 100) if given.altered else ()
     if any(out.glob("*/record.json")):
-        write_page(out / "report.html", catalog)
+        write_page(out / "report.html", catalog, yardsticks=False)
     outcome = Reproduction(
         tool_version=__version__,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),

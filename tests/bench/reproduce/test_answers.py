@@ -53,6 +53,7 @@ def row(claimed: RecordedRun, metric: str = "summary.latency_ns.p50", unit: str 
     return found
 
 
+SIDES = ("claimed", "again")
 FAST, SLOW = (1, 1.01, 1, 1.02, 1, 1), (1.5, 1.52, 1.5, 1.49, 1.51, 1.5)
 
 
@@ -146,6 +147,36 @@ def test_a_busy_machine_leaves_the_ratio_to_the_yardstick() -> None:
     assert answer(row(claimed.run), claimed, busy, MARGIN).word == "reproduced"
 
 
+def with_verdict(one: Side, *codes: str) -> Side:
+    verdict = Verdict(not codes, False, tuple(Reason(code, code) for code in codes))
+    return Side(replace(one.run, record=replace(one.run.record, verdict=verdict)), one.yardstick)
+
+
+@pytest.mark.parametrize("codes", [["host_busy"], ["processes_differ", "drift"]])
+@pytest.mark.parametrize("whose", ["claimed", "again"])
+def test_a_busy_machine_contradicts_no_claim(codes: list[str], whose: str) -> None:
+    """Load need not slow down two models by as much: the ratio that contradicts on a calm machine cannot tell."""
+    claimed, here = side("claim", 5 * MS), side("here", 7 * MS)
+    assert answer(row(claimed.run), claimed, here, MARGIN).word == "not_reproduced"
+    changed = [
+        with_verdict(one, *codes) if whose == name else one for name, one in zip(SIDES, (claimed, here), strict=True)
+    ]
+    found = answer(row(claimed.run), *changed, MARGIN)
+    assert (found.word, found.by_yardstick) == ("cannot_tell", True)
+    assert codes[0] in str(found.reason)
+
+
+def test_a_yardstick_without_the_figure_cancels_nothing() -> None:
+    """A process of it measured no query: plain times of a busy machine are not compared instead."""
+    claimed, here = side("claim", 5 * MS), with_verdict(side("here", 50 * MS), "host_busy")
+    base = here.yardstick
+    assert base is not None
+    shorter = replace(base, record=replace(base.record, repeats=base.record.repeats[:-1]))
+    found = answer(row(claimed.run), claimed, Side(here.run, shorter), MARGIN)
+    assert (found.word, found.by_yardstick) == ("cannot_tell", False)
+    assert "host_busy" in str(found.reason)
+
+
 def test_what_was_not_measured_again_is_open() -> None:
     """So is a criterion without a record."""
     claimed = run("claim", 5 * MS)
@@ -201,6 +232,22 @@ def test_the_audit(altered_ns: float, same: bool, word: str, code: str) -> None:
     copy = run("copy", altered_ns, SLOW, alternation=Alternation("audit", "new"))
     found = audited(original.record, original, fidelity(copy, 0.2, same, twin=True), MARGIN)
     assert (found.word, found.code) == (word, code)
+
+
+def test_a_busy_machine_accuses_no_altered_model() -> None:
+    """Nor do three pairs; that the answers are prepared is seen in any state."""
+    original = run("model", 5 * MS, alternation=Alternation("audit", "base"))
+    copy = fidelity(run("copy", 8 * MS, alternation=Alternation("audit", "new")), 0.2, False, twin=True)
+    assert audited(original.record, original, copy, MARGIN).code == "speed_of_another"
+    busy = with_verdict(Side(copy), "host_busy").run
+    found = audited(original.record, original, busy, MARGIN)
+    assert (found.word, "host_busy" in str(found.reason)) == ("cannot_tell", True)
+    prepared = audited(original.record, original, fidelity(busy, 1.0, True, twin=True), MARGIN)
+    assert prepared.code == "answers_prepared"
+    three = (1, 1, 1)
+    original = run("model", 5 * MS, three, alternation=Alternation("audit", "base"))
+    copy = fidelity(run("copy", 8 * MS, three, alternation=Alternation("audit", "new")), 0.2, False, twin=True)
+    assert audited(original.record, original, copy, MARGIN).word == "cannot_tell"
 
 
 def test_the_audit_of_an_emulator_looks_at_answers_alone() -> None:

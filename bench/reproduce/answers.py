@@ -16,7 +16,7 @@ from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, Word, equivalence, within
 from bench.submission.assessment import Row
-from bench.submission.decision import target_of
+from bench.submission.decision import is_emulated, target_of
 from bench.submission.figures import FigureKind, Seen, figure_kind
 from bench.words import Sentence, sentence
 
@@ -63,7 +63,11 @@ def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, ot
     if claimed is None:
         return Answer(criterion=name, word="cannot_tell", reason=row.decision.reason, unit=row.unit)
     kind = figure_kind(row.criterion.metric)
-    seen, of = kind.see(claimed.run), claimed.record.record_id
+    of = claimed.record.record_id
+    if kind.of_device and any(side is not None and is_emulated(side.record) for side in (claimed, again)):
+        emulated = sentence("submission.emulated_figure")
+        return Answer(criterion=name, word="cannot_tell", unit=kind.unit, reason=emulated, claimed_record=of)
+    seen = kind.see(claimed.run)
     open_ = Answer(criterion=name, word="cannot_tell", unit=kind.unit, claimed=seen.value, claimed_record=of)
     if again is None or again.record.status != "ok":
         failure = None if again is None else again.record.failure
@@ -184,8 +188,6 @@ def _doubt(
         return sentence("reproduce.another_model_or_target")
     if not kind.of_device:
         return None
-    if x.plan.target.emulated or y.plan.target.emulated:
-        return sentence("submission.emulated_figure")
     for reason in comparable(x, y).reasons:
         if reason.invalidates and not (other_inputs and reason.code == "input_differs"):
             return reason.sentence

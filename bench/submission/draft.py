@@ -1,6 +1,7 @@
 """The first form of a submission: made from a track and from what the applicant named, for him to go on with.
 
-What the track proposes stays a proposal (``proposed``). Criteria and scenarios that no named model fits are left out.
+What the track proposes stays a proposal (``proposed``). Criteria and scenarios that no named model fits are left out. A
+criterion of a device that is none of the targets is decided by any target, or left out where it is about placement.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +26,15 @@ from bench.submission.form import (
     SubmittedScenario,
     SubmittedTarget,
 )
+from bench.submission.matching import deciding
 from bench.submission.rules.version import RULES_VERSION
 from bench.submission.texts import Text
 from bench.submission.track import Track, TrackScenario
 
 EVERY_TASK: tuple[Task, ...] = get_args(Task)
 OF_TEXT = ("summary.text_generation.", "quality.metrics.perplexity", "quality.paired.perplexity")
+OF_PLACEMENT = "placement."
+"""Figures of what ran on the very device that a criterion names; on another device they state something else."""
 TOKENS = ("prompt_tokens", "generate_tokens", "depth_tokens")
 
 
@@ -55,13 +59,17 @@ class Named(Struct, frozen=True, kw_only=True):
 
 class Draft(Struct, frozen=True, kw_only=True):
     """``reasons``: why a target or a scenario is there, by its id or as it is asked for. ``unknown``: targets
-    that this version does not know. ``left_out``: criteria that none of the models fits. ``reweighted``: whether the
-    weights of the others were raised, so that they sum to 100 again."""
+    that this version does not know. ``left_out``: criteria that none of the models fits. ``without_target``: criteria
+    of the placement on a device that is none of the targets. ``any_target``: criteria that the track decides on such a
+    device, and that any target of the form decides now. ``reweighted``: whether the weights of the others were raised,
+    so that they sum to 100 again."""
 
     submission: Submission
     reasons: dict[str, Text] = {}
     unknown: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    without_target: tuple[str, ...] = ()
+    any_target: tuple[str, ...] = ()
     reweighted: bool = False
 
 
@@ -72,7 +80,10 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
         for one in track.targets
         if known(one.id)
     )
-    criteria = tuple(one for one in track.criteria if _fitting(tasks_of(one), named.models))
+    targets = named.targets or offered
+    fitting = tuple(one for one in track.criteria if _fitting(tasks_of(one), named.models))
+    elsewhere = {one.id for one in fitting if targets and not deciding(targets, one)}
+    criteria = tuple(one for one in fitting if one.id not in elsewhere or not one.metric.startswith(OF_PLACEMENT))
     weighed = rounded_to_100([one.weight for one in criteria])
     submission = Submission(
         format=FORMAT,
@@ -84,10 +95,15 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
         device=SubmittedDevice(name=named.device),
         measuring=named.measuring,
         models=tuple(one.model for one in named.models),
-        targets=named.targets or offered,
+        targets=targets,
         scenarios=tuple(_scenarios(track.scenarios, named.models)),
         criteria=tuple(
-            replace(one, weight=weight, model=one.model or _first(tasks_of(one), named.models))
+            replace(
+                one,
+                weight=weight,
+                model=one.model or _first(tasks_of(one), named.models),
+                device="" if one.id in elsewhere else one.device,
+            )
             for one, weight in zip(criteria, weighed, strict=True)
         ),
     )
@@ -96,7 +112,9 @@ def drafted(track: Track, named: Named, known: Callable[[str], bool] = lambda ta
         reasons={one.id: one.reason for one in track.targets}
         | {_submitted(one).asked: one.reason for one in track.scenarios},
         unknown=tuple(one.id for one in track.targets if not known(one.id)) if not named.targets else (),
-        left_out=tuple(one.id for one in track.criteria if one not in criteria),
+        left_out=tuple(one.id for one in track.criteria if one not in fitting),
+        without_target=tuple(one.id for one in fitting if one not in criteria),
+        any_target=tuple(one.id for one in criteria if one.id in elsewhere),
         reweighted=weighed != [one.weight for one in criteria],
     )
 

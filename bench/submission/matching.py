@@ -37,10 +37,15 @@ def matching(
 def targets_of(submission: Submission, criterion: Criterion) -> tuple[SubmittedTarget, ...]:
     """Those that may decide ``criterion``, in order of preference: devices, then stand-ins. For a device that is named
     also the stand-ins of its plugin."""
+    return deciding(submission.targets, criterion)
+
+
+def deciding(targets: Sequence[SubmittedTarget], criterion: Criterion) -> tuple[SubmittedTarget, ...]:
+    """Those of ``targets`` that may decide ``criterion``, as ``targets_of`` has them."""
     plugin = criterion.device.partition(":")[0]
     found = [
         one
-        for one in submission.targets
+        for one in targets
         if criterion.device in ("", one.id) or (one.stand_in and one.id.partition(":")[0] == plugin)
     ]
     return (*(one for one in found if not one.stand_in), *(one for one in found if one.stand_in))

@@ -26,7 +26,6 @@ from bench.bundle.contents.layout import (
 )
 from bench.bundle.contents.lists import PackedModel
 from bench.bundle.contents.statement import statement_of
-from bench.bundle.contents.toml import toml_bytes
 from bench.submission.track import Track
 
 DESCRIPTIONS = (SUITE, ENVIRONMENT, ASSESSMENT)
@@ -45,7 +44,7 @@ def descriptions(given: Given) -> dict[str, bytes]:
     """The files that follow from the records and the form alone."""
     assessment = given.judged.assessment
     return {
-        SUITE: toml_bytes(suite_of(assessment.submission)),
+        SUITE: suite_of(assessment),
         ENVIRONMENT: json_bytes(environments_of(assessment.runs)),
         ASSESSMENT: json_bytes(assessment_of(given.judged)),
     }

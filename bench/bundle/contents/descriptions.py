@@ -1,37 +1,33 @@
 """What a bundle says of itself beside its records: the suite, the environments, and the assessment."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from bench import __version__
 from bench.bundle.contents.judging import Judged
+from bench.contracts import Task
 from bench.record.record import RecordedRun
-from bench.scenarios import KINDS
 from bench.submission.assessment import Assessment, Row
-from bench.submission.form import Submission
+from bench.submission.matching import is_of
+from bench.submission.measuring.suite import suite_text
 from bench.submission.measuring.yardstick import is_yardstick
 from bench.submission.rules.finding import Finding
 
 TOOL = "ondevice-bench"
-MODEL_FIELDS = (
-    *("source", "precision", "shapes", "inputs", "preprocessing", "prompts", "dataset", "dataset_options"),
-    "reference",
-)
+EVERY_TASK: tuple[Task, ...] = get_args(Task)
 
 
-def suite_of(submission: Submission) -> dict[str, Any]:
-    """The suite that measures every model on every target in every scenario of the form that this version can play, as
-    ``odb run SUITE.toml`` takes it."""
-    measuring = submission.measuring
-    plain = {"preset": measuring.preset, "seed": measuring.seed}
-    plain |= {name: value for name in ("repeats", "max_seconds") if (value := getattr(measuring, name)) is not None}
-    models = [{name: value for name in MODEL_FIELDS if (value := getattr(one, name))} for one in submission.models]
-    targets = [{"id": one.id} | ({"options": one.options} if one.options else {}) for one in submission.targets]
-    scenarios = [{"name": one.name, **one.parameters} for one in submission.scenarios if one.name in KINDS]
-    parts = {"models": models, "targets": targets, "scenarios": scenarios}
-    return plain | {name: value for name, value in parts.items() if value}
+def suite_of(assessment: Assessment) -> bytes:
+    """What ``odb run DIR`` asks for in the folder of the form, as ``odb run SUITE.toml`` takes it. What a model does is
+    read from its records."""
+    submission = assessment.submission
+    tasks: dict[str, Task] = {}
+    for model in submission.models:
+        found = {run.record.plan.model.task for run in assessment.runs if is_of(run.record, model)}
+        tasks.update((model.id, task) for task in EVERY_TASK if task in found)
+    return suite_text(submission, tasks).encode()
 
 
 def environments_of(runs: Sequence[RecordedRun]) -> list[dict[str, Any]]:

@@ -113,6 +113,8 @@ def for_scripts(written: Path, draft: "Draft") -> dict[str, object]:
         "scenarios": [one.name for one in made.scenarios],
         "criteria": [one.id for one in made.criteria],
         "left_out": list(draft.left_out),
+        "without_target": list(draft.without_target),
+        "any_target": list(draft.any_target),
         "unknown_targets": list(draft.unknown),
         "not_measurable": list(not_measurable(made)),
         "worth_filling_in": list(worth_filling_in(made)),
@@ -127,6 +129,8 @@ def tell(written: Path, draft: "Draft") -> None:
     click.echo(say("cli.init.written", file=clean(written), criteria=len(made.criteria)))
     told = {
         "cli.init.left_out": draft.left_out,
+        "cli.init.without_target": draft.without_target,
+        "cli.init.any_target": draft.any_target,
         "cli.init.unknown_targets": draft.unknown,
         "cli.init.not_measurable": not_measurable(made),
         "cli.init.worth_filling_in": worth_filling_in(made),

@@ -6,7 +6,7 @@ like those in a suite's file.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec import Struct
 from bench.contracts import Scenario, Task
 from bench.errors import InputError
 from bench.plugins import Catalog
+from bench.scenarios import KINDS
 from bench.submission.figures import later
 from bench.submission.form import SUBMISSION, Submission, SubmittedModel, SubmittedScenario
 from bench.submission.toml_text import changed_fields, toml_value
@@ -79,11 +80,12 @@ def fitting(scenario: SubmittedScenario, tasks: Mapping[str, Task], played: Coll
     return scenario.models or tuple(name for name, task in tasks.items() if task in played)
 
 
-def suite_text(submission: Submission, catalog: Catalog, tasks: Mapping[str, Task] | None = None) -> str:
+def suite_text(submission: Submission, tasks: Mapping[str, Task] | None = None, catalog: Catalog | None = None) -> str:
     """The form as a suite's file, ``suite.toml``, which lies in the same folder: ``odb run suite.toml`` asks for what
-    ``odb run .`` asks for there. Without ``tasks``, of each model by its id, scenarios are played with every model
-    where the form does not name some."""
-    built_in = frozenset(catalog.names("models"))
+    ``odb run .`` asks for there. ``tasks``: of each model, by its id; one that is not there counts as fitting. Without
+    ``catalog``, as in a bundle, whose text must not depend on what is installed: a bare name is a built-in model's, and
+    a scenario of a plugin is played with every model."""
+    built_in = None if catalog is None else frozenset(catalog.names("models"))
     sources = {one.id: _in_suite(one.source, built_in) for one in submission.models}
     lines = [f"{name} = {toml_value(value)}" for name, value in _measuring(submission).items()]
     for model in submission.models:
@@ -93,11 +95,21 @@ def suite_text(submission: Submission, catalog: Catalog, tasks: Mapping[str, Tas
         lines += _table("targets", {"id": target.id, **({"options": target.options} if target.options else {})})
     for scenario in submission.scenarios:
         if later(scenario.name) is None:
-            ids = fitting(scenario, tasks, kind_named(scenario.name, catalog).tasks) if tasks else scenario.models
-            only = [sources[name] for name in ids if name in sources]
-            chosen = {"models": only} if only and len(only) < len(sources) else {}
-            lines += _table("scenarios", {"name": scenario.name, **scenario.parameters, **chosen})
+            played = _played(scenario.name, catalog)
+            known = {name: (tasks or {}).get(name) for name in sources}
+            every = {name: played[0] if task is None else task for name, task in known.items()}
+            only = [sources[name] for name in fitting(scenario, every, played) if name in sources]
+            if only or not sources:
+                chosen = {"models": only} if len(only) < len(sources) else {}
+                lines += _table("scenarios", {"name": scenario.name, **scenario.parameters, **chosen})
     return "\n".join(lines) + "\n"
+
+
+def _played(scenario: str, catalog: Catalog | None) -> tuple[Task, ...]:
+    """The tasks that a scenario is defined for."""
+    if catalog is not None:
+        return kind_named(scenario, catalog).tasks
+    return KINDS[scenario].tasks if scenario in KINDS else get_args(Task)
 
 
 def beside(folder: Path, source: str, built_in: Collection[str] = ()) -> str:
@@ -106,9 +118,9 @@ def beside(folder: Path, source: str, built_in: Collection[str] = ()) -> str:
     return str(folder / source) if own else source
 
 
-def _in_suite(source: str, built_in: Collection[str]) -> str:
+def _in_suite(source: str, built_in: Collection[str] | None) -> str:
     """A source as a suite's file has it, in which a bare name is a built-in's."""
-    return source if is_file(source) or source in built_in else f"./{source}"
+    return source if built_in is None or is_file(source) or source in built_in else f"./{source}"
 
 
 def _model(model: SubmittedModel, folder: Path, source: str) -> ModelAsk:

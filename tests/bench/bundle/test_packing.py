@@ -16,7 +16,7 @@ from bench.bundle.contents.toml import toml_bytes
 from bench.bundle.packing import PackOptions, Rejected, packing
 from bench.errors import InputError
 from bench.submission.files import form_of
-from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
+from bench.submission.form import Submission, SubmittedModel, SubmittedScenario, SubmittedTarget
 from bench.submission.track import Track, track_named, track_names
 from bench.suite.suite import load_suite
 
@@ -226,6 +226,31 @@ def test_the_suite_is_a_suite(packed: Path, tmp_path: Path) -> None:
     suite = load_suite(unpacked(packed, tmp_path) / "data" / "suite.toml")
     assert ([one.id for one in suite.targets], suite.repeats, suite.preset) == (["null:cpu"], 6, "standard")
     assert Path(suite.models[0].source).read_bytes()
+
+
+def test_the_suite_asks_for_no_more_than_the_form(tmp_path: Path) -> None:
+    """A scenario is played with the models that the form names, or that fit by what their records say; a later one is
+    no part of it. Paths are those in the bundle."""
+    form = submission(
+        models=(SubmittedModel("net", "../elsewhere/net.onnx"), SubmittedModel("voice", "mobilenet_v2")),
+        scenarios=(
+            SubmittedScenario("single-stream", models=("voice",)),
+            SubmittedScenario("multi-stream"),
+            SubmittedScenario("offline", models=("net",)),
+            SubmittedScenario("sustained", {"seconds": 600}),
+        ),
+    )
+    (tmp_path / "elsewhere").mkdir()
+    folder = write_submission(tmp_path / "s", form)
+    (tmp_path / "elsewhere" / "net.onnx").write_bytes((folder / "net.onnx").read_bytes())
+    text = content(write_packed(folder, tmp_path / "b.zip", despite_rejections=True), "data/suite.toml").decode()
+    asked = tomllib.loads(text)
+    assert [one["source"] for one in asked["models"]] == ["models/net/net.onnx", "mobilenet_v2"]
+    assert [(one["name"], one.get("models")) for one in asked["scenarios"]] == [
+        ("single-stream", ["mobilenet_v2"]),
+        ("multi-stream", None),
+        ("offline", ["models/net/net.onnx"]),
+    ]
 
 
 @pytest.mark.parametrize("name", track_names())

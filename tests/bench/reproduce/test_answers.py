@@ -250,6 +250,15 @@ def test_a_busy_machine_accuses_no_altered_model() -> None:
     assert audited(original.record, original, copy, MARGIN).word == "cannot_tell"
 
 
+@pytest.mark.parametrize("metric", ["summary.latency_ns.p50", "summary.latency_ns.p999"])
+def test_no_time_of_an_emulator_is_shown(metric: str) -> None:
+    """Neither as claimed nor as measured here, and the reason is the emulator, also where too few queries were made."""
+    claimed, again = (run(name, 5 * MS, target=replace(TARGET, emulated=True)) for name in ("a", "b"))
+    found = answer(row(claimed, metric), Side(claimed), Side(again), MARGIN)
+    assert (found.word, found.claimed, found.again) == ("cannot_tell", None, None)
+    assert getattr(found.reason, "code", "") == "submission.emulated_figure"
+
+
 def test_the_audit_of_an_emulator_looks_at_answers_alone() -> None:
     """Its times are of no device."""
     record = run("model", 5 * MS, target=replace(TARGET, emulated=True)).record

@@ -15,6 +15,7 @@ from bench.submission.draft import (
     worth_filling_in,
 )
 from bench.submission.form import SubmittedModel, SubmittedScenario, SubmittedTarget
+from bench.submission.matching import targets_of
 from bench.submission.track import Track, TrackScenario, track_named
 
 EYE = DraftModel(SubmittedModel(id="eye", source="eye.onnx"), "tensor")
@@ -133,3 +134,24 @@ def test_a_scenario_is_taken_apart() -> None:
     """As ``-s`` takes it; numbers are numbers."""
     one = TrackScenario(scenario="single-stream:prompt_tokens=64,compile_cache=warm,x=1.5", reason="")
     assert ("single-stream", {"prompt_tokens": 64, "compile_cache": "warm", "x": 1.5}) == name_and_values(one)
+
+
+@pytest.mark.parametrize(
+    ("target", "device", "kept"),
+    [
+        (SubmittedTarget(id="ort:cpu"), "", False),
+        (SubmittedTarget(id="qnn:htp"), "qnn:htp", True),
+        (SubmittedTarget(id="qnn:htp-emu", stand_in=True), "qnn:htp", True),
+    ],
+)
+def test_a_criterion_keeps_its_device_where_a_target_fits(target: SubmittedTarget, device: str, kept: bool) -> None:
+    """Without one any target decides it, but for placement, which is a figure of that very device. Nothing is about a
+    device that the form does not have."""
+    track = track_named("inspection-drone")
+    made = drafted(track, Named(track="t", models=(EYE,), targets=(target,)))
+    criteria = {one.id: one for one in made.submission.criteria}
+    assert criteria["frame-p99"].device == device
+    assert ("placement" in criteria, "placement" in made.without_target) == (kept, not kept)
+    assert ("frame-p99" in made.any_target) is not kept
+    assert sum(one.weight for one in criteria.values()) == 100
+    assert all(targets_of(made.submission, one) for one in criteria.values())

@@ -82,7 +82,7 @@ def test_options_of_a_form_are_not_the_users_own(room: Path) -> None:
 
 def test_the_suites_file_asks_for_the_same(room: Path) -> None:
     """Read from the same folder it is the same suite, but for where it came from."""
-    (room / "suite.toml").write_text(suite_text(FORM, CATALOG, TASKS))  # type: ignore[arg-type]
+    (room / "suite.toml").write_text(suite_text(FORM, TASKS, CATALOG))  # type: ignore[arg-type]
     expected = suite_of(FORM, room, CATALOG, TASKS).suite  # type: ignore[arg-type]
     assert replace(load_suite(room / "suite.toml", CATALOG), untrusted=None) == replace(expected, untrusted=None)
 

@@ -35,7 +35,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """``name``: of the bundle or folder, unique in a review. ``sha256``: of the bundle's manifest; empty for a folder.
     ``bases``: one a row. ``steps``: the ladder of proof. ``observations``: id of a record that decides a criterion of
     the device -> its figures by process. ``problem``: why the submission could not be read or is refused; then nothing
-    else is known of it."""
+    else is known of it. ``records``: id of each record -> the hash of its samples; empty for one without samples."""
 
     name: str
     path: str
@@ -55,6 +55,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     observations: dict[str, Observation] = {}
     problem: Sentence | str = ""
     remedy: Sentence | str = ""
+    records: dict[str, str] = {}
 
     def count(self, severity: Severity) -> int:
         """Findings of that severity."""
@@ -76,6 +77,9 @@ def read_entry(path: Path) -> Entry:
             return _verified(verify(bundle), path)
     except OdbError as error:
         return Entry(name=path.stem, path=str(path), problem=error.sentence, remedy=error.advice)
+    except Exception as error:  # whatever a reader meets in content that no run writes: the others are still reviewed
+        told = sentence("review.not_read", error=type(error).__name__)
+        return Entry(name=path.stem, path=str(path), problem=told, remedy=sentence("review.not_verified.remedy"))
 
 
 def _verified(found: Verification, path: Path) -> Entry:
@@ -108,7 +112,12 @@ def entry_of(found: Assessment, findings: Sequence[Finding], name: str, path: Pa
         steps=ladder(found, sorted({one.rule for one in findings if one.severity == "reject"})),
         findings=tuple(findings),
         observations=_observations(found),
+        records={run.record.record_id: _samples_of(run.record) for run in found.runs},
     )
+
+
+def _samples_of(record: Record) -> str:
+    return "" if record.samples_file is None else record.samples_file.sha256
 
 
 def _basis(row: Row, record: Record | None) -> Basis:

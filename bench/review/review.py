@@ -19,12 +19,22 @@ from bench.words import sentence
 MOST_REPRODUCTION_BYTES = 1 << 24
 
 
+class Shared(Struct, frozen=True):
+    """Records of several submissions with one id or the same samples: at most one of them measured them.
+    ``submissions``: their indices in the review; ``records``: the ids."""
+
+    submissions: tuple[int, ...]
+    records: tuple[str, ...]
+
+
 class Review(Struct, frozen=True, kw_only=True):
-    """``tracks``: of the submissions that could be read, the most frequent first."""
+    """``tracks``: of the submissions that could be read, the most frequent first. ``shared``: records that several
+    submissions have."""
 
     entries: tuple[Entry, ...]
     standings: tuple[Standing, ...]
     tracks: tuple[str, ...]
+    shared: tuple[Shared, ...] = ()
 
     @property
     def refused(self) -> tuple[Entry, ...]:
@@ -55,7 +65,22 @@ def review(
     named = [_with_all(entry, known) for entry in named]
     tracks = [name for name, _ in Counter(one.track for one in named if not one.problem).most_common()]
     ranked = [place for track in tracks for place in _of_track(named, track)]
-    return Review(entries=tuple(named), standings=tuple(ranked), tracks=tuple(tracks))
+    return Review(entries=tuple(named), standings=tuple(ranked), tracks=tuple(tracks), shared=shared(named))
+
+
+def shared(entries: Sequence[Entry]) -> tuple[Shared, ...]:
+    """The records that several of ``entries`` have: by their ids, and by their samples whatever their ids. Those of the
+    same submissions stand together."""
+    having: dict[tuple[str, str], dict[int, list[str]]] = {}
+    for index, entry in enumerate(entries):
+        for name, samples in entry.records.items():
+            for key in (("id", name), *([("samples", samples)] if samples else [])):
+                having.setdefault(key, {}).setdefault(index, []).append(name)
+    found: dict[tuple[int, ...], dict[str, None]] = {}
+    for held in having.values():
+        if len(held) > 1:
+            found.setdefault(tuple(held), {}).update(dict.fromkeys(name for names in held.values() for name in names))
+    return tuple(Shared(indices, tuple(sorted(names))) for indices, names in sorted(found.items()))
 
 
 def bundles_in(path: Path) -> list[Path]:

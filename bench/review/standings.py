@@ -81,7 +81,8 @@ def standings(entries: Sequence[Entry]) -> tuple[Standing, ...]:
             one = row.criterion
             contender = _Contender(index, row, basis, entry.observations.get(row.record_id))
             keys.setdefault((one.id, one.metric, one.direction, one.scenario), []).append(contender)
-    drafts = [(key, found[0].row, *_drafted(found, key[2])) for key, found in keys.items()]
+    known: Known = {}
+    drafts = [(key, found[0].row, *_drafted(found, key[2], known)) for key, found in keys.items()]
     groups = [group for _, _, several, _ in drafts for group, _ in several]
     places = iter(_placed(groups))
     return tuple(
@@ -100,9 +101,11 @@ def standings(entries: Sequence[Entry]) -> tuple[Standing, ...]:
 
 
 Several = list[tuple[list[_Contender], Sentence | str]]
+Known = dict[tuple[int, int], bool]
+"""The ``id()`` of two observations of a device -> whether they may be compared: the same of every criterion."""
 
 
-def _drafted(found: Sequence[_Contender], direction: Direction) -> tuple[Several, tuple[Apart, ...]]:
+def _drafted(found: Sequence[_Contender], direction: Direction, known: Known) -> tuple[Several, tuple[Apart, ...]]:
     """The groups, best figure first in each, and those without a place."""
     apart = tuple(Apart(one.entry, why) for one in found if (why := _why_apart(one)) is not None)
     left = {one.entry for one in apart}
@@ -113,10 +116,9 @@ def _drafted(found: Sequence[_Contender], direction: Direction) -> tuple[Several
     )
     groups: Several = []
     for one in contenders:
-        refusals = [_refused(group[0], one) for group, _ in groups]
-        fitting = next((group for (group, _), why in zip(groups, refusals, strict=True) if why is None), None)
+        fitting = next((group for group, _ in groups if _fits(group[0], one, known)), None)
         if fitting is None:
-            groups.append(([one], (refusals[0] or "") if refusals else ""))
+            groups.append(([one], (_refused(groups[0][0][0], one) or "") if groups else ""))
         else:
             fitting.append(one)
     return groups, apart
@@ -127,6 +129,17 @@ def _why_apart(one: _Contender) -> Sentence | str | None:
     if one.row.seen.value is None:
         return one.row.decision.reason or one.row.seen.reason
     return one.basis.doubt or None
+
+
+def _fits(first: _Contender, other: _Contender, known: Known) -> bool:
+    """Whether the two may be compared. Submissions of as many machines are compared each with each, for each
+    criterion, so what was found once is kept."""
+    if first.seen is None or other.seen is None or not figure_kind(first.row.criterion.metric).of_device:
+        return _refused(first, other) is None
+    small, large = sorted((id(first.seen), id(other.seen)))
+    if (small, large) not in known:
+        known[small, large] = _refused(first, other) is None
+    return known[small, large]
 
 
 def _refused(first: _Contender, other: _Contender) -> Sentence | str | None:

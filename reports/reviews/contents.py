@@ -29,6 +29,7 @@ class Section(Struct, frozen=True):
 class Contents(Struct, frozen=True):
     title: str
     summary: str
+    shared: Table | None
     submissions: Table
     sections: tuple[Section, ...]
     refused: Table | None
@@ -42,6 +43,7 @@ def contents(review: Review) -> Contents:
     return Contents(
         title=say("review.title", tracks=tracks) if tracks else say("review.title.none"),
         summary=say("review.summary", read=len(review.read), refused=len(review.refused)),
+        shared=_shared(review),
         submissions=_submissions(review, several),
         sections=tuple(_section(review, standing) for standing in review.standings),
         refused=_refused(review),
@@ -132,6 +134,19 @@ def _apart(review: Review, standing: Standing) -> Table | None:
         (Cell(units.clean(review.entries[one.entry].name)), Cell(units.clean(one.reason))) for one in standing.apart
     )
     return Table(say("review.without_place"), heads("submission", "reason"), rows)
+
+
+def _shared(review: Review) -> Table | None:
+    """The records that several submissions have."""
+    rows = tuple(
+        (
+            Cell(", ".join(units.clean(review.entries[index].name) for index in one.submissions)),
+            Cell(", ".join(map(units.clean, one.records))),
+        )
+        for one in review.shared
+    )
+    columns = heads("submissions", "records")
+    return Table(say("review.shared"), columns, rows, say("review.shared.note")) if rows else None
 
 
 def _refused(review: Review) -> Table | None:

@@ -16,7 +16,7 @@ COLUMNS = (
     *("complete", "consistent", "rerun", "reproduced", "met_percent", "not_met_percent", "cannot_tell_percent"),
     *("achievement", "rejections", "flags", "warnings"),
     *("criterion", "metric", "unit", "direction", "target", "weight_percent", "value", "low", "high", "decision"),
-    *("criterion_achievement", "rank", "group", "record_id", "problem"),
+    *("criterion_achievement", "rank", "group", "record_id", "problem", "record_shared_with"),
 )
 
 
@@ -37,11 +37,18 @@ class CsvReview:
             for number, group in enumerate(standing.groups, 1)
             for place in group.places
         }
+        sharing = {
+            (index, name): "; ".join(review.entries[other].name for other in one.submissions if other != index)
+            for one in review.shared
+            for index in one.submissions
+            for name in one.records
+        }
         for index, entry in enumerate(review.entries):
             for row in entry.rows or (None,):
                 rank = places.get((row.criterion.id, index), (None, None)) if row is not None else (None, None)
                 values = {**_submission(entry), **(_criterion(row) if row is not None else {})}
                 values |= {"rank": rank[0], "group": rank[1]}
+                values["record_shared_with"] = sharing.get((index, row.record_id)) if row is not None else None
                 writer.writerow([written(values.get(name)) for name in COLUMNS])
         return out.getvalue().encode("utf-8", "replace")
 

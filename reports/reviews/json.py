@@ -16,11 +16,13 @@ class JsonReview:
     suffix = ".json"
 
     def render(self, review: Review) -> bytes:
-        """``{"tracks": […], "submissions": […], "standings": […]}``; standings name submissions by their index."""
+        """``{"tracks": […], "submissions": […], "standings": […], "shared": […]}``; standings
+        and shared records name submissions by their index."""
         document = {
             "tracks": review.tracks,
             "submissions": [_entry(entry) for entry in review.entries],
             "standings": review.standings,
+            "shared": review.shared,
         }
         return printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"
 

@@ -21,8 +21,9 @@ class MarkdownReview:
 
 def _page(found: Contents) -> Iterator[str]:
     yield from (f"# {escape(found.title)}", "", escape(found.summary), "")
-    if found.refused is not None:
-        yield from _table(found.refused, "##")
+    for table in (found.refused, found.shared):
+        if table is not None:
+            yield from _table(table, "##")
     yield from _table(found.submissions, "##")
     for section in found.sections:
         yield from (f"## {escape(section.title)}", "", escape(section.about), "")

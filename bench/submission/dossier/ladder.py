@@ -77,11 +77,18 @@ def _rerun(assessment: Assessment, rows: Sequence[Row]) -> Step:
 
 
 def measured_by(assessment: Assessment, row: Row) -> tuple[RecordedRun, ...]:
-    """The record that decides ``row``, and the others of the same model and target, newest first."""
+    """The record that decides ``row``, and the others of the same model and target, newest first. A copy of another's
+    samples was not measured."""
     wanted = (row.record_id, *row.others)
     runs = {run.record.record_id: run for run in assessment.runs}
     found = [runs[one] for one in wanted if one in runs]
-    return tuple(run for run in found if _alike(run.record) == _alike(found[0].record))
+    alike = [run for run in found if _alike(run.record) == _alike(found[0].record)]
+    return tuple({_samples_of(run.record): run for run in reversed(alike)}.values())[::-1]
+
+
+def _samples_of(record: Record) -> str:
+    """What is equal only of copies."""
+    return record.record_id if record.samples_file is None else record.samples_file.sha256
 
 
 def _alike(record: Record) -> tuple[str | None, str]:

@@ -83,6 +83,15 @@ def misplaced(assessment: Assessment, context: Context) -> Iterator[Hit]:
             yield Hit(in_record(name), {"record": name})
 
 
+def samples_twice(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """Two records have the same samples: one of them is a copy, and was not measured."""
+    first: dict[str, str] = {}
+    for run in assessment.runs:
+        file, name = run.record.samples_file, run.record.record_id
+        if file is not None and first.setdefault(file.sha256, name) != name:
+            yield Hit(in_record(name, "samples_file.sha256"), {"record": name, "other": first[file.sha256]})
+
+
 def another_model(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """A record is of another file than the model's in the folder."""
     for model in assessment.submission.models:

@@ -118,6 +118,7 @@ RECORDS: tuple[Rule, ...] = (
     Rule("ODB-S-420", "records.environment", "warn", records.clock_changed),
     Rule("ODB-S-421", "records.verdict", "warn", records.notes),
     Rule("ODB-S-422", "records", "warn", records.unused),
+    Rule("ODB-S-423", "records", "reject", records.samples_twice),
 )
 RULES: tuple[Rule, ...] = (*FORM, *SYSTEM, *CRITERIA, *EVIDENCE, *RECORDS)
 """All rules, by id."""

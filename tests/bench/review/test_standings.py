@@ -12,7 +12,7 @@ from bench.errors import InputError
 from bench.reproduce.answers import Answer
 from bench.reproduce.outcome import Reproduction
 from bench.review.entry import Entry, entry_of, read_entry, with_reproduction
-from bench.review.review import bundles_in, review
+from bench.review.review import Shared, bundles_in, review, shared
 from bench.review.standings import Group, Standing, standings
 
 
@@ -145,3 +145,33 @@ def test_a_bundle_that_does_not_verify_is_refused_by_its_rules(tmp_path: Path) -
     assert found.entries[0].problem == ""
     assert found.entries[0].sha256
     assert str(found.entries[1].problem).startswith("It does not verify: ODB-B-")
+
+
+def test_the_same_records_in_two_submissions_are_told() -> None:
+    """By their ids, and by their samples under another id; those that two submissions share stand together."""
+    entries = [
+        replace(entry("a"), records={"r1": "1" * 64, "r2": "2" * 64}),
+        replace(entry("b"), records={"x1": "1" * 64, "r2": "3" * 64}),
+        replace(entry("c"), records={"r3": "4" * 64, "r4": ""}),
+        replace(entry("d"), records={"r5": ""}),
+        Entry(name="broken", path="broken.zip", problem="no zip"),
+    ]
+    assert shared(entries) == (Shared((0, 1), ("r1", "r2", "x1")),)
+    assert shared(entries[2:]) == ()
+
+
+def test_whatever_a_reader_meets_is_a_problem_of_that_bundle(tmp_path: Path, monkeypatch: Any) -> None:
+    """And of no other."""
+
+    def check(path: Path) -> Any:
+        if path.name == "bad":
+            raise RecursionError
+        return good().checked()
+
+    monkeypatch.setattr("bench.review.entry.check", check)
+    for name in ("bad", "fine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "submission.toml").write_text("")
+    bad, fine = review([tmp_path]).entries
+    assert "RecursionError" in str(bad.problem)
+    assert fine.problem == ""

@@ -16,7 +16,7 @@ from bench.reports.reviews.html import HtmlReview
 from bench.reports.reviews.json import JsonReview
 from bench.reports.reviews.markdown import MarkdownReview
 from bench.review.entry import Entry, entry_of
-from bench.review.review import Review
+from bench.review.review import Review, Shared
 from bench.review.standings import standings
 from bench.submission.texts import Texts
 from bench.words import speaking
@@ -94,3 +94,17 @@ def test_nothing_outside_is_loaded(found: Review) -> None:
     page = HtmlReview().render(found)
     assert page == HtmlReview().render(found)
     assert not re.search(rb"(src|href)=.https?:", page)
+
+
+def test_records_that_two_submissions_share_are_shown(found: Review) -> None:
+    """In every format, with both names; of the others nothing is said."""
+    record = found.entries[0].rows[0].record_id
+    told = replace(found, shared=(Shared((0, 1), (record,)),))
+    for writer in (HtmlReview(), MarkdownReview()):
+        assert "same records" in writer.render(told).decode()
+        assert "same records" not in writer.render(found).decode()
+    assert json.loads(JsonReview().render(told))["shared"] == [{"submissions": [0, 1], "records": [record]}]
+    rows = list(csv.DictReader(io.StringIO(CsvReview().render(told).decode())))
+    sharing = {row["record_shared_with"] for row in rows if row["record_id"] == record}
+    assert sharing == {"second"}
+    assert {row["record_shared_with"] for row in rows if row["record_id"] != record} == {""}

@@ -4,6 +4,7 @@ from made_dossiers import CRITERIA, FORM, assessment, runs
 from msgspec.structs import replace
 
 from bench.record.part import Correction
+from bench.record.record import RecordedRun, SamplesFile
 from bench.record.refused import RefusedRecord
 from bench.submission.dossier.ladder import ladder
 from bench.words import speaking
@@ -56,3 +57,17 @@ def test_a_record_of_another_version_is_consistent() -> None:
 def test_without_records_nothing_is_known() -> None:
     found = ladder(assessment(records=[]))
     assert reached(*found) == {"complete": False, "consistent": None, "rerun": None, "reproduced": None}
+
+
+def test_a_copy_of_the_samples_is_no_rerun() -> None:
+    """Under another id and date, as somebody has it who measured once; two runs of their own samples are one."""
+    one, two, *_ = runs()
+
+    def with_samples(run: RecordedRun, sha256: str) -> RecordedRun:
+        return replace(run, record=replace(run.record, samples_file=SamplesFile("samples.npz", sha256, 1)))
+
+    form = replace(FORM, criteria=(MET,))
+    copied = [with_samples(one, "a" * 64), with_samples(two, "a" * 64)]
+    measured = [with_samples(one, "a" * 64), with_samples(two, "b" * 64)]
+    assert ladder(assessment(form, copied))[2].reached is False
+    assert ladder(assessment(form, measured))[2].reached is True

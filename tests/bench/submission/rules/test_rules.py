@@ -24,7 +24,7 @@ from submissions.good import (
 from bench.contracts import Scenario
 from bench.record.evidence import OTHER_SIDE, Alternation, Determinism
 from bench.record.quality import UNLABELLED, LeftOut
-from bench.record.record import Failure, Fidelity, PlacementSummary, Reason, Record, Verdict
+from bench.record.record import Failure, Fidelity, PlacementSummary, Reason, Record, SamplesFile, Verdict
 from bench.record.refused import RefusedRecord
 from bench.submission.criterion import Level
 from bench.submission.form import SubmittedModel, SubmittedScenario, SubmittedTarget
@@ -69,6 +69,10 @@ def with_emulator(found: Good) -> Good:
     """The emulator is a target of the form, and has a record."""
     targets = (*found.submission.targets, SubmittedTarget(id=EMULATOR, stand_in=True))
     return second(form(found, targets=targets), emulated)
+
+
+def with_samples(one: Record) -> Record:
+    return replace(one, samples_file=SamplesFile("samples.npz", "c" * 64, 1))
 
 
 def unsuccessful(one: Record, **fields: object) -> Record:
@@ -276,6 +280,7 @@ BREAKS: Mapping[str, Break] = {
     "ODB-S-420": lambda g: rerun(g, lambda one: each_repeat(one, lambda i: {"frequency_mhz": (3000.0, 1000.0)})),
     "ODB-S-421": lambda g: record(g, lambda one: noted(one, "sensor_lost")),
     "ODB-S-422": lambda g: second(g, lambda one: planned(one, scenario=Scenario("offline", lanes=1))),
+    "ODB-S-423": lambda g: record(second(g, with_samples), with_samples),
 }
 """Rule -> a change that breaks it and no other."""
 

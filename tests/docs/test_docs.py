@@ -79,7 +79,7 @@ def shown_commands(page: Path) -> Iterator[list[str]]:
     for line in lines:
         if line.startswith("odb "):
             words = shlex.split(line, comments=True)
-            end = next((i for i, word in enumerate(words) if word in (">", "|", "&&", ";")), len(words))
+            end = next((i for i, word in enumerate(words) if word in (">", "|", "||", "&&", ";")), len(words))
             yield words[1:end]
 
 

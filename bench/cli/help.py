@@ -24,7 +24,19 @@ class Formatter(click.HelpFormatter):
     """Breaks and aligns lines by the cells they take at the terminal."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        super().write_usage(prog, widened(args), widened(prefix or f"{say('cli.usage.usage')} "))
+        """Lines are broken at spaces, and within a choice that is longer than a line behind its ``|``."""
+        head = widened(f"{prefix or say('cli.usage.usage') + ' '}{prog}")
+        room = max(self.width - len(head) - 1, 1)
+        lines: list[str] = []
+        for word in widened(args).split():
+            for number, part in enumerate(word.replace("|", "|\n").split("\n") if len(word) > room else [word]):
+                joint = "" if number else " "
+                if lines and len(lines[-1]) + len(joint) + len(part) <= room:
+                    lines[-1] += joint + part
+                else:
+                    lines.append(part)
+        for number, line in enumerate(lines or [""]):
+            self.write(f"{head if number == 0 else ' ' * len(head)} {line}".rstrip() + "\n")
 
     def write_text(self, text: str) -> None:
         super().write_text(widened(text))

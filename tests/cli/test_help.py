@@ -99,6 +99,21 @@ def test_help_fits_the_terminal(name: str, language: str, width: int) -> None:
     assert [] == [line for line in text.splitlines() if not line.isprintable()]
 
 
+@pytest.mark.parametrize("width", [50, 64, 77, 78, 100])
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", PAGES)
+def test_the_usage_is_broken_between_words(name: str, language: str, width: int) -> None:
+    """A choice that is longer than a line is broken behind its ``|``; lines stand below the first argument."""
+    with speaking(language):
+        context = context_of(name, width)
+        head, words = f"{say('cli.usage.usage')} {context.command_path} ", context.command.collect_usage_pieces(context)
+        lines = context.get_usage().splitlines()
+    assert all(line.startswith(" " * cells(head)) and cells(line) <= width for line in lines[1:])
+    parts = [line.strip() for line in (lines[0].removeprefix(head), *lines[1:])]
+    text = "".join(part if part.endswith("|") else f"{part} " for part in parts)
+    assert " ".join(words) == text.strip()
+
+
 def test_descriptions_of_options_stand_in_one_column() -> None:
     """Counted in cells, though metavars are Korean."""
     lines = [line for line in page("run", "ko", 100).splitlines() if re.match(r"  -\S.*\S  +\S", line)]

@@ -198,7 +198,8 @@ def test_layouts_that_are_not_followed(
         decoder_spec("m.onnx", inputs, outputs)
     assert caught.value.message.startswith("m.onnx: looks like a decoder, but ")
     assert found in caught.value.message
-    assert "a cache whose every input past… has an output present…" in caught.value.remedy
+    assert "a cache of past… inputs, each with a present… output" in caught.value.remedy
+    assert "cache_position [S]" in caught.value.remedy
 
 
 def test_vocabulary_of_the_configuration() -> None:

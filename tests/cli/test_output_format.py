@@ -88,7 +88,7 @@ def test_where_it_is_written(tmp_path: Path) -> None:
 def test_records_go_into_a_folder(tmp_path: Path) -> None:
     """A name for the page is not taken for that of the folder, unless there is such a folder."""
     assert ("odb-results", Path("nights/1.5")) == (default_folder(None).parts[0], default_folder(Path("nights/1.5")))
-    with pytest.raises(InputError, match="is the folder for records") as caught:
+    with pytest.raises(InputError, match="names the folder for records") as caught:
         default_folder(Path("page.html"))
     assert "odb report page -o page.html" in caught.value.remedy
     (tmp_path / "old.json").mkdir()

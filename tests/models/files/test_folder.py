@@ -124,7 +124,7 @@ def test_of_several_models_none_is_guessed(tmp_path: Path, dense: Callable[..., 
     with pytest.raises(InputError) as caught:
         prepared(tmp_path)
     assert "2 models: decoder_model.onnx, decoder_with_past_model.onnx" in caught.value.message
-    assert "name the file that is meant" in caught.value.remedy
+    assert "If it holds several, name the file" in caught.value.remedy
 
 
 @pytest.mark.real
@@ -181,4 +181,4 @@ def test_a_graph_that_is_no_decoder_is_refused(tmp_path: Path, dense: Callable[.
         InputError, match=r"net.onnx is not laid out as a supported decoder; its inputs are x"
     ) as caught:
         prepared(tmp_path)
-    assert "a cache whose every input past… has an output present…" in caught.value.remedy
+    assert "a cache of past… inputs, each with a present… output" in caught.value.remedy

@@ -178,7 +178,7 @@ def test_a_missing_bin_is_named(saved: Save) -> None:
 
 def test_a_short_bin_is_refused(saved: Save) -> None:
     """Weights cut short are noticed before a runtime reads past their end."""
-    assert "end at byte 240, net.bin at 239" in refusal(saved(DENSE, weights=239)).message
+    assert "its weights end at byte 240, but net.bin ends at 239" in refusal(saved(DENSE, weights=239)).message
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_short_bin_is_refused(saved: Save) -> None:
         (b"", "is empty"),
         (b"\x08\x07binary", "is not XML"),
         (DENSE[: len(DENSE) // 2], "is not XML, or only a part"),
-        ("<html><body/></html>", "no OpenVINO IR"),
+        ("<html><body/></html>", "not an OpenVINO IR"),
         ('<net name="n" version="7"/>', "IR version 7"),
         ('<net name="n"/>', "IR version missing"),
         ('<net name="n" version="11"><layers/><edges/></net>', "it has no result"),

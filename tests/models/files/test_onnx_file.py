@@ -172,7 +172,7 @@ def test_paths_that_are_no_file(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "part"),
-    [({"format": "tflite"}, "asked for as tflite"), ({"precision": "int8"}, "weights are float32")],
+    [({"format": "tflite"}, "is onnx, but tflite was requested"), ({"precision": "int8"}, "weights are float32")],
 )
 def test_what_the_file_is_not_is_refused(dense: Dense, fields: dict[str, Any], part: str) -> None:
     """Format and precision are the file's; asking for another is an error, not a conversion."""
@@ -336,7 +336,7 @@ def test_another_cache_layout_is_named(decoder: Path) -> None:
     onnx.save(model, decoder)
     error = refusal(decoder)
     assert "it also returns norm [batch,sequence,16]" in error.message
-    assert "every input past… has an output present…" in error.remedy
+    assert "a cache of past… inputs, each with a present… output" in error.remedy
 
 
 @pytest.mark.real

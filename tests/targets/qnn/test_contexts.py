@@ -76,7 +76,7 @@ def test_another_chip_is_refused(holding: Callable[..., Artifact], options: dict
     with pytest.raises(RunFailure) as caught:
         refuse_other_soc(holding(QCS6490), options)
     said = " ".join(f"{key}={value}" for key, value in options.items())
-    expected = f"net_ctx.onnx is compiled for Dragonwing QCS6490 (QCS6490, HTP v68), and {said} is another chip"
+    expected = f"net_ctx.onnx is compiled for Dragonwing QCS6490 (QCS6490, HTP v68), but {said} is another chip"
     assert ("bad_input", expected) == (caught.value.kind, caught.value.message)
     assert "the model that it was compiled from" in caught.value.remedy
 

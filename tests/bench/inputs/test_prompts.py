@@ -59,7 +59,7 @@ def test_own_prompts_go_round() -> None:
 
 def test_text_needs_a_tokenizer() -> None:
     """An engine without one says which have one."""
-    with pytest.raises(RunFailure, match="without a tokenizer") as caught:
+    with pytest.raises(RunFailure, match="has no tokenizer for this model") as caught:
         next(queries((Prompt(prompt="ab"),), DECODER, Lengths(9, 0), 0, None))
     assert ("bad_input", True) == (caught.value.kind, "--prompt-ids" in caught.value.remedy)
 
@@ -88,8 +88,8 @@ def test_files_of_prompts(tmp_path: Path) -> None:
         ("a.jsonl", b"\n", "a.jsonl: holds no prompt"),
         ("a.jsonl", b'{"prompt": "x"}\n{"prompt"', "a.jsonl: line 2"),
         ("a.jsonl", b'{"text": "x"}', "a.jsonl: line 1: Object contains unknown field `text`"),
-        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: holds not exactly one"),
-        ("a.jsonl", b"{}", "line 1: holds not exactly one"),
+        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: must hold either prompt or ids"),
+        ("a.jsonl", b"{}", "line 1: must hold either prompt or ids"),
     ],
 )
 def test_bad_files_of_prompts(tmp_path: Path, name: str, content: bytes, words: str) -> None:

@@ -173,7 +173,7 @@ def test_the_same_seed_gives_the_same_bytes(precision: str, tmp_path: Path) -> N
 
 def test_other_precisions_are_refused(tmp_path: Path) -> None:
     """The remedy lists those there are."""
-    with pytest.raises(InputError, match="does not come in int2") as caught:
+    with pytest.raises(InputError, match="is not available in int2") as caught:
         Llama15M().prepare(ModelRequest("m", precision="int2"), tmp_path)
     assert "float32, float16, int8, int4" in caught.value.remedy
 

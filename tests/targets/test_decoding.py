@@ -59,5 +59,5 @@ def test_a_decoder_without_a_layout_is_refused() -> None:
     """Without a DecoderSpec nobody knows which tensors are the cache."""
     path = Path("model.onnx")
     artifact = Artifact("m", "text_generation", "onnx", "float32", path, (path,), "", 0, GraphFacts((), ()), {})
-    with pytest.raises(RunFailure, match="KV cache is laid out"):
+    with pytest.raises(RunFailure, match="the layout of its KV cache is not known"):
         decoder_of(artifact)

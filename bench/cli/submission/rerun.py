@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from bench.contracts import ModelRequest
 from bench.errors import InputError, OdbError
 from bench.jobs import Failed
-from bench.passes.alter import AlterJob
 from bench.plugins import Catalog
+from bench.process.alter import AlterJob
 from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun
 from bench.reproduce.answers import Side

@@ -114,7 +114,7 @@ class TestPrepared:
         if fine:
             self.prepared(tmp_path, f"ids={tmp_path / 'ids.npy'}")
             return
-        with pytest.raises(InputError, match=r"--input ids: holds .* it picks from a table of 5 rows") as caught:
+        with pytest.raises(InputError, match=r"--input ids: holds indices from .*, but its table has 5 rows") as caught:
             self.prepared(tmp_path, f"ids={tmp_path / 'ids.npy'}")
         assert "0 to 4" in caught.value.remedy
 

@@ -30,7 +30,7 @@ def test_more_threads_need_more(processors: int, threads: str | None, mebibytes:
 
 def test_the_limit_and_what_is_needed_are_named() -> None:
     refuse_less(712 * MIB, 712 * MIB)
-    with pytest.raises(InputError, match=r"limited to 292 MiB \(ulimit -v\), and 712 MiB are needed"):
+    with pytest.raises(InputError, match=r"limited to 292 MiB \(ulimit -v\), but 712 MiB are needed"):
         refuse_less(300_000 << 10, 712 * MIB)
 
 

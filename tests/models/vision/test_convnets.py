@@ -70,8 +70,8 @@ def test_seed_decides_the_weights(cache: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "part"),
     [
-        ({"format": "tflite"}, "does not come as tflite"),
-        ({"precision": "int8"}, "does not come in int8"),
+        ({"format": "tflite"}, "is not available as tflite"),
+        ({"precision": "int8"}, "is not available in int8"),
         ({"shapes": {"input": (2, 3, 224, 224)}}, "does not fit"),
         ({"shapes": {"image": (1, 3, 224, 224)}}, "unknown input"),
     ],

@@ -261,7 +261,7 @@ def test_a_decoder_without_its_cache_is_not_converted(
         ({"enable_prefix_caching": "perhaps"}, "CPU", "enable_prefix_caching=perhaps: neither YES nor NO"),
         ({"cache_size": "big"}, "CPU", "cache_size=big: not a whole number"),
         ({"MAX_PROMPT_LEN": "-1"}, "NPU", "MAX_PROMPT_LEN=-1: not a whole number"),
-        ({"ATTENTION_BACKEND": "SDPA", "cache_size": "1"}, "CPU", "cache_size: it is paged attention's"),
+        ({"ATTENTION_BACKEND": "SDPA", "cache_size": "1"}, "CPU", "cache_size: applies to paged attention only"),
     ],
 )
 def test_the_pipelines_own_options_are_checked(options: dict[str, str], device: str, message: str) -> None:

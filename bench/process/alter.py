@@ -1,4 +1,4 @@
-"""The pass that makes a copy of a model file with permuted weights, for the audit of ``odb reproduce --altered``."""
+"""The job that makes a copy of a model file with permuted weights, for the audit of ``odb reproduce --altered``."""
 
 from pathlib import Path
 

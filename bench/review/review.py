@@ -51,7 +51,7 @@ def review(
     """Read every bundle and rank them; those of several tracks are ranked within each. ``reproductions``:
     ``reproduction.json`` files of a reviewer, or their folders; each counts for the bundle whose manifest it names.
     ``read`` is told how many bundles have been read. Raises ``InputError`` for a path without a bundle, and for a
-    reproduction that is of none of them."""
+    reproduction that is of none of them, refused ones included."""
     paths = [found for path in bundles for found in bundles_in(path)]
     known = [reproduction_in(path) for path in reproductions]
     entries: list[Entry] = []
@@ -60,7 +60,7 @@ def review(
         read(len(entries))
     named = _named(entries)
     for found in known:
-        if not any(_is_of(found, entry) for entry in named):
+        if not any(_may_be_of(found, entry) for entry in named):
             raise InputError(sentence("review.reproduction_of_none", subject=found.subject))
     named = [_with_all(entry, known) for entry in named]
     tracks = [name for name, _ in Counter(one.track for one in named if not one.problem).most_common()]
@@ -111,6 +111,11 @@ def _is_of(found: Reproduction, entry: Entry) -> bool:
     if entry.problem:
         return False
     return bool(found.subject_sha256) and found.subject_sha256 == entry.sha256
+
+
+def _may_be_of(found: Reproduction, entry: Entry) -> bool:
+    """Also a bundle that is refused, which is listed with the reason; of some of these the hash is not known."""
+    return _is_of(found, entry) or bool(entry.problem and entry.sha256 in ("", found.subject_sha256))
 
 
 def _with_all(entry: Entry, known: Sequence[Reproduction]) -> Entry:

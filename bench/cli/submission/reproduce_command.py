@@ -203,8 +203,15 @@ def _cell(value: object) -> str:
 def _show(outcome: "Reproduction", found: "Assessment") -> None:
     head = ("criterion", "claimed", "here", "ratio", "answer")
     titles = {row.criterion.id: str(row.criterion.title) for row in found.rows}
+    units = {row.criterion.id: row.criterion.unit for row in found.rows}
     table = [
-        [clean(titles[one.criterion]), _figure(one, one.claimed), _figure(one, one.again), _ratio(one), _word(one)]
+        [
+            clean(titles[one.criterion]),
+            figure_shown(one.claimed, one.unit, units[one.criterion]),
+            figure_shown(one.again, one.unit, units[one.criterion]),
+            _ratio(one),
+            _word(one),
+        ]
         for one in outcome.answers
     ]
     click.echo(columns([say(f"reproduce.column.{name}") for name in head], table, terminal_width()))
@@ -227,10 +234,18 @@ def _word(one: "Answer") -> str:
     return say(f"reproduce.word.{one.word}")
 
 
-def _figure(one: "Answer", value: float | None) -> str:
-    from bench.words.units import MISSING, figure
+def figure_shown(value: float | None, unit: str, stated: str) -> str:
+    """``value``, in ``unit`` of the record, for a criterion whose unit is ``stated``: a size in that unit, in which its
+    target is, unless three digits would be lost."""
+    from bench.submission.units import UNITS
+    from bench.words.units import MISSING, figure, number
 
-    return figure(value, one.unit) if one.unit else MISSING
+    if not unit:
+        return MISSING
+    base, factor = UNITS.get(stated, ("", 1))
+    if value is None or base != unit or unit != "bytes" or value < 0.1 * factor:
+        return figure(value, unit)
+    return number(value / factor, stated)
 
 
 def _ratio(one: "Answer") -> str:

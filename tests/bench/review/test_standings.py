@@ -128,6 +128,16 @@ def test_a_reproduction_of_none_of_the_bundles_is_an_error(tmp_path: Path) -> No
         review([tmp_path / "s"], [tmp_path / "reproduction.json"])
 
 
+def test_a_reproduction_of_a_refused_bundle_is_no_error(tmp_path: Path) -> None:
+    """The bundle is listed with the reason, which the error would hide."""
+    import msgspec
+
+    (tmp_path / "b.zip").write_bytes(b"no archive")
+    (tmp_path / "reproduction.json").write_bytes(msgspec.json.encode(reproduction("reproduced")))
+    (found,) = review([tmp_path / "b.zip"], [tmp_path / "reproduction.json"]).entries
+    assert found.problem
+
+
 def test_a_folder_is_read_as_a_submission(tmp_path: Path) -> None:
     """With what can be told of it."""
     (tmp_path / "submission.toml").write_text('format = 1\ntrack = "t"\nrules = 1\n[project]\nname = "Cracks"\n')

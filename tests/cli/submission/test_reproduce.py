@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.cli.run_command import command as run_command
-from bench.cli.submission.reproduce_command import command
+from bench.cli.submission.reproduce_command import command, figure_shown
 from bench.errors import InputError
 
 FRAUD = Path(__file__).resolve().parents[2] / "plugins" / "fraud.py"
@@ -159,3 +159,20 @@ def test_a_margin_that_decides_nothing_is_refused(margin: str, tmp_path: Path) -
     with pytest.raises(InputError, match="margin_percent"):
         odb_raising(command, tmp_path, "-o", tmp_path / "again")
     assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "stated", "shown"),
+    [
+        (1_220_000, "bytes", "MB", "1.22 MB"),
+        (1_220_000, "bytes", "MiB", "1.16 MiB"),
+        (1_500_000, "bytes", "GB", "1.43 MiB"),
+        (1_500_000, "ns", "s", "1.50 ms"),
+        (0.985, "fraction", "%", "98.5 %"),
+        (None, "bytes", "MB", "–"),
+        (None, "", "MB", "–"),
+    ],
+)
+def test_figures_are_in_the_unit_of_their_target(value: float | None, unit: str, stated: str, shown: str) -> None:
+    """A size, as far as that has three digits."""
+    assert figure_shown(value, unit, stated) == shown

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import RunFailure
 from bench.plugins import Catalog, discover
+from bench.record.evidence import OTHER_SIDE
 from bench.record.record import RecordedRun
+from bench.run import interleaved
+from bench.run.interleaved import Steps, _pair
+from bench.run.one_run import Gathering
 from bench.run.yardsticks import run_beside_yardsticks
-from bench.store.records import load_records
+from bench.store.records import load_records, prepare_folder
 from bench.submission.measuring.yardstick import is_yardstick, yardstick_of
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
@@ -72,3 +77,48 @@ def test_without_a_yardstick_a_run_is_measured_alone(tmp_path: Path) -> None:
     )
     assert run.record.plan.alternation is None
     assert run.record.status == "ok"
+
+
+PICKY = """
+from bench.errors import RunFailure
+from bench.testing import FakeModel, NullTarget
+
+
+class Picky(NullTarget):
+    def check(self, artifact, device, options):
+        if not artifact.model_id.startswith("fake"):
+            raise RunFailure("unsupported_operator", "an operator is missing", "", "compile")
+
+
+PLUGINS = {"models": {"fake": FakeModel}, "targets": {"picky": Picky, "null": NullTarget}}
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_run_whose_yardstick_fails_is_measured_alone(
+    when: str, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is measured, or in its first process: the run that counts has all its repeats and took no turns, and
+    no record of fewer repeats is there beside it."""
+    (tmp_path / "picky.py").write_text(PICKY)
+
+    def pair(sides: list[Gathering], index: int) -> Steps:
+        def fail() -> None:
+            raise RunFailure("runtime_error", "crashed", "", "steady")
+
+        (base, _), new = _pair(sides, index)
+        return [(base, fail), new]
+
+    if when == "while":
+        monkeypatch.setattr(interleaved, "_pair", pair)
+    target = TargetAsk("picky:cpu" if when == "before" else "null:cpu", {"latency_us": "200"})
+    suite = Suite(models=(ModelAsk("fake"),), targets=(target,), repeats=2, max_seconds=0.1)
+    catalog, out = discover([tmp_path / "picky.py"]), prepare_folder(tmp_path / "out")
+    (run,) = run_beside_yardsticks(suite, catalog, out, task_of=lambda one: "tensor", cache=own_cache)
+    assert (run.record.status, len(run.record.repeats), run.record.plan.alternation) == ("ok", 2, None)
+    others = [one.record for one in load_records(out) if one.record.record_id != run.record.record_id]
+    assert [(one.status, is_yardstick(one)) for one in others] == [("failed", True), ("failed", False)]
+    assert [one.failure.phase for one in others if one.failure] == [
+        "compile" if when == "before" else "steady",
+        OTHER_SIDE,
+    ]

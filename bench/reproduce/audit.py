@@ -17,7 +17,7 @@ from bench.compare.observe import observe
 from bench.compare.rules import FEW
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import STEADY
-from bench.reproduce.equivalence import SAME_ALPHA, WORSE_ALPHA
+from bench.reproduce.equivalence import OWN_CHANGES, SAME_ALPHA, WORSE_ALPHA
 from bench.stats.ratio import paired_log_ratio
 from bench.words import Sentence, sentence
 
@@ -27,7 +27,8 @@ WORK_BY_DATA = "seeded_work"
 
 class Audit(Struct, frozen=True, kw_only=True):
     """``record``: the claimed one. ``code``: what was found, where the audit ``failed``. ``ratio``: time of the altered
-    model over that of the model, in alternation; null on an emulator. ``altered_record``: of the altered model."""
+    model over that of the model, in alternation; null on an emulator. ``altered_record``: of the altered model.
+    ``answers_differ``: whether it gives other answers; null where they were not compared."""
 
     record: str
     word: AuditWord
@@ -36,17 +37,25 @@ class Audit(Struct, frozen=True, kw_only=True):
     interval: tuple[float, float] | None = None
     reason: Sentence | str = ""
     altered_record: str = ""
+    answers_differ: bool | None = None
 
 
 def audited(claimed: Record, original: RecordedRun | None, altered: RecordedRun, margin: float) -> Audit:
     """``altered``: the run of the copy, its outputs compared with those of the model on the reference. ``original``:
     the model's own run in alternation with it; ``None`` on an emulator, whose times are not used."""
+    same = None if altered.record.status != "ok" else _same_answers(altered.record)
+    found = _audited(claimed, original, altered, margin, same)
+    return replace(found, answers_differ=None if same is None else not same)
+
+
+def _audited(
+    claimed: Record, original: RecordedRun | None, altered: RecordedRun, margin: float, same: bool | None
+) -> Audit:
     of, name = claimed.record_id, altered.record.record_id
     if altered.record.status != "ok":
         failure = altered.record.failure
         why = sentence("reproduce.not_measured") if failure is None else failure.sentence
         return Audit(record=of, word="cannot_tell", reason=why, altered_record=name)
-    same = _same_answers(altered.record)
     if same:
         return Audit(record=of, word="failed", code="answers_prepared", reason=_told("prepared"), altered_record=name)
     open_ = Audit(record=of, word="cannot_tell", reason=_told("answers_unknown"), altered_record=name)
@@ -67,21 +76,23 @@ def _timed(open_: Audit, original: RecordedRun, altered: RecordedRun, margin: fl
         codes = () if altered.record.verdict is None else [one.code for one in altered.record.verdict.reasons]
         if WORK_BY_DATA in codes:
             return replace(open_, reason=_told("work_by_data"))
-        unsteady = _unsteady(original.record, altered.record)
-        if unsteady:
-            return replace(open_, reason=sentence("reproduce.not_valid.again", codes=unsteady))
-        if len(logs.logs) < FEW:
-            return replace(open_, reason=sentence("reproduce.few_processes", least=FEW))
+        doubt = _doubt(original.record, altered.record, len(logs.logs))
+        if doubt is not None and found.p_beyond(found.margin((1 + margin) * OWN_CHANGES - 1)) > 2 * WORSE_ALPHA:
+            return replace(open_, reason=doubt)
         return replace(open_, word="failed", code="speed_of_another", reason=_told("another_speed"))
     if found.p_equivalent(margin) > SAME_ALPHA:
         return replace(open_, reason=sentence("reproduce.too_uncertain"))
     return replace(open_, word="passed", reason="") if answers_known else open_
 
 
-def _unsteady(*records: Record) -> list[str]:
-    """What made the machine busy or unsteady while these were measured. It accuses no model."""
-    verdicts = [record.verdict for record in records if record.verdict is not None]
-    return sorted({code for verdict in verdicts for code in verdict.invalidating} & {*STEADY})
+def _doubt(original: Record, altered: Record, pairs: int) -> Sentence | None:
+    """Why another time of less than ``OWN_CHANGES`` accuses no model: the machine was busy or unsteady while the two
+    were measured, or the pairs are few."""
+    verdicts = [record.verdict for record in (original, altered) if record.verdict is not None]
+    unsteady = sorted({code for verdict in verdicts for code in verdict.invalidating} & {*STEADY})
+    if unsteady:
+        return sentence("reproduce.not_valid.again", codes=unsteady)
+    return sentence("reproduce.few_processes", least=FEW) if pairs < FEW else None
 
 
 def _same_answers(altered: Record) -> bool | None:

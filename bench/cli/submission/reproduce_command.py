@@ -55,6 +55,9 @@ def command(
     from bench.submission.assessment import assess
 
     default_folder(output)
+    for path in (*models, *datasets):
+        if not path.exists():
+            raise InputError(sentence("bundle.no_such_file", path=path))
     catalog, given = discover(plugins), Reviewer(models, datasets, seed, altered)
     with opened(bundle) as (folder, name, sha256):
         found = assess(folder)
@@ -62,10 +65,7 @@ def command(
         plan = planned_again(found, folder, catalog, given)
         if dry_run:
             return _show_plan(found, plan, as_json)
-        for again in plan:
-            if again.problem:
-                told = say("reproduce.cannot_measure", record=again.claimed.record.record_id, reason=again.problem)
-                click.echo(f"odb: {clean(told)}", err=True)
+        _tell_problems(plan)
         outcome = _carried_out(found, plan, catalog, default_folder(output), given, (name, sha256))
     if as_json:
         echo_json(outcome)
@@ -188,10 +188,19 @@ def _show_plan(found: "Assessment", plan: "tuple[Again, ...]", as_json: bool) ->
     if as_json:
         echo_json({"margin_percent": found.submission.measuring.margin_percent, "runs": rows})
     else:
-        head = ("model", "target", "scenario", "criteria", "yardstick", "problem")
+        head = ("model", "target", "scenario", "criteria", "yardstick")
         table = [[_cell(row[name]) for name in head] for row in rows]
         click.echo(columns([say(f"reproduce.column.{name}") for name in head], table, terminal_width()))
+        _tell_problems(plan)
     return 2 if plan and all(again.problem for again in plan) else 0
+
+
+def _tell_problems(plan: "tuple[Again, ...]") -> None:
+    """On stderr: what cannot be measured again, and why."""
+    for again in plan:
+        if again.problem:
+            told = say("reproduce.cannot_measure", record=again.claimed.record.record_id, reason=again.problem)
+            click.echo(f"odb: {clean(told)}", err=True)
 
 
 def _cell(value: object) -> str:
@@ -222,6 +231,8 @@ def _show(outcome: "Reproduction", found: "Assessment") -> None:
         word = say(f"reproduce.audit.word.{audit.word}")
         code = "reproduce.audit" if audit.ratio is None else "reproduce.audit.timed"
         told = say(code, record=audit.record, word=word, ratio=audit.ratio)
+        if audit.answers_differ:
+            told = say("text.two", first=told, second=say("reproduce.audit.answers_differ"))
         click.echo("\n" + clean(told if not audit.reason else say("text.two", first=told, second=audit.reason)))
     counts = {word: sum(one.word == word for one in outcome.answers) for word in WORDS}
     click.echo("\n" + say("reproduce.total", margin=outcome.margin_percent / 100, **counts))

@@ -12,7 +12,7 @@ from bench.jobs import Failed
 from bench.plugins import Catalog
 from bench.process.alter import AlterJob
 from bench.process.supervisor import run_job
-from bench.record.record import RecordedRun
+from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import Side
 from bench.reproduce.audit import Audit, audited
 from bench.run.interleaved import run_in_alternation
@@ -22,10 +22,10 @@ from bench.submission.assessment import Assessment
 from bench.submission.form import RECORDS
 from bench.submission.measuring.yardstick import yardstick_of
 from bench.suite.base_run import Given, base_suite
-from bench.suite.found_files import Places
+from bench.suite.found_files import Places, found_model
 from bench.suite.plan import choose_models
 from bench.suite.suite import Suite
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 ALTER_SECONDS = 600.0
 
@@ -89,11 +89,27 @@ def _suite(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) ->
     sent = [folder, folder / "models", folder / "inputs"]
     sent += [path.parent for path in folder.glob("models/*/*")]
     places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
+    _check_model(record, places, given)
     suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())
     if record.plan.alternation is None and record.plan.repeat_rule is not None:
         fixed = record.plan.repeat_rule.fewest == record.plan.repeat_rule.most
         suite = replace(suite, repeats=record.plan.repeats if fixed else None)
     return suite if given.seed is None else replace(suite, seed=given.seed)
+
+
+def _check_model(record: Record, places: Places, given: Reviewer) -> None:
+    """Raises ``InputError`` for a model file that is neither in the bundle nor among the ``given`` ones."""
+    asked, model = record.plan.asked, record.plan.model
+    if asked is None or asked.kind == "built_in" or model.sha256 is None:
+        return
+    try:
+        found_model([asked.model.name], model.sha256, model.size_bytes, "", places)
+    except InputError:
+        figures = {"model": asked.model.name, "sha256": model.sha256[:12]}
+        if given.models:
+            files = [path.name for path in given.models]
+            raise InputError(sentence("reproduce.model_of_another_file", files=files, **figures)) from None
+        raise InputError(sentence("reproduce.model_missing", **figures)) from None
 
 
 def audit_again(

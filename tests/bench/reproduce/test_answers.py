@@ -235,15 +235,18 @@ def test_the_audit(altered_ns: float, same: bool, word: str, code: str) -> None:
 
 
 def test_a_busy_machine_accuses_no_altered_model() -> None:
-    """Nor do three pairs; that the answers are prepared is seen in any state."""
+    """Nor do three pairs; a factor of more than 2, and prepared answers, are seen in any state."""
     original = run("model", 5 * MS, alternation=Alternation("audit", "base"))
     copy = fidelity(run("copy", 8 * MS, alternation=Alternation("audit", "new")), 0.2, False, twin=True)
     assert audited(original.record, original, copy, MARGIN).code == "speed_of_another"
     busy = with_verdict(Side(copy), "host_busy").run
     found = audited(original.record, original, busy, MARGIN)
-    assert (found.word, "host_busy" in str(found.reason)) == ("cannot_tell", True)
+    assert (found.word, "host_busy" in str(found.reason), found.answers_differ) == ("cannot_tell", True, True)
+    far = fidelity(run("far", 15 * MS, alternation=Alternation("audit", "new")), 0.2, False, twin=True)
+    far = with_verdict(Side(far), "host_busy").run
+    assert audited(original.record, original, far, MARGIN).code == "speed_of_another"
     prepared = audited(original.record, original, fidelity(busy, 1.0, True, twin=True), MARGIN)
-    assert prepared.code == "answers_prepared"
+    assert (prepared.code, prepared.answers_differ) == ("answers_prepared", False)
     three = (1, 1, 1)
     original = run("model", 5 * MS, three, alternation=Alternation("audit", "base"))
     copy = fidelity(run("copy", 8 * MS, three, alternation=Alternation("audit", "new")), 0.2, False, twin=True)

@@ -148,8 +148,13 @@ def test_a_model_that_is_not_there_is_a_problem(claim: Path, tmp_path: Path) -> 
         for given in ((), ("-m", another), ("-m", claim / "models" / "original.onnx"))
     ]
     assert [one.return_value for one in told] == [2, 2, 0]
-    assert "original.onnx" in json.loads(told[0].output)["runs"][0]["problem"]
-    assert "is not the file" in json.loads(told[1].output)["runs"][0]["problem"]
+    problems = [json.loads(one.output)["runs"][0]["problem"] for one in told]
+    assert ["original.onnx" in one for one in problems] == [True, True, False]
+    assert ["does not hold the model" in one for one in problems] == [True, False, False]
+    assert ["is the file that was measured" in one for one in problems] == [False, True, False]
+    assert not any("-bundle-" in one or "plan.asked" in one for one in problems)
+    with pytest.raises(InputError, match=r"nothing\.onnx does not exist"):
+        odb_raising(command, alone, "-m", tmp_path / "nothing.onnx", "--dry-run")
 
 
 @pytest.mark.parametrize("margin", ["0", "-5", "nan", "inf", "1e9", "50.1"])

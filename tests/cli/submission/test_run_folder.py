@@ -122,6 +122,15 @@ def test_a_dry_run_says_what_is_done(measured: tuple[Path, Result]) -> None:
 
 
 @pytest.mark.process
+def test_a_dry_run_says_that_yardsticks_take_time(measured: tuple[Path, Result]) -> None:
+    """Where a run on a device is left, and yardsticks were not left out."""
+    folder, plugin = measured[0], measured[0].parent / "plugin.py"
+    asked = [folder, "--plugin", plugin, "--dry-run"]
+    said = ["yardstick" in odb_run(*asked, *flags).stdout for flags in (["--again"], ["--again", "--no-yardstick"], [])]
+    assert said == [True, False, False]
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [

@@ -53,7 +53,7 @@ class FolderRun:
 
     def left(self, bench: Bench, plan: Plan) -> Plan:
         """What of ``plan`` has no usable record yet; all of it where everything is to be measured again."""
-        self.progress = self.progressed(bench, plan)
+        self.progressed(bench, plan)
         if self.progress.done:
             click.echo(f"odb: {say('cli.run.measured_before', runs=len(self.progress.done))}", err=True)
         return self.progress.left
@@ -63,7 +63,8 @@ class FolderRun:
         return self._tasks[run.model.ask.source]
 
     def progressed(self, bench: Bench, plan: Plan) -> Progress:
-        return Progress(plan) if self._again else progress_of(bench, plan, recorded_in(self.records))
+        self.progress = Progress(plan) if self._again else progress_of(bench, plan, recorded_in(self.records))
+        return self.progress
 
     def whole(self, recorded: Sequence[RecordedRun]) -> list[RecordedRun]:
         """The records of the whole plan in its order: those that there were, and those written now."""
@@ -84,6 +85,10 @@ class FolderRun:
             if as_json:
                 echo_json(plan_for_scripts([], not_measurable))
         if not as_json:
+            if self.yardstick and any(
+                one.skip is None and not one.target.device.emulated for one in self.progress.left.runs
+            ):
+                click.echo(say("cli.run.beside_yardsticks"))
             for name, reason in not_measurable.items():
                 click.echo(say("cli.run.not_measurable", name=clean(name), reason=reason))
         return status

@@ -35,7 +35,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """``name``: of the bundle or folder, unique in a review. ``sha256``: of the bundle's manifest; empty for a folder.
     ``bases``: one a row. ``steps``: the ladder of proof. ``observations``: id of a record that decides a criterion of
     the device -> its figures by process. ``problem``: why the submission could not be read or is refused; then nothing
-    else is known of it. ``records``: id of each record -> the hash of its samples; empty for one without samples."""
+    else is known of it. ``records``: id of each record -> the hash of its samples; empty for one without samples.
+    ``again``: what each reproduction by a reviewer answers, in numbers of criteria."""
 
     name: str
     path: str
@@ -56,6 +57,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     problem: Sentence | str = ""
     remedy: Sentence | str = ""
     records: dict[str, str] = {}
+    again: tuple[Sentence, ...] = ()
 
     def count(self, severity: Severity) -> int:
         """Findings of that severity."""
@@ -144,4 +146,7 @@ def with_reproduction(entry: Entry, found: Reproduction) -> Entry:
     code = f"review.reproduced.{found.word}"
     reached = {"reproduced": True, "not_reproduced": False}.get(found.word)
     step = Step("reproduced", reached, "" if reached else sentence(code))
-    return replace(entry, steps=tuple(step if one.rung == "reproduced" else one for one in entry.steps))
+    counts = {word: sum(one.word == word for one in found.answers) for word in ("reproduced", "not_reproduced")}
+    told = sentence("review.again", **counts, cannot_tell=len(found.answers) - sum(counts.values()))
+    steps = tuple(step if one.rung == "reproduced" else one for one in entry.steps)
+    return replace(entry, steps=steps, again=(*entry.again, told))

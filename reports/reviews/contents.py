@@ -72,7 +72,8 @@ def _row(entry: Entry, several: bool) -> Iterator[Cell]:
     if several:
         yield Cell(track_words(entry.track))
     yield Cell(units.clean(entry.device) or units.MISSING)
-    yield Cell(" ".join(MARKS[step.reached] for step in entry.steps), notes=tuple(_ladder(entry.steps)))
+    notes = (*_ladder(entry.steps), *map(units.clean, entry.again))
+    yield Cell(" ".join(MARKS[step.reached] for step in entry.steps), notes=notes)
     weights: dict[Word, float] = {"met": entry.met, "not_met": entry.not_met, "cannot_tell": entry.undecided}
     told = [say("review.weight", word=decision_word(word), percent=weight) for word, weight in weights.items()]
     yield Cell(" · ".join(told))

@@ -115,6 +115,8 @@ def test_a_reproduction_decides_the_last_step(word: str, reached: bool | None) -
     """Of the bundle whose manifest it names."""
     found = with_reproduction(entry("a"), reproduction(word))
     assert next(one.reached for one in found.steps if one.rung == "reproduced") is reached
+    (told,) = found.again
+    assert told.figures == {name: int(name == word) for name in ("reproduced", "not_reproduced", "cannot_tell")}
 
 
 def test_a_reproduction_of_none_of_the_bundles_is_an_error(tmp_path: Path) -> None:

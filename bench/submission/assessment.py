@@ -4,6 +4,7 @@ Nothing here reads a stored decision: everything is computed from the records, w
 samples. What a bundle states is compared with this.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
 class Assessment(Struct, frozen=True, kw_only=True):
     """``met``, ``not_met`` and ``undecided``: sums of weights in percent. ``achievement``: mean of the decided and
-    undecided criteria's achievements, each at most 1, by weight; null while one of them has none."""
+    undecided criteria's achievements, each at most 1, by weight; null while one of them has none. A weight that is not
+    above 0, or no number, has no part in the sums, and leaves no mean."""
 
     submission: Submission
     rows: tuple[Row, ...]
@@ -66,12 +68,17 @@ class Assessment(Struct, frozen=True, kw_only=True):
     def achievement(self) -> float | None:
         found = [(row.decision.achievement, row.criterion.weight) for row in self.rows]
         total = sum(weight for _, weight in found)
-        if not total or any(reached is None for reached, _ in found):
+        if not total or any(reached is None or not _is_weight(weight) for reached, weight in found):
             return None
         return sum(min(1.0, reached or 0.0) * weight for reached, weight in found) / total
 
     def _weight(self, word: str) -> float:
-        return sum(row.criterion.weight for row in self.rows if row.decision.word == word)
+        weights = [row.criterion.weight for row in self.rows if row.decision.word == word]
+        return sum(weight for weight in weights if _is_weight(weight))
+
+
+def _is_weight(weight: float) -> bool:
+    return 0 < weight < math.inf
 
 
 def assess(folder: Path) -> Assessment:

@@ -4,6 +4,7 @@ A figure with an interval decides only if the whole interval lies on one side of
 decided by luck. A figure whose uncertainty is not known decides nothing, unless it is exact.
 """
 
+import math
 from typing import Literal
 
 from msgspec import Struct
@@ -36,6 +37,8 @@ def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -
         missing = seen.value is None and not (kind.of_device and is_emulated(record))
         return Decision("cannot_tell", None, seen.reason if missing or doubt is None else doubt)
     target, reached = target_of(criterion), achievement(criterion, seen.value)
+    if not math.isfinite(target):
+        return Decision("cannot_tell", None, sentence("submission.target_no_number", target=str(criterion.target)))
     if seen.low is None or seen.high is None:
         return Decision("cannot_tell", reached, sentence("submission.interval_unknown", n=seen.n))
     if criterion.direction == "at_most":
@@ -55,7 +58,7 @@ def target_of(criterion: Criterion) -> float:
 def achievement(criterion: Criterion, value: float) -> float | None:
     """What was reached as a fraction of the target: target / value where less is better."""
     target = target_of(criterion)
-    if value <= 0 or target <= 0:
+    if value <= 0 or not 0 < target < math.inf:
         return None
     return target / value if criterion.direction == "at_most" else value / target
 

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from bench.contracts.scenario import Value
+from bench.errors import InputError
+from bench.reading import exists, is_folder
 from bench.submission.criterion import Criterion, Form
 from bench.submission.files import read_form
 from bench.submission.texts import Text
+from bench.words import sentence
 
 SUBMISSION = "submission.toml"
 RECORDS = "records"
@@ -115,4 +118,9 @@ class Submission(Form, frozen=True):
 
 def read_submission(folder: Path) -> Submission:
     """``folder/submission.toml``. Raises ``InputError`` naming file and field."""
+    if not is_folder(folder):
+        code = "submission.not_a_folder" if exists(folder) else "submission.no_such_folder"
+        raise InputError(sentence(code, folder=folder), sentence("submission.give_folder"))
+    if not exists(folder / SUBMISSION):
+        raise InputError(sentence("submission.no_form", folder=folder), sentence("submission.give_folder"))
     return read_form(folder / SUBMISSION, Submission)

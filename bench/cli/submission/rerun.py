@@ -1,5 +1,6 @@
 """Measures the records of a submission again: exactly what they say was asked, on this machine."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places, found_model
 from bench.suite.plan import choose_models
 from bench.suite.suite import Suite
-from bench.words import Sentence, sentence
+from bench.words import Sentence, mapped, sentence
 
 ALTER_SECONDS = 600.0
 
@@ -79,7 +80,12 @@ def _again(run: RecordedRun, runs: Sequence[RecordedRun], folder: Path, catalog:
             yardstick = _suite(claimed.yardstick, folder, catalog, Reviewer())
         return Again(claimed=claimed, suite=suite, yardstick=yardstick)
     except OdbError as error:
-        return Again(claimed=claimed, problem=error.sentence)
+        return Again(claimed=claimed, problem=_without(folder, error))
+
+
+def _without(folder: Path, error: OdbError) -> Sentence | str:
+    """What is wrong, with names as the submission has them and not those of a copy of it."""
+    return mapped(error.sentence, lambda text: text.replace(f"{folder}{os.sep}", ""))
 
 
 def _suite(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) -> Suite:

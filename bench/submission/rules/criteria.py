@@ -9,7 +9,7 @@ from bench.scenarios import KINDS, parse_scenario, scenario_name
 from bench.submission.assessment import Assessment
 from bench.submission.criterion import Criterion
 from bench.submission.decision import target_of
-from bench.submission.figures import PAIRED, FigureKind, figure_kind
+from bench.submission.figures import DIFFERENCE, PAIRED, FigureKind, figure_kind
 from bench.submission.matching import targets_of
 from bench.submission.rules.context import Context
 from bench.submission.rules.rule import (
@@ -27,8 +27,11 @@ from bench.words import words_of
 
 CLOSE = 1e-6
 """Weights that are written with decimals sum to 100 within this."""
+POINTS = "%p"
 FEWEST_PROCESSES = 5
 """As ``odb compare`` needs a side (``bench.suite.presets``)."""
+GREATEST = {"fidelity.cosine_min": 1.0}
+"""Of figures that are plain numbers."""
 SIGNED = ("decibels",)
 """Units whose figures may be below 0."""
 
@@ -75,10 +78,16 @@ def unit_wrong(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """``unit`` is unknown, or one of another quantity than the metric's."""
     for claim in claims(assessment):
         unit = base_unit(claim.criterion.unit)
-        if unit is None or (claim.kind is not None and unit != claim.kind.unit):
-            fitting = [name for name, (base, _) in UNITS.items() if claim.kind is None or base == claim.kind.unit]
+        kind, written = claim.kind, claim.criterion.unit
+        if unit is None or (kind is not None and not _has_unit(kind, written)):
+            fitting = [name for name in UNITS if kind is None or _has_unit(kind, name)]
             figures = {"unit": claim.criterion.unit, "metric": claim.criterion.metric, "fitting": fitting}
             yield Hit(of_criterion(claim.criterion, "unit"), figures)
+
+
+def _has_unit(kind: FigureKind, unit: str) -> bool:
+    """Whether the figure may be stated in ``unit``. Percentage points are for a difference of two fractions."""
+    return base_unit(unit) == kind.unit and (unit != POINTS or kind.path.endswith(DIFFERENCE))
 
 
 def direction_wrong(assessment: Assessment, context: Context) -> Iterator[Hit]:
@@ -117,7 +126,7 @@ def _possible(claim: Claim, kind: FigureKind) -> bool:
     if kind.unit == "fraction":
         least, most = (0.0, 1.0) if criterion.direction == "at_most" else (math.ulp(0.0), 1.0)
         return least <= target <= most and not (criterion.direction == "at_most" and target == 1)
-    return 0 < target < math.inf
+    return 0 < target < math.inf and target <= GREATEST.get(kind.path, math.inf)
 
 
 def title_missing(assessment: Assessment, context: Context) -> Iterator[Hit]:

@@ -137,12 +137,15 @@ def only_stand_ins(assessment: Assessment, context: Context) -> Iterator[Hit]:
 
 
 def emulator_undeclared(assessment: Assessment, context: Context) -> Iterator[Hit]:
-    """A record of a target says that it is an emulator, and the form takes it for a device."""
+    """A record of a target says that it is an emulator, or the track does, and the form takes it for a device."""
     devices = {target.id for target in assessment.submission.targets if not target.stand_in}
     emulated = {run.record.plan.target.id: run for run in assessment.runs if run.record.plan.target.emulated}
     for name, run in emulated.items():
         if name in devices:
             yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": run.record.record_id})
+    stand_ins = {one.id for one in context.track.targets if one.stand_in} if context.track is not None else set()
+    for name in sorted((devices & stand_ins) - emulated.keys()):
+        yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": assessment.submission.track})
 
 
 def scenario_unknown(assessment: Assessment, context: Context) -> Iterator[Hit]:

@@ -30,7 +30,7 @@ def environment(found: Assessment) -> tuple[Section, ...]:
         rows = tuple(plain_row(label, value) for label, value in machine.facts)
         blocks.append(Grid(Table(title, heads("item", "value"), rows, say("dossier.environment.detected"))))
     if items:
-        blocks.append(Grid(_conditions(items)))
+        blocks.append(Grid(conditions(items)))
     else:
         blocks.append(Text(say("dossier.no_records")))
     return (Section("environment", say("dossier.section.environment"), tuple(blocks)),)
@@ -53,9 +53,11 @@ def stated_facts(form: Submission) -> tuple[Labelled, ...]:
     return tuple(Labelled(say(f"dossier.fact.{name}"), value or units.MISSING) for name, value in found)
 
 
-def _conditions(items: tuple[Numbered, ...]) -> Table:
-    """The machine's state just before each run."""
+def conditions(items: tuple[Numbered, ...]) -> Table:
+    """The machine's state just before each run. What could not be read is listed at the first run; one that
+    lacks the same refers to it."""
     rows = []
+    listed: dict[tuple[str, ...], int] = {}
     for item in items:
         state = item.record.environment
         power = known(f"report.power_source.{state.power_source}", state.power_source) if state.power_source else ""
@@ -64,7 +66,11 @@ def _conditions(items: tuple[Numbered, ...]) -> Table:
         clocks = [
             f"{units.clean(known(f'report.frequency.{k}', k))} {v:.0f} MHz" for k, v in state.frequency_mhz.items()
         ]
-        missing = [f"{field_name(k)}: {units.clean(str(reason))}" for k, reason in state.unavailable.items()]
+        missing = tuple(f"{field_name(k)}: {units.clean(str(reason))}" for k, reason in state.unavailable.items())
+        first = listed.setdefault(missing, item.number)
+        unread = Cell("", notes=missing) if missing else Cell(units.MISSING)
+        if missing and first != item.number:
+            unread = Cell(say("dossier.conditions.alike", number=first))
         rows.append(
             (
                 Cell(run_name(item), notes=(units.when(item.record.created_utc),)),
@@ -72,7 +78,7 @@ def _conditions(items: tuple[Numbered, ...]) -> Table:
                 Cell(units.clean(state.governor or units.MISSING)),
                 Cell(heat[0] if heat else units.MISSING, notes=tuple(heat[1:])),
                 Cell(clocks[0] if clocks else units.MISSING, notes=tuple(clocks[1:])),
-                Cell("", notes=tuple(missing)) if missing else Cell(units.MISSING),
+                unread,
             )
         )
     columns = heads("record", "power", "governor", "temperature", "frequency", "not_readable")

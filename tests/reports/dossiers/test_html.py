@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from bench.reports.dossiers.blocks import Target, Targets
 from bench.reports.dossiers.contents import contents
 from bench.reports.dossiers.html import HtmlDossier
+from bench.reports.dossiers.sections.environment import conditions
+from bench.reports.view.rows import Numbered
 from bench.submission.form import Project
 from bench.words import speaking
 
@@ -79,6 +81,19 @@ def test_markup_of_an_applicant_is_text() -> None:
     assert "\u202e" not in page
     assert "\x1b" not in page
     assert "{{ 7*7 }}" in html.unescape(page)
+
+
+def test_what_could_not_be_read_is_listed_once() -> None:
+    """Runs on a machine that lacks the same refer to the first."""
+    lacking = {"battery_percent": "no battery", "governor": "no governor"}
+    made = []
+    for number, (run, unavailable) in enumerate(zip(runs(), ({}, lacking, lacking), strict=False), 1):
+        environment = replace(run.record.environment, unavailable=unavailable)
+        made.append(Numbered(number, replace(run, record=replace(run.record, environment=environment))))
+    with speaking("en"):
+        cells = [row[-1] for row in conditions(tuple(made)).rows]
+    assert [cell.value for cell in cells] == ["–", "", "as for 2"]
+    assert [len(cell.notes) for cell in cells] == [0, 2, 0]
 
 
 def test_figures_of_an_emulator_are_no_performance() -> None:

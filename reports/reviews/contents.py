@@ -11,9 +11,12 @@ from bench.review.review import Review
 from bench.review.standings import Group, Place, Standing
 from bench.submission.decision import Word
 from bench.submission.dossier.ladder import Step
+from bench.submission.texts import Text
 from bench.submission.track import track_named, track_names
 from bench.words import say, units
 
+LONGEST = 80
+"""Characters of an applicant's text; CSV and JSON have the whole of it."""
 MARKS = {True: "✓", False: "✕", None: "?"}
 
 
@@ -56,6 +59,12 @@ def track_words(name: str) -> str:
     return units.clean(str(track_named(name).name)) if name in track_names() else units.clean(name)
 
 
+def short(text: Text) -> str:
+    """What an applicant wrote, as far as a table has room for it."""
+    found = units.clean(text)
+    return found if len(found) <= LONGEST else f"{found[:LONGEST].rstrip()}…"
+
+
 def heads(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, say(f"review.column.{name}")) for name in names)
 
@@ -67,11 +76,11 @@ def _submissions(review: Review, several: bool) -> Table:
 
 
 def _row(entry: Entry, several: bool) -> Iterator[Cell]:
-    applicant, project = units.clean(entry.applicant), units.clean(entry.project)
+    applicant, project = short(entry.applicant), short(entry.project)
     yield Cell(units.clean(entry.name), notes=tuple(filter(None, (project, applicant))))
     if several:
         yield Cell(track_words(entry.track))
-    yield Cell(units.clean(entry.device) or units.MISSING)
+    yield Cell(short(entry.device) or units.MISSING)
     notes = (*_ladder(entry.steps), *map(units.clean, entry.again))
     yield Cell(" ".join(MARKS[step.reached] for step in entry.steps), notes=notes)
     weights: dict[Word, float] = {"met": entry.met, "not_met": entry.not_met, "cannot_tell": entry.undecided}
@@ -97,7 +106,7 @@ def _section(review: Review, standing: Standing) -> Section:
     scenario = units.clean(standing.scenario)
     about = say("review.about", metric=units.clean(standing.metric), direction=direction)
     return Section(
-        title=units.clean(standing.title),
+        title=short(standing.title),
         about=f"{about} · {scenario}" if scenario else about,
         groups=tuple(_group(review, group, number) for number, group in enumerate(standing.groups, 1)),
         apart=_apart(review, standing),
@@ -124,7 +133,7 @@ def _place(review: Review, place: Place) -> tuple[Cell, ...]:
         Cell(unit, notes=(note,) if note else ()),
         Cell(target_with_unit(criterion), notes=proposed),
         Cell(decision_word(place.row.decision.word), notes=(reason,) if reason else ()),
-        Cell(units.clean(entry.device) or units.MISSING),
+        Cell(short(entry.device) or units.MISSING),
     )
 
 

@@ -108,3 +108,16 @@ def test_records_that_two_submissions_share_are_shown(found: Review) -> None:
     sharing = {row["record_shared_with"] for row in rows if row["record_id"] == record}
     assert sharing == {"second"}
     assert {row["record_shared_with"] for row in rows if row["record_id"] != record} == {""}
+
+
+def test_a_very_long_text_is_cut_on_the_page(found: Review) -> None:
+    """So that one submission does not take the room of the others; CSV and JSON have the whole text."""
+    long = "가" * 2000
+    one, *others = found.entries
+    told = replace(found, entries=(replace(one, project=long, applicant=long, device=long), *others))
+    for writer in (HtmlReview(), MarkdownReview()):
+        page = re.sub("<wbr>|\u200b", "", writer.render(told).decode())
+        assert "가" * 80 + "…" in page
+        assert "가" * 81 not in page
+    for data in (CsvReview().render(told), JsonReview().render(told)):
+        assert long in data.decode()

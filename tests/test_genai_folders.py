@@ -87,7 +87,7 @@ def test_a_folder_meets_only_targets_of_its_format(
     assert ["ok", "skipped"] == [each.record.status for each in recorded]
     failure = recorded[1].record.failure
     assert failure is not None
-    assert f"ort:cpu opens onnx, and {openvino_genai_folder.name} is openvino_ir" == failure.message
+    assert f"ort:cpu opens onnx, but {openvino_genai_folder.name} is openvino_ir" == failure.message
 
 
 def test_a_decoder_without_kv_inputs_is_no_language_model(

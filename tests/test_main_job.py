@@ -123,7 +123,7 @@ def test_each_pair_is_measured_where_it_fits(vision: Outcome) -> None:
     for run in vision.runs:
         failure, plan = run.record.failure, run.record.plan
         if failure is not None:
-            message = f"{plan.target.id} opens onnx, and {plan.model.id} is {kinds[plan.model.id]}"
+            message = f"{plan.target.id} opens onnx, but {plan.model.id} is {kinds[plan.model.id]}"
             expected_failure = ("plan", "unsupported_format", message, "Export the model as onnx.")
             assert expected_failure == (failure.phase, failure.kind, failure.message, failure.remedy)
 

@@ -20,6 +20,8 @@ from bench.store.records import load, load_records
 from bench.words import Sentence
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("in_process")]  # but for the pairs, which alternate
+ALIKE = ("--tolerance", "100")
+"""Two pairs of short processes of one target may differ by luck, but not by that much."""
 
 
 class TestNotMeasured:
@@ -49,7 +51,7 @@ class TestNotMeasured:
 
     def test_the_run_ends_so_too(self, failed: Path) -> None:
         """The other pair is measured and compared."""
-        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, "--json")
+        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, *ALIKE, "--json")
         done = odb_run(*asked, "-o", "out", "--accept", "cannot-tell,invalid")
         assert done.exception is None
         found = json.loads(done.stdout)
@@ -109,7 +111,7 @@ class TestNotRead:
 
     def test_the_rest_is_measured(self, damaged: Path) -> None:
         """The problem is told on stderr, in the JSON and on the page."""
-        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, "--json")
+        asked = ("--against", "old", "--plugin", "plugin.py", "-m", "tiny", "--repeats", "2", *QUICK, *ALIKE, "--json")
         done = odb_run(*asked, "-o", "out", "--accept", "cannot-tell,invalid")
         found = json.loads(done.stdout)
         assert (2, 1, 1) == (done.return_value, len(found["comparisons"]), found["result"]["unreadable"])

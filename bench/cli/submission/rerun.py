@@ -32,8 +32,8 @@ ALTER_SECONDS = 600.0
 
 
 class Reviewer(Struct, frozen=True):
-    """What the reviewer gives: his own copies of ``models``, his own ``seed`` for inputs, and
-    whether to audit with ``altered`` models."""
+    """What the reviewer gives: his own copies of ``models``, his own ``seed`` for inputs, and whether to audit with
+    ``altered`` models."""
 
     models: tuple[Path, ...] = ()
     datasets: tuple[Path, ...] = ()
@@ -74,10 +74,10 @@ def measured_again(again: Again, catalog: Catalog, out: Path, cache: Path, liste
 def _again(run: RecordedRun, runs: Sequence[RecordedRun], folder: Path, catalog: Catalog, given: Reviewer) -> Again:
     claimed = Side(run, yardstick_of(run, runs))
     try:
-        suite = _suite(run, folder, catalog, given)
+        suite = suite_again(run, folder, catalog, given)
         yardstick = None
         if claimed.yardstick is not None:
-            yardstick = _suite(claimed.yardstick, folder, catalog, Reviewer())
+            yardstick = suite_again(claimed.yardstick, folder, catalog, Reviewer())
         return Again(claimed=claimed, suite=suite, yardstick=yardstick)
     except OdbError as error:
         return Again(claimed=claimed, problem=_without(folder, error))
@@ -88,7 +88,7 @@ def _without(folder: Path, error: OdbError) -> Sentence | str:
     return mapped(error.sentence, lambda text: text.replace(f"{folder}{os.sep}", ""))
 
 
-def _suite(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) -> Suite:
+def suite_again(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) -> Suite:
     """The one run of ``run``, as its record says; files are found by their hashes in ``folder`` and where the reviewer
     says. Raises ``InputError``."""
     record = run.record
@@ -97,9 +97,9 @@ def _suite(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewer) ->
     places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
     _check_model(record, places, given)
     suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())
-    if record.plan.alternation is None and record.plan.repeat_rule is not None:
-        fixed = record.plan.repeat_rule.fewest == record.plan.repeat_rule.most
-        suite = replace(suite, repeats=record.plan.repeats if fixed else None)
+    rule = record.plan.repeat_rule
+    if rule is not None and rule.fewest == rule.most:
+        suite = replace(suite, repeats=record.plan.repeats)
     return suite if given.seed is None else replace(suite, seed=given.seed)
 
 

@@ -9,11 +9,16 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.cli.run_command import command as run_command
 from bench.cli.submission.reproduce_command import command, figure_shown
+from bench.cli.submission.rerun import Reviewer, suite_again
 from bench.errors import InputError
+from bench.plugins import discover
+from bench.record.evidence import Alternation
+from bench.store.records import load_records
 
 FRAUD = Path(__file__).resolve().parents[2] / "plugins" / "fraud.py"
 FORM = """
@@ -181,3 +186,14 @@ def test_a_margin_that_decides_nothing_is_refused(margin: str, tmp_path: Path) -
 def test_figures_are_in_the_unit_of_their_target(value: float | None, unit: str, stated: str, shown: str) -> None:
     """A size, as far as that has three digits."""
     assert figure_shown(value, unit, stated) == shown
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("turns", [None, Alternation("a", "new")])
+def test_a_number_of_repeats_that_was_asked_for_is_asked_again(claim: Path, turns: Alternation | None) -> None:
+    """Of a run alone, and of one beside its yardstick."""
+    run = load_records(claim / "records")[0]
+    plan = replace(run.record.plan, alternation=turns)
+    catalog = discover([claim / "models" / "fraud.py"])
+    asked = replace(run, record=replace(run.record, plan=plan))
+    assert suite_again(asked, claim, catalog, Reviewer()).repeats == 3

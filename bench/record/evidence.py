@@ -31,9 +31,10 @@ class RepeatRule(Struct, frozen=True, forbid_unknown_fields=True):
     budget_ns: int | None = None
 
 
-RepeatsEnded = Literal["fixed", "precise", "most", "budget", "busy"]
+RepeatsEnded = Literal["fixed", "precise", "most", "budget", "busy", "other_side"]
 """Why no further repeat was measured: the number was fixed; the precision was reached; as many as the rule allows were
-measured; their time was used up; other processes disturbed too many of them."""
+measured; their time was used up; other processes disturbed too many of them; the run that this one was measured in
+alternation with needed no more."""
 
 
 class Variance(Struct, frozen=True, forbid_unknown_fields=True):

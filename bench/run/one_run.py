@@ -80,8 +80,10 @@ class Gathering:
         return self._evidence.failure is not None or self._evidence.repeats_ended is not None
 
     def end_with_the_other(self) -> None:
-        """No repeat more, as the run that this one takes turns with needs none."""
-        self._evidence = replace(self._evidence, repeats_ended="fixed")
+        """No repeat more, as the run that this one takes turns with needs none. Why is noted."""
+        self._evidence = replace(
+            self._evidence, repeats_ended="fixed" if self._rule.budget_ns is None else "other_side"
+        )
 
     def in_time(self) -> bool:
         """Whether the next repeat is within the run's own time."""

@@ -81,6 +81,7 @@ def _numbers_of_repeats(record: Record) -> Iterator[Sentence | str]:
     fits = {
         "fixed": rule.budget_ns is None,
         "most": rule.budget_ns is not None and done == rule.most,
+        "other_side": rule.budget_ns is not None and record.plan.alternation is not None,
     }.get(ended, rule.budget_ns is not None)
     if not fits:
         yield sentence(

@@ -1,12 +1,15 @@
 """A run beside its yardstick: its own figures by its own repeats, and the yardstick's as many."""
 
+from itertools import cycle
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from bench.analysis.repeats import Seen
 from bench.errors import RunFailure
 from bench.plugins import Catalog, discover
-from bench.record.evidence import OTHER_SIDE
+from bench.record.evidence import OTHER_SIDE, RepeatRule
 from bench.record.record import RecordedRun
 from bench.run import interleaved
 from bench.run.interleaved import Steps, _pair
@@ -14,6 +17,7 @@ from bench.run.one_run import Gathering
 from bench.run.yardsticks import run_beside_yardsticks
 from bench.store.records import load_records, prepare_folder
 from bench.submission.measuring.yardstick import is_yardstick, yardstick_of
+from bench.suite.presets import PRESETS
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 pytestmark = pytest.mark.process
@@ -57,6 +61,35 @@ def test_the_run_has_its_own_rule(measured: tuple[list[RecordedRun], list[Record
     assert [len(run.record.repeats) for run in every] == [2, 2]
     assert {run.record.plan.rule.max_duration_ns for run in every} == {200_000_000}
     assert {run.record.repeats_ended for run in every} == {"fixed"}
+
+
+def test_a_yardstick_that_would_need_more_repeats_ends_with_its_run(
+    catalog: Catalog, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run has reached its precision after five pairs; the yardstick has two speeds, and time left. Both records can
+    be read back."""
+    quick = PRESETS["quick"]
+    brief = replace(
+        quick,
+        repeats=RepeatRule(5, 9, budget_ns=100_000_000_000),
+        rule=replace(quick.rule, warmup_max_duration_ns=50_000_000),
+    )
+    for module in ("suite.plan", "store.plan_contradictions"):
+        monkeypatch.setattr(f"bench.{module}.PRESETS", {"quick": brief})
+    p50_of_base_and_new = cycle((100.0, 100.0, 150.0, 100.0))
+    monkeypatch.setattr(
+        "bench.run.one_run.seen_of",
+        lambda *given, took_ns: Seen(next(p50_of_base_and_new), disturbed=False, took_ns=1_000_000_000),
+    )
+    suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("null:cpu", {"latency_us": "200"}),), max_seconds=0.05)
+    run_beside_yardsticks(
+        suite, catalog, prepare_folder(tmp_path / "out"), task_of=lambda run: "tensor", cache=own_cache
+    )
+    base, new = load_records(tmp_path / "out")
+    assert is_yardstick(base.record)
+    assert [(5, "other_side"), (5, "precise")] == [
+        (len(run.record.repeats), run.record.repeats_ended) for run in (base, new)
+    ]
 
 
 def test_the_run_is_found_with_its_yardstick(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:

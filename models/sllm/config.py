@@ -1,6 +1,6 @@
-"""Sizes of a Llama-style decoder, and the parameters that follow from them."""
+"""Sizes and constants of a decoder, and the parameters that follow from them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -8,6 +8,9 @@ from bench.contracts import DecoderSpec
 
 if TYPE_CHECKING:
     import numpy as np
+
+LayerKind = Literal["full", "sliding", "unrotated"]
+"""What a layer attends to: everything before; the last ``sliding_window`` tokens; everything, without rotation."""
 
 
 class RopeScaling(Struct, frozen=True):
@@ -20,8 +23,17 @@ class RopeScaling(Struct, frozen=True):
 
 
 class DecoderConfig(Struct, frozen=True):
-    """Sizes named as in Touvron et al. 2023. ``dim`` is a multiple of ``heads``, ``heads`` of ``kv_heads``, and a
-    head's width is even. ``qkv_bias``: Qwen's, on query, key and value."""
+    """Sizes named as in Touvron et al. 2023. ``heads`` is a multiple of ``kv_heads``, and a head's width is even.
+
+    ``head_width``: of one head, where it is not ``dim / heads``. ``qkv_bias``: on query, key and value (Qwen 2).
+    ``query_key_norm``: RMSNorm over each head of query and key, before the rotation (Qwen 3, Gemma 3).
+    ``output_norms``: also behind attention and feed-forward, before the residual (Gemma 3). ``embedding_scale``:
+    multiplies the embedded tokens. ``attention_scale``: multiplies the scores instead of 1 / sqrt(head_dim).
+    ``layer_kinds``: one for each layer; empty: all full. ``local_rope_theta``: of the sliding layers, where it is
+    another (Gemma 3); they are not scaled. ``rotated``: numbers of each head that are rotated, the first ones (partial
+    rotation); ``None``: all. ``rope_divisors``: of each frequency (``rotated / 2`` numbers; longrope and ``rope_freqs``
+    of GGUF); empty: none. ``rope_magnitude`` multiplies cosine and sine (longrope).
+    """
 
     dim: int
     layers: int
@@ -37,18 +49,31 @@ class DecoderConfig(Struct, frozen=True):
     epsilon: float = 1e-5
     bos: int | None = None
     eos: tuple[int, ...] = ()
+    head_width: int | None = None
+    query_key_norm: bool = False
+    output_norms: bool = False
+    activation: Literal["silu", "gelu_tanh"] = "silu"
+    embedding_scale: float = 1.0
+    attention_scale: float | None = None
+    layer_kinds: tuple[LayerKind, ...] = ()
+    sliding_window: int | None = None
+    local_rope_theta: float | None = None
+    rotated: int | None = None
+    rope_divisors: tuple[float, ...] = ()
+    rope_magnitude: float = 1.0
 
     @property
     def head_dim(self) -> int:
-        return self.dim // self.heads
+        return self.head_width or self.dim // self.heads
 
     @property
     def parameters(self) -> int:
         """Learnable numbers: the embedding (counted once when tied), projections, biases and normalisation weights."""
-        kv_width = self.kv_heads * self.head_dim
-        attention = 2 * self.dim * self.dim + 2 * self.dim * kv_width
-        biases = self.dim + 2 * kv_width if self.qkv_bias else 0
-        layer = attention + biases + 3 * self.dim * self.hidden + 2 * self.dim
+        width, kv_width = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        attention = 2 * self.dim * width + 2 * self.dim * kv_width
+        biases = width + 2 * kv_width if self.qkv_bias else 0
+        norms = (4 if self.output_norms else 2) * self.dim + (2 * self.head_dim if self.query_key_norm else 0)
+        layer = attention + biases + 3 * self.dim * self.hidden + norms
         return (1 if self.tied else 2) * self.vocab * self.dim + self.layers * layer + self.dim
 
     @property
@@ -63,13 +88,20 @@ class DecoderConfig(Struct, frozen=True):
             eos_token_ids=self.eos,
         )
 
-    def frequencies(self) -> "np.ndarray[Any, Any]":
-        """Radians a position for each pair of a head's numbers, float64 [head_dim / 2]."""
+    def kind(self, layer: int) -> LayerKind:
+        return self.layer_kinds[layer] if self.layer_kinds else "full"
+
+    def frequencies(self, kind: LayerKind = "full") -> "np.ndarray[Any, Any]":
+        """Radians a position for each pair of a head's rotated numbers in layers of ``kind``, float64 [rotated / 2]."""
         import numpy as np
 
-        plain = self.rope_theta ** (-np.arange(0, self.head_dim, 2) / self.head_dim)
+        local = self.local_rope_theta if kind == "sliding" else None
+        width = self.rotated or self.head_dim
+        plain = (local or self.rope_theta) ** (-np.arange(0, width, 2) / width)
+        if local is None and self.rope_divisors:
+            plain = plain / np.array(self.rope_divisors, np.float64)
         scaling = self.rope_scaling
-        if scaling is None:
+        if scaling is None or local is not None:
             return plain
         turns = scaling.original_context * plain / (2 * np.pi)  # within the context first trained on
         share = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)

@@ -47,7 +47,7 @@ FLOORS = """
 PLUGIN_FLOORS = {
     "models": (
         "counting dtypes random_numbers role_graph shapes | traffic input_roles picture_range demanded_sizes | onnx | "
-        "build_cache built altered | files sllm vision"
+        "build_cache built altered | sllm checkpoints vision | files"
     ),
     "targets": (
         "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_precision | "

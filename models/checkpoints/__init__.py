@@ -1,0 +1,1 @@
+"""Language models as they are published: GGUF files and Hugging Face folders, read without torch."""

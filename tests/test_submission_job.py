@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.real, pytest.mark.process, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = re.compile(r"^```sh\n(set -e.*?)^```", re.MULTILINE | re.DOTALL)
 SHORT = {"# repeats = 10  # fresh": "repeats = 2  # fresh", "# max_seconds = 30": "max_seconds = 0.3"}
-PAGES = {"review": "odb review drone.zip -r again", "dossier": "odb dossier drone.zip"}
+PAGES = {"review": "odb review drone.zip -r again", "dossier": "odb dossier drone.zip -r again"}
 
 
 class Job(NamedTuple):

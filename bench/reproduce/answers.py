@@ -14,9 +14,10 @@ from bench.compare.interleaved import CANCELLED, pair_logs
 from bench.compare.observe import observe
 from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
-from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, Word, equivalence, within
+from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, equivalence, within
 from bench.submission.assessment import Row
 from bench.submission.decision import is_emulated, target_of
+from bench.submission.dossier.reproduction import Answer
 from bench.submission.figures import FigureKind, Seen, figure_kind
 from bench.words import Sentence, sentence
 
@@ -36,24 +37,6 @@ class Side(Struct, frozen=True):
     @property
     def record(self) -> Record:
         return self.run.record
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """``claimed`` and ``again``: the figures, in ``unit`` of the record. ``by_yardstick``: whether ``ratio`` is that of
-    the ratios to the yardstick. ``claimed_record`` and ``again_record``: ids of what was compared; empty where it was
-    not measured again."""
-
-    criterion: str
-    word: Word
-    unit: str = ""
-    claimed: float | None = None
-    again: float | None = None
-    ratio: float | None = None
-    interval: tuple[float, float] | None = None
-    by_yardstick: bool = False
-    reason: Sentence | str = ""
-    claimed_record: str = ""
-    again_record: str = ""
 
 
 def answer(row: Row, claimed: Side | None, again: Side | None, margin: float, other_inputs: bool = False) -> Answer:
@@ -266,7 +249,8 @@ def answers(
     for row in rows:
         claimed, again = sides.get(row.record_id, (None, None))
         try:
-            found.append(answer(row, claimed, again, margin, other_inputs))
+            answered = answer(row, claimed, again, margin, other_inputs)
+            found.append(replace(answered, claimed_sha256=row.record_sha256 if answered.claimed_record else ""))
         except OdbError as error:
             found.append(Answer(criterion=row.criterion.id, word="cannot_tell", reason=error.sentence))
     return tuple(found)

@@ -7,9 +7,6 @@
 MLPerf's audit has tests of the same intent (TEST01, TEST04); they look at caching and at accuracy in the timed run.
 """
 
-from typing import Literal
-
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.compare.interleaved import pair_logs
@@ -19,25 +16,10 @@ from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import STEADY
 from bench.reproduce.equivalence import OWN_CHANGES, SAME_ALPHA, WORSE_ALPHA
 from bench.stats.ratio import paired_log_ratio
+from bench.submission.dossier.reproduction import Audit
 from bench.words import Sentence, sentence
 
-AuditWord = Literal["passed", "failed", "cannot_tell"]
 WORK_BY_DATA = "seeded_work"
-
-
-class Audit(Struct, frozen=True, kw_only=True):
-    """``record``: the claimed one. ``code``: what was found, where the audit ``failed``. ``ratio``: time of the altered
-    model over that of the model, in alternation; null on an emulator. ``altered_record``: of the altered model.
-    ``answers_differ``: whether it gives other answers; null where they were not compared."""
-
-    record: str
-    word: AuditWord
-    code: Literal["answers_prepared", "speed_of_another", ""] = ""
-    ratio: float | None = None
-    interval: tuple[float, float] | None = None
-    reason: Sentence | str = ""
-    altered_record: str = ""
-    answers_differ: bool | None = None
 
 
 def audited(claimed: Record, original: RecordedRun | None, altered: RecordedRun, margin: float) -> Audit:

@@ -15,15 +15,14 @@ of both leaves their ratio alone. Without a yardstick a time is called ``not_rep
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 from msgspec import Struct
 
 from bench.compare.rules import FEW
 from bench.stats.ratio import LogRatio, log_ratio
+from bench.submission.dossier.reproduction import Word
 from bench.words import Sentence, sentence
 
-Word = Literal["reproduced", "not_reproduced", "cannot_tell"]
 SAME_ALPHA = 0.05  # of calling equivalent what differs by the margin
 WORSE_ALPHA = 0.01  # of calling an honest claim not reproduced
 OWN_CHANGES = 2.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,10 +12,10 @@ from bench.bundle.verification import Verification, verify
 from bench.compare.observe import Observation, observe
 from bench.errors import OdbError
 from bench.record.record import Record
-from bench.reproduce.outcome import Reproduction
 from bench.submission.assessment import Assessment, Row
 from bench.submission.decision import doubts
 from bench.submission.dossier.ladder import Step, ladder
+from bench.submission.dossier.reproduction import Reproduction, Word, with_reproductions
 from bench.submission.figures import figure_kind
 from bench.submission.form import SUBMISSION
 from bench.submission.rules.check import check
@@ -141,12 +142,10 @@ def _observations(found: Assessment) -> dict[str, Observation]:
     return {name: replace(one, curves=(), blocks={}, quality_results={}) for name, one in seen.items()}
 
 
-def with_reproduction(entry: Entry, found: Reproduction) -> Entry:
-    """``entry`` with the step of the ladder that a reviewer's reproduction of it decides."""
-    code = f"review.reproduced.{found.word}"
-    reached = {"reproduced": True, "not_reproduced": False}.get(found.word)
-    step = Step("reproduced", reached, "" if reached else sentence(code))
-    counts = {word: sum(one.word == word for one in found.answers) for word in ("reproduced", "not_reproduced")}
-    told = sentence("review.again", **counts, cannot_tell=len(found.answers) - sum(counts.values()))
-    steps = tuple(step if one.rung == "reproduced" else one for one in entry.steps)
-    return replace(entry, steps=steps, again=(*entry.again, told))
+def reproduced_by(entry: Entry, found: Sequence[Reproduction]) -> Entry:
+    """``entry`` with the step of the ladder that reviewers' reproductions of it decide, and what each answers."""
+    again = []
+    for one in found:
+        counts = {word: sum(answer.word == word for answer in one.answers) for word in get_args(Word)}
+        again.append(sentence("review.again", **counts))
+    return replace(entry, steps=with_reproductions(entry.steps, found), again=tuple(again))

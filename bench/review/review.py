@@ -4,19 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import parallel, reading
 from bench.errors import InputError
-from bench.reproduce.outcome import REPRODUCTION, Reproduction
-from bench.review.entry import Entry, read_entry, with_reproduction
+from bench.review.entry import Entry, read_entry, reproduced_by
 from bench.review.standings import Standing, standings
+from bench.submission.dossier.reproduction import Reproduction, is_of_bundle, read_reproduction
 from bench.submission.form import SUBMISSION
 from bench.words import sentence
-
-MOST_REPRODUCTION_BYTES = 1 << 24
 
 
 class Shared(Struct, frozen=True):
@@ -53,7 +50,7 @@ def review(
     ``read`` is told how many bundles have been read. Raises ``InputError`` for a path without a bundle, and for a
     reproduction that is of none of them, refused ones included."""
     paths = [found for path in bundles for found in bundles_in(path)]
-    known = [reproduction_in(path) for path in reproductions]
+    known = [read_reproduction(path) for path in reproductions]
     entries: list[Entry] = []
     for entry in parallel.each(read_entry, paths):
         entries.append(entry)
@@ -62,7 +59,7 @@ def review(
     for found in known:
         if not any(_may_be_of(found, entry) for entry in named):
             raise InputError(sentence("review.reproduction_of_none", subject=found.subject))
-    named = [_with_all(entry, known) for entry in named]
+    named = [reproduced_by(entry, [found for found in known if _is_of(found, entry)]) for entry in named]
     tracks = [name for name, _ in Counter(one.track for one in named if not one.problem).most_common()]
     ranked = [place for track in tracks for place in _of_track(named, track)]
     return Review(entries=tuple(named), standings=tuple(ranked), tracks=tuple(tracks), shared=shared(named))
@@ -98,31 +95,13 @@ def bundles_in(path: Path) -> list[Path]:
     return found
 
 
-def reproduction_in(path: Path) -> Reproduction:
-    """A reviewer's ``reproduction.json``, or that of the folder. Raises ``InputError`` naming file and field."""
-    file = path / REPRODUCTION if reading.is_folder(path) else path
-    try:
-        return msgspec.json.decode(reading.read_bytes(file, MOST_REPRODUCTION_BYTES), type=Reproduction)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(sentence("submission.field_wrong", file=file, error=str(error))) from None
-
-
 def _is_of(found: Reproduction, entry: Entry) -> bool:
-    if entry.problem:
-        return False
-    return bool(found.subject_sha256) and found.subject_sha256 == entry.sha256
+    return not entry.problem and is_of_bundle(found, entry.sha256)
 
 
 def _may_be_of(found: Reproduction, entry: Entry) -> bool:
     """Also a bundle that is refused, which is listed with the reason; of some of these the hash is not known."""
     return _is_of(found, entry) or bool(entry.problem and entry.sha256 in ("", found.subject_sha256))
-
-
-def _with_all(entry: Entry, known: Sequence[Reproduction]) -> Entry:
-    for found in known:
-        if _is_of(found, entry):
-            entry = with_reproduction(entry, found)
-    return entry
 
 
 def _named(entries: Sequence[Entry]) -> list[Entry]:

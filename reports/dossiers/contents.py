@@ -46,7 +46,7 @@ def _sections(dossier: DossierData) -> tuple[Section, ...]:
         procedure(found),
         *results(found),
         validity(found),
-        reproducibility(found, dossier.steps),
+        reproducibility(dossier),
         emulation(found),
         limits(found),
         *findings(dossier),

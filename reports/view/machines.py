@@ -34,7 +34,7 @@ def machines(items: Sequence[Numbered]) -> tuple[Machine, ...]:
     if len(groups) > 1:
         names = [say("report.machine_lettered", letter=_letters(i)) for i in range(len(groups))]
     return tuple(
-        Machine(n, _line(g[0].record.environment), _facts(g), tuple(i.number for i in g))
+        Machine(n, host_words(g[0].record.environment.host), _facts(g), tuple(i.number for i in g))
         for n, g in zip(names, groups, strict=True)
     )
 
@@ -43,8 +43,9 @@ def _letters(index: int) -> str:
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
-def _line(environment: Environment) -> str:
-    host = {k: host_fact(k, v)[1] for k, v in environment.host.items() if v is not None}
+def host_words(facts: Mapping[str, str | int | float | None]) -> str:
+    """Processor, memory and system of a host; empty where none is known."""
+    host = {k: host_fact(k, v)[1] for k, v in facts.items() if v is not None}
     system = " ".join(host[k] for k in ("os", "os_version") if k in host)
     return " · ".join(filter(None, (host.get("cpu"), host.get("memory_bytes"), system)))
 

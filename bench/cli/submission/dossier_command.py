@@ -11,12 +11,17 @@ from bench.cli.help import Choice, Command, option
 from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.output_format import STDOUT, checked_output, chosen_format
+from bench.errors import InputError
 from bench.printable import clean
-from bench.words import current, say
+from bench.words import current, say, sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bench.plugins import Catalog
+    from bench.submission.assessment import Assessment
     from bench.submission.dossier.data import DossierData
+    from bench.submission.dossier.reproduction import Reproduction
 
 DOSSIER_PARTS = ("dossier", "test-scenario")
 UNPACKED = "data"
@@ -29,6 +34,14 @@ UNPACKED = "data"
 @option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.dossier.output")
 @option("--format", "format_", help="cli.help.dossier.format")
 @option("--part", type=Choice(DOSSIER_PARTS), default=DOSSIER_PARTS[0], help="cli.help.dossier.part")
+@option(
+    "-r",
+    "--reproduction",
+    "reproductions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="cli.help.dossier.reproduction",
+)
 @option("--force", is_flag=True, help="cli.help.force")
 @plugin_option
 @json_option
@@ -37,6 +50,7 @@ def command(
     output: Path | None,
     format_: str | None,
     part: str,
+    reproductions: tuple[Path, ...],
     force: bool,
     plugins: tuple[Path, ...],
     as_json: bool,
@@ -49,7 +63,12 @@ def command(
     from bench.plugins import discover
     from bench.reading import is_folder
     from bench.store.records import write_atomically
+    from bench.submission.dossier.data import reproduced_by
+    from bench.submission.dossier.reproduction import read_reproduction
 
+    if reproductions and part != DOSSIER_PARTS[0]:
+        raise InputError(sentence("dossier.reproduction_of_scenario"))
+    given = {path: read_reproduction(path) for path in reproductions}
     catalog = discover(plugins)
     known = suffixes(catalog)
     writer = _writer(format_, output, known)
@@ -58,11 +77,12 @@ def command(
         output = default_file(submission, part, language, known.get(writer, ""))
     file = checked_output(output, force)
     if is_folder(submission) and not is_folder(submission / UNPACKED):
-        data = checked_data(submission)
+        data, sha256 = checked_data(submission), ""
     else:
-        with opened(submission) as (folder, _, _):
+        with opened(submission) as (folder, _, sha256):
             data = checked_data(folder)
-    data = replace(data, part=part)
+    _refuse_of_another(given, data.assessment, sha256)
+    data = reproduced_by(replace(data, part=part), list(given.values()))
     page = rendered(data, language, writer, catalog)
     if file is not None:
         write_atomically(file, page)
@@ -75,6 +95,20 @@ def command(
         told = say("cli.left_out_of_report", record=clean(one.name), reason=clean(str(one.message)))
         click.echo(f"odb: {told}", err=True)
     return 2 if data.assessment.refused else 0
+
+
+def _refuse_of_another(given: "Mapping[Path, Reproduction]", found: "Assessment", sha256: str) -> None:
+    """Raise ``InputError`` for a reproduction that is not of this submission: of its bundle, whose manifest has the
+    hash ``sha256``, or of its records, where it is a folder."""
+    from bench.submission.dossier.reproduction import is_of_bundle, is_of_records
+
+    for path, one in given.items():
+        if is_of_bundle(one, sha256) if sha256 else is_of_records(one, found):
+            continue
+        code = "dossier.reproduction_of_bundle" if sha256 else "dossier.reproduction_of_records"
+        if not one.subject_sha256:
+            code = "dossier.reproduction_of_folder"
+        raise InputError(sentence(code, path=path, subject=one.subject), sentence(f"{code}.remedy"))
 
 
 def _writer(given: str | None, output: Path | None, known: dict[str, str]) -> str:
@@ -111,6 +145,15 @@ def for_scripts(data: "DossierData", file: Path | None, page: bytes) -> dict[str
         "not_met_percent": found.not_met,
         "undecided_percent": found.undecided,
         "achievement": found.achievement,
+        "reproductions": [
+            {
+                "created_utc": one.created_utc,
+                "subject_sha256": one.subject_sha256,
+                "answer": one.word,
+                "criteria": {answer.criterion: answer.word for answer in one.answers},
+            }
+            for one in data.reproductions
+        ],
         "steps": [{"rung": step.rung, "reached": step.reached} for step in data.steps],
         "criteria": [
             {

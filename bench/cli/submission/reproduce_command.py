@@ -20,11 +20,10 @@ from bench.words import say, sentence
 if TYPE_CHECKING:
     from bench.cli.submission.rerun import Again, Reviewer
     from bench.plugins import Catalog
-    from bench.reproduce.answers import Answer, Side
-    from bench.reproduce.audit import Audit
-    from bench.reproduce.outcome import Reproduction
+    from bench.reproduce.answers import Side
     from bench.run.suite_run import Listener
     from bench.submission.assessment import Assessment
+    from bench.submission.dossier.reproduction import Answer, Audit, Reproduction
 
 
 @click.command("reproduce", cls=Command, help="cli.help.reproduce", epilog="cli.epilog.reproduce")
@@ -113,8 +112,8 @@ def _carried_out(
     from bench.cli.terminal.progress import progress
     from bench.machine.environment import capture
     from bench.reproduce.answers import answers
-    from bench.reproduce.outcome import REPRODUCTION, Reproduction
     from bench.store.records import prepare_folder, write_atomically
+    from bench.submission.dossier.reproduction import REPRODUCTION, Reproduction
 
     margin = found.submission.measuring.margin_percent
     out = prepare_folder(output)
@@ -210,6 +209,8 @@ def _cell(value: object) -> str:
 
 
 def _show(outcome: "Reproduction", found: "Assessment") -> None:
+    from bench.submission.dossier.reproduction import audit_told
+
     head = ("criterion", "claimed", "here", "ratio", "answer")
     titles = {row.criterion.id: str(row.criterion.title) for row in found.rows}
     units = {row.criterion.id: row.criterion.unit for row in found.rows}
@@ -228,12 +229,7 @@ def _show(outcome: "Reproduction", found: "Assessment") -> None:
         if one.reason:
             click.echo("\n" + clean(say("text.at", where=titles[one.criterion], message=one.reason)))
     for audit in outcome.audits:
-        word = say(f"reproduce.audit.word.{audit.word}")
-        code = "reproduce.audit" if audit.ratio is None else "reproduce.audit.timed"
-        told = say(code, record=audit.record, word=word, ratio=audit.ratio)
-        if audit.answers_differ:
-            told = say("text.two", first=told, second=say("reproduce.audit.answers_differ"))
-        click.echo("\n" + clean(told if not audit.reason else say("text.two", first=told, second=audit.reason)))
+        click.echo("\n" + clean(str(audit_told(audit))))
     counts = {word: sum(one.word == word for one in outcome.answers) for word in WORDS}
     click.echo("\n" + say("reproduce.total", margin=outcome.margin_percent / 100, **counts))
 

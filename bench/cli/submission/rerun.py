@@ -15,11 +15,12 @@ from bench.process.alter import AlterJob
 from bench.process.supervisor import run_job
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import Side
-from bench.reproduce.audit import Audit, audited
+from bench.reproduce.audit import audited
 from bench.run.interleaved import run_in_alternation
 from bench.run.probe import temporary_workspace
 from bench.run.suite_run import Listener, run_suite
 from bench.submission.assessment import Assessment
+from bench.submission.dossier.reproduction import Audit
 from bench.submission.form import RECORDS
 from bench.submission.measuring.yardstick import yardstick_of
 from bench.suite.base_run import Given, base_suite

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.errors import InputError
 from bench.reading import is_file
 from bench.store.records import RECORD, SAMPLES
 from bench.submission.assessment import Assessment
 from bench.submission.dossier.ladder import Step, ladder
+from bench.submission.dossier.reproduction import Reproduction, with_reproductions
 from bench.submission.form import RECORDS, SUBMISSION
 from bench.submission.rules.finding import Finding
 from bench.submission.track import Track, read_track, track_named, track_names
@@ -32,7 +34,7 @@ class ListedFile(Struct, frozen=True):
 
 class DossierData(Struct, frozen=True, kw_only=True):
     """``track``: null where its file is not there. ``findings``: of ``odb check``; null where it did not run.
-    ``steps``: the ladder of proof."""
+    ``steps``: the ladder of proof. ``reproductions``: by others, of this very submission."""
 
     assessment: Assessment
     track: Track | None = None
@@ -40,6 +42,7 @@ class DossierData(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     files: tuple[ListedFile, ...] = ()
     part: DossierPart = "dossier"
+    reproductions: tuple[Reproduction, ...] = ()
 
 
 def dossier_data(
@@ -58,6 +61,11 @@ def dossier_data(
         files=listed_files(folder, assessment),
         part=part,
     )
+
+
+def reproduced_by(data: DossierData, found: Sequence[Reproduction]) -> DossierData:
+    """``data`` with what others found who measured it again, and the step of the ladder that this decides."""
+    return replace(data, reproductions=tuple(found), steps=with_reproductions(data.steps, found))
 
 
 def track_in(folder: Path, name: str) -> Track | None:

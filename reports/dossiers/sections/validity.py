@@ -1,17 +1,17 @@
 """How sure the figures are (측정불확도 및 유효성), whether they come again (재현성), and what they do not show."""
 
-from collections.abc import Sequence
-
 from bench.reports.dossiers.blocks import Block, Grid, Section, Steps, Text
 from bench.reports.dossiers.sections.environment import measured_runs, run_name
 from bench.reports.dossiers.sections.numbers import in_unit, landmarks, shown
 from bench.reports.dossiers.sections.overview import heads
+from bench.reports.dossiers.sections.reproduced import reproductions
 from bench.reports.dossiers.sections.targets import decision_word, with_unit
 from bench.reports.view.details import reasons
 from bench.reports.view.rows import Cell, Numbered, Table
 from bench.reports.view.tables import plain_row
 from bench.reports.words.causes import STATUS_SIGNS, causes, emulated, status, status_word
 from bench.submission.assessment import Assessment, Row
+from bench.submission.dossier.data import DossierData
 from bench.submission.dossier.ladder import Step, reruns
 from bench.submission.figures import figure_kind, later
 from bench.words import say, units
@@ -52,13 +52,14 @@ def _verdict_rows(item: Numbered) -> list[tuple[Cell, ...]]:
     ]
 
 
-def reproducibility(found: Assessment, steps: Sequence[Step]) -> Section:
-    """The ladder's last two steps, and each criterion that was measured again."""
+def reproducibility(dossier: DossierData) -> Section:
+    """The ladder's last two steps, each criterion that the applicant measured again, and what others found."""
+    found = dossier.assessment
     margin = found.submission.measuring.margin_percent
     blocks: list[Block] = [Text(say("dossier.reproducibility.note", margin=margin / 100))]
     told = [
         say(f"dossier.rung.{step.rung}.told", state=_told(step))
-        for step in steps
+        for step in dossier.steps
         if step.rung in ("rerun", "reproduced")
     ]
     blocks += [Text(words) for words in told]
@@ -66,6 +67,7 @@ def reproducibility(found: Assessment, steps: Sequence[Step]) -> Section:
     if rows:
         columns = heads("criterion", "record", "measured", "decision")
         blocks.append(Grid(Table(say("dossier.reruns"), columns, rows)))
+    blocks += reproductions(dossier)
     return Section("reproducibility", say("dossier.section.reproducibility"), tuple(blocks))
 
 

@@ -9,11 +9,10 @@ from msgspec.structs import replace
 from submissions.good import Good, good, run
 
 from bench.errors import InputError
-from bench.reproduce.answers import Answer
-from bench.reproduce.outcome import Reproduction
-from bench.review.entry import Entry, entry_of, read_entry, with_reproduction
+from bench.review.entry import Entry, entry_of, read_entry, reproduced_by
 from bench.review.review import Shared, bundles_in, review, shared
 from bench.review.standings import Group, Standing, standings
+from bench.submission.dossier.reproduction import Answer, Reproduction
 
 
 def entry(name: str, slower: float = 1.0, **parts: Any) -> Entry:
@@ -113,10 +112,22 @@ def reproduction(word: Any, sha256: str = "a" * 64) -> Reproduction:
 @pytest.mark.parametrize(("word", "reached"), [("reproduced", True), ("not_reproduced", False), ("cannot_tell", None)])
 def test_a_reproduction_decides_the_last_step(word: str, reached: bool | None) -> None:
     """Of the bundle whose manifest it names."""
-    found = with_reproduction(entry("a"), reproduction(word))
+    found = reproduced_by(entry("a"), [reproduction(word)])
     assert next(one.reached for one in found.steps if one.rung == "reproduced") is reached
     (told,) = found.again
     assert told.figures == {name: int(name == word) for name in ("reproduced", "not_reproduced", "cannot_tell")}
+
+
+@pytest.mark.parametrize(
+    ("words", "reached"),
+    [(("reproduced", "cannot_tell"), True), (("not_reproduced", "reproduced"), False), (("cannot_tell",) * 2, None)],
+)
+def test_several_reproductions_decide_the_last_step_together(words: tuple[str, ...], reached: bool | None) -> None:
+    """In whichever order they are named; a refutation is not undone by another's success."""
+    for order in (words, words[::-1]):
+        found = reproduced_by(entry("a"), [reproduction(word) for word in order])
+        assert next(one.reached for one in found.steps if one.rung == "reproduced") is reached
+        assert len(found.again) == 2
 
 
 def test_a_reproduction_of_none_of_the_bundles_is_an_error(tmp_path: Path) -> None:

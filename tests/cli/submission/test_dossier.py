@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from submissions.good import good, run
+from submissions.good import good, reproduction_of, run
 
 from bench.cli.submission.dossier_command import DOSSIER_PARTS, command
 from bench.cli.submission.dossiers import bundled_dossiers, dossier_bytes
@@ -61,6 +62,37 @@ def test_the_test_scenario_alone(folder: Path) -> None:
         page = (folder / "test-scenario.en.html").read_text(encoding="utf-8")
     assert 'id="test-1"' in page
     assert 'id="results"' not in page
+
+
+def reproduction(folder: Path, sha256: str = "c" * 64) -> Path:
+    """Of a bundle that was packed from ``folder``."""
+    file = folder / "reproduction.json"
+    file.write_bytes(msgspec.json.encode(reproduction_of(assess(folder), sha256=sha256)))
+    return file
+
+
+def test_a_reproduction_of_the_folders_bundle_decides_the_last_step(folder: Path) -> None:
+    """By the hashes of the records, which a bundle holds as they are; scripts get each answer."""
+    done = odb_dossier(folder, "-r", reproduction(folder), "--json")
+    assert done.return_value == 0, done.output
+    found = json.loads(done.stdout)
+    assert {"rung": "reproduced", "reached": True} in found["steps"]
+    (again,) = found["reproductions"]
+    assert (again["answer"], again["subject_sha256"]) == ("reproduced", "c" * 64)
+    assert set(again["criteria"].values()) == {"reproduced"}
+
+
+@pytest.mark.parametrize("wrong", ["another record", "a folder", "a scenario"])
+def test_a_reproduction_of_something_else_is_refused(folder: Path, wrong: str) -> None:
+    """It would claim what nobody found."""
+    file = reproduction(folder, "" if wrong == "a folder" else "c" * 64)
+    if wrong == "another record":
+        stated = file.read_bytes().replace(assess(folder).rows[0].record_sha256.encode(), b"d" * 64)
+        file.write_bytes(stated)
+    part = "test-scenario" if wrong == "a scenario" else "dossier"
+    refused = odb_dossier(folder, "-r", file, "--part", part)
+    assert isinstance(refused.exception, InputError)
+    assert not list(folder.glob("*.html"))
 
 
 def test_scripts_get_the_decisions(folder: Path) -> None:

@@ -35,8 +35,9 @@ from bench.record.record import (
 )
 from bench.record.refused import RefusedRecord
 from bench.store.derived import judged
-from bench.submission.assessment import assessed
+from bench.submission.assessment import Assessment, Row, assessed
 from bench.submission.criterion import Criterion, Level
+from bench.submission.dossier.reproduction import Answer, Reproduction, Word
 from bench.submission.form import (
     Measuring,
     Party,
@@ -289,3 +290,35 @@ def without_proposals(found: Good) -> Good:
     """With a track that proposes no criteria."""
     assert found.context.track is not None
     return context(found, track=replace(found.context.track, criteria=()))
+
+
+def reproduction_of(
+    found: Assessment, word: Word = "reproduced", sha256: str = "c" * 64, **fields: Any
+) -> Reproduction:
+    """What another person found, ``word`` for every criterion. ``sha256``: of the bundle's manifest."""
+    return Reproduction(
+        tool_version="0.1.0",
+        created_utc="2026-05-04T10:11:12+00:00",
+        subject="bundle",
+        subject_sha256=sha256,
+        margin_percent=found.submission.measuring.margin_percent,
+        host={"cpu": "another processor", "os": "another system"},
+        answers=tuple(_answer(row, word) for row in found.rows),
+        **fields,
+    )
+
+
+def _answer(row: Row, word: Word) -> Answer:
+    value = row.seen.value
+    return Answer(
+        criterion=row.criterion.id,
+        word=word,
+        unit=row.unit,
+        claimed=value,
+        again=None if value is None else 1.01 * value,
+        ratio=None if value is None else 1.01,
+        interval=None if value is None else (1.0, 1.02),
+        claimed_record=row.record_id,
+        claimed_sha256=row.record_sha256,
+        again_record="again-1" if row.record_id else "",
+    )

@@ -51,6 +51,7 @@ from bench.contracts.text import (
     TokenizingSession,
     TokenSession,
 )
+from bench.contracts.text_stream import TextStream
 
 __all__ = [
     "CACHE_WIDTHS",
@@ -101,6 +102,7 @@ __all__ = [
     "TensorSession",
     "TensorSpec",
     "Tensors",
+    "TextStream",
     "TokenSession",
     "Tokenizer",
     "TokenizingSession",

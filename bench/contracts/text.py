@@ -86,8 +86,9 @@ class LogitsSession(Protocol):
 class Tokenizer(Protocol):
     """Text to token ids and back, as the engine itself does it."""
 
-    def encode(self, text: str) -> "np.ndarray[Any, Any]":
-        """Int64 [n], with the tokens that the engine puts before a text (a beginning of sequence)."""
+    def encode(self, text: str, special: bool = True) -> "np.ndarray[Any, Any]":
+        """Int64 [n], with the tokens that the engine puts around a text (a beginning of sequence), or without them
+        where the text has them already: ``special`` is only given then, as ``False``."""
         ...
 
     def stream(self) -> Callable[[int], str]:

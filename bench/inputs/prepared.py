@@ -39,6 +39,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
 
     ``feeds[0]`` is what is timed. ``checks``: what outputs are compared on, from ``check_source``.
     ``dataset_samples``: how many seem to be there. ``prompt_tokens``: of the longest of the user's prompts, at most.
+    ``tokenizer``: the ``tokenizer.json`` beside the model.
     """
 
     artifact: Artifact
@@ -49,6 +50,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     dataset_samples: int = 0
     prompts: Path | None = None
     prompt_tokens: int | None = None
+    tokenizer: Path | None = None
 
 
 def prepared_tensors(asked: InputsAsked, artifact: Artifact, folder: Path) -> Prepared:

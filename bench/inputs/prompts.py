@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Ids = np.ndarray[Any, Any]
 
 BLOCK = 64  # prompts drawn at once
-MOST_TOKENS_A_BYTE = 1  # a tokenizer makes at most one token per byte of text, and adds a few at both ends
 
 
 class Prompt(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,11 +99,6 @@ def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:
             )
 
 
-def longest(prompts: Sequence[Prompt]) -> int:
-    """Tokens of the longest prompt; of a text, as many as it could have at most."""
-    return max(len(p.ids) if p.ids else MOST_TOKENS_A_BYTE * len((p.prompt or "").encode()) + 2 for p in prompts)
-
-
 def prompt_facts(prompts: Sequence[Prompt]) -> InputFacts:
     """As the record states them."""
     source = "prompt_text" if any(p.prompt for p in prompts) else "prompt_ids"
@@ -132,12 +126,10 @@ class Lengths(Struct, frozen=True):
     depth: int
 
 
-def queries(
-    given: Sequence[Prompt], decoder: DecoderSpec, lengths: Lengths, seed: int, tokenizer: Tokenizer | None
-) -> Iterator[Query]:
+def queries(given: "Sequence[Ids]", decoder: DecoderSpec, lengths: Lengths, seed: int) -> Iterator[Query]:
     """Endless queries. Seeded ones never repeat, and the first is the same in every process of the same seed; the
-    user's own are used in turn. Raises ``RunFailure`` for text without a tokenizer."""
-    prompts = cycle(encoded(given, decoder, tokenizer)) if given else None
+    user's own, where any are ``given``, are used in turn."""
+    prompts = cycle(given) if given else None
     seeded = _seeded(decoder, lengths, seed)
     while True:
         query = next(seeded)

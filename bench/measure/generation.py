@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario, Tokenizer
 from bench.errors import RunFailure
-from bench.inputs.prompts import Lengths, Query, load_prompts, queries
+from bench.inputs.prompts import Lengths, Query, encoded, load_prompts, queries
+from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
@@ -56,17 +57,19 @@ def distinct_queries(request: OpenRequest, scenario: Scenario, seed: int) -> Ite
     """Prompts of the scenario's length that never come twice and that the measured queries do not hold."""
     decoder = decoder_of(request)
     prompt = min(lengths(request, scenario).prompt, decoder.context_length // 2)
-    return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed, None)
+    return queries((), decoder, Lengths(prompt, 0), OTHER_SEEDS + seed)
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """What a repeat is asked to generate. ``prompts``: the user's own, else they are seeded."""
+    """What a repeat is asked to generate. ``prompts``: the user's own, as ids, else they are seeded. ``tokenizer``: as
+    in ``MeasureJob``."""
 
     request: OpenRequest
     scenario: Scenario
     rule: StoppingRule
     seed: int
     prompts: Path | None
+    tokenizer: Path | None = None
 
 
 def play_generation(
@@ -77,10 +80,11 @@ def play_generation(
     watched: Watched,
     player: Player,
 ) -> tuple[Callable[[], None], Steady]:
-    """First token, then the scenario. Returns one generation as a call, and what was measured."""
-    tokenizer, tokens = session.tokenizer(), asked.scenario.generate_tokens or 1
-    length = lengths(asked.request, asked.scenario)
-    endless = queries(load_prompts(asked.prompts), decoder_of(asked.request), length, asked.seed, tokenizer)
+    """First token, then the scenario. Returns one generation as a call, and what was measured. A tokenizer is loaded
+    after the steady state, so that its memory is not the model's."""
+    tokens, decoder = asked.scenario.generate_tokens or 1, decoder_of(asked.request)
+    given = encoded(load_prompts(asked.prompts), decoder, None)
+    endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
     first = next(endless)
     recorder.look("ready")
     session.fill(first.context)
@@ -108,6 +112,7 @@ def play_generation(
     if in_turns or not asks_convergence(asked.rule):  # times are not requested, or it is the other process' turn
         return again, replace(steady, token_ids=ids)
     arrays = dict(steady.arrays)
+    tokenizer, _ = tokenizer_of(session.tokenizer(), asked.tokenizer)
     if tokenizer is not None:
         arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens)
     prefill = _prefill_pass(session, endless, watched.meter)

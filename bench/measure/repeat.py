@@ -43,8 +43,9 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 class MeasureJob(Job[Measured], frozen=True, kw_only=True):
-    """One timed repeat. ``root``: where sensors are looked for. ``in_turns``: with another job; see
-    ``bench.process.turnstile``. ``player``: of a scenario that is a plugin's."""
+    """One timed repeat. ``root``: where sensors are looked for. ``prompts``: the user's own, as ids; where they were
+    text, ``tokenizer`` is the model's ``tokenizer.json``, for a session without a tokenizer of its own. ``in_turns``:
+    with another job; see ``bench.process.turnstile``. ``player``: of a scenario that is a plugin's."""
 
     request: OpenRequest
     scenario: Scenario
@@ -58,6 +59,7 @@ class MeasureJob(Job[Measured], frozen=True, kw_only=True):
     prompts: Path | None = None
     in_turns: bool = False
     player: PluginRef | None = None
+    tokenizer: Path | None = None
 
     def play(self, worker: Worker) -> Measured:
         """See ``measure``."""
@@ -146,7 +148,12 @@ def _play(
     player = player_of(job.scenario, job.player)
     if isinstance(session, OpenedText):
         asked = Generation(
-            request=job.request, scenario=job.scenario, rule=job.rule, seed=job.seed, prompts=job.prompts
+            request=job.request,
+            scenario=job.scenario,
+            rule=job.rule,
+            seed=job.seed,
+            prompts=job.prompts,
+            tokenizer=job.tokenizer,
         )
         return play_generation(asked, session, recorder, steady_phase, watched, player)
     recorder.look("ready")

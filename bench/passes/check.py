@@ -20,7 +20,8 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
 
     ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
     holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
-    it. ``foreseen``: a ``ForeseeJob`` has asked the target already whether it takes the model.
+    it; ``tokenizer``: the model's ``tokenizer.json``, for a session without a tokenizer of its own. ``foreseen``: a
+    ``ForeseeJob`` has asked the target already whether it takes the model.
     """
 
     request: OpenRequest
@@ -31,6 +32,7 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
     forced: Path | None = None
     emulated: bool = False
     foreseen: bool = False
+    tokenizer: Path | None = None
 
     def play(self, worker: Worker) -> Checked:
         """Open with inspection on, run every input set once and the first twice, keep what came out."""
@@ -50,6 +52,7 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
             seed=self.seed,
             prompts=self.prompts,
             forced=self.forced,
+            tokenizer=self.tokenizer,
             emulated=self.emulated,
             folder=worker.folder,
         )
@@ -87,5 +90,6 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
         prompts=prepared.prompts,
         emulated=emulated,
         foreseen=converts(run.target.plugin, prepared.artifact),
+        tokenizer=prepared.tokenizer,
     )
     return replace(so_far, checked=jobs.run(job))

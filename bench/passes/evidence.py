@@ -16,7 +16,7 @@ from bench.jobs import Runner
 from bench.record.evidence import Determinism, RepeatedInput, RepeatsEnded
 from bench.record.quality import Quality
 from bench.record.record import Environment, Failure, Fidelity
-from bench.record.text import Agreement, KvCache
+from bench.record.text import Agreement, KvCache, TokenizerUsed
 from bench.words import Sentence
 
 if TYPE_CHECKING:
@@ -34,13 +34,16 @@ class TextChecked(Struct, frozen=True):
     float32 [n, vocab_size] after each, ``None`` if the engine does not expose them. ``comparable``: whether the tokens
     can be compared with another engine's; false if this one put a token of its choice into the cache. ``whole``:
     whether ``forced`` is the whole content of the cache, so that its logits are the ones that the tokens came from;
-    false at a depth, or for a text longer than the part that is kept."""
+    false at a depth, or for a text longer than the part that is kept. ``prompts``: the user's own, all as ids;
+    ``tokenizer``: what made them of text."""
 
     prompt: tuple[int, ...]
     forced: Path
     logits: Path | None
     comparable: bool = True
     whole: bool = True
+    prompts: Path | None = None
+    tokenizer: TokenizerUsed | None = None
 
 
 class Checked(Struct, frozen=True):

@@ -22,8 +22,8 @@ SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs 
 class JudgeJob(Job[Judged], frozen=True, kw_only=True):
     """How good are the answers on a dataset? Per-sample results go to ``results.npz``.
 
-    ``model``, ``made_for``, ``windows``: as in ``bench.quality.judged.ToJudge``. ``foreseen``: another pass has asked
-    the target already whether it takes the model.
+    ``model``, ``made_for``, ``windows``, ``tokenizer``: as in ``bench.quality.judged.ToJudge``. ``foreseen``: another
+    pass has asked the target already whether it takes the model.
     """
 
     request: OpenRequest
@@ -32,6 +32,7 @@ class JudgeJob(Job[Judged], frozen=True, kw_only=True):
     made_for: Artifact
     windows: Path | None = None
     foreseen: bool = False
+    tokenizer: Path | None = None
 
     def play(self, worker: Worker) -> Judged:
         """Open the model, run each sample once, keep how good the answer was."""
@@ -42,6 +43,7 @@ class JudgeJob(Job[Judged], frozen=True, kw_only=True):
             made_for=self.made_for,
             windows=self.windows,
             folder=worker.folder,
+            tokenizer=self.tokenizer,
         )
         if self.made_for.task == "tensor":
             return judge(asked, lambda: self._tensors(worker))
@@ -75,6 +77,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
         model=run.model.plugin,
         made_for=artifact,
         foreseen=True,
+        tokenizer=prepared.tokenizer,
     )
     return replace(so_far, judged=jobs.run(job, SAMPLE_SECONDS * prepared.dataset_samples))
 

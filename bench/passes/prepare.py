@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, DecoderSpec, ModelRequest, NamingTarget
 from bench.errors import InputError, OdbError
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
-from bench.inputs.prompts import check_ids, longest, prompt_facts, read_prompts, save_prompts
+from bench.inputs.prompts import check_ids, prompt_facts, read_prompts, save_prompts
+from bench.inputs.tokenizer_file import longest, tokenizer_beside
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
 from bench.plugins import load
@@ -60,8 +61,9 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
     if job.dataset is not None and job.dataset.options:
         raise InputError(sentence("run.dataset_options_of_texts"), sentence("run.leave_them_out"))
     prompts = read_prompts(asked.prompt_ids, asked.prompts, artifact.model_id)
+    tokenizer = tokenizer_beside(artifact.path)
     if not prompts:
-        return Prepared(artifact=artifact, dataset_samples=texts)
+        return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer)
     check_ids(prompts, decoder)
     path = folder / "prompts.json"
     save_prompts(path, prompts)
@@ -70,7 +72,8 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
         inputs=prompt_facts(prompts),
         dataset_samples=texts,
         prompts=path,
-        prompt_tokens=longest(prompts),
+        prompt_tokens=longest(prompts, tokenizer),
+        tokenizer=tokenizer,
     )
 
 

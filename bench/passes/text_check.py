@@ -1,5 +1,6 @@
 """The untimed pass of a language model: what it generates, and its logits along the way."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,12 +8,14 @@ from msgspec import Struct
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario
 from bench.errors import RunFailure
-from bench.inputs.prompts import encoded, load_prompts, queries
+from bench.inputs.prompts import Prompt, encoded, load_prompts, queries, save_prompts
+from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of, lengths
 from bench.measure.text_driver import OpenedText
 from bench.passes.determinism import compare_token_runs
 from bench.passes.evidence import TextChecked
 from bench.record.evidence import Determinism
+from bench.record.text import TokenizerUsed
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -42,17 +45,18 @@ def check_text(
     seed: int,
     prompts: Path | None,
     forced: Path | None,
+    tokenizer: Path | None,
     emulated: bool,
     folder: Path,
 ) -> TextFound:
-    """``prompts``, ``forced``, ``emulated``: as in ``CheckJob``. Arrays go to ``folder``. Raises ``RunFailure`` for a
-    prompt of the user's that does not fit."""
+    """``prompts``, ``forced``, ``tokenizer``, ``emulated``: as in ``CheckJob``. Arrays go to ``folder``, and prompts as
+    ids. Raises ``RunFailure`` for a prompt of the user's that does not fit."""
     import numpy as np
 
-    decoder, tokenizer = decoder_of(request), session.tokenizer()
-    given, tokens = load_prompts(prompts), scenario.generate_tokens or 1
-    _demand_room(encoded(given, decoder, tokenizer), decoder, (scenario.depth_tokens or 0) + tokens)
-    first = next(queries(given, decoder, lengths(request, scenario), seed, tokenizer))
+    decoder, tokens = decoder_of(request), scenario.generate_tokens or 1
+    given, used = _as_ids(load_prompts(prompts), session, decoder, tokenizer)
+    _demand_room(given, decoder, (scenario.depth_tokens or 0) + tokens)
+    first = next(queries(given, decoder, lengths(request, scenario), seed))
     ids = session.greedy(first.context, first.prompt, tokens)
     exact = session.held_exactly()
     again = session.greedy(first.context, first.prompt, min(tokens, EMULATED_TOKENS) if emulated else tokens)
@@ -62,11 +66,37 @@ def check_text(
     whole = len(first.context) == 0 and len(own) <= FORCED_TOKENS
     ids_file = folder / "forced.npy"
     np.save(ids_file, fed)
-    prompt = tuple(int(i) for i in first.prompt)
-    return TextFound(ids, TextChecked(prompt, ids_file, _logits(session, fed, folder), exact, whole), determinism)
+    text = TextChecked(
+        prompt=tuple(int(i) for i in first.prompt),
+        forced=ids_file,
+        logits=_logits(session, fed, folder),
+        comparable=exact,
+        whole=whole,
+        prompts=_saved(given, folder),
+        tokenizer=used,
+    )
+    return TextFound(ids, text, determinism)
 
 
-def _demand_room(prompts: "list[Ids]", decoder: DecoderSpec, beside: int) -> None:
+def _as_ids(
+    given: Sequence[Prompt], session: OpenedText, decoder: DecoderSpec, file: Path | None
+) -> "tuple[list[Ids], TokenizerUsed | None]":
+    """The user's prompts as ids, and what made them of text; nothing is asked for where all are ids."""
+    if not any(prompt.prompt for prompt in given):
+        return encoded(given, decoder, None), None
+    tokenizer, used = tokenizer_of(session.tokenizer(), file)
+    return encoded(given, decoder, tokenizer), used
+
+
+def _saved(given: "Sequence[Ids]", folder: Path) -> Path | None:
+    if not given:
+        return None
+    path = folder / "prompts.json"
+    save_prompts(path, [Prompt(ids=tuple(int(i) for i in ids)) for ids in given])
+    return path
+
+
+def _demand_room(prompts: "Sequence[Ids]", decoder: DecoderSpec, beside: int) -> None:
     """Raise ``RunFailure`` for the first prompt that does not fit into the context together with ``beside`` other
     tokens."""
     for number, ids in enumerate(prompts, start=1):

@@ -15,7 +15,8 @@ class ToJudge(Struct, frozen=True, kw_only=True):
 
     ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
     request's where a float model stands in for it as the reference, or where the target opens a form of its own.
-    ``windows``: of a language model, the ids that another run has cut the texts into. Results go to ``folder``.
+    ``windows``: of a language model, the ids that another run has cut the texts into; ``tokenizer``: the model's
+    ``tokenizer.json``, for a session without a tokenizer of its own. Results go to ``folder``.
     """
 
     request: OpenRequest
@@ -24,6 +25,7 @@ class ToJudge(Struct, frozen=True, kw_only=True):
     made_for: Artifact
     windows: Path | None
     folder: Path
+    tokenizer: Path | None = None
 
 
 class Judged(Struct, frozen=True, kw_only=True):

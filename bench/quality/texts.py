@@ -5,21 +5,26 @@ A dataset of texts is a folder of ``.txt`` files, one text each, and of ``.jsonl
 each begins with an empty cache, and its first token is not scored.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec, Tokenizer
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure, problem_of
 from bench.inputs.prompts import Prompt, check_ids, encoded, read_prompts
 from bench.inputs.tensor_files import load_feeds, save_feeds
+from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of
 from bench.measure.text_driver import OpenedText
 from bench.quality.judged import Judged, ToJudge
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
+from bench.record.text import TokenizerUsed
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
 
     decoder, results = decoder_of(asked.request), asked.folder / "results.npz"
     if asked.windows is None:
-        windows, facts = _cut(asked, decoder, session.tokenizer())
+        windows, facts = _cut(asked, decoder, cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer)))
     else:
         windows, facts = _load(asked.windows), _facts(asked, [], [])
     metrics: tuple[JudgedMetric, ...] = ()
@@ -76,14 +81,20 @@ def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
     )
 
 
-def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "tuple[list[Ids], DatasetFacts]":
+Found = Callable[[], tuple[Tokenizer | None, TokenizerUsed | None]]
+"""The tokenizer and whose it is, loaded when the first text needs it. Raises ``InputError``."""
+
+
+def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found) -> "tuple[list[Ids], DatasetFacts]":
     """The windows of all texts; a file that cannot be used is left out, and told."""
     windows: list[Ids] = []
     left: list[LeftOut] = []
+    texts = False
     digests: list[bytes] = []
     for file in text_files(asked.dataset.folder):
         try:
-            found = list(_windows_of(file, decoder, tokenizer))
+            prompts = read_prompts((), str(file), sentence("quality.the_model"))
+            found = list(_windows_of(prompts, decoder, tokenizer))
         except (InputError, RunFailure) as error:
             left.append(LeftOut(file.name, file.name, problem_of(error)))
             continue
@@ -91,21 +102,23 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "
             left.append(LeftOut(file.name, file.name, sentence("quality.left_out.text_too_short")))
             continue
         windows += found
+        texts = texts or any(prompt.prompt for prompt in prompts)
         digests.append(sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
     if not windows:
         name, first = asked.dataset.folder.name, left[0]
         raise InputError(sentence("quality.no_text_left", folder=name, file=first.file, why=first.reason))
-    return windows, _facts(asked, digests, left, len(windows))
+    facts = _facts(asked, digests, left, len(windows))
+    return windows, replace(facts, tokenizer=tokenizer()[1]) if texts else facts
 
 
-def _windows_of(file: Path, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Iterator[Ids]":
-    for prompt in read_prompts((), str(file), sentence("quality.the_model")):
+def _windows_of(prompts: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Found) -> "Iterator[Ids]":
+    for prompt in prompts:
         yield from _windows(_ids(prompt, decoder, tokenizer), min(WINDOW, decoder.context_length))
 
 
-def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "Ids":
+def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Found) -> "Ids":
     check_ids((prompt,), decoder)
-    return encoded((prompt,), decoder, tokenizer)[0]
+    return encoded((prompt,), decoder, tokenizer()[0] if prompt.prompt else None)[0]
 
 
 def _windows(ids: "Ids", size: int) -> "Iterator[Ids]":

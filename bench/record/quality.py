@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.record.part import Part
+from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
 
 DatasetTask = Literal["classification", "regression", "segmentation", "detection", "judged", "perplexity"]
@@ -41,7 +42,8 @@ class LeftOut(Part, frozen=True):
 
 class DatasetFacts(Part, frozen=True):
     """``name`` is the folder's alone. ``sha256`` covers names, contents and labels of the ``samples`` that were
-    judged. ``options``: how labels and outputs were read, ``preprocessing``: how images were."""
+    judged. ``options``: how labels and outputs were read, ``preprocessing``: how images were. ``tokenizer``: of texts
+    that are not ids."""
 
     name: str
     task: DatasetTask
@@ -50,6 +52,7 @@ class DatasetFacts(Part, frozen=True):
     left_out: tuple[LeftOut, ...] = ()
     options: dict[str, str] = {}
     preprocessing: str = ""
+    tokenizer: TokenizerUsed | None = None
 
 
 class QualityMetric(Part, frozen=True):

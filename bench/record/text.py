@@ -16,6 +16,16 @@ class TokenizedTimes(Part, frozen=True):
     e2e_ns: int | None = None
 
 
+class TokenizerUsed(Part, frozen=True):
+    """What turned the user's prompts into tokens. ``source``: ``engine``, the engine's own; ``file``, the
+    ``tokenizer.json`` beside the model, read by the library ``tokenizers``, with the ``sha256`` of the file and the
+    ``version`` of the library."""
+
+    source: Literal["engine", "file"]
+    sha256: str | None = None
+    version: str = ""
+
+
 ReadFrom = Literal["heap", "process", ""]
 
 
@@ -97,7 +107,7 @@ class TextGeneration(Part, frozen=True):
     intervals between processes.
 
     ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the minimum over queries. ``token_ids``: the
-    output for the first prompt.
+    output for the first prompt. ``tokenizer``: of the user's prompts; null for prompts of ids.
     """
 
     prompt_tokens: int
@@ -116,3 +126,4 @@ class TextGeneration(Part, frozen=True):
     energy: TokenEnergy | None = None
     agreement: tuple[Agreement, ...] = ()
     ttft_ns_ci95: tuple[int, int] | None = None
+    tokenizer: TokenizerUsed | None = None

@@ -231,6 +231,7 @@ def _known_only_here(evidence: Evidence) -> Summary:
         tuple(int(token) for token in evidence.repeats[0].token_ids),
         kv_cache=evidence.kv_cache,
         agreement=evidence.agreement,
+        tokenizer=evidence.checked.text.tokenizer if evidence.checked and evidence.checked.text else None,
     )
     return Summary(energy=energy_summary(energies, facts.macs, None, evidence.channels), text_generation=text)
 

@@ -160,6 +160,7 @@ class Gathering:
     def measure_job(self, in_turns: bool = False) -> MeasureJob:
         """The next repeat. In turns no counter of energy is read: its window would hold the other's work too."""
         bench, run, prepared = self._bench, self.run, known(self._evidence.prepared)
+        text = known(self._evidence.checked).text
         return MeasureJob(
             run.target.plugin,
             request=known(self._evidence.opening).for_process(),
@@ -171,7 +172,8 @@ class Gathering:
             channels=tuple(c for c in bench.channels if not in_turns or c.kind == "power"),
             idle_watts=bench.idle_watts,
             root=bench.root,
-            prompts=prepared.prompts,
+            prompts=text.prompts if text is not None else None,
+            tokenizer=prepared.tokenizer if text is not None and text.tokenizer is not None else None,
             in_turns=in_turns,
             player=run.player,
         )

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, OpenRequest, Placement, Scenario
 from bench.errors import RunFailure
 from bench.inputs.prepared import Prepared
+from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.jobs import Runner
 from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare
 from bench.passes.compile_caches import CompileCaches
@@ -67,7 +68,7 @@ def open_request(
         run.target.options,
         kind_of(scenario).intent,
         prompt,
-        min(depth + prompt + generate, decoder.context_length) if decoder is not None else 0,
+        min(depth + prompt + generate + (ADDED_TOKENS if text else 0), decoder.context_length) if decoder else 0,
         strict=run.strict_placement,
     )
 

@@ -173,6 +173,7 @@ def _summary(run: "TimedRun") -> Summary:
         text = replace(
             text,
             kv_cache=text_known.kv_cache if text_known else None,
+            tokenizer=text_known.tokenizer if text_known else None,
             agreement=_agreement(record),
             energy=token_energy(repeats, text, plan.scenario) if _one_length(repeats, samples) else None,
         )

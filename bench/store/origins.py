@@ -23,6 +23,7 @@ _FILE: _Fields = {"asked": "name sha256 size_bytes"}
 _PASS: _Fields = {"seen": "queries duration_ns cpu_seconds"}
 _CHANNEL: _Fields = {"seen": "sensor name domain joules_total idle_watts busy_seconds", "checked": "joules lost"}
 _METRIC: _Fields = {"checked": "name value higher_is_better statistic unit", "computed": "interval95 n interval_method"}
+_TOKENIZER: _Fields = {"seen": "source sha256 version"}
 
 ORIGINS: Mapping[str, _Fields] = MappingProxyType(
     {
@@ -111,6 +112,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "decode_tokens_per_s depth_tokens e2e_ns tpot_ns_ci95 ttft_ns_ci95",
             "seen": "token_ids",
         },
+        "summary.text_generation.tokenizer": _TOKENIZER,
         "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},
         "summary.text_generation.kv_cache": {
             "kept": "bytes_per_token observed_bytes_per_token observed_ci95",
@@ -150,6 +152,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "seen": "name task sha256",
             "asked": "options preprocessing",
         },
+        "quality.dataset.tokenizer": _TOKENIZER,
         "quality.dataset.left_out[]": {"seen": "file field reason"},
         "quality.metrics[]": _METRIC,
         "quality.reference": {"seen": "name artifact_sha256 reason", "checked": "samples"},

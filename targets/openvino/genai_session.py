@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec import Struct
 
-from bench.contracts import CompileCache, DecoderSpec, Placement, SessionFacts, Tokenizer
+from bench.contracts import CompileCache, DecoderSpec, Placement, SessionFacts, TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import RunFailure
 from bench.targets.decoding import prompt, room
@@ -25,8 +25,6 @@ from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
 class OpenedPipeline(Struct, frozen=True):
@@ -182,31 +180,9 @@ class OpenVinoTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
-    def encode(self, text: str) -> "npt.NDArray[np.int64]":
-        return np.array(self._tokenizer.encode(text).input_ids.data, np.int64).reshape(-1)
+    def encode(self, text: str, special: bool = True) -> "npt.NDArray[np.int64]":
+        found = self._tokenizer.encode(text, add_special_tokens=special)
+        return np.array(found.input_ids.data, np.int64).reshape(-1)
 
     def stream(self) -> Callable[[int], str]:
         return TextStream(self._tokenizer.decode)
-
-
-class TextStream:
-    """Turns tokens into text one after another, with a ``decode`` that knows only whole lists.
-
-    The last piece is decoded again in front of the new token, since a token's text depends on what precedes it (a
-    leading space, a letter of several bytes); what is not yet a whole letter waits for the next token.
-    """
-
-    def __init__(self, decode: Callable[[list[int]], str]) -> None:
-        self._decode = decode
-        self._tokens: list[int] = []
-        self._told = 0  # tokens whose text has been returned
-
-    def __call__(self, token: int) -> str:
-        self._tokens.append(token)
-        known = self._decode(self._tokens[: self._told]) if self._told else ""
-        text = self._decode(self._tokens)
-        if text.endswith(INCOMPLETE) or len(text) <= len(known):
-            return ""
-        del self._tokens[: self._told]
-        self._told = len(self._tokens)
-        return text[len(known) :]

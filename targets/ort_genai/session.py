@@ -172,9 +172,9 @@ class OrtGenaiTokenizer:
         import onnxruntime_genai
 
         self._tokenizer = onnxruntime_genai.Tokenizer(model)
-        self._tokenizer.update_options(add_special_tokens="true")
 
-    def encode(self, text: str) -> "npt.NDArray[np.int64]":
+    def encode(self, text: str, special: bool = True) -> "npt.NDArray[np.int64]":
+        self._tokenizer.update_options(add_special_tokens="true" if special else "false")
         return np.array(self._tokenizer.encode(text), np.int64)
 
     def stream(self) -> Callable[[int], str]:

@@ -37,7 +37,7 @@ CONTRACTS = """
     LogitsSession Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase Placement PositionInput
     Precisions Quantisation ReferenceSetup ReferenceTarget RenewableSession Scenario ScenarioKind Sensor Session
     SessionFacts SettlingSession Shapes StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors
-    TokenSession Tokenizer TokenizingSession channel_key
+    TextStream TokenSession Tokenizer TokenizingSession channel_key
 """
 BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"
 

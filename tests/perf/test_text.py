@@ -54,7 +54,7 @@ def tpot_ns(generator: Generator, query: Query) -> float:
 def ratio(ours: Generator, theirs: Generator, artifact: Artifact, benchmark: Any) -> float:
     """Median over rounds of our TPOT over theirs, in the order a b, b a, a b …; both are warm before the first."""
     assert artifact.decoder is not None
-    endless = queries((), artifact.decoder, Lengths(PROMPT, 0), 0, None)
+    endless = queries((), artifact.decoder, Lengths(PROMPT, 0), 0)
     found: list[float] = []
 
     def play() -> None:

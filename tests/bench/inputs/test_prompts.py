@@ -14,8 +14,8 @@ from bench.inputs.prompts import (
     Lengths,
     Prompt,
     check_ids,
+    encoded,
     load_prompts,
-    longest,
     prompt_facts,
     queries,
     read_prompts,
@@ -37,15 +37,15 @@ class Bytes:
 
 def test_seeded_prompts_never_repeat() -> None:
     """No prefix cache can help: of 200 prompts no two begin alike, and the first is the same for the same seed."""
-    found = list(islice(queries((), DECODER, Lengths(16, 0), 3, None), 200))
-    again = next(queries((), DECODER, Lengths(16, 0), 3, None))
+    found = list(islice(queries((), DECODER, Lengths(16, 0), 3), 200))
+    again = next(queries((), DECODER, Lengths(16, 0), 3))
     assert 200 == len({tuple(q.prompt[:4].tolist()) for q in found})
     assert found[0].prompt.tolist() == again.prompt.tolist()
 
 
 def test_depth_comes_before_the_prompt() -> None:
     """Context and prompt have the lengths asked for, and hold ids of the vocabulary but 0."""
-    query = next(queries((), DECODER, Lengths(5, 20), 0, None))
+    query = next(queries((), DECODER, Lengths(5, 20), 0))
     assert (20, 5) == (len(query.context), len(query.prompt))
     assert 1 <= min(query.context.min(), query.prompt.min()) <= max(query.context.max(), query.prompt.max()) < 300
 
@@ -53,14 +53,14 @@ def test_depth_comes_before_the_prompt() -> None:
 def test_own_prompts_go_round() -> None:
     """Ids as they are, text as the tokenizer has it, over and over."""
     given = (Prompt(ids=(1, 2)), Prompt(prompt="ab"))
-    found = [q.prompt.tolist() for q in islice(queries(given, DECODER, Lengths(9, 0), 0, Bytes()), 3)]
+    found = [q.prompt.tolist() for q in islice(queries(encoded(given, DECODER, Bytes()), DECODER, Lengths(9, 0), 0), 3)]
     assert [[1, 2], [1, 97, 98], [1, 2]] == found
 
 
 def test_text_needs_a_tokenizer() -> None:
     """An engine without one says which have one."""
     with pytest.raises(RunFailure, match="has no tokenizer for this model") as caught:
-        next(queries((Prompt(prompt="ab"),), DECODER, Lengths(9, 0), 0, None))
+        encoded((Prompt(prompt="ab"),), DECODER, None)
     assert ("bad_input", True) == (caught.value.kind, "--prompt-ids" in caught.value.remedy)
 
 
@@ -68,7 +68,7 @@ def test_a_tokenizer_of_another_model_is_said() -> None:
     """Ids beyond the vocabulary are not fed."""
     small = DecoderSpec(layers=1, kv_heads=1, head_dim=2, vocab_size=50, context_length=64)
     with pytest.raises(RunFailure, match="vocabulary has 50"):
-        next(queries((Prompt(prompt="ab"),), small, Lengths(9, 0), 0, Bytes()))
+        encoded((Prompt(prompt="ab"),), small, Bytes())
 
 
 def test_files_of_prompts(tmp_path: Path) -> None:
@@ -116,11 +116,6 @@ def test_saved_prompts_come_back(tmp_path: Path) -> None:
     given = (Prompt(ids=(1,)), Prompt(prompt="é"))
     save_prompts(tmp_path / "p.json", given)
     assert (given, ()) == (load_prompts(tmp_path / "p.json"), load_prompts(None))
-
-
-def test_the_longest_prompt_bounds_a_text_by_its_bytes() -> None:
-    """No tokenizer makes more of a text than one token a byte and two around it."""
-    assert (3, 4) == (longest((Prompt(ids=(1, 2, 3)),)), longest((Prompt(prompt="é"),)))
 
 
 def test_the_record_says_where_prompts_come_from() -> None:

@@ -1,0 +1,105 @@
+"""The tokenizer of a model's ``tokenizer.json``, by the library ``tokenizers`` (extra ``text``).
+
+For sessions without a tokenizer of their own. The file is Hugging Face's: the whole tokenizer, with the tokens that it
+puts before and after a text.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.contracts import TextStream, Tokenizer
+from bench.entry_points import versions
+from bench.errors import InputError
+from bench.inputs.prompts import Prompt
+from bench.reading import MIB, is_file, read_bytes
+from bench.record.text import TokenizerUsed
+from bench.words import sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+TOKENIZER = "tokenizer.json"
+MOST_TOKENIZER_BYTES = 128 * MIB
+"""The largest in use, for 262,144 tokens, has 33 MB."""
+LIBRARY = "tokenizers"
+ADDED_TOKENS = 2
+"""A tokenizer makes at most one token per byte of text, and puts this many around it."""
+
+
+def beside(model: Path, name: str) -> Path | None:
+    """The file ``name`` in the folder of the model's file, or in the parent of a folder ``onnx``; ``None`` if there is
+    none."""
+    folders = [model.parent, *([model.parent.parent] if model.parent.name == "onnx" else [])]
+    return next((folder / name for folder in folders if is_file(folder / name)), None)
+
+
+def tokenizer_beside(model: Path) -> Path | None:
+    """The ``tokenizer.json`` of the model at ``model``."""
+    return beside(model, TOKENIZER)
+
+
+class FileTokenizer:
+    """A ``tokenizer.json``. Neither cuts a text nor fills it up, whatever the file asks for."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``InputError`` for a file that is no tokenizer, and where the library is not installed."""
+        try:
+            from tokenizers import Tokenizer as Library
+        except ImportError:
+            raise InputError(sentence("input.no_tokenizers_library"), sentence("input.install_text")) from None
+        data = read_bytes(path, MOST_TOKENIZER_BYTES, path.name)
+        try:
+            self._tokenizer = Library.from_buffer(data)
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        except Exception as error:  # the library raises ``Exception`` itself
+            raise InputError(
+                sentence("input.tokenizer_not_read", file=path.name, error=str(error)[:200]),
+                sentence("input.save_tokenizer_again"),
+            ) from None
+        self.used = TokenizerUsed("file", sha256(data).hexdigest(), versions((LIBRARY,)).get(LIBRARY, ""))
+
+    def encode(self, text: str, special: bool = True) -> "Ids":
+        import numpy as np
+
+        return np.array(self._tokenizer.encode(text, add_special_tokens=special).ids, np.int64)
+
+    def stream(self) -> Callable[[int], str]:
+        return TextStream(self._decode)
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
+        return text
+
+
+def longest(prompts: Sequence[Prompt], file: Path | None) -> int:
+    """Tokens of the longest prompt, which graphs of fixed lengths are made for: of a text by the tokenizer in ``file``,
+    or as many as it could have at most, where that cannot be used. A session that needs it says why."""
+    tokenizer = None
+    if file is not None and any(prompt.prompt for prompt in prompts):
+        with suppress(InputError):
+            tokenizer = FileTokenizer(file)
+    return max(_length(prompt, tokenizer) for prompt in prompts)
+
+
+def _length(prompt: Prompt, tokenizer: Tokenizer | None) -> int:
+    if prompt.ids:
+        return len(prompt.ids)
+    text = prompt.prompt or ""
+    return len(text.encode()) + ADDED_TOKENS if tokenizer is None else len(tokenizer.encode(text))
+
+
+def tokenizer_of(own: Tokenizer | None, file: Path | None) -> tuple[Tokenizer | None, TokenizerUsed | None]:
+    """The engine's ``own`` tokenizer, or that of ``file`` where it has none; and whose it is. Raises ``InputError`` as
+    ``FileTokenizer`` does."""
+    if own is not None:
+        return own, TokenizerUsed("engine")
+    if file is None:
+        return None, None
+    read = FileTokenizer(file)
+    return read, read.used

@@ -1,0 +1,176 @@
+"""The tokenizer of a model's tokenizer.json, where the engine has none."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stories_tokenizer import write_tokenizer
+
+from bench.contracts import Scenario
+from bench.errors import InputError
+from bench.inputs.prompts import Prompt
+from bench.inputs.tokenizer_file import FileTokenizer, longest, tokenizer_beside, tokenizer_of
+from bench.record.record import RecordedRun
+from bench.record.text import TokenizerUsed
+from bench.suite.suite import ModelAsk, TargetAsk
+
+pytest.importorskip("tokenizers")
+
+TEXT = "안녕하세요, 세계! 👩‍👩‍👧 naïve\t\x00\r\n  two  spaces \u200b�."
+
+
+def byte_level(folder: Path, **more: Any) -> Path:
+    """A tokenizer of bytes, and of a few pieces that end within a letter, written into ``folder``."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("ì", "ķ"), ("ë", "ħ"), ("ðŁ", "ĳ"), ("ð", "Ł"), ("t", "w"), ("Ġ", "Ġ")]
+    known = [*alphabet, *(a + b for a, b in merges)]
+    ordered = [pair for pair in merges if all(part in known for part in pair)]
+    made = Tokenizer(models.BPE({text: i for i, text in enumerate(known)}, ordered))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.decoder = decoders.ByteLevel()
+    content = json.loads(made.to_str()) | more
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def bytewise(tmp_path_factory: pytest.TempPathFactory) -> FileTokenizer:
+    return FileTokenizer(byte_level(tmp_path_factory.mktemp("bytes")))
+
+
+def streamed(tokenizer: FileTokenizer, ids: Any) -> list[str]:
+    decode = tokenizer.stream()
+    return [decode(int(token)) for token in ids]
+
+
+def test_text_in_tokens_is_the_text_of_all(bytewise: FileTokenizer) -> None:
+    """Letters of several tokens come when they are whole, and no piece holds half a one."""
+    ids = bytewise.encode(TEXT)
+    pieces = streamed(bytewise, ids)
+    assert TEXT == "".join(pieces)
+    assert np.int64 == ids.dtype
+    assert len(ids) > len([piece for piece in pieces if piece]) > 20
+
+
+@given(st.text())
+def test_any_text_comes_back(bytewise: FileTokenizer, text: str) -> None:
+    """A text that ends in U+FFFD itself waits for one more token."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    ids = bytewise.encode(text + ".")
+    assert text + "." == "".join(streamed(bytewise, ids))
+
+
+def test_bytes_that_are_no_letter_are_told_when_the_next_is_whole(bytewise: FileTokenizer) -> None:
+    """As the tokens decoded together; what is not whole at the end stays open."""
+    half = [*bytewise.encode("세")[:1], *bytewise.encode("a세")]
+    assert bytewise._decode([int(i) for i in half]) == "".join(streamed(bytewise, half)) == "\ufffda세"
+    assert ["a", ""] == streamed(bytewise, [*bytewise.encode("a"), *bytewise.encode("세")[:1]])
+
+
+@pytest.mark.real
+def test_bytes_of_a_sentencepiece_tokenizer(realdata: Path, tmp_path: Path) -> None:
+    """Letters that the vocabulary lacks are bytes; the space in front of the text is taken off once."""
+    write_tokenizer(realdata / "llm" / "stories260K" / "tok512.bin", tmp_path)
+    tokenizer = FileTokenizer(tmp_path / "tokenizer.json")
+    for text in ("Once upon  a time", "김치 👩‍👩‍👧 kimchi\n", " a"):
+        ids = tokenizer.encode(text, special=False)
+        assert text == "".join(streamed(tokenizer, ids))
+    assert [1] == [i for i in tokenizer.encode("a").tolist() if i not in tokenizer.encode("a", special=False)]
+
+
+def test_a_file_does_not_cut_or_fill(tmp_path: Path) -> None:
+    """Whatever length the file asks for, the prompt is the text."""
+    truncation = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    padding = {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None}
+    padding |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "!"}
+    tokenizer = FileTokenizer(byte_level(tmp_path, truncation=truncation, padding=padding))
+    assert 9 == len(tokenizer.encode("no tokens"))
+
+
+def test_the_longest_prompt_is_counted(tmp_path: Path) -> None:
+    """By the file's tokenizer; without one, or with one that cannot be read, a text has at most a token a byte and two
+    around it."""
+    prompts = (Prompt(ids=(1, 2, 3)), Prompt(prompt="twé"))
+    assert (3, 6, 3) == (longest(prompts[:1], None), longest(prompts, None), longest(prompts, byte_level(tmp_path)))
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert (3, 6) == (longest(prompts[:1], tmp_path / "tokenizer.json"), longest(prompts, tmp_path / "tokenizer.json"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"model": {"type": "None"}}'])
+def test_a_file_that_is_no_tokenizer(tmp_path: Path, content: bytes) -> None:
+    """Its name and the library's reason; never its folder."""
+    (tmp_path / "tokenizer.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"^tokenizer\.json is not a tokenizer"):
+        FileTokenizer(tmp_path / "tokenizer.json")
+
+
+def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra that brings it is named."""
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(InputError, match="library tokenizers is not installed") as caught:
+        FileTokenizer(tmp_path / "tokenizer.json")
+    assert "ondevice-bench[text]" in caught.value.remedy
+
+
+def test_where_it_lies(tmp_path: Path) -> None:
+    """Beside the model, or above the folder ``onnx`` that Optimum writes."""
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "tokenizer.json").touch()
+    found = [tokenizer_beside(tmp_path / place) for place in ("model.onnx", "onnx/model.onnx", "other/model.onnx")]
+    assert [tmp_path / "tokenizer.json", tmp_path / "tokenizer.json", None] == found
+
+
+def test_the_engines_own_comes_first(tmp_path: Path, bytewise: FileTokenizer) -> None:
+    """The file is not read then; without either there is none."""
+    missing = tmp_path / "tokenizer.json"
+    assert (bytewise, TokenizerUsed("engine")) == tokenizer_of(bytewise, missing)
+    assert (None, None) == tokenizer_of(None, None)
+    read, used = tokenizer_of(None, byte_level(tmp_path))
+    assert used is not None
+    assert isinstance(read, FileTokenizer)
+    assert ("file", 64, True) == (used.source, len(used.sha256 or ""), bool(used.version))
+
+
+@pytest.fixture(scope="module")
+def stories(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """stories260K with its tokenizer.json beside it."""
+    folder, source = tmp_path_factory.mktemp("stories"), realdata / "llm" / "stories260K"
+    for file in source.glob("model.onnx*"):
+        (folder / file.name).symlink_to(file)
+    write_tokenizer(source / "tok512.bin", folder)
+    (folder / "text").mkdir()
+    (folder / "text" / "story.txt").write_text(json.loads((source / "golden.json").read_text())["text"], "utf-8")
+    return folder
+
+
+@pytest.mark.real
+@pytest.mark.process
+@pytest.mark.parametrize("target", ["ort:cpu", "openvino:CPU"])
+def test_text_on_an_engine_without_a_tokenizer(
+    run: Callable[..., list[RecordedRun]], stories: Path, golden_ids: list[int], tmp_path: Path, target: str
+) -> None:
+    """The answer is that of the ids; perplexity of texts is judged; the record says whose tokenizer it was."""
+    (tmp_path / "prompt.txt").write_text("Once upon a time")
+    ask = ModelAsk(str(stories / "model.onnx"), prompts=str(tmp_path / "prompt.txt"), dataset=str(stories / "text"))
+    options = {"INFERENCE_PRECISION_HINT": "f32"} if target.startswith("openvino") else {}
+    (found,) = run([ask], [TargetAsk(target, options)], scenarios=(Scenario(generate_tokens=16),), max_seconds=0.1)
+    text, quality = found.record.summary.text_generation, found.record.quality
+    assert text is not None
+    assert quality is not None
+    assert golden_ids[5:21] == list(text.token_ids)
+    assert text.tokenized is not None
+    assert text.tokenizer is not None
+    assert ("file", text.tokenizer) == (text.tokenizer.source, quality.dataset.tokenizer)
+    assert 1 < quality.metrics[0].value < 10

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,15 @@ pytestmark = [pytest.mark.real, pytest.mark.process, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = re.compile(r"^```sh\n(set -e.*?)^```", re.MULTILINE | re.DOTALL)
 SHORT = {"# repeats = 10  # fresh": "repeats = 2  # fresh", "# max_seconds = 30": "max_seconds = 0.3"}
-PAGES = {"review": "odb review drone.zip -r again", "dossier": "odb dossier drone.zip -r again"}
+PAGES = {"review": "odb review {0}.zip -r again", "dossier": "odb dossier {0}.zip -r again"}
+NOTEBOOK = {
+    "init inspection-drone": "init notebook-it",
+    "-m detector.onnx": "-m stories.onnx",
+    "-t qnn:htp-emu -t ort:cpu": "-t openvino:CPU",
+    "drone with qcs8550": "Notebook",
+    "bridge inspection": "Assistant",
+}
+"""How the script reads for the track notebook-it, whatever the case."""
 
 
 class Job(NamedTuple):
@@ -30,10 +39,14 @@ class Job(NamedTuple):
     told: str
 
 
-def script() -> tuple[str, str]:
-    """The README's, as far as the form is written, and the rest."""
+def script(name: str, changes: Mapping[str, str]) -> tuple[str, str]:
+    """The README's with ``changes``, as far as the form is written, and the rest. ``name``: of the folder."""
     (text,) = SCRIPT.findall((ROOT / "README.md").read_text("utf-8"))
-    head, run, rest = text.partition("odb run drone ")
+    for old, new in changes.items():
+        text, count = re.subn(re.escape(old), new, text, flags=re.IGNORECASE)
+        assert count == 1, old
+    text = re.sub(r"\bdrone\b", name, text)
+    head, run, rest = text.partition(f"odb run {name} ")
     assert run
     return head, f"set -e\n{run}--no-yardstick {rest}"
 
@@ -54,6 +67,37 @@ def typed(folder: Path, text: str) -> str:
     return done.stdout
 
 
+def played(folder: Path, name: str, changes: Mapping[str, str], short: Mapping[str, str]) -> Job:
+    """The script in ``folder``, and the pages of it in both languages. ``short``: what of the form is changed."""
+    head, rest = script(name, changes)
+    told = typed(folder, head)
+    form = folder / name / "submission.toml"
+    text = form.read_text("utf-8")
+    for long, changed in short.items():
+        assert long in text
+        text = text.replace(long, changed)
+    form.write_text(text, "utf-8")
+    pages = [
+        f"{command.format(name)} -o {page}.{lang}.html --lang {lang}"
+        for page, command in PAGES.items()
+        for lang in ("ko", "en")
+    ]
+    return Job(folder, told + typed(folder, "\n".join([rest, *pages])))
+
+
+@pytest.fixture(scope="module")
+def notebook(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """The script for a trained language model on OpenVINO, whose form demands two repeats."""
+    for package in ("onnxruntime", "openvino", "bagit"):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    if os.name == "nt":
+        pytest.skip("the script is for a shell")
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "stories.onnx").write_bytes((realdata / "llm" / "stories260K" / "model.onnx").read_bytes())
+    return played(folder, "note", NOTEBOOK, SHORT | {"\nrepeats = 6  # minimum": "\nrepeats = 2  # minimum"})
+
+
 @pytest.fixture(scope="module")
 def job(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The script, with two repeats of a third of a second, and without yardsticks."""
@@ -64,18 +108,7 @@ def job(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         pytest.skip("the script is for a shell, and the HTP's emulator for x86-64")
     folder = tmp_path_factory.mktemp("job")
     (folder / "detector.onnx").write_bytes((realdata / "models" / "ultraface_rfb_320.onnx").read_bytes())
-    head, rest = script()
-    told = typed(folder, head)
-    form = folder / "drone" / "submission.toml"
-    text = form.read_text("utf-8")
-    for long, short in SHORT.items():
-        assert long in text
-        text = text.replace(long, short)
-    form.write_text(text, "utf-8")
-    pages = [
-        f"{command} -o {name}.{lang}.html --lang {lang}" for name, command in PAGES.items() for lang in ("ko", "en")
-    ]
-    return Job(folder, told + typed(folder, "\n".join([rest, *pages])))
+    return played(folder, "drone", {}, SHORT)
 
 
 def answers(job: Job) -> dict[str, Any]:
@@ -127,3 +160,37 @@ def test_pages_are_in_both_languages(job: Job, name: str, lang: str, criterion: 
     page = (job.folder / f"{name}.{lang}.html").read_text("utf-8")
     assert f'lang="{lang}"' in page
     assert criterion in page
+
+
+def test_a_language_model_goes_through_too(notebook: Job) -> None:
+    """Track notebook-it: its one run is measured, nothing is rejected, and the bundle is believed."""
+    (run,) = load_records(notebook.folder / "note" / "records")
+    plan = run.record.plan
+    assert (plan.target.id, plan.scenario.name, run.record.status) == ("openvino:CPU", "single-stream", "ok")
+    assert "\n0 rejected, " in f"\n{notebook.told}"
+    assert "Verified: notebook-it-assistant" in notebook.told
+
+
+def test_its_figures_are_measured_again(notebook: Job) -> None:
+    """An honest claim is not refuted, on however busy a machine; what was not measured stays open."""
+    found = answers(notebook)
+    assert {"ttft", "decode-rate", "cold-start", "peak-memory"} <= found.keys()
+    for name in ("ttft", "decode-rate", "cold-start", "peak-memory"):
+        assert found[name]["claimed"] > 0
+        assert found[name]["again"] > 0
+        assert found[name]["claimed_sha256"]
+    assert "not_reproduced" not in {one["word"] for one in found.values()}
+
+
+@pytest.mark.parametrize(
+    ("lang", "criterion", "again"),
+    [
+        ("ko", "첫 토큰 시간(TTFT)", "제3자의 재측정 (1)"),
+        ("en", "Time to first token (TTFT)", "Measured again by another (1)"),
+    ],
+)
+def test_its_pages_are_in_both_languages(notebook: Job, lang: str, criterion: str, again: str) -> None:
+    """The dossier shows what the reviewer found."""
+    for name in PAGES:
+        assert criterion in (notebook.folder / f"{name}.{lang}.html").read_text("utf-8")
+    assert again in (notebook.folder / f"dossier.{lang}.html").read_text("utf-8")

@@ -33,8 +33,11 @@ def checked_request(
     return resolve_shapes(name, inputs, request.shapes)
 
 
-def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECISION) -> Artifact:
-    """The artifact of a tensor model that was written to ``path``, with the file of weights next to it, if any.
+def built_artifact(
+    name: str, path: Path, shapes: Shapes, precision: str = PRECISION, beside: Sequence[Path] = ()
+) -> Artifact:
+    """The artifact of a tensor model that was written to ``path``, with the file of weights next to it, if any, and the
+    files ``beside``.
 
     The graph alone is read into memory, and the files once for their checksum.
     """
@@ -43,7 +46,7 @@ def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECI
     from bench.models.onnx.facts import onnx_facts
     from bench.models.onnx.weights import data_file
 
-    files = tuple(file for file in (path, data_file(path)) if file.is_file())
+    files = (*(file for file in (path, data_file(path)) if file.is_file()), *beside)
     return Artifact(
         model_id=name,
         task="tensor",
@@ -58,10 +61,12 @@ def built_artifact(name: str, path: Path, shapes: Shapes, precision: str = PRECI
     )
 
 
-def built_decoder(name: str, path: Path, decoder: DecoderSpec, precision: str, parameters: int) -> Artifact:
+def built_decoder(
+    name: str, path: Path, decoder: DecoderSpec, precision: str, parameters: int, beside: Sequence[Path] = ()
+) -> Artifact:
     """The artifact of a decoder that was written to ``path``; its shapes stay dynamic. See ``one_token_shapes``."""
     from bench.models.onnx.decoder_layout import one_token_shapes
 
-    artifact = built_artifact(name, path, one_token_shapes(decoder), precision)
+    artifact = built_artifact(name, path, one_token_shapes(decoder), precision, beside)
     facts = replace(artifact.facts, parameters=parameters)
     return replace(artifact, task="text_generation", decoder=decoder, shapes={}, facts=facts)

@@ -77,13 +77,32 @@ class GraphFacts(Struct, frozen=True):
     draws: tuple[str, ...] = ()
 
 
+SourceFormat = Literal["gguf", "huggingface"]
+
+
+class Source(Struct, frozen=True):
+    """What the user named, where the files of an artifact were made from it.
+
+    ``path`` is a file or a folder; ``files`` are all that were read, ``sha256`` covers their contents in that order.
+    ``stored_as``: the type of most of its weights, in its own words (``Q4_1``, ``BF16``).
+    """
+
+    format: SourceFormat
+    path: Path
+    files: tuple[Path, ...]
+    sha256: str
+    size_bytes: int
+    stored_as: str
+
+
 class Artifact(Struct, frozen=True):
     """A model as files on disk, ready for a target to open.
 
     ``path`` is the file to open; ``files`` are all that belong to it (external data, ``.bin``), ``path`` first.
     ``sha256`` covers the contents of ``files`` in that order. ``precision`` is that of the weights as stored
     (``float32``, ``int8`` …; "" if the file does not state it), which may differ from what a target executes.
-    ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``.
+    ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``. ``source`` is
+    set where ``files`` were made from files of another format.
     """
 
     model_id: str
@@ -97,6 +116,7 @@ class Artifact(Struct, frozen=True):
     facts: GraphFacts
     shapes: dict[str, tuple[int, ...]]
     decoder: DecoderSpec | None = None
+    source: Source | None = None
 
 
 class ModelRequest(Struct, frozen=True):

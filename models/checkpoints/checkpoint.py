@@ -22,58 +22,15 @@ that rotates neighbours reorders their rows. A norm multiplies by its weight: a 
 difference from 1 adds 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from bench.models.sllm.config import DecoderConfig
+from bench.models.sllm.tensor import Blocks, Tensor
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
-
-
-class Blocks(NamedTuple):
-    """Rows of a matrix exactly as they are stored, in blocks along their inputs: the weight is
-    ``scale`` × ``codes`` + ``offset``, with one scale and one offset for each block.
-
-    ``codes``: int8 [n, inputs]; of 4 bits -8 to 7, or fewer. ``scale``: float32 [n, inputs / block]. ``offset``: the
-    same, or ``None`` where all are zero.
-    """
-
-    codes: "Array"
-    scale: "Array"
-    offset: "Array | None"
-
-
-class Tensor(Protocol):
-    """One tensor of a checkpoint. Nothing of it is held in memory between calls."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """[outputs, inputs], or [n]."""
-
-    @property
-    def stored_as(self) -> str:
-        """The type in the file, in its own words: ``Q4_1``, ``BF16``, ``F32``."""
-
-    @property
-    def bits(self) -> int | None:
-        """4 or 8 where ``blocks`` gives the weights, ``None`` where they are stored as floating-point numbers or cannot
-        be given as blocks."""
-
-    @property
-    def block(self) -> int:
-        """Inputs that share a scale; 0 where ``bits`` is ``None``."""
-
-    def rows(self, start: int, stop: int) -> "Array":
-        """Float32 [stop - start, inputs], or [stop - start] of a vector: what is stored, exactly."""
-
-    def blocks(self, start: int, stop: int) -> Blocks:
-        """The same rows as blocks. Only where ``bits`` is not ``None``."""
+__all__ = ["Blocks", "Checkpoint", "Tensor"]
 
 
 class Checkpoint(Struct, frozen=True):
@@ -82,6 +39,8 @@ class Checkpoint(Struct, frozen=True):
     ``architecture``: as the file calls it. ``precision``: what a graph of it has unless another is asked for: ``int4``
     or ``int8`` where the file is quantised (its own blocks are kept), else ``float32``. ``stored_as``: the type of most
     of its weights, in the file's own words. ``files``: all that it was read from, the one that the user named first.
+    ``companions``: by file name, the contents of what lies beside the graph made of it (``tokenizer.json``,
+    ``config.json`` …).
     """
 
     architecture: str
@@ -90,3 +49,4 @@ class Checkpoint(Struct, frozen=True):
     precision: str
     stored_as: str
     files: tuple[Path, ...]
+    companions: Mapping[str, Callable[[], bytes]] = {}

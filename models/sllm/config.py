@@ -1,5 +1,6 @@
 """Sizes and constants of a decoder, and the parameters that follow from them."""
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from bench.contracts import DecoderSpec
 if TYPE_CHECKING:
     import numpy as np
 
+Shape = tuple[int, ...]
 LayerKind = Literal["full", "sliding", "unrotated"]
 """What a layer attends to: everything before; the last ``sliding_window`` tokens; everything, without rotation."""
 
@@ -69,12 +71,38 @@ class DecoderConfig(Struct, frozen=True):
     @property
     def parameters(self) -> int:
         """Learnable numbers: the embedding (counted once when tied), projections, biases and normalisation weights."""
+        return sum(math.prod(shape) for shape in self.tensors.values())
+
+    @property
+    def tensors(self) -> dict[str, Shape]:
+        """The shapes of all tensors by the names of ``bench.models.checkpoints.checkpoint``, in the order of use."""
+        ends: dict[str, Shape] = {"embedding.weight": (self.vocab, self.dim), "norm.weight": (self.dim,)}
+        if not self.tied:
+            ends["output.weight"] = (self.vocab, self.dim)
+        layer = self.layer_tensors
+        return ends | {f"layers.{n}.{name}": shape for n in range(self.layers) for name, shape in layer.items()}
+
+    @property
+    def layer_tensors(self) -> dict[str, Shape]:
+        """The shapes of one layer's tensors by their names behind ``layers.N.``."""
+        dim, hidden = self.dim, self.hidden
         width, kv_width = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        attention = 2 * self.dim * width + 2 * self.dim * kv_width
-        biases = width + 2 * kv_width if self.qkv_bias else 0
-        norms = (4 if self.output_norms else 2) * self.dim + (2 * self.head_dim if self.query_key_norm else 0)
-        layer = attention + biases + 3 * self.dim * self.hidden + norms
-        return (1 if self.tied else 2) * self.vocab * self.dim + self.layers * layer + self.dim
+        norms: dict[str, Shape] = {"attention_norm.weight": (dim,), "feed_forward_norm.weight": (dim,)}
+        if self.output_norms:
+            norms |= {"attention_output_norm.weight": (dim,), "feed_forward_output_norm.weight": (dim,)}
+        if self.query_key_norm:
+            norms |= {f"attention.{part}_norm.weight": (self.head_dim,) for part in ("query", "key")}
+        widths = {"query": width, "key": kv_width, "value": kv_width}
+        biases: dict[str, Shape] = {f"attention.{part}.bias": (n,) for part, n in widths.items()}
+        return {
+            **norms,
+            **{f"attention.{part}.weight": (n, dim) for part, n in widths.items()},
+            **(biases if self.qkv_bias else {}),
+            "attention.output.weight": (dim, width),
+            "feed_forward.gate.weight": (hidden, dim),
+            "feed_forward.up.weight": (hidden, dim),
+            "feed_forward.down.weight": (dim, hidden),
+        }
 
     @property
     def spec(self) -> DecoderSpec:

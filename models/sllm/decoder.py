@@ -10,24 +10,20 @@ compute them, and because greedy choice over half-precision logits is slow and f
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import TensorSpec
 from bench.models.sllm.config import DecoderConfig
-from bench.models.sllm.weights import SeededWeights
+from bench.models.sllm.seeded import SeededTensors
+from bench.models.sllm.tensor import Tensor
+from bench.models.sllm.weights import WeightedGraph
 
 if TYPE_CHECKING:
     from bench.models.onnx.weights import WeightFile
 
 MASKED = -1e4  # far below any score, and still a number in float16
-# Random weights tend to repeat one token: the tied embedding favours the token just read, and the mean over the context
-# drowns it. Small embeddings, weak attention and strong feed-forward layers make the next token depend on both.
-EMBEDDING_SCALE = 0.1
-ATTENTION_GAIN = 0.5
-FEED_FORWARD_GAIN = 3.0
-BIAS_SCALE = 0.1
-QUANTISED = ("int8", "int4")
 
 
 def write_decoder(config: DecoderConfig, seed: int, path: Path, precision: str = "float32") -> None:
@@ -35,22 +31,36 @@ def write_decoder(config: DecoderConfig, seed: int, path: Path, precision: str =
 
     Large weights go to the file that ``bench.models.onnx.weights.data_file`` names, one after the other.
     """
+    write_checkpoint(config, SeededTensors(config, seed), path, precision)
+
+
+def write_checkpoint(
+    config: DecoderConfig, tensors: Mapping[str, Tensor], path: Path, precision: str, as_stored: bool = False
+) -> None:
+    """As ``write_decoder``, with these tensors; with ``as_stored`` each keeps its own type (``WeightedGraph``)."""
     from bench.models.onnx.weights import WeightFile
 
     with WeightFile(path) as weights:
-        _Decoder(config, precision, seed, weights).write(path)
+        _Decoder(config, tensors, precision, weights, as_stored).write(path)
 
 
-class _Decoder(SeededWeights):
-    def __init__(self, config: DecoderConfig, precision: str, seed: int, weights: "WeightFile") -> None:
-        super().__init__(precision, seed, weights)
+class _Decoder(WeightedGraph):
+    def __init__(
+        self,
+        config: DecoderConfig,
+        tensors: Mapping[str, Tensor],
+        precision: str,
+        weights: "WeightFile",
+        as_stored: bool,
+    ) -> None:
+        super().__init__(tensors, precision, weights, as_stored)
         self.config = config
 
     def write(self, path: Path) -> None:
         config = self.config
-        embedding = self.table("embedding.weight", config.vocab, config.dim, EMBEDDING_SCALE)
+        embedding = self.table("embedding.weight")
         mask, rotation = self._mask(), self._rotation()
-        value = self._embedded(embedding)
+        value = self.rows_of(embedding, "input_ids", "embedding")
         for index in range(config.layers):
             name = f"layers.{index}"
             attention = self._attention(self._norm(value, f"{name}.attention_norm"), index, mask, rotation)
@@ -60,29 +70,20 @@ class _Decoder(SeededWeights):
         self._logits(self._norm(value, "norm"), embedding)
         self.save(path, "decoder", _inputs(config, self.float_dtype), _outputs(config, self.float_dtype))
 
-    def _embedded(self, table: str) -> str:
-        """The rows of the tokens, [B, S, dim]. A quantised row is scaled after it was picked, never the whole table."""
-        if self.precision not in QUANTISED:
-            return self.node("Gather", (table, "input_ids"), "embedding")
-        row = self.node("Cast", (self.node("Gather", (table, "input_ids"), "embedding.row"),), "embedding.steps", to=1)
-        scale = self.node("Gather", (f"{table}.scale", "input_ids"), "embedding.row_scale")
-        scale = self.node("Unsqueeze", (scale, self._shape("axis_2", 2)), "embedding.row_scale_column")
-        return self.node("Mul", (row, scale), "embedding")
-
     def _norm(self, value: str, name: str) -> str:
         """RMSNorm in float32: x / sqrt(mean(x²) + epsilon) × weight."""
-        value = self._cast(value, "float32", f"{name}.input")
+        value = self.cast(value, "float32", f"{name}.input")
         square = self.node("Mul", (value, value), f"{name}.square")
         if self.opset < 18:
             mean = self.node("ReduceMean", (square,), f"{name}.mean", axes=[-1], keepdims=1)
         else:
-            mean = self.node("ReduceMean", (square, self._shape("last_axis", -1)), f"{name}.mean", keepdims=1)
+            mean = self.node("ReduceMean", (square, self.shape("last_axis", -1)), f"{name}.mean", keepdims=1)
         epsilon = self._scalar("epsilon", self.config.epsilon, "float32")
         stable = self.node("Add", (mean, epsilon), f"{name}.epsilon")
         root = self.node("Sqrt", (stable,), f"{name}.root")
         unit = self.node("Div", (value, root), f"{name}.unit")
-        weight = self.vector(f"{name}.weight", self.config.dim, 0.1, 1.0, "float32")
-        return self._cast(self.node("Mul", (unit, weight), name), self.float_dtype, f"{name}.output")
+        weight = self.vector(f"{name}.weight", "float32")
+        return self.cast(self.node("Mul", (unit, weight), name), self.float_dtype, f"{name}.output")
 
     def _attention(self, value: str, index: int, mask: str, rotation: tuple[str, str]) -> str:
         """Grouped-query attention: the queries of one KV head lie below each other in one matrix product."""
@@ -103,24 +104,24 @@ class _Decoder(SeededWeights):
         mixed = self._regroup(self.node("MatMul", (shares, values), f"{name}.mix"), f"{name}.mix_by_head", heads)
 
         mixed = self.node("Transpose", (mixed,), f"{name}.mix_transposed", perm=[0, 2, 1, 3])
-        mixed = self.node("Reshape", (mixed, self._shape("merge_heads", 0, 0, config.dim)), f"{name}.merged")
-        return self._linear(mixed, f"{name}.output", config.dim, config.dim, ATTENTION_GAIN)
+        mixed = self.node("Reshape", (mixed, self.shape("merge_heads", 0, 0, heads * width)), f"{name}.merged")
+        return self.linear(mixed, f"{name}.output")
 
     def _heads(self, value: str, name: str, heads: int) -> str:
         """Project, then [B, S, heads × head_dim] → [B, heads, S, head_dim]."""
         width = self.config.head_dim
-        value = self._linear(value, name, self.config.dim, heads * width)
+        value = self.linear(value, name)
         if self.config.qkv_bias:
-            bias = self.vector(f"{name}.bias", heads * width, BIAS_SCALE)
+            bias = self.vector(f"{name}.bias")
             value = self.node("Add", (value, bias), f"{name}.biased")
-        value = self.node("Reshape", (value, self._shape(f"split_{heads}", 0, 0, heads, width)), f"{name}.split")
+        value = self.node("Reshape", (value, self.shape(f"split_{heads}", 0, 0, heads, width)), f"{name}.split")
         return self.node("Transpose", (value,), f"{name}.by_head", perm=[0, 2, 1, 3])
 
     def _regroup(self, value: str, name: str, heads: int) -> str:
         """[B, n, S, width] → [B, heads, n × S / heads, width]; nothing to do without grouping."""
         if self.config.heads == self.config.kv_heads:
             return value
-        return self.node("Reshape", (value, self._shape(f"group_{heads}", 0, heads, -1, 0)), name)
+        return self.node("Reshape", (value, self.shape(f"group_{heads}", 0, heads, -1, 0)), name)
 
     def _cached(self, value: str, index: int, part: str) -> str:
         inputs = (f"past_key_values.{index}.{part}", value)
@@ -130,7 +131,7 @@ class _Decoder(SeededWeights):
     def _rotate(self, value: str, rotation: tuple[str, str], name: str) -> str:
         """Rotary position embedding (Su et al. 2021) on the two halves of each head, as most ports of Llama have it."""
         cosine, sine = rotation
-        halves = (value, self._shape("half_heads", *(self.config.head_dim // 2,) * 2))
+        halves = (value, self.shape("half_heads", *(self.config.head_dim // 2,) * 2))
         left, right = self.split_node("Split", halves, f"{name}.halves", (f"{name}.left", f"{name}.right"), axis=-1)
         turned = self.node("Concat", (self.node("Neg", (right,), f"{name}.negative"), left), f"{name}.turned", axis=-1)
         along = self.node("Mul", (value, cosine), f"{name}.along")
@@ -141,13 +142,13 @@ class _Decoder(SeededWeights):
         import numpy as np
 
         positions = self.node("Cast", ("position_ids",), "rope.positions", to=1)
-        column = self.node("Unsqueeze", (positions, self._shape("axes_1_3", 1, 3)), "rope.column")
+        column = self.node("Unsqueeze", (positions, self.shape("axes_1_3", 1, 3)), "rope.column")
         inverse = self.constant("rope.frequencies", self.config.frequencies().astype(np.float32))
         angles = self.node("Mul", (column, inverse), "rope.angles")
         angles = self.node("Concat", (angles, angles), "rope.both_halves", axis=-1)
         cosine, sine = self.node("Cos", (angles,), "rope.cos"), self.node("Sin", (angles,), "rope.sin")
         kind = self.float_dtype
-        return self._cast(cosine, kind, "rope.cos_narrow"), self._cast(sine, kind, "rope.sin_narrow")
+        return self.cast(cosine, kind, "rope.cos_narrow"), self.cast(sine, kind, "rope.sin_narrow")
 
     def _mask(self) -> str:
         """[B, 1, S, P+S]: 0 where query i may see slot j (j ≤ P + i, and not padded), else ``MASKED``."""
@@ -157,55 +158,24 @@ class _Decoder(SeededWeights):
         past = self.node("Sub", (total, sequence), "mask.past")
         slots = self.node("Range", (zero, total, one), "mask.slots")
         queries = self.node("Range", (past, total, one), "mask.queries")
-        column = self.node("Unsqueeze", (queries, self._shape("axes_1", 1)), "mask.column")
+        column = self.node("Unsqueeze", (queries, self.shape("axes_1", 1)), "mask.column")
         causal = self.node("LessOrEqual", (slots, column), "mask.causal")
         present = self.node("Cast", ("attention_mask",), "mask.present", to=9)
-        present = self.node("Unsqueeze", (present, self._shape("axes_1_2", 1, 2)), "mask.present_by_head")
+        present = self.node("Unsqueeze", (present, self.shape("axes_1_2", 1, 2)), "mask.present_by_head")
         visible = self.node("And", (present, causal), "mask.visible")
         return self.node("Where", (visible, self._scalar("visible", 0.0), self._scalar("masked", MASKED)), "mask")
 
     def _feed_forward(self, value: str, name: str) -> str:
         """SwiGLU: down(silu(gate(x)) × up(x))."""
-        config = self.config
-        gate = self._linear(value, f"{name}.gate", config.dim, config.hidden)
+        gate = self.linear(value, f"{name}.gate")
         gate = self.node("Mul", (gate, self.node("Sigmoid", (gate,), f"{name}.sigmoid")), f"{name}.silu")
-        up = self._linear(value, f"{name}.up", config.dim, config.hidden)
+        up = self.linear(value, f"{name}.up")
         gated = self.node("Mul", (gate, up), f"{name}.gated")
-        return self._linear(gated, f"{name}.down", config.hidden, config.dim, FEED_FORWARD_GAIN)
+        return self.linear(gated, f"{name}.down")
 
     def _logits(self, value: str, embedding: str) -> None:
-        """The tied matrix lies in the file once. Gemm takes it as it is stored; a quantised one is named twice, since
-        ONNX Runtime fuses dequantisation and product only where the product is the tensor's one reader."""
-        config = self.config
-        weight = embedding
-        if not config.tied:
-            weight = self.table("output.weight", config.vocab, config.dim, EMBEDDING_SCALE)
-        if self.precision in QUANTISED:
-            if config.tied:
-                self.same_weight("output.weight", weight)
-                self.same_weight("output.weight.scale", f"{weight}.scale")
-            stored = ("output.weight", "output.weight.scale")
-            matrix = self.node("DequantizeLinear", stored, "output.weight.dequantised", axis=0)
-            matrix = self.node("Transpose", (matrix,), "output.weight.transposed", perm=[1, 0])
-            self.split_node("MatMul", (value, matrix), "output", ("logits",))
-            return
-        rows = self.node("Reshape", (value, self._shape("rows", -1, config.dim)), "output.rows")
-        product = self.node("Gemm", (rows, weight), "output", transB=1)
-        product = self._cast(product, "float32", "output.wide")
-        shape = (self.node("Shape", ("input_ids",), "output.ids_shape"), self._shape("vocab", config.vocab))
-        shape_name = self.node("Concat", shape, "output.shape", axis=0)
-        self.split_node("Reshape", (product, shape_name), "output.by_token", ("logits",))
-
-    def _linear(self, value: str, name: str, inside: int, outside: int, gain: float = 1.0) -> str:
-        return self.node(
-            "MatMul", (value, self.matrix(f"{name}.weight", inside, outside, gain / math.sqrt(inside))), name
-        )
-
-    def _cast(self, value: str, dtype: str, name: str) -> str:
-        """``value`` as ``dtype``; in a graph of float32 there is nothing to do."""
-        if self.float_dtype == "float32":
-            return value
-        return self.node("Cast", (value,), name, to=1 if dtype == "float32" else 10)
+        stored = embedding if self.config.tied else self.table("output.weight")
+        self.by_table(value, "output.weight", stored, "logits")
 
     def _scalar(self, name: str, value: float, dtype: str = "") -> str:
         import numpy as np
@@ -216,11 +186,6 @@ class _Decoder(SeededWeights):
         import numpy as np
 
         return self.constant(f"index_{value}", np.array(value, np.int64))
-
-    def _shape(self, name: str, *values: int) -> str:
-        import numpy as np
-
-        return self.constant(name, np.array(values, np.int64))
 
 
 def _inputs(config: DecoderConfig, kv_dtype: str) -> tuple[TensorSpec, ...]:

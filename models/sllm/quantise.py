@@ -22,16 +22,11 @@ def quantised(weight: "Array", bits: int) -> "tuple[Array, Array]":
     return np.rint(steps, out=steps).astype(np.int8), scale
 
 
-def quantised_columns(weight: "Array", bits: int, block: int = 0) -> "tuple[Array, Array]":
-    """``weight`` [K, N] as int8 [K, N], and its scales.
+def quantised_blocks(weight: "Array", bits: int, block: int) -> "tuple[Array, Array]":
+    """``weight`` [n, K] as int8 [n, K], and one float32 scale for each ``block`` of a row, [n, K / block].
 
-    With ``block`` every run of so many elements of a column has its own scale, [K / block, N]; K is a multiple of it.
-    Without, the column has one, [N].
+    K is a multiple of ``block``.
     """
-    import numpy as np
-
-    inside, outside = weight.shape
-    blocks = weight.reshape(-1, block or inside, outside).swapaxes(1, 2)
-    stored, scale = quantised(blocks, bits)
-    stored = np.ascontiguousarray(stored.swapaxes(1, 2)).reshape(inside, outside)
-    return stored, scale if block else scale[0]
+    rows, inside = weight.shape
+    stored, scale = quantised(weight.reshape(rows, inside // block, block), bits)
+    return stored.reshape(rows, inside), scale

@@ -36,7 +36,7 @@ CONTRACTS = """
     DeclaresSafeOptions DecoderSpec DefaultModel Device FixedInput Format GraphFacts GraphRoles InputRole Intent Judge
     LogitsSession Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase Placement PositionInput
     Precisions Quantisation ReferenceSetup ReferenceTarget RenewableSession Scenario ScenarioKind Sensor Session
-    SessionFacts SettlingSession Shapes StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors
+    SessionFacts SettlingSession Shapes Source StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors
     TextStream TokenSession Tokenizer TokenizingSession channel_key
 """
 BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"

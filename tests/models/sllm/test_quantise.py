@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.models.onnx.weights import packed
-from bench.models.sllm.quantise import quantised, quantised_columns
+from bench.models.sllm.quantise import quantised, quantised_blocks
 
 
 def test_by_hand() -> None:
@@ -16,13 +16,13 @@ def test_by_hand() -> None:
     assert ("int8", "float32") == (stored.dtype, scale.dtype)
 
 
-@pytest.mark.parametrize(("bits", "block"), [(4, 32), (8, 0), (8, 16)])
+@pytest.mark.parametrize(("bits", "block"), [(4, 32), (8, 96), (8, 16)])
 def test_no_weight_moves_by_more_than_half_a_step(bits: int, block: int) -> None:
-    """Every block of a column has its own scale, and nothing is clipped."""
-    weight = np.random.default_rng(0).standard_normal((96, 5)).astype(np.float32)
-    stored, scale = quantised_columns(weight, bits, block)
-    assert ((96 // block, 5) if block else (5,)) == scale.shape
-    steps = np.repeat(np.atleast_2d(scale), block or 96, axis=0)
+    """Every block of a row has its own scale, and nothing is clipped."""
+    weight = np.random.default_rng(0).standard_normal((5, 96)).astype(np.float32)
+    stored, scale = quantised_blocks(weight, bits, block)
+    assert (5, 96 // block) == scale.shape
+    steps = np.repeat(scale, block, axis=1)
     assert (np.abs(stored * steps - weight) <= 0.5001 * steps).all()
     assert 2 ** (bits - 1) - 1 == np.abs(stored).max()
 

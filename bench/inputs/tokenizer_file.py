@@ -10,13 +10,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec import Struct
+
 from bench.contracts import TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import InputError
 from bench.inputs.prompts import Prompt
 from bench.reading import MIB, is_file, read_bytes
 from bench.record.text import TokenizerUsed
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     Ids = np.ndarray[Any, Any]
 
 TOKENIZER = "tokenizer.json"
+REFUSED = "tokenizer_refused.json"
 MOST_TOKENIZER_BYTES = 128 * MIB
 """The largest in use, for 262,144 tokens, has 33 MB."""
 LIBRARY = "tokenizers"
@@ -39,8 +43,15 @@ def beside(model: Path, name: str) -> Path | None:
 
 
 def tokenizer_beside(model: Path) -> Path | None:
-    """The ``tokenizer.json`` of the model at ``model``."""
-    return beside(model, TOKENIZER)
+    """The ``tokenizer.json`` of the model at ``model``, or the file that says why there is none."""
+    return beside(model, TOKENIZER) or beside(model, REFUSED)
+
+
+class Refusal(Struct, frozen=True):
+    """Why a model's file holds a tokenizer that nobody can write as ``tokenizer.json``: a sentence."""
+
+    code: str
+    figures: dict[str, str] = {}
 
 
 class FileTokenizer:
@@ -48,6 +59,8 @@ class FileTokenizer:
 
     def __init__(self, path: Path) -> None:
         """Raises ``InputError`` for a file that is no tokenizer, and where the library is not installed."""
+        if path.name == REFUSED:
+            raise InputError(_refusal(path), sentence("input.give_tokenizer_or_ids"))
         try:
             from tokenizers import Tokenizer as Library
         except ImportError:
@@ -75,6 +88,14 @@ class FileTokenizer:
     def _decode(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
         return text
+
+
+def _refusal(path: Path) -> Sentence | str:
+    try:
+        found = msgspec.json.decode(read_bytes(path), type=Refusal)
+    except msgspec.DecodeError:
+        return sentence("input.no_tokenizer")
+    return sentence(found.code, **found.figures)
 
 
 def longest(prompts: Sequence[Prompt], file: Path | None) -> int:

@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.contracts import TensorSpec
-from bench.models.sllm.config import DecoderConfig
+from bench.models.sllm.config import DecoderConfig, LayerKind
 from bench.models.sllm.seeded import SeededTensors
 from bench.models.sllm.tensor import Tensor
 from bench.models.sllm.weights import WeightedGraph
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bench.models.onnx.weights import WeightFile
 
+Rotation = tuple[str, str] | None
+"""Names of cosine and sine, or of neither in layers without rotation."""
 MASKED = -1e4  # far below any score, and still a number in float16
 
 
@@ -59,16 +63,29 @@ class _Decoder(WeightedGraph):
     def write(self, path: Path) -> None:
         config = self.config
         embedding = self.table("embedding.weight")
-        mask, rotation = self._mask(), self._rotation()
-        value = self.rows_of(embedding, "input_ids", "embedding")
+        masks, rotations = self._masks(), self._rotations()
+        value = self._embedded(embedding)
         for index in range(config.layers):
-            name = f"layers.{index}"
-            attention = self._attention(self._norm(value, f"{name}.attention_norm"), index, mask, rotation)
-            value = self.node("Add", (value, attention), f"{name}.attention_residual")
+            name, kind = f"layers.{index}", config.kind(index)
+            normed = self._norm(value, f"{name}.attention_norm")
+            attention = self._attention(normed, index, masks[kind], rotations[kind])
+            value = self._joined(value, attention, f"{name}.attention")
             feed_forward = self._feed_forward(self._norm(value, f"{name}.feed_forward_norm"), f"{name}.feed_forward")
-            value = self.node("Add", (value, feed_forward), f"{name}.feed_forward_residual")
+            value = self._joined(value, feed_forward, f"{name}.feed_forward")
         self._logits(self._norm(value, "norm"), embedding)
         self.save(path, "decoder", _inputs(config, self.float_dtype), _outputs(config, self.float_dtype))
+
+    def _embedded(self, table: str) -> str:
+        if self.config.embedding_scale == 1:
+            return self.rows_of(table, "input_ids", "embedding")
+        rows = self.rows_of(table, "input_ids", "embedding.rows")
+        return self.node("Mul", (rows, self._scalar("embedding_scale", self.config.embedding_scale)), "embedding")
+
+    def _joined(self, value: str, part: str, name: str) -> str:
+        """``value`` plus what attention or feed-forward made of it."""
+        if self.config.output_norms:
+            part = self._norm(part, f"{name}_output_norm")
+        return self.node("Add", (value, part), f"{name}_residual")
 
     def _norm(self, value: str, name: str) -> str:
         """RMSNorm in float32: x / sqrt(mean(x²) + epsilon) × weight."""
@@ -85,19 +102,20 @@ class _Decoder(WeightedGraph):
         weight = self.vector(f"{name}.weight", "float32")
         return self.cast(self.node("Mul", (unit, weight), name), self.float_dtype, f"{name}.output")
 
-    def _attention(self, value: str, index: int, mask: str, rotation: tuple[str, str]) -> str:
+    def _attention(self, value: str, index: int, mask: str, rotation: Rotation) -> str:
         """Grouped-query attention: the queries of one KV head lie below each other in one matrix product."""
         config, name = self.config, f"layers.{index}.attention"
         heads, kv_heads, width = config.heads, config.kv_heads, config.head_dim
-        query = self._rotate(self._heads(value, f"{name}.query", heads), rotation, f"{name}.query_rope")
-        key = self._rotate(self._heads(value, f"{name}.key", kv_heads), rotation, f"{name}.key_rope")
+        normed = config.query_key_norm
+        query = self._rotate(self._heads(value, f"{name}.query", heads, normed), rotation, f"{name}.query_rope")
+        key = self._rotate(self._heads(value, f"{name}.key", kv_heads, normed), rotation, f"{name}.key_rope")
         keys = self._cached(key, index, "key")
         values = self._cached(self._heads(value, f"{name}.value", kv_heads), index, "value")
 
         keys = self.node("Transpose", (keys,), f"{name}.keys_transposed", perm=[0, 1, 3, 2])
         query = self._regroup(query, f"{name}.query_groups", kv_heads)
         scores = self._regroup(self.node("MatMul", (query, keys), f"{name}.scores"), f"{name}.scores_by_head", heads)
-        scale = self._scalar("attention_scale", 1 / math.sqrt(width))
+        scale = self._scalar("attention_scale", config.attention_scale or 1 / math.sqrt(width))
         scores = self.node("Mul", (scores, scale), f"{name}.scores_scaled")
         scores = self.node("Add", (scores, mask), f"{name}.scores_masked")
         shares = self._regroup(self.node("Softmax", (scores,), f"{name}.softmax", axis=-1), f"{name}.groups", kv_heads)
@@ -107,14 +125,16 @@ class _Decoder(WeightedGraph):
         mixed = self.node("Reshape", (mixed, self.shape("merge_heads", 0, 0, heads * width)), f"{name}.merged")
         return self.linear(mixed, f"{name}.output")
 
-    def _heads(self, value: str, name: str, heads: int) -> str:
-        """Project, then [B, S, heads × head_dim] → [B, heads, S, head_dim]."""
+    def _heads(self, value: str, name: str, heads: int, normed: bool = False) -> str:
+        """Project, norm each head if asked, then [B, S, heads × head_dim] → [B, heads, S, head_dim]."""
         width = self.config.head_dim
         value = self.linear(value, name)
         if self.config.qkv_bias:
             bias = self.vector(f"{name}.bias")
             value = self.node("Add", (value, bias), f"{name}.biased")
         value = self.node("Reshape", (value, self.shape(f"split_{heads}", 0, 0, heads, width)), f"{name}.split")
+        if normed:
+            value = self._norm(value, f"{name}_norm")
         return self.node("Transpose", (value,), f"{name}.by_head", perm=[0, 2, 1, 3])
 
     def _regroup(self, value: str, name: str, heads: int) -> str:
@@ -128,30 +148,59 @@ class _Decoder(WeightedGraph):
         output = f"present.{index}.{part}"
         return self.split_node("Concat", inputs, f"layers.{index}.attention.{part}_cache", (output,), axis=2)[0]
 
-    def _rotate(self, value: str, rotation: tuple[str, str], name: str) -> str:
-        """Rotary position embedding (Su et al. 2021) on the two halves of each head, as most ports of Llama have it."""
+    def _rotate(self, value: str, rotation: Rotation, name: str) -> str:
+        """Rotary position embedding (Su et al. 2021) on the two halves of each head, as most ports of Llama have it; of
+        the first ``config.rotated`` numbers only, where that is set."""
+        if rotation is None:
+            return value
+        width, rotated = self.config.head_dim, self.config.rotated or self.config.head_dim
+        if rotated == width:
+            return self._turn(value, rotation, name)
+        parts = (value, self.shape("rotated_part", rotated, width - rotated))
+        turning, still = self.split_node("Split", parts, f"{name}.parts", (f"{name}.part", f"{name}.still"), axis=-1)
+        return self.node("Concat", (self._turn(turning, rotation, f"{name}.turn"), still), name, axis=-1)
+
+    def _turn(self, value: str, rotation: tuple[str, str], name: str) -> str:
         cosine, sine = rotation
-        halves = (value, self.shape("half_heads", *(self.config.head_dim // 2,) * 2))
+        halves = (value, self.shape("half_heads", *((self.config.rotated or self.config.head_dim) // 2,) * 2))
         left, right = self.split_node("Split", halves, f"{name}.halves", (f"{name}.left", f"{name}.right"), axis=-1)
         turned = self.node("Concat", (self.node("Neg", (right,), f"{name}.negative"), left), f"{name}.turned", axis=-1)
         along = self.node("Mul", (value, cosine), f"{name}.along")
         return self.node("Add", (along, self.node("Mul", (turned, sine), f"{name}.across")), name)
 
-    def _rotation(self) -> tuple[str, str]:
-        """Cosine and sine of each position's angles, twice over: [B, 1, S, head_dim]."""
+    def _rotations(self) -> dict[LayerKind, Rotation]:
+        """Cosine and sine for each kind of layer that the model has. Sliding layers have their own where
+        ``local_rope_theta`` says so."""
+        config = self.config
+        rotations: dict[LayerKind, Rotation] = {"unrotated": None}
+        kinds = {config.kind(index) for index in range(config.layers)}
+        local = config.local_rope_theta is not None
+        if "full" in kinds or ("sliding" in kinds and not local):
+            rotations["full"] = self._rotation("rope", config.frequencies(), config.rope_magnitude)
+        if "sliding" in kinds:
+            frequencies = config.frequencies("sliding")
+            rotations["sliding"] = self._rotation("local_rope", frequencies, 1.0) if local else rotations["full"]
+        return rotations
+
+    def _rotation(self, name: str, frequencies: "np.ndarray[Any, Any]", magnitude: float) -> tuple[str, str]:
+        """Cosine and sine of each position's angles, twice over, times ``magnitude``: [B, 1, S, rotated]."""
         import numpy as np
 
-        positions = self.node("Cast", ("position_ids",), "rope.positions", to=1)
-        column = self.node("Unsqueeze", (positions, self.shape("axes_1_3", 1, 3)), "rope.column")
-        inverse = self.constant("rope.frequencies", self.config.frequencies().astype(np.float32))
-        angles = self.node("Mul", (column, inverse), "rope.angles")
-        angles = self.node("Concat", (angles, angles), "rope.both_halves", axis=-1)
-        cosine, sine = self.node("Cos", (angles,), "rope.cos"), self.node("Sin", (angles,), "rope.sin")
+        positions = self.node("Cast", ("position_ids",), f"{name}.positions", to=1)
+        column = self.node("Unsqueeze", (positions, self.shape("axes_1_3", 1, 3)), f"{name}.column")
+        inverse = self.constant(f"{name}.frequencies", frequencies.astype(np.float32))
+        angles = self.node("Mul", (column, inverse), f"{name}.angles")
+        angles = self.node("Concat", (angles, angles), f"{name}.both_halves", axis=-1)
+        turns = [self.node("Cos", (angles,), f"{name}.cos"), self.node("Sin", (angles,), f"{name}.sin")]
+        if magnitude != 1:
+            factor = self._scalar(f"{name}.magnitude", magnitude, "float32")
+            turns = [self.node("Mul", (turn, factor), f"{turn}_scaled") for turn in turns]
         kind = self.float_dtype
-        return self.cast(cosine, kind, "rope.cos_narrow"), self.cast(sine, kind, "rope.sin_narrow")
+        return self.cast(turns[0], kind, f"{name}.cos_narrow"), self.cast(turns[1], kind, f"{name}.sin_narrow")
 
-    def _mask(self) -> str:
-        """[B, 1, S, P+S]: 0 where query i may see slot j (j ≤ P + i, and not padded), else ``MASKED``."""
+    def _masks(self) -> dict[LayerKind, str]:
+        """[B, 1, S, P+S] for each kind of layer that the model has: 0 where query i may see slot j (j ≤ P + i, not
+        padded, and in sliding layers j > P + i - ``sliding_window``), else ``MASKED``."""
         zero, one = self._index(0), self._index(1)
         total = self.node("Gather", (self.node("Shape", ("attention_mask",), "mask.shape"), one), "mask.total")
         sequence = self.node("Gather", (self.node("Shape", ("input_ids",), "mask.ids_shape"), one), "mask.sequence")
@@ -163,15 +212,37 @@ class _Decoder(WeightedGraph):
         present = self.node("Cast", ("attention_mask",), "mask.present", to=9)
         present = self.node("Unsqueeze", (present, self.shape("axes_1_2", 1, 2)), "mask.present_by_head")
         visible = self.node("And", (present, causal), "mask.visible")
-        return self.node("Where", (visible, self._scalar("visible", 0.0), self._scalar("masked", MASKED)), "mask")
+        mask = self._mask(visible, "mask")
+        masks: dict[LayerKind, str] = {"full": mask, "unrotated": mask}
+        if "sliding" in self.config.layer_kinds:
+            oldest = self.node("Sub", (column, self._index(self.config.sliding_window or 0)), "mask.before_window")
+            near = self.node("Greater", (slots, oldest), "mask.near")
+            masks["sliding"] = self._mask(self.node("And", (visible, near), "mask.visible_near"), "mask.sliding")
+        return masks
+
+    def _mask(self, visible: str, name: str) -> str:
+        return self.node("Where", (visible, self._scalar("visible", 0.0), self._scalar("masked", MASKED)), name)
 
     def _feed_forward(self, value: str, name: str) -> str:
-        """SwiGLU: down(silu(gate(x)) × up(x))."""
-        gate = self.linear(value, f"{name}.gate")
-        gate = self.node("Mul", (gate, self.node("Sigmoid", (gate,), f"{name}.sigmoid")), f"{name}.silu")
+        """SwiGLU or GeGLU: down(activation(gate(x)) × up(x))."""
+        gate = self._activated(self.linear(value, f"{name}.gate"), name)
         up = self.linear(value, f"{name}.up")
         gated = self.node("Mul", (gate, up), f"{name}.gated")
         return self.linear(gated, f"{name}.down")
+
+    def _activated(self, gate: str, name: str) -> str:
+        """silu: x × sigmoid(x). gelu_tanh: x / 2 × (1 + tanh(√(2 / π) × (x + 0.044715 x³)))."""
+        if self.config.activation == "silu":
+            return self.node("Mul", (gate, self.node("Sigmoid", (gate,), f"{name}.sigmoid")), f"{name}.silu")
+        cube = self.node("Pow", (gate, self._scalar("three", 3.0)), f"{name}.cube")
+        bent = self.node("Mul", (cube, self._scalar("gelu_cubic", 0.044715)), f"{name}.cubic")
+        inner = self.node("Add", (gate, bent), f"{name}.inner")
+        inner = self.node("Mul", (inner, self._scalar("gelu_scale", math.sqrt(2 / math.pi))), f"{name}.inner_scaled")
+        share = self.node(
+            "Add", (self.node("Tanh", (inner,), f"{name}.tanh"), self._scalar("one", 1.0)), f"{name}.open"
+        )
+        half = self.node("Mul", (gate, self._scalar("half", 0.5)), f"{name}.half")
+        return self.node("Mul", (half, share), f"{name}.gelu")
 
     def _logits(self, value: str, embedding: str) -> None:
         stored = embedding if self.config.tied else self.table("output.weight")

@@ -22,12 +22,8 @@ _QUANTISATION: _Fields = {"seen": "scale zero_point"}
 _FILE: _Fields = {"asked": "name sha256 size_bytes"}
 _PASS: _Fields = {"seen": "queries duration_ns cpu_seconds"}
 _CHANNEL: _Fields = {"seen": "sensor name domain joules_total idle_watts busy_seconds", "checked": "joules lost"}
+_METRIC: _Fields = {"checked": "name value higher_is_better statistic unit", "computed": "interval95 n interval_method"}
 _TOKENIZER: _Fields = {"seen": "source sha256 version"}
-_METRIC: _Fields = {
-    "checked": "name value higher_is_better statistic unit",
-    "computed": "interval95 n interval_method",
-    "seen": "per",
-}
 
 ORIGINS: Mapping[str, _Fields] = MappingProxyType(
     {
@@ -150,10 +146,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "kept": "cosine sqnr_db max_abs_error top1_agreement cosine_quartile sqnr_db_quartile top5_agreement "
             "equal_fraction",
         },
-        "quality": {"checked": "artifact_sha256 target options_effective samples", "kept": "logit_error_p99"},
+        "quality": {"checked": "artifact_sha256 target options_effective samples"},
         "quality.dataset": {
             "checked": "samples",
-            "seen": "name task sha256 limits",
+            "seen": "name task sha256",
             "asked": "options preprocessing",
         },
         "quality.dataset.tokenizer": _TOKENIZER,
@@ -162,12 +158,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "quality.reference": {"seen": "name artifact_sha256 reason", "checked": "samples"},
         "quality.reference.metrics[]": _METRIC,
         "quality.paired[]": {
-            "computed": "metric difference interval95 p_value test word n better_samples worse_samples "
-            "ratio ratio_interval95"
-        },
-        "quality.divergences[]": {
-            "seen": "prompt prompt_tokens compared token_prefix token reference_token text reference_text",
-            "kept": "logit_gap logit_error",
+            "computed": "metric difference interval95 p_value test word n better_samples worse_samples"
         },
         "determinism": {
             "checked": "identical",
@@ -195,9 +186,6 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "thresholds again",
         "quality.metrics[].value": "of a metric of the dataset as a whole (`map`, `map50`) no results of samples are "
         "kept",
-        "quality.logit_error_p99": "the logits are not in the record",
-        "quality.divergences[].logit_gap": "the logits are not in the record",
-        "quality.divergences[].logit_error": "the logits are not in the record",
         "determinism": "the outputs are not in the record",
     }
 )

@@ -13,7 +13,7 @@ from msgspec import Struct
 from bench.analysis.energy import cpu_seconds, energies_of, sensed_of
 from bench.analysis.memory import peak_rss
 from bench.analysis.run_processes import Process, Processes, Series
-from bench.analysis.text import SECOND, first, tpots
+from bench.analysis.text import SECOND, first_of_new, tpots
 from bench.analysis.verdict.codes import About
 from bench.record.record import Repeat, Summary
 from bench.settings import setting_fields
@@ -162,7 +162,7 @@ def _percentile(series: Callable[[Processes], Series], p: float) -> Rule:
 
 
 def _first_tokens(run: Processes) -> Series:
-    return run.tokens(first)
+    return run.once(first_of_new)
 
 
 def _later_tokens(run: Processes) -> Series:

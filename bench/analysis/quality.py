@@ -33,6 +33,11 @@ SAME_CONFIDENCE = 0.90  # a 90 % interval within the margin is two one-sided tes
 MARGIN = 0.01
 MOST_SAMPLES = 1_000_000
 WILSON, BOOTSTRAP = "Wilson", "bootstrap, percentile, 5,000 resamples"
+TAIL_BOOTSTRAP = "bootstrap over samples, percentile, 2,000 resamples"
+TESTED_OF_TEXT = frozenset(
+    {"perplexity", "kl_divergence", "top1_agreement", "equal_prefix", "choice_accuracy", "choice_accuracy_per_byte"}
+)
+"""Of a language model's metrics those that are tested between two records; all others say the same in another way."""
 MCNEMAR, RANDOMISATION = "exact McNemar", "paired randomisation"
 
 
@@ -45,23 +50,26 @@ def summarise(
 
 def _metric(metric: JudgedMetric, results: "Array | None", samples: int) -> QualityMetric:
     from bench.stats import resampling as paired
+    from bench.stats import token_tails
 
-    given = metric.name, metric.higher_is_better, metric.statistic, metric.unit
     if results is None:
-        return _stated(given, metric.whole or 0.0, None, samples, "")
+        return _stated(metric, metric.whole or 0.0, None, samples, "")
+    if metric.statistic in token_tails.TAILS:
+        tail, found = token_tails.value(metric.statistic, results), token_tails.interval(metric.statistic, results)
+        return _stated(metric, tail, found, token_tails.samples_in(results), TAIL_BOOTSTRAP if found else "")
     value = paired.value(metric.statistic, results)
     if right_or_wrong(results):
         bounds = proportions.wilson(int(results.sum()), len(results), CONFIDENCE)
-        return _stated(given, value, bounds, len(results), WILSON)
+        return _stated(metric, value, bounds, len(results), WILSON)
     found = paired.interval(metric.statistic, results, CONFIDENCE)
-    return _stated(given, value, found, len(results), BOOTSTRAP if found is not None else "")
+    return _stated(metric, value, found, len(results), BOOTSTRAP if found is not None else "")
 
 
 def _stated(
-    given: tuple[str, bool, Any, str], value: float, interval: tuple[float, float] | None, n: int, method: str
+    metric: JudgedMetric, value: float, interval: tuple[float, float] | None, n: int, method: str
 ) -> QualityMetric:
-    name, higher, statistic, unit = given
-    return QualityMetric(name, value, interval, n, higher, statistic, unit, method)
+    kind = metric.higher_is_better, metric.statistic, metric.unit
+    return QualityMetric(metric.name, value, interval, n, *kind, method, metric.per)
 
 
 def right_or_wrong(results: "Array") -> bool:
@@ -127,7 +135,11 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Every metric that both hold per sample; ``new`` less ``base``. Supposes that the samples are the same, in order.
     Raises ``ValueError`` where their numbers differ."""
-    return tuple(_difference(m, base[m.name], new[m.name]) for m in metrics if m.name in base and m.name in new)
+    return tuple(
+        _difference(m, base[m.name], new[m.name])
+        for m in metrics
+        if m.name in base and m.name in new and (not m.per or m.name in TESTED_OF_TEXT)
+    )
 
 
 def compare(
@@ -160,6 +172,8 @@ def _difference(metric: QualityMetric, base: "Array", new: "Array") -> Differenc
     better, worse = _moved(metric, base, new)
     p = paired.p_different(metric.statistic, base, new)
     said = Paired(metric.name, after - before, bounds[0], p, RANDOMISATION, "cannot_tell", len(new), better, worse)
+    if metric.statistic == "perplexity" and before > 0:
+        said = replace(said, ratio=after / before, ratio_interval95=paired.ratio_interval("perplexity", base, new))
     return Difference(said, bounds[1], margin, metric.higher_is_better)
 
 

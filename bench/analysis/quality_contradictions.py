@@ -6,6 +6,26 @@ from types import MappingProxyType
 from bench.record.quality import DatasetTask, Quality, QualityMetric, Statistic
 from bench.words import Sentence, sentence
 
+_TEXT: Mapping[str, tuple[Statistic, bool, str]] = MappingProxyType(
+    {
+        "perplexity": ("perplexity", False, ""),
+        "choice_accuracy": ("mean", True, "share"),
+        "choice_accuracy_per_byte": ("mean", True, "share"),
+        "kl_divergence": ("pooled_mean", False, "nats"),
+        "kl_divergence_p99": ("token_p99", False, "nats"),
+        "kl_divergence_max": ("token_max", False, "nats"),
+        "top1_agreement": ("pooled_mean", True, "share"),
+        "equal_prefix": ("mean", True, "tokens"),
+        "prompts_equal": ("mean", True, "share"),
+        "divergences_explained": ("mean", True, "share"),
+        "fdt": ("mean", True, "tokens"),
+        "fdt_norm": ("pooled_mean", True, "share"),
+        "sdt": ("mean", False, "tokens"),
+        "sdt_norm": ("mean", False, "share"),
+    }
+)
+"""Of a language model: alone, and beside its reference."""
+
 KINDS: Mapping[DatasetTask, Mapping[str, tuple[Statistic, bool, str]]] = MappingProxyType(
     {
         "classification": {"top1": ("mean", True, "share"), "top5": ("mean", True, "share")},
@@ -20,7 +40,8 @@ KINDS: Mapping[DatasetTask, Mapping[str, tuple[Statistic, bool, str]]] = Mapping
             "map50": ("whole", True, "share"),
             "image_ap": ("mean", True, "share"),
         },
-        "perplexity": {"perplexity": ("perplexity", False, "")},
+        "perplexity": _TEXT,
+        "multiple_choice": _TEXT,
     }
 )
 """Of each task its metrics: statistic, whether higher is better, unit. Those of ``judged`` are the plugin's own."""

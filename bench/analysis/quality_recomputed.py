@@ -32,4 +32,6 @@ def quality_again(stated: Quality, samples: "Samples", kept: bool) -> Quality:
 
 
 def _asked(metrics: Sequence[QualityMetric]) -> tuple[JudgedMetric, ...]:
-    return tuple(JudgedMetric(one.name, one.statistic, one.higher_is_better, one.unit, one.value) for one in metrics)
+    return tuple(
+        JudgedMetric(one.name, one.statistic, one.higher_is_better, one.unit, one.value, one.per) for one in metrics
+    )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Results = Mapping[str, np.ndarray[Any, Any]]
 
 
+TEXT_TASKS = ("perplexity", "multiple_choice")
 MEASURE_AGAIN = sentence("record.measure_again")
 
 
@@ -24,12 +25,50 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
     if quality is None:
         return {}
     where = source or run.record.record_id
-    if quality.reference is not None:
-        _results(run, quality.reference.samples, None, where)
-    found = _results(run, quality.samples, quality.dataset.samples, where)
+    if quality.dataset.task in TEXT_TASKS:
+        found = _of_text(run, quality, where)
+    else:
+        if quality.reference is not None:
+            _results(run, quality.reference.samples, None, where)
+        found = _results(run, quality.samples, quality.dataset.samples, where)
     for metric, array in found.items():
         _as_stated(quality, metric, array, where)
     return found
+
+
+def _of_text(run: RecordedRun, quality: Quality, where: str) -> "Results":
+    """Of a language model: each metric has samples of its own, as many as it states, or tokens of them."""
+    from bench.stats.token_tails import TAILS
+
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    _counted(quality, where)
+    sides = [(quality.samples, quality.metrics)]
+    if quality.reference is not None:
+        sides.insert(0, (quality.reference.samples, quality.reference.metrics))
+    for keys, metrics in sides:
+        counts = {one.name: None if one.statistic in TAILS else one.n for one in metrics}
+        found = {name: _results(run, {name: key}, counts.get(name), where)[name] for name, key in keys.items()}
+    for name, array in found.items():
+        tail = any(one.name == name and one.statistic in TAILS for one in quality.metrics)
+        if tail and (array.ndim != 2 or array.shape[1] != 2 or not len(array)):
+            held = {"dtype": str(array.dtype), "shape": str(list(array.shape))}
+            raise InputError(
+                sentence("quality.not_one_each", source=where, array=quality.samples[name], samples=len(array), **held)
+            )
+    return found
+
+
+def _counted(quality: Quality, where: str) -> None:
+    """Raise ``InputError`` where the number of samples is not that of windows and questions together; of blocks, the
+    windows that they come from are not known."""
+    stated = {one.per: one.n for one in quality.metrics}
+    windows, questions = stated.get("window", stated.get("block", 0)), stated.get("question", 0)
+    samples = quality.dataset.samples
+    if samples > windows + questions > 0 or ("window" in stated and samples != windows + questions):
+        raise InputError(
+            sentence("quality.samples_differ", source=where, samples=samples, windows=windows, questions=questions),
+            MEASURE_AGAIN,
+        )
 
 
 def _results(run: RecordedRun, keys: Mapping[str, str], count: int | None, where: str) -> "Results":
@@ -51,12 +90,14 @@ def _results(run: RecordedRun, keys: Mapping[str, str], count: int | None, where
 
 def _as_stated(quality: Quality, name: str, results: "np.ndarray[Any, Any]", where: str) -> None:
     """Raise ``InputError`` where the results of the samples are not those that the record's figure comes from."""
+    from bench.stats import token_tails
     from bench.stats.resampling import value
 
     metric = next((metric for metric in quality.metrics if metric.name == name), None)
     if metric is None or metric.statistic == "whole":
         return
-    found = value(metric.statistic, results)
+    of_tokens = metric.statistic in token_tails.TAILS
+    found = token_tails.value(metric.statistic, results) if of_tokens else value(metric.statistic, results)
     if abs(found - metric.value) > 1e-6 * max(1.0, abs(metric.value)):
         message = sentence("quality.results_differ", source=where, metric=name, found=found, stated=metric.value)
         raise InputError(message, sentence("quality.results_edited"))

@@ -20,8 +20,9 @@ SECOND = 1_000_000_000
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens]; empty where there are none.
-    ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation, none without one."""
+    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens], ``shared_tokens`` [n]; empty where
+    there are none. ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation, none
+    without one."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -29,6 +30,7 @@ class Process(Struct, frozen=True, kw_only=True):
     token_ns: Samples
     blocks: tuple[int, ...]
     throughput_per_s: float | None
+    shared_tokens: Samples = NOTHING
 
 
 class Series(Struct, frozen=True):
@@ -97,6 +99,7 @@ def processes_of(
                 token_ns=_array(repeat, samples, "token_ns"),
                 blocks=tuple(_array(repeat, samples, "block_queries").tolist()),
                 throughput_per_s=query_rate(repeat, samples, scenario),
+                shared_tokens=_array(repeat, samples, "shared_tokens"),
             )
         )
     return Processes(tuple(found), known, settings)

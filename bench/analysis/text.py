@@ -8,13 +8,15 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bench.analysis.run_processes import Processes
+from bench.analysis.run_processes import NOTHING, Process, Processes, Series
 from bench.contracts import Scenario
-from bench.record.text import TextGeneration, TokenizedTimes
+from bench.record.text import CachedPrefix, TextGeneration, TokenizedTimes
 from bench.stats import processes
 
 Samples = NDArray[Any]
 SECOND = 1_000_000_000
+BEGINNING = 1
+"""Tokens that any two prompts may share: the beginning of a sequence. A cached prefix of one saves nothing."""
 
 
 class PromptTimes(Struct, frozen=True):
@@ -37,7 +39,8 @@ def text_generation(
         return None
     lengths = beside.prompt_tokens
     prompt = int(np.median(np.concatenate(lengths) if lengths else np.array([scenario.prompt_tokens or 0])))
-    ttft = processes.ordered_percentile(run.tokens(first).ordered, 50)
+    new = [_of_new(p) for p in run.each if p.token_ns.ndim == 2 and p.token_ns.size]
+    ttft = processes.ordered_percentile(run.once(first_of_new).ordered, 50)
     gaps = processes.ordered([gaps_of(array) for array in arrays])
     return TextGeneration(
         prompt_tokens=prompt,
@@ -49,18 +52,48 @@ def text_generation(
             "p99": processes.ordered_percentile(gaps, 99),
             "mean": round(float(np.concatenate(gaps.parts).mean())) if gaps.parts else None,
         },
-        prefill_tokens_per_s=_prefill_rate(arrays, lengths, prompt, ttft),
+        prefill_tokens_per_s=_prefill_rate(arrays, lengths, new, prompt, ttft),
         depth_tokens=scenario.depth_tokens or 0,
-        e2e_ns=processes.process_percentile([last(array) for array in arrays], 50),
-        tokenized=_tokenized(beside.tokenized_ns),
+        e2e_ns=processes.process_percentile([last(array[kept]) for array, kept in zip(arrays, new, strict=True)], 50),
+        tokenized=_tokenized(beside.tokenized_ns, all(kept.all() for kept in new)),
+        cached=_cached(arrays, new),
+    )
+
+
+def first_of_new(run: Processes) -> Series:
+    """When the first token came, of each query whose prompt the engine had to take in whole."""
+    parts = tuple(
+        first(p.token_ns[_of_new(p)]) if p.token_ns.ndim == 2 and p.token_ns.size else NOTHING for p in run.each
+    )
+    return Series(parts, processes.ordered(parts))
+
+
+def _of_new(process: Process) -> Samples:
+    """Which queries had a prompt that no earlier one shares more than its beginning with: bool [n]."""
+    if len(process.shared_tokens) != len(process.token_ns):
+        return np.ones(len(process.token_ns), bool)
+    return np.asarray(process.shared_tokens <= BEGINNING)
+
+
+def _cached(arrays: Sequence[Samples], new: Sequence[Samples]) -> CachedPrefix | None:
+    """The other queries, where there are any."""
+    seen = [array[~kept] for array, kept in zip(arrays, new, strict=True)]
+    queries = sum(len(array) for array in seen)
+    if not queries:
+        return None
+    times = [array for array in seen if len(array)]
+    return CachedPrefix(
+        queries,
+        processes.process_percentile([first(array) for array in times], 50),
+        processes.process_percentile([last(array) for array in times], 50),
     )
 
 
 def _prefill_rate(
-    arrays: Sequence[Samples], prompt_tokens: Sequence[Samples], prompt: int, ttft: int | None
+    arrays: Sequence[Samples], prompt_tokens: Sequence[Samples], new: Sequence[Samples], prompt: int, ttft: int | None
 ) -> float | None:
     """Prompt tokens over the median TTFT; of prompts that differ in length, the median of each one's own rate, the
-    geometric mean over repeats."""
+    geometric mean over repeats. Of ``new`` prompts alone."""
     if not ttft or not prompt:
         return None
     firsts = [array[:, 0] for array in arrays]
@@ -68,19 +101,22 @@ def _prefill_rate(
     if alike or [len(part) for part in prompt_tokens] != [len(part) for part in firsts]:
         return SECOND * prompt / ttft
     return geometric_mean(
-        float(np.median(SECOND * lengths / first)) for lengths, first in zip(prompt_tokens, firsts, strict=True)
+        float(np.median(SECOND * lengths[kept] / first[kept]))
+        for lengths, first, kept in zip(prompt_tokens, firsts, new, strict=True)
+        if kept.any()
     )
 
 
-def _tokenized(tokenized_ns: Sequence[Samples]) -> TokenizedTimes | None:
+def _tokenized(tokenized_ns: Sequence[Samples], all_new: bool) -> TokenizedTimes | None:
+    """Measured last of all: unless prompts are ``all_new``, TTFT would be that of prompts seen before."""
     arrays = [array for array in tokenized_ns if array.ndim == 2 and array.size]
     if not arrays:
         return None
     return TokenizedTimes(
         sum(len(array) for array in arrays),
-        processes.process_percentile([array[:, 0] for array in arrays], 50),
+        processes.process_percentile([array[:, 0] for array in arrays], 50) if all_new else None,
         processes.process_percentile([tpots(array) for array in arrays], 50),
-        processes.process_percentile([last(array) for array in arrays], 50),
+        processes.process_percentile([last(array) for array in arrays], 50) if all_new else None,
     )
 
 

@@ -81,6 +81,8 @@ def command(
     render = writer(chosen_format(format_, as_json, file, SUFFIXES), printed=file is None)
     findings = compare_folders(base, new, share, subjects, accepted)
     _write(render(findings), file)
+    if findings.yardsticks:
+        click.echo(f"odb: {say('cli.left_out_yardsticks', count=findings.yardsticks)}", err=True)
     for problem in findings.problems:
         click.echo(say("cli.error", message=clean(str(problem.message))), err=True)
     return outcome(findings).status

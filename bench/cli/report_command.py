@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.plugins import Catalog
+    from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
     from bench.reporting import Report
 
@@ -49,6 +50,7 @@ def command(
     for folder in folders:
         tell_recovered(folder)
     runs, refused = read(folders)
+    runs = without_yardsticks(runs)
     data = telling(fitted(writer) if file is None else writer, refused).render(runs)
     status = 2 if refused else 0
     if file is None:
@@ -57,6 +59,18 @@ def command(
     write_atomically(file, data)
     click.echo(say("cli.written", file=file, size_bytes=len(data)), err=True)
     return status
+
+
+def without_yardsticks(runs: "list[RecordedRun]") -> "list[RecordedRun]":
+    """``runs`` without those that were measured only as yardsticks of others, unless there are no others; it is said on
+    stderr that they are left out."""
+    from bench.record.evidence import of_yardstick
+
+    own = [run for run in runs if not of_yardstick(run.record.plan.alternation)]
+    if not own or len(own) == len(runs):
+        return runs
+    click.echo(f"odb: {say('cli.left_out_yardsticks', count=len(runs) - len(own))}", err=True)
+    return own
 
 
 def telling(writer: "Report", refused: "Sequence[RefusedRecord]") -> "Report":

@@ -12,6 +12,7 @@ from bench.compare.observe import Observation, observe
 from bench.compare.rules import Subject
 from bench.errors import InputError
 from bench.parallel import each
+from bench.record.evidence import of_yardstick
 from bench.store.records import chosen_folders, load_timed
 from bench.words import Sentence, sentence
 
@@ -34,13 +35,14 @@ class Problem(Struct, frozen=True):
 
 class Findings(Struct, frozen=True):
     """All that one ``odb compare`` found. ``accepted``: what may be left undecided, names of
-    ``bench.compare.outcome.OPEN``."""
+    ``bench.compare.outcome.OPEN``. ``yardsticks``: how many records of yardsticks were left out."""
 
     tolerance: float
     comparisons: tuple[Comparison, ...]
     unmatched: tuple[Unmatched, ...] = ()
     problems: tuple[Problem, ...] = ()
     accepted: tuple[str, ...] = ()
+    yardsticks: int = 0
 
     @property
     def worse(self) -> bool:
@@ -68,26 +70,27 @@ def compare_folders(
     read; one of several is named, and the rest compared.
     """
     problems: list[Problem] = []
-    before = _observations(base, problems)
+    before, yardsticks = _observations(base, problems)
     matched: list[Pair] = []
     unmatched: list[Unmatched] = []
     folders: list[str] = []
     for folder, name in zip(new, _names(new), strict=True):
         side = name or "new"
         try:
-            after = _observations(folder, problems)
+            after, more = _observations(folder, problems)
         except InputError as error:
             if len(new) == 1:
                 raise
             problems.append(Problem(error.sentence, error.advice))
             continue
+        yardsticks += more
         pairs, alone = pair_up(before, after, subjects, side)
         matched += pairs
         unmatched += alone
         folders += [name] * len(pairs)
     compared = compare_all([(pair.base, pair.new) for pair in matched], tolerance, subjects)
     named = [replace(c, new=replace(c.new, folder=name)) for c, name in zip(compared, folders, strict=True)]
-    return Findings(tolerance, tuple(named), tuple(unmatched), tuple(problems), tuple(accepted))
+    return Findings(tolerance, tuple(named), tuple(unmatched), tuple(problems), tuple(accepted), yardsticks)
 
 
 def _names(new: Sequence[Path]) -> list[str]:
@@ -98,16 +101,17 @@ def _names(new: Sequence[Path]) -> list[str]:
     return names if len({*names}) == len(names) else [str(folder) for folder in new]
 
 
-def _observations(path: Path, problems: list[Problem]) -> list[Observation]:
+def _observations(path: Path, problems: list[Problem]) -> tuple[list[Observation], int]:
     """What can be read under ``path``, the samples of one record a core in memory at a time; the rest joins
-    ``problems``."""
+    ``problems``. Yardsticks beside other runs are left out, and counted."""
     results = list(each(_observed, chosen_folders(path)))
     found = [result for result in results if isinstance(result, Observation)]
     broken = [result for result in results if isinstance(result, Problem)]
     if not found:
         raise InputError(sentence("compare.none_readable", path=path, why=broken[0].sentence), broken[0].advice)
     problems += broken
-    return found
+    own = [one for one in found if not of_yardstick(one.record.plan.alternation)]
+    return (own, len(found) - len(own)) if own else (found, 0)
 
 
 def _observed(folder: Path) -> Observation | Problem:

@@ -45,6 +45,7 @@ from bench.contracts.target import (
 )
 from bench.contracts.text import (
     LogitsSession,
+    PrefixKeepingSession,
     RenewableSession,
     SettlingSession,
     StreamSession,
@@ -85,6 +86,7 @@ __all__ = [
     "Placement",
     "PositionInput",
     "Precisions",
+    "PrefixKeepingSession",
     "Quantisation",
     "ReferenceSetup",
     "ReferenceTarget",

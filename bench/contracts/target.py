@@ -49,7 +49,9 @@ class OpenRequest(Struct, frozen=True):
     cache. ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
     ``strict``: a fallback will be an error, so the target's own defaults must not cause one. ``exact_memory`` asks for
     memory to be taken when it is needed and given back at once, without arenas and without caches of what lengths need,
-    whatever ``options`` say; it is set only in the pass that observes the KV cache.
+    whatever ``options`` say; it is set only in the pass that observes the KV cache. ``depth_tokens``: how many tokens
+    every query finds in the cache; 0: every query begins with an empty one, and nothing of an earlier query is kept for
+    it unless ``options`` ask for that.
     """
 
     artifact: Artifact
@@ -62,6 +64,7 @@ class OpenRequest(Struct, frozen=True):
     inspect: bool = False
     strict: bool = False
     exact_memory: bool = False
+    depth_tokens: int = 0
 
 
 Phase = Callable[[str], AbstractContextManager[None]]

@@ -75,6 +75,21 @@ class SettlingSession(Protocol):
 
 
 @runtime_checkable
+class PrefixKeepingSession(Protocol):
+    """A text session whose engine may find the beginning of a prompt among what it generated from before, although the
+    cache was emptied since: it then computes less, and rounds otherwise."""
+
+    def keeps_prefixes(self) -> bool:
+        """Whether it does so as it was opened."""
+        ...
+
+    def forget(self) -> None:
+        """Become as a newly opened session, of which nothing has been asked. May take as long as opening it. Never
+        called in a timed pass."""
+        ...
+
+
+@runtime_checkable
 class LogitsSession(Protocol):
     """A token session that lets its logits be seen."""
 

@@ -35,10 +35,12 @@ class Prompt(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Query(Struct, frozen=True):
-    """One generation: int64 ids that are in the cache beforehand [depth], and the prompt's [n]."""
+    """One generation: int64 ids that are in the cache beforehand [depth], and the prompt's [n]. ``shared_tokens``: how
+    many of its first tokens an earlier query began with, too; 0 behind a context, which never comes twice."""
 
     context: "Ids"
     prompt: "Ids"
+    shared_tokens: int = 0
 
 
 def read_prompts(ids: Sequence[int], file: str, model_id: Sentence | str) -> tuple[Prompt, ...]:
@@ -129,11 +131,28 @@ class Lengths(Struct, frozen=True):
 def queries(given: "Sequence[Ids]", decoder: DecoderSpec, lengths: Lengths, seed: int) -> Iterator[Query]:
     """Endless queries. Seeded ones never repeat, and the first is the same in every process of the same seed; the
     user's own, where any are ``given``, are used in turn."""
-    prompts = cycle(given) if given else None
+    prompts = _in_turn(given) if given else None
     seeded = _seeded(decoder, lengths, seed)
     while True:
         query = next(seeded)
-        yield query if prompts is None else Query(query.context, next(prompts))
+        if prompts is not None:
+            prompt, shared = next(prompts)
+            query = Query(query.context, prompt, 0 if lengths.depth else shared)
+        yield query
+
+
+def _in_turn(prompts: "Sequence[Ids]") -> "Iterator[tuple[Ids, int]]":
+    """The prompts over and over, each with how many of its first tokens an earlier one began with."""
+    for index, prompt in enumerate(prompts):
+        yield prompt, max((_shared(prompt, earlier) for earlier in prompts[:index]), default=0)
+    yield from cycle([(prompt, len(prompt)) for prompt in prompts])
+
+
+def _shared(a: "Ids", b: "Ids") -> int:
+    """How many first tokens are the same."""
+    length = min(len(a), len(b))
+    differs = (a[:length] != b[:length]).nonzero()[0]
+    return int(differs[0]) if len(differs) else length
 
 
 def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer | None) -> "list[Ids]":

@@ -87,10 +87,7 @@ def play_generation(
     endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
     first = next(endless)
     recorder.look("ready")
-    session.fill(first.context)
-    with recorder("first_inference"):
-        session.first_token(first.prompt)
-    ids = session.greedy(first.context, first.prompt, tokens)
+    ids = _first_generation(session, first, tokens, recorder)
 
     def run(count: int, timeline: Timeline) -> None:
         time_generations(session, endless, tokens, count, timeline)
@@ -117,6 +114,21 @@ def play_generation(
         arrays["tokenized_token_ns"] = _tokenized(session, tokenizer, endless, tokens)
     prefill = _prefill_pass(session, endless, watched.meter)
     return again, replace(steady, arrays=arrays, token_ids=ids, prefill_energy=prefill)
+
+
+def _first_generation(session: OpenedText, first: Query, tokens: int, recorder: PhaseRecorder) -> tuple[int, ...]:
+    """The tokens of the first prompt, and the phase up to the first of them. The process has generated nothing before,
+    so that they do not depend on what an engine keeps of earlier queries."""
+    ids: list[int] = []
+    session.fill(first.context)
+    with recorder.until("first_inference") as first_token_came:
+
+        def on_token(token: int) -> None:
+            first_token_came()
+            ids.append(token)
+
+        session.generate(first.prompt, tokens, on_token)
+    return session.token_ids(ids)
 
 
 def no_lanes(count: int | None) -> NoReturn:

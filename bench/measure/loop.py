@@ -75,6 +75,8 @@ def time_generations(
         timeline.issued_ns.append(t0)
         timeline.done_ns.append(stamps[-1])
         timeline.prompt_tokens.append(len(query.prompt))
+        if generator.keeps_prefixes:
+            timeline.shared_tokens.append(query.shared_tokens)
         stamps.extend([NEVER] * (tokens - given))
 
 

@@ -27,16 +27,30 @@ class PhaseRecorder:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        with self.until(name):
+            yield
+
+    @contextmanager
+    def until(self, name: str) -> Iterator[Callable[[], None]]:
+        """A phase that ends when what this yields is called for the first time, and at the latest with the block;
+        memory is read at the end of the block."""
         if self._open:
             raise RuntimeError(f"phase {name!r} begins inside phase {self._open!r}")
         self._open = name
         self._announce(name)
         fresh = self._memory.reset_peak()
+        ended: list[int] = []
         begin = self._clock()
+
+        def end() -> None:
+            if not ended:
+                ended.append(self._clock())
+
         try:
-            yield
+            yield end
         finally:
-            self.duration_ns[name] = self.duration_ns.get(name, 0) + self._clock() - begin
+            end()
+            self.duration_ns[name] = self.duration_ns.get(name, 0) + ended[0] - begin
             self._open = ""
             self.memory[name] = self._memory.read(fresh)
 

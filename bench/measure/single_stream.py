@@ -58,6 +58,8 @@ def measure_one_by_one(run: Run, rule: StoppingRule, watched: Watched) -> Steady
     if steady.token_ns:
         arrays["token_ns"] = token_times(steady)
         arrays["prompt_tokens"] = np.array(steady.prompt_tokens, np.int64)
+    if steady.shared_tokens:
+        arrays["shared_tokens"] = np.array(steady.shared_tokens, np.int64)
     sure = converged(latency_ns, rule) if asks_convergence(rule) else None
     return Steady(arrays, warmup_of(warm, was_steady), duration_ns, sure, energy)
 

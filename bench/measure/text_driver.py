@@ -3,7 +3,7 @@
 report each token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,7 @@ from bench.contracts import (
     OpenRequest,
     Phase,
     Placement,
+    PrefixKeepingSession,
     RenewableSession,
     SessionFacts,
     SettlingSession,
@@ -46,7 +47,10 @@ class Steps(Protocol):
 
 
 class Generator:
-    """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``."""
+    """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``.
+    ``keeps_prefixes``: whether the engine may find the beginning of a prompt among what it generated from before."""
+
+    keeps_prefixes = False
 
     def __init__(self, session: Steps | StreamSession) -> None:
         self._session = session
@@ -66,6 +70,10 @@ class Generator:
         ids: list[int] = []
         self.fill(context)
         self.generate(prompt, tokens, ids.append)
+        return self.token_ids(ids)
+
+    def token_ids(self, ids: Sequence[object]) -> tuple[int, ...]:
+        """What the engine gave as tokens, as plain ints. Raises ``PluginError`` for one that is no token id."""
         return tuple(token_of(self._session, token) for token in ids)
 
 
@@ -97,7 +105,8 @@ class OpenedText(Generator):
     """A text session of either kind, with what it may offer beyond its kind.
 
     ``steps``: called for each token; ``None`` if the engine generates by itself. ``logits``, ``renew``, ``settle``: as
-    in ``bench.contracts``; ``None`` where the session has no such method.
+    in ``bench.contracts``; ``None`` where the session has no such method. ``keeps_prefixes``, ``forget``: as there; a
+    session without them is taken at its word that ``fill`` and ``reset`` leave nothing.
     """
 
     def __init__(self, session: TokenSession | StreamSession) -> None:
@@ -113,6 +122,9 @@ class OpenedText(Generator):
         self.logits: Callable[[Ids], Logits] | None = session.logits if isinstance(session, LogitsSession) else None
         self.renew: Callable[[int], None] | None = session.renew if isinstance(session, RenewableSession) else None
         self.settle: Callable[[], None] | None = session.settle if isinstance(session, SettlingSession) else None
+        keeping = session if isinstance(session, PrefixKeepingSession) else None
+        self.keeps_prefixes = keeping is not None and keeping.keeps_prefixes()
+        self.forget: Callable[[], None] = keeping.forget if keeping is not None else _nothing_kept
 
 
 def open_session(target: Target, request: OpenRequest, phase: Phase) -> TensorSession | OpenedText:
@@ -162,6 +174,10 @@ def _missing(session: object, kind: type[Any]) -> list[str]:
 
 def _always() -> bool:
     return True
+
+
+def _nothing_kept() -> None:
+    pass
 
 
 def _no_tokenizer() -> None:

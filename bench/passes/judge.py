@@ -12,7 +12,8 @@ from bench.passes.evidence import Evidence, known
 from bench.plugins import PluginRef, load
 from bench.quality.judged import Judged, ToJudge
 from bench.quality.judging import judge
-from bench.quality.texts import WINDOW, judge_texts
+from bench.quality.text.limits import TextLimits, limits_for
+from bench.quality.texts import judge_texts
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
@@ -22,8 +23,9 @@ SAMPLE_SECONDS = 5.0  # that one sample may take, on average: an emulator needs 
 class JudgeJob(Job[Judged], frozen=True, kw_only=True):
     """How good are the answers on a dataset? Per-sample results go to ``results.npz``.
 
-    ``model``, ``made_for``, ``windows``, ``tokenizer``: as in ``bench.quality.judged.ToJudge``. ``foreseen``: another
-    pass has asked the target already whether it takes the model.
+    ``model``, ``made_for``, ``windows``, ``prompts``, ``limits``, ``tokenizer``: as in
+    ``bench.quality.judged.ToJudge``. ``foreseen``: another pass has asked the target already whether it takes the
+    model.
     """
 
     request: OpenRequest
@@ -33,6 +35,8 @@ class JudgeJob(Job[Judged], frozen=True, kw_only=True):
     windows: Path | None = None
     foreseen: bool = False
     tokenizer: Path | None = None
+    prompts: Path | None = None
+    limits: TextLimits = TextLimits()
 
     def play(self, worker: Worker) -> Judged:
         """Open the model, run each sample once, keep how good the answer was."""
@@ -44,6 +48,8 @@ class JudgeJob(Job[Judged], frozen=True, kw_only=True):
             windows=self.windows,
             folder=worker.folder,
             tokenizer=self.tokenizer,
+            prompts=self.prompts,
+            limits=self.limits,
         )
         if self.made_for.task == "tensor":
             return judge(asked, lambda: self._tensors(worker))
@@ -70,21 +76,25 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     if dataset is None:
         return so_far
     jobs.say(sentence("run.judging_dataset"))
+    limits = limits_for(run.target.device.emulated)
     job = JudgeJob(
         run.target.plugin,
-        request=judged_request(known(so_far.opening).for_process(), artifact),
+        request=judged_request(known(so_far.opening).for_process(), artifact, limits),
         dataset=dataset,
         model=run.model.plugin,
         made_for=artifact,
         foreseen=True,
         tokenizer=prepared.tokenizer,
+        prompts=prepared.prompts,
+        limits=limits,
     )
     return replace(so_far, judged=jobs.run(job, SAMPLE_SECONDS * prepared.dataset_samples))
 
 
-def judged_request(request: OpenRequest, artifact: Artifact) -> OpenRequest:
-    """``request`` with room for one window of text."""
+def judged_request(request: OpenRequest, artifact: Artifact, limits: TextLimits) -> OpenRequest:
+    """``request`` with room for a window of text, and for what is generated after a prompt of the request's length."""
     if artifact.decoder is None:
         return request
-    window = min(WINDOW, artifact.decoder.context_length)
-    return replace(request, prompt_tokens=window // 2, decode_context=window)
+    window = min(limits.window, artifact.decoder.context_length)
+    room = min(max(window, request.decode_context + limits.generated), artifact.decoder.context_length)
+    return replace(request, prompt_tokens=window // 2, decode_context=room)

@@ -14,7 +14,8 @@ from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
 from bench.plugins import load
 from bench.quality.judging import first_samples
-from bench.quality.texts import text_files
+from bench.quality.text.limits import TextLimits
+from bench.quality.texts import samples_at_most
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import Sentence, sentence
 
@@ -57,7 +58,7 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
             sentence("run.input_of_decoder", model_id=artifact.model_id),
             sentence("run.leave_input_out"),
         )
-    texts = 0 if job.dataset is None else len(text_files(job.dataset.folder))
+    texts = 0 if job.dataset is None else samples_at_most(job.dataset.folder, TextLimits())
     if job.dataset is not None and job.dataset.options:
         raise InputError(sentence("run.dataset_options_of_texts"), sentence("run.leave_them_out"))
     prompts = read_prompts(asked.prompt_ids, asked.prompts, artifact.model_id)

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from bench.contracts import Artifact, OpenRequest, SessionFacts
 from bench.plugins import PluginRef
+from bench.quality.text.limits import TextLimits
 from bench.record.quality import DatasetFacts, JudgedMetric
 from bench.suite.dataset_options import DatasetAsk
 
@@ -15,7 +16,8 @@ class ToJudge(Struct, frozen=True, kw_only=True):
 
     ``model`` may bring a judge of its own. The samples are made for ``made_for``, which is another artifact than the
     request's where a float model stands in for it as the reference, or where the target opens a form of its own.
-    ``windows``: of a language model, the ids that another run has cut the texts into; ``tokenizer``: the model's
+    Of a language model: ``windows``, the ids that another run has made of the texts; ``prompts``, the user's own, as
+    ``bench.inputs.prompts.save_prompts`` wrote them; ``limits``, how much is evaluated; ``tokenizer``, the model's
     ``tokenizer.json``, for a session without a tokenizer of its own. Results go to ``folder``.
     """
 
@@ -26,11 +28,14 @@ class ToJudge(Struct, frozen=True, kw_only=True):
     windows: Path | None
     folder: Path
     tokenizer: Path | None = None
+    prompts: Path | None = None
+    limits: TextLimits = TextLimits()
 
 
 class Judged(Struct, frozen=True, kw_only=True):
     """``artifact_sha256`` was hashed anew from the files that were opened. ``results``: the file with those of each
-    sample."""
+    sample. ``answers``: of a language model, the file of ``bench.quality.text.answers``; ``texts``: the text of each
+    token that it generated, prompt by prompt, where it has a tokenizer."""
 
     facts: SessionFacts
     dataset: DatasetFacts
@@ -38,3 +43,5 @@ class Judged(Struct, frozen=True, kw_only=True):
     metrics: tuple[JudgedMetric, ...]
     results: Path
     windows: Path | None = None
+    answers: Path | None = None
+    texts: tuple[tuple[str, ...], ...] = ()

@@ -1,11 +1,12 @@
-"""Perplexity of a language model on texts. Each window of tokens is a sample.
+"""A language model on the user's texts and questions: perplexity, likelihoods of choices, greedy tokens.
 
 A dataset of texts is a folder of ``.txt`` files, one text each, and of ``.jsonl`` files, one object a line:
-``{"prompt": "…"}`` or ``{"ids": [1, 403, …]}``. A text is cut into windows of up to 512 tokens that do not overlap;
-each begins with an empty cache, and its first token is not scored.
+``{"prompt": "…"}`` or ``{"ids": [1, 403, …]}``, or questions with choices (``bench.quality.text.questions``). A text is
+cut into windows of up to 512 tokens that do not overlap; each begins with an empty cache, and its first token is not
+scored.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,28 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import DecoderSpec, Tokenizer
+from bench.contracts import DecoderSpec
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure, problem_of
-from bench.inputs.prompts import Prompt, check_ids, encoded, read_prompts
-from bench.inputs.tensor_files import load_feeds, save_feeds
+from bench.inputs.prompts import Prompt, check_ids, encoded, load_prompts, read_prompts
+from bench.inputs.tensor_files import save_feeds
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of
 from bench.measure.text_driver import OpenedText
 from bench.quality.judged import Judged, ToJudge
+from bench.quality.text.answers import answer, load_answers
+from bench.quality.text.limits import TextLimits
+from bench.quality.text.metrics import own_results
+from bench.quality.text.questions import Found, holds_questions, items_of, read_questions
+from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, windows_of
 from bench.reading import is_folder
-from bench.record.quality import DatasetFacts, JudgedMetric, LeftOut
-from bench.record.text import TokenizerUsed
-from bench.words import sentence
+from bench.record.quality import DatasetFacts, LeftOut
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
 
     Ids = np.ndarray[Any, Any]
 
-WINDOW = 512
 SUFFIXES = (".txt", ".jsonl")
-METRIC = JudgedMetric("perplexity", "perplexity", False, "")
 
 
 def text_files(folder: Path) -> tuple[Path, ...]:
@@ -50,70 +53,126 @@ def text_files(folder: Path) -> tuple[Path, ...]:
     return files
 
 
+def samples_at_most(folder: Path, limits: TextLimits) -> int:
+    """About how many samples the texts of ``folder`` make at most: for the time that evaluating them may take."""
+    windows = sum(path.stat().st_size // limits.window + 1 for path in text_files(folder))
+    return min(windows, limits.windows or windows) + limits.prompts
+
+
 def judge_texts(asked: ToJudge, session: OpenedText) -> Judged:
-    """Perplexity of the session's model on the dataset; without a metric where the engine shows no logits.
+    """What the session's model gives on the dataset; without metrics where the engine shows no logits.
 
-    ``asked.windows`` holds the ids where another run has cut them, as a reference is given those of the run it is for.
+    ``asked.windows`` holds the ids where another run has made them of the texts, as a reference is given those of the
+    run it is for.
     """
-    import numpy as np
-
-    decoder, results = decoder_of(asked.request), asked.folder / "results.npz"
+    decoder = decoder_of(asked.request)
+    tokenizer = cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer))
     if asked.windows is None:
-        windows, facts = _cut(asked, decoder, cache(lambda: tokenizer_of(session.tokenizer(), asked.tokenizer)))
+        samples, facts = _cut(asked, decoder, tokenizer)
     else:
-        windows, facts = _load(asked.windows), _facts(asked, [], [])
-    metrics: tuple[JudgedMetric, ...] = ()
-    scored: dict[str, Any] = {}
-    if session.logits is not None:
-        metrics = (METRIC,)
-        scored["perplexity"] = np.array([_surprise(session.logits, window) for window in windows], np.float64)
-    save_feeds(results, scored)
+        samples, facts = load_samples(asked.windows), _facts(asked, [], [])
     kept = asked.folder / "windows.npz"
-    save_feeds(kept, {f"{index:06}": window for index, window in enumerate(windows)})
+    samples.save(kept)
+    answers = answer(session, samples, decoder.vocab_size, asked.folder)
+    metrics, scored = own_results(samples, load_answers(answers))
+    save_feeds(asked.folder / "results.npz", scored)
     opened = asked.made_for if asked.windows is None else asked.request.artifact
     return Judged(
         facts=session.facts(),
         dataset=facts,
         artifact_sha256=sha256_of(opened.files),
         metrics=metrics,
-        results=results,
+        results=asked.folder / "results.npz",
         windows=kept,
+        answers=answers,
+        texts=_texts(tokenizer, load_answers(answers).generated),
     )
 
 
-Found = Callable[[], tuple[Tokenizer | None, TokenizerUsed | None]]
-"""The tokenizer and whose it is, loaded when the first text needs it. Raises ``InputError``."""
+def _texts(tokenizer: Found, generated: "Ids") -> tuple[tuple[str, ...], ...]:
+    """Of each prompt the text of each generated token; nothing without a tokenizer."""
+    try:
+        found = tokenizer()[0]
+    except InputError:
+        return ()
+    if found is None:
+        return ()
+    streams = [(found.stream(), ids) for ids in generated]
+    return tuple(tuple(stream(int(token)) for token in ids if token >= 0) for stream, ids in streams)
 
 
-def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found) -> "tuple[list[Ids], DatasetFacts]":
-    """The windows of all texts; a file that cannot be used is left out, and told."""
+def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found) -> "tuple[TextSamples, DatasetFacts]":
+    """The samples of all files, within the limits; a file that cannot be used is left out, and told."""
     windows: list[Ids] = []
+    items: list[Item] = []
     left: list[LeftOut] = []
     texts = False
     digests: list[bytes] = []
+    limits = asked.limits
     for file in text_files(asked.dataset.folder):
         try:
-            prompts = read_prompts((), str(file), sentence("quality.the_model"))
-            found = list(_windows_of(prompts, decoder, tokenizer))
+            if holds_questions(file):
+                found: list[Any] = list(items_of(file, decoder, tokenizer, asked.request.decode_context))
+                items += found
+                texts = texts or any(question.ids is None for question in read_questions(file))
+            else:
+                prompts = read_prompts((), str(file), sentence("quality.the_model"))
+                found = list(_windows_of(prompts, decoder, tokenizer, limits.window))
+                windows += found
+                texts = texts or any(prompt.prompt for prompt in prompts)
         except (InputError, RunFailure) as error:
             left.append(LeftOut(file.name, file.name, problem_of(error)))
             continue
         if not found:
             left.append(LeftOut(file.name, file.name, sentence("quality.left_out.text_too_short")))
             continue
-        windows += found
-        texts = texts or any(prompt.prompt for prompt in prompts)
         digests.append(sha256(file.name.encode() + b"\0" + file.read_bytes()).digest())
-    if not windows:
+    if not windows and not items:
         name, first = asked.dataset.folder.name, left[0]
         raise InputError(sentence("quality.no_text_left", folder=name, file=first.file, why=first.reason))
-    facts = _facts(asked, digests, left, len(windows))
-    return windows, replace(facts, tokenizer=tokenizer()[1]) if texts else facts
+    some = tuple(windows[i] for i in evenly(len(windows), limits.windows))
+    asked_items = tuple(items[i] for i in evenly(len(items), limits.items))
+    told: list[Sentence] = []
+    if len(some) < len(windows):
+        told.append(sentence("quality.limit.windows", kept=len(some), all=len(windows), tokens=limits.window))
+    if len(asked_items) < len(items):
+        told.append(sentence("quality.limit.questions", kept=len(asked_items), all=len(items)))
+    if told:
+        digests.append(repr(limits).encode())
+    own, left_out = _prompts(asked, decoder, tokenizer, some)
+    told += left_out
+    samples = TextSamples(some, own, asked_items, limits.generated if own else 0)
+    facts = _facts(asked, digests, left, samples, tuple(told))
+    return samples, replace(facts, tokenizer=tokenizer()[1]) if texts else facts
 
 
-def _windows_of(prompts: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Found) -> "Iterator[Ids]":
+def _prompts(
+    asked: ToJudge, decoder: DecoderSpec, tokenizer: Found, windows: "tuple[Ids, ...]"
+) -> "tuple[tuple[Ids, ...], list[Sentence]]":
+    """The user's own, else beginnings from the texts; one that does not fit is left out, and told."""
+    limits, own = asked.limits, load_prompts(asked.prompts)
+    needed = any(prompt.prompt for prompt in own)
+    found = encoded(own, decoder, tokenizer()[0] if needed else None) if own else list(beginnings(windows, limits))
+    fit = [ids for ids in found if len(ids) + limits.generated <= asked.request.decode_context]
+    some = tuple(fit[i] for i in evenly(len(fit), limits.prompts))
+    told = []
+    if len(fit) < len(found):
+        told.append(
+            sentence(
+                "quality.limit.long_prompts",
+                left_out=len(found) - len(fit),
+                generated=limits.generated,
+                context=asked.request.decode_context,
+            )
+        )
+    if len(some) < len(fit):
+        told.append(sentence("quality.limit.prompts", kept=len(some), all=len(fit)))
+    return some, told
+
+
+def _windows_of(prompts: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Found, size: int) -> "Iterator[Ids]":
     for prompt in prompts:
-        yield from _windows(_ids(prompt, decoder, tokenizer), min(WINDOW, decoder.context_length))
+        yield from windows_of(_ids(prompt, decoder, tokenizer), min(size, decoder.context_length))
 
 
 def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Found) -> "Ids":
@@ -121,27 +180,21 @@ def _ids(prompt: Prompt, decoder: DecoderSpec, tokenizer: Found) -> "Ids":
     return encoded((prompt,), decoder, tokenizer()[0] if prompt.prompt else None)[0]
 
 
-def _windows(ids: "Ids", size: int) -> "Iterator[Ids]":
-    """Cuts of ``size``; a last one of a single token has nothing to score."""
-    for begin in range(0, len(ids), size):
-        if len(ids) - begin > 1:
-            yield ids[begin : begin + size]
-
-
-def _surprise(logits_of: Callable[[Any], Any], window: "Ids") -> tuple[float, float]:
-    """Sum of the negative log-likelihoods of the window's tokens after the first, in nats, and how many they are."""
-    from bench.analysis.outputs.agreement import log_softmax
-
-    logits = logits_of(window)
-    scored = [-float(log_softmax(row)[token]) for row, token in zip(logits[:-1], window[1:], strict=True)]
-    return sum(scored), float(len(scored))
-
-
-def _facts(asked: ToJudge, digests: list[bytes], left: list[LeftOut], windows: int = 0) -> DatasetFacts:
-    name = asked.dataset.folder.resolve().name
-    return DatasetFacts(name, "perplexity", sha256(b"".join(digests)).hexdigest(), windows, tuple(left))
-
-
-def _load(path: Path) -> "list[Ids]":
-    stored = load_feeds(path)
-    return [stored[name] for name in sorted(stored)]
+def _facts(
+    asked: ToJudge,
+    digests: list[bytes],
+    left: list[LeftOut],
+    samples: TextSamples | None = None,
+    limits: tuple[Sentence, ...] = (),
+) -> DatasetFacts:
+    name, count = asked.dataset.folder.resolve().name, 0
+    if samples is not None:
+        count = len(samples.windows) + len(samples.items)
+    return DatasetFacts(
+        name,
+        "multiple_choice" if samples is not None and not samples.windows else "perplexity",
+        sha256(b"".join(digests)).hexdigest(),
+        count,
+        tuple(left),
+        limits=limits,
+    )

@@ -10,10 +10,17 @@ from bench.words import Sentence
 
 class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
     """The run was measured in alternation with another: repeat i of both took turns, block by block, in processes that
-    lived at the same time and never worked at once. ``group`` names the two; ``side`` is this one's."""
+    lived at the same time and never worked at once. ``group`` names the two; ``side`` is this one's. ``yardstick``:
+    this one is the other's yardstick, measured for nothing else; never in records from before this was stated."""
 
     group: str
     side: Literal["base", "new"]
+    yardstick: bool = False
+
+
+def of_yardstick(turns: Alternation | None) -> bool:
+    """Whether a run was measured as the yardstick of another, and says nothing of its own."""
+    return turns is not None and turns.yardstick
 
 
 OTHER_SIDE = "other_side"

@@ -11,8 +11,10 @@ from bench.record.part import Part
 from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
 
-DatasetTask = Literal["classification", "regression", "segmentation", "detection", "judged", "perplexity"]
-Statistic = Literal["mean", "root_mean", "mean_iou", "perplexity", "whole"]
+DatasetTask = Literal[
+    "classification", "regression", "segmentation", "detection", "judged", "perplexity", "multiple_choice"
+]
+Statistic = Literal["mean", "root_mean", "mean_iou", "perplexity", "whole", "pooled_mean", "token_p99", "token_max"]
 Word = Literal["better", "worse", "same", "cannot_tell"]
 
 
@@ -43,7 +45,7 @@ class LeftOut(Part, frozen=True):
 class DatasetFacts(Part, frozen=True):
     """``name`` is the folder's alone. ``sha256`` covers names, contents and labels of the ``samples`` that were
     judged. ``options``: how labels and outputs were read, ``preprocessing``: how images were. ``tokenizer``: of texts
-    that are not ids."""
+    that are not ids. ``limits``: what was evaluated on a part only, and why."""
 
     name: str
     task: DatasetTask
@@ -53,12 +55,15 @@ class DatasetFacts(Part, frozen=True):
     options: dict[str, str] = {}
     preprocessing: str = ""
     tokenizer: TokenizerUsed | None = None
+    limits: tuple[Sentence | str, ...] = ()
 
 
 class QualityMetric(Part, frozen=True):
     """``statistic``: how ``value`` is computed from the per-sample results (``bench.stats.resampling``); ``whole``:
     from the dataset as a whole, without an interval or a paired test. ``unit``: ``share`` for a fraction of 1, or empty
-    for the unit of the outputs. ``interval_method``: how ``interval95`` was computed."""
+    for the unit of the outputs. ``interval_method``: how ``interval95`` was computed. ``per``: of a language model,
+    what one of the ``n`` samples is: ``window``, ``block`` (of 32 tokens of a window), ``prompt``, ``divergence`` or
+    ``question``."""
 
     name: str
     value: float
@@ -68,6 +73,7 @@ class QualityMetric(Part, frozen=True):
     statistic: Statistic
     unit: str = ""
     interval_method: str = ""
+    per: str = ""
 
 
 class QualityReference(Part, frozen=True):
@@ -85,7 +91,8 @@ class QualityReference(Part, frozen=True):
 class Paired(Part, frozen=True):
     """One metric against the reference, sample by sample. ``difference``: this less the reference; negative is a loss
     where higher is better. ``worse_samples`` and ``better_samples``: right in one and wrong in the other, or, of
-    scores, lower and higher. ``word`` by ``p_value`` and ``interval95``, see ``bench.analysis.quality``."""
+    scores, lower and higher. ``word`` by ``p_value`` and ``interval95``, see ``bench.analysis.quality``. ``ratio``: of
+    a perplexity, this over the reference."""
 
     metric: str
     difference: float
@@ -96,12 +103,38 @@ class Paired(Part, frozen=True):
     n: int
     better_samples: int | None = None
     worse_samples: int | None = None
+    ratio: float | None = None
+    ratio_interval95: tuple[float, float] | None = None
+
+
+class PromptDivergence(Part, frozen=True):
+    """What a language model generated after one prompt, beside its float32 reference, both greedy.
+
+    ``prompt``: its number, from 1. ``token_prefix``: equal tokens before the first difference, of ``compared``.
+    ``token`` and ``reference_token``: the first that differ. ``logit_gap``: by how much the reference prefers its own
+    token; ``logit_error``: by how much this run's preference between the two differs from that. Null where both are
+    equal, or where logits cannot be seen. ``text`` and ``reference_text``: generated text around the difference, of the
+    worst prompts, where there is a tokenizer.
+    """
+
+    prompt: int
+    prompt_tokens: int
+    compared: int
+    token_prefix: int
+    token: int | None = None
+    reference_token: int | None = None
+    logit_gap: float | None = None
+    logit_error: float | None = None
+    text: str = ""
+    reference_text: str = ""
 
 
 class Quality(Part, frozen=True):
     """``artifact_sha256`` (hashed again when the samples were evaluated), ``target`` and ``options_effective`` show
     that speed and quality belong to the same file on the same target. ``samples``: metric -> key of its per-sample
-    results in ``samples.npz``, in the order of the samples' names."""
+    results in ``samples.npz``, in the order of the samples' names. ``divergences``: of a language model, what it
+    generated after each prompt. ``logit_error_p99``: 99th percentile of the error of the difference between the
+    reference's two best logits, over the tokens that both generated alike."""
 
     dataset: DatasetFacts
     artifact_sha256: str
@@ -111,6 +144,8 @@ class Quality(Part, frozen=True):
     reference: QualityReference | None = None
     paired: tuple[Paired, ...] = ()
     samples: dict[str, str] = {}
+    divergences: tuple[PromptDivergence, ...] = ()
+    logit_error_p99: float | None = None
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -127,3 +162,4 @@ class JudgedMetric(Struct, frozen=True):
     higher_is_better: bool
     unit: str
     whole: float | None = None
+    per: str = ""

@@ -189,9 +189,9 @@ class SampleArrays(Part, frozen=True):
 
     ``latency_ns`` [n], ``start_ns`` [n] (since the first steady query), ``warmup_latency_ns`` [w]; for text generation
     also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued, −1 for one that never
-    came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]. Of a repeat measured in
-    alternation also ``block_queries`` [blocks]: how many queries each block contained. Those two are not times. Offline
-    also ``in_flight_latency_ns`` and ``in_flight_start_ns``: queries that were running as the window closed.
+    came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]; ``shared_tokens`` [n], as
+    an earlier prompt began. In alternation also ``block_queries`` [blocks]: queries of each. Those three are not times.
+    Offline also ``in_flight_latency_ns``, ``in_flight_start_ns``: queries that were running as the window closed.
     """
 
     queries: int

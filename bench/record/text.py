@@ -26,6 +26,21 @@ class TokenizerUsed(Part, frozen=True):
     version: str = ""
 
 
+class CachedPrefix(Part, frozen=True):
+    """Queries whose prompt the engine may have taken from its prefix cache: an earlier prompt of the same process began
+    with more than one token of it. Medians of the ``queries``; none of them is in the ``ttft_ns``, ``e2e_ns`` and
+    ``prefill_tokens_per_s`` of new prompts."""
+
+    queries: int
+    ttft_ns: int | None = None
+    e2e_ns: int | None = None
+
+
+CacheState = Literal["empty", "filled"]
+"""What the cache held as the tokens of the first prompt were generated: nothing, in a process that had generated
+nothing before, or the context of the depth alone."""
+
+
 ReadFrom = Literal["heap", "process", ""]
 
 
@@ -107,7 +122,9 @@ class TextGeneration(Part, frozen=True):
     intervals between processes.
 
     ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the minimum over queries. ``token_ids``: the
-    output for the first prompt. ``tokenizer``: of the user's prompts; null for prompts of ids.
+    output for the first prompt, the first of a new process. ``tokenizer``: of the user's prompts; null for prompts of
+    ids. ``cached``: queries with a prompt seen before, where the engine keeps prefixes. ``cache_state``: what was in
+    the cache as ``token_ids`` were generated; null in older records.
     """
 
     prompt_tokens: int
@@ -127,3 +144,5 @@ class TextGeneration(Part, frozen=True):
     agreement: tuple[Agreement, ...] = ()
     ttft_ns_ci95: tuple[int, int] | None = None
     tokenizer: TokenizerUsed | None = None
+    cached: CachedPrefix | None = None
+    cache_state: CacheState | None = None

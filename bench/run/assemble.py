@@ -232,6 +232,7 @@ def _known_only_here(evidence: Evidence) -> Summary:
         kv_cache=evidence.kv_cache,
         agreement=evidence.agreement,
         tokenizer=evidence.checked.text.tokenizer if evidence.checked and evidence.checked.text else None,
+        cache_state="filled" if (evidence.scenario or evidence.run.scenario).depth_tokens else "empty",
     )
     return Summary(energy=energy_summary(energies, facts.macs, None, evidence.channels), text_generation=text)
 

@@ -83,7 +83,7 @@ def run_in_alternation(
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
     ``base_python``: the interpreter in whose environment the base is measured. ``in_full``: the new run is measured as
-    it would be alone, by as many and as long repeats, for its own figures as well as for the comparison.
+    it would be alone, by as many and as long repeats, for its own figures; the base is its yardstick, and no more.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
     one. ``Ctrl-C`` writes what there is and is raised again.
@@ -124,7 +124,7 @@ def plan_pair(
     catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
     for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
         run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
-        turns = Alternation(group, side)
+        turns = Alternation(group, side, yardstick=in_full and side == SIDES[0])
         runs.append(msgspec.structs.replace(run, alternation=turns) if in_full else planned(run, suite, turns))
     return runs[0], runs[1]
 

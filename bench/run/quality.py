@@ -13,6 +13,8 @@ from bench.passes.evidence import Evidence, Judgement, known
 from bench.passes.judge import SAMPLE_SECONDS, JudgeJob, judged_request
 from bench.printable import counted
 from bench.quality.judged import Judged
+from bench.quality.text.beside import beside_reference, with_pace
+from bench.quality.text.limits import limits_for
 from bench.record.quality import Paired, Quality, QualityReference
 from bench.record.redact import option_without_paths
 from bench.run.references import reference_for
@@ -31,16 +33,16 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
     if judged is None:
         return so_far
     results = load_feeds(judged.results)
-    quality = _quality(judged, results, so_far.run.target.id)
+    run, artifact = so_far.run, known(so_far.prepared).artifact
+    quality = with_pace(_quality(judged, results, run.target.id), judged, run.target.device.emulated)
     arrays: dict[str, NDArray[np.generic]] = {quality.samples[name]: array for name, array in results.items()}
 
     def with_reference(reference: QualityReference, paired: tuple[Paired, ...] = ()) -> Evidence:
         whole = replace(quality, reference=reference, paired=paired)
         return replace(so_far, judgement=Judgement(whole, arrays))
 
-    if not judged.metrics:
+    if not judged.metrics and artifact.decoder is None:
         return with_reference(QualityReference("none", reason=sentence("run.logits_not_shown")))
-    run, artifact = so_far.run, known(so_far.prepared).artifact
     twin = named_twin(run, artifact, jobs)
     if twin is None and artifact.decoder is not None:
         twin = float32_twin(run, artifact, jobs)
@@ -60,6 +62,10 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
         samples = counted(answer.dataset.samples, "sample")
         reason = sentence("run.evaluated_on_others", samples=samples, samples_2=quality.dataset.samples)
         return with_reference(replace(reference, reason=reason))
+    quality, more = beside_reference(quality, judged, answer)
+    arrays.update(more)
+    if not judged.metrics:
+        reference = replace(reference, reason=sentence("run.logits_not_shown"))
     return with_reference(reference, compare(quality.metrics, theirs, results))
 
 
@@ -81,17 +87,18 @@ def _reference(
     """What the reference is called, and how ``artifact`` is judged on it: once a suite for the same samples. ``None``
     where no target here opens it."""
     prepared, run, dataset = known(so_far.prepared), so_far.run, known(so_far.run.model.dataset)
-    made_for, windows = prepared.artifact, judged.windows
+    made_for, windows, limits = prepared.artifact, judged.windows, limits_for(run.target.device.emulated)
     found = reference_for(artifact, made_for, jobs.catalog)
     if found is None:
         return "none", None
     job = JudgeJob(
         found.plugin,
-        request=judged_request(found.request(known(so_far.opening).request, artifact), made_for),
+        request=judged_request(found.request(known(so_far.opening).request, artifact), made_for, limits),
         dataset=dataset,
         model=run.model.plugin,
         made_for=made_for,
         windows=windows,
+        limits=limits,
     )
     cut = None if windows is None else sha256(windows.read_bytes()).hexdigest()
     key = artifact.sha256, made_for.sha256, tuple(sorted(artifact.shapes.items())), dataset, cut

@@ -70,6 +70,7 @@ def open_request(
         prompt,
         min(depth + prompt + generate + (ADDED_TOKENS if text else 0), decoder.context_length) if decoder else 0,
         strict=run.strict_placement,
+        depth_tokens=depth if decoder is not None else 0,
     )
 
 

@@ -47,6 +47,11 @@ def _mean_iou(sums: Array, n: int) -> Array:
     return np.asarray(share.sum(axis=1) / np.maximum(occur, 1))
 
 
+def _pooled_mean(sums: Array, n: int) -> Array:
+    """Mean over the parts of all samples; features are [the sum over a sample's parts, their number]."""
+    return np.asarray(sums[:, 0] / np.maximum(sums[:, 1], 1))
+
+
 def _perplexity(sums: Array, n: int) -> Array:
     """exp of the mean negative log-likelihood of a token; features are [its sum, the tokens]. Capped at e**700 to stay
     finite in float64."""
@@ -54,7 +59,13 @@ def _perplexity(sums: Array, n: int) -> Array:
 
 
 STATISTICS: Mapping[str, Callable[[Array, int], Array]] = MappingProxyType(
-    {"mean": _mean, "root_mean": _root_mean, "mean_iou": _mean_iou, "perplexity": _perplexity}
+    {
+        "mean": _mean,
+        "root_mean": _root_mean,
+        "mean_iou": _mean_iou,
+        "perplexity": _perplexity,
+        "pooled_mean": _pooled_mean,
+    }
 )
 """Name -> value of each row of sums [resamples, features] over n samples."""
 
@@ -71,6 +82,17 @@ def interval(statistic: str, results: Array, confidence: float = 0.95) -> tuple[
     if len(rows) < LEAST_SAMPLES:
         return None
     found = np.concatenate([STATISTICS[statistic](counts @ rows, len(rows)) for counts in _draws(len(rows))])
+    return _bounds(found, confidence)
+
+
+def ratio_interval(statistic: str, base: Array, new: Array, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Bootstrap bounds of the value of ``new`` over that of ``base``, pairs drawn together; ``None`` below ten
+    samples."""
+    x, y = _pair(base, new)
+    if len(x) < LEAST_SAMPLES:
+        return None
+    finish = STATISTICS[statistic]
+    found = np.concatenate([finish(counts @ y, len(y)) / finish(counts @ x, len(x)) for counts in _draws(len(x))])
     return _bounds(found, confidence)
 
 

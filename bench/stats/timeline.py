@@ -15,12 +15,14 @@ def _int64() -> "array[int]":
 @dataclass(frozen=True)
 class Timeline:
     """Raw clock readings, in nanoseconds of one clock: when each query was issued and done, and when each token
-    came. ``prompt_tokens``: the length of each query's prompt."""
+    came. ``prompt_tokens``: the length of each query's prompt; ``shared_tokens``: of them, those that the engine may
+    have kept from an earlier query, empty of an engine that keeps none."""
 
     issued_ns: "array[int]" = field(default_factory=_int64)
     done_ns: "array[int]" = field(default_factory=_int64)
     token_ns: "array[int]" = field(default_factory=_int64)
     prompt_tokens: "array[int]" = field(default_factory=_int64)
+    shared_tokens: "array[int]" = field(default_factory=_int64)
 
     def latency_ns(self) -> "np.ndarray[Any, Any]":
         """Latency of each query, int64 [n]."""

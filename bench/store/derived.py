@@ -175,7 +175,10 @@ def _summary(run: "TimedRun") -> Summary:
             kv_cache=text_known.kv_cache if text_known else None,
             tokenizer=text_known.tokenizer if text_known else None,
             agreement=_agreement(record),
-            energy=token_energy(repeats, text, plan.scenario) if _one_length(repeats, samples) else None,
+            energy=token_energy(repeats, text, plan.scenario)
+            if text.cached is None and _one_length(repeats, samples)
+            else None,
+            cache_state=text_known.cache_state if text_known else None,
         )
     return replace(summary, text_generation=text, variance=variance(run.latency, 50, plan.rule.precision))
 

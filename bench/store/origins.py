@@ -22,8 +22,12 @@ _QUANTISATION: _Fields = {"seen": "scale zero_point"}
 _FILE: _Fields = {"asked": "name sha256 size_bytes"}
 _PASS: _Fields = {"seen": "queries duration_ns cpu_seconds"}
 _CHANNEL: _Fields = {"seen": "sensor name domain joules_total idle_watts busy_seconds", "checked": "joules lost"}
-_METRIC: _Fields = {"checked": "name value higher_is_better statistic unit", "computed": "interval95 n interval_method"}
 _TOKENIZER: _Fields = {"seen": "source sha256 version"}
+_METRIC: _Fields = {
+    "checked": "name value higher_is_better statistic unit",
+    "computed": "interval95 n interval_method",
+    "seen": "per",
+}
 
 ORIGINS: Mapping[str, _Fields] = MappingProxyType(
     {
@@ -110,10 +114,11 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "summary.text_generation": {
             "computed": "prompt_tokens generated_tokens ttft_ns tpot_ns itl_ns prefill_tokens_per_s "
             "decode_tokens_per_s depth_tokens e2e_ns tpot_ns_ci95 ttft_ns_ci95",
-            "seen": "token_ids",
+            "seen": "token_ids cache_state",
         },
         "summary.text_generation.tokenizer": _TOKENIZER,
         "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},
+        "summary.text_generation.cached": {"computed": "queries ttft_ns e2e_ns"},
         "summary.text_generation.kv_cache": {
             "kept": "bytes_per_token observed_bytes_per_token observed_ci95",
             "seen": "observed_tokens reason read_from at_once pass_ns",
@@ -146,10 +151,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "kept": "cosine sqnr_db max_abs_error top1_agreement cosine_quartile sqnr_db_quartile top5_agreement "
             "equal_fraction",
         },
-        "quality": {"checked": "artifact_sha256 target options_effective samples"},
+        "quality": {"checked": "artifact_sha256 target options_effective samples", "kept": "logit_error_p99"},
         "quality.dataset": {
             "checked": "samples",
-            "seen": "name task sha256",
+            "seen": "name task sha256 limits",
             "asked": "options preprocessing",
         },
         "quality.dataset.tokenizer": _TOKENIZER,
@@ -158,7 +163,12 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "quality.reference": {"seen": "name artifact_sha256 reason", "checked": "samples"},
         "quality.reference.metrics[]": _METRIC,
         "quality.paired[]": {
-            "computed": "metric difference interval95 p_value test word n better_samples worse_samples"
+            "computed": "metric difference interval95 p_value test word n better_samples worse_samples "
+            "ratio ratio_interval95"
+        },
+        "quality.divergences[]": {
+            "seen": "prompt prompt_tokens compared token_prefix token reference_token text reference_text",
+            "kept": "logit_gap logit_error",
         },
         "determinism": {
             "checked": "identical",
@@ -186,6 +196,9 @@ KEPT: Mapping[str, str] = MappingProxyType(
         "thresholds again",
         "quality.metrics[].value": "of a metric of the dataset as a whole (`map`, `map50`) no results of samples are "
         "kept",
+        "quality.logit_error_p99": "the logits are not in the record",
+        "quality.divergences[].logit_gap": "the logits are not in the record",
+        "quality.divergences[].logit_error": "the logits are not in the record",
         "determinism": "the outputs are not in the record",
     }
 )

@@ -9,9 +9,10 @@ from bench.printable import printable_json
 
 
 def render(findings: Findings) -> bytes:
-    """``{"tolerance", "worse", "result", "comparisons", "unmatched", "problems"}``; figures in the record's units, one
-    a process. ``result``: the exit status, its reason and the counts; of each comparison ``outcome`` is ``worse``,
-    ``decided``, ``not_decided`` or ``accepted``, and ``not_decided`` the name that ``--accept`` takes, or null.
+    """``{"tolerance", "worse", "result", "comparisons", "unmatched", "problems", "yardsticks_left_out"}``; figures in
+    the record's units, one a process. ``result``: the exit status, its reason and the counts; of each comparison
+    ``outcome`` is ``worse``, ``decided``, ``not_decided`` or ``accepted``, and ``not_decided`` the name that
+    ``--accept`` takes, or null.
 
     The points that only a drawing needs are left out.
     """
@@ -33,5 +34,6 @@ def render(findings: Findings) -> bytes:
         "comparisons": comparisons,
         "unmatched": findings.unmatched,
         "problems": findings.problems,
+        "yardsticks_left_out": findings.yardsticks,
     }
     return printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from bench.contracts import Artifact, CompileCache, Device, Format, OpenRequest, Phase, StreamSession, Task
 from bench.errors import RunFailure
 from bench.targets import safe_options
@@ -140,8 +142,9 @@ def _pipeline(request: OpenRequest, settings: own.Settings) -> tuple[Any, bool]:
     if openvino_devices.family(device) == "NPU":
         return LLMPipeline(folder, device, **settings.properties), False
     if settings.backend != "SDPA":
+        scheduler = own.scheduler(settings, own.keeps_prefixes(settings, request.depth_tokens))
         try:
-            return LLMPipeline(folder, device, scheduler_config=own.scheduler(settings), **settings.properties), True
+            return LLMPipeline(folder, device, scheduler_config=scheduler, **settings.properties), True
         except RuntimeError:
             if settings.backend == "PA":
                 raise
@@ -156,7 +159,7 @@ def _opened(
     from bench.targets.openvino.genai_session import OpenedPipeline
 
     npu = openvino_devices.family(request.device) == "NPU"
-    prefixes = paged and settings.scheduling.get("enable_prefix_caching", True) is True
+    prefixes = paged and own.keeps_prefixes(settings, request.depth_tokens)
     asked_length = LENGTHS - set(request.options)  # by the scenario, and no option of the user's
     held = {name: str(value) for name, value in settings.properties.items() if name not in asked_length}
     if not npu:
@@ -165,8 +168,10 @@ def _opened(
         held |= {name: str(value) for name, value in settings.scheduling.items()}
         held["enable_prefix_caching"] = "YES" if prefixes else "NO"
     core, folder = Core(), request.artifact.path.parent
+    again = replace(settings, backend="PA" if paged else settings.backend)
     return OpenedPipeline(
         pipeline=pipeline,
+        reopened=lambda: _pipeline(request, again)[0],
         decoder=decoder_of(request.artifact),
         paged=paged,
         prefixes=prefixes,

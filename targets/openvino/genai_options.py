@@ -54,15 +54,23 @@ def read(options: Mapping[str, str], device: str) -> Settings:
     return Settings("PA" if scheduling else backend, scheduling, properties)
 
 
-def scheduler(settings: Settings) -> Any:
-    """The ``SchedulerConfig`` that the pipeline makes for itself, with what was asked."""
+def keeps_prefixes(settings: Settings, depth_tokens: int) -> bool:
+    """Whether paged attention keeps what was generated from. The pipeline does by default, and then answers a prompt
+    that it has seen from another state than a new one: from keys and values as the cache has rounded them. So only
+    where it was asked for, and where the context of a depth has to be found again."""
+    return bool(settings.scheduling.get("enable_prefix_caching", depth_tokens > 0))
+
+
+def scheduler(settings: Settings, prefixes: bool) -> Any:
+    """The ``SchedulerConfig`` that the pipeline makes for itself, with what was asked; ``prefixes``: whether it keeps
+    them."""
     from openvino_genai import SchedulerConfig
 
     config = SchedulerConfig()
     config.max_num_batched_tokens = UNLIMITED
-    config.enable_prefix_caching = True
     for name, value in settings.scheduling.items():
         setattr(config, name, value)
+    config.enable_prefix_caching = prefixes
     return config
 
 

@@ -6,7 +6,8 @@ The pipeline has two ways to keep a KV cache, and depth is reached differently i
           token; the next prompt loses its first id to it, so that lengths stay as asked.
 ``PA``    paged attention. A sequence that was seen is found again block by block (prefix caching), so that the prompt
           is generated from with all that was filled before it. What lies in an unfinished block (32 tokens on a CPU) is
-          computed once more within the prompt's own time.
+          computed once more within the prompt's own time. Where nothing is to be filled, prefixes are not kept unless
+          the user asks for it: a prompt that was seen before would be answered from rounded keys and values.
 """
 
 import warnings
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 
 
 class OpenedPipeline(Struct, frozen=True):
-    """An ``LLMPipeline`` and what is known of it. ``paged``: it runs on paged attention, and ``prefixes`` on it are
-    cached. ``reprocesses``: it goes through the whole of a chat again at each turn (NPU)."""
+    """An ``LLMPipeline`` and what is known of it. ``reopened`` makes another like it. ``paged``: it runs on paged
+    attention, and ``prefixes`` on it are cached. ``reprocesses``: it goes through the whole of a chat
+    again at each turn (NPU)."""
 
     pipeline: Any
+    reopened: Callable[[], Any]
     decoder: DecoderSpec
     paged: bool
     prefixes: bool
@@ -90,6 +93,16 @@ class OpenVinoGenaiSession:
 
     def held_exactly(self) -> bool:
         return not self._chatting
+
+    def keeps_prefixes(self) -> bool:
+        return self._opened.prefixes
+
+    def forget(self) -> None:
+        """The pipeline cannot be told to empty its prefix cache, so another one is made."""
+        if self._opened.prefixes and self._last is not None:
+            self._pipeline = self._last = None  # before the next one takes memory
+            self._pipeline = self._opened.reopened()
+        self.fill(np.zeros(0, np.int64))
 
     def perf_metrics(self) -> Any:
         """The pipeline's own ``PerfMetrics`` of the last generation; ``None`` before the first."""

@@ -35,9 +35,9 @@ CONTRACTS = """
     Alterable Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget
     DeclaresSafeOptions DecoderSpec DefaultModel Device FixedInput Format GraphFacts GraphRoles InputRole Intent Judge
     LogitsSession Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase Placement PositionInput
-    Precisions Quantisation ReferenceSetup ReferenceTarget RenewableSession Scenario ScenarioKind Sensor Session
-    SessionFacts SettlingSession Shapes Source StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors
-    TextStream TokenSession Tokenizer TokenizingSession channel_key
+    Precisions PrefixKeepingSession Quantisation ReferenceSetup ReferenceTarget RenewableSession Scenario ScenarioKind
+    Sensor Session SessionFacts SettlingSession Shapes Source StreamSession Target TargetFacts Task TensorSession
+    TensorSpec Tensors TextStream TokenSession Tokenizer TokenizingSession channel_key
 """
 BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from judged_runs import steady
 from msgspec.structs import replace
+from text_quality import text_quality
 
 from bench import __version__
 from bench.analysis.outputs.agreement import Said, agreement, judged
@@ -213,6 +214,7 @@ def text() -> RecordedRun:
         replace(_record("text", plan, tuple(repeats)), summary=Summary(energy=EnergySummary(), text_generation=known)),
         samples,
         fidelity=fidelity,
+        quality=text_quality(samples, MODEL.sha256 or "", TARGET.id, dict(TARGET.options_effective)),
         determinism=Determinism(2, False, ("tokens",), within_rounding=False, first_difference=3),
         repeats_ended="fixed",
     )

@@ -248,6 +248,12 @@ def _frequency_changed(run: RecordedRun) -> Reason | None:
 
 
 def _cached_results(run: RecordedRun) -> Reason | None:
+    text = run.record.summary.text_generation
+    if text is not None and text.cached is not None:
+        latency = run.record.summary.latency_ns
+        queries = latency.n if latency is not None else text.cached.queries
+        figures = {"cached_queries": text.cached.queries, "queries": queries}
+        return reason("cached_results", sentence("verdict.cached_results.prefix", **figures), figures)
     tried = run.record.repeated_input
     if tried is None:
         return None
@@ -279,9 +285,10 @@ def _cached_results(run: RecordedRun) -> Reason | None:
 
 
 def _prompts_never_repeat(run: RecordedRun) -> bool:
-    """Seeded prompts of a language model: a cache of prefixes is there, and did not help."""
+    """Seeded prompts of a language model, or any behind a context, which is seeded: a cache of prefixes is there, and
+    did not help."""
     plan = run.record.plan
-    return plan.model.task == "text_generation" and plan.inputs is None
+    return plan.model.task == "text_generation" and (plan.inputs is None or bool(plan.scenario.depth_tokens))
 
 
 def _on_battery(run: RecordedRun) -> Reason | None:

@@ -35,6 +35,15 @@ class Bytes:
         return chr
 
 
+def test_it_is_known_what_an_earlier_prompt_began_with() -> None:
+    """A prompt's common beginning with those before it; all of it from the second time on; nothing behind a context."""
+    given = [np.array(ids) for ids in ([1, 7, 8], [1, 7, 9, 9], [2], [1, 7, 9])]
+    found = [q.shared_tokens for q in islice(queries(given, DECODER, Lengths(4, 0), 3), 8)]
+    assert [0, 2, 0, 3, 3, 4, 1, 3] == found
+    deep = islice(queries(given, DECODER, Lengths(4, 5), 3), 8)
+    assert {0} == {query.shared_tokens for query in deep}
+
+
 def test_seeded_prompts_never_repeat() -> None:
     """No prefix cache can help: of 200 prompts no two begin alike, and the first is the same for the same seed."""
     found = list(islice(queries((), DECODER, Lengths(16, 0), 3), 200))

@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.contracts import OpenRequest, Scenario
 from bench.errors import PluginError
-from bench.measure.text_driver import Generator
-from bench.testing import FakeFacts, FakeTokenSession
+from bench.inputs.prompts import Query
+from bench.measure.loop import time_generations
+from bench.measure.text_driver import Generator, OpenedText
+from bench.passes.text_check import check_text
+from bench.stats.timeline import Timeline
+from bench.testing import FakeFacts, FakeTokenSession, fake_artifact
 
 Ids = np.ndarray[Any, Any]
 
@@ -61,6 +67,42 @@ def test_without_a_context_the_cache_is_only_emptied() -> None:
 def test_an_engine_that_streams_may_stop_early() -> None:
     """What it gives is what there is."""
     assert (5, 6, 7) == Generator(Streaming({})).greedy(np.array([5]), np.array([6, 7, 8]), 10)
+
+
+class Keeping(Streaming):
+    """An engine that keeps prefixes, and answers with 9 from the second time on."""
+
+    asked: int = 0
+
+    def keeps_prefixes(self) -> bool:
+        return True
+
+    def forget(self) -> None:
+        self.asked = 0
+
+    def generate(self, ids: Ids, tokens: int, on_token: Callable[[int], None]) -> None:
+        self.asked += 1
+        for index in range(tokens):
+            on_token(9 if self.asked > 1 and index else 3)
+
+
+@pytest.mark.parametrize("session", [Streaming({}), Keeping({})])
+def test_what_shares_its_beginning_is_kept_of_engines_that_keep_prefixes(session: Any) -> None:
+    """As many numbers as queries, or none at all."""
+    timeline, opened = Timeline(), OpenedText(session)
+    asked = [Query(np.zeros(0, np.int64), np.array([4, 5]), shared) for shared in (0, 2, 2)]
+    time_generations(opened, iter(asked), 2, 3, timeline)
+    assert ([0, 2, 2] if isinstance(session, Keeping) else []) == list(timeline.shared_tokens)
+
+
+def test_the_check_asks_twice_from_the_same_state(tmp_path: Path) -> None:
+    """Else the second answer is that of the prefix cache, and the engine would seem not to repeat itself."""
+    (tmp_path / "net.onnx").touch()
+    artifact = fake_artifact(tmp_path / "net.onnx", "text_generation")
+    scenario = Scenario("single_stream", prompt_tokens=4, generate_tokens=3)
+    given = {"seed": 0, "prompts": None, "tokenizer": None, "forced": None, "emulated": False, "folder": tmp_path}
+    found = check_text(OpenedText(Keeping({})), OpenRequest(artifact, "cpu"), scenario, **given)
+    assert ((3, 3, 3), True) == (found.token_ids, found.determinism.identical)
 
 
 @pytest.mark.parametrize("token", [-3, 1.5, None, "7"])

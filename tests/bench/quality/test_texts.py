@@ -59,8 +59,14 @@ def test_perplexity_is_that_of_a_plain_run(run: Run, realdata: Path, texts: Path
     for one in found:
         quality = one.record.quality
         assert quality is not None
-        (metric,) = quality.metrics
+        metric, *others = quality.metrics
         assert ("perplexity", 12) == (metric.name, metric.n)
+        beside = {one.name: one.value for one in others}
+        assert (1.0, 1.0, 1.0, 32.0) == tuple(
+            beside[name] for name in ("top1_agreement", "prompts_equal", "fdt_norm", "equal_prefix")
+        )
+        assert 0 <= beside["kl_divergence"] <= beside["kl_divergence_max"] < 1e-6
+        assert 12 == len(quality.divergences)
         assert expected == pytest.approx(metric.value, rel=1e-4)
         assert metric.interval95 is not None
         assert metric.interval95[0] < metric.value < metric.interval95[1]
@@ -89,6 +95,16 @@ def test_a_model_that_is_worse_is_told_from_noise(run: Run, realdata: Path, text
     assert quality is not None
     (pair,) = quality.paired
     assert ("perplexity", "worse", True) == (pair.metric, pair.word, pair.difference > 0)
+    assert pair.ratio is not None
+    assert pair.ratio_interval95 is not None
+    assert 1 < pair.ratio_interval95[0] < pair.ratio < pair.ratio_interval95[1]
+    beside = {one.name: one for one in quality.metrics}
+    assert beside["kl_divergence"].interval95 is not None
+    assert 0.01 < beside["kl_divergence"].interval95[0] < beside["kl_divergence"].value
+    assert beside["kl_divergence"].value < beside["kl_divergence_p99"].value <= beside["kl_divergence_max"].value
+    assert beside["equal_prefix"].value < 32
+    parted = [one for one in quality.divergences if one.token is not None]
+    assert all((one.logit_gap or 0) > 0 and one.logit_error is not None for one in parted)
     text = found.record.summary.text_generation
     assert text is not None
     assert ["engine", "model"] == [a.of for a in text.agreement]
@@ -115,7 +131,8 @@ def test_text_needs_a_tokenizer_and_logits(
     assert 1 < quality.metrics[0].value < 10
     assert hidden.record.quality is not None
     assert hidden.record.quality.reference is not None
-    assert ((), True) == (hidden.record.quality.metrics, "logits" in str(hidden.record.quality.reference.reason))
+    assert "logits" in str(hidden.record.quality.reference.reason)
+    assert ["equal_prefix", "prompts_equal", "fdt"] == [one.name for one in hidden.record.quality.metrics[:3]]
 
 
 @pytest.mark.real

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bench.analysis.repeats import Seen
 from bench.errors import RunFailure
 from bench.plugins import Catalog, discover
-from bench.record.evidence import OTHER_SIDE, RepeatRule
+from bench.record.evidence import OTHER_SIDE, RepeatRule, of_yardstick
 from bench.record.record import RecordedRun
 from bench.run import interleaved
 from bench.run.interleaved import Steps, _pair
@@ -53,6 +53,7 @@ def test_both_are_measured_and_one_is_the_suites(measured: tuple[list[RecordedRu
     assert len(every) == 2
     turns = [run.record.plan.alternation for run in every]
     assert [one.side for one in turns if one is not None] == ["base", "new"]
+    assert [of_yardstick(one) for one in turns] == [True, False]
 
 
 def test_the_run_has_its_own_rule(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:

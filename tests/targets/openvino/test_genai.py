@@ -155,7 +155,7 @@ def test_paged_attention_is_taken_where_it_can_be(paged: Artifact, folder: Artif
     """As the pipeline itself would, and said: attention written out in products cannot be rewritten."""
     found = [opened(artifact, phase).facts().options_effective for artifact in (paged, folder)]
     assert ["PA", "SDPA"] == [options["ATTENTION_BACKEND"] for options in found]
-    assert ["YES", None] == [options.get("enable_prefix_caching") for options in found]
+    assert ["NO", None] == [options.get("enable_prefix_caching") for options in found]
     with pytest.raises(RunFailure, match="cannot rewrite its attention") as caught:
         opened(folder, phase, {"ATTENTION_BACKEND": "PA"})
     assert "unsupported_operator" == caught.value.kind
@@ -166,13 +166,13 @@ def test_both_backends_agree_at_a_depth(paged: Artifact, phase: Phase) -> None:
     """Paged attention finds what was filled by its prefix cache; what comes out is as without any cache."""
     held, prompt = tuple(range(3, 63)), [5, 9, 7]
     plain = generated(opened(paged, phase, F32 | {"ATTENTION_BACKEND": "SDPA"}), [*held, *prompt], 12)
-    assert plain == generated(opened(paged, phase), prompt, 12, held)
+    assert plain == generated(opened(paged, phase, depth_tokens=60), prompt, 12, held)
 
 
 @pytest.mark.real
 def test_no_depth_without_a_prefix_cache(paged: Artifact, phase: Phase) -> None:
     """Said, not measured as something else."""
-    session = opened(paged, phase, {"enable_prefix_caching": "NO"})
+    session = opened(paged, phase, {"enable_prefix_caching": "NO"}, depth_tokens=4)
     assert "NO" == session.facts().options_effective["enable_prefix_caching"]
     with pytest.raises(RunFailure, match="prefix cache") as caught:
         session.fill(np.ones(4, np.int64))

@@ -1,0 +1,32 @@
+"""How much of a dataset of texts is evaluated, and how much is kept of it."""
+
+from msgspec import Struct
+
+WINDOW = 512
+KEPT_BYTES = 1 << 29
+"""Most bytes of the file of logits that a run keeps until it has been compared with its reference."""
+
+
+class TextLimits(Struct, frozen=True):
+    """``window``: tokens of a window. ``windows``, ``items``: most windows and questions; ``None``: all. ``prompts``:
+    most prompts that are gone on from, by ``generated`` tokens each."""
+
+    window: int = WINDOW
+    windows: int | None = None
+    prompts: int = 24
+    generated: int = 32
+    items: int | None = None
+
+
+EMULATED = TextLimits(window=128, windows=8, prompts=2, generated=8, items=8)
+"""On an emulator, which takes seconds for what a device does in milliseconds."""
+
+
+def limits_for(emulated: bool) -> TextLimits:
+    return EMULATED if emulated else TextLimits()
+
+
+def stride_of(positions: int, vocab_size: int) -> int:
+    """Of how many positions one keeps its logits (float32), so that their file stays below ``KEPT_BYTES``."""
+    room = max(1, KEPT_BYTES // (4 * vocab_size))
+    return max(1, -(-positions // room))

@@ -1,0 +1,125 @@
+"""Questions with choices: read from the user's JSONL, and answered by the likelihood of each choice.
+
+One object a line: ``{"question": "…", "choices": ["…", "…"], "answer": 0}``. ``question`` is put as ``Question: …`` and
+``Answer:`` on two lines; ``prompt`` instead of it is taken as it is, ``ids`` are token ids, whose choices are ids too.
+A choice follows after one space, as in lm-evaluation-harness.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import DecoderSpec, Tokenizer
+from bench.errors import InputError
+from bench.inputs.prompts import Prompt, check_ids, encoded
+from bench.quality.text.samples import Item
+from bench.reading import read_text
+from bench.record.text import TokenizerUsed
+from bench.words import Sentence, sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+
+Found = Callable[[], tuple[Tokenizer | None, TokenizerUsed | None]]
+"""The tokenizer and whose it is, loaded when the first text needs it. Raises ``InputError``."""
+
+
+class Question(Struct, frozen=True):
+    """As the user writes it; other keys of the line are not read."""
+
+    choices: tuple[str | tuple[int, ...], ...]
+    answer: int
+    question: str | None = None
+    prompt: str | None = None
+    ids: tuple[int, ...] | None = None
+
+    def wrong(self) -> Sentence | None:
+        """What is wrong with it; ``None`` if nothing."""
+        if sum(part is not None for part in (self.question, self.prompt, self.ids)) != 1:
+            return sentence("quality.question.not_one")
+        if len(self.choices) < 2:
+            return sentence("quality.question.few_choices", choices=len(self.choices))
+        if not 0 <= self.answer < len(self.choices):
+            return sentence("quality.question.no_such_answer", answer=self.answer, last=len(self.choices) - 1)
+        if any(isinstance(choice, str) == (self.ids is not None) for choice in self.choices) or not all(self.choices):
+            return sentence("quality.question.choices_of_another_kind")
+        return None
+
+
+def holds_questions(file: Path) -> bool:
+    """Whether the first line of ``file`` is a question rather than a text."""
+    if file.suffix.lower() != ".jsonl":
+        return False
+    first = next((line for line in read_text(file, name=file.name).splitlines() if line.strip()), "")
+    try:
+        found = msgspec.json.decode(first.encode())
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "choices" in found
+
+
+def read_questions(file: Path) -> tuple[Question, ...]:
+    """Raises ``InputError`` naming file, line and what is wrong."""
+    return tuple(question for _, question in _numbered(file))
+
+
+def _numbered(file: Path) -> Iterator[tuple[int, Question]]:
+    for number, line in enumerate(read_text(file, name=file.name).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            question = msgspec.json.decode(line.encode(), type=Question)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            wrong: Sentence | str | None = str(error)[:200]
+        else:
+            wrong = question.wrong()
+        if wrong:
+            raise InputError(
+                sentence("quality.question.line", file=file.name, number=number, why=wrong),
+                sentence("quality.question.example"),
+            )
+        yield number, question
+
+
+def items_of(file: Path, decoder: DecoderSpec, tokenizer: Found, room: int) -> Iterator[Item]:
+    """The questions of ``file`` as token ids. Raises ``InputError`` for one of more than ``room`` tokens, and
+    ``RunFailure`` for text without a tokenizer."""
+    for number, question in _numbered(file):
+        item = _item(question, decoder, tokenizer)
+        longest = max(len(ids) for ids in item.choices)
+        if longest > room:
+            why = sentence("quality.question.too_long", tokens=longest, context=room)
+            raise InputError(sentence("quality.question.line", file=file.name, number=number, why=why))
+        yield item
+
+
+def _item(question: Question, decoder: DecoderSpec, tokenizer: Found) -> Item:
+    if question.ids is not None:
+        given = [(*question.ids, *choice) for choice in question.choices if not isinstance(choice, str)]
+        prompts = [Prompt(ids=ids) for ids in given]
+        check_ids(prompts, decoder)
+        begins = [max(1, len(question.ids))] * len(given)
+        sizes = tuple(len(choice) for choice in question.choices)
+        return Item(tuple(encoded(prompts, decoder, None)), tuple(begins), sizes, question.answer)
+    head = question.prompt if question.prompt is not None else f"Question: {question.question}\nAnswer:"
+    head = head.rstrip()
+    choices = [str(choice).strip() for choice in question.choices]
+    texts = [Prompt(prompt=text) for text in (head, *(f"{head} {choice}" for choice in choices))]
+    alone, *whole = encoded(texts, decoder, tokenizer()[0])
+    begins = [max(1, _equal(alone, ids)) for ids in whole]
+    sizes = tuple(len(choice.encode()) for choice in choices)
+    return Item(tuple(whole), tuple(begins), sizes, question.answer)
+
+
+def _equal(one: "Ids", other: "Ids") -> int:
+    """How many ids both begin with alike, less than all of ``other``."""
+    same = 0
+    while same < min(len(one), len(other) - 1) and one[same] == other[same]:
+        same += 1
+    return same

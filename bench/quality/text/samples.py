@@ -1,0 +1,93 @@
+"""What a language model is evaluated on: windows of texts, beginnings of texts to go on from, and questions with
+choices, all as token ids, so that the reference is fed the same."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.inputs.tensor_files import load_feeds, save_feeds
+from bench.quality.text.limits import TextLimits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ids = np.ndarray[Any, Any]
+
+PROMPT_TOKENS = 32
+STEP_TOKENS = 64  # from one beginning to the next
+
+
+class Item(Struct, frozen=True):
+    """A question. ``choices``: of each the int64 ids of question and choice. ``begins``: where each choice begins in
+    them. ``sizes``: bytes of each choice. ``answer``: the index of the right one."""
+
+    choices: "tuple[Ids, ...]"
+    begins: tuple[int, ...]
+    sizes: tuple[int, ...]
+    answer: int
+
+
+class TextSamples(Struct, frozen=True):
+    """``windows`` and ``prompts``: int64 ids [n] each. ``generated``: how many tokens follow a prompt."""
+
+    windows: "tuple[Ids, ...]" = ()
+    prompts: "tuple[Ids, ...]" = ()
+    items: tuple[Item, ...] = ()
+    generated: int = 0
+
+    def save(self, path: Path) -> None:
+        """As ``load`` reads it; equal samples give equal bytes."""
+        import numpy as np
+
+        arrays: dict[str, Any] = {f"window.{i:06}": ids for i, ids in enumerate(self.windows)}
+        arrays |= {f"prompt.{i:06}": ids for i, ids in enumerate(self.prompts)}
+        for i, item in enumerate(self.items):
+            arrays |= {f"item.{i:06}.{j:03}": ids for j, ids in enumerate(item.choices)}
+            arrays[f"facts.{i:06}"] = np.array([item.answer, *item.begins, *item.sizes], np.int64)
+        arrays["generated"] = np.array(self.generated, np.int64)
+        save_feeds(path, arrays)
+
+
+def load_samples(path: Path) -> TextSamples:
+    """What ``TextSamples.save`` wrote."""
+    stored = load_feeds(path)
+
+    def named(start: str) -> "tuple[Ids, ...]":
+        return tuple(stored[name] for name in sorted(stored) if name.startswith(start))
+
+    items = []
+    for name in sorted(stored):
+        if name.startswith("facts."):
+            answer, *rest = (int(n) for n in stored[name])
+            half = len(rest) // 2
+            choices = named(f"item.{name.removeprefix('facts.')}.")
+            items.append(Item(choices, tuple(rest[:half]), tuple(rest[half:]), answer))
+    return TextSamples(named("window."), named("prompt."), tuple(items), int(stored["generated"]))
+
+
+def windows_of(ids: "Ids", size: int) -> "Iterable[Ids]":
+    """Cuts of ``size`` that do not overlap; a last one of a single token has nothing to score."""
+    for begin in range(0, len(ids), size):
+        if len(ids) - begin > 1:
+            yield ids[begin : begin + size]
+
+
+def beginnings(windows: "Iterable[Ids]", limits: TextLimits) -> "tuple[Ids, ...]":
+    """Prompts of up to 32 tokens from all parts of the texts: one every 64 tokens, and of these as many as are asked,
+    evenly spaced."""
+    import numpy as np
+
+    found: list[Ids] = []
+    for window in windows:
+        for begin in range(0, max(1, len(window) - PROMPT_TOKENS + 1), STEP_TOKENS):
+            found.append(window[begin : begin + PROMPT_TOKENS])
+    return tuple(np.ascontiguousarray(found[i]) for i in evenly(len(found), limits.prompts))
+
+
+def evenly(count: int, most: int | None) -> list[int]:
+    """Indices of at most ``most`` out of ``count``, evenly spaced, the first among them."""
+    if most is None or count <= most:
+        return list(range(count))
+    return [i * count // most for i in range(most)]

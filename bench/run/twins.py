@@ -45,9 +45,10 @@ def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | 
 
 
 def float32_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | None:
-    """The same model with float32 weights, where its plugin makes them."""
+    """The same model with float32 weights, where its plugin makes them, or made this artifact from a source."""
     choice = run.model
-    if artifact.precision == "float32" or "float32" not in load(choice.plugin).precisions:
+    made_here = artifact.source is not None or "float32" in load(choice.plugin).precisions
+    if artifact.precision == "float32" or not made_here:
         return None
     ask = replace(choice.ask, precision="float32")
     return made(run, replace(choice, ask=ask), jobs).artifact

@@ -8,6 +8,9 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, Format, Model, ModelRequest, Task
 from bench.contracts.names import folder_model_id
 from bench.errors import InputError
+from bench.models.checkpoints.huggingface.folder import CONFIG, has_weights
+from bench.models.checkpoints.huggingface.plugin import prepare_folder
+from bench.models.checkpoints.huggingface.shards import INDEX, safetensors_in
 from bench.reading import leads_outside, read_object
 from bench.words import sentence
 
@@ -19,15 +22,21 @@ BESIDE = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
     *("merges.txt", "tokenizer.model", "chat_template.jinja"),
 )
-UNDERSTOOD = sentence("model.folder_understood", ort_genai=ORT_GENAI, openvino=OPENVINO)
+UNDERSTOOD = sentence(
+    "model.folder_understood", ort_genai=ORT_GENAI, openvino=OPENVINO, config=CONFIG, weights="*.safetensors"
+)
 KINDS = ("*.onnx", "*.tflite", "*.xml")
+PICKLED = ("pytorch_model*.bin", "*.pth", "*.pt")
+"""Weights as Python objects: to read them is to run what the file says."""
 
 
 class ModelFolder:
     """A folder with a ``genai_config.json`` and the ONNX decoder that it names, or with an ``openvino_model.xml``.
-    Otherwise the only model file in it, or in its folder ``onnx``, is used as if it had been named.
+    Its files are the graph's, then the existing ones of ``BESIDE``, in that order.
 
-    Its files are the graph's, then the existing ones of ``BESIDE``, in that order. Its id is the folder's name.
+    Or a folder with a ``config.json`` and ``*.safetensors``, as Hugging Face publishes a language model: the decoder is
+    made of them. Otherwise the only model file in it, or in its folder ``onnx``, is used as if it had been named. Its
+    id is the folder's name.
     """
 
     summary = sentence("model.summary.folder")
@@ -44,6 +53,9 @@ class ModelFolder:
             )
         name = folder_model_id(folder)
         found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
+        if has_weights(folder):
+            _refuse_graphs(folder, name)
+            return prepare_folder(folder, request, cache)
         if not found:
             return replace(_only_file(folder, name, request, cache), model_id=name)
         if len(found) > 1:
@@ -54,17 +66,37 @@ class ModelFolder:
         return _whole(artifact, folder, name)
 
 
+def _refuse_graphs(folder: Path, name: str) -> None:
+    """Raise ``InputError`` for graphs beside the weights that a graph could be made of: the user chooses."""
+    graphs = [file for place in _places(folder) for file in _graphs_in(place)]
+    if graphs:
+        weights = next((file.name for file in safetensors_in(folder)), INDEX)
+        graph = str(graphs[0].relative_to(folder))
+        raise InputError(
+            sentence("model.folder_holds_graphs_and_weights", name=name, graph=graph, weights=weights),
+            sentence("model.name_graph_or_weights", graph=graph, weights=weights),
+        )
+
+
+def _places(folder: Path) -> tuple[Path, ...]:
+    return (folder, folder / "onnx")
+
+
+def _graphs_in(place: Path) -> list[Path]:
+    files = (file for kind in KINDS for file in sorted(place.glob(kind)))
+    shown = (file for file in files if not file.name.startswith("."))  # macOS adds ._model.onnx
+    found = [file for file in shown if file.is_file() and file.name not in TOKENIZER_IR]
+    return [file for file in found if file.suffix != ".xml" or file.with_suffix(".bin").is_file()]
+
+
 def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> Artifact:
     """The artifact of the one model in the folder. Raises ``InputError`` naming all where there are several."""
     from bench.models.files.ir_file import IrFile
     from bench.models.files.onnx_file import OnnxFile
     from bench.models.files.tflite_file import TfliteFile
 
-    for place in (folder, folder / "onnx"):
-        files = (file for kind in KINDS for file in sorted(place.glob(kind)))
-        shown = (file for file in files if not file.name.startswith("."))  # macOS adds ._model.onnx
-        found = [file for file in shown if file.is_file() and file.name not in TOKENIZER_IR]
-        models = [file for file in found if file.suffix != ".xml" or file.with_suffix(".bin").is_file()]
+    for place in _places(folder):
+        models = _graphs_in(place)
         if len(models) == 1:
             (file,) = models
             takers: dict[str, Model] = {".onnx": OnnxFile(), ".tflite": TfliteFile(), ".xml": IrFile()}
@@ -74,6 +106,12 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
             raise InputError(
                 sentence("model.folder_holds_several", name=name, n_models=len(models), listed=listed), UNDERSTOOD
             )
+    pickled = next((file.name for kind in PICKLED for file in sorted(folder.glob(kind))), None)
+    if pickled is not None:
+        raise InputError(
+            sentence("model.folder_holds_pickled_weights", name=name, file=pickled),
+            sentence("model.convert_to_safetensors"),
+        )
     raise InputError(sentence("model.folder_holds_no_model", name=name), UNDERSTOOD)
 
 

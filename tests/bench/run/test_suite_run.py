@@ -92,12 +92,14 @@ def test_unknown_names_are_refused_with_the_nearest(run: Run, fields: dict[str, 
 
 
 def test_a_file_of_unknown_kind_is_refused(run: Run, tmp_path: Path) -> None:
-    """A suffix that no plugin takes names those that are taken."""
+    """A suffix that no plugin takes names those that are taken, of installed plugins, too."""
     file = tmp_path / "net.pt"
     file.write_bytes(b"x")
     with pytest.raises(InputError, match=r"no plugin takes files that end in .pt") as error:
         run([str(file)], ["null:cpu"])
-    assert error.value.remedy == "Give .onnx, .tflite, .xml, or a folder of a GenAI runtime or with one model file."
+    given, _, folder = error.value.remedy.removeprefix("Give ").partition(", or ")
+    assert folder == "a folder of Hugging Face or a GenAI runtime, or with one model file."
+    assert {".onnx", ".tflite", ".xml"} <= set(given.split(", "))
 
 
 @pytest.mark.usefixtures("in_process")

@@ -1,0 +1,93 @@
+"""A Hugging Face folder becomes a graph that computes what the model's definition says."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import openvino as ov
+import pytest
+
+from bench.contracts import Artifact, ModelRequest
+from bench.models.files.folder import ModelFolder
+from tests.support.checkpoints.published_folders import MODELS, random_weights, write_folder
+from tests.support.checkpoints.published_forward import logits
+
+Array = np.ndarray[Any, Any]
+Feed = Mapping[str, Array]
+IDS = [int(token) for token in np.random.default_rng(7).integers(0, 64, 21)]
+"""Longer than every window."""
+PREFILL = 13
+
+
+def prepared(folder: Path, precision: str | None = None) -> Artifact:
+    request = ModelRequest(str(folder), precision=precision)
+    return ModelFolder().prepare(request, folder.parent / "cache")
+
+
+class Decoder:
+    """The graph with its cache, on one of two runtimes."""
+
+    def __init__(self, artifact: Artifact, runtime: str = "onnxruntime") -> None:
+        assert artifact.decoder is not None
+        self.spec = artifact.decoder
+        if runtime == "onnxruntime":
+            self._session = ort.InferenceSession(str(artifact.path), providers=["CPUExecutionProvider"])
+            self._run = self._of_onnxruntime
+        else:
+            hints = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+            self._request = ov.Core().compile_model(str(artifact.path), "CPU", hints).create_infer_request()
+            self._run = self._of_openvino
+        self.forget()
+
+    def forget(self) -> None:
+        self.past = {
+            f"{layer}.{part}": np.zeros((1, self.spec.kv_heads, 0, self.spec.head_dim), self.spec.kv_dtype)
+            for layer in range(self.spec.layers)
+            for part in ("key", "value")
+        }
+
+    def __call__(self, ids: Sequence[int]) -> Array:
+        """The logits of further tokens, [len(ids), vocab]."""
+        before = next(iter(self.past.values())).shape[2]
+        feed = {f"past_key_values.{name}": values for name, values in self.past.items()}
+        feed["input_ids"] = np.array([ids], np.int64)
+        feed["attention_mask"] = np.ones((1, before + len(ids)), np.int64)
+        feed["position_ids"] = np.arange(before, before + len(ids), dtype=np.int64)[None]
+        found = self._run(feed)
+        self.past = {name: found[f"present.{name}"] for name in self.past}
+        scores: Array = found["logits"][0]
+        return scores
+
+    def _of_onnxruntime(self, feed: Feed) -> Feed:
+        names = [one.name for one in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(names, dict(feed)), strict=True))
+
+    def _of_openvino(self, feed: Feed) -> Feed:
+        found = self._request.infer(dict(feed), share_inputs=False)
+        return {output.get_any_name(): np.array(values) for output, values in found.items()}
+
+
+OF_EACH_FAMILY = [
+    *("llama", "mistral, a head wider than its part, a window", "qwen2, a window from layer 2 on", "qwen3, untied"),
+    *("gemma3, linear", "phi3, part of each head, longrope", "smollm3"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime"),
+    [*((name, "onnxruntime") for name in MODELS), *((name, "openvino") for name in OF_EACH_FAMILY)],
+)
+def test_the_graph_has_the_logits_of_the_definition(name: str, runtime: str, tmp_path: Path) -> None:
+    """All at once, and token by token behind a prompt; of every position."""
+    config = MODELS[name]
+    weights = random_weights(config)
+    expected = logits(config, weights, IDS)
+    decoder = Decoder(prepared(write_folder(tmp_path / "model", config, weights)), runtime)
+    whole = decoder(IDS)
+    decoder.forget()
+    steps = np.concatenate([decoder(IDS[:PREFILL]), *(decoder([token]) for token in IDS[PREFILL:])])
+    assert expected.std() > 0.5  # of logits that were alike, likeness would say nothing
+    np.testing.assert_allclose(whole, expected, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(steps, expected, atol=1e-4, rtol=0)

@@ -54,7 +54,7 @@ class ModelFolder:
         name = folder_model_id(folder)
         found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
         if has_weights(folder):
-            _refuse_graphs(folder, name)
+            _refuse_graphs(folder, name, found)
             return prepare_folder(folder, request, cache)
         if not found:
             return replace(_only_file(folder, name, request, cache), model_id=name)
@@ -66,12 +66,12 @@ class ModelFolder:
         return _whole(artifact, folder, name)
 
 
-def _refuse_graphs(folder: Path, name: str) -> None:
+def _refuse_graphs(folder: Path, name: str, markers: Sequence[str]) -> None:
     """Raise ``InputError`` for graphs beside the weights that a graph could be made of: the user chooses."""
-    graphs = [file for place in _places(folder) for file in _graphs_in(place)]
-    if graphs:
+    graphs = [str(file.relative_to(folder)) for place in _places(folder) for file in _graphs_in(place)]
+    graph = next(iter([*graphs, *markers]), None)
+    if graph is not None:
         weights = next((file.name for file in safetensors_in(folder)), INDEX)
-        graph = str(graphs[0].relative_to(folder))
         raise InputError(
             sentence("model.folder_holds_graphs_and_weights", name=name, graph=graph, weights=weights),
             sentence("model.name_graph_or_weights", graph=graph, weights=weights),

@@ -58,8 +58,9 @@ class Stored(Struct, frozen=True):
 
     def raw(self, start: int, stop: int) -> "Array":
         """The rows in the type of the file."""
+        end = self.first + min(stop, self.shape[0])
         with opened(self.file) as content:
-            part: Array = content.get_slice(self.name)[self.first + start : self.first + stop]
+            part: Array = content.get_slice(self.name)[self.first + start : end]
             return part
 
     def blocks(self, start: int, stop: int) -> Blocks:

@@ -11,7 +11,7 @@ import pytest
 
 from bench.contracts import Artifact, ModelRequest
 from bench.models.files.folder import ModelFolder
-from tests.support.checkpoints.published_folders import MODELS, random_weights, write_folder
+from tests.support.checkpoints.published_folders import MODELS, random_weights, rounded, write_folder
 from tests.support.checkpoints.published_forward import logits
 
 Array = np.ndarray[Any, Any]
@@ -91,3 +91,19 @@ def test_the_graph_has_the_logits_of_the_definition(name: str, runtime: str, tmp
     assert expected.std() > 0.5  # of logits that were alike, likeness would say nothing
     np.testing.assert_allclose(whole, expected, atol=1e-4, rtol=0)
     np.testing.assert_allclose(steps, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float16", 0.005), ("int8", 0.05), ("int4", 0.6)])
+def test_other_precisions_are_near(precision: str, most: float, tmp_path: Path) -> None:
+    """Root mean square of the logits' error, relative to theirs; in no precision as small as in the one above it."""
+    config = {**MODELS["qwen3"], "hidden_size": 64, "intermediate_size": 128}
+    weights = random_weights(config)
+    folder = write_folder(tmp_path / "model", config, weights, "bfloat16")
+    stored = {name: values.astype(np.float32) for name, values in rounded(weights, "bfloat16").items()}
+    expected = logits(config, stored, IDS)
+    artifact = prepared(folder, precision)
+    error = np.sqrt(np.mean((Decoder(artifact)(IDS) - expected) ** 2)) / expected.std()
+    assert artifact.precision == precision
+    assert most / 20 < error < most
+    exact = Decoder(prepared(folder))(IDS)
+    np.testing.assert_allclose(exact, expected, atol=1e-4, rtol=0)

@@ -27,10 +27,11 @@ def show_plan(
     as_json: bool,
     progress: "Callable[[Bench, Plan], Progress] | None" = None,
     not_measurable: Mapping[str, Sentence] | None = None,
+    beside: bool = False,
 ) -> int:
     """Print the plan of ``suite`` with what would be skipped or refused. Returns the exit status: 2 where a run is
     refused for bad input, 3 where nothing would be measured. ``progress``: which runs have a record already, and
-    ``not_measurable``: what else was asked for, of a submission."""
+    ``not_measurable``: what else was asked for, of a submission. ``beside``: runs are measured beside yardsticks."""
     from bench.cli.terminal.progress import span_text, total_seconds
     from bench.run.foresee import foresee
     from bench.run.probe import temporary_workspace
@@ -56,15 +57,15 @@ def show_plan(
     status = 2 if bad_input else 0 if left or done else 3
     if as_json:
         with speaking("en"):  # the same in every language
-            rows = [for_scripts(run, failure) for run, failure in zip(plan.runs, refused, strict=True)]
+            rows = [for_scripts(run, failure, beside) for run, failure in zip(plan.runs, refused, strict=True)]
         if progress is not None:
             ids = {place: record.record_id for place, record in done.items()}
             rows = [{**row, "record_id": ids.get(place)} for place, row in enumerate(rows)]
         echo_json(rows if progress is None else plan_for_scripts(rows, not_measurable or {}))
         return status
-    print_table("repeats", [(run, "") for run in plan.runs], refused, set(done))
+    print_table("repeats", [(run, "") for run in plan.runs], refused, set(done), beside)
     print_left_out(plan.runs, refused)
-    time = span_text(total_seconds(left))
+    time = span_text(total_seconds(left, beside))
     code = "cli.plan.takes" if left else "cli.plan.all_measured" if done else "cli.plan.nothing"
     click.echo("\n" + say(code, preset=suite.preset, time=time))
     return status
@@ -82,8 +83,9 @@ def print_table(
     rows: "Sequence[tuple[PlannedRun, str]]",
     refused: "Sequence[Failure | None]" = (),
     done: Collection[int] = (),
+    beside: bool = False,
 ) -> None:
-    """``done``: places of the rows that have a record already."""
+    """``done``: places of the rows that have a record already. ``beside``: runs are measured beside yardsticks."""
     from rich.table import Table
 
     from bench.cli.terminal.progress import expected_seconds, span_text
@@ -94,7 +96,7 @@ def print_table(
     for index, (run, side) in enumerate(rows):
         failure = refused[index] if refused else None
         left_out = run.skip or failure or index in done
-        length = "" if left_out else span_text(expected_seconds(run))
+        length = "" if left_out else span_text(expected_seconds(run, beside))
         repeats = "" if left_out else _repeats(run)
         note = say("cli.plan.measured") if index in done else _note(run, failure)
         cells = (_model(run), run.target.id, _scenario(run), repeats, length, note)
@@ -156,11 +158,11 @@ def _scenario(run: "PlannedRun") -> str:
     return " ".join([scenario_text(scenario), *words])
 
 
-def for_scripts(run: "PlannedRun", refused: "Failure | None") -> dict[str, object]:
+def for_scripts(run: "PlannedRun", refused: "Failure | None", beside: bool = False) -> dict[str, object]:
     """A planned run as plain data, without paths, and why it would be refused."""
     from bench.cli.terminal.progress import expected_seconds
 
-    left_out = run.skip or refused
+    left_out, expected = run.skip or refused, expected_seconds(run, beside)
     return {
         "model": run.model.id,
         "target": run.target.id,
@@ -179,8 +181,8 @@ def for_scripts(run: "PlannedRun", refused: "Failure | None") -> dict[str, objec
         "repeats_at_most": run.repeats if run.repeat_rule is None else run.repeat_rule.most,
         "seed": run.seed,
         "settings": run.settings,
-        "at_least_seconds": None if left_out else round(expected_seconds(run).least),
-        "at_most_seconds": None if left_out else round(expected_seconds(run).most),
+        "at_least_seconds": None if left_out else round(expected.least),
+        "at_most_seconds": None if left_out else round(expected.most),
         "skip": run.skip and run.skip.message,
         "refused": refused and refused.message,
         "what_to_do": left_out and left_out.remedy,

@@ -112,6 +112,7 @@ if TYPE_CHECKING:
 )
 @setting_options
 @option("--again", is_flag=True, help="cli.help.run.again")
+@option("--again-invalid", is_flag=True, help="cli.help.run.again_invalid")
 @option("--no-yardstick", is_flag=True, help="cli.help.run.no_yardstick")
 @option("--dry-run", is_flag=True, help="cli.help.run.dry_run")
 @plugin_option
@@ -152,6 +153,7 @@ def command(
     accept: str | None,
     fail_on: str | None,
     again: bool,
+    again_invalid: bool,
     no_yardstick: bool,
     dry_run: bool,
     plugins: tuple[Path, ...],
@@ -169,7 +171,11 @@ def command(
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
     folder = suite_file is not None and suite_file.is_dir()
-    for flag, asked in (("--again", again), ("--no-yardstick", no_yardstick)):
+    for flag, asked in (
+        ("--again", again),
+        ("--again-invalid", again_invalid),
+        ("--no-yardstick", no_yardstick),
+    ):
         if asked and not folder:
             raise InputError(sentence("cli.run.only_for_a_submission", flag=flag), sentence("cli.leave_it_out"))
     if against is not None and folder:
@@ -231,7 +237,7 @@ def measure(
     folder = prepare_folder(default_folder(output) if form is None else form.records)
     tell_recovered(folder)
     page = folder / "report.html"
-    with progress(sys.stderr) as listener:
+    with progress(sys.stderr, beside=form is not None and form.yardstick) as listener:
         try:
             measured = partial(run_suite, suite, catalog, folder, cache=cache_folder(), listener=listener)
             if form is not None and form.yardstick:
@@ -254,6 +260,8 @@ def measure(
     else:
         click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
         click.echo("\n" + say("cli.records_and_report", records=folder, report=page))
+    if form is not None:
+        form.tell_invalid(recorded)
     records = [run.record for run in recorded]
     status = exit_status(records, fail_on)
     if status == 1 and fail_on != DEFAULT:

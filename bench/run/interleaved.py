@@ -93,7 +93,7 @@ def run_in_alternation(
         machine = with_sensors(Bench(catalog, base, workspace, cache, root))
         memo: Memo = {}
         sides = [
-            Gathering(msgspec.structs.replace(machine, suite=suite), run, memo, _said(listener, side))
+            Gathering(msgspec.structs.replace(machine, suite=suite), run, memo, _said(listener, side, in_full))
             for side, suite, run in zip(
                 SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full), strict=True
             )
@@ -155,8 +155,12 @@ def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:
     return runs[0]
 
 
-def _said(listener: Listener, side: str) -> Callable[[Sentence | str], None]:
-    return lambda text: listener.step(sentence("text.at", where=side, message=text))
+def _said(listener: Listener, side: str, in_full: bool) -> Callable[[Sentence | str], None]:
+    """Tells ``listener`` what a side does; a yardstick is called so, and the run beside it needs no name."""
+    if in_full and side == SIDES[1]:
+        return listener.step
+    where = sentence("run.yardstick") if in_full else side
+    return lambda text: listener.step(sentence("text.at", where=where, message=text))
 
 
 def _gather(
@@ -171,6 +175,7 @@ def _gather(
             expected.check(prepared.artifact)
     for index in count():
         fewest = sides[1].run.repeats
+        listener.pair()
         listener.step(sentence("run.pair", index=index + 1, repeats=max(index + 1, fewest)))
         for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]

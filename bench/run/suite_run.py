@@ -48,6 +48,9 @@ class Listener:
     def turn(self, index: int, run: PlannedRun) -> None:
         """A repeat of run number ``index`` begins."""
 
+    def pair(self) -> None:
+        """A repeat of two runs that take turns begins."""
+
     def step(self, text: Sentence | str) -> None:
         """What is running now, in a few words."""
 

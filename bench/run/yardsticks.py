@@ -22,16 +22,19 @@ from bench.words import Sentence
 
 
 class _Relayed(Listener):
-    """Tells ``listener`` of run number ``index`` of a larger plan."""
+    """Tells ``listener`` of ``run``, number ``index`` of a larger plan. A repeat beside its yardstick is one of it."""
 
-    def __init__(self, listener: Listener, index: int) -> None:
-        self._listener, self._index = listener, index
+    def __init__(self, listener: Listener, index: int, run: PlannedRun) -> None:
+        self._listener, self._index, self._run = listener, index, run
 
     def began(self, index: int, run: PlannedRun) -> None:
         self._listener.began(self._index, run)
 
     def turn(self, index: int, run: PlannedRun) -> None:
         self._listener.turn(self._index, run)
+
+    def pair(self) -> None:
+        self._listener.turn(self._index, self._run)
 
     def step(self, text: Sentence | str) -> None:
         self._listener.step(text)
@@ -57,7 +60,7 @@ def run_beside_yardsticks(
     listener.planned(plan)
     recorded = []
     for index, run in enumerate(plan.runs):
-        relayed = _Relayed(listener, index)
+        relayed = _Relayed(listener, index, run)
         relayed.began(0, run)
         found = measure_beside_yardstick(
             suite, run, task_of(run), catalog, out, cache=cache, listener=relayed, root=root

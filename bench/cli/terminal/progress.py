@@ -31,11 +31,14 @@ class Expected(NamedTuple):
     most: float
 
 
-def expected_seconds(run: PlannedRun) -> Expected:
+def expected_seconds(run: PlannedRun, beside: bool = False) -> Expected:
     """Its repeats, and the untimed passes. The most holds unless a query or an opening takes longer than the rule asks
-    for."""
+    for. ``beside``: beside a yardstick, which takes as long again; an emulated run has none."""
     if run.skip is not None:
         return Expected(0.0, 0.0)
+    if beside and not run.target.device.emulated:
+        least, most = expected_seconds(run)
+        return Expected(2 * least, 2 * most)
     if run.target.device.emulated:
         return Expected(EMULATED_SECONDS / 3, EMULATED_SECONDS)
     repeats, rule, untimed = run.repeat_rule or RepeatRule(run.repeats, run.repeats), run.rule, 2 * PER_REPEAT_SECONDS
@@ -46,9 +49,9 @@ def expected_seconds(run: PlannedRun) -> Expected:
     return Expected(untimed + repeats.fewest * shortest_s, untimed + most_s)
 
 
-def total_seconds(runs: Iterable[PlannedRun]) -> Expected:
-    """Of all ``runs``, one after another."""
-    expected = [expected_seconds(run) for run in runs]
+def total_seconds(runs: Iterable[PlannedRun], beside: bool = False) -> Expected:
+    """Of all ``runs``, one after another. ``beside``: each beside its yardstick."""
+    expected = [expected_seconds(run, beside) for run in runs]
     return Expected(sum(one.least for one in expected), sum(one.most for one in expected))
 
 
@@ -66,8 +69,8 @@ def clock_text(seconds: float) -> str:
 
 
 @contextmanager
-def progress(stream: TextIO) -> Iterator[Listener]:
-    """A listener that draws on ``stream`` if it is a terminal."""
+def progress(stream: TextIO, beside: bool = False) -> Iterator[Listener]:
+    """A listener that draws on ``stream`` if it is a terminal. ``beside``: runs are measured beside yardsticks."""
     if not stream.isatty():
         yield Listener()
         return
@@ -86,14 +89,15 @@ def progress(stream: TextIO) -> Iterator[Listener]:
             transient=True,
         ) as bar,
     ):
-        yield Drawn(bar)
+        yield Drawn(bar, beside=beside)
 
 
 class Drawn(Listener):
-    """A bar that says what runs now, and how long the suite may still take. ``clock``: seconds that pass."""
+    """A bar that says what runs now, and how long the suite may still take. ``clock``: seconds that pass.
+    ``beside``: runs are measured beside yardsticks."""
 
-    def __init__(self, bar: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        self._bar, self._clock = bar, clock
+    def __init__(self, bar: Any, clock: Callable[[], float] = time.monotonic, beside: bool = False) -> None:
+        self._bar, self._clock, self._beside = bar, clock, beside
         self._task = bar.add_task(say("cli.step.looking"), total=None, left="")
         self._runs: tuple[PlannedRun, ...] = ()
         self._done: set[int] = set()
@@ -103,7 +107,7 @@ class Drawn(Listener):
 
     def planned(self, plan: Plan) -> None:
         self._runs = plan.runs
-        self._bar.update(self._task, total=total_seconds(plan.runs).least or 1.0)
+        self._bar.update(self._task, total=total_seconds(plan.runs, self._beside).least or 1.0)
 
     def began(self, index: int, run: PlannedRun) -> None:
         self._now(index)
@@ -115,7 +119,7 @@ class Drawn(Listener):
 
     def step(self, text: Sentence | str) -> None:
         spent = sum(self._spent.values()) + self._clock() - self._since
-        least = total_seconds(self._runs).least
+        least = total_seconds(self._runs, self._beside).least
         left = self._left()
         self._bar.update(
             self._task,
@@ -149,7 +153,7 @@ class Drawn(Listener):
         for index, run in enumerate(self._runs):
             if index in self._done:
                 continue
-            expected, spent = expected_seconds(run), self._spent.get(index, 0.0)
+            expected, spent = expected_seconds(run, self._beside), self._spent.get(index, 0.0)
             to_come = max(0, run.repeats - self._repeats.get(index, 0)) / run.repeats
             least += max(to_come * expected.least, expected.least - spent)
             most += max(to_come * expected.least, expected.most - spent)

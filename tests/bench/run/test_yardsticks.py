@@ -14,11 +14,14 @@ from bench.record.record import RecordedRun
 from bench.run import interleaved
 from bench.run.interleaved import Steps, _pair
 from bench.run.one_run import Gathering
+from bench.run.suite_run import Listener
 from bench.run.yardsticks import run_beside_yardsticks
 from bench.store.records import load_records, prepare_folder
 from bench.submission.measuring.yardstick import is_yardstick, yardstick_of
+from bench.suite.plan import PlannedRun
 from bench.suite.presets import PRESETS
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
+from bench.words import Sentence, speaking
 
 pytestmark = pytest.mark.process
 
@@ -28,6 +31,24 @@ PLUGINS = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.p
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
     return discover([PLUGINS])
+
+
+class Told(Listener):
+    """What a progress bar is told."""
+
+    def __init__(self) -> None:
+        self.turns: list[int] = []
+        self.steps: list[str] = []
+
+    def turn(self, index: int, run: PlannedRun) -> None:
+        self.turns.append(index)
+
+    def step(self, text: Sentence | str) -> None:
+        with speaking("en"):
+            self.steps.append(str(text))
+
+
+TOLD = Told()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +63,7 @@ def measured(
         repeats=2,
         max_seconds=0.2,
     )
-    recorded = run_beside_yardsticks(suite, catalog, out, task_of=lambda run: "tensor", cache=cache)
+    recorded = run_beside_yardsticks(suite, catalog, out, task_of=lambda run: "tensor", cache=cache, listener=TOLD)
     return recorded, load_records(out)
 
 
@@ -54,6 +75,13 @@ def test_both_are_measured_and_one_is_the_suites(measured: tuple[list[RecordedRu
     turns = [run.record.plan.alternation for run in every]
     assert [one.side for one in turns if one is not None] == ["base", "new"]
     assert [of_yardstick(one) for one in turns] == [True, False]
+
+
+def test_progress_counts_each_repeat_of_both_once(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:
+    """What the yardstick does is named so; the run needs no name beside the line's own."""
+    assert TOLD.turns == [0, 0]
+    assert any(step.startswith("yardstick: ") for step in TOLD.steps)
+    assert not any(step.startswith(("base: ", "new: ")) for step in TOLD.steps)
 
 
 def test_the_run_has_its_own_rule(measured: tuple[list[RecordedRun], list[RecordedRun]]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from against_room import PLUGIN, odb_run
 from click.testing import Result
 
+from bench.cli.submission.running.unmeasured import is_invalid
 from bench.errors import InputError, OdbError, UnknownName
 from bench.store.records import load_records
 from bench.submission.form import Measuring, Submission, SubmittedModel, SubmittedScenario, SubmittedTarget
@@ -119,6 +120,30 @@ def test_a_dry_run_says_what_is_done(measured: tuple[Path, Result]) -> None:
     shown = run(folder, "--dry-run").stdout
     assert "everything is measured" in shown
     assert found["not_measurable"][0]["reason"] in shown
+
+
+@pytest.mark.process
+def test_what_is_invalid_is_counted_and_measured_again_if_asked(measured: tuple[Path, Result]) -> None:
+    """It counts as measured otherwise, for measuring again may not help."""
+    folder, second = measured
+    newest = {
+        one.record.plan.scenario.name + one.record.plan.target.id: one for one in load_records(folder / "records")
+    }
+    invalid = [one.record.plan for one in newest.values() if is_invalid(one.record)]
+    assert invalid
+    assert f"odb: {len(invalid)} run" in second.stderr
+    asked = sorted(((p.scenario.name, p.model.id, p.target.id) for p in invalid), key=EVERY.index)
+    assert (left(folder), left(folder, "--again-invalid")) == ([], asked)
+
+
+@pytest.mark.process
+def test_a_dry_run_counts_the_time_of_yardsticks(measured: tuple[Path, Result]) -> None:
+    """Twice that of the run alone."""
+    folder = measured[0]
+    asked = [folder, "--plugin", folder.parent / "plugin.py", "--dry-run", "--json", "--again"]
+    beside, alone = (json.loads(odb_run(*asked, *flags).stdout)["runs"] for flags in ([], ["--no-yardstick"]))
+    for name in ("at_least_seconds", "at_most_seconds"):
+        assert [row[name] for row in beside] == pytest.approx([2 * row[name] for row in alone], abs=1)
 
 
 @pytest.mark.process

@@ -65,6 +65,12 @@ class TestExpected:
         assert (10, 30) == expected_seconds(emulated)
         assert (10 + 12.4, 30 + 52.0) == pytest.approx(total_seconds([skipped, emulated, planned()]))
 
+    def test_beside_a_yardstick_it_takes_twice_as_long(self) -> None:
+        """An emulated run has none."""
+        device = replace(planned().target, device=Device("emu", True, emulated=True))
+        emulated = replace(planned(), target=device, rule=emulated_rule())
+        assert (10 + 2 * 12.4, 30 + 2 * 52.0) == pytest.approx(total_seconds([emulated, planned()], beside=True))
+
     def test_in_words(self) -> None:
         """A span, or one time."""
         assert "0:35 to 2:10" == span_text(Expected(35, 130))

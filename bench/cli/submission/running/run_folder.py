@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from bench.cli.asked import asked_suite
 from bench.cli.dry_run import plan_for_scripts, show_plan
 from bench.cli.options import cache_folder, echo_json
-from bench.cli.submission.running.unmeasured import Progress, progress_of
+from bench.cli.submission.running.unmeasured import Progress, is_invalid, progress_of
 from bench.contracts import Task
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
@@ -36,7 +36,7 @@ class FolderRun:
 
     def __init__(self, params: Mapping[str, Any], catalog: Catalog) -> None:
         self.folder: Path = params["suite_file"]
-        self._again = bool(params["again"])
+        self._again, self._again_invalid = bool(params["again"]), bool(params["again_invalid"])
         submission = narrowed(read_form(self.folder), params)
         self._asked, self._tasks = _suite_of(submission, self.folder, catalog)
         self.yardstick = not params["no_yardstick"]
@@ -63,8 +63,17 @@ class FolderRun:
         return self._tasks[run.model.ask.source]
 
     def progressed(self, bench: Bench, plan: Plan) -> Progress:
-        self.progress = Progress(plan) if self._again else progress_of(bench, plan, recorded_in(self.records))
+        self.progress = Progress(plan) if self._again else self._progress_of(bench, plan)
         return self.progress
+
+    def _progress_of(self, bench: Bench, plan: Plan) -> Progress:
+        return progress_of(bench, plan, recorded_in(self.records), again_invalid=self._again_invalid)
+
+    def tell_invalid(self, recorded: Sequence[RecordedRun]) -> None:
+        """On stderr: how many of ``recorded`` are invalid, which count as measured, and how they are measured again."""
+        count = sum(is_invalid(run.record) for run in recorded)
+        if count:
+            click.echo(f"odb: {say('cli.run.invalid', runs=count)}", err=True)
 
     def whole(self, recorded: Sequence[RecordedRun]) -> list[RecordedRun]:
         """The records of the whole plan in its order: those that there were, and those written now."""
@@ -79,7 +88,7 @@ class FolderRun:
         """``--dry-run``: what is left, and what of the form this version cannot measure. Returns the exit status."""
         not_measurable = self.not_measurable()
         if self.measurable:
-            status = show_plan(self.suite, catalog, as_json, self.progressed, not_measurable)
+            status = show_plan(self.suite, catalog, as_json, self.progressed, not_measurable, self.yardstick)
         else:
             status = 3
             if as_json:

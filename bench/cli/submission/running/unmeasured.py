@@ -29,8 +29,14 @@ class Progress(Struct, frozen=True):
         return replace(self.plan, runs=tuple(run for place, run in runs if place not in {*self.done, *self.told}))
 
 
-def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun]) -> Progress:
-    """What of ``plan`` the records have done. Models are read again only where a record may be usable."""
+def is_invalid(record: Record) -> bool:
+    """Whether the run was measured, and its verdict is that it is invalid."""
+    return record.status == "ok" and record.verdict is not None and not record.verdict.valid
+
+
+def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun], *, again_invalid: bool = False) -> Progress:
+    """What of ``plan`` the records have done. Models are read again only where a record may be usable.
+    ``again_invalid``: a run whose newest record is invalid is left."""
     memo: Memo = {}
     records = [one.record for one in recorded]
     done: dict[int, Record] = {}
@@ -38,6 +44,8 @@ def progress_of(bench: Bench, plan: Plan, recorded: Sequence[RecordedRun]) -> Pr
     for place, run in enumerate(plan.runs):
         checksum = partial(_checksum, bench, run, memo)
         usable = record_of(run, checksum, records) if run.skip is None else None
+        if again_invalid and usable is not None and is_invalid(usable):
+            continue
         skipped = skipped_record(run, checksum, records) if usable is None else None
         done |= {} if usable is None else {place: usable}
         told |= {} if skipped is None else {place: skipped}

@@ -26,6 +26,7 @@ from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, StoppingRule
 from bench.record.redact import without_paths
 from bench.scenarios import kind_of
+from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule
 from bench.suite.scenario_choice import choose_scenario
@@ -57,7 +58,7 @@ class ModelChoice(Struct, frozen=True):
     def dataset(self) -> DatasetAsk | None:
         """The user's labelled samples."""
         ask = self.ask
-        return DatasetAsk(Path(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
+        return DatasetAsk(dataset_folder(ask.dataset), ask.dataset_options, ask.preprocessing) if ask.dataset else None
 
     def request(self, seed: int) -> ModelRequest:
         return ModelRequest(self.ask.source, self.ask.format, self.ask.precision, self.ask.shapes, seed)

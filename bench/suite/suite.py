@@ -19,6 +19,7 @@ from bench.plugins import Catalog
 from bench.reading import read_text, refuse_deep_keys
 from bench.scenarios import COMPILE_CACHE, FIELDS, check_scenario
 from bench.settings import setting_names, suite_settings
+from bench.suite.built_in_datasets import BUILT_IN, dataset_folder
 from bench.suite.dataset_options import parse_options
 from bench.suite.preprocessing import parse_preprocessing
 from bench.suite.scenario_choice import kind_named
@@ -114,7 +115,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
             source=_beside(folder, m.source),
             inputs={name: _beside(folder, path) for name, path in m.inputs.items()},
             prompts=str(folder / m.prompts) if m.prompts else "",
-            dataset=str(folder / m.dataset) if m.dataset else "",
+            dataset=_dataset(folder, m.dataset),
             reference=str(folder / m.reference) if m.reference else "",
         )
         for m in suite.models
@@ -124,6 +125,12 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     checked = msgspec.structs.replace(suite, models=models, untrusted=sent, settings=settings, scenario_models=only)
     check(checked, catalog)
     return checked
+
+
+def _dataset(folder: Path, named: str) -> str:
+    """A folder relative to the suite's, or the name of a built-in dataset."""
+    beside = folder / named
+    return named if not named or (named in BUILT_IN and not reading.is_folder(beside)) else str(beside)
 
 
 def check(suite: Suite, catalog: Catalog | None = None) -> None:
@@ -191,7 +198,7 @@ def _check_unicode(value: Any) -> None:
 
 def _check_quality(model: ModelAsk) -> None:
     """What can be told of a dataset and a float reference before anything is opened."""
-    if model.dataset and not reading.is_folder(Path(model.dataset)):
+    if model.dataset and not reading.is_folder(dataset_folder(model.dataset)):
         raise InputError(
             sentence("suite.dataset_no_such_folder", dataset=model.dataset),
             sentence("suite.path_relative_current_folder"),

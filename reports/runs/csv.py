@@ -13,7 +13,7 @@ from bench.record.record import Record, RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.record.shown_command import shown_command
 from bench.reports.words.causes import emulated, invalidating_codes
-from bench.reports.words.quality import leading
+from bench.reports.words.quality import OF_TEXT, leading
 from bench.settings import SETTINGS
 from bench.words import sentence
 
@@ -160,6 +160,26 @@ def _against_reference(make: Callable[[Paired], Value]) -> Callable[[Record], Va
     return of
 
 
+def _perplexity(make: Callable[[Paired], Value]) -> Callable[[Record], Value]:
+    def of(record: Record) -> Value:
+        found = record.quality.paired if record.quality is not None else ()
+        return next((make(pair) for pair in found if pair.metric == "perplexity"), None)
+
+    return of
+
+
+def _of_text(name: str) -> Callable[[Record], Value]:
+    """A figure of a language model, by its name in the record."""
+
+    def of(record: Record) -> Value:
+        found = record.quality
+        if found is None or found.dataset.task not in OF_TEXT:
+            return None
+        return next((metric.value for metric in found.metrics if metric.name == name), None)
+
+    return of
+
+
 def _pairs(options: Mapping[str, str]) -> str:
     return ";".join(f"{k}={v}" for k, v in options.items())
 
@@ -295,6 +315,18 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "quality_difference_ci95_high": _against_reference(lambda p: None if p.interval95 is None else p.interval95[1]),
     "quality_difference_p": _against_reference(lambda p: p.p_value),
     "quality_difference_word": _against_reference(lambda p: p.word),
+    "perplexity_ratio": _perplexity(lambda p: p.ratio),
+    "perplexity_ratio_ci95_low": _perplexity(lambda p: None if p.ratio_interval95 is None else p.ratio_interval95[0]),
+    "perplexity_ratio_ci95_high": _perplexity(lambda p: None if p.ratio_interval95 is None else p.ratio_interval95[1]),
+    "kl_divergence_nats": _of_text("kl_divergence"),
+    "kl_divergence_p99_nats": _of_text("kl_divergence_p99"),
+    "same_top_token": _of_text("top1_agreement"),
+    "equal_prefix_tokens": _of_text("equal_prefix"),
+    "prompts_equal": _of_text("prompts_equal"),
+    "fdt": _of_text("fdt"),
+    "sdt": _of_text("sdt"),
+    "choice_accuracy": _of_text("choice_accuracy"),
+    "choice_accuracy_per_byte": _of_text("choice_accuracy_per_byte"),
     "loop_overhead_ns": _of_device(lambda r: r.harness.loop_overhead_ns),
     "command": lambda r: shown_command(r.plan.command),
     "record_sha256": lambda r: r.record_sha256,

@@ -14,7 +14,8 @@ from bench.reports.templates import template
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts, counts_words, headline
-from bench.reports.view.lm_overview import overview_table
+from bench.reports.view.lm.cost import cost_table
+from bench.reports.view.lm.overview import overview_table
 from bench.reports.view.machines import machines
 from bench.reports.view.matrix import matrices
 from bench.reports.view.provenance import facts, period, records_table, title
@@ -65,6 +66,7 @@ class HtmlReport:
             overview=overview_table(items),
             depths=depth_figures(items),
             emulated=emulated_table(items),
+            cost=cost_table(items),
             quality=quality_overview(items),
             quality_figures=quality_figures(items),
             sections=[_section(item, one) for item, one in zip(items, details, strict=True)],

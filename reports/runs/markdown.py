@@ -8,7 +8,8 @@ from bench.record.refused import RefusedRecord
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts_words, headline
-from bench.reports.view.lm_overview import overview_table
+from bench.reports.view.lm.cost import cost_table
+from bench.reports.view.lm.overview import overview_table
 from bench.reports.view.machines import machines
 from bench.reports.view.matrix import Matrix, MatrixRow, matrices
 from bench.reports.view.notes import notes
@@ -50,7 +51,7 @@ def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterat
         yield from _table(refused_table(refused), "##")
     for matrix in tables:
         yield from _matrix(matrix)
-    for table in (overview_table(items), emulated_table(items), quality_overview(items)):
+    for table in (overview_table(items), emulated_table(items), cost_table(items), quality_overview(items)):
         if table is not None:
             yield from _table(table, "##")
     details = [detail(i) for i in items]

@@ -11,6 +11,7 @@ from bench.reports.view.details import detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts_words, headline
 from bench.reports.view.listing import listing
+from bench.reports.view.lm.cost import cost_listing
 from bench.reports.view.matrix import matrices
 from bench.reports.view.notes import Note, notes
 from bench.reports.view.provenance import facts, short_hashes
@@ -77,7 +78,12 @@ class TerminalReport:
         console = _console(out, self.width, self.color)
         items = numbered(runs)
         tables = matrices(items)
-        for table in (*(listing(m) for m in tables), emulated_table(items), quality_listing(items)):
+        for table in (
+            *(listing(m) for m in tables),
+            emulated_table(items),
+            cost_listing(items),
+            quality_listing(items),
+        ):
             if table is not None:
                 _print_table(console, table, self.complete)
         for note in notes([detail(item) for item in items]):

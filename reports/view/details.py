@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from bench.record.quality import QualityMetric
 from bench.record.record import PlannedModel, Reason, Record
 from bench.record.shown_command import shown_command
-from bench.reports.view.lm_tables import agreement_table, text_table
+from bench.reports.view.lm.cost import divergence_table
+from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered, Table, agreement, placed_count
@@ -237,7 +238,8 @@ def _tables(record: Record) -> tuple[Table, ...]:
     measured = [t for t in (make(record) for make in makers) if t is not None]
     if emulated(record):
         measured = [replace(t, caption=say("report.emulated.times", caption=t.caption)) for t in measured]
-    makers = (quality_table, placement_table, inputs_table, fidelity_table, agreement_table, options_table)
+    texts = (agreement_table, divergence_table)
+    makers = (quality_table, placement_table, inputs_table, fidelity_table, *texts, options_table)
     proven = (*(make(record) for make in makers), conditions(record.environment))
     return (*measured, *(t for t in proven if t is not None))
 

@@ -11,6 +11,7 @@ from bench.reports.words.quality import (
     between,
     chance_figure,
     inputs_words,
+    shown_metrics,
     signed,
     title,
     value,
@@ -47,7 +48,7 @@ def quality_listing(items: Sequence[Numbered]) -> Table | None:
         )
         for item in items
         if item.record.status == "ok" and item.record.quality is not None
-        for metric in item.record.quality.metrics
+        for metric in shown_metrics(item.record.quality)
     ]
     if not rows:
         return None
@@ -80,7 +81,7 @@ def _overview_rows(item: Numbered) -> list[tuple[Cell, ...]]:
     if record.quality is None:
         return [(*head, Cell(say("report.no_dataset")), MISSING_CELL, MISSING_CELL, MISSING_CELL, outputs)]
     rows = []
-    for index, metric in enumerate(record.quality.metrics):
+    for index, metric in enumerate(shown_metrics(record.quality)):
         front = head if index == 0 else (Cell("", run=None), Cell(""), Cell(""))
         rows.append((*front, *_metric_cells(metric, record.quality), outputs if index == 0 else Cell("")))
     return rows
@@ -135,6 +136,8 @@ def _dataset_words(found: Quality) -> str:
     if found.reference is not None:
         parts.append(say("report.dataset.reference", name=found.reference.name))
     said = [say("report.sentence", said="; ".join(parts))]
+    if facts.limits:
+        said.append(say("report.dataset.limits", limits="; ".join(str(told) for told in facts.limits)))
     if facts.left_out:
         told = [str(one.told) for one in facts.left_out[:10]]
         told += ["…"] if len(facts.left_out) > 10 else []

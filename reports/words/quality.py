@@ -5,6 +5,10 @@ from bench.record.record import Record
 from bench.reports.words.names import known
 from bench.words import Sentence, say, sentence, units
 
+OF_TEXT = ("perplexity", "multiple_choice")
+"""Tasks of language models, whose figures have a table of their own."""
+ALONE = ("perplexity", "choice_accuracy", "choice_accuracy_per_byte")
+"""Of their metrics those that the reference has, too."""
 _GIVEN = {"file": "given", "image": "given", "partly seeded": "partly_seeded", "dataset": "dataset"}
 """Source of inputs -> what they are called; all others are seeded."""
 
@@ -15,7 +19,21 @@ def title(metric: str) -> str:
 
 def value(figure: float, unit: str) -> str:
     """``92.3 %`` for a fraction; otherwise three digits."""
+    if unit == "nats":
+        return say("report.nats", figure=figure)
     return units.percent(figure) if unit == "share" else units.digits(figure)
+
+
+def change(ratio: float) -> str:
+    """``+18.4 %``; from twofold on ``2.41×``."""
+    return units.percent_change(ratio)
+
+
+def shown_metrics(quality: Quality) -> tuple[QualityMetric, ...]:
+    """Those that tables of many runs list: of a language model those of the model alone, else the first."""
+    if quality.dataset.task not in OF_TEXT:
+        return quality.metrics
+    return tuple(one for one in quality.metrics if one.name in ALONE) or quality.metrics[:1]
 
 
 def signed(figure: float, unit: str) -> str:
@@ -31,6 +49,8 @@ def between(bounds: tuple[float, float] | None, unit: str) -> str:
         return units.MISSING
     if unit == "share":
         return units.percent_span(*bounds)
+    if unit == "nats":
+        return f"{units.digits(bounds[0])} – {value(bounds[1], unit)}"
     return f"{value(bounds[0], unit)} – {value(bounds[1], unit)}"
 
 
@@ -102,13 +122,32 @@ def against_reference(metric: QualityMetric, quality: Quality) -> str:
         return say("report.reference.not_compared", reason=units.clean(str(quality.reference.reason)))
     theirs = next((m.value for m in quality.reference.metrics if m.name == metric.name), None)
     if theirs is None:
-        return say("report.reference.no_test")
+        return say("report.reference.beside" if metric.per else "report.reference.no_test")
     return say("report.reference.no_test_there", value=value(theirs, metric.unit))
 
 
 def pair_words(pair: Paired, metric: QualityMetric) -> str:
+    if pair.ratio is not None and pair.ratio != 1:
+        return _ratio_words(pair, pair.ratio)
     return difference_words(
         pair.difference, metric.unit, pair.interval95, pair.test, pair.p_value, pair.word, metric.higher_is_better
+    )
+
+
+def _ratio_words(pair: Paired, ratio: float) -> str:
+    """``worse by 18.4 % (95 % interval +17.1 % to +19.6 %, paired randomisation p < 0.001): significantly worse``."""
+    code = "report.difference.ratio_worse" if ratio > 1 else "report.difference.ratio_better"
+    bounds = sentence("report.no_interval")
+    if pair.ratio_interval95 is not None:
+        low, high = (change(end) for end in pair.ratio_interval95)
+        bounds = sentence("report.interval95", low=low, high=high)
+    return say(
+        "report.difference",
+        found=sentence(code, change=abs(ratio - 1)),
+        bounds=bounds,
+        test=test_name(pair.test),
+        p=chance(pair.p_value),
+        verdict=verdict_words(pair.difference, pair.word, ""),
     )
 
 

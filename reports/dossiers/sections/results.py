@@ -8,7 +8,8 @@ from bench.reports.dossiers.blocks import Fact as Labelled
 from bench.reports.dossiers.sections.environment import measured_runs, run_name
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
-from bench.reports.view.lm_tables import agreement_table, text_table
+from bench.reports.view.lm.cost import divergence_table
+from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered
 from bench.reports.view.tables import (
@@ -25,7 +26,7 @@ from bench.words import say, units
 
 TABLES = (
     *(latency_table, text_table, cold_start_table, memory_table, energy_table),
-    *(quality_table, placement_table, fidelity_table, agreement_table),
+    *(quality_table, placement_table, fidelity_table, agreement_table, divergence_table),
 )
 
 

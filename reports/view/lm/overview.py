@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.record.record import Record
 from bench.record.text import Agreement, TextGeneration
-from bench.reports.view.lm_tables import seconds
+from bench.reports.view.lm.tables import seconds
 from bench.reports.view.rows import Cell, Numbered, Table, columns, out_of
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, Status, emulated, status
 from bench.reports.words.figures import shown

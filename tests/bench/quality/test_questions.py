@@ -1,0 +1,104 @@
+"""Questions with choices: how they are read, and the set that ships."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.contracts import DecoderSpec
+from bench.errors import InputError
+from bench.quality.text.questions import holds_questions, items_of, read_questions
+from bench.suite.built_in_datasets import FOLDER, dataset_folder
+
+DECODER = DecoderSpec(1, 1, 4, 256, 64)
+
+
+class Bytes:
+    """A tokenizer that makes a token of each byte, and puts 1 in front."""
+
+    def encode(self, text: str) -> np.ndarray:
+        return np.array([1, *text.encode()], np.int64)
+
+
+def bytes_of() -> tuple[Bytes, None]:
+    return Bytes(), None
+
+
+def none() -> tuple[None, None]:
+    return None, None
+
+
+def written(path: Path, *questions: object) -> Path:
+    path.write_text("\n".join(map(json.dumps, questions)))
+    return path
+
+
+def test_a_question_is_put_with_each_of_its_choices(tmp_path: Path) -> None:
+    """ "Question: …", "Answer:" and the choice behind a space; scored from where the choice begins."""
+    file = written(tmp_path / "q.jsonl", {"question": "Up?", "choices": ["yes", "no way"], "answer": 1, "id": "q1"})
+    (item,) = items_of(file, DECODER, bytes_of, 64)  # type: ignore[arg-type]
+    head = b"Question: Up?\nAnswer:"
+    assert [head + b" yes", head + b" no way"] == [bytes(ids[1:].tolist()) for ids in item.choices]
+    assert ((1 + len(head),) * 2, (3, 6), 1) == (item.begins, item.sizes, item.answer)
+
+
+def test_a_prompt_is_taken_as_it_is_and_ids_need_no_tokenizer(tmp_path: Path) -> None:
+    """A space at the end of a prompt goes to the choice."""
+    file = written(tmp_path / "p.jsonl", {"prompt": "2 + 2 = ", "choices": ["4", "5"], "answer": 0})
+    (item,) = items_of(file, DECODER, bytes_of, 64)  # type: ignore[arg-type]
+    assert b"2 + 2 = 5" == bytes(item.choices[1][1:].tolist())
+    file = written(tmp_path / "i.jsonl", {"ids": [7, 8], "choices": [[9], [10, 11]], "answer": 0})
+    (item,) = items_of(file, DECODER, none, 64)
+    assert ([7, 8, 10, 11], (2, 2), (1, 2)) == (item.choices[1].tolist(), item.begins, item.sizes)
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ({"choices": ["a", "b"], "answer": 0}, "needs one of question, prompt and ids"),
+        ({"question": "?", "choices": ["a"], "answer": 0}, "needs two choices or more, not 1"),
+        (
+            {"question": "?", "choices": ["a", "b"], "answer": 2},
+            "answer is 2; it is the index of the right choice, 0 to 1",
+        ),
+        ({"question": "?", "choices": ["a", "b"], "answer": -1}, "answer is -1"),
+        ({"question": "?", "choices": ["a", [1]], "answer": 0}, "choices are texts"),
+        ({"question": "?", "choices": ["a", ""], "answer": 0}, "none may be empty"),
+        ({"question": "?", "choices": ["a", "b"], "answer": "A"}, "Expected `int`, got `str` - at `$.answer`"),
+        ({"question": "?" * 60, "choices": ["a", "b"], "answer": 0}, "and there is room for 64"),
+        ([1], "Expected `object`"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, line: object, wrong: str) -> None:
+    """File, line and field."""
+    file = written(tmp_path / "q.jsonl", {"question": "?", "choices": ["a", "b"], "answer": 0}, line)
+    with pytest.raises(InputError, match=r"q\.jsonl: line 2: ") as caught:
+        list(items_of(file, DECODER, bytes_of, 64))  # type: ignore[arg-type]
+    assert wrong in caught.value.message
+
+
+def test_prompts_are_no_questions(tmp_path: Path) -> None:
+    """By the first line alone."""
+    assert not holds_questions(written(tmp_path / "p.jsonl", {"prompt": "choices"}))
+    assert holds_questions(written(tmp_path / "q.jsonl", {"question": "?", "choices": []}))
+    assert not holds_questions(written(tmp_path / "n.jsonl", "choices"))
+
+
+def test_the_set_that_ships_is_small_and_even() -> None:
+    """40 questions in two languages, four different choices each, the right one as often at every place."""
+    files = {path.name: read_questions(path) for path in sorted((FOLDER / "choices-small").iterdir())}
+    assert {"en.jsonl": 24, "ko.jsonl": 16} == {name: len(found) for name, found in files.items()}
+    every = [question for found in files.values() for question in found]
+    assert {4} == {len({*question.choices}) for question in every}
+    assert {0: 10, 1: 10, 2: 10, 3: 10} == Counter(question.answer for question in every)
+    assert 40 == len({question.question for question in every})
+
+
+def test_a_folder_of_the_users_comes_before_the_built_in_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name means the built-in one only where there is no such folder."""
+    monkeypatch.chdir(tmp_path)
+    assert FOLDER / "choices-small" == dataset_folder("choices-small")
+    (tmp_path / "choices-small").mkdir()
+    assert Path("choices-small") == dataset_folder("choices-small")

@@ -159,8 +159,10 @@ def parameters(constants: Iterable[Constant]) -> int:
     roles: dict[int, Roles] = {}
     total = 0
     for constant in constants:
-        known = roles.setdefault(id(constant.scope), _roles(constant.scope))
-        total += _weights(constant, known.get(constant.name, set()))
+        scope = id(constant.scope)
+        if scope not in roles:
+            roles[scope] = _roles(constant.scope)
+        total += _weights(constant, roles[scope].get(constant.name, set()))
     return total
 
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import TensorSpec
 from bench.models.sllm.config import DecoderConfig, LayerKind
 from bench.models.sllm.seeded import SeededTensors
+from bench.models.sllm.tables import TabledGraph
 from bench.models.sllm.tensor import Tensor
-from bench.models.sllm.weights import WeightedGraph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ def write_checkpoint(
         _Decoder(config, tensors, precision, weights, as_stored).write(path)
 
 
-class _Decoder(WeightedGraph):
+class _Decoder(TabledGraph):
     def __init__(
         self,
         config: DecoderConfig,
@@ -62,9 +62,9 @@ class _Decoder(WeightedGraph):
 
     def write(self, path: Path) -> None:
         config = self.config
-        embedding = self.table("embedding.weight")
+        self.embedding(config.tied)
         masks, rotations = self._masks(), self._rotations()
-        value = self._embedded(embedding)
+        value = self._embedded()
         for index in range(config.layers):
             name, kind = f"layers.{index}", config.kind(index)
             normed = self._norm(value, f"{name}.attention_norm")
@@ -72,13 +72,13 @@ class _Decoder(WeightedGraph):
             value = self._joined(value, attention, f"{name}.attention")
             feed_forward = self._feed_forward(self._norm(value, f"{name}.feed_forward_norm"), f"{name}.feed_forward")
             value = self._joined(value, feed_forward, f"{name}.feed_forward")
-        self._logits(self._norm(value, "norm"), embedding)
+        self.output(self._norm(value, "norm"), config.tied, "logits")
         self.save(path, "decoder", _inputs(config, self.float_dtype), _outputs(config, self.float_dtype))
 
-    def _embedded(self, table: str) -> str:
+    def _embedded(self) -> str:
         if self.config.embedding_scale == 1:
-            return self.rows_of(table, "input_ids", "embedding")
-        rows = self.rows_of(table, "input_ids", "embedding.rows")
+            return self.rows_of("input_ids", "embedding")
+        rows = self.rows_of("input_ids", "embedding.rows")
         return self.node("Mul", (rows, self._scalar("embedding_scale", self.config.embedding_scale)), "embedding")
 
     def _joined(self, value: str, part: str, name: str) -> str:
@@ -243,10 +243,6 @@ class _Decoder(WeightedGraph):
         )
         half = self.node("Mul", (gate, self._scalar("half", 0.5)), f"{name}.half")
         return self.node("Mul", (half, share), f"{name}.gelu")
-
-    def _logits(self, value: str, embedding: str) -> None:
-        stored = embedding if self.config.tied else self.table("output.weight")
-        self.by_table(value, "output.weight", stored, "logits")
 
     def _scalar(self, name: str, value: float, dtype: str = "") -> str:
         import numpy as np

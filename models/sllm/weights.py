@@ -19,7 +19,7 @@ code)`` plus the sums of x over each block times the offsets.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.models.onnx.graph import GraphWriter
 from bench.models.sllm.tensor import Blocks, Tensor
@@ -35,8 +35,22 @@ PRECISIONS = ("float32", "float16", "int8", "int4")
 BITS = {"int8": 8, "int4": 4}
 OPSETS = {"int8": 21, "int4": 21}  # int4 and blocks begin here, and ONNX Runtime folds int8 transposes only from here
 BLOCK = 32
-TABLE_BITS = 8
 PIECE_ELEMENTS = 1 << 20  # of a tensor, read at a time
+
+
+class Layout(NamedTuple):
+    """Bits of the codes, and inputs that share a scale; 0: all of a row."""
+
+    bits: int
+    block: int
+
+
+class Columns(NamedTuple):
+    """A stored matrix [inputs, outputs] of integers: ``name``, ``name.scale`` and, if ``shifted``, ``name.offset``."""
+
+    name: str
+    block: int
+    shifted: bool
 
 
 class WeightedGraph(GraphWriter):
@@ -60,95 +74,45 @@ class WeightedGraph(GraphWriter):
         """``value`` [B, S, inputs] times the matrix ``name.weight``: [B, S, outputs]."""
         weight = f"{name}.weight"
         tensor = self.tensors[weight]
-        layout = self._layout(tensor, BITS.get(self.precision))
+        layout = self.layout(tensor, BITS.get(self.precision))
         if layout is None:
             return self.node("MatMul", (value, self._float_matrix(weight, tensor)), name)
-        bits, block = layout
-        matrix, offsets = self._integer_matrix(weight, tensor, bits, block)
-        if not offsets:
-            return self.node("MatMul", (value, matrix), name)
-        product = self.node("MatMul", (value, matrix), f"{name}.centred")
-        rest = self.node("MatMul", (self._block_sums(value, block), offsets), f"{name}.offsets")
-        return self.node("Add", (product, rest), name)
+        return self.product(value, self.columns(weight, tensor, layout), name, name)
 
-    def rows_of(self, name: str, indices: str, result: str) -> str:
-        """The rows ``indices`` [B, S] of the table ``name``, which ``table`` stored: [B, S, width]. A quantised row is
-        scaled after it was picked, never the whole table."""
-        layout = self._layout(self.tensors[name], TABLE_BITS)
-        if layout is None:
-            return self.node("Gather", (name, indices), result)
-        row = self.node("Cast", (self.node("Gather", (name, indices), f"{result}.row"),), f"{result}.steps", to=1)
-        scale = self.node("Gather", (f"{name}.scale", indices), f"{result}.row_scale")
-        if not layout[1]:
-            scale = self.node("Unsqueeze", (scale, self.shape("axis_2", 2)), f"{result}.row_scale_column")
-            return self.node("Mul", (row, scale), result)
-        width, block = self.tensors[name].shape[1], layout[1]
-        row = self.node("Reshape", (row, self.shape(f"blocks_{block}", 0, 0, -1, block)), f"{result}.blocks")
-        scale = self.node("Unsqueeze", (scale, self.shape("axis_3", 3)), f"{result}.row_scale_column")
-        row = self.node("Mul", (row, scale), f"{result}.scaled")
-        if f"{name}.offset" in self._constants:
-            offset = self.node("Gather", (f"{name}.offset", indices), f"{result}.row_offset")
-            offset = self.node("Unsqueeze", (offset, self.shape("axis_3", 3)), f"{result}.row_offset_column")
-            row = self.node("Add", (row, offset), f"{result}.shifted")
-        return self.node("Reshape", (row, self.shape(f"row_{width}", 0, 0, width)), result)
-
-    def table(self, name: str) -> str:
-        """Store the matrix ``name`` [rows, width] as it is; quantised as int8 with ``name.scale`` [rows] or, where the
-        tensor comes in blocks, [rows, width / block] and perhaps ``name.offset``."""
+    def columns(self, name: str, tensor: Tensor, layout: Layout) -> Columns:
+        """Store the matrix ``tensor`` as integers [inputs, outputs] under ``name``."""
         import numpy as np
-        from onnx import TensorProto, helper
+        from onnx import TensorProto
 
-        tensor = self.tensors[name]
-        layout = self._layout(tensor, TABLE_BITS)
-        if layout is None:
-            kind = np.dtype(self.float_dtype)
-            pieces = (tensor.rows(*span).astype(kind, copy=False) for span in _spans(tensor))
-            return self.weight(name, helper.np_dtype_to_tensor_dtype(kind), tensor.shape, pieces)
         bits, block = layout
-        scales: list[Array] = []
-        offsets: list[Array] = []
+        outside, inside = tensor.shape
+        codes = np.empty((inside, outside), np.int8)
+        count = inside // block if block else 1
+        scale, offset = np.empty((count, outside), np.float32), np.zeros((count, outside), np.float32)
+        for start, stop in spans(tensor):
+            piece = blocks_of(tensor, start, stop, layout)
+            codes[:, start:stop], scale[:, start:stop] = piece.codes.T, piece.scale.T
+            if piece.offset is not None:
+                offset[:, start:stop] = piece.offset.T
+        narrow = bits == 4 and self.precision == "int4"
+        self.weight(name, TensorProto.INT4 if narrow else TensorProto.INT8, (inside, outside), (codes,))
+        self.floats(f"{name}.scale", scale if block else scale[0])
+        shifted = bool(offset.any())
+        if shifted:
+            self.floats(f"{name}.offset", offset)
+        return Columns(name, block, shifted)
 
-        def codes() -> "Iterator[Array]":
-            for span in _spans(tensor):
-                piece = _blocks(tensor, *span, bits, block)
-                scales.append(piece.scale)
-                if piece.offset is not None:
-                    offsets.append(piece.offset)
-                yield piece.codes
-
-        self.weight(name, TensorProto.INT8, tensor.shape, codes())
-        self.floats(f"{name}.scale", np.concatenate([s if block else s[:, 0] for s in scales]))
-        if offsets:
-            self.floats(f"{name}.offset", np.concatenate(offsets))
-        return name
-
-    def by_table(self, value: str, name: str, stored: str, output: str) -> None:
-        """``output`` [B, S, rows]: ``value`` [B, S, width] times the table ``stored``. A quantised table that has
-        another reader is named ``name`` as well: ONNX Runtime fuses dequantisation and product only where the product
-        is the tensor's one reader. Either lies in the file once; Gemm takes a table as it is stored."""
-        tensor = self.tensors[stored]
-        layout = self._layout(tensor, TABLE_BITS)
-        if layout is None:
-            rows = self.node("Reshape", (value, self.shape("rows", -1, tensor.shape[1])), "output.rows")
-            product = self.cast(self.node("Gemm", (rows, stored), "output", transB=1), "float32", "output.wide")
-            shape = (self.node("Shape", ("input_ids",), "output.ids_shape"), self.shape("vocab", tensor.shape[0]))
-            wanted = self.node("Concat", shape, "output.shape", axis=0)
-            self.split_node("Reshape", (product, wanted), "output.by_token", (output,))
-            return
-        if name != stored:
-            self.same_weight(name, stored)
-            self.same_weight(f"{name}.scale", f"{stored}.scale")
-        block = layout[1]
-        attributes = {"axis": 1, "block_size": block} if block else {"axis": 0}
-        matrix = self.node("DequantizeLinear", (name, f"{name}.scale"), f"{name}.dequantised", **attributes)
-        matrix = self.node("Transpose", (matrix,), f"{name}.transposed", perm=[1, 0])
-        if f"{stored}.offset" not in self._constants:
-            self.split_node("MatMul", (value, matrix), "output", (output,))
-            return
-        product = self.node("MatMul", (value, matrix), "output.centred")
-        offsets = self.node("Transpose", (f"{stored}.offset",), f"{name}.offset_transposed", perm=[1, 0])
-        rest = self.node("MatMul", (self._block_sums(value, block), offsets), "output.offsets")
-        self.split_node("Add", (product, rest), "output", (output,))
+    def product(self, value: str, matrix: Columns, name: str, output: str) -> str:
+        """``output`` [B, S, outputs]: ``value`` [B, S, inputs] times the stored ``matrix``."""
+        stored, block = (matrix.name, f"{matrix.name}.scale"), matrix.block
+        attributes = {"axis": 0, "block_size": block} if block else {"axis": 1}
+        weights = self.node("DequantizeLinear", stored, f"{matrix.name}.dequantised", **attributes)
+        if not matrix.shifted:
+            return self.split_node("MatMul", (value, weights), name, (output,))[0]
+        centred = self.node("MatMul", (value, weights), f"{name}.centred")
+        sums = self._block_sums(value, block)
+        rest = self.node("MatMul", (sums, f"{matrix.name}.offset"), f"{name}.offsets")
+        return self.split_node("Add", (centred, rest), name, (output,))[0]
 
     def vector(self, name: str, dtype: str = "") -> str:
         """The vector ``name``, of the graph's own floating-point type unless ``dtype`` says another."""
@@ -174,46 +138,24 @@ class WeightedGraph(GraphWriter):
 
         return self.constant(name, np.array(values, np.int64))
 
-    def _layout(self, tensor: Tensor, bits: int | None) -> tuple[int, int] | None:
-        """Bits and block of a tensor's codes where ``bits`` are asked for; ``None`` for floating-point numbers. Block
-        0: one scale a row."""
+    def layout(self, tensor: Tensor, bits: int | None) -> Layout | None:
+        """How a tensor is stored where ``bits`` are asked for; ``None``: as floating-point numbers."""
         if self.precision not in BITS:
             return None
         if tensor.bits is not None and (self._as_stored or tensor.bits <= (bits or 0)):
-            return tensor.bits, tensor.block
+            return Layout(tensor.bits, tensor.block)
         if self._as_stored:
             return None
-        return (4, BLOCK) if bits == 4 else (8, 0)
+        return Layout(4, BLOCK) if bits == 4 else Layout(8, 0)
 
     def _float_matrix(self, name: str, tensor: Tensor) -> str:
         import numpy as np
 
         outside, inside = tensor.shape
         columns = np.empty((inside, outside), self.float_dtype)
-        for start, stop in _spans(tensor):
+        for start, stop in spans(tensor):
             columns[:, start:stop] = tensor.rows(start, stop).T
         return self.floats(name, columns)
-
-    def _integer_matrix(self, name: str, tensor: Tensor, bits: int, block: int) -> tuple[str, str]:
-        """Names of the dequantised matrix [inputs, outputs] and of its offsets [inputs / block, outputs], or ""."""
-        import numpy as np
-        from onnx import TensorProto
-
-        outside, inside = tensor.shape
-        columns = np.empty((inside, outside), np.int8)
-        count = inside // block if block else 1
-        scale, offset = np.empty((count, outside), np.float32), np.zeros((count, outside), np.float32)
-        for start, stop in _spans(tensor):
-            piece = _blocks(tensor, start, stop, bits, block)
-            columns[:, start:stop], scale[:, start:stop] = piece.codes.T, piece.scale.T
-            if piece.offset is not None:
-                offset[:, start:stop] = piece.offset.T
-        narrow = bits == 4 and self.precision == "int4"
-        self.weight(name, TensorProto.INT4 if narrow else TensorProto.INT8, (inside, outside), (columns,))
-        self.floats(f"{name}.scale", scale if block else scale[0])
-        attributes = {"axis": 0, "block_size": block} if block else {"axis": 1}
-        matrix = self.node("DequantizeLinear", (name, f"{name}.scale"), f"{name}.dequantised", **attributes)
-        return matrix, self.floats(f"{name}.offset", offset) if offset.any() else ""
 
     def _block_sums(self, value: str, block: int) -> str:
         """[B, S, n] → [B, S, n / block]; made once for all products of ``value``."""
@@ -224,17 +166,18 @@ class WeightedGraph(GraphWriter):
         return self._sums[value, block]
 
 
-def _spans(tensor: Tensor) -> "Iterator[tuple[int, int]]":
+def spans(tensor: Tensor) -> "Iterator[tuple[int, int]]":
     """Rows to read at a time."""
     count, width = tensor.shape
     step = max(PIECE_ELEMENTS // width, 1)
     return ((start, min(start + step, count)) for start in range(0, count, step))
 
 
-def _blocks(tensor: Tensor, start: int, stop: int, bits: int, block: int) -> Blocks:
+def blocks_of(tensor: Tensor, start: int, stop: int, layout: Layout) -> Blocks:
     """These rows as they are stored, where they have this form, and otherwise quantised."""
     from bench.models.sllm.quantise import quantised_blocks
 
-    if tensor.bits is not None and (tensor.bits, tensor.block) == (bits, block):
+    bits, block = layout
+    if tensor.bits is not None and layout == (tensor.bits, tensor.block):
         return tensor.blocks(start, stop)
     return Blocks(*quantised_blocks(tensor.rows(start, stop), bits, block or tensor.shape[1]), None)

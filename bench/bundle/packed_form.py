@@ -20,7 +20,7 @@ PARTIES = ("applicant", "demand_company")
 """What the applicant says of persons and companies is not searched for the names of accounts."""
 OWN_TRACK = "track.toml"
 REFERENCE = "reference"
-SUFFIXES = (".onnx", ".xml", ".tflite")
+SUFFIXES = (".onnx", ".xml", ".tflite", ".gguf")
 
 
 class PackedForm(Struct, frozen=True):

@@ -8,6 +8,7 @@ huggingface/tokenizers.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -93,7 +94,7 @@ def vocabulary(fields: Fields) -> Vocabulary:
     """Raises ``InputError`` for two tokens of one text, and for lists of different lengths."""
     tokens = [text or f"[EMPTY_{i}]" for i, text in enumerate(fields.texts(f"{PREFIX}tokens"))]
     if len(set(tokens)) != len(tokens):
-        twice = next(text for i, text in enumerate(tokens) if text in set(tokens[:i]))
+        (twice, _), *_ = Counter(tokens).most_common(1)
         raise _refused("model.tokenizer_token_twice", token=twice)
     types = _numbers(fields, "token_type", len(tokens)) or [1] * len(tokens)
     for i, text in enumerate(tokens):

@@ -13,6 +13,7 @@ from bench.models.checkpoints.gguf.header import Header, read_header
 from bench.models.checkpoints.gguf.rotation import DIVISORS, LONG, SHORT
 from bench.models.checkpoints.gguf.sizes import ARCHITECTURES, decoder_config
 from bench.models.checkpoints.gguf.stored import GgufTensor
+from bench.models.checkpoints.tokenizer_files import tokenizer_files
 from bench.models.sllm.config import DecoderConfig
 from bench.words import sentence
 
@@ -83,6 +84,7 @@ def open_gguf(path: Path) -> Checkpoint:
         precision=f"int{bits}" if bits else "float32",
         stored_as=stored_as,
         files=(path,),
+        companions=tokenizer_files(header),
     )
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from bench.models.checkpoints.gguf.fields import Fields
 from bench.models.checkpoints.gguf.header import Header, StoredList
 from bench.models.checkpoints.gguf.rotation import rotation
+from bench.models.checkpoints.tokenizer_files import end_tokens
 from bench.models.sllm.config import DecoderConfig, LayerKind
 
 
@@ -144,6 +145,7 @@ def _attention_scale(fields: Fields, architecture: Architecture, dim: int, heads
 
 
 def _stop_tokens(fields: Fields, vocab: int) -> tuple[int, ...]:
-    """The end of the text, of a turn and of a message, each once."""
-    found = (fields.token(f"tokenizer.ggml.{name}", vocab) for name in STOP_TOKENS)
-    return tuple(dict.fromkeys(token for token in found if token is not None))
+    """Those that the file states, then those that end a turn by their text."""
+    stated = (fields.token(f"tokenizer.ggml.{name}", vocab) for name in STOP_TOKENS)
+    found = (*(token for token in stated if token is not None), *end_tokens(fields.header))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,38 @@
+"""The user's own GGUF file, a language model as llama.cpp reads it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.words import sentence
+
+
+class GgufFile:
+    """A ``.gguf`` file of an architecture in ``bench.models.checkpoints.gguf.sizes``. The decoder made of it is an ONNX
+    graph with the file's tokenizer beside it.
+
+    Without a precision asked for, a quantised file keeps its own blocks and values; ``float32`` has the same values,
+    each as a number.
+    """
+
+    summary = sentence("model.summary.gguf")
+    task: Task = "text_generation"
+    formats: Sequence[Format] = ("onnx",)
+    precisions: Sequence[str] = ("float32", "float16", "int8", "int4")
+
+    def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
+        from bench.models.checkpoints.gguf.opening import open_gguf
+        from bench.models.checkpoints.prepared import prepare_checkpoint
+        from bench.models.files.opening import checked_file
+
+        path = checked_file(request, "onnx")
+        return prepare_checkpoint(lambda: open_gguf(path), request, cache)
+
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        from bench.models.altered.gguf_weights import altered_gguf
+        from bench.models.checkpoints.gguf.opening import open_gguf
+        from bench.models.files.opening import checked_file
+
+        path = checked_file(request, "onnx")
+        open_gguf(path)
+        return altered_gguf(path, folder, seed)

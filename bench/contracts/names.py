@@ -1,9 +1,11 @@
 """The name of a model that is a file or a folder.
 
 Exporters call every file ``model.onnx`` and put it into a folder ``onnx``; download caches put that into a folder named
-by a hash. In these cases the name of the parent folder is used.
+by a hash. In these cases the name of the parent folder is used. Converters to GGUF write ``ggml-model-Q4_K_M.gguf``:
+what follows the general name stays.
 """
 
+import re
 from pathlib import Path
 
 GENERIC_FILES = frozenset(("model", "openvino_model"))
@@ -25,12 +27,17 @@ GENERIC_FOLDERS = frozenset(
         *("fp32", "fp16", "bf16", "int8", "int4", "float32", "float16", "cpu", "gpu", "npu", "cpu_and_mobile"),
     )
 )
+GENERIC_GGUF = re.compile(r"(?:ggml-model|model|unsloth)([-.].+)\.gguf", re.IGNORECASE)
 HUB = "models--"  # models--OWNER--NAME/snapshots/HASH/…
 
 
 def file_model_id(file: Path) -> str:
     """A file's id: its name without folder and suffix; of one of ``GENERIC_FILES`` that of the folder it was given
     with. Folders that were not given, and those of users' homes, are not named."""
+    converted = GENERIC_GGUF.fullmatch(file.name)
+    if converted:
+        folder = _of_folders([folder for folder in file.parents if folder.name])
+        return f"{folder}{converted[1]}" if folder else file.stem
     if file.stem not in GENERIC_FILES:
         return file.stem
     return _of_folders([folder for folder in file.parents if folder.name]) or file.stem

@@ -21,6 +21,8 @@ DEPTH = 3
 """How many folders deep the current folder is searched."""
 MOST_ENTRIES = 5_000
 SUFFIXES = {"onnx": (".onnx",), "openvino_ir": (".xml",), "tflite": (".tflite",)}
+MADE_FROM = (".gguf", ".safetensors")
+"""Files that a model is made from: the record's hash is that of what was made."""
 
 
 class Places(Struct, frozen=True):
@@ -151,6 +153,8 @@ def _proof(file: Path, sha256: str, size_bytes: int | None) -> bool | None:
     if file.is_dir():
         return None
     try:
+        if file.suffix.lower() in MADE_FROM:
+            return None
         parts = model_files(file)
         size = sum(part.stat().st_size for part in parts)
         if size_bytes is not None and size != size_bytes:

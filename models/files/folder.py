@@ -25,7 +25,7 @@ BESIDE = (
 UNDERSTOOD = sentence(
     "model.folder_understood", ort_genai=ORT_GENAI, openvino=OPENVINO, config=CONFIG, weights="*.safetensors"
 )
-KINDS = ("*.onnx", "*.tflite", "*.xml")
+KINDS = ("*.onnx", "*.tflite", "*.xml", "*.gguf")
 PICKLED = ("pytorch_model*.bin", "*.pth", "*.pt")
 """Weights as Python objects: to read them is to run what the file says."""
 
@@ -91,6 +91,7 @@ def _graphs_in(place: Path) -> list[Path]:
 
 def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> Artifact:
     """The artifact of the one model in the folder. Raises ``InputError`` naming all where there are several."""
+    from bench.models.files.gguf_file import GgufFile
     from bench.models.files.ir_file import IrFile
     from bench.models.files.onnx_file import OnnxFile
     from bench.models.files.tflite_file import TfliteFile
@@ -99,8 +100,9 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
         models = _graphs_in(place)
         if len(models) == 1:
             (file,) = models
-            takers: dict[str, Model] = {".onnx": OnnxFile(), ".tflite": TfliteFile(), ".xml": IrFile()}
-            return takers[file.suffix].prepare(replace(request, source=str(file)), cache)
+            takers: tuple[Model, ...] = (OnnxFile(), TfliteFile(), IrFile(), GgufFile())
+            taker = takers[KINDS.index(f"*{file.suffix}")]
+            return taker.prepare(replace(request, source=str(file)), cache)
         if models:
             listed = ", ".join(str(file.relative_to(folder)) for file in models[:6]) + (" …" if len(models) > 6 else "")
             raise InputError(

@@ -1,23 +1,21 @@
 """A GGUF file is opened as the model that was written into it: sizes, names, and the order of rows."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from made_gguf import made_gguf
 from msgspec.structs import replace
 
 from bench.models.checkpoints.gguf.opening import open_gguf
 
-MakeGguf = Callable[..., Any]
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma3", "phi3", "smollm3")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_made_file_gives_what_was_written(make_gguf: MakeGguf, architecture: str) -> None:
+def test_a_made_file_gives_what_was_written(tmp_path: Path, architecture: str) -> None:
     """Heads that rotate neighbours are reordered, fused matrices are taken apart, norms are as they are."""
-    made = make_gguf(architecture)
+    made = made_gguf(tmp_path, architecture)
     checkpoint = open_gguf(made.path)
     assert (architecture, made.config) == (checkpoint.architecture, checkpoint.config)
     assert ("F32", "float32", (made.path,)) == (checkpoint.stored_as, checkpoint.precision, checkpoint.files)
@@ -29,9 +27,9 @@ def test_a_made_file_gives_what_was_written(make_gguf: MakeGguf, architecture: s
 
 
 @pytest.mark.parametrize("architecture", ["llama", "phi3"])
-def test_any_rows_are_those_of_the_whole(make_gguf: MakeGguf, architecture: str) -> None:
+def test_any_rows_are_those_of_the_whole(tmp_path: Path, architecture: str) -> None:
     """Rows in the middle of a head, and of a matrix that is a part of another."""
-    made = make_gguf(architecture)
+    made = made_gguf(tmp_path, architecture)
     tensors = open_gguf(made.path).tensors
     for name in ("layers.1.attention.query.weight", "layers.1.attention.key.weight", "layers.0.feed_forward.up.weight"):
         whole = made.tensors[name]
@@ -51,7 +49,7 @@ def test_the_real_file(realdata: Path) -> None:
         *(config.dim, config.layers, config.heads, config.kv_heads, config.hidden, config.vocab),
     )
     assert (8192, 100_000.0, 1e-5, True) == (config.context, config.rope_theta, config.epsilon, config.tied)
-    assert ((2,), 1, "Q4_1", "int4") == (config.eos, config.bos, checkpoint.stored_as, checkpoint.precision)
+    assert ((2, 0), 1, "Q4_1", "int4") == (config.eos, config.bos, checkpoint.stored_as, checkpoint.precision)
     assert 134_515_008 == config.parameters
     stored = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
     down, query, table = stored["blk.3.ffn_down.weight"], stored["blk.3.attn_q.weight"], stored["token_embd.weight"]
@@ -64,26 +62,26 @@ def test_the_real_file(realdata: Path) -> None:
     np.testing.assert_array_equal(found, gguf.dequantize(table.data[40_000:40_100], table.tensor_type))
 
 
-def test_llama_3_divisors(make_gguf: MakeGguf) -> None:
+def test_llama_3_divisors(tmp_path: Path) -> None:
     """The rotation's divisors of Llama 3.1 lie in a tensor."""
     divisors = np.array([1, 1, 1.5, 2, 4, 8, 8, 8], np.float32)
-    config = open_gguf(make_gguf(tensors={"rope_freqs.weight": divisors}).path).config
+    config = open_gguf(made_gguf(tmp_path, tensors={"rope_freqs.weight": divisors}).path).config
     assert (1, 1, 1.5, 2, 4, 8, 8, 8) == config.rope_divisors
 
 
-def test_linear_scaling_divides_every_frequency(make_gguf: MakeGguf) -> None:
+def test_linear_scaling_divides_every_frequency(tmp_path: Path) -> None:
     """Gemma 3 scales its full layers by 8; its sliding layers are not scaled."""
     values = {"gemma3.rope.scaling.type": "linear", "gemma3.rope.scaling.factor": 8.0}
-    made = make_gguf("gemma3", values=values)
+    made = made_gguf(tmp_path, "gemma3", values=values)
     config = open_gguf(made.path).config
     assert (8.0,) * 16 == config.rope_divisors
     np.testing.assert_allclose(config.frequencies("full"), made.config.frequencies("full") / 8)
     np.testing.assert_allclose(config.frequencies("sliding"), made.config.frequencies("sliding"))
 
 
-def test_a_quantised_file_states_its_own_precision(make_gguf: MakeGguf) -> None:
+def test_a_quantised_file_states_its_own_precision(tmp_path: Path) -> None:
     """That of the layers' matrices: the embedding of a small model may be larger than they are."""
-    config = replace(make_gguf().config, vocab=4096)
+    config = replace(made_gguf(tmp_path).config, vocab=4096)
     for kind, precision in (
         ("Q4_1", "int4"),
         ("Q8_0", "int8"),
@@ -91,5 +89,5 @@ def test_a_quantised_file_states_its_own_precision(make_gguf: MakeGguf) -> None:
         ("BF16", "float32"),
         ("F16", "float32"),
     ):
-        checkpoint = open_gguf(make_gguf(config=config, kind=kind).path)
+        checkpoint = open_gguf(made_gguf(tmp_path, config=config, kind=kind).path)
         assert (kind, precision) == (checkpoint.stored_as, checkpoint.precision)

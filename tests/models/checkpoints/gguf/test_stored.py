@@ -1,10 +1,11 @@
 """Values are those of the library gguf, as numbers and as blocks."""
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_gguf import made_gguf
 
 from bench.models.checkpoints.gguf.opening import open_gguf
 from bench.models.checkpoints.gguf.stored import AFFINE, FLOATS, OTHERS
@@ -33,10 +34,10 @@ def _bytes(kind: str, rows: int, inputs: int) -> "np.ndarray[Any, Any]":
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_of_every_type(make_gguf: Callable[..., Any], kind: str) -> None:
+def test_numbers_of_every_type(tmp_path: Path, kind: str) -> None:
     """Bit for bit, in any rows; those of query heads in their order."""
     data = {"blk.0.ffn_down.weight": _bytes(kind, 512, 256), "blk.0.attn_q.weight": _bytes(kind, 512, 512)}
-    path = make_gguf(config=WIDE, kind=kind, tensors=data if kind != "F32" else {}).path
+    path = made_gguf(tmp_path, config=WIDE, kind=kind, tensors=data if kind != "F32" else {}).path
     tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
     checkpoint = open_gguf(path)
     down, query = tensors["blk.0.ffn_down.weight"], tensors["blk.0.attn_q.weight"]
@@ -48,11 +49,13 @@ def test_numbers_of_every_type(make_gguf: Callable[..., Any], kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", AFFINE)
-def test_blocks_of_every_affine_type(make_gguf: Callable[..., Any], kind: str) -> None:
+def test_blocks_of_every_affine_type(tmp_path: Path, kind: str) -> None:
     """scale × code + offset is the library's value: bit for bit, or to one unit in the last place of its parts where
     codes are moved to -8…7."""
     data = {"blk.0.attn_q.weight": _bytes(kind, 512, 512)}
-    tensor = open_gguf(make_gguf(config=WIDE, kind=kind, tensors=data).path).tensors["layers.0.attention.query.weight"]
+    tensor = open_gguf(made_gguf(tmp_path, config=WIDE, kind=kind, tensors=data).path).tensors[
+        "layers.0.attention.query.weight"
+    ]
     expected, blocks = tensor.rows(5, 300), tensor.blocks(5, 300)
     assert (np.int8, np.float32) == (blocks.codes.dtype, blocks.scale.dtype)
     assert (295, 512 // tensor.block) == blocks.scale.shape

@@ -1,6 +1,6 @@
 """Small GGUF files of every architecture, written as llama.cpp's converter writes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,36 +65,28 @@ class MadeGguf(NamedTuple):
     tensors: dict[str, Array]
 
 
-MakeGguf = Callable[..., MadeGguf]
-
-
-@pytest.fixture
-def make_gguf(tmp_path: Path) -> MakeGguf:
-    """``make_gguf(architecture, config, kind, name=…, values={…}, tensors={…})``: random weights stored as ``kind``.
-    Arrays of bytes are blocks of ``kind``.
-    ``values`` and ``tensors`` are written instead of or in addition to the model's own; ``None`` leaves one out."""
-
-    def make(
-        architecture: str = "llama",
-        config: DecoderConfig | None = None,
-        kind: str = "F32",
-        *,
-        name: str = "tiny.gguf",
-        values: Mapping[str, Any] | None = None,
-        tensors: Mapping[str, Array | None] | None = None,
-    ) -> MadeGguf:
-        config = config or CONFIGS[architecture]
-        rng = np.random.default_rng(7)
-        made = {
-            key: rng.normal(size=shape).astype(np.float32) + float("norm" in key)
-            for key, shape in tensor_shapes(config).items()
-        }
-        path = tmp_path / name
-        fields = _fields(architecture, config) | dict(values or {})
-        _write(path, architecture, fields, {**_stored(architecture, config, made), **(tensors or {})}, kind)
-        return MadeGguf(path, config, made)
-
-    return make
+def made_gguf(
+    folder: Path,
+    architecture: str = "llama",
+    config: DecoderConfig | None = None,
+    kind: str = "F32",
+    *,
+    name: str = "tiny.gguf",
+    values: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Array | None] | None = None,
+) -> MadeGguf:
+    """A file of random weights stored as ``kind``. ``values`` and ``tensors`` are written instead of or in addition to
+    the model's own; ``None`` leaves one out. Arrays of bytes are blocks of ``kind``."""
+    config = config or CONFIGS[architecture]
+    rng = np.random.default_rng(7)
+    made = {
+        key: rng.normal(size=shape).astype(np.float32) / 8 + float("norm" in key)
+        for key, shape in tensor_shapes(config).items()
+    }
+    path = folder / name
+    fields = _fields(architecture, config) | dict(values or {})
+    _write(path, architecture, fields, {**_stored(architecture, config, made), **(tensors or {})}, kind)
+    return MadeGguf(path, config, made)
 
 
 def _fields(architecture: str, config: DecoderConfig) -> dict[str, Any]:
@@ -116,7 +108,9 @@ def _fields(architecture: str, config: DecoderConfig) -> dict[str, Any]:
     named: dict[str, Any] = {f"{architecture}.{key}": value for key, value in fields.items()}
     return named | {
         "tokenizer.ggml.model": "gpt2",
-        "tokenizer.ggml.tokens": [f"token{n}" for n in range(config.vocab)],
+        "tokenizer.ggml.pre": "smollm",
+        "tokenizer.ggml.merges": ["a b"],
+        "tokenizer.ggml.tokens": ["a", "b", "ab", *(f"token{n}" for n in range(3, config.vocab))],
         "tokenizer.ggml.bos_token_id": config.bos,
         "tokenizer.ggml.eos_token_id": config.eos[0],
     }

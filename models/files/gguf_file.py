@@ -1,6 +1,7 @@
 """The user's own GGUF file, a language model as llama.cpp reads it."""
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 from bench.contracts import Artifact, Format, ModelRequest, Task
@@ -29,10 +30,17 @@ class GgufFile:
         return prepare_checkpoint(lambda: open_gguf(path), request, cache)
 
     def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
-        from bench.models.altered.gguf_weights import altered_gguf
+        from bench.models.altered.gguf_weights import StoredMatrix, altered_gguf
+        from bench.models.checkpoints.gguf.header import read_header
         from bench.models.checkpoints.gguf.opening import open_gguf
+        from bench.models.checkpoints.gguf.stored import kind_of
         from bench.models.files.opening import checked_file
 
         path = checked_file(request, "onnx")
         open_gguf(path)
-        return altered_gguf(path, folder, seed)
+        header, matrices = read_header(path), []
+        for stored in header.tensors.values():
+            if len(stored.shape) > 1:
+                kind = kind_of(header, stored)
+                matrices.append(StoredMatrix(stored.offset, prod(stored.shape) // kind.numbers, kind.n_bytes))
+        return altered_gguf(path, matrices, folder, seed)

@@ -30,7 +30,7 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None, ba
     numbers = ("preset", "repeats", "max_seconds", "seed", "check_inputs")
     asked = {name: given[name] for name in numbers} | {"timeout_s": given["timeout"]}
     changes = {
-        "models": with_precisions(with_prompts(fed, given["prompt_ids"], given["prompts"]), given["precision"]),
+        "models": with_precisions(asked_prompts(fed, given), given["precision"]),
         "targets": (*suite.targets, *(TargetAsk(t) for t in given["targets"])),
         "scenarios": asked_scenarios(suite, given["scenarios"], grid, catalog),
         "scenario_models": models_of_scenarios(suite, given["scenarios"], grid),
@@ -167,6 +167,22 @@ def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | Non
         "prompts": str(file) if file else "",
     }
     return tuple(msgspec.structs.replace(model, **changes) for model in given)
+
+
+def asked_prompts(models: "Sequence[ModelAsk]", given: "Mapping[str, Any]") -> "tuple[ModelAsk, ...]":
+    """Give every model the user's own prompts, and how they are used: ``--chat`` and ``--stop``, which also hold for
+    models that have their prompts from a suite. Without a model, the built-in language model."""
+    import msgspec
+
+    from bench.plugins import discover
+    from bench.suite.plan import default_models
+
+    asked = with_prompts(models, given.get("prompt_ids"), given.get("prompts"))
+    switches = {name: True for name in ("chat", "stop") if given.get(name)}
+    if not switches:
+        return asked
+    asked = asked or tuple(default_models(discover(), "text_generation"))
+    return tuple(msgspec.structs.replace(model, **switches) for model in asked)
 
 
 def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tuple[ModelAsk, ...]":

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 @option("-d", "--depth", metavar="N,…", help="cli.help.run.depth")
 @option("--prompt-ids", metavar="ID,…", help="cli.help.run.prompt_ids")
 @option("--prompts", type=click.Path(path_type=Path), help="cli.help.run.prompts")
+@option("--chat", is_flag=True, help="cli.help.run.chat")
+@option("--stop", is_flag=True, help="cli.help.run.stop")
 @option("--precision", metavar="P,…", help="cli.help.run.precision")
 @option("--compile-cache", metavar="C,…", help="cli.help.run.compile_cache")
 @option("--dataset", "datasets", multiple=True, metavar="[MODEL:]DIR", help="cli.help.run.dataset")
@@ -134,6 +136,8 @@ def command(
     depth: str | None,
     prompt_ids: str | None,
     prompts: Path | None,
+    chat: bool,
+    stop: bool,
     precision: str | None,
     compile_cache: str | None,
     datasets: tuple[str, ...],

@@ -125,6 +125,15 @@ def _input(record: Record) -> str | None:
     return f"seed {record.plan.seed}" if record.plan.model.task == "text_generation" else None
 
 
+def _stops(record: Record) -> bool:
+    """Whether generations ended at an end-of-sequence token."""
+    return record.plan.asked is not None and record.plan.asked.stop
+
+
+def _stop_words(stops: bool) -> Sentence:
+    return sentence("compare.stop.at_the_end_of_sequence" if stops else "compare.stop.after_the_tokens_asked_for")
+
+
 def _shapes(record: Record) -> Any:
     if record.plan.inputs is not None:
         return record.plan.inputs.shapes
@@ -214,6 +223,7 @@ RULES: tuple[Rule, ...] = (
         excused=_same_sizes,
         plural=True,
     ),
+    Rule("stop_differs", _stops, True, show=_stop_words),
     Rule("scenario_differs", lambda r: r.plan.scenario, True, show=scenario_text),
     Rule(
         "rule_differs",

@@ -51,7 +51,8 @@ class OpenRequest(Struct, frozen=True):
     memory to be taken when it is needed and given back at once, without arenas and without caches of what lengths need,
     whatever ``options`` say; it is set only in the pass that observes the KV cache. ``depth_tokens``: how many tokens
     every query finds in the cache; 0: every query begins with an empty one, and nothing of an earlier query is kept for
-    it unless ``options`` ask for that.
+    it unless ``options`` ask for that. ``stop_tokens``: a ``StreamSession`` ends a generation behind the first of them;
+    none: it generates as many as it is asked for.
     """
 
     artifact: Artifact
@@ -65,6 +66,7 @@ class OpenRequest(Struct, frozen=True):
     strict: bool = False
     exact_memory: bool = False
     depth_tokens: int = 0
+    stop_tokens: tuple[int, ...] = ()
 
 
 Phase = Callable[[str], AbstractContextManager[None]]

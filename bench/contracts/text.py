@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @runtime_checkable
 class TokenSession(Session, Protocol):
     """A decoder that is asked for one token after another and keeps its KV cache between calls. Greedy: the token
-    returned is the logits' argmax; an end-of-sequence token ends nothing."""
+    returned is the logits' argmax; an end-of-sequence token ends nothing: the harness asks for no more."""
 
     def prefill(self, ids: "np.ndarray[Any, Any]") -> int:
         """Append ``ids`` (int64 [n]) to what the cache holds; returns the token generated after them."""
@@ -33,7 +33,8 @@ class TokenSession(Session, Protocol):
 
 @runtime_checkable
 class StreamSession(Session, Protocol):
-    """An engine that generates by itself and hands out each token as it comes. Greedy; end of sequence ignored."""
+    """An engine that generates by itself and hands out each token as it comes. Greedy; a generation ends early only
+    behind one of ``OpenRequest.stop_tokens``, which is handed out, too."""
 
     def fill(self, ids: "np.ndarray[Any, Any]") -> None:
         """Empty the cache, then make it hold ``ids`` (int64 [n]); none: leave it empty.

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class InputsAsked(Struct, frozen=True, kw_only=True):
     """What the user gave for a model to be fed, and how many sets of inputs are wanted, for checking outputs.
 
-    ``files``: ``NAME=FILE``, or ``FILE.npz``. ``prompts``: a file of texts. ``seed``: of what is made up.
+    ``files``: ``NAME=FILE``, or ``FILE.npz``. ``prompts``: a file of texts; ``chat``: in the model's chat template.
+    ``seed``: of what is made up.
     """
 
     files: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class InputsAsked(Struct, frozen=True, kw_only=True):
     seed: int = 0
     prompt_ids: tuple[int, ...] = ()
     prompts: str = ""
+    chat: bool = False
 
 
 class Prepared(Struct, frozen=True, kw_only=True):

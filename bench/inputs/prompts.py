@@ -1,7 +1,8 @@
 """What a language model is asked: seeded token ids, never the same twice, or the user's own prompts.
 
-A file of prompts is a ``.txt`` (the whole file is one prompt) or a ``.jsonl`` with one object a line:
-``{"ids": [1, 403]}`` or ``{"prompt": "Once upon a time"}``.
+A file of prompts is a ``.txt`` (the file is one prompt, without the line end that editors put behind the last line) or
+a ``.jsonl`` with one object a line: ``{"ids": [1, 403]}``, ``{"prompt": "Once upon a time"}`` or, for the model's chat
+template, ``{"messages": [{"role": "user", "content": "Tell me a story."}]}``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,11 +28,29 @@ if TYPE_CHECKING:
 BLOCK = 64  # prompts drawn at once
 
 
-class Prompt(Struct, frozen=True, forbid_unknown_fields=True):
-    """The user's own: token ``ids``, or text for the engine's tokenizer."""
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """One message of a conversation. ``role``: ``system``, ``user``, ``assistant`` …, as the model's template has."""
+
+    role: str
+    content: str
+
+
+class Line(Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a ``.jsonl``."""
 
     ids: tuple[int, ...] | None = None
     prompt: str | None = None
+    messages: tuple[Message, ...] | None = None
+
+
+class Prompt(Struct, frozen=True):
+    """The user's own: token ``ids``, text for a tokenizer, or ``messages`` for the model's chat template.
+    ``templated``: the text is what the template made, with its special tokens in it."""
+
+    ids: tuple[int, ...] | None = None
+    prompt: str | None = None
+    messages: tuple[Message, ...] | None = None
+    templated: bool = False
 
 
 class Query(Struct, frozen=True):
@@ -46,10 +65,12 @@ class Query(Struct, frozen=True):
 def read_prompts(ids: Sequence[int], file: str, model_id: Sentence | str) -> tuple[Prompt, ...]:
     """The prompts of ``--prompt-ids`` and ``--prompts``. Raises ``InputError`` naming file, line and what is wrong."""
     given = [Prompt(ids=tuple(ids))] if ids else []
-    return (*given, *(_of_file(Path(file), model_id) if file else ()))
+    return (*given, *(prompts_of(Path(file), model_id) if file else ()))
 
 
-def _of_file(file: Path, model_id: Sentence | str) -> list[Prompt]:
+def prompts_of(file: Path, model_id: Sentence | str, *, whole: bool = False) -> list[Prompt]:
+    """The prompts of a file. ``whole``: a ``.txt`` is taken as it is, with the end of its last line. Raises
+    ``InputError`` as ``read_prompts`` does."""
     if not is_file(file):
         raise InputError(
             of_flag("--prompts", sentence("input.prompts_no_such_file", file_name=file.name)),
@@ -62,7 +83,7 @@ def _of_file(file: Path, model_id: Sentence | str) -> list[Prompt]:
                 of_flag("--prompts", sentence("input.prompts_empty", file_name=file.name)),
                 sentence("input.write_prompt", model_id=model_id),
             )
-        return [Prompt(prompt=text)]
+        return [Prompt(prompt=text if whole else without_line_end(text))]
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     prompts = [_of_line(file, number, line) for number, line in lines]
     if not prompts:
@@ -73,9 +94,14 @@ def _of_file(file: Path, model_id: Sentence | str) -> list[Prompt]:
     return prompts
 
 
+def without_line_end(text: str) -> str:
+    """``text`` without the one line end that an editor puts behind the last line."""
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+
+
 def _of_line(file: Path, number: int, line: str) -> Prompt:
     try:
-        prompt = msgspec.json.decode(line.encode(), type=Prompt)
+        found = msgspec.json.decode(line.encode(), type=Line)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InputError(
             of_flag(
@@ -83,11 +109,11 @@ def _of_line(file: Path, number: int, line: str) -> Prompt:
             ),
             sentence("input.give_prompt_or_ids"),
         ) from None
-    if bool(prompt.ids) == bool(prompt.prompt):
+    if sum(map(bool, (found.ids, found.prompt, found.messages))) != 1:
         raise InputError(
             of_flag("--prompts", sentence("input.prompts_line_not_one", file_name=file.name, number=number))
         )
-    return prompt
+    return Prompt(found.ids, found.prompt, found.messages)
 
 
 def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:
@@ -104,12 +130,13 @@ def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:
 def prompt_facts(prompts: Sequence[Prompt]) -> InputFacts:
     """As the record states them."""
     source = "prompt_text" if any(p.prompt for p in prompts) else "prompt_ids"
-    first = prompts[0]
-    return InputFacts(
-        source,
-        sha256(msgspec.json.encode(list(prompts))).hexdigest(),
-        {"input_ids": (1, len(first.ids))} if first.ids else {},
-    )
+    first, fed = prompts[0], [{"ids": p.ids, "prompt": p.prompt} | _marks(p) for p in prompts]
+    shapes: dict[str, tuple[int, ...]] = {"input_ids": (1, len(first.ids))} if first.ids else {}
+    return InputFacts(source, sha256(msgspec.json.encode(fed)).hexdigest(), shapes)
+
+
+def _marks(prompt: Prompt) -> dict[str, bool]:
+    return {"templated": True} if prompt.templated else {}
 
 
 def save_prompts(path: Path, prompts: Sequence[Prompt]) -> None:
@@ -164,6 +191,10 @@ def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer 
         if prompt.ids:
             found.append(np.array(prompt.ids, np.int64))
             continue
+        if prompt.messages:
+            raise RunFailure(
+                "bad_input", sentence("input.messages_without_chat"), sentence("input.give_chat"), "prepare"
+            )
         if tokenizer is None:
             raise RunFailure(
                 "bad_input",
@@ -171,7 +202,7 @@ def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer 
                 sentence("input.use_engine_with_tokenizer"),
                 "prepare",
             )
-        ids = np.asarray(tokenizer.encode(prompt.prompt or ""), np.int64).reshape(-1)
+        ids = np.asarray(encode(tokenizer, prompt), np.int64).reshape(-1)
         if not len(ids):
             raise RunFailure(
                 "bad_input",
@@ -188,6 +219,12 @@ def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer 
             )
         found.append(ids)
     return found
+
+
+def encode(tokenizer: Tokenizer, prompt: Prompt) -> "Ids":
+    """The ids of a text; a template's has its special tokens in it."""
+    text = prompt.prompt or ""
+    return tokenizer.encode(text, special=False) if prompt.templated else tokenizer.encode(text)
 
 
 def _seeded(decoder: DecoderSpec, lengths: Lengths, seed: int) -> Iterator[Query]:

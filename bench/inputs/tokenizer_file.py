@@ -16,7 +16,7 @@ from msgspec import Struct
 from bench.contracts import TextStream, Tokenizer
 from bench.entry_points import versions
 from bench.errors import InputError
-from bench.inputs.prompts import Prompt
+from bench.inputs.prompts import Prompt, encode
 from bench.reading import MIB, is_file, read_bytes
 from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
@@ -112,7 +112,7 @@ def _length(prompt: Prompt, tokenizer: Tokenizer | None) -> int:
     if prompt.ids:
         return len(prompt.ids)
     text = prompt.prompt or ""
-    return len(text.encode()) + ADDED_TOKENS if tokenizer is None else len(tokenizer.encode(text))
+    return len(text.encode()) + ADDED_TOKENS if tokenizer is None else len(encode(tokenizer, prompt))
 
 
 def tokenizer_of(own: Tokenizer | None, file: Path | None) -> tuple[Tokenizer | None, TokenizerUsed | None]:

@@ -3,7 +3,7 @@
 report each token.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,18 +47,19 @@ class Steps(Protocol):
 
 
 class Generator:
-    """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``.
-    ``keeps_prefixes``: whether the engine may find the beginning of a prompt among what it generated from before."""
+    """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``. It ends behind
+    the first of ``stop_tokens``; an engine that generates by itself was opened with them. ``keeps_prefixes``: whether
+    the engine may find the beginning of a prompt among what it generated from before."""
 
     keeps_prefixes = False
 
-    def __init__(self, session: Steps | StreamSession) -> None:
+    def __init__(self, session: Steps | StreamSession, stop_tokens: Collection[int] = ()) -> None:
         self._session = session
         if isinstance(session, StreamSession):
             self.fill: Callable[[Ids], None] = session.fill
             self.generate: Callable[[Ids, int, OnToken], None] = session.generate
         else:
-            self.fill, self.generate = _filling(session), _pulling(session)
+            self.fill, self.generate = _filling(session), _pulling(session, frozenset(stop_tokens))
 
     def first_token(self, prompt: "Ids") -> None:
         """Take in ``prompt`` and generate the token after it, whichever it is."""
@@ -90,13 +91,31 @@ def _filling(session: Steps) -> "Callable[[Ids], None]":
     return fill
 
 
-def _pulling(session: Steps) -> "Callable[[Ids, int, OnToken], None]":
+def _pulling(session: Steps, stop_tokens: frozenset[int]) -> "Callable[[Ids, int, OnToken], None]":
     prefill, decode = session.prefill, session.decode
+    if stop_tokens:
+        return _pulling_until(session, stop_tokens)
 
     def generate(ids: "Ids", tokens: int, on_token: OnToken) -> None:
         on_token(prefill(ids))
         for _ in range(tokens - 1):
             on_token(decode())
+
+    return generate
+
+
+def _pulling_until(session: Steps, stop_tokens: frozenset[int]) -> "Callable[[Ids, int, OnToken], None]":
+    """The same, up to the first of ``stop_tokens``."""
+    prefill, decode = session.prefill, session.decode
+
+    def generate(ids: "Ids", tokens: int, on_token: OnToken) -> None:
+        token = prefill(ids)
+        on_token(token)
+        for _ in range(tokens - 1):
+            if token in stop_tokens:
+                return
+            token = decode()
+            on_token(token)
 
     return generate
 
@@ -109,8 +128,8 @@ class OpenedText(Generator):
     session without them is taken at its word that ``fill`` and ``reset`` leave nothing.
     """
 
-    def __init__(self, session: TokenSession | StreamSession) -> None:
-        super().__init__(session)
+    def __init__(self, session: TokenSession | StreamSession, stop_tokens: Collection[int] = ()) -> None:
+        super().__init__(session, stop_tokens)
         self.facts: Callable[[], SessionFacts] = partial(facts_of, session)
         self.placement: Callable[[], Placement | None] = partial(placement_of, session)
         streams = isinstance(session, StreamSession)
@@ -146,7 +165,7 @@ def open_text(target: Target, request: OpenRequest, phase: Phase) -> OpenedText:
     """Raises ``RunFailure`` as ``Target.open`` does, and for a session of another kind."""
     session = target.open(request, phase)
     if isinstance(session, TokenSession | StreamSession):
-        return OpenedText(session)
+        return OpenedText(session, request.stop_tokens)
     raise _another_kind(session, request, TokenSession, StreamSession)
 
 

@@ -97,4 +97,4 @@ def judged_request(request: OpenRequest, artifact: Artifact, limits: TextLimits)
         return request
     window = min(limits.window, artifact.decoder.context_length)
     room = min(max(window, request.decode_context + limits.generated), artifact.decoder.context_length)
-    return replace(request, prompt_tokens=window // 2, decode_context=room)
+    return replace(request, prompt_tokens=window // 2, decode_context=room, stop_tokens=())

@@ -58,7 +58,9 @@ class CacheJob(Job[KvCache], frozen=True, kw_only=True):
         decoder = decoder_of(self.request)
         target: Target = load(self.plugin)
         room = longest_cache(decoder) + 2
-        request = replace(self.request, exact_memory=True, prompt_tokens=1, decode_context=room, depth_tokens=0)
+        request = replace(
+            self.request, exact_memory=True, prompt_tokens=1, decode_context=room, depth_tokens=0, stop_tokens=()
+        )
         session = open_text(target, request, untimed(worker.announce))
         worker.announce("cache")
         return observe(session, decoder, memory_in_use())

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, ModelRequest, NamingTarget
 from bench.errors import InputError, OdbError
+from bench.inputs.chat import chatted, template_beside
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
-from bench.inputs.prompts import check_ids, prompt_facts, read_prompts, save_prompts
+from bench.inputs.prompts import Prompt, check_ids, prompt_facts, read_prompts, save_prompts
 from bench.inputs.tokenizer_file import longest, tokenizer_beside
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
@@ -16,6 +17,7 @@ from bench.plugins import load
 from bench.quality.judging import first_samples
 from bench.quality.text.limits import TextLimits
 from bench.quality.texts import samples_at_most
+from bench.record.inputs import TemplateUsed
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import Sentence, sentence
 
@@ -61,7 +63,7 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
     texts = 0 if job.dataset is None else samples_at_most(job.dataset.folder, TextLimits())
     if job.dataset is not None and job.dataset.options:
         raise InputError(sentence("run.dataset_options_of_texts"), sentence("run.leave_them_out"))
-    prompts = read_prompts(asked.prompt_ids, asked.prompts, artifact.model_id)
+    prompts, template = _prompts(asked, artifact)
     tokenizer = tokenizer_beside(artifact.path)
     if not prompts:
         return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer)
@@ -70,12 +72,28 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
     save_prompts(path, prompts)
     return Prepared(
         artifact=artifact,
-        inputs=prompt_facts(prompts),
+        inputs=replace(prompt_facts(prompts), template=template),
         dataset_samples=texts,
         prompts=path,
         prompt_tokens=longest(prompts, tokenizer),
         tokenizer=tokenizer,
     )
+
+
+def _prompts(asked: InputsAsked, artifact: Artifact) -> tuple[tuple[Prompt, ...], TemplateUsed | None]:
+    """The user's prompts, in the model's chat template where that was asked for."""
+    prompts = read_prompts(asked.prompt_ids, asked.prompts, artifact.model_id)
+    if not asked.chat:
+        if any(prompt.messages for prompt in prompts):
+            raise InputError(sentence("input.messages_without_chat"), sentence("input.give_chat"))
+        return prompts, None
+    template = template_beside(artifact.path)
+    if template is None:
+        raise InputError(
+            sentence("input.no_template", model_id=artifact.model_id),
+            sentence("input.put_template_beside"),
+        )
+    return chatted(prompts, template), template.used
 
 
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
@@ -99,6 +117,7 @@ def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner) -> Prepared:
             seed=run.seed,
             prompt_ids=ask.prompt_ids,
             prompts=ask.prompts,
+            chat=ask.chat,
         ),
         dataset=run.model.dataset,
     )

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from bench.contracts import DecoderSpec
 from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure, problem_of
-from bench.inputs.prompts import Prompt, check_ids, encoded, load_prompts, read_prompts
+from bench.inputs.prompts import Prompt, check_ids, encoded, load_prompts, prompts_of
 from bench.inputs.tensor_files import save_feeds
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of
@@ -116,7 +116,7 @@ def _cut(asked: ToJudge, decoder: DecoderSpec, tokenizer: Found) -> "tuple[TextS
                 items += found
                 texts = texts or any(question.ids is None for question in read_questions(file))
             else:
-                prompts = read_prompts((), str(file), sentence("quality.the_model"))
+                prompts = prompts_of(file, sentence("quality.the_model"), whole=True)
                 found = list(_windows_of(prompts, decoder, tokenizer, limits.window))
                 windows += found
                 texts = texts or any(prompt.prompt for prompt in prompts)

@@ -25,7 +25,8 @@ class Asked(Part, frozen=True):
     target and the scenario contain is not repeated here, except ``lanes``, for which they hold the number that was
     used. Null: left to the model, the runtime or the preset. ``plugins``: names of the plugin files (``--plugin``) that
     the run needs; nothing is loaded because a record names it. ``settings``: those of ``bench.settings`` that were
-    given, by their fields."""
+    given, by their fields. ``chat``: prompts were put into the model's chat template; ``stop``: generations end at an
+    end-of-sequence token."""
 
     kind: Literal["built_in", "file", "folder"]
     model: NamedFile
@@ -44,3 +45,5 @@ class Asked(Part, frozen=True):
     max_seconds: float | None = None
     plugins: tuple[str, ...] = ()
     settings: dict[str, int | float | str] = {}
+    chat: bool = False
+    stop: bool = False

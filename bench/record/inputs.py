@@ -25,16 +25,26 @@ class FedInput(Part, frozen=True):
         return sentence("record.fed_input", input=self.name, dtype=self.dtype, values=self.values)
 
 
+class TemplateUsed(Part, frozen=True):
+    """The model's chat template that text prompts were put into. ``file``: where it was found, beside the model;
+    ``sha256``: of its text."""
+
+    file: str
+    sha256: str
+
+
 class InputFacts(Part, frozen=True):
     """The tensors that were fed. ``source``: ``seeded``, ``file``, ``image``; ``partly seeded`` where some inputs were
     given and the rest made up; ``sha256`` covers their bytes. Of a language model the user's prompts: ``prompt_ids`` or
-    ``prompt_text``, as given. ``fed``: one entry an input."""
+    ``prompt_text``, as given; ``template``: what texts were put into, null where they were taken as they are. ``fed``:
+    one entry an input."""
 
     source: str
     sha256: str
     shapes: dict[str, tuple[int, ...]]
     preprocessing: str = ""
     fed: tuple[FedInput, ...] = ()
+    template: TemplateUsed | None = None
 
 
 def made_up_controls(inputs: InputFacts | None) -> Sentence | str:

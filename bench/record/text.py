@@ -124,7 +124,8 @@ class TextGeneration(Part, frozen=True):
     ``prompt_tokens``: the median of the prompts'. ``generated_tokens``: the minimum over queries. ``token_ids``: the
     output for the first prompt, the first of a new process. ``tokenizer``: of the user's prompts; null for prompts of
     ids. ``cached``: queries with a prompt seen before, where the engine keeps prefixes. ``cache_state``: what was in
-    the cache as ``token_ids`` were generated; null in older records.
+    the cache as ``token_ids`` were generated; null in older records. ``stop_token_ids``: those that ended generations,
+    where that was asked for.
     """
 
     prompt_tokens: int
@@ -146,3 +147,4 @@ class TextGeneration(Part, frozen=True):
     tokenizer: TokenizerUsed | None = None
     cached: CachedPrefix | None = None
     cache_state: CacheState | None = None
+    stop_token_ids: tuple[int, ...] = ()

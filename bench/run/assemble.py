@@ -231,6 +231,7 @@ def _known_only_here(evidence: Evidence) -> Summary:
         tuple(int(token) for token in evidence.repeats[0].token_ids),
         kv_cache=evidence.kv_cache,
         agreement=evidence.agreement,
+        stop_token_ids=evidence.opening.request.stop_tokens if evidence.opening else (),
         tokenizer=evidence.checked.text.tokenizer if evidence.checked and evidence.checked.text else None,
         cache_state="filled" if (evidence.scenario or evidence.run.scenario).depth_tokens else "empty",
     )

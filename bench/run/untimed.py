@@ -71,7 +71,29 @@ def open_request(
         min(depth + prompt + generate + (ADDED_TOKENS if text else 0), decoder.context_length) if decoder else 0,
         strict=run.strict_placement,
         depth_tokens=depth if decoder is not None else 0,
+        stop_tokens=_stop_tokens(artifact, run),
     )
+
+
+def _stop_tokens(artifact: Artifact, run: PlannedRun) -> tuple[int, ...]:
+    """The end-of-sequence tokens, where generations end at them. Raises ``RunFailure`` where the model states none."""
+    if not run.model.ask.stop:
+        return ()
+    if artifact.decoder is None:
+        raise RunFailure(
+            "bad_input",
+            sentence("run.stop_of_tensor_model", model_id=artifact.model_id),
+            sentence("run.leave_stop_out"),
+            "prepare",
+        )
+    if not artifact.decoder.eos_token_ids:
+        raise RunFailure(
+            "bad_input",
+            sentence("run.no_end_of_sequence", model_id=artifact.model_id),
+            sentence("run.state_end_of_sequence"),
+            "prepare",
+        )
+    return artifact.decoder.eos_token_ids
 
 
 def demand_placement(so_far: Evidence, jobs: Runner) -> Evidence:

@@ -174,6 +174,7 @@ def _summary(run: "TimedRun") -> Summary:
             text,
             kv_cache=text_known.kv_cache if text_known else None,
             tokenizer=text_known.tokenizer if text_known else None,
+            stop_token_ids=text_known.stop_token_ids if text_known else (),
             agreement=_agreement(record),
             energy=token_energy(repeats, text, plan.scenario)
             if text.cached is None and _one_length(repeats, samples)

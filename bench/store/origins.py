@@ -62,12 +62,13 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "asked": "min_duration_ns max_duration_ns",
         },
         "plan.inputs": {"checked": "source", "seen": "sha256 shapes", "asked": "preprocessing"},
+        "plan.inputs.template": {"seen": "file sha256"},
         "plan.inputs.fed[]": {"checked": "name dtype", "seen": "source values decides_work rows"},
         "plan.alternation": {"seen": "group side"},
         "plan.repeat_rule": {"checked": "fewest most budget_ns"},
         "plan.asked": {
             "asked": "kind format precision shapes preprocessing prompt_ids dataset_options lanes check_inputs "
-            "max_seconds plugins settings",
+            "max_seconds plugins settings chat stop",
         },
         "plan.asked.model": _FILE,
         "plan.asked.inputs{}": _FILE,
@@ -114,7 +115,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "summary.text_generation": {
             "computed": "prompt_tokens generated_tokens ttft_ns tpot_ns itl_ns prefill_tokens_per_s "
             "decode_tokens_per_s depth_tokens e2e_ns tpot_ns_ci95 ttft_ns_ci95",
-            "seen": "token_ids cache_state",
+            "seen": "token_ids cache_state stop_token_ids",
         },
         "summary.text_generation.tokenizer": _TOKENIZER,
         "summary.text_generation.tokenized": {"computed": "queries ttft_ns tpot_ns e2e_ns"},

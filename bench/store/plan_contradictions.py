@@ -98,9 +98,12 @@ def _command(plan: PlanPart) -> Iterator[Correction]:
         if given.get(flag) != (None if value is None else str(value)):
             said: Sentence | str = f"{flag} {given[flag]}" if flag in given else sentence("store.no_flag", flag=flag)
             yield Correction(f"plan.{field}", str(value), said, True, sentence("store.in_its_command"))
-    if ("--strict-placement" in words) != plan.strict_placement:
-        strict = "--strict-placement"
-        said = sentence("store.no_flag", flag=strict) if plan.strict_placement else strict
-        yield Correction(
-            "plan.strict_placement", str(plan.strict_placement), said, True, sentence("store.in_its_command")
-        )
+    asked = plan.asked
+    for field, flag, stated in (
+        ("strict_placement", "--strict-placement", plan.strict_placement),
+        ("asked.chat", "--chat", asked is not None and asked.chat),
+        ("asked.stop", "--stop", asked is not None and asked.stop),
+    ):
+        if (flag in words) != stated:
+            said = sentence("store.no_flag", flag=flag) if stated else flag
+            yield Correction(f"plan.{field}", str(stated), said, True, sentence("store.in_its_command"))

@@ -62,6 +62,8 @@ class SubmittedModel(Form, frozen=True):
     dataset: str = ""
     dataset_options: str = ""
     reference: str = ""
+    chat: bool = False
+    stop: bool = False
 
 
 class SubmittedTarget(Form, frozen=True):

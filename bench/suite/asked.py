@@ -34,6 +34,8 @@ def asked_of(run: PlannedRun) -> Asked:
         max_seconds=run.max_seconds,
         plugins=_plugin_files(run),
         settings=run.settings,
+        chat=ask.chat,
+        stop=ask.stop,
     )
 
 

@@ -112,6 +112,8 @@ def _model(record: Record, asked: Asked, origin: str, catalog: Catalog, places: 
         dataset=file(asked.dataset, "dataset", "--dataset DIR", ("datasets",)),
         dataset_options=asked.dataset_options,
         reference=file(asked.reference, "reference", "--reference FILE", ("references",)),
+        chat=asked.chat and not own_prompts - {"prompts"},
+        stop=asked.stop,
     )
 
 

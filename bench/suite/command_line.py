@@ -32,6 +32,7 @@ def _model_flags(asked: Asked) -> list[str]:
     words = _each("--shape", {name: ",".join(map(str, dims)) for name, dims in asked.shapes.items()})
     for name, file in asked.inputs.items():
         words += ["--input", f"{name}={file.name}" if name else file.name]
+    words += [flag for flag, on in (("--chat", asked.chat), ("--stop", asked.stop)) if on]
     return words + _flags(
         {
             "--preprocessing": asked.preprocessing or None,

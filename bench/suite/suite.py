@@ -37,6 +37,7 @@ class ModelAsk(Ask, frozen=True):
     float model of the same task whose outputs and quality this one's are compared with.
 
     Of a language model: ``prompt_ids`` is a prompt of token ids, ``prompts`` a ``.txt`` or ``.jsonl`` file of prompts.
+    ``chat``: they are put into the model's chat template. ``stop``: a generation ends at an end-of-sequence token.
     """
 
     source: str
@@ -50,6 +51,8 @@ class ModelAsk(Ask, frozen=True):
     dataset: str = ""
     dataset_options: str = ""
     reference: str = ""
+    chat: bool = False
+    stop: bool = False
 
 
 class TargetAsk(Ask, frozen=True):
@@ -171,6 +174,10 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
             raise InputError(
                 sentence("suite.prompts_no_such_file", prompts=model.prompts),
                 sentence("suite.path_relative_current_folder"),
+            )
+        if model.chat and not model.prompts:
+            raise InputError(
+                sentence("suite.chat_without_prompts", source=model.source), sentence("suite.give_prompts")
             )
         if (model.prompts or model.prompt_ids) and any(s.prompt_tokens is not None for s in suite.scenarios):
             raise InputError(

@@ -180,6 +180,7 @@ def _opened(
         executed_precision=_precision(core, request, settings),
         effective_options=held,
         compile_cache=cached,
+        stop_tokens=request.stop_tokens,
         has_tokenizer=all((folder / name).is_file() for name in TOKENIZER),
     )
 

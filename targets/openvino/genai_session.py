@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class OpenedPipeline(Struct, frozen=True):
     """An ``LLMPipeline`` and what is known of it. ``reopened`` makes another like it. ``paged``: it runs on paged
     attention, and ``prefixes`` on it are cached. ``reprocesses``: it goes through the whole of a chat
-    again at each turn (NPU)."""
+    again at each turn (NPU). ``stop_tokens``: a generation ends behind the first of them."""
 
     pipeline: Any
     reopened: Callable[[], Any]
@@ -44,6 +44,7 @@ class OpenedPipeline(Struct, frozen=True):
     effective_options: dict[str, str]
     compile_cache: CompileCache
     has_tokenizer: bool
+    stop_tokens: tuple[int, ...] = ()
 
 
 class OpenVinoGenaiSession:
@@ -129,7 +130,8 @@ class OpenVinoGenaiSession:
     def _run(self, ids: "npt.NDArray[np.int64]", tokens: int, on_token: Callable[[int], None]) -> None:
         from openvino import Tensor
 
-        self._last = self._pipeline.generate(Tensor(ids), generation(tokens), streamer(on_token))
+        settings = generation(tokens, self._opened.stop_tokens)
+        self._last = self._pipeline.generate(Tensor(ids), settings, streamer(on_token))
 
     def _demand_depth(self, depth: int) -> None:
         """Raises ``RunFailure`` where the pipeline cannot be made to begin at ``depth``."""
@@ -154,15 +156,17 @@ class OpenVinoGenaiSession:
             call()
 
 
-def generation(tokens: int) -> Any:
-    """Exactly ``tokens`` greedy tokens, whatever the model's own generation settings say."""
+def generation(tokens: int, stop_tokens: tuple[int, ...] = ()) -> Any:
+    """Exactly ``tokens`` greedy tokens, or those up to the first of ``stop_tokens``, whatever the model's own settings
+    say."""
     from openvino_genai import GenerationConfig
 
     config = GenerationConfig()
     config.max_new_tokens = tokens
-    config.ignore_eos = True
+    config.ignore_eos = not stop_tokens
     config.do_sample = False
-    config.set_eos_token_id(0)  # asked for even where it is ignored
+    config.set_eos_token_id(stop_tokens[0] if stop_tokens else 0)  # asked for even where it is ignored
+    config.stop_token_ids = set(stop_tokens)
     return config
 
 

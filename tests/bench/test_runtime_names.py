@@ -31,7 +31,6 @@ ALLOWED_WORDS = {
     "cli.help.run.target": "an example in the help text",
     "cli.list_takes_one_target": "an example",
     "cli.telemetry_off": "what doctor says of telemetry",
-    "input.use_engine_with_tokenizer": "a remedy: the engines that read a tokenizer",
 }
 """The entries of the engine that name a runtime, and why. To be shortened."""
 

@@ -49,6 +49,8 @@ IN_RECORD: dict[str, tuple[Sequence[str], str, Any]] = {
     "depth": ((*WORDS, "-d", "64"), "scenario.depth_tokens", 64),
     "prompt_ids": ((*WORDS, "--prompt-ids", "1,403"), "asked.prompt_ids", (1, 403)),
     "prompts": ((*WORDS, "--prompts", "words.txt"), "asked.prompts.name", "words.txt"),
+    "chat": ((*WORDS, "--prompts", "words.txt", "--chat"), "asked.chat", True),
+    "stop": ((*WORDS, "--stop"), "asked.stop", True),
     "precision": (("-m", "fake", "--precision", "int8"), "asked.precision", "int8"),
     "compile_cache": (("--compile-cache", "warm"), "scenario.compile_cache", "warm"),
     "datasets": ((*NET, "--dataset", "photos"), "asked.dataset", NamedFile("photos")),

@@ -121,7 +121,7 @@ def _dataset_incomplete(run: RecordedRun) -> Reason | None:
 
 def _short_generation(run: RecordedRun) -> Reason | None:
     asked, generation = run.record.plan.scenario.generate_tokens, run.record.summary.text_generation
-    if asked is None or generation is None or generation.generated_tokens >= asked:
+    if asked is None or generation is None or generation.generated_tokens >= asked or generation.stop_token_ids:
         return None
     generated = generation.generated_tokens
     message = sentence("verdict.short_generation", generated=generated, asked=asked)

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from bench.cli.asked import (
     Grid,
+    asked_prompts,
     asked_scenarios,
     meant_for,
     with_precisions,
-    with_prompts,
     with_quality,
     with_tensors,
 )
@@ -45,11 +45,11 @@ def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
     """``suite`` of one run with what the flags in ``given`` add or replace, except for models, targets and options."""
     models = suite.models
     if any(given.get(flag) is not None for flag in PROMPTS):
-        models = tuple(replace(model, prompt_ids=(), prompts="") for model in models)
+        models = tuple(replace(model, prompt_ids=(), prompts="", chat=False) for model in models)
         suite = replace(suite, scenarios=tuple(replace(s, prompt_tokens=None) for s in suite.scenarios))
     models = with_quality(models, given.get("datasets", ()), given.get("dataset_options"), given.get("references", ()))
     models = with_tensors(models, given.get("shapes", ()), given.get("inputs", ()), given.get("preprocessing"))
-    models = with_prompts(models, given.get("prompt_ids"), given.get("prompts"))
+    models = asked_prompts(models, given)
     models = with_precisions(models, given.get("precision"))
     grid = Grid(*(given.get(name) for name in GRID))
     return replace(

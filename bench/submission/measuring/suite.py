@@ -23,7 +23,10 @@ from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file, scenario_tabl
 from bench.suite.untrusted import Untrusted
 from bench.words import Sentence, sentence
 
-MODEL_FIELDS = ("precision", "shapes", "inputs", "preprocessing", "prompts", "dataset", "dataset_options", "reference")
+MODEL_FIELDS = (
+    *("precision", "shapes", "inputs", "preprocessing", "prompts", "dataset", "dataset_options", "reference"),
+    *("chat", "stop"),
+)
 
 
 class SuiteOfForm(Struct, frozen=True):
@@ -137,6 +140,8 @@ def _model(model: SubmittedModel, folder: Path, source: str) -> ModelAsk:
         dataset=own(model.dataset),
         dataset_options=model.dataset_options,
         reference=own(model.reference),
+        chat=model.chat,
+        stop=model.stop,
     )
 
 

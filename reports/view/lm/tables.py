@@ -29,12 +29,27 @@ def text_table(record: Record) -> Table | None:
             units.counted(found.generated_tokens, "token"),
         ),
         *_tokenized(found),
+        *_asked(record, found),
         *_cache(found.kv_cache),
         *_energy(found),
     ]
     tokens = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
     rows.append(plain_row(say("report.text.first_tokens"), tokens or units.MISSING, say("report.text.greedy")))
     return Table(say("report.text.caption"), columns("statistic", "value", "note"), tuple(rows))
+
+
+def _asked(record: Record, found: TextGeneration) -> list[tuple[Cell, ...]]:
+    """How the user's text became a prompt, and where generations end, if that is not after a number of tokens."""
+    rows, inputs, used = [], record.plan.inputs, found.tokenizer
+    if inputs is not None and inputs.source == "prompt_text":
+        template = inputs.template
+        how = say("report.text.with_template" if template is not None else "report.text.without_template")
+        note = say(f"report.text.tokenizer.{used.source}", version=used.version) if used is not None else ""
+        rows.append(plain_row(say("report.text.prompts"), how, note))
+    if found.stop_token_ids:
+        tokens = ", ".join(map(str, found.stop_token_ids))
+        rows.append(plain_row(say("report.text.ends"), say("report.text.at_tokens", tokens=tokens), "--stop"))
+    return rows
 
 
 def _gaps(found: TextGeneration) -> list[tuple[Cell, ...]]:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from bench.compare.comparability import comparable
 from bench.compare.rules import CHECKS, RULES
+from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
 from bench.record.record import Failure, PlacementSummary, Reason, Record, Repeat, Scenario, Tool, Verdict
 from bench.suite.presets import shorter_rule
@@ -49,6 +50,7 @@ REFUSED = [
     ("artifact_differs", changed("model", sha256="a" * 64)),
     ("input_differs", changed("inputs", sha256="a" * 64)),
     ("shapes_differ", changed("inputs", shapes={"x": (2, 4)})),
+    ("stop_differs", changed("plan", asked=Asked("file", NamedFile("net.onnx"), stop=True))),
     ("scenario_differs", changed("plan", scenario=Scenario("offline"))),
     ("scenario_differs", changed("plan", scenario=Scenario("single-stream", lanes=3))),
     ("rule_differs", changed("plan", preset="strict")),

@@ -1,6 +1,8 @@
 """What a language model is asked."""
 
+import json
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ from bench.contracts import DecoderSpec
 from bench.errors import InputError, RunFailure
 from bench.inputs.prompts import (
     Lengths,
+    Message,
     Prompt,
     check_ids,
     encoded,
     load_prompts,
     prompt_facts,
+    prompts_of,
     queries,
     read_prompts,
     save_prompts,
@@ -28,8 +32,8 @@ DECODER = DecoderSpec(layers=1, kv_heads=1, head_dim=2, vocab_size=300, context_
 class Bytes:
     """A tokenizer: one token a byte, after token 1."""
 
-    def encode(self, text: str) -> "np.ndarray[Any, Any]":
-        return np.array([1, *text.encode()], np.int64)
+    def encode(self, text: str, special: bool = True) -> "np.ndarray[Any, Any]":
+        return np.array([*([1] if special else []), *text.encode()], np.int64)
 
     def stream(self) -> Callable[[int], str]:
         return chr
@@ -90,6 +94,52 @@ def test_files_of_prompts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"The capital of France is\n", "The capital of France is"),
+        (b"The capital of France is\r\n", "The capital of France is"),
+        (b"\xef\xbb\xbfHello\r\n", "Hello"),
+        ("Hello\r\n".encode("utf-16"), "Hello"),
+        (b"Hello\n\n", "Hello\n"),
+        (b"Hello \r", "Hello \r"),
+        (b" Hello\n there", " Hello\n there"),
+    ],
+)
+def test_the_line_end_of_an_editor_is_no_part_of_a_prompt(tmp_path: Path, content: bytes, expected: str) -> None:
+    """One, and no other space; the hash is that of the prompt. A text to be judged is taken whole."""
+    file = tmp_path / "p.txt"
+    file.write_bytes(content)
+    found = read_prompts((), str(file), "m")
+    assert (Prompt(prompt=expected),) == found
+    assert prompt_facts((Prompt(prompt=expected),)).sha256 == prompt_facts(found).sha256
+    (whole,) = prompts_of(file, "m", whole=True)
+    assert expected + (whole.prompt or "").removeprefix(expected) == whole.prompt
+
+
+def test_conversations_in_a_file(tmp_path: Path) -> None:
+    """One a line; they need the template."""
+    line = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]}
+    (tmp_path / "c.jsonl").write_text(json.dumps(line))
+    (found,) = read_prompts((), str(tmp_path / "c.jsonl"), "m")
+    assert (Message("system", "s"), Message("user", "u")) == found.messages
+    with pytest.raises(RunFailure, match="needs the model's chat template"):
+        encoded((found,), DECODER, Bytes())
+
+
+def test_a_templated_text_has_its_special_tokens_already() -> None:
+    """A tokenizer is told to add none."""
+    assert [[97], [1, 97]] == [
+        one.tolist() for one in encoded((Prompt(prompt="a", templated=True), Prompt(prompt="a")), DECODER, Bytes())
+    ]
+
+
+def test_hashes_of_prompts_are_those_of_older_records() -> None:
+    """Ids and texts are hashed as ever."""
+    expected = sha256(b'[{"ids":[1,2],"prompt":null},{"ids":null,"prompt":"a"}]').hexdigest()
+    assert expected == prompt_facts((Prompt(ids=(1, 2)), Prompt(prompt="a"))).sha256
+
+
+@pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.txt", b" \n", "a.txt: is empty"),
@@ -97,8 +147,11 @@ def test_files_of_prompts(tmp_path: Path) -> None:
         ("a.jsonl", b"\n", "a.jsonl: holds no prompt"),
         ("a.jsonl", b'{"prompt": "x"}\n{"prompt"', "a.jsonl: line 2"),
         ("a.jsonl", b'{"text": "x"}', "a.jsonl: line 1: Object contains unknown field `text`"),
-        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: must hold either prompt or ids"),
-        ("a.jsonl", b"{}", "line 1: must hold either prompt or ids"),
+        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: must hold one of prompt, ids and messages"),
+        ("a.jsonl", b"{}", "line 1: must hold one of prompt, ids and messages"),
+        ("a.jsonl", b'{"prompt": "x", "templated": true}', "line 1: Object contains unknown field `templated`"),
+        ("a.jsonl", b'{"messages": [{"role": "user"}]}', "line 1: Object missing required field `content`"),
+        ("a.jsonl", b'{"messages": [{"role": "user", "content": []}]}', r"line 1: Expected `str`, got `array`"),
     ],
 )
 def test_bad_files_of_prompts(tmp_path: Path, name: str, content: bytes, words: str) -> None:

@@ -11,6 +11,7 @@ from bench.compare.matching import pair_up
 from bench.compare.observe import observe
 from bench.contracts import Scenario
 from bench.errors import InputError
+from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
 from bench.record.quality import DatasetFacts, Quality, QualityMetric
 from bench.record.record import (
@@ -207,6 +208,7 @@ def refused() -> dict[str, tuple[RecordedRun, RecordedRun]]:
         "input": within(new, "inputs", sha256="a" * 64),
         "shapes": within(new, "inputs", shapes={"x": (2, 4)}),
         "scenario": within(new, "plan", scenario=Scenario("offline", compile_cache="warm")),
+        "stop": within(new, "plan", asked=Asked("file", NamedFile("net.onnx"), stop=True)),
         "preset": within(new, "plan", preset="strict"),
         "rule": within(new, "rule", precision=0.5, min_queries=7),
         "precision": within(new, "target", executed_precision="int8"),

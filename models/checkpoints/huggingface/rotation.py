@@ -14,12 +14,13 @@ from bench.models.checkpoints.huggingface.fields import Fields
 from bench.models.sllm.config import RopeScaling
 from bench.words import sentence
 
-UNDERSTOOD = ("default", "linear", "llama3", "longrope")
+UNDERSTOOD = ("default", "linear", "llama3", "yarn")
 COMMON = frozenset(("rope_type", "type", "rope_theta", "partial_rotary_factor"))
 OF_TYPE = {
     "default": frozenset[str](),
     "linear": frozenset(("factor",)),
     "llama3": frozenset(("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")),
+    "yarn": frozenset(("factor", "attention_factor", "beta_fast", "beta_slow", "original_max_position_embeddings")),
     "longrope": frozenset(
         ("short_factor", "long_factor", "factor", "attention_factor", "original_max_position_embeddings")
     ),
@@ -58,7 +59,7 @@ def rotation(config: Fields, family: str, head_dim: int, theta: float) -> Rotati
     name = whole.text("rope_type", whole.text("type", "default"))
     if family == "phi3" and name in LONGROPE_OF_PHI3:
         name = "longrope"
-    elif name not in UNDERSTOOD or name == "longrope":
+    elif name not in UNDERSTOOD:
         raise whole.refused("rope_type" if "rope_type" in whole else "type", sentence("checkpoint.rope_types_known"))
     for key in whole.values:
         if key not in COMMON | OF_TYPE[name]:
@@ -87,9 +88,33 @@ def _scaled(plain: Rotation, name: str, rope: Fields, config: Fields, rotated: i
             raise rope.wrong("high_freq_factor", sentence("checkpoint.number_above_field", field="low_freq_factor"))
         original = rope.integer("original_max_position_embeddings")
         return replace(plain, scaling=RopeScaling(rope.number("factor"), low, high, original))
+    if name == "yarn":
+        return _yarn(plain, rope, config, rotated)
     if name == "longrope":
         return _longrope(plain, rope, config, rotated)
     return plain
+
+
+def _yarn(plain: Rotation, rope: Fields, config: Fields, rotated: int) -> Rotation:
+    """YaRN (Peng et al. 2023): pairs that turn often are left alone, slow ones stretched, those between in part.
+
+    Versions of transformers differ in whether the factor or the quotient of the contexts counts: they have to be equal.
+    """
+    factor, original = rope.number("factor"), rope.integer("original_max_position_embeddings")
+    if not math.isclose(factor, config.integer("max_position_embeddings") / original) or plain.theta <= 1:
+        raise rope.refused("factor", sentence("checkpoint.yarn_factor"))
+    fast, slow = rope.number("beta_fast", 32.0), rope.number("beta_slow", 1.0)
+
+    def pair_of(turns: float) -> float:
+        return rotated / 2 * math.log(original / (turns * 2 * math.pi)) / math.log(plain.theta)
+
+    first, last = max(math.floor(pair_of(fast)), 0), min(math.ceil(pair_of(slow)), rotated - 1)
+    divisors = []
+    for pair in range(rotated // 2):
+        stretched = min(max((pair - first) / max(last - first, 0.001), 0.0), 1.0)
+        divisors.append(1 / (stretched / factor + 1 - stretched))
+    usual = 0.1 * math.log(factor) + 1 if factor > 1 else 1.0
+    return replace(plain, divisors=tuple(divisors), magnitude=rope.number("attention_factor", usual))
 
 
 def _longrope(plain: Rotation, rope: Fields, config: Fields, rotated: int) -> Rotation:

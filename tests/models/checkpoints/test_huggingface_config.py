@@ -23,6 +23,7 @@ from tests.support.checkpoints.published_folders import (
     QWEN3,
     SIZES,
     SMOLLM3,
+    YARN,
 )
 
 MISTRAL = {**LLAMA, "model_type": "mistral", "architectures": ["MistralForCausalLM"]}
@@ -55,7 +56,7 @@ def refusal(config: Mapping[str, Any]) -> str:
         ("rope_interleaved", True),
         ("residual_multiplier", 0.22),
         ("partial_rotary_factor", 0.4),
-        ("rope_scaling", {"rope_type": "yarn", "factor": 4.0}),
+        ("rope_scaling", {"rope_type": "ntk", "factor": 4.0}),
         ("rope_scaling", {"type": "dynamic", "factor": 2.0}),
         ("rope_scaling", {"type": "mrope", "mrope_section": [2, 1, 1]}),
         ("rope_scaling", {"type": "linear", "factor": 2.0, "mrope_section": [2, 1, 1]}),
@@ -64,8 +65,6 @@ def refusal(config: Mapping[str, Any]) -> str:
 )
 def test_what_is_not_computed_is_refused(config: Mapping[str, Any], field: str, value: object) -> None:
     """In every architecture, whether transformers reads the field there or not; the message names file and field."""
-    if config is PHI3 and field == "rope_scaling" and isinstance(value, dict) and value.get("rope_type") == "yarn":
-        value = {**value, "rope_type": "dynamic"}  # old files of Phi 3 call longrope so
     message = refusal({**config, field: value})
     assert message.startswith("config.json: ")
     assert field in message
@@ -82,6 +81,9 @@ def test_what_is_not_computed_is_refused(config: Mapping[str, Any], field: str, 
         ({**SMOLLM3, "use_sliding_window": True, "sliding_window": 8}, "use_sliding_window is true, which changes"),
         ({**LLAMA, "rope_scaling": {**LLAMA3, "high_freq_factor": 1.0}}, "rope_scaling.high_freq_factor is 1.0, not"),
         ({**LLAMA, "rope_scaling": LONGROPE}, 'rope_scaling.type is "longrope", which changes'),
+        ({**LLAMA, "rope_scaling": {**YARN, "factor": 8.0}}, "rope_scaling.factor is 8.0, which changes"),
+        ({**LLAMA, "rope_scaling": {**YARN, "mscale": 0.7}}, "rope_scaling.mscale is 0.7, which changes"),
+        ({**LLAMA, "rope_scaling": {"type": "yarn", "factor": 4.0}}, "original_max_position_embeddings is missing"),
         ({**LLAMA, "rope_scaling": "linear"}, 'rope_scaling is "linear", not a JSON object'),
         ({**LLAMA, "rope_scaling": {"type": "linear"}}, "rope_scaling.factor is missing"),
         ({**LLAMA, "rope_scaling": {"type": "linear", "factor": 0}}, "rope_scaling.factor is 0, not a number above 0"),

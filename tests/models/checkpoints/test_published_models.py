@@ -10,9 +10,12 @@ import openvino as ov
 import pytest
 
 from bench.contracts import Artifact, ModelRequest
+from bench.models.checkpoints.gguf.opening import open_gguf
+from bench.models.checkpoints.prepared import prepare_checkpoint
 from bench.models.files.folder import ModelFolder
 from tests.support.checkpoints.published_folders import MODELS, random_weights, rounded, write_folder
 from tests.support.checkpoints.published_forward import logits
+from tests.support.checkpoints.published_gguf import write_gguf
 
 Array = np.ndarray[Any, Any]
 Feed = Mapping[str, Array]
@@ -91,6 +94,35 @@ def test_the_graph_has_the_logits_of_the_definition(name: str, runtime: str, tmp
     assert expected.std() > 0.5  # of logits that were alike, likeness would say nothing
     np.testing.assert_allclose(whole, expected, atol=1e-4, rtol=0)
     np.testing.assert_allclose(steps, expected, atol=1e-4, rtol=0)
+
+
+AS_GGUF = {
+    **{name: MODELS[name] for name in ("llama", "llama, llama3", "llama, linear", "llama, yarn", "qwen2")},
+    **{name: MODELS[name] for name in ("qwen3, untied", "phi3, longrope", "phi3, a window")},
+    "mistral, a head wider than its part": {
+        **MODELS["mistral, a head wider than its part, a window"],
+        "sliding_window": None,
+    },
+    "gemma3": {
+        **MODELS["gemma3, linear"],
+        "num_hidden_layers": 7,
+        "sliding_window_pattern": 6,
+        "query_pre_attn_scalar": 16,
+    },
+    "smollm3": {**MODELS["smollm3"], "num_hidden_layers": 5, "no_rope_layers": None},
+}
+"""What the format can say: for Gemma 3 and SmolLM 3 the kinds of layers follow from the architecture alone."""
+
+
+@pytest.mark.parametrize("name", AS_GGUF)
+def test_a_gguf_of_the_same_weights_has_the_same_logits(name: str, tmp_path: Path) -> None:
+    """Names, order of rows, norms and rotation of its converter are taken back exactly."""
+    config = AS_GGUF[name]
+    weights = random_weights(config)
+    path = write_gguf(tmp_path / "model.gguf", config, weights)
+    request = ModelRequest(str(path), precision="float32")
+    artifact = prepare_checkpoint(lambda: open_gguf(path), request, tmp_path / "cache")
+    np.testing.assert_allclose(Decoder(artifact)(IDS), logits(config, weights, IDS), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("precision", "most"), [("float16", 0.005), ("int8", 0.05), ("int4", 0.6)])

@@ -36,6 +36,7 @@ LONGROPE = {
     "short_factor": [1.0, 1.05, 1.2, 1.6],
     "long_factor": [1.1, 2.0, 5.0, 20.0],
 }
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
 
 
 def config_of(model_type: str, written: str, **fields: object) -> dict[str, Any]:
@@ -65,6 +66,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "llama, tied, one KV head for each": {**LLAMA, "tie_word_embeddings": True, "num_key_value_heads": 4},
     "llama, llama3": {**LLAMA, "rope_scaling": LLAMA3},
     "llama, linear": {**LLAMA, "rope_scaling": {"type": "linear", "factor": 4.0}},
+    "llama, yarn": {**LLAMA, "rope_scaling": YARN},
     "llama, of transformers 5": {
         **{key: value for key, value in LLAMA.items() if key != "rope_theta"},
         "rope_parameters": {**LLAMA3, "rope_theta": 5e5},

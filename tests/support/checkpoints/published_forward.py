@@ -173,6 +173,8 @@ def _scaled(config: Config, rope: Mapping[str, Any], speeds: list[float]) -> tup
         return [speed / rope["factor"] for speed in speeds], 1.0
     if kind == "llama3":
         return [_llama3(rope, speed) for speed in speeds], 1.0
+    if kind == "yarn":
+        return _yarn(rope, speeds), rope.get("attention_factor", 0.1 * math.log(rope["factor"]) + 1)
     assert kind in ("longrope", "su")
     original = config.get("original_max_position_embeddings") or rope["original_max_position_embeddings"]
     longer = config["max_position_embeddings"] / original
@@ -191,3 +193,20 @@ def _llama3(rope: Mapping[str, Any], speed: float) -> float:
         return float(speed / rope["factor"])
     smooth = (original / length - low) / (high - low)
     return float((1 - smooth) * speed / rope["factor"] + smooth * speed)
+
+
+def _yarn(rope: Mapping[str, Any], speeds: list[float]) -> list[float]:
+    """By the turns that a pair makes within the context first trained on: as the paper's ramp, from whole pair to whole
+    pair."""
+    base = speeds[0] / speeds[1]  # of one pair to the next
+
+    def pair(turns: float) -> float:
+        return math.log(rope["original_max_position_embeddings"] / (2 * math.pi * turns)) / math.log(base)
+
+    low = max(math.floor(pair(rope.get("beta_fast", 32))), 0)
+    high = min(math.ceil(pair(rope.get("beta_slow", 1))), 2 * len(speeds) - 1)
+    results = []
+    for number, speed in enumerate(speeds):
+        stretched = min(max((number - low) / max(high - low, 0.001), 0), 1)
+        results.append(stretched * speed / rope["factor"] + (1 - stretched) * speed)
+    return results

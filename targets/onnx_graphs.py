@@ -20,6 +20,8 @@ from bench.digest import sha256_of
 if TYPE_CHECKING:
     import onnx
 
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+"""ONNX Runtime's config entry for the weights of a graph that it gets as bytes."""
 ANEW = "written-anew"
 """The folder that such a graph lies in, under the name of the user's file."""
 
@@ -54,14 +56,14 @@ def with_fixed_shapes(artifact: Artifact, folder: Path) -> Artifact:
     for value in model.graph.output:
         if not all(dimension.HasField("dim_value") for dimension in value.type.tensor_type.shape.dim):
             value.type.tensor_type.ClearField("shape")
-    return _written(artifact, model, folder / ANEW)
+    return written_anew(artifact, model, folder / ANEW)
 
 
 def with_linked_weights(artifact: Artifact, folder: Path) -> Artifact:
     """The artifact with a graph in ``folder`` that names its weights where they really lie."""
     import onnx
 
-    return _written(artifact, onnx.load_model(artifact.path, load_external_data=False), folder / ANEW)
+    return written_anew(artifact, onnx.load_model(artifact.path, load_external_data=False), folder / ANEW)
 
 
 def read_by_openvino(core: Any, artifact: Artifact) -> Any:
@@ -90,7 +92,7 @@ def _common(files: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([file.parent for file in files]))
 
 
-def _written(artifact: Artifact, model: "onnx.ModelProto", folder: Path) -> Artifact:
+def written_anew(artifact: Artifact, model: "onnx.ModelProto", folder: Path) -> Artifact:
     folder.mkdir()
     path = folder / artifact.path.name
     real = [file.resolve() for file in artifact.files[1:]]

@@ -64,7 +64,8 @@ class DecoderSpec(Struct, frozen=True):
 
     ``ids_dtype``, ``mask_dtype`` and ``position_dtype`` are those of these inputs. ``past_length`` is P where the graph
     fixes it: past and present are then one buffer of that length, as with GroupQueryAttention, and the graph reads from
-    the mask how much of it is in use. ``last_logits``: the graph may return those of the last position only;
+    the mask how much of it is in use. ``shared_cache``: the same with a buffer that the engine makes as long as it
+    needs, at least P+S. ``last_logits``: the graph may return those of the last position only;
     ``flat_logits``: without a dimension for it, [B, vocab_size]. ``fixed_inputs`` and ``cache_position`` are fed
     in addition. ``bos_token_id`` and ``eos_token_ids`` are those of the model, if known.
     """
@@ -88,6 +89,7 @@ class DecoderSpec(Struct, frozen=True):
     fixed_inputs: tuple[FixedInput, ...] = ()
     cache: tuple[CacheTensor, ...] = ()
     cache_position: PositionInput | None = None
+    shared_cache: bool = False
 
     def cache_tensors(self) -> tuple[CacheTensor, ...]:
         """Every tensor of the cache, layer by layer, key before value."""

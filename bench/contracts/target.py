@@ -109,13 +109,15 @@ class Target(Protocol):
 
 @runtime_checkable
 class ConvertingTarget(Protocol):
-    """A target that can open some artifacts only in a special format."""
+    """A target that opens some artifacts in a special format, or in the form that its runtime is fastest with."""
 
-    def converts(self, artifact: Artifact) -> bool:
-        """Whether ``convert`` has to be asked. Quick, and imports no runtime: runs in the parent."""
+    def converts(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> bool:
+        """Whether ``convert`` has to be asked. Quick, and imports no runtime: runs in the parent. ``device`` and
+        ``options``: those that it will be opened with."""
 
-    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """Write into ``folder`` (empty) what the runtime opens instead of ``artifact``, with the same task and decoder.
+    def convert(self, artifact: Artifact, folder: Path, device: str, options: Mapping[str, str]) -> Artifact:
+        """Write into ``folder`` (empty) what the runtime opens instead of ``artifact``, with the same task; or return
+        ``artifact``.
 
         Untimed, in a separate process; must be deterministic. Raises ``RunFailure`` for what cannot be converted.
         """

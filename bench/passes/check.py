@@ -89,7 +89,7 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
         seed=run.seed,
         prompts=prepared.prompts,
         emulated=emulated,
-        foreseen=converts(run.target.plugin, prepared.artifact),
+        foreseen=converts(run.target, prepared.artifact),
         tokenizer=prepared.tokenizer,
     )
     return replace(so_far, checked=jobs.run(job))

@@ -14,6 +14,8 @@ class ConvertJob(Job[Artifact], frozen=True, kw_only=True):
     """Make what the target opens out of an artifact that it only opens in another form."""
 
     artifact: Artifact
+    device: str
+    options: dict[str, str]
 
     def play(self, worker: Worker) -> Artifact:
         """What the target opens instead of the artifact; the artifact itself where it needs nothing else."""
@@ -23,16 +25,24 @@ class ConvertJob(Job[Artifact], frozen=True, kw_only=True):
             return self.artifact
         folder = worker.folder / "converted"
         folder.mkdir()
-        return target.convert(self.artifact, folder)
+        return target.convert(self.artifact, folder, self.device, self.options)
 
 
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     """What is opened instead of the artifact; nothing where the target opens that itself."""
-    artifact, plugin, opening = known(so_far.prepared).artifact, so_far.run.target.plugin, known(so_far.opening)
-    if not converts(plugin, artifact):
+    artifact, target, opening = known(so_far.prepared).artifact, so_far.run.target, known(so_far.opening)
+    plugin, device, options = target.plugin, target.device.name, target.options
+    if not converts(target, artifact):
         return so_far
-    key = plugin, artifact.format, artifact.sha256, tuple(sorted(artifact.shapes.items()))
-    job = ConvertJob(plugin, artifact=artifact)
+    key = (
+        plugin,
+        device,
+        artifact.format,
+        artifact.sha256,
+        tuple(sorted(artifact.shapes.items())),
+        tuple(sorted(options.items())),
+    )
+    job = ConvertJob(plugin, artifact=artifact, device=device, options=options)
     opened = jobs.settled(jobs.once(ConvertJob, key, lambda: job, says=sentence("run.converting_model")))
     if opened == artifact:
         return so_far

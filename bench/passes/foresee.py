@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from bench.contracts import Artifact, ConvertingTarget
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence, known
-from bench.plugins import PluginRef, load
+from bench.plugins import load
 
 if TYPE_CHECKING:
     from bench.suite.plan import TargetChoice
@@ -26,7 +26,7 @@ class ForeseeJob(Job[None], frozen=True, kw_only=True):
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     """Adds nothing. Only a target that converts the model is asked here: any other is asked by the check."""
     artifact, target = known(so_far.prepared).artifact, so_far.run.target
-    if converts(target.plugin, artifact):
+    if converts(target, artifact):
         ask(target, artifact, jobs)
     return so_far
 
@@ -37,7 +37,7 @@ def ask(target: "TargetChoice", artifact: Artifact, jobs: Runner) -> None:
     jobs.settled(jobs.once(ForeseeJob, repr(job), lambda: job))
 
 
-def converts(plugin: PluginRef, artifact: Artifact) -> bool:
-    """Whether the target opens ``artifact`` only in a special format."""
-    target = load(plugin)
-    return isinstance(target, ConvertingTarget) and target.converts(artifact)
+def converts(asked: "TargetChoice", artifact: Artifact) -> bool:
+    """Whether the target may open ``artifact`` in another form."""
+    target = load(asked.plugin)
+    return isinstance(target, ConvertingTarget) and target.converts(artifact, asked.device.name, asked.options)

@@ -19,7 +19,7 @@ from bench.contracts import (
     TensorSession,
     TokenSession,
 )
-from bench.targets import safe_options
+from bench.targets import attention_form, onnx_graphs, safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
@@ -46,7 +46,7 @@ class OnnxRuntimeCpu:
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("onnxruntime",)
     install = "pip install onnxruntime"
-    safe_options = safe_options.SESSION
+    safe_options = safe_options.SESSION | {attention_form.NAME}
     device_names: Sequence[str] = ("cpu",)
 
     def devices(self) -> Sequence[Device]:
@@ -55,7 +55,7 @@ class OnnxRuntimeCpu:
         return (Device("cpu", True, processor_name()),)
 
     def options(self, device: str) -> Mapping[str, Sentence | str]:
-        return session_config.known()
+        return {**session_config.known(), **attention_form.OPTION}
 
     def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:
         """Every node as the file has it: graph optimisation fuses, folds and reorders."""
@@ -67,7 +67,20 @@ class OnnxRuntimeCpu:
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         session_config.read(options)
+        attention_form.checked(options)
         refuse_compiled(artifact)
+
+    def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
+        return attention_form.may_be_fused(artifact, options)
+
+    def convert(
+        self, artifact: Artifact, folder: Path, device: str = "", options: Mapping[str, str] | None = None
+    ) -> Artifact:
+        """Our plain decoder gets ``GroupQueryAttention``; any other artifact is opened as it is."""
+        from bench.targets.grouped_attention import grouped_artifact
+
+        made = grouped_artifact(artifact, folder) if attention_form.may_be_fused(artifact, options) else None
+        return made or artifact
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
@@ -82,13 +95,13 @@ class OnnxRuntimeCpu:
             session_config.fix_free_dimensions(made, request.artifact)
         with _optimised_graph(request, made) as precisions, phase("compile"):
             try:
-                session = onnxruntime.InferenceSession(str(request.artifact.path), made, providers=[PROVIDER])
+                session = onnxruntime.InferenceSession(_opened_from(request, made), made, providers=[PROVIDER])
             except Exception as error:
                 raise opening_failure(error, request.artifact.path) from error
             told = precisions()
         opened = _opened(request, session, settings, told)
         if request.artifact.task == "text_generation":
-            return tokens.OrtTokenSession(session, decoder_of(request.artifact), opened)
+            return tokens.OrtTokenSession(session, decoder_of(request.artifact), opened, request.decode_context)
         return onnxruntime_session.OrtTensorSession(session, opened, request.artifact.facts.inputs)
 
 
@@ -98,6 +111,15 @@ def with_defaults(request: OpenRequest) -> dict[str, str]:
     if request.inspect:
         defaults |= {"session.record_ep_graph_assignment_info": "1"}
     return defaults | request.options | (session_config.EXACT_MEMORY if request.exact_memory else {})
+
+
+def _opened_from(request: OpenRequest, made: Any) -> str | bytes:
+    """The file; or the bytes of a graph that was written anew, whose weights stay where they are."""
+    if not onnx_graphs.opened_as_bytes(request.artifact):
+        return str(request.artifact.path)
+    if weights := onnx_graphs.weights_folder(request.artifact):
+        made.add_session_config_entry(onnx_graphs.WEIGHTS_FOLDER, str(weights))
+    return request.artifact.path.read_bytes()
 
 
 def executed_precision(artifact: Artifact) -> str:
@@ -145,7 +167,7 @@ def _opened(
         device_name=processor_name(),
         executed_precision=precisions.name or executed_precision(request.artifact),
         precisions=precisions,
-        effective_options=session_config.effective(held, settings.entries),
+        effective_options=session_config.effective(held, settings.entries) | attention_form.effective(request.artifact),
         distributions=("onnxruntime",),
         lanes=usable_cores,
         inspected=settings.entries.get("session.record_ep_graph_assignment_info") == "1",

@@ -9,6 +9,7 @@ only the last row is read; if the graph may return those of the last position on
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec
 from bench.contracts.element_types import EXTENDED
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 class OrtTokenSession(OrtFacts):
     """Batch 1; sequence and past are dynamic dimensions of the graph."""
 
-    def __init__(self, session: Any, decoder: DecoderSpec, opened: Opened) -> None:
+    def __init__(self, session: Any, decoder: DecoderSpec, opened: Opened, room_for: int = 0) -> None:
+        """``room_for``: tokens that a shared cache of free length is made for; it grows beyond where it has to."""
         super().__init__((session,), opened)
         self._decoder = decoder
         self._cache = decoder.cache_tensors()
@@ -51,7 +53,12 @@ class OrtTokenSession(OrtFacts):
             {name: ort_value(array) for name, array in fixed_arrays(decoder, holds_tokens).items()}
             for holds_tokens in (False, True)
         ]
+        self._one_buffer = decoder.shared_cache or decoder.past_length is not None
+        self._held: list[Any] = []
+        self._room = 0
         self._length = 0
+        if decoder.shared_cache:
+            self._make_room(min(room_for, decoder.context_length))
         self.reset()
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
@@ -71,7 +78,10 @@ class OrtTokenSession(OrtFacts):
         return np.asarray(stepwise_logits(prompt(ids, self._decoder), step, at_once))
 
     def reset(self) -> None:
+        """A shared cache of free length is kept: what it holds beyond the tokens in use is never read."""
         self._length = 0
+        if self._decoder.shared_cache:
+            return
         for tensor in self._cache:
             value = ort_value(empty_cache(tensor))
             self._binding.bind_ortvalue_input(tensor.past, value)
@@ -81,6 +91,10 @@ class OrtTokenSession(OrtFacts):
     def renew(self, tokens: int) -> None:
         """The outputs of the last run, which are its cache, are let go as well."""
         self._binding.clear_binding_outputs()
+        if self._decoder.shared_cache:
+            self._binding.clear_binding_inputs()
+            self._held, self._room, self._length = [], 0, 0
+            self._make_room(tokens)
         self.reset()
 
     def _next(self, ids: "npt.NDArray[Any]") -> int:
@@ -93,6 +107,8 @@ class OrtTokenSession(OrtFacts):
         last, in a buffer that the next step overwrites."""
         start, end = self._length, self._length + ids.shape[1]
         room(end, self._decoder.context_length)
+        if self._decoder.shared_cache and end > self._room:
+            self._make_room(min(max(end, 2 * self._room), self._decoder.context_length))
         binding, logits = self._binding, self._logits(end - start)
         _bind(binding, "input_ids", ids, (1, end - start))
         _bind(binding, "attention_mask", self._mask, (1, end))
@@ -106,12 +122,27 @@ class OrtTokenSession(OrtFacts):
             binding.bind_output("logits", "cpu")
         else:
             binding.bind_output("logits", "cpu", 0, logits.dtype.type, logits.shape, logits.ctypes.data)
-        if self._decoder.past_length:
+        if self._one_buffer:
             self._sessions[0].run_with_iobinding(binding)
         else:
             self._run_growing(binding)
         self._length = end
         return self._returned() if logits is None else logits
+
+    def _make_room(self, tokens: int) -> None:
+        """A buffer for ``tokens`` tokens, with what the one before it holds."""
+        self._room = max(tokens, 1)
+        before, self._held = self._held, []
+        for index, tensor in enumerate(self._cache):
+            shape = list(tensor.shape)
+            shape[tensor.length_axis or 0] = self._room
+            array = empty_cache(replace(tensor, shape=tuple(shape)))
+            if before and self._length:
+                array[:, :, : self._length] = array_of(before[index])[:, :, : self._length]
+            value = ort_value(array)
+            self._held.append(value)
+            self._binding.bind_ortvalue_input(tensor.past, value)
+            self._binding.bind_ortvalue_output(tensor.present, value)
 
     def _run_growing(self, binding: Any) -> None:
         for name in self._presents:
@@ -124,7 +155,7 @@ class OrtTokenSession(OrtFacts):
         """The logits of the last run, and the cache. Outputs stand in the order in which they were bound first: the
         cache before the logits where it is one buffer, else behind them."""
         outputs = list(self._binding.get_outputs())
-        logits = outputs.pop(-1 if self._decoder.past_length else 0)
+        logits = outputs.pop(-1 if self._one_buffer else 0)
         return logits, outputs
 
     def _returned(self) -> "npt.NDArray[Any]":

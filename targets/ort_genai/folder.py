@@ -21,7 +21,9 @@ from bench.digest import sha256_of
 from bench.errors import InputError, RunFailure
 from bench.reading import read_object
 from bench.targets.decoding import decoder_of, plain_cache, rows_of_logits
+from bench.targets.grouped_attention import grouped, grouped_decoder, taken, with_grouped_facts
 from bench.targets.ort_genai.config import Taken
+from bench.targets.plain_decoder import PlainDecoder
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -101,8 +103,12 @@ def _linked(artifact: Artifact, files: tuple[Path, ...], path: Path) -> Artifact
     return replace(artifact, path=path, files=files, sha256=sha256_of(files), size_bytes=size)
 
 
-def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
-    """Link ``artifact``'s files, and a tokenizer in the same folder, into ``folder``, and write the configuration."""
+def genai_folder(artifact: Artifact, folder: Path, fused: bool = False) -> Artifact:
+    """Link ``artifact``'s files, and a tokenizer in the same folder, into ``folder``, and write the configuration.
+    With ``fused`` our plain decoder gets ``GroupQueryAttention``."""
+    plain = taken(artifact) if fused else None
+    if plain is not None:
+        return _grouped_folder(artifact, plain, folder)
     decoder = decoder_of(artifact)
     plain_cache(decoder, "onnxruntime-genai")
     source = artifact.path.parent
@@ -119,6 +125,22 @@ def genai_folder(artifact: Artifact, folder: Path) -> Artifact:
     config.write_text(text, encoding="utf-8", newline="\n")
     files = (*(folder / name for name in names), config)
     return _linked(artifact, files, files[0])
+
+
+def _grouped_folder(artifact: Artifact, plain: PlainDecoder, folder: Path) -> Artifact:
+    """The folder of our plain decoder with fused operators. Its weights are linked, next to the graph."""
+    model = grouped(plain, decoder_of(artifact))
+    decoder = grouped_decoder(decoder_of(artifact), model)
+    source = artifact.path.parent
+    beside = [source / name for name in TOKENIZER_FILES if (source / name).is_file()]
+    names = list(dict.fromkeys(file.relative_to(source) for file in (*artifact.files, *beside)))
+    link_all(source, folder, names[1:], symbolic=False)
+    graph, config = folder / names[0], folder / CONFIG
+    graph.write_bytes(model.SerializeToString(deterministic=True))
+    text = Taken(configuration(decoder, artifact.path.name), source, CONFIG).text()
+    config.write_text(text, encoding="utf-8", newline="\n")
+    files = (*(folder / name for name in names), config)
+    return replace(with_grouped_facts(_linked(artifact, files, files[0]), plain), decoder=decoder)
 
 
 def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
@@ -158,7 +180,7 @@ def configuration(decoder: DecoderSpec, file_name: str) -> dict[str, Any]:
         "search": {
             "do_sample": False,
             "max_length": decoder.context_length,
-            "past_present_share_buffer": decoder.past_length is not None,
+            "past_present_share_buffer": decoder.shared_cache or decoder.past_length is not None,
         },
     }
 

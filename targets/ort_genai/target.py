@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TokenSession
 from bench.errors import RunFailure
-from bench.targets import safe_options
+from bench.targets import attention_form, safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.ort import options as session_config
@@ -40,7 +40,7 @@ class OrtGenai:
     tasks: Sequence[Task] = ("text_generation",)
     requires: Sequence[str] = ("onnxruntime-genai",)
     install = "pip install 'ondevice-bench[genai]'"
-    safe_options = safe_options.SESSION | safe_options.QNN
+    safe_options = safe_options.SESSION | safe_options.QNN | {attention_form.NAME}
     device_names: Sequence[str] = ("cpu", "qnn")
 
     def devices(self) -> Sequence[Device]:
@@ -56,12 +56,13 @@ class OrtGenai:
         left_out = session_config.ATTRIBUTES.keys() - set(TAKEN)
         known = {name: text for name, text in session_config.known().items() if name not in left_out}
         if device != "qnn":
-            return known
+            return {**known, **attention_form.OPTION}
         known.pop(NO_FALLBACK)
         return known | qnn_options.known("htp")
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
         settings = session_config.read(options)
+        attention_form.checked(options)
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
         decoder = artifact.decoder
@@ -78,21 +79,25 @@ class OrtGenai:
                 "plan",
             )
 
-    def converts(self, artifact: Artifact) -> bool:
+    def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return True
 
-    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+    def convert(
+        self, artifact: Artifact, folder: Path, device: str = "", options: Mapping[str, str] | None = None
+    ) -> Artifact:
         """The files are linked into a new folder, with a configuration that contains the accepted part of their
-        ``genai_config.json``, or one made for the graph."""
+        ``genai_config.json``, or one made for the graph. Our plain decoder gets ``GroupQueryAttention`` on the way."""
         from bench.targets.ort_genai.folder import genai_folder, is_genai_folder, is_own, own_folder
 
         if not is_genai_folder(artifact):
-            return genai_folder(artifact, folder)
+            return genai_folder(
+                artifact, folder, fused=device != "qnn" and attention_form.may_be_fused(artifact, options)
+            )
         return artifact if is_own(artifact) else own_folder(artifact, folder)
 
     def open(self, request: OpenRequest, phase: Phase) -> TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
-        request = replace(request, artifact=_safe_to_open(self, request.artifact))
+        request = replace(request, artifact=_safe_to_open(self, request))
         with phase("runtime_import"):
             import onnxruntime_genai
 
@@ -117,16 +122,17 @@ class OrtGenai:
             return session.OrtGenaiSession(_opened(request, settings, model))
 
 
-def _safe_to_open(target: OrtGenai, artifact: Artifact) -> Artifact:
+def _safe_to_open(target: OrtGenai, request: OpenRequest) -> Artifact:
     """``artifact`` where its configuration is one of ours, as ``convert`` leaves it; else converted now, into a folder
     that lives as long as the process."""
     from bench.targets.ort_genai.folder import is_own
 
+    artifact = request.artifact
     if is_own(artifact):
         return artifact
     folder = tempfile.TemporaryDirectory(prefix="odb-genai-", ignore_cleanup_errors=True)
     _KEPT.append(folder)
-    return target.convert(artifact, Path(folder.name))
+    return target.convert(artifact, Path(folder.name), request.device, request.options)
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
@@ -206,7 +212,8 @@ def _opened(request: OpenRequest, settings: session_config.SessionSettings, mode
         max_length=min(request.decode_context or decoder.context_length, decoder.context_length),
         device_name=name,
         executed_precision="" if on_qnn else executed_precision(request.artifact),
-        session_options={key: str(value) for key, value in {**held, **given}.items()},
+        session_options={key: str(value) for key, value in {**held, **given}.items()}
+        | attention_form.effective(request.artifact),
         distributions=("onnxruntime-qnn",) if on_qnn else (),
         has_tokenizer=any((folder / file).is_file() for file in TOKENIZER),
     )

@@ -46,7 +46,6 @@ from bench.words import Sentence, sentence
 if TYPE_CHECKING:
     from bench.targets.ort.session import Opened
 
-WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 UNITS = {"htp": "HTP", "gpu": "GPU", EMULATED: "HTP"}
 ARITHMETIC = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU"))
 
@@ -91,10 +90,12 @@ class OnnxRuntimeQnn:
         held = qnn_options.provider_options(others, device, soc)
         return qnn_devices.device_name(device, soc, held, partial(contexts.played_as, artifact, others))
 
-    def converts(self, artifact: Artifact) -> bool:
+    def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return onnx_graphs.has_nameless_dimensions(artifact)
 
-    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
+    def convert(
+        self, artifact: Artifact, folder: Path, device: str = "", options: Mapping[str, str] | None = None
+    ) -> Artifact:
         """A graph with dimensions that must be fixed in the file is rewritten."""
         return onnx_graphs.with_fixed_shapes(artifact, folder) if self.converts(artifact) else artifact
 
@@ -176,7 +177,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     soc = soc_of(device, settings.others, artifact)
     made = session_config.session_options(settings)
     if weights := onnx_graphs.weights_folder(artifact):
-        made.add_session_config_entry(WEIGHTS_FOLDER, str(weights))
+        made.add_session_config_entry(onnx_graphs.WEIGHTS_FOLDER, str(weights))
     if dimensions is None:
         session_config.fix_free_dimensions(made, artifact)
     for symbol, size in (dimensions or {}).items():

@@ -35,10 +35,10 @@ class Plain(NullTarget):
 
 
 class Converting(Plain):
-    def converts(self, artifact):
+    def converts(self, artifact, device, options):
         return True
 
-    def convert(self, artifact, folder):
+    def convert(self, artifact, folder, device, options):
         told("convert")
         return artifact
 

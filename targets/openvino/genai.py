@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, CompileCache, Device, Format, OpenRequest, Phase, StreamSession, Task
 from bench.errors import RunFailure
-from bench.targets import safe_options
+from bench.targets import attention_form, safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino import genai_options as own
+from bench.targets.plain_decoder import plain_decoder
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class OpenVinoGenai:
     tasks: Sequence[Task] = ("text_generation",)
     requires: Sequence[str] = ("openvino-genai",)
     install = "pip install 'ondevice-bench[genai]'"
-    safe_options = safe_options.OPENVINO | own.SAFE
+    safe_options = safe_options.OPENVINO | own.SAFE | {attention_form.NAME}
     device_names: Sequence[str] = ("CPU", "GPU", "NPU")
 
     def devices(self) -> Sequence[Device]:
@@ -45,13 +46,14 @@ class OpenVinoGenai:
 
     def options(self, device: str) -> Mapping[str, Sentence | str]:
         if not importable("openvino"):
-            return {**openvino_devices.CORE_OPTIONS, **own.known(device)}
+            return {**openvino_devices.CORE_OPTIONS, **own.known(device), **attention_form.OPTION}
         from openvino import Core
 
-        return {**openvino_devices.option_names(Core(), device), **own.known(device)}
+        return {**openvino_devices.option_names(Core(), device), **own.known(device), **attention_form.OPTION}
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
-        own.read(options, device)
+        own.read(attention_form.others(options), device)
+        attention_form.checked(options)
         if artifact.format == "openvino_ir" and artifact.decoder is not None and not artifact.decoder.stateful:
             raise RunFailure(
                 "unsupported_format",
@@ -60,15 +62,21 @@ class OpenVinoGenai:
                 "plan",
             )
 
-    def converts(self, artifact: Artifact) -> bool:
+    def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return True
 
-    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """A stateful IR is opened as it is; an ONNX decoder becomes one."""
+    def convert(
+        self, artifact: Artifact, folder: Path, device: str = "", options: Mapping[str, str] | None = None
+    ) -> Artifact:
+        """A stateful IR is opened as it is; an ONNX decoder becomes one, ours with fused attention. Paged attention
+        would lose the window of a layer that has one: such a decoder keeps its plain products."""
         from bench.targets.openvino.stateful import MODEL, stateful_folder
 
         if artifact.format == "onnx":
-            return stateful_folder(artifact, folder)
+            fused = attention_form.may_be_fused(artifact, options) and openvino_devices.family(device) != "NPU"
+            plain = plain_decoder(artifact) if fused else None
+            windows = plain is not None and any(attention.window for attention in plain.attentions)
+            return stateful_folder(artifact, folder, None if windows else plain)
         if artifact.path.name != MODEL:
             raise RunFailure(
                 "unsupported_format",
@@ -80,7 +88,7 @@ class OpenVinoGenai:
 
     def open(self, request: OpenRequest, phase: Phase) -> StreamSession:
         """The pipeline reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""
-        settings = own.read(_with_defaults(request), request.device)
+        settings = own.read(attention_form.others(_with_defaults(request)), request.device)
         with phase("runtime_import"):
             import openvino_genai  # noqa: F401
 
@@ -167,6 +175,7 @@ def _opened(
     if paged:
         held |= {name: str(value) for name, value in settings.scheduling.items()}
         held["enable_prefix_caching"] = "YES" if prefixes else "NO"
+    held |= attention_form.effective(request.artifact)
     core, folder = Core(), request.artifact.path.parent
     again = replace(settings, backend="PA" if paged else settings.backend)
     return OpenedPipeline(

@@ -40,7 +40,8 @@ class Compiled(Struct, frozen=True):
     """A compiled model and what was found out about it when it was opened.
 
     ``device`` is where it runs, ``split`` the placement of a graph on several devices. ``sources`` leads from a
-    node of the model to the one whose MACs it continues (``weighed_sources``); empty unless inspected.
+    node of the model to the one whose MACs it continues (``weighed_sources``); empty unless inspected. ``own_options``:
+    in force, of this project's target and not of the runtime.
     """
 
     model: Any
@@ -51,6 +52,7 @@ class Compiled(Struct, frozen=True):
     preferred_names: tuple[str, ...]
     split: tuple[NodePlacement, ...] | None = None
     caching: bool = False
+    own_options: dict[str, str] = {}
 
 
 class OpenVinoFacts:
@@ -75,7 +77,7 @@ class OpenVinoFacts:
         held, nodes = properties(self._compiled.model), self._executed()
         return SessionFacts(
             device_name=self._compiled.device_name,
-            options_effective=held,
+            options_effective=held | self._compiled.own_options,
             versions={"openvino": openvino.get_version(), **versions(("openvino",))},
             executed_precision=precision(nodes, held.get("INFERENCE_PRECISION_HINT", "")),
             precisions=precisions(nodes),

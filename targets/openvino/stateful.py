@@ -24,6 +24,8 @@ from bench.targets.decoding import (
     rows_of_logits,
 )
 from bench.targets.onnx_graphs import read_by_openvino
+from bench.targets.openvino.attention import with_attention, with_attention_facts
+from bench.targets.plain_decoder import PlainDecoder
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -34,9 +36,12 @@ TYPES = ("ids_dtype", "mask_dtype", "position_dtype")
 NUMBERED = re.compile(r".+_\d+")
 
 
-def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
-    """Write the folder; the same ``artifact`` gives the same bytes. Raises ``RunFailure`` for what OpenVINO cannot read
-    and for a decoder without the inputs and outputs of ``DecoderSpec``."""
+def stateful_folder(artifact: Artifact, folder: Path, plain: PlainDecoder | None = None) -> Artifact:
+    """Write the folder; the same ``artifact`` gives the same bytes. ``plain``: our decoder, which gets fused attention.
+
+    Raises ``RunFailure`` for what OpenVINO cannot read and for a decoder without the inputs and outputs of
+    ``DecoderSpec``.
+    """
     import openvino
 
     from bench.targets.openvino.errors import reading_failure
@@ -47,6 +52,8 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
     rows_of_logits(decoder, "OpenVINO GenAI")
     try:
         model = read_by_openvino(openvino.Core(), artifact)
+        if plain is not None:
+            with_attention(model, plain)
         keep_cache_inside(model, decoder)
         model = with_wide_logits(model)
     except RuntimeError as error:
@@ -56,8 +63,9 @@ def stateful_folder(artifact: Artifact, folder: Path) -> Artifact:
     _write_json(folder / CONFIG, {"max_position_embeddings": decoder.context_length})
     _write_json(folder / GENERATION, {"do_sample": False})
     files = tuple(folder / name for name in (MODEL, "openvino_model.bin", CONFIG, GENERATION))
+    made = with_attention_facts(artifact, plain) if plain is not None else artifact
     return replace(
-        artifact,
+        made,
         format="openvino_ir",
         path=files[0],
         files=files,

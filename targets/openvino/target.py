@@ -16,12 +16,13 @@ from bench.contracts import (
     TokenSession,
 )
 from bench.errors import RunFailure
-from bench.targets import onnx_graphs, safe_options
+from bench.targets import attention_form, onnx_graphs, safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino.errors import compiling_failure, last_line, npu_needs_fixed_shapes, reading_failure
+from bench.targets.plain_decoder import plain_decoder
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class OpenVino:
     tasks: Sequence[Task] = ("tensor", "text_generation")
     requires: Sequence[str] = ("openvino",)
     install = "pip install openvino"
-    safe_options = safe_options.OPENVINO
+    safe_options = safe_options.OPENVINO | {attention_form.NAME}
     device_names: Sequence[str] = ("CPU", "GPU", "NPU", "AUTO", "HETERO:")
 
     def devices(self) -> Sequence[Device]:
@@ -51,10 +52,10 @@ class OpenVino:
 
     def options(self, device: str) -> Mapping[str, Sentence | str]:
         if not importable("openvino"):
-            return openvino_devices.CORE_OPTIONS
+            return {**openvino_devices.CORE_OPTIONS, **attention_form.OPTION}
         from openvino import Core
 
-        return openvino_devices.option_names(Core(), device)
+        return {**openvino_devices.option_names(Core(), device), **attention_form.OPTION}
 
     def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:
         """In float32: by default a CPU may compute in bfloat16, and ``EXECUTION_MODE_HINT`` allow more than that."""
@@ -64,6 +65,7 @@ class OpenVino:
         return ReferenceSetup(device="CPU", options=options, name="openvino:CPU, f32")
 
     def check(self, artifact: Artifact, device: str, options: Mapping[str, str]) -> None:
+        attention_form.checked(options)
         if artifact.format not in self.formats:
             raise RunFailure(
                 "unsupported_format",
@@ -76,12 +78,22 @@ class OpenVino:
         ):
             raise npu_needs_fixed_shapes()
 
-    def converts(self, artifact: Artifact) -> bool:
-        return onnx_graphs.weights_leave_folder(artifact)
+    def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
+        return onnx_graphs.weights_leave_folder(artifact) or attention_form.may_be_fused(artifact, options)
 
-    def convert(self, artifact: Artifact, folder: Path) -> Artifact:
-        """A graph whose weights are links out of its folder, which OpenVINO does not follow, is rewritten."""
-        return onnx_graphs.with_linked_weights(artifact, folder) if self.converts(artifact) else artifact
+    def convert(
+        self, artifact: Artifact, folder: Path, device: str = "", options: Mapping[str, str] | None = None
+    ) -> Artifact:
+        """Our plain decoder becomes a stateful IR with fused attention. A graph whose weights are links out of its
+        folder, which OpenVINO does not follow, is rewritten."""
+        plain = plain_decoder(artifact) if attention_form.may_be_fused(artifact, options) else None
+        if plain is not None:
+            from bench.targets.openvino.stateful import stateful_folder
+
+            return stateful_folder(artifact, folder, plain)
+        if onnx_graphs.weights_leave_folder(artifact):
+            return onnx_graphs.with_linked_weights(artifact, folder)
+        return artifact
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         with phase("runtime_import"):
@@ -92,7 +104,7 @@ class OpenVino:
             core = Core()
         with phase("read"):
             model = read_model(core, request.artifact)
-        config = {"PERFORMANCE_HINT": HINTS[request.intent]} | request.options
+        config = {"PERFORMANCE_HINT": HINTS[request.intent]} | attention_form.others(request.options)
         config |= openvino_devices.exact_memory(request)
         if request.compile_cache is not None:
             config["CACHE_DIR"] = str(request.compile_cache)
@@ -108,6 +120,7 @@ class OpenVino:
             preferred_names=tuple(s.name for s in (*request.artifact.facts.inputs, *request.artifact.facts.outputs)),
             split=split(core, model, request, config),
             caching="CACHE_DIR" in config,
+            own_options=attention_form.effective(request.artifact),
         )
         if request.artifact.task == "text_generation":
             return tokens.OpenVinoTokenSession(compiled, decoder_of(request.artifact))

@@ -8,7 +8,7 @@ from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
 from bench.reports.view.rows import Numbered
 from bench.reports.words.causes import emulated
-from bench.reports.words.quality import between, leading, title, value
+from bench.reports.words.quality import between, leading, samples_words, title, value
 from bench.words import say, units
 
 LEFT, ROW = 150.0, 34.0
@@ -41,8 +41,8 @@ def _figure(members: Sequence[Numbered], name: str) -> Figure:
     parts.append(svg.label((axis.start + axis.end) / 2, height - 6, axis.label, "middle", "name"))
     caption = title(first.name)
     if quality is not None:
-        dataset = units.clean(quality.dataset.name)
-        caption = say("chart.quality.title", metric=caption, samples=quality.dataset.samples, dataset=dataset)
+        samples, dataset = samples_words(first, quality.dataset.samples), units.clean(quality.dataset.name)
+        caption = say("chart.quality.title", metric=caption, samples=samples, dataset=dataset)
     caption = f"{caption[:1].upper()}{caption[1:]}"
     note, words = say("chart.quality.note"), say("chart.clauses", parts=said)
     return Figure(caption, svg.drawing(name, caption, words, parts, height), note=note)

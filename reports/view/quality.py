@@ -11,6 +11,7 @@ from bench.reports.words.quality import (
     between,
     chance_figure,
     inputs_words,
+    samples_words,
     shown_metrics,
     signed,
     title,
@@ -99,7 +100,7 @@ def _against(record: Record) -> tuple[str, ...]:
 
 def _metric_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
     facts = quality.dataset
-    samples = say("report.samples_of", samples=facts.samples, dataset=units.clean(facts.name))
+    samples = say("report.samples_of", samples=samples_words(metric, facts.samples), dataset=units.clean(facts.name))
     return (
         Cell(title(metric.name), notes=(samples,)),
         Cell(value(metric.value, metric.unit)),

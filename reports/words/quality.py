@@ -151,6 +151,11 @@ def _ratio_words(pair: Paired, ratio: float) -> str:
     )
 
 
+def samples_words(metric: QualityMetric, samples: int) -> str:
+    """``12 windows``, ``60 samples``: what the figure is of. ``samples``: those of the dataset."""
+    return units.counted(metric.n, metric.per) if metric.per else units.counted(samples, "sample")
+
+
 def leading(record: Record) -> QualityMetric | None:
     """The metric that stands for all."""
     return record.quality.metrics[0] if record.quality is not None and record.quality.metrics else None
@@ -165,7 +170,7 @@ def quality_note(record: Record) -> str:
         "report.quality_note",
         metric=title(first.name),
         value=value(first.value, first.unit),
-        samples=record.quality.dataset.samples,
+        samples=samples_words(first, record.quality.dataset.samples),
     )
 
 

@@ -14,7 +14,7 @@ from bench.words import say, units
 
 SHOWN = 5
 _COLUMNS = (
-    *("run", "model", "target", "perplexity", "against_float32", "kl_divergence", "same_token", "equal_prefix"),
+    *("run", "model", "target", "perplexity", "against_float32", "kl_divergence", "equal_prefix"),
     *("choices", "tpot", "memory"),
 )
 
@@ -73,7 +73,6 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
         _figure(metrics.get("perplexity")),
         _change(quality),
         _divergence(metrics),
-        _figure(metrics.get("top1_agreement")),
         _prefix(metrics, quality),
         _choices(metrics),
         Cell(f"{mark}{shown(record, 'tpot_ns')}") if timed else MISSING_CELL,
@@ -118,6 +117,8 @@ def _divergence(metrics: dict[str, QualityMetric]) -> Cell:
     notes = [between(mean.interval95, mean.unit)] if mean.interval95 is not None else []
     if tail is not None and most is not None:
         notes.append(say("report.cost.tail", p99=value(tail.value, ""), most=value(most.value, "")))
+    if (same := metrics.get("top1_agreement")) is not None:
+        notes.append(say("report.cost.same_token", fraction=same.value))
     return Cell(value(mean.value, mean.unit), notes=tuple(notes))
 
 

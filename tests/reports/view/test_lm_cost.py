@@ -7,7 +7,7 @@ from whole_records import text
 from bench.record.record import RecordedRun
 from bench.reports.view.lm.cost import cost_listing, cost_table, divergence_table
 from bench.reports.view.rows import Numbered
-from bench.reports.words.quality import against_reference
+from bench.reports.words.quality import against_reference, samples_words
 from bench.words.language import speaking
 
 
@@ -34,6 +34,7 @@ def test_quality_stands_next_to_speed_and_size() -> None:
         *(cells["choices"].value, cells["choices"].notes),
     )
     assert "nats" in cells["kl_divergence"].value
+    assert "same best token 86.7 %" == cells["kl_divergence"].notes[2]
     assert ("≠ 2.00 ms", "56.0 MiB", ("weights 3.81 MiB", "1.25 KiB a token")) == (
         *(cells["tpot"].value, cells["memory"].value, cells["memory"].notes),
     )
@@ -74,10 +75,21 @@ def test_a_run_without_a_dataset_has_no_such_table() -> None:
     )
 
 
+def test_figures_are_of_windows_or_questions() -> None:
+    """Not of all samples of the dataset."""
+    quality = judged(0.1).record.quality
+    assert quality is not None
+    assert ["12 windows", "20 questions"] == [
+        samples_words(one, quality.dataset.samples) for one in quality.metrics[:2]
+    ]
+    with speaking("ko"):
+        assert "창 12개" == samples_words(quality.metrics[0], 0)
+
+
 def test_it_is_korean_for_koreans() -> None:
     """Heads, notes and verdicts."""
     with speaking("ko"):
         table = cost_table([Numbered(1, judged(0.16))])
     assert table is not None
     assert "양자화 비용" == table.caption
-    assert "텍스트 3개 중 1개 동일" in table.rows[0][7].notes
+    assert "텍스트 3개 중 1개 동일" in table.rows[0][6].notes

@@ -1,12 +1,13 @@
 """The values of a GGUF header by type, and which of them were used."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bench.errors import InputError
 from bench.models.checkpoints.gguf.header import Header, StoredList
-from bench.words import sentence
+from bench.words import Sentence, sentence
 
 NO_EFFECT = frozenset(
     (
@@ -131,6 +132,18 @@ class Fields:
             raise self.refused(name, "gguf.one_for_each_layer", layers=MOST_LAYERS)
         numbers: list[Any] = self.header.numbers(self._prefix + name).tolist()
         return numbers
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """The errors of the block name ``file`` in front."""
+    try:
+        yield
+    except InputError as error:
+        told = error.sentence
+        if isinstance(told, Sentence) and "file" in told.figures:
+            raise
+        raise InputError(sentence("text.at", where=file, message=error.sentence), error.advice) from None
 
 
 def shortest(value: float) -> float:

@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import InputError
 from bench.models.checkpoints.checkpoint import Checkpoint
 from bench.models.checkpoints.expected import check_tensors, tensor_shapes
+from bench.models.checkpoints.gguf.fields import naming
 from bench.models.checkpoints.gguf.header import Header, read_header
 from bench.models.checkpoints.gguf.rotation import DIVISORS, LONG, SHORT
 from bench.models.checkpoints.gguf.sizes import ARCHITECTURES, decoder_config
@@ -84,8 +86,18 @@ def open_gguf(path: Path) -> Checkpoint:
         precision=f"int{bits}" if bits else "float32",
         stored_as=stored_as,
         files=(path,),
-        companions=tokenizer_files(header),
+        companions=_companions(header),
     )
+
+
+def _companions(header: Header) -> Mapping[str, Callable[[], bytes]]:
+    """The tokenizer's files. Their errors name the file."""
+
+    def named(contents: Callable[[], bytes]) -> bytes:
+        with naming(header.path.name):
+            return contents()
+
+    return {name: partial(named, contents) for name, contents in tokenizer_files(header).items()}
 
 
 def _refuse_without_library(path: Path) -> None:

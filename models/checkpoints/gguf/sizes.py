@@ -9,7 +9,7 @@ import math
 
 from msgspec import Struct
 
-from bench.models.checkpoints.gguf.fields import Fields
+from bench.models.checkpoints.gguf.fields import Fields, naming
 from bench.models.checkpoints.gguf.header import Header, StoredList
 from bench.models.checkpoints.gguf.rotation import rotation
 from bench.models.checkpoints.tokenizer_files import end_tokens
@@ -146,6 +146,7 @@ def _attention_scale(fields: Fields, architecture: Architecture, dim: int, heads
 
 def _stop_tokens(fields: Fields, vocab: int) -> tuple[int, ...]:
     """Those that the file states, then those that end a turn by their text."""
-    stated = (fields.token(f"tokenizer.ggml.{name}", vocab) for name in STOP_TOKENS)
-    found = (*(token for token in stated if token is not None), *end_tokens(fields.header))
-    return tuple(dict.fromkeys(found))
+    stated = [fields.token(f"tokenizer.ggml.{name}", vocab) for name in STOP_TOKENS]
+    with naming(fields.header.path.name):
+        by_text = end_tokens(fields.header)
+    return tuple(dict.fromkeys((*(token for token in stated if token is not None), *by_text)))

@@ -18,21 +18,23 @@ from bench.models.sllm.config import DecoderConfig, LayerKind
 
 class Architecture(Struct, frozen=True):
     """How files of an architecture differ. ``neighbours``: they rotate neighbouring numbers of a head.
-    ``gate_above_up``: both feed-forward matrices lie in one tensor."""
+    ``gate_above_up``: both feed-forward matrices lie in one tensor. ``every_layer_slides``: where the file has a window
+    (Mistral, Phi 3)."""
 
     neighbours: bool = False
     query_key_norm: bool = False
     gemma: bool = False
     gate_above_up: bool = False
+    every_layer_slides: bool = False
     unrotated_every: int = 0
 
 
 ARCHITECTURES = {
-    "llama": Architecture(neighbours=True),
+    "llama": Architecture(neighbours=True, every_layer_slides=True),
     "qwen2": Architecture(),
     "qwen3": Architecture(query_key_norm=True),
     "gemma3": Architecture(query_key_norm=True, gemma=True),
-    "phi3": Architecture(gate_above_up=True),
+    "phi3": Architecture(gate_above_up=True, every_layer_slides=True),
     "smollm3": Architecture(neighbours=True, unrotated_every=4),
 }
 STOP_TOKENS = ("eos_token_id", "eot_token_id", "eom_token_id")
@@ -122,6 +124,8 @@ def _layer_kinds(
         if len(flags) != layers:
             raise fields.refused(pattern, "gguf.one_for_each_layer", layers=layers)
     else:
+        if not (architecture.every_layer_slides or architecture.gemma or fields.has(pattern) or window >= context):
+            raise fields.refused("attention.sliding_window", "gguf.layers_of_window_unknown", pattern=pattern)
         period = fields.count(pattern, GEMMA_PERIOD if architecture.gemma else layers + 1)
         flags = [(n + 1) % period != 0 for n in range(layers)]
     if window >= context and not architecture.gemma:

@@ -1,5 +1,6 @@
 """A GGUF file is opened as the model that was written into it: sizes, names, and the order of rows."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,42 @@ def test_a_quantised_file_states_its_own_precision(tmp_path: Path) -> None:
     ):
         checkpoint = open_gguf(made_gguf(tmp_path, config=config, kind=kind).path)
         assert (kind, precision) == (checkpoint.stored_as, checkpoint.precision)
+
+
+def test_yarn_stretches_slow_rotations(tmp_path: Path) -> None:
+    """Fast ones stay, slow ones are divided by the factor, and cosine and sine grow. Source of the numbers: Peng et al.
+    2023, and transformers' ``_compute_yarn_parameters``, by hand: 12 pairs, base 500,000, 64 positions."""
+    values = {
+        "qwen3.rope.scaling.type": "yarn",
+        "qwen3.rope.scaling.factor": 4.0,
+        "qwen3.rope.scaling.original_context_length": 64,
+    }
+    config = open_gguf(made_gguf(tmp_path, "qwen3", values=values).path).config
+    assert 12 == len(config.rope_divisors)
+    first = 12 * math.log(64 / (32 * 2 * math.pi)) / math.log(500_000)
+    last = 12 * math.log(64 / (2 * math.pi)) / math.log(500_000)
+    assert (True, 3) == (first < 0, math.ceil(last))
+    np.testing.assert_allclose(config.rope_divisors[0], 1)
+    np.testing.assert_allclose(config.rope_divisors[1], 1 / (1 / 3 / 4 + 2 / 3))
+    np.testing.assert_allclose(config.rope_divisors[3:], 4)
+    np.testing.assert_allclose(config.rope_magnitude, 1 + 0.1 * math.log(4))
+
+
+def test_longrope_ends_with_the_first_context(tmp_path: Path) -> None:
+    """Beyond it the long divisors hold, and keys stored before would not fit any more."""
+    short, long = (np.array(values, np.float32) for values in ([1, 1, 1.1, 1.2, 1.4, 2], [1, 2, 4, 8, 16, 32]))
+    values = {
+        "phi3.rope.scaling.type": "longrope",
+        "phi3.rope.scaling.original_context_length": 32,
+        "phi3.rope.scaling.attn_factor": 1.19,
+    }
+    tensors = {"rope_factors_short.weight": short, "rope_factors_long.weight": long}
+    config = open_gguf(made_gguf(tmp_path, "phi3", values=values, tensors=tensors).path).config
+    assert (32, (1, 1, 1.1, 1.2, 1.4, 2), 1.19) == (config.context, config.rope_divisors, config.rope_magnitude)
+
+
+def test_tokens_that_end_a_turn(tmp_path: Path) -> None:
+    """The end of the text, of a turn and of a message, and those known by their text."""
+    tokens = ["a", "b", "ab", *(f"token{n}" for n in range(3, 46)), "<|im_end|>", "z"]
+    values = {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.eot_token_id": 5, "tokenizer.ggml.eom_token_id": 2}
+    assert (2, 5, 46) == open_gguf(made_gguf(tmp_path, values=values).path).config.eos

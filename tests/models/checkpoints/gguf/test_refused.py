@@ -87,6 +87,18 @@ def test_wrong_values_are_named(tmp_path: Path, values: dict[str, Any], message:
     assert message in refused(path)
 
 
+def test_a_window_of_unknown_layers_is_refused(tmp_path: Path) -> None:
+    """Qwen has it from some layer on, which the file does not say; one as long as the context changes nothing."""
+    values = {"qwen2.attention.sliding_window": 32}
+    message = refused(made_gguf(tmp_path, "qwen2", values=values).path)
+    assert "qwen2.attention.sliding_window is 32, and nothing says which layers" in message
+    for more in ({"qwen2.attention.sliding_window": 128}, {"qwen2.attention.sliding_window": 0}):
+        assert not open_gguf(made_gguf(tmp_path, "qwen2", values=more).path).config.layer_kinds
+    pattern = {"qwen2.attention.sliding_window_pattern": [True, False]}
+    config = open_gguf(made_gguf(tmp_path, "qwen2", values=values | pattern).path).config
+    assert (("sliding", "full"), 32) == (config.layer_kinds, config.sliding_window)
+
+
 def test_fields_that_change_nothing_are_no_obstacle(tmp_path: Path) -> None:
     """What is not there, and what concerns training only."""
     values = {"llama.expert_count": 0, "llama.vocab_size": 48, "llama.rope.scaling.finetuned": True, "mine.own": "x"}

@@ -20,6 +20,7 @@ from bench.submission.assessment import Row
 from bench.submission.criterion import Direction
 from bench.submission.figures import figure_kind
 from bench.submission.texts import Text
+from bench.submission.track import track_named, track_names
 from bench.words import Sentence, sentence
 
 MODELS: tuple[Subject, ...] = ("model",)
@@ -82,22 +83,33 @@ def standings(entries: Sequence[Entry]) -> tuple[Standing, ...]:
             contender = _Contender(index, row, basis, entry.observations.get(row.record_id))
             keys.setdefault((one.id, one.metric, one.direction, one.scenario), []).append(contender)
     known: Known = {}
-    drafts = [(key, found[0].row, *_drafted(found, key[2], known)) for key, found in keys.items()]
+    drafts = [(key, found, *_drafted(found, key[2], known)) for key, found in keys.items()]
     groups = [group for _, _, several, _ in drafts for group, _ in several]
     places = iter(_placed(groups))
     return tuple(
         Standing(
             criterion=key[0],
-            title=first.criterion.title,
+            title=_title(key[0], [one.row for one in found], [entries[one.entry].track for one in found]),
             metric=key[1],
-            unit=first.unit,
+            unit=found[0].row.unit,
             direction=key[2],
             scenario=key[3],
             groups=tuple(Group(places=next(places), why_apart=why) for _, why in several),
             apart=apart,
         )
-        for key, first, several, apart in drafts
+        for key, found, several, apart in drafts
     )
+
+
+def _title(criterion: str, rows: Sequence[Row], tracks: Sequence[str]) -> Text:
+    """What all applicants call it; where they differ the track's own title, or the criterion's id."""
+    if all(row.criterion.title == rows[0].criterion.title for row in rows):
+        return rows[0].criterion.title
+    for track in sorted(set(tracks) & set(track_names())):
+        for one in track_named(track).criteria:
+            if one.id == criterion and one.metric == rows[0].criterion.metric:
+                return one.title
+    return criterion
 
 
 Several = list[tuple[list[_Contender], Sentence | str]]

@@ -51,7 +51,7 @@ def together(text: str, space: str = NO_BREAK) -> str:
 
 
 def digits(value: float) -> str:
-    """Three significant digits without an exponent; whole numbers from 100 on."""
+    """Three significant digits without an exponent, two below 0.01; whole numbers from 100 on."""
     size = abs(value)
     if size == 0:
         return "0"
@@ -59,7 +59,7 @@ def digits(value: float) -> str:
         return localised(f"{value:.1e}")
     places = 2 if size < 9.995 else 1 if size < 99.95 else 0
     if size < 0.9995:
-        places = 3
+        places = 3 if size >= 0.00995 else 4
     return localised(f"{value:.{places}f}")
 
 

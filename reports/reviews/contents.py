@@ -50,7 +50,7 @@ def contents(review: Review) -> Contents:
         submissions=_submissions(review, several),
         sections=tuple(_section(review, standing) for standing in review.standings),
         refused=_refused(review),
-        notes=(say("review.note.ladder"), say("review.note.rank"), say("review.note.targets")),
+        notes=(say("review.note.rank"), say("review.note.targets")),
     )
 
 
@@ -72,7 +72,7 @@ def heads(*names: str) -> tuple[Column, ...]:
 def _submissions(review: Review, several: bool) -> Table:
     names = ["submission", *(["track"] if several else []), "device", "ladder", "decisions", "achievement", "findings"]
     rows = tuple(tuple(_row(entry, several)) for entry in review.read)
-    return Table(say("review.submissions"), heads(*names), rows)
+    return Table(say("review.submissions"), heads(*names), rows, say("review.note.ladder"))
 
 
 def _row(entry: Entry, several: bool) -> Iterator[Cell]:

@@ -6,11 +6,13 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from bench.scenarios import KINDS, scenario_name
 from bench.submission.assessment import Assessment
+from bench.submission.decision import is_emulated
 from bench.submission.figures import later
 from bench.submission.form import SubmittedModel
 from bench.submission.matching import name_of
 from bench.submission.rules.context import Context
-from bench.submission.rules.rule import Hit, in_form, of_criterion
+from bench.submission.rules.rule import Hit, in_form, in_record, of_criterion
+from bench.submission.track import track_named, track_names
 
 
 def device_unnamed(assessment: Assessment, context: Context) -> Iterator[Hit]:
@@ -137,15 +139,27 @@ def only_stand_ins(assessment: Assessment, context: Context) -> Iterator[Hit]:
 
 
 def emulator_undeclared(assessment: Assessment, context: Context) -> Iterator[Hit]:
-    """A record of a target says that it is an emulator, or the track does, and the form takes it for a device."""
+    """A record of a target says that it is an emulator, or a track does, and the form takes it for a device. The tracks
+    of this project count beside the form's own, which may leave emulators out."""
     devices = {target.id for target in assessment.submission.targets if not target.stand_in}
     emulated = {run.record.plan.target.id: run for run in assessment.runs if run.record.plan.target.emulated}
     for name, run in emulated.items():
         if name in devices:
             yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": run.record.record_id})
-    stand_ins = {one.id for one in context.track.targets if one.stand_in} if context.track is not None else set()
-    for name in sorted((devices & stand_ins) - emulated.keys()):
-        yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": assessment.submission.track})
+    own = [] if context.track is None else [(assessment.submission.track, context.track)]
+    known = {
+        one.id: name
+        for name, track in (*((name, track_named(name)) for name in track_names()), *own)
+        for one in track.targets
+        if one.stand_in
+    }
+    for name in sorted((devices & known.keys()) - emulated.keys()):
+        yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": known[name]})
+    denied = {run.record.plan.target.id: run for run in assessment.runs if not is_emulated(run.record)}
+    for name in sorted((known.keys() - devices) & denied.keys()):
+        yield Hit(
+            in_record(denied[name].record.record_id, "plan.target.emulated"), {"target": name, "record": known[name]}
+        )
 
 
 def scenario_unknown(assessment: Assessment, context: Context) -> Iterator[Hit]:

@@ -13,6 +13,7 @@ from bench.review.entry import Entry, entry_of, read_entry, reproduced_by
 from bench.review.review import Shared, bundles_in, review, shared
 from bench.review.standings import Group, Standing, standings
 from bench.submission.dossier.reproduction import Answer, Reproduction
+from bench.submission.track import track_named
 
 
 def entry(name: str, slower: float = 1.0, **parts: Any) -> Entry:
@@ -45,6 +46,26 @@ def test_what_is_shown_to_be_slower_is_ranked_lower() -> None:
     """The two that do not differ share the first place."""
     found = of("latency", entry("a"), entry("b", 1.001), entry("c", 1.5), entry("d", 2.0))
     assert [places(group) for group in found.groups] == [[(0, 1), (1, 1), (2, 3), (3, 4)]]
+
+
+def test_a_standing_has_no_single_applicants_title() -> None:
+    """What all call it; else the track's own title, or the criterion's id where the track has none."""
+    first, second = entry("a"), entry("b")
+    assert of("latency", first, second).title == first.rows[0].criterion.title
+
+    def named(found: Entry, title: str, **fields: Any) -> Entry:
+        rows = tuple(
+            replace(row, criterion=replace(row.criterion, title=title, **fields))
+            if row.criterion.id == "latency"
+            else row
+            for row in found.rows
+        )
+        return replace(found, rows=rows, track="inspection-drone")
+
+    assert of("latency", first, named(second, "Ours")).title == "latency"
+    track = next(one for one in track_named("inspection-drone").criteria if one.metric == "summary.latency_ns.p99")
+    both = [named(one, name, id=track.id, metric=track.metric) for one, name in ((first, "Mine"), (second, "Ours"))]
+    assert of(track.id, *both).title == track.title
 
 
 def test_machines_of_two_kinds_are_ranked_apart() -> None:

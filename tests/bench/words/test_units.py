@@ -29,6 +29,22 @@ def test_duration_has_three_digits_and_a_unit(expected: str, ns: float | None) -
 
 
 @pytest.mark.parametrize(
+    ("expected", "value"),
+    [
+        ("0.0015", 0.0015),
+        ("0.0099", 0.00994),
+        ("0.010", 0.00996),
+        ("0.012", 0.0123),
+        ("0.123", 0.1234),
+        ("1.00", 0.9996),
+    ],
+)
+def test_a_small_number_keeps_two_digits(expected: str, value: float) -> None:
+    """0.002 would be a third more than 0.0015."""
+    assert (expected, f"-{expected}") == (units.digits(value), units.digits(-value))
+
+
+@pytest.mark.parametrize(
     ("expected", "count"), [("–", None), ("0 B", 0), ("1023 B", 1023), ("1.00 KiB", 1024), ("12.3 MiB", 12_897_485)]
 )
 def test_size_is_binary(expected: str, count: int | None) -> None:

@@ -57,6 +57,18 @@ def test_a_row_for_each_criterion_of_each_submission(found: Review) -> None:
     assert rows[-1]["problem"] == "no zip"
 
 
+@pytest.mark.parametrize(
+    ("language", "signs", "project"), [("ko", "? 확인 전", "균열 탐지"), ("en", "? not known", "Crack finder")]
+)
+def test_the_signs_are_explained_above_the_submissions(found: Review, language: str, signs: str, project: str) -> None:
+    """Before the first of them, and once."""
+    with speaking(language):
+        pages = [HtmlReview().render(found).decode(), MarkdownReview().render(found).decode()]
+    for page in pages:
+        assert page.count(signs) == 1
+        assert page.index(signs) < page.index(project)
+
+
 def test_the_document_is_the_same_in_every_language(found: Review) -> None:
     """It names submissions by their index."""
     with speaking("ko"):

@@ -322,6 +322,27 @@ def test_an_emulators_missing_figure_is_told_once() -> None:
     assert {finding.rule for finding in found.checked().findings} == {"ODB-S-318"}
 
 
+def denying(one: Record) -> Record:
+    """It says that it is of a device."""
+    assert one.verdict is not None
+    made = planned(one, target=replace(one.plan.target, emulated=False))
+    return replace(made, verdict=replace(one.verdict, emulated=False))
+
+
+@pytest.mark.parametrize("stand_in", [True, False])
+def test_a_record_cannot_deny_that_its_target_is_an_emulator(stand_in: bool) -> None:
+    """Not even with a track of the applicant's own that leaves emulators out."""
+    found = with_emulator(good())
+    assert found.context.track is not None
+    own = replace(found.context.track, targets=tuple(one for one in found.context.track.targets if not one.stand_in))
+    targets = tuple(replace(one, stand_in=one.stand_in and stand_in) for one in found.submission.targets)
+    runs = tuple(replace(run, record=denying(run.record)) for run in found.runs)
+    denied = form(found, targets=targets)._replace(context=replace(found.context, track=own), runs=runs)
+    (told,) = [one for one in denied.checked().findings if one.rule == "ODB-S-114"]
+    assert (EMULATOR in str(told.told), told.severity) == (True, "reject")
+    assert told.where.startswith("records/" if stand_in else "submission.toml: ")
+
+
 def test_ids_are_unique_and_in_order() -> None:
     """An id never moves to another rule."""
     ids = [rule.id for rule in RULES]

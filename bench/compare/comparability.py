@@ -55,7 +55,7 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
     reasons: list[Reason] = []
     differences: list[Difference] = []
     equal: list[str] = []
-    for rule in RULES:
+    for rule in (rule for rule in RULES if rule.applies(base, new)):
         x, y = rule.of(base), rule.of(new)
         if x is None or y is None:
             reasons += _unknown(rule, x, y)

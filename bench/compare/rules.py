@@ -47,7 +47,7 @@ class Rule(Struct, frozen=True):
     caveat. ``subject_of``: the subjects under which it may differ freely. ``flagged_for``: those under which a
     difference that is otherwise refused is a caveat; so is one of which ``excused`` says so. ``answers``: it forbids
     to compare the answers, too, where it is the times that may not be. ``show`` makes the value readable; ``told`` the
-    difference of two records, where their values alone do not say it.
+    difference of two records, where their values alone do not say it. ``applies``: whether two records have it.
     """
 
     code: str
@@ -61,6 +61,7 @@ class Rule(Struct, frozen=True):
     answers: bool = False
     plural: bool = False
     told: Callable[[Record, Record], Shown] = lambda base, new: ""
+    applies: Callable[[Record, Record], bool] = lambda base, new: True
 
     @property
     def name(self) -> str:
@@ -240,6 +241,14 @@ RULES: tuple[Rule, ...] = (
         True,
         flagged_for=("model",),
         remedy=sentence("compare.remedy.precision"),
+    ),
+    Rule(
+        "kv_cache_differs",
+        lambda r: r.plan.target.executed_kv_cache,
+        True,
+        flagged_for=("model",),
+        remedy=sentence("compare.remedy.kv_cache"),
+        applies=lambda base, new: any(r.plan.target.executed_kv_cache is not None for r in (base, new)),
     ),
     Rule(
         "target_differs",

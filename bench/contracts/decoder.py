@@ -103,6 +103,11 @@ class DecoderSpec(Struct, frozen=True):
         )
 
     @property
+    def kv_cache_precision(self) -> str:
+        """The types of the graph's own cache, as ``SessionFacts.kv_cache_precision`` has them."""
+        return "+".join(dict.fromkeys(t.dtype for t in self.cache_tensors() if t.length_axis is not None))
+
+    @property
     def kv_cache_bytes_per_token(self) -> int:
         """Keys and values of one token in all layers, in the graph's own type."""
         if not self.cache:

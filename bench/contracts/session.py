@@ -39,7 +39,9 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     ``bfloat16``, ``int8`` …), "" if unknown; ``precisions``: of weights and activations separately, if the runtime
     reports them. ``compile_cache``: whether ``compile`` had a cache to use, and found it filled. ``kv_cache_bits``: of
     an element of keys and of one of values in a language model's cache; ``None`` where the runtime does not report
-    them.
+    them. ``kv_cache_precision``: the type that keys and values are kept in, ``int8`` or, where they differ,
+    ``int8+int4``, keys first; "" if unknown. ``imported_by``: the runtime that read the model's source itself, where it
+    did not open what was made of it.
     """
 
     device_name: Sentence | str
@@ -49,6 +51,8 @@ class SessionFacts(Struct, frozen=True, kw_only=True):
     precisions: Precisions = Precisions("", "")
     compile_cache: CompileCache = "none"
     kv_cache_bits: tuple[int, int] | None = None
+    kv_cache_precision: str = ""
+    imported_by: str = ""
 
 
 @runtime_checkable

@@ -85,8 +85,8 @@ class PlannedModel(Part, frozen=True):
 
 
 class PlannedTarget(Part, frozen=True):
-    """``executed_precision``: what the arithmetic ran in, if the runtime reports it; ``executed_weights`` and
-    ``executed_activations``: the types of the two inputs of convolutions and matrix products."""
+    """What was executed, as reported: precision of the arithmetic, types of the inputs of convolutions and matrix
+    products and of a KV cache. ``imported_by``: the runtime that read the model's source itself."""
 
     id: str
     plugin: str
@@ -99,6 +99,8 @@ class PlannedTarget(Part, frozen=True):
     opened: "OpenedArtifact | None" = None
     executed_weights: str | None = None
     executed_activations: str | None = None
+    executed_kv_cache: str | None = None
+    imported_by: str | None = None
 
 
 class OpenedArtifact(Part, frozen=True):
@@ -114,8 +116,7 @@ class StoppingRule(Part, frozen=True):
     """When a repeat has measured enough; see ``bench.measure.stopping``.
 
     Warm-up ends when two successive windows of queries have medians within ``steady_tolerance`` of each other.
-    Steady state ends when the interval of ``percentile`` is narrower than ``precision`` × its estimate, within the
-    minimum and the maximum of time and queries.
+    Steady state ends when the interval of ``percentile`` is narrower than ``precision`` × its estimate, within bounds.
     """
 
     percentile: float
@@ -310,8 +311,7 @@ class Fidelity(Part, frozen=True):
 
 
 class Harness(Part, frozen=True):
-    """``loop_overhead_ns``: p50 of a null session in the same loop, measured in the same process;
-    ``token_overhead_ns``: the same between two tokens of a null decoder."""
+    """p50 of a null session in the same loop and process, and of the gaps between two tokens of a null decoder."""
 
     loop_overhead_ns: int | None = None
     token_overhead_ns: int | None = None

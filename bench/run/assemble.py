@@ -116,7 +116,11 @@ def _session_facts(evidence: Evidence) -> SessionFacts | None:
     if not evidence.repeats:
         return checked
     facts = evidence.repeats[-1].facts
-    if checked is None or not checked.precisions.activations:
+    if checked is None:
+        return facts
+    cache = checked.kv_cache_precision or facts.kv_cache_precision
+    facts = msgspec.structs.replace(facts, kv_cache_precision=cache)
+    if not checked.precisions.activations:
         return facts
     return msgspec.structs.replace(facts, executed_precision=checked.executed_precision, precisions=checked.precisions)
 
@@ -139,6 +143,8 @@ def _plan_part(evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
             else None,
             (facts.precisions.weights if facts else "") or None,
             (facts.precisions.activations if facts else "") or None,
+            (facts.kv_cache_precision if facts else "") or None,
+            (facts.imported_by if facts else "") or None,
         ),
         scenario=_scenario(evidence),
         preset=run.preset,

@@ -50,7 +50,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.target": {
             "checked": "id plugin device emulated",
             "asked": "options_requested",
-            "seen": "device_name options_effective executed_precision executed_weights executed_activations",
+            "seen": "device_name options_effective executed_precision executed_weights executed_activations "
+            "executed_kv_cache imported_by",
         },
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},

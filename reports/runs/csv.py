@@ -226,6 +226,7 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "executed_precision": lambda r: r.plan.target.executed_precision,
     "executed_weights": lambda r: r.plan.target.executed_weights,
     "executed_activations": lambda r: r.plan.target.executed_activations,
+    "executed_kv_cache": lambda r: r.plan.target.executed_kv_cache,
     "model_sha256": lambda r: r.plan.model.sha256,
     "parameters": lambda r: r.plan.model.parameters,
     "peak_activation_bytes": lambda r: r.plan.model.peak_activation_bytes,

@@ -56,7 +56,12 @@ def repeats_words(record: Record) -> str:
 
 def ran_in(target: PlannedTarget) -> str | None:
     """The precision of the arithmetic, with that of weights and activations where both are known and one is an integer:
-    ``int8 (w8a8)``, ``w8a16``, ``float32 (w4a32)``. ``None`` where the runtime does not report it."""
+    ``int8 (w8a8)``, ``w8a16``, ``float32 (w4a32)``; and that of a language model's KV cache where it is known. ``None``
+    where the runtime reports neither."""
     name = target.executed_precision
     short = Precisions(target.executed_weights or "", target.executed_activations or "").short_name
-    return f"{name} ({short})" if name and short and short != name else name
+    arithmetic = f"{name} ({short})" if name and short and short != name else name
+    if target.executed_kv_cache is None:
+        return arithmetic
+    known = arithmetic or say("report.unknown")
+    return say("report.ran_in.kv_cache", precision=known, cache=target.executed_kv_cache)

@@ -187,6 +187,7 @@ def _opened(
         reprocesses=npu,
         device_name=str(core.get_property(request.device, "FULL_DEVICE_NAME")),
         executed_precision=_precision(core, request, settings),
+        kv_cache_precision=_kv_cache(core, request, settings, paged) if request.inspect else "",
         effective_options=held,
         compile_cache=cached,
         stop_tokens=request.stop_tokens,
@@ -209,6 +210,41 @@ def _precision(core: Any, request: OpenRequest, settings: own.Settings) -> str:
         return numpy_name(plain(core.get_property(request.device, "INFERENCE_PRECISION_HINT")))
     except RuntimeError:
         return ""
+
+
+def _kv_cache(core: Any, request: OpenRequest, settings: own.Settings, paged: bool) -> str:
+    """What keys and values are kept in. The pipeline does not show its compiled model, so another one is compiled with
+    the same properties, which costs time and is done in passes that are not timed. Paged attention keeps its cache as
+    the properties say that come out; on the state the graph itself is compiled. "" where the device does not report
+    it."""
+    from bench.targets.openvino import graph
+    from bench.targets.openvino.session import properties
+
+    given = {name: value for name, value in settings.properties.items() if name not in (*own.NPU, "CACHE_DIR")}
+    if openvino_devices.family(request.device) == "NPU" or (
+        openvino_devices.family(request.device) != "CPU" and not paged
+    ):
+        return ""
+    model = core.read_model(str(request.artifact.path))
+    try:
+        if paged:
+            return graph.kv_cache_precision_of(properties(core.compile_model(_stub(model), request.device, given)))
+        compiled = core.compile_model(model, request.device, given)
+        return graph.kv_cache_precision(compiled.get_runtime_model(), properties(compiled))
+    except RuntimeError:
+        return ""
+
+
+def _stub(model: Any) -> Any:
+    """A model of one node with the runtime options that ``model`` carries, which decide about defaults."""
+    from openvino import Model, Type
+    from openvino import opset13 as op
+
+    given = op.parameter([1], Type.f32)
+    stub = Model([op.relu(given)], [given], "stub")
+    if model.has_rt_info(["runtime_options"]):
+        stub.set_rt_info(model.get_rt_info(["runtime_options"]), "runtime_options")
+    return stub
 
 
 def _blobs(properties: Mapping[str, object]) -> set[str]:

@@ -41,6 +41,7 @@ class OpenedPipeline(Struct, frozen=True):
     reprocesses: bool
     device_name: str
     executed_precision: str
+    kv_cache_precision: str
     effective_options: dict[str, str]
     compile_cache: CompileCache
     has_tokenizer: bool
@@ -125,6 +126,7 @@ class OpenVinoGenaiSession:
             executed_precision=opened.executed_precision,
             compile_cache=opened.compile_cache,
             kv_cache_bits=kv_cache_bits(opened.effective_options),
+            kv_cache_precision=opened.kv_cache_precision,
         )
 
     def _run(self, ids: "npt.NDArray[np.int64]", tokens: int, on_token: Callable[[int], None]) -> None:

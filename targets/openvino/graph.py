@@ -109,6 +109,27 @@ def kv_cache_bits(options: Mapping[str, str]) -> tuple[int, int]:
     return CACHE_BITS.get(keys, 8), CACHE_BITS.get(values, 8)
 
 
+def kv_cache_precision(runtime_model: Any, options: Mapping[str, str]) -> str:
+    """The type of keys and values as executed: as attention that is fused with its cache names it, which may differ
+    from the property, else that of the state; "" where the plugin reports neither. Of values, whose type attention does
+    not name, by the properties in ``options``, where those differ for keys and values."""
+    infos = [{key: str(value.value) for key, value in n.get_rt_info().items()} for n in runtime_model.get_ordered_ops()]
+    fused = [info["kv_cache_precision"] for info in infos if "kv_cache_precision" in info]
+    states = [info.get("outputPrecisions", "") for info in infos if info.get("layerType") == "MemoryInput"]
+    found = list(dict.fromkeys(numpy_name(name) for name in fused or states))
+    values = options.get("VALUE_CACHE_PRECISION", "")
+    if fused and values != options.get("KEY_CACHE_PRECISION", ""):
+        found.append(numpy_name(values))
+    return "+".join(found) if all(found) else ""
+
+
+def kv_cache_precision_of(options: Mapping[str, str]) -> str:
+    """The same, by a compiled model's properties alone: where its cache is known to follow them."""
+    both = options.get("KV_CACHE_PRECISION", "")
+    found = [numpy_name(options.get(f"{part}_CACHE_PRECISION", both)) for part in ("KEY", "VALUE")]
+    return "+".join(dict.fromkeys(found)) if all(found) else ""
+
+
 def precisions(nodes: Iterable[ExecutedNode]) -> Precisions:
     """Weights and activations of convolutions and matrix products, most frequent first. Weights in floating point are
     converted to the type that is computed in; quantised ones keep theirs; a product of two activations, as in

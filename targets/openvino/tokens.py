@@ -8,8 +8,9 @@ that a step passes only the token, its position and the mask. The batch is fixed
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
-from bench.contracts import DecoderSpec
+from bench.contracts import DecoderSpec, SessionFacts
 from bench.errors import RunFailure
 from bench.targets.decoding import (
     LOGITS_CHUNK,
@@ -22,6 +23,7 @@ from bench.targets.decoding import (
     started,
     stepwise_logits,
 )
+from bench.targets.openvino.graph import kv_cache_precision
 from bench.targets.openvino.session import Compiled, OpenVinoFacts, elements_of
 from bench.words import sentence
 
@@ -102,6 +104,14 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._step_tensors = self._pair(self._token, self._position, self._place)
         self._request = self._made_request()
         self._length = 0
+
+    def facts(self) -> SessionFacts:
+        found = super().facts()
+        try:
+            kept = kv_cache_precision(self._compiled.model.get_runtime_model(), found.options_effective)
+        except RuntimeError:  # the plugin does not offer it
+            kept = ""
+        return replace(found, kv_cache_precision=kept)
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         tokens = prompt(ids, self._decoder)

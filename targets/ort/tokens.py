@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import replace
 
-from bench.contracts import DecoderSpec
+from bench.contracts import DecoderSpec, SessionFacts
 from bench.contracts.element_types import EXTENDED
 from bench.targets.decoding import (
     LOGITS_CHUNK,
@@ -60,6 +60,9 @@ class OrtTokenSession(OrtFacts):
         if decoder.shared_cache:
             self._make_room(min(room_for, decoder.context_length))
         self.reset()
+
+    def facts(self) -> SessionFacts:
+        return replace(super().facts(), kv_cache_precision=self._decoder.kv_cache_precision)
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         return self._next(prompt(ids, self._decoder).astype(self._ids_type))

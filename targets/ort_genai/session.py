@@ -120,6 +120,7 @@ class OrtGenaiSession:
             options_effective=self._opened.session_options | self._search,
             versions=versions(("onnxruntime-genai", "onnxruntime", *self._opened.distributions)),
             executed_precision=self._opened.executed_precision,
+            kv_cache_precision=self._opened.decoder.kv_cache_precision,
         )
 
     def _forget_chosen(self) -> None:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
-from bench.contracts import Artifact, DecoderSpec, OpenRequest
+from bench.contracts import Artifact, DecoderSpec, OpenRequest, SessionFacts
 from bench.contracts.element_types import numpy_type
 from bench.errors import RunFailure
 from bench.targets.decoding import (
@@ -119,6 +120,9 @@ class FixedShapeTokenSession(OrtFacts):
         self._last: Runner | None = None
         self._length = 0
         self._token = 0
+
+    def facts(self) -> SessionFacts:
+        return replace(super().facts(), kv_cache_precision=self._decoder.kv_cache_precision)
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         """As many tokens at once as the prefill graph takes; what is left of them one by one."""

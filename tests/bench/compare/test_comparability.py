@@ -292,3 +292,17 @@ def test_another_rule_under_one_name_says_what_differs() -> None:
         (told,) = [reason for reason in found.reasons if reason.code == "rule_differs"]
         assert (True, True) == (found.refused, told.message.endswith(words))
         assert "--max-seconds" in told.remedy
+
+
+def test_caches_in_two_precisions_are_two_models() -> None:
+    """As with the precision of the arithmetic: refused, and a caveat where two models are compared."""
+    base, new = changed("target", executed_kv_cache="float32"), changed("target", executed_kv_cache="int8")
+    new = replace(new, record_id="another")
+    assert [("kv_cache_differs", True)] == codes(base, new)
+    assert [("kv_cache_differs", False)] == codes(base, new, "model")
+
+
+def test_a_cache_of_unknown_precision_is_a_caveat_only_beside_a_known_one() -> None:
+    """Records of vision models have none, and older ones do not tell."""
+    assert [] == codes(record(), record("new"))
+    assert [("kv_cache_unknown", False)] == codes(record(), changed("target", executed_kv_cache="int8"))

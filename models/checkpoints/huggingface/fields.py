@@ -1,7 +1,6 @@
 """Reads single fields of a model's configuration, each with its type and range."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
@@ -10,6 +9,8 @@ from bench.words import Sentence, sentence
 
 MOST = 1 << 30
 """No size of a language model is larger."""
+RANGE = (1e-15, 1e15)
+"""Of its other numbers, none of which is near these."""
 
 
 class Fields:
@@ -41,11 +42,11 @@ class Fields:
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
-        """A number above 0."""
+        """A number above 0, within ``RANGE``."""
         if key not in self:
             return self._absent(key) if default is None else default
         value = self.values[key]
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not _in_range(value):
             raise self.wrong(key, sentence("checkpoint.number_above_0"))
         return float(value)
 
@@ -80,7 +81,7 @@ class Fields:
         kinds = (int, float)
         if not isinstance(value, list) or len(value) != length or not all(type(one) in kinds for one in value):
             raise self.wrong(key, sentence("checkpoint.list_of_numbers", length=length))
-        if not all(0 < one < math.inf for one in value):
+        if not all(_in_range(one) for one in value):
             raise self.wrong(key, sentence("checkpoint.list_of_numbers", length=length))
         return tuple(float(one) for one in value)
 
@@ -130,3 +131,7 @@ class Fields:
         value = json.dumps(self.values.get(key))
         short = value if len(value) <= 80 else f"{value[:80]} …"
         return {"file": self.file, "field": self._inside + key, "value": short}
+
+
+def _in_range(value: float) -> bool:
+    return RANGE[0] <= value <= RANGE[1]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.contracts import ModelRequest
@@ -18,6 +19,7 @@ from tests.support.checkpoints.published_folders import (
     LLAMA,
     LLAMA3,
     LONGROPE,
+    MODELS,
     PHI3,
     QWEN2,
     QWEN3,
@@ -92,6 +94,7 @@ def test_what_is_not_computed_is_refused(config: Mapping[str, Any], field: str, 
         ({**WIDE_PHI3, "rope_scaling": {**LONGROPE, "factor": 3.0}}, "rope_scaling.factor is 3.0, which changes"),
         ({**WIDE_PHI3, "rope_scaling": {**LONGROPE, "short_mscale": 1.2}}, "rope_scaling.short_mscale is 1.2, which"),
         ({**PHI3, "rope_scaling": LONGROPE}, "original_max_position_embeddings is missing"),
+        ({**PHI3, "partial_rotary_factor": 1e308}, "partial_rotary_factor is 1e+308, not a number above 0 of a usual"),
         ({**PHI3, "partial_rotary_factor": 0.4}, "partial_rotary_factor is 0.4, which changes"),
         ({**LLAMA, "model_type": "mixtral", "architectures": ["MixtralForCausalLM"]}, "MixtralForCausalLM is not"),
         ({**LLAMA, "architectures": ["LlamaForSequenceClassification"]}, "LlamaForSequenceClassification is not"),
@@ -179,6 +182,22 @@ def test_a_configuration_that_is_none_is_named(tmp_path: Path, text: str) -> Non
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match=r"config\.json: (not JSON|is not a JSON object|is a Git LFS pointer)"):
         ModelFolder().prepare(ModelRequest(str(tmp_path)), tmp_path / "cache")
+
+
+JUNK = [True, 0, -1, 3, 0.5, 10**30, 1e-320, float("inf"), "", [], [1], [None] * 4, [[1]], {}, {"full_attention": 3}]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_value_of_any_field_is_a_fault_of_the_program(name: str) -> None:
+    """It is refused, or what it means can be computed."""
+    added = ("rope_parameters", "rope_scaling", "layer_types", "sliding_window", "use_sliding_window", "head_dim")
+    for field in (*MODELS[name], *added):
+        for value in JUNK:
+            try:
+                found = sizes({**MODELS[name], field: value})
+            except InputError:
+                continue
+            assert np.isfinite(found.frequencies()).all()
 
 
 def test_integers_written_as_floats_are_whole_numbers() -> None:

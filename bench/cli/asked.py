@@ -186,13 +186,18 @@ def asked_prompts(models: "Sequence[ModelAsk]", given: "Mapping[str, Any]") -> "
 
 
 def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tuple[ModelAsk, ...]":
-    """Every built-in model once for each precision asked for; files come in the one they have."""
+    """Every model once for each precision asked for, that is built in or made from a source; others come in the one
+    they have."""
     import msgspec
 
     from bench.plugins import discover
     from bench.reading import is_folder
+    from bench.suite.found_files import is_made_from
     from bench.suite.plan import default_models
     from bench.suite.suite import is_file
+
+    def fixed(source: str) -> bool:
+        return (is_file(source) or is_folder(Path(source))) and not is_made_from(Path(source))
 
     if precisions is None:
         return tuple(models)
@@ -201,7 +206,7 @@ def with_precisions(models: "Sequence[ModelAsk]", precisions: str | None) -> "tu
     return tuple(
         msgspec.structs.replace(model, precision=precision)
         for model in given
-        for precision in ((model.precision,) if is_file(model.source) or is_folder(Path(model.source)) else asked)
+        for precision in ((model.precision,) if fixed(model.source) else asked)
     )
 
 

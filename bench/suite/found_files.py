@@ -25,6 +25,13 @@ MADE_FROM = (".gguf", ".safetensors")
 """Files that a model is made from: the record's hash is that of what was made."""
 
 
+def is_made_from(source: Path) -> bool:
+    """Whether a model's files are made from it: a file, or a folder with files, that hold weights and no graph. Only
+    then a precision can be chosen."""
+    files = _entries(source) if source.is_dir() else [source]
+    return any(file.suffix.lower() in MADE_FROM and not file.name.startswith(".") for file in files)
+
+
 class Places(Struct, frozen=True):
     """Where to look. ``own``: folders of the user, the current one first. ``sent``: folders that may come from other
     people: the record's, the suite's, and those in the suite's paths, even if one of them is also the user's.

@@ -64,12 +64,19 @@ def test_an_unknown_cache_gets_a_suggestion() -> None:
     assert "warm" in caught.value.remedy
 
 
-def test_precisions_multiply_built_in_models_only() -> None:
-    """A file has the precision it has."""
-    found = with_precisions([ModelAsk("llama-15M"), ModelAsk("net.onnx")], "float32,int4")
-    assert [("llama-15M", "float32"), ("llama-15M", "int4"), ("net.onnx", None)] == [
-        (m.source, m.precision) for m in found
-    ]
+def test_precisions_multiply_models_that_are_made(tmp_path: Path) -> None:
+    """Built-in ones, and those made from weights. A graph has the precision it has."""
+    folders = [tmp_path / name for name in ("weights", "graph")]
+    for folder, file in zip(folders, ("model.safetensors", "model.onnx"), strict=True):
+        folder.mkdir()
+        (folder / file).touch()
+    weights, graph = map(str, folders)
+    asks = [ModelAsk(source) for source in ("llama-15M", "net.onnx", "net.Q4_1.gguf", weights, graph)]
+    assert [
+        *(("llama-15M", "float32"), ("llama-15M", "int4"), ("net.onnx", None)),
+        *(("net.Q4_1.gguf", "float32"), ("net.Q4_1.gguf", "int4")),
+        *((weights, "float32"), (weights, "int4"), (graph, None)),
+    ] == [(m.source, m.precision) for m in with_precisions(asks, "float32,int4")]
 
 
 def test_prompts_are_every_models() -> None:

@@ -30,8 +30,6 @@ def beside_reference(quality: Quality, run: Judged, reference: Judged) -> "tuple
     if ours.logits is not None:
         ours.logits.unlink(missing_ok=True)
     keys = {metric.name: f"quality_{metric.name}" for metric in pair.metrics}
-    if "kl_divergence_max" in keys:
-        keys["kl_divergence_max"] = keys["kl_divergence_p99"]  # of the same tokens
     whole = replace(
         quality,
         metrics=(*quality.metrics, *summarise(pair.metrics, pair.results, quality.dataset.samples)),

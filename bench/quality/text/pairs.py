@@ -82,11 +82,11 @@ def _tokens(
         JudgedMetric("kl_divergence_p99", "token_p99", False, "nats", per=per),
         JudgedMetric("kl_divergence_max", "token_max", False, "nats", per=per),
     ]
-    by_token = np.stack([sample.astype(np.float64), nats], axis=1)
+    most = [(float(index), row.max()) for index, row in enumerate(rows) if len(row)]
     results |= {
         "kl_divergence": np.array([(row.sum(), len(row)) for row in rows], np.float64),
-        "kl_divergence_p99": by_token,
-        "kl_divergence_max": by_token,
+        "kl_divergence_p99": np.stack([sample.astype(np.float64), nats], axis=1),
+        "kl_divergence_max": np.array(most, np.float64),
     }
     told = (sentence("quality.limit.positions", stride=run.stride, kept=len(at)),) if run.stride > 1 else ()
     return metrics, results, told

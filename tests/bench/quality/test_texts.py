@@ -12,6 +12,7 @@ from bench.contracts import Scenario
 from bench.errors import InputError
 from bench.quality.texts import text_files
 from bench.record.record import RecordedRun
+from bench.store.records import load, save
 from bench.suite.suite import ModelAsk, TargetAsk
 
 Run = Callable[..., list[RecordedRun]]
@@ -73,6 +74,23 @@ def test_perplexity_is_that_of_a_plain_run(run: Run, realdata: Path, texts: Path
         assert ["same"] == [pair.word for pair in quality.paired]
         codes = [r.code for r in one.record.verdict.reasons] if one.record.verdict else []
         assert "quality_of_another" not in codes
+
+
+@pytest.mark.real
+def test_quality_of_a_language_model_is_read_as_it_was_written(
+    run: Run, realdata: Path, texts: Path, tmp_path: Path
+) -> None:
+    """Questions next to texts; every figure is computed again from the samples in the file."""
+    questions = [{"ids": [1, 403], "choices": [[407, 261], [9, 9]], "answer": 0} for _ in range(3)]
+    (texts / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    (found,) = told(run, realdata, texts, TargetAsk("ort:cpu"))
+    again = load(tmp_path / save(tmp_path, found.record, found.samples).record_id).record.quality
+    assert found.record.quality == again
+    assert again is not None
+    assert (15, {"choice_accuracy": 3}) == (
+        *(again.dataset.samples, {one.name: one.n for one in again.metrics if one.name == "choice_accuracy"}),
+    )
+    assert [1.0] == [one.value for one in again.metrics if one.name == "choice_accuracy"]
 
 
 @pytest.mark.real

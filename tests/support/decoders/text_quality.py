@@ -40,7 +40,7 @@ def text_quality(
     mine |= pair.results | {
         "kl_divergence": _summed(nats.reshape(WINDOWS, SCORED)),
         "kl_divergence_p99": by_token,
-        "kl_divergence_max": by_token,
+        "kl_divergence_max": np.stack([np.arange(WINDOWS), nats.reshape(WINDOWS, SCORED).max(axis=1)], axis=1),
         "top1_agreement": np.stack([random.integers(30, SCORED, WINDOWS), np.full(WINDOWS, SCORED)], 1).astype(float),
     }
     beside = (

@@ -1,6 +1,7 @@
 """The tokenizer of a model's tokenizer.json, where the engine has none."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench.inputs.prompts import Prompt
 from bench.inputs.tokenizer_file import FileTokenizer, longest, tokenizer_beside, tokenizer_of
 from bench.record.record import RecordedRun
 from bench.record.text import TokenizerUsed
+from bench.reports.runs.html import HtmlReport
 from bench.suite.suite import ModelAsk, TargetAsk
 
 pytest.importorskip("tokenizers")
@@ -153,6 +155,37 @@ def stories(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "text").mkdir()
     (folder / "text" / "story.txt").write_text(json.loads((source / "golden.json").read_text())["text"], "utf-8")
     return folder
+
+
+@pytest.mark.real
+@pytest.mark.process
+def test_a_conversation_that_ends(
+    run: Callable[..., list[RecordedRun]], stories: Path, golden_ids: list[int], tmp_path: Path
+) -> None:
+    """The template begins the text itself, and the answer ends at the token that is declared to be the end."""
+    folder = Path(shutil.copytree(stories, tmp_path / "stories", symlinks=True))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    template = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    special = {"bos_token": "<s>", "chat_template": template}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | special))
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [golden_ids[9]]}))
+    (tmp_path / "prompts.jsonl").write_text('{"messages": [{"role": "user", "content": "Once upon a time"}]}')
+    ask = ModelAsk(str(folder / "model.onnx"), prompts=str(tmp_path / "prompts.jsonl"), chat=True, stop=True)
+    (found,) = run([ask], ["ort:cpu"], scenarios=(Scenario(generate_tokens=16),), max_seconds=0.1)
+    text, plan = found.record.summary.text_generation, found.record.plan
+    assert text is not None
+    assert plan.inputs is not None
+    assert plan.inputs.template is not None
+    ended = golden_ids[5 : golden_ids.index(golden_ids[9], 5) + 1]
+    assert (ended, len(ended)) == (list(text.token_ids), text.generated_tokens)
+    assert ((golden_ids[9],), 5) == (text.stop_token_ids, text.prompt_tokens)
+    assert "tokenizer_config.json" == plan.inputs.template.file
+    assert "--chat --stop" in plan.command
+    assert found.record.fidelity is not None
+    assert found.record.fidelity.ok
+    assert found.record.verdict is not None
+    assert "short_generation" not in [reason.code for reason in found.record.verdict.reasons]
+    assert "text, with the model" in HtmlReport().render([found]).decode()
 
 
 @pytest.mark.real

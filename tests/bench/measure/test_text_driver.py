@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.analysis.text import counts, tpots
 from bench.contracts import OpenRequest, Scenario
 from bench.errors import PluginError
 from bench.inputs.prompts import Query
 from bench.measure.loop import time_generations
+from bench.measure.single_stream import token_times
 from bench.measure.text_driver import Generator, OpenedText
 from bench.passes.text_check import check_text
 from bench.stats.timeline import Timeline
@@ -55,6 +57,25 @@ def test_a_decoder_is_filled_then_asked_for_each_token() -> None:
     session = Told({}, asked=[])
     assert (1, 2, 3, 1) == Generator(session).greedy(np.array([7, 8]), np.array([9]), 4)
     assert ["reset", "prefill [7, 8]", "prefill [9]"] == session.asked
+
+
+def test_an_end_of_sequence_token_ends_what_is_asked_for() -> None:
+    """Only where it was asked for; it is the last token, and costs no further step. 1, 2, 3, 1, 2, 3 … come."""
+    prompt, none = np.array([9]), np.zeros(0, np.int64)
+    for stops, expected in (((3, 7), (1, 2, 3)), ((1,), (1,)), ((8,), (1, 2, 3, 1, 2)), ((), (1, 2, 3, 1, 2))):
+        session = Told({}, asked=[])
+        assert expected == Generator(session, stops).greedy(none, prompt, 5)
+        assert len(expected) == session.position
+
+
+def test_a_generation_that_ended_counts_the_tokens_that_came() -> None:
+    """The rest of its row is never; the time per token is over those that came."""
+    timeline, endless = Timeline(), iter([Query(np.zeros(0, np.int64), np.array([9]))] * 2)
+    ticks = iter(range(0, 1_000, 10))
+    time_generations(Generator(FakeTokenSession({}), (3,)), endless, 5, 2, timeline, lambda: next(ticks))
+    times = token_times(timeline)
+    assert [[10, 20, 30, -1, -1]] * 2 == times.tolist()
+    assert ([3, 3], [10, 10]) == (counts(times).tolist(), tpots(times).tolist())
 
 
 def test_without_a_context_the_cache_is_only_emptied() -> None:

@@ -140,6 +140,19 @@ def test_end_of_sequence_ends_nothing(folder: Artifact, golden: list[int], tmp_p
 
 
 @pytest.mark.real
+def test_a_generation_ends_at_a_token_where_that_is_asked(
+    folder: Artifact, paged: Artifact, golden: list[int], phase: Phase
+) -> None:
+    """On the state and on paged attention: behind the token, which is handed out, too."""
+    stop = golden[6]
+    expected = golden[1 : golden.index(stop, 1) + 1]
+    assert expected == generated(opened(folder, phase, stop_tokens=(511, stop)), golden[:1], 60)
+    plain = generated(opened(paged, phase), [1, 2], 20)
+    ended = generated(opened(paged, phase, stop_tokens=(plain[2],)), [1, 2], 20)
+    assert plain[: plain.index(plain[2]) + 1] == ended
+
+
+@pytest.mark.real
 def test_the_context_limits_what_is_asked(folder: Artifact, phase: Phase) -> None:
     """Depth, prompt and answer together; and a depth by itself."""
     session = opened(folder, phase)

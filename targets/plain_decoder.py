@@ -285,14 +285,15 @@ class Values:
         if self.number(zero) != 0 or self.number(masked) != MASKED:
             raise ValueError(mask)
         present, causal = self.inputs_of(visible, "And")
-        self._demand_present(present)
         window = None
-        if self.made_by[causal].op_type == "And":
-            causal, near = self.inputs_of(causal, "And")
+        if self.made_by[present].op_type == "And":
+            near = causal
+            present, causal = self.inputs_of(present, "And")
             slots, oldest = self.inputs_of(near, "Greater")
             column, size = self.inputs_of(oldest, "Sub")
             self._demand_places(slots, column)
             window = int(self.number(size))
+        self._demand_present(present)
         slots, column = self.inputs_of(causal, "LessOrEqual")
         self._demand_places(slots, column)
         return window

@@ -24,8 +24,17 @@ KINDS = {
     "one head a key": SIZES,
     "grouped heads": replace(SIZES, kv_heads=2),
     "biases, one key for all": replace(SIZES, kv_heads=1, qkv_bias=True),
+    "sliding layers, their own rotation": replace(
+        SIZES, kv_heads=2, layer_kinds=("sliding", "full"), sliding_window=7, local_rope_theta=100.0
+    ),
+    "normed query and key": replace(SIZES, kv_heads=2, query_key_norm=True, head_width=32, output_norms=True),
+    "rotation of a part": replace(SIZES, heads=2, kv_heads=1, rotated=16, rope_magnitude=1.1, attention_scale=0.3),
+    "layer without rotation": replace(SIZES, layer_kinds=("full", "unrotated")),
     "rotation that no kernel takes": replace(SIZES, dim=96, heads=4, kv_heads=2),  # 12 pairs a head
 }
+OPERATORS = dict.fromkeys(("ort", "ort-genai"), "GroupQueryAttention") | dict.fromkeys(
+    ("openvino", "openvino-genai"), "ScaledDotProductAttention"
+)
 FUSING = ("ort:cpu", "ort-genai:cpu", "openvino:CPU", "openvino-genai:CPU")
 EXACT = {"KV_CACHE_PRECISION": "f32", "INFERENCE_PRECISION_HINT": "f32"}
 PROMPT, NEW = np.arange(3, 20), 24
@@ -77,13 +86,24 @@ def test_the_fused_form_says_what_the_plain_graph_says(
     exact = EXACT if target.startswith("openvino") else {}
     fused = opened(target, artifact, tmp_path / "fused", room=96, **exact)
     assert plain.facts().options_effective["attention"] == "plain"
-    assert fused.facts().options_effective["attention"] in ("GroupQueryAttention", "ScaledDotProductAttention")
+    windowed = (
+        KINDS[kind].sliding_window is not None and target == "openvino-genai:CPU"
+    )  # paged attention has no window
+    assert fused.facts().options_effective["attention"] == ("plain" if windowed else OPERATORS[target.split(":")[0]])
     tokens = said(fused)
     assert said(plain)[: len(tokens)] == tokens
     if hasattr(fused, "logits"):
         ids = np.arange(90) % 97
         one, other = plain.logits(ids), fused.logits(ids)
         assert np.abs(one - other).max() <= 1e-4 * np.abs(one).max()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_operator_rotates_where_its_kernel_can(made: Callable[..., Artifact], kind: str, tmp_path: Path) -> None:
+    """Positions are then no input any more. 12 pairs a head are rotated in front of it."""
+    converted = load(discover().find("targets", "ort")).convert(made(kind), tmp_path, "cpu", {})
+    assert converted.decoder.shared_cache
+    assert converted.decoder.has_position_ids == (kind == "rotation that no kernel takes")
 
 
 @pytest.mark.parametrize("precision", ["float16", "int8", "int4"])

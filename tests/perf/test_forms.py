@@ -45,6 +45,7 @@ def engines_own(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifac
     copy = folder / gguf.name
     shutil.copyfile(gguf, copy)
     genai.LLMPipeline(str(copy), "CPU", enable_save_ov_model=True)
+    (folder / "config.json").write_text('{"max_position_embeddings": 8192}')
     artifact: Artifact = ModelFolder().prepare(ModelRequest(str(folder)), folder / "cache")
     return artifact
 

@@ -162,6 +162,21 @@ def test_a_graph_that_merely_looks_like_ours_is_left_alone(made: Callable[..., A
         assert plain_decoder(changed(change)) is None, change.__name__
 
 
+@pytest.mark.parametrize("target", FUSING)
+def test_a_fused_form_is_the_same_each_time(made: Callable[..., Artifact], target: str, tmp_path: Path) -> None:
+    """Byte for byte, with the products' work at the operators that do it, and the cache's size unchanged."""
+    artifact, (name, device), sums = made("grouped heads"), target.split(":"), []
+    plugin: Any = load(discover().find("targets", name))
+    for index in range(2):
+        place = tmp_path / str(index)
+        place.mkdir()
+        converted = plugin.convert(artifact, place, device, {})
+        sums.append(converted.sha256)
+        assert sum(converted.facts.node_macs.values()) == artifact.facts.macs
+        assert converted.decoder.kv_cache_bytes_per_token == artifact.decoder.kv_cache_bytes_per_token
+    assert sums[0] == sums[1] != artifact.sha256
+
+
 def test_an_unknown_form_is_refused(made: Callable[..., Artifact]) -> None:
     plugin: Any = load(discover().find("targets", "ort"))
     with pytest.raises(InputError, match="attention=fast"):

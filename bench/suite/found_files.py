@@ -22,7 +22,7 @@ DEPTH = 3
 MOST_ENTRIES = 5_000
 SUFFIXES = {"onnx": (".onnx",), "openvino_ir": (".xml",), "tflite": (".tflite",)}
 MADE_FROM = (".gguf", ".safetensors")
-"""Files that a model is made from: the record's hash is that of what was made."""
+"""Files with weights and no graph: a model is made from them."""
 
 
 def is_made_from(source: Path) -> bool:
@@ -160,7 +160,7 @@ def _proof(file: Path, sha256: str, size_bytes: int | None) -> bool | None:
     if file.is_dir():
         return None
     try:
-        if file.suffix.lower() in MADE_FROM:
+        if file.suffix.lower() == ".safetensors":  # the hash is that of all files of its folder
             return None
         parts = model_files(file)
         size = sum(part.stat().st_size for part in parts)

@@ -38,7 +38,8 @@ class Checkpoint(Struct, frozen=True):
 
     ``architecture``: as the file calls it. ``precision``: what a graph of it has unless another is asked for: ``int4``
     or ``int8`` where the file is quantised (its own blocks are kept), else ``float32``. ``stored_as``: the type of most
-    of its weights, in the file's own words. ``files``: all that it was read from, the one that the user named first.
+    weights in its layers' matrices, in the file's own words; ``precision`` follows from it. ``files``: all that it was
+    read from, the one that the user named first.
     ``companions``: by file name, the contents of what lies beside the graph made of it (``tokenizer.json``,
     ``config.json`` …).
     """

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, ModelRequest, Source
 from bench.contracts.names import file_model_id, folder_model_id
 from bench.digest import sha256_of_files
+from bench.errors import InputError
 from bench.models.build_cache import cached_build
 from bench.models.built import built_decoder, checked_request
 from bench.models.checkpoints.checkpoint import Checkpoint
 from bench.models.onnx.decoder_layout import refuse_shapes
+from bench.words import sentence
 
 VERSION = 2  # raise it when a change alters the files written, companions included
 PRECISIONS = ("float32", "float16", "int8", "int4")
@@ -33,6 +35,8 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
     checked_request(name, request, (), PRECISIONS)
     checkpoint = open_it()
     config, precision = checkpoint.config, request.precision or checkpoint.precision
+    if precision == "int4" != checkpoint.precision:
+        _refuse_uneven(name, checkpoint)
     sha256 = sha256_of_files(checkpoint.files)
     recipe = {
         "version": VERSION,
@@ -61,3 +65,16 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
             stored_as=checkpoint.stored_as,
         ),
     )
+
+
+def _refuse_uneven(name: str, checkpoint: Checkpoint) -> None:
+    """Raise ``InputError`` for a matrix of a layer that is rounded to int4 and whose rows are no whole blocks."""
+    from bench.models.sllm.weights import BLOCK
+
+    for tensor, shape in checkpoint.config.tensors.items():
+        in_layer = tensor.startswith("layers.") and len(shape) > 1
+        if in_layer and shape[1] % BLOCK and checkpoint.tensors[tensor].bits != 4:
+            raise InputError(
+                sentence("checkpoint.uneven_blocks", name=name, tensor=tensor, width=shape[1], block=BLOCK),
+                sentence("checkpoint.choose_precision"),
+            )

@@ -304,6 +304,18 @@ def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
     assert "ondevice-bench[text]" in error.value.remedy
 
 
+def test_rows_that_are_no_whole_blocks_are_refused_in_int4(tmp_path: Path) -> None:
+    """With the tensor and its width; other precisions have no blocks."""
+    folder = write_folder(tmp_path / "m", LLAMA, WEIGHTS)
+    with pytest.raises(InputError) as error:
+        prepared(folder, precision="int4")
+    assert (
+        error.value.message
+        == "m: layers.0.feed_forward.down.weight has rows of 48 weights, not of whole int4 blocks of 32"
+    )
+    assert prepared(folder, precision="int8").precision == "int8"
+
+
 def _constants(artifact: Artifact) -> dict[str, Array]:
     graph = onnx.load(artifact.path).graph
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

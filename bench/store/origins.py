@@ -65,7 +65,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.inputs": {"checked": "source", "seen": "sha256 shapes", "asked": "preprocessing"},
         "plan.inputs.template": {"seen": "file sha256"},
         "plan.inputs.fed[]": {"checked": "name dtype", "seen": "source values decides_work rows"},
-        "plan.alternation": {"seen": "group side"},
+        "plan.alternation": {"seen": "group side yardstick"},
         "plan.repeat_rule": {"checked": "fewest most budget_ns"},
         "plan.asked": {
             "asked": "kind format precision shapes preprocessing prompt_ids dataset_options lanes check_inputs "

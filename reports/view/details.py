@@ -38,7 +38,7 @@ from bench.reports.words.causes import (
     status_word,
 )
 from bench.reports.words.names import failure_kind, phase, source, tier
-from bench.reports.words.plans import ran_in, repeats_words, rule_words
+from bench.reports.words.plans import imported_words, ran_in, repeats_words, rule_words
 from bench.reports.words.quality import between as quality_between
 from bench.reports.words.quality import leading, title
 from bench.reports.words.quality import value as shown
@@ -211,7 +211,7 @@ def _proofs(record: Record) -> tuple[Fact, ...]:
     code, figure = agreement(record)
     outputs = say("report.outputs_wrong") if outputs_wrong(record) else say(f"report.agreement.{code}")
     found = [
-        Fact(say("report.column.ran_in"), units.clean(ran or say("report.unknown")), weights),
+        Fact(say("report.column.ran_in"), units.clean(ran or say("report.unknown")), imported_words(record) or weights),
         Fact(say("report.placement"), placed, where),
         Fact(say("report.column.outputs"), outputs, figure),
     ]

@@ -15,7 +15,7 @@ from bench.reports.view.rows import Cell, Numbered, fidelity_words, options_word
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, doubt, emulated, status, status_word
 from bench.reports.words.figures import asked_for, asked_title, between, figure, metrics, shown
 from bench.reports.words.names import failure_kind, phase
-from bench.reports.words.plans import ran_in
+from bench.reports.words.plans import imported_words, ran_in
 from bench.reports.words.quality import quality_note
 from bench.reports.words.scenarios import scenario_short, scenario_words
 from bench.scenarios import kind_of
@@ -115,7 +115,7 @@ def cell(item: Numbered) -> Cell:
     return Cell(
         value,
         state,
-        _kept(*notes, *extra, executed, quality_note(record), options),
+        _kept(*notes, *extra, executed, imported_words(record), quality_note(record), options),
         item.number,
         weight,
         doubt=doubted if state in DOUBTED else "",

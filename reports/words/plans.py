@@ -2,7 +2,7 @@
 
 from bench.contracts import Precisions
 from bench.record.record import PlannedTarget, Record, StoppingRule
-from bench.words import say, sentence
+from bench.words import say, sentence, units
 
 
 def percentile_name(percentile: float) -> str:
@@ -65,3 +65,9 @@ def ran_in(target: PlannedTarget) -> str | None:
         return arithmetic
     known = arithmetic or say("report.unknown")
     return say("report.ran_in.kv_cache", precision=known, cache=target.executed_kv_cache)
+
+
+def imported_words(record: Record) -> str:
+    """That a runtime read the model's source itself; empty where it opened what was made of it."""
+    runtime = record.plan.target.imported_by
+    return say("report.imported_by", runtime=units.clean(runtime)) if runtime else ""

@@ -18,6 +18,7 @@ from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     from bench.targets.openvino.genai_session import OpenedPipeline
+    from bench.targets.openvino.session import Compiled
 
 TOKENIZER = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
 INTEGER_WEIGHTS = ("int8", "int4", "int2", "nf4")
@@ -72,6 +73,10 @@ class OpenVinoGenai:
         would lose the window of a layer that has one: such a decoder keeps its plain products."""
         from bench.targets.openvino.stateful import MODEL, stateful_folder
 
+        if own.imports_itself(options):
+            from bench.targets.openvino.own_import import imported
+
+            return imported(artifact, folder)
         if artifact.format == "onnx":
             fused = attention_form.may_be_fused(artifact, options) and openvino_devices.family(device) != "NPU"
             plain = plain_decoder(artifact) if fused else None
@@ -102,7 +107,12 @@ class OpenVinoGenai:
         cached: CompileCache = "none"
         if "CACHE_DIR" in settings.properties:
             cached = "warm" if blobs and _blobs(settings.properties) == blobs else "cold"
-        return genai_session.OpenVinoGenaiSession(_opened(request, settings, pipeline, paged, cached))
+        opened = _opened(request, settings, pipeline, paged, cached)
+        if own.imports_itself(request.options):
+            from bench.targets.openvino.own_import import ImportedSession
+
+            return ImportedSession(opened, lambda: _compiled(request, settings, opened.device_name))
+        return genai_session.OpenVinoGenaiSession(opened)
 
     def _remedy(self) -> Sentence | str:
         import platform
@@ -233,6 +243,19 @@ def _kv_cache(core: Any, request: OpenRequest, settings: own.Settings, paged: bo
         return graph.kv_cache_precision(compiled.get_runtime_model(), properties(compiled))
     except RuntimeError:
         return ""
+
+
+def _compiled(request: OpenRequest, settings: own.Settings, device_name: str) -> "Compiled":
+    """The pipeline's graph, compiled by the runtime alone."""
+    from openvino import Core
+
+    from bench.targets.openvino.session import Compiled
+    from bench.targets.openvino.target import compile_model, read_model
+
+    core = Core()
+    given = {name: str(v) for name, v in settings.properties.items() if name not in (*own.NPU, "CACHE_DIR")}
+    model = compile_model(core, read_model(core, request.artifact), request, given)
+    return Compiled(model, request.device, device_name, {}, {}, ())
 
 
 def _stub(model: Any) -> Any:

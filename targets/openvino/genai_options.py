@@ -18,6 +18,8 @@ NPU: Mapping[str, Sentence | str] = {
     name: sentence(f"openvino.option.{name}")
     for name in ("MAX_PROMPT_LEN", "MIN_RESPONSE_LEN", "PREFILL_HINT", "GENERATE_HINT")
 }
+IMPORT: Mapping[str, Sentence | str] = {"import": sentence("openvino.option.import")}
+"""Not safe: the runtime's own reader takes a file as it is."""
 SAFE = frozenset((*BACKEND, *SCHEDULER, *NPU))  # none names a file, loads code or writes
 WHOLE_NUMBERS = ("cache_size", "num_kv_blocks", "max_num_batched_tokens", "MAX_PROMPT_LEN", "MIN_RESPONSE_LEN")
 FLAGS = ("enable_prefix_caching", "dynamic_split_fuse")
@@ -35,7 +37,12 @@ class Settings(Struct, frozen=True):
 
 def known(device: str) -> dict[str, Sentence | str]:
     """The pipeline's own options on ``device``."""
-    return dict(NPU) if family(device) == "NPU" else {**BACKEND, **SCHEDULER}
+    return dict(NPU) if family(device) == "NPU" else {**BACKEND, **SCHEDULER, **IMPORT}
+
+
+def imports_itself(options: Mapping[str, str] | None) -> bool:
+    """Whether the pipeline is to read the model's source itself."""
+    return (options or {}).get("import") == "own"
 
 
 def read(options: Mapping[str, str], device: str) -> Settings:
@@ -43,13 +50,15 @@ def read(options: Mapping[str, str], device: str) -> Settings:
     backend = options.get("ATTENTION_BACKEND", "")
     if backend not in ("", "PA", "SDPA"):
         raise InputError(sentence("openvino.backend_unknown", backend=backend), sentence("openvino.give_pa_sdpa"))
+    if options.get("import", "own") != "own":
+        raise InputError(sentence("openvino.import_unknown", given=options["import"]), sentence("openvino.give_own"))
     scheduling = {name: _value(name, text) for name, text in options.items() if name in SCHEDULER}
     if scheduling and backend == "SDPA":
         raise InputError(sentence("openvino.option_of_paged_attention", value=next(iter(scheduling))))
     properties: dict[str, str | int] = {
         name: int(_value(name, text)) if name in WHOLE_NUMBERS else text
         for name, text in options.items()
-        if name not in SCHEDULER and name != "ATTENTION_BACKEND"
+        if name not in SCHEDULER and name not in ("ATTENTION_BACKEND", "import")
     }
     return Settings("PA" if scheduling else backend, scheduling, properties)
 

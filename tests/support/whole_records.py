@@ -166,8 +166,9 @@ def tensors() -> RecordedRun:
     )
 
 
-def text() -> RecordedRun:
-    """A decoder that differs from its reference in the third token, with a tokenizer, a KV cache and power a token."""
+def text(seen_before: int = 0) -> RecordedRun:
+    """A decoder that differs from its reference in the third token, with a tokenizer, a KV cache and power a token.
+    ``seen_before``: queries of each process whose prompt its engine may have kept."""
     samples: Samples = {}
     tokens, count = 8, 12
     repeats = []
@@ -180,6 +181,8 @@ def text() -> RecordedRun:
             "prompt_tokens": np.full(count, 16),
             "tokenized_token_ns": times[:6] + 1_000,
         }
+        if seen_before:
+            extra["shared_tokens"] = np.where(np.arange(count) < seen_before, 16, 0)
         samples.update({f"{role}_{index}": array for role, array in extra.items()})
         arrays = {**made.samples.arrays, **{role: f"{role}_{index}" for role in extra}} if made.samples else {}
         prefill = replace(made.energy, queries=6, duration_ns=50 * MS, cpu_seconds=0.05, channels=_channels(0.05))
@@ -211,13 +214,21 @@ def text() -> RecordedRun:
         agreement=(found, replace(found, of="model", reference="llm float32 on ort:cpu")),
     )
     return _finished(
-        replace(_record("text", plan, tuple(repeats)), summary=Summary(energy=EnergySummary(), text_generation=known)),
+        replace(
+            _record("prefixes" if seen_before else "text", plan, tuple(repeats)),
+            summary=Summary(energy=EnergySummary(), text_generation=known),
+        ),
         samples,
         fidelity=fidelity,
         quality=text_quality(samples, MODEL.sha256 or "", TARGET.id, dict(TARGET.options_effective)),
         determinism=Determinism(2, False, ("tokens",), within_rounding=False, first_difference=3),
         repeats_ended="fixed",
     )
+
+
+def from_prefixes() -> RecordedRun:
+    """As ``text``, by an engine that keeps prefixes."""
+    return text(seen_before=6)
 
 
 def offline() -> RecordedRun:

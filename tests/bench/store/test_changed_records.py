@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tampered import SEAL, Place, Tampered, by_path, changed, loaded
-from whole_records import failed, offline, several, tensors, text
+from whole_records import failed, from_prefixes, offline, several, tensors, text
 
 from bench.compare.folders import compare_folders
 from bench.contracts import Scenario
@@ -24,7 +24,14 @@ from bench.store.origins import KEPT, ORIGINS, origin_of
 from bench.store.records import save
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
-RECORDS = {"tensors": tensors, "text": text, "offline": offline, "several": several, "failed": failed}
+RECORDS = {
+    "tensors": tensors,
+    "text": text,
+    "prefixes": from_prefixes,
+    "offline": offline,
+    "several": several,
+    "failed": failed,
+}
 
 
 def fields() -> dict[str, str]:

@@ -1,0 +1,61 @@
+"""OpenVINO GenAI reads a GGUF file itself, and what it makes of it can be judged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, ModelRequest, OpenRequest, Phase
+from bench.errors import InputError, RunFailure
+from bench.measure.text_driver import OpenedText
+from bench.models.files.gguf_file import GgufFile
+from bench.targets.openvino import genai_options
+from bench.targets.openvino.genai import OpenVinoGenai
+
+OWN = {"import": "own", "INFERENCE_PRECISION_HINT": "f32"}
+SMOLLM = "llm/smollm2-135m"
+
+
+@pytest.fixture(scope="module")
+def smollm(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The graph that is made here."""
+    pytest.importorskip("openvino_genai")
+    file = realdata / SMOLLM / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    return GgufFile().prepare(ModelRequest(str(file)), tmp_path_factory.mktemp("cache"))
+
+
+@pytest.mark.real
+def test_the_pipeline_reads_the_source_itself(smollm: Artifact, realdata: Path, tmp_path: Path, phase: Phase) -> None:
+    """The golden ids of that import; the record is told who read it; logits are of the same weights."""
+    golden = json.loads((realdata / SMOLLM / "golden.json").read_text())
+    ids = golden["openvino_genai_2026.4.1"]["greedy_ids"][:8]
+    target = OpenVinoGenai()
+    made = target.convert(smollm, tmp_path, "CPU", OWN)
+    assert ("openvino_ir", smollm.source) == (made.format, made.source)
+    opened = OpenedText(target.open(OpenRequest(made, "CPU", OWN), phase))
+    prompt = np.array(golden["prompt_ids"])
+    assert tuple(ids) == opened.greedy(np.zeros(0, np.int64), prompt, 8)
+    assert "OpenVINO GenAI" == opened.facts().imported_by
+    assert opened.logits is not None
+    rows = opened.logits(np.concatenate([prompt, ids[:-1]]))
+    assert ids == rows[len(prompt) - 1 :].argmax(axis=1).tolist()
+
+
+def test_a_model_without_a_gguf_file_is_not_imported(tmp_path: Path) -> None:
+    """Nothing but the file itself can be read by the pipeline."""
+    from bench.testing import fake_artifact
+
+    (tmp_path / "net.onnx").touch()
+    artifact = replace(fake_artifact(tmp_path / "net.onnx", "text_generation"), source=None)
+    with pytest.raises(RunFailure, match="not made of a GGUF file"):
+        OpenVinoGenai().convert(artifact, tmp_path, "CPU", OWN)
+
+
+def test_the_option_is_known_and_not_safe() -> None:
+    """A reader of files that another person names is never switched on by their suite."""
+    assert "import" in genai_options.known("CPU")
+    assert "import" not in OpenVinoGenai.safe_options
+    with pytest.raises(InputError, match="import=theirs"):
+        genai_options.read({"import": "theirs"}, "CPU")

@@ -20,7 +20,7 @@ ALLOWED = {
 }
 """The files whose strings may name a runtime, and why. To be shortened."""
 
-PLUGINS = ("model.", "target.", "openvino.", "ort.", "qnn.")
+PLUGINS = ("model.", "checkpoint.", "target.", "openvino.", "ort.", "qnn.")
 """The codes of models' and targets' words."""
 
 ALLOWED_WORDS = {

@@ -77,6 +77,7 @@ NOT_IN_RECORD = {
     "allow_unsafe_options": "this user's consent to one file; the options are in target.options_requested",
     "timeout": "a bound on the harness: a run that reaches it fails and has no figures",
     "again": "of a submission's folder: what to measure, not how",
+    "again_invalid": "of a submission's folder: what to measure, not how",
     "no_yardstick": "of a submission's folder; plan.alternation says that the run took turns",
     "against": "says what to compare with; plan.alternation says that the run took turns",
     "base_models": "says where a file of --against is; plan.model.sha256 says which it is",

@@ -192,7 +192,7 @@ def _read(file: BufferedReader, path: Path, size_bytes: int) -> Header:
     for index in range(n_values):
         cursor.field = sentence("gguf.value_number", number=index + 1)
         name = cursor.text(MOST_NAME_BYTES)
-        cursor.field = name
+        cursor.field = name or cursor.field
         if name in values:
             raise cursor.error("gguf.field_twice")
         values[name] = cursor.value()
@@ -219,7 +219,7 @@ def _tensors(cursor: _Cursor, count: int) -> list[StoredTensor]:
     for index in range(count):
         cursor.field = sentence("gguf.tensor_number", number=index + 1)
         name = cursor.text(MOST_NAME_BYTES)
-        cursor.field = name
+        cursor.field = name or cursor.field
         rank = cursor.number("I")
         if not 1 <= rank <= MOST_DIMENSIONS:
             raise cursor.error("gguf.bad_rank", rank=rank)

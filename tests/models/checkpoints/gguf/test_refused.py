@@ -198,6 +198,7 @@ HUGE = (1 << 63) - 1
         (_gguf({"a": 1}, n_values=2, tail=struct.pack("<QsII", 1, b"a", 4, 1)), "a occurs twice"),
         (_gguf({}, n_tensors=1, tail=struct.pack("<QsI", 1, b"t", 1 << 31) + bytes(40)), "t has 2147483648 dimensions"),
         (_gguf({}, n_tensors=1, tail=struct.pack("<QsIQIQ", 1, b"t", 1, 0, 0, 0)), "t is empty"),
+        (_gguf({}, n_tensors=1, tail=bytes(40)), "tensor 1 has 0 dimensions"),
         (_gguf({}, n_tensors=1, tail=struct.pack("<QsIQIQ", 1, b"t", 1, 8, 0, 7)), "t begins at 7"),
     ],
 )

@@ -78,8 +78,11 @@ class Rule(Struct, frozen=True):
 
 
 def _same_source(base: Record, new: Record, chosen: Chosen) -> bool:
-    """Whether two files are, as declared, one model in two formats, as targets of different runtimes need it."""
+    """Whether two files were made from one source in one precision; or are, as declared, one model in two formats, as
+    targets of different runtimes need it."""
     x, y = base.plan.model, new.plan.model
+    if x.source is not None and y.source is not None:
+        return (x.source.sha256, x.precision) == (y.source.sha256, y.precision)
     same = (x.id, x.precision, x.parameters) == (y.id, y.precision, y.parameters)
     return "target" in chosen and same and x.format != y.format and x.parameters is not None
 

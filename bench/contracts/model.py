@@ -84,7 +84,8 @@ class Source(Struct, frozen=True):
     """What the user named, where the files of an artifact were made from it.
 
     ``path`` is a file or a folder; ``files`` are all that were read, ``sha256`` covers their contents in that order.
-    ``stored_as``: the type of most of its weights, in its own words (``Q4_1``, ``BF16``).
+    ``stored_as``: the type of most of its weights, in its own words (``Q4_1``, ``BF16``). ``kept``: whether the
+    artifact's weights have its values; otherwise they were rounded to the artifact's precision.
     """
 
     format: SourceFormat
@@ -93,6 +94,7 @@ class Source(Struct, frozen=True):
     sha256: str
     size_bytes: int
     stored_as: str
+    kept: bool = True
 
 
 class Artifact(Struct, frozen=True):

@@ -1,10 +1,56 @@
-"""The part of the record that says what was fed."""
+"""The parts of the record that say which model was measured, and what was fed to it."""
 
 from math import prod
 from typing import Literal
 
+from bench.contracts import TensorSpec
 from bench.record.part import Part
 from bench.words import Sentence, sentence
+
+
+class ModelSource(Part, frozen=True):
+    """What the user named, where the model's files were made from it, as ``Artifact.source`` has it. ``name``: of the
+    file or folder; ``files``: names of those that were read."""
+
+    format: str
+    name: str
+    files: tuple[str, ...]
+    sha256: str
+    size_bytes: int
+    stored_as: str
+    kept: bool = True
+
+
+class PlannedModel(Part, frozen=True):
+    """Facts about the file. ``peak_activation_bytes``: the widest operator's activations; ``live_activation_bytes``:
+    the largest sum alive at the same time in the order of execution; ``bytes_moved``: an estimate of one query's
+    traffic."""
+
+    id: str
+    task: str
+    format: str | None = None
+    precision: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    weight_bytes: int | None = None
+    peak_activation_bytes: int | None = None
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    live_activation_bytes: int | None = None
+    bytes_moved: int | None = None
+    source: ModelSource | None = None
+
+    @property
+    def named_sha256(self) -> str | None:
+        """Of the files that the user named: of the source, where the model's files were made from one."""
+        return self.sha256 if self.source is None else self.source.sha256
+
+    @property
+    def named_size_bytes(self) -> int | None:
+        """The same for the size."""
+        return self.size_bytes if self.source is None else self.source.size_bytes
 
 
 class FedInput(Part, frozen=True):

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
-from bench.contracts import CompileCache, Scenario, TensorSpec
+from bench.contracts import CompileCache, Scenario
 from bench.record.asked import Asked
 from bench.record.energy import EnergySummary, RepeatEnergy
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
 from bench.record.figures import MetricFigure
-from bench.record.inputs import InputFacts
+from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.part import Correction, Part
 from bench.record.quality import Quality
@@ -61,27 +61,6 @@ class Tool(Part, frozen=True):
     name: str
     version: str
     rules: str = ""
-
-
-class PlannedModel(Part, frozen=True):
-    """Facts about the file. ``peak_activation_bytes``: the widest operator's activations; ``live_activation_bytes``:
-    the largest sum alive at the same time in the order of execution; ``bytes_moved``: an estimate of one query's
-    traffic."""
-
-    id: str
-    task: str
-    format: str | None = None
-    precision: str | None = None
-    sha256: str | None = None
-    size_bytes: int | None = None
-    parameters: int | None = None
-    macs: int | None = None
-    weight_bytes: int | None = None
-    peak_activation_bytes: int | None = None
-    inputs: tuple[TensorSpec, ...] = ()
-    outputs: tuple[TensorSpec, ...] = ()
-    live_activation_bytes: int | None = None
-    bytes_moved: int | None = None
 
 
 class PlannedTarget(Part, frozen=True):

@@ -11,13 +11,13 @@ from bench.analysis.energy import energy_summary
 from bench.analysis.rules import rules_digest
 from bench.contracts import Artifact, GraphFacts, Placement, Scenario, SessionFacts, Tensors
 from bench.passes.evidence import Evidence
+from bench.record.inputs import ModelSource, PlannedModel
 from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
     Failure,
     OpenedArtifact,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,
@@ -190,6 +190,22 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
         facts.outputs,
         facts.live_activation_bytes,
         _bytes_moved(facts),
+        _source(artifact),
+    )
+
+
+def _source(artifact: Artifact) -> ModelSource | None:
+    made_from = artifact.source
+    if made_from is None:
+        return None
+    return ModelSource(
+        format=made_from.format,
+        name=made_from.path.name,
+        files=tuple(file.name for file in made_from.files),
+        sha256=made_from.sha256,
+        size_bytes=made_from.size_bytes,
+        stored_as=made_from.stored_as,
+        kept=made_from.kept,
     )
 
 

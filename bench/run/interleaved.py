@@ -47,21 +47,26 @@ SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
 
 
 class Identity(Struct, frozen=True):
-    """What the base's artifact must be: the record's word, and where it stands."""
+    """What the base's artifact must be: the record's word, and where it stands. ``made_from``: the checksum of what the
+    artifact was made from, if it was; then that decides, since another version may make another artifact of it."""
 
     sha256: str
     source: str
+    made_from: str | None = None
 
     def check(self, artifact: Artifact) -> None:
         """Raises ``InputError`` for another file."""
-        if artifact.sha256 != self.sha256:
+        found, expected = artifact.sha256, self.sha256
+        if self.made_from is not None and artifact.source is not None:
+            found, expected = artifact.source.sha256, self.made_from
+        if found != expected:
             raise InputError(
                 sentence(
                     "run.against_another_file",
                     file=artifact.path.name,
                     source=self.source,
-                    sha256=artifact.sha256[:12],
-                    expected=self.sha256[:12],
+                    sha256=found[:12],
+                    expected=expected[:12],
                 ),
                 sentence("run.name_base_model"),
             )

@@ -43,6 +43,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "seen": "id format precision sha256 size_bytes parameters macs weight_bytes peak_activation_bytes "
             "live_activation_bytes bytes_moved",
         },
+        "plan.model.source": {"seen": "format name files sha256 size_bytes stored_as kept"},
         "plan.model.inputs[]": {"checked": "name dtype", "seen": "shape"},
         "plan.model.inputs[].quantisation": _QUANTISATION,
         "plan.model.outputs[]": _TENSORS,

@@ -119,7 +119,7 @@ def _model(record: Record, asked: Asked, origin: str, catalog: Catalog, places: 
 
 def _source(record: Record, asked: Asked, origin: str, catalog: Catalog, places: Places) -> str:
     model = record.plan.model
-    assert model.sha256 is not None
+    assert model.named_sha256 is not None
     if asked.kind == "built_in":
         if asked.model.name not in _built_in(catalog):
             raise InputError(
@@ -130,7 +130,7 @@ def _source(record: Record, asked: Asked, origin: str, catalog: Catalog, places:
     names = [asked.model.name]
     if record.plan.asked is None:
         names = [f"{model.id}{suffix}" for suffix in SUFFIXES.get(model.format or "", ())] + [model.id]
-    found = found_model(names, model.sha256, model.size_bytes, origin, places)
+    found = found_model(names, model.named_sha256, model.named_size_bytes, origin, places)
     return str(found) if found.parent != Path() or found.is_file() else f"./{found}"
 
 

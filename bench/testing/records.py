@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import Scenario
 from bench.record.energy import ChannelReading, RepeatEnergy
-from bench.record.inputs import InputFacts
+from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
     Phases,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,

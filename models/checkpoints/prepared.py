@@ -16,7 +16,7 @@ from bench.models.checkpoints.checkpoint import Checkpoint
 from bench.models.onnx.decoder_layout import refuse_shapes
 from bench.words import sentence
 
-VERSION = 2  # raise it when a change alters the files written, companions included
+VERSION = 3  # raise it when a change alters the files written, companions included
 PRECISIONS = ("float32", "float16", "int8", "int4")
 
 
@@ -28,6 +28,7 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
     shape.
     """
     from bench.models.sllm.decoder import write_checkpoint
+    from bench.models.sllm.weights import keeps_values
 
     source = Path(request.source)
     name = folder_model_id(source) if source.is_dir() else file_model_id(source)
@@ -35,6 +36,7 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
     checked_request(name, request, (), PRECISIONS)
     checkpoint = open_it()
     config, precision = checkpoint.config, request.precision or checkpoint.precision
+    own = precision == checkpoint.precision
     if precision == "int4" != checkpoint.precision:
         _refuse_uneven(name, checkpoint)
     sha256 = sha256_of_files(checkpoint.files)
@@ -47,7 +49,7 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
     }
 
     def write(path: Path) -> None:
-        write_checkpoint(config, checkpoint.tensors, path, precision, as_stored=precision == checkpoint.precision)
+        write_checkpoint(config, checkpoint.tensors, path, precision, own)
         for file, contents in checkpoint.companions.items():
             path.with_name(file).write_bytes(contents())
 
@@ -63,6 +65,7 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
             sha256=sha256,
             size_bytes=sum(file.stat().st_size for file in checkpoint.files),
             stored_as=checkpoint.stored_as,
+            kept=keeps_values(checkpoint.tensors, precision, own),
         ),
     )
 

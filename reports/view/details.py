@@ -5,8 +5,9 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.record.inputs import ModelSource, PlannedModel
 from bench.record.quality import QualityMetric
-from bench.record.record import PlannedModel, Reason, Record
+from bench.record.record import Reason, Record
 from bench.record.shown_command import shown_command
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
@@ -250,6 +251,15 @@ def _quantity(value: int | None, noun: str) -> str:
     return units.counted(value, noun, shown=units.quantity(value))
 
 
+def _made_from(source: ModelSource, precision: str | None) -> Fact:
+    """What the user named, and whether its weights kept their values."""
+    facts = ", ".join((source.format, source.stored_as, units.size(source.size_bytes)))
+    code = "kept" if source.kept else "rounded"
+    weights = say(f"report.method.made_from.{code}", precision=units.clean(precision or ""))
+    value = f"{units.clean(source.name)} ({units.clean(facts)}): {weights}"
+    return Fact(say("report.method.made_from"), value, f"SHA-256 {units.clean(source.sha256)}")
+
+
 def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
     facts = [
@@ -260,6 +270,8 @@ def _method(record: Record) -> tuple[Fact, ...]:
     if model.sha256 is not None:
         stored = ", ".join(filter(None, (model.format, model.precision, units.size(model.size_bytes))))
         facts.append(Fact(say("report.method.model_file"), units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
+    if model.source is not None:
+        facts.append(_made_from(model.source, model.precision))
     if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
         parameters = _quantity(model.parameters, "parameter")
         stored = say("report.stored", parameters=parameters) if model.parameters is not None else parameters

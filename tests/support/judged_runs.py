@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput
+from bench.record.inputs import PlannedModel
 from bench.record.quality import DatasetFacts, LeftOut, Quality
 from bench.record.record import (
     Environment,
@@ -15,7 +16,6 @@ from bench.record.record import (
     Harness,
     Phases,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,

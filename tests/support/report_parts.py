@@ -6,12 +6,11 @@ import numpy as np
 
 from bench.contracts import TensorSpec
 from bench.record.energy import ChannelReading, RepeatEnergy
-from bench.record.inputs import InputFacts
+from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.record import (
     Environment,
     Phases,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,

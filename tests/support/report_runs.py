@@ -21,7 +21,7 @@ from report_parts import (
 )
 
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
-from bench.record.inputs import InputFacts
+from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.quality import DatasetFacts, LeftOut, Paired, Quality, QualityMetric, QualityReference
 from bench.record.record import (
@@ -31,7 +31,6 @@ from bench.record.record import (
     LatencyNs,
     OutputFidelity,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
     Reason,
     RecordedRun,

@@ -19,7 +19,7 @@ from bench.contracts import Quantisation, TensorSpec
 from bench.record.asked import Asked, NamedFile
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput, RepeatRule
-from bench.record.inputs import FedInput, InputFacts
+from bench.record.inputs import FedInput, InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.quality import UNLABELLED, DatasetFacts, JudgedMetric, LeftOut, Quality, QualityReference
 from bench.record.record import (
@@ -30,7 +30,6 @@ from bench.record.record import (
     OutputFidelity,
     Phases,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,

@@ -95,7 +95,7 @@ def _is_there(subject: Subject, file: PackedFile) -> Iterator[Wrong]:
 def _measured(subject: Subject, model: SubmittedModel, one: PackedModel) -> Iterator[Wrong]:
     """Whether the records of ``model`` state its hash."""
     for run in subject.assessment.runs:
-        planned = run.record.plan.model.sha256
+        planned = run.record.plan.model.named_sha256
         if is_of(run.record, model) and one.sha256 is not None and planned is not None and planned != one.sha256:
             where = f"{RECORDS}{run.record.record_id}/{RECORD}: plan.model.sha256"
             yield Wrong(where, sentence("bundle.measured_another_model", model=model.id))

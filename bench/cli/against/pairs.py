@@ -61,9 +61,10 @@ class Pair(Struct, frozen=True):
     @property
     def identity(self) -> Identity:
         """What the base's file must be."""
-        sha256 = self.source.record.plan.model.sha256
-        assert sha256 is not None  # ``base_suite`` refuses a record without
-        return Identity(sha256, str(self.source.folder))
+        model = self.source.record.plan.model
+        assert model.sha256 is not None  # ``base_suite`` refuses a record without
+        made_from = None if model.source is None else model.source.sha256
+        return Identity(model.sha256, str(self.source.folder), made_from)
 
 
 class Pairs(Struct, frozen=True):

@@ -77,8 +77,8 @@ def command(
 
 def files_of(catalog: "Catalog") -> "FilesOf":
     """The files of a model as its reader knows them: with its weights in other files, or the parts of a folder that the
-    runtime reads."""
-    from bench.contracts import ModelRequest
+    runtime reads; those that it was made from, not those that were made of them."""
+    from bench.contracts import Artifact, ModelRequest
     from bench.errors import OdbError
     from bench.plugins import load
     from bench.suite.found_files import model_files
@@ -87,8 +87,8 @@ def files_of(catalog: "Catalog") -> "FilesOf":
         reader = "/" if place.is_dir() else place.suffix.lower()
         try:
             request = ModelRequest(str(place), precision=model.precision, shapes=model.shapes)
-            files: tuple[Path, ...] = load(catalog.find("models", reader)).prepare(request, cache_folder()).files
-            return files
+            artifact: Artifact = load(catalog.find("models", reader)).prepare(request, cache_folder())
+            return artifact.files if artifact.source is None else artifact.source.files
         except OdbError:  # no reader, or one that does not take it: the file itself, if it is one
             if place.is_dir():
                 raise

@@ -107,12 +107,12 @@ def suite_again(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewe
 def _check_model(record: Record, places: Places, given: Reviewer) -> None:
     """Raises ``InputError`` for a model file that is neither in the bundle nor among the ``given`` ones."""
     asked, model = record.plan.asked, record.plan.model
-    if asked is None or asked.kind == "built_in" or model.sha256 is None:
+    if asked is None or asked.kind == "built_in" or model.named_sha256 is None:
         return
     try:
-        found_model([asked.model.name], model.sha256, model.size_bytes, "", places)
+        found_model([asked.model.name], model.named_sha256, model.named_size_bytes, "", places)
     except InputError:
-        figures = {"model": asked.model.name, "sha256": model.sha256[:12]}
+        figures = {"model": asked.model.name, "sha256": model.named_sha256[:12]}
         if given.models:
             files = [path.name for path in given.models]
             raise InputError(sentence("reproduce.model_of_another_file", files=files, **figures)) from None

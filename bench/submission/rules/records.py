@@ -99,7 +99,7 @@ def another_model(assessment: Assessment, context: Context) -> Iterator[Hit]:
         for record in _of_model(assessment, model):
             if file is not None and _differs(record, file):
                 where = in_record(record.record_id, "plan.model.sha256")
-                figures = {"model": model.id, "stated": (record.plan.model.sha256 or "")[:12]}
+                figures = {"model": model.id, "stated": (record.plan.model.named_sha256 or "")[:12]}
                 yield Hit(where, {**figures, "found": (file.sha256 or "")[:12]})
 
 
@@ -110,10 +110,10 @@ def _of_model(assessment: Assessment, model: SubmittedModel) -> list[Record]:
 def _differs(record: Record, file: ModelFile) -> bool:
     """Whether ``record`` is surely of another file. A model with more files than ``file`` tells nothing."""
     model = record.plan.model
-    if file.sha256 is None or file.size_bytes is None or model.sha256 is None:
+    if file.sha256 is None or file.size_bytes is None or model.named_sha256 is None:
         return False
-    more = model.size_bytes is not None and model.size_bytes > file.size_bytes
-    return model.sha256 != file.sha256 and not more
+    more = model.named_size_bytes is not None and model.named_size_bytes > file.size_bytes
+    return model.named_sha256 != file.sha256 and not more
 
 
 def models_differ(assessment: Assessment, context: Context) -> Iterator[Hit]:
@@ -192,7 +192,7 @@ def stale(assessment: Assessment, context: Context) -> Iterator[Hit]:
         file = context.models.get(model.id)
         for record in _of_model(assessment, model):
             changed = None if file is None else file.modified_utc
-            hashed = file is not None and file.sha256 == record.plan.model.sha256 is not None
+            hashed = file is not None and file.sha256 == record.plan.model.named_sha256 is not None
             if file is None or hashed or _differs(record, file):
                 continue
             if changed is not None and changed > record.created_utc:

@@ -10,6 +10,7 @@ from bench.compare.comparability import comparable
 from bench.compare.rules import CHECKS, RULES
 from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
+from bench.record.inputs import ModelSource
 from bench.record.record import Failure, PlacementSummary, Reason, Record, Repeat, Scenario, Tool, Verdict
 from bench.suite.presets import shorter_rule
 from bench.testing.records import INPUTS, MODEL, TARGET, fake_run
@@ -306,3 +307,19 @@ def test_a_cache_of_unknown_precision_is_a_caveat_only_beside_a_known_one() -> N
     """Records of vision models have none, and older ones do not tell."""
     assert [] == codes(record(), record("new"))
     assert [("kv_cache_unknown", False)] == codes(record(), changed("target", executed_kv_cache="int8"))
+
+
+def test_two_builds_of_one_source_are_compared_and_said() -> None:
+    """Another graph of the same file in the same precision is a caveat; of another file, or in another precision, it is
+    another model."""
+
+    def made_of(source_sha256: str, record_id: str = "new", **fields: Any) -> Record:
+        source = ModelSource("gguf", "net.gguf", ("net.gguf",), source_sha256, 7, "Q4_1")
+        return record(record_id, model=replace(MODEL, source=source, **fields))
+
+    base = made_of("a" * 64, "base")
+    assert [("artifact_differs", False)] == codes(base, made_of("a" * 64, sha256="1" * 64))
+    assert [("artifact_differs", True)] == codes(base, made_of("b" * 64, sha256="1" * 64))
+    assert ("artifact_differs", True) in codes(base, made_of("a" * 64, sha256="1" * 64, precision="int8"))
+    assert ("a" * 64, 7) == (base.plan.model.named_sha256, base.plan.model.named_size_bytes)
+    assert (MODEL.sha256, MODEL.size_bytes) == (MODEL.named_sha256, MODEL.named_size_bytes)

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
-from bench.record.record import Fidelity, PlannedModel, Reason, RecordedRun, Verdict
+from bench.record.inputs import PlannedModel
+from bench.record.record import Fidelity, Reason, RecordedRun, Verdict
 from bench.reproduce.answers import Side, answer, answers
 from bench.reproduce.audit import audited
 from bench.store.derived import judged

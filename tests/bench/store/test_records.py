@@ -15,10 +15,10 @@ import bench
 from bench.analysis.verdict.judge import judge
 from bench.errors import InputError
 from bench.record.codec import check_seal, decode, encode, json_schema, sealed
+from bench.record.inputs import PlannedModel
 from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,

@@ -10,11 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 from forged_bundles import edited, put
 from made_bundles import changed, criterion, files_of, submission, write_files, write_submission
+from made_gguf import made_gguf
 
 from bench.bundle.packing import Rejected
 from bench.cli.submission.pack_command import command as pack_command
+from bench.cli.submission.pack_command import files_of as files_read
 from bench.cli.submission.verify_command import command as verify_command
 from bench.errors import InputError
+from bench.plugins import discover
+from bench.submission.form import SubmittedModel
 from bench.words import speaking
 
 
@@ -184,6 +188,15 @@ def test_weights_in_other_files_are_packed(tmp_path: Path) -> None:
     assert (done.exception, done.return_value) == (None, 0)
     names = {name.partition("/models/")[2] for name in files_of(tmp_path / "b.zip")}
     assert {"net/net.onnx", "net/weights.bin"} <= names
+
+
+def test_of_a_gguf_file_the_file_is_packed_and_not_what_was_made_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever unpacks the bundle makes the graph himself."""
+    monkeypatch.setenv("ODB_CACHE", str(tmp_path / "cache"))
+    path = made_gguf(tmp_path).path
+    assert (path,) == tuple(files_read(discover())(SubmittedModel("net", path.name), path))
 
 
 def test_rules_are_those_of_the_page() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from bench.record.record import Failure, PlannedModel, Record, RecordedRun
+from bench.record.inputs import PlannedModel
+from bench.record.record import Failure, Record, RecordedRun
 from bench.reports.runs.csv import CsvReport
 
 MS = 1_000_000

@@ -5,8 +5,16 @@ from collections.abc import Callable, Sequence
 import pytest
 from msgspec.structs import replace
 
+from bench.record.inputs import ModelSource
 from bench.record.part import Correction
-from bench.record.record import Fidelity, OutputFidelity, PlacementSummary, Record, RecordedRun, StoppingRule
+from bench.record.record import (
+    Fidelity,
+    OutputFidelity,
+    PlacementSummary,
+    Record,
+    RecordedRun,
+    StoppingRule,
+)
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.rows import Numbered, Table
 from bench.reports.view.tables import (
@@ -143,3 +151,17 @@ def test_labels_are_compared_by_the_fraction_equal(make_record: Callable[..., Re
     labels = OutputFidelity("labels", equal_fraction=0.16)
     table = fidelity_table(make_record("a:x", 1, fidelity=Fidelity("ref", 1, outputs=(labels,), ok=False)))
     assert "16.0 % equal" == values(table)[0][-1]
+
+
+@pytest.mark.parametrize(
+    ("kept", "weights"), [(True, "its weights keep their values"), (False, "its weights were rounded to float32")]
+)
+def test_the_file_that_a_model_was_made_from_is_named(runs: Sequence[RecordedRun], kept: bool, weights: str) -> None:
+    """With its type, size and checksum, and whether its weights were changed."""
+    run = runs[0]
+    source = ModelSource("gguf", "net.Q4_1.gguf", ("net.Q4_1.gguf",), "c" * 64, 98_362_432, "Q4_1", kept)
+    model = replace(run.record.plan.model, source=source)
+    made = replace(run, record=replace(run.record, plan=replace(run.record.plan, model=model)))
+    (fact,) = [fact for fact in detail(Numbered(1, made)).method if fact.label == "Made from"]
+    assert f"net.Q4_1.gguf (gguf, Q4_1, 93.8 MiB): {weights}" == " ".join(fact.value.split())
+    assert f"SHA-256 {'c' * 64}" == fact.note

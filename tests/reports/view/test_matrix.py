@@ -6,10 +6,10 @@ from msgspec.structs import replace
 from report_parts import HTP
 from report_runs import text
 
+from bench.record.inputs import PlannedModel
 from bench.record.record import (
     Failure,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
     Reason,
     Record,

@@ -19,7 +19,8 @@ from bench.bundle.contents.layout import DATA, MANIFEST, TAG_MANIFEST, Facts
 from bench.bundle.contents.toml import toml_bytes
 from bench.bundle.packing import PackOptions, packing, write_bundle
 from bench.record.asked import Asked, NamedFile
-from bench.record.record import PlacementSummary, PlannedModel, Tool
+from bench.record.inputs import PlannedModel
+from bench.record.record import PlacementSummary, Tool
 from bench.store.derived import judged
 from bench.store.records import save
 from bench.submission.assessment import Assessment

@@ -15,7 +15,7 @@ from bench.contracts import Scenario
 from bench.record.asked import Asked, NamedFile
 from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput
-from bench.record.inputs import InputFacts
+from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.quality import DatasetFacts, JudgedMetric, Quality, QualityReference
 from bench.record.record import (
@@ -24,7 +24,6 @@ from bench.record.record import (
     OutputFidelity,
     Phases,
     PlacementSummary,
-    PlannedModel,
     PlannedTarget,
     PlanPart,
     Record,

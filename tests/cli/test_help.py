@@ -12,9 +12,10 @@ from bench.words.cells import cells
 
 PAGES = ("", *COMMANDS)
 NAMES = re.compile(
-    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|cannot-tell|not-\w+|float\d+"
+    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|Hugging Face"
+    r"|cannot-tell|not-\w+|float\d+"
 )
-"""What stays as it is: quoted commands, options, metavars, what holds ``=``, ``:``, ``/`` or ``.``, and codes."""
+"""What stays as it is: quoted commands, options, metavars, what holds ``=``, ``:``, ``/`` or ``.``, names and codes."""
 
 
 def command_of(name: str) -> click.Command:

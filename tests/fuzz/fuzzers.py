@@ -32,7 +32,7 @@ from bench.compare.folders import compare_folders
 from bench.contracts import ModelRequest, TargetFacts, TensorSpec
 from bench.errors import OdbError
 from bench.inputs.feeds import user_feeds
-from bench.inputs.prompts import longest, prompt_facts, read_prompts
+from bench.inputs.prompts import prompt_facts, read_prompts
 from bench.jobs import Done, PhaseBegan, decode_answer, decode_event, done, encode
 from bench.models.files.decoder_config import decoder_facts, genai_context
 from bench.models.files.ir_file import IrFile
@@ -165,7 +165,10 @@ name = "offline"
 lanes = 2
 compile_cache = "cold"
 """
-PROMPTS = {"p.jsonl": '{"prompt": "hello"}\n{"ids": [1, 2, 3]}\n', "p.txt": "Once upon a time"}
+PROMPTS = {
+    "p.jsonl": '{"prompt": "hello"}\n{"ids": [1, 2, 3]}\n{"messages": [{"role": "user", "content": "hello"}]}\n',
+    "p.txt": "Once upon a time\n",
+}
 CONFIGS = {
     "config.json": '{"vocab_size": 512, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": [2, 3]}',
     "generation_config.json": '{"bos_token_id": 1, "eos_token_id": [2, 3]}',
@@ -211,7 +214,6 @@ class Texts:
         (self._folder / name).write_bytes(damaged_text(PROMPTS[name], rng))
         found = read_prompts((), str(self._folder / name), "m")
         prompt_facts(found)
-        longest(found)
 
     def configs(self, rng: Random) -> None:
         for name, content in CONFIGS.items():

@@ -212,6 +212,7 @@ def refused() -> dict[str, tuple[RecordedRun, RecordedRun]]:
         "preset": within(new, "plan", preset="strict"),
         "rule": within(new, "rule", precision=0.5, min_queries=7),
         "precision": within(new, "target", executed_precision="int8"),
+        "kv cache": within(new, "target", executed_kv_cache="u8"),
         "machine": within(new, "environment", host=host),
         "system": within(new, "environment", host={**environment.host, "os": "another"}),
         "power source": within(new, "environment", power_source="battery"),
@@ -228,8 +229,10 @@ def refused() -> dict[str, tuple[RecordedRun, RecordedRun]]:
     )
     pairs = {f"rule {name}": (home, one) for name, one in changed.items()}
     unknown = within(within(base, "model", sha256=None), "target", executed_precision=None)
+    kept = within(base, "target", executed_kv_cache="f16")
     return {
         **pairs,
+        "kv caches": (kept, within(new, "target", executed_kv_cache="u8")),
         "unknown in both": (unknown, of(unknown, record_id="new")),
         "inputs unknown": (within(base, "plan", inputs=None), within(new, "plan", inputs=None)),
     }

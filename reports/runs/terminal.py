@@ -12,6 +12,7 @@ from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts_words, headline
 from bench.reports.view.listing import listing
 from bench.reports.view.lm.cost import cost_listing
+from bench.reports.view.lm.tables import differences_words
 from bench.reports.view.matrix import matrices
 from bench.reports.view.notes import Note, notes
 from bench.reports.view.provenance import facts, short_hashes
@@ -88,6 +89,9 @@ class TerminalReport:
                 _print_table(console, table, self.complete)
         for note in notes([detail(item) for item in items]):
             _print_note(console, note)
+        for item in items:
+            if parted := differences_words(item.record):
+                console.print(_text(say("report.divergence.of_run", run=item.number, said=parted)))
         if self.refused:
             _print_table(console, refused_table(self.refused), complete=True)
         for told in headline(tables, items):

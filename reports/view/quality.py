@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bench.record.quality import Quality, QualityMetric
 from bench.record.record import Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, columns, fidelity_found
+from bench.reports.words.imports import import_words
 from bench.reports.words.names import known
 from bench.reports.words.quality import (
     against_reference,
@@ -27,7 +28,8 @@ def quality_overview(items: Sequence[Numbered]) -> Table | None:
     carried_out = [item for item in items if item.record.status == "ok"]
     if not any(item.record.quality is not None for item in carried_out):
         return None
-    rows = [row for item in carried_out for row in _overview_rows(item)]
+    records = [item.record for item in carried_out]
+    rows = [row for item in carried_out for row in _overview_rows(item, records)]
     return Table(
         say("report.quality.overview"),
         columns("run", "model", "target", "metric", "value", "interval95", "against_reference", "outputs"),
@@ -75,16 +77,16 @@ def _loss_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
     )
 
 
-def _overview_rows(item: Numbered) -> list[tuple[Cell, ...]]:
+def _overview_rows(item: Numbered, records: Sequence[Record]) -> list[tuple[Cell, ...]]:
     record, plan = item.record, item.record.plan
     head = Cell(str(item.number), run=item.number), Cell(item.name), Cell(units.clean(plan.target.id))
     outputs = Cell(fidelity_found(record), notes=_against(record))
     if record.quality is None:
         return [(*head, Cell(say("report.no_dataset")), MISSING_CELL, MISSING_CELL, MISSING_CELL, outputs)]
-    rows = []
+    rows, imported = [], import_words(record, records)
     for index, metric in enumerate(shown_metrics(record.quality)):
         front = head if index == 0 else (Cell("", run=None), Cell(""), Cell(""))
-        rows.append((*front, *_metric_cells(metric, record.quality), outputs if index == 0 else Cell("")))
+        rows.append((*front, *_metric_cells(metric, record.quality, imported), outputs if index == 0 else Cell("")))
     return rows
 
 
@@ -98,15 +100,21 @@ def _against(record: Record) -> tuple[str, ...]:
     return (say("report.compared_with_on", reference=reference, inputs=inputs_words(record)),)
 
 
-def _metric_cells(metric: QualityMetric, quality: Quality) -> tuple[Cell, ...]:
+def _metric_cells(metric: QualityMetric, quality: Quality, imported: str) -> tuple[Cell, ...]:
     facts = quality.dataset
     samples = say("report.samples_of", samples=samples_words(metric, facts.samples), dataset=units.clean(facts.name))
     return (
         Cell(title(metric.name), notes=(samples,)),
         Cell(value(metric.value, metric.unit)),
         Cell(between(metric.interval95, metric.unit)),
-        Cell(against_reference(metric, quality)),
+        Cell(_loss(metric, quality, imported)),
     )
+
+
+def _loss(metric: QualityMetric, quality: Quality, imported: str) -> str:
+    """Against the reference; of perplexity also what the runtime's own import (``imported``) has to do with it."""
+    said = against_reference(metric, quality)
+    return say("report.import.loss", said=said, imported=imported) if imported and metric.name == "perplexity" else said
 
 
 def quality_table(record: Record) -> Table | None:
@@ -115,12 +123,12 @@ def quality_table(record: Record) -> Table | None:
     if found is None:
         return None
     theirs = {metric.name: metric for metric in found.reference.metrics} if found.reference is not None else {}
-    rows = []
+    rows, imported = [], import_words(record)
     for metric in found.metrics:
         reference = theirs.get(metric.name)
         shown = MISSING_CELL if reference is None else Cell(value(reference.value, metric.unit))
         ours = Cell(value(metric.value, metric.unit)), Cell(between(metric.interval95, metric.unit))
-        rows.append((Cell(title(metric.name)), *ours, shown, Cell(against_reference(metric, found))))
+        rows.append((Cell(title(metric.name)), *ours, shown, Cell(_loss(metric, found, imported))))
     heads = columns("metric", "value", "interval95", "reference", "against_reference")
     return Table(say("report.quality.caption"), heads, tuple(rows), _dataset_words(found))
 

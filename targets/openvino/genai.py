@@ -111,7 +111,8 @@ class OpenVinoGenai:
         if own.imports_itself(request.options):
             from bench.targets.openvino.own_import import ImportedSession
 
-            return ImportedSession(opened, lambda: _compiled(request, settings, opened.device_name))
+            products = own.activations(settings) if openvino_devices.family(request.device) == "CPU" else ""
+            return ImportedSession(opened, lambda: _compiled(request, settings, opened.device_name), products)
         return genai_session.OpenVinoGenaiSession(opened)
 
     def _remedy(self) -> Sentence | str:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.targets.openvino.devices import family
+from bench.targets.openvino.graph import numpy_name
 from bench.words import Sentence, sentence
 
 BACKEND: Mapping[str, Sentence | str] = {name: sentence(f"openvino.option.{name}") for name in ("ATTENTION_BACKEND",)}
@@ -43,6 +44,16 @@ def known(device: str) -> dict[str, Sentence | str]:
 def imports_itself(options: Mapping[str, str] | None) -> bool:
     """Whether the pipeline is to read the model's source itself."""
     return (options or {}).get("import") == "own"
+
+
+def activations(settings: Settings) -> str:
+    """What products with weights that are decompressed are computed in: the hint, where dynamic quantisation of
+    activations is switched off. "" where it is not, or no hint was given."""
+    properties = settings.properties
+    hint = properties.get("INFERENCE_PRECISION_HINT")
+    if hint is None or str(properties.get("DYNAMIC_QUANTIZATION_GROUP_SIZE")) != "0":
+        return ""
+    return numpy_name(str(hint))
 
 
 def read(options: Mapping[str, str], device: str) -> Settings:

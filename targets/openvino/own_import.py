@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, SessionFacts
+from bench.contracts import Artifact, Precisions, SessionFacts
 from bench.digest import sha256_of
 from bench.errors import RunFailure
 from bench.targets.decoding import decoder_of
@@ -81,11 +81,13 @@ def imported(artifact: Artifact, folder: Path) -> Artifact:
 
 
 class ImportedSession(OpenVinoGenaiSession):
-    """A pipeline on its own reading of the source. ``compiled`` compiles the same IR with the same properties."""
+    """A pipeline on its own reading of the source. ``compiled`` compiles the same IR with the same properties.
+    ``activations``: the type of the products' inputs, "" if unknown."""
 
-    def __init__(self, opened: OpenedPipeline, compiled: Callable[[], Any]) -> None:
+    def __init__(self, opened: OpenedPipeline, compiled: Callable[[], Any], activations: str = "") -> None:
         super().__init__(opened)
         self._compiled = compiled
+        self._activations = activations
         self._beside: Any = None
 
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
@@ -97,4 +99,4 @@ class ImportedSession(OpenVinoGenaiSession):
         return found
 
     def facts(self) -> SessionFacts:
-        return replace(super().facts(), imported_by=NAME)
+        return replace(super().facts(), imported_by=NAME, precisions=Precisions("", self._activations))

@@ -8,6 +8,7 @@ from bench.record.record import Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, columns, out_of
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, emulated, status
 from bench.reports.words.figures import shown
+from bench.reports.words.imports import import_words
 from bench.reports.words.plans import ran_in
 from bench.reports.words.quality import OF_TEXT, between, change, value
 from bench.words import say, units
@@ -24,7 +25,8 @@ def cost_table(items: Sequence[Numbered]) -> Table | None:
     judged = [item for item in items if _quality(item.record) is not None]
     if not judged:
         return None
-    rows = tuple(_line(item) for item in judged)
+    records = [item.record for item in judged]
+    rows = tuple(_line(item, import_words(item.record, records)) for item in judged)
     limits = dict.fromkeys(str(told) for item in judged for told in _limits(item.record))
     note = say("report.cost.note")
     if limits:
@@ -39,7 +41,11 @@ def cost_listing(items: Sequence[Numbered]) -> Table | None:
         return None
     kept = [i for i, name in enumerate(_COLUMNS) if name not in ("memory", "equal_prefix")]
     rows = tuple(tuple(Cell(row[i].value, run=row[i].run) for i in kept) for row in map(_named, whole.rows))
-    return Table(whole.caption, tuple(whole.columns[i] for i in kept), rows, say("report.cost.listing_note"))
+    records = [item.record for item in items]
+    told = [(item.number, import_words(item.record, records)) for item in items if _quality(item.record) is not None]
+    named = [say("report.import.of_run", run=number, said=words) for number, words in told if words]
+    note = " ".join((say("report.cost.listing_note"), *named))
+    return Table(whole.caption, tuple(whole.columns[i] for i in kept), rows, note)
 
 
 def _named(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
@@ -58,7 +64,7 @@ def _limits(record: Record) -> Sequence[object]:
     return () if found is None else found.dataset.limits
 
 
-def _line(item: Numbered) -> tuple[Cell, ...]:
+def _line(item: Numbered, imported: str) -> tuple[Cell, ...]:
     record, plan = item.record, item.record.plan
     quality = _quality(record)
     assert quality is not None
@@ -71,7 +77,7 @@ def _line(item: Numbered) -> tuple[Cell, ...]:
         Cell(item.name, notes=(units.clean(plan.model.precision or ""),)),
         Cell(units.clean(plan.target.id), notes=(say("report.ran_in", precision=units.clean(ran)),) if ran else ()),
         _figure(metrics.get("perplexity")),
-        _change(quality),
+        _change(quality, imported),
         _divergence(metrics),
         _prefix(metrics, quality),
         _choices(metrics),
@@ -96,8 +102,9 @@ def _figure(metric: QualityMetric | None) -> Cell:
     return Cell(value(metric.value, metric.unit), notes=notes)
 
 
-def _change(quality: Quality) -> Cell:
-    """Perplexity over that of the reference, with its interval and what follows."""
+def _change(quality: Quality, imported: str) -> Cell:
+    """Perplexity over that of the reference, with its interval and what follows; ``imported``: what the runtime's own
+    import has to do with it."""
     pair = next((one for one in quality.paired if one.metric == "perplexity"), None)
     if pair is None or pair.ratio is None:
         reason = quality.reference.reason if quality.reference is not None else ""
@@ -106,6 +113,7 @@ def _change(quality: Quality) -> Cell:
     if pair.ratio_interval95 is not None:
         low, high = (change(end) for end in pair.ratio_interval95)
         notes.insert(0, say("unit.from_to", low=low, high=high))
+    notes += [imported] if imported else []
     return Cell(change(pair.ratio), notes=tuple(notes))
 
 

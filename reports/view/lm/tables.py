@@ -8,6 +8,9 @@ from bench.reports.words.figures import between, metrics, shown
 from bench.reports.words.names import tier
 from bench.words import say, sentence, units
 
+QUANTISING_OPTIONS = ("DYNAMIC_QUANTIZATION_GROUP_SIZE", "session.qdq_matmulnbits_accuracy_level")
+"""Options of runtimes that decide whether activations are quantised on the way to a product."""
+
 
 def text_table(record: Record) -> Table | None:
     """Times and rates, with and without the tokenizer; the cache; the cost of a token."""
@@ -121,8 +124,7 @@ def agreement_table(record: Record) -> Table | None:
     if found is None or not found.agreement:
         return None
     rows = tuple(_agreement_row(one) for one in found.agreement)
-    notes = [divergence_words(one) for one in found.agreement]
-    note = " ".join(dict.fromkeys(n for n in notes if n))
+    note = differences_words(record)
     heads = columns("compared_with", "equal_before", "equal_all", "kl_divergence", "top1")
     return Table(say("report.agreement.caption"), heads, rows, note)
 
@@ -139,6 +141,33 @@ def _agreement_row(found: Agreement) -> tuple[Cell, ...]:
         kl,
         units.percent(found.top1_agreement),
     )
+
+
+def differences_words(record: Record) -> str:
+    """The first differences from each reference, and what this run was computed in; empty where all tokens are
+    equal."""
+    found = record.summary.text_generation
+    told = dict.fromkeys(filter(None, map(divergence_words, found.agreement))) if found is not None else {}
+    if found is None or not told:
+        return ""
+    known = ", ".join(_computed_in(record, found))
+    return " ".join((*told, say("report.divergence.this_run", computed_in=known))) if known else " ".join(told)
+
+
+def _computed_in(record: Record, found: TextGeneration) -> list[str]:
+    """What the tokens depend on besides the model, as far as the record has it: types of weights, activations and KV
+    cache, options that quantise activations on the way, and what was in the cache."""
+    target, source = record.plan.target, record.plan.model.source
+    stored = source.stored_as if target.imported_by and source is not None else record.plan.model.precision
+    types = {
+        "weights": target.executed_weights or stored,
+        "activations": target.executed_activations or target.executed_precision,
+        "kv_cache": target.executed_kv_cache,
+    }
+    options = {**target.options_requested, **target.options_effective}
+    said = [say(f"report.computed_in.{what}", precision=units.clean(name)) for what, name in types.items() if name]
+    said += [units.clean(f"{name}={options[name]}") for name in QUANTISING_OPTIONS if name in options]
+    return said + ([say(f"report.computed_in.cache_{found.cache_state}")] if found.cache_state else [])
 
 
 def divergence_words(found: Agreement) -> str:

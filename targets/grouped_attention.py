@@ -94,7 +94,7 @@ class _Grouped:
         for node in graph.node:
             replaced = [fused[name] for name in node.output if name in fused]
             nodes.extend(replaced[0] if replaced else [node])
-        kept = _needed(nodes, [value.name for value in graph.output])
+        kept = needed(nodes, [value.name for value in graph.output])
         del graph.node[:]
         graph.node.extend(kept)
         read = {name for node in kept for name in node.input}
@@ -251,7 +251,7 @@ class _Grouped:
         return name
 
 
-def _needed(nodes: "list[onnx.NodeProto]", outputs: list[str]) -> "list[onnx.NodeProto]":
+def needed(nodes: "list[onnx.NodeProto]", outputs: list[str]) -> "list[onnx.NodeProto]":
     """Those of ``nodes``, in their order, that ``outputs`` depend on."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):

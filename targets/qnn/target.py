@@ -29,7 +29,8 @@ from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnx_precision import UNKNOWN, node_key, precisions_of
 from bench.targets.ort import options as session_config
-from bench.targets.qnn import contexts, socs
+from bench.targets.plain_decoder import may_be_plain_decoder
+from bench.targets.qnn import contexts, float_weights, norms, socs
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
 from bench.targets.qnn.devices import EMULATED, HARDWARE, PROVIDER
@@ -91,13 +92,18 @@ class OnnxRuntimeQnn:
         return qnn_devices.device_name(device, soc, held, partial(contexts.played_as, artifact, others))
 
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
-        return onnx_graphs.has_nameless_dimensions(artifact)
+        return onnx_graphs.has_nameless_dimensions(artifact) or may_be_plain_decoder(artifact)
 
     def convert(
         self, artifact: Artifact, folder: Path, device: str = "", options: Mapping[str, str] | None = None
     ) -> Artifact:
-        """A graph with dimensions that must be fixed in the file is rewritten."""
-        return onnx_graphs.with_fixed_shapes(artifact, folder) if self.converts(artifact) else artifact
+        """A graph with dimensions that must be fixed in the file is rewritten, and one of our plain decoder with
+        integer weights."""
+        if onnx_graphs.has_nameless_dimensions(artifact):
+            return onnx_graphs.with_fixed_shapes(artifact, folder)
+        if float_weights.has_integer_weights(artifact):
+            return float_weights.with_float_weights(artifact, folder)
+        return norms.with_fused_norms(artifact, folder) if may_be_plain_decoder(artifact) else artifact
 
     def open(self, request: OpenRequest, phase: Phase) -> TensorSession | TokenSession:
         """ONNX Runtime reads and compiles in one step: both are timed as ``compile``, and ``read`` stays unmeasured."""

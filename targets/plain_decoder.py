@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.contracts import Artifact
 
@@ -24,11 +25,14 @@ MASKED = -1e4
 
 class Rotation(Struct, frozen=True):
     """``frequencies``: radians a position of each pair of rotated numbers, float32 [rotated / 2]. ``magnitude``
-    multiplies cosine and sine. ``unrotated``: the value before it, [B, heads, S, head_dim]."""
+    multiplies cosine and sine. ``unrotated``: the value before it, [B, heads, S, head_dim]. ``cosine``, ``sine``: the
+    values that it is multiplied by, [B, 1, S, rotated], in the type of the cache."""
 
     unrotated: str
     frequencies: "Array"
     magnitude: float = 1.0
+    cosine: str = ""
+    sine: str = ""
 
     @property
     def width(self) -> int:
@@ -238,7 +242,7 @@ class Values:
             if list(split.output) != [found.unrotated, rest] or attributes_of(split) != {"axis": -1}:
                 return None
             sizes = self.array(self.inputs_of(rest, "Split", axis=-1)[1])
-            whole = Rotation(str(split.input[0]), found.frequencies, found.magnitude)
+            whole = replace(found, unrotated=str(split.input[0]))
             return whole if sizes[0] == found.width else None
         except (ValueError, KeyError):
             return None
@@ -266,7 +270,7 @@ class Values:
         found = self.array(frequencies)
         if found.ndim != 1 or list(self.array(sizes)) != [len(found)] * 2:
             raise ValueError(value)
-        return Rotation(source, found, factor)
+        return Rotation(source, found, factor, cosine, sine)
 
     def _angles(self, value: str, operator: str) -> tuple[str, float]:
         """What the cosine or sine is of, and what multiplies it; behind a cast to half precision."""

@@ -1,8 +1,12 @@
 """Our plain decoder with OpenVINO's ``ScaledDotProductAttention``, as Optimum exports it: keys and values are repeated
 for the queries that share them right in front of it. A CPU then fuses it with the cache in the model's state, and
-OpenVINO GenAI rewrites it for paged attention."""
+OpenVINO GenAI rewrites it for paged attention.
 
-from typing import Any
+Cosines and sines are picked from a table by position. A CPU that computes in bfloat16 would round the angles otherwise,
+once the cache is in the state: from position 256 on, not even the positions themselves are exact.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -10,14 +14,23 @@ from msgspec.structs import replace
 from bench.contracts import Artifact
 from bench.targets.plain_decoder import Attention, PlainDecoder
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 OPERATOR = "ScaledDotProductAttention"
 
 
-def with_attention(model: Any, plain: PlainDecoder) -> None:
-    """Put the operator into ``model``, read from the graph of ``plain``, whose names its values have."""
+def with_attention(model: Any, plain: PlainDecoder, context_length: int) -> None:
+    """Put the operator into ``model``, read from the graph of ``plain``, whose names its values have. Positions are
+    below ``context_length``."""
     named = _named(model)
     for layer, attention in enumerate(plain.attentions):
         _fuse(layer, attention, named)
+    rotations = [r for a in plain.attentions for r in (a.query_rotation, a.key_rotation) if r is not None]
+    for rotation in {(rotation.cosine, rotation.sine): rotation for rotation in rotations}.values():
+        angles = np.arange(context_length, dtype=np.float32)[:, None] * rotation.frequencies
+        for name, table in ((rotation.cosine, np.cos(angles)), (rotation.sine, np.sin(angles))):
+            _pick_by_position(model, named[name], table * np.float32(rotation.magnitude), name)
     model.validate_nodes_and_infer_types()
 
 
@@ -70,6 +83,20 @@ def _fuse(layer: int, attention: Attention, named: dict[str, Any]) -> None:
     plain = named[attention.mixed]
     for reader in plain.get_target_inputs():
         reader.replace_source_output(mixed.output(0))
+
+
+def _pick_by_position(model: Any, turns: Any, table: "npt.NDArray[np.float32]", name: str) -> None:
+    """Replace ``turns`` [B, 1, S, rotated] by the rows of ``table`` [positions, rotated / 2], twice over."""
+    from openvino import opset13 as op
+
+    stored = op.constant(table, turns.get_element_type(), name=f"{name}.table")
+    rows = op.gather(stored, model.input("position_ids"), op.constant(np.array(0, np.int64)))
+    both = op.concat([rows, rows], 2)
+    picked = op.unsqueeze(both, op.constant(np.array(1, np.int64)))
+    for part, node in (("rows", rows), ("both_halves", both), ("picked", picked)):
+        node.set_friendly_name(f"{name}.{part}")
+    for reader in turns.get_target_inputs():
+        reader.replace_source_output(picked.output(0))
 
 
 def _repeated(cache: Any, attention: Attention, name: str) -> Any:

@@ -53,7 +53,7 @@ def stateful_folder(artifact: Artifact, folder: Path, plain: PlainDecoder | None
     try:
         model = read_by_openvino(openvino.Core(), artifact)
         if plain is not None:
-            with_attention(model, plain)
+            with_attention(model, plain, decoder.context_length)
         keep_cache_inside(model, decoder)
         model = with_wide_logits(model)
     except RuntimeError as error:

@@ -98,6 +98,21 @@ def test_the_fused_form_says_what_the_plain_graph_says(
         assert np.abs(one - other).max() <= 1e-4 * np.abs(one).max()
 
 
+def test_openvino_picks_rotations_by_position(tmp_path: Path) -> None:
+    """Angles are not computed while it runs: in bfloat16 positions above 256 would be rounded."""
+    config = replace(KINDS["sliding layers, their own rotation"], context=600)
+    artifact = prepare_decoder("long", config, ModelRequest("long"), tmp_path)
+    plain = opened("ort:cpu", artifact, tmp_path / "plain", attention="plain")
+    fused = opened("openvino:CPU", artifact, tmp_path / "fused", room=600, **EXACT)
+    ids = np.arange(600) % 97
+    one, other = plain.logits(ids), fused.logits(ids)
+    assert np.abs(one - other).max() <= 1e-4 * np.abs(one).max()
+    layers = (tmp_path / "fused" / "openvino_model.xml").read_text("utf-8")
+    assert 'type="Gather"' in layers
+    assert 'type="Cos"' not in layers
+    assert 'type="Sin"' not in layers
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_operator_rotates_where_its_kernel_can(made: Callable[..., Artifact], kind: str, tmp_path: Path) -> None:
     """Positions are then no input any more. 12 pairs a head are rotated in front of it."""

@@ -266,7 +266,7 @@ def test_an_interrupted_command_is_gone_on_with(tmp_path: Path) -> None:
     """Ctrl-C after the first repeat: the run's record says so, and the run is tried again until one is usable."""
     folder = written(tmp_path)
     code = "from bench.cli import main; main()"
-    asked = ["--repeats", "2", "--max-seconds", "0.5", "-m", "first", "-t", "null"]
+    asked = ["--repeats", "8", "--max-seconds", "0.5", "-m", "first", "-t", "null"]
     asked += ["--no-yardstick", "--plugin", tmp_path / "plugin.py"]
     with subprocess.Popen(
         [sys.executable, "-c", code, "run", str(folder), *map(str, asked)], stderr=subprocess.DEVNULL

@@ -1,5 +1,6 @@
 """Keeps what a built-in model wrote, so that the next run finds it instead of building again."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -7,10 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.digest import sha256_of
+from bench.errors import InputError
 from bench.scratch import OWNER, scratch_folder, sweep
+from bench.words import sentence
 
 FILE_NAME = "model.onnx"
 CHECKSUM = "built.sha256"
+UNWRITABLE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR)
 
 
 def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Callable[[Path], None]) -> Path:
@@ -19,12 +23,24 @@ def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Ca
     ``recipe`` is all that the content depends on (builder version, seed, precision, sizes); its hash names the folder.
     The folder appears complete or not at all, also if two processes build the same model at the same time. A file that
     does not match its stored checksum, for example after a disk failure, is built again. Partial builds of killed
-    processes are removed.
+    processes are removed. Raises ``InputError`` for a cache that cannot be written: full, read-only, no folder.
     """
     key = sha256(json.dumps({"name": name, **recipe}, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{name}-{key}"
     if _as_written(folder):
         return folder / FILE_NAME
+    try:
+        _build(cache, name, folder, write)
+    except OSError as error:
+        if error.errno in UNWRITABLE and (error.filename is None or Path(error.filename).is_relative_to(cache)):
+            raise InputError(
+                sentence("model.cache_not_written", name=name, strerror=error.strerror), sentence("model.move_cache")
+            ) from error
+        raise
+    return folder / FILE_NAME
+
+
+def _build(cache: Path, name: str, folder: Path, write: Callable[[Path], None]) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     sweep(f".{name}-", cache)
     with scratch_folder(f".{name}-", cache) as scratch:
@@ -36,7 +52,6 @@ def cached_build(cache: Path, name: str, recipe: Mapping[str, object], write: Ca
             if folder.exists():
                 os.replace(folder, scratch / "damaged")
             _put(building, folder)
-    return folder / FILE_NAME
 
 
 def _put(building: Path, folder: Path) -> None:

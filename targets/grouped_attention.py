@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, DecoderSpec
 from bench.targets.decoding import decoder_of
 from bench.targets.onnx_graphs import ANEW, written_anew
-from bench.targets.plain_decoder import Attention, PlainDecoder, Rotation, plain_decoder
+from bench.targets.plain_decoder import Attention, Norm, PlainDecoder, Rotation, plain_decoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -232,16 +232,7 @@ class _Grouped:
                 yield norm.value, [node]
                 yield norm.output, []
                 continue
-            node = helper.make_node(
-                "SimplifiedLayerNormalization",
-                [norm.value, norm.weight],
-                [norm.output],
-                f"{norm.output}.fused",
-                axis=-1,
-                epsilon=norm.epsilon,
-                stash_type=1,
-            )
-            yield norm.output, [node]
+            yield norm.output, [fused_norm(norm)]
 
     def _constant(self, name: str, value: "np.ndarray[Any, Any]") -> str:
         from onnx import numpy_helper
@@ -249,6 +240,21 @@ class _Grouped:
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(value, name)
         return name
+
+
+def fused_norm(norm: Norm) -> "onnx.NodeProto":
+    """RMSNorm as the one operator that ONNX Runtime has for it."""
+    from onnx import helper
+
+    return helper.make_node(
+        "SimplifiedLayerNormalization",
+        [norm.value, norm.weight],
+        [norm.output],
+        f"{norm.output}.fused",
+        axis=-1,
+        epsilon=norm.epsilon,
+        stash_type=1,
+    )
 
 
 def needed(nodes: "list[onnx.NodeProto]", outputs: list[str]) -> "list[onnx.NodeProto]":

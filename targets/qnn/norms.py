@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from bench.contracts import Artifact
-from bench.targets.grouped_attention import needed
+from bench.targets.grouped_attention import fused_norm, needed
 from bench.targets.onnx_graphs import ANEW, written_anew
 from bench.targets.plain_decoder import PlainDecoder, plain_decoder
 
@@ -31,21 +31,8 @@ def with_fused_norms(artifact: Artifact, folder: Path) -> Artifact:
 
 def fuse_norms(plain: PlainDecoder) -> None:
     """Change the graph of ``plain`` in place."""
-    from onnx import helper
-
     graph = plain.model.graph
-    fused = {
-        norm.output: helper.make_node(
-            "SimplifiedLayerNormalization",
-            [norm.value, norm.weight],
-            [norm.output],
-            f"{norm.output}.fused",
-            axis=-1,
-            epsilon=norm.epsilon,
-            stash_type=1,
-        )
-        for norm in plain.norms
-    }
+    fused = {norm.output: fused_norm(norm) for norm in plain.norms}
     nodes: list[onnx.NodeProto] = [fused.get(node.output[0], node) for node in graph.node]
     kept = needed(nodes, [value.name for value in graph.output])
     read = {name for node in kept for name in node.input}

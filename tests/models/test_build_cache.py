@@ -1,5 +1,6 @@
 """The cache of built-in models, and the checksum of files."""
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.digest import sha256_of
+from bench.errors import InputError
 from bench.models.build_cache import cached_build
 
 
@@ -111,3 +113,29 @@ def test_checksum_is_that_of_the_contents_in_order(tmp_path: Path) -> None:
     b.write_bytes(b"y")
     assert hashlib.sha256(a.read_bytes() + b"y").hexdigest() == sha256_of((a, b))
     assert sha256_of((a, b)) != sha256_of((b, a))
+
+
+def test_a_cache_that_is_a_file_is_said(tmp_path: Path) -> None:
+    """The error names the model and the variable that moves the cache."""
+    (tmp_path / "cache").write_bytes(b"")
+    with pytest.raises(InputError, match="for net") as refused:
+        cached_build(tmp_path / "cache", "net", {}, lambda path: None)
+    assert "ODB_CACHE" in str(refused.value.advice)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    """Also while weights are written. An error of the model's own file is not the cache's."""
+
+    def full(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(InputError, match="No space left"):
+        cached_build(tmp_path, "net", {}, full)
+    assert list(tmp_path.iterdir()) == []
+
+    def unreadable(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/elsewhere/model.gguf")
+
+    with pytest.raises(PermissionError):
+        cached_build(tmp_path, "net", {}, unreadable)

@@ -19,7 +19,7 @@ _PUBLIC = {
     "Suite": "bench.suite.suite",
     "TensorSpec": "bench.contracts",
     "load_records": "bench.store.records",
-    "run_suite": "bench.run.suite_run",
+    "run_suite": "bench.execution.suite_run",
 }
 
 __all__ = [  # noqa: PLE0604 - the names are strings; ruff does not look into the dict

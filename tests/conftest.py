@@ -80,7 +80,7 @@ def openvino_genai_folder(realdata: Path, tmp_path_factory: pytest.TempPathFacto
 def run(tmp_path: Path, catalog: Catalog) -> Callable[..., list[RecordedRun]]:
     """``run(models, targets, **suite fields)``: measure in real processes, records under ``tmp_path / "out"``. One
     repeat of a tenth of a second, unless fields say otherwise. Whoever uses it is marked ``process``."""
-    from bench.run.suite_run import run_suite
+    from bench.execution.suite_run import run_suite
 
     def measure(
         models: Sequence[str | ModelAsk], targets: Sequence[str | TargetAsk], **fields: object
@@ -133,9 +133,9 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     worker costs a third of a second and more, most of it for starting Python and importing numpy.
 
     For tests of what becomes of a job's answer, and only with fakes: no process, memory or CPU time is theirs. What a
-    worker's process does is tested in ``tests/bench/process`` and ``tests/bench/run``.
+    worker's process does is tested in ``tests/bench/process`` and ``tests/bench/execution``.
     """
     for module in ("runner", "probe"):
-        monkeypatch.setattr(f"bench.run.{module}.run_job", play_here)
+        monkeypatch.setattr(f"bench.execution.{module}.run_job", play_here)
     yield
     plugins._module_of.cache_clear()

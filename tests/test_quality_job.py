@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.execution.suite_run import run_suite
 from bench.plugins import discover
 from bench.record.quality import Quality
 from bench.record.record import Fidelity, RecordedRun
 from bench.reports.runs.html import HtmlReport
-from bench.run.suite_run import run_suite
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, load_suite
 
 ROOT = Path(__file__).resolve().parents[1]

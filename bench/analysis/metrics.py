@@ -121,7 +121,7 @@ class Metric(Struct, frozen=True, kw_only=True):
 
     @property
     def bounded(self) -> bool:
-        """Whether a machine's own changes of speed move it by ``bench.compare.rules.SPEEDS`` at the most."""
+        """Whether a machine's own changes of speed move it by ``bench.comparison.rules.SPEEDS`` at the most."""
         return self.speed and self.about == "steady_state" and not self.tail
 
 

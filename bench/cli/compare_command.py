@@ -14,13 +14,13 @@ from bench.cli.help import FLOAT, Choice, Command, option
 from bench.cli.language import lang_option
 from bench.cli.output_format import checked_output, chosen_format
 from bench.cli.terminal.columns import terminal_width
-from bench.compare.outcome import OPEN
-from bench.compare.rules import SUBJECTS, Subject
+from bench.comparison.outcome import OPEN
+from bench.comparison.rules import SUBJECTS, Subject
 from bench.printable import clean
 from bench.words import say
 
 if TYPE_CHECKING:
-    from bench.compare.folders import Findings
+    from bench.comparison.folders import Findings
 
 WRITERS: Mapping[str, str] = MappingProxyType(
     {
@@ -73,8 +73,8 @@ def command(
     force: bool,
 ) -> int:
     """``odb compare``."""
-    from bench.compare.folders import compare_folders
-    from bench.compare.outcome import checked_accept, checked_tolerance, outcome
+    from bench.comparison.folders import compare_folders
+    from bench.comparison.outcome import checked_accept, checked_tolerance, outcome
 
     share, accepted = checked_tolerance(tolerance), checked_accept(accept)
     file = checked_output(output, force)

@@ -14,9 +14,9 @@ from bench.words import Sentence, say, speaking
 
 if TYPE_CHECKING:
     from bench.cli.submission.running.unmeasured import Progress
+    from bench.execution.workbench import Bench
     from bench.plugins import Catalog
     from bench.record.record import Failure
-    from bench.run.workbench import Bench
     from bench.suite.plan import Plan, PlannedRun
     from bench.suite.suite import Suite
 
@@ -33,10 +33,10 @@ def show_plan(
     refused for bad input, 3 where nothing would be measured. ``progress``: which runs have a record already, and
     ``not_measurable``: what else was asked for, of a submission. ``beside``: runs are measured beside yardsticks."""
     from bench.cli.terminal.progress import span_text, total_seconds
-    from bench.run.foresee import foresee
-    from bench.run.probe import temporary_workspace
-    from bench.run.suite_run import plan_suite
-    from bench.run.workbench import Bench
+    from bench.execution.foresee import foresee
+    from bench.execution.probe import temporary_workspace
+    from bench.execution.suite_run import plan_suite
+    from bench.execution.workbench import Bench
 
     with temporary_workspace() as workspace:
         bench = Bench(catalog, suite, workspace, cache_folder(), Path("/"))

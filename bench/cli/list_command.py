@@ -126,7 +126,7 @@ def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict
 
 def targets(catalog: "Catalog") -> Rows:
     """Every device of every target plugin. Each plugin is queried in a separate process."""
-    from bench.run.probe import probe_targets, temporary_workspace
+    from bench.execution.probe import probe_targets, temporary_workspace
 
     names = catalog.names("targets")
     with temporary_workspace() as workspace:
@@ -149,7 +149,7 @@ def targets(catalog: "Catalog") -> Rows:
 
 def options_of(catalog: "Catalog", target: str) -> Rows:
     """The options of one target, by the runtime's own names, and whether a suite's are taken without leave."""
-    from bench.run.probe import probe_targets, temporary_workspace
+    from bench.execution.probe import probe_targets, temporary_workspace
     from bench.suite.plan import device_named
 
     plugin, _, device = target.partition(":")
@@ -195,8 +195,8 @@ def sensors(catalog: "Catalog") -> Rows:
     """Every channel of every sensor on this machine."""
     import msgspec
 
+    from bench.execution.probe import load_sensors
     from bench.machine.channels import discover
-    from bench.run.probe import load_sensors
 
     loaded, broken = load_sensors(catalog)
     found = (*discover(loaded, Path("/")), *broken)

@@ -231,9 +231,9 @@ def measure(
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
     from bench.errors import OdbError
+    from bench.execution.suite_run import everything, run_suite
+    from bench.execution.yardsticks import run_beside_yardsticks
     from bench.plugins import load
-    from bench.run.suite_run import everything, run_suite
-    from bench.run.yardsticks import run_beside_yardsticks
     from bench.store.records import prepare_folder
     from bench.suite.suite import check
 

@@ -1,7 +1,8 @@
 """What the passes of one run find out, as each adds it.
 
 A pass has a function ``evidence(so_far, jobs)``: it has its job carried out and returns ``so_far`` with what it adds.
-``bench.run.untimed`` has the passes in their order, ``bench.run.assemble`` makes a record of what they found.
+``bench.execution.untimed`` has the passes in their order, ``bench.execution.assemble`` makes a record of what they
+found.
 """
 
 from collections.abc import Callable

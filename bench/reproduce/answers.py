@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.quality import MARGIN as QUALITY_MARGIN
-from bench.compare.comparability import comparable
-from bench.compare.interleaved import CANCELLED, pair_logs
-from bench.compare.observe import observe
+from bench.comparison.comparability import comparable
+from bench.comparison.interleaved import CANCELLED, pair_logs
+from bench.comparison.observe import observe
 from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, equivalence, within

@@ -9,9 +9,9 @@ MLPerf's audit has tests of the same intent (TEST01, TEST04); they look at cachi
 
 from msgspec.structs import replace
 
-from bench.compare.interleaved import pair_logs
-from bench.compare.observe import observe
-from bench.compare.rules import FEW
+from bench.comparison.interleaved import pair_logs
+from bench.comparison.observe import observe
+from bench.comparison.rules import FEW
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import STEADY
 from bench.reproduce.equivalence import OWN_CHANGES, SAME_ALPHA, WORSE_ALPHA

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from bench.compare.rules import FEW
+from bench.comparison.rules import FEW
 from bench.stats.ratio import LogRatio, log_ratio
 from bench.submission.dossier.reproduction import Word
 from bench.words import Sentence, sentence

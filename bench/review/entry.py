@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bench.bundle.opening import open_bundle
 from bench.bundle.verification import Verification, verify
-from bench.compare.observe import Observation, observe
+from bench.comparison.observe import Observation, observe
 from bench.errors import OdbError
 from bench.record.record import Record
 from bench.submission.assessment import Assessment, Row

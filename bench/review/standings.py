@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from bench.analysis.metrics import METRICS
-from bench.compare.comparability import comparable
-from bench.compare.comparison import TOLERANCE, compare_all
-from bench.compare.observe import Observation
-from bench.compare.rules import Subject
+from bench.comparison.comparability import comparable
+from bench.comparison.comparison import TOLERANCE, compare_all
+from bench.comparison.observe import Observation
+from bench.comparison.rules import Subject
 from bench.review.entry import Basis, Entry
 from bench.submission.assessment import Row
 from bench.submission.criterion import Direction

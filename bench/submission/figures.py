@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.analysis.metrics import METRICS, Metric
-from bench.compare.observe import observe
+from bench.comparison.observe import observe
 from bench.contracts.model import Task
 from bench.errors import UnknownName
 from bench.record.quality import Paired

@@ -1,9 +1,9 @@
 """How certain a comparison is, what it rests on, and how it was computed."""
 
-from bench.compare.comparability import Difference
-from bench.compare.comparison import ALPHA_DIFFERENT, Change, Comparison
-from bench.compare.folders import Findings
-from bench.compare.rules import ACCOUNTED, SPEEDS, side_words
+from bench.comparison.comparability import Difference
+from bench.comparison.comparison import ALPHA_DIFFERENT, Change, Comparison
+from bench.comparison.folders import Findings
+from bench.comparison.rules import ACCOUNTED, SPEEDS, side_words
 from bench.reports.view.sentences import Sentence
 from bench.words import Sentence as Told
 from bench.words import say, sentence, units

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from bench.compare.comparison import Change, Comparison
-from bench.compare.observe import Curve
+from bench.comparison.comparison import Change, Comparison
+from bench.comparison.observe import Curve
 from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.reports.comparisons.words import capital, leading, status, value

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from bench.compare.comparison import Comparison, Side
-from bench.compare.folders import Findings
+from bench.comparison.comparison import Comparison, Side
+from bench.comparison.folders import Findings
 from bench.printable import visible
 from bench.reports.charts.svg import Figure
 from bench.reports.comparisons.certainty import method

@@ -3,8 +3,8 @@
 import msgspec
 from msgspec.structs import asdict, replace
 
-from bench.compare.folders import Findings
-from bench.compare.outcome import not_decided, outcome, state
+from bench.comparison.folders import Findings
+from bench.comparison.outcome import not_decided, outcome, state
 from bench.printable import printable_json
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.compare.comparison import Comparison
-from bench.compare.folders import Findings
+from bench.comparison.comparison import Comparison
+from bench.comparison.folders import Findings
 from bench.printable import visible
 from bench.reports.comparisons.certainty import method
 from bench.reports.comparisons.overview import COLUMNS as OVERVIEW

@@ -1,7 +1,7 @@
 """All pairs of a comparison in one table: pair, change, word. It stands on top where there are several."""
 
-from bench.compare.comparison import Comparison
-from bench.compare.folders import Findings
+from bench.comparison.comparison import Comparison
+from bench.comparison.folders import Findings
 from bench.reports.comparisons.row import SIGNS, Row
 from bench.reports.comparisons.words import answer, interval, leading, moved, name, status, value
 from bench.words import units

@@ -1,7 +1,7 @@
 """The difference in quality between two runs, in words and rows."""
 
-from bench.compare.comparison import Comparison
-from bench.compare.quality import QualityChange
+from bench.comparison.comparison import Comparison
+from bench.comparison.quality import QualityChange
 from bench.record.quality import Word
 from bench.reports.comparisons.row import SIGNS, Row
 from bench.reports.view.sentences import Sentence

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from bench.compare.comparison import Comparison
-from bench.compare.folders import Findings
+from bench.comparison.comparison import Comparison
+from bench.comparison.folders import Findings
 from bench.reports.comparisons.certainty import method
 from bench.reports.comparisons.row import Row
 from bench.reports.comparisons.words import (

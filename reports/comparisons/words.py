@@ -5,11 +5,11 @@ A change is given as new over base: ``+5.2 %`` of a time is more of it. Nothing 
 
 from collections.abc import Iterator
 
-from bench.compare.comparison import Change, Comparison
-from bench.compare.folders import Findings
-from bench.compare.outcome import not_decided, outcome, state
-from bench.compare.recheck import Recheck
-from bench.compare.recheck import Word as Again
+from bench.comparison.comparison import Change, Comparison
+from bench.comparison.folders import Findings
+from bench.comparison.outcome import not_decided, outcome, state
+from bench.comparison.recheck import Recheck
+from bench.comparison.recheck import Word as Again
 from bench.reports.comparisons.certainty import how_sure, why, why_not
 from bench.reports.comparisons.quality import quality_rows, quality_sentences
 from bench.reports.comparisons.row import SIGNS, Row

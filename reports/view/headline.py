@@ -1,8 +1,8 @@
 """What the records show, in sentences.
 
 Wrong outputs come first. Runs are ranked within one row of a matrix: one model of one folder, one scenario, the same
-input shapes. Which is the fastest is asked of ``bench.compare.ranking``, which decides as ``odb compare`` does; here it
-is only put into words. What limits a comparison is in the same sentence.
+input shapes. Which is the fastest is asked of ``bench.comparison.ranking``, which decides as ``odb compare`` does; here
+it is only put into words. What limits a comparison is in the same sentence.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ from bench.scenarios import kind_of
 from bench.words import say, units
 
 if TYPE_CHECKING:
-    from bench.compare.ranking import Against, Apart, Contest, Ranking
+    from bench.comparison.ranking import Against, Apart, Contest, Ranking
 
 __all__ = ["Sentence", "counts", "counts_words", "headline"]
 
@@ -38,7 +38,7 @@ __all__ = ["Sentence", "counts", "counts_words", "headline"]
 def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sentence, ...]:
     """Outputs that are wrong; a sentence for each model and scenario that was measured, then for each model that an
     emulator compiled, with the chips; what failed; what was lost of quality; how several folders stand together."""
-    from bench.compare.ranking import rank
+    from bench.comparison.ranking import rank
 
     rows = [(matrix, row) for matrix in matrices for row in matrix.rows]
     rankings = rank([[item.run for item in row.runs] for _, row in rows])

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from bench.compare.rules import FEW
+from bench.comparison.rules import FEW
 from bench.words import Sentence, say, sentence, units
 
 if TYPE_CHECKING:
-    from bench.compare.ranking import Against
+    from bench.comparison.ranking import Against
 
 
 def figure(metric: str, title: str, unit: str, value: float) -> str:

@@ -63,7 +63,7 @@ def test_models_and_targets_meet_in_the_contracts() -> None:
     crossed = {
         "models": ("bench.targets", "bench.reports"),
         "targets": ("bench.models", "bench.reports"),
-        "reports": ("bench.models", "bench.targets", "bench.run", "bench.process", "bench.machine"),
+        "reports": ("bench.models", "bench.targets", "bench.execution", "bench.process", "bench.machine"),
     }
     wrong = [
         (str(p), n) for folder, no in crossed.items() for p in modules(folder) for n in everywhere(p) if within(n, no)

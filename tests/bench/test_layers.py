@@ -26,7 +26,7 @@ FLOORS = """
     analysis
     suite
     store
-    compare
+    comparison
     submission
     bundle
     reproduce
@@ -39,7 +39,7 @@ FLOORS = """
     passes
     process
     testing
-    run
+    execution
     cli
 """
 """The rooms of bench/, from the ground up. A room imports those on floors below its own, and none beside it."""
@@ -73,8 +73,8 @@ SURFACE = frozenset(
 )
 """What models and targets import of the engine; tests/bench/test_public_surface.py pins their names."""
 
-UNMEASURED = ("compare", "analysis", "stats", "record")
-MEASURING = ("machine", "inputs", "measure", "quality", "passes", "process", "run")
+UNMEASURED = ("comparison", "analysis", "stats", "record")
+MEASURING = ("machine", "inputs", "measure", "quality", "passes", "process", "execution")
 
 NAMED_BY_STRING = {
     "bench/cli/compare_command.py": "the writers of a comparison are no plugins yet",
@@ -134,7 +134,7 @@ def graph() -> Mapping[str, frozenset[str]]:
 
 
 def room(name: str) -> str:
-    """``compare`` of ``bench.compare.rules``; ``models/onnx`` of ``bench.models.onnx.facts``."""
+    """``comparison`` of ``bench.comparison.rules``; ``models/onnx`` of ``bench.models.onnx.facts``."""
     parts = name.split(".")[1:]
     if not parts:
         return "bench"
@@ -245,7 +245,7 @@ DRAWN = {"bench.stats.drawing": None, "bench.stats.processes": {"MIN_SAMPLES"}}
 
 
 def test_reports_compute_no_inference() -> None:
-    """A writer asks ``bench.compare`` for what is shown to differ; of the statistics it knows what it draws."""
+    """A writer asks ``bench.comparison`` for what is shown to differ; of the statistics it knows what it draws."""
     wrong = [
         (name, node.module, alias.name)
         for name in files()

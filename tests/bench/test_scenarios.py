@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.compare.observe import METRICS
+from bench.comparison.observe import METRICS
 from bench.contracts import Parameter, Scenario, ScenarioKind
 from bench.errors import InputError, UnknownName
 from bench.measure.players import PLAYERS

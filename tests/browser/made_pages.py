@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from report_parts import HTP, MOBILENET, MS, OPENVINO, record
 from report_runs import emulated, failed, hostile, invalid, judged, offline, skipped, text, vision
 
-from bench.compare.comparison import compare
-from bench.compare.folders import Findings, Problem
-from bench.compare.matching import Unmatched
+from bench.comparison.comparison import compare
+from bench.comparison.folders import Findings, Problem
+from bench.comparison.matching import Unmatched
 from bench.record.quality import DatasetFacts, Quality, QualityMetric
 from bench.record.record import (
     Failure,

@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from bench.cli.asked import asked_suite
 from bench.cli.run_command import command
 from bench.contracts import Device, TargetFacts
+from bench.execution.assemble import assemble
 from bench.inputs.prepared import Prepared
 from bench.passes.evidence import Evidence
 from bench.plugins import Catalog, discover, load
 from bench.record.asked import NamedFile
 from bench.record.evidence import RepeatRule
 from bench.record.record import Environment, PlanPart, Record
-from bench.run.assemble import assemble
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places
 from bench.suite.plan import ModelChoice, choose_models, choose_targets, make_plan, resolve_targets, settle_scenario

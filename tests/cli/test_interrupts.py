@@ -75,11 +75,14 @@ def interrupted(module: str, number: int, *words: str, signals: str = "python") 
         ("bench.plugins", ["list", "models"]),
         ("bench.record.codec", ["schema"]),
         ("bench.cli.doctor_command", ["doctor"]),
-        ("bench.compare.comparison", ["compare", "a", "b"]),
+        ("bench.comparison.comparison", ["compare", "a", "b"]),
         ("numpy._core._multiarray_umath", ["compare", "a", "b"]),
         ("bench.store.submissions", ["report", "a"]),
         ("msgspec._core", ["run", "--dry-run"]),
-        ("bench.run.suite_run", ["run", "-m", "fake", "-t", "null:cpu", "--plugin", str(MISBEHAVING), "-o", "never"]),
+        (
+            "bench.execution.suite_run",
+            ["run", "-m", "fake", "-t", "null:cpu", "--plugin", str(MISBEHAVING), "-o", "never"],
+        ),
         ("the end", ["list", "models"]),
     ],
 )

@@ -64,7 +64,7 @@ def test_what_a_stranger_looks_for_has_a_row() -> None:
     """The timed loop, the rule for "faster", the words of a verdict, and the place of a new sensor."""
     answers = {row[0]: row[1] for row in (*PLACES, *PARTS)}
     assert "bench/measure/loop.py" in answers["the timed loop"]
-    assert "bench/compare/comparison.py" in answers['the rule for "faster"']
+    assert "bench/comparison/comparison.py" in answers['the rule for "faster"']
     assert "the words of a verdict" in answers
     assert "bench/machine/sensors/" in answers["sensor"]
 

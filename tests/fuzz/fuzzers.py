@@ -28,7 +28,7 @@ from report_runs import offline, text, vision
 from bench.analysis.verdict.judge import judge
 from bench.cli.asked import numbers
 from bench.cli.compare_command import WRITERS, writer
-from bench.compare.folders import compare_folders
+from bench.comparison.folders import compare_folders
 from bench.contracts import ModelRequest, TargetFacts, TensorSpec
 from bench.errors import OdbError
 from bench.inputs.feeds import user_feeds

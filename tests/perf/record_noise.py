@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.execution.interleaved import run_in_alternation
 from bench.plugins import discover
 from bench.record.record import RecordedRun
-from bench.run.interleaved import run_in_alternation
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench.compare.comparison import compare
+from bench.comparison.comparison import compare
+from bench.execution.interleaved import run_in_alternation
 from bench.plugins import Catalog
-from bench.run.interleaved import run_in_alternation
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 pytestmark = [pytest.mark.perf, pytest.mark.real, pytest.mark.timeout(7200)]

@@ -17,15 +17,15 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.compare.comparison import ALPHA_SAME, TOLERANCE
+from bench.comparison.comparison import ALPHA_SAME, TOLERANCE
 from bench.contracts import Scenario
+from bench.execution.one_run import Gathering
+from bench.execution.probe import temporary_workspace
+from bench.execution.suite_run import plan_suite
+from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
 from bench.record.record import RecordedRun
-from bench.run.one_run import Gathering
-from bench.run.probe import temporary_workspace
-from bench.run.suite_run import plan_suite
-from bench.run.workbench import Bench
 from bench.stats.percentiles import percentile
 from bench.stats.ratio import paired_log_ratio
 from bench.suite.suite import ModelAsk, Suite, TargetAsk

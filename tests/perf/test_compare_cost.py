@@ -24,7 +24,7 @@ CODE = """
 import json, resource, sys, time
 began = time.perf_counter()
 from pathlib import Path
-from bench.compare.folders import compare_folders
+from bench.comparison.folders import compare_folders
 found = compare_folders(Path(sys.argv[1]), [Path(sys.argv[2])])
 seconds = time.perf_counter() - began
 used, theirs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

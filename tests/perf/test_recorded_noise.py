@@ -2,7 +2,7 @@
 
 The recordings are those of record_noise.py, each with its provenance beside it. A comparison draws as many pairs as
 the standard preset measures, puts each back, tosses a coin for which of it is the base, and goes through
-``bench.compare.comparison.compare`` like any other. A slowdown is injected by multiplying every latency of one side.
+``bench.comparison.comparison.compare`` like any other. A slowdown is injected by multiplying every latency of one side.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.compare.comparison import Comparison, compare
-from bench.compare.rules import SPEEDS
+from bench.comparison.comparison import Comparison, compare
+from bench.comparison.rules import SPEEDS
 from bench.record.evidence import Alternation
 from bench.record.record import RecordedRun
 from bench.suite.presets import PRESETS

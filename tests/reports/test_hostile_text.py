@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from bench.cli.compare_command import writer
-from bench.compare.comparison import compare_all
-from bench.compare.folders import Findings
-from bench.compare.observe import observe
+from bench.comparison.comparison import compare_all
+from bench.comparison.folders import Findings
+from bench.comparison.observe import observe
 from bench.plugins import Catalog, load
 from bench.record.record import Record, RecordedRun
 from bench.store.records import save

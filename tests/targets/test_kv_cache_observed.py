@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bench.contracts import Artifact, Device, OpenRequest
+from bench.execution.runner import JobRunner
+from bench.execution.workbench import Bench
 from bench.passes.kv_cache import cache_of, heap_reader
 from bench.plugins import Catalog, load
 from bench.record.text import KvCache
-from bench.run.runner import JobRunner
-from bench.run.workbench import Bench
 from bench.suite.plan import TargetChoice
 from bench.suite.suite import Suite
 from bench.words import sentence

@@ -14,16 +14,16 @@ from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refuse
 from bench.cli.dry_run import for_scripts, print_left_out, print_remedy, print_table
 from bench.cli.options import cache_folder, echo_json
 from bench.cli.terminal.progress import span_text, total_seconds
-from bench.compare.matching import Unmatched
-from bench.compare.outcome import Outcome, foreseen
+from bench.comparison.matching import Unmatched
+from bench.comparison.outcome import Outcome, foreseen
 from bench.errors import InputError
+from bench.execution.foresee import Foreseen, foresee_one
+from bench.execution.interleaved import plan_pair
+from bench.execution.probe import temporary_workspace
+from bench.execution.runner import Memo
+from bench.execution.workbench import Bench
 from bench.printable import clean
 from bench.record.record import Failure
-from bench.run.foresee import Foreseen, foresee_one
-from bench.run.interleaved import plan_pair
-from bench.run.probe import temporary_workspace
-from bench.run.runner import Memo
-from bench.run.workbench import Bench
 from bench.suite.plan import PlannedRun
 from bench.words import say, sentence, speaking
 

@@ -17,17 +17,17 @@ import click
 
 from bench.cli.options import cache_folder
 from bench.cli.output_format import default_folder
-from bench.compare.outcome import checked_tolerance
+from bench.comparison.outcome import checked_tolerance
 from bench.errors import InputError
 from bench.printable import clean
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.cli.against.pairs import Pair, Pairs
-    from bench.compare.matching import Unmatched
-    from bench.compare.observe import Observation
+    from bench.comparison.matching import Unmatched
+    from bench.comparison.observe import Observation
+    from bench.execution.suite_run import Listener
     from bench.plugins import Catalog
-    from bench.run.suite_run import Listener
 
 
 def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
@@ -37,9 +37,9 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     from bench.cli.compare_command import writer
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
-    from bench.compare.comparison import compare_all
-    from bench.compare.folders import Findings
-    from bench.compare.outcome import checked_accept, outcome
+    from bench.comparison.comparison import compare_all
+    from bench.comparison.folders import Findings
+    from bench.comparison.outcome import checked_accept, outcome
     from bench.store.records import prepare_folder, write_atomically
 
     tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
@@ -97,9 +97,9 @@ def _measured(
 def _one(
     pair: "Pair", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
 ) -> "tuple[Observation, Observation]":
-    from bench.compare.observe import observe
-    from bench.run.interleaved import run_in_alternation
-    from bench.run.suite_run import run_suite
+    from bench.comparison.observe import observe
+    from bench.execution.interleaved import run_in_alternation
+    from bench.execution.suite_run import run_suite
     from bench.store.records import load, prepare_folder
 
     folder = pair.source.folder

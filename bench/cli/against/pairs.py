@@ -26,15 +26,15 @@ from bench.cli.against.suites import (
 )
 from bench.cli.asked import asked_suite
 from bench.cli.options import cache_folder
-from bench.compare.folders import Problem
-from bench.compare.matching import Unmatched, kind_of, newest_measured, unmatched
+from bench.comparison.folders import Problem
+from bench.comparison.matching import Unmatched, kind_of, newest_measured, unmatched
 from bench.errors import InputError
+from bench.execution.interleaved import Identity
+from bench.execution.probe import temporary_workspace
+from bench.execution.suite_run import chosen_targets, plan_suite
+from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.record.record import Record
-from bench.run.interleaved import Identity
-from bench.run.probe import temporary_workspace
-from bench.run.suite_run import chosen_targets, plan_suite
-from bench.run.workbench import Bench
 from bench.store.records import chosen_folders, load
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places

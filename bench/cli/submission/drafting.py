@@ -104,7 +104,7 @@ def _track_and_folder(request: Request) -> tuple[Track, Path]:
 
 def draft_models(sources: Sequence[str], request: Request, folder: Path, catalog: Catalog) -> list[DraftModel]:
     """Each model as the form has it, with paths relative to ``folder``, and its task."""
-    from bench.run.model_files import tasks_of_models
+    from bench.execution.model_files import tasks_of_models
 
     asks = with_quality([ModelAsk(source) for source in sources], request.datasets, None, request.references)
     check(Suite(models=asks), catalog)
@@ -146,7 +146,7 @@ def _target(name: str, track: Track, catalog: Catalog) -> SubmittedTarget:
     for one in track.targets:
         if one.id == name:
             return SubmittedTarget(id=name, options=dict(one.options), stand_in=one.stand_in)
-    from bench.run.probe import probe_targets, temporary_workspace
+    from bench.execution.probe import probe_targets, temporary_workspace
     from bench.suite.plan import choose_targets, device_named
 
     ((_, ref, device),) = choose_targets(Suite(targets=(TargetAsk(name),)), catalog)

@@ -19,9 +19,9 @@ from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.cli.submission.rerun import Again, Reviewer
+    from bench.execution.suite_run import Listener
     from bench.plugins import Catalog
     from bench.reproduce.answers import Side
-    from bench.run.suite_run import Listener
     from bench.submission.assessment import Assessment
     from bench.submission.dossier.reproduction import Answer, Audit, Reproduction
 

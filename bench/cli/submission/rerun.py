@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from bench.contracts import ModelRequest
 from bench.errors import InputError, OdbError
+from bench.execution.interleaved import run_in_alternation
+from bench.execution.probe import temporary_workspace
+from bench.execution.suite_run import Listener, run_suite
 from bench.jobs import Failed
 from bench.plugins import Catalog
 from bench.process.alter import AlterJob
@@ -16,9 +19,6 @@ from bench.process.supervisor import run_job
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.answers import Side
 from bench.reproduce.audit import audited
-from bench.run.interleaved import run_in_alternation
-from bench.run.probe import temporary_workspace
-from bench.run.suite_run import Listener, run_suite
 from bench.submission.assessment import Assessment
 from bench.submission.dossier.reproduction import Audit
 from bench.submission.form import RECORDS

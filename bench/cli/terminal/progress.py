@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from bench.execution.suite_run import Listener
 from bench.interrupts import unwinding
 from bench.measure.stopping import WARMUP_SHARE
 from bench.printable import clean
 from bench.record.evidence import RepeatRule
-from bench.run.suite_run import Listener
 from bench.suite.plan import Plan, PlannedRun
 from bench.words import Sentence, say, sentence
 

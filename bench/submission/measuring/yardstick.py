@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from bench.compare.interleaved import alternated
+from bench.comparison.interleaved import alternated
 from bench.contracts import Task
 from bench.plugins import Catalog
 from bench.record.record import Record, RecordedRun

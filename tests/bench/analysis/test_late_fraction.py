@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from bench.analysis.metrics import METRICS
 from bench.analysis.summary import summarise
-from bench.compare.comparison import Change, Comparison, compare
+from bench.comparison.comparison import Change, Comparison, compare
 from bench.record.asked import Asked, NamedFile
 from bench.record.figures import MetricFigure
 from bench.record.record import RecordedRun

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bench.analysis.metrics import GEOMETRIC_MEAN, MEDIAN, METRICS, Metric, Unit, figures_of
 from bench.analysis.summary import summarise
-from bench.compare.observe import observe
+from bench.comparison.observe import observe
 from bench.record.energy import EnergySummary
 from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.record import Summary

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.compare.observe import observe
+from bench.comparison.observe import observe
 from bench.record.record import RecordedRun, Scenario
 from bench.stats.autocorrelation import effective_sample_size
 from bench.stats.convergence import relative_width, width_of

@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from bench.analysis.repeats import Seen, ended, is_disturbed, looks, precise, seen_of, set_aside, why_more
-from bench.compare.rules import FEW as FEWEST_TO_COMPARE
+from bench.comparison.rules import FEW as FEWEST_TO_COMPARE
+from bench.execution.suite_run import Listener, run_suite
 from bench.machine.load import HostLoad
 from bench.plugins import Catalog, discover
 from bench.record.evidence import RepeatRule
 from bench.record.record import Phases, RecordedRun, Repeat, SampleArrays, Scenario
-from bench.run.suite_run import Listener, run_suite
 from bench.store.records import load_records
 from bench.suite.presets import PRESETS, SECOND
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
@@ -231,7 +231,7 @@ def rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
         shares, told = iter(busy * 100), iter(figures * 100)
         monkeypatch.setattr(HostLoad, "busy_share_of_others", lambda *_: next(shares))
         monkeypatch.setattr(
-            "bench.run.one_run.seen_of",
+            "bench.execution.one_run.seen_of",
             lambda *given, took_ns: Seen(next(told), disturbed=is_disturbed(given[-1]), took_ns=SECOND),
         )
         options = [{"log": str(tmp_path / "log"), "name": name} for name in names]
@@ -355,9 +355,9 @@ class TestRounds:
 
 def test_a_slowdown_between_two_default_runs_is_red() -> None:
     """As many processes as the default preset measures at least, ten times slower the second time: that is claimed."""
-    from bench.compare.comparison import compare
-    from bench.compare.folders import Findings
-    from bench.compare.outcome import outcome
+    from bench.comparison.comparison import compare
+    from bench.comparison.folders import Findings
+    from bench.comparison.outcome import outcome
 
     rng, processes = np.random.default_rng(5), RULE.fewest
     base = [(1e6 * rng.lognormal(0, 0.02, 300)).astype(np.int64) for _ in range(processes)]

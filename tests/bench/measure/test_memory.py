@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from bench.analysis.memory import memory_summary
 from bench.analysis.summary import summarise
+from bench.execution.suite_run import run_suite
 from bench.measure.memory import MemoryProbe
 from bench.plugins import discover
 from bench.record.memory import MemoryPoint, MemorySummary
 from bench.record.record import Phases, Repeat, Scenario
-from bench.run.suite_run import run_suite
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
 MIB = 1024 * 1024

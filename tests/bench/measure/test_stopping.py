@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from msgspec import Struct
 
-from bench.compare.rules import FEW
+from bench.comparison.rules import FEW
 from bench.measure import stopping
 from bench.record.record import StoppingRule
 from bench.stats import convergence

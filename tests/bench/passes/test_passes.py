@@ -15,19 +15,19 @@ import pytest
 
 import bench.passes
 from bench.contracts import OpenRequest, Scenario
+from bench.execution.suite_run import run_suite
+from bench.execution.untimed import UNTIMED
 from bench.jobs import Job, decode_job, encode_job
 from bench.measure.repeat import Measured, MeasureJob
 from bench.plugins import PluginRef, discover
 from bench.process.probe import ProbeJob
 from bench.record.record import RecordedRun
-from bench.run.suite_run import run_suite
-from bench.run.untimed import UNTIMED
 from bench.suite.presets import PRESETS
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.testing import fake_artifact
 
 ROOT = Path(__file__).resolve().parents[3]
-TYPED = ("bench/run", "bench/passes", "bench/process", "bench/jobs.py")
+TYPED = ("bench/execution", "bench/passes", "bench/process", "bench/jobs.py")
 TARGET = PluginRef("targets", "null", "bench.testing:NullTarget", "test")
 
 ANY = {
@@ -170,7 +170,7 @@ def test_a_worker_imports_what_its_job_needs(index: int, tmp_path: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     rooms = {".".join(name.split(".")[:2]) for name in done.stdout.split()}
-    needless = {"bench.passes", "bench.quality", "bench.run", "bench.store", "bench.compare", "numpy"}
+    needless = {"bench.passes", "bench.quality", "bench.execution", "bench.store", "bench.comparison", "numpy"}
     if index == 1:
         needless |= {"bench.measure", "bench.inputs", "bench.machine", "bench.analysis"}
     assert set() == needless & {*rooms, *(room.partition(".")[0] for room in rooms)}
@@ -192,7 +192,7 @@ def own_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "asking", raising=False)
-        monkeypatch.setattr("bench.run.one_run.UNTIMED", (*UNTIMED, import_module("asking").evidence))
+        monkeypatch.setattr("bench.execution.one_run.UNTIMED", (*UNTIMED, import_module("asking").evidence))
         out = tmp_path / "out"
         out.mkdir()
         suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("null:cpu"),), repeats=1, max_seconds=0.1)

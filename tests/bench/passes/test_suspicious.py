@@ -9,12 +9,12 @@ import pytest
 
 from bench.analysis.verdict.times import CACHED_ALPHA, CACHED_RATIO
 from bench.contracts import Scenario
+from bench.execution.suite_run import run_suite
 from bench.machine.clocks import CoreClocks
 from bench.passes.cached_results import moved_along, recall
 from bench.passes.determinism import compare_tensors, compare_token_runs
 from bench.plugins import discover
 from bench.record.record import Reason, RecordedRun
-from bench.run.suite_run import run_suite
 from bench.stats.speed_up import speed_up
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 

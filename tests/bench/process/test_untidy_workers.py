@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.execution.suite_run import run_suite
 from bench.jobs import Failed, PhaseBegan, decode_event, encode
 from bench.plugins import Catalog, discover
 from bench.process.leftovers import MARK, end_leftovers
 from bench.process.output import LOG_TAIL_BYTES, EventStream, cut_log, log_tail
 from bench.record.record import Failure, RecordedRun
-from bench.run.suite_run import run_suite
 from bench.scratch import OWNER, scratch_folder, sweep
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 

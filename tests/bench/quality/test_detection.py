@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import InputError
+from bench.execution.suite_run import run_suite
 from bench.plugins import Catalog
 from bench.quality.coco import Annotation, read_annotations
 from bench.quality.detection import Found, Sizes, average_precision, decode, iou
-from bench.run.suite_run import run_suite
 from bench.suite.dataset_options import parse_options
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 

@@ -9,10 +9,10 @@ import pytest
 from judged_runs import in_words
 from onnx import TensorProto, helper, save
 
+from bench.execution.suite_run import run_suite
 from bench.plugins import discover
 from bench.record.quality import LeftOut, Quality
 from bench.record.record import RecordedRun
-from bench.run.suite_run import run_suite
 from bench.store.records import load
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from onnx import TensorProto, helper, save
 from whole_records import failed, offline, several, tensors, text
 
+from bench.execution.suite_run import run_suite
 from bench.plugins import discover
 from bench.record.codec import decode, encode
 from bench.record.record import RecordedRun
 from bench.reports.runs.markdown import MarkdownReport
-from bench.run.suite_run import run_suite
 from bench.store import records
 from bench.store.derived import judged
 from bench.suite.suite import ModelAsk, Suite, TargetAsk

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.compare.comparison import ALPHA_DIFFERENT
-from bench.compare.rules import FEW
+from bench.comparison.comparison import ALPHA_DIFFERENT
+from bench.comparison.rules import FEW
 from bench.stats.ratio import falls_apart_by_luck, holm, log_ratio, processes_to_tell
 
 FIGURES = st.lists(st.floats(1.0, 1e9), min_size=2, max_size=10)

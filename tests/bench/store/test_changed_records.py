@@ -14,12 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 from tampered import SEAL, Place, Tampered, by_path, changed, loaded
 from whole_records import failed, from_prefixes, offline, several, tensors, text
 
-from bench.compare.folders import compare_folders
+from bench.comparison.folders import compare_folders
 from bench.contracts import Scenario
 from bench.errors import InputError
+from bench.execution.suite_run import run_suite
 from bench.plugins import discover
 from bench.record.record import Record
-from bench.run.suite_run import run_suite
 from bench.store.origins import KEPT, ORIGINS, origin_of
 from bench.store.records import save
 from bench.suite.suite import ModelAsk, Suite, TargetAsk

@@ -15,7 +15,7 @@ from bench.analysis.outputs.fidelity import compare_outputs
 from bench.analysis.rules import rules_digest
 from bench.analysis.verdict.codes import CODES
 from bench.analysis.verdict.judge import judge
-from bench.compare.folders import compare_folders
+from bench.comparison.folders import compare_folders
 from bench.errors import InputError
 from bench.record.codec import decode, encode
 from bench.record.quality import DatasetFacts, Quality, QualityMetric

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.compare.folders import compare_folders
+from bench.comparison.folders import compare_folders
 from bench.errors import InputError
 from bench.record.record import RecordedRun
 from bench.scratch import OWNER

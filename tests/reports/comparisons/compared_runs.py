@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from msgspec.structs import replace
 
-from bench.compare.comparison import Comparison, compare_all
-from bench.compare.folders import Findings, Problem
-from bench.compare.matching import pair_up
-from bench.compare.observe import observe
+from bench.comparison.comparison import Comparison, compare_all
+from bench.comparison.folders import Findings, Problem
+from bench.comparison.matching import pair_up
+from bench.comparison.observe import observe
 from bench.contracts import Scenario
 from bench.errors import InputError
 from bench.record.asked import Asked, NamedFile

@@ -11,11 +11,11 @@ import compared_runs
 import msgspec
 import pytest
 
-from bench.compare.comparison import compare_all
-from bench.compare.folders import Findings
-from bench.compare.observe import observe
-from bench.compare.outcome import OPEN
-from bench.compare.rules import RULES
+from bench.comparison.comparison import compare_all
+from bench.comparison.folders import Findings
+from bench.comparison.observe import observe
+from bench.comparison.outcome import OPEN
+from bench.comparison.rules import RULES
 from bench.reports.comparisons import html, markdown, terminal
 from bench.reports.comparisons import json as comparison_json
 from bench.words import Sentence, rendering, speaking

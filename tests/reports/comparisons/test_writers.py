@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.compare.comparison import Comparison, compare
-from bench.compare.folders import Findings, Problem
-from bench.compare.matching import Unmatched
+from bench.comparison.comparison import Comparison, compare
+from bench.comparison.folders import Findings, Problem
+from bench.comparison.matching import Unmatched
 from bench.record.record import Failure, Reason, Scenario, Verdict
 from bench.reports.comparisons import charts, html, markdown, overview, terminal
 from bench.reports.comparisons import json as comparison_json

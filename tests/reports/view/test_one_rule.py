@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bench.analysis.summary import summarise
-from bench.compare.comparison import Change, compare, compare_all
-from bench.compare.observe import observe
+from bench.comparison.comparison import Change, compare, compare_all
+from bench.comparison.observe import observe
 from bench.record.record import RecordedRun
 from bench.reports.comparisons import words
 from bench.reports.view.headline import headline

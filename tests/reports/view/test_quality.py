@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from bench.analysis.quality import summarise
-from bench.compare.comparison import Comparison, compare
-from bench.compare.folders import Findings
+from bench.comparison.comparison import Comparison, compare
+from bench.comparison.folders import Findings
 from bench.record.quality import DatasetFacts, JudgedMetric, Quality
 from bench.record.record import Reason, RecordedRun, Verdict
 from bench.reports.charts.quality import quality_figures

@@ -11,8 +11,8 @@ from report_parts import MS
 from report_runs import emulated, judged, text, vision
 
 from bench.analysis.verdict.judge import judge
-from bench.compare.comparison import compare
-from bench.compare.folders import Findings
+from bench.comparison.comparison import compare
+from bench.comparison.folders import Findings
 from bench.printable import counted
 from bench.record.record import PlacementSummary, RecordedRun, Scenario
 from bench.record.refused import RefusedRecord

@@ -14,11 +14,11 @@ from bench.cli.options import cache_folder, echo_json
 from bench.cli.submission.running.unmeasured import Progress, is_invalid, progress_of
 from bench.contracts import Task
 from bench.errors import InputError, UnknownName
+from bench.execution.model_files import tasks_of_models
+from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.printable import clean
 from bench.record.record import RecordedRun
-from bench.run.model_files import tasks_of_models
-from bench.run.workbench import Bench
 from bench.store.records import RECORD, readable_records
 from bench.submission.figures import later
 from bench.submission.form import RECORDS, SUBMISSION, Submission, read_submission

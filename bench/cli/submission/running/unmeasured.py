@@ -6,10 +6,10 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.execution.model_files import checksum_of
+from bench.execution.runner import Memo
+from bench.execution.workbench import Bench
 from bench.record.record import Record, RecordedRun
-from bench.run.model_files import checksum_of
-from bench.run.runner import Memo
-from bench.run.workbench import Bench
 from bench.submission.measuring.remaining import record_of, skipped_record
 from bench.suite.plan import Plan, PlannedRun
 

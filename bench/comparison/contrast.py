@@ -1,0 +1,73 @@
+"""How the figures of two sides are set against each other: by their ratio; fractions, which may be 0, by their
+difference.
+
+Of a fraction the tolerance x means two things. A difference that is shown and is more than x of the smaller fraction
+itself is better or worse: of 0.1 % late queries and 2 % the second is worse. Fractions are the same that are shown to
+differ by less than x as a fraction of all queries.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean, geometric_mean
+from typing import Any
+
+from bench.analysis.metrics import Metric
+from bench.comparison.interleaved import PairLogs, alternated
+from bench.comparison.observe import Observation
+from bench.settings import setting_words
+from bench.stats.ratio import Contrast, LogRatio, log_ratio, mean_difference, paired_log_ratio
+from bench.stats.ratio import paired_difference as paired
+from bench.words import Sentence, sentence
+
+Values = Sequence[float]
+
+
+def contrast_of(
+    metric: Metric, sides: tuple[Observation, Observation], values: tuple[Values, Values], logs: PairLogs | None
+) -> Contrast | None:
+    """``values``: one a process, of base and new. ``logs``: of pairs that took turns. ``None`` below two a side."""
+    x, y = values
+    if min(len(x), len(y)) < 2:
+        return None
+    if metric.fraction:
+        turns = alternated(sides[0].record, sides[1].record) and len(x) == len(y)
+        return paired([b - a for a, b in zip(x, y, strict=True)]) if turns else mean_difference(x, y)
+    return log_ratio(x, y) if logs is None else paired_log_ratio(logs.logs, logs.errors)
+
+
+def figure_of(metric: Metric, side: Observation, values: Values) -> float:
+    """That of the record's summary, which reports show; without one the mean of the processes'."""
+    stated = side.figures.get(metric.name)
+    if metric.fraction:
+        return fmean(values) if stated is None else stated
+    return stated or geometric_mean(values)
+
+
+def exceeds(metric: Metric, values: tuple[Values, Values], found: Contrast, tolerance: float) -> bool:
+    """Whether the estimate is more than the tolerance."""
+    if isinstance(found, LogRatio):
+        return not 1 / (1 + tolerance) <= found.ratio <= 1 + tolerance
+    low, high = sorted(fmean(side) for side in values)
+    return high > low * (1 + tolerance)
+
+
+def estimates(found: Contrast, confidence: float) -> dict[str, Any]:
+    """The fields of a ``Change``: a ratio or a difference, with its interval."""
+    if isinstance(found, LogRatio):
+        return {"ratio": found.ratio, "interval": found.interval(confidence)}
+    return {"difference": found.difference, "difference_interval": found.bounds(confidence)}
+
+
+def asked_otherwise(metric: Metric, base: Observation, new: Observation) -> Sentence | None:
+    """The settings of both where the metric depends on one that differs; ``None`` where they agree."""
+    x, y = (setting_words(side.record.plan.settings, *metric.settings) for side in (base, new))
+    if not metric.settings or x == y:
+        return None
+    nothing = sentence("compare.no_setting")
+    return sentence("compare.asked_otherwise", base=x or nothing, new=y or nothing)
+
+
+def concerns(metric: Metric, base: Observation, new: Observation) -> bool:
+    """Whether the two may have the metric at all: it is defined for their task, and one of them asked for it."""
+    defined = metric.name in base.values and metric.name in new.values
+    asked = (metric.asked_for(side.record.plan.settings) for side in (base, new))
+    return defined and any(asked)

@@ -1,0 +1,71 @@
+"""Two runs measured in alternation: their processes belong together in pairs, and their blocks in neighbours.
+
+Of a pair's medians (latency p50, TTFT, TPOT) the ratio is the median over its neighbouring blocks' ratios, so that a
+disturbance affects only the blocks in which it occurs, while a disturbance of half the time would change the median of
+the whole. How far that median may be off is known from the order statistics of the blocks, and a pair that was
+disturbed all along counts for less. Every other figure is that of the whole process. What is tested are the ratios'
+logarithms, one a pair.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+from msgspec import Struct
+
+from bench.comparison.observe import Observation
+from bench.record.evidence import OTHER_SIDE
+from bench.record.record import Record
+from bench.stats.autocorrelation import effective_sample_size
+from bench.stats.intervals import order_statistic_interval
+
+CANCELLED = ("not_converged", "drift", "host_busy")
+"""Reasons that make a run's own figure untrue, and fall on both sides of an alternation alike."""
+
+STEP = 1e-9  # of a logarithm: below the resolution of statistics of integers
+
+
+class PairLogs(Struct, frozen=True):
+    """``logs``: of new over base, one per pair. ``errors``: the standard error of each, if it is known from blocks."""
+
+    logs: tuple[float, ...]
+    errors: tuple[float, ...] | None = None
+
+
+def broken(base: Record, new: Record) -> bool:
+    """Whether the new run failed or was skipped where the base was measured; or failed, and that alone kept the base,
+    which took turns with it, from being measured."""
+    waited = base.failure is not None and base.failure.phase == OTHER_SIDE
+    return (base.status == "ok" and new.status != "ok") or (waited and new.status == "failed")
+
+
+def alternated(base: Record, new: Record) -> bool:
+    """Whether repeat i of the one took turns with repeat i of the other."""
+    x, y = base.plan.alternation, new.plan.alternation
+    return x is not None and y is not None and x.group == y.group and (x.side, y.side) == ("base", "new")
+
+
+def pair_logs(metric: str, base: Observation, new: Observation) -> PairLogs | None:
+    """The pairs of processes by one metric that all of them have; ``None`` where they do not belong together."""
+    x, y = base.values[metric], new.values[metric]
+    if not alternated(base.record, new.record) or len(x) != len(y):
+        return None
+    of_base, of_new = base.blocks.get(metric, ()), new.blocks.get(metric, ())
+    if of_base and len(of_base) == len(of_new):
+        found = [_neighbours(a, b) for a, b in zip(of_base, of_new, strict=True)]
+        errors = [error for _, error in found if error is not None]
+        return PairLogs(tuple(log for log, _ in found), tuple(errors) if len(errors) == len(found) else None)
+    return PairLogs(tuple(math.log(b / a) for a, b in zip(x, y, strict=True) if a and b))
+
+
+def _neighbours(base: Sequence[float], new: Sequence[float]) -> tuple[float, float | None]:
+    """Median log ratio of neighbouring blocks, and its standard error; ``None`` below 6 blocks. Both sides have a block
+    each round; at the end one may have one more."""
+    count = min(len(base), len(new))
+    logs = np.log(np.asarray(new[:count])) - np.log(np.asarray(base[:count]))
+    steps = np.rint(logs / STEP).astype(np.int64)
+    interval = order_statistic_interval(steps, 50, 0.95, effective_sample_size(steps, 50))
+    if interval is None:
+        return float(np.median(logs)), None
+    return float(np.median(logs)), STEP * (interval[1] - interval[0]) / (2 * NormalDist().inv_cdf(0.975))

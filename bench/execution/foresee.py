@@ -1,0 +1,79 @@
+"""Which runs of a plan would be refused, before anything is opened.
+
+The user's files are read as a run reads them, and each target is asked whether it takes the model with the given
+options. A built-in model is not built for this: its task, format and precision are enough.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.contracts import Artifact, GraphFacts
+from bench.errors import OdbError, RunFailure
+from bench.execution.runner import JobRunner, Memo
+from bench.execution.untimed import open_request, settled_scenario
+from bench.execution.workbench import Bench
+from bench.inputs.prepared import Prepared
+from bench.passes.foresee import ask
+from bench.passes.prepare import made
+from bench.record.record import Failure
+from bench.suite.plan import OWN_MODELS, PlannedRun, refuse_unfit
+
+
+class Foreseen(Struct, frozen=True):
+    """What is known of one run. ``failure``: why it would be refused; ``None`` where it would not be.
+    ``artifact``: the user's own model as it was read; ``None`` of a built-in, and where it could not be read."""
+
+    failure: Failure | None = None
+    artifact: Artifact | None = None
+
+
+def foresee(bench: Bench, runs: Sequence[PlannedRun]) -> list[Failure | None]:
+    """Why each of ``runs`` would be refused; ``None`` where it would not be, or where it is skipped."""
+    memo: Memo = {}
+    return [foresee_one(bench, run, memo).failure for run in runs]
+
+
+def foresee_one(bench: Bench, run: PlannedRun, memo: Memo) -> Foreseen:
+    """What is known of ``run``; nothing of one that is skipped. ``memo``: what was read and asked before."""
+    if run.skip is not None:
+        return Foreseen()
+    artifact = None
+    try:
+        jobs = JobRunner(bench, memo, lambda: bench.deadline_s(run))
+        if run.model.plugin.name.startswith(OWN_MODELS):
+            prepared = made(run, run.model, jobs)
+            artifact = prepared.artifact
+            _refuse_unfit(run, prepared)
+        ask(run.target, artifact or _stand_in(run), jobs)
+    except RunFailure as failure:
+        return Foreseen(Failure(failure.phase, failure.kind, failure.sentence, failure.advice), artifact)
+    except OdbError as error:
+        return Foreseen(Failure("plan", "plugin_error", error.sentence, error.advice), artifact)
+    return Foreseen(None, artifact)
+
+
+def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:
+    """Raises ``RunFailure`` for a model that the target does not open, or that does not fit the scenario."""
+    artifact, scenario = prepared.artifact, settled_scenario(run, prepared)
+    refuse_unfit(artifact, run.target, scenario)
+    open_request(artifact, run, scenario, prepared)
+
+
+def _stand_in(run: PlannedRun) -> Artifact:
+    """What is known of a built-in model that has not been built."""
+    choice = run.model
+    path = Path(f"{choice.id}.onnx")
+    return Artifact(
+        model_id=choice.id,
+        task=choice.task,
+        format=choice.formats[0],
+        precision=choice.ask.precision or "float32",
+        path=path,
+        files=(path,),
+        sha256=repr(choice.ask),
+        size_bytes=0,
+        facts=GraphFacts((), ()),
+        shapes={},
+    )

@@ -1,0 +1,282 @@
+"""Measures two runs in alternation: repeat by repeat a fresh process of each, which then take turns block by block.
+
+What comes before measuring (artifact, placement, outputs, caches) is gathered for each by itself. A pair of processes
+is the unit of replication. Pairs are short and many, because what differs from process to process does not become
+smaller by looking at two of them for longer: as many as the preset says, each half as long as a repeat alone.
+"""
+
+import secrets
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from bench.contracts import Artifact
+from bench.errors import InputError, OdbError
+from bench.execution.assemble import assemble
+from bench.execution.one_run import Gathering
+from bench.execution.probe import temporary_workspace
+from bench.execution.runner import Memo
+from bench.execution.suite_run import Listener, plan_suite, with_sensors
+from bench.execution.workbench import Bench
+from bench.jobs import Failed, Result
+from bench.machine.load import HostLoad
+from bench.measure.repeat import Measured, MeasureJob
+from bench.plugins import Catalog
+from bench.process.supervisor import run_job, stop
+from bench.process.turnstile import Turnstile
+from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule
+from bench.record.record import Failure, RecordedRun
+from bench.store.records import save
+from bench.store.unfinished import Unfinished, unfinished
+from bench.suite.plan import PlannedRun
+from bench.suite.presets import PRESETS, shorter_rule
+from bench.suite.suite import Suite
+from bench.words import Sentence, sentence
+
+Steps = list[tuple[Gathering, Callable[[], None]]]
+"""For each side the step that takes in what came of the work."""
+SIDES: tuple[Literal["base", "new"], ...] = ("base", "new")
+
+
+class Identity(Struct, frozen=True):
+    """What the base's artifact must be: the record's word, and where it stands. ``made_from``: the checksum of what the
+    artifact was made from, if it was; then that decides, since another version may make another artifact of it."""
+
+    sha256: str
+    source: str
+    made_from: str | None = None
+
+    def check(self, artifact: Artifact) -> None:
+        """Raises ``InputError`` for another file."""
+        found, expected = artifact.sha256, self.sha256
+        if self.made_from is not None and artifact.source is not None:
+            found, expected = artifact.source.sha256, self.made_from
+        if found != expected:
+            raise InputError(
+                sentence(
+                    "run.against_another_file",
+                    file=artifact.path.name,
+                    source=self.source,
+                    sha256=found[:12],
+                    expected=expected[:12],
+                ),
+                sentence("run.name_base_model"),
+            )
+
+
+def run_in_alternation(
+    base: Suite,
+    new: Suite,
+    catalog: Catalog,
+    out: tuple[Path, Path],
+    *,
+    cache: Path,
+    expected: Identity | None = None,
+    base_python: str = "",
+    listener: Listener | None = None,
+    root: Path = Path("/"),
+    in_full: bool = False,
+) -> tuple[RecordedRun, RecordedRun]:
+    """Measure the one run of each suite; records are written under ``out`` (base's, new's).
+
+    ``base_python``: the interpreter in whose environment the base is measured. ``in_full``: the new run is measured as
+    it would be alone, by as many and as long repeats, for its own figures; the base is its yardstick, and no more.
+
+    Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
+    one. ``Ctrl-C`` writes what there is and is raised again.
+    """
+    listener = listener or Listener()
+    with temporary_workspace() as workspace, unfinished(out[0]) as of_base, unfinished(out[1]) as of_new:
+        machine = with_sensors(Bench(catalog, base, workspace, cache, root))
+        memo: Memo = {}
+        sides = [
+            Gathering(msgspec.structs.replace(machine, suite=suite), run, memo, _said(listener, side, in_full))
+            for side, suite, run in zip(
+                SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full), strict=True
+            )
+        ]
+        _gather(sides, expected, listener, (of_base, of_new))
+        recorded = []
+        if not sides[1].has_ended():  # it needs more repeats, and there is no base any more to take turns with
+            _wait_no_longer(sides[1], sides[0])
+        for folder, gathering in zip(out, sides, strict=True):
+            if not gathering.has_ended():  # the yardstick, which has as many repeats as the run beside it
+                gathering.end_with_the_other()
+            result = assemble(*gathering.left())
+            recorded.append(RecordedRun(save(folder, result.record, result.samples), result.samples))
+        failures = [run.record.failure for run in recorded]
+        if any(failure is not None and failure.kind == "interrupted" for failure in failures):
+            raise KeyboardInterrupt
+        return recorded[0], recorded[1]
+
+
+def plan_pair(
+    base: Suite, new: Suite, bench: Bench, base_python: str = "", in_full: bool = False
+) -> tuple[PlannedRun, PlannedRun]:
+    """The one run of each suite as it is measured in alternation; nothing is measured. ``bench``: of either.
+
+    Raises ``InputError`` where a suite does not plan exactly one run, or one of an emulator.
+    """
+    group, runs = secrets.token_hex(8), []
+    catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
+    for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
+        run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
+        turns = Alternation(group, side, yardstick=in_full and side == SIDES[0])
+        runs.append(msgspec.structs.replace(run, alternation=turns) if in_full else planned(run, suite, turns))
+    return runs[0], runs[1]
+
+
+def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedRun:
+    """``run`` with the repeats and times of an alternation, but for what the user asked by number."""
+    rule, repeats = run.rule, run.repeats
+    if suite.repeats is None:
+        repeats = PRESETS[run.preset].pairs
+    if suite.max_seconds is None:
+        rule = shorter_rule(rule)
+    return msgspec.structs.replace(
+        run, rule=rule, repeats=repeats, alternation=alternation, repeat_rule=RepeatRule(repeats, repeats)
+    )
+
+
+def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:
+    if len(runs) != 1:
+        raise InputError(
+            sentence("run.against_several_runs", side=side, n_runs=len(runs)),
+            sentence("run.name_one_of_each"),
+        )
+    if runs[0].target.device.emulated:
+        raise InputError(
+            sentence("run.against_emulator", target=runs[0].target.id),
+            sentence("run.compare_two_records"),
+        )
+    return runs[0]
+
+
+def _said(listener: Listener, side: str, in_full: bool) -> Callable[[Sentence | str], None]:
+    """Tells ``listener`` what a side does; a yardstick is called so, and the run beside it needs no name."""
+    if in_full and side == SIDES[1]:
+        return listener.step
+    where = sentence("run.yardstick") if in_full else side
+    return lambda text: listener.step(sentence("text.at", where=where, message=text))
+
+
+def _gather(
+    sides: list[Gathering], expected: Identity | None, listener: Listener, kept: tuple[Unfinished, Unfinished]
+) -> None:
+    for gathering, other in zip(sides, reversed(sides), strict=True):
+        if not gathering.prepare():
+            _wait_no_longer(other, gathering)
+            return
+        prepared = gathering.evidence.prepared
+        if gathering is sides[0] and expected is not None and prepared is not None:
+            expected.check(prepared.artifact)
+    for index in count():
+        fewest = sides[1].run.repeats
+        listener.pair()
+        listener.step(sentence("run.pair", index=index + 1, repeats=max(index + 1, fewest)))
+        for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
+            done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
+            if not all(done):
+                return
+        if sides[1].has_ended():
+            return
+
+
+def _wait_no_longer(waiting: Gathering, failed: Gathering) -> None:
+    failure = failed.evidence.failure
+    message = sentence("run.other_side_failed", why="" if failure is None else failure.sentence)
+    waiting.fail(Failure(OTHER_SIDE, "unavailable", message, sentence("run.see_other_record")))
+
+
+def _or_failure(sides: list[Gathering], work: Callable[[], Steps]) -> Steps:
+    """What ``work`` gives; what ends it early, an interrupt too, becomes the failure of both sides."""
+    try:
+        return work()
+    except (OdbError, OSError, KeyboardInterrupt) as error:
+        reason = error
+
+    def fail() -> None:
+        raise reason
+
+    return [(gathering, fail) for gathering in sides]
+
+
+def _keep(sides: list[Gathering], kept: tuple[Unfinished, Unfinished]) -> Steps:
+    """Keep what there is of both sides. There is nothing to take in."""
+    for gathering, of_side in zip(sides, kept, strict=True):
+        with suppress(OSError):  # kept or not, the pairs go on
+            of_side.keep(assemble(*gathering.unfinished()))
+    return []
+
+
+def _pair(sides: list[Gathering], index: int) -> Steps:
+    """Measure one pair; for each side the step that takes in what came of it."""
+    turnstile = Turnstile(index % 2)
+    jobs = [(gathering.measure_job(in_turns=True), gathering.folder()) for gathering in sides]
+    deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
+    before = HostLoad.now()
+    results = _run_both(jobs, deadline_s, turnstile)
+    used = sum(r.answer.cpu_seconds for r in results if not isinstance(r.answer, Failed))
+    busy = HostLoad.now().busy_share_of_others(before, used)
+
+    def step(gathering: Gathering, result: Result[Measured]) -> Callable[[], None]:
+        return lambda: gathering.keep(gathering.settled(result), None, busy, result.wall_ns // len(sides))
+
+    return [(gathering, step(gathering, result)) for gathering, result in zip(sides, results, strict=True)]
+
+
+def _run_both(
+    jobs: Sequence[tuple[MeasureJob, Path]], deadline_s: float, turnstile: Turnstile
+) -> list[Result[Measured]]:
+    """Each job, in its folder. A separate thread follows each worker. An interrupt ends the workers, and with them the
+    threads."""
+    results: dict[int, Result[Measured]] = {}
+    errors: dict[int, BaseException] = {}
+    workers: list[subprocess.Popen[bytes]] = []
+    interrupted = threading.Event()
+
+    def spawned(worker: "subprocess.Popen[bytes]") -> None:
+        workers.append(worker)
+        if interrupted.is_set():
+            stop(worker)
+
+    def follow(side: int) -> None:
+        try:
+            results[side] = run_job(
+                *jobs[side],
+                deadline_s,
+                take_turn=lambda satisfied: turnstile.take(side, satisfied),
+                on_spawn=spawned,
+            )
+        except BaseException as error:  # handed to the parent's own thread
+            errors[side] = error
+        finally:
+            turnstile.leave(side)
+
+    threads = [threading.Thread(target=follow, args=(side,), name=f"side-{side}", daemon=True) for side in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        _join(threads)
+    except BaseException:
+        interrupted.set()
+        for worker in workers:
+            stop(worker)
+        _join(threads)
+        raise
+    for side in sorted(errors):
+        raise errors[side]
+    return [results[0], results[1]]
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()

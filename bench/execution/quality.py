@@ -1,0 +1,105 @@
+"""Compares how a run was judged with the reference on the same samples, which is judged once a suite."""
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from bench.analysis.quality import compare, summarise
+from bench.contracts import Artifact, Tensors
+from bench.execution.references import reference_for
+from bench.execution.twins import float32_twin, named_twin
+from bench.inputs.tensor_files import load_feeds
+from bench.jobs import Failed, Runner
+from bench.passes.evidence import Evidence, Judgement, known
+from bench.passes.judge import SAMPLE_SECONDS, JudgeJob, judged_request
+from bench.printable import counted
+from bench.quality.judged import Judged
+from bench.quality.text.beside import beside_reference, with_pace
+from bench.quality.text.limits import limits_for
+from bench.record.quality import Paired, Quality, QualityReference
+from bench.record.redact import option_without_paths
+from bench.words import sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
+    """Adds the quality that the results of a run come to, with that of the reference and the loss against it: of the
+    float model that was named, else of the same file."""
+    judged = so_far.judged
+    if judged is None:
+        return so_far
+    results = load_feeds(judged.results)
+    run, artifact = so_far.run, known(so_far.prepared).artifact
+    quality = with_pace(_quality(judged, results, run.target.id), judged, run.target.device.emulated)
+    arrays: dict[str, NDArray[np.generic]] = {quality.samples[name]: array for name, array in results.items()}
+
+    def with_reference(reference: QualityReference, paired: tuple[Paired, ...] = ()) -> Evidence:
+        whole = replace(quality, reference=reference, paired=paired)
+        return replace(so_far, judgement=Judgement(whole, arrays))
+
+    if not judged.metrics and artifact.decoder is None:
+        return with_reference(QualityReference("none", reason=sentence("run.logits_not_shown")))
+    twin = named_twin(run, artifact, jobs)
+    if twin is None and artifact.decoder is not None:
+        twin = float32_twin(run, artifact, jobs)
+    name, answer = _reference(so_far, judged, twin or artifact, jobs)
+    if not isinstance(answer, Judged):
+        why = answer.failure.sentence if answer is not None else sentence("run.no_reference_opens_it")
+        return with_reference(QualityReference(name, reason=why))
+    theirs = load_feeds(answer.results)
+    reference = QualityReference(
+        name,
+        answer.artifact_sha256,
+        summarise(answer.metrics, theirs, answer.dataset.samples),
+        samples={metric: f"quality_reference_{metric}" for metric in theirs},
+    )
+    arrays.update({reference.samples[metric]: array for metric, array in theirs.items()})
+    if judged.windows is None and answer.dataset.sha256 != quality.dataset.sha256:
+        samples = counted(answer.dataset.samples, "sample")
+        reason = sentence("run.evaluated_on_others", samples=samples, samples_2=quality.dataset.samples)
+        return with_reference(replace(reference, reason=reason))
+    quality, more = beside_reference(quality, judged, answer)
+    arrays.update(more)
+    if not judged.metrics:
+        reference = replace(reference, reason=sentence("run.logits_not_shown"))
+    return with_reference(reference, compare(quality.metrics, theirs, results))
+
+
+def _quality(judged: Judged, results: Tensors, target_id: str) -> Quality:
+    """Of one target, not yet compared with a reference's."""
+    return Quality(
+        judged.dataset,
+        judged.artifact_sha256,
+        target_id,
+        {key: option_without_paths(value) for key, value in judged.facts.options_effective.items()},
+        summarise(judged.metrics, results, judged.dataset.samples),
+        samples={name: f"quality_{name}" for name in results},
+    )
+
+
+def _reference(
+    so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runner
+) -> tuple[str, Judged | Failed | None]:
+    """What the reference is called, and how ``artifact`` is judged on it: once a suite for the same samples. ``None``
+    where no target here opens it."""
+    prepared, run, dataset = known(so_far.prepared), so_far.run, known(so_far.run.model.dataset)
+    made_for, windows, limits = prepared.artifact, judged.windows, limits_for(run.target.device.emulated)
+    found = reference_for(artifact, made_for, jobs.catalog)
+    if found is None:
+        return "none", None
+    job = JudgeJob(
+        found.plugin,
+        request=judged_request(found.request(known(so_far.opening).request, artifact), made_for, limits),
+        dataset=dataset,
+        model=run.model.plugin,
+        made_for=made_for,
+        windows=windows,
+        limits=limits,
+    )
+    cut = None if windows is None else sha256(windows.read_bytes()).hexdigest()
+    key = artifact.sha256, made_for.sha256, tuple(sorted(artifact.shapes.items())), dataset, cut
+    return found.name, jobs.once(JudgeJob, key, lambda: job, SAMPLE_SECONDS * prepared.dataset_samples).answer

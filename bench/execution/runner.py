@@ -1,0 +1,87 @@
+"""Carries out the jobs of one run, in the suite's workspace and within the run's deadline; jobs that runs share are
+carried out once."""
+
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+
+from bench.errors import RunFailure
+from bench.execution.workbench import Bench
+from bench.jobs import Failed, Job, Result, T
+from bench.plugins import Catalog
+from bench.process.supervisor import run_job
+from bench.words import Sentence
+
+Memo = dict[tuple[type[Job[object]], Hashable], Result[object]]
+"""What one run of a suite leaves for the next: models made, and reference runs; by the kind of job, and its key."""
+
+
+class JobRunner:
+    """The ``Runner`` of one run. ``deadline_s``: what a job may take now. ``log_tail``: of the job that was carried out
+    last, of those whose log is the run's."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        memo: Memo,
+        deadline_s: Callable[[], float],
+        say: Callable[[Sentence | str], None] = lambda text: None,
+    ) -> None:
+        self._bench, self._memo, self._deadline_s, self.say = bench, memo, deadline_s, say
+        self.log_tail: tuple[str, ...] = ()
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._bench.catalog
+
+    @property
+    def cache(self) -> Path:
+        return self._bench.cache
+
+    def folder(self) -> Path:
+        return self._bench.folder()
+
+    def run(self, job: Job[T], more_s: float = 0.0) -> T:
+        return self.settled(self.attempt(job, more_s))
+
+    def attempt(
+        self,
+        job: Job[T],
+        more_s: float = 0.0,
+        environment: Mapping[str, str] | None = None,
+        on_phase: Callable[[str], None] = lambda name: None,
+    ) -> Result[T]:
+        return run_job(job, self.folder(), self._deadline_s() + more_s, on_phase, environment=environment)
+
+    def once(
+        self,
+        kind: type[Job[T]],
+        key: Hashable,
+        make: Callable[[], Job[T]],
+        more_s: float = 0.0,
+        says: Sentence | str = "",
+    ) -> Result[T]:
+        if (kind, key) not in self._memo:
+            if says:
+                self.say(says)
+            self._memo[kind, key] = self.attempt(make(), more_s)
+        found = self._memo[kind, key]
+        return Result(_as(kind, found.answer), found.wall_ns, found.log_tail)
+
+    def settled(self, result: Result[T]) -> T:
+        self.log_tail = result.log_tail
+        if isinstance(result.answer, Failed):
+            raise failure_of(result.answer)
+        return result.answer
+
+
+def failure_of(failed: Failed) -> RunFailure:
+    """What ends the run, where a job without which it cannot go on has failed."""
+    failure = failed.failure
+    return RunFailure(failure.kind, failure.sentence, failure.advice, failure.phase)
+
+
+def _as(kind: type[Job[T]], answer: object) -> T | Failed:
+    expected = kind.answers()
+    if isinstance(answer, (Failed, expected)):
+        return answer
+    raise TypeError(f"answers of {kind.__name__}")

@@ -89,7 +89,7 @@ def _same_source(base: Record, new: Record, chosen: Chosen) -> bool:
 
 def _same_sizes(base: Record, new: Record, chosen: Chosen) -> bool:
     """Whether inputs of two models differ by their names only, which are each model's own."""
-    x, y = (sorted(map(tuple, _shapes(record).values())) for record in (base, new))
+    x, y = (sorted(map(tuple, shapes_of(record).values())) for record in (base, new))
     return "model" in chosen and x == y
 
 
@@ -138,13 +138,15 @@ def _stop_words(stops: bool) -> Sentence:
     return sentence("compare.stop.at_the_end_of_sequence" if stops else "compare.stop.after_the_tokens_asked_for")
 
 
-def _shapes(record: Record) -> Any:
+def shapes_of(record: Record) -> Any:
+    """Input -> shape; empty for text, ``None`` if the record does not contain them."""
     if record.plan.inputs is not None:
         return record.plan.inputs.shapes
     return {} if record.plan.model.task == "text_generation" else None  # the scenario's token counts are its shapes
 
 
-def _machine(record: Record) -> Any:
+def machine_of(record: Record) -> Any:
+    """The class of machine, by what two of a kind have in common; ``None`` if the processor is not known."""
     host = record.environment.host
     names = ("cpu", "board", "cores_physical", "cores_logical", "cores_usable", "machine", "virtualised")
     memory = host.get("memory_bytes")
@@ -220,7 +222,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "shapes_differ",
-        _shapes,
+        shapes_of,
         True,
         show=_pairs,
         remedy=sentence("compare.remedy.shapes"),
@@ -268,7 +270,7 @@ RULES: tuple[Rule, ...] = (
     Rule("driver_differs", lambda r: r.environment.driver or None, False, ("version",), show=_pairs),
     Rule(
         "machine_differs",
-        _machine,
+        machine_of,
         True,
         flagged_for=("target",),
         show=_pairs,

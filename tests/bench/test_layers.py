@@ -27,6 +27,8 @@ FLOORS = """
     suite
     store
     comparison
+    nights
+    gate
     submission
     bundle
     reproduce

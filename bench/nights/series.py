@@ -1,0 +1,77 @@
+"""Which records are the same measurement, made on different nights.
+
+A series is a model on a target, in a scenario, with inputs of given shapes, options and settings, on a class of
+machine. What changes between two nights of it - the model's bytes, a runtime, a driver - is an event in the series
+(``bench.nights.events``) and never a new one; otherwise the night that something became slower would have no base.
+"""
+
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bench.comparison.rules import machine_of, scenario_text, shapes_of
+from bench.record.record import Record
+
+ID_DIGITS = 12
+
+
+class Series(Struct, frozen=True, kw_only=True, order=True):
+    """``model``: its id. ``precision``: of the weights that were asked for or found. ``scenario``: its name and what
+    of it was asked for. ``shapes``, ``options``, ``settings``: ``name=value``, sorted. ``machine``: the class of
+    machine in words; empty if the record does not contain the processor."""
+
+    model: str
+    target: str
+    scenario: str
+    precision: str = ""
+    shapes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    machine: str = ""
+
+    @property
+    def id(self) -> str:
+        """Short and stable: a part of its name in letters, and of the hash of all fields."""
+        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:ID_DIGITS]
+        words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{self.model}-{self.target}").strip("-.")[:40]
+        return f"{words}-{digest}"
+
+    @property
+    def name(self) -> str:
+        """For people: the parts that differ within most histories."""
+        return " · ".join((self.model, self.target, self.scenario, *self.options, *self.settings))
+
+
+def series_of(record: Record) -> Series:
+    """The series that ``record`` belongs to."""
+    plan = record.plan
+    asked = plan.asked.settings if plan.asked is not None else {}
+    return Series(
+        model=plan.model.id,
+        precision=plan.model.precision or "",
+        target=plan.target.id,
+        scenario=scenario_text(plan.scenario),
+        shapes=_listed(shapes_of(record) or {}),
+        options=_listed(plan.target.options_requested),
+        settings=_listed(asked),
+        machine=_words(machine_of(record)),
+    )
+
+
+def _listed(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(f"{name}={_text(value)}" for name, value in values.items()))
+
+
+def _text(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _words(machine: dict[str, Any] | None) -> str:
+    if machine is None:
+        return ""
+    known = {name: value for name, value in machine.items() if value not in (None, False)}
+    cpu = known.pop("cpu")
+    return ", ".join((str(cpu), *(f"{name}={value}" for name, value in sorted(known.items()))))

@@ -28,7 +28,7 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
     asked = "json" if as_json else given
     if output is None:
         return asked or "terminal"
-    ending = output.suffix.lower()
+    ending = _ending(output, suffixes)
     suffix = ALIASES.get(ending, ending)
     owners = [name for name, own in suffixes.items() if own == suffix]
     if asked is None:
@@ -38,7 +38,8 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
                 sentence("cli.suffix_of_no_format.remedy", suffixes=sorted({*suffixes.values()})),
             )
         return owners[-1] if owners else "terminal"
-    if owners and asked not in owners and suffix not in ANY_TEXT:
+    more_special = suffixes.get(asked, "").endswith(suffix)  # a format in JSON of its own, in a file named .json
+    if owners and asked not in owners and suffix not in ANY_TEXT and not more_special:
         flag = "--json" if as_json else f"--format {asked}"
         wrong = sentence(
             "cli.suffix_of_another", file=output, suffix=ending, expected=owners[-1], flag=flag, asked=asked
@@ -48,6 +49,13 @@ def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixe
         named = output.with_suffix(suffixes[asked])
         raise InputError(wrong, sentence("cli.leave_out_or_name", flag=flag, file=named))
     return asked
+
+
+def _ending(output: Path, suffixes: Mapping[str, str]) -> str:
+    """The longest suffix of a format that the file's name ends with, such as ``.bmf.json``; otherwise its own."""
+    name = output.name.lower()
+    known = [own for own in suffixes.values() if own and name.endswith(own) and name != own]
+    return max(known, key=len, default=output.suffix.lower())
 
 
 def default_folder(output: Path | None) -> Path:

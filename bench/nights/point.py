@@ -21,7 +21,7 @@ from bench.stats.spread import mean_and_deviation
 HASH_DIGITS = 12
 
 
-class Level(Struct, frozen=True, array_like=True):
+class Level(Struct, frozen=True, array_like=True, gc=False):
     """A metric of one night. ``mean``: of the logarithms of its processes' figures (of a fraction: of the fractions);
     ``deviation``: between processes, 0 with one; ``processes``: how many. ``figure``: the record's own, as reports show
     it."""

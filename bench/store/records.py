@@ -73,9 +73,9 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     if final.exists():
         raise InputError(sentence("store.exists_already_records_never_overwritten", final=final))
     try:
-        with _staging(folder) as staging:
-            record = write_record(staging / "record", record, samples)
-            (staging / "record").rename(final)
+        with staging(folder) as staged:
+            record = write_record(staged / "record", record, samples)
+            (staged / "record").rename(final)
         note_written(final)
     except OSError as error:
         raise InputError(
@@ -93,7 +93,7 @@ def write_record(folder: Path, record: Record, samples: Mapping[str, "np.ndarray
     if samples:
         record = msgspec.structs.replace(record, samples_file=_write_samples(folder / SAMPLES, samples))
     record = sealed(record)
-    _write(folder / RECORD, encode(record))
+    write_new(folder / RECORD, encode(record))
     return record
 
 
@@ -191,9 +191,9 @@ def hidden(file: Path, path: Path) -> bool:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` so that a reader sees the old file or the new one, never a part. Raises ``InputError``."""
     try:
-        with _staging(path.parent) as staging:
-            _write(staging / "new", data)
-            (staging / "new").replace(path)
+        with staging(path.parent) as staged:
+            write_new(staged / "new", data)
+            (staged / "new").replace(path)
     except OSError as error:
         raise InputError(
             sentence("store.not_written", path=path, strerror=error.strerror),
@@ -202,14 +202,15 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path) -> Iterator[Path]:
     """A folder in ``folder`` for what is being written; those of processes that were killed are removed first."""
     sweep(WRITING, folder)
-    with scratch_folder(WRITING, folder) as staging:
-        yield staging
+    with scratch_folder(WRITING, folder) as staged:
+        yield staged
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet, to the disk itself. Raises ``OSError``."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()

@@ -1,0 +1,363 @@
+"""A history: records of many nights in a folder, what people decided about them, and an index to find them by.
+
+DIR/records/YYYY-MM/<record_id>/   the records, byte for byte as they were added
+DIR/decisions.jsonl                pins and accepted changes, one line each
+DIR/index.sqlite                   one point a record; derived, and made again wherever it does not fit the records
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from msgspec import Struct
+
+from bench.errors import InputError, OdbError
+from bench.nights import places
+from bench.nights.decisions import Decision, append_decision, read_decisions
+from bench.nights.index import DamagedIndex, Entry, Index, Overview, UnwritableIndex
+from bench.nights.keeping import Refusal, another, entry_of, identity, keep
+from bench.nights.point import Point
+from bench.nights.series import Series
+from bench.reading import is_folder
+from bench.record.record import RecordedRun
+from bench.store.records import chosen_folders, load, prepare_folder, staging
+from bench.store.submissions import folders_of
+from bench.words import Sentence, sentence
+
+INDEX = "index.sqlite"
+BATCH = 64
+SETTLED_NS = 2_000_000_000
+"""A folder that was changed more recently may change again without another time of change."""
+
+Asked = TypeVar("Asked")
+Progress = Callable[[int, int], None]
+"""Called with how many records of how many are done."""
+
+
+class Added(Struct, frozen=True, kw_only=True):
+    """``points``: of the records that are new in the history. ``present``: the ids of those that were in it, byte for
+    byte. ``refused``: those that cannot be read, were edited, or have the id of another. ``new_series``: those that
+    begin with one of ``points``."""
+
+    points: tuple[Point, ...]
+    present: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    new_series: tuple[Series, ...] = ()
+
+
+class History:
+    """The records of many nights, in ``folder``. Open it with ``History.open``; it is a context manager.
+
+    Several processes may add to one history at the same time. Where it cannot be written, reading works, from an index
+    that is made for the time of this process if there is none. ``notices``: what was found amiss and put right, or
+    skipped, since it was opened.
+    """
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.notices: list[Sentence] = []
+        self._progress = progress
+        self._index = self._opened()
+        self._agree()
+
+    @classmethod
+    def open(
+        cls, folder: Path | str, create: bool = False, *, progress: Progress = lambda done, total: None
+    ) -> "History":
+        """The history in ``folder``; with ``create`` it is begun if there is none. ``progress``: while records are read
+        that the index lacks. Raises ``InputError`` where there is none, or it cannot be read."""
+        folder = Path(folder)
+        if create:
+            prepare_folder(folder / places.RECORDS)
+        elif not is_folder(folder / places.RECORDS):
+            code = "history.none_there" if is_folder(folder) else "history.no_such_folder"
+            raise InputError(sentence(code, folder=folder), sentence("history.none_there.remedy", folder=folder))
+        return cls(folder, progress)
+
+    def close(self) -> None:
+        """Release the index. The history must not be used after that."""
+        self._index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --------------------------------------------------------------------------------------------------- what is read
+
+    def series(self) -> list[Series]:
+        """All series that have a record, sorted by model, target and so on."""
+        return [*self._ask(lambda index: index.series()).values()]
+
+    def overview(self) -> list[Overview]:
+        """All series, each with how many nights it has and what the last one was."""
+        return self._ask(lambda index: index.overview())
+
+    def points(self, series_id: str, *, last: int | None = None) -> list[Point]:
+        """The nights of a series, oldest first; ``last``: the newest so many alone. Empty for an id that is none."""
+        number = self._ask(lambda index: index.number_of(series_id))
+        return [] if number is None else self._ask(lambda index: index.points(number, last))
+
+    def every(self, last: int | None = None) -> dict[Series, list[Point]]:
+        """``points`` of all series. ``each`` needs less memory."""
+        collecting = gc.isenabled()
+        gc.disable()  # it would walk through all points again and again, and none of them is in a cycle
+        try:
+            return dict(self.each(last))
+        finally:
+            if collecting:
+                gc.enable()
+
+    def each(self, last: int | None = None) -> Iterator[tuple[Series, list[Point]]]:
+        """``points`` of one series after another."""
+        for series in self.series():
+            points = self.points(series.id, last=last)
+            if points:
+                yield series, points
+
+    def point(self, record_id: str) -> Point | None:
+        """The point of one record; ``None`` if it is not in the history."""
+        return self._ask(lambda index: index.point(record_id))
+
+    def load(self, record_id: str) -> RecordedRun:
+        """The record itself, with its samples. Raises ``InputError`` if it is not in the history, or cannot be read."""
+        point = self.point(record_id)
+        if point is None:
+            raise InputError(sentence("history.no_such_record", id=record_id, folder=self.folder))
+        return load(self.folder / point.folder)
+
+    def decisions(self) -> list[Decision]:
+        """All pins and accepted changes, in the order in which they were made. A line that is none is skipped and goes
+        to ``notices``."""
+        found, wrong = read_decisions(self.folder)
+        self._notice(*wrong)
+        return found
+
+    def base(self, series_id: str, name: str = "") -> Point | None:
+        """What tonight is compared with: the record of the last decision about the series, otherwise its first point
+        that counts. ``name``: that of the last pin of this name, and nothing otherwise. A decision whose record is gone
+        goes to ``notices`` and does not count."""
+        decided = [one for one in self.decisions() if one.series == series_id and one.name == name]
+        for decision in reversed(decided):
+            point = self.point(decision.record_id)
+            if point is not None and point.series.id == series_id:
+                return point
+            self._notice(sentence("history.decided_record_gone", id=decision.record_id, series=series_id))
+        if name:
+            return None
+        number = self._ask(lambda index: index.number_of(series_id))
+        return None if number is None else self._ask(lambda index: index.first_that_counts(number))
+
+    # ------------------------------------------------------------------------------------------------ what is written
+
+    def add(
+        self, paths: Iterable[Path | str], *, dry_run: bool = False, progress: Progress = lambda done, total: None
+    ) -> Added:
+        """Copy the records that ``paths`` stand for into the history: folders of records, of such folders, or single
+        ones. A record that is in it already is left as it is; one that is refused does not stop the others.
+        ``dry_run``: say what would be done.
+
+        Raises ``InputError`` for a path without records, and where the history cannot be written: what was added until
+        then is whole, and the rest can be added again.
+        """
+        sources = [found for path in paths for folder in folders_of(Path(path)) for found in chosen_folders(folder)]
+        known = {*self.series()}
+        if dry_run:
+            found = [self._foreseen(source) for source in _counted(sources, progress)]
+        else:
+            found = self._kept(sources, progress)
+        entries = [one for one in found if isinstance(one, Entry)]
+        return Added(
+            points=tuple(entry.point for entry in entries),
+            present=tuple(one for one in found if isinstance(one, str)),
+            refused=tuple(one for one in found if isinstance(one, Refusal)),
+            new_series=tuple(dict.fromkeys(e.point.series for e in entries if e.point.series not in known)),
+        )
+
+    def decide(self, decision: Decision) -> None:
+        """Write a decision down. Raises ``InputError`` for a record that is not one of the series, or whose figures may
+        not be compared, and where it cannot be written."""
+        point = self.point(decision.record_id)
+        if point is None or point.series.id != decision.series:
+            raise InputError(sentence("history.not_of_series", id=decision.record_id, series=decision.series))
+        if not point.counts:
+            raise InputError(
+                sentence("history.no_base", id=decision.record_id, status=point.status, codes=list(point.codes)),
+                sentence("history.no_base.remedy"),
+            )
+        append_decision(self.folder, decision)
+
+    def rebuild(self, progress: Progress = lambda done, total: None) -> None:
+        """Make the index anew from the records."""
+        self._progress = progress
+        self._change(lambda index: index.clear())
+        self._agree(quiet=True)
+
+    def _foreseen(self, source: Path) -> Entry | str | Refusal:
+        try:
+            return self._present(source) or entry_of(source)
+        except OdbError as error:
+            return Refusal(str(source), error.sentence, error.advice)
+
+    def _kept(self, sources: Sequence[Path], progress: Progress) -> list[Entry | str | Refusal]:
+        done: list[Entry | str | Refusal] = []
+        indexed = 0
+        try:
+            with staging(self.folder / places.RECORDS) as staged:
+                for source in _counted(sources, progress):
+                    done.append(self._keep(source, staged))
+                    if len(done) - indexed >= BATCH:
+                        indexed, new = len(done), done[indexed:]
+                        self._index_all(new)
+        except OSError as error:
+            raise InputError(
+                sentence("store.not_written", path=self.folder, strerror=error.strerror),
+                sentence("history.add_again"),
+            ) from error
+        finally:
+            self._index_all(done[indexed:])
+        return done
+
+    def _keep(self, source: Path, staged: Path) -> Entry | str | Refusal:
+        try:
+            present = self._present(source)
+            if present is not None:
+                return present
+            entry, new = keep(source, self.folder, staged)
+            return entry if new else entry.point.record_id
+        except OdbError as error:
+            return Refusal(str(source), error.sentence, error.advice)
+
+    def _present(self, source: Path) -> str | None:
+        """The id, if this record is in the history. Raises ``InputError`` for another one of the same id."""
+        stated = identity(source)
+        point = None if stated is None else self.point(stated[0])
+        if stated is None or point is None or not is_folder(self.folder / point.folder):
+            return None
+        if point.record_sha256 != stated[1]:
+            raise another(stated[0], self.folder / point.folder)
+        return stated[0]
+
+    def _index_all(self, done: Sequence[Entry | str | Refusal]) -> None:
+        entries = [one for one in done if isinstance(one, Entry)]
+        if entries:
+            self._change(lambda index: index.add(entries))
+
+    # ------------------------------------------------------------------------------------------ the index is kept true
+
+    def _opened(self) -> Index:
+        file = self.folder / INDEX
+        try:
+            return Index(file)
+        except UnwritableIndex:
+            return Index(None)
+        except DamagedIndex as error:
+            if error.newer:
+                raise
+            self._notice(sentence("history.index_made_anew", file=file))
+            return self._anew()
+
+    def _anew(self) -> Index:
+        file = self.folder / INDEX
+        try:
+            for name in (INDEX, f"{INDEX}-journal"):
+                with suppress(FileNotFoundError):
+                    (self.folder / name).unlink()
+            return Index(file)
+        except (OSError, UnwritableIndex):
+            return Index(None)
+
+    def _ask(self, ask: Callable[[Index], Asked]) -> Asked:
+        """The answer of the index, which is made anew first if it is damaged."""
+        try:
+            return ask(self._index)
+        except DamagedIndex:
+            self._notice(sentence("history.index_made_anew", file=self.folder / INDEX))
+            self._index.close()
+            self._index = self._anew()
+            self._agree(quiet=True)
+            return ask(self._index)
+
+    def _change(self, change: Callable[[Index], None]) -> None:
+        """Write to the index; where that is not allowed, to a copy that lives as long as this object."""
+        try:
+            self._ask(change)
+        except UnwritableIndex:
+            self._notice(sentence("history.index_not_writable", file=self.folder / INDEX))
+            copy = Index(None, copy_of=self._index)
+            self._index.close()
+            self._index = copy
+            change(copy)
+
+    def _agree(self, quiet: bool = False) -> None:
+        """Put right where the index does not agree with the folders. Months that were not changed since it did are not
+        listed."""
+        seen, known = places.months(self.folder), self._ask(lambda index: index.months())
+        rows = self._ask(lambda index: index.months_of_rows())
+        stale = sorted(month for month in {*seen, *rows} if month not in seen or known.get(month) != seen[month])
+        lacking, gone = {}, {}
+        for month in stale:
+            names = self._ask(partial(Index.names, month=month))
+            there = places.names(self.folder, month)  # after the index: a writer puts the folder first
+            lacking[month], gone[month] = sorted(there - names), sorted(names - there)
+        self._forget(gone, quiet)
+        self._read(lacking, quiet)
+        self._settle({month: seen[month] for month in stale if month in seen})
+
+    def _forget(self, gone: dict[str, list[str]], quiet: bool) -> None:
+        for month, names in gone.items():
+            if names:
+                self._change(partial(Index.remove, month=month, records=names))
+        found = [name for names in gone.values() for name in names]
+        if found and not quiet:
+            self._notice(sentence("history.records_gone", n=len(found), some=found[:3]))
+
+    def _read(self, lacking: dict[str, list[str]], quiet: bool) -> None:
+        total = sum(map(len, lacking.values()))
+        done = refused = 0
+        for month, names in lacking.items():
+            for begin in range(0, len(names), BATCH):
+                entries, reasons = self._entries(month, names[begin : begin + BATCH])
+                self._change(partial(Index.add, entries=entries))
+                if reasons:
+                    self._change(partial(Index.refuse, month=month, reasons=reasons))
+                done, refused = done + len(entries) + len(reasons), refused + len(reasons)
+                self._progress(done, total)
+        if done > refused and not quiet:
+            self._notice(sentence("history.records_indexed", n=done - refused))
+        for place, reason in self._ask(lambda index: index.refused()).items():
+            self._notice(sentence("history.record_refused", place=place, reason=reason))
+
+    def _entries(self, month: str, names: Sequence[str]) -> tuple[list[Entry], dict[str, Sentence | str]]:
+        entries, reasons = [], {}
+        for name in names:
+            place = f"{places.RECORDS}/{month}/{name}"
+            try:
+                entries.append(entry_of(self.folder / place, place))
+            except OdbError as error:
+                reasons[name] = error.sentence
+        return entries, reasons
+
+    def _settle(self, seen: dict[str, int]) -> None:
+        settled = {month: changed for month, changed in seen.items() if changed < time.time_ns() - SETTLED_NS}
+        if settled:
+            with suppress(UnwritableIndex):  # then they are listed again
+                self._ask(lambda index: index.note_months(settled))
+
+    def _notice(self, *notices: Sentence) -> None:
+        self.notices += [notice for notice in notices if notice not in self.notices]
+
+
+def _counted(sources: Sequence[Path], progress: Progress) -> Iterator[Path]:
+    for number, source in enumerate(sources):
+        progress(number, len(sources))
+        yield source
+    progress(len(sources), len(sources))

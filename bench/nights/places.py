@@ -1,0 +1,72 @@
+"""Where a history keeps its records: ``records/YYYY-MM/<record_id>``, the month being that (UTC) of ``created_utc``.
+
+The id and the date of a record may be anybody's text: neither leads out of the folder.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.reading import leads_outside
+from bench.record.record import Record
+from bench.words import sentence
+
+RECORDS = "records"
+MONTH = re.compile(r"\d{4}-\d{2}")
+LONGEST_NAME_BYTES = 200
+UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
+"""What is no part of a file's name on one of the systems."""
+
+
+def moment_of(record: Record, source: str) -> datetime:
+    """When it was made, in UTC; without an offset it is read as UTC. Raises ``InputError`` naming ``source``."""
+    try:
+        read = datetime.fromisoformat(record.created_utc)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(
+            sentence("history.no_moment", source=source, created=record.created_utc), sentence("history.edited_record")
+        ) from None
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, exactly."""
+    passed = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def place_of(record: Record, source: str) -> str:
+    """Where ``record`` belongs, relative to the history. Raises ``InputError`` for an id that is no name of a folder,
+    and a date that is none."""
+    name = record.record_id
+    fits = 0 < len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES and not name.endswith((".", " "))
+    if not fits or name.startswith(".") or UNSAFE.search(name) or leads_outside(name):
+        raise InputError(sentence("history.unsafe_id", source=source, id=name[:80]), sentence("history.edited_record"))
+    return f"{RECORDS}/{moment_of(record, source):%Y-%m}/{name}"
+
+
+def months(folder: Path) -> dict[str, int]:
+    """The months of a history's ``folder`` and when each was last changed, in ns since 1970."""
+    return {
+        entry.name: entry.stat(follow_symlinks=False).st_mtime_ns
+        for entry in _folders(folder / RECORDS)
+        if MONTH.fullmatch(entry.name)
+    }
+
+
+def names(folder: Path, month: str) -> set[str]:
+    """The folders of records in a month. Links are none: they may lead anywhere."""
+    return {entry.name for entry in _folders(folder / RECORDS / month)}
+
+
+def _folders(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (
+                entry for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            )
+    except FileNotFoundError:
+        return

@@ -1,6 +1,7 @@
 """The packaged Jinja2 templates; what comes from records is escaped."""
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
@@ -16,6 +17,11 @@ LONG = 24
 def template(name: str) -> Any:
     """The template of that file name, ready to render: with ``say`` and the ``language`` that is spoken. A name it asks
     for and does not get is an error."""
+    return _template(name, current().language)
+
+
+@cache
+def _template(name: str, language: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -27,7 +33,7 @@ def template(name: str) -> Any:
         undefined=StrictUndefined,
         finalize=unbroken,
     )
-    environment.globals |= {"say": say, "language": current().language}
+    environment.globals |= {"say": say, "language": language}
     environment.filters["soft"] = soft
     environment.filters["pasted"] = pasted
     environment.filters["longest"] = longest

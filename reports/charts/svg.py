@@ -70,10 +70,12 @@ def time_axis(low: float, high: float, start: float, end: float, label: str) -> 
     return Axis(low, high, start, end, f"{label}, {unit}", factor)
 
 
-def drawing(name: str, title: str, description: str, parts: Iterable[str], height: float = HEIGHT) -> str:
+def drawing(
+    name: str, title: str, description: str, parts: Iterable[str], height: float = HEIGHT, width: float = WIDTH
+) -> str:
     """The whole SVG. ``name`` makes its ids unique on the page; ``description`` says in words what is drawn."""
     head = (
-        f'<svg viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-labelledby="{name}-t {name}-d">'
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{name}-t {name}-d">'
         f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(description)}</desc>'
     )
     return head + "".join(parts) + "</svg>"

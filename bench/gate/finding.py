@@ -25,10 +25,15 @@ Word = Literal[
 ]
 
 
+RED: tuple[Word, ...] = ("worse", "drifting", "wrong", "broken")
+"""Words of a series that make the status 1."""
+
+
 class Calibration(Struct, frozen=True, kw_only=True):
-    """How much a metric of this series differs from itself. ``nights``: how many without a change the figures come
-    from, 0 where the preset's tolerance stands in. ``deviation``: of the logarithm of one night's level. ``margin``: a
-    change below it is none, as a fraction. ``smallest_change``: what is found in one night with a chance of 80 %."""
+    """How much a metric of this series differs from itself. ``nights``: how many at the base's level the figures come
+    from, the base's included; with few of them the tolerance stands in, the more the fewer they are. ``deviation``: of
+    the logarithm of one night's level, between nights. ``margin``: a change below it is none, as a fraction.
+    ``smallest_change``: what is found in one night with a chance of 80 %."""
 
     nights: int
     deviation: float
@@ -37,9 +42,10 @@ class Calibration(Struct, frozen=True, kw_only=True):
 
 
 class MetricFinding(Struct, frozen=True, kw_only=True):
-    """One metric of one series. ``base``, ``new``: figures as reports show them. ``change``: new over base less 1; of a
-    fraction new less base. ``interval``: 95 %, of the change, the spread between nights included. ``p_corrected``: over
-    all series and metrics of the night."""
+    """One metric of one series. ``base``: the level of the base and of the nights at that level; ``new``: tonight's.
+    ``change``: new over base less 1; of a fraction new less base. ``interval``: 95 %, of the change, the spread between
+    nights included. ``p_corrected``: over all series and metrics of the night. ``residual``: of the change, what is
+    beyond that of all series of the machine; ``None`` where these did not move together."""
 
     metric: str
     word: Literal["worse", "better", "same", "cannot_tell"]
@@ -49,13 +55,15 @@ class MetricFinding(Struct, frozen=True, kw_only=True):
     interval: tuple[float, float] | None
     p_corrected: float | None
     calibration: Calibration
+    residual: float | None = None
 
 
 class Confirmation(Struct, frozen=True, kw_only=True):
-    """A second measurement in a new session. ``how``: ``alternating`` with the base, or ``again`` where the base cannot
-    be measured any more. ``confirmed``: ``None`` where it could not decide. ``metrics``: what it found."""
+    """A second measurement in another session. ``how``: ``alternating`` with the base; ``again`` where the base cannot
+    be measured any more; ``night_before``: the last night had shown the same. ``confirmed``: ``None`` where it could
+    not decide. ``metrics``: what it found. ``records``: ids."""
 
-    how: Literal["alternating", "again"]
+    how: Literal["alternating", "again", "night_before"]
     confirmed: bool | None
     began_utc: str
     records: tuple[str, ...] = ()
@@ -104,19 +112,24 @@ class MachineShift(Struct, frozen=True, kw_only=True):
 
 
 class Stated(Struct, frozen=True, kw_only=True):
-    """What the gate promises, measured on this history by replaying its quiet nights. ``false_alarms`` of ``nights``
-    replayed nights were red; ``rate_at_most``: the upper 95 % bound of that rate. ``smallest_change``: the median over
-    series of what one night finds with a chance of 80 %; ``None`` without nights to measure it on."""
+    """What the gate promises, measured on this history: each of its quiet nights in turn is judged by all others.
+    ``false_alarms`` of ``nights`` were red; ``rate_at_most``: the upper 95 % bound of that rate. ``smallest_change``:
+    the median over series of what one night finds with a chance of 80 %; ``None`` without nights to measure it on.
+    ``suspects``: nights on which something would have been measured again; ``machine_nights``: on which all series of a
+    machine moved together."""
 
     nights: int
     false_alarms: int
     rate_at_most: float | None
     smallest_change: float | None
+    suspects: int = 0
+    machine_nights: int = 0
 
 
 class Gate(Struct, frozen=True, kw_only=True):
     """One night's answer. ``status``: 0 nothing worse · 1 confirmed worse · 3 cannot tell · 2 bad input.
-    ``unreadable``: records of tonight that cannot be read, with the reason."""
+    ``unreadable``: records of tonight that cannot be read, with the reason. ``left_open``, ``accepted``: name of
+    ``bench.gate.outcome.OPEN`` -> series. ``tolerance``: a smaller change is none in any series, as a fraction."""
 
     created_utc: str
     findings: tuple[SeriesFinding, ...]
@@ -125,3 +138,11 @@ class Gate(Struct, frozen=True, kw_only=True):
     status: Literal[0, 1, 2, 3] = 0
     reason: Sentence | str = ""
     unreadable: tuple[Sentence | str, ...] = ()
+    left_open: dict[str, int] = {}
+    accepted: dict[str, int] = {}
+    tolerance: float = 0.03
+
+    @property
+    def red(self) -> tuple[SeriesFinding, ...]:
+        """Those that make the status 1."""
+        return tuple(one for one in self.findings if one.word in RED)

@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from types import MappingProxyType
 
 import click
 
 from bench import __version__
 from bench.cli import usage
-from bench.cli.help import Spoken, option
+from bench.cli.help import LazyGroup, option
 from bench.cli.language import lang_option, speak_as_asked
 from bench.cli.terminal.signals import EXIT_INTERRUPTED, announce, ignore_interrupts, was_interrupted
 from bench.cli.terminal.utf8 import demand_utf8
@@ -34,45 +33,12 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "verify": "submission.verify_command",
         "reproduce": "submission.reproduce_command",
         "review": "submission.review_command",
+        "history": "nightly.history_command",
         "schema": "schema_command",
         "completion": "completion_command",
     }
 )
 """Each command's module in ``bench.cli``, in the order of the help."""
-
-
-class LazyGroup(Spoken, click.Group):
-    """Knows its subcommands' names and summaries, and imports none before it is called."""
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        self.subcommand_metavar = say("cli.usage.command")
-        return super().collect_usage_pieces(ctx)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super().format_options(ctx, formatter)
-        self.format_commands(ctx, formatter)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"bench.cli.{COMMANDS[cmd_name]}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(say("cli.help.commands")):
-            formatter.write_dl([(name, say(f"cli.summary.{name}")) for name in COMMANDS])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            from bench.errors import UnknownName
-
-            raise UnknownName(sentence("cli.command"), args[0], COMMANDS)
-        return super().resolve_command(ctx, args)
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
@@ -83,6 +49,7 @@ def _show_version(ctx: click.Context, param: click.Parameter, asked: bool) -> No
 
 @click.group(
     cls=LazyGroup,
+    modules=COMMANDS,
     help="cli.help.odb",
     epilog="cli.epilog.odb",
     context_settings={"help_option_names": ["-h", "--help"]},

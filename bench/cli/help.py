@@ -5,12 +5,13 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, TypeVar
 
 import click
 
 from bench.cli.terminal.columns import terminal_width
-from bench.words import say
+from bench.words import say, sentence
 from bench.words.cells import narrowed, widened
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,6 +115,49 @@ class Command(Spoken):
             code = "cli.usage.extra_argument" if len(rest) == 1 else "cli.usage.extra_arguments"
             ctx.fail(say(code, arguments=" ".join(rest)))
         return rest
+
+
+class LazyGroup(Spoken, click.Group):
+    """Knows its subcommands' names and summaries, and imports none before it is called. ``modules``: each command's
+    module in ``bench.cli``, in the order of the help."""
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.modules = modules
+
+    def summary_of(self, name: str) -> str:
+        """What the command of that name does."""
+        return say(f"cli.summary.{name}")
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        self.subcommand_metavar = say("cli.usage.command")
+        return super().collect_usage_pieces(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.modules:
+            return None
+        command: click.Command = import_module(f"bench.cli.{self.modules[cmd_name]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(say("cli.help.commands")):
+            formatter.write_dl([(name, self.summary_of(name)) for name in self.modules])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.modules:
+            from bench.errors import UnknownName
+
+            raise UnknownName(sentence("cli.command"), args[0], self.modules)
+        return super().resolve_command(ctx, args)
 
 
 class Option(click.Option):

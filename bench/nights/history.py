@@ -6,21 +6,21 @@ DIR/index.sqlite                   one point a record; derived, and made again w
 """
 
 import gc
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from msgspec import Struct
 
 from bench.errors import InputError, OdbError
 from bench.nights import places
 from bench.nights.decisions import Decision, append_decision, read_decisions
-from bench.nights.index import DamagedIndex, Entry, Index, Overview, UnwritableIndex
+from bench.nights.index import Entry, Index, Overview
 from bench.nights.keeping import Refusal, another, entry_of, identity, keep
+from bench.nights.kept_index import BATCH, KeptIndex, Progress, no_progress
 from bench.nights.point import Point
 from bench.nights.series import Series
 from bench.reading import is_folder
@@ -28,15 +28,6 @@ from bench.record.record import RecordedRun
 from bench.store.records import chosen_folders, load, prepare_folder, staging
 from bench.store.submissions import folders_of
 from bench.words import Sentence, sentence
-
-INDEX = "index.sqlite"
-BATCH = 64
-SETTLED_NS = 2_000_000_000
-"""A folder that was changed more recently may change again without another time of change."""
-
-Asked = TypeVar("Asked")
-Progress = Callable[[int, int], None]
-"""Called with how many records of how many are done."""
 
 
 class Added(Struct, frozen=True, kw_only=True):
@@ -58,17 +49,12 @@ class History:
     skipped, since it was opened.
     """
 
-    def __init__(self, folder: Path, progress: Progress) -> None:
+    def __init__(self, folder: Path, index: KeptIndex) -> None:
         self.folder = folder
-        self.notices: list[Sentence] = []
-        self._progress = progress
-        self._index = self._opened()
-        self._agree()
+        self._index = index
 
     @classmethod
-    def open(
-        cls, folder: Path | str, create: bool = False, *, progress: Progress = lambda done, total: None
-    ) -> "History":
+    def open(cls, folder: Path | str, create: bool = False, *, progress: Progress = no_progress) -> "History":
         """The history in ``folder``; with ``create`` it is begun if there is none. ``progress``: while records are read
         that the index lacks. Raises ``InputError`` where there is none, or it cannot be read."""
         folder = Path(folder)
@@ -77,7 +63,7 @@ class History:
         elif not is_folder(folder / places.RECORDS):
             code = "history.none_there" if is_folder(folder) else "history.no_such_folder"
             raise InputError(sentence(code, folder=folder), sentence("history.none_there.remedy", folder=folder))
-        return cls(folder, progress)
+        return cls(folder, KeptIndex(folder, progress))
 
     def close(self) -> None:
         """Release the index. The history must not be used after that."""
@@ -91,20 +77,25 @@ class History:
     ) -> None:
         self.close()
 
+    @property
+    def notices(self) -> tuple[Sentence, ...]:
+        """What was put right or left out, each once."""
+        return tuple(self._index.notices)
+
     # --------------------------------------------------------------------------------------------------- what is read
 
     def series(self) -> list[Series]:
         """All series that have a record, sorted by model, target and so on."""
-        return [*self._ask(lambda index: index.series()).values()]
+        return [*self._index.ask(Index.series).values()]
 
     def overview(self) -> list[Overview]:
         """All series, each with how many nights it has and what the last one was."""
-        return self._ask(lambda index: index.overview())
+        return self._index.ask(Index.overview)
 
     def points(self, series_id: str, *, last: int | None = None) -> list[Point]:
         """The nights of a series, oldest first; ``last``: the newest so many alone. Empty for an id that is none."""
-        number = self._ask(lambda index: index.number_of(series_id))
-        return [] if number is None else self._ask(lambda index: index.points(number, last))
+        number = self._index.ask(lambda index: index.number_of(series_id))
+        return [] if number is None else self._index.ask(lambda index: index.points(number, last))
 
     def every(self, last: int | None = None) -> dict[Series, list[Point]]:
         """``points`` of all series. ``each`` needs less memory."""
@@ -125,7 +116,7 @@ class History:
 
     def point(self, record_id: str) -> Point | None:
         """The point of one record; ``None`` if it is not in the history."""
-        return self._ask(lambda index: index.point(record_id))
+        return self._index.ask(lambda index: index.point(record_id))
 
     def load(self, record_id: str) -> RecordedRun:
         """The record itself, with its samples. Raises ``InputError`` if it is not in the history, or cannot be read."""
@@ -138,29 +129,42 @@ class History:
         """All pins and accepted changes, in the order in which they were made. A line that is none is skipped and goes
         to ``notices``."""
         found, wrong = read_decisions(self.folder)
-        self._notice(*wrong)
+        self._index.notice(*wrong)
         return found
 
     def base(self, series_id: str, name: str = "") -> Point | None:
         """What tonight is compared with: the record of the last decision about the series, otherwise its first point
         that counts. ``name``: that of the last pin of this name, and nothing otherwise. A decision whose record is gone
         goes to ``notices`` and does not count."""
-        decided = [one for one in self.decisions() if one.series == series_id and one.name == name]
-        for decision in reversed(decided):
+        return self._base(series_id, [one for one in self.decisions() if one.name == name], name)
+
+    def bases(self, name: str = "") -> dict[Series, Point]:
+        """``base`` of all series that have one."""
+        decided: dict[str, list[Decision]] = {}
+        for one in self.decisions():
+            if one.name == name:
+                decided.setdefault(one.series, []).append(one)
+        found = {series: self._base(series.id, decided.get(series.id, ()), name) for series in self.series()}
+        return {series: point for series, point in found.items() if point is not None}
+
+    def _base(self, series_id: str, decisions: Sequence[Decision], name: str) -> Point | None:
+        for decision in reversed(decisions):
+            if decision.series != series_id:
+                continue
             point = self.point(decision.record_id)
             if point is not None and point.series.id == series_id:
                 return point
-            self._notice(sentence("history.decided_record_gone", id=decision.record_id, series=series_id))
-        if name:
-            return None
-        number = self._ask(lambda index: index.number_of(series_id))
-        return None if number is None else self._ask(lambda index: index.first_that_counts(number))
+            self._index.notice(sentence("history.decided_record_gone", id=decision.record_id, series=series_id))
+        number = None if name else self._index.ask(lambda index: index.number_of(series_id))
+        return None if number is None else self._index.ask(lambda index: index.first_that_counts(number))
+
+    def refused(self) -> Mapping[str, Sentence | str]:
+        """Records in its folders that cannot be read, by their place, with the reason."""
+        return self._index.ask(Index.refused)
 
     # ------------------------------------------------------------------------------------------------ what is written
 
-    def add(
-        self, paths: Iterable[Path | str], *, dry_run: bool = False, progress: Progress = lambda done, total: None
-    ) -> Added:
+    def add(self, paths: Iterable[Path | str], *, dry_run: bool = False, progress: Progress = no_progress) -> Added:
         """Copy the records that ``paths`` stand for into the history: folders of records, of such folders, or single
         ones. A record that is in it already is left as it is; one that is refused does not stop the others.
         ``dry_run``: say what would be done.
@@ -195,11 +199,32 @@ class History:
             )
         append_decision(self.folder, decision)
 
-    def rebuild(self, progress: Progress = lambda done, total: None) -> None:
+    def remove(self, points: Iterable[Point]) -> None:
+        """Remove the records of ``points`` from the folders and the index. A process that is killed meanwhile leaves
+        each record whole or gone. Raises ``InputError`` where the folders cannot be changed."""
+        by_month: dict[str, list[Point]] = {}
+        for point in points:
+            by_month.setdefault(point.folder.split("/")[1], []).append(point)
+        try:
+            with staging(self.folder / places.RECORDS) as staged:
+                for month, leaving in by_month.items():
+                    records = [point.record_id for point in leaving]
+                    self._index.change(partial(Index.remove, month=month, records=records))
+                    for point in leaving:
+                        with suppress(FileNotFoundError):  # another process was faster
+                            (self.folder / point.folder).rename(staged / point.record_id)
+        except OSError as error:
+            message = sentence("store.not_written", path=self.folder, strerror=error.strerror)
+            raise InputError(message, sentence("history.not_removed")) from error
+
+    def rebuild(self, progress: Progress = no_progress) -> None:
         """Make the index anew from the records."""
-        self._progress = progress
-        self._change(lambda index: index.clear())
-        self._agree(quiet=True)
+        self._index.rebuild(progress)
+
+    def list_again(self) -> None:
+        """Compare the index with the names of all folders, also of months that seem unchanged; differences are put
+        right, and go to ``notices``."""
+        self._index.list_again()
 
     def _foreseen(self, source: Path) -> Entry | str | Refusal:
         try:
@@ -249,111 +274,7 @@ class History:
     def _index_all(self, done: Sequence[Entry | str | Refusal]) -> None:
         entries = [one for one in done if isinstance(one, Entry)]
         if entries:
-            self._change(lambda index: index.add(entries))
-
-    # ------------------------------------------------------------------------------------------ the index is kept true
-
-    def _opened(self) -> Index:
-        file = self.folder / INDEX
-        try:
-            return Index(file)
-        except UnwritableIndex:
-            return Index(None)
-        except DamagedIndex as error:
-            if error.newer:
-                raise
-            self._notice(sentence("history.index_made_anew", file=file))
-            return self._anew()
-
-    def _anew(self) -> Index:
-        file = self.folder / INDEX
-        try:
-            for name in (INDEX, f"{INDEX}-journal"):
-                with suppress(FileNotFoundError):
-                    (self.folder / name).unlink()
-            return Index(file)
-        except (OSError, UnwritableIndex):
-            return Index(None)
-
-    def _ask(self, ask: Callable[[Index], Asked]) -> Asked:
-        """The answer of the index, which is made anew first if it is damaged."""
-        try:
-            return ask(self._index)
-        except DamagedIndex:
-            self._notice(sentence("history.index_made_anew", file=self.folder / INDEX))
-            self._index.close()
-            self._index = self._anew()
-            self._agree(quiet=True)
-            return ask(self._index)
-
-    def _change(self, change: Callable[[Index], None]) -> None:
-        """Write to the index; where that is not allowed, to a copy that lives as long as this object."""
-        try:
-            self._ask(change)
-        except UnwritableIndex:
-            self._notice(sentence("history.index_not_writable", file=self.folder / INDEX))
-            copy = Index(None, copy_of=self._index)
-            self._index.close()
-            self._index = copy
-            change(copy)
-
-    def _agree(self, quiet: bool = False) -> None:
-        """Put right where the index does not agree with the folders. Months that were not changed since it did are not
-        listed."""
-        seen, known = places.months(self.folder), self._ask(lambda index: index.months())
-        rows = self._ask(lambda index: index.months_of_rows())
-        stale = sorted(month for month in {*seen, *rows} if month not in seen or known.get(month) != seen[month])
-        lacking, gone = {}, {}
-        for month in stale:
-            names = self._ask(partial(Index.names, month=month))
-            there = places.names(self.folder, month)  # after the index: a writer puts the folder first
-            lacking[month], gone[month] = sorted(there - names), sorted(names - there)
-        self._forget(gone, quiet)
-        self._read(lacking, quiet)
-        self._settle({month: seen[month] for month in stale if month in seen})
-
-    def _forget(self, gone: dict[str, list[str]], quiet: bool) -> None:
-        for month, names in gone.items():
-            if names:
-                self._change(partial(Index.remove, month=month, records=names))
-        found = [name for names in gone.values() for name in names]
-        if found and not quiet:
-            self._notice(sentence("history.records_gone", n=len(found), some=found[:3]))
-
-    def _read(self, lacking: dict[str, list[str]], quiet: bool) -> None:
-        total = sum(map(len, lacking.values()))
-        done = refused = 0
-        for month, names in lacking.items():
-            for begin in range(0, len(names), BATCH):
-                entries, reasons = self._entries(month, names[begin : begin + BATCH])
-                self._change(partial(Index.add, entries=entries))
-                if reasons:
-                    self._change(partial(Index.refuse, month=month, reasons=reasons))
-                done, refused = done + len(entries) + len(reasons), refused + len(reasons)
-                self._progress(done, total)
-        if done > refused and not quiet:
-            self._notice(sentence("history.records_indexed", n=done - refused))
-        for place, reason in self._ask(lambda index: index.refused()).items():
-            self._notice(sentence("history.record_refused", place=place, reason=reason))
-
-    def _entries(self, month: str, names: Sequence[str]) -> tuple[list[Entry], dict[str, Sentence | str]]:
-        entries, reasons = [], {}
-        for name in names:
-            place = f"{places.RECORDS}/{month}/{name}"
-            try:
-                entries.append(entry_of(self.folder / place, place))
-            except OdbError as error:
-                reasons[name] = error.sentence
-        return entries, reasons
-
-    def _settle(self, seen: dict[str, int]) -> None:
-        settled = {month: changed for month, changed in seen.items() if changed < time.time_ns() - SETTLED_NS}
-        if settled:
-            with suppress(UnwritableIndex):  # then they are listed again
-                self._ask(lambda index: index.note_months(settled))
-
-    def _notice(self, *notices: Sentence) -> None:
-        self.notices += [notice for notice in notices if notice not in self.notices]
+            self._index.change(lambda index: index.add(entries))
 
 
 def _counted(sources: Sequence[Path], progress: Progress) -> Iterator[Path]:

@@ -34,7 +34,7 @@ def entry_of(folder: Path, place: str | None = None) -> Entry:
 
 def _entry(run: TimedRun, folder: Path, data: bytes, place: str | None) -> Entry:
     source = str(folder / RECORD)
-    belongs, moment = place_of(run.record, source), moment_of(run.record, source)
+    belongs, moment = place_of(run.record, source), moment_of(run.record.created_utc, source)
     if place is not None and place.rpartition("/")[2] != run.record.record_id:
         raise InputError(sentence("history.another_name", source=source, id=run.record.record_id))
     return Entry(point_of(run, place or belongs, hashlib.sha256(data).hexdigest()), moment)

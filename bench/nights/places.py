@@ -21,14 +21,14 @@ UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 """What is no part of a file's name on one of the systems."""
 
 
-def moment_of(record: Record, source: str) -> datetime:
-    """When it was made, in UTC; without an offset it is read as UTC. Raises ``InputError`` naming ``source``."""
+def moment_of(created_utc: str, source: str) -> datetime:
+    """When a record was made, in UTC; without an offset it is read as UTC. Raises ``InputError`` naming ``source``."""
     try:
-        read = datetime.fromisoformat(record.created_utc)
+        read = datetime.fromisoformat(created_utc)
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InputError(
-            sentence("history.no_moment", source=source, created=record.created_utc), sentence("history.edited_record")
+            sentence("history.no_moment", source=source, created=created_utc), sentence("history.edited_record")
         ) from None
 
 
@@ -45,7 +45,13 @@ def place_of(record: Record, source: str) -> str:
     fits = 0 < len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES and not name.endswith((".", " "))
     if not fits or name.startswith(".") or UNSAFE.search(name) or leads_outside(name):
         raise InputError(sentence("history.unsafe_id", source=source, id=name[:80]), sentence("history.edited_record"))
-    return f"{RECORDS}/{moment_of(record, source):%Y-%m}/{name}"
+    return f"{RECORDS}/{month_of(record.created_utc, source)}/{name}"
+
+
+def month_of(created_utc: str, source: str) -> str:
+    """The month (UTC) that a record was made in: ``2026-11``. Raises ``InputError`` naming ``source``."""
+    moment = moment_of(created_utc, source)
+    return f"{moment.year:04}-{moment.month:02}"
 
 
 def months(folder: Path) -> dict[str, int]:

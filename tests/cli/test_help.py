@@ -7,19 +7,23 @@ import pytest
 
 from bench.cli.group import COMMANDS, odb
 from bench.cli.help import Context
+from bench.cli.nightly.history_command import MODULES as HISTORY
 from bench.words import languages, say, speaking
 from bench.words.cells import cells
 
-PAGES = ("", *COMMANDS)
+PAGES = ("", *COMMANDS, *(f"history {name}" for name in HISTORY))
 NAMES = re.compile(
-    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|Hugging Face"
+    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|JSON Lines|Hugging Face|Apache Otava"
     r"|cannot-tell|not-\w+|float\d+"
 )
 """What stays as it is: quoted commands, options, metavars, what holds ``=``, ``:``, ``/`` or ``.``, names and codes."""
 
 
 def command_of(name: str) -> click.Command:
-    found = odb.get_command(Context(odb), name) if name else odb
+    found: click.Command | None = odb
+    for word in name.split():
+        assert isinstance(found, click.Group)
+        found = found.get_command(Context(found), word)
     assert found is not None
     return found
 

@@ -93,7 +93,11 @@ def test_commands_parse(page: Path) -> None:
             with odb.make_context("odb", list(arguments)) as context:
                 name, command, rest = odb.resolve_command(context, arguments)
             if command is not None:
-                command.make_context(name, list(rest))
+                inner = command.make_context(name, list(rest))
+                if isinstance(command, click.Group):
+                    name, command, rest = command.resolve_command(inner, list(rest))
+                    assert command is not None
+                    command.make_context(name, list(rest))
         except click.exceptions.Exit:
             continue  # --help and --version
         except click.ClickException as error:

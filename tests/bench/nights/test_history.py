@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from bench.errors import InputError
 from bench.nights.decisions import Decision
-from bench.nights.history import INDEX, History
+from bench.nights.history import History
+from bench.nights.kept_index import INDEX
 from bench.record.codec import encode
 from bench.record.record import RecordedRun
 from bench.store.records import load, save, write_record
@@ -61,7 +62,7 @@ def test_records_are_found_by_series_oldest_first(kept: Path) -> None:
         assert [series.model for series in every] == ["net", "other"]
         net, _ = history.overview()
         assert (net.nights, net.counted, net.first, net.last) == (3, 3, "2026-01-30", "2026-02-01")
-        assert (net.newest.record_id, history.notices) == ("002-net", [])
+        assert (net.newest.record_id, history.notices) == ("002-net", ())
 
 
 def test_records_lie_by_month_byte_for_byte(kept: Path, results: Path) -> None:

@@ -6,6 +6,7 @@ of the processes' figures alone. The record itself stays the truth and lies in `
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 from msgspec import Struct
 
@@ -19,6 +20,10 @@ from bench.scenarios import kind_of
 from bench.stats.spread import mean_and_deviation, student_reach
 
 HASH_DIGITS = 12
+UNCHECKED = frozenset(("seeded_mismatch", "output_unchecked", "not_measured"))
+"""Reasons of a verdict for which outputs are not known to be right, as ``Comparison.wrong`` has them."""
+
+Outputs = Literal["right", "wrong", "unchecked"]
 
 
 class Level(Struct, frozen=True, array_like=True, gc=False):
@@ -46,7 +51,8 @@ class Point(Struct, frozen=True, kw_only=True):
     """``status``: ok, failed or skipped. ``valid``: of its verdict; ``None`` without one. ``codes``: of the reasons
     that invalidate it, or the kind of failure. ``leading``: the metric that leads its scenario, if it was measured.
     ``levels``: by metric. ``versions``: what is an event if it changes, by name (``model``, ``runtime onnxruntime``,
-    ``driver npu``, ``kernel`` …). ``conditions``: numbers that may explain a change, with their units in the names."""
+    ``driver npu``, ``kernel`` …). ``conditions``: numbers that may explain a change, with their units in the names.
+    ``outputs``: whether they agreed with the reference."""
 
     series: Series
     record_id: str
@@ -61,6 +67,7 @@ class Point(Struct, frozen=True, kw_only=True):
     levels: dict[str, Level] = {}
     versions: dict[str, str] = {}
     conditions: dict[str, float] = {}
+    outputs: Outputs = "unchecked"
 
     @property
     def night(self) -> str:
@@ -97,7 +104,19 @@ def point_of(run: TimedRun, folder: str, record_sha256: str) -> Point:
         levels=levels,
         versions=versions_of(record),
         conditions=conditions_of(record),
+        outputs=outputs_of(record),
     )
+
+
+def outputs_of(record: Record) -> Outputs:
+    """Whether the outputs agreed with the reference, by the record's verdict."""
+    verdict = record.verdict
+    if record.status != "ok" or verdict is None or verdict.valid is None:
+        return "unchecked"
+    codes = {reason.code for reason in verdict.reasons}
+    if "output_mismatch" in codes:
+        return "wrong"
+    return "unchecked" if codes & UNCHECKED else "right"
 
 
 def _levels(seen: Observation) -> dict[str, Level]:

@@ -1,6 +1,7 @@
 """Fractions of right answers, and whether two of them differ on the same samples. Pure.
 
 interval of a share             Wilson 1927, J. American Statistical Association 22
+exact upper bound of a share    Clopper & Pearson 1934, Biometrika 26
   with clusters                 Kish's effective size (Survey Sampling, 1965) and Student's t, as Korn & Graubard 1998,
                                 Survey Methodology 24, do with the exact interval; with Wilson's: Dean & Pagano 2015,
                                 J. Survey Statistics and Methodology 3
@@ -35,6 +36,18 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"{successes} of {n} is no share")
     return _score(successes / n, n, _z(confidence))
+
+
+def clopper_pearson_upper(successes: int, n: int, confidence: float = 0.95) -> float:
+    """The fraction above which at most ``successes`` of ``n`` would be seen with a chance of 1 - ``confidence``: for
+    none of n about 3 / n. Raises ``ValueError`` for no samples."""
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} of {n} is no share")
+    if successes == n:
+        return 1.0
+    from scipy.special import betaincinv
+
+    return float(betaincinv(successes + 1, n - successes, confidence))
 
 
 def clustered_interval(

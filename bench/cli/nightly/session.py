@@ -1,0 +1,41 @@
+"""Measures the run of a record again, as it says: ``python -m bench.cli.nightly.session RECORD OUT [FILE…]``.
+
+The process tree of a confirmation (``bench.cli.nightly.confirm``): it measures as ``odb run`` does, for the same number
+of repeats, so that its figures may be compared with those of other nights. ``FILE``: model files that are looked at
+first. Ends with the status of ``odb run``.
+"""
+
+import sys
+from pathlib import Path
+
+from bench.cli.options import cache_folder
+from bench.errors import OdbError
+from bench.execution.suite_run import run_suite
+from bench.plugins import discover
+from bench.printable import clean
+from bench.store.records import load, prepare_folder
+from bench.suite.base_run import Given, base_suite
+from bench.suite.found_files import Places
+from bench.words import say
+
+
+def measure_again(folder: Path, out: Path, files: tuple[Path, ...]) -> int:
+    """Raises ``InputError`` where the record cannot be measured here."""
+    catalog, record = discover(()), load(folder).record
+    places = Places(own=(Path.cwd(),), sent=(folder,), files=files)
+    suite = base_suite(record, folder, catalog, places, Given())
+    (run,) = run_suite(suite, catalog, prepare_folder(out), cache=cache_folder())
+    return 0 if run.record.status == "ok" else 1
+
+
+def main(arguments: list[str]) -> int:
+    folder, out, *files = map(Path, arguments)
+    try:
+        return measure_again(folder, out, tuple(files))
+    except OdbError as error:
+        sys.stderr.write(say("cli.error", message=clean(error.message)) + "\n")
+        return error.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""What each series of tonight is without looking at its figures: measured, invalid, broken, missing, or dead."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bench.gate.finding import Word
+from bench.gate.table import Known
+from bench.nights.point import Point
+from bench.nights.series import Series
+from bench.words import Sentence, sentence
+
+RETIRED = timedelta(days=14)
+"""A series that was last measured longer ago is not expected any more."""
+UNAVAILABLE = "unavailable"  # kind of failure: the target's device or driver is not there
+FEWEST_DEAD = 2  # series of one target that are missing together; one alone may have been left out
+
+Said = tuple[Word, Sentence | str]
+
+
+def expected(known: Sequence[Known], tonight: Mapping[Series, Point], all_machines: bool) -> list[Known]:
+    """The series that tonight should contain: those of its machines that were measured in the last ``RETIRED``."""
+    if not tonight:
+        return []
+    machines = {series.machine for series in tonight}
+    now = max(point.created_utc for point in tonight.values())
+    return [
+        one
+        for one in known
+        if one.tonight is not None
+        or ((all_machines or one.series.machine in machines) and _recent(one.last.created_utc, now))
+    ]
+
+
+def _recent(then: str, now: str) -> bool:
+    try:
+        return datetime.fromisoformat(now) - datetime.fromisoformat(then) <= RETIRED
+    except (ValueError, TypeError):
+        return True
+
+
+def without_figures(known: Iterable[Known]) -> dict[Series, Said]:
+    """Of the series that cannot be compared tonight: the word, and why."""
+    known = list(known)
+    dead = _dead(known)
+    return {one.series: said for one in known if (said := _said(one, dead)) is not None}
+
+
+def _said(one: Known, dead: set[tuple[str, str]]) -> Said | None:
+    point, series = one.tonight, one.series
+    if (series.machine, series.target) in dead:
+        return "dead", sentence("gate.why.dead", target=series.target, night=one.last.night)
+    if point is None:
+        return "missing", sentence("gate.why.missing", night=one.last.night)
+    if point.status != "ok":
+        return "broken", sentence(f"gate.why.broken.{point.status}", codes=list(point.codes), night=one.last.night)
+    if point.outputs == "wrong" and one.base.outputs == "right":
+        return "wrong", sentence("gate.why.wrong", night=one.base.night)
+    if not point.counts and not point.emulated:
+        if point.valid is None:
+            return "invalid", sentence("gate.why.no_verdict")
+        return "invalid", sentence("gate.why.invalid", codes=list(point.codes))
+    return None
+
+
+def _dead(known: Iterable[Known]) -> set[tuple[str, str]]:
+    """Machine and target of all whose series are missing, or failed because the target is unavailable."""
+    states: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in known:
+        point = one.tonight
+        state = "missing" if point is None else "gone" if UNAVAILABLE in point.codes else "here"
+        states[one.series.machine, one.series.target].append(state)
+    return {
+        place
+        for place, found in states.items()
+        if "here" not in found and ("gone" in found or len(found) >= FEWEST_DEAD)
+    }
+
+
+def first_night(point: Point) -> Said:
+    """Of a series without a base."""
+    if point.counts or (point.emulated and point.status == "ok"):
+        return "new", sentence("gate.why.new")
+    if point.status != "ok":
+        return "cannot_tell", sentence("gate.why.never_measured", codes=list(point.codes))
+    return "invalid", sentence("gate.why.invalid", codes=list(point.codes))

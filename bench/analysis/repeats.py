@@ -25,7 +25,7 @@ from bench.words import Sentence, sentence
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.stats.drift import Drift
+    from bench.stats.over_time.drift import Drift
     from bench.stats.processes import Ordered
 
     Samples = Mapping[str, np.ndarray[Any, Any]]
@@ -88,7 +88,7 @@ def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario
 def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: StoppingRule) -> list["Drift | None"]:
     """The drift of each repeat that has times, at the confidence for one ``among`` that many; ``None`` if it is
     unknown, or within the tolerance of ``rule``."""
-    from bench.stats.drift import drift
+    from bench.stats.over_time.drift import drift
 
     keys = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
     series = [(samples.get(of.get("start_ns", "")), samples.get(of.get("latency_ns", ""))) for of in keys]

@@ -189,7 +189,7 @@ def _first_split(level: Any, kept: Any, least: float) -> Any:
 def split_p_values(level: Any, kept: Any, direction: Any) -> tuple[Any, Any]:
     """Of the split of each row with the largest t: its p-value, corrected for all splits of the row, and the change of
     level in ``direction`` [rows]."""
-    centred = level - np.nanmean(np.where(kept, level, np.nan), axis=1, keepdims=True)
+    centred = level - _mean(level, kept)[:, None]
     _, p, change = _largest_split(centred, kept)
     return p, change * direction
 

@@ -1,7 +1,7 @@
 """Since when a series has been at another level: change points over its nights.
 
 All series are looked at every night. So a series is examined only if a split of it is significant after correction for
-all splits and all series, and then the permutation test of ``bench.stats.change_points`` decides.
+all splits and all series, and then the permutation test of ``bench.stats.over_time.change_points`` decides.
 """
 
 import math
@@ -14,7 +14,7 @@ from bench.gate.calibration import Noise, split_p_values
 from bench.gate.figures import Figures
 from bench.gate.finding import Drift
 from bench.gate.table import Table
-from bench.stats.change_points import ChangePoint, change_points
+from bench.stats.over_time.change_points import ChangePoint, change_points
 
 NIGHTS = 60  # that are looked at
 WINDOW = 60

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from series import autoregressive
 
-from bench.stats import drift
+from bench.stats.over_time import drift
 
 
 def drifts(make: Callable[[], np.ndarray], trials: int = 100) -> int:

@@ -1,0 +1,1 @@
+"""Whether a series of figures stays at its level."""

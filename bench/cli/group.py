@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "reproduce": "submission.reproduce_command",
         "review": "submission.review_command",
         "history": "nightly.history_command",
+        "gate": "gate.gate_command",
         "schema": "schema_command",
         "completion": "completion_command",
     }

@@ -117,7 +117,7 @@ def alternating(base: Path, new: Path, out: Path, session: Session) -> tuple[Rec
 def again_alone(new: Path, out: Path, session: Session) -> RecordedRun | Sentence:
     """Tonight's side measured again; a sentence where that cannot be done."""
     files = [str(path.absolute()) for path in session.models]
-    told = spawned([sys.executable, "-P", "-m", "bench.cli.nightly.session", str(new), str(out), *files])
+    told = spawned([sys.executable, "-P", "-m", "bench.cli.gate.session", str(new), str(out), *files])
     run = _newest(out)
     return sentence("gate.confirm.session_failed", told=told) if run is None else run
 

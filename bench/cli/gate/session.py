@@ -1,6 +1,6 @@
-"""Measures the run of a record again, as it says: ``python -m bench.cli.nightly.session RECORD OUT [FILE…]``.
+"""Measures the run of a record again, as it says: ``python -m bench.cli.gate.session RECORD OUT [FILE…]``.
 
-The process tree of a confirmation (``bench.cli.nightly.confirm``): it measures as ``odb run`` does, for the same number
+The process tree of a confirmation (``bench.cli.gate.confirm``): it measures as ``odb run`` does, for the same number
 of repeats, so that its figures may be compared with those of other nights. ``FILE``: model files that are looked at
 first. Ends with the status of ``odb run``.
 """

@@ -16,8 +16,8 @@ from bench.printable import clean
 from bench.words import say
 
 if TYPE_CHECKING:
-    from bench.cli.nightly.confirm import Session
-    from bench.cli.nightly.tonight import Tonight
+    from bench.cli.gate.confirm import Session
+    from bench.cli.gate.tonight import Tonight
     from bench.gate.finding import Gate, SeriesFinding
     from bench.gate.judge import Judgement
     from bench.nights.history import History
@@ -74,8 +74,8 @@ def command(
     as_json: bool,
 ) -> int:
     """``odb gate``."""
-    from bench.cli.nightly.confirm import Session
-    from bench.cli.nightly.tonight import read
+    from bench.cli.gate.confirm import Session
+    from bench.cli.gate.tonight import read
     from bench.cli.output_format import default_folder
     from bench.comparison.outcome import checked_tolerance
     from bench.gate.outcome import checked_accept
@@ -102,7 +102,7 @@ def _judged(
 ) -> "Judgement":
     from datetime import UTC, datetime
 
-    from bench.cli.nightly.tonight import bases
+    from bench.cli.gate.tonight import bases
     from bench.gate.judge import judge
 
     return judge(
@@ -125,7 +125,7 @@ def _confirmed(
     wait_minutes: float,
     accepted: tuple[str, ...],
 ) -> "Gate":
-    from bench.cli.nightly.confirm import confirm_all, wait_until_later
+    from bench.cli.gate.confirm import confirm_all, wait_until_later
     from bench.gate.judge import confirmed
     from bench.store.records import prepare_folder
 
@@ -148,7 +148,7 @@ def _folders(judgement: "Judgement", history: "History", tonight: "Tonight") -> 
 
 
 def _show(gate: "Gate", as_json: bool) -> None:
-    from bench.cli.nightly.gate_text import gate_text
+    from bench.cli.gate.text import gate_text
 
     for problem in gate.unreadable:
         click.echo(say("cli.error", message=clean(str(problem))), err=True)

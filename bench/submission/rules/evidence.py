@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from bench.analysis.metrics import METRICS
 from bench.analysis.verdict.codes import CODES
 from bench.record.record import Record, RecordedRun
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion, Evidence
 from bench.submission.decision import NOISE, decide, invalid_codes
 from bench.submission.figures import FigureKind, Seen
+from bench.submission.measuring.yardstick import yardstick_of
 from bench.submission.rules.context import Context
 from bench.submission.rules.rule import Hit, decided, in_record, of_criterion, without_record
 from bench.words import Sentence
@@ -15,6 +17,8 @@ from bench.words import Sentence
 MEASURING_TIERS = ("sensor", "meter")
 OWN_RULE = ("record_edited", "quality_of_another")
 """Codes of a verdict that have a rule of their own."""
+HELD_TO_YARDSTICK = frozenset(metric.place for metric in METRICS if metric.bounded)
+"""Figures that ``odb reproduce`` compares by their ratio to a yardstick."""
 JOULES = "summary.energy.joules_per_inference"
 
 
@@ -234,3 +238,14 @@ def quality_of_another(assessment: Assessment, context: Context) -> Iterator[Hit
         verdict = run.record.verdict
         if verdict is not None and any(reason.code == "quality_of_another" for reason in verdict.reasons):
             yield Hit(in_record(run.record.record_id, "quality"), {"record": run.record.record_id})
+
+
+def no_yardstick(assessment: Assessment, context: Context) -> Iterator[Hit]:
+    """A time decides a criterion, and nothing of a fixed speed was measured beside it."""
+    found: dict[str, list[str]] = {}
+    for criterion, kind, row, run in decided(assessment):
+        held = kind.path in HELD_TO_YARDSTICK and not run.record.plan.target.emulated and row.seen.value is not None
+        if held and yardstick_of(run, assessment.runs) is None:
+            found.setdefault(run.record.record_id, []).append(criterion.id)
+    for name, criteria in found.items():
+        yield Hit(in_record(name, "plan.alternation"), {"criteria": criteria})

@@ -94,6 +94,7 @@ EVIDENCE: tuple[Rule, ...] = (
     Rule("ODB-S-317", "evidence", "flag", evidence.not_successful),
     Rule("ODB-S-318", "evidence", "flag", evidence.only_emulated),
     Rule("ODB-S-319", "evidence", "flag", evidence.noisy),
+    Rule("ODB-S-320", "evidence", "warn", evidence.no_yardstick),
 )
 RECORDS: tuple[Rule, ...] = (
     Rule("ODB-S-401", "records", "reject", records.refused),

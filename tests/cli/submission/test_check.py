@@ -16,7 +16,6 @@ from bench.cli.submission.findings_text import findings_text
 from bench.cli.submission.junit import junit_of
 from bench.errors import InputError
 from bench.store.records import save
-from bench.submission.assessment import assessed
 from bench.submission.form import Submission
 from bench.submission.form_text import form_text
 from bench.submission.rules.check import checked
@@ -135,7 +134,7 @@ def test_newer_rules_are_told_apart() -> None:
     """In the text, the JSON and the JUnit file, where they are skipped."""
     newer = Rule("ODB-S-004", "project", "reject", lambda assessment, context: [Hit("submission.toml: project")], 2)
     found = good()
-    result = checked(assessed(found.submission, found.runs), found.context, (*RULES[4:], newer))
+    result = checked(found.assessment, found.context, (*RULES[4:], newer))
     text = findings_text(result, 80)
     assert "Rules newer than version 1 would also say" in text
     assert "ODB-S-004" in text
@@ -144,7 +143,7 @@ def test_newer_rules_are_told_apart() -> None:
     suite = suite_of(junit_of(result, strict=True))
     assert suite.get("skipped") == "1"
     nothing = replace(newer, check=lambda assessment, context: [])
-    silent = checked(assessed(found.submission, found.runs), found.context, (*RULES[4:], nothing))
+    silent = checked(found.assessment, found.context, (*RULES[4:], nothing))
     assert "Newer rules (1) find nothing." in findings_text(silent, 80)
 
 

@@ -1,6 +1,7 @@
 """A submission about which ``odb check`` has nothing to say, with its records; the tests of rules break it."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from bench.analysis.rules import rules_digest
 from bench.contracts import Scenario
 from bench.record.asked import Asked, NamedFile
 from bench.record.energy import ChannelReading, RepeatEnergy
-from bench.record.evidence import Determinism, RepeatedInput
+from bench.record.evidence import Alternation, Determinism, RepeatedInput
 from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.quality import DatasetFacts, JudgedMetric, Quality, QualityReference
@@ -63,15 +64,21 @@ BOTH = Texts(ko="글", en="text")
 
 
 class Good(NamedTuple):
-    """What a rule sees."""
+    """What a rule sees. ``yardsticks``: whether each of ``runs`` took turns with one, which ``assessment`` adds."""
 
     submission: Submission
     runs: tuple[RecordedRun, ...]
     context: Context
     refused: tuple[RefusedRecord, ...] = ()
+    yardsticks: bool = True
+
+    @property
+    def assessment(self) -> Assessment:
+        beside = [yardstick_of_run(run.record.record_id) for run in self.runs] if self.yardsticks else []
+        return assessed(self.submission, (*self.runs, *beside), self.refused)
 
     def checked(self) -> Checked:
-        return checked(assessed(self.submission, self.runs, self.refused), self.context)
+        return checked(self.assessment, self.context)
 
 
 def criterion(name: str, metric: str, target: float, unit: str, **fields: Any) -> Criterion:
@@ -153,6 +160,7 @@ def run(record_id: str = "r1", slower: float = 1.0, **parts: Any) -> RecordedRun
         repeats=REPEATS,
         inputs=InputFacts("file", "e" * 64, {"x": (1, 4)}),
         asked=Asked(kind="file", model=NamedFile("net.onnx", SHA256, 1_000_000)),
+        alternation=Alternation(record_id, "new"),
     )
     fields: dict[str, Any] = {
         "created_utc": "2026-05-04T10:11:12+00:00",
@@ -181,6 +189,18 @@ def run(record_id: str = "r1", slower: float = 1.0, **parts: Any) -> RecordedRun
         **parts,
     }
     return judged(RecordedRun(fake_record(record_id, plan, repeats, **fields), samples)).plain()
+
+
+@cache
+def yardstick_of_run(record_id: str) -> RecordedRun:
+    """The yardstick with which the run of that id took turns."""
+    one = run(f"{record_id}-yardstick", slower=1.25)
+    model = replace(MODEL, id="mobilenet_v2", sha256="9" * 64)
+    turns = Alternation(record_id, "base", yardstick=True)
+    plan = replace(
+        one.record.plan, model=model, alternation=turns, asked=Asked(kind="built_in", model=NamedFile("mobilenet_v2"))
+    )
+    return judged(replace(one, record=replace(one.record, plan=plan, quality=None))).plain()
 
 
 def _repeat(index: int, samples: dict[str, Any], slower: float) -> Repeat:
@@ -225,7 +245,7 @@ CONTEXT = Context(
     folder=Path(),
     track=TRACK,
     models={"net": ModelFile(True, sha256=SHA256, size_bytes=1_000_000, modified_utc="2026-05-01T00:00:00+00:00")},
-    record_folders=frozenset({"r1", "r2"}),
+    record_folders=frozenset({"r1", "r2", "r1-yardstick", "r2-yardstick"}),
 )
 
 

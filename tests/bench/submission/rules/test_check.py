@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 from msgspec.structs import replace
-from submissions.good import Good, form, good, run
+from submissions.good import Good, form, good
 
 from bench.cli.submission.check_command import for_scripts
 from bench.cli.submission.findings_text import findings_text
 from bench.cli.submission.junit import junit_of
 from bench.errors import InputError
 from bench.store.records import save
-from bench.submission.assessment import Assessment, assess, assessed
+from bench.submission.assessment import Assessment, assess
 from bench.submission.draft import Named, drafted
 from bench.submission.files import form_of
 from bench.submission.form import Submission
@@ -46,7 +46,7 @@ NEWER = Rule("ODB-S-999", "project", "reject", always, since=2)
 def test_a_form_is_judged_by_the_rules_that_it_was_written_for() -> None:
     """A rule of version 2 decides nothing for a form of version 1, and is told apart."""
     found = good()
-    judged = checked(assessed(found.submission, found.runs), found.context, (*RULES, NEWER))
+    judged = checked(found.assessment, found.context, (*RULES, NEWER))
     assert (judged.rules_version, judged.findings, judged.rejected) == (1, (), ())
     assert [finding.rule for finding in judged.newer_findings] == ["ODB-S-999"]
     assert judged.newer_rules == ("ODB-S-999",)
@@ -57,7 +57,7 @@ def test_a_form_of_the_newer_version_is_judged_by_the_newer_rule() -> None:
     """The same rule rejects a form that states version 2."""
     rules = tuple(rule for rule in RULES if rule.id != "ODB-S-002")  # which knows of no version 2
     found = form(good(), rules=2)
-    judged = checked(assessed(found.submission, found.runs), found.context, (*rules, NEWER))
+    judged = checked(found.assessment, found.context, (*rules, NEWER))
     assert (judged.rules_version, judged.failed_rules, judged.newer_rules) == (2, ("ODB-S-999",), ())
 
 
@@ -162,8 +162,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "submission.toml").write_text(form_text(replace(found, track="inspection-drone")), encoding="utf-8")
     (tmp_path / "models/net.onnx").write_bytes(b"with weights elsewhere")
     os.utime(tmp_path / "models/net.onnx", (0, 0))
-    one = run()
-    save(tmp_path / "records", one.record, one.samples)
+    for one in good().assessment.runs:
+        save(tmp_path / "records", one.record, one.samples)
     return tmp_path
 
 

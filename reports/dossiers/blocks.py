@@ -55,7 +55,7 @@ class Grid(Struct, frozen=True, tag="grid"):
 
 
 class Drawings(Struct, frozen=True, tag="drawings"):
-    """Charts; a writer that cannot draw them names them and says where they are."""
+    """Charts."""
 
     figures: tuple[Figure, ...]
 

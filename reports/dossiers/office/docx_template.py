@@ -12,6 +12,7 @@ from bench.reports.dossiers.office.shared import TARGET_WIDTHS
 PAGE_MM, MARGIN_MM = (210, 297), (18, 16)
 FONT, KOREAN, MONOSPACED = "Calibri", "맑은 고딕", "Consolas"
 CELL_MARGINS = (("top", 40), ("left", 80), ("bottom", 40), ("right", 80))
+CHART_MM = 84
 SOFT, SHADE = "5C636B", "F0F0EC"
 
 TARGET_CELLS = (
@@ -281,7 +282,33 @@ def _shell(document: Any) -> None:
 
 
 def _drawings(document: Any) -> None:
-    small(document.add_paragraph(), "{{ drawings_words(block) }}")
+    """Two charts side by side, each with its title above and its legend below."""
+    table = _table(document, 3, 2)
+    table.cell(0, 0).text = "{%tr for pair in charts[block] %}"
+    _whole(table.rows[1])
+    for place, cell in enumerate(table.rows[1].cells):
+        _chart(cell, f"pair[{place}]")
+    table.cell(2, 0).text = "{%tr endfor %}"
+    widths(table, (1, 1))
+    _after(document)
+
+
+def _chart(cell: Any, chart: str) -> None:
+    from docx.oxml.ns import qn
+
+    _fill(cell, f"{{{{ {chart}.title }}}}", bold=True)
+    add = cell.add_paragraph
+    add(f"{{{{ image({chart}) }}}}").paragraph_format.space_after = 0
+    add(f"{{%p for key in {chart}.legend %}}")
+    line = add()
+    line.paragraph_format.space_after = 0
+    square = small(line, "■ ")
+    square._r.rPr.find(qn("w:color")).set(qn("w:val"), "{{ key.colour }}")
+    small(line, "{{ key.name }}: {{ key.value }}")
+    add("{%p endfor %}")
+    add(f"{{%p if {chart}.note %}}")
+    small(add(), f"{{{{ {chart}.note }}}}")
+    add("{%p endif %}")
 
 
 def _below(document: Any, text: str) -> None:

@@ -18,13 +18,16 @@ from bench.reports.dossiers.blocks import (
     Text,
 )
 from bench.reports.dossiers.contents import contents
-from bench.reports.dossiers.office.shared import TARGET_WIDTHS, cell_text, drawings_words, library, weights
+from bench.reports.dossiers.office.pictures import Chart, Rows, charts
+from bench.reports.dossiers.office.shared import TARGET_WIDTHS, cell_text, library, weights
 from bench.reports.dossiers.office.zips import repacked
 from bench.submission.dossier.data import DossierData
 from bench.words import sentence
 
 MARGINS_MM = {"left": 16, "right": 16, "top": 18, "bottom": 18}
 SHADE, SOFT = "#F0F0EC", "#5C636B"
+CHART_WIDTH = 23_800
+"""84 mm in Hangul's units, of which an inch has 7200."""
 FACT_WIDTHS, RUNG_WIDTHS = (25, 75), (22, 40, 38)
 MADE_UP_ID = re.compile(rb'(?<= )(id|idRef|instid)="(\d+)"')
 """What the library draws at random."""
@@ -41,8 +44,9 @@ class HwpxDossier:
     def render(self, dossier: DossierData) -> bytes:
         """The document. Raises ``InputError`` where the extra ``office`` is not installed."""
         hwpx = library("hwpx", self.suffix)
-        page = Page(hwpx.HwpxDocument.new())
-        page.write(contents(dossier))
+        found = contents(dossier)
+        page = Page(hwpx.HwpxDocument.new(), charts(dossier, found))
+        page.write(found)
         return repacked(page.document.to_bytes(), _numbered)
 
 
@@ -57,8 +61,8 @@ def _numbered(name: str, part: bytes) -> bytes:
 class Page:
     """Writes contents into a document of python-hwpx."""
 
-    def __init__(self, document: Any) -> None:
-        self.document = document
+    def __init__(self, document: Any, drawn: dict[Drawings, Rows]) -> None:
+        self.document, self.drawn = document, drawn
         run = document.styles.ensure_run
         self.styles = {
             "plain": run(size=9.5),
@@ -119,7 +123,7 @@ class Page:
             case Grid():
                 self.grid(block)
             case Drawings():
-                self.line(drawings_words(block), "note")
+                self.charts(self.drawn[block])
             case Targets():
                 self.targets(block)
 
@@ -143,6 +147,27 @@ class Page:
         self.table([heads, *rows], weights(table), heads=1)
         if table.note:
             self.line(table.note, "note")
+
+    def charts(self, rows: Rows) -> None:
+        """Two side by side, each with its title above and its legend below."""
+        table = self.table([[((chart.title, "bold"),) for chart in row] for row in rows], (1, 1))
+        for row, made in zip(rows, table.rows, strict=True):
+            for chart, cell in zip(row, made.cells, strict=True):
+                if chart.png:
+                    self.chart(cell, chart)
+
+    def chart(self, cell: Any, chart: Chart) -> None:
+        held = self.document.media.add_image(chart.png, "png")
+        line = cell.add_paragraph("", para_pr_id_ref=self.left)
+        shown = line.add_picture(str(held), width=CHART_WIDTH, height=round(CHART_WIDTH * chart.shape))
+        comment = next(one for one in shown.element if one.tag.endswith("}shapeComment"))
+        comment.text = chart.described
+        for key in chart.legend:
+            colour = self.document.styles.ensure_run(size=8, color=f"#{key.colour}")
+            line = cell.add_paragraph("■ ", para_pr_id_ref=self.left, char_pr_id_ref=colour)
+            line.add_run(f"{key.name}: {key.value}", char_pr_id_ref=self.styles["note"])
+        if chart.note:
+            cell.add_paragraph(chart.note, para_pr_id_ref=self.left, char_pr_id_ref=self.styles["note"])
 
     def targets(self, block: Targets) -> None:
         """Two rows for each criterion, as the page has them."""

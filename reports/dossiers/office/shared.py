@@ -5,10 +5,9 @@ from importlib import import_module
 from typing import Any
 
 from bench.errors import InputError
-from bench.reports.dossiers.blocks import Drawings
 from bench.reports.templates import longest, width
 from bench.reports.view.rows import Cell, Table
-from bench.words import say, sentence
+from bench.words import sentence
 
 NARROWEST, WIDEST = 6, 36
 """Of a column, in signs."""
@@ -48,8 +47,3 @@ def _texts(cell: Cell) -> tuple[str, ...]:
 def cell_text(cell: Cell) -> str:
     """A cell's value, or its status with its sign."""
     return cell.value
-
-
-def drawings_words(block: Drawings) -> str:
-    """Where the charts are, by their titles."""
-    return say("dossier.drawings", titles=[figure.title for figure in block.figures])

@@ -7,12 +7,16 @@ from functools import cache
 from importlib import import_module
 from io import BytesIO
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from made_dossiers import FORM, data
 from msgspec.structs import replace
 
 from bench.errors import InputError
+from bench.reports.charts import fonts
+from bench.reports.charts.picture import described, picture
+from bench.reports.charts.svg import Figure
 from bench.reports.dossiers.blocks import Drawings, Facts, Grid, Section, Shell, Steps, Targets, Text
 from bench.reports.dossiers.contents import contents
 from bench.reports.dossiers.html import HtmlDossier
@@ -94,8 +98,9 @@ def words(section: Section) -> list[str]:
                         *(row.conditions, row.record_id, row.sha256),
                     )
                 ]
-            case Drawings():
-                pass
+            case Drawings(figures):
+                found += [text for one in figures for text in (one.title, one.note)]
+                found += [text for one in figures for _, name, value in one.legend for text in (name, value)]
     return found
 
 
@@ -152,6 +157,54 @@ def test_the_library_reads_it_again(suffix: str) -> None:
     assert not any(table.treat_as_char for table in document.tables)  # else a long one is cut at its page's end
     text = document.text.plain()
     assert "33.3 이하\t4.15" in text
+
+
+def pictures(suffix: str, made: bytes) -> list[tuple[str, bytes]]:
+    """What each picture of a document is said to show, and its bytes, in the document's order."""
+    found = []
+    with zipfile.ZipFile(BytesIO(made)) as archive:
+        if suffix == "docx":
+            document = import_module("docx").Document(BytesIO(made))
+            for shown in document.inline_shapes:
+                part = document.part.related_parts[shown._inline.graphic.graphicData.pic.blipFill.blip.embed]
+                found.append((shown._inline.docPr.get("descr"), part.blob))
+            return found
+        for element in ElementTree.fromstring(parts(made)).iter():
+            if element.tag.endswith("}pic"):
+                inside = {one.tag.rpartition("}")[2]: one for one in element.iter()}
+                held = inside["img"].attrib["binaryItemIDRef"]
+                found.append((inside["shapeComment"].text, archive.read(f"BinData/{held}.png")))
+    return found
+
+
+def figures_in(language: str) -> list[Figure]:
+    with speaking(language):
+        blocks = [block for section in contents(data()).sections for block in section.blocks]
+    return [figure for block in blocks if isinstance(block, Drawings) for figure in block.figures]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_charts_are_pictures_with_words(suffix: str) -> None:
+    """Every chart of the page is a picture of it, and says what it shows to those who do not see it."""
+    drawn = figures_in("ko")
+    assert len(drawn) >= 10
+    shown = pictures(suffix, made_in(suffix, "ko"))
+    assert [words.replace("\n", " ") for words, _ in shown] == [
+        " ".join(described(figure.svg).split("\n")) for figure in drawn
+    ]
+    assert [png for _, png in shown] == [picture(figure.svg).png for figure in drawn]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_without_a_korean_font_labels_are_english(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said around the pictures stays Korean."""
+    monkeypatch.setattr(fonts, "installed", lambda: ())
+    made = rendered(suffix, data(), "ko")
+    korean, english = figures_in("ko"), figures_in("en")
+    shown = pictures(suffix, made)
+    assert [png for _, png in shown] == [picture(figure.svg).png for figure in english]
+    assert all(words.startswith(figure.title) for (words, _), figure in zip(shown, korean, strict=True))
+    assert plain(korean[0].title) in read(suffix, made)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)

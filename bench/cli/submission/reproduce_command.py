@@ -210,6 +210,7 @@ def _cell(value: object) -> str:
 
 def _show(outcome: "Reproduction", found: "Assessment") -> None:
     from bench.submission.dossier.reproduction import audit_told
+    from bench.submission.figures import LATER
 
     head = ("criterion", "claimed", "here", "ratio", "answer")
     titles = {row.criterion.id: str(row.criterion.title) for row in found.rows}
@@ -228,6 +229,8 @@ def _show(outcome: "Reproduction", found: "Assessment") -> None:
     for one in outcome.answers:
         if one.reason:
             click.echo("\n" + clean(say("text.at", where=titles[one.criterion], message=one.reason)))
+    if any(one.reason in LATER.values() for one in outcome.answers):
+        click.echo("\n" + say("submission.later_settled"))
     for audit in outcome.audits:
         click.echo("\n" + clean(str(audit_told(audit))))
     counts = {word: sum(one.word == word for one in outcome.answers) for word in WORDS}

@@ -33,12 +33,27 @@ def ladder(assessment: Assessment, rejected: Sequence[str] = ()) -> tuple[Step, 
         _complete(measurable, rejected),
         _consistent(assessment),
         _rerun(assessment, measurable),
-        Step("reproduced", None, sentence("submission.step.reproduced_unknown")),
+        Step("reproduced", None, _unknown(assessment)),
     )
 
 
 def _later(row: Row) -> bool:
     return (later(row.criterion.metric) or later(row.criterion.scenario)) is not None
+
+
+def _unknown(assessment: Assessment) -> Sentence:
+    """Why the last step is not known before anybody measured it again, and what will keep it so."""
+    told = sentence("submission.step.reproduced_unknown")
+    unmeasurable = [row.criterion.id for row in assessment.rows if _later(row)]
+    if not unmeasurable:
+        return told
+    return sentence("text.two", first=told, second=unmeasurable_told(unmeasurable))
+
+
+def unmeasurable_told(criteria: Sequence[str]) -> Sentence:
+    """That ``criteria`` cannot be measured with this version, and what would decide them."""
+    settled = sentence("submission.later_settled")
+    return sentence("submission.step.later", criteria=list(criteria), settled=settled)
 
 
 def _complete(rows: Sequence[Row], rejected: Sequence[str]) -> Step:

@@ -14,7 +14,8 @@ from bench import reading
 from bench.errors import InputError
 from bench.record.record import Scalar
 from bench.submission.assessment import Assessment
-from bench.submission.dossier.ladder import Step
+from bench.submission.dossier.ladder import Step, unmeasurable_told
+from bench.submission.figures import LATER
 from bench.words import Sentence, sentence
 
 REPRODUCTION = "reproduction.json"
@@ -139,5 +140,22 @@ def with_reproductions(steps: Sequence[Step], found: Sequence[Reproduction]) -> 
     if words & {"not_reproduced", "reproduced"}:
         word = "not_reproduced" if "not_reproduced" in words else "reproduced"
     reached = {"reproduced": True, "not_reproduced": False}.get(word)
-    step = Step("reproduced", reached, "" if reached else sentence(f"review.reproduced.{word}"))
+    reason: Sentence | str = "" if reached else sentence("review.reproduced.not_reproduced")
+    if reached is None:
+        reason = _still_open(max(found, key=lambda one: sum(answer.word == "reproduced" for answer in one.answers)))
+    step = Step("reproduced", reached, reason)
     return tuple(step if one.rung == "reproduced" else one for one in steps)
+
+
+def _still_open(found: Reproduction) -> Sentence:
+    """Which criteria ``found`` leaves undecided, and what would decide those that this version cannot measure."""
+    open_ = [one for one in found.answers if one.word == "cannot_tell"]
+    if not open_:
+        return sentence("review.reproduced.audit_open")
+    done = sum(one.word == "reproduced" for one in found.answers)
+    names = [one.criterion for one in open_]
+    told = sentence("review.reproduced.cannot_tell", done=done, count=len(found.answers), criteria=names)
+    unmeasurable = [one.criterion for one in open_ if one.reason in LATER.values()]
+    if not unmeasurable:
+        return told
+    return sentence("text.two", first=told, second=unmeasurable_told(unmeasurable))

@@ -70,6 +70,67 @@ def test_all_reproductions_decide_the_last_step_together(words: tuple[Any, ...],
     assert with_reproductions(steps, [audited])[-1].reached is False
 
 
+def later_too() -> Assessment:
+    """With two criteria that this version cannot measure."""
+    made = good()
+    first = made.submission.criteria[0]
+    added = (replace(first, id="heat", metric="later.temperature"), replace(first, id="hours", scenario="sustained"))
+    return assessed(replace(made.submission, criteria=(*made.submission.criteria, *added)), made.runs)
+
+
+def answered(mine: Assessment, **words: str) -> Any:
+    """Reproduced, but what cannot be measured, and the criteria of ``words``."""
+    one = reproduction_of(mine)
+    reasons = {row.criterion.id: row.decision.reason for row in mine.rows if not row.record_id}
+    answers = [
+        replace(
+            answer,
+            word=words.get(answer.criterion, "cannot_tell" if answer.criterion in reasons else answer.word),
+            reason=reasons.get(answer.criterion, ""),
+        )
+        for answer in one.answers
+    ]
+    return replace(one, answers=tuple(answers))
+
+
+def test_what_keeps_the_last_step_undecided_is_named() -> None:
+    """The criteria that this version cannot measure, and what would decide them; never that it is reproduced."""
+    mine = later_too()
+    (step,) = with_reproductions(ladder(mine), [answered(mine)])[-1:]
+    with speaking("en"):
+        assert (step.reached, str(step.reason)) == (
+            None,
+            "Measured again: 5 of 7 criteria reproduced; not decided: heat, hours. This version cannot measure heat "
+            "and hours, so nobody can reproduce the submission completely with it. A later version can decide that, "
+            "or the test of an accredited body by the draft of the test scenario.",
+        )
+    with speaking("ko"):
+        assert "heat" in str(step.reason)
+    (step,) = with_reproductions(ladder(mine), [answered(mine, latency="cannot_tell")])[-1:]
+    with speaking("en"):
+        assert str(step.reason).startswith(
+            "Measured again: 4 of 7 criteria reproduced; not decided: latency, heat, hours."
+        )
+
+
+def test_the_best_of_several_reproductions_is_told() -> None:
+    """And an audit that decides nothing, where every criterion was reproduced."""
+    mine = later_too()
+    several = [answered(mine, latency="cannot_tell", top1="cannot_tell"), answered(mine)]
+    with speaking("en"):
+        assert "5 of 7" in str(with_reproductions(ladder(mine), several)[-1].reason)
+        audited = reproduction_of(found(), audits=(Audit(record="r", word="cannot_tell"),))
+        told = str(with_reproductions(ladder(found()), [audited])[-1].reason)
+    assert told == "Measured again: every criterion was reproduced, and an audit with an altered model decided nothing."
+
+
+def test_before_anybody_measured_it_again_it_is_said_what_will_stay_open() -> None:
+    """Not of a submission of which all can be measured."""
+    with speaking("en"):
+        assert "heat and hours" in str(ladder(later_too())[-1].reason)
+        assert str(ladder(found())[-1].reason) == "Not known yet; another person reproduces it with odb reproduce."
+
+
 def test_what_an_audit_found_is_one_sentence() -> None:
     """With its reason, in both languages."""
     one = Audit(record="r", word="passed", ratio=1.003, answers_differ=True)

@@ -11,10 +11,12 @@ import onnxruntime
 import pytest
 from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
+from tflite_files import one_operator
 
 from bench.contracts import Artifact, GraphFacts, ModelRequest, OpenRequest, Phase, TensorSession
 from bench.errors import InputError, RunFailure
 from bench.models.files.onnx_file import OnnxFile
+from bench.models.files.tflite_file import TfliteFile
 from bench.targets.compiled_graphs import EDGE_TPU
 from bench.targets.openvino.errors import reading_failure
 from bench.targets.openvino.target import OpenVino
@@ -160,6 +162,20 @@ def test_onnx_runtime_is_not_named_for_what_it_does_not_read(float_net: Path, ar
     """A TFLite file's operator without a translator."""
     text = "Check 'false' failed:\nNo translator found for MyOp node."
     found = reading_failure(RuntimeError(text), artifact_of(float_net, format="tflite"))
+    assert found.remedy == "Export the model without these operators, with standard ones instead."
+
+
+@pytest.mark.real
+def test_openvinos_own_report_about_a_tflite_operator_is_read(tmp_path: Path, phase: Phase) -> None:
+    """Of a custom operator that nobody has a translator for."""
+    pytest.importorskip("openvino")
+    path = tmp_path / "m.tflite"
+    path.write_bytes(
+        one_operator("CUSTOM", [("x", (1, 4), "FLOAT32", b""), ("y", (1, 4), "FLOAT32", b"")], custom="Mine")
+    )
+    artifact = TfliteFile().prepare(ModelRequest(str(path)), tmp_path / "cache")
+    found = failure(OpenVino(), "CPU", artifact, phase)
+    assert (found.kind, found.message) == ("unsupported_operator", "m.tflite: OpenVINO cannot convert Mine")
     assert found.remedy == "Export the model without these operators, with standard ones instead."
 
 

@@ -13,13 +13,23 @@ from bench.bundle.names import wrong_name
 from bench.bundle.packed_form import REFERENCE, input_place, model_place, names_file
 from bench.errors import InputError
 from bench.reading import is_file, is_folder
+from bench.record.quality import DatasetFacts
 from bench.record.record import RecordedRun
 from bench.submission.form import Submission, SubmittedModel
 from bench.submission.matching import is_of
+from bench.suite.built_in_datasets import BUILT_IN
 from bench.words import sentence
 
 FilesOf = Callable[[SubmittedModel, Path], Sequence[Path]]
 """The files that belong to a model, which is at a path, the one to open first, as its reader knows them."""
+
+
+class DatasetReader(Struct, frozen=True):
+    """What knows datasets. ``files``: those in a folder that samples are read from; ``judged_on``: whether a record's
+    dataset is the one in a folder, ``None`` where that cannot be told."""
+
+    files: Callable[[Path], Sequence[Path]]
+    judged_on: Callable[[Path, DatasetFacts], bool | None]
 
 
 class PackedFiles(Struct, frozen=True, kw_only=True):
@@ -31,14 +41,21 @@ class PackedFiles(Struct, frozen=True, kw_only=True):
 
 
 def packed_files(
-    submission: Submission, folder: Path, runs: Sequence[RecordedRun], files_of: FilesOf, *, with_models: bool
+    submission: Submission,
+    folder: Path,
+    runs: Sequence[RecordedRun],
+    files_of: FilesOf,
+    *,
+    with_models: bool,
+    datasets: DatasetReader | None = None,
 ) -> PackedFiles:
-    """What of the models and inputs of the form in ``folder`` goes into its bundle. Raises ``InputError`` for a file
-    that cannot be read or packed."""
+    """What of the models and inputs of the form in ``folder`` goes into its bundle. ``datasets``: reads those that go
+    in; ``None``: none does. Raises ``InputError`` for a file that cannot be read or packed, and for a dataset that the
+    records were not judged on."""
     files: dict[str, Measured] = {}
     try:
         models = tuple(_model(one, folder, files_of, files, with_models) for one in submission.models)
-        inputs = tuple(one for model in submission.models for one in _inputs(model, folder, runs, files))
+        inputs = tuple(one for model in submission.models for one in _inputs(model, folder, runs, files, datasets))
     except OSError as error:
         told = sentence(
             "bundle.file_not_read", file=Path(error.filename or "").name, reason=error.strerror or str(error)
@@ -106,7 +123,11 @@ def _packed(name: str, place: Path, files: dict[str, Measured]) -> PackedFile:
 
 
 def _inputs(
-    model: SubmittedModel, folder: Path, runs: Sequence[RecordedRun], files: dict[str, Measured]
+    model: SubmittedModel,
+    folder: Path,
+    runs: Sequence[RecordedRun],
+    files: dict[str, Measured],
+    datasets: DatasetReader | None,
 ) -> Iterator[PackedInput]:
     for field, path in named_inputs(model).items():
         name = input_place(model, path)
@@ -114,7 +135,28 @@ def _inputs(
         yield PackedInput(model.id, field, name, _packed(name, folder / path, files) if there else None)
     if model.dataset:
         name = input_place(model, model.dataset)
-        yield PackedInput(model.id, "dataset", name, dataset_sha256=dataset_hashes(model, runs))
+        held = () if datasets is None else _dataset(model, folder / model.dataset, name, runs, files, datasets)
+        yield PackedInput(model.id, "dataset", name, dataset_sha256=dataset_hashes(model, runs), files=held)
+
+
+def _dataset(
+    model: SubmittedModel,
+    place: Path,
+    name: str,
+    runs: Sequence[RecordedRun],
+    files: dict[str, Measured],
+    datasets: DatasetReader,
+) -> tuple[PackedFile, ...]:
+    """The files of the dataset in ``place``; none of one that comes with the program."""
+    if not is_folder(place) and "/" not in model.dataset and model.dataset in BUILT_IN:
+        return ()
+    found = datasets.files(place)
+    for run in runs:
+        quality = run.record.quality
+        if is_of(run.record, model) and quality is not None and datasets.judged_on(place, quality.dataset) is False:
+            told = sentence("bundle.judged_on_other_data", folder=place.name, record=run.record.record_id)
+            raise InputError(told, sentence("bundle.judged_on_other_data.remedy"))
+    return tuple(_packed(f"{name}/{file.relative_to(place).as_posix()}", file, files) for file in found)
 
 
 def dataset_hashes(model: SubmittedModel, runs: Sequence[RecordedRun]) -> tuple[str, ...]:

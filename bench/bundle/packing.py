@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench.bundle.archive import Measured, chunks, measured, write_archive
+from bench.bundle.archive import MOST_FILES, Measured, chunks, measured, write_archive
 from bench.bundle.contents.content import given_of
 from bench.bundle.contents.derived import bag, crate, descriptions, tag_manifest, top_name
 from bench.bundle.contents.judging import Judged
@@ -17,19 +17,21 @@ from bench.bundle.contents.layout import (
     FORM,
     INPUT_LIST,
     MODEL_LIST,
+    MODELS,
     RECORDS,
     STATEMENT,
     TRACK,
     Facts,
     json_bytes,
 )
-from bench.bundle.contents.lists import InputList, ModelList
+from bench.bundle.contents.lists import InputList, ModelList, PackedInput
 from bench.bundle.contents.statement import private_key, signed
 from bench.bundle.contents.toml import toml_bytes
 from bench.bundle.names import colliding, wrong_name
-from bench.bundle.opening import PREFIX
-from bench.bundle.packed_files import FilesOf, packed_files
+from bench.bundle.opening import MOST_BESIDE_MODELS_BYTES, PREFIX
+from bench.bundle.packed_files import DatasetReader, FilesOf, packed_files
 from bench.bundle.packed_form import PackedForm, packed_form, packed_track
+from bench.bundle.pictures import of_camera
 from bench.bundle.privacy import identifying, leak_in, named_in, owner_of_this_machine
 from bench.errors import InputError, OdbError
 from bench.reading import is_file, is_folder
@@ -59,9 +61,10 @@ def only_itself(model: SubmittedModel, place: Path) -> tuple[Path, ...]:
 
 class PackOptions(Struct, frozen=True, kw_only=True):
     """``despite_rejections``: pack what ``odb check`` rejects; ``keep_names``: pack files that name the account, the
-    machine or its folders; ``key``: the PEM file to sign with."""
+    machine or its folders; ``key``: the PEM file to sign with; ``with_data``: pack the datasets."""
 
     with_models: bool = True
+    with_data: bool = False
     blind: bool = False
     despite_rejections: bool = False
     keep_names: bool = False
@@ -75,6 +78,7 @@ class Packing(Struct, frozen=True, kw_only=True):
     files: dict[str, Measured]
     judged: Judged
     form: PackedForm
+    inputs: tuple[PackedInput, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -93,9 +97,15 @@ class Rejected(OdbError):
 
 @contextmanager
 def packing(
-    folder: Path, options: PackOptions, *, render: Renderer = no_dossier, files_of: FilesOf = only_itself
+    folder: Path,
+    options: PackOptions,
+    *,
+    render: Renderer = no_dossier,
+    files_of: FilesOf = only_itself,
+    datasets: DatasetReader | None = None,
 ) -> Iterator[Packing]:
-    """The bundle of the submission in ``folder``; some of its files exist only while it is open.
+    """The bundle of the submission in ``folder``; some of its files exist only while it is open. ``datasets`` is needed
+    to pack them.
 
     Raises ``InputError`` for what cannot be packed, and ``Rejected``.
     """
@@ -112,12 +122,17 @@ def packing(
             made.add({TRACK: toml_bytes(packed_track(track, owner) if own else track)})
         _add_records(made, folder)
         assessment = _assessed(made.data)
-        held = packed_files(submission, folder, assessment.runs, files_of, with_models=options.with_models)
+        reader = datasets if options.with_data else None
+        held = packed_files(
+            submission, folder, assessment.runs, files_of, with_models=options.with_models, datasets=reader
+        )
+        _refuse_large(held.files)
         made.files.update(held.files)
         lists = {MODEL_LIST: json_bytes(ModelList(held.models)), INPUT_LIST: json_bytes(InputList(held.inputs))}
         made.add(lists)
         if not options.keep_names:
             _refuse_leaks(made.files, lambda name, one: leak_in(name, one.content, owner), *OF_MACHINE)
+            _refuse_leaks(made.files, lambda name, one: of_camera(name, one.content), *OF_CAMERA)
         given = given_of(made.data, assessment, held.models, held.inputs, blind=options.blind)
         if given.judged.failed and not options.despite_rejections:
             raise Rejected(given.judged)
@@ -135,7 +150,7 @@ def packing(
         top = top_name(given, made.facts())
         _refuse_names(made.files)
         files = {f"{top}/{name}": one for name, one in made.files.items()}
-        yield Packing(name=top, files=files, judged=given.judged, form=form)
+        yield Packing(name=top, files=files, judged=given.judged, form=form, inputs=held.inputs)
 
 
 def write_bundle(made: Packing, file: Path, told: Callable[[int], None] = lambda n: None) -> None:
@@ -199,6 +214,7 @@ def _assessed(data: Path) -> Assessment:
 
 
 OF_MACHINE = "bundle.names_machine", sentence("bundle.names_machine.remedy")
+OF_CAMERA = "bundle.names_camera", sentence("bundle.names_camera.remedy")
 OF_APPLICANT = "bundle.names_applicant", sentence("bundle.names_applicant.remedy")
 
 
@@ -211,6 +227,19 @@ def _refuse_leaks(
         if found:
             told = sentence(code, file=name.removeprefix(DATA), found=found)
             raise InputError(told, remedy)
+
+
+def _refuse_large(files: Mapping[str, Measured]) -> None:
+    """Raise ``InputError`` where ``odb verify`` would not read a bundle with these files of models and inputs."""
+    beside = sum(one.size_bytes for name, one in files.items() if not name.startswith(MODELS))
+    if len(files) > MOST_FILES or beside > MOST_BESIDE_MODELS_BYTES:
+        figures = {
+            "count": len(files),
+            "most": MOST_FILES,
+            "size_bytes": beside,
+            "most_bytes": MOST_BESIDE_MODELS_BYTES,
+        }
+        raise InputError(sentence("bundle.too_large_to_read", **figures), sentence("bundle.too_large_to_read.remedy"))
 
 
 def _refuse_names(files: Mapping[str, Measured]) -> None:

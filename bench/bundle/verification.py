@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from bench.bundle.checks.subject import NotChecked, Renderer, Subject, Wrong
+from bench.bundle.checks.subject import JudgedOn, NotChecked, Renderer, Subject, Wrong
 from bench.bundle.contents.judging import Judged
 from bench.bundle.opening import Bundle
 from bench.bundle.refused import RefusedBundle
@@ -53,10 +53,16 @@ class Verification(Struct, frozen=True, kw_only=True):
         return tuple(finding for result in self.results for finding in result.findings)
 
 
-def verify(bundle: Bundle, *, render: Renderer | None = None, key: "Ed25519PublicKey | None" = None) -> Verification:
+def verify(
+    bundle: Bundle,
+    *,
+    render: Renderer | None = None,
+    key: "Ed25519PublicKey | None" = None,
+    judged_on: JudgedOn | None = None,
+) -> Verification:
     """Check the opened ``bundle`` by every rule. ``render``: writes the dossiers again; ``key``: that with which it
-    must be signed."""
-    subject = Subject(bundle, render, key)
+    must be signed; ``judged_on``: compares a packed dataset with that of a record."""
+    subject = Subject(bundle, render, key, judged_on)
     results = tuple(_result(rule, subject) for rule in RULES)
     readable = all(result.state != "failed" for result in results if result.rule in ("ODB-B-004", "ODB-B-007"))
     return Verification(

@@ -126,7 +126,15 @@ def inputs(subject: Subject) -> Iterator[Wrong]:
         return
     by_id = {model.id: model for model in submission.models}
     packed = set()
+    untold: list[str] = []
     for one in stated:
+        for file in one.files:
+            packed.add(f"{DATA}{file.name}")
+            yield from _is_there(subject, file)
+            if not file.name.startswith(f"{one.name}/") or one.field != "dataset":
+                yield Wrong(f"{DATA}{file.name}", sentence("bundle.file_has_no_place"))
+        if one.files:
+            yield from _judged_on(subject, by_id[one.model], one, untold)
         if one.file is not None:
             packed.add(f"{DATA}{one.file.name}")
             yield from _is_there(subject, one.file)
@@ -141,6 +149,24 @@ def inputs(subject: Subject) -> Iterator[Wrong]:
     for name in subject.files:
         if name.startswith(INPUTS) and name not in packed:
             yield Wrong(name, sentence("bundle.file_has_no_place"))
+    if untold:
+        raise NotChecked(sentence("bundle.data_not_compared", records=untold))
+
+
+def _judged_on(subject: Subject, model: SubmittedModel, one: PackedInput, untold: list[str]) -> Iterator[Wrong]:
+    """Whether the quality in the records of ``model`` is that on the dataset in the bundle; ``untold`` gets those of
+    which that cannot be told."""
+    for run in subject.assessment.runs:
+        quality = run.record.quality
+        if quality is None or not is_of(run.record, model):
+            continue
+        place = subject.bundle.data / one.name
+        is_it = None if subject.judged_on is None else subject.judged_on(place, quality.dataset)
+        if is_it is None:
+            untold.append(run.record.record_id)
+        elif not is_it:
+            where = f"{RECORDS}{run.record.record_id}/{RECORD}: quality.dataset.sha256"
+            yield Wrong(where, sentence("bundle.record_judged_on_other_data", folder=one.name))
 
 
 def _expected(submission: Submission) -> Iterator[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from bench.bundle.contents.lists import InputList, ModelList
 from bench.bundle.opening import Bundle
 from bench.errors import InputError
 from bench.reading import json_of, read_bytes
+from bench.record.quality import DatasetFacts
 from bench.submission.assessment import Assessment, assess
 from bench.words import Sentence, sentence
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Struct)
 Renderer = Callable[[Assessment, Path], Mapping[str, bytes]]
+
+JudgedOn = Callable[[Path, DatasetFacts], bool | None]
 
 
 class Wrong(Struct, frozen=True):
@@ -42,11 +45,18 @@ class NotChecked(Exception):
 
 
 class Subject:
-    """``render``: writes the dossiers again; ``key``: that by which the signature is checked. What is
-    read from the bundle is read once; each property raises ``InputError`` where it cannot be read."""
+    """``render``: writes the dossiers again; ``key``: that by which the signature is checked; ``judged_on``: whether a
+    record's dataset is the one in a folder. What is read from the bundle is read once; each property raises
+    ``InputError`` where it cannot be read."""
 
-    def __init__(self, bundle: Bundle, render: Renderer | None, key: "Ed25519PublicKey | None") -> None:
-        self.bundle, self.render, self.key = bundle, render, key
+    def __init__(
+        self,
+        bundle: Bundle,
+        render: Renderer | None,
+        key: "Ed25519PublicKey | None",
+        judged_on: JudgedOn | None = None,
+    ) -> None:
+        self.bundle, self.render, self.key, self.judged_on = bundle, render, key, judged_on
 
     @property
     def files(self) -> dict[str, Facts]:

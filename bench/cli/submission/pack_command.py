@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.pack.output")
 @option("--without-model", is_flag=True, help="cli.help.pack.without_model")
+@option("--with-data", is_flag=True, help="cli.help.pack.with_data")
 @option("--blind", is_flag=True, help="cli.help.pack.blind")
 @option("--sign", "key", type=click.Path(path_type=Path), metavar="KEY", help="cli.help.pack.sign")
 @option("--despite-rejections", is_flag=True, help="cli.help.pack.despite_rejections")
@@ -37,6 +38,7 @@ def command(
     folder: Path,
     output: Path | None,
     without_model: bool,
+    with_data: bool,
     blind: bool,
     key: Path | None,
     despite_rejections: bool,
@@ -47,21 +49,25 @@ def command(
     as_json: bool,
 ) -> int:
     """``odb pack``."""
+    from bench.bundle.packed_files import DatasetReader
     from bench.bundle.packing import PackOptions, packing, write_bundle
     from bench.cli.output_format import checked_output
     from bench.cli.submission.dossiers import bundled_dossiers
     from bench.plugins import discover
+    from bench.quality.dataset_files import dataset_files, judged_on
 
     if output is not None and not dry_run:
         checked_output(output, force)
     options = PackOptions(
         with_models=not without_model,
+        with_data=with_data,
         blind=blind,
         despite_rejections=despite_rejections,
         keep_names=keep_names,
         key=key,
     )
-    with packing(folder, options, render=bundled_dossiers, files_of=files_of(discover(plugins))) as made:
+    readers = {"files_of": files_of(discover(plugins)), "datasets": DatasetReader(dataset_files, judged_on)}
+    with packing(folder, options, render=bundled_dossiers, **readers) as made:
         file = Path(f"{made.name}.zip") if output is None else output
         _tell(made)
         if not dry_run:
@@ -115,6 +121,11 @@ def _tell(made: "Packing") -> None:
     for code, fields in (("pack.changed", made.form.changed), ("pack.emptied", made.form.emptied)):
         if fields:
             click.echo(f"odb: {clean(say(code, fields=list(fields)))}", err=True)
+    for one in made.inputs:
+        if one.files:
+            size_bytes = sum(file.size_bytes for file in one.files)
+            figures = {"folder": one.name, "count": len(one.files), "size_bytes": size_bytes}
+            click.echo(f"odb: {clean(say('pack.data', **figures))}", err=True)
 
 
 def _summary(made: "Packing", file: Path) -> str:
@@ -134,9 +145,14 @@ def rules_line(result: str, failed: int, warned: int, passed: int) -> str:
 
 def _listed(made: "Packing") -> str:
     """What would go in, with sizes."""
+    from bench.bundle.contents.layout import DATA
     from bench.cli.terminal.columns import columns, terminal_width
 
-    rows = [[clean(name), f"{one.size_bytes:,}"] for name, one in sorted(made.files.items())]
+    sizes = {name: one.size_bytes for name, one in made.files.items()}
+    for data in (one for one in made.inputs if one.files):  # in a line: there may be thousands
+        names = [f"{made.name}/{DATA}{file.name}" for file in data.files]
+        sizes[f"{made.name}/{DATA}{data.name}/ ({len(names):,})"] = sum(sizes.pop(name) for name in names)
+    rows = [[clean(name), f"{size_bytes:,}"] for name, size_bytes in sorted(sizes.items())]
     head = [say("pack.column.file"), say("pack.column.bytes")]
     table = columns(head, rows, terminal_width() if sys.stdout.isatty() else 160)
     return f"{table}\n{say('pack.total', count=len(made.files), size_bytes=made.size_bytes)}"

@@ -94,7 +94,7 @@ def suite_again(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewe
     says. Raises ``InputError``."""
     record = run.record
     sent = [folder, folder / "models", folder / "inputs"]
-    sent += [path.parent for path in folder.glob("models/*/*")]
+    sent += [path.parent for kind in ("models/*/*", "inputs/*/*", "inputs/*/*/*") for path in folder.glob(kind)]
     places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
     _check_model(record, places, given)
     suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())

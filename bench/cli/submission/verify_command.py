@@ -46,10 +46,11 @@ def verified(bundle: Path, key: Path | None) -> "Verification":
     from bench.bundle.refused import RefusedBundle
     from bench.bundle.verification import refusal, verify
     from bench.cli.submission.dossiers import bundled_dossiers
+    from bench.quality.dataset_files import judged_on
 
     public = None if key is None else public_key(key)
     try:
         with open_bundle(bundle, with_models=False, with_parts=True) as content:
-            return verify(content, render=bundled_dossiers, key=public)
+            return verify(content, render=bundled_dossiers, key=public, judged_on=judged_on)
     except RefusedBundle as error:
         return refusal(error)

@@ -44,6 +44,31 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_datasets_are_packed_on_request(tmp_path: Path) -> None:
+    """How many files and how large they are is said before, in a line of the list."""
+    model = SubmittedModel("net", "net.onnx", licence="MIT", dataset="texts")
+    folder = write_submission(tmp_path / "s", submission(models=(model,)))
+    (folder / "texts").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / "texts" / name).write_text("a text of twenty-two B")
+    (folder / "texts" / "notes.md").write_text("not packed")
+    listed = pack(folder, "--with-data", "--dry-run")
+    assert (listed.exception, listed.return_value) == (None, 0)
+    assert "odb: inputs/net/texts: 2 files of a dataset with 44 B are packed." in listed.stderr
+    (line,) = [line for line in listed.stdout.splitlines() if "inputs/net/texts" in line]
+    assert line.split()[-2:] == ["(2)", "44"]
+    done = pack(folder, "--with-data", "-o", tmp_path / "b.zip", "--json")
+    names = [one["name"].partition("/data/inputs/")[2] for one in json.loads(done.stdout)["files"]]
+    assert sorted(filter(None, names)) == ["net/texts/a.txt", "net/texts/b.txt"]
+    assert verify(tmp_path / "b.zip").return_value == 0
+    assert not any("inputs/net" in name for name in files_of_packed(folder, tmp_path / "c.zip"))
+
+
+def files_of_packed(folder: Path, file: Path) -> list[str]:
+    assert pack(folder, "-o", file).return_value == 0
+    return [*files_of(file)]
+
+
 def test_what_is_packed_is_verified(made: Path) -> None:
     """With the dossiers of the command, in both languages."""
     done = verify(made / "b.zip", "--json")

@@ -90,7 +90,8 @@ class _Canvas:
                 corners = [(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)]
                 self._shape([*corners, corners[0]], closed=True, found=found)
             case "circle":
-                self._circle(*(float(element.attrib[name]) for name in ("cx", "cy", "r")), found)
+                x, y, radius = (float(element.attrib[name]) for name in ("cx", "cy", "r"))
+                self._circle(x, y, radius, found)
             case "text":
                 self._text(element, found)
             case _:

@@ -66,8 +66,8 @@ def command(
         keep_names=keep_names,
         key=key,
     )
-    readers = {"files_of": files_of(discover(plugins)), "datasets": DatasetReader(dataset_files, judged_on)}
-    with packing(folder, options, render=bundled_dossiers, **readers) as made:
+    found, datasets = files_of(discover(plugins)), DatasetReader(dataset_files, judged_on)
+    with packing(folder, options, render=bundled_dossiers, files_of=found, datasets=datasets) as made:
         file = Path(f"{made.name}.zip") if output is None else output
         _tell(made)
         if not dry_run:

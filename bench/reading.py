@@ -96,6 +96,19 @@ def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
         raise InputError(message, sentence("reading.save_as_utf8")) from None
 
 
+def lines_of(text: str) -> list[tuple[int, str]]:
+    """The lines that are not blank, with their numbers. They end as in files (LF, CR LF, CR): JSON texts may contain
+    any other separator of Unicode."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def lone_surrogate(text: str) -> str:
+    """The first code unit that is half a character, as ``\\ud800``; empty if there is none."""
+    found = next((letter for letter in text if "\ud800" <= letter <= "\udfff"), "")
+    return f"\\u{ord(found):04x}" if found else ""
+
+
 def read_object(path: Path, name: str = "") -> dict[str, Any]:
     """The JSON object in a model's configuration. Read as Python's own ``json`` writes it: NaN, Infinity and integers
     of any size occur in such files (``"time_step_limit": [0.0, Infinity]``). Raises ``InputError`` as ``read_bytes``

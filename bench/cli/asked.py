@@ -156,11 +156,14 @@ def with_prompts(models: "Sequence[ModelAsk]", ids: str | None, file: Path | Non
     """Give every model the user's own prompts; without any, the built-in language model."""
     import msgspec
 
+    from bench.errors import InputError
     from bench.plugins import discover
     from bench.suite.plan import default_models
 
     if ids is None and file is None:
         return tuple(models)
+    if ids is not None and file is not None:
+        raise InputError(sentence("cli.prompts_and_prompt_ids"), sentence("cli.ids_in_the_file"))
     given = models or default_models(discover(), "text_generation")
     changes = {
         "prompt_ids": numbers("--prompt-ids", ids, 0) if ids is not None else (),

@@ -2,7 +2,8 @@
 
 Exporters call every file ``model.onnx`` and put it into a folder ``onnx``; download caches put that into a folder named
 by a hash. In these cases the name of the parent folder is used. Converters to GGUF write ``ggml-model-Q4_K_M.gguf``:
-what follows the general name stays.
+what follows the general name stays. One part of several (``x-00001-of-00002.gguf``) has the name of the whole, and
+``*.safetensors`` are named by their folder, which is the model.
 """
 
 import re
@@ -28,12 +29,18 @@ GENERIC_FOLDERS = frozenset(
     )
 )
 GENERIC_GGUF = re.compile(r"(?:ggml-model|model|unsloth)([-.].+)\.gguf", re.IGNORECASE)
+PART = re.compile(r"(.+)-\d{5}-of-\d{5}")
 HUB = "models--"  # models--OWNER--NAME/snapshots/HASH/…
 
 
 def file_model_id(file: Path) -> str:
     """A file's id: its name without folder and suffix; of one of ``GENERIC_FILES`` that of the folder it was given
     with. Folders that were not given, and those of users' homes, are not named."""
+    if file.suffix.lower() == ".safetensors":
+        return folder_model_id(file.parent)
+    part = PART.fullmatch(file.stem)
+    if part:
+        return file_model_id(file.with_name(part[1] + file.suffix))
     converted = GENERIC_GGUF.fullmatch(file.name)
     if converted:
         folder = _of_folders([folder for folder in file.parents if folder.name])
@@ -44,9 +51,10 @@ def file_model_id(file: Path) -> str:
 
 
 def folder_model_id(folder: Path) -> str:
-    """A folder's id: its own name, or that of a folder around it where that is one of ``GENERIC_FOLDERS``."""
+    """A folder's id: its own name, or that of a folder around it where that is one of ``GENERIC_FOLDERS``; ``model``
+    of a user's home."""
     whole = folder.resolve()
-    name = _of_folders([whole, *(parent for parent in whole.parents if parent.name)]) or whole.name
+    name = _of_folders([whole, *(parent for parent in whole.parents if parent.name)]) or "model"
     return name.encode("utf-8", "replace").decode()  # a folder that was not given may bear a name of another encoding
 
 

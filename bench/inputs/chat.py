@@ -30,6 +30,8 @@ CONFIG, JINJA, JSON = "tokenizer_config.json", "chat_template.jinja", "chat_temp
 GRAPHS = "*_tokenizer.xml"
 """Tokenizers that are graphs; they keep the template in their ``rt_info``."""
 SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+"""That templates know; a template that writes any role's name lets a mistyped one pass."""
 NOW = datetime(2024, 7, 26)
 """The day that Llama 3's templates name where they are told none."""
 MOST_TEMPLATE_BYTES = MIB
@@ -116,6 +118,9 @@ def _chatted(prompt: Prompt, template: Template) -> Prompt:
     if prompt.ids:
         raise InputError(sentence("input.chat_of_ids"), sentence("input.give_text_or_no_chat"))
     messages = prompt.messages or (Message("user", prompt.prompt or ""),)
+    unknown = next((one.role for one in messages if one.role not in ROLES and one.role not in template.source), None)
+    if unknown is not None:
+        raise InputError(sentence("input.role_unknown", role=unknown), sentence("input.give_known_role", roles=ROLES))
     return Prompt(prompt=rendered(template, messages), templated=True)
 
 

@@ -2,9 +2,11 @@
 
 A file of prompts is a ``.txt`` (the file is one prompt, without the line end that editors put behind the last line) or
 a ``.jsonl`` with one object a line: ``{"ids": [1, 403]}``, ``{"prompt": "Once upon a time"}`` or, for the model's chat
-template, ``{"messages": [{"role": "user", "content": "Tell me a story."}]}``.
+template, ``{"messages": [{"role": "user", "content": "Tell me a story."}]}``. Either is UTF-8, or UTF-16 with a
+byte-order mark.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import cycle
@@ -16,7 +18,7 @@ from msgspec import Struct
 
 from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError, RunFailure, of_flag
-from bench.reading import is_file, read_text
+from bench.reading import is_file, lines_of, lone_surrogate, read_text
 from bench.record.inputs import InputFacts
 from bench.words import Sentence, sentence
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     Ids = np.ndarray[Any, Any]
 
 BLOCK = 64  # prompts drawn at once
+NUL = "\0"
+"""In no text: engines written in C end there, and UTF-16 without a byte-order mark is full of it."""
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,21 +81,26 @@ def prompts_of(file: Path, model_id: Sentence | str, *, whole: bool = False) -> 
             sentence("input.check_path"),
         )
     text = read_text(file, name=f"--prompts {file.name}")
-    if file.suffix.lower() != ".jsonl":
-        if not text.strip():
-            raise InputError(
-                of_flag("--prompts", sentence("input.prompts_empty", file_name=file.name)),
-                sentence("input.write_prompt", model_id=model_id),
-            )
-        return [Prompt(prompt=text if whole else without_line_end(text))]
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    prompts = [_of_line(file, number, line) for number, line in lines]
-    if not prompts:
+    if NUL in text:
+        line = text.count("\n", 0, text.index(NUL)) + 1
         raise InputError(
-            of_flag("--prompts", sentence("input.prompts_without_prompt", file_name=file.name)),
-            sentence("input.give_one_object_a_line"),
+            of_flag("--prompts", sentence("input.prompts_line_nul", file_name=file.name, number=line)),
+            sentence("input.save_without_nul"),
         )
-    return prompts
+    if file.suffix.lower() == ".jsonl":
+        prompts = [_of_line(file, number, line) for number, line in lines_of(text)]
+        if not prompts:
+            raise InputError(
+                of_flag("--prompts", sentence("input.prompts_without_prompt", file_name=file.name)),
+                sentence("input.give_one_object_a_line"),
+            )
+        return prompts
+    if not text.strip():
+        raise InputError(
+            of_flag("--prompts", sentence("input.prompts_empty", file_name=file.name)),
+            sentence("input.write_prompt", model_id=model_id),
+        )
+    return [Prompt(prompt=text if whole else without_line_end(text))]
 
 
 def without_line_end(text: str) -> str:
@@ -102,27 +111,52 @@ def without_line_end(text: str) -> str:
 def _of_line(file: Path, number: int, line: str) -> Prompt:
     try:
         found = msgspec.json.decode(line.encode(), type=Line)
+        wrong = _wrong_of(found)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        half = _half_of_a_pair(line)
+        wrong = sentence("input.prompt_half_a_character", unit=half) if half else str(error)[:200]
+    if wrong:
         raise InputError(
-            of_flag(
-                "--prompts", sentence("input.prompts_line", file_name=file.name, number=number, error=str(error)[:200])
-            ),
+            of_flag("--prompts", sentence("input.prompts_line", file_name=file.name, number=number, error=wrong)),
             sentence("input.give_prompt_or_ids"),
-        ) from None
-    if sum(map(bool, (found.ids, found.prompt, found.messages))) != 1:
-        raise InputError(
-            of_flag("--prompts", sentence("input.prompts_line_not_one", file_name=file.name, number=number))
         )
     return Prompt(found.ids, found.prompt, found.messages)
 
 
+def _wrong_of(line: Line) -> Sentence | None:
+    """What is wrong with a line whose fields have the right types; ``None`` if nothing."""
+    given = {"prompt": line.prompt, "ids": line.ids, "messages": line.messages}
+    stated = {name: value for name, value in given.items() if value is not None}
+    if len(stated) != 1:
+        return sentence("input.prompt_not_one")
+    ((name, value),) = stated.items()
+    if not value:
+        return sentence("input.prompt_empty", name=name)
+    texts = (line.prompt or "", *(part for one in line.messages or () for part in (one.role, one.content)))
+    if any(NUL in text for text in texts):
+        return sentence("input.prompt_nul")
+    if any(not message.role for message in line.messages or ()):
+        return sentence("input.message_without_role")
+    negative = next((i for i in line.ids or () if i < 0), None)
+    return None if negative is None else sentence("input.prompt_negative_id", id=negative)
+
+
+def _half_of_a_pair(line: str) -> str:
+    """Half a surrogate pair among the texts of ``line``, which the reader of JSON takes for the end of its input."""
+    try:
+        return lone_surrogate(json.dumps(json.loads(line), ensure_ascii=False))
+    except (ValueError, RecursionError):
+        return ""
+
+
 def check_ids(prompts: Sequence[Prompt], decoder: DecoderSpec) -> None:
-    """Raise ``InputError`` for an id outside the vocabulary."""
-    for prompt in prompts:
-        bad = [i for i in prompt.ids or () if not 0 <= i < decoder.vocab_size]
-        if bad:
+    """Raise ``InputError`` for an id outside the vocabulary, with the number of its prompt where there are several."""
+    for number, prompt in enumerate(prompts, 1):
+        bad = next((i for i in prompt.ids or () if not 0 <= i < decoder.vocab_size), None)
+        if bad is not None:
+            told = sentence("input.id_outside_vocabulary", bad=str(bad))
             raise InputError(
-                sentence("input.id_outside_vocabulary", bad=bad[0]),
+                sentence("input.of_prompt", number=number, problem=told) if len(prompts) > 1 else told,
                 sentence("input.ids_run_to", last=decoder.vocab_size - 1),
             )
 

@@ -112,6 +112,12 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
     except msgspec.ValidationError as error:
         raise InputError(f"{file}: {error}") from None
     folder = file.resolve().parent
+    for model in suite.models:
+        if model.prompts and model.prompt_ids:
+            raise InputError(
+                sentence("suite.prompts_and_prompt_ids", file=file, source=model.source),
+                sentence("cli.ids_in_the_file"),
+            )
     models = tuple(
         msgspec.structs.replace(
             m,

@@ -17,7 +17,7 @@ from bench.cli.asked import (
 )
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
-from bench.suite.suite import ModelAsk, Suite
+from bench.suite.suite import ModelAsk, Suite, load_suite
 
 
 def test_a_grid_is_every_combination() -> None:
@@ -80,9 +80,22 @@ def test_precisions_multiply_models_that_are_made(tmp_path: Path) -> None:
 
 
 def test_prompts_are_every_models() -> None:
-    """Token ids and a file of prompts go to each model asked for."""
-    found = with_prompts([ModelAsk("a.onnx"), ModelAsk("b.onnx")], "1,403", Path("p.jsonl"))
-    assert [((1, 403), "p.jsonl")] * 2 == [(m.prompt_ids, m.prompts) for m in found]
+    """Token ids or a file of prompts go to each model asked for."""
+    models = [ModelAsk("a.onnx"), ModelAsk("b.onnx")]
+    assert [(1, 403)] * 2 == [model.prompt_ids for model in with_prompts(models, "1,403", None)]
+    assert ["p.jsonl"] * 2 == [model.prompts for model in with_prompts(models, None, Path("p.jsonl"))]
+
+
+def test_two_prompts_of_two_flags_are_refused(tmp_path: Path) -> None:
+    """Neither is left out in silence, nor are they measured as one set; likewise of a suite's model."""
+    with pytest.raises(InputError, match=r"^--prompts and --prompt-ids: both give the prompt") as caught:
+        with_prompts([ModelAsk("a.onnx")], "1", Path("p.jsonl"))
+    assert '{"ids": [1, 2, 3]}' in caught.value.remedy
+    (tmp_path / "p.txt").write_text("x")
+    suite = tmp_path / "suite.toml"
+    suite.write_text('[[models]]\nsource = "llama-15M"\nprompts = "p.txt"\nprompt_ids = [1]\n')
+    with pytest.raises(InputError, match=r"suite\.toml: model llama-15M: prompts and prompt_ids both give the prompt"):
+        load_suite(suite)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bench.contracts import DecoderSpec, Tokenizer
 from bench.errors import InputError
 from bench.inputs.prompts import Prompt, check_ids, encoded
 from bench.quality.text.samples import Item
-from bench.reading import read_text
+from bench.reading import lines_of, read_text
 from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
 
@@ -56,7 +56,7 @@ def holds_questions(file: Path) -> bool:
     """Whether the first line of ``file`` is a question rather than a text."""
     if file.suffix.lower() != ".jsonl":
         return False
-    first = next((line for line in read_text(file, name=file.name).splitlines() if line.strip()), "")
+    first = next((line for _, line in lines_of(read_text(file, name=file.name))), "")
     try:
         found = msgspec.json.decode(first.encode())
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -70,9 +70,7 @@ def read_questions(file: Path) -> tuple[Question, ...]:
 
 
 def _numbered(file: Path) -> Iterator[tuple[int, Question]]:
-    for number, line in enumerate(read_text(file, name=file.name).splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in lines_of(read_text(file, name=file.name)):
         try:
             question = msgspec.json.decode(line.encode(), type=Question)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -103,7 +101,8 @@ def _item(question: Question, decoder: DecoderSpec, tokenizer: Found) -> Item:
     if question.ids is not None:
         given = [(*question.ids, *choice) for choice in question.choices if not isinstance(choice, str)]
         prompts = [Prompt(ids=ids) for ids in given]
-        check_ids(prompts, decoder)
+        for prompt in prompts:
+            check_ids([prompt], decoder)
         begins = [max(1, len(question.ids))] * len(given)
         sizes = tuple(len(choice) for choice in question.choices)
         return Item(tuple(encoded(prompts, decoder, None)), tuple(begins), sizes, question.answer)

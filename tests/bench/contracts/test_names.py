@@ -30,6 +30,10 @@ HUB = "hub/models--acme--net-small/snapshots/0123abcd"
         ("onnx/model.onnx", "onnx"),
         ("../model.onnx", "model"),
         ("../onnx/model.onnx", "onnx"),
+        ("smollm/SmolLM2.Q4_1-00001-of-00002.gguf", "SmolLM2.Q4_1"),
+        ("smollm/ggml-model-Q4_K_M-00002-of-00002.gguf", "smollm-Q4_K_M"),
+        ("smollm/model-00001-of-00002.gguf", "smollm"),
+        ("net-00001-of-2.gguf", "net-00001-of-2"),
     ],
 )
 def test_files_go_by_the_name_that_tells_them_apart(file: str, name: str) -> None:
@@ -55,3 +59,16 @@ def test_folders_go_by_their_own_name(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path / "bert")
     assert ("bert", "bert") == (folder_model_id(Path()), folder_model_id(Path("onnx")))
     assert "net-small" == folder_model_id(tmp_path / HUB)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "model-00001-of-00003.safetensors", "weights.SafeTensors"])
+def test_weights_go_by_the_name_of_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    """The folder is the model, whichever of its files was named; also in the current folder, and in a cache."""
+    for folder in ("Qwen3-0.6B", HUB):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "Qwen3-0.6B")
+    names = [file_model_id(folder / file) for folder in (Path(), tmp_path / "Qwen3-0.6B", tmp_path / HUB)]
+    assert ["Qwen3-0.6B", "Qwen3-0.6B", "net-small"] == names
+    monkeypatch.setenv("HOME", str(tmp_path / "Qwen3-0.6B"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "Qwen3-0.6B"))
+    assert "model" == file_model_id(Path(file))

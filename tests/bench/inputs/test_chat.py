@@ -36,6 +36,17 @@ def test_smollm2_as_its_makers_mean_it() -> None:
     assert expected == rendered(of(SMOLLM2), own)
 
 
+def test_a_mistyped_role_is_refused() -> None:
+    """A template that writes the role's name takes any; one that names a role of its own, such as ``observation``,
+    has it."""
+    with pytest.raises(InputError, match="does not mention the role usr") as caught:
+        chatted([Prompt(messages=(Message("usr", "x"),))], of(SMOLLM2))
+    assert "system, developer, user, assistant, tool or function" in caught.value.remedy
+    glm = of("{% for m in messages %}{% if m.role == 'observation' %}!{% endif %}{{ m.content }}{% endfor %}")
+    (found,) = chatted([Prompt(messages=(Message("observation", "x"), Message("tool", "y")))], glm)
+    assert "!xy" == found.prompt
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

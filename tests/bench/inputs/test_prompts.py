@@ -147,18 +147,51 @@ def test_hashes_of_prompts_are_those_of_older_records() -> None:
         ("a.jsonl", b"\n", "a.jsonl: holds no prompt"),
         ("a.jsonl", b'{"prompt": "x"}\n{"prompt"', "a.jsonl: line 2"),
         ("a.jsonl", b'{"text": "x"}', "a.jsonl: line 1: Object contains unknown field `text`"),
-        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: must hold one of prompt, ids and messages"),
-        ("a.jsonl", b"{}", "line 1: must hold one of prompt, ids and messages"),
+        ("a.txt", "two\nwords".encode("utf-16-le"), "a.txt: line 1: contains a NUL character"),
+        ("a.txt", "x".encode("utf-32"), "a.txt: line 1: contains a NUL character"),
+        ("a.jsonl", '{"prompt": "x"}'.encode("utf-16-le"), "a.jsonl: line 1: contains a NUL character"),
+        ("a.jsonl", b'{"prompt": "x", "ids": [1]}', "line 1: must have one of prompt, ids and messages"),
+        ("a.jsonl", b"{}", "line 1: must have one of prompt, ids and messages"),
+        ("a.jsonl", b'{"prompt": null}', "line 1: must have one of prompt, ids and messages"),
+        ("a.jsonl", b'{"prompt": "x", "ids": []}', "line 1: must have one of prompt, ids and messages"),
+        ("a.jsonl", b'{"prompt": ""}', "line 1: prompt is empty"),
+        ("a.jsonl", b'{"ids": [4]}\n\n{"ids": []}', "line 3: ids is empty"),
+        ("a.jsonl", b'{"messages": []}', "line 1: messages is empty"),
+        ("a.jsonl", rb'{"prompt": "a\ud800b"}', r"line 1: \\ud800 is half of a surrogate pair"),
+        ("a.jsonl", rb'{"prompt": "a\udc00"}', r"line 1: \\udc00 is half of a surrogate pair"),
+        ("a.jsonl", rb'{"prompt": "a\u0000b"}', "line 1: contains a NUL character"),
+        ("a.jsonl", rb'{"messages": [{"role": "user", "content": "\u0000"}]}', "line 1: contains a NUL character"),
+        ("a.jsonl", b'{"messages": [{"role": "", "content": "x"}]}', "line 1: a message has an empty role"),
+        ("a.jsonl", b'{"messages": {"role": "user", "content": "x"}}', r"Expected `array \| null`, got `object`"),
+        ("a.jsonl", b'{"ids": [3, -1]}', "line 1: -1 is not a token id"),
+        ("a.jsonl", b'{"ids": [1.5]}', "line 1: Expected `int`, got `float`"),
+        ("a.jsonl", b'{"ids": [true]}', "line 1: Expected `int`, got `bool`"),
+        ("a.jsonl", b'{"ids": 1}', r"line 1: Expected `array \| null`, got `int`"),
         ("a.jsonl", b'{"prompt": "x", "templated": true}', "line 1: Object contains unknown field `templated`"),
         ("a.jsonl", b'{"messages": [{"role": "user"}]}', "line 1: Object missing required field `content`"),
         ("a.jsonl", b'{"messages": [{"role": "user", "content": []}]}', r"line 1: Expected `str`, got `array`"),
     ],
 )
 def test_bad_files_of_prompts(tmp_path: Path, name: str, content: bytes, words: str) -> None:
-    """The file and the line are named."""
+    """The file and the line are named, and what to write instead."""
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=words) as caught:
         read_prompts((), str(tmp_path / name), "m")
+    assert caught.value.message.startswith(f"--prompts {name}: ")
+    assert any(word in caught.value.remedy for word in ("Give", "Save", "Write"))
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_lines_end_as_in_files(tmp_path: Path, ending: bytes, mark: bytes) -> None:
+    """Blank lines are left out. Other separators of Unicode may be part of a text, as ``json`` writes it."""
+    texts = ["one", "a\u2028b\u2029c\x85d", "안녕 \U0001f600"]
+    lines = [json.dumps({"prompt": text}, ensure_ascii=False).encode() for text in texts]
+    (tmp_path / "p.jsonl").write_bytes(mark + (ending + b" " + ending).join(lines) + ending)
+    assert tuple(Prompt(prompt=text) for text in texts) == read_prompts((), str(tmp_path / "p.jsonl"), "m")
+    wide = (mark + ending.join(lines)).decode("utf-8-sig").encode("utf-16")
+    (tmp_path / "w.jsonl").write_bytes(wide)
+    assert tuple(Prompt(prompt=text) for text in texts) == read_prompts((), str(tmp_path / "w.jsonl"), "m")
 
 
 def test_a_missing_file_of_prompts(tmp_path: Path) -> None:
@@ -168,9 +201,12 @@ def test_a_missing_file_of_prompts(tmp_path: Path) -> None:
 
 
 def test_ids_outside_the_vocabulary() -> None:
-    """The id and the range are named."""
-    with pytest.raises(InputError, match="300 is outside"):
+    """The prompt, the id and the range are named, whatever the size of the id."""
+    with pytest.raises(InputError, match=r"^token id 300 is outside the vocabulary") as caught:
         check_ids((Prompt(ids=(1, 300)),), DECODER)
+    assert "Ids run from 0 to 299." == caught.value.remedy
+    with pytest.raises(InputError, match=f"^prompt 2: token id {2**70} is outside"):
+        check_ids((Prompt(ids=(299,)), Prompt(ids=(2**70,))), DECODER)
 
 
 def test_saved_prompts_come_back(tmp_path: Path) -> None:

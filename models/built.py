@@ -5,9 +5,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, DecoderSpec, ModelRequest, Shapes, TensorSpec
+from bench.contracts import Artifact, DecoderSpec, GraphFacts, ModelRequest, Shapes, TensorSpec
 from bench.digest import sha256_of
 from bench.errors import InputError
+from bench.models.build_cache import FILE_NAME
 from bench.models.shapes import resolve_shapes
 from bench.words import sentence
 
@@ -70,3 +71,34 @@ def built_decoder(
     artifact = built_artifact(name, path, one_token_shapes(decoder), precision, beside)
     facts = replace(artifact.facts, parameters=parameters)
     return replace(artifact, task="text_generation", decoder=decoder, shapes={}, facts=facts)
+
+
+def described_artifact(name: str, folder: Path, facts: GraphFacts, shapes: Shapes) -> Artifact:
+    """What is known of a float32 tensor model before it is built; as ``Describable.described``."""
+    path = folder / FILE_NAME
+    return Artifact(
+        model_id=name,
+        task="tensor",
+        format="onnx",
+        precision=PRECISION,
+        path=path,
+        files=(path,),
+        sha256="",
+        size_bytes=0,
+        facts=facts,
+        shapes=dict(shapes),
+    )
+
+
+def described_decoder(
+    name: str, folder: Path, decoder: DecoderSpec, precision: str, parameters: int, beside: Sequence[Path] = ()
+) -> Artifact:
+    """What is known of a decoder before it is built, with the files ``beside``; as ``Describable.described``."""
+    artifact = described_artifact(name, folder, GraphFacts((), (), parameters=parameters), {})
+    return replace(
+        artifact,
+        task="text_generation",
+        precision=precision,
+        decoder=decoder,
+        files=(artifact.path, *beside),
+    )

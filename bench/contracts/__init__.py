@@ -14,6 +14,7 @@ from bench.contracts.model import (
     Alterable,
     Artifact,
     DefaultModel,
+    Describable,
     Format,
     GraphFacts,
     Judge,
@@ -42,6 +43,7 @@ from bench.contracts.target import (
     ReferenceTarget,
     Target,
     TargetFacts,
+    TokenizingTarget,
 )
 from bench.contracts.text import (
     LogitsSession,
@@ -67,6 +69,7 @@ __all__ = [
     "DeclaresSafeOptions",
     "DecoderSpec",
     "DefaultModel",
+    "Describable",
     "Device",
     "FixedInput",
     "Format",
@@ -110,5 +113,6 @@ __all__ = [
     "TokenSession",
     "Tokenizer",
     "TokenizingSession",
+    "TokenizingTarget",
     "channel_key",
 ]

@@ -186,3 +186,18 @@ class Alterable(Protocol):
         answers. Returns the file to open. Runs in a separate process. Raises ``InputError`` where nothing can be
         permuted."""
         ...
+
+
+@runtime_checkable
+class Describable(Protocol):
+    """What a model may offer beyond ``Model``: what is known of it before it is built, for ``--dry-run``."""
+
+    def described(self, request: ModelRequest, folder: Path) -> Artifact | None:
+        """The artifact that ``prepare`` would make, without its graph: ``path`` does not exist, checksums are empty,
+        and ``facts`` may lack operators. What lies beside the graph (tokenizer, chat template) is written into
+        ``folder``, which is empty. ``None`` where ``prepare`` itself builds nothing.
+
+        Quick; runs in a separate process. Raises ``InputError`` as ``prepare`` does, as far as it is known without
+        the weights.
+        """
+        ...

@@ -137,6 +137,17 @@ class NamingTarget(Protocol):
         """
 
 
+@runtime_checkable
+class TokenizingTarget(Protocol):
+    """A target that knows before it opens a model whether the session will have a tokenizer of its own. Text prompts
+    that only such a tokenizer could turn into tokens are then refused early; otherwise once the model is open."""
+
+    def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
+        """Whether a ``TokenizingSession`` of ``artifact`` returns a tokenizer. Quick, and imports no runtime: runs in
+        the parent."""
+        ...
+
+
 class ReferenceSetup(Struct, frozen=True, kw_only=True):
     """How a target runs a model as the reference that other outputs are compared with.
 

@@ -1,7 +1,8 @@
 """Which runs of a plan would be refused, before anything is opened.
 
 The user's files are read as a run reads them, and each target is asked whether it takes the model with the given
-options. A built-in model is not built for this: its task, format and precision are enough.
+options. A model that can be described is not built for this; of another plugin's built-in, task, format and precision
+are enough.
 """
 
 from collections.abc import Sequence
@@ -9,21 +10,23 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench.contracts import Artifact, GraphFacts
-from bench.errors import OdbError, RunFailure
+from bench.contracts import Artifact, Describable, GraphFacts
+from bench.errors import InputError, OdbError, RunFailure
 from bench.execution.runner import JobRunner, Memo
-from bench.execution.untimed import open_request, settled_scenario
+from bench.execution.untimed import demand_prompts, open_request, settled_scenario
 from bench.execution.workbench import Bench
 from bench.inputs.prepared import Prepared
 from bench.passes.foresee import ask
-from bench.passes.prepare import made
+from bench.passes.prepare import inputs_asked, made, refuse_prompts
+from bench.plugins import load
 from bench.record.record import Failure
 from bench.suite.plan import OWN_MODELS, PlannedRun, refuse_unfit
 
 
 class Foreseen(Struct, frozen=True):
     """What is known of one run. ``failure``: why it would be refused; ``None`` where it would not be.
-    ``artifact``: the user's own model as it was read; ``None`` of a built-in, and where it could not be read."""
+    ``artifact``: the user's own model as it was read, or described; ``None`` of a built-in, and where it could not be
+    read."""
 
     failure: Failure | None = None
     artifact: Artifact | None = None
@@ -39,25 +42,33 @@ def foresee_one(bench: Bench, run: PlannedRun, memo: Memo) -> Foreseen:
     """What is known of ``run``; nothing of one that is skipped. ``memo``: what was read and asked before."""
     if run.skip is not None:
         return Foreseen()
-    artifact = None
+    artifact, own = None, run.model.plugin.name.startswith(OWN_MODELS)
     try:
         jobs = JobRunner(bench, memo, lambda: bench.deadline_s(run))
-        if run.model.plugin.name.startswith(OWN_MODELS):
-            prepared = made(run, run.model, jobs)
-            artifact = prepared.artifact
-            _refuse_unfit(run, prepared)
-        ask(run.target, artifact or _stand_in(run), jobs)
+        if own or isinstance(load(run.model.plugin), Describable):
+            prepared = made(run, run.model, jobs, build=False)
+            artifact = prepared.artifact if own else None
+        else:
+            prepared = Prepared(artifact=_stand_in(run))
+            if prepared.artifact.task == "tensor":
+                refuse_prompts(inputs_asked(run, run.model), run.model.id)
+        _refuse_unfit(run, prepared)
+        ask(run.target, prepared.artifact, jobs)
     except RunFailure as failure:
         return Foreseen(Failure(failure.phase, failure.kind, failure.sentence, failure.advice), artifact)
+    except InputError as error:
+        return Foreseen(Failure("prepare", "bad_input", error.sentence, error.advice), artifact)
     except OdbError as error:
         return Foreseen(Failure("plan", "plugin_error", error.sentence, error.advice), artifact)
     return Foreseen(None, artifact)
 
 
 def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:
-    """Raises ``RunFailure`` for a model that the target does not open, or that does not fit the scenario."""
+    """Raises ``RunFailure`` for a model that the target does not open, or that does not fit the scenario or the
+    prompts."""
     artifact, scenario = prepared.artifact, settled_scenario(run, prepared)
     refuse_unfit(artifact, run.target, scenario)
+    demand_prompts(run, prepared, scenario)
     open_request(artifact, run, scenario, prepared)
 
 

@@ -57,13 +57,13 @@ class Identity(Struct, frozen=True):
     def check(self, artifact: Artifact) -> None:
         """Raises ``InputError`` for another file."""
         found, expected = artifact.sha256, self.sha256
-        if self.made_from is not None and artifact.source is not None:
-            found, expected = artifact.source.sha256, self.made_from
+        if artifact.source is not None and (self.made_from is not None or not artifact.sha256):
+            found, expected = artifact.source.sha256, self.made_from or self.sha256
         if found != expected:
             raise InputError(
                 sentence(
                     "run.against_another_file",
-                    file=artifact.path.name,
+                    file=(artifact.source or artifact).path.name,
                     source=self.source,
                     sha256=found[:12],
                     expected=expected[:12],

@@ -2,18 +2,20 @@
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, OpenRequest, Placement, Scenario
+from bench.contracts import Artifact, OpenRequest, Placement, Scenario, TokenizingTarget
 from bench.errors import RunFailure
 from bench.execution.assemble import placement_summary
 from bench.execution.quality import compare_quality
 from bench.execution.references import compare_tensors
 from bench.execution.text_references import compare_with_engine, compare_with_weights
 from bench.inputs.prepared import Prepared
+from bench.inputs.prompts import demand_room
 from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.jobs import Runner
 from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare
 from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Evidence, Opening, Step, known
+from bench.plugins import load
 from bench.scenarios import kind_of
 from bench.suite.plan import PlannedRun, refuse_unfit, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule
@@ -32,11 +34,28 @@ def settled_scenario(run: PlannedRun, prepared: Prepared) -> Scenario:
 
 
 def fit(so_far: Evidence, jobs: Runner) -> Evidence:
-    """What will be opened. Raises ``RunFailure`` for a model that the target does not open, or not in the scenario."""
+    """What will be opened. Raises ``RunFailure`` for a model that the target does not open, or not in the scenario, and
+    for prompts that do not fit."""
     prepared, scenario = known(so_far.prepared), known(so_far.scenario)
     refuse_unfit(prepared.artifact, so_far.run.target, scenario)
+    demand_prompts(so_far.run, prepared, scenario)
     request = open_request(prepared.artifact, so_far.run, scenario, prepared)
     return replace(so_far, opening=Opening(request, CompileCaches(scenario.compile_cache, jobs.folder)))
+
+
+def demand_prompts(run: PlannedRun, prepared: Prepared, scenario: Scenario) -> None:
+    """Raises ``RunFailure`` for the user's prompts where it is known before anything is opened that they do not fit
+    the context, or cannot be turned into tokens. A tokenizer of the engine's own is known only once the model is open:
+    the check asks again."""
+    decoder, known = prepared.artifact.decoder, prepared.counted
+    if decoder is None:
+        return
+    demand_room(known.lengths, decoder, (scenario.depth_tokens or 0) + (scenario.generate_tokens or 1))
+    target, failure = load(run.target.plugin), known.failure
+    if failure is None or not isinstance(target, TokenizingTarget):
+        return
+    if not target.tokenizes(prepared.artifact, run.target.options):
+        raise RunFailure(failure.kind, failure.sentence, failure.advice, failure.phase)
 
 
 def open_request(

@@ -7,7 +7,7 @@ byte-order mark.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
@@ -111,7 +111,7 @@ def without_line_end(text: str) -> str:
 def _of_line(file: Path, number: int, line: str) -> Prompt:
     try:
         found = msgspec.json.decode(line.encode(), type=Line)
-        wrong = _wrong_of(found)
+        wrong: Sentence | str | None = _wrong_of(found)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         half = _half_of_a_pair(line)
         wrong = sentence("input.prompt_half_a_character", unit=half) if half else str(error)[:200]
@@ -253,6 +253,25 @@ def encoded(given: Sequence[Prompt], decoder: DecoderSpec, tokenizer: Tokenizer 
             )
         found.append(ids)
     return found
+
+
+def demand_room(lengths: Iterable[int], decoder: DecoderSpec, beside: int) -> None:
+    """Raise ``RunFailure`` for the first prompt that does not fit into the context together with ``beside`` other
+    tokens. ``lengths``: tokens of each prompt."""
+    for number, length in enumerate(lengths, start=1):
+        if length + beside > decoder.context_length:
+            raise RunFailure(
+                "bad_input",
+                sentence(
+                    "run.prompt_too_long",
+                    number=number,
+                    n_ids=length,
+                    beside=beside,
+                    context_length=decoder.context_length,
+                ),
+                sentence("run.shorten_prompt"),
+                "prepare",
+            )
 
 
 def encode(tokenizer: Tokenizer, prompt: Prompt) -> "Ids":

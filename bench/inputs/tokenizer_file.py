@@ -5,7 +5,6 @@ puts before and after a text.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from bench.contracts import TextStream, Tokenizer
+from bench.contracts import DecoderSpec, TextStream, Tokenizer
 from bench.entry_points import versions
-from bench.errors import InputError
-from bench.inputs.prompts import Prompt, encode
+from bench.errors import InputError, RunFailure
+from bench.inputs.prompts import Prompt, encoded
 from bench.reading import MIB, is_file, read_bytes
+from bench.record.record import Failure
 from bench.record.text import TokenizerUsed
 from bench.words import Sentence, sentence
 
@@ -98,21 +98,31 @@ def _refusal(path: Path) -> Sentence | str:
     return sentence(found.code, **found.figures)
 
 
-def longest(prompts: Sequence[Prompt], file: Path | None) -> int:
-    """Tokens of the longest prompt, which graphs of fixed lengths are made for: of a text by the tokenizer in ``file``,
-    or as many as it could have at most, where that cannot be used. A session that needs it says why."""
-    tokenizer = None
-    if file is not None and any(prompt.prompt for prompt in prompts):
-        with suppress(InputError):
-            tokenizer = FileTokenizer(file)
-    return max(_length(prompt, tokenizer) for prompt in prompts)
+class Counted(Struct, frozen=True):
+    """The lengths of the user's prompts as the tokenizer of the model's file gives them. ``lengths``: tokens of each;
+    empty where it cannot, and then ``failure`` says why: an engine's own tokenizer may."""
+
+    lengths: tuple[int, ...] = ()
+    failure: Failure | None = None
 
 
-def _length(prompt: Prompt, tokenizer: Tokenizer | None) -> int:
-    if prompt.ids:
-        return len(prompt.ids)
-    text = prompt.prompt or ""
-    return len(text.encode()) + ADDED_TOKENS if tokenizer is None else len(encode(tokenizer, prompt))
+def counted(prompts: Sequence[Prompt], decoder: DecoderSpec, file: Path | None) -> Counted:
+    """The tokens of ``prompts`` by the tokenizer in ``file``."""
+    try:
+        tokenizer = tokenizer_of(None, file)[0] if any(prompt.prompt for prompt in prompts) else None
+        return Counted(tuple(map(len, encoded(prompts, decoder, tokenizer))))
+    except (InputError, RunFailure) as error:
+        return Counted((), Failure("prepare", "bad_input", error.sentence, error.advice))
+
+
+def longest(prompts: Sequence[Prompt], known: Counted) -> int:
+    """Tokens of the longest prompt, which graphs of fixed lengths are made for; of texts whose lengths are not known,
+    as many as they could have at most."""
+    return max(known.lengths or map(_most_tokens, prompts))
+
+
+def _most_tokens(prompt: Prompt) -> int:
+    return len(prompt.ids) if prompt.ids else len((prompt.prompt or "").encode()) + ADDED_TOKENS
 
 
 def tokenizer_of(own: Tokenizer | None, file: Path | None) -> tuple[Tokenizer | None, TokenizerUsed | None]:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, DecoderSpec, ModelRequest, NamingTarget
+from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequest, NamingTarget
 from bench.errors import InputError, OdbError
 from bench.inputs.chat import chatted, template_beside
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
 from bench.inputs.prompts import Prompt, check_ids, prompt_facts, read_prompts, save_prompts
-from bench.inputs.tokenizer_file import longest, tokenizer_beside
+from bench.inputs.tokenizer_file import counted, longest, tokenizer_beside
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
 from bench.plugins import load
@@ -28,29 +28,46 @@ CHECK_INPUTS = 4  # that outputs are compared on, unless asked otherwise
 
 
 class PrepareJob(Job[Prepared], frozen=True, kw_only=True):
-    """Make the model's artifact, and its inputs: of a ``dataset`` the first samples are taken."""
+    """Make the model's artifact, and its inputs: of a ``dataset`` the first samples are taken. ``build``: whether to
+    build a model that can be described instead; what is described cannot be opened."""
 
     request: ModelRequest
     cache: Path
     inputs: InputsAsked = InputsAsked()
     dataset: DatasetAsk | None = None
+    build: bool = True
 
     def play(self, worker: Worker) -> Prepared:
         """Make the artifact; make its inputs, the user's own or seeded, one file a set."""
         worker.announce("prepare")
-        artifact, asked = load(self.plugin).prepare(self.request, self.cache), self.inputs
+        artifact, asked = self._artifact(worker.folder), self.inputs
         if artifact.decoder is not None:
             return _prepared_text(self, artifact, artifact.decoder, worker.folder)
-        if asked.prompt_ids or asked.prompts:
-            raise InputError(
-                sentence("run.prompts_of_tensor_model", model_id=artifact.model_id),
-                sentence("run.leave_prompts_out"),
-            )
+        refuse_prompts(asked, artifact.model_id)
         prepared = prepared_tensors(asked, artifact, worker.folder)
         if self.dataset is None:
             return prepared
         checks, samples = first_samples(self.dataset, self.plugin, artifact, asked.sets, worker.folder)
         return replace(prepared, checks=checks, check_source="dataset", dataset_samples=samples)
+
+    def _artifact(self, folder: Path) -> Artifact:
+        model: Model = load(self.plugin)
+        if not self.build and isinstance(model, Describable):
+            place = folder / "described"
+            place.mkdir()
+            described = model.described(self.request, place)
+            if described is not None:
+                return described
+        return model.prepare(self.request, self.cache)
+
+
+def refuse_prompts(asked: InputsAsked, model_id: str) -> None:
+    """Raise ``InputError`` for prompts of a model that generates no text."""
+    if asked.prompt_ids or asked.prompts:
+        raise InputError(
+            sentence("run.prompts_of_tensor_model", model_id=model_id),
+            sentence("run.leave_prompts_out"),
+        )
 
 
 def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, folder: Path) -> Prepared:
@@ -68,15 +85,16 @@ def _prepared_text(job: PrepareJob, artifact: Artifact, decoder: DecoderSpec, fo
     if not prompts:
         return Prepared(artifact=artifact, dataset_samples=texts, tokenizer=tokenizer)
     check_ids(prompts, decoder)
-    path = folder / "prompts.json"
+    path, known = folder / "prompts.json", counted(prompts, decoder, tokenizer)
     save_prompts(path, prompts)
     return Prepared(
         artifact=artifact,
         inputs=replace(prompt_facts(prompts), template=template),
         dataset_samples=texts,
         prompts=path,
-        prompt_tokens=longest(prompts, tokenizer),
+        prompt_tokens=longest(prompts, known),
         tokenizer=tokenizer,
+        counted=known,
     )
 
 
@@ -103,25 +121,31 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     return replace(so_far, prepared=prepared, device_name=device_name(run, prepared.artifact))
 
 
-def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner) -> Prepared:
-    """The model of ``choice``, with the inputs of ``run``."""
-    ask = choice.ask
+def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner, build: bool = True) -> Prepared:
+    """The model of ``choice``, with the inputs of ``run``. ``build``: as in ``PrepareJob``."""
     job = PrepareJob(
         choice.plugin,
         request=choice.request(run.seed),
         cache=jobs.cache,
-        inputs=InputsAsked(
-            files=tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
-            preprocessing=ask.preprocessing,
-            sets=run.check_inputs or CHECK_INPUTS,
-            seed=run.seed,
-            prompt_ids=ask.prompt_ids,
-            prompts=ask.prompts,
-            chat=ask.chat,
-        ),
+        inputs=inputs_asked(run, choice),
         dataset=run.model.dataset,
+        build=build,
     )
     return jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says=sentence("run.preparing_model")))
+
+
+def inputs_asked(run: "PlannedRun", choice: "ModelChoice") -> InputsAsked:
+    """What the model of ``choice`` is to be fed in ``run``."""
+    ask = choice.ask
+    return InputsAsked(
+        files=tuple(f"{name}={path}" if name else path for name, path in ask.inputs.items()),
+        preprocessing=ask.preprocessing,
+        sets=run.check_inputs or CHECK_INPUTS,
+        seed=run.seed,
+        prompt_ids=ask.prompt_ids,
+        prompts=ask.prompts,
+        chat=ask.chat,
+    )
 
 
 def device_name(run: "PlannedRun", artifact: Artifact | None = None) -> Sentence | str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario
-from bench.errors import RunFailure
-from bench.inputs.prompts import Prompt, encoded, load_prompts, queries, save_prompts
+from bench.inputs.prompts import Prompt, demand_room, encoded, load_prompts, queries, save_prompts
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.generation import decoder_of, lengths
 from bench.measure.text_driver import OpenedText
@@ -16,7 +15,6 @@ from bench.passes.determinism import compare_token_runs
 from bench.passes.evidence import TextChecked
 from bench.record.evidence import Determinism
 from bench.record.text import TokenizerUsed
-from bench.words import sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +53,7 @@ def check_text(
 
     decoder, tokens = decoder_of(request), scenario.generate_tokens or 1
     given, used = _as_ids(load_prompts(prompts), session, decoder, tokenizer)
-    _demand_room(given, decoder, (scenario.depth_tokens or 0) + tokens)
+    demand_room(map(len, given), decoder, (scenario.depth_tokens or 0) + tokens)
     first = next(queries(given, decoder, lengths(request, scenario), seed))
     ids = session.greedy(first.context, first.prompt, tokens)
     exact = session.held_exactly()
@@ -95,24 +93,6 @@ def _saved(given: "Sequence[Ids]", folder: Path) -> Path | None:
     path = folder / "prompts.json"
     save_prompts(path, [Prompt(ids=tuple(int(i) for i in ids)) for ids in given])
     return path
-
-
-def _demand_room(prompts: "Sequence[Ids]", decoder: DecoderSpec, beside: int) -> None:
-    """Raise ``RunFailure`` for the first prompt that does not fit into the context together with ``beside`` other
-    tokens."""
-    for number, ids in enumerate(prompts, start=1):
-        if len(ids) + beside > decoder.context_length:
-            raise RunFailure(
-                "bad_input",
-                sentence(
-                    "run.prompt_too_long",
-                    number=number,
-                    n_ids=len(ids),
-                    beside=beside,
-                    context_length=decoder.context_length,
-                ),
-                sentence("run.shorten_prompt"),
-            )
 
 
 def _logits(session: OpenedText, ids: "Ids", folder: Path) -> Path | None:

@@ -2,22 +2,52 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, ModelRequest, Source
+from bench.contracts import Artifact, DecoderSpec, ModelRequest, Source
 from bench.contracts.names import file_model_id, folder_model_id
 from bench.digest import sha256_of_files
 from bench.errors import InputError
 from bench.models.build_cache import cached_build
-from bench.models.built import built_decoder, checked_request
+from bench.models.built import built_decoder, checked_request, described_decoder
 from bench.models.checkpoints.checkpoint import Checkpoint
 from bench.models.onnx.decoder_layout import refuse_shapes
 from bench.words import sentence
 
 VERSION = 3  # raise it when a change alters the files written, companions included
 PRECISIONS = ("float32", "float16", "int8", "int4")
+
+
+class Asked(NamedTuple):
+    """A checkpoint in the precision that is asked for, else in its own. ``own``: whether it is its own."""
+
+    name: str
+    source: Path
+    checkpoint: Checkpoint
+    precision: str
+    own: bool
+
+    @property
+    def decoder(self) -> DecoderSpec:
+        return replace(self.checkpoint.config.spec, kv_dtype="float16" if self.precision == "float16" else "float32")
+
+    def made_from(self, sha256: str) -> Source:
+        """``sha256``: of the checkpoint's files."""
+        from bench.models.sllm.weights import keeps_values
+
+        checkpoint = self.checkpoint
+        return Source(
+            format="huggingface" if self.source.is_dir() else "gguf",
+            path=self.source,
+            files=checkpoint.files,
+            sha256=sha256,
+            size_bytes=sum(file.stat().st_size for file in checkpoint.files),
+            stored_as=checkpoint.stored_as,
+            kept=keeps_values(checkpoint.tensors, self.precision, self.own),
+        )
 
 
 def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest, cache: Path) -> Artifact:
@@ -28,18 +58,10 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
     shape.
     """
     from bench.models.sllm.decoder import write_checkpoint
-    from bench.models.sllm.weights import keeps_values
 
-    source = Path(request.source)
-    name = folder_model_id(source) if source.is_dir() else file_model_id(source)
-    refuse_shapes(name, request.shapes)
-    checked_request(name, request, (), PRECISIONS)
-    checkpoint = open_it()
-    config, precision = checkpoint.config, request.precision or checkpoint.precision
-    own = precision == checkpoint.precision
-    if precision == "int4" != checkpoint.precision:
-        _refuse_uneven(name, checkpoint)
-    sha256 = sha256_of_files(checkpoint.files)
+    asked = _asked(open_it, request)
+    checkpoint, precision = asked.checkpoint, asked.precision
+    config, sha256 = checkpoint.config, sha256_of_files(checkpoint.files)
     recipe = {
         "version": VERSION,
         "precision": precision,
@@ -49,25 +71,40 @@ def prepare_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest,
     }
 
     def write(path: Path) -> None:
-        write_checkpoint(config, checkpoint.tensors, path, precision, own)
-        for file, contents in checkpoint.companions.items():
-            path.with_name(file).write_bytes(contents())
+        write_checkpoint(config, checkpoint.tensors, path, precision, asked.own)
+        _write_companions(checkpoint, path.parent)
 
-    path = cached_build(cache, name, recipe, write)
-    decoder = replace(config.spec, kv_dtype="float16" if precision == "float16" else "float32")
+    path = cached_build(cache, asked.name, recipe, write)
     beside = tuple(path.with_name(file) for file in checkpoint.companions)
-    return replace(
-        built_decoder(name, path, decoder, precision, config.parameters, beside),
-        source=Source(
-            format="huggingface" if source.is_dir() else "gguf",
-            path=source,
-            files=checkpoint.files,
-            sha256=sha256,
-            size_bytes=sum(file.stat().st_size for file in checkpoint.files),
-            stored_as=checkpoint.stored_as,
-            kept=keeps_values(checkpoint.tensors, precision, own),
-        ),
-    )
+    artifact = built_decoder(asked.name, path, asked.decoder, precision, config.parameters, beside)
+    return replace(artifact, source=asked.made_from(sha256))
+
+
+def described_checkpoint(open_it: Callable[[], Checkpoint], request: ModelRequest, folder: Path) -> Artifact:
+    """What ``prepare_checkpoint`` would make, as ``Describable.described``: from the headers of the files alone."""
+    asked = _asked(open_it, request)
+    beside = _write_companions(asked.checkpoint, folder)
+    parameters = asked.checkpoint.config.parameters
+    artifact = described_decoder(asked.name, folder, asked.decoder, asked.precision, parameters, beside)
+    return replace(artifact, source=asked.made_from(""))
+
+
+def _asked(open_it: Callable[[], Checkpoint], request: ModelRequest) -> Asked:
+    source = Path(request.source)
+    name = folder_model_id(source) if source.is_dir() else file_model_id(source)
+    refuse_shapes(name, request.shapes)
+    checked_request(name, request, (), PRECISIONS)
+    checkpoint = open_it()
+    precision = request.precision or checkpoint.precision
+    if precision == "int4" != checkpoint.precision:
+        _refuse_uneven(name, checkpoint)
+    return Asked(name, source, checkpoint, precision, precision == checkpoint.precision)
+
+
+def _write_companions(checkpoint: Checkpoint, folder: Path) -> tuple[Path, ...]:
+    for file, contents in checkpoint.companions.items():
+        (folder / file).write_bytes(contents())
+    return tuple(folder / file for file in checkpoint.companions)
 
 
 def _refuse_uneven(name: str, checkpoint: Checkpoint) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, Format, Model, ModelRequest, Task
+from bench.contracts import Artifact, Describable, Format, Model, ModelRequest, Task
 from bench.contracts.names import folder_model_id
 from bench.errors import InputError
 from bench.models.checkpoints.huggingface.folder import CONFIG, has_weights
-from bench.models.checkpoints.huggingface.plugin import prepare_folder
+from bench.models.checkpoints.huggingface.plugin import described_folder, prepare_folder
 from bench.models.checkpoints.huggingface.shards import INDEX, safetensors_in
 from bench.reading import leads_outside, read_object
 from bench.words import sentence
@@ -45,25 +45,47 @@ class ModelFolder:
     precisions: Sequence[str] = ()
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
-        folder = Path(request.source)
-        if not folder.is_dir():
-            raise InputError(
-                sentence("model.no_such_folder", folder_name=folder.name),
-                sentence("model.check_path"),
-            )
-        name = folder_model_id(folder)
-        found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
+        folder, name, found = _opened(request)
         if has_weights(folder):
-            _refuse_graphs(folder, name, found)
             return prepare_folder(folder, request, cache)
         if not found:
-            return replace(_only_file(folder, name, request, cache), model_id=name)
+            model, file = _only_file(folder, name)
+            return replace(model.prepare(replace(request, source=str(file)), cache), model_id=name)
         if len(found) > 1:
             raise InputError(
                 sentence("model.folder_holds_both", name=name, ort_genai=ORT_GENAI, openvino=OPENVINO), UNDERSTOOD
             )
         artifact = _onnx(folder, request, cache) if found == [ORT_GENAI] else _ir(folder, request, cache)
         return _whole(artifact, folder, name)
+
+    def described(self, request: ModelRequest, folder: Path) -> Artifact | None:
+        """Of weights, and of a file whose plugin describes it; the other folders hold a graph."""
+        source, name, found = _opened(request)
+        if has_weights(source):
+            return described_folder(source, request, folder)
+        if found:
+            return None
+        model, file = _only_file(source, name)
+        if not isinstance(model, Describable):
+            return None
+        artifact = model.described(replace(request, source=str(file)), folder)
+        return None if artifact is None else replace(artifact, model_id=name)
+
+
+def _opened(request: ModelRequest) -> tuple[Path, str, list[str]]:
+    """The folder, its name, and what it has of ``ORT_GENAI`` and ``OPENVINO``. Raises ``InputError`` for none, and for
+    one with both weights and graphs."""
+    folder = Path(request.source)
+    if not folder.is_dir():
+        raise InputError(
+            sentence("model.no_such_folder", folder_name=folder.name),
+            sentence("model.check_path"),
+        )
+    name = folder_model_id(folder)
+    found = [marker for marker in (ORT_GENAI, OPENVINO) if (folder / marker).is_file()]
+    if has_weights(folder):
+        _refuse_graphs(folder, name, found)
+    return folder, name, found
 
 
 def _refuse_graphs(folder: Path, name: str, markers: Sequence[str]) -> None:
@@ -89,8 +111,8 @@ def _graphs_in(place: Path) -> list[Path]:
     return [file for file in found if file.suffix != ".xml" or file.with_suffix(".bin").is_file()]
 
 
-def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> Artifact:
-    """The artifact of the one model in the folder. Raises ``InputError`` naming all where there are several."""
+def _only_file(folder: Path, name: str) -> tuple[Model, Path]:
+    """The one model in the folder, and what takes it. Raises ``InputError`` naming all where there are several."""
     from bench.models.files.gguf_file import GgufFile
     from bench.models.files.ir_file import IrFile
     from bench.models.files.onnx_file import OnnxFile
@@ -101,8 +123,7 @@ def _only_file(folder: Path, name: str, request: ModelRequest, cache: Path) -> A
         if len(models) == 1:
             (file,) = models
             takers: tuple[Model, ...] = (OnnxFile(), TfliteFile(), IrFile(), GgufFile())
-            taker = takers[KINDS.index(f"*{file.suffix}")]
-            return taker.prepare(replace(request, source=str(file)), cache)
+            return takers[KINDS.index(f"*{file.suffix}")], file
         if models:
             listed = ", ".join(str(file.relative_to(folder)) for file in models[:6]) + (" …" if len(models) > 6 else "")
             raise InputError(

@@ -29,6 +29,14 @@ class GgufFile:
         path = checked_file(request, "onnx")
         return prepare_checkpoint(lambda: open_gguf(path), request, cache)
 
+    def described(self, request: ModelRequest, folder: Path) -> Artifact:
+        from bench.models.checkpoints.gguf.opening import open_gguf
+        from bench.models.checkpoints.prepared import described_checkpoint
+        from bench.models.files.opening import checked_file
+
+        path = checked_file(request, "onnx")
+        return described_checkpoint(lambda: open_gguf(path), request, folder)
+
     def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
         from bench.models.altered.gguf_weights import StoredMatrix, altered_gguf
         from bench.models.checkpoints.gguf.header import read_header

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.contracts import Artifact, Format, ModelRequest, Task
+from bench.contracts import Artifact, DecoderSpec, Format, ModelRequest, Task
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ class BuiltInDecoder:
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
         return prepare_decoder(self.name, self.config(), request, cache)
+
+    def described(self, request: ModelRequest, folder: Path) -> Artifact:
+        from bench.models.built import described_decoder
+
+        config = self.config()
+        precision, decoder = asked_decoder(self.name, config, request)
+        return described_decoder(self.name, folder, decoder, precision, config.parameters)
 
 
 class Llama15M(BuiltInDecoder):
@@ -121,23 +128,31 @@ class Llama32(BuiltInDecoder):
 
 
 def prepare_decoder(name: str, config: "DecoderConfig", request: ModelRequest, cache: Path) -> Artifact:
-    """The artifact of a decoder of these sizes.
+    """The artifact of a decoder of these sizes. Raises ``InputError`` as ``asked_decoder`` does."""
+    from msgspec import to_builtins
+
+    from bench.models.build_cache import cached_build
+    from bench.models.built import built_decoder
+    from bench.models.sllm.decoder import write_decoder
+
+    precision, decoder = asked_decoder(name, config, request)
+    recipe = {"version": VERSION, "precision": precision, "seed": request.seed, "config": to_builtins(config)}
+    path = cached_build(cache, name, recipe, lambda path: write_decoder(config, request.seed, path, precision))
+    return built_decoder(name, path, decoder, precision, config.parameters)
+
+
+def asked_decoder(name: str, config: "DecoderConfig", request: ModelRequest) -> "tuple[str, DecoderSpec]":
+    """The precision, and the decoder's interface in it.
 
     Raises ``InputError`` for a format or precision it does not come in, and for any shape: the scenario chooses prompt
     and context.
     """
-    from msgspec import to_builtins
     from msgspec.structs import replace
 
-    from bench.models.build_cache import cached_build
-    from bench.models.built import PRECISION, built_decoder, checked_request
+    from bench.models.built import PRECISION, checked_request
     from bench.models.onnx.decoder_layout import refuse_shapes
-    from bench.models.sllm.decoder import write_decoder
 
     refuse_shapes(name, request.shapes)
     checked_request(name, request, (), BuiltInDecoder.precisions)
     precision = request.precision or PRECISION
-    recipe = {"version": VERSION, "precision": precision, "seed": request.seed, "config": to_builtins(config)}
-    path = cached_build(cache, name, recipe, lambda path: write_decoder(config, request.seed, path, precision))
-    decoder = replace(config.spec, kv_dtype="float16" if precision == "float16" else "float32")
-    return built_decoder(name, path, decoder, precision, config.parameters)
+    return precision, replace(config.spec, kv_dtype="float16" if precision == "float16" else "float32")

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, ModelRequest, TensorSpec
+from bench.contracts import Artifact, GraphFacts, ModelRequest, TensorSpec
 from bench.models.build_cache import cached_build
-from bench.models.built import built_artifact, checked_request
+from bench.models.built import built_artifact, checked_request, described_artifact
 from bench.models.onnx.graph import GraphWriter
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IMAGE = TensorSpec("input", "float32", (1, 3, 224, 224))
 CLASSES = 1000
+LOGITS = TensorSpec("logits", "float32", (1, CLASSES))
 LINEAR_GAIN = 1.0
 RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # 1 / standard deviation of max(0, N(0, 1))
 
@@ -110,7 +111,13 @@ def prepare_classifier(
     def write(path: Path) -> None:
         net = ConvNet(request.seed)
         layers(net)
-        net.save(path, name, (IMAGE,), (TensorSpec("logits", "float32", (1, CLASSES)),))
+        net.save(path, name, (IMAGE,), (LOGITS,))
 
     recipe = {"version": version, "precision": "float32", "seed": request.seed, "shapes": shapes}
     return built_artifact(name, cached_build(cache, name, recipe, write), shapes)
+
+
+def described_classifier(name: str, request: ModelRequest, folder: Path) -> Artifact:
+    """Raises ``InputError`` as ``prepare_classifier`` does."""
+    shapes = checked_request(name, request, (IMAGE,))
+    return described_artifact(name, folder, GraphFacts((IMAGE,), (LOGITS,)), shapes)

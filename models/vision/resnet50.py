@@ -33,6 +33,11 @@ class ResNet50:
 
         return prepare_classifier(NAME, VERSION, _layers, request, cache)
 
+    def described(self, request: ModelRequest, folder: Path) -> Artifact:
+        from bench.models.vision.convnet import described_classifier
+
+        return described_classifier(NAME, request, folder)
+
 
 def _layers(net: "ConvNet") -> str:
     from bench.models.vision.convnet import IMAGE, LINEAR_GAIN

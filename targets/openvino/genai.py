@@ -63,6 +63,11 @@ class OpenVinoGenai:
                 "plan",
             )
 
+    def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
+        """The one beside an IR, or that of a GGUF file which the pipeline reads itself."""
+        beside = all((artifact.path.parent / name).is_file() for name in TOKENIZER)
+        return own.imports_itself(options) or (artifact.format == "openvino_ir" and beside)
+
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return True
 

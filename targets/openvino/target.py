@@ -78,6 +78,9 @@ class OpenVino:
         ):
             raise npu_needs_fixed_shapes()
 
+    def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
+        return False
+
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return onnx_graphs.weights_leave_folder(artifact) or attention_form.may_be_fused(artifact, options)
 

@@ -70,6 +70,9 @@ class OnnxRuntimeCpu:
         attention_form.checked(options)
         refuse_compiled(artifact)
 
+    def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
+        return False
+
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return attention_form.may_be_fused(artifact, options)
 

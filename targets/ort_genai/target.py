@@ -79,6 +79,9 @@ class OrtGenai:
                 "plan",
             )
 
+    def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
+        return any((artifact.path.parent / file).is_file() for file in TOKENIZER)
+
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return True
 

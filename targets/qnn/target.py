@@ -91,6 +91,9 @@ class OnnxRuntimeQnn:
         held = qnn_options.provider_options(others, device, soc)
         return qnn_devices.device_name(device, soc, held, partial(contexts.played_as, artifact, others))
 
+    def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
+        return False
+
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return onnx_graphs.has_nameless_dimensions(artifact) or may_be_plain_decoder(artifact)
 

@@ -16,6 +16,8 @@ from bench.cli.options import cache_folder, echo_json
 from bench.cli.terminal.progress import span_text, total_seconds
 from bench.comparison.matching import Unmatched
 from bench.comparison.outcome import Outcome, foreseen
+from bench.contracts import Artifact
+from bench.digest import sha256_of_files
 from bench.errors import InputError
 from bench.execution.foresee import Foreseen, foresee_one
 from bench.execution.interleaved import plan_pair
@@ -134,7 +136,15 @@ def _runs(pair: Pair, bench: Bench, base_python: str) -> tuple[PlannedRun, ...]:
 def _check_identity(pair: Pair, known: Foreseen) -> None:
     """Raises ``InputError`` for a base's file that is another than the record's."""
     if not pair.emulated and known.artifact is not None:
-        pair.identity.check(known.artifact)
+        pair.identity.check(with_checksum(known.artifact))
+
+
+def with_checksum(artifact: Artifact) -> Artifact:
+    """A described artifact has no checksum of its own, and that of its source is computed only here."""
+    source = artifact.source
+    if source is None or source.sha256:
+        return artifact
+    return replace(artifact, source=replace(source, sha256=sha256_of_files(source.files)))
 
 
 def _alone(one: Unmatched) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bench.contracts import Artifact, Format, ModelRequest, Task
 from bench.errors import InputError
 from bench.models.checkpoints.huggingface.folder import CONFIG, open_folder
-from bench.models.checkpoints.prepared import PRECISIONS, prepare_checkpoint
+from bench.models.checkpoints.prepared import PRECISIONS, described_checkpoint, prepare_checkpoint
 from bench.reading import is_file
 from bench.words import sentence
 
@@ -22,17 +22,34 @@ class WeightsFile:
     precisions: Sequence[str] = PRECISIONS
 
     def prepare(self, request: ModelRequest, cache: Path) -> Artifact:
-        path = Path(request.source)
-        if not is_file(path):
-            raise InputError(sentence("model.no_such_file", file=path.name), sentence("model.check_path"))
-        return prepare_folder(path.parent, request, cache)
+        return prepare_folder(_folder_of(request), request, cache)
+
+    def described(self, request: ModelRequest, folder: Path) -> Artifact:
+        return described_folder(_folder_of(request), request, folder)
 
 
-def prepare_folder(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
-    """The decoder made of the folder's weights. Raises ``InputError`` as ``open_folder`` does."""
-    if not is_file(folder / CONFIG):
+def prepare_folder(source: Path, request: ModelRequest, cache: Path) -> Artifact:
+    """The decoder made of the weights in ``source``. Raises ``InputError`` as ``open_folder`` does."""
+    _demand_config(source)
+    return prepare_checkpoint(lambda: open_folder(source), replace(request, source=str(source)), cache)
+
+
+def described_folder(source: Path, request: ModelRequest, folder: Path) -> Artifact:
+    """As ``Describable.described``: what ``prepare_folder`` would make."""
+    _demand_config(source)
+    return described_checkpoint(lambda: open_folder(source), replace(request, source=str(source)), folder)
+
+
+def _folder_of(request: ModelRequest) -> Path:
+    path = Path(request.source)
+    if not is_file(path):
+        raise InputError(sentence("model.no_such_file", file=path.name), sentence("model.check_path"))
+    return path.parent
+
+
+def _demand_config(source: Path) -> None:
+    if not is_file(source / CONFIG):
         raise InputError(
-            sentence("checkpoint.no_config", folder=folder.resolve().name, config=CONFIG),
+            sentence("checkpoint.no_config", folder=source.resolve().name, config=CONFIG),
             sentence("checkpoint.download_again"),
         )
-    return prepare_checkpoint(lambda: open_folder(folder), replace(request, source=str(folder)), cache)

@@ -3,24 +3,26 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stories_tokenizer import write_tokenizer
 
-from bench.contracts import Scenario
+from bench.contracts import DecoderSpec, Scenario
 from bench.errors import InputError
 from bench.inputs.prompts import Prompt
-from bench.inputs.tokenizer_file import FileTokenizer, longest, tokenizer_beside, tokenizer_of
+from bench.inputs.tokenizer_file import FileTokenizer, counted, longest, tokenizer_beside, tokenizer_of
 from bench.record.record import RecordedRun
 from bench.record.text import TokenizerUsed
 from bench.reports.runs.html import HtmlReport
 from bench.suite.suite import ModelAsk, TargetAsk
+from bench.words import sentence
 
 pytest.importorskip("tokenizers")
 
@@ -101,13 +103,24 @@ def test_a_file_does_not_cut_or_fill(tmp_path: Path) -> None:
     assert 9 == len(tokenizer.encode("no tokens"))
 
 
-def test_the_longest_prompt_is_counted(tmp_path: Path) -> None:
-    """By the file's tokenizer; without one, or with one that cannot be read, a text has at most a token a byte and two
-    around it."""
+def test_prompts_are_counted(tmp_path: Path) -> None:
+    """By the file's tokenizer; without one, or with one that cannot be used, it is known why, and a text has at most a
+    token a byte and two around it."""
+    decoder = DecoderSpec(layers=1, kv_heads=1, head_dim=2, vocab_size=300, context_length=64)
     prompts = (Prompt(ids=(1, 2, 3)), Prompt(prompt="twé"))
-    assert (3, 6, 3) == (longest(prompts[:1], None), longest(prompts, None), longest(prompts, byte_level(tmp_path)))
+
+    def found(prompts: Sequence[Prompt], file: Path | None, decoder: DecoderSpec = decoder) -> tuple[Any, ...]:
+        known = counted(prompts, decoder, file)
+        return longest(prompts, known), known.lengths, known.failure and known.failure.message
+
+    none = str(sentence("input.no_tokenizer"))
+    assert [(3, (3,), None), (6, (), none)] == [found(prompts[:1], None), found(prompts, None)]
+    file = byte_level(tmp_path)
+    assert (3, (3, 3), None) == found(prompts, file)
+    of_another_model = found(prompts, file, msgspec.structs.replace(decoder, vocab_size=4))
+    assert (6, (), True) == (*of_another_model[:2], "vocabulary has 4" in of_another_model[2])
     (tmp_path / "tokenizer.json").write_text("{}")
-    assert (3, 6) == (longest(prompts[:1], tmp_path / "tokenizer.json"), longest(prompts, tmp_path / "tokenizer.json"))
+    assert (6, (), True) == (*found(prompts, file)[:2], "is not a tokenizer" in found(prompts, file)[2])
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"model": {"type": "None"}}'])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from bench.record.quality import Paired, QualityMetric
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix, MatrixRow
 from bench.reports.view.rows import Numbered, options_words
@@ -23,6 +24,7 @@ from bench.reports.view.sentences import (
 )
 from bench.reports.words import figures
 from bench.reports.words.causes import STATUS_SIGNS, Status, doubt, emulated, status, status_word
+from bench.reports.words.imports import import_words
 from bench.reports.words.names import failure_kind
 from bench.reports.words.quality import pair_words, title
 from bench.reports.words.ranking import figure, relation, untold
@@ -44,7 +46,8 @@ def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sen
     rankings = rank([[item.run for item in row.runs] for _, row in rows])
     measured = chain.from_iterable(_row_sentences(*row, ranking) for row, ranking in zip(rows, rankings, strict=True))
     told = [*measured, *emulated_sentences(items), *failed_sentences(items)]
-    wronger = [sentence for item in items for sentence in _losses(item)]
+    records = [item.record for item in items]
+    wronger = [sentence for item in items for sentence in _losses(item, records)]
     every = [*wrong_sentences(items), *told, *wronger, *side_by_side(items)]
     if every or not items:
         return tuple(sorted(every, key=lambda sentence: sentence.status not in ("wrong", "emulated_wrong")))
@@ -62,8 +65,9 @@ def _nothing_measured(items: Sequence[Numbered]) -> Sentence:
     return Sentence(say("report.nothing.lead"), say("report.nothing.rest", said=said), "skipped")
 
 
-def _losses(item: Numbered) -> list[Sentence]:
-    """What a run lost against the reference beyond noise."""
+def _losses(item: Numbered, records: Sequence[Record]) -> list[Sentence]:
+    """What a run lost against the reference beyond noise, and whether a runtime's own import is the cause; ``records``:
+    of all runs, which may show it."""
     record, quality = item.record, item.record.quality
     if quality is None or record.status != "ok":
         return []
@@ -73,11 +77,17 @@ def _losses(item: Numbered) -> list[Sentence]:
     return [
         Sentence(
             say("report.loss.lead", about=where, metric=title(p.metric)),
-            say("report.sentence", said=pair_words(p, by_name[p.metric])),
+            say("report.sentence", said=_loss_words(p, by_name[p.metric], record, records)),
             "failed",
         )
         for p in lost
     ]
+
+
+def _loss_words(pair: Paired, metric: QualityMetric, record: Record, records: Sequence[Record]) -> str:
+    said = pair_words(pair, metric)
+    imported = import_words(record, records) if pair.metric == "perplexity" else ""
+    return say("report.import.loss", said=said, imported=imported) if imported else said
 
 
 def counts(items: Sequence[Numbered]) -> tuple[tuple[Status, int], ...]:

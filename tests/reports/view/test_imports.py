@@ -1,5 +1,7 @@
 """A loss of quality is the import's doing only where the record shows that it is not the arithmetic's."""
 
+from collections.abc import Sequence
+
 import pytest
 from msgspec.structs import replace
 from text_quality import text_quality
@@ -10,9 +12,12 @@ from bench.record.inputs import ModelSource
 from bench.record.record import RecordedRun
 from bench.reports.runs.html import HtmlReport
 from bench.reports.runs.terminal import TerminalReport
+from bench.reports.view.headline import headline
 from bench.reports.view.lm.cost import cost_listing, cost_table
+from bench.reports.view.matrix import matrices
 from bench.reports.view.quality import quality_overview, quality_table
-from bench.reports.view.rows import Numbered
+from bench.reports.view.rows import Numbered, numbered
+from bench.reports.view.sentences import Sentence
 from bench.reports.words.imports import import_words
 from bench.words.language import speaking
 
@@ -58,6 +63,26 @@ def test_the_import_is_blamed_where_nothing_else_remains(
 ) -> None:
     """Float32 products and cache, or the same run with the import made here, whose whole interval is better."""
     assert said == import_words(judged.record, [one.record for one in (judged, *others)])
+
+
+def test_the_headline_names_the_import() -> None:
+    """Beside the loss, where nothing else can be its cause, or as one possible cause; in both languages. A loss without
+    an import stands alone."""
+    alone, both = [run(0.16, activations="float32")], [run(0.16), run(0.0, imported=False)]
+    for runs, said in ((alone, CHANGES), (both, CHANGES), ([run(0.16)], POSSIBLE)):
+        (found,) = losses(runs)
+        assert "erplexity" in found.strong
+        assert found.rest.endswith(f"a significant loss; {said}.")
+    with speaking("ko"):
+        (found,) = losses(alone)
+        assert found.rest.endswith("이 직접 읽음: 이 가져오기가 모델을 바꿉니다.")
+    (found,) = losses([run(0.16, imported=False)])
+    assert "import" not in found.rest
+
+
+def losses(runs: Sequence[RecordedRun]) -> list[Sentence]:
+    items = numbered(runs)
+    return [one for one in headline(matrices(items), items) if one.status == "failed"]
 
 
 def test_another_target_or_other_samples_show_nothing() -> None:

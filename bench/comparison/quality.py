@@ -111,10 +111,36 @@ def examine_quality(
     if base.artifact_sha256 == new.artifact_sha256 and (differ := _read_otherwise(base, new)):
         return not_compared(new, sentence("compare.quality.read_otherwise", differing=differ))
     before, after = ({metric.name: metric for metric in side.metrics} for side in (base, new))
-    found = differences(new.metrics, *results)
+    unlike = _unlike(base, new, results)
+    found = differences([metric for metric in new.metrics if metric.name not in unlike], *results)
     told = {one.paired.metric for one in found}
-    left = tuple(_left(m, before) for m in new.metrics if m.name not in told)
+    left = tuple(_left(m, before, unlike.get(m.name)) for m in new.metrics if m.name not in told)
     return QualityTests(new.dataset.name, left, found, before, after)
+
+
+def _unlike(base: Quality, new: Quality, results: "tuple[Results, Results]") -> dict[str, Sentence]:
+    """The metrics whose samples are not the same in both, although the dataset is, and why: those of tokens, where the
+    same text was cut into other tokens or windows, and those with other numbers of results."""
+    found = {}
+    other_tokens = _other_tokens(base, new, results)
+    for metric in new.metrics:
+        x, y = (len(side.get(metric.name, ())) for side in results)
+        if other_tokens and metric.per not in ("", "question"):
+            found[metric.name] = sentence("compare.quality.other_tokens")
+        elif x and y and x != y:
+            found[metric.name] = sentence("compare.quality.other_numbers", base=x, new=y)
+    return found
+
+
+def _other_tokens(base: Quality, new: Quality, results: "tuple[Results, Results]") -> bool:
+    """By the hashes of the token ids; where a record has none, by how many tokens each window has."""
+    x, y = base.dataset.tokens_sha256, new.dataset.tokens_sha256
+    if x is not None and y is not None:
+        return x != y
+    before, after = (side.get("perplexity") for side in results)
+    if before is None or after is None:
+        return False
+    return bool(before[:, 1].tolist() != after[:, 1].tolist())
 
 
 def _read_otherwise(base: Quality, new: Quality) -> list[Sentence]:
@@ -133,8 +159,10 @@ def not_compared(quality: Quality, reason: Sentence) -> QualityTests:
     return QualityTests(quality.dataset.name, tuple(QualityOmitted(m.name, reason) for m in quality.metrics))
 
 
-def _left(metric: QualityMetric, before: Mapping[str, QualityMetric]) -> QualityOmitted:
+def _left(metric: QualityMetric, before: Mapping[str, QualityMetric], unlike: Sentence | None) -> QualityOmitted:
     if metric.name not in before:
         return QualityOmitted(metric.name, sentence("compare.quality.no_such_metric"))
+    if unlike is not None:
+        return QualityOmitted(metric.name, unlike)
     told = sentence("compare.quality.of_the_whole", base=before[metric.name].value, new=metric.value)
     return QualityOmitted(metric.name, told)

@@ -27,7 +27,15 @@ from bench.quality.text.answers import answer, load_answers
 from bench.quality.text.limits import TextLimits
 from bench.quality.text.metrics import own_results
 from bench.quality.text.questions import Found, holds_questions, items_of, read_questions
-from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, windows_of
+from bench.quality.text.samples import (
+    Item,
+    TextSamples,
+    beginnings,
+    evenly,
+    load_samples,
+    tokens_sha256,
+    windows_of,
+)
 from bench.reading import is_folder
 from bench.record.quality import DatasetFacts, LeftOut
 from bench.words import Sentence, sentence
@@ -197,4 +205,5 @@ def _facts(
         count,
         tuple(left),
         limits=limits,
+        tokens_sha256=tokens_sha256(samples.windows) if samples is not None and samples.windows else None,
     )

@@ -45,7 +45,8 @@ class LeftOut(Part, frozen=True):
 class DatasetFacts(Part, frozen=True):
     """``name`` is the folder's alone. ``sha256`` covers names, contents and labels of the ``samples`` that were
     judged. ``options``: how labels and outputs were read, ``preprocessing``: how images were. ``tokenizer``: of texts
-    that are not ids. ``limits``: what was evaluated on a part only, and why."""
+    that are not ids. ``limits``: what was evaluated on a part only, and why. ``tokens_sha256``: of a language model, of
+    the token ids that perplexity is of, in their windows."""
 
     name: str
     task: DatasetTask
@@ -56,6 +57,7 @@ class DatasetFacts(Part, frozen=True):
     preprocessing: str = ""
     tokenizer: TokenizerUsed | None = None
     limits: tuple[Sentence | str, ...] = ()
+    tokens_sha256: str | None = None
 
 
 class QualityMetric(Part, frozen=True):

@@ -2,6 +2,7 @@
 choices, all as token ids, so that the reference is fed the same."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,16 @@ def load_samples(path: Path) -> TextSamples:
             choices = named(f"item.{name.removeprefix('facts.')}.")
             items.append(Item(choices, tuple(rest[:half]), tuple(rest[half:]), answer))
     return TextSamples(named("window."), named("prompt."), tuple(items), int(stored["generated"]))
+
+
+def tokens_sha256(windows: "Iterable[Ids]") -> str:
+    """The same only for the same ids in the same windows."""
+    import numpy as np
+
+    found = sha256()
+    for ids in windows:
+        found.update(np.array([len(ids), *ids], "<i8").tobytes())
+    return found.hexdigest()
 
 
 def windows_of(ids: "Ids", size: int) -> "Iterable[Ids]":

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from text_quality import text_quality
+from whole_records import text
 
 from bench.analysis.quality import Difference, differences
 from bench.analysis.quality_results import quality_results
@@ -16,6 +18,7 @@ from bench.errors import InputError
 from bench.record.quality import DatasetFacts, Quality, QualityMetric
 from bench.record.record import PlannedTarget, RecordedRun
 from bench.testing.records import fake_run
+from bench.words import Sentence, speaking
 
 
 def judged(results: dict[str, np.ndarray], samples: int = 4) -> RecordedRun:
@@ -215,3 +218,59 @@ def test_two_forms_on_an_emulator_need_to_be_the_subject() -> None:
     assert {"emulated", "artifact_differs"} == {reason.code for reason in plain.comparability.reasons}
     assert allowed.quality is not None
     assert ["worse"] == [change.word for change in allowed.quality.changes]
+
+
+def of_texts(record_id: str, worse: float, tokens_sha256: str | None = None, windows: int = 12) -> RecordedRun:
+    """A language model judged on texts and questions. ``windows``: how many of its windows are kept."""
+    made = text()
+    samples = dict(made.samples)
+    target = made.record.plan.target
+    quality = text_quality(samples, "f" * 64, target.id, {}, worse)
+    facts = replace(quality.dataset, tokens_sha256=tokens_sha256)
+    per_token = [key for name, key in quality.samples.items() if "choice" not in name and len(samples[key]) == 12]
+    samples |= {key: samples[key][:windows] for key in per_token}
+    return RecordedRun(replace(made.record, record_id=record_id, quality=replace(quality, dataset=facts)), samples)
+
+
+PER_TOKEN = {"perplexity", "kl_divergence", "top1_agreement", "equal_prefix"}
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "same"),
+    [
+        (of_texts("a", 0.0, "1" * 64), of_texts("b", 0.3, "1" * 64), True),
+        (of_texts("a", 0.0, "1" * 64), of_texts("b", 0.3, "2" * 64), False),
+        (of_texts("a", 0.0), of_texts("b", 0.3), True),
+        (of_texts("a", 0.0), of_texts("b", 0.3, "2" * 64), True),
+        (of_texts("a", 0.0), of_texts("b", 0.3, windows=11), False),
+    ],
+)
+def test_figures_per_token_are_compared_of_the_same_tokens(base: RecordedRun, new: RecordedRun, same: bool) -> None:
+    """Another tokenizer cuts the same text into other tokens: a lower perplexity then says nothing. Questions are
+    compared all the same. Records without the hash are told apart by their windows."""
+    qualities = [run.record.quality for run in (base, new)]
+    results = tuple(
+        {name: run.samples[key] for name, key in quality.samples.items()}
+        for run, quality in zip((base, new), qualities, strict=True)
+        if quality is not None
+    )
+    examined = examine_quality(*qualities, results)  # type: ignore[arg-type]
+    assert examined is not None
+    tested = {one.paired.metric for one in examined.differences}
+    assert {"choice_accuracy", "choice_accuracy_per_byte"} | (PER_TOKEN if same else set()) == tested
+    told = {one.metric: one.reason for one in examined.omitted if one.metric in PER_TOKEN}
+    assert (set() if same else PER_TOKEN) == set(told)
+    assert {"compare.quality.other_tokens"} >= {reason.code for reason in told.values() if isinstance(reason, Sentence)}
+    with speaking("ko"):
+        assert all("토크나이저" in str(reason) for reason in told.values())
+    with speaking("en"):
+        assert all("tokenizers" in str(reason) for reason in told.values())
+
+
+def test_other_numbers_of_samples_are_told() -> None:
+    """Results that cannot be paired are left out with a reason, whatever the record states."""
+    base, new = with_flags("a", flags(40, range(0))).record.quality, with_flags("b", flags(40, range(0))).record.quality
+    examined = examine_quality(base, new, ({"top1": flags(40, range(3))}, {"top1": flags(38, range(3))}))
+    assert examined is not None
+    ((name, reason),) = [(one.metric, str(one.reason)) for one in examined.omitted]
+    assert ("top1", "evaluated on 40 samples in base and 38 in new") == (name, reason)

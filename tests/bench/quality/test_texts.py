@@ -10,6 +10,7 @@ import pytest
 
 from bench.contracts import Scenario
 from bench.errors import InputError
+from bench.quality.text.samples import tokens_sha256
 from bench.quality.texts import text_files
 from bench.record.record import RecordedRun
 from bench.store.records import load, save
@@ -62,6 +63,8 @@ def test_perplexity_is_that_of_a_plain_run(run: Run, realdata: Path, texts: Path
         assert quality is not None
         metric, *others = quality.metrics
         assert ("perplexity", 12) == (metric.name, metric.n)
+        windows = [np.array(story[begin : begin + 60]) for begin in range(0, 120, 10)]
+        assert tokens_sha256(windows) == quality.dataset.tokens_sha256
         beside = {one.name: one.value for one in others}
         assert (1.0, 1.0, 1.0, 32.0) == tuple(
             beside[name] for name in ("top1_agreement", "prompts_equal", "fdt_norm", "equal_prefix")
@@ -74,6 +77,14 @@ def test_perplexity_is_that_of_a_plain_run(run: Run, realdata: Path, texts: Path
         assert ["same"] == [pair.word for pair in quality.paired]
         codes = [r.code for r in one.record.verdict.reasons] if one.record.verdict else []
         assert "quality_of_another" not in codes
+
+
+def test_the_hash_of_tokens_tells_windows_apart() -> None:
+    """The same ids, cut elsewhere or in another order, are other samples; their type is not part of it."""
+    cuts = [[[1, 2, 3], [4]], [[1, 2], [3, 4]], [[4], [1, 2, 3]], [[1, 2, 3]], [[1, 2, 3], [5]]]
+    hashes = [tokens_sha256([np.array(ids) for ids in cut]) for cut in cuts]
+    assert len(cuts) == len(set(hashes))
+    assert hashes[0] == tokens_sha256([np.array([1, 2, 3], np.int32), np.array([4], np.int16)])
 
 
 @pytest.mark.real

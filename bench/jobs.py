@@ -65,6 +65,12 @@ class PhaseBegan(Event, frozen=True, tag=True):
     name: str
 
 
+class PartDone(Event, frozen=True, tag=True):
+    """How far the job has come in its phase, in whole percent."""
+
+    percent: int
+
+
 class TurnWanted(Event, frozen=True, tag=True):
     """The worker's turn is over, if it had one, and it waits for the next. ``satisfied``: it has measured enough, and
     goes on only to keep the other company."""
@@ -82,7 +88,7 @@ class Done(Event, frozen=True, tag=True):
     answer: Raw
 
 
-AnyEvent = PhaseBegan | TurnWanted | Failed | Done
+AnyEvent = PhaseBegan | PartDone | TurnWanted | Failed | Done
 
 
 class Result(Struct, Generic[Answer_co], frozen=True):

@@ -107,6 +107,7 @@ def play_here(
     on_phase: Callable[[str], None] = lambda name: None,
     *,
     environment: Mapping[str, str] | None = None,
+    on_part: Callable[[int], None] = lambda percent: None,
 ) -> Result[T]:
     """As ``bench.process.supervisor.run_job``, without a process: the job and its answer are encoded and decoded as
     between two, and plugin files are imported anew."""

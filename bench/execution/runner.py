@@ -9,7 +9,7 @@ from bench.execution.workbench import Bench
 from bench.jobs import Failed, Job, Result, T
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 Memo = dict[tuple[type[Job[object]], Hashable], Result[object]]
 """What one run of a suite leaves for the next: models made, and reference runs; by the kind of job, and its key."""
@@ -50,7 +50,7 @@ class JobRunner:
         environment: Mapping[str, str] | None = None,
         on_phase: Callable[[str], None] = lambda name: None,
     ) -> Result[T]:
-        return run_job(job, self.folder(), self._deadline_s() + more_s, on_phase, environment=environment)
+        return self._carried_out(job, more_s, on_phase, environment)
 
     def once(
         self,
@@ -63,9 +63,24 @@ class JobRunner:
         if (kind, key) not in self._memo:
             if says:
                 self.say(says)
-            self._memo[kind, key] = self.attempt(make(), more_s)
+            self._memo[kind, key] = self._carried_out(make(), more_s, on_part=self._part_of(says))
         found = self._memo[kind, key]
         return Result(_as(kind, found.answer), found.wall_ns, found.log_tail)
+
+    def _carried_out(
+        self,
+        job: Job[T],
+        more_s: float,
+        on_phase: Callable[[str], None] = lambda name: None,
+        environment: Mapping[str, str] | None = None,
+        on_part: Callable[[int], None] = lambda percent: None,
+    ) -> Result[T]:
+        deadline_s = self._deadline_s() + more_s
+        return run_job(job, self.folder(), deadline_s, on_phase, environment=environment, on_part=on_part)
+
+    def _part_of(self, title: Sentence | str) -> Callable[[int], None]:
+        """Says how much is done of what ``title`` says, if anything does."""
+        return lambda percent: self.say(sentence("run.part_done", title=title, percent=percent)) if title else None
 
     def settled(self, result: Result[T]) -> T:
         self.log_tail = result.log_tail

@@ -20,6 +20,7 @@ from bench.jobs import (
     Done,
     Failed,
     Job,
+    PartDone,
     PhaseBegan,
     Result,
     T,
@@ -53,6 +54,7 @@ def run_job(
     take_turn: TakeTurn = lambda satisfied: not satisfied,
     on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
     environment: Mapping[str, str] | None = None,
+    on_part: Callable[[int], None] = lambda percent: None,
 ) -> Result[T]:
     """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind.
 
@@ -61,6 +63,7 @@ def run_job(
 
     ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.process.turnstile``. ``on_spawn``
     gets the worker, which another thread may ``stop``. ``environment``: variables that the worker gets besides.
+    ``on_part`` gets how many percent of its phase are done.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job_file, log = folder / "job.json", folder / "log.txt"
@@ -84,6 +87,8 @@ def run_job(
             if isinstance(event, PhaseBegan):
                 phase = event.name
                 on_phase(phase)
+            elif isinstance(event, PartDone):
+                on_part(event.percent)
             elif isinstance(event, TurnWanted):
                 _let_go_on(process, take_turn(event.satisfied))
             else:

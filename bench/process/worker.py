@@ -28,24 +28,33 @@ def main() -> None:
 
     from pathlib import Path
 
-    from bench.jobs import AnyEvent, PhaseBegan, TurnWanted, Worker, decode_job, done, encode
+    from bench import progress
+    from bench.jobs import AnyEvent, PartDone, PhaseBegan, TurnWanted, Worker, decode_job, done, encode
     from bench.process.failure import failure_of
 
     def say(event: AnyEvent) -> None:
         os.write(pipe, encode(event) + b"\n")
 
-    phase = "start"
+    phase, percent = "start", -1
 
     def announce(name: str) -> None:
         nonlocal phase
         phase = name
         say(PhaseBegan(name))
 
+    def tell_part(part: int, whole: int) -> None:
+        nonlocal percent
+        found = 100 * part // max(1, whole)
+        if found != percent:
+            percent = found
+            say(PartDone(found))
+
     def take_turn(satisfied: bool) -> bool:
         say(TurnWanted(satisfied))
         return answers.get() == GO
 
     status = 0
+    progress.listen(tell_part)
     try:
         with open(job_file, "rb") as file:
             job = decode_job(file.read())

@@ -19,6 +19,7 @@ from bench.models.sllm.config import DecoderConfig, LayerKind
 from bench.models.sllm.seeded import SeededTensors
 from bench.models.sllm.tables import TabledGraph
 from bench.models.sllm.tensor import Tensor
+from bench.models.sllm.watched import WatchedTensors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,7 @@ def write_checkpoint(
     from bench.models.onnx.weights import WeightFile
 
     with WeightFile(path) as weights:
-        _Decoder(config, tensors, precision, weights, as_stored).write(path)
+        _Decoder(config, WatchedTensors(tensors, config), precision, weights, as_stored).write(path)
 
 
 class _Decoder(TabledGraph):

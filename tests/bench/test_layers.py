@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"bench": "bench", "models": "bench.models", "targets": "bench.targets", "reports": "bench.reports"}
 
 FLOORS = """
-    printable interrupts parent entry_points
+    printable interrupts parent entry_points progress
     words
     errors
     digest
@@ -67,6 +67,7 @@ SURFACE = frozenset(
         "bench.digest",
         "bench.entry_points",
         "bench.errors",
+        "bench.progress",
         "bench.reading",
         "bench.scratch",
         "bench.words",

@@ -14,6 +14,7 @@ from bench.plugins import PluginRef, discover
 from bench.process.probe import ProbeJob
 from bench.record.record import Failure
 from bench.suite.suite import Suite
+from bench.words import sentence
 
 TARGET = PluginRef("targets", "null", "bench.testing:NullTarget", "test")
 FACTS = TargetFacts((), {}, ("onnx",), ("tensor",), {})
@@ -31,6 +32,7 @@ class Carried:
     def __init__(self, answer: object) -> None:
         self.answer = answer
         self.asked: list[tuple[Job[object], float, bool]] = []
+        self.percents: tuple[int, ...] = ()
 
     def __call__(
         self,
@@ -39,7 +41,10 @@ class Carried:
         deadline_s: float,
         on_phase: Callable[[str], None],
         environment: Mapping[str, str] | None = None,
+        on_part: Callable[[int], None] = lambda percent: None,
     ) -> Result[object]:
+        for percent in self.percents:
+            on_part(percent)
         self.asked.append((job, deadline_s, folder.is_dir()))
         return Result(self.answer, 7, (f"log {len(self.asked)}",))
 
@@ -54,6 +59,18 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
         return JobRunner(bench, {} if memo is None else memo, lambda: 60.0, say), carried
 
     return runner
+
+
+def test_how_far_a_shared_job_has_come_is_said(made: Callable[..., tuple[JobRunner, Carried]]) -> None:
+    """Behind what is said of it; a job that says nothing of itself stays silent, and so does one done before."""
+    said: list[str] = []
+    runner, carried = made("a name", said=said)
+    carried.percents = (40,)
+    for _ in range(2):
+        runner.once(NameJob, "key", lambda: NameJob(TARGET), says=sentence("run.preparing_model"))
+    runner.attempt(NameJob(TARGET))
+    runner.once(NameJob, "other", lambda: NameJob(TARGET))
+    assert ["preparing the model", "preparing the model: 40 %"] == [str(one) for one in said]
 
 
 def test_a_job_gets_a_folder_and_the_deadline(made: Callable[..., tuple[JobRunner, Carried]]) -> None:

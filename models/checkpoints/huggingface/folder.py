@@ -20,6 +20,7 @@ from bench.models.checkpoints.huggingface.shards import (
     stored_in,
 )
 from bench.models.checkpoints.huggingface.sizes import decoder_config, family_of
+from bench.models.checkpoints.huggingface.text_part import text_part, text_tensors
 from bench.models.sllm.config import DecoderConfig, Shape
 from bench.reading import MIB, is_file, read_bytes, read_object
 from bench.words import sentence
@@ -82,11 +83,14 @@ def open_folder(folder: Path) -> Checkpoint:
     arithmetic and is not computed; a tensor that is missing, left over, or of another shape or type than the
     architecture and the sizes say; a file that is missing, damaged or a Git LFS pointer.
     """
-    config, generation = _fields(folder, CONFIG), _fields(folder, GENERATION)
+    whole, generation = _fields(folder, CONFIG), _fields(folder, GENERATION)
+    text = text_part(whole)
+    config = whole if text is None else text
     family = family_of(config)
     sizes = decoder_config(config, generation)
     stored, files = stored_in(folder)
-    kept = {name: tensor for name, tensor in stored.items() if not name.endswith(RECOMPUTED)}
+    kept = stored if text is None else text_tensors(stored)
+    kept = {name: tensor for name, tensor in kept.items() if not name.endswith(RECOMPUTED)}
     _refuse_other_types(kept)
     if sizes.tied:
         kept = _without_copy(kept)

@@ -12,6 +12,7 @@ from bench.contracts import ModelRequest
 from bench.errors import InputError
 from bench.models.checkpoints.huggingface.fields import Fields
 from bench.models.checkpoints.huggingface.sizes import decoder_config
+from bench.models.checkpoints.huggingface.text_part import text_part
 from bench.models.files.folder import ModelFolder
 from bench.models.sllm.config import DecoderConfig, RopeScaling
 from tests.support.checkpoints.published_folders import (
@@ -136,6 +137,70 @@ def test_defaults_are_those_of_transformers() -> None:
     assert (gemma.tied, gemma.rope_theta, gemma.local_rope_theta) == (True, 1e6, 1e4)
     assert gemma.layer_kinds == ("sliding",) * 4
     assert sizes({**MISTRAL, "max_position_embeddings": 8192}).sliding_window == 4096
+
+
+def test_the_text_of_a_model_with_pictures() -> None:
+    """Its published configuration leaves out what has the usual value: Gemma 3 of 4 billion parameters, by hand."""
+    found = text_sizes({})
+    assert found is not None
+    assert (262_208, 2560, 34, 8, 4, 256, 10_240) == (
+        *(found.vocab, found.dim, found.layers, found.heads, found.kv_heads, found.head_dim, found.hidden),
+    )
+    assert (131_072, 1024, 1e6, 1e4) == (found.context, found.sliding_window, found.rope_theta, found.local_rope_theta)
+    assert (1 / 16, (8.0,) * 128, True) == (found.attention_scale, found.rope_divisors, found.tied)
+    assert (5 * ("sliding",) + ("full",)) * 5 + ("sliding",) * 4 == found.layer_kinds
+    assert (2, (1, 106), 1e-6) == (found.bos, found.eos, found.epsilon)
+    assert 3_880_263_168 == found.parameters  # 4,300,079,472 with the pictures' tower and projector
+
+
+GEMMA_4B = {
+    "architectures": ["Gemma3ForConditionalGeneration"],
+    "model_type": "gemma3",
+    "eos_token_id": [1, 106],
+    "mm_tokens_per_image": 256,
+    "text_config": {
+        "hidden_size": 2560,
+        "intermediate_size": 10_240,
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 34,
+        "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+        "sliding_window": 1024,
+    },
+    "vision_config": {"hidden_size": 1152, "model_type": "siglip_vision_model"},
+}
+
+
+def text_sizes(whole: Mapping[str, Any], **text: Any) -> DecoderConfig | None:
+    config = {**GEMMA_4B, **whole, "text_config": {**GEMMA_4B["text_config"], **text}}
+    found = text_part(Fields(config, "config.json"))
+    return None if found is None else decoder_config(found, Fields({}, "generation_config.json"))
+
+
+@pytest.mark.parametrize(
+    ("whole", "text", "message"),
+    [
+        ({"quantization_config": {"bits": 4}}, {}, "config.json: quantization_config is"),
+        ({}, {"attn_logit_softcapping": 50.0}, "text_config.attn_logit_softcapping is 50.0, which changes"),
+        ({}, {"hidden_size": "x"}, 'text_config.hidden_size is "x", not a whole number'),
+        ({}, {"model_type": "llama"}, "Gemma3ForCausalLM is not supported"),
+        ({}, {"use_bidirectional_attention": True}, "text_config.use_bidirectional_attention is true"),
+    ],
+)
+def test_the_text_of_a_model_with_pictures_is_refused_by_field(
+    whole: Mapping[str, Any], text: Mapping[str, Any], message: str
+) -> None:
+    """With where it stands."""
+    with pytest.raises(InputError) as caught:
+        text_sizes(whole, **text)
+    assert message in caught.value.message
+
+
+def test_other_models_are_whole() -> None:
+    """Of text alone, of another class, and without a part for the text."""
+    assert text_sizes({"architectures": ["Gemma3nForConditionalGeneration"]}) is None
+    assert text_sizes({"model_type": "llava"}) is None
+    for config in (GEMMA3, {**GEMMA_4B, "text_config": None}):
+        assert text_part(Fields(config, "config.json")) is None
 
 
 def test_a_window_that_spans_the_context_is_none() -> None:

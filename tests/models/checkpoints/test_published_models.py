@@ -96,6 +96,39 @@ def test_the_graph_has_the_logits_of_the_definition(name: str, runtime: str, tmp
     np.testing.assert_allclose(steps, expected, atol=1e-4, rtol=0)
 
 
+WHOLE = {
+    "architectures": ["Gemma3ForConditionalGeneration"],
+    "model_type": "gemma3",
+    "eos_token_id": [2, 5],
+    "text_config": {
+        key: value for key, value in MODELS["gemma3"].items() if key not in ("architectures", "eos_token_id")
+    },
+    "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 8},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "pictures"),
+    [("language_model.model.", "language_model.", ""), ("model.language_model.", "", "model.")],
+)
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_text_of_gemma3_with_pictures(text: str, head: str, pictures: str, tied: bool, tmp_path: Path) -> None:
+    """As transformers names its tensors, first and since 4.52; those of the pictures are not read."""
+    config = {**MODELS["gemma3"], "tie_word_embeddings": tied}
+    weights = random_weights(config)
+    expected = logits(config, weights, IDS)
+    named = {
+        text + name.removeprefix("model.") if name.startswith("model.") else head + name: values
+        for name, values in weights.items()
+    }
+    for name in ("vision_tower.vision_model.head.weight", "multi_modal_projector.mm_soft_emb_norm.weight"):
+        named[pictures + name] = np.ones((3, 5), np.float32)
+    artifact = prepared(write_folder(tmp_path / "model", {**WHOLE, "tie_word_embeddings": tied}, named))
+    np.testing.assert_allclose(Decoder(artifact)(IDS), expected, atol=1e-4, rtol=0)
+    assert artifact.decoder is not None
+    assert (2, 5) == artifact.decoder.eos_token_ids
+
+
 AS_GGUF = {
     **{name: MODELS[name] for name in ("llama", "llama, llama3", "llama, linear", "llama, yarn", "qwen2")},
     **{name: MODELS[name] for name in ("qwen3, untied", "phi3, longrope", "phi3, a window")},

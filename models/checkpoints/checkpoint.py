@@ -16,6 +16,8 @@ them out. A matrix is [outputs, inputs], as published; ``N`` is the number of a 
 | ``layers.N.attention.output.weight`` | [dim, heads × head_dim] |
 | ``layers.N.feed_forward.gate.weight``, ``….up.weight`` | [hidden, dim] |
 | ``layers.N.feed_forward.down.weight`` | [dim, hidden] |
+| ``layers.N.attention.output.bias``, with ``config.output_bias`` | [dim] |
+| ``layers.N.feed_forward.gate.bias``, ``….up.bias``, ``….down.bias``, with ``config.feed_forward_bias`` | [outputs] |
 
 Query and key are for a rotation of the two halves of a head (number i with number i + rotated / 2): a reader of a file
 that rotates neighbours reorders their rows. A norm multiplies by its weight: a reader of a file that stores the

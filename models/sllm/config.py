@@ -34,7 +34,8 @@ class DecoderConfig(Struct, frozen=True):
     ``layer_kinds``: one for each layer; empty: all full. ``local_rope_theta``: of the sliding layers, where it is
     another (Gemma 3); they are not scaled. ``rotated``: numbers of each head that are rotated, the first ones (partial
     rotation); ``None``: all. ``rope_divisors``: of each frequency (``rotated / 2`` numbers; longrope and ``rope_freqs``
-    of GGUF); empty: none. ``rope_magnitude`` multiplies cosine and sine (longrope).
+    of GGUF); empty: none. ``rope_magnitude`` multiplies cosine and sine (longrope). ``output_bias``: on the output of
+    attention; ``feed_forward_bias``: on all three matrices of the feed-forward part.
     """
 
     dim: int
@@ -63,6 +64,8 @@ class DecoderConfig(Struct, frozen=True):
     rotated: int | None = None
     rope_divisors: tuple[float, ...] = ()
     rope_magnitude: float = 1.0
+    output_bias: bool = False
+    feed_forward_bias: bool = False
 
     @property
     def head_dim(self) -> int:
@@ -94,14 +97,17 @@ class DecoderConfig(Struct, frozen=True):
             norms |= {f"attention.{part}_norm.weight": (self.head_dim,) for part in ("query", "key")}
         widths = {"query": width, "key": kv_width, "value": kv_width}
         biases: dict[str, Shape] = {f"attention.{part}.bias": (n,) for part, n in widths.items()}
+        inner: dict[str, Shape] = {"gate": (hidden,), "up": (hidden,), "down": (dim,)}
         return {
             **norms,
             **{f"attention.{part}.weight": (n, dim) for part, n in widths.items()},
             **(biases if self.qkv_bias else {}),
             "attention.output.weight": (dim, width),
+            **({"attention.output.bias": (dim,)} if self.output_bias else {}),
             "feed_forward.gate.weight": (hidden, dim),
             "feed_forward.up.weight": (hidden, dim),
             "feed_forward.down.weight": (dim, hidden),
+            **({f"feed_forward.{part}.bias": n for part, n in inner.items()} if self.feed_forward_bias else {}),
         }
 
     @property

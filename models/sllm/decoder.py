@@ -124,19 +124,20 @@ class _Decoder(TabledGraph):
 
         mixed = self.node("Transpose", (mixed,), f"{name}.mix_transposed", perm=[0, 2, 1, 3])
         mixed = self.node("Reshape", (mixed, self.shape("merge_heads", 0, 0, heads * width)), f"{name}.merged")
-        return self.linear(mixed, f"{name}.output")
+        return self._biased(self.linear(mixed, f"{name}.output"), f"{name}.output", self.config.output_bias)
 
     def _heads(self, value: str, name: str, heads: int, normed: bool = False) -> str:
         """Project, norm each head if asked, then [B, S, heads × head_dim] → [B, heads, S, head_dim]."""
         width = self.config.head_dim
-        value = self.linear(value, name)
-        if self.config.qkv_bias:
-            bias = self.vector(f"{name}.bias")
-            value = self.node("Add", (value, bias), f"{name}.biased")
+        value = self._biased(self.linear(value, name), name, self.config.qkv_bias)
         value = self.node("Reshape", (value, self.shape(f"split_{heads}", 0, 0, heads, width)), f"{name}.split")
         if normed:
             value = self._norm(value, f"{name}_norm")
         return self.node("Transpose", (value,), f"{name}.by_head", perm=[0, 2, 1, 3])
+
+    def _biased(self, value: str, name: str, biased: bool) -> str:
+        """``value`` plus the bias ``name.bias``, if there is one."""
+        return self.node("Add", (value, self.vector(f"{name}.bias")), f"{name}.biased") if biased else value
 
     def _regroup(self, value: str, name: str, heads: int) -> str:
         """[B, n, S, width] → [B, heads, n × S / heads, width]; nothing to do without grouping."""
@@ -226,10 +227,12 @@ class _Decoder(TabledGraph):
 
     def _feed_forward(self, value: str, name: str) -> str:
         """SwiGLU or GeGLU: down(activation(gate(x)) × up(x))."""
-        gate = self._activated(self.linear(value, f"{name}.gate"), name)
-        up = self.linear(value, f"{name}.up")
-        gated = self.node("Mul", (gate, up), f"{name}.gated")
-        return self.linear(gated, f"{name}.down")
+
+        def product(of: str, part: str) -> str:
+            return self._biased(self.linear(of, f"{name}.{part}"), f"{name}.{part}", self.config.feed_forward_bias)
+
+        gate = self._activated(product(value, "gate"), name)
+        return product(self.node("Mul", (gate, product(value, "up")), f"{name}.gated"), "down")
 
     def _activated(self, gate: str, name: str) -> str:
         """silu: x × sigmoid(x). gelu_tanh: x / 2 × (1 + tanh(√(2 / π) × (x + 0.044715 x³)))."""

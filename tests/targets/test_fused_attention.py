@@ -23,7 +23,7 @@ SIZES = DecoderConfig(dim=64, layers=2, heads=4, kv_heads=4, hidden=96, vocab=97
 KINDS = {
     "one head a key": SIZES,
     "grouped heads": replace(SIZES, kv_heads=2),
-    "biases, one key for all": replace(SIZES, kv_heads=1, qkv_bias=True),
+    "biases, one key for all": replace(SIZES, kv_heads=1, qkv_bias=True, output_bias=True, feed_forward_bias=True),
     "sliding layers, their own rotation": replace(
         SIZES, kv_heads=2, layer_kinds=("sliding", "full"), sliding_window=7, local_rope_theta=100.0
     ),

@@ -64,6 +64,8 @@ def decoder_config(header: Header, name: str) -> DecoderConfig:
         context=turned.context,
         tied="output.weight" not in header.tensors,
         qkv_bias=any(f"blk.0.{part}.bias" in header.tensors for part in ("attn_q", "attn_qkv")),
+        output_bias="blk.0.attn_output.bias" in header.tensors,
+        feed_forward_bias="blk.0.ffn_down.bias" in header.tensors and not architecture.gate_above_up,
         rope_theta=turned.theta,
         epsilon=fields.number("attention.layer_norm_rms_epsilon"),
         head_width=width if width * heads != dim else None,

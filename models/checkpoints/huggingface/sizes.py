@@ -19,7 +19,8 @@ class Family(Struct, frozen=True):
     """An architecture by the ``model_type`` of its configuration.
 
     ``writes``: the class of the language model. ``tied``, ``theta``: where the file does not say. ``head_stated``: a
-    head's width does not follow from the other sizes.
+    head's width does not follow from the other sizes. ``attention_bias``, ``mlp_bias``: whether the class has these
+    fields.
     """
 
     name: str
@@ -29,22 +30,30 @@ class Family(Struct, frozen=True):
     head_stated: bool = False
     qkv_bias: bool = False
     query_key_norm: bool = False
+    attention_bias: bool = False
+    mlp_bias: bool = False
 
 
 FAMILIES = {
-    "llama": Family("llama", "LlamaForCausalLM"),
+    "llama": Family("llama", "LlamaForCausalLM", attention_bias=True, mlp_bias=True),
     "mistral": Family("mistral", "MistralForCausalLM"),
     "qwen2": Family("qwen2", "Qwen2ForCausalLM", qkv_bias=True),
-    "qwen3": Family("qwen3", "Qwen3ForCausalLM", head_stated=True, query_key_norm=True),
+    "qwen3": Family("qwen3", "Qwen3ForCausalLM", head_stated=True, query_key_norm=True, attention_bias=True),
     "gemma3_text": Family(
-        "gemma3", "Gemma3ForCausalLM", theta=1_000_000.0, tied=True, head_stated=True, query_key_norm=True
+        "gemma3",
+        "Gemma3ForCausalLM",
+        theta=1_000_000.0,
+        tied=True,
+        head_stated=True,
+        query_key_norm=True,
+        attention_bias=True,
     ),
     "phi3": Family("phi3", "Phi3ForCausalLM"),
-    "smollm3": Family("smollm3", "SmolLM3ForCausalLM", theta=2_000_000.0, tied=True),
+    "smollm3": Family(
+        "smollm3", "SmolLM3ForCausalLM", theta=2_000_000.0, tied=True, attention_bias=True, mlp_bias=True
+    ),
 }
 HARMLESS: dict[str, tuple[object, ...]] = {
-    "attention_bias": (False,),
-    "mlp_bias": (False,),
     "final_logit_softcapping": (),
     "attn_logit_softcapping": (),
     "use_bidirectional_attention": (False,),
@@ -89,6 +98,8 @@ def decoder_config(config: Fields, generation: Fields) -> DecoderConfig:
     ``InputError`` naming the field that is missing, wrong or not computed."""
     family = family_of(config)
     _refuse_what_is_not_computed(config)
+    attention_bias = _bias(config, "attention_bias", family.attention_bias)
+    mlp_bias = _bias(config, "mlp_bias", family.mlp_bias)
     dim, heads, context = (
         config.integer(key, most=1 << 24) for key in ("hidden_size", "num_attention_heads", "max_position_embeddings")
     )
@@ -107,7 +118,9 @@ def decoder_config(config: Fields, generation: Fields) -> DecoderConfig:
         vocab=config.integer("vocab_size", most=1 << 24),
         context=context,
         tied=config.flag("tie_word_embeddings", family.tied),
-        qkv_bias=family.qkv_bias,
+        qkv_bias=family.qkv_bias or attention_bias,
+        output_bias=attention_bias,
+        feed_forward_bias=mlp_bias,
         epsilon=config.number("rms_norm_eps"),
         bos=next(iter(generation.tokens("bos_token_id") or config.tokens("bos_token_id")), None),
         eos=generation.tokens("eos_token_id") or config.tokens("eos_token_id"),
@@ -135,6 +148,13 @@ def _refuse_what_is_not_computed(config: Fields) -> None:
         config.refuse_unless(key, 0)
     for key, values in HARMLESS.items():
         config.refuse_unless(key, *values)
+
+
+def _bias(config: Fields, key: str, known: bool) -> bool:
+    """Whether there are biases; a class without the field has none, whatever the file says."""
+    if not known:
+        config.refuse_unless(key, False)
+    return known and config.flag(key, False)
 
 
 def _head_dim(config: Fields, family: Family, dim: int, heads: int) -> int:

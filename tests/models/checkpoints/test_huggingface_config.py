@@ -48,8 +48,6 @@ def refusal(config: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("attention_bias", True),
-        ("mlp_bias", True),
         ("final_logit_softcapping", 30.0),
         ("attn_logit_softcapping", 50.0),
         ("use_bidirectional_attention", True),
@@ -71,6 +69,21 @@ def test_what_is_not_computed_is_refused(config: Mapping[str, Any], field: str, 
     message = refusal({**config, field: value})
     assert message.startswith("config.json: ")
     assert field in message
+
+
+def test_biases_are_those_that_a_class_has() -> None:
+    """A field that the class of the architecture does not have is refused, unless it says that there are none."""
+    has = {"attention_bias": (LLAMA, QWEN3, GEMMA3, SMOLLM3), "mlp_bias": (LLAMA, SMOLLM3)}
+    for field, known in has.items():
+        for config in (LLAMA, QWEN2, QWEN3, GEMMA3, PHI3, SMOLLM3):
+            assert sizes({**config, field: False}) == sizes(config)
+            if config in known:
+                found = sizes({**config, field: True})
+                assert (field == "attention_bias", field == "mlp_bias") == (found.output_bias, found.feed_forward_bias)
+                assert found.qkv_bias == found.output_bias
+                assert f'{field} is "yes", not true or false' in refusal({**config, field: "yes"})
+            else:
+                assert f"{field} is true, which changes the arithmetic" in refusal({**config, field: True})
 
 
 @pytest.mark.parametrize(

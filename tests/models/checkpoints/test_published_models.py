@@ -74,7 +74,7 @@ class Decoder:
 
 OF_EACH_FAMILY = [
     *("llama", "mistral, a head wider than its part, a window", "qwen2, a window from layer 2 on", "qwen3, untied"),
-    *("gemma3, linear", "phi3, part of each head, longrope", "smollm3"),
+    *("gemma3, linear", "phi3, part of each head, longrope", "smollm3", "llama, biases"),
 ]
 
 
@@ -131,6 +131,7 @@ def test_the_text_of_gemma3_with_pictures(text: str, head: str, pictures: str, t
 
 AS_GGUF = {
     **{name: MODELS[name] for name in ("llama", "llama, llama3", "llama, linear", "llama, yarn", "qwen2")},
+    **{name: MODELS[name] for name in ("llama, biases", "qwen3, biases of attention")},
     **{name: MODELS[name] for name in ("qwen3, untied", "phi3, longrope", "phi3, a window")},
     "mistral, a head wider than its part": {
         **MODELS["mistral, a head wider than its part, a window"],

@@ -71,6 +71,10 @@ MODELS: dict[str, dict[str, Any]] = {
         **{key: value for key, value in LLAMA.items() if key != "rope_theta"},
         "rope_parameters": {**LLAMA3, "rope_theta": 5e5},
     },
+    "llama, biases": {**LLAMA, "attention_bias": True, "mlp_bias": True},
+    "qwen3, biases of attention": {**QWEN3, "attention_bias": True},
+    "gemma3, biases of attention": {**GEMMA3, "attention_bias": True},
+    "smollm3, biases": {**SMOLLM3, "attention_bias": True, "mlp_bias": True},
     "mistral, a head wider than its part, a window": {
         **LLAMA,
         "model_type": "mistral",
@@ -144,8 +148,13 @@ def random_weights(config: Config, seed: int = 0) -> dict[str, Array]:
             continue
         weights |= {f"{name}.self_attn.{part}_proj.weight": matrix(size, dim) for part, size in projections.items()}
         weights |= {f"{name}.mlp.{part}_proj.weight": matrix(hidden, dim) for part in ("gate", "up")}
-        if kind == "qwen2":
+        if kind == "qwen2" or config.get("attention_bias"):
             weights |= {f"{name}.self_attn.{p}_proj.bias": vector(n, 0.0, 0.5) for p, n in projections.items()}
+        if config.get("attention_bias"):
+            weights[f"{name}.self_attn.o_proj.bias"] = vector(dim, 0.0, 0.5)
+        if config.get("mlp_bias"):
+            sizes = {"gate": hidden, "up": hidden, "down": dim}
+            weights |= {f"{name}.mlp.{part}_proj.bias": vector(n, 0.0, 0.5) for part, n in sizes.items()}
         if kind in ("qwen3", "gemma3_text"):
             weights |= {f"{name}.self_attn.{part}_norm.weight": vector(width) for part in "qk"}
     return weights

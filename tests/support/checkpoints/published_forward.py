@@ -57,10 +57,13 @@ def _norm(config: Config, weight: Array, row: Array) -> Array:
 
 
 def _feed_forward(config: Config, own: Weights, row: Array) -> Array:
+    biased = config.get("mlp_bias")
     if config["model_type"] == "phi3":
         gate, up = np.split(own["mlp.gate_up_proj.weight"] @ row, 2)
     else:
         gate, up = own["mlp.gate_proj.weight"] @ row, own["mlp.up_proj.weight"] @ row
+    if biased:
+        gate, up = gate + own["mlp.gate_proj.bias"], up + own["mlp.up_proj.bias"]
     name = config.get("hidden_activation", config.get("hidden_act"))
     if name == "gelu_pytorch_tanh":
         active = 0.5 * gate * (1 + np.tanh(math.sqrt(2 / math.pi) * (gate + 0.044715 * gate**3)))
@@ -68,7 +71,7 @@ def _feed_forward(config: Config, own: Weights, row: Array) -> Array:
         assert name == "silu"
         active = gate / (1 + np.exp(-gate))
     result: Array = own["mlp.down_proj.weight"] @ (active * up)
-    return result
+    return result + own["mlp.down_proj.bias"] if biased else result
 
 
 def _attention(config: Config, own: Weights, layer: int, rows: list[Array]) -> list[Array]:
@@ -91,7 +94,8 @@ def _attention(config: Config, own: Weights, layer: int, rows: list[Array]) -> l
             shares /= shares.sum()
             read = [values[other][head // groups] for other in range(first, position + 1)]
             parts.append(sum(share * value for share, value in zip(shares, read, strict=True)))
-        results.append(own["self_attn.o_proj.weight"] @ np.concatenate(parts))
+        output = own["self_attn.o_proj.weight"] @ np.concatenate(parts)
+        results.append(output + own["self_attn.o_proj.bias"] if config.get("attention_bias") else output)
     return results
 
 
@@ -103,7 +107,7 @@ def _projected(config: Config, own: Weights, row: Array, width: int) -> tuple[li
         found = np.split(own["self_attn.qkv_proj.weight"] @ row, [heads, heads + kv_heads])
     else:
         found = [own[f"self_attn.{part}_proj.weight"] @ row for part in "qkv"]
-    if config["model_type"] == "qwen2":
+    if config["model_type"] == "qwen2" or config.get("attention_bias"):
         found = [one + own[f"self_attn.{part}_proj.bias"] for one, part in zip(found, "qkv", strict=True)]
     query, key, value = ([one[n : n + width] for n in range(0, len(one), width)] for one in found)
     if config["model_type"] in ("qwen3", "gemma3_text"):

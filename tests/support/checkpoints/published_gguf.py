@@ -90,9 +90,9 @@ def _converted(config: Config, name: str, array: Array) -> Array:
     kind = config["model_type"]
     if kind == "gemma3_text" and name.endswith("norm.weight"):
         return array + np.float32(1)
-    if kind in ("llama", "mistral", "smollm3") and name.endswith(("q_proj.weight", "k_proj.weight")):
+    if kind in ("llama", "mistral", "smollm3") and (".q_proj." in name or ".k_proj." in name):
         heads = config["num_attention_heads" if "q_proj" in name else "num_key_value_heads"]
-        result: Array = array.reshape(heads, 2, -1, array.shape[1]).swapaxes(1, 2).reshape(array.shape)
+        result: Array = array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
         return np.ascontiguousarray(result)
     return array
 

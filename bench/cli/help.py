@@ -207,6 +207,14 @@ class Float(click.types.FloatParamType):
 INTEGER, FLOAT = Integer(), Float()
 
 
+def once(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """The callback of an option with ``multiple`` that may be given once: the last of several would be taken in
+    silence otherwise."""
+    if len(values) > 1:
+        ctx.fail(say("cli.usage.given_twice", flag=param.opts[-1]))
+    return values[0] if values else None
+
+
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
     """``click.option``; ``help`` is a code."""
     return click.option(*names, cls=Option, **settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.help import FLOAT, INTEGER, Command, option
+from bench.cli.help import FLOAT, INTEGER, Command, once, option
 from bench.cli.language import lang_option
 from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option, setting_options
 from bench.cli.output_format import default_folder
@@ -63,8 +63,8 @@ if TYPE_CHECKING:
 @option("-p", "--prompt-tokens", metavar="N,…", help="cli.help.run.prompt_tokens")
 @option("-n", "--generate-tokens", metavar="N,…", help="cli.help.run.generate_tokens")
 @option("-d", "--depth", metavar="N,…", help="cli.help.run.depth")
-@option("--prompt-ids", metavar="ID,…", help="cli.help.run.prompt_ids")
-@option("--prompts", type=click.Path(path_type=Path), help="cli.help.run.prompts")
+@option("--prompt-ids", multiple=True, callback=once, metavar="ID,…", help="cli.help.run.prompt_ids")
+@option("--prompts", multiple=True, callback=once, type=click.Path(path_type=Path), help="cli.help.run.prompts")
 @option("--chat", is_flag=True, help="cli.help.run.chat")
 @option("--stop", is_flag=True, help="cli.help.run.stop")
 @option("--precision", metavar="P,…", help="cli.help.run.precision")

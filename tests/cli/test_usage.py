@@ -47,6 +47,11 @@ def wrong(arguments: list[str]) -> click.ClickException:
         ),
         (["run", "a", "b"], "Got unexpected extra argument (b)", "예상하지 않은 인수가 있습니다 (b)"),
         (["run", "a", "b", "c"], "Got unexpected extra arguments (b c)", "예상하지 않은 인수가 있습니다 (b c)"),
+        (
+            ["run", "--prompts", "a.txt", "--prompts", "b.txt"],
+            "--prompts is given twice; several prompts are the lines of one .jsonl file",
+            "--prompts가 두 번 지정되었습니다. 프롬프트가 여러 개이면 .jsonl 파일 하나에 한 줄씩 적으십시오",
+        ),
         (["compare"], "Missing argument 'BASE'.", "인수 'BASE'가 없습니다."),
         (
             ["completion"],

@@ -112,7 +112,8 @@ def test_fields_that_change_nothing_are_no_obstacle(tmp_path: Path) -> None:
         ({"blk.1.ffn_gate.weight": None}, "1 tensor of the model missing: blk.1.ffn_gate.weight"),
         ({"token_embd.weight": None}, "token_embd.weight is missing"),
         ({"blk.0.attn_q_norm.weight": np.ones(16, np.float32)}, "no place in a llama model: blk.0.attn_q_norm.weight"),
-        ({"blk.0.attn_output.bias": np.ones(64, np.float32)}, "no place in a llama model: blk.0.attn_output.bias"),
+        ({"output.bias": np.ones(64, np.float32)}, "no place in a llama model: output.bias"),
+        ({"blk.0.attn_output.bias": np.ones(64, np.float32)}, "1 tensor of the model missing: blk.1.attn_output.bias"),
         (
             {"blk.0.ffn_up.weight": np.ones((64, 96), np.float32)},
             "blk.0.ffn_up.weight has the shape [64, 96], not [96, 64]",

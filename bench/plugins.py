@@ -22,9 +22,11 @@ from bench.entry_points import entry_points
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 from bench.words import sentence
 
-Kind = Literal["models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews"]
+Kind = Literal["models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"]
 DISTRIBUTION = "ondevice-bench"
-KINDS: tuple[Kind, ...] = ("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews")
+KINDS: tuple[Kind, ...] = (
+    *("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"),
+)
 
 
 class PluginRef(Struct, frozen=True):

@@ -1,11 +1,13 @@
 """What a report plugin implements: runs in, bytes out; and a writer of dossiers: a submission in, bytes out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from bench.words import Sentence
 
 if TYPE_CHECKING:
+    from bench.gate.finding import Gate
+    from bench.nights.trend import Trend
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
     from bench.review.review import Review
@@ -68,3 +70,41 @@ class ReviewWriter(Protocol):
         ...
 
     def render(self, review: "Review") -> bytes: ...
+
+
+class GateWriter(Protocol):
+    """A writer of a gate's findings, in the language that is spoken."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".xml"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, gate: "Gate", files: Mapping[str, str]) -> bytes:
+        """``files``: record id -> its file, relative to the folder that the command ran in."""
+        ...
+
+
+class SeriesPage(Protocol):
+    """One file of a site. ``name``: its path within it."""
+
+    name: str
+    data: bytes
+
+
+class HistoryWriter(Protocol):
+    """A writer of a site of series over time: a page a series, which may be made in another process, then the overview
+    that leads to them."""
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def series_page(self, trend: "Trend") -> SeriesPage: ...
+
+    def overview(self, pages: Sequence[SeriesPage], made: str) -> bytes:
+        """``index.html``. ``made``: the date that stands on it."""
+        ...

@@ -17,7 +17,7 @@ from bench.comparison.rules import ACCOUNTED
 from bench.nights.series import Series, series_of
 from bench.record.record import Record
 from bench.scenarios import kind_of
-from bench.stats.spread import mean_and_deviation, student_reach
+from bench.stats.spread import mean_and_deviation
 
 HASH_DIGITS = 12
 UNCHECKED = frozenset(("seeded_mismatch", "output_unchecked", "not_measured"))
@@ -35,16 +35,6 @@ class Level(Struct, frozen=True, array_like=True, gc=False):
     deviation: float
     processes: int
     figure: float
-
-    def interval(self, fraction: bool = False) -> tuple[float, float] | None:
-        """The 95 % interval between processes, about the figure; ``None`` with one process. ``fraction``: the metric is
-        one."""
-        if self.processes < 2:
-            return None
-        reach = student_reach(self.deviation, self.processes)
-        if fraction:
-            return self.figure - reach, self.figure + reach
-        return self.figure * math.exp(-reach), self.figure * math.exp(reach)
 
 
 class Point(Struct, frozen=True, kw_only=True):

@@ -4,14 +4,18 @@ from collections.abc import Iterator, Mapping
 
 from bench.gate.finding import Gate
 from bench.reports.gates.words import OUTCOMES, machine, name, told
-from bench.words import say, units
+from bench.words import say, sentence, units
 
 MOST = 10  # GitHub shows ten errors and ten warnings a step
 
 
-def render(gate: Gate, files: Mapping[str, str]) -> bytes:
-    """UTF-8, a line each. ``files``: record id -> the file that an annotation is about, relative to the repository."""
-    return "".join(f"{line}\n" for line in _lines(gate, files)).encode()
+class GithubAnnotations:
+    summary = sentence("gate.writer.github")
+    suffix = ".txt"
+
+    def render(self, gate: Gate, files: Mapping[str, str]) -> bytes:
+        """UTF-8, a line each. ``files``: record id -> the file that an annotation is about."""
+        return "".join(f"{line}\n" for line in _lines(gate, files)).encode()
 
 
 def _lines(gate: Gate, files: Mapping[str, str]) -> Iterator[str]:

@@ -1,21 +1,25 @@
 """A gate's findings as Markdown, for the page of a CI job."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.gate.finding import Gate, SeriesFinding
 from bench.printable import visible
 from bench.reports.gates import words
 from bench.reports.gates.words import ORDER, OUTCOMES
 from bench.reports.words.markdown import escape, table_row
-from bench.words import say
+from bench.words import say, sentence
 
 SIGNS = {0: "✅", 1: "❌", 2: "⚠️", 3: "❔"}
 LISTED = 50  # series of one table
 
 
-def render(gate: Gate) -> bytes:
-    """UTF-8; names are escaped, so that they cannot become markup."""
-    return visible("\n".join(_lines(gate)).rstrip() + "\n").encode()
+class MarkdownGate:
+    summary = sentence("gate.writer.md")
+    suffix = ".md"
+
+    def render(self, gate: Gate, files: Mapping[str, str]) -> bytes:
+        """UTF-8; names are escaped, so that they cannot become markup."""
+        return visible("\n".join(_lines(gate)).rstrip() + "\n").encode()
 
 
 def _lines(gate: Gate) -> Iterator[str]:

@@ -7,6 +7,7 @@ from html import escape
 
 from bench.analysis.metrics import METRICS, Metric
 from bench.nights.events import Event
+from bench.nights.intervals import interval_of
 from bench.nights.point import Point
 from bench.nights.trend import Trend
 from bench.reports.charts import svg
@@ -108,10 +109,10 @@ def _dates(x: Axis) -> list[tuple[float, str]]:
 
 
 def _bounds(points: Sequence[Point], metric: Metric) -> tuple[list[float], list[float], list[float]]:
-    known = [
-        (day_of(p), found) for p in points if (found := p.levels[metric.name].interval(metric.fraction)) is not None
-    ]
-    return [day for day, _ in known], [low for _, (low, _) in known], [high for _, (_, high) in known]
+    """Days, and the ends of the interval of each; of the points that have one."""
+    found = [(day_of(point), interval_of(point.levels[metric.name], metric.fraction)) for point in points]
+    known = [(day, *ends) for day, ends in found if ends is not None]
+    return [day for day, _, _ in known], [low for _, low, _ in known], [high for _, _, high in known]
 
 
 def _dots(points: Sequence[Point], frame: Frame, metric: str) -> Iterator[str]:

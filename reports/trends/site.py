@@ -6,13 +6,14 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from bench.nights.events import Event
+from bench.nights.intervals import interval_of
 from bench.nights.point import Point
 from bench.nights.trend import Shift, Trend
 from bench.printable import visible
 from bench.reports.charts.svg import Figure
 from bench.reports.templates import template
 from bench.reports.trends.chart import BY_NAME, sparkline, trend_figure
-from bench.words import say, units
+from bench.words import say, sentence, units
 
 NIGHTS = 200  # of a series that its page lists, the newest
 SHIFTS = 25  # changes of level that the overview lists, the newest
@@ -79,6 +80,16 @@ class Night(Struct, frozen=True, kw_only=True):
     said: str
     happened: str
     record_id: str
+
+
+class HtmlHistory:
+    summary = sentence("trend.title")
+
+    def series_page(self, trend: Trend) -> Page:
+        return series_page(trend)
+
+    def overview(self, pages: Sequence[Page], made: str) -> bytes:
+        return overview([page.line for page in pages], made)
 
 
 def series_page(trend: Trend) -> Page:
@@ -205,7 +216,7 @@ def _event(event: Event) -> tuple[str, str, str, str]:
 def _night(point: Point, trend: Trend) -> Night:
     level = point.levels.get(trend.metric or "")
     metric = BY_NAME.get(trend.metric or "")
-    between = None if level is None or metric is None else level.interval(metric.fraction)
+    between = None if level is None or metric is None else interval_of(level, metric.fraction)
     state, sign = _state(point)
     changed = sorted({event.what for event in trend.events if event.record_id == point.record_id})
     marks = [say("trend.base")] if point.record_id == trend.base_id else []

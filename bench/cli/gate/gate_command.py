@@ -1,5 +1,6 @@
 """``odb gate``: is anything worse tonight?"""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,8 @@ LAST = 120
 @option("--base-model", "base_models", multiple=True, type=click.Path(path_type=Path), help="cli.help.gate.base_model")
 @option("--base-python", type=click.Path(path_type=Path), help="cli.help.gate.base_python")
 @option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.gate.output")
+@option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.gate.junit")
+@option("--summary", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.gate.summary")
 @json_option
 def command(
     results: tuple[Path, ...],
@@ -71,6 +74,8 @@ def command(
     base_models: tuple[Path, ...],
     base_python: Path | None,
     output: Path | None,
+    junit: Path | None,
+    summary: Path | None,
     as_json: bool,
 ) -> int:
     """``odb gate``."""
@@ -88,7 +93,10 @@ def command(
         gate = judgement.gate
         if confirm and judgement.suspects:
             gate = _confirmed(judgement, history, tonight, session, wait, accepted)
+    _write(gate, tonight, {"junit": junit, "md": summary})
     _show(gate, as_json)
+    if not as_json and os.environ.get("GITHUB_ACTIONS") == "true":
+        click.echo(_rendered("github", gate, tonight), nl=False)
     return gate.status
 
 
@@ -145,6 +153,24 @@ def _folders(judgement: "Judgement", history: "History", tonight: "Tonight") -> 
     """Where the records of the suspects and their bases lie, by id."""
     bases = [judgement.known(one.series).base for one in judgement.suspects]
     return {**{base.record_id: history.folder / base.folder for base in bases}, **tonight.folders}
+
+
+def _write(gate: "Gate", tonight: "Tonight", asked: Mapping[str, Path | None]) -> None:
+    """The files that were ``asked`` for, by the name of their writer. Those of the last night are replaced."""
+    from bench.store.records import write_atomically
+
+    for writer, file in asked.items():
+        if file is not None:
+            write_atomically(file, _rendered(writer, gate, tonight))
+
+
+def _rendered(writer: str, gate: "Gate", tonight: "Tonight") -> bytes:
+    from bench.plugins import discover, load
+    from bench.store.records import RECORD
+
+    files = {record: (folder / RECORD).as_posix() for record, folder in tonight.folders.items()}
+    data: bytes = load(discover().find("gates", writer)).render(gate, files)
+    return data
 
 
 def _show(gate: "Gate", as_json: bool) -> None:

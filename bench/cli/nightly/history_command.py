@@ -16,6 +16,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "show": "nightly.show_command",
         "accept": "nightly.accept_command",
         "pin": "nightly.pin_command",
+        "page": "nightly.page_command",
         "export": "nightly.export_command",
         "check": "nightly.check_command",
         "rebuild": "nightly.rebuild_command",

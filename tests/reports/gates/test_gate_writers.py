@@ -19,7 +19,10 @@ from bench.gate.finding import (
 )
 from bench.nights.events import Event
 from bench.nights.series import Series
-from bench.reports.gates import annotations, junit, markdown, words
+from bench.reports.gates import words
+from bench.reports.gates.annotations import MOST, GithubAnnotations
+from bench.reports.gates.junit import JunitGate
+from bench.reports.gates.markdown import MarkdownGate
 from bench.words import speaking
 
 QUIET = Calibration(nights=12, deviation=0.01, margin=0.03, smallest_change=0.04)
@@ -51,8 +54,16 @@ def gate(*findings: SeriesFinding, **parts: Any) -> Gate:
     return Gate(created_utc="2026-05-04T10:11:12+00:00", findings=findings, **parts)
 
 
+def junit(found: Gate) -> bytes:
+    return JunitGate().render(found, {"new": "night/new/record.json"})
+
+
+def markdown(found: Gate) -> bytes:
+    return MarkdownGate().render(found, {})
+
+
 def test_junit_tells_worse_from_broken_and_from_not_measurable() -> None:
-    xml = JUnitXml.fromstring(junit.render(gate(*(finding(word, model=word) for word in WORDS))))
+    xml = JUnitXml.fromstring(junit(gate(*(finding(word, model=word) for word in WORDS))))
     assert (xml.tests, xml.failures, xml.errors, xml.skipped) == (13, 3, 2, 6)
     (suite,) = list(xml)
     assert suite.name == "a processor"
@@ -64,7 +75,7 @@ def test_junit_tells_worse_from_broken_and_from_not_measurable() -> None:
 
 
 def test_junit_has_the_figures_as_properties() -> None:
-    (suite,) = list(JUnitXml.fromstring(junit.render(gate(finding("worse")))))
+    (suite,) = list(JUnitXml.fromstring(junit(gate(finding("worse")))))
     (case,) = list(suite)
     properties = {one.name: one.value for one in case.child(Properties)}
     assert properties["latency_p50_ns"] == "4400000.0"
@@ -76,7 +87,7 @@ def test_junit_has_the_figures_as_properties() -> None:
 def test_junit_of_hostile_names_is_well_formed() -> None:
     """Control characters are not allowed in XML, not even escaped."""
     hostile = finding("worse", model='<a b="&]]>\x00\x1b[31m\ufffe\n모델')
-    (suite,) = list(JUnitXml.fromstring(junit.render(gate(hostile, unreadable=("<x>&\x07",)))))[:1]
+    (suite,) = list(JUnitXml.fromstring(junit(gate(hostile, unreadable=("<x>&\x07",)))))[:1]
     (case,) = list(suite)
     assert "모델" in case.name
 
@@ -96,7 +107,7 @@ def test_markdown_shows_what_is_worse_first_and_the_stated_rate_last() -> None:
         status=1,
         stated=Stated(nights=60, false_alarms=0, rate_at_most=0.049, smallest_change=0.04),
     )
-    text = markdown.render(found).decode()
+    text = markdown(found).decode()
     lines = text.splitlines()
     assert lines[0].startswith("## ❌ ")
     assert "| net · ort:cpu · single-stream | latency p50 | 4.00 ms | 4.40 ms | +10.0 % (+8.0 % to +12.0 %) |" in text
@@ -110,14 +121,14 @@ def test_markdown_shows_what_is_worse_first_and_the_stated_rate_last() -> None:
 
 
 def test_markdown_of_hostile_names_is_no_markup() -> None:
-    text = markdown.render(gate(finding("worse", model="<script>|[x](http://y)`"))).decode()
+    text = markdown(gate(finding("worse", model="<script>|[x](http://y)`"))).decode()
     assert "<script>" not in text
     assert re.search(r"(?<!\\)\|\[x\]", text) is None
 
 
 def test_markdown_says_that_the_machine_changed() -> None:
     shift = MachineShift(machine="a processor", change=0.08, moved=12, series=12, changed=(EVENT,))
-    text = markdown.render(gate(finding("machine"), machines=(shift,), status=3)).decode()
+    text = markdown(gate(finding("machine"), machines=(shift,), status=3)).decode()
     assert "12 of 12 series on a processor moved together by +8.0 %" in text
     warmer = MachineShift(machine="", change=0.08, moved=5, series=6, conditions={"temperature_celsius": (50.0, 80.0)})
     assert "temperature_celsius 50.0 → 80.0" in words.machine(warmer)
@@ -125,7 +136,7 @@ def test_markdown_says_that_the_machine_changed() -> None:
 
 def test_annotations_are_escaped_as_the_runner_decodes_them() -> None:
     worse = finding("worse", model="a,b:c%")
-    (line,) = annotations.render(gate(worse), {"new": "results/new/record.json"}).decode().splitlines()
+    (line,) = GithubAnnotations().render(gate(worse), {"new": "results/new/record.json"}).decode().splitlines()
     head, message = re.fullmatch(r"::error ([^:]*)::(.*)", line).groups()  # type: ignore[union-attr]
     properties = dict(part.split("=", 1) for part in head.split(","))
     assert properties["file"] == "results/new/record.json"
@@ -135,13 +146,13 @@ def test_annotations_are_escaped_as_the_runner_decodes_them() -> None:
 
 def test_annotations_stay_within_what_is_shown() -> None:
     many = [finding("worse", model=f"net{number}") for number in range(14)]
-    lines = annotations.render(gate(*many), {}).decode().splitlines()
-    assert len(lines) == annotations.MOST + 1
+    lines = GithubAnnotations().render(gate(*many), {}).decode().splitlines()
+    assert len(lines) == MOST + 1
     assert "4 more" in lines[-1]
     assert lines[0].startswith("::error title=net0")
 
 
-@pytest.mark.parametrize("writer", [junit.render, markdown.render])
+@pytest.mark.parametrize("writer", [junit, markdown])
 def test_writers_speak_korean(writer: Any) -> None:
     """No word of English that is not a name."""
     with speaking("ko"):

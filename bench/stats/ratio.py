@@ -13,6 +13,7 @@ covers 70 to 90 % (tests/bench/stats/test_ratio.py simulates both).
                     in Medicine 22, whose factor is kept at 1 or above (Röver, Knapp & Friede 2015, BMC Medical Research
                     Methodology 15)
     equivalence     two one-sided tests, Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15
+    several looks   a fraction of the error rate each, ``bench.stats.sequential``
 
 Figures are positive; at least two per side. Fractions, which may be 0, are compared by the difference of their means
 instead, by the same tests.
@@ -20,11 +21,13 @@ instead, by the same tests.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
+from bench.stats.sequential import Look, look_at
 from bench.stats.spread import mean_and_deviation
 
 ROUNDING = 1e-12  # of a logarithm: processes that agree to this do not differ
@@ -36,7 +39,8 @@ class Contrast(Struct, frozen=True):
     """Two sets of figures set against each other. ``difference``: the mean of new less that of base, of the figures or
     of what a subclass makes of them. ``sd_base``, ``sd_new``: between processes. ``error``: standard error of the
     difference, with ``df`` degrees of freedom (Welch–Satterthwaite). ``by_luck``: the chance that so few processes, all
-    alike, fall apart into base's and new's; 0 for pairs."""
+    alike, fall apart into base's and new's; 0 for a fixed number of pairs. ``look``: which of several looks this is, if
+    the number of pairs was decided by looking at them; all p-values and bounds then hold at any look."""
 
     difference: float
     error: float
@@ -44,10 +48,12 @@ class Contrast(Struct, frozen=True):
     sd_base: float
     sd_new: float
     by_luck: float = 0.0
+    look: Look | None = None
 
     def bounds(self, confidence: float) -> tuple[float, float]:
         """Of the difference."""
-        reach = _quantile((1 + confidence) / 2, self.df) * self.error if self.error else 0.0
+        outside = (1 - confidence) * (1.0 if self.look is None else self.look.different)
+        reach = _quantile(1 - outside / 2, self.df) * self.error if self.error else 0.0
         return self.difference - reach, self.difference + reach
 
     def margin(self, tolerance: float) -> float:
@@ -56,15 +62,17 @@ class Contrast(Struct, frozen=True):
 
     def p_different(self) -> float:
         """Two-sided p-value of "there is no difference"."""
-        return min(1.0, 2 * self._p_above(abs(self.difference)))
+        return self.p_beyond(0.0)
 
     def p_beyond(self, margin: float) -> float:
         """Two-sided p-value of "the difference is within ±margin"."""
-        return min(1.0, 2 * self._p_above(abs(self.difference) - margin))
+        p_value = 2 * self._p_above(abs(self.difference) - margin)
+        return min(1.0, p_value if self.look is None else p_value / self.look.different)
 
     def p_equivalent(self, tolerance: float) -> float:
         """p-value of "the difference is outside ±``margin(tolerance)``": the larger of the two sides'."""
-        return self._p_above(self.margin(tolerance) - abs(self.difference))
+        p_value = self._p_above(self.margin(tolerance) - abs(self.difference))
+        return p_value if self.look is None else max(min(1.0, p_value / self.look.same), self.look.luck_same)
 
     def _p_above(self, distance: float) -> float:
         """Chance that noise alone carries the estimate as far as ``distance``."""
@@ -73,6 +81,9 @@ class Contrast(Struct, frozen=True):
         from scipy.special import stdtr
 
         return float(stdtr(self.df, -distance / self.error))
+
+
+C = TypeVar("C", bound=Contrast)
 
 
 class LogRatio(Contrast, frozen=True):
@@ -156,6 +167,12 @@ def paired_difference(differences: Sequence[float]) -> MeanDifference:
     return MeanDifference(found.difference, found.error, found.df, found.sd_base, found.sd_new)
 
 
+def at_look(found: C, pairs: int) -> C:
+    """The same comparison as a look at so many pairs whose number was decided by looking at them."""
+    look = look_at(pairs)
+    return replace(found, by_luck=look.luck_different, look=look)
+
+
 def _between_pairs(values: "np.ndarray[Any, Any]", variances: "np.ndarray[Any, Any]") -> float:
     """Variance between pairs beyond their own. Sidik and Jonkman's estimator is rather large than small, where others
     call noise what differs between unequally known pairs, and then claim too much (tests/bench simulates it)."""
@@ -186,17 +203,21 @@ def processes_to_tell(found: Contrast, tolerance: float, alpha: float, alpha_sam
     """Processes a side with which a difference like the one found would be told, with a chance of 80 %.
 
     An estimate beyond the tolerance must be told from none at ``alpha`` (two-sided); one within it must be told from
-    the nearer bound at ``alpha_same``. Supposes that the estimate and the spreads stay. ``None``: over 200.
+    the nearer bound at ``alpha_same``, of several looks at the fraction that one at the number has. Supposes that the
+    estimate and the spreads stay. ``None``: over 200.
     """
     margin, size = found.margin(tolerance), abs(found.difference)
-    distance, level = (size, alpha / 2) if size > margin else (margin - size, alpha_same)
+    differs = size > margin
+    distance, level = (size, alpha / 2) if differs else (margin - size, alpha_same)
     variances = found.sd_base**2, found.sd_new**2
     if not sum(variances):
         return 2 if distance > ROUNDING else None
     share = sum(variances) ** 2 / (variances[0] ** 2 + variances[1] ** 2)
     for n in range(2, MOST_PROCESSES + 1):
         df = (n - 1) * share
-        reach = _quantile(1 - level, df) + _quantile(POWER, df)
+        look = None if found.look is None else look_at(n)
+        allowed = level if look is None else level * (look.different if differs else look.same)
+        reach = _quantile(1 - allowed, df) + _quantile(POWER, df)
         if reach * math.sqrt(sum(variances) / n) <= distance:
             return n
     return None

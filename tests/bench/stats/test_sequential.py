@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.compare.comparison import ALPHA_DIFFERENT, ALPHA_SAME, TOLERANCE
+from bench.comparison.comparison import ALPHA_DIFFERENT, ALPHA_SAME, TOLERANCE
 from bench.stats.ratio import LogRatio, at_look, paired_log_ratio, processes_to_tell
 from bench.stats.sequential import FIRST_DIFFERENT, FIRST_SAME, look_at, looks, spent
 
@@ -26,7 +26,7 @@ class Ended(NamedTuple):
 
 
 def answer_of(found: LogRatio, alpha: float) -> Answer:
-    """The rule of ``bench.compare.comparison``."""
+    """The rule of ``bench.comparison.comparison``."""
     if max(found.p_different() * ALPHA_DIFFERENT / alpha, found.by_luck) < ALPHA_DIFFERENT and not (
         1 / (1 + TOLERANCE) <= found.ratio <= 1 + TOLERANCE
     ):
@@ -99,7 +99,9 @@ class TestFractions:
         assert (4, 5, 6) == looks(6)
         assert (3,) == looks(3)
 
-    @pytest.mark.parametrize(("pairs", "different", "same"), [(4, 0.25, 0.25), (5, 0.1875, 0.25), (9, 81 / 768, 9 / 64)])
+    @pytest.mark.parametrize(
+        ("pairs", "different", "same"), [(4, 0.25, 0.25), (5, 0.1875, 0.25), (9, 81 / 768, 9 / 64)]
+    )
     def test_each_gets_a_quarter_of_the_rest(self, pairs: int, different: float, same: float) -> None:
         """Of what the looks before left. Equivalence is first looked at with five pairs."""
         look = look_at(pairs)
@@ -191,7 +193,7 @@ def test_nothing_is_called_different_that_is_not(noise: Noise) -> None:
 )
 @pytest.mark.parametrize("ratio", [1 + TOLERANCE, 1 / (1 + TOLERANCE)])
 def test_what_differs_by_the_tolerance_is_seldom_called_the_same(noise: Noise, ratio: float) -> None:
-    """Of 1,000 comparisons at the tolerance's edge at most 5 % stop as the same: the rate plus three standard errors."""
+    """Of 1,000 comparisons at the tolerance's edge at most 5 % stop as the same (plus three standard errors)."""
     times = 1000
     wrong = fraction(simulated(noise, ratio, times), "same")
     assert wrong <= ALPHA_SAME + 3 * math.sqrt(ALPHA_SAME / times)

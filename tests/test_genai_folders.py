@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hybrid_decoders import write_ir, write_renamed
 
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun
@@ -99,3 +100,43 @@ def test_a_decoder_without_kv_inputs_is_no_language_model(
     failure = recorded[0].record.failure
     assert failure is not None
     assert ("unsupported_task", "plan") == (failure.kind, failure.phase)
+
+
+def test_a_decoder_of_one_runtime_is_measured_there_and_skipped_elsewhere(
+    run: Callable[..., list[RecordedRun]], tmp_path: Path
+) -> None:
+    """What cannot be known is null, with its reason: the cache, and a reference."""
+    pytest.importorskip("onnxruntime_genai")
+    folder = tmp_path / "renamed"
+    folder.mkdir()
+    write_renamed(folder)
+    own, other = (found.record for found in run([str(folder)], ["ort-genai:cpu", "ort:cpu"], scenarios=SHORT))
+    text = own.summary.text_generation
+    assert ("ok", None) == (own.status, own.failure)
+    assert text is not None
+    assert text.kv_cache is not None
+    assert (8, None, None) == (len(text.token_ids), text.kv_cache.bytes_per_token, own.plan.target.executed_kv_cache)
+    assert "the layout of the cache is not known" in str(text.kv_cache.reason)
+    assert own.summary.fidelity is not None
+    assert "would be compared with itself" in str(own.summary.fidelity.reason)
+    assert "output_unchecked" in {reason.code for reason in own.summary.verdict.reasons}
+    assert other.failure is not None
+    assert ("skipped", "unsupported_format") == (other.status, other.failure.kind)
+    assert "only onnxruntime-genai can, with the folder's own configuration" in other.failure.message
+
+
+def test_a_hybrid_ir_is_measured_and_compared(run: Callable[..., list[RecordedRun]], tmp_path: Path) -> None:
+    """A convolution's state beside keys and values: the raw runtime is the reference of the pipeline."""
+    pytest.importorskip("openvino_genai")
+    folder = tmp_path / "hybrid"
+    folder.mkdir()
+    write_ir("convolution", folder)
+    options = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+    (found,) = run([str(folder)], [TargetAsk("openvino-genai:CPU", options)], scenarios=SHORT)
+    text, fidelity = found.record.summary.text_generation, found.record.summary.fidelity
+    assert ("ok", None) == (found.record.status, found.record.failure)
+    assert text is not None
+    assert text.kv_cache is not None
+    assert 2 * 16 * 4 == text.kv_cache.bytes_per_token
+    assert fidelity is not None
+    assert ("", text.agreement[0].first) == (fidelity.reason, None)

@@ -72,7 +72,9 @@ def slope(readings: Sequence[Reading]) -> Slope | None:
     return Slope(per_token, per_token - half, per_token + half)
 
 
-def judged(readings: Sequence[Reading], computed: int, least: int, read_from: ReadFrom, at_once: bool) -> KvCache:
+def judged(
+    readings: Sequence[Reading], computed: int | None, least: int, read_from: ReadFrom, at_once: bool
+) -> KvCache:
     """The part of the record. ``computed``: bytes per token by the layout; ``least``: lower bound for any cache.
     ``at_once``: the readings are of caches that were allocated for a given number of tokens, so all are full."""
     tokens = readings[-1].tokens - readings[0].tokens

@@ -4,6 +4,8 @@ from math import prod
 
 from msgspec import Struct
 
+from bench.words import Sentence
+
 
 class CacheTensor(Struct, frozen=True):
     """One tensor of a decoder's cache: the input ``past`` takes what the output ``present`` returned the step before.
@@ -68,6 +70,10 @@ class DecoderSpec(Struct, frozen=True):
     needs, at least P+S. ``last_logits``: the graph may return those of the last position only;
     ``flat_logits``: without a dimension for it, [B, vocab_size]. ``fixed_inputs`` and ``cache_position`` are fed
     in addition. ``bos_token_id`` and ``eos_token_ids`` are those of the model, if known.
+
+    ``runtime``: the distribution of the only runtime that can drive the decoder (``onnxruntime-genai``), from a folder
+    with its configuration; only targets that require it open it. ``unknown``: why the layout of the cache is not known;
+    ``layers``, ``kv_heads`` and ``head_dim`` are then 0.
     """
 
     layers: int
@@ -90,6 +96,8 @@ class DecoderSpec(Struct, frozen=True):
     cache: tuple[CacheTensor, ...] = ()
     cache_position: PositionInput | None = None
     shared_cache: bool = False
+    runtime: str = ""
+    unknown: Sentence | str = ""
 
     def cache_tensors(self) -> tuple[CacheTensor, ...]:
         """Every tensor of the cache, layer by layer, key before value."""
@@ -108,12 +116,20 @@ class DecoderSpec(Struct, frozen=True):
         return "+".join(dict.fromkeys(t.dtype for t in self.cache_tensors() if t.length_axis is not None))
 
     @property
-    def kv_cache_bytes_per_token(self) -> int:
-        """Keys and values of one token in all layers, in the graph's own type."""
-        if not self.cache:
-            return 2 * self.layers * self.kv_heads * self.head_dim * CACHE_WIDTHS[self.kv_dtype]
-        return sum(
-            CACHE_WIDTHS[tensor.dtype] * prod(n for axis, n in enumerate(tensor.shape) if axis != tensor.length_axis)
-            for tensor in self.cache
-            if tensor.length_axis is not None
-        )
+    def kv_cache_elements_per_token(self) -> int:
+        """Elements of the keys and values of one token in all layers."""
+        return sum(_per_token(tensor) for tensor in self.cache_tensors())
+
+    @property
+    def kv_cache_bytes_per_token(self) -> int | None:
+        """Keys and values of one token in all layers, in the graph's own type. ``None``: the layout is not known."""
+        if self.unknown:
+            return None
+        return sum(CACHE_WIDTHS[tensor.dtype] * _per_token(tensor) for tensor in self.cache_tensors())
+
+
+def _per_token(tensor: CacheTensor) -> int:
+    """Elements by which ``tensor`` grows with each token; 0 of a state of fixed size."""
+    if tensor.length_axis is None:
+        return 0
+    return prod(size for axis, size in enumerate(tensor.shape) if axis != tensor.length_axis)

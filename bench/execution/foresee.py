@@ -20,7 +20,8 @@ from bench.passes.foresee import ask
 from bench.passes.prepare import inputs_asked, made, refuse_prompts
 from bench.plugins import load
 from bench.record.record import Failure
-from bench.suite.plan import OWN_MODELS, PlannedRun, refuse_unfit
+from bench.suite.fitness import refuse_unfit
+from bench.suite.plan import OWN_MODELS, PlannedRun
 
 
 class Foreseen(Struct, frozen=True):

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from bench.analysis.quality import compare, summarise
 from bench.contracts import Artifact, Tensors
-from bench.execution.references import reference_for
+from bench.execution.references import no_reference, reference_for
 from bench.execution.twins import float32_twin, named_twin
 from bench.inputs.tensor_files import load_feeds
 from bench.jobs import Failed, Runner
@@ -48,8 +48,7 @@ def compare_quality(so_far: Evidence, jobs: Runner) -> Evidence:
         twin = float32_twin(run, artifact, jobs)
     name, answer = _reference(so_far, judged, twin or artifact, jobs)
     if not isinstance(answer, Judged):
-        why = answer.failure.sentence if answer is not None else sentence("run.no_reference_opens_it")
-        return with_reference(QualityReference(name, reason=why))
+        return with_reference(QualityReference(name, reason=answer.failure.sentence))
     theirs = load_feeds(answer.results)
     reference = QualityReference(
         name,
@@ -81,16 +80,13 @@ def _quality(judged: Judged, results: Tensors, target_id: str) -> Quality:
     )
 
 
-def _reference(
-    so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runner
-) -> tuple[str, Judged | Failed | None]:
-    """What the reference is called, and how ``artifact`` is judged on it: once a suite for the same samples. ``None``
-    where no target here opens it."""
+def _reference(so_far: Evidence, judged: Judged, artifact: Artifact, jobs: Runner) -> tuple[str, Judged | Failed]:
+    """What the reference is called, and how ``artifact`` is judged on it: once a suite for the same samples."""
     prepared, run, dataset = known(so_far.prepared), so_far.run, known(so_far.run.model.dataset)
     made_for, windows, limits = prepared.artifact, judged.windows, limits_for(run.target.device.emulated)
     found = reference_for(artifact, made_for, jobs.catalog)
     if found is None:
-        return "none", None
+        return "none", no_reference(artifact)
     job = JudgeJob(
         found.plugin,
         request=judged_request(found.request(known(so_far.opening).request, artifact), made_for, limits),

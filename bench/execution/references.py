@@ -40,11 +40,14 @@ class Reference(Struct, frozen=True):
 
 
 def reference_for(artifact: Artifact, measured: Artifact, catalog: Catalog) -> Reference | None:
-    """Which target runs ``artifact`` as the reference of ``measured``; ``None`` where none here reads its format.
+    """Which target runs ``artifact`` as the reference of ``measured``; ``None`` where none here reads its format, and
+    for a decoder that only one runtime can drive: it would be its own reference.
 
     In order of preference: targets that ship with this project before others; among them one that computes the graph
     unoptimised before one in optimised float32; among these by name. A target that cannot be loaded is passed over.
     """
+    if artifact.decoder is not None and artifact.decoder.runtime:
+        return None
     refs = catalog.of("targets")
     for group in ([r for r in refs if r.built_in], [r for r in refs if not r.built_in]):
         offers = [(setup, ref) for ref in group if (setup := _offered(ref, artifact)) is not None]
@@ -65,6 +68,10 @@ def _offered(ref: PluginRef, artifact: Artifact) -> ReferenceSetup | None:
 
 def no_reference(artifact: Artifact) -> Failed:
     """The event of a reference run where no target offers to be the reference of ``artifact``."""
+    decoder = artifact.decoder
+    if decoder is not None and decoder.runtime:
+        message = sentence("run.no_reference_drives_decoder", runtime=decoder.runtime, why=decoder.unknown)
+        return Failed(Failure("check", "unavailable", message, sentence("run.name_reference_in_other_form")))
     message = sentence("run.no_reference_opens_format", artifact_format=artifact.format)
     remedy = sentence("run.install_reference")
     return Failed(Failure("check", "unavailable", message, remedy))

@@ -78,6 +78,10 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
 def cache_of(decoder: DecoderSpec, request: OpenRequest, target: "TargetChoice", jobs: Runner) -> KvCache:
     """Memory per token. If it cannot be observed, the run is still measured, and the reason is stated."""
     computed = decoder.kv_cache_bytes_per_token
+    if computed is None:
+        return KvCache(None, reason=sentence("run.cache_layout_unknown", why=decoder.unknown))
+    if computed == 0:
+        return KvCache(computed, reason=sentence("run.states_of_fixed_size"))
     if target.device.emulated:
         return KvCache(computed, reason=sentence("run.memory_of_emulator"))
     result = jobs.attempt(CacheJob(target.plugin, request=request), environment=EXACT_HEAP)
@@ -146,8 +150,7 @@ def observe(session: OpenedText, decoder: DecoderSpec, memory: MemoryInUse) -> K
 def smallest_cache_bytes(decoder: DecoderSpec, bits: tuple[int, int] | None) -> int:
     """Bytes a token that keys and values cannot be below. ``bits``: of an element of each, as the runtime reports them.
     Scales are left out."""
-    elements = decoder.layers * decoder.kv_heads * decoder.head_dim
-    return elements * sum(bits or UNKNOWN_BITS) // 8
+    return decoder.kv_cache_elements_per_token * sum(bits or UNKNOWN_BITS) // 2 // 8
 
 
 class _Observation:
@@ -160,7 +163,7 @@ class _Observation:
         self._prompt, self._nothing = np.ones(1, np.int64), np.zeros(0, np.int64)
         self._longest = longest_cache(decoder)
 
-    def result(self, computed: int, least: int, source: ReadFrom) -> KvCache:
+    def result(self, computed: int | None, least: int, source: ReadFrom) -> KvCache:
         if self._longest < FEWEST:
             return KvCache(computed, reason=sentence("run.cache_room", too_few=_too_few(), longest=self._longest))
         steps = self._session.steps

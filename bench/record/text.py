@@ -45,17 +45,17 @@ ReadFrom = Literal["heap", "process", ""]
 
 
 class KvCache(Part, frozen=True):
-    """``bytes_per_token``: computed from the layout, keys and values of all layers. ``observed_bytes_per_token``:
-    growth of memory for each token that the cache received, or was allocated for, in a separate untimed pass, over
-    ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval. Null, with the ``reason``, if the growth does
-    not show it.
+    """``bytes_per_token``: computed from the layout, keys and values of all layers; null, with the ``reason``, if the
+    layout is not known. ``observed_bytes_per_token``: growth of memory for each token that the cache received, or was
+    allocated for, in a separate untimed pass, over ``observed_tokens`` tokens; ``observed_ci95`` is its 95 % interval.
+    Null, with the ``reason``, if the growth does not show it.
 
     ``read_from``: ``heap``, what the C library's allocator has handed out; ``process``, the process' USS; records
     before 0.1.0 leave it empty and read USS. ``at_once``: the engine allocates the whole cache for a given length, and
     was opened with several lengths. ``pass_ns``: duration of the pass, including opening the model.
     """
 
-    bytes_per_token: int
+    bytes_per_token: int | None
     observed_bytes_per_token: int | None = None
     observed_tokens: int | None = None
     reason: Sentence | str = ""

@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts import (
-    Artifact,
     DefaultModel,
     Device,
     Format,
@@ -19,13 +18,12 @@ from bench.contracts import (
     Task,
 )
 from bench.contracts.names import file_model_id, folder_model_id
-from bench.errors import InputError, RunFailure, UnknownName
+from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog, PluginRef, load
 from bench.reading import is_folder
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, StoppingRule
 from bench.record.redact import without_paths
-from bench.scenarios import kind_of
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule
@@ -295,32 +293,6 @@ def why_skipped(model: ModelChoice, target: TargetChoice, kind: ScenarioKind) ->
             "plan", "unsupported_task", sentence("suite.task_not_run", target_id=target.id, task=model.task), ""
         )
     return None
-
-
-def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -> None:
-    """Raises ``RunFailure`` for a model that the target does not open, or not in that scenario, once it is read."""
-    if artifact.task not in target.tasks:
-        raise RunFailure(
-            "unsupported_task", sentence("suite.task_not_run", target_id=target.id, task=artifact.task), "", "plan"
-        )
-    refuse_task(artifact.task, scenario)
-    if artifact.format not in target.formats:
-        message = sentence(
-            "suite.format_not_opened",
-            target=target.id,
-            formats=target.formats,
-            model=artifact.model_id,
-            wanted=[artifact.format],
-        )
-        raise RunFailure("unsupported_format", message, "", "plan")
-
-
-def refuse_task(task: Task, scenario: Scenario) -> None:
-    """Raises ``RunFailure`` for a scenario that is not defined for models of ``task``."""
-    tasks = kind_of(scenario).tasks
-    if task not in tasks:
-        message = sentence("suite.scenario_not_defined", scenario_name=scenario.name, task=sentence(f"task.{task}"))
-        raise RunFailure("unsupported_scenario", message, sentence("suite.measure_single_stream"), "plan")
 
 
 def settle_scenario(scenario: Scenario, task: Task, emulated: bool, own_prompts: bool = False) -> Scenario:

@@ -55,9 +55,15 @@ def _read(folders: list[Path], name: str) -> dict[str, Any]:
 
 def genai_context(file: Path) -> int | None:
     """The context length that a ``genai_config.json`` states, in tokens. Raises ``InputError`` for no such number."""
+    return genai_number(file, "context_length")
+
+
+def genai_number(file: Path, field: str) -> int | None:
+    """A field of ``model`` in a ``genai_config.json``, of 1 or more; ``None`` where it is not stated. Raises
+    ``InputError`` for no such number."""
     model = read_object(file, file.name).get("model")
-    value = model.get("context_length") if isinstance(model, dict) else None
-    return None if value is None else _number(file.name, "context_length", value, 1)
+    value = model.get(field) if isinstance(model, dict) else None
+    return None if value is None else _number(file.name, field, value, 1)
 
 
 def _first(sources: Sources, keys: tuple[str, ...], least: int) -> int | None:

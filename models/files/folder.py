@@ -11,8 +11,8 @@ from bench.errors import InputError
 from bench.models.checkpoints.huggingface.folder import CONFIG, has_weights
 from bench.models.checkpoints.huggingface.plugin import described_folder, prepare_folder
 from bench.models.checkpoints.huggingface.shards import INDEX, safetensors_in
-from bench.reading import leads_outside, read_object
-from bench.words import sentence
+from bench.reading import read_object
+from bench.words import Sentence, sentence
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
 TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
@@ -32,7 +32,8 @@ PICKLED = ("pytorch_model*.bin", "*.pth", "*.pt")
 
 class ModelFolder:
     """A folder with a ``genai_config.json`` and the ONNX decoder that it names, or with an ``openvino_model.xml``.
-    Its files are the graph's, then the existing ones of ``BESIDE``, in that order.
+    Its files are the graph's, then the existing ones of ``BESIDE``, in that order. A decoder that only
+    onnxruntime-genai can drive is opened by its configuration, which then comes first.
 
     Or a folder with a ``config.json`` and ``*.safetensors``, as Hugging Face publishes a language model: the decoder is
     made of them. Otherwise the only model file in it, or in its folder ``onnx``, is used as if it had been named. Its
@@ -139,50 +140,32 @@ def _only_file(folder: Path, name: str) -> tuple[Model, Path]:
 
 
 def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
+    """Of the graph that the configuration names; where this project cannot drive it, of all that the runtime opens."""
     from bench.models.files.decoder_config import genai_context
-    from bench.models.files.onnx_file import OnnxFile
-    from bench.models.onnx import decoder_layout
+    from bench.models.files.genai.graphs import decoder_graphs, graphs_beside, is_pipeline, why_not_driven
+    from bench.models.files.genai.runtime_decoder import runtime_artifact
+    from bench.models.files.onnx_file import ReadGraph, described, read_graph
+    from bench.models.files.opening import checked_file, reading
 
-    graph = _named_graph(folder)
-    artifact = OnnxFile().prepare(replace(request, source=str(graph)), cache)
-    if artifact.decoder is None:
-        inputs = ", ".join(spec.name for spec in artifact.facts.inputs[:4])
-        raise InputError(
-            sentence("model.graph_not_a_supported_decoder", ort_genai=ORT_GENAI, graph_name=graph.name, inputs=inputs),
-            decoder_layout.UNDERSTOOD,
-        )
-    context = genai_context(folder / ORT_GENAI) or artifact.decoder.context_length
+    def read(name: str) -> ReadGraph:
+        path = checked_file(replace(request, source=str(folder / name)), "onnx")
+        with reading(path, "ONNX"):
+            return read_graph(path)
+
+    config = folder / ORT_GENAI
+    content = read_object(config, ORT_GENAI)
+    names = decoder_graphs(content, folder)
+    graphs = [read(name) for name in names]
+    why: Sentence | str | None = sentence("model.decoder_is_a_pipeline", ort_genai=ORT_GENAI)
+    if not is_pipeline(content):
+        why = why_not_driven(folder / names[0], graphs[0].model.graph)
+    if why is not None:
+        return runtime_artifact(config, [*graphs, *map(read, graphs_beside(content, folder))], request, why)
+    with reading(folder / names[0], "ONNX"):
+        artifact = described(folder / names[0], graphs[0], request)
+    assert artifact.decoder is not None
+    context = genai_context(config) or artifact.decoder.context_length
     return replace(artifact, decoder=replace(artifact.decoder, context_length=context))
-
-
-def _named_graph(folder: Path) -> Path:
-    """The graph that ``genai_config.json`` names. Raises ``InputError`` naming the field and the file."""
-    model = read_object(folder / ORT_GENAI, ORT_GENAI).get("model")
-    decoder = model.get("decoder") if isinstance(model, dict) else None
-    if not isinstance(model, dict) or not isinstance(decoder, dict):
-        raise InputError(sentence("model.no_model_decoder", ort_genai=ORT_GENAI), sentence("model.export_folder_again"))
-    if model.get("type") == "decoder-pipeline" or "pipeline" in decoder:
-        raise InputError(
-            sentence("model.decoder_is_a_pipeline", ort_genai=ORT_GENAI),
-            sentence("model.name_decoder_in_one_piece"),
-        )
-    name = decoder.get("filename")
-    if not isinstance(name, str) or not name:
-        raise InputError(
-            sentence("model.decoder_filename_missing", ort_genai=ORT_GENAI),
-            sentence("model.field_names_onnx_file"),
-        )
-    if leads_outside(name):
-        raise InputError(
-            sentence("model.decoder_filename_leads_out", ort_genai=ORT_GENAI, name=name),
-            sentence("model.put_onnx_inside"),
-        )
-    if not (folder / name).is_file():
-        raise InputError(
-            sentence("model.decoder_filename_not_there", ort_genai=ORT_GENAI, name=name),
-            sentence("model.put_beside_or_correct", name=name, ort_genai=ORT_GENAI),
-        )
-    return folder / name
 
 
 def _ir(folder: Path, request: ModelRequest, cache: Path) -> Artifact:

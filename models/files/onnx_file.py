@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from bench.contracts import Artifact, DecoderSpec, Format, ModelRequest, Task, TensorSpec
 from bench.errors import InputError
 from bench.words import sentence
@@ -30,7 +32,7 @@ class OnnxFile:
 
         path = checked_file(request, "onnx")
         with reading(path, "ONNX"):
-            return _described(path, _load(path), request)
+            return described(path, read_graph(path), request)
 
     def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
         from bench.models.altered.onnx_weights import altered_onnx
@@ -41,27 +43,44 @@ class OnnxFile:
             return altered_onnx(path, folder, seed)
 
 
-def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> Artifact:
-    from msgspec.structs import replace
+class ReadGraph(Struct, frozen=True):
+    """A graph with its functions inlined and its external data left where it is. ``files``: all that belong to it, the
+    graph's own first. ``shared``: as ``onnx_facts`` takes it."""
+
+    model: "onnx.ModelProto"
+    files: tuple[Path, ...]
+    shared: frozenset[bytes]
+
+
+def read_graph(path: Path) -> ReadGraph:
+    """The graph at ``path``. Raises ``InputError`` unless it is whole and its weights are where they belong."""
     from onnx import inliner
 
-    from bench.models.demanded_sizes import demanded
     from bench.models.files.external_data import context_files, external_files
+    from bench.models.onnx.constants import constant_tensors, function_constants
+
+    model = _load(path)
+    tensors = [tensor for _, tensor in constant_tensors(model.graph)]
+    _check_inline(path, tensors)
+    files = tuple(dict.fromkeys((path, *external_files(path, tensors), *context_files(path, model.graph.node))))
+    shared = function_constants(model)
+    return ReadGraph(inliner.inline_local_functions(model) if model.functions else model, files, shared)
+
+
+def described(path: Path, graph: ReadGraph, request: ModelRequest) -> Artifact:
+    """The artifact of ``graph``, which is that of ``path``. Raises ``InputError`` for what cannot be used."""
+    from msgspec.structs import replace
+
+    from bench.models.demanded_sizes import demanded
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.input_roles import roles
-    from bench.models.onnx.constants import constant_tensors, function_constants
     from bench.models.onnx.decoder_layout import one_token_shapes, refuse_shapes
     from bench.models.onnx.facts import COMPILED, onnx_facts, onnx_precision
     from bench.models.onnx.roles import role_graph
     from bench.models.onnx.values import contradicted
     from bench.models.shapes import resolve_shapes
 
-    tensors = [tensor for _, tensor in constant_tensors(model.graph)]
-    _check_inline(path, tensors)
-    files = tuple(dict.fromkeys((path, *external_files(path, tensors), *context_files(path, model.graph.node))))
-    shared = function_constants(model)
-    if model.functions:
-        model = inliner.inline_local_functions(model)
+    model = graph.model
     decoder = _decoder(path, model.graph)
     if decoder:
         refuse_shapes(path.name, request.shapes)
@@ -76,11 +95,11 @@ def _described(path: Path, model: "onnx.ModelProto", request: ModelRequest) -> A
             fits=lambda tried: not contradicted(model, tried),
             demanded=lambda: demanded(role_graph(model, inputs, path.parent)),
         )
-    facts = onnx_facts(model, shapes, shared)
+    facts = onnx_facts(model, shapes, graph.shared)
     if not decoder:
         facts = replace(facts, roles=roles(role_graph(model, facts.inputs, path.parent), shapes))
     precision = "" if COMPILED in facts.operators else stored_precision(onnx_precision(model), facts)
-    return file_artifact(request, "onnx", files, precision, facts, shapes, decoder)
+    return file_artifact(request, "onnx", graph.files, precision, facts, shapes, decoder)
 
 
 def _load(path: Path) -> "onnx.ModelProto":

@@ -42,7 +42,7 @@ def decoder_spec(
     position = _cache_position(file, tokens.get(CACHE_POSITION))
     _check_tokens(file, tokens)
     vocabulary, logits = _vocabulary(file, {tensor.present for tensor in cache}, outputs, vocab_size)
-    heads, width = _head_sizes(cache[0])
+    heads, width = head_sizes(cache[0])
     past = _past_length(file, cache, outputs)
     decoder = DecoderSpec(
         layers=max(1, len(cache) // 2),
@@ -109,7 +109,7 @@ def _cache_tensor(file: str, spec: TensorSpec, present: str, batch: int | str | 
     return CacheTensor(spec.name, present, spec.dtype, tuple(shape), lengths[0] if lengths else None, batch_axis)
 
 
-def _head_sizes(tensor: CacheTensor) -> tuple[int, int]:
+def head_sizes(tensor: CacheTensor) -> tuple[int, int]:
     """KV heads and width of a head of [… heads, length, width]; of another layout 1, and all of a token together."""
     if len(tensor.shape) >= 4 and tensor.length_axis == len(tensor.shape) - 2:
         return tensor.shape[-3], tensor.shape[-1]

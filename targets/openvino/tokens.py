@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 
 def make_stateful(model: Any, decoder: DecoderSpec) -> None:
-    """Fix the batch of ``model`` to 1 and move its KV cache into its state, unless it is there already. Raises
-    ``RunFailure``."""
+    """Fix the batch of ``model`` to 1 and move its KV cache into its state, unless it is there already. The batch stays
+    open where a state that is there already has a fixed size. Raises ``RunFailure``."""
     from openvino._offline_transformations import apply_make_stateful_transformation
 
     if decoder.stateful:
-        _fix_batch(model, decoder)
+        growing = all(tensor.length_axis is not None for tensor in decoder.cache_tensors())
+        if growing and not decoder.unknown:  # the CPU plugin does not assign a batch of 1 to a state of fixed size
+            _fix_batch(model, decoder)
         return
     growing_cache(decoder, "OpenVINO")
     pairs = {tensor.past: tensor.present for tensor in decoder.cache_tensors()}

@@ -41,8 +41,11 @@ TOKENIZER_FILES = (
 
 
 def is_genai_folder(artifact: Artifact) -> bool:
-    """Whether there is a ``genai_config.json`` next to the graph, and it refers to this graph."""
+    """Whether there is a ``genai_config.json`` next to the graph, and it refers to this graph; or it is itself what is
+    opened."""
     file = artifact.path.parent / CONFIG
+    if artifact.path.name == CONFIG:
+        return True
     decoder = read_config(file)["model"].get("decoder") if file.is_file() else None
     return isinstance(decoder, dict) and decoder.get("filename") == artifact.path.name
 
@@ -88,7 +91,9 @@ def own_folder(artifact: Artifact, folder: Path) -> Artifact:
         raise RunFailure("bad_input", sentence("target.file_is_gone", file=gone.as_posix()), phase="prepare")
     link_all(source, folder, names)
     config.write_text(taken.text(), encoding="utf-8", newline="\n")
-    return _linked(artifact, (*(folder / name for name in names), config), folder / artifact.path.name)
+    linked = tuple(folder / name for name in names)
+    first = artifact.path.name == CONFIG
+    return _linked(artifact, (config, *linked) if first else (*linked, config), folder / artifact.path.name)
 
 
 def _with_weights(source: Path, name: Path) -> list[Path]:

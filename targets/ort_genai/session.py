@@ -82,10 +82,8 @@ class OrtGenaiSession:
         return self._token
 
     def reset(self) -> None:
-        try:
-            self._generator.rewind_to(0)
-        except RuntimeError:  # not of this kind of model: states that do not grow cannot be taken back
-            self._generator = generator(self._opened, self._opened.max_length)
+        if not self._rewound(0):
+            self.renew(self._opened.max_length)
         self._length = 0
         self._chosen = False
 
@@ -127,15 +125,25 @@ class OrtGenaiSession:
         """Take back the token that came out last. It has to be computed before it can be: costs one step."""
         if not self._generator.is_done():
             self._generator.get_logits()
-            try:
-                self._generator.rewind_to(self._length)
-            except RuntimeError as error:
+            if not self._rewound(self._length):
                 raise RunFailure(
                     "unsupported_scenario",
                     sentence("ort.genai.token_not_taken_back"),
                     sentence("ort.genai.generate_from_one_prompt"),
-                ) from error
+                )
         self._chosen = False
+
+    def _rewound(self, length: int) -> bool:
+        """Whether the generator could be taken back to ``length`` tokens. States of a fixed size cannot be taken back,
+        and the runtime says so; of models of several graphs it takes back the sequence and silently leaves the
+        cache."""
+        if self._opened.decoder.runtime:
+            return False
+        try:
+            self._generator.rewind_to(length)
+        except RuntimeError:
+            return False
+        return True
 
 
 def generator(opened: OpenedModel, max_length: int) -> Any:

@@ -66,6 +66,13 @@ class OrtGenai:
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
         decoder = artifact.decoder
+        if decoder is not None and decoder.runtime and device == "qnn":
+            raise RunFailure(
+                "unsupported_format",
+                sentence("ort.genai.own_folder_on_qnn", model_id=artifact.model_id, why=decoder.unknown),
+                sentence("ort.genai.measure_on_cpu"),
+                "plan",
+            )
         if decoder is not None and decoder.has_position_ids and decoder.mask_dtype != decoder.position_dtype:
             raise RunFailure(
                 "unsupported_format",

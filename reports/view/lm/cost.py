@@ -90,7 +90,7 @@ def _sizes(record: Record) -> tuple[str, ...]:
     """Bytes of the weights, and of a token in the KV cache."""
     text, weights = record.summary.text_generation, record.plan.model.weight_bytes
     notes = [] if weights is None else [say("report.cost.weights", size=weights)]
-    if text is not None and text.kv_cache is not None:
+    if text is not None and text.kv_cache is not None and text.kv_cache.bytes_per_token is not None:
         notes.append(say("report.cost.cache", size=text.kv_cache.bytes_per_token))
     return tuple(notes)
 

@@ -103,6 +103,19 @@ def test_no_target_offers(artifact: Artifact, catalog: Catalog) -> None:
     assert ("unavailable", "no reference runtime here opens unknown") == (failure.kind, failure.message)
 
 
+def test_a_decoder_of_one_runtime_has_no_reference(tmp_path: Path) -> None:
+    """Every target that can drive it is the same runtime; the reason names it, and what would do."""
+    (tmp_path / "genai_config.json").write_text("{}")
+    text = fake_artifact(tmp_path / "genai_config.json", "text_generation")
+    assert text.decoder is not None
+    own = replace(text, decoder=replace(text.decoder, runtime="onnxruntime-genai", unknown="several graphs"))
+    assert reference_for(text, text, discover()) is not None
+    assert reference_for(own, own, discover()) is None
+    failure = no_reference(own).failure
+    assert "only onnxruntime-genai does, and it would be compared with itself (several graphs)" in failure.message
+    assert "Name the same model in another form with --reference." == failure.remedy
+
+
 def test_what_ships_with_the_project() -> None:
     """A plugin file is not built in, also under a built-in target's name."""
     installed = discover().find("targets", "ort")

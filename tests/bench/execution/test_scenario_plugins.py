@@ -17,8 +17,9 @@ from bench.record.record import RecordedRun
 from bench.reports.words.scenarios import scenario_words
 from bench.store.records import load
 from bench.suite.base_run import Given, base_suite
+from bench.suite.fitness import refuse_task
 from bench.suite.found_files import Places
-from bench.suite.plan import ModelChoice, TargetChoice, refuse_task, why_skipped
+from bench.suite.plan import ModelChoice, TargetChoice, why_skipped
 from bench.suite.scenario_choice import kind_named
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite
 from bench.testing.records import fake_run

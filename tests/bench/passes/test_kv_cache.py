@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench.analysis.cache_growth import Reading, full, judged, slope
-from bench.contracts import DecoderSpec
+from bench.contracts import CacheTensor, DecoderSpec
 from bench.measure.text_driver import OpenedText
-from bench.passes.kv_cache import MemoryInUse, heap_reader, observe, smallest_cache_bytes
+from bench.passes.kv_cache import MemoryInUse, cache_of, heap_reader, observe, smallest_cache_bytes
 from bench.record.text import KvCache
 from bench.testing import FakeFacts, FakeTokenSession
+from bench.words import sentence
 
 DECODER = DecoderSpec(layers=5, kv_heads=4, head_dim=8, vocab_size=100, context_length=4096)
 A_TOKEN = DECODER.kv_cache_bytes_per_token
@@ -231,6 +233,38 @@ def test_the_smallest_cache_goes_by_the_types_that_the_runtime_reports(
 ) -> None:
     """5 layers, 4 heads of 8, keys and values; one byte an element where the runtime reports nothing."""
     assert expected == smallest_cache_bytes(DECODER, bits)
+
+
+def test_only_what_grows_with_tokens_is_counted() -> None:
+    """Keys and values of one layer of attention among convolutions, and keys and values packed into one tensor."""
+    state = CacheTensor("past_conv.0", "present_conv.0", "float32", (1, 64, 4), None)
+    key, value = (CacheTensor(f"past.1.{part}", f"present.1.{part}", "float16", (1, 4, 0, 8), 2) for part in "kv")
+    hybrid = replace(DECODER, cache=(key, value, *[state] * 9))
+    assert (64, 128, 64) == (
+        hybrid.kv_cache_elements_per_token,
+        hybrid.kv_cache_bytes_per_token,
+        smallest_cache_bytes(hybrid, None),
+    )
+    packed = replace(DECODER, cache=(CacheTensor("past_0", "present_0", "float32", (2, 1, 4, 0, 8), 3, 1),))
+    assert (64, 256) == (packed.kv_cache_elements_per_token, packed.kv_cache_bytes_per_token)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "expected"),
+    [
+        (
+            replace(DECODER, layers=0, unknown="the graphs are several"),
+            KvCache(None, reason=sentence("run.cache_layout_unknown", why="the graphs are several")),
+        ),
+        (
+            replace(DECODER, cache=(CacheTensor("past_conv.0", "present_conv.0", "float32", (1, 64, 4), None),)),
+            KvCache(0, reason=sentence("run.states_of_fixed_size")),
+        ),
+    ],
+)
+def test_without_keys_and_values_that_are_known_nothing_is_opened(decoder: DecoderSpec, expected: KvCache) -> None:
+    """Their growth could not be told from any other: there is no least size."""
+    assert expected == cache_of(decoder, None, None, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mallinfo2 is glibc's")

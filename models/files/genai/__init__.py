@@ -1,0 +1,1 @@
+"""Folders of onnxruntime-genai: the graphs that they name, and decoders that only that runtime drives."""

@@ -15,6 +15,7 @@ from bench.targets.qnn.floats import QUANTISING, float_nodes
 from bench.words import Sentence, sentence
 
 OFFLOAD = "offload_graph_io_quantization"
+QUANTISING_ACTIVATIONS = frozenset(("QuantizeLinear", "DynamicQuantizeLinear"))
 SHOWN = 3  # nodes that a sentence names
 MISPLACED = re.compile(r"Node '([^']*)' OpType:(\w+)")
 """How ONNX Runtime names the node that QNN asked for in its layout and then refused."""
@@ -26,17 +27,31 @@ def quantised(artifact: Artifact) -> bool:
     return bool(QUANTISING & operators.keys()) if operators else artifact.precision in ("int8", "uint8", "int4")
 
 
+def only_weights_quantised(artifact: Artifact) -> bool:
+    """Whether the graph dequantises its weights and nothing quantises its activations: it computes in floating
+    point."""
+    operators = artifact.facts.operators.keys()
+    integer = any(op.startswith("QLinear") or op.endswith("Integer") for op in operators)
+    return "DequantizeLinear" in operators and not integer and not QUANTISING_ACTIVATIONS & operators
+
+
+def computes_in_float(artifact: Artifact) -> bool:
+    """Whether no part of the graph could run on an HTP without floating point."""
+    return (not quantised(artifact) or only_weights_quantised(artifact)) and not holds_context(artifact)
+
+
 def no_floating_point(artifact: Artifact, soc: socs.Soc, phase: str) -> RunFailure:
-    return RunFailure(
-        "unsupported_precision",
-        sentence("qnn.float_model", file=artifact.path.name, soc=soc.marketing),
-        sentence("qnn.quantise_to_int8"),
-        phase,
-    )
+    file = artifact.path.name
+    if only_weights_quantised(artifact):
+        message = sentence("qnn.only_weights_quantised", file=file, soc=soc.marketing)
+        remedy = sentence("qnn.quantise_activations_or_other_soc")
+    else:
+        message, remedy = sentence("qnn.float_model", file=file, soc=soc.marketing), sentence("qnn.quantise_to_int8")
+    return RunFailure("unsupported_precision", message, remedy, phase)
 
 
 def nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
-    if not quantised(artifact) and not holds_context(artifact) and (soc is None or not soc.floating_point):
+    if computes_in_float(artifact) and (soc is None or not soc.floating_point):
         file = artifact.path.name
         message = (
             sentence("qnn.nothing_of_float_model", file=file, soc=soc.marketing)

@@ -37,6 +37,7 @@ from bench.targets.qnn.devices import EMULATED, HARDWARE, PROVIDER
 from bench.targets.qnn.failures import (
     OFFLOAD,
     compiling_failure,
+    computes_in_float,
     no_floating_point,
     nothing_placed,
     quantised,
@@ -77,7 +78,7 @@ class OnnxRuntimeQnn:
             contexts.refuse_other_soc(artifact, settings.others)
         soc = soc_of(device, settings.others, artifact)
         qnn_options.provider_options(settings.others, device, soc)
-        if soc is not None and not soc.floating_point and not quantised(artifact) and not holds_context(artifact):
+        if soc is not None and not soc.floating_point and computes_in_float(artifact):
             raise no_floating_point(artifact, soc, "plan")
         if artifact.task == "tensor":
             fixed_shapes(artifact)

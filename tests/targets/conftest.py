@@ -129,6 +129,24 @@ def qdq_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(folder / "qdq_net.onnx", nodes, ([1, 3, 8, 8], [1, 4, 6, 6]), constants)
 
 
+@pytest.fixture(scope="session")
+def integer_weights_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same convolution with int8 weights and floating-point activations, x [1,3,8,8] -> y [1,4,6,6]."""
+    weights = np.random.default_rng(1).standard_normal((4, 3, 3, 3)).astype(np.float32) * 0.3
+    constants = {
+        "ws": np.float32(0.01),
+        "wz": np.int8(0),
+        "wq": np.clip(np.round(weights / 0.01), -127, 127).astype(np.int8),
+    }
+    nodes = [
+        helper.make_node("DequantizeLinear", ["wq", "ws", "wz"], ["wd"], name="dq_weight"),
+        helper.make_node("Conv", ["x", "wd"], ["c"], name="conv"),
+        helper.make_node("Relu", ["c"], ["y"], name="relu"),
+    ]
+    folder = tmp_path_factory.mktemp("integer_weights")
+    return save(folder / "integer_weights.onnx", nodes, ([1, 3, 8, 8], [1, 4, 6, 6]), constants)
+
+
 QUANTISED_CONV = {
     "s": np.float32(0.03),
     "z": np.uint8(128),

@@ -51,15 +51,19 @@ def graphs_beside(content: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
 
 
 def _filenames(value: object, field: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _filenames(item, f"{field}[{index}]")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "filename":
-                yield f"{field}.{key}", item
-            else:
-                yield from _filenames(item, f"{field}.{key}")
+    """Every field ``filename`` below ``value``, in the order of the file."""
+    left: list[tuple[str, str, object]] = [("", field, value)]
+    while left:
+        key, place, held = left.pop()
+        if key == "filename":
+            yield place, held
+            continue
+        inner: list[tuple[str, str, object]] = []
+        if isinstance(held, list):
+            inner = [("", f"{place}[{index}]", item) for index, item in enumerate(held)]
+        elif isinstance(held, dict):
+            inner = [(name, f"{place}.{name}", item) for name, item in held.items()]
+        left.extend(reversed(inner))
 
 
 def _checked(named: Sequence[tuple[str, object]], folder: Path) -> tuple[str, ...]:

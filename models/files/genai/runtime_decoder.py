@@ -45,7 +45,7 @@ def _stated(config: Path, why: Sentence | str) -> DecoderSpec:
     for field, value in (("vocab_size", vocabulary), ("context_length", context)):
         if value is None:
             raise InputError(
-                sentence("model.config_number_missing", name=config.name, field=f"model.{field}"),
+                sentence("model.runtime_needs_number", name=config.name, field=f"model.{field}", why=why),
                 sentence("model.add_number_to_config", name=config.name, field=f"model.{field}"),
             )
     facts = decoder_facts(config)

@@ -68,7 +68,7 @@ def test_an_openvino_folder_is_a_stateful_decoder(openvino_genai_folder: Path) -
         ('{"model": {"decoder": {"filename": "no.onnx"}}}', "filename names no.onnx, which is not in the folder"),
         ('{"model": {"decoder": {"filename": "../up.onnx"}}}', "filename leads out of the folder: '../up.onnx'"),
         ('{"model": {"decoder": {"filename": "C:\\\\\\\\up.onnx"}}}', "filename leads out of the folder"),
-        ('{"model": {"type": "decoder-pipeline", "decoder": {}}}', "a pipeline of several graphs"),
+        ('{"model": {"type": "decoder-pipeline", "decoder": {}}}', "model.decoder.pipeline is missing"),
     ],
 )
 def test_a_genai_config_that_is_wrong_is_named(tmp_path: Path, content: str, message: str) -> None:
@@ -174,11 +174,12 @@ def test_missing_external_data_is_named(ort_genai_folder: Path, copied: Callable
 
 
 def test_a_graph_that_is_no_decoder_is_refused(tmp_path: Path, dense: Callable[..., Path]) -> None:
-    """What its inputs are, and what is understood."""
+    """What its inputs are, and what its own runtime would need to run it."""
     dense(name="net.onnx")
     (tmp_path / "genai_config.json").write_text(json.dumps({"model": {"decoder": {"filename": "net.onnx"}}}))
     with pytest.raises(
         InputError, match=r"net.onnx is not laid out as a supported decoder; its inputs are x"
     ) as caught:
         prepared(tmp_path)
-    assert "a cache of past… inputs, each with a present… output" in caught.value.remedy
+    assert "for onnxruntime-genai to run it, genai_config.json must state model.vocab_size" in caught.value.message
+    assert "Add model.vocab_size to genai_config.json" in caught.value.remedy

@@ -105,7 +105,7 @@ def test_a_configuration_without_a_size_is_refused(field: str, tmp_path: Path) -
     config = json.loads((folder / "genai_config.json").read_text())
     del config["model"][field]
     write_config(folder, config)
-    with pytest.raises(InputError, match=rf"genai_config.json: model.{field} is missing") as caught:
+    with pytest.raises(InputError, match=rf"to run it, genai_config\.json must state model\.{field}") as caught:
         prepared(folder)
     assert f"Add model.{field}" in caught.value.remedy
 

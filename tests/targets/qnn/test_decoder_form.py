@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from onnx import numpy_helper
 
 from bench.contracts import Artifact, ModelRequest, OpenRequest
+from bench.errors import RunFailure
 from bench.models.checkpoints.gguf.opening import open_gguf
 from bench.models.checkpoints.prepared import prepare_checkpoint
 from bench.models.sllm.config import DecoderConfig
@@ -63,6 +64,18 @@ def demand_agreement(artifact: Artifact, ids: "np.ndarray[Any, Any]", folder: Pa
         each.reset()
     tokens = [[each.prefill(ids), each.decode(), each.decode()] for each in (session, plain)]
     assert tokens[0] == tokens[1]
+
+
+@pytest.mark.parametrize(("stored_as", "precision"), STORED)
+def test_a_chip_without_floating_point_is_refused_before_anything_is_made(
+    stored_as: str, precision: str | None, tmp_path: Path
+) -> None:
+    """Whatever the weights are stored in, the decoder computes in floating point."""
+    artifact = prepared(TIED, stored_as, precision, tmp_path)
+    with pytest.raises(RunFailure, match="the HTP of Dragonwing QCS6490 has no floating point") as caught:
+        OnnxRuntimeQnn().check(artifact, "htp-emu", {"soc": "qcs6490"})
+    assert ("unsupported_precision", "plan") == (caught.value.kind, caught.value.phase)
+    OnnxRuntimeQnn().check(artifact, "htp-emu", {"soc": "qcs8550"})
 
 
 @pytest.mark.real

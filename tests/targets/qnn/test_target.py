@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 
 from bench.contracts import (
@@ -84,6 +85,49 @@ def test_quantised_models_and_other_socs_pass(float_net: Path, qdq_net: Path, ar
     target.check(artifact_of(float_net), "htp", {})
     with pytest.raises(RunFailure):
         target.check(artifact_of(float_net), "htp", QCS6490)
+
+
+@pytest.mark.parametrize("options", [QCS6490, {"soc_model": "93", "htp_arch": "68"}])
+def test_integer_weights_alone_do_not_make_a_model_of_integers(
+    integer_weights_net: Path, artifact_of: Make, options: dict[str, str]
+) -> None:
+    """Activations are floats: refused before anything is compiled, with what would do."""
+    target, artifact = OnnxRuntimeQnn(), artifact_of(integer_weights_net, precision="int8")
+    with pytest.raises(RunFailure) as caught:
+        target.check(artifact, "htp-emu", options)
+    expected = (
+        "integer_weights.onnx has quantised weights and floating-point activations, but the HTP of Dragonwing QCS6490 "
+        "has no floating point"
+    )
+    assert (expected, "unsupported_precision", "plan") == (
+        caught.value.message,
+        caught.value.kind,
+        caught.value.phase,
+    )
+    assert "choose an SoC with floating point" in caught.value.remedy
+    target.check(artifact, "htp-emu", {})
+
+
+@pytest.mark.parametrize("operator", ["QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "MatMulInteger"])
+def test_whatever_quantises_activations_is_left_to_the_compiler(
+    integer_weights_net: Path, artifact_of: Make, operator: str
+) -> None:
+    """It may take them."""
+    artifact = artifact_of(integer_weights_net, precision="int8")
+    facts = replace(artifact.facts, operators={**artifact.facts.operators, operator: 1})
+    OnnxRuntimeQnn().check(replace(artifact, facts=facts), "htp-emu", QCS6490)
+
+
+@pytest.mark.real
+def test_the_compiler_refuses_what_the_check_refuses(
+    integer_weights_net: Path, artifact_of: Make, phase: Phase
+) -> None:
+    """Integer weights with floating-point activations, where the check is not asked; an HTP with floats runs them."""
+    artifact = artifact_of(integer_weights_net, precision="int8")
+    with pytest.raises(RunFailure) as caught:
+        opened(artifact, phase, QCS6490)
+    assert ("unsupported_precision", "compile") == (caught.value.kind, caught.value.phase)
+    assert "HTP" in devices(opened(artifact, phase))
 
 
 def test_an_unknown_soc_is_the_users_mistake(float_net: Path, artifact_of: Make) -> None:

@@ -35,6 +35,7 @@ from bench.inputs.feeds import user_feeds
 from bench.inputs.prompts import prompt_facts, read_prompts
 from bench.jobs import Done, PhaseBegan, decode_answer, decode_event, done, encode
 from bench.models.files.decoder_config import decoder_facts, genai_context
+from bench.models.files.genai.graphs import decoder_graphs, graphs_beside
 from bench.models.files.ir_file import IrFile
 from bench.models.files.onnx_file import OnnxFile
 from bench.plugins import PluginRef
@@ -173,7 +174,8 @@ CONFIGS = {
     "config.json": '{"vocab_size": 512, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": [2, 3]}',
     "generation_config.json": '{"bos_token_id": 1, "eos_token_id": [2, 3]}',
     "genai_config.json": '{"model": {"type": "llama", "vocab_size": 512, "context_length": 128, "eos_token_id": 2, '
-    '"decoder": {"filename": "m.onnx", "session_options": {"provider_options": []}}}}',
+    '"decoder": {"filename": "m.onnx", "session_options": {"provider_options": []}}, '
+    '"embedding": {"filename": "m.onnx"}}}',
 }
 FLAGS: tuple[tuple[Callable[[str], object], str], ...] = (
     (parse_shape, "x=1,3,224,224"),
@@ -221,7 +223,9 @@ class Texts:
             (self._folder / name).write_bytes(data)
         decoder_facts(self._folder / "m.onnx")
         genai_context(self._folder / "genai_config.json")
-        read_config(self._folder / "genai_config.json")
+        content = read_config(self._folder / "genai_config.json")
+        for graphs in (decoder_graphs, graphs_beside):
+            graphs(content, self._folder)
 
     def flags(self, rng: Random) -> None:
         parse, given = rng.choice(FLAGS)

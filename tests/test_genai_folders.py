@@ -117,9 +117,10 @@ def test_a_decoder_of_one_runtime_is_measured_there_and_skipped_elsewhere(
     assert text.kv_cache is not None
     assert (8, None, None) == (len(text.token_ids), text.kv_cache.bytes_per_token, own.plan.target.executed_kv_cache)
     assert "the layout of the cache is not known" in str(text.kv_cache.reason)
-    assert own.summary.fidelity is not None
-    assert "would be compared with itself" in str(own.summary.fidelity.reason)
-    assert "output_unchecked" in {reason.code for reason in own.summary.verdict.reasons}
+    assert own.fidelity is not None
+    assert "would be compared with itself" in str(own.fidelity.reason)
+    assert own.verdict is not None
+    assert "output_unchecked" in {reason.code for reason in own.verdict.reasons}
     assert other.failure is not None
     assert ("skipped", "unsupported_format") == (other.status, other.failure.kind)
     assert "only onnxruntime-genai can, with the folder's own configuration" in other.failure.message
@@ -133,10 +134,10 @@ def test_a_hybrid_ir_is_measured_and_compared(run: Callable[..., list[RecordedRu
     write_ir("convolution", folder)
     options = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
     (found,) = run([str(folder)], [TargetAsk("openvino-genai:CPU", options)], scenarios=SHORT)
-    text, fidelity = found.record.summary.text_generation, found.record.summary.fidelity
+    text, fidelity = found.record.summary.text_generation, found.record.fidelity
     assert ("ok", None) == (found.record.status, found.record.failure)
     assert text is not None
     assert text.kv_cache is not None
     assert 2 * 16 * 4 == text.kv_cache.bytes_per_token
     assert fidelity is not None
-    assert ("", text.agreement[0].first) == (fidelity.reason, None)
+    assert ("", text.agreement[0].first_divergence) == (fidelity.reason, None)

@@ -173,9 +173,8 @@ PROMPTS = {
 CONFIGS = {
     "config.json": '{"vocab_size": 512, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": [2, 3]}',
     "generation_config.json": '{"bos_token_id": 1, "eos_token_id": [2, 3]}',
-    "genai_config.json": '{"model": {"type": "llama", "vocab_size": 512, "context_length": 128, "eos_token_id": 2, '
-    '"decoder": {"filename": "m.onnx", "session_options": {"provider_options": []}}, '
-    '"embedding": {"filename": "m.onnx"}}}',
+    "genai_config.json": '{"model": {"type": "llama", "vocab_size": 512, "context_length": 128, "vision": {"filename": '
+    '"m.onnx"}, "eos_token_id": 2, "decoder": {"filename": "m.onnx", "session_options": {"provider_options": []}}}}',
 }
 FLAGS: tuple[tuple[Callable[[str], object], str], ...] = (
     (parse_shape, "x=1,3,224,224"),

@@ -162,15 +162,17 @@ class _Night:
                     metrics[place] = replace(one, word="worse")
 
     def _residuals(self) -> dict[int, tuple[float, float]]:
-        """Number -> what its leading metric moved beyond its machine, and the p-value of none, by Holm's method."""
+        """Number -> what its leading metric moved beyond its machine, and the p-value of none, by Holm's method. The
+        degrees of freedom are Welch's, of the spread between nights and that between series."""
         found = {}
         for number, i in self.leading.items():
             moved = self.moved.get(self.table.known[number].series.machine)
             if moved is None or not np.isfinite(self.found.worse_by[i]):
                 continue
             residual = float(self.found.worse_by[i]) - moved.shift
-            error = math.sqrt(float(self.found.error[i]) ** 2 + moved.spread**2 + moved.error**2)
-            found[number] = residual, float(p_values(residual, error, max(1, moved.series - 1)))
+            parts = float(self.found.error[i]) ** 2, moved.spread**2 + moved.error**2
+            df = sum(parts) ** 2 / (parts[0] ** 2 / self.noise.df[i] + parts[1] ** 2 / (moved.series - 1))
+            found[number] = residual, float(p_values(residual, math.sqrt(sum(parts)), df))
         corrected = holm([p for _, p in found.values()])
         return {n: (residual, p) for (n, (residual, _)), p in zip(found.items(), corrected, strict=True)}
 

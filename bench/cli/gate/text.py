@@ -59,7 +59,11 @@ def _listed(word: Word, findings: Sequence[SeriesFinding], width: int) -> Iterat
 
 
 def finding_words(one: SeriesFinding) -> Iterator[str]:
-    """By how much, since when, why this word, and what changed; a line each."""
+    """By how much, since when, why this word, and what changed; a line each. Of a series that moved with its machine
+    the rest stands once, with the machine."""
+    if one.word == "machine":
+        yield from map(metric_words, one.metrics[:1])
+        return
     named = "better" if one.word == "better" else "worse"
     shown = [metric for metric in one.metrics if metric.word == named]
     for metric in shown[:MOST_METRICS] or one.metrics[:1]:

@@ -18,11 +18,11 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.nights.places import RECORDS, microseconds
-from bench.nights.point import Level, Point
+from bench.nights.point import Level, Outputs, Point
 from bench.nights.series import Series
 from bench.words import Sentence, sentence
 
-SCHEMA = 1
+SCHEMA = 2
 """To be raised with every change of ``Point``, ``Series``, or how they are made of a record: an older index is made
 anew."""
 WAIT_SECONDS = 60.0
@@ -95,6 +95,7 @@ class _Fields(Struct, frozen=True, array_like=True, gc=False):
     leading: str | None
     levels: dict[str, Level]
     conditions: dict[str, float]
+    outputs: Outputs
 
 
 class Index:
@@ -284,6 +285,7 @@ class Index:
             levels=kept.levels,
             versions=self._versions.get(versions) or self._versions_of(versions),
             conditions=kept.conditions,
+            outputs=kept.outputs,
         )
 
     def _series_of(self, number: int, fields: bytes | None = None) -> Series:

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.analysis.run_processes import timed
 from bench.errors import InputError
 from bench.nights.decisions import Decision
 from bench.nights.history import History
+from bench.nights.index import Entry, Index
 from bench.nights.kept_index import INDEX
+from bench.nights.point import Point, point_of
 from bench.record.codec import encode
 from bench.record.record import RecordedRun
 from bench.store.records import load, save, write_record
@@ -165,3 +168,22 @@ def test_the_base_is_what_was_decided_last(kept: Path) -> None:
         assert ["accept", "pin", "pin"] == [one.kind for one in history.decisions()]
         with pytest.raises(InputError, match="no record of the series"):
             decide("pin", "001-other")
+
+
+def test_every_field_of_a_point_comes_back_from_the_index(kept: Path) -> None:
+    """A field that the index left out would have its default in every history, and in no test of a point."""
+    fields = Point.__struct_fields__
+    run = night_of(3)
+    whole = replace(
+        point_of(timed(run), "records/2026-02/x", "0" * 64),
+        record_id="x",
+        emulated=True,
+        codes=("a",),
+        outputs="wrong",
+        conditions={"clock_mhz": 1.0},
+    )
+    index = Index(None)
+    index.add([Entry(whole, datetime(2026, 2, 2, tzinfo=UTC))])
+    found = index.point("x")
+    assert {name: getattr(found, name) for name in fields} == {name: getattr(whole, name) for name in fields}
+    index.close()

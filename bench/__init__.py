@@ -1,7 +1,8 @@
 """ondevice-bench: measures models on on-device targets, and says how far to trust the numbers.
 
 The names below are the public API for scripts and plugin authors. They are resolved on first use, so that
-``import bench`` stays free.
+``import bench`` stays free; ``__init__.pyi`` tells type checkers what they are. No package or module of this folder has
+the name of one of them: importing it would put it in the place of the function.
 """
 
 from importlib import import_module
@@ -14,12 +15,20 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Artifact": "bench.contracts",
+    "Comparison": "bench.comparison.comparison",
     "Device": "bench.contracts",
+    "Findings": "bench.comparison.folders",
+    "ModelAsk": "bench.suite.suite",
+    "Progress": "bench.scripting.progress",
     "Record": "bench.record.record",
+    "RecordedRun": "bench.record.record",
+    "Scenario": "bench.contracts",
     "Suite": "bench.suite.suite",
+    "TargetAsk": "bench.suite.suite",
     "TensorSpec": "bench.contracts",
-    "load_records": "bench.store.records",
-    "run_suite": "bench.execution.suite_run",
+    "compare": "bench.scripting.comparing",
+    "load": "bench.scripting.loading",
+    "run": "bench.scripting.measuring",
 }
 
 __all__ = [  # noqa: PLE0604 - the names are strings; ruff does not look into the dict

@@ -73,13 +73,13 @@ def command(
     force: bool,
 ) -> int:
     """``odb compare``."""
-    from bench.comparison.folders import compare_folders
     from bench.comparison.outcome import checked_accept, checked_tolerance, outcome
+    from bench.scripting.comparing import compare
 
     share, accepted = checked_tolerance(tolerance), checked_accept(accept)
     file = checked_output(output, force)
     render = writer(chosen_format(format_, as_json, file, SUFFIXES), printed=file is None)
-    findings = compare_folders(base, new, share, subjects, accepted)
+    findings = compare(base, new, tolerance=share, subjects=subjects, accept=accepted)
     _write(render(findings), file)
     if findings.yardsticks:
         click.echo(f"odb: {say('cli.left_out_yardsticks', count=findings.yardsticks)}", err=True)

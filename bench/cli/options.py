@@ -40,19 +40,6 @@ def echo_json(value: Any) -> None:
     click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value), indent=2)).decode())
 
 
-def cache_folder() -> Path:
-    """Where built models are kept: ``ODB_CACHE``, or the platform's cache folder."""
-    if chosen := os.environ.get("ODB_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "ondevice-bench"
-
-
 def console() -> Any:
     """A rich console on stdout: coloured at a terminal, plain and as wide as it needs in a pipe."""
     from rich.console import Console

@@ -2,7 +2,6 @@
 ``--format``, or of the file's suffix."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,7 +12,6 @@ ALIASES: Mapping[str, str] = MappingProxyType({".htm": ".html", ".markdown": ".m
 ANY_TEXT = (".txt", "")
 """Suffixes of files that may hold text in any format."""
 STDOUT = Path("-")
-REPORTS = (".html", ".htm", ".md", ".markdown", ".csv", ".json", ".txt", ".pdf")
 
 
 def chosen_format(given: str | None, as_json: bool, output: Path | None, suffixes: Mapping[str, str]) -> str:
@@ -56,20 +54,6 @@ def _ending(output: Path, suffixes: Mapping[str, str]) -> str:
     name = output.name.lower()
     known = [own for own in suffixes.values() if own and name.endswith(own) and name != own]
     return max(known, key=len, default=output.suffix.lower())
-
-
-def default_folder(output: Path | None) -> Path:
-    """Where records are written: ``output``, or a folder of this moment's name. Raises ``InputError`` for a name that
-    looks like the file of a report and is not an existing folder."""
-    if output is None:
-        return Path("odb-results") / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    if output.suffix.lower() in REPORTS and not output.is_dir():
-        folder = output.with_suffix("")
-        raise InputError(
-            sentence("cli.folder_like_report", folder=output),
-            sentence("cli.folder_like_report.remedy", command=f"odb report {folder} -o {output}"),
-        )
-    return output
 
 
 def checked_output(output: Path | None, force: bool) -> Path | None:

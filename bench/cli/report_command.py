@@ -41,16 +41,16 @@ def command(
 ) -> int:
     """``odb report``."""
     from bench.plugins import discover, load
+    from bench.scripting import loading
     from bench.store.records import write_atomically
-    from bench.store.submissions import read
 
     catalog, file = discover(plugins), checked_output(output, force)
     name = chosen_format(format_, as_json, file, suffixes(catalog) if file else {})
     writer = load(catalog.find("reports", name))
     for folder in folders:
         tell_recovered(folder)
-    runs, refused = read(folders)
-    runs = without_yardsticks(runs)
+    refused: list[RefusedRecord] = []
+    runs = without_yardsticks(loading.load(*folders, on_refused=refused.append))
     data = telling(fitted(writer) if file is None else writer, refused).render(runs)
     status = 2 if refused else 0
     if file is None:

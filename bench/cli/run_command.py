@@ -1,7 +1,6 @@
 """``odb run``."""
 
 import sys
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +9,16 @@ import click
 
 from bench.cli.help import FLOAT, INTEGER, Command, once, option
 from bench.cli.language import lang_option
-from bench.cli.options import cache_folder, echo_json, fitted, json_option, plugin_option, setting_options
-from bench.cli.output_format import default_folder
+from bench.cli.options import echo_json, fitted, json_option, plugin_option, setting_options
 from bench.cli.terminal import complete
+from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.cli.submission.running.run_folder import FolderRun
+    from bench.execution.suite_run import Listener
     from bench.plugins import Catalog
+    from bench.record.record import RecordedRun
     from bench.suite.suite import Suite
 
 
@@ -171,7 +172,7 @@ def command(
     from bench.plugins import discover
 
     context = click.get_current_context()
-    default_folder(output)  # an error is raised before anything else is read
+    results_folder(output)  # an error is raised before anything else is read
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
     folder = suite_file is not None and suite_file.is_dir()
@@ -231,29 +232,25 @@ def measure(
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
     from bench.errors import OdbError
-    from bench.execution.suite_run import everything, run_suite
-    from bench.execution.yardsticks import run_beside_yardsticks
     from bench.plugins import load
+    from bench.scripting.measuring import remove_empty
     from bench.store.records import prepare_folder
     from bench.suite.suite import check
 
     check(suite, catalog)
-    folder = prepare_folder(default_folder(output) if form is None else form.records)
+    folder = prepare_folder(results_folder(output) if form is None else form.records)
     tell_recovered(folder)
     page = folder / "report.html"
     with progress(sys.stderr, beside=form is not None and form.yardstick) as listener:
         try:
-            measured = partial(run_suite, suite, catalog, folder, cache=cache_folder(), listener=listener)
-            if form is not None and form.yardstick:
-                measured = partial(run_beside_yardsticks, *measured.args, **measured.keywords, task_of=form.task_of)
-            recorded = measured(left=everything if form is None else form.left)
+            recorded = _measured(suite, catalog, folder, listener, form)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page(page, catalog, yardsticks=form is None)
-            _remove_empty(folder)
+            remove_empty(folder)
             raise
         except OdbError:
-            _remove_empty(folder)
+            remove_empty(folder)
             raise
         listener.step(say("cli.step.writing"))
         recorded = recorded if form is None else form.whole(recorded)
@@ -273,10 +270,20 @@ def measure(
     return status
 
 
-def _remove_empty(folder: Path) -> None:
-    """Remove the folder if nothing was measured."""
-    with suppress(OSError):
-        folder.rmdir()
+def _measured(
+    suite: "Suite", catalog: "Catalog", folder: Path, listener: "Listener", form: "FolderRun | None"
+) -> "list[RecordedRun]":
+    """Carry out the suite; of a submission what is left of it, beside its yardsticks."""
+    from bench.execution.suite_run import run_suite
+    from bench.execution.yardsticks import run_beside_yardsticks
+    from bench.scripting.measuring import run
+
+    if form is None:
+        return run(suite, out=folder, plugins=catalog, progress=listener)
+    measured = partial(run_suite, suite, catalog, folder)
+    if form.yardstick:
+        measured = partial(run_beside_yardsticks, suite, catalog, folder, task_of=form.task_of)
+    return measured(cache=cache_folder(), listener=listener, left=form.left)
 
 
 def write_page(page: Path, catalog: "Catalog", yardsticks: bool = True) -> None:

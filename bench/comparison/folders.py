@@ -110,6 +110,11 @@ def _observations(path: Path, problems: list[Problem]) -> tuple[list[Observation
     if not found:
         raise InputError(sentence("compare.none_readable", path=path, why=broken[0].sentence), broken[0].advice)
     problems += broken
+    return without_yardsticks(found)
+
+
+def without_yardsticks(found: list[Observation]) -> tuple[list[Observation], int]:
+    """``found`` without yardsticks beside other runs, and how many those are."""
     own = [one for one in found if not of_yardstick(one.record.plan.alternation)]
     return (own, len(found) - len(own)) if own else (found, 0)
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from bench.errors import InputError
 from bench.reading import is_file, is_folder
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
-from bench.store.records import RECORD, chosen_folders, hidden, readable_records
+from bench.store.records import RECORD, chosen_folders, hidden, load_records, readable_records
 from bench.words import sentence
 
 
@@ -25,6 +27,16 @@ def read(paths: Sequence[Path]) -> tuple[list[RecordedRun], list[RefusedRecord]]
         found += runs
         refused += wrong
     return found, refused
+
+
+def read_all(paths: Sequence[Path]) -> list[RecordedRun]:
+    """The records under ``paths`` as ``read`` finds them. Raises ``InputError`` for the first that cannot be read."""
+    folders = [folder for path in paths for folder in folders_of(path)]
+    return [
+        replace(run, folder=name)
+        for folder, name in zip(folders, names(folders), strict=True)
+        for run in load_records(folder)
+    ]
 
 
 def folders_of(path: Path) -> list[Path]:

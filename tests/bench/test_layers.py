@@ -24,6 +24,7 @@ FLOORS = """
     stats
     machine
     analysis
+    frames
     suite
     store
     comparison
@@ -42,6 +43,7 @@ FLOORS = """
     process
     testing
     execution
+    scripting
     cli
 """
 """The rooms of bench/, from the ground up. A room imports those on floors below its own, and none beside it."""

@@ -1,5 +1,6 @@
 """What plugins and scripts may import; all else may change between any two versions."""
 
+import ast
 import re
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ MODULES = {
     "bench.digest": "sha256_of sha256_of_file sha256_of_files",
     "bench.entry_points": "versions",
     "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
+    "bench.frames": "to_arrow to_pandas",
     "bench.measure.loop": "time_queries",
     "bench.measure.single_stream": "play_one_by_one",
     "bench.measure.stage": "Stage Steady",
@@ -41,7 +43,10 @@ CONTRACTS = """
     Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession Tokenizer TokenizingSession
     TokenizingTarget channel_key
 """
-BENCH = "Artifact Device Record Suite TensorSpec __version__ load_records run_suite"
+BENCH = """
+    Artifact Comparison Device Findings ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec
+    __version__ compare load run
+"""
 
 
 def test_the_contracts_are_these() -> None:
@@ -53,6 +58,26 @@ def test_the_package_itself_offers_these() -> None:
     """``import bench`` is enough for a script."""
     assert sorted(BENCH.split()) == sorted(bench.__all__)
     assert [] == [name for name in bench.__all__ if not hasattr(bench, name)]
+
+
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    """Importing ``bench.run`` as a module would put it in the place of the function of that name."""
+    modules = {path.stem for path in Path(str(bench.__file__)).parent.iterdir() if path.suffix in ("", ".py")}
+    assert set() == modules & set(bench.__all__)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The stub lists what is resolved on first use, and imports each from where it is found."""
+    stub = ast.parse(Path(str(bench.__file__)).with_suffix(".pyi").read_text(encoding="utf-8"))
+    sources = {
+        alias.name: getattr(import_module(str(node.module)), alias.name)
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    (listed,) = (ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
+    assert sorted(bench.__all__) == listed
+    assert {name: getattr(bench, name) for name in bench.__all__ if name != "__version__"} == sources
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -6,9 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli.compare_command import command as compare_command
-from bench.cli.output_format import checked_output, chosen_format, default_folder
+from bench.cli.output_format import checked_output, chosen_format
 from bench.cli.report_command import command as report_command
 from bench.errors import InputError
+from bench.scripting.places import results_folder
 from bench.store.records import save
 from bench.testing.records import fake_run
 
@@ -87,12 +88,12 @@ def test_where_it_is_written(tmp_path: Path) -> None:
 
 def test_records_go_into_a_folder(tmp_path: Path) -> None:
     """A name for the page is not taken for that of the folder, unless there is such a folder."""
-    assert ("odb-results", Path("nights/1.5")) == (default_folder(None).parts[0], default_folder(Path("nights/1.5")))
+    assert ("odb-results", Path("nights/1.5")) == (results_folder(None).parts[0], results_folder(Path("nights/1.5")))
     with pytest.raises(InputError, match="names the folder for records") as caught:
-        default_folder(Path("page.html"))
+        results_folder(Path("page.html"))
     assert "odb report page -o page.html" in caught.value.remedy
     (tmp_path / "old.json").mkdir()
-    assert tmp_path / "old.json" == default_folder(tmp_path / "old.json")
+    assert tmp_path / "old.json" == results_folder(tmp_path / "old.json")
 
 
 @pytest.mark.parametrize("command", [report_command, compare_command])

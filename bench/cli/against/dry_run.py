@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refused
 from bench.cli.dry_run import for_scripts, print_left_out, print_remedy, print_table
-from bench.cli.options import cache_folder, echo_json
+from bench.cli.options import echo_json
 from bench.cli.terminal.progress import span_text, total_seconds
 from bench.comparison.matching import Unmatched
 from bench.comparison.outcome import Outcome, foreseen
@@ -26,6 +26,7 @@ from bench.execution.runner import Memo
 from bench.execution.workbench import Bench
 from bench.printable import clean
 from bench.record.record import Failure
+from bench.scripting.places import cache_folder
 from bench.suite.plan import PlannedRun
 from bench.words import say, sentence, speaking
 

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import cache_folder
-from bench.cli.output_format import default_folder
 from bench.comparison.outcome import checked_tolerance
 from bench.errors import InputError
 from bench.printable import clean
+from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
 
         return show_pairs(chosen, catalog, base_python, as_json, accepted)
     _say(chosen)
-    root = prepare_folder(default_folder(output))
+    root = prepare_folder(results_folder(output))
     tell_recovered(root)
     with progress(sys.stderr) as listener:
         measured, refused = _measured(chosen, catalog, root, base_python, listener)

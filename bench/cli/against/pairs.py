@@ -25,7 +25,6 @@ from bench.cli.against.suites import (
     with_target,
 )
 from bench.cli.asked import asked_suite
-from bench.cli.options import cache_folder
 from bench.comparison.folders import Problem
 from bench.comparison.matching import Unmatched, kind_of, newest_measured, unmatched
 from bench.errors import InputError
@@ -35,6 +34,7 @@ from bench.execution.suite_run import chosen_targets, plan_suite
 from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.record.record import Record
+from bench.scripting.places import cache_folder
 from bench.store.records import chosen_folders, load
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places

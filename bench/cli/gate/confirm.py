@@ -17,7 +17,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.analysis.run_processes import timed
-from bench.cli.options import cache_folder
 from bench.comparison.comparison import compare
 from bench.errors import InputError
 from bench.gate.confirming import by_alternation, by_session, explained, how_to_confirm, not_done
@@ -26,6 +25,7 @@ from bench.gate.judge import Judgement
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series
 from bench.record.record import Record, RecordedRun
+from bench.scripting.places import cache_folder
 from bench.store.records import chosen_folders, load
 from bench.suite.found_files import Places, found_model
 from bench.words import Sentence, sentence

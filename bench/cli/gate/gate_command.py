@@ -81,12 +81,12 @@ def command(
     """``odb gate``."""
     from bench.cli.gate.confirm import Session
     from bench.cli.gate.tonight import read
-    from bench.cli.output_format import default_folder
     from bench.comparison.outcome import checked_tolerance
     from bench.gate.outcome import checked_accept
+    from bench.scripting.places import results_folder
 
     fraction, accepted = checked_tolerance(tolerance), checked_accept(accept)
-    session = Session(out=default_folder(output), models=models, base_models=base_models, base_python=base_python)
+    session = Session(out=results_folder(output), models=models, base_models=base_models, base_python=base_python)
     with opened(folder) as history:
         tonight = read(results)
         judgement = _judged(history, tonight, base_name, fraction, accepted, all_machines)

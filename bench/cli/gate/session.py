@@ -8,11 +8,11 @@ first. Ends with the status of ``odb run``.
 import sys
 from pathlib import Path
 
-from bench.cli.options import cache_folder
 from bench.errors import OdbError
 from bench.execution.suite_run import run_suite
 from bench.plugins import discover
 from bench.printable import clean
+from bench.scripting.places import cache_folder
 from bench.store.records import load, prepare_folder
 from bench.suite.base_run import Given, base_suite
 from bench.suite.found_files import Places

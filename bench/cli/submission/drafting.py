@@ -7,12 +7,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.cli.asked import with_quality
-from bench.cli.options import cache_folder
 from bench.cli.submission.questions import asked_models, asked_text, asked_track
 from bench.contracts import CompletesDevices, Task
 from bench.contracts.names import file_model_id, folder_model_id
 from bench.errors import InputError, OdbError, UnknownName
 from bench.plugins import Catalog, load
+from bench.scripting.places import cache_folder
 from bench.submission.draft import Draft, DraftModel, Named, drafted
 from bench.submission.form import SUBMISSION, Measuring, SubmittedModel, SubmittedTarget
 from bench.submission.track import Track, track_named, track_names

@@ -9,8 +9,9 @@ import click
 
 from bench.cli.help import Command, option
 from bench.cli.language import lang_option
-from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
+from bench.cli.options import echo_json, json_option, plugin_option
 from bench.printable import clean
+from bench.scripting.places import cache_folder
 from bench.words import say
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import click
 
 from bench.cli.help import INTEGER, Command, option
 from bench.cli.language import lang_option
-from bench.cli.options import cache_folder, echo_json, json_option, plugin_option
-from bench.cli.output_format import default_folder
+from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import columns, terminal_width
 from bench.errors import InputError
 from bench.printable import clean
+from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def command(
     from bench.plugins import discover
     from bench.submission.assessment import assess
 
-    default_folder(output)
+    results_folder(output)
     for path in (*models, *datasets):
         if not path.exists():
             raise InputError(sentence("bundle.no_such_file", path=path))
@@ -65,7 +65,7 @@ def command(
         if dry_run:
             return _show_plan(found, plan, as_json)
         _tell_problems(plan)
-        outcome = _carried_out(found, plan, catalog, default_folder(output), given, (name, sha256))
+        outcome = _carried_out(found, plan, catalog, results_folder(output), given, (name, sha256))
     if as_json:
         echo_json(outcome)
     else:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bench.cli.asked import asked_suite
 from bench.cli.dry_run import plan_for_scripts, show_plan
-from bench.cli.options import cache_folder, echo_json
+from bench.cli.options import echo_json
 from bench.cli.submission.running.unmeasured import Progress, is_invalid, progress_of
 from bench.contracts import Task
 from bench.errors import InputError, UnknownName
@@ -19,6 +19,7 @@ from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.printable import clean
 from bench.record.record import RecordedRun
+from bench.scripting.places import cache_folder
 from bench.store.records import RECORD, readable_records
 from bench.submission.figures import later
 from bench.submission.form import RECORDS, SUBMISSION, Submission, read_submission

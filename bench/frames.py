@@ -1,0 +1,115 @@
+"""Runs as tables of pandas and Arrow, for scripts. Neither package is required otherwise.
+
+``of="runs"``: a row for each run, with the names of the CSV report for the same columns: what was measured, the
+verdict, every figure of ``bench.analysis.metrics`` and its 95 % interval. Figures of an emulator are missing, so that
+an average does not mix its times with a device's. ``of="queries"``: a row for each timed query, ``latency_ns`` and
+``start_ns`` (since the first of its process) with ``record_id``, ``model``, ``target`` and ``repeat`` (from 0).
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench.analysis.metrics import METRICS, Metric
+from bench.errors import OdbError
+from bench.record.record import Record, RecordedRun
+from bench.settings import SETTINGS
+from bench.words import sentence
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+Of = Literal["runs", "queries"]
+Value = str | int | float | bool | None
+Row = dict[str, Value]
+
+
+def to_pandas(runs: Sequence[RecordedRun], of: Of = "runs") -> "pandas.DataFrame":
+    """A data frame with pandas' own types for missing values (``Int64``, ``Float64``, ``boolean``, ``string``). Raises
+    ``OdbError`` if pandas is not installed."""
+    pandas = _package("pandas")
+    return pandas.DataFrame(_rows(runs, of)).convert_dtypes()
+
+
+def to_arrow(runs: Sequence[RecordedRun], of: Of = "runs") -> "pyarrow.Table":
+    """An Arrow table; a missing value is null. Raises ``OdbError`` if pyarrow is not installed."""
+    pyarrow = _package("pyarrow")
+    return pyarrow.Table.from_pylist(_rows(runs, of))
+
+
+def _package(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise OdbError(sentence("frames.not_installed", package=name), f"pip install {name}") from None
+
+
+def _rows(runs: Sequence[RecordedRun], of: Of) -> list[Row]:
+    if of == "runs":
+        return [{**_identity(run), **_figures(run.record)} for run in runs]
+    return [row for run in runs for row in _queries(run)]
+
+
+def _identity(run: RecordedRun) -> Row:
+    record = run.record
+    model, target, verdict = record.plan.model, record.plan.target, record.verdict
+    return {
+        "folder": run.folder or None,
+        "record_id": record.record_id,
+        "created_utc": record.created_utc,
+        "tool_version": record.tool.version,
+        "status": record.status,
+        "valid": None if verdict is None else verdict.valid,
+        "emulated": _emulated(record),
+        "invalidating_codes": ";".join(() if verdict is None else verdict.invalidating),
+        "failure_kind": None if record.failure is None else record.failure.kind,
+        "model": model.id,
+        "task": model.task,
+        "format": model.format,
+        "model_sha256": model.sha256,
+        "weights_precision": model.precision,
+        "executed_precision": target.executed_precision,
+        "target": target.id,
+        "device_name": str(target.device_name or "") or None,
+        "options_requested": ";".join(f"{key}={value}" for key, value in target.options_requested.items()),
+        "scenario": record.plan.scenario.name,
+        "preset": record.plan.preset,
+        "repeats": len(record.repeats) or record.plan.repeats,
+    }
+
+
+def _emulated(record: Record) -> bool:
+    return record.plan.target.emulated or (record.verdict is not None and record.verdict.emulated)
+
+
+def _figures(record: Record) -> Row:
+    found: Row = {}
+    for metric in METRICS:
+        low, high = metric.bounds
+        value, between = (None, None) if _emulated(record) else _seen(metric, record)
+        found[metric.column] = value
+        if metric.rule.interval is not None:
+            found |= {low: None if between is None else between[0], high: None if between is None else between[1]}
+    return found | {setting.field: record.plan.settings.get(setting.field) for setting in SETTINGS}
+
+
+def _seen(metric: Metric, record: Record) -> tuple[Value, Sequence[float] | None]:
+    return metric.figure(record.summary), metric.interval(record.summary)
+
+
+def _queries(run: RecordedRun) -> Iterator[Row]:
+    record = run.record
+    of_run: Row = {
+        "record_id": record.record_id,
+        "model": record.plan.model.id,
+        "target": record.plan.target.id,
+    }
+    for number, repeat in enumerate(record.repeats):
+        roles = {} if repeat.samples is None else repeat.samples.arrays
+        arrays = {role: run.samples[roles[role]].tolist() for role in ("latency_ns", "start_ns") if role in roles}
+        for query, latency in enumerate(arrays.get("latency_ns", ())):
+            start = arrays["start_ns"][query] if "start_ns" in arrays else None
+            yield {**of_run, "repeat": number, "query": query, "latency_ns": latency, "start_ns": start}

@@ -1,0 +1,126 @@
+"""``bench.run``: measures models on targets. ``odb run`` calls it too."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from msgspec.structs import replace
+
+from bench.contracts import Scenario
+from bench.errors import OdbError
+from bench.execution.suite_run import Listener, run_suite
+from bench.plugins import Catalog, discover
+from bench.record.record import RecordedRun
+from bench.scenarios import parse_scenario, scenario_name
+from bench.scripting.places import cache_folder, results_folder
+from bench.scripting.progress import Progress, listener_of
+from bench.settings import asked_settings
+from bench.store.records import prepare_folder
+from bench.store.unfinished import recover
+from bench.suite.scenario_choice import kind_named
+from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite
+
+Folder = str | os.PathLike[str]
+Model = str | os.PathLike[str] | ModelAsk
+Target = str | TargetAsk
+
+
+class Asked(TypedDict, total=False):
+    """What a run may be asked for besides models and targets: fields of ``bench.Suite``, which documents them.
+    ``settings``: by the names of their flags, as text: ``{"deadline": "33ms"}``."""
+
+    preset: str
+    repeats: int
+    max_seconds: float
+    seed: int
+    check_inputs: int
+    timeout_s: float
+    options: dict[str, str]
+    strict_placement: bool
+    settings: Mapping[str, str]
+
+
+def run(
+    models: Suite | Model | Sequence[Model] = (),
+    targets: Target | Sequence[Target] = (),
+    *,
+    scenarios: str | Scenario | Sequence[str | Scenario] = (),
+    out: Folder | None = None,
+    plugins: Catalog | Sequence[Folder] = (),
+    progress: Listener | Callable[[Progress], None] | None = None,
+    cache: Folder | None = None,
+    **asked: Unpack[Asked],
+) -> list[RecordedRun]:
+    """Measures every model on every target, and returns one run for each pair, in the order of the plan.
+
+    ``models``: names of built-in models, files, or ``ModelAsk`` for a model with shapes, inputs or a dataset of its
+    own; a ``Suite`` or a suite's ``.toml`` file; without any the built-in models. ``targets``: ``plugin:device``;
+    without any all that this machine has. ``scenarios``: as ``odb run -s`` takes them (``"offline:lanes=4"``).
+
+    ``out``: the folder of the records, each of which is on disk when its run ends; without one
+    ``odb-results/<time>``. ``plugins``: plugin files besides the installed plugins, or a catalogue of all.
+    ``progress``: called for each event, between timed parts and not in them. ``cache``: where built models are kept.
+
+    A run that fails or does not fit is returned, too: ``record.status`` is ``failed`` or ``skipped``, with the reason
+    in ``record.failure``. Raises ``bench.errors.InputError`` for what cannot be planned. ``KeyboardInterrupt`` writes
+    what there is of every run that had begun, and is raised again.
+    """
+    catalog = plugins if isinstance(plugins, Catalog) else discover([Path(file) for file in plugins])
+    suite = _asked_suite(models, targets, scenarios, catalog, asked)
+    check(suite, catalog)
+    folder = prepare_folder(results_folder(None if out is None else Path(out)))
+    recover(folder)
+    try:
+        return run_suite(
+            suite,
+            catalog,
+            folder,
+            cache=cache_folder() if cache is None else Path(cache),
+            listener=listener_of(progress),
+        )
+    except (KeyboardInterrupt, OdbError):
+        remove_empty(folder)
+        raise
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the folder if nothing was measured."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _asked_suite(
+    models: Suite | Model | Sequence[Model],
+    targets: Target | Sequence[Target],
+    scenarios: str | Scenario | Sequence[str | Scenario],
+    catalog: Catalog,
+    asked: Asked,
+) -> Suite:
+    suite = _suite_of(models, catalog)
+    changes: dict[str, Any] = {**asked}
+    if "settings" in asked:
+        changes["settings"] = {**suite.settings, **asked_settings(asked["settings"])}
+    if "options" in asked:
+        changes["options"] = {**suite.options, **asked["options"]}
+    chosen = [targets] if isinstance(targets, str | TargetAsk) else targets
+    played = [scenarios] if isinstance(scenarios, str | Scenario) else scenarios
+    if chosen:
+        changes["targets"] = tuple(TargetAsk(one) if isinstance(one, str) else one for one in chosen)
+    if played:
+        changes |= {"scenarios": tuple(_scenario(one, catalog) for one in played), "scenario_models": ()}
+    return replace(suite, **changes)
+
+
+def _suite_of(models: Suite | Model | Sequence[Model], catalog: Catalog) -> Suite:
+    if isinstance(models, Suite):
+        return models
+    if isinstance(models, str | os.PathLike) and Path(models).suffix == ".toml":
+        return load_suite(Path(models), catalog)
+    named = [models] if isinstance(models, str | os.PathLike | ModelAsk) else models
+    return Suite(models=tuple(one if isinstance(one, ModelAsk) else ModelAsk(os.fspath(one)) for one in named))
+
+
+def _scenario(asked: str | Scenario, catalog: Catalog) -> Scenario:
+    return parse_scenario(asked, kind_named(scenario_name(asked), catalog)) if isinstance(asked, str) else asked

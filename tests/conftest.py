@@ -17,7 +17,7 @@ from bench.process.telemetry import switch_off
 from bench.record.record import RecordedRun
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
-pytest_plugins = ("tiers",)
+pytest_plugins = ("tiers", "pytester")
 
 settings.register_profile("unhurried", deadline=None)  # how long a test takes says nothing of what it shows
 settings.load_profile("unhurried")

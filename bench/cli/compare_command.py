@@ -17,20 +17,11 @@ from bench.cli.terminal.columns import terminal_width
 from bench.comparison.outcome import OPEN
 from bench.comparison.rules import SUBJECTS, Subject
 from bench.printable import clean
+from bench.scripting.comparison_writers import WRITERS
 from bench.words import say
 
 if TYPE_CHECKING:
     from bench.comparison.folders import Findings
-
-WRITERS: Mapping[str, str] = MappingProxyType(
-    {
-        "terminal": "bench.reports.comparisons.terminal",
-        "md": "bench.reports.comparisons.markdown",
-        "json": "bench.reports.comparisons.json",
-        "html": "bench.reports.comparisons.html",
-    }
-)
-"""Format -> module whose ``render`` turns findings into bytes; imported when it is asked for."""
 
 SUFFIXES: Mapping[str, str] = MappingProxyType({"terminal": ".txt", "md": ".md", "json": ".json", "html": ".html"})
 

@@ -44,6 +44,7 @@ FLOORS = """
     testing
     execution
     scripting
+    pytesting
     cli
 """
 """The rooms of bench/, from the ground up. A room imports those on floors below its own, and none beside it."""
@@ -82,12 +83,13 @@ UNMEASURED = ("comparison", "analysis", "stats", "record")
 MEASURING = ("machine", "inputs", "measure", "quality", "passes", "process", "execution")
 
 NAMED_BY_STRING = {
-    "bench/cli/compare_command.py": "the writers of a comparison are no plugins yet",
+    "bench/scripting/comparison_writers.py": "the writers of a comparison are no plugins yet",
 }
 """Files of the engine that name a module of models, targets or reports, and why."""
 
 LATE = {
     "bench/cli": "`odb --help` and completion import no command; a command imports what it was asked for",
+    "bench/pytesting/plugin.py": "pytest imports it in every project: what measures comes with a test that uses it",
     "bench/process/worker.py": "the pipe is claimed before anything is imported that could print",
     "models": "`odb list models` imports every model's module: what reads or writes a file comes with the file",
     "targets": "`odb list targets` imports every target's module: sessions come with the runtime",

@@ -23,6 +23,7 @@ MODULES = {
     "bench.measure.single_stream": "play_one_by_one",
     "bench.measure.stage": "Stage Steady",
     "bench.progress": "done",
+    "bench.pytesting.fixture": "Odb",
     "bench.reading": "arrays_in is_file is_folder json_of leads_outside read_bytes read_text refuse_outside",
     "bench.reporting": "Dossier FitsTerminal Report TellsRefused",
     "bench.scratch": "OWNER scratch_folder sweep",

@@ -1,0 +1,1 @@
+"""The pytest plugin: the fixture ``odb``, its marker, and measured figures in pytest-benchmark."""

@@ -63,9 +63,10 @@ def run(
     ``odb-results/<time>``. ``plugins``: plugin files besides the installed plugins, or a catalogue of all.
     ``progress``: called for each event, between timed parts and not in them. ``cache``: where built models are kept.
 
-    A run that fails or does not fit is returned, too: ``record.status`` is ``failed`` or ``skipped``, with the reason
-    in ``record.failure``. Raises ``bench.errors.InputError`` for what cannot be planned. ``KeyboardInterrupt`` writes
-    what there is of every run that had begun, and is raised again.
+    What a killed run left unfinished in ``out`` is made a record first. A run that fails or does not fit is returned,
+    too: ``record.status`` is ``failed`` or ``skipped``, with the reason in ``record.failure``. Raises
+    ``bench.errors.InputError`` for what cannot be planned. ``KeyboardInterrupt`` writes what there is of every run that
+    had begun, and is raised again.
     """
     catalog = plugins if isinstance(plugins, Catalog) else discover([Path(file) for file in plugins])
     suite = _asked_suite(models, targets, scenarios, catalog, asked)

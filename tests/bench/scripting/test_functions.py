@@ -57,17 +57,21 @@ def test_a_run_is_measured_and_on_disk(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_progress_is_told_in_order(tmp_path: Path) -> None:
-    """Planned first, then each run with its repeats, and every run once as written, with its record."""
+    """Planned first, then each run with its repeats, and every run once as written, with its record: a run that fails
+    before the others are measured."""
     told: list[bench.Progress] = []
-    both = ["single-stream", "offline:lanes=2"]
-    runs = measured("fake", out=tmp_path / "out", scenarios=both, progress=told.append)
+    runs = measured("fake", ["null:cpu", "bad:refuse-open"], out=tmp_path / "out", progress=told.append)
     events = [one.event for one in told]
     assert ("planned", 2) == (told[0].event, told[0].runs)
     assert [0, 1] == [one.index for one in told if one.event == "began"]
-    assert [0, 1] == [one.index for one in told if one.event == "repeat"]
-    assert [run.record for run in runs] == [one.recorded.record for one in told if one.recorded is not None]
-    assert events.index("began") < events.index("repeat") < events.index("written")
-    assert {("fake", "null:cpu", 2)} == {(one.model, one.target, one.runs) for one in told[1:]}
+    assert [0] == [one.index for one in told if one.event == "repeat"]
+    written_runs = [(one.index, one.recorded.record) for one in told if one.recorded is not None]
+    assert [(1, runs[1].record), (0, runs[0].record)] == written_runs
+    assert events.index("began") < events.index("written") < events.index("repeat")
+    assert "written" == events[-1]
+    targets = {(0, "null:cpu"), (1, "bad:refuse-open")}
+    assert targets == {(one.index, one.target) for one in told if one.index is not None}
+    assert {("fake", 2)} == {(one.model, one.runs) for one in told[1:]}
     assert all(str(one.step) for one in told if one.event == "step")
 
 
@@ -80,8 +84,8 @@ def test_a_callback_that_raises_ends_the_suite(tmp_path: Path) -> None:
             raise ValueError("enough")
 
     with pytest.raises(ValueError, match="enough"):
-        measured("fake", out=tmp_path / "out", progress=stop)
-    assert ["ok"] == [run.record.status for run in bench.load(tmp_path / "out")]
+        measured("fake", "bad:refuse-open", out=tmp_path / "out", progress=stop)
+    assert ["failed"] == [run.record.status for run in bench.load(tmp_path / "out")]
 
 
 @pytest.mark.usefixtures("in_process")

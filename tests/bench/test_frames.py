@@ -12,6 +12,8 @@ import pytest
 
 from bench import RecordedRun, frames
 from bench.errors import OdbError
+from bench.frames.columns import Of
+from bench.frames.columns import rows as rows_of
 from bench.plugins import discover, load
 from bench.record.record import LatencyNs, Verdict
 from bench.testing.records import fake_run
@@ -24,8 +26,8 @@ def run(name: str = "a", **plan: Any) -> RecordedRun:
     return msgspec.structs.replace(found, record=msgspec.structs.replace(found.record, summary=summary))
 
 
-def rows(of: frames.Of = "runs", *runs: RecordedRun) -> list[dict[str, Any]]:
-    return frames._rows(runs or [run()], of)
+def rows(of: Of = "runs", *runs: RecordedRun) -> list[dict[str, Any]]:
+    return rows_of(runs or [run()], of)
 
 
 def test_the_columns_are_those_of_the_csv_report() -> None:

@@ -129,7 +129,7 @@ def test_what_a_killed_process_was_writing_is_swept(tmp_path: Path) -> None:
     """By the next write to the same folder; that of a process that lives, and folders of other makers, are left."""
     code = (
         "import os, sys; from pathlib import Path; from bench.store import records as store\n"
-        "store._write = lambda path, data: os.kill(os.getpid(), 9)\n"
+        "store.write_new = lambda path, data: os.kill(os.getpid(), 9)\n"
         "store.write_atomically(Path(sys.argv[1]), b'x')"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "page.html")], check=False)

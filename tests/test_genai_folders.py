@@ -118,6 +118,7 @@ def test_a_decoder_of_one_runtime_is_measured_there_and_skipped_elsewhere(
     assert (8, None, None) == (len(text.token_ids), text.kv_cache.bytes_per_token, own.plan.target.executed_kv_cache)
     assert "the layout of the cache is not known" in str(text.kv_cache.reason)
     assert own.fidelity is not None
+    assert "none" == own.fidelity.reference
     assert "would be compared with itself" in str(own.fidelity.reason)
     assert own.verdict is not None
     assert "output_unchecked" in {reason.code for reason in own.verdict.reasons}

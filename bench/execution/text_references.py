@@ -52,7 +52,7 @@ def _compare(
 
     checked = known(so_far.checked)
     name, reference = _reference(artifact, so_far, text, jobs)
-    said = f"{artifact.model_id} {artifact.precision} on {name}"
+    said = f"{artifact.model_id} {artifact.precision} on {name}" if name != "none" else name
     if isinstance(reference, Failed):
         why = why_not_run(reference.failure)
         return Agreement(of, said, reason=why), Fidelity(said, reason=why)

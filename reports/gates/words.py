@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from bench.analysis.metrics import METRICS
-from bench.gate.finding import Confirmation, Gate, MachineShift, MetricFinding, SeriesFinding, Stated, Word
+from bench.gate.finding import Confirmation, Drift, Gate, MachineShift, MetricFinding, SeriesFinding, Stated, Word
 from bench.nights.events import Event
 from bench.words import say, units
 
@@ -86,7 +86,13 @@ def moved(found: MetricFinding) -> str:
         change=change(found),
     )
     known = interval(found)
-    return say("gate.moved.with_interval", moved=told, interval=known) if known else told
+    told = say("gate.moved.with_interval", moved=told, interval=known) if known else told
+    return told if found.residual is None else say("gate.moved.beyond", moved=told, ratio=1 + found.residual)
+
+
+def since(found: Drift) -> str:
+    """``since 2026-04-20, +6.0 %``."""
+    return say("gate.since", night=found.night, change=_changed(found.change, found.metric))
 
 
 def told(finding: SeriesFinding) -> str:
@@ -101,8 +107,7 @@ def beside(finding: SeriesFinding, with_word: bool = True) -> str:
     """Since when, whether it was confirmed, what changed meanwhile, and the reasons; ``with_word`` the word first."""
     parts = [word(finding.word)] if with_word else []
     if finding.drift is not None:
-        drift = finding.drift
-        parts.append(say("gate.since", night=drift.night, change=_changed(drift.change, drift.metric)))
+        parts.append(since(finding.drift))
     if finding.confirmation is not None:
         parts.append(confirmed(finding.confirmation))
     if finding.events and OUTCOMES[finding.word] != "passed":

@@ -174,11 +174,12 @@ def _rendered(writer: str, gate: "Gate", tonight: "Tonight") -> bytes:
 
 
 def _show(gate: "Gate", as_json: bool) -> None:
-    from bench.cli.gate.text import gate_text
+    from bench.plugins import discover, load
 
     for problem in gate.unreadable:
         click.echo(say("cli.error", message=clean(str(problem))), err=True)
     if as_json:
         echo_json(gate)
     else:
-        click.echo(gate_text(gate, terminal_width()))
+        writer = load(discover().find("gates", "terminal")).at_terminal(terminal_width())
+        click.echo(writer.render(gate, {}), nl=False)

@@ -108,8 +108,9 @@ def beside(finding: SeriesFinding, with_word: bool = True) -> str:
     parts = [word(finding.word)] if with_word else []
     if finding.drift is not None:
         parts.append(since(finding.drift))
-    if finding.confirmation is not None:
-        parts.append(confirmed(finding.confirmation))
+    again = finding.confirmation
+    if again is not None and again.reason not in finding.reasons:  # which would say the same
+        parts.append(confirmed(again))
     if finding.events and OUTCOMES[finding.word] != "passed":
         parts.append(say("gate.changed", events=events(finding.events)))
     parts += [units.clause(reason) for reason in finding.reasons]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from junitparser import JUnitXml
 from msgspec.structs import replace
 
 from bench.cli.gate import confirm
@@ -71,7 +72,8 @@ class Job:
             save(results, run.record, run.samples)
         done, _ = self.odb("history", "add", str(results), "--history", "nightly")
         assert done == 0
-        asked = ("gate", str(results), "--history", "nightly", "--wait", "0", "-o", f"sessions-{night}")
+        files = ("--junit", f"gate-{night}.xml", "--summary", f"gate-{night}.md")
+        asked = ("gate", str(results), "--history", "nightly", "--wait", "0", "-o", f"sessions-{night}", *files)
         status, text = self.odb(*asked, "--json", *arguments)
         found: dict[str, Any] = json.loads(text)
         return status, found
@@ -87,14 +89,21 @@ def words(found: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> "list[tuple[int, dict[str, Any], list[str]]]":
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the job runs."""
+    return tmp_path_factory.mktemp("job")
+
+
+@pytest.fixture(scope="module")
+def nights(room: Path) -> "list[tuple[int, dict[str, Any], list[str]]]":
     """Status, findings and records that were measured again, of each night."""
     with pytest.MonkeyPatch.context() as patch:
-        job, found = Job(tmp_path_factory.mktemp("job"), patch), []
+        job, found = Job(room, patch), []
         for night in range(1, 8):
             status, answer = job.run(night, "--confirm")
             found.append((status, answer, job.sessions))
             job.sessions = []
+        assert job.odb("history", "page", "--history", "nightly", "-o", "site")[0] == 0
         status, text = job.odb("gate", "results-7", "--history", "nightly")
         found.append((status, {"text": text}, []))
     return found
@@ -144,3 +153,28 @@ def test_people_read_first_that_the_machine_changed(nights: Any) -> None:
     assert status == 3
     first = found["text"].splitlines()[0]
     assert first.startswith("The machine changed")
+
+
+def test_what_ci_shows_matches(nights: Any, room: Path) -> None:
+    """JUnit has a failure on the night that is red, and skips what cannot be told; the summary begins with the same."""
+    xml = [JUnitXml.fromfile(str(room / f"gate-{night}.xml")) for night in range(1, 8)]
+    assert [(one.tests, one.failures, one.errors) for one in xml[:6]] == [(4, 0, 0)] * 4 + [(4, 1, 0), (4, 0, 0)]
+    assert [one.skipped for one in xml[:6]] == [4, 0, 0, 0, 0, 4]
+    (suite,) = list(xml[4])
+    (failed,) = [case for case in suite if case.result]
+    assert failed.name == f"{REGRESSED} single-stream"
+    assert "Measured again in a new session: +10" in failed.result[0].message
+    fifth, sixth = ((room / f"gate-{night}.md").read_text(encoding="utf-8") for night in (5, 6))
+    assert fifth.startswith("## ❌ ")
+    assert f"| {REGRESSED} · " in fifth
+    assert "> The machine changed: 4 of 4 series" in sixth
+    assert "kernel 6.8 → 6.11" in sixth
+
+
+def test_the_pages_show_the_nights(nights: Any, room: Path) -> None:
+    text = (room / "site" / "index.html").read_text(encoding="utf-8")
+    assert "4 series, 7 nights, 28 records" in text
+    (page,) = (room / "site" / "series").glob(f"{REGRESSED}-*.html")
+    shown = page.read_text(encoding="utf-8")
+    for event in ("runtime fake", "kernel", "6.11"):
+        assert event in shown

@@ -29,6 +29,7 @@ from bench.submission.form import (
     Submission,
     SubmittedDevice,
     SubmittedModel,
+    SubmittedScenario,
     SubmittedTarget,
 )
 from bench.submission.form_text import form_text
@@ -119,6 +120,7 @@ def form(model: str, target: str, preset: str) -> Submission:
         measuring=Measuring(preset=preset),
         models=(SubmittedModel(id="net", source=model),),
         targets=(SubmittedTarget(id=target),),
+        scenarios=(SubmittedScenario(name="single-stream"),),
         criteria=criteria,
     )
 

@@ -43,7 +43,7 @@ def test_what_is_not_within_is_stated_with_its_interval(project: Project) -> Non
         "30 queries/s.",
         "macs_on_accelerator has no figure to compare with the limit of 99 %: The record does not say on which device "
         "the multiply-accumulates ran.",
-        'More or longer repeats narrow the intervals. accept="cannot-tell" lets an undecided limit pass.',
+        'Undecided limits fail unless accept="cannot-tell" is given.',
     ] == told(result)
     result.stdout.fnmatch_lines(["*odb call*", "*fake*36.0 ms*"])
 

@@ -22,7 +22,7 @@ from bench.nights.point import Level, Outputs, Point
 from bench.nights.series import Series
 from bench.words import Sentence, sentence
 
-SCHEMA = 2
+SCHEMA = 3
 """To be raised with every change of ``Point``, ``Series``, or how they are made of a record: an older index is made
 anew."""
 WAIT_SECONDS = 60.0
@@ -103,17 +103,17 @@ class Index:
     ``InputError`` with SQLite's words for a full disk, or where others keep it locked for a minute."""
 
     def __init__(self, path: Path | None, copy_of: "Index | None" = None) -> None:
-        """``path``: its file, made if it is missing; ``None``: one that is removed at the end, with the rows of
-        ``copy_of``."""
+        """``path``: its file, made if it is missing; ``None``: one in memory, with the rows of ``copy_of``."""
         self._path = path
         self._series: dict[int, Series] = {}
         self._versions: dict[int, dict[str, str]] = {}
-        where = "" if path is None else f"{path.absolute().as_uri()}?mode=rwc"
+        where = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rwc"
         with self._told():
             self._base = sqlite3.connect(where, timeout=WAIT_SECONDS, isolation_level=None, uri=path is not None)
         try:
             with self._told():
                 self._base.execute("PRAGMA trusted_schema = OFF")
+                self._base.execute("PRAGMA temp_store = MEMORY")  # nothing of it is written to another disk
                 if copy_of is not None:
                     copy_of._base.backup(self._base)
                 self._prepare()
@@ -205,7 +205,8 @@ class Index:
         return dict(self._all("SELECT name, changed_ns FROM month"))
 
     def months_of_rows(self) -> set[str]:
-        return {row[0] for row in self._all("SELECT month FROM point UNION SELECT month FROM refused")}
+        found = self._all(f"{_MONTHS_OF_POINTS} UNION SELECT month FROM refused")
+        return {row[0] for row in found if row[0] is not None}
 
     def names(self, month: str) -> set[str]:
         """The records that it knows of a month, the refused ones included."""
@@ -332,6 +333,11 @@ class Index:
 
 
 _HAS_POINTS = "EXISTS (SELECT 1 FROM point WHERE point.series = series.number)"
+_MONTHS_OF_POINTS = (  # from one to the next by the index; DISTINCT would read it all
+    "WITH RECURSIVE each_month(name) AS (SELECT min(month) FROM point UNION ALL "
+    "SELECT (SELECT min(month) FROM point WHERE month > name) FROM each_month WHERE name IS NOT NULL) "
+    "SELECT name FROM each_month"
+)
 _POINTS = "SELECT series, record, month, versions, fields FROM point"
 _packed = msgspec.msgpack.Encoder().encode
 _read = msgspec.msgpack.Decoder(_Fields).decode

@@ -79,7 +79,7 @@ def point_of(run: TimedRun, folder: str, record_sha256: str) -> Point:
     levels = _levels(seen)
     verdict = record.verdict
     leading = next((name for name in kind_of(record.plan.scenario).leading if name in levels), None)
-    failed = () if record.failure is None else (record.failure.kind,)
+    invalidating = () if verdict is None else tuple(sorted(set(verdict.invalidating)))
     return Point(
         series=series_of(record),
         record_id=record.record_id,
@@ -89,7 +89,7 @@ def point_of(run: TimedRun, folder: str, record_sha256: str) -> Point:
         status=record.status,
         valid=None if verdict is None else verdict.valid,
         emulated=record.plan.target.emulated,
-        codes=failed if verdict is None else tuple(sorted(set(verdict.invalidating))),
+        codes=invalidating if record.failure is None else (record.failure.kind,),
         leading=leading,
         levels=levels,
         versions=versions_of(record),

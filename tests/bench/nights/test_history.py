@@ -1,47 +1,28 @@
 """A history: records go in byte for byte, are found by series and night, and the index follows the folders."""
 
+import os
+import shutil
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from made_nights import failed_on, history_of, ids, night_of, saved
 from msgspec.structs import replace
 
 from bench.analysis.run_processes import timed
 from bench.errors import InputError
+from bench.nights import places
 from bench.nights.decisions import Decision
 from bench.nights.history import History
-from bench.nights.index import Entry, Index
+from bench.nights.index import SCHEMA, Entry, Index
+from bench.nights.keeping import entry_of
 from bench.nights.kept_index import INDEX
-from bench.nights.point import Point, point_of
+from bench.nights.point import Level, Point, point_of
+from bench.nights.series import Series
 from bench.record.codec import encode
-from bench.record.record import RecordedRun
-from bench.store.records import load, save, write_record
-from bench.testing.records import MODEL, fake_run
-
-FIRST = datetime(2026, 1, 30, 3, 0, tzinfo=UTC)
-
-
-def night_of(number: int, model: str = "net", latency_ns: int = 1_000_000, **fields: Any) -> RecordedRun:
-    """The record of a model on night ``number``."""
-    run = fake_run(f"{number:03}-{model}", [np.full(20, latency_ns)] * 2, model=replace(MODEL, id=model))
-    record = replace(run.record, created_utc=(FIRST + timedelta(days=number)).isoformat(), **fields)
-    return RecordedRun(record, run.samples)
-
-
-def saved(folder: Path, *runs: RecordedRun) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for run in runs:
-        save(folder, run.record, run.samples)
-    return folder
-
-
-def ids(history: History, model: str = "net") -> list[str]:
-    """The records of the one series of a model, oldest first."""
-    (series,) = (one for one in history.series() if one.model == model)
-    return [point.record_id for point in history.points(series.id)]
+from bench.store.records import load, write_record
 
 
 @pytest.fixture
@@ -79,8 +60,6 @@ def test_records_lie_by_month_byte_for_byte(kept: Path, results: Path) -> None:
 
 def test_a_point_is_that_of_the_record(kept: Path, results: Path) -> None:
     """Nothing is lost on the way through the index."""
-    from bench.nights.keeping import entry_of
-
     with History.open(kept) as history:
         point = history.point("001-net")
     assert point == entry_of(results / "001-net").point
@@ -187,3 +166,153 @@ def test_every_field_of_a_point_comes_back_from_the_index(kept: Path) -> None:
     found = index.point("x")
     assert {name: getattr(found, name) for name in fields} == {name: getattr(whole, name) for name in fields}
     index.close()
+
+
+def test_a_record_that_does_not_count_is_no_base(tmp_path: Path) -> None:
+    """Neither by default nor by decision."""
+    kept = history_of(tmp_path / "history", failed_on(0), night_of(1), failed_on(2))
+    with History.open(kept) as history:
+        (series,) = history.series()
+        base = history.base(series.id)
+        assert (["000-net", "001-net", "002-net"], "001-net") == (ids(history), base and base.record_id)
+        assert {series: base} == history.bases()
+        with pytest.raises(InputError, match=r"cannot be a base: .*\(failed: crashed\)"):
+            history.decide(
+                Decision(
+                    kind="pin", series=series.id, record_id="002-net", why="so", at_utc="2026-03-01T00:00:00+00:00"
+                )
+            )
+        assert [] == history.decisions()
+
+
+def test_a_decision_whose_record_is_gone_is_told_and_does_not_count(kept: Path) -> None:
+    with History.open(kept) as history:
+        series = history.series()[0]
+        for record in ("001-net", "002-net"):
+            history.decide(Decision(kind="pin", series=series.id, record_id=record, why="", at_utc=""))
+        history.remove(points for points in history.points(series.id) if points.record_id == "002-net")
+    with History.open(kept) as history:
+        base = history.base(series.id)
+        assert ("001-net", ["history.decided_record_gone"]) == (base and base.record_id, codes(history))
+
+
+def codes(history: History) -> list[str]:
+    return [notice.code for notice in history.notices]
+
+
+def test_what_was_copied_in_or_removed_by_hand_is_put_right_and_told(kept: Path, tmp_path: Path) -> None:
+    """By names alone, also in a month that seems unchanged for the index: it was changed a moment ago."""
+    shutil.rmtree(kept / "records" / "2026-01" / "000-net")
+    shutil.copytree(saved(tmp_path / "more", night_of(3)) / "003-net", kept / "records" / "2026-02" / "003-net")
+    with History.open(kept) as history:
+        assert ["001-net", "002-net", "003-net"] == ids(history)
+        assert ["history.records_gone", "history.records_indexed"] == codes(history)
+    with History.open(kept) as history:
+        assert (["001-net", "002-net", "003-net"], []) == (ids(history), codes(history))
+
+
+def test_an_unchanged_month_is_not_listed(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it has been quiet for two seconds, opening looks at the time of its last change only."""
+    for month in ("2026-01", "2026-02"):
+        os.utime(kept / "records" / month, ns=(10**18, 10**18))
+    History.open(kept).close()
+    monkeypatch.setattr(places, "names", lambda folder, month: pytest.fail("it was listed"))
+    with History.open(kept) as history:
+        assert ["000-net", "001-net", "002-net"] == ids(history)
+
+
+def test_a_record_that_cannot_be_read_is_left_out_and_named(kept: Path) -> None:
+    """Its reason is known from then on; a folder of another name than its record is one, too."""
+    (kept / "records" / "2026-01" / "000-net").rename(kept / "records" / "2026-01" / "another")
+    broken = kept / "records" / "2026-02" / "broken"
+    broken.mkdir()
+    (broken / "record.json").write_text("{")
+    for _ in range(2):
+        with History.open(kept) as history:
+            assert ["001-net", "002-net"] == ids(history)
+            refused = {place: str(reason) for place, reason in history.refused().items()}
+            assert ["records/2026-01/another", "records/2026-02/broken"] == [*refused]
+            assert "has another name than its record_id, 000-net" in refused["records/2026-01/another"]
+            assert codes(history).count("history.record_refused") == 2
+    shutil.rmtree(broken)
+    with History.open(kept) as history:
+        assert ["records/2026-01/another"] == [*history.refused()]
+
+
+def test_links_are_no_records(kept: Path, tmp_path: Path) -> None:
+    """They may lead anywhere."""
+    outside = saved(tmp_path / "outside", night_of(5))
+    (kept / "records" / "2026-02" / "005-net").symlink_to(outside / "005-net", target_is_directory=True)
+    (kept / "records" / "2026-03").symlink_to(outside, target_is_directory=True)
+    with History.open(kept) as history:
+        assert ["000-net", "001-net", "002-net"] == ids(history)
+
+
+def test_one_that_is_refused_does_not_stop_the_others(tmp_path: Path) -> None:
+    results = saved(tmp_path / "results", night_of(0), night_of(1), night_of(2))
+    record = results / "001-net" / "record.json"
+    record.write_bytes(record.read_bytes().replace(b'"status": "ok"', b'"status": "failed"'))
+    (results / "002-net" / "samples.npz").write_bytes(b"no samples")
+    with History.open(tmp_path / "history", create=True) as history:
+        added = history.add([results])
+        assert ["000-net"] == [point.record_id for point in added.points] == ids(history)
+        assert [str(results / name) for name in ("001-net", "002-net")] == [one.path for one in added.refused]
+        assert all(str(results / one.path) in str(one.reason) for one in added.refused)
+    assert ["000-net"] == [folder.name for folder in (tmp_path / "history" / "records").glob("*/*")]
+
+
+def test_a_dry_run_writes_nothing(kept: Path, tmp_path: Path) -> None:
+    more = saved(tmp_path / "more", night_of(1), night_of(7), night_of(8, "third"))
+    before = sorted((kept / "records").rglob("*"))
+    with History.open(kept) as history:
+        added = history.add([more], dry_run=True)
+        assert ["007-net", "008-third"] == [point.record_id for point in added.points]
+        assert (("001-net",), ["third"]) == (added.present, [one.model for one in added.new_series])
+        assert ["000-net", "001-net", "002-net"] == ids(history)
+    assert before == sorted((kept / "records").rglob("*"))
+
+
+def test_there_is_no_history_where_none_was_begun(tmp_path: Path) -> None:
+    for folder, words in ((tmp_path, "holds no history"), (tmp_path / "absent", "no such folder")):
+        with pytest.raises(InputError, match=words):
+            History.open(folder)
+    assert [] == [*tmp_path.iterdir()]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        History.open(tmp_path / "file", create=True)
+
+
+def test_nights_are_ordered_by_the_moment_whatever_the_time_zone(tmp_path: Path) -> None:
+    """A record of another time zone lies in the month that it was in UTC."""
+    late = night_of(0, created_utc="2026-02-01T01:00:00+09:00")
+    early = night_of(1, created_utc="2026-01-31T15:00:00Z")
+    with History.open(history_of(tmp_path / "history", late, early)) as history:
+        assert ["001-net", "000-net"] == ids(history)
+        point = history.point("000-net")
+    assert point is not None
+    assert point.folder == "records/2026-01/000-net"
+
+
+def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
+    for number, created in enumerate(("yesterday", "", "9999-12-31T23:59:59-23:59", "2026-13-01T00:00:00")):
+        saved(tmp_path / "results", night_of(number, created_utc=created))
+    with History.open(tmp_path / "history", create=True) as history:
+        refused = history.add([tmp_path / "results"]).refused
+        assert len(refused) == 4
+        assert all("created_utc is no date and time" in str(one.reason) for one in refused)
+
+
+FIELDS = {
+    Point: (
+        "series record_id created_utc folder record_sha256 status valid emulated codes leading levels versions "
+        "conditions outputs"
+    ),
+    Level: "mean deviation processes figure",
+    Series: "model target scenario precision shapes options settings machine",
+}
+
+
+def test_the_number_of_the_schema_follows_the_types() -> None:
+    """Whoever changes a field here, or how it is computed, raises ``SCHEMA``: older indices are made anew then."""
+    assert {kind: fields.split() for kind, fields in FIELDS.items()} == {k: [*k.__struct_fields__] for k in FIELDS}
+    assert SCHEMA == 3

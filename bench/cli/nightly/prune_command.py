@@ -63,7 +63,7 @@ def age_of(text: str) -> timedelta:
     """``180d``, ``26w`` or ``1y`` (365 days). Raises ``InputError``."""
     from bench.errors import InputError, of_flag
 
-    found = re.fullmatch(r"(\d{1,5})([dwy])", text.strip())
+    found = re.fullmatch(r"([0-9]{1,5})([dwy])", text.strip())
     if found is None:
         problem = sentence("cli.history.no_age", text=text)
         raise InputError(of_flag("--older-than", problem), sentence("cli.history.no_age.remedy"))

@@ -13,8 +13,8 @@ from bench.words.cells import cells
 
 PAGES = ("", *COMMANDS, *(f"history {name}" for name in HISTORY))
 NAMES = re.compile(
-    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|JSON Lines|Hugging Face|Apache Otava"
-    r"|cannot-tell|not-\w+|float\d+"
+    r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|JSON Lines|JUnit XML"
+    r"|Hugging Face|Apache Otava|cannot-tell|not-\w+|float\d+"
 )
 """What stays as it is: quoted commands, options, metavars, what holds ``=``, ``:``, ``/`` or ``.``, names and codes."""
 

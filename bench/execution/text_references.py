@@ -33,15 +33,19 @@ def compare_with_engine(so_far: Evidence, jobs: Runner) -> Evidence:
 
 
 def compare_with_weights(so_far: Evidence, jobs: Runner) -> Evidence:
-    """Adds the agreement with the model's float32 weights, where there are such."""
+    """Adds the agreement with the model's float32 weights, where there are such.
+
+    It is also the fidelity of a decoder that only one runtime can drive, where the weights have the same precision."""
     text, artifact, run = known(so_far.checked).text, known(so_far.prepared).artifact, so_far.run
     if text is None:
         return so_far
     twin = named_twin(run, artifact, jobs) or float32_twin(run, artifact, jobs)
     if twin is None:
         return so_far
-    agreement, _ = _compare("model", twin, so_far, text, jobs)
-    return replace(so_far, agreement=(*so_far.agreement, agreement))
+    agreement, fidelity = _compare("model", twin, so_far, text, jobs)
+    if artifact.decoder is None or not artifact.decoder.runtime or twin.precision != artifact.precision:
+        fidelity = known(so_far.fidelity)
+    return replace(so_far, fidelity=fidelity, agreement=(*so_far.agreement, agreement))
 
 
 def _compare(

@@ -84,7 +84,7 @@ def _computed(run: "TimedRun") -> Record:
         record,
         summary=summary,
         harness=harness,
-        fidelity=_fidelity(record, _engine(summary)),
+        fidelity=_fidelity(record, _judged_by(summary, record.fidelity)),
         quality=_quality(record, run.samples),
     )
 
@@ -127,24 +127,29 @@ def _quality(record: Record, samples: "Samples") -> "Quality | None":
     return None if record.quality is None else quality_again(record.quality, samples, kept=of_these_rules(record.tool))
 
 
-def _engine(summary: Summary) -> Agreement | None:
-    """The agreement that outputs are judged by, where its tokens were kept."""
+def _judged_by(summary: Summary, stated: Fidelity | None) -> Agreement | None:
+    """The agreement that outputs are judged by, where its tokens were kept: that with the same file on another engine,
+    else the one that the fidelity names."""
     text = summary.text_generation
-    found = [one for one in (text.agreement if text is not None else ()) if one.of == "engine" and one.tokens_compared]
+    compared = [one for one in (text.agreement if text is not None else ()) if one.tokens_compared]
+    by_tokens = stated is not None and stated.token_prefix is not None
+    found = [one for one in compared if one.of == "engine"] or [
+        one for one in compared if by_tokens and stated is not None and one.reference == stated.reference
+    ]
     return found[0] if found and found[0].token_ids else None
 
 
-def _fidelity(record: Record, engine: Agreement | None) -> Fidelity | None:
+def _fidelity(record: Record, judged_by: Agreement | None) -> Fidelity | None:
     from bench.analysis.outputs.decided_again import decided_again, decided_by_tokens
 
     model, stated, precision = record.plan.model, record.fidelity, record.plan.target.executed_precision
     if stated is None:
         return None
     coarse = rounds_as_int8((*model.inputs, *model.outputs), model.precision, stated.float_reference)
-    if engine is None:
+    if judged_by is None:
         return decided_again(stated, precision, coarse)
-    counted = replace(stated, token_prefix=engine.token_prefix, tokens_compared=engine.tokens_compared)
-    return decided_by_tokens(decided_again(counted, precision, coarse), engine, precision)
+    counted = replace(stated, token_prefix=judged_by.token_prefix, tokens_compared=judged_by.tokens_compared)
+    return decided_by_tokens(decided_again(counted, precision, coarse), judged_by, precision)
 
 
 def _summary(run: "TimedRun") -> Summary:

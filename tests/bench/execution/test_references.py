@@ -113,7 +113,7 @@ def test_a_decoder_of_one_runtime_has_no_reference(tmp_path: Path) -> None:
     assert reference_for(own, own, discover()) is None
     failure = no_reference(own).failure
     assert "only onnxruntime-genai does, and it would be compared with itself (several graphs)" in failure.message
-    assert "Name the same model in another form with --reference." == failure.remedy
+    assert "Name the same model in another form, in the same precision, with --reference." == failure.remedy
 
 
 def test_what_ships_with_the_project() -> None:

@@ -5,12 +5,27 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tampered import Place, Tampered, at
 from whole_records import failed, offline, tensors, text
 
 from bench.errors import InputError
 from bench.record.record import RecordedRun
+from bench.record.text import Agreement
 from bench.store.records import load
+
+
+def alone() -> RecordedRun:
+    """As ``text``, of a decoder that only one runtime runs: its outputs are judged by the reference that was named."""
+    run = text()
+    known, fidelity = run.record.summary.text_generation, run.record.fidelity
+    assert known is not None
+    assert fidelity is not None
+    named = known.agreement[1]
+    uncompared = Agreement("engine", "none", reason="no other runtime")
+    summary = replace(run.record.summary, text_generation=replace(known, agreement=(uncompared, named)))
+    record = replace(run.record, summary=summary, fidelity=replace(fidelity, reference=named.reference))
+    return replace(run, record=record)
 
 
 class TestForgeries:
@@ -37,6 +52,8 @@ class TestForgeries:
             (text, ("summary", "text_generation", "agreement", 1, "kl_divergence_nats"), 0.0),
             (text, ("summary", "text_generation", "agreement", 1, "top1_agreement"), 0.5),
             (text, ("fidelity", "token_prefix"), 8),
+            (alone, ("fidelity", "token_prefix"), 8),
+            (alone, ("summary", "text_generation", "agreement", 1, "token_prefix"), 8),
             (offline, ("repeats", 2, "converged"), False),
             (offline, ("summary", "throughput_per_s"), 999.0),
         ],

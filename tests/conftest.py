@@ -5,11 +5,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter_ns
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from bench import plugins
+from bench.contracts import Artifact, ModelRequest
 from bench.jobs import Failed, Job, Result, T, Worker, decode_answer, decode_job, done, encode_job
 from bench.plugins import Catalog, discover
 from bench.process.failure import failure_of
@@ -57,6 +59,27 @@ def golden_ids(realdata: Path) -> list[int]:
     """stories260K's greedy ids, the prompt [1] first."""
     ids: list[int] = json.loads((realdata / "llm" / "stories260K" / "golden.json").read_text())["greedy_ids"]
     return ids
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf(realdata: Path) -> Path:
+    """A trained language model of 135 million parameters in 4-bit blocks."""
+    return realdata / "llm" / "smollm2-135m" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(scope="session")
+def smollm2(smollm2_gguf: Path, own_cache: Path) -> Callable[[str], Artifact]:
+    """``smollm2(precision)``: the decoder made of that file, once for all tests of a process."""
+    from bench.models.files.gguf_file import GgufFile
+
+    return lambda precision: GgufFile().prepare(ModelRequest(str(smollm2_gguf), precision=precision), own_cache)
+
+
+@pytest.fixture(scope="session")
+def smollm2_golden(smollm2_gguf: Path) -> dict[str, Any]:
+    """What others compute with it, and its exact weights in numpy."""
+    golden: dict[str, Any] = json.loads((smollm2_gguf.parent / "golden.json").read_text())
+    return golden
 
 
 @pytest.fixture(scope="session")

@@ -183,8 +183,8 @@ class Alterable(Protocol):
 
     def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
         """Write a copy of the model's files into ``folder``, its weights permuted by ``seed``: as much work, other
-        answers. Returns the file to open. Runs in a separate process. Raises ``InputError`` where nothing can be
-        permuted."""
+        answers. Returns the file or folder to open. Runs in a separate process. Raises ``InputError`` where nothing
+        can be permuted."""
         ...
 
 

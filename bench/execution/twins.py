@@ -10,7 +10,8 @@ from bench.inputs.prepared import InputsAsked
 from bench.jobs import Runner
 from bench.passes.prepare import PrepareJob, made
 from bench.plugins import load
-from bench.suite.plan import PlannedRun
+from bench.reading import is_folder
+from bench.suite.plan import FOLDER, PlannedRun
 from bench.words import sentence
 
 
@@ -19,11 +20,11 @@ def named_twin(run: PlannedRun, artifact: Artifact, jobs: Runner) -> Artifact | 
     source = run.model.ask.reference
     if not source:
         return None
-    suffix = Path(source).suffix.lower()
-    if suffix not in jobs.catalog.names("models"):
+    taker = FOLDER if is_folder(Path(source)) else Path(source).suffix.lower()
+    if taker not in jobs.catalog.names("models"):
         raise RunFailure("bad_input", sentence("run.reference_not_taken", file=Path(source).name), "", "prepare")
     job = PrepareJob(
-        jobs.catalog.find("models", suffix),
+        jobs.catalog.find("models", taker),
         request=ModelRequest(source),
         cache=jobs.cache,
         inputs=InputsAsked(sets=1),

@@ -55,4 +55,4 @@ def _named(file: str) -> NamedFile:
     try:
         return NamedFile(path.name, sha256_of_file(path), path.stat().st_size)
     except OSError:
-        return NamedFile(path.name)
+        return NamedFile(_name(file))

@@ -222,7 +222,8 @@ def _check_quality(model: ModelAsk) -> None:
             sentence("suite.name_one_dataset"),
         )
     parse_options(model.dataset_options)
-    if model.reference and not reading.is_file(Path(model.reference)):
+    reference = Path(model.reference)
+    if model.reference and not (reading.is_file(reference) or reading.is_folder(reference)):
         raise InputError(
             sentence("suite.reference_no_such_file", reference=model.reference), sentence("suite.name_float_model_file")
         )

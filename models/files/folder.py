@@ -1,15 +1,16 @@
 """A folder as a GenAI runtime takes it, the model with its configuration and tokenizer; or one that holds one model."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, Describable, Format, Model, ModelRequest, Task
+from bench.contracts import Alterable, Artifact, Describable, Format, Model, ModelRequest, Task
 from bench.contracts.names import folder_model_id
 from bench.errors import InputError
 from bench.models.checkpoints.huggingface.folder import CONFIG, has_weights
-from bench.models.checkpoints.huggingface.plugin import described_folder, prepare_folder
+from bench.models.checkpoints.huggingface.plugin import altered_folder, described_folder, prepare_folder
 from bench.models.checkpoints.huggingface.shards import INDEX, safetensors_in
 from bench.reading import read_object
 from bench.words import Sentence, sentence
@@ -72,6 +73,22 @@ class ModelFolder:
         artifact = model.described(replace(request, source=str(file)), folder)
         return None if artifact is None else replace(artifact, model_id=name)
 
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        """A folder with the model's name, its configuration and its tokenizer."""
+        source, name, _ = _opened(request)
+        if has_weights(source):
+            return altered_folder(source, folder / name, seed)
+        reader, graphs = _graphs_of(source, name)
+        assert isinstance(reader, Alterable)
+        for graph in graphs:
+            place = folder / name / graph.relative_to(source).parent
+            place.mkdir(parents=True, exist_ok=True)
+            reader.altered(replace(request, source=str(graph)), place, seed)
+        for file in BESIDE:
+            if (source / file).is_file():
+                shutil.copyfile(source / file, folder / name / file)
+        return folder / name
+
 
 def _opened(request: ModelRequest) -> tuple[Path, str, list[str]]:
     """The folder, its name, and what it has of ``ORT_GENAI`` and ``OPENVINO``. Raises ``InputError`` for none, and for
@@ -87,6 +104,24 @@ def _opened(request: ModelRequest) -> tuple[Path, str, list[str]]:
     if has_weights(folder):
         _refuse_graphs(folder, name, found)
     return folder, name, found
+
+
+def _graphs_of(folder: Path, name: str) -> tuple[Model, list[Path]]:
+    """What reads the model in a folder without weights of Hugging Face, and its files. Raises ``InputError`` where
+    there is none."""
+    from bench.models.files.genai.graphs import decoder_graphs, graphs_beside
+    from bench.models.files.ir_file import IrFile
+    from bench.models.files.onnx_file import OnnxFile
+
+    if (folder / ORT_GENAI).is_file():
+        content = read_object(folder / ORT_GENAI, ORT_GENAI)
+        return OnnxFile(), [
+            folder / graph for graph in (*decoder_graphs(content, folder), *graphs_beside(content, folder))
+        ]
+    if (folder / OPENVINO).is_file():
+        return IrFile(), [folder / OPENVINO]
+    model, file = _only_file(folder, name)
+    return model, [file]
 
 
 def _refuse_graphs(folder: Path, name: str, markers: Sequence[str]) -> None:

@@ -99,11 +99,16 @@ def precision(nodes: Iterable[ExecutedNode], hint: str) -> str:
 
 
 CACHE_BITS = {"u4": 4, "i4": 4, "u8": 8, "i8": 8, "f16": 16, "bf16": 16, "f32": 32}
+KEPT_BITS = {numpy_name: CACHE_BITS[name] for name, numpy_name in NUMPY_NAMES.items() if name in CACHE_BITS}
 
 
-def kv_cache_bits(options: Mapping[str, str]) -> tuple[int, int]:
-    """Bits of an element of keys and of one of values, by the properties that a compiled model holds; a byte where they
-    name no type."""
+def kv_cache_bits(options: Mapping[str, str], executed: str = "") -> tuple[int, int]:
+    """Bits of an element of keys and of one of values: by the type as ``executed`` (``kv_cache_precision``), which may
+    be narrower than what was asked for, else by the properties that a compiled model holds; a byte where they name no
+    type."""
+    if executed:
+        kept = executed.split("+")
+        return KEPT_BITS.get(kept[0], 8), KEPT_BITS.get(kept[-1], 8)
     both = options.get("KV_CACHE_PRECISION", "")
     keys, values = (options.get(f"{part}_CACHE_PRECISION", both) for part in ("KEY", "VALUE"))
     return CACHE_BITS.get(keys, 8), CACHE_BITS.get(values, 8)

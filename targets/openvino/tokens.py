@@ -23,7 +23,7 @@ from bench.targets.decoding import (
     started,
     stepwise_logits,
 )
-from bench.targets.openvino.graph import kv_cache_precision
+from bench.targets.openvino.graph import kv_cache_bits, kv_cache_precision
 from bench.targets.openvino.session import Compiled, OpenVinoFacts, elements_of
 from bench.words import sentence
 
@@ -113,7 +113,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
             kept = kv_cache_precision(self._compiled.model.get_runtime_model(), found.options_effective)
         except RuntimeError:  # the plugin does not offer it
             kept = ""
-        return replace(found, kv_cache_precision=kept)
+        return replace(found, kv_cache_precision=kept, kv_cache_bits=kv_cache_bits(found.options_effective, kept))
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         tokens = prompt(ids, self._decoder)
@@ -141,6 +141,12 @@ class OpenVinoTokenSession(OpenVinoFacts):
 
     def reset(self) -> None:
         self._request.reset_state()
+        self._length = 0
+
+    def renew(self, tokens: int) -> None:
+        """Another request: attention that is fused with its cache keeps the cache's memory through a reset."""
+        self._request = None
+        self._request = self._made_request()
         self._length = 0
 
     def settle(self) -> None:

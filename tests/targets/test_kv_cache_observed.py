@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_gguf import PLAIN, made_gguf
+from msgspec.structs import replace
 
-from bench.contracts import Artifact, Device, OpenRequest
+from bench.contracts import Artifact, Device, ModelRequest, OpenRequest
 from bench.execution.runner import JobRunner
 from bench.execution.workbench import Bench
+from bench.models.files.gguf_file import GgufFile
 from bench.passes.kv_cache import cache_of, heap_reader
 from bench.plugins import Catalog, load
 from bench.record.text import KvCache
@@ -26,19 +29,26 @@ LAYOUT = 2 * 5 * 4 * 8 * 4
 
 @pytest.fixture
 def observed(stories: Artifact, catalog: Catalog, tmp_path: Path) -> Callable[[str, str, str], KvCache]:
-    """``observed(runtime, plugin, device)``: by the pass, as a run has it."""
+    """``observed(runtime, plugin, device)``: by the pass, as a run has it; of ``model`` with ``options``."""
 
-    def found(runtime: str, plugin: str, device: str, emulated: bool = False) -> KvCache:
+    def found(
+        runtime: str,
+        plugin: str,
+        device: str,
+        emulated: bool = False,
+        model: Artifact = stories,
+        **options: str,
+    ) -> KvCache:
         pytest.importorskip(runtime)
         ref = next(ref for ref in catalog.of("targets") if ref.name == plugin)
         target = load(ref)
         converted = tmp_path / "converted"
         converted.mkdir()
-        artifact = target.convert(stories, converted) if hasattr(target, "convert") else stories
+        artifact = target.convert(model, converted, device, options) if hasattr(target, "convert") else model
         assert artifact.decoder is not None
-        choice = TargetChoice(ref, Device(device, True, "", emulated=emulated), {}, (), ())
+        choice = TargetChoice(ref, Device(device, True, "", emulated=emulated), options, (), ())
         jobs = JobRunner(Bench(catalog, Suite(), tmp_path, tmp_path, Path("/")), {}, lambda: 120)
-        return cache_of(artifact.decoder, OpenRequest(artifact, device), choice, jobs)
+        return cache_of(artifact.decoder, OpenRequest(artifact, device, options), choice, jobs)
 
     return found
 
@@ -63,6 +73,27 @@ def test_memory_shows_the_cache(
     assert low <= found.observed_bytes_per_token <= high
     assert high - low <= 0.1 * found.observed_bytes_per_token + 1
     assert found.pass_ns is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "element_bytes", "beside"),
+    [
+        ({"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}, 4, 1.05),
+        ({"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "u8"}, 1, 1.25),
+    ],
+)
+def test_a_cache_that_is_fused_with_attention_is_seen(
+    observed: Callable[..., KvCache], tmp_path: Path, options: dict[str, str], element_bytes: int, beside: float
+) -> None:
+    """In the type that the cache is kept in, whatever the graph's own is; with the scales of 8-bit elements. OpenVINO
+    takes its memory by doubling, and keeps it through a reset."""
+    config = replace(PLAIN, dim=256, layers=4, heads=4, kv_heads=4, context=512)
+    model = GgufFile().prepare(ModelRequest(str(made_gguf(tmp_path, config=config).path)), tmp_path / "cache")
+    found = observed("openvino", "openvino", "CPU", model=model, **options)
+    elements = 2 * 4 * 4 * 64
+    assert (4 * elements, "", "heap") == (found.bytes_per_token, str(found.reason), found.read_from)
+    assert found.observed_bytes_per_token is not None
+    assert elements * element_bytes <= found.observed_bytes_per_token <= beside * elements * element_bytes
 
 
 def test_a_pipeline_is_seen_with_its_working_memory_or_says_why_not(observed: Callable[..., KvCache]) -> None:

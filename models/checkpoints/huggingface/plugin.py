@@ -1,5 +1,6 @@
 """The user's own Hugging Face folder, named by one of its ``*.safetensors``."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,10 @@ class WeightsFile:
     def described(self, request: ModelRequest, folder: Path) -> Artifact:
         return described_folder(_folder_of(request), request, folder)
 
+    def altered(self, request: ModelRequest, folder: Path, seed: int) -> Path:
+        path = Path(request.source)
+        return altered_folder(path.parent, folder / path.resolve().parent.name, seed) / path.name
+
 
 def prepare_folder(source: Path, request: ModelRequest, cache: Path) -> Artifact:
     """The decoder made of the weights in ``source``. Raises ``InputError`` as ``open_folder`` does."""
@@ -53,3 +58,20 @@ def _demand_config(source: Path) -> None:
             sentence("checkpoint.no_config", folder=source.resolve().name, config=CONFIG),
             sentence("checkpoint.download_again"),
         )
+
+
+def altered_folder(folder: Path, copy: Path, seed: int) -> Path:
+    """``copy``, which is made: the files of the model in ``folder``, its matrices permuted. Raises ``InputError`` as
+    ``open_folder`` does, and where there are no weights to permute."""
+    from bench.models.altered.permuting import refuse_unaltered
+    from bench.models.altered.safetensors_weights import altered_safetensors
+
+    changed = 0
+    for file in open_folder(folder).files:
+        written = copy / file.relative_to(folder)
+        written.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, written)
+        if written.suffix == ".safetensors":
+            changed += altered_safetensors(written, seed)
+    refuse_unaltered(folder, changed)
+    return copy

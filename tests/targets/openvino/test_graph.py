@@ -165,3 +165,11 @@ def test_a_split_graph_is_placed_by_query() -> None:
 def test_the_types_of_the_cache_are_told_by_the_properties(options: dict[str, str], expected: tuple[int, int]) -> None:
     """Keys and values apart where they are named apart; one byte where no type is named."""
     assert expected == kv_cache_bits(options)
+
+
+@pytest.mark.parametrize(
+    ("executed", "expected"), [("bfloat16", (16, 16)), ("int8+int4", (8, 4)), ("float32", (32, 32)), ("", (32, 32))]
+)
+def test_the_type_as_executed_goes_before_the_properties(executed: str, expected: tuple[int, int]) -> None:
+    """With ``KV_CACHE_PRECISION=f32`` a processor that computes in bfloat16 keeps bfloat16."""
+    assert expected == kv_cache_bits({"KV_CACHE_PRECISION": "f32"}, executed)

@@ -1,41 +1,34 @@
 """OpenVINO GenAI reads a GGUF file itself, and what it makes of it can be judged."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, ModelRequest, OpenRequest, Phase
+from bench.contracts import Artifact, OpenRequest, Phase
 from bench.errors import InputError, RunFailure
 from bench.measure.text_driver import OpenedText
-from bench.models.files.gguf_file import GgufFile
 from bench.targets.openvino import genai_options
 from bench.targets.openvino.genai import OpenVinoGenai
 
 OWN = {"import": "own", "INFERENCE_PRECISION_HINT": "f32"}
-SMOLLM = "llm/smollm2-135m"
-
-
-@pytest.fixture(scope="module")
-def smollm(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The graph that is made here."""
-    pytest.importorskip("openvino_genai")
-    file = realdata / SMOLLM / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    return GgufFile().prepare(ModelRequest(str(file)), tmp_path_factory.mktemp("cache"))
 
 
 @pytest.mark.real
-def test_the_pipeline_reads_the_source_itself(smollm: Artifact, realdata: Path, tmp_path: Path, phase: Phase) -> None:
+def test_the_pipeline_reads_the_source_itself(
+    smollm2: Callable[[str], Artifact], smollm2_golden: dict[str, Any], tmp_path: Path, phase: Phase
+) -> None:
     """The golden ids of that import; the record is told who read it; logits are of the same weights."""
-    golden = json.loads((realdata / SMOLLM / "golden.json").read_text())
-    ids = golden["openvino_genai_2026.4.1"]["greedy_ids"][:8]
+    pytest.importorskip("openvino_genai")
+    smollm, ids = smollm2("int4"), smollm2_golden["openvino_genai_2026.4.1"]["greedy_ids"][:8]
     target = OpenVinoGenai()
     made = target.convert(smollm, tmp_path, "CPU", OWN)
     assert ("openvino_ir", smollm.source) == (made.format, made.source)
     opened = OpenedText(target.open(OpenRequest(made, "CPU", OWN), phase))
-    prompt = np.array(golden["prompt_ids"])
+    prompt = np.array(smollm2_golden["prompt_ids"])
     assert tuple(ids) == opened.greedy(np.zeros(0, np.int64), prompt, 8)
     assert "OpenVINO GenAI" == opened.facts().imported_by
     assert opened.logits is not None

@@ -67,6 +67,20 @@ class RenewableSession(Protocol):
 
 
 @runtime_checkable
+class RewindingSession(Protocol):
+    """A token session that can cut its cache back to its first tokens, exactly and at once. The context of a depth is
+    then computed once in a process, and every query begins behind it."""
+
+    def rewinds(self) -> bool:
+        """Whether it can as it was opened."""
+        ...
+
+    def rewind(self, tokens: int) -> None:
+        """Forget all tokens of the cache but the first ``tokens``."""
+        ...
+
+
+@runtime_checkable
 class SettlingSession(Protocol):
     """A text session whose working memory, which grows with the cache, can be told from it."""
 

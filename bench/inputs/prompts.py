@@ -202,6 +202,14 @@ def queries(given: "Sequence[Ids]", decoder: DecoderSpec, lengths: Lengths, seed
         yield query
 
 
+def behind_one_context(endless: Iterator[Query]) -> Iterator[Query]:
+    """The same prompts, all behind the context of the first."""
+    first = next(endless)
+    yield first
+    for query in endless:
+        yield Query(first.context, query.prompt, query.shared_tokens)
+
+
 def _in_turn(prompts: "Sequence[Ids]") -> "Iterator[tuple[Ids, int]]":
     """The prompts over and over, each with how many of its first tokens an earlier one began with."""
     for index, prompt in enumerate(prompts):

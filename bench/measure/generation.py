@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from bench.contracts import DecoderSpec, OpenRequest, Scenario, Tokenizer
 from bench.errors import RunFailure
-from bench.inputs.prompts import Lengths, Query, encoded, load_prompts, queries
+from bench.inputs.prompts import Lengths, Query, behind_one_context, encoded, load_prompts, queries
 from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
@@ -85,6 +85,8 @@ def play_generation(
     tokens, decoder = asked.scenario.generate_tokens or 1, decoder_of(asked.request)
     given = encoded(load_prompts(asked.prompts), decoder, None)
     endless = queries(given, decoder, lengths(asked.request, asked.scenario), asked.seed)
+    if session.rewinds:
+        endless = behind_one_context(endless)
     first = next(endless)
     recorder.look("ready")
     ids = _first_generation(session, first, tokens, recorder)

@@ -14,6 +14,7 @@ from bench.contracts import (
     Placement,
     PrefixKeepingSession,
     RenewableSession,
+    RewindingSession,
     SessionFacts,
     SettlingSession,
     StreamSession,
@@ -46,20 +47,33 @@ class Steps(Protocol):
     def reset(self) -> None: ...
 
 
+FILL_TOKENS = 512
+"""About how many tokens of a context are put into the cache at once: the logits of 8,000 take gigabytes, and so may
+their attention."""
+
+
 class Generator:
     """``fill`` is never timed. ``generate`` is timed, and apart from the engine only calls ``on_token``. It ends behind
     the first of ``stop_tokens``; an engine that generates by itself was opened with them. ``keeps_prefixes``: whether
-    the engine may find the beginning of a prompt among what it generated from before."""
+    the engine may find the beginning of a prompt among what it generated from before. ``rewinds``: filling the cache
+    with the context that it was filled with last costs nothing."""
 
     keeps_prefixes = False
+    rewinds = False
 
-    def __init__(self, session: Steps | StreamSession, stop_tokens: Collection[int] = ()) -> None:
+    def __init__(
+        self, session: Steps | StreamSession, stop_tokens: Collection[int] = (), prompt_tokens: int = 0
+    ) -> None:
+        """``prompt_tokens``: what the session was opened for, and a context comes in multiples of."""
         self._session = session
+        self._context: _Context | None = None
         if isinstance(session, StreamSession):
             self.fill: Callable[[Ids], None] = session.fill
             self.generate: Callable[[Ids, int, OnToken], None] = session.generate
         else:
-            self.fill, self.generate = _filling(session), _pulling(session, frozenset(stop_tokens))
+            self._context = _Context(session, prompt_tokens)
+            self.rewinds = self._context.rewinds
+            self.fill, self.generate = self._context.fill, _pulling(session, frozenset(stop_tokens))
 
     def first_token(self, prompt: "Ids") -> None:
         """Take in ``prompt`` and generate the token after it, whichever it is."""
@@ -82,13 +96,38 @@ def _ignored(token: int) -> None:
     pass
 
 
-def _filling(session: Steps) -> "Callable[[Ids], None]":
-    def fill(ids: "Ids") -> None:
-        session.reset()
-        if len(ids):
-            session.prefill(ids)
+class _Context:
+    """What the cache of a session was filled with."""
 
-    return fill
+    def __init__(self, session: Steps, prompt_tokens: int) -> None:
+        self._session = session
+        rewinding = session if isinstance(session, RewindingSession) and session.rewinds() else None
+        self._rewind = rewinding.rewind if rewinding is not None else None
+        self._at_once = max(1, FILL_TOKENS // max(1, prompt_tokens)) * max(1, prompt_tokens)
+        self._held: Ids | None = None
+
+    @property
+    def rewinds(self) -> bool:
+        return self._rewind is not None
+
+    def fill(self, ids: "Ids") -> None:
+        """A context that the cache still begins with is not computed again."""
+        if self._rewind is not None and self._is_held(ids):
+            self._rewind(len(ids))
+            return
+        self.forget()
+        self._session.reset()
+        for begin in range(0, len(ids), self._at_once):
+            self._session.prefill(ids[begin : begin + self._at_once])
+        self._held = ids if len(ids) else None
+
+    def forget(self) -> None:
+        """The cache may hold something else."""
+        self._held = None
+
+    def _is_held(self, ids: "Ids") -> bool:
+        held = self._held
+        return held is not None and len(held) == len(ids) and bool((held == ids).all())
 
 
 def _pulling(session: Steps, stop_tokens: frozenset[int]) -> "Callable[[Ids, int, OnToken], None]":
@@ -125,11 +164,14 @@ class OpenedText(Generator):
 
     ``steps``: called for each token; ``None`` if the engine generates by itself. ``logits``, ``renew``, ``settle``: as
     in ``bench.contracts``; ``None`` where the session has no such method. ``keeps_prefixes``, ``forget``: as there; a
-    session without them is taken at its word that ``fill`` and ``reset`` leave nothing.
+    session without them is taken at its word that ``fill`` and ``reset`` leave nothing. After ``forget`` and ``logits``
+    a context is computed again.
     """
 
-    def __init__(self, session: TokenSession | StreamSession, stop_tokens: Collection[int] = ()) -> None:
-        super().__init__(session, stop_tokens)
+    def __init__(
+        self, session: TokenSession | StreamSession, stop_tokens: Collection[int] = (), prompt_tokens: int = 0
+    ) -> None:
+        super().__init__(session, stop_tokens, prompt_tokens)
         self.facts: Callable[[], SessionFacts] = partial(facts_of, session)
         self.placement: Callable[[], Placement | None] = partial(placement_of, session)
         streams = isinstance(session, StreamSession)
@@ -138,12 +180,24 @@ class OpenedText(Generator):
         self.tokenizer: Callable[[], Tokenizer | None] = (
             session.tokenizer if isinstance(session, TokenizingSession) else _no_tokenizer
         )
-        self.logits: Callable[[Ids], Logits] | None = session.logits if isinstance(session, LogitsSession) else None
+        self.logits: Callable[[Ids], Logits] | None = self._logits(session)
         self.renew: Callable[[int], None] | None = session.renew if isinstance(session, RenewableSession) else None
         self.settle: Callable[[], None] | None = session.settle if isinstance(session, SettlingSession) else None
         keeping = session if isinstance(session, PrefixKeepingSession) else None
         self.keeps_prefixes = keeping is not None and keeping.keeps_prefixes()
-        self.forget: Callable[[], None] = keeping.forget if keeping is not None else _nothing_kept
+        forgetting = self._context.forget if self._context is not None else _nothing_kept
+        self.forget: Callable[[], None] = keeping.forget if keeping is not None else forgetting
+
+    def _logits(self, session: TokenSession | StreamSession) -> "Callable[[Ids], Logits] | None":
+        if not isinstance(session, LogitsSession) or self._context is None:
+            return session.logits if isinstance(session, LogitsSession) else None
+        logits, forget = session.logits, self._context.forget
+
+        def of_an_empty_cache(ids: "Ids") -> "Logits":
+            forget()
+            return logits(ids)
+
+        return of_an_empty_cache
 
 
 def open_session(target: Target, request: OpenRequest, phase: Phase) -> TensorSession | OpenedText:
@@ -165,7 +219,7 @@ def open_text(target: Target, request: OpenRequest, phase: Phase) -> OpenedText:
     """Raises ``RunFailure`` as ``Target.open`` does, and for a session of another kind."""
     session = target.open(request, phase)
     if isinstance(session, TokenSession | StreamSession):
-        return OpenedText(session, request.stop_tokens)
+        return OpenedText(session, request.stop_tokens, request.prompt_tokens)
     raise _another_kind(session, request, TokenSession, StreamSession)
 
 

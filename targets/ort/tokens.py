@@ -91,6 +91,13 @@ class OrtTokenSession(OrtFacts):
             if self._decoder.past_length:
                 self._binding.bind_ortvalue_output(tensor.present, value)
 
+    def rewinds(self) -> bool:
+        """A cache in one buffer: what lies behind the tokens in use is never read."""
+        return self._decoder.shared_cache
+
+    def rewind(self, tokens: int) -> None:
+        self._length = tokens
+
     def renew(self, tokens: int) -> None:
         """The outputs of the last run, which are its cache, are let go as well."""
         self._binding.clear_binding_outputs()

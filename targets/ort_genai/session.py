@@ -87,6 +87,15 @@ class OrtGenaiSession:
         self._length = 0
         self._chosen = False
 
+    def rewinds(self) -> bool:
+        """A cache in one buffer: what lies behind the tokens in use is never read."""
+        return self._opened.decoder.shared_cache
+
+    def rewind(self, tokens: int) -> None:
+        self._generator.rewind_to(tokens)
+        self._length = tokens
+        self._chosen = False
+
     def renew(self, tokens: int) -> None:
         """A generator made for ``tokens`` tokens, for which it takes its cache."""
         vars(self).pop("_generator", None)  # before the next one takes memory

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, ModelRequest, OpenRequest
 from bench.errors import InputError
+from bench.measure.text_driver import OpenedText
 from bench.models.sllm.config import DecoderConfig
 from bench.models.sllm.llama import prepare_decoder
 from bench.plugins import discover, load
@@ -137,6 +138,29 @@ def test_a_shared_cache_grows_where_it_was_made_too_short(made: Callable[..., Ar
     artifact = made("grouped heads")
     short, long = (opened("ort:cpu", artifact, tmp_path / str(n), room=n) for n in (4, 96))
     assert said(short) == said(long) == said(short)
+
+
+@pytest.mark.parametrize("target", ["ort:cpu", "ort-genai:cpu"])
+@pytest.mark.parametrize("kind", ["grouped heads", "sliding layers, their own rotation"])
+def test_behind_a_context_that_was_cut_back_to_the_tokens_are_the_same(
+    made: Callable[..., Artifact], kind: str, target: str, tmp_path: Path
+) -> None:
+    """As in a session that computes it: after other tokens, and on ONNX Runtime after the buffer has grown."""
+    narrow = 45 if target == "ort:cpu" else 0
+    context, prompts = np.arange(40) % 89, [np.arange(3, 12), np.arange(20, 23)]
+    session, fresh = (
+        OpenedText(opened(target, made(kind), tmp_path / name, room=room)) for name, room in (("a", narrow), ("b", 0))
+    )
+    assert session.rewinds
+    for prompt in (*prompts, prompts[0]):
+        fresh.forget()
+        assert fresh.greedy(context, prompt, 12) == session.greedy(context, prompt, 12)
+
+
+@pytest.mark.parametrize("target", ["ort:cpu", "openvino:CPU"])
+def test_a_plain_cache_is_not_cut_back(made: Callable[..., Artifact], target: str, tmp_path: Path) -> None:
+    """Its parts are other tensors after each step."""
+    assert not OpenedText(opened(target, made("grouped heads"), tmp_path / "plain", attention="plain")).rewinds
 
 
 def test_a_graph_that_merely_looks_like_ours_is_left_alone(made: Callable[..., Artifact], tmp_path: Path) -> None:

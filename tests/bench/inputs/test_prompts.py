@@ -16,6 +16,7 @@ from bench.inputs.prompts import (
     Lengths,
     Message,
     Prompt,
+    behind_one_context,
     check_ids,
     encoded,
     load_prompts,
@@ -61,6 +62,15 @@ def test_depth_comes_before_the_prompt() -> None:
     query = next(queries((), DECODER, Lengths(5, 20), 0))
     assert (20, 5) == (len(query.context), len(query.prompt))
     assert 1 <= min(query.context.min(), query.prompt.min()) <= max(query.context.max(), query.prompt.max()) < 300
+
+
+def test_prompts_may_follow_one_context() -> None:
+    """That of the first query, which is the same as without."""
+    endless = queries((), DECODER, Lengths(3, 4), 0)
+    first, second = islice(endless, 2)
+    one, other = islice(behind_one_context(queries((), DECODER, Lengths(3, 4), 0)), 2)
+    found = [query.tolist() for query in (one.context, one.prompt, other.context, other.prompt)]
+    assert [query.tolist() for query in (first.context, first.prompt, first.context, second.prompt)] == found
 
 
 def test_own_prompts_go_round() -> None:

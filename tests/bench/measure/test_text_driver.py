@@ -36,6 +36,22 @@ class Told(FakeTokenSession, kw_only=True):
         super().reset()
 
 
+class Rewinding(Told, kw_only=True):
+    """Can cut its cache back, and shows logits, which take its cache."""
+
+    able: bool = True
+
+    def rewinds(self) -> bool:
+        return self.able
+
+    def rewind(self, tokens: int) -> None:
+        self.asked.append(f"rewind {tokens}")
+
+    def logits(self, ids: Ids) -> Ids:
+        self.asked.append("logits")
+        return np.zeros((len(ids), 2), np.float32)
+
+
 class Streaming(FakeFacts):
     """An engine that generates by itself, and stops after three tokens."""
 
@@ -57,6 +73,46 @@ def test_a_decoder_is_filled_then_asked_for_each_token() -> None:
     session = Told({}, asked=[])
     assert (1, 2, 3, 1) == Generator(session).greedy(np.array([7, 8]), np.array([9]), 4)
     assert ["reset", "prefill [7, 8]", "prefill [9]"] == session.asked
+
+
+def test_a_long_context_comes_in_parts_that_are_multiples_of_the_prompt() -> None:
+    """The engine makes the logits of each part, and fixed graphs take as many tokens as the prompt has."""
+    sizes = []
+    for prompt_tokens in (0, 64, 100, 600):
+        session = Told({}, asked=[])
+        OpenedText(session, prompt_tokens=prompt_tokens).fill(np.arange(1100))
+        sizes.append([len(asked.split(",")) for asked in session.asked[1:]])
+    assert [[512, 512, 76], [512, 512, 76], [500, 500, 100], [600, 500]] == sizes
+
+
+def test_a_context_that_is_still_there_is_not_computed_again() -> None:
+    """Where the session can cut its cache back to it; another one, and after what used the cache, is."""
+    context, other = np.array([7, 8]), np.array([7, 9])
+    session = Rewinding({}, asked=[])
+    opened = OpenedText(session)
+    assert opened.logits is not None
+    for ids in (context, context, other):
+        opened.greedy(ids, np.array([5]), 1)
+    opened.logits(other)
+    opened.fill(other)
+    opened.forget()
+    opened.fill(other)
+    filled = ["reset", "prefill [7, 9]"]
+    assert ["reset", "prefill [7, 8]", "prefill [5]", "rewind 2", "prefill [5]", *filled, "prefill [5]"] == (
+        session.asked[:8]
+    )
+    assert ["logits", *filled, *filled] == session.asked[8:]
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_an_empty_cache_is_never_reached_by_rewinding(able: bool) -> None:
+    """And nothing is where the session cannot as it was opened."""
+    session = Rewinding({}, asked=[], able=able)
+    opened = OpenedText(session)
+    assert able == opened.rewinds
+    for _ in range(2):
+        opened.fill(np.array([], np.int64))
+    assert ["reset", "reset"] == session.asked
 
 
 def test_an_end_of_sequence_token_ends_what_is_asked_for() -> None:

@@ -159,6 +159,11 @@ def test_what_quality_needs_is_checked_first(ask: dict[str, str], message: str) 
         check(Suite(check_inputs=0))
 
 
+def test_a_reference_may_be_a_folder(tmp_path: Path) -> None:
+    """As a language model comes from Hugging Face."""
+    check(Suite(models=(ModelAsk("resnet50", reference=str(tmp_path)),)))
+
+
 def test_a_suite_cannot_call_itself_trusted(tmp_path: Path) -> None:
     """What came from the file is for the program to say."""
     (tmp_path / "suite.toml").write_text("[untrusted]\norigin = 'x'\n")

@@ -38,7 +38,7 @@ def ids_of(record: Record) -> tuple[int, ...]:
 def test_all_engines_say_what_the_exact_weights_say(
     precision: str, smollm2_gguf: Path, smollm2_golden: dict[str, Any], tmp_path: Path
 ) -> None:
-    """With products and KV cache in float32, all 24 tokens; with the engines' defaults, at least the first, " Paris"."""
+    """With products and KV cache in float32, all 24 tokens; with the engines' defaults, the first, " Paris"."""
     prompt = tmp_path / "prompt.txt"
     prompt.write_text(f"{smollm2_golden['prompt_text']}\n", encoding="utf-8")
     asked = ["-m", str(smollm2_gguf), "--precision", precision, "--prompts", str(prompt), "-n", "24", *SHORT]

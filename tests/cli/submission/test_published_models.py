@@ -2,7 +2,6 @@
 packed, verified, measured again from the bundle with an altered copy, and compared with ``--against``."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,19 +24,21 @@ FORM = """
 format = 1
 track = "notebook-it"
 rules = 1
-models = [{ id = "file", source = "models/tiny.gguf" }, { id = "folder", source = "models/Small" }]
+models = [
+    { id = "file", source = "models/tiny.gguf", licence = "proprietary" },
+    { id = "folder", source = "models/Small", licence = "proprietary" },
+]
 targets = [{ id = "ort:cpu" }]
-"""
-CRITERION = """
+
 [[criteria]]
-id = "{0}"
-model = "{0}"
-title = {{ ko = "{0}", en = "{0}" }}
+id = "tokens"
+model = "folder"
+title = { ko = "토큰", en = "Tokens" }
 metric = "summary.text_generation.agreement.tokens_equal_share"
 direction = "at_least"
 target = 50
 unit = "%"
-weight = 50
+weight = 100
 """
 QUICK = ("--repeats", "1", "--max-seconds", "0.1")
 
@@ -62,7 +63,7 @@ def claim(tmp_path_factory: pytest.TempPathFactory) -> Claim:
     (folder / "models").mkdir(parents=True)
     made_gguf(folder / "models", config=replace(PLAIN, context=128), kind="Q4_1")
     write_folder(folder / "models" / "Small", LLAMA, random_weights(LLAMA), "bfloat16")
-    (folder / "submission.toml").write_text(FORM + "".join(CRITERION.format(name) for name in ("file", "folder")))
+    (folder / "submission.toml").write_text(FORM, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ODB_CACHE", str(room / "cache"))
         models = ("-m", folder / "models" / "tiny.gguf", "-m", folder / "models" / "Small")
@@ -72,31 +73,32 @@ def claim(tmp_path_factory: pytest.TempPathFactory) -> Claim:
 
 
 def test_the_rules_find_both_models(claim: Claim) -> None:
-    """``odb check`` says nothing against their files, and ``odb verify`` nothing against the bundle."""
+    """``odb check`` says nothing against their files but that no criterion is about one, and ``odb verify`` nothing
+    against the bundle."""
     found = json.loads(odb(check_command, claim.folder, "--json").output)
-    about_models = [one for one in found["findings"] if one["id"].startswith(("ODB-S-10", "ODB-S-11", "ODB-S-3"))]
-    assert [] == about_models
+    about = ("models", "records.model")
+    assert ["ODB-S-110"] == [one["rule"] for one in found["findings"] if one["clause"] in about]
     done = odb(verify_command, claim.bundle, "--json")
-    assert (0, []) == (done.return_value, [one for one in json.loads(done.output)["rules"] if one["problems"]])
+    assert (0, True) == (done.return_value, json.loads(done.output)["verified"])
 
 
-def test_both_are_measured_again_from_the_bundle_and_audited(
+def test_a_folder_is_measured_again_from_the_bundle_and_audited(
     claim: Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outputs and models are found again; copies with permuted weights give other tokens."""
+    """Its files are found in the bundle; a copy with permuted weights, compared with the folder, gives other tokens."""
     monkeypatch.setenv("ODB_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     odb(reproduce_command, claim.bundle, "--altered", "-o", "again")
     found = json.loads(Path("again", "reproduction.json").read_bytes())
-    assert {"file": "reproduced", "folder": "reproduced"} == {o["criterion"]: o["word"] for o in found["answers"]}
-    assert [True, True] == [one["answers_differ"] for one in found["audits"]]
+    assert ["reproduced"] == [one["word"] for one in found["answers"]]
+    assert [True] == [one["answers_differ"] for one in found["audits"]]
 
 
-def test_a_record_of_a_folder_is_the_base_of_another_precision(
+def test_a_record_of_a_file_is_the_base_of_another_precision(
     claim: Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both sides are made of the file that the record names; the folder may be named as the float model."""
-    monkeypatch.setenv("ODB_CACHE", os.environ["ODB_CACHE"])
+    """Both sides are made of the file that the record names."""
+    monkeypatch.setenv("ODB_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(claim.folder / "models")
     (base,) = (run for run in load_records(claim.folder / "records") if run.record.plan.model.id == "tiny")
     record = claim.folder / "records" / base.record.record_id

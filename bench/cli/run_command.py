@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.help import FLOAT, INTEGER, Command, once, option
+from bench.cli.help import FLOAT, INTEGER, Choice, Command, once, option
 from bench.cli.language import lang_option
 from bench.cli.options import echo_json, fitted, json_option, plugin_option, setting_options
 from bench.cli.terminal import complete
@@ -107,6 +107,8 @@ if TYPE_CHECKING:
     metavar="PERCENT",
     help="cli.help.run.tolerance",
 )
+@option("--until", type=Choice(["decided"]), help="cli.help.run.until")
+@option("--max-minutes", type=FLOAT, metavar="N", help="cli.help.run.max_minutes")
 @option("--accept", metavar="NAME,…", help="cli.help.run.accept")
 @option(
     "--fail-on",
@@ -155,6 +157,8 @@ def command(
     base_models: tuple[Path, ...],
     base_python: Path | None,
     tolerance: float,
+    until: str | None,
+    max_minutes: float | None,
     accept: str | None,
     fail_on: str | None,
     again: bool,
@@ -196,6 +200,8 @@ def command(
         ("--base-model", base_models or None),
         ("--base-python", base_python),
         ("--accept", accept),
+        ("--until", until),
+        ("--max-minutes", max_minutes),
         ("--tolerance", tolerance if by_hand else None),
     ):
         if given is not None:

@@ -26,14 +26,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.analysis.metrics import METRICS, Metric, Unit
-from bench.analysis.verdict.codes import CODES, About
 from bench.comparison.comparability import Comparability, comparable
-from bench.comparison.contrast import asked_otherwise, concerns, contrast_of, estimates, exceeds, figure_of
-from bench.comparison.interleaved import CANCELLED, alternated, broken, pair_logs
+from bench.comparison.contrast import concerns, contrast_of, estimates, exceeds, figure_of, untrue, why_omitted
+from bench.comparison.interleaved import alternated, broken, pair_logs, until_of
 from bench.comparison.observe import Curve, Observation, observe
 from bench.comparison.quality import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.comparison.recheck import Recheck, recheck
-from bench.comparison.rules import ACCOUNTED, FEW, SPEEDS, Subject, asked_of, scenario_text, side_words
+from bench.comparison.rules import FEW, SPEEDS, Subject, asked_of, scenario_text, side_words
+from bench.record.evidence import Until
 from bench.record.record import Record, RecordedRun
 from bench.record.shown_command import shown_command
 from bench.scenarios import kind_of
@@ -48,8 +48,6 @@ ALPHA_SAME = 0.05  # of calling one metric the same that differs by the toleranc
 CONFIDENCE = 0.95  # of the intervals
 EMULATED = {"emulated", "emulated_against_measured"}  # refusals that are about times alone
 AS_SHOWN = 0.005  # of a ratio: figures are shown with three digits
-ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
-"""What a reason may be about; it bars the metrics that are about the same, or about less."""
 
 
 class Side(Struct, frozen=True):
@@ -137,7 +135,8 @@ class Comparison(Struct, frozen=True):
     ``quality``: the answers on one dataset, sample by sample; ``None`` where neither run was judged. What an emulator
     answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
     ``leading``: the metric that is asked for first. ``tests``: of how many the p-values were corrected for.
-    ``recheck``: of two emulated records, whether placement and outputs are the same again."""
+    ``recheck``: of two emulated records, whether placement and outputs are the same again. ``until``: how the number of
+    pairs was decided while they were measured; all p-values and intervals hold for several looks."""
 
     base: Side
     new: Side
@@ -151,6 +150,7 @@ class Comparison(Struct, frozen=True):
     leading: str | None = None
     tests: int = 0
     recheck: Recheck | None = None
+    until: Until | None = None
 
     @property
     def worse(self) -> bool:
@@ -203,6 +203,15 @@ def compare_all(
     return [_judge(one, corrected, tolerance, len(family)) for one in examined]
 
 
+def compare_so_far(base: Observation, new: Observation, tolerance: float, among: int) -> Comparison:
+    """Compare one pair of runs while it is measured, where ``among`` families of tests share the error rate and nothing
+    is known of the others: by Bonferroni's correction, so that what is decided now stays so in ``compare_all``."""
+    examined = _examine(base, new, tolerance, ())
+    family = list(_family(examined))
+    corrected = (min(1.0, p * among / weight) for p, weight in family)
+    return _judge(examined, corrected, tolerance, among * len(family))
+
+
 def _family(one: _Examined) -> Iterator[tuple[float, float]]:
     """The p-value and the weight of each test, those of quality after the others: of a pair each kind weighs 1."""
     yield from ((test.found.p_different(), test.weight) for test in one.tests if test.found is not None)
@@ -219,14 +228,14 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     if allowed.refused:
         return _Examined(comparison, quality=quality)
     applying = [m for m in METRICS if concerns(m, base, new)]
-    omitted = {m.name: why for m in applying if (why := _why_omitted(m, base, new)) is not None}
+    omitted = {m.name: why for m in applying if (why := why_omitted(m, base, new)) is not None}
     compared = [m for m in applying if m.name not in omitted]
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
     together = alternated(base.record, new.record)
     names = [metric.name for metric in compared]
     leading = next((n for n in kind_of(base.record.plan.scenario).leading if n in names), None)
     return _Examined(
-        replace(comparison, omitted=left_out, alternated=together, leading=leading),
+        replace(comparison, omitted=left_out, alternated=together, leading=leading, until=until_of(base, new)),
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, leading)),
         quality,
     )
@@ -273,24 +282,6 @@ def _side(observed: Observation) -> Side:
     )
 
 
-def _why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentence | None:
-    """Why the metric cannot be compared; ``None`` where every process of both sides has it, above 0."""
-    if (differing := asked_otherwise(metric, base, new)) is not None:
-        return differing
-    missing = []
-    for side, observed in (("base", base), ("new", new)):
-        values = observed.values[metric.name]
-        known = sum(value is not None and (value > 0 or metric.fraction) for value in values)
-        if known == 0 or known < len(values):
-            side_known = sentence("compare.known_of", known=known, processes=len(values), side=side_words(side))
-            missing.append(side_known)
-    if missing:
-        return sentence("compare.known_in", known=missing, needs=metric.needs)
-    if metric.unit == "joules" and base.energy_channel != new.energy_channel:
-        return sentence("compare.other_channel", base=base.energy_channel, new=new.energy_channel)
-    return None
-
-
 def _test(metric: Metric, base: Observation, new: Observation, together: bool, weight: float) -> _Test:
     x, y = (tuple(v for v in side.values[metric.name] if v is not None) for side in (base, new))
     logs = pair_logs(metric.name, base, new)
@@ -307,25 +298,8 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
         y,
         pair_ratios=pairs,
     )
-    sides = (_untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
+    sides = (untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
     return _Test(metric, change, found, tuple(why for why in sides if why is not None), weight)
-
-
-def _untrue(metric: Metric, record: Record, side: str, together: bool) -> Sentence | None:
-    """Why the metric of a run cannot be believed, by its verdict; ``None`` where it can. What falls on both sides of an
-    alternation alike does not count; on a tail it does not fall alike, for the longer query is preempted more often."""
-    if record.verdict is None:
-        return sentence("compare.untrue.no_verdict", side=side_words(side))
-    excused = ACCOUNTED | (set(CANCELLED) if together and not metric.tail else set())
-    weighing = (code for code in record.verdict.invalidating if code not in excused)
-    barring = [code for code in weighing if _about(code) in ABOUT[ABOUT.index(metric.about) :]]
-    if not barring or record.verdict.valid:
-        return None
-    return sentence("compare.untrue.not_valid", side=side_words(side), codes=barring)
-
-
-def _about(code: str) -> About:
-    return CODES[code].about if code in CODES else "run"
 
 
 # ---------------------------------------------------------------------------------------------------- judging
@@ -387,7 +361,8 @@ def _judged(test: _Test, p_corrected: float, tolerance: float, tests: int) -> Ch
 
 def _untold(found: Contrast, differs: bool, tolerance: float, tests: int, needed: int | None, count: int) -> Sentence:
     if found.by_luck >= ALPHA_DIFFERENT and found.p_different() < ALPHA_DIFFERENT:
-        known = sentence("compare.untold.luck", chance=found.by_luck)
+        code = "compare.untold.luck" if found.look is None else "compare.untold.luck_of_pairs"
+        known = sentence(code, chance=found.by_luck)
     elif differs:
         known = sentence("compare.untold.near", tolerance=tolerance)
     elif found.p_different() < 1 - CONFIDENCE and tests > 1:

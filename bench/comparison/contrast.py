@@ -11,23 +11,37 @@ from statistics import fmean, geometric_mean
 from typing import Any
 
 from bench.analysis.metrics import Metric
-from bench.comparison.interleaved import PairLogs, alternated
+from bench.analysis.verdict.codes import CODES, About
+from bench.comparison.interleaved import CANCELLED, PairLogs, alternated, until_of
 from bench.comparison.observe import Observation
+from bench.comparison.rules import ACCOUNTED, side_words
+from bench.record.record import Record
 from bench.settings import setting_words
-from bench.stats.ratio import Contrast, LogRatio, log_ratio, mean_difference, paired_log_ratio
+from bench.stats.ratio import Contrast, LogRatio, at_look, log_ratio, mean_difference, paired_log_ratio
 from bench.stats.ratio import paired_difference as paired
 from bench.words import Sentence, sentence
 
 Values = Sequence[float]
+ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
+"""What a reason may be about; it bars the metrics that are about the same, or about less."""
 
 
 def contrast_of(
     metric: Metric, sides: tuple[Observation, Observation], values: tuple[Values, Values], logs: PairLogs | None
 ) -> Contrast | None:
     """``values``: one a process, of base and new. ``logs``: of pairs that took turns. ``None`` below two a side."""
-    x, y = values
-    if min(len(x), len(y)) < 2:
+    pairs = min(map(len, values))
+    if pairs < 2:
         return None
+    found = _fixed(metric, sides, values, logs)
+    return found if until_of(*sides) is None else at_look(found, pairs)
+
+
+def _fixed(
+    metric: Metric, sides: tuple[Observation, Observation], values: tuple[Values, Values], logs: PairLogs | None
+) -> Contrast:
+    """As if the number of processes had been fixed."""
+    x, y = values
     if metric.fraction:
         turns = alternated(sides[0].record, sides[1].record) and len(x) == len(y)
         return paired([b - a for a, b in zip(x, y, strict=True)]) if turns else mean_difference(x, y)
@@ -71,3 +85,38 @@ def concerns(metric: Metric, base: Observation, new: Observation) -> bool:
     defined = metric.name in base.values and metric.name in new.values
     asked = (metric.asked_for(side.record.plan.settings) for side in (base, new))
     return defined and any(asked)
+
+
+def why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentence | None:
+    """Why the metric cannot be compared; ``None`` where every process of both sides has it, above 0."""
+    if (differing := asked_otherwise(metric, base, new)) is not None:
+        return differing
+    missing = []
+    for side, observed in (("base", base), ("new", new)):
+        values = observed.values[metric.name]
+        known = sum(value is not None and (value > 0 or metric.fraction) for value in values)
+        if known == 0 or known < len(values):
+            side_known = sentence("compare.known_of", known=known, processes=len(values), side=side_words(side))
+            missing.append(side_known)
+    if missing:
+        return sentence("compare.known_in", known=missing, needs=metric.needs)
+    if metric.unit == "joules" and base.energy_channel != new.energy_channel:
+        return sentence("compare.other_channel", base=base.energy_channel, new=new.energy_channel)
+    return None
+
+
+def untrue(metric: Metric, record: Record, side: str, together: bool) -> Sentence | None:
+    """Why the metric of a run cannot be believed, by its verdict; ``None`` where it can. What falls on both sides of an
+    alternation alike does not count; on a tail it does not fall alike, for the longer query is preempted more often."""
+    if record.verdict is None:
+        return sentence("compare.untrue.no_verdict", side=side_words(side))
+    excused = ACCOUNTED | (set(CANCELLED) if together and not metric.tail else set())
+    weighing = (code for code in record.verdict.invalidating if code not in excused)
+    barring = [code for code in weighing if _about(code) in ABOUT[ABOUT.index(metric.about) :]]
+    if not barring or record.verdict.valid:
+        return None
+    return sentence("compare.untrue.not_valid", side=side_words(side), codes=barring)
+
+
+def _about(code: str) -> About:
+    return CODES[code].about if code in CODES else "run"

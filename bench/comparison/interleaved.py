@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from bench.comparison.observe import Observation
-from bench.record.evidence import OTHER_SIDE
+from bench.record.evidence import OTHER_SIDE, Until
 from bench.record.record import Record
 from bench.stats.autocorrelation import effective_sample_size
 from bench.stats.intervals import order_statistic_interval
@@ -44,6 +44,12 @@ def alternated(base: Record, new: Record) -> bool:
     """Whether repeat i of the one took turns with repeat i of the other."""
     x, y = base.plan.alternation, new.plan.alternation
     return x is not None and y is not None and x.group == y.group and (x.side, y.side) == ("base", "new")
+
+
+def until_of(base: Observation, new: Observation) -> Until | None:
+    """How the number of pairs of the two was decided while they were measured; ``None`` where it was fixed."""
+    turns = base.record.plan.alternation
+    return turns.until if turns is not None and alternated(base.record, new.record) else None
 
 
 def pair_logs(metric: str, base: Observation, new: Observation) -> PairLogs | None:

@@ -98,11 +98,17 @@ LENGTHS = ("min_duration_ns", "max_duration_ns")
 
 
 def _turned_and_plain(base: Record, new: Record, chosen: Chosen) -> bool:
-    """Whether one of two records of one preset took turns, whose repeats are more and shorter: each process gives the
-    same figure, from fewer queries."""
+    """Whether one of two records of one preset took turns, whose repeats are more and shorter, or took them until it
+    was decided, whose repeats are shorter still: each process gives the same figure, from fewer queries."""
     x, y = base.plan, new.plan
     alike = all(getattr(x.rule, f) == getattr(y.rule, f) for f in x.rule.__struct_fields__ if f not in LENGTHS)
-    return alike and x.preset == y.preset and (x.alternation is None) != (y.alternation is None)
+    return alike and x.preset == y.preset and _turns(base) != _turns(new)
+
+
+def _turns(record: Record) -> tuple[bool, bool]:
+    """Whether it took turns, and whether the number of pairs was decided while they were measured."""
+    turns = record.plan.alternation
+    return turns is not None, turns is not None and turns.until is not None
 
 
 def _rule_words(base: Record, new: Record) -> Shown:

@@ -2,7 +2,8 @@
 
 What comes before measuring (artifact, placement, outputs, caches) is gathered for each by itself. A pair of processes
 is the unit of replication. Pairs are short and many, because what differs from process to process does not become
-smaller by looking at two of them for longer: as many as the preset says, each half as long as a repeat alone.
+smaller by looking at two of them for longer: as many as the preset says, each half as long as a repeat alone; or as
+many as it takes to decide how the two compare, each a quarter as long (``bench.comparison.sequential``).
 """
 
 import secrets
@@ -13,11 +14,13 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
+from time import monotonic_ns
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
+from bench.comparison.sequential import Standing, standing
 from bench.contracts import Artifact
 from bench.errors import InputError, OdbError
 from bench.execution.assemble import assemble
@@ -32,8 +35,9 @@ from bench.measure.repeat import Measured, MeasureJob
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job, stop
 from bench.process.turnstile import Turnstile
-from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule
+from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule, Until
 from bench.record.record import Failure, RecordedRun
+from bench.stats.sequential import FIRST_DIFFERENT
 from bench.store.records import save
 from bench.store.unfinished import Unfinished, unfinished
 from bench.suite.plan import PlannedRun
@@ -84,11 +88,13 @@ def run_in_alternation(
     listener: Listener | None = None,
     root: Path = Path("/"),
     in_full: bool = False,
+    until: Until | None = None,
 ) -> tuple[RecordedRun, RecordedRun]:
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
     ``base_python``: the interpreter in whose environment the base is measured. ``in_full``: the new run is measured as
     it would be alone, by as many and as long repeats, for its own figures; the base is its yardstick, and no more.
+    ``until``: pairs are measured until the leading metric is decided, within its bounds.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
     one. ``Ctrl-C`` writes what there is and is raised again.
@@ -100,10 +106,10 @@ def run_in_alternation(
         sides = [
             Gathering(msgspec.structs.replace(machine, suite=suite), run, memo, _said(listener, side, in_full))
             for side, suite, run in zip(
-                SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full), strict=True
+                SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full, until), strict=True
             )
         ]
-        _gather(sides, expected, listener, (of_base, of_new))
+        _gather(sides, expected, listener, (of_base, of_new), until)
         recorded = []
         if not sides[1].has_ended():  # it needs more repeats, and there is no base any more to take turns with
             _wait_no_longer(sides[1], sides[0])
@@ -119,7 +125,12 @@ def run_in_alternation(
 
 
 def plan_pair(
-    base: Suite, new: Suite, bench: Bench, base_python: str = "", in_full: bool = False
+    base: Suite,
+    new: Suite,
+    bench: Bench,
+    base_python: str = "",
+    in_full: bool = False,
+    until: Until | None = None,
 ) -> tuple[PlannedRun, PlannedRun]:
     """The one run of each suite as it is measured in alternation; nothing is measured. ``bench``: of either.
 
@@ -129,21 +140,22 @@ def plan_pair(
     catalogs = bench.catalog.with_targets_in(base_python), bench.catalog
     for side, suite, catalog in zip(SIDES, (base, new), catalogs, strict=True):
         run = _only(plan_suite(msgspec.structs.replace(bench, suite=suite, catalog=catalog)).runs, side)
-        turns = Alternation(group, side, yardstick=in_full and side == SIDES[0])
+        turns = Alternation(group, side, yardstick=in_full and side == SIDES[0], until=until)
         runs.append(msgspec.structs.replace(run, alternation=turns) if in_full else planned(run, suite, turns))
     return runs[0], runs[1]
 
 
 def planned(run: PlannedRun, suite: Suite, alternation: Alternation) -> PlannedRun:
     """``run`` with the repeats and times of an alternation, but for what the user asked by number."""
-    rule, repeats = run.rule, run.repeats
+    rule, repeats, until = run.rule, run.repeats, alternation.until
     if suite.repeats is None:
         repeats = PRESETS[run.preset].pairs
     if suite.max_seconds is None:
-        rule = shorter_rule(rule)
-    return msgspec.structs.replace(
-        run, rule=rule, repeats=repeats, alternation=alternation, repeat_rule=RepeatRule(repeats, repeats)
-    )
+        rule = shorter_rule(rule, until=until is not None)
+    allowed = RepeatRule(repeats, repeats)
+    if until is not None:
+        allowed = RepeatRule(min(FIRST_DIFFERENT, until.most), until.most)
+    return msgspec.structs.replace(run, rule=rule, repeats=allowed.fewest, alternation=alternation, repeat_rule=allowed)
 
 
 def _only(runs: Sequence[PlannedRun], side: str) -> PlannedRun:
@@ -169,8 +181,13 @@ def _said(listener: Listener, side: str, in_full: bool) -> Callable[[Sentence | 
 
 
 def _gather(
-    sides: list[Gathering], expected: Identity | None, listener: Listener, kept: tuple[Unfinished, Unfinished]
+    sides: list[Gathering],
+    expected: Identity | None,
+    listener: Listener,
+    kept: tuple[Unfinished, Unfinished],
+    until: Until | None,
 ) -> None:
+    began_ns, known = monotonic_ns(), None
     for gathering, other in zip(sides, reversed(sides), strict=True):
         if not gathering.prepare():
             _wait_no_longer(other, gathering)
@@ -178,16 +195,43 @@ def _gather(
         prepared = gathering.evidence.prepared
         if gathering is sides[0] and expected is not None and prepared is not None:
             expected.check(prepared.artifact)
+    first_ns = monotonic_ns()
     for index in count():
-        fewest = sides[1].run.repeats
         listener.pair()
-        listener.step(sentence("run.pair", index=index + 1, repeats=max(index + 1, fewest)))
+        listener.step(_title(index, sides[1].run, known))
         for work in (partial(_pair, sides, index), partial(_keep, sides, kept)):
             done = [gathering.attempt(step) for gathering, step in _or_failure(sides, work)]
             if not all(done):
                 return
+        if until is not None:
+            now_ns = monotonic_ns()
+            next_ns = (now_ns - first_ns) / (index + 1)
+            known = _look(sides, until, now_ns - began_ns + next_ns)
+            until = known.until
         if sides[1].has_ended():
             return
+
+
+def _title(index: int, run: PlannedRun, known: Standing | None) -> Sentence:
+    """Which pair is measured; and what is known of the leading metric, where that decides the number of pairs."""
+    until = None if run.alternation is None else run.alternation.until
+    if until is None:
+        return sentence("run.pair", index=index + 1, repeats=max(index + 1, run.repeats))
+    change = None if known is None else known.change
+    if change is None or change.ratio is None or change.interval is None:
+        return sentence("run.pair_until", index=index + 1, most=until.most)
+    low, high = change.interval
+    so_far = sentence("run.known_so_far", title=change.title, ratio=change.ratio, low=low, high=high)
+    return sentence("run.pair_until_so_far", index=index + 1, most=until.most, known=so_far)
+
+
+def _look(sides: list[Gathering], until: Until, next_ns: float) -> Standing:
+    """What the pairs so far tell. ``next_ns``: the time at which another pair would end."""
+    base, new = (assemble(*gathering.left()) for gathering in sides)
+    found = standing(base, new, until, out_of_time=until.limit_ns is not None and next_ns > until.limit_ns)
+    for gathering in sides:
+        gathering.looked(found.until)
+    return found
 
 
 def _wait_no_longer(waiting: Gathering, failed: Gathering) -> None:

@@ -19,7 +19,7 @@ from bench.machine.load import HostLoad
 from bench.measure.repeat import Measured, MeasureJob
 from bench.passes.evidence import Evidence, known
 from bench.passes.prepare import device_name
-from bench.record.evidence import RepeatRule
+from bench.record.evidence import RepeatRule, Until
 from bench.record.inputs import made_up_controls
 from bench.record.record import Failure
 from bench.store.records import new_record_id
@@ -74,7 +74,7 @@ class Gathering:
     def has_ended(self, nothing_spare: bool = True) -> bool:
         """Whether there is nothing more to measure: the run failed, or needs no further repeat. Why is noted.
         ``nothing_spare``: the other runs of the suite have left no time for it."""
-        if self._evidence.failure is None:
+        if self._evidence.failure is None and self._evidence.repeats_ended != "comparison":
             why = ended(self._rule, self._seen, self.run.rule.precision, nothing_spare)
             self._evidence = replace(self._evidence, repeats_ended=why)
         return self._evidence.failure is not None or self._evidence.repeats_ended is not None
@@ -84,6 +84,13 @@ class Gathering:
         self._evidence = replace(
             self._evidence, repeats_ended="fixed" if self._rule.budget_ns is None else "other_side"
         )
+
+    def looked(self, until: Until) -> None:
+        """What was found of the pairs so far, and whether the comparison that they are measured for has ended."""
+        run = self.run
+        turns = None if run.alternation is None else replace(run.alternation, until=until)
+        ended = None if until.ended is None else "comparison"
+        self._evidence = replace(self._evidence, run=replace(run, alternation=turns), repeats_ended=ended)
 
     def in_time(self) -> bool:
         """Whether the next repeat is within the run's own time."""
@@ -214,6 +221,9 @@ def _samples(measured: Measured) -> Tensors:
 def interrupted(done: int, run: PlannedRun) -> Failure:
     """How a run ends that Ctrl-C ended after so many repeats."""
     fixed = run.repeat_rule is None or run.repeat_rule.budget_ns is None
+    if run.alternation is not None and run.alternation.until is not None:
+        message = sentence("run.interrupted_undecided", done=done)
+        return Failure("steady" if done else "start", "interrupted", message, sentence("run.run_again"))
     code = "run.interrupted_after" if fixed else "run.interrupted_before_minimum"
     message = sentence(code, done=done, repeats=run.repeats)
     return Failure("steady" if done else "start", "interrupted", message, sentence("run.run_again"))

@@ -7,15 +7,39 @@ from msgspec import Struct
 
 from bench.words import Sentence
 
+UntilEnded = Literal["decided", "most", "time", "not_claimed"]
+"""Why no further pair was measured: the leading metric was decided; as many as allowed were measured; the time was used
+up; nothing may be claimed of the two records, however many pairs there are."""
+
+
+class Until(Struct, frozen=True, forbid_unknown_fields=True):
+    """Pairs were measured until the leading metric was decided, by looking at them several times; see
+    ``bench.stats.sequential``. ``tolerance``: the fraction at which it was decided. ``among``: of how many families of
+    tests (the speeds of a pair of runs, and its answers on a dataset) the command had, which share the error rate.
+    ``most``: pairs at most; ``limit_ns``: time at most, null without a limit. ``looks``: the numbers of pairs at which
+    the figures were tested, in order; ``spent_different`` and ``spent_same``: fractions of the two error rates that
+    those looks used."""
+
+    tolerance: float
+    among: int
+    most: int
+    limit_ns: int | None = None
+    looks: tuple[int, ...] = ()
+    spent_different: float = 0.0
+    spent_same: float = 0.0
+    ended: UntilEnded | None = None
+
 
 class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
     """The run was measured in alternation with another: repeat i of both took turns, block by block, in processes that
     lived at the same time and never worked at once. ``group`` names the two; ``side`` is this one's. ``yardstick``:
-    this one is the other's yardstick, measured for nothing else; never in records from before this was stated."""
+    this one is the other's yardstick, measured for nothing else; never in records from before this was stated.
+    ``until``: how the number of pairs was decided; null where it was fixed."""
 
     group: str
     side: Literal["base", "new"]
     yardstick: bool = False
+    until: Until | None = None
 
 
 def of_yardstick(turns: Alternation | None) -> bool:
@@ -38,10 +62,10 @@ class RepeatRule(Struct, frozen=True, forbid_unknown_fields=True):
     budget_ns: int | None = None
 
 
-RepeatsEnded = Literal["fixed", "precise", "most", "budget", "busy", "other_side"]
+RepeatsEnded = Literal["fixed", "precise", "most", "budget", "busy", "other_side", "comparison"]
 """Why no further repeat was measured: the number was fixed; the precision was reached; as many as the rule allows were
 measured; their time was used up; other processes disturbed too many of them; the run that this one was measured in
-alternation with needed no more."""
+alternation with needed no more; the comparison of the two ended, see ``Until``."""
 
 
 class Variance(Struct, frozen=True, forbid_unknown_fields=True):

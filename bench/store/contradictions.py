@@ -4,16 +4,18 @@ A figure that follows from other fields is computed again by ``bench.store.deriv
 other source, or several that differ. All records ever written satisfy every rule.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.quality_contradictions import quality_contradictions
 from bench.errors import InputError
 from bench.record.energy import ChannelReading, RepeatEnergy
-from bench.record.evidence import Determinism, RepeatedInput
+from bench.record.evidence import Determinism, RepeatedInput, RepeatRule, Until
 from bench.record.record import Fidelity, OutputFidelity, Phases, PlacementSummary, PlanPart, Record, Repeat
 from bench.record.text import Agreement
 from bench.scenarios import kind_of, samples_of
+from bench.stats.sequential import looks, spent
 from bench.store.plan_contradictions import plan_contradictions
 from bench.words import Sentence, sentence
 
@@ -74,7 +76,10 @@ def _numbers_of_repeats(record: Record) -> Iterator[Sentence | str]:
     if record.status != "ok":
         return
     done, rule, ended = len(record.repeats) + len(record.set_aside), record.plan.repeat_rule, record.repeats_ended
-    if rule is not None and not rule.fewest <= done <= rule.most:
+    turns = record.plan.alternation
+    until = None if turns is None else turns.until
+    early = until is not None and until.ended == "time" and done >= 1
+    if rule is not None and not ((early or rule.fewest <= done) and done <= rule.most):
         yield sentence("store.repeats_set_aside_hold_plan", done=done, fewest=rule.fewest, most=rule.most)
     if rule is None or ended is None:
         return
@@ -82,11 +87,27 @@ def _numbers_of_repeats(record: Record) -> Iterator[Sentence | str]:
         "fixed": rule.budget_ns is None,
         "most": rule.budget_ns is not None and done == rule.most,
         "other_side": rule.budget_ns is not None and record.plan.alternation is not None,
+        "comparison": until is not None,
     }.get(ended, rule.budget_ns is not None)
     if not fits:
         yield sentence(
             "store.repeats_ended_plan_repeat_rule", ended=ended, fewest=rule.fewest, most=rule.most, done=done
         )
+    if until is not None:
+        yield from _looks(until, rule, done)
+
+
+def _looks(until: Until, rule: RepeatRule, done: int) -> Iterator[Sentence | str]:
+    """Looks that another number of pairs would have had, or a fraction spent that they did not use."""
+    planned = (*(pairs for pairs in looks(until.most) if pairs < done), done)
+    if until.ended is not None and until.looks != planned:
+        yield sentence("store.until_looks", looks=list(until.looks), planned=list(planned))
+    used = spent(until.looks)
+    for stated, found in zip((until.spent_different, until.spent_same), used, strict=True):
+        if not math.isclose(stated, found, abs_tol=1e-9):
+            yield sentence("store.until_spent", stated=stated, found=found)
+    if until.most != rule.most or (until.ended == "most" and done != until.most):
+        yield sentence("store.until_most", most=until.most, allowed=rule.most, done=done)
 
 
 # ------------------------------------------------------------------------------------------------------- repeats

@@ -67,6 +67,11 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.inputs.template": {"seen": "file sha256"},
         "plan.inputs.fed[]": {"checked": "name dtype", "seen": "source values decides_work rows"},
         "plan.alternation": {"seen": "group side yardstick"},
+        "plan.alternation.until": {
+            "checked": "most looks spent_different spent_same",
+            "asked": "tolerance among limit_ns",
+            "seen": "ended",
+        },
         "plan.repeat_rule": {"checked": "fewest most budget_ns"},
         "plan.asked": {
             "asked": "kind format precision shapes preprocessing prompt_ids dataset_options lanes check_inputs "

@@ -25,9 +25,15 @@ def plan_contradictions(plan: PlanPart) -> Iterator[Sentence | str]:
     if plan.inputs is not None and plan.inputs.fed:
         yield from _inputs(plan, plan.inputs)
     if rule is not None and (
-        not plan.repeats == rule.fewest <= rule.most or (rule.budget_ns is None and rule.fewest != rule.most)
+        not plan.repeats == rule.fewest <= rule.most
+        or (rule.budget_ns is None and rule.fewest != rule.most and not _until(plan))
     ):
         yield sentence("store.plan_repeats_plan_repeat_rule", repeats=plan.repeats, fewest=rule.fewest, most=rule.most)
+
+
+def _until(plan: PlanPart) -> bool:
+    """Whether a comparison decided the number of pairs."""
+    return plan.alternation is not None and plan.alternation.until is not None
 
 
 def _inputs(plan: PlanPart, inputs: InputFacts) -> Iterator[Sentence | str]:

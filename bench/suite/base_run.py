@@ -176,6 +176,7 @@ def _seconds(plan: PlanPart) -> float | None:
     if plan.preset not in PRESETS:
         return None
     rule = PRESETS[plan.preset].rule
-    own = rule if plan.alternation is None else shorter_rule(rule)
+    turns = plan.alternation
+    own = rule if turns is None else shorter_rule(rule, until=turns.until is not None)
     longest = plan.rule.max_duration_ns
     return None if longest in (own.max_duration_ns, emulated_rule().max_duration_ns) else longest / 1e9

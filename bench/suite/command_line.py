@@ -22,7 +22,8 @@ def rerun_command(plan: PlanPart) -> str:
     words += ["-s", scenario_text(plan.scenario), *_scenario_flags(plan)]
     words += _flags({"--max-seconds": None if asked.max_seconds is None else _number(asked.max_seconds)})
     words += _flags(setting_flags(asked.settings))
-    fixed = plan.repeat_rule is None or plan.repeat_rule.budget_ns is None
+    rule = plan.repeat_rule
+    fixed = rule is None or (rule.budget_ns is None and rule.fewest == rule.most)
     words += _flags({"--preset": plan.preset, "--repeats": plan.repeats if fixed else None, "--seed": plan.seed})
     return shlex.join([*words, "--strict-placement"] if plan.strict_placement else words)
 

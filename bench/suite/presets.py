@@ -82,6 +82,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 SHORTER = 2  # in alternation: by how much a repeat is shorter
 
+MOST_PAIRS = 30  # where the number is decided while they are measured: at most, unless --repeats says otherwise
+
 
 EMULATED_REPEATS = 1  # an emulator's times are not the device's: more processes would prove nothing
 
@@ -106,10 +108,12 @@ def emulated_generation_rule() -> StoppingRule:
     return msgspec.structs.replace(emulated_rule(), min_queries=1, max_queries=1)
 
 
-def shorter_rule(rule: StoppingRule) -> StoppingRule:
-    """``rule`` for one process of a pair: pairs are many and short."""
+def shorter_rule(rule: StoppingRule, until: bool = False) -> StoppingRule:
+    """``rule`` for one process of a pair: pairs are many and short. ``until``: their number is decided while they are
+    measured, so that each may be shorter still."""
+    by = SHORTER * SHORTER if until else SHORTER
     return msgspec.structs.replace(
-        rule, min_duration_ns=rule.min_duration_ns // SHORTER, max_duration_ns=rule.max_duration_ns // SHORTER
+        rule, min_duration_ns=rule.min_duration_ns // by, max_duration_ns=rule.max_duration_ns // by
     )
 
 

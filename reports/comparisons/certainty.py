@@ -15,6 +15,7 @@ def how_sure(comparison: Comparison, lead: Change) -> Sentence:
     """The probability of such a change where nothing differs, and what that does not cover."""
     strong = say("comparison.certainty.lead")
     counts = sentence("comparison.certainty.processes", base=len(lead.base_values), new=len(lead.new_values))
+    until = comparison.until
     if comparison.alternated:
         counts = sentence("comparison.certainty.pairs", pairs=len(lead.base_values))
     if lead.p_corrected is None:
@@ -26,7 +27,10 @@ def how_sure(comparison: Comparison, lead: Change) -> Sentence:
         chance=_chance(lead.p_corrected),
         tests=_tests(comparison.tests),
     )
-    if comparison.alternated:
+    if until is not None and until.ended is not None:
+        ended = sentence(f"comparison.until.{until.ended}")
+        rest = say("comparison.certainty.until", looks=len(until.looks), ended=ended, alpha=ALPHA_DIFFERENT)
+    elif comparison.alternated:
         rest = say("comparison.certainty.limit", alpha=ALPHA_DIFFERENT)
     elif lead.beyond_speeds:
         rest = say("comparison.certainty.beyond_speeds", speeds=SPEEDS)
@@ -110,6 +114,7 @@ def method(findings: Findings) -> str:
     words = [
         means,
         say("comparison.method.paired") if any(c.alternated for c in compared) else "",
+        say("comparison.method.until") if any(c.until is not None for c in compared) else "",
         say("comparison.method.apart") if any(not c.alternated for c in compared) else "",
         say(
             "comparison.method.words",

@@ -47,6 +47,10 @@ def repeats_words(record: Record) -> str:
         return say("report.repeats.one")
     if rule is None or record.repeats_ended in (None, "fixed"):
         return say("report.repeats.fixed", count=count)
+    turns = record.plan.alternation
+    if record.repeats_ended == "comparison" and turns is not None and turns.until is not None:
+        why = sentence(f"comparison.until.{turns.until.ended}")
+        return say("report.repeats.until", count=count, looks=len(turns.until.looks), why=why)
     allowed = {"count": count, "fewest": rule.fewest, "most": rule.most}
     ended = sentence(f"report.repeats_ended.{record.repeats_ended}")
     if record.set_aside:

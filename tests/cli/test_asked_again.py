@@ -80,6 +80,8 @@ NOT_IN_RECORD = {
     "again_invalid": "of a submission's folder: what to measure, not how",
     "no_yardstick": "of a submission's folder; plan.alternation says that the run took turns",
     "against": "says what to compare with; plan.alternation says that the run took turns",
+    "until": "of a comparison; plan.alternation.until says how the number of pairs was decided",
+    "max_minutes": "of a comparison; plan.alternation.until.limit_ns",
     "base_models": "says where a file of --against is; plan.model.sha256 says which it is",
     "base_python": "the interpreter of this machine; environment.runtime holds the versions that it had",
     "tolerance": "decides what a comparison finds, and no figure of a run",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from bench.cli.against.pairs import Pair, Pairs, not_checked, plan_again, refused
 from bench.cli.dry_run import for_scripts, print_left_out, print_remedy, print_table
 from bench.cli.options import echo_json
-from bench.cli.terminal.progress import span_text, total_seconds
+from bench.cli.terminal.progress import Expected, span_text, total_seconds
 from bench.comparison.matching import Unmatched
 from bench.comparison.outcome import Outcome, foreseen
 from bench.contracts import Artifact
@@ -25,8 +25,10 @@ from bench.execution.probe import temporary_workspace
 from bench.execution.runner import Memo
 from bench.execution.workbench import Bench
 from bench.printable import clean
+from bench.record.evidence import Until
 from bench.record.record import Failure
 from bench.scripting.places import cache_folder
+from bench.stats.sequential import looks
 from bench.suite.plan import PlannedRun
 from bench.words import say, sentence, speaking
 
@@ -60,15 +62,20 @@ class Prospect(Struct, frozen=True):
 
 
 def show_pairs(
-    chosen: Pairs, catalog: "Catalog", base_python: str, as_json: bool, accepted: Collection[str] = ()
+    chosen: Pairs,
+    catalog: "Catalog",
+    base_python: str,
+    as_json: bool,
+    accepted: Collection[str] = (),
+    until: Until | None = None,
 ) -> int:
     """Print what ``--against`` would do. Returns the exit status."""
-    prospects, alone = _prospects(chosen, catalog, base_python)
+    prospects, alone = _prospects(chosen, catalog, base_python, until)
     ends = Counter(one.end for one in prospects)
     found = foreseen(ends["ready"], ends["broken"], ends["not_measured"], alone, chosen.problems, accepted)
     if as_json:
         with speaking("en"):
-            _print_json(prospects, alone, chosen, found)
+            _print_json(prospects, alone, chosen, found, until)
         return found.status
     for note in chosen.notes:
         click.echo(clean(str(note)))
@@ -85,11 +92,28 @@ def show_pairs(
         print_remedy(clean(str(problem.remedy)))
     ready = [run for one in prospects if one.end == "ready" for run in one.runs]
     click.echo(f"\n{found.reason}")
-    click.echo(_end(prospects, span_text(total_seconds(ready))))
+    time = total_seconds(ready)
+    if until is not None and until.limit_ns is not None:
+        time = Expected(time.least, max(time.least, min(time.most, until.limit_ns / 1e9)))
+    click.echo(_end(prospects, span_text(time)))
+    if until is not None:
+        click.echo(_until(until))
     return found.status
 
 
-def _print_json(prospects: Sequence[Prospect], alone: Sequence[Unmatched], chosen: Pairs, found: Outcome) -> None:
+def _until(until: Until) -> str:
+    """By which looks and within which bounds the number of pairs is decided."""
+    minutes = 0.0 if until.limit_ns is None else until.limit_ns / 60e9
+    return say("cli.pairs.until", looks=list(looks(until.most)), most=until.most, minutes=minutes)
+
+
+def _print_json(
+    prospects: Sequence[Prospect],
+    alone: Sequence[Unmatched],
+    chosen: Pairs,
+    found: Outcome,
+    until: Until | None,
+) -> None:
     """The same in every language; texts of a plan are in the language spoken."""
     echo_json(
         {
@@ -98,11 +122,14 @@ def _print_json(prospects: Sequence[Prospect], alone: Sequence[Unmatched], chose
             "notes": [str(note) for note in chosen.notes],
             "problems": chosen.problems,
             "result": found,
+            "until": None if until is None else {**asdict(until), "looks": looks(until.most)},
         }
     )
 
 
-def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[list[Prospect], list[Unmatched]]:
+def _prospects(
+    chosen: Pairs, catalog: "Catalog", base_python: str, until: Until | None
+) -> tuple[list[Prospect], list[Unmatched]]:
     """The pairs that would be carried out, and the records that would be unmatched. Raises ``InputError`` if the only
     pair is wrong."""
     prospects, alone = [], list(chosen.unmatched)
@@ -111,7 +138,7 @@ def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[lis
         for pair in chosen.pairs:
             bench = Bench(catalog, pair.new, workspace, cache_folder(), Path("/"))
             try:
-                runs = _runs(pair, bench, base_python)
+                runs = _runs(pair, bench, base_python, until)
                 without = not_checked(pair, runs[0]) if pair.emulated else None
                 if without is not None:
                     alone.append(without)
@@ -128,10 +155,10 @@ def _prospects(chosen: Pairs, catalog: "Catalog", base_python: str) -> tuple[lis
     return prospects, alone
 
 
-def _runs(pair: Pair, bench: Bench, base_python: str) -> tuple[PlannedRun, ...]:
+def _runs(pair: Pair, bench: Bench, base_python: str, until: Until | None) -> tuple[PlannedRun, ...]:
     if pair.emulated:
         return (plan_again(pair, bench.catalog),)
-    return plan_pair(pair.base, pair.new, bench, base_python)
+    return plan_pair(pair.base, pair.new, bench, base_python, until=until)
 
 
 def _check_identity(pair: Pair, known: Foreseen) -> None:

@@ -11,10 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 from platform import python_version
+from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
+from bench.cli.against.until import asked_until
 from bench.comparison.outcome import checked_tolerance
 from bench.errors import InputError
 from bench.printable import clean
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from bench.comparison.observe import Observation
     from bench.execution.suite_run import Listener
     from bench.plugins import Catalog
+    from bench.record.evidence import Until
 
 
 def measure_against(context: click.Context, catalog: "Catalog", output: Path | None, as_json: bool) -> int:
@@ -44,17 +48,18 @@ def measure_against(context: click.Context, catalog: "Catalog", output: Path | N
     tolerance, accepted = checked_tolerance(context.params["tolerance"]), checked_accept(context.params["accept"])
     base_python = checked_interpreter(context.params["base_python"])
     chosen = Chooser(context, catalog).pairs()
+    until = asked_until(context.params, chosen.pairs, tolerance)
     if base_python and all(pair.emulated for pair in chosen.pairs):
         raise InputError(sentence("cli.base_python_emulated"), sentence("cli.leave_it_out"))
     if context.params["dry_run"]:
         from bench.cli.against.dry_run import show_pairs
 
-        return show_pairs(chosen, catalog, base_python, as_json, accepted)
+        return show_pairs(chosen, catalog, base_python, as_json, accepted, until)
     _say(chosen)
     root = prepare_folder(results_folder(output))
     tell_recovered(root)
     with progress(sys.stderr) as listener:
-        measured, refused = _measured(chosen, catalog, root, base_python, listener)
+        measured, refused = _measured(chosen, catalog, root, base_python, listener, until)
     compared = tuple(compare_all(measured, tolerance))
     findings = Findings(tolerance, compared, (*chosen.unmatched, *refused), chosen.problems, accepted)
     write_atomically(root / "comparison.html", writer("html")(findings))
@@ -72,20 +77,24 @@ def _say(chosen: "Pairs") -> None:
 
 
 def _measured(
-    chosen: "Pairs", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
+    chosen: "Pairs", catalog: "Catalog", root: Path, base_python: str, listener: "Listener", until: "Until | None"
 ) -> "tuple[list[tuple[Observation, Observation]], list[Unmatched]]":
     """The two sides of every pair, and the records that turned out not to be measurable again; the only one of them is
     an error."""
     from bench.cli.against.pairs import not_checked, plan_again, refused
 
-    pairs, lost = [], []
-    for pair in chosen.pairs:
+    pairs, lost, began_ns = [], [], monotonic_ns()
+    for index, pair in enumerate(chosen.pairs):
+        bounds = until
+        if until is not None and until.limit_ns is not None:  # what earlier pairs did not use is the later ones'
+            left_ns = max(0, until.limit_ns - (monotonic_ns() - began_ns))
+            bounds = replace(until, limit_ns=left_ns // (len(chosen.pairs) - index))
         try:
             without = not_checked(pair, plan_again(pair, catalog)) if pair.emulated else None
             if without is not None:
                 lost.append(without)
                 continue
-            pairs.append(_one(pair, catalog, root, base_python, listener))
+            pairs.append(_one(pair, catalog, root, base_python, listener, bounds))
         except InputError as error:
             if len(chosen.pairs) == 1:
                 raise
@@ -94,7 +103,7 @@ def _measured(
 
 
 def _one(
-    pair: "Pair", catalog: "Catalog", root: Path, base_python: str, listener: "Listener"
+    pair: "Pair", catalog: "Catalog", root: Path, base_python: str, listener: "Listener", until: "Until | None"
 ) -> "tuple[Observation, Observation]":
     from bench.comparison.observe import observe
     from bench.execution.interleaved import run_in_alternation
@@ -115,6 +124,7 @@ def _one(
         expected=pair.identity,
         base_python=base_python,
         listener=listener,
+        until=until,
     )
     return observe(first), observe(second)
 

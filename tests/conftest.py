@@ -151,6 +151,12 @@ def play_here(
     return Result(answer, perf_counter_ns() - begin_ns, ())
 
 
+@pytest.fixture(scope="session")
+def plays_here() -> Callable[..., Result[Any]]:
+    """What ``in_process`` plays jobs with, for fixtures of a whole module."""
+    return play_here
+
+
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Probes, passes and repeats are played in the test's own process; only those of an alternation have theirs. A

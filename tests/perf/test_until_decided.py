@@ -45,7 +45,7 @@ pytestmark = pytest.mark.perf
 RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.npz"))
 PLUGINS = Path(__file__).resolve().parents[2] / "bench" / "testing" / "plugins.py"
 LEAST_BLOCKS = 12
-SIMULATED = 20_000
+SIMULATED = 10_000
 RESAMPLED = 2_000
 UNIT_NS = 100
 NOISES: dict[str, Noise] = {
@@ -86,7 +86,7 @@ def fixed_plan(noise: Noise, ratio: float, times: int) -> list[str]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", NOISES)
 def test_simulated(benchmark: Any, name: str) -> None:
-    """20,000 comparisons of each kind: a false difference in at most 1 %, a false "same" in at most 5 %."""
+    """10,000 comparisons of each kind: a false difference in at most 1 %, a false "same" in at most 5 %."""
     said = benchmark.pedantic(row, (NOISES[name], SIMULATED), rounds=1)
     benchmark.extra_info["said"] = said
     limit = ALPHA_LEADING + 3 * math.sqrt(ALPHA_LEADING / SIMULATED)

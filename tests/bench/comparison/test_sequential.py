@@ -163,9 +163,8 @@ class TestTheSameAnswerLater:
     def test_the_report_says_how_it_ended(self) -> None:
         """The number of looks, why it ended, and that the probability holds for all of them."""
         told = " ".join(sentence.text for sentence in sentences(compare(*measured(scattered(1.1, 0.01, 30)))))
-        assert (
-            "tested 1 time while pairs were measured, and measuring ended because the leading metric was decided" in told
-        )
+        assert "tested 1 time while pairs were measured" in told
+        assert "measuring ended because the leading metric was decided" in told
 
 
 class TestContradictions:

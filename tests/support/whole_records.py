@@ -18,7 +18,7 @@ from bench.analysis.verdict.judge import judge
 from bench.contracts import Quantisation, TensorSpec
 from bench.record.asked import Asked, NamedFile
 from bench.record.energy import ChannelReading, EnergySummary, RepeatEnergy
-from bench.record.evidence import Determinism, RepeatedInput, RepeatRule
+from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, Until
 from bench.record.inputs import FedInput, InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.quality import UNLABELLED, DatasetFacts, JudgedMetric, LeftOut, Quality, QualityReference
@@ -42,6 +42,7 @@ from bench.record.record import (
     Warmup,
 )
 from bench.record.text import KvCache, TextGeneration
+from bench.stats.sequential import spent
 from bench.store.derived import computed
 from bench.suite.presets import PRESETS, text_generation_rule
 from bench.testing.records import fake_record, fake_repeat
@@ -274,7 +275,8 @@ def offline() -> RecordedRun:
 
 
 def several() -> RecordedRun:
-    """Queries of four samples each, in six processes; energy and processor time are those of each run of the model."""
+    """Queries of four samples each, in six processes, pairs of another run's that were measured until the time was up;
+    energy and processor time are those of each run of the model."""
     samples: Samples = {}
     repeats = tuple(
         replace(made, energy=replace(made.energy, queries=4 * made.energy.queries))
@@ -288,11 +290,12 @@ def several() -> RecordedRun:
         "quick",
         QUICK.rule,
         0,
-        6,
+        4,
         "odb run -m net -t ort:cpu -s multi-stream:streams=4 --preset quick --seed 0",
-        repeat_rule=QUICK.repeats,
+        repeat_rule=RepeatRule(4, 30),
+        alternation=Alternation("g", "base", until=Until(0.03, 1, 30, None, (4, 5, 6), *spent((4, 5, 6)), "time")),
     )
-    return _finished(_record("several", plan, repeats), samples, repeats_ended="precise")
+    return _finished(_record("several", plan, repeats), samples, repeats_ended="comparison")
 
 
 def failed() -> RecordedRun:

@@ -44,8 +44,8 @@ from bench.testing.records import fake_run
 
 pytestmark = pytest.mark.perf
 
-RECORDED = sorted(Path(__file__).with_name("recorded").glob("*.npz"))
-PLUGINS = Path(__file__).resolve().parents[2] / "bench" / "testing" / "plugins.py"
+RECORDED = sorted((Path(__file__).parents[1] / "recorded").glob("*.npz"))
+PLUGINS = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
 SIMULATED = 10_000
 RESAMPLED = 2_000
 UNIT_NS = 100

@@ -165,14 +165,14 @@ class History:
     # ------------------------------------------------------------------------------------------------ what is written
 
     def add(self, paths: Iterable[Path | str], *, dry_run: bool = False, progress: Progress = no_progress) -> Added:
-        """Copy the records that ``paths`` stand for into the history: folders of records, of such folders, or single
-        ones. A record that is in it already is left as it is; one that is refused does not stop the others.
-        ``dry_run``: say what would be done.
+        """Copy the records that ``paths`` stand for into the history: folders of records, of such folders, single ones,
+        or another history, without its decisions. A record that is in it already is left as it is; one that is refused
+        does not stop the others. ``dry_run``: say what would be done.
 
         Raises ``InputError`` for a path without records, and where the history cannot be written: what was added until
         then is whole, and the rest can be added again.
         """
-        sources = [found for path in paths for folder in folders_of(Path(path)) for found in chosen_folders(folder)]
+        sources = [source for path in paths for source in _sources(Path(path))]
         known = {*self.series()}
         if dry_run:
             found = [self._foreseen(source) for source in _counted(sources, progress)]
@@ -234,32 +234,33 @@ class History:
 
     def _kept(self, sources: Sequence[Path], progress: Progress) -> list[Entry | str | Refusal]:
         done: list[Entry | str | Refusal] = []
-        indexed = 0
+        waiting: list[Entry] = []
         try:
             with staging(self.folder / places.RECORDS) as staged:
                 for source in _counted(sources, progress):
-                    done.append(self._keep(source, staged))
-                    if len(done) - indexed >= BATCH:
-                        indexed, new = len(done), done[indexed:]
-                        self._index_all(new)
+                    done.append(self._keep(source, staged, waiting))
+                    if len(waiting) >= BATCH:
+                        self._index_all(waiting)
         except OSError as error:
             raise InputError(
                 sentence("store.not_written", path=self.folder, strerror=error.strerror),
                 sentence("history.add_again"),
             ) from error
         finally:
-            self._index_all(done[indexed:])
+            self._index_all(waiting)
         return done
 
-    def _keep(self, source: Path, staged: Path) -> Entry | str | Refusal:
+    def _keep(self, source: Path, staged: Path, waiting: list[Entry]) -> Entry | str | Refusal:
+        """``waiting`` gets its point, also where only the index lacked the record."""
         try:
             present = self._present(source)
             if present is not None:
                 return present
             entry, new = keep(source, self.folder, staged)
-            return entry if new else entry.point.record_id
         except OdbError as error:
             return Refusal(str(source), error.sentence, error.advice)
+        waiting.append(entry)
+        return entry if new else entry.point.record_id
 
     def _present(self, source: Path) -> str | None:
         """The id, if this record is in the history. Raises ``InputError`` for another one of the same id."""
@@ -271,10 +272,17 @@ class History:
             raise another(stated[0], self.folder / point.folder)
         return stated[0]
 
-    def _index_all(self, done: Sequence[Entry | str | Refusal]) -> None:
-        entries = [one for one in done if isinstance(one, Entry)]
+    def _index_all(self, waiting: list[Entry]) -> None:
+        entries = waiting.copy()
+        waiting.clear()
         if entries:
-            self._index.change(lambda index: index.add(entries))
+            self._index.change(partial(Index.add, entries=entries))
+
+
+def _sources(path: Path) -> list[Path]:
+    """The folders of records that ``path`` stands for. Raises ``InputError`` for none."""
+    records = path / places.RECORDS if places.months(path) else path
+    return [source for folder in folders_of(records) for source in chosen_folders(folder)]
 
 
 def _counted(sources: Sequence[Path], progress: Progress) -> Iterator[Path]:

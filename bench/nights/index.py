@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.nights.places import RECORDS, microseconds
+from bench.nights.places import MONTH, RECORDS, is_name, microseconds
 from bench.nights.point import Level, Outputs, Point
 from bench.nights.series import Series
 from bench.words import Sentence, sentence
@@ -206,7 +206,10 @@ class Index:
 
     def months_of_rows(self) -> set[str]:
         found = self._all(f"{_MONTHS_OF_POINTS} UNION SELECT month FROM refused")
-        return {row[0] for row in found if row[0] is not None}
+        months = {row[0] for row in found if row[0] is not None}
+        if not all(map(MONTH.fullmatch, months)):
+            raise DamagedIndex(self._path)
+        return months
 
     def names(self, month: str) -> set[str]:
         """The records that it knows of a month, the refused ones included."""
@@ -271,6 +274,8 @@ class Index:
             return [self._point(*row) for row in rows]
 
     def _point(self, series: int, record: str, month: str, versions: int, fields: bytes) -> Point:
+        if not is_name(record) or not MONTH.fullmatch(month):  # somebody's index must not lead out of the history
+            raise ValueError(record)
         kept = _read(fields)
         return Point(
             series=self._series.get(series) or self._series_of(series),

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.reading import leads_outside
 from bench.record.record import Record
 from bench.words import sentence
 
@@ -42,10 +41,14 @@ def place_of(record: Record, source: str) -> str:
     """Where ``record`` belongs, relative to the history. Raises ``InputError`` for an id that is no name of a folder,
     and a date that is none."""
     name = record.record_id
-    fits = 0 < len(name.encode(errors="replace")) <= LONGEST_NAME_BYTES and not name.endswith((".", " "))
-    if not fits or name.startswith(".") or UNSAFE.search(name) or leads_outside(name):
+    if not is_name(name) or len(name.encode(errors="replace")) > LONGEST_NAME_BYTES:
         raise InputError(sentence("history.unsafe_id", source=source, id=name[:80]), sentence("history.edited_record"))
     return f"{RECORDS}/{month_of(record.created_utc, source)}/{name}"
+
+
+def is_name(name: str) -> bool:
+    """Whether it names a folder of a record on every system, and nothing else."""
+    return bool(name) and not name.startswith(".") and not name.endswith((".", " ")) and not UNSAFE.search(name)
 
 
 def month_of(created_utc: str, source: str) -> str:

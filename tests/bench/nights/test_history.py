@@ -239,6 +239,50 @@ def test_a_record_that_cannot_be_read_is_left_out_and_named(kept: Path) -> None:
         assert ["records/2026-01/another"] == [*history.refused()]
 
 
+def test_a_history_takes_the_records_of_another(kept: Path, tmp_path: Path) -> None:
+    """Its own as well: it has them."""
+    with History.open(history_of(tmp_path / "mine", night_of(0), night_of(9))) as history:
+        added = history.add([kept])
+        assert (3, ("000-net",)) == (len(added.points), added.present)
+        assert ["000-net", "001-net", "002-net", "009-net"] == ids(history)
+        assert ((), 5) == (history.add([tmp_path / "mine"]).points, sum(one.nights for one in history.overview()))
+
+
+def test_an_index_leads_nowhere(kept: Path, tmp_path: Path) -> None:
+    """Somebody's index that names a folder outside, in a month that looks unchanged: it is made anew."""
+    victim = saved(tmp_path / "victim", night_of(7)) / "007-net"
+    os.utime(kept / "records" / "2026-02", ns=(10**18, 10**18))
+    History.open(kept).close()
+    for column, value in (("record", "../../../victim/007-net"), ("month", "2026-02/../../..")):
+        with sqlite3.connect(kept / INDEX) as base:
+            base.execute(f"UPDATE point SET {column} = ? WHERE record = '002-net'", (value,))
+        base.close()
+        with History.open(kept) as history:
+            (series,) = (one for one in history.series() if one.model == "net")
+            history.remove(history.points(series.id, last=1))
+            assert victim.is_dir()
+            history.add([saved(tmp_path / column, night_of(2))])
+            assert ["000-net", "001-net", "002-net"] == ids(history)
+        os.utime(kept / "records" / "2026-02", ns=(10**18, 10**18))
+        History.open(kept).close()
+
+
+def test_a_record_that_only_the_index_lacks_is_found_when_it_is_added(kept: Path, results: Path) -> None:
+    """In a month that looks unchanged, so that opening does not list it."""
+    os.utime(kept / "records" / "2026-02", ns=(10**18, 10**18))
+    History.open(kept).close()
+    with sqlite3.connect(kept / INDEX) as base:
+        base.execute("DELETE FROM point WHERE record = '002-net'")
+    base.close()
+    with History.open(kept) as history:
+        assert ["000-net", "001-net"] == ids(history)
+        assert ((), ("002-net",)) == (
+            history.add([results / "002-net"]).points,
+            history.add([results / "002-net"]).present,
+        )
+        assert ["000-net", "001-net", "002-net"] == ids(history)
+
+
 def test_links_are_no_records(kept: Path, tmp_path: Path) -> None:
     """They may lead anywhere."""
     outside = saved(tmp_path / "outside", night_of(5))

@@ -1,6 +1,7 @@
 """``odb history``: what each command prints, writes and answers."""
 
 import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from made_nights import failed_on, night_of, saved
 
 from bench.cli.group import odb
+from bench.cli.nightly.asked import counting
 from bench.cli.nightly.history_command import MODULES
 from bench.errors import OdbError, UnknownName
 from bench.nights.history import History
@@ -286,3 +288,18 @@ def test_an_unknown_command_is_named() -> None:
     error = error_of(odb_history("lst"))
     assert isinstance(error, UnknownName)
     assert "list" in error.remedy
+
+
+def test_a_count_is_drawn_at_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many records; it leaves an empty line behind."""
+    monkeypatch.setattr("bench.cli.nightly.asked.DRAWN_EVERY_S", 0.0)
+    drawn = []
+    for terminal, total in ((True, 40), (True, 5), (False, 40)):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda terminal=terminal: terminal)
+        with counting(stream) as progress:
+            progress(1, total)
+            progress(2, total)
+        drawn.append(stream.getvalue())
+    assert re.fullmatch(r"\r1 of 40 records\r2 of 40 records\r +\r", drawn[0])
+    assert drawn[1:] == ["", ""]

@@ -25,6 +25,7 @@ class CompiledCatalogue:
         self._count, self._ids, self._texts = struct.unpack_from(f"{order}3I", data, 8)
         if max(self._ids, self._texts) + 8 * self._count > len(data):
             raise ValueError("the tables lie outside the file")
+        self._known: dict[bytes, str] = {}  # what was asked for and is there: a page asks for some a thousand times
 
     def text(self, code: str) -> str | None:
         """The text of an entry without plural forms; ``None`` where there is none."""
@@ -50,10 +51,14 @@ class CompiledCatalogue:
         return form
 
     def _found(self, name: bytes) -> str | None:
+        known = self._known.get(name)
+        if known is not None:
+            return known
         place = bisect_left(range(self._count), name, key=lambda index: self._at(self._ids, index))
         if place == self._count or self._at(self._ids, place) != name:
             return None
-        return self._at(self._texts, place).decode()
+        text = self._known[name] = self._at(self._texts, place).decode()
+        return text
 
     def _at(self, table: int, index: int) -> bytes:
         length, begin = self._pair.unpack_from(self._data, table + 8 * index)

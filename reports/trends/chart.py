@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from html import escape
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from bench.analysis.metrics import METRICS, Metric
 from bench.nights.events import Event
 from bench.nights.intervals import interval_of
@@ -14,12 +17,12 @@ from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure, Frame
 from bench.words import say, units
 
-WIDTH, HEIGHT = 900.0, 280.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, WIDTH - 38, 40.0, HEIGHT - 44
+HEIGHT = 280.0
+LEFT, TOP, BOTTOM = 58.0, 40.0, HEIGHT - 44
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_POINTS = 150.0, 28.0, 90
+RECENT = 90  # nights on a phone
 DOTS = 150  # up to this many nights have a dot each
 MARKED = 40  # nights with events that are drawn, the newest
-DATES = 6
 BY_NAME = {metric.name: metric for metric in METRICS}
 SIZES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 
@@ -32,18 +35,36 @@ def day_of(point: Point | Event) -> float:
         return 0.0
 
 
-def trend_figure(trend: Trend, name: str) -> Figure | None:
+class Shape(Struct, frozen=True):
+    """``dates``: how many are on the axis."""
+
+    width: float
+    dates: int
+
+
+WIDE, NARROW = Shape(900.0, 6), Shape(svg.WIDTH, 3)
+
+
+def recent(trend: Trend) -> Trend:
+    """The last ``RECENT`` nights of ``trend``, as they fit a phone."""
+    points = trend.points[-RECENT:]
+    ids = {point.record_id for point in points}
+    events, shifts = ([one for one in found if one.record_id in ids] for found in (trend.events, trend.shifts))
+    return replace(trend, points=points, events=tuple(events), shifts=tuple(shifts))
+
+
+def trend_figure(trend: Trend, name: str, shape: Shape = WIDE) -> Figure | None:
     """``None`` where no night has a figure."""
     metric = BY_NAME.get(trend.metric or "")
     drawn = [point for point in trend.points if metric is not None and metric.name in point.levels]
     if metric is None or not drawn:
         return None
-    frame = _frame(trend.points, drawn, metric)
+    frame = _frame(trend.points, drawn, metric, shape)
     good = trend.counting
     title = say("trend.chart.title", metric=metric.title, series=units.clean(trend.series.name))
     parts = [
         svg.up_axis(frame.y, frame.x, LEFT),
-        svg.across_axis(frame.x, frame.y, _dates(frame.x)),
+        svg.across_axis(frame.x, frame.y, _dates(frame.x, shape.dates)),
         *_events(trend, frame),
         *_base(trend, frame, metric),
         svg.band(frame, *_bounds(good, metric), "s1"),
@@ -56,7 +77,7 @@ def trend_figure(trend: Trend, name: str) -> Figure | None:
     notes = [say("trend.chart.note")]
     if len(trend.points) - len(good):
         notes.append(say("trend.chart.crosses", nights=len(trend.points) - len(good)))
-    return Figure(title, svg.drawing(name, title, said, parts, HEIGHT, WIDTH), note=" ".join(notes))
+    return Figure(title, svg.drawing(name, title, said, parts, HEIGHT, shape.width), note=" ".join(notes))
 
 
 def sparkline(trend: Trend) -> str:
@@ -78,14 +99,14 @@ def sparkline(trend: Trend) -> str:
     return f'<svg class="spark" {box} aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def _frame(points: Sequence[Point], drawn: Sequence[Point], metric: Metric) -> Frame:
+def _frame(points: Sequence[Point], drawn: Sequence[Point], metric: Metric, shape: Shape) -> Frame:
     days = [day_of(point) for point in points]
     figures = [point.levels[metric.name].figure for point in drawn]
     _, lows, highs = _bounds([point for point in drawn if point.counts], metric)
     middle, seen = sorted(figures)[len(figures) // 2], (*figures, *lows, *highs)
     kept = [value for value in seen if metric.fraction or middle / 4 <= value <= middle * 4] or figures
     low, high = _widened(min(kept), max(kept), 0.01)
-    x = Axis(min(days), max(*days, min(days) + 1), LEFT, RIGHT)
+    x = Axis(min(days), max(*days, min(days) + 1), LEFT, shape.width - 38)
     if metric.unit == "ns":
         return Frame(x, svg.time_axis(low, high, BOTTOM, TOP, str(metric.title)))
     factor, unit = 1.0, ""
@@ -101,10 +122,10 @@ def _widened(low: float, high: float, least: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _dates(x: Axis) -> list[tuple[float, str]]:
-    days = max(1, math.ceil((x.high - x.low) / DATES))
+def _dates(x: Axis, most: int) -> list[tuple[float, str]]:
+    days = max(1, math.ceil((x.high - x.low) / most))
     last = int(x.high)
-    found = [last - days * i for i in range(DATES + 1) if last - days * i >= x.low]
+    found = [last - days * i for i in range(most + 1) if last - days * i >= x.low]
     return [(float(day), (date.min + timedelta(days=day - 1)).isoformat()) for day in reversed(found) if day > 0]
 
 
@@ -149,7 +170,8 @@ def _base(trend: Trend, frame: Frame, metric: Metric) -> Iterator[str]:
     base = next((point for point in trend.points if point.record_id == trend.base_id), None)
     if base is not None and metric.name in base.levels:
         y = frame.y.at(base.levels[metric.name].figure)
-        yield f'<path class="base" d="M{LEFT:g} {y:.1f}H{RIGHT:g}"><title>{escape(say("trend.base"))}</title></path>'
+        told = escape(say("trend.base"))
+        yield f'<path class="base" d="M{LEFT:g} {y:.1f}H{frame.x.end:g}"><title>{told}</title></path>'
 
 
 def _shifts(trend: Trend, frame: Frame) -> Iterator[str]:
@@ -160,4 +182,4 @@ def _shifts(trend: Trend, frame: Frame) -> Iterator[str]:
         shown = units.percent_change(1 + shift.change)
         room = svg.width(shown) / 2
         yield f'<path class="shift" d="M{x:.1f} {TOP:g}V{BOTTOM:g}"/>'
-        yield svg.label(min(max(x, LEFT + room), RIGHT - room), TOP - 22, shown, "middle", "mark-name")
+        yield svg.label(min(max(x, LEFT + room), frame.x.end - room), TOP - 22, shown, "middle", "mark-name")

@@ -10,9 +10,8 @@ from bench.nights.intervals import interval_of
 from bench.nights.point import Point
 from bench.nights.trend import Shift, Trend
 from bench.printable import visible
-from bench.reports.charts.svg import Figure
 from bench.reports.templates import template
-from bench.reports.trends.chart import BY_NAME, sparkline, trend_figure
+from bench.reports.trends.chart import BY_NAME, NARROW, recent, sparkline, trend_figure
 from bench.words import say, sentence, units
 
 NIGHTS = 200  # of a series that its page lists, the newest
@@ -176,7 +175,7 @@ def _since_base(trend: Trend) -> str:
 def _page(trend: Trend) -> bytes:
     series = trend.series
     last, good = trend.last, trend.counting
-    figure: Figure | None = trend_figure(trend, "trend")
+    figures = [trend_figure(trend, "trend"), trend_figure(recent(trend), "recent", NARROW)]
     facts = [
         (say("trend.filter.target"), units.clean(series.target)),
         (say("trend.scenario"), units.clean(series.scenario)),
@@ -195,7 +194,7 @@ def _page(trend: Trend) -> bytes:
         state=_state(last),
         latest=_figure(good[-1], trend.metric) if good else units.MISSING,
         since_base=_since_base(trend),
-        figure=figure,
+        figures=[("wide", figures[0]), ("narrow", figures[1])],
         nights=[_night(point, trend) for point in reversed(trend.points[-NIGHTS:])],
         left=max(0, len(trend.points) - NIGHTS),
         events=[_event(event) for event in reversed(trend.events)],

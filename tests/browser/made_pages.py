@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from made_dossiers import FORM
 from made_dossiers import data as dossier_data
+from made_trends import made_trend
 from msgspec.structs import replace
 from report_parts import HTP, MOBILENET, MS, OPENVINO, record
 from report_runs import emulated, failed, hostile, invalid, judged, offline, skipped, text, vision
@@ -30,6 +31,7 @@ from bench.record.refused import RefusedRecord
 from bench.reports.comparisons import html as comparison_page
 from bench.reports.dossiers.html import HtmlDossier
 from bench.reports.runs.html import HtmlReport
+from bench.reports.trends.site import overview, series_page
 from bench.submission.dossier.data import DossierData
 from bench.testing.records import MODEL, TARGET, fake_run
 from bench.words import languages, speaking
@@ -202,9 +204,10 @@ def made_dossier() -> DossierData:
 REPORTS = ("every kind", "odd names", "sweep", "folders", "one run", "all failed", "no records")
 COMPARISONS = ("pairs", "one pair", "one pair of a long name", "one pair of an emulator", "no pair")
 DOSSIER = "dossier"
-NAMES = (*REPORTS, *(f"comparison, {name}" for name in COMPARISONS), DOSSIER)
+SITE = ("trends", "trend")
+NAMES = (*REPORTS, *(f"comparison, {name}" for name in COMPARISONS), DOSSIER, *SITE)
 """The names of the pages, so that tests are parametrised without making them."""
-TRANSLATED = ("every kind", "folders", "comparison, pairs")
+TRANSLATED = ("every kind", "folders", "comparison, pairs", *SITE)
 """Those that are opened in every language: what the others add are names, which no language changes."""
 IN_LANGUAGES = [
     *((name, "en") for name in NAMES if name != DOSSIER),
@@ -217,4 +220,11 @@ IN_LANGUAGES = [
 def pages(language: str = "en") -> dict[str, bytes]:
     """Every page, its bytes as a writer gives them in that language, by its name in ``NAMES``."""
     with speaking(language):
-        return {**reports(), **comparisons(), DOSSIER: HtmlDossier().render(made_dossier())}
+        return {**reports(), **comparisons(), DOSSIER: HtmlDossier().render(made_dossier()), **site()}
+
+
+def site() -> dict[str, bytes]:
+    """A history of models with names of every kind: its overview, and the page of one of them."""
+    names = ("net", KOREAN, UNBROKEN)
+    made = [series_page(made_trend(name, 40)) for name in names]
+    return {"trends": overview([page.line for page in made], "2026-05-04"), "trend": made[1].data}

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from bench.store.records import load_records
 from bench.submission.criterion import Criterion
 from bench.submission.form import (
     Measuring,
@@ -36,7 +37,7 @@ from bench.submission.form_text import form_text
 
 FIGURES = (
     ("p50", "summary.latency_ns.p50", "at_most", 1000.0, "ms"),
-    ("throughput", "summary.throughput_per_s", "at_least", 0.001, "1/s"),
+    ("throughput", "summary.throughput_per_s", "at_least", 0.001, "frames/s"),
     ("memory", "summary.memory_bytes.peak_rss", "at_most", 64.0, "GiB"),
     ("placement", "placement.nodes.share", "at_least", 1.0, "%"),
     ("outputs", "fidelity.cosine_min", "at_least", 0.5, "1"),
@@ -83,9 +84,20 @@ def one_pair(room: Path, model: Path, target: str, preset: str) -> Pair:
         if done.returncode not in wanted:
             told = f"odb {' '.join(words)}: status {done.returncode}: {done.stderr.strip()[-300:]}"
             break
+        if words[0] == "run" and done.returncode:
+            told = f"(odb run: status {done.returncode}; {', '.join(verdicts(room / 'records'))})"
     file = room / "again" / "reproduction.json"
     answers = json.loads(file.read_bytes())["answers"] if file.is_file() else []
     return Pair({one["criterion"]: one for one in answers}, time.monotonic() - begin, load, told)
+
+
+def verdicts(folder: Path) -> Iterator[str]:
+    """What became of each record."""
+    for run in load_records(folder):
+        record = run.record
+        codes = record.verdict.invalidating if record.verdict is not None else ()
+        failure = "" if record.failure is None else f" {record.failure.phase}: {record.failure.message}"
+        yield f"{record.plan.model.id} {record.status}{failure} {' '.join(codes)}".strip()
 
 
 def odb(room: Path, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from bench.comparison.observe import Observation
-from bench.record.evidence import OTHER_SIDE, Until
+from bench.record.evidence import OTHER_SIDE, Until, took_turns
 from bench.record.record import Record
 from bench.stats.autocorrelation import effective_sample_size
 from bench.stats.intervals import order_statistic_interval
@@ -42,8 +42,7 @@ def broken(base: Record, new: Record) -> bool:
 
 def alternated(base: Record, new: Record) -> bool:
     """Whether repeat i of the one took turns with repeat i of the other."""
-    x, y = base.plan.alternation, new.plan.alternation
-    return x is not None and y is not None and x.group == y.group and (x.side, y.side) == ("base", "new")
+    return took_turns(base.plan.alternation, new.plan.alternation)
 
 
 def until_of(base: Observation, new: Observation) -> Until | None:

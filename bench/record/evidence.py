@@ -42,6 +42,11 @@ class Alternation(Struct, frozen=True, forbid_unknown_fields=True):
     until: Until | None = None
 
 
+def took_turns(base: Alternation | None, new: Alternation | None) -> bool:
+    """Whether repeat i of the one took turns with repeat i of the other."""
+    return base is not None and new is not None and base.group == new.group and (base.side, new.side) == ("base", "new")
+
+
 def of_yardstick(turns: Alternation | None) -> bool:
     """Whether a run was measured as the yardstick of another, and says nothing of its own."""
     return turns is not None and turns.yardstick

@@ -160,6 +160,16 @@ class TestTheSameAnswerLater:
         assert "cannot_tell" == found.word
         assert str(found.message).startswith("With so few pairs, the processes of identical systems may all differ")
 
+    def test_four_pairs_are_not_called_too_few(self) -> None:
+        """That four repeats a side claim nothing is true of records that did not take turns, and only of them."""
+        base, new = measured(scattered(1.2, 0.01, 30))
+        apart = [
+            replace(run, record=replace(run.record, plan=replace(run.record.plan, alternation=None)))
+            for run in (base, new)
+        ]
+        codes = [{reason.code for reason in compare(*pair).comparability.reasons} for pair in ((base, new), apart)]
+        assert [False, True] == ["few_repeats" in found for found in codes]
+
     def test_the_report_says_how_it_ended(self) -> None:
         """The number of looks, why it ended, and that the probability holds for all of them."""
         told = " ".join(sentence.text for sentence in sentences(compare(*measured(scattered(1.1, 0.01, 30)))))

@@ -28,6 +28,11 @@ def may_be_fused(artifact: Artifact, options: Mapping[str, str] | None) -> bool:
     return checked(options or {}) == "fused" and may_be_plain_decoder(artifact)
 
 
+def is_fused(artifact: Artifact) -> bool:
+    """Whether the graph has an operator that computes attention."""
+    return any(name in artifact.facts.operators for name in OPERATORS)
+
+
 def others(options: Mapping[str, str]) -> dict[str, str]:
     """``options`` without this one: those of the runtime."""
     return {name: value for name, value in options.items() if name != NAME}

@@ -126,7 +126,9 @@ class OpenVino:
             own_options=attention_form.effective(request.artifact),
         )
         if request.artifact.task == "text_generation":
-            return tokens.OpenVinoTokenSession(compiled, decoder_of(request.artifact))
+            fused = attention_form.is_fused(request.artifact)
+            kind = tokens.FusedTokenSession if fused else tokens.OpenVinoTokenSession
+            return kind(compiled, decoder_of(request.artifact))
         return session.OpenVinoTensorSession(compiled)
 
     def _remedy(self) -> Sentence | str:

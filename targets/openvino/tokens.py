@@ -143,12 +143,6 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._request.reset_state()
         self._length = 0
 
-    def renew(self, tokens: int) -> None:
-        """Another request: attention that is fused with its cache keeps the cache's memory through a reset."""
-        self._request = None
-        self._request = self._made_request()
-        self._length = 0
-
     def settle(self) -> None:
         self._compiled.model.release_memory()
 
@@ -199,3 +193,14 @@ class OpenVinoTokenSession(OpenVinoFacts):
         self._request.infer(share_outputs=True)
         self._length = end
         return elements_of(self._request.get_tensor("logits")).reshape(1, -1, self._decoder.vocab_size)
+
+
+class FusedTokenSession(OpenVinoTokenSession):
+    """The cache belongs to the request: attention is fused with it. Elsewhere half of its memory is the graph's, which
+    keeps the state of the step before beside the new one."""
+
+    def renew(self, tokens: int) -> None:
+        """Another request, since a reset empties the cache and keeps its memory."""
+        self._request = None
+        self._request = self._made_request()
+        self._length = 0

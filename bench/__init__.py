@@ -18,6 +18,7 @@ _PUBLIC = {
     "Comparison": "bench.comparison.comparison",
     "Device": "bench.contracts",
     "Findings": "bench.comparison.folders",
+    "History": "bench.nights.history",
     "ModelAsk": "bench.suite.suite",
     "Progress": "bench.scripting.progress",
     "Record": "bench.record.record",
@@ -27,6 +28,7 @@ _PUBLIC = {
     "TargetAsk": "bench.suite.suite",
     "TensorSpec": "bench.contracts",
     "compare": "bench.scripting.comparing",
+    "history": "bench.scripting.histories",
     "load": "bench.scripting.loading",
     "run": "bench.scripting.measuring",
 }

@@ -3,8 +3,10 @@
 from bench.comparison.comparison import Comparison
 from bench.comparison.folders import Findings
 from bench.contracts import Artifact, Device, Scenario, TensorSpec
+from bench.nights.history import History
 from bench.record.record import Record, RecordedRun
 from bench.scripting.comparing import compare
+from bench.scripting.histories import history
 from bench.scripting.loading import load
 from bench.scripting.measuring import run
 from bench.scripting.progress import Progress
@@ -17,6 +19,7 @@ __all__ = [
     "Comparison",
     "Device",
     "Findings",
+    "History",
     "ModelAsk",
     "Progress",
     "Record",
@@ -27,6 +30,7 @@ __all__ = [
     "TensorSpec",
     "__version__",
     "compare",
+    "history",
     "load",
     "run",
 ]

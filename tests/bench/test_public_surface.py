@@ -45,8 +45,8 @@ CONTRACTS = """
     TokenizingTarget channel_key
 """
 BENCH = """
-    Artifact Comparison Device Findings ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec
-    __version__ compare load run
+    Artifact Comparison Device Findings History ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec
+    __version__ compare history load run
 """
 
 

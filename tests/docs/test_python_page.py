@@ -51,7 +51,7 @@ def carried_out(place: Path, script: str) -> str:
 
 def test_the_page_has_these_scripts() -> None:
     """Each is carried out by a test below."""
-    assert ["measure.py", "read.py", "compare.py", "frames.py"] == [*SCRIPTS]
+    assert ["measure.py", "read.py", "compare.py", "nights.py", "frames.py"] == [*SCRIPTS]
 
 
 def test_it_measures(folder: Path) -> None:
@@ -75,6 +75,19 @@ def test_it_compares(folder: Path) -> None:
     """A record compared with itself is refused, in both forms, and is not worse."""
     said = carried_out(folder, "compare.py").splitlines()
     assert ("worse: False", "1 pair, worse: False") == (said[0], said[-1])
+
+
+def test_it_keeps_a_history(folder: Path) -> None:
+    """The record is a point with its own figure, once, however often it is added; it is the base if it counts."""
+    (file,) = (folder / "results").glob("*/record.json")
+    record = json.loads(file.read_bytes())
+    figure = record["summary"]["latency_ns"]["p50"]
+    for first, line in [(True, "1 new, 0 known, 0 refused"), (False, "0 new, 1 known, 0 refused")]:
+        added, series, point, base = carried_out(folder, "nights.py").splitlines()
+        assert (line, " net · ort:cpu · single-stream") == (added, series[series.index(" ") :]), first
+        assert point.startswith(record["created_utc"][:10])
+        assert figure == float(point.rsplit(" ", 1)[1])
+        assert ("None" if " counts " not in point else record["record_id"]) == base.removeprefix("base: ")
 
 
 def test_it_makes_tables(folder: Path) -> None:

@@ -55,15 +55,15 @@ def folder_asked(folder: Path | None) -> Path:
 @contextmanager
 def opened(folder: Path | None, *, create: bool = False) -> "Iterator[History]":
     """The history; at the end what was put right or left out is said on stderr."""
-    from bench.nights.history import History
+    from bench.scripting.histories import history
 
     with counting(sys.stderr) as progress:
-        history = History.open(folder_asked(folder), create, progress=progress)
-    with history:
+        found = history(folder_asked(folder), create=create, progress=progress)
+    with found:
         try:
-            yield history
+            yield found
         finally:
-            for notice in history.notices:
+            for notice in found.notices:
                 click.echo(say("cli.history.notice", notice=clean(str(notice))), err=True)
 
 

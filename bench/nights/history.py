@@ -25,7 +25,7 @@ from bench.nights.point import Point
 from bench.nights.series import Series
 from bench.reading import is_folder
 from bench.record.record import RecordedRun
-from bench.store.records import chosen_folders, load, prepare_folder, staging
+from bench.store.records import chosen_folders, load, staging
 from bench.store.submissions import folders_of
 from bench.words import Sentence, sentence
 
@@ -59,7 +59,7 @@ class History:
         that the index lacks. Raises ``InputError`` where there is none, or it cannot be read."""
         folder = Path(folder)
         if create:
-            prepare_folder(folder / places.RECORDS)
+            _begin(folder)
         elif not is_folder(folder / places.RECORDS):
             code = "history.none_there" if is_folder(folder) else "history.no_such_folder"
             raise InputError(sentence(code, folder=folder), sentence("history.none_there.remedy", folder=folder))
@@ -277,6 +277,14 @@ class History:
         waiting.clear()
         if entries:
             self._index.change(partial(Index.add, entries=entries))
+
+
+def _begin(folder: Path) -> None:
+    try:
+        (folder / places.RECORDS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = sentence("store.not_written", path=folder, strerror=error.strerror)
+        raise InputError(message, sentence("store.free_space_choose_another_folder")) from None
 
 
 def _sources(path: Path) -> list[Path]:

@@ -305,6 +305,8 @@ def _word(
     assert one.tonight is not None
     if one.tonight.emulated:
         return "same", (sentence("gate.why.emulated"),)
+    if one.tonight.record_id == one.base.record_id:
+        return "same", (sentence("gate.why.is_base"),)
     if not metrics:
         return "cannot_tell", (sentence("gate.why.no_metric"),)
     if night.suspected(number):

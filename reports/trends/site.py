@@ -166,6 +166,8 @@ def _since_base(trend: Trend) -> str:
     good = trend.counting
     if base is None or not good or trend.metric is None or trend.metric not in base.levels:
         return units.MISSING
+    if good[-1].record_id == base.record_id:
+        return say("trend.base")
     x, y = base.levels[trend.metric].figure, good[-1].levels[trend.metric].figure
     if BY_NAME[trend.metric].fraction:
         return units.points(y - x)

@@ -71,6 +71,14 @@ def test_all_workflows_ask_the_same_of_the_tool() -> None:
     assert len(commands[0]) == 4
 
 
+def test_jenkins_does_not_judge_what_the_last_build_left() -> None:
+    """Its workspace is kept from build to build; the others begin with a clean one."""
+    steps = steps_of("Jenkinsfile")
+    removed = next(step for step in steps if step.startswith("rm -rf ")).split()[2:]
+    assert steps.index(f"rm -rf {' '.join(removed)}") < next(i for i, step in enumerate(steps) if "odb run" in step)
+    assert {"night", "confirmed", "gate.xml", "gate.md"} <= {*removed}
+
+
 @pytest.mark.process
 @pytest.mark.timeout(300)
 def test_a_night_from_nothing_and_the_next(tmp_path: Path) -> None:

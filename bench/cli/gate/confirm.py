@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from bench.analysis.run_processes import timed
 from bench.comparison.comparison import compare
-from bench.errors import InputError
+from bench.errors import InputError, of_flag
 from bench.gate.confirming import by_alternation, by_session, explained, how_to_confirm, not_done
 from bench.gate.finding import Confirmation, SeriesFinding
 from bench.gate.judge import Judgement
@@ -31,7 +31,7 @@ from bench.suite.found_files import Places, found_model
 from bench.words import Sentence, sentence
 
 SPAWN = "from bench.cli import main; main()"
-WAIT_MINUTES = 5.0
+LONGEST_WAIT_MINUTES = 1440
 MOST_CHARACTERS = 300
 
 
@@ -107,8 +107,9 @@ def alternating(base: Path, new: Path, out: Path, session: Session) -> tuple[Rec
         arguments += ["--base-model", str(path)]
     if session.base_python is not None:
         arguments += ["--base-python", str(session.base_python)]
+    before = _records_in(out / "base") | _records_in(out / "new")
     told = spawned([sys.executable, "-P", "-c", SPAWN, *arguments])
-    sides = [_newest(out / side) for side in ("base", "new")]
+    sides = [_newest(out / side, before) for side in ("base", "new")]
     if sides[0] is None or sides[1] is None:
         return sentence("gate.confirm.session_failed", told=told)
     return sides[0], sides[1]
@@ -116,9 +117,9 @@ def alternating(base: Path, new: Path, out: Path, session: Session) -> tuple[Rec
 
 def again_alone(new: Path, out: Path, session: Session) -> RecordedRun | Sentence:
     """Tonight's side measured again; a sentence where that cannot be done."""
-    files = [str(path.absolute()) for path in session.models]
+    files, before = [str(path.absolute()) for path in session.models], _records_in(out)
     told = spawned([sys.executable, "-P", "-m", "bench.cli.gate.session", str(new), str(out), *files])
-    run = _newest(out)
+    run = _newest(out, before)
     return sentence("gate.confirm.session_failed", told=told) if run is None else run
 
 
@@ -165,14 +166,30 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.kill()
 
 
-def _newest(folder: Path) -> RecordedRun | None:
-    """The newest record with figures in ``folder``."""
+def _records_in(folder: Path) -> frozenset[Path]:
+    """The records that are in ``folder``; none where it is not there."""
     try:
-        runs = [load(path) for path in chosen_folders(folder)]
+        return frozenset(chosen_folders(folder))
+    except InputError:
+        return frozenset()
+
+
+def _newest(folder: Path, before: Collection[Path]) -> RecordedRun | None:
+    """The newest record with figures in ``folder``, without those that were there ``before``: they are of sessions of
+    other nights."""
+    try:
+        runs = [load(path) for path in sorted(_records_in(folder) - frozenset(before))]
     except InputError:
         return None
     measured = [run for run in runs if run.record.status == "ok"]
     return max(measured, key=lambda run: run.record.created_utc, default=None)
+
+
+def checked_wait(minutes: float) -> float:
+    """Raises ``InputError`` for a time that is none, or longer than a day."""
+    if not 0 <= minutes <= LONGEST_WAIT_MINUTES:
+        raise InputError(of_flag("--wait", sentence("gate.wait_out_of_range", most=LONGEST_WAIT_MINUTES)))
+    return minutes
 
 
 def wait_until_later(tonight: Sequence[Point], minutes: float, tell: Callable[[float], None]) -> None:

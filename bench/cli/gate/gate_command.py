@@ -79,13 +79,13 @@ def command(
     as_json: bool,
 ) -> int:
     """``odb gate``."""
-    from bench.cli.gate.confirm import Session
+    from bench.cli.gate.confirm import Session, checked_wait
     from bench.cli.gate.tonight import read
     from bench.comparison.outcome import checked_tolerance
     from bench.gate.outcome import checked_accept
     from bench.scripting.places import results_folder
 
-    fraction, accepted = checked_tolerance(tolerance), checked_accept(accept)
+    fraction, accepted, wait = checked_tolerance(tolerance), checked_accept(accept), checked_wait(wait)
     session = Session(out=results_folder(output), models=models, base_models=base_models, base_python=base_python)
     with opened(folder) as history:
         tonight = read(results)
@@ -93,10 +93,10 @@ def command(
         gate = judgement.gate
         if confirm and judgement.suspects:
             gate = _confirmed(judgement, history, tonight, session, wait, accepted)
-    _write(gate, tonight, {"junit": junit, "md": summary})
     _show(gate, as_json)
     if not as_json and os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(_rendered("github", gate, tonight), nl=False)
+    _write(gate, tonight, {"junit": junit, "md": summary})
     return gate.status
 
 

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from made_trends import made_trend as trend
+from msgspec.structs import replace
 
 from bench.nights.point import Point
 from bench.nights.series import Series
@@ -73,6 +74,13 @@ def test_the_overview_counts_and_shows_what_moved_newest_first() -> None:
     text = overview(lines, "2026-05-04").decode()
     assert "2 series, 20 nights, 40 records" in text
     assert text.index("newer · ") < text.index("old · ")
+
+
+def test_the_first_night_is_the_base_and_not_compared_with_itself() -> None:
+    first = trend("net", nights=1)
+    line = series_page(replace(first, base_id=first.points[0].record_id)).line
+    assert line.since_base == "base"
+    assert "1 series, 1 night, 1 record" in overview([line], "2026-05-04").decode()
 
 
 def test_a_series_without_figures_has_a_page() -> None:

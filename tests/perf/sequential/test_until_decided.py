@@ -222,7 +222,7 @@ def test_live_on_a_spinning_target(benchmark: Any, tmp_path: Path, microseconds:
 def test_live_on_a_real_model(
     benchmark: Any, tmp_path: Path, realdata: Path, catalog: Catalog, file: str, target: str
 ) -> None:
-    """A model against itself is the same, in not more than the fixed plan's time."""
+    """A model against itself is the same, in not more than the fixed plan's time, on a machine without other work."""
     pytest.importorskip(target.partition(":")[0].replace("ort", "onnxruntime"))
     ask = (ModelAsk(str(realdata / "models" / file)),)
     suite = Suite(models=ask, targets=(TargetAsk(target),), preset="standard")

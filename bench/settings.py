@@ -88,6 +88,16 @@ def asked_settings(given: Mapping[str, Any]) -> dict[str, Value]:
     return {s.field: _parsed(f"--{s.name}", s, text) for s, text in texts.items() if text is not None}
 
 
+def named_settings(given: Mapping[str, Any]) -> dict[str, Value]:
+    """The settings that a script ``given`` by the names of their flags. Raises ``InputError``, also for an unknown
+    name: a run without that setting is another run."""
+    known = [setting.name for setting in SETTINGS]
+    for name in given:
+        if name.replace("_", "-") not in known:
+            raise UnknownName(sentence("settings.setting"), name, known)
+    return asked_settings({name.replace("-", "_"): value for name, value in given.items()})
+
+
 def setting_names() -> frozenset[str]:
     """The keys of a suite that are settings."""
     return frozenset(setting.name for setting in SETTINGS)

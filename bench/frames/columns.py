@@ -1,11 +1,13 @@
 """Runs, and timed queries, as rows: column -> value, ``None`` where it was not measured."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from bench.analysis.metrics import METRICS, Metric
+from bench.errors import UnknownName
 from bench.record.record import Record, RecordedRun
 from bench.settings import SETTINGS
+from bench.words import sentence
 
 Of = Literal["runs", "queries"]
 Value = str | int | float | bool | None
@@ -15,6 +17,8 @@ Row = dict[str, Value]
 def rows(runs: Sequence[RecordedRun], of: Of) -> list[Row]:
     if of == "runs":
         return [{**_identity(run), **_figures(run.record)} for run in runs]
+    if of != "queries":
+        raise UnknownName(sentence("frames.rows"), of, get_args(Of))
     return [row for run in runs for row in _queries(run)]
 
 

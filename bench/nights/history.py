@@ -164,15 +164,18 @@ class History:
 
     # ------------------------------------------------------------------------------------------------ what is written
 
-    def add(self, paths: Iterable[Path | str], *, dry_run: bool = False, progress: Progress = no_progress) -> Added:
-        """Copy the records that ``paths`` stand for into the history: folders of records, of such folders, single ones,
-        or another history, without its decisions. A record that is in it already is left as it is; one that is refused
-        does not stop the others. ``dry_run``: say what would be done.
+    def add(
+        self, paths: Path | str | Iterable[Path | str], *, dry_run: bool = False, progress: Progress = no_progress
+    ) -> Added:
+        """Copy the records that ``paths`` stand for into the history: one path or several, of folders of records, of
+        such folders, of single records, or of another history, without its decisions. A record that is in it already is
+        left as it is; one that is refused does not stop the others. ``dry_run``: say what would be done.
 
         Raises ``InputError`` for a path without records, and where the history cannot be written: what was added until
         then is whole, and the rest can be added again.
         """
-        sources = [source for path in paths for source in _sources(Path(path))]
+        given = [paths] if isinstance(paths, str | Path) else paths
+        sources = [source for path in given for source in _sources(Path(path))]
         known = {*self.series()}
         if dry_run:
             found = [self._foreseen(source) for source in _counted(sources, progress)]

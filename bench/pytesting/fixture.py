@@ -24,6 +24,7 @@ from bench.scripting import measuring
 from bench.scripting.comparing import compare
 from bench.scripting.loading import load
 from bench.scripting.measuring import Asked, Folder, Model, Target
+from bench.scripting.places import paths_of
 from bench.submission.decision import is_emulated
 from bench.words import UnknownLanguage, chosen, sentence, speaking
 
@@ -59,7 +60,7 @@ class Odb:
         target: Target,
         *,
         scenario: str | Scenario | None = None,
-        plugins: Sequence[Folder] = (),
+        plugins: Folder | Sequence[Folder] = (),
         **asked: Unpack[Asked],
     ) -> RecordedRun:
         """Measure one model on one target. ``asked``: as ``bench.run`` takes it; what it leaves out is that of the
@@ -73,7 +74,7 @@ class Odb:
                 target,
                 scenarios=scenario or self._settings.scenario or (),
                 out=self._folder,
-                plugins=(*self._settings.plugins, *plugins),
+                plugins=[*paths_of(self._settings.plugins), *paths_of(plugins)],
                 **whole,
             )
             if len(runs) != 1:
@@ -81,12 +82,12 @@ class Odb:
         self._machine.note(runs[0].record)
         return runs[0]
 
-    def assert_valid(self, run: RecordedRun, *, fail_on: str | None = None) -> None:
+    def assert_valid(self, run: RecordedRun, *, fail_on: str | Collection[str] | None = None) -> None:
         """Fail unless the run was measured and its verdict has none of the codes and groups that ``fail_on`` names, as
         ``odb run --fail-on`` takes them; without it every code that makes a run invalid."""
         __tracebackhide__ = True
         with Plainly():
-            names = checked_fail_on(fail_on or self._settings.fail_on)
+            names = checked_fail_on(_joined(fail_on or self._settings.fail_on))
         if run.record.status != "ok" or failing(run.record, names):
             self._show(failures.report(run))
             raise AssertionError(failures.not_valid(run.record, failing(run.record, names)))
@@ -139,8 +140,8 @@ class Odb:
         target: Target,
         *,
         scenario: str | Scenario | None = None,
-        plugins: Sequence[Folder] = (),
-        fail_on: str | None = None,
+        plugins: Folder | Sequence[Folder] = (),
+        fail_on: str | Collection[str] | None = None,
         **asked: Unpack[Asked],
     ) -> RecordedRun:
         """Measure as ``run`` does, and give pytest-benchmark's fixture ``benchmark`` the time of each query in seconds,
@@ -159,7 +160,7 @@ class Odb:
 
     def _accepted(self, accept: str | Collection[str] | None) -> tuple[str, ...]:
         given = self._settings.accept if accept is None else accept
-        return checked_accept(given if isinstance(given, str) else ",".join(given))
+        return checked_accept(_joined(given))
 
     def _show(self, report: str) -> None:
         """Add the report to what pytest shows of a test that fails."""
@@ -175,6 +176,11 @@ class Plainly:
         __tracebackhide__ = True
         if isinstance(error, OdbError):
             raise InputError(error.sentence, error.advice) from None
+
+
+def _joined(names: str | Collection[str] | None) -> str | None:
+    """Names as a flag takes them."""
+    return names if names is None or isinstance(names, str) else ",".join(names)
 
 
 def compared(

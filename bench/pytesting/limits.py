@@ -83,7 +83,10 @@ class Limit(Struct, frozen=True):
 
 
 def limits_of(given: Mapping[str, float | str]) -> list[Limit]:
-    """Each limit. Raises ``InputError`` for a figure that is not known, and for one without a unit that fits."""
+    """Each limit. Raises ``InputError`` for a figure that is not known, for one without a unit that fits,
+    and without any limit: such a test could not fail."""
+    if not given:
+        raise InputError(sentence("pytest.no_limits"))
     return [_limit(name, value) for name, value in given.items()]
 
 
@@ -117,7 +120,7 @@ def _parts(name: str, value: float | str, example: str) -> tuple[str, float, str
     found = _QUANTITY.fullmatch(str(value).strip())
     if found is None or isinstance(value, bool):
         raise InputError(sentence("pytest.no_quantity", name=name, value=str(value), example=example))
-    return found[1] or "", float(found[2]), found[3]
+    return found[1] or "", float(found[2]), found[3].replace("µs", "us").replace("μs", "us")
 
 
 def _fitting(name: str, value: float | str, unit: str, of_record: str) -> tuple[str, float]:

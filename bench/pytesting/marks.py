@@ -20,9 +20,9 @@ class Marked(Struct, frozen=True, kw_only=True):
 
     tolerance: float | str | None = None
     accept: str | Collection[str] = ()
-    fail_on: str | None = None
+    fail_on: str | Collection[str] | None = None
     scenario: str | Scenario | None = None
-    plugins: Sequence[Folder] = ()
+    plugins: Folder | Sequence[Folder] = ()
     asked: Asked = {}
 
 

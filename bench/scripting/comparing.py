@@ -9,10 +9,12 @@ from bench.comparison.comparison import TOLERANCE, Comparison, compare_all
 from bench.comparison.folders import Findings, compare_folders, without_yardsticks
 from bench.comparison.matching import pair_up
 from bench.comparison.observe import Observation, observe
-from bench.comparison.outcome import checked_accept, checked_tolerance
+from bench.comparison.outcome import checked_accept
 from bench.comparison.rules import Subject
+from bench.errors import InputError
 from bench.record.record import RecordedRun
 from bench.scripting.loading import load
+from bench.words import sentence
 
 Folder = str | os.PathLike[str]
 Side = RecordedRun | Folder | Sequence[RecordedRun] | Sequence[Folder]
@@ -31,7 +33,7 @@ def compare(
     *,
     tolerance: float = TOLERANCE,
     subjects: Collection[Subject] = (),
-    accept: Collection[str] = (),
+    accept: str | Collection[str] = (),
 ) -> Findings: ...
 
 
@@ -41,7 +43,7 @@ def compare(
     *,
     tolerance: float = TOLERANCE,
     subjects: Collection[Subject] = (),
-    accept: Collection[str] = (),
+    accept: str | Collection[str] = (),
 ) -> Comparison | Findings:
     """Compares runs, as ``odb compare`` does.
 
@@ -54,10 +56,11 @@ def compare(
     (``bench.comparison.outcome.OPEN``). Raises ``InputError`` for a folder without a record that can be read; a single
     record that cannot be read is among the findings' ``problems``.
     """
-    checked_tolerance(100 * tolerance)
+    if not 0 < tolerance <= 1:
+        raise InputError(sentence("compare.tolerance_no_fraction", tolerance=tolerance))
     if isinstance(base, RecordedRun) and isinstance(new, RecordedRun):
         return compare_all([(observe(base), observe(new))], tolerance, subjects)[0]
-    accepted = checked_accept(",".join(accept))
+    accepted = checked_accept(accept if isinstance(accept, str) else ",".join(accept))
     if isinstance(base, str | os.PathLike) and (folders := _folders(new)):
         return compare_folders(Path(base), folders, tolerance, subjects, accepted)
     (before, left_out), (after, more) = without_yardsticks(_observed(base)), without_yardsticks(_observed(new))

@@ -14,9 +14,9 @@ from bench.execution.suite_run import Listener, run_suite
 from bench.plugins import Catalog, discover
 from bench.record.record import RecordedRun
 from bench.scenarios import parse_scenario, scenario_name
-from bench.scripting.places import cache_folder, results_folder
+from bench.scripting.places import cache_folder, paths_of, results_folder
 from bench.scripting.progress import Progress, listener_of
-from bench.settings import asked_settings
+from bench.settings import named_settings
 from bench.store.records import prepare_folder
 from bench.store.unfinished import recover
 from bench.suite.scenario_choice import kind_named
@@ -48,7 +48,7 @@ def run(
     *,
     scenarios: str | Scenario | Sequence[str | Scenario] = (),
     out: Folder | None = None,
-    plugins: Catalog | Sequence[Folder] = (),
+    plugins: Catalog | Folder | Sequence[Folder] = (),
     progress: Listener | Callable[[Progress], None] | None = None,
     cache: Folder | None = None,
     **asked: Unpack[Asked],
@@ -68,7 +68,7 @@ def run(
     ``bench.errors.InputError`` for what cannot be planned. ``KeyboardInterrupt`` writes what there is of every run that
     had begun, and is raised again.
     """
-    catalog = plugins if isinstance(plugins, Catalog) else discover([Path(file) for file in plugins])
+    catalog = plugins if isinstance(plugins, Catalog) else discover(paths_of(plugins))
     suite = _asked_suite(models, targets, scenarios, catalog, asked)
     check(suite, catalog)
     folder = prepare_folder(results_folder(None if out is None else Path(out)))
@@ -102,7 +102,7 @@ def _asked_suite(
     suite = _suite_of(models, catalog)
     changes: dict[str, Any] = {**asked}
     if "settings" in asked:
-        changes["settings"] = {**suite.settings, **asked_settings(asked["settings"])}
+        changes["settings"] = {**suite.settings, **named_settings(asked["settings"])}
     if "options" in asked:
         changes["options"] = {**suite.options, **asked["options"]}
     chosen = [targets] if isinstance(targets, str | TargetAsk) else targets

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def results_folder(output: Path | None) -> Path:
             sentence("cli.folder_like_report.remedy", command=f"odb report {folder} -o {output}"),
         )
     return output
+
+
+def paths_of(given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """One path, or several. The letters of one path are not taken for several."""
+    return [Path(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def cache_folder() -> Path:

@@ -147,6 +147,10 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
     _check_unicode(msgspec.to_builtins(suite))
     for scenario in suite.scenarios:
         check_scenario(scenario, kind_named(scenario.name, catalog))
+    for field in ("repeats", "check_inputs", "seed"):
+        count = getattr(suite, field)
+        if count is not None and not isinstance(count, int):
+            raise InputError(sentence("suite.must_whole", field=field, value=str(count)))
     if not 0 <= suite.seed < 1 << 63:
         raise InputError(sentence("suite.seed_must_more_below"))
     sources = [model.source for model in suite.models]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench import RecordedRun, frames
-from bench.errors import OdbError
+from bench.errors import InputError, OdbError
 from bench.frames.columns import Of
 from bench.frames.columns import rows as rows_of
 from bench.plugins import discover, load
@@ -83,6 +83,12 @@ def test_arrow_has_nulls() -> None:
     assert [3, 1, 2, 5, 4] == [
         ns // 1_000_000 for ns in frames.to_arrow([run()], of="queries")["latency_ns"].to_pylist()
     ]
+
+
+def test_rows_of_another_kind_are_refused() -> None:
+    """A misspelt kind is not taken for the other one."""
+    with pytest.raises(InputError, match=r"unknown kind of rows: query\nDid you mean queries\?"):
+        rows("query")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("function", "package"), [(frames.to_pandas, "pandas"), (frames.to_arrow, "pyarrow")])

@@ -25,8 +25,10 @@ def test_within_its_limits(project: Project) -> None:
         body(
             'run = made("net")',
             'odb.assert_within(run, p50="33 ms", p90="0.1 s", peak_rss="200 MB", throughput="30 queries/s")',
+            'odb.assert_within(run, p50="33000 µs", p90="33000 μs")',
             'odb.assert_within(run, {"summary.latency_ns.p50": "<= 31000 us"}, peak_rss=">= 100 MB", p95="1s")',
             "odb.assert_valid(run)",
+            'odb.assert_valid(run, fail_on=["outputs", "failed"])',
         )
     )
     result.assert_outcomes(passed=1)
@@ -66,6 +68,7 @@ def test_an_undecided_limit_fails_unless_it_is_accepted(project: Project) -> Non
         ('p50="33 MB"', "p50=33 MB: give a unit: ns, us, ms or s."),
         ('p50="fast"', 'p50=fast: expected a number and its unit, such as "33 ms".'),
         ("p50=True", 'p50=True: expected a number and its unit, such as "33 ms".'),
+        ("", 'assert_within was given no limit. Name at least one figure, such as p99="33 ms".'),
         ('**{"summary.nothing": 1}', "unknown figure of a record: summary.nothing"),
         ('**{"quality.metrics.own": 1}', 'quality.metrics.own=1: state the direction as "<= 1" or ">= 1".'),
     ],
@@ -169,6 +172,10 @@ def test_what_was_not_measured_is_not_valid(project: Project, pytester: pytest.P
         "AssertionError: fake on null:cpu: the run was not measured.",
         "compile: Foo is not supported. Leave it out.",
     ] == told(project(body(*failed)))
+    limited = (*failed[:-1], failed[-1].replace("assert_valid", "assert_within")[:-1] + ", ttft='33 ms')")
+    found = told(project(body(*limited)))
+    assert "compile: Foo is not supported. Leave it out." == found[1]
+    assert found[2].startswith("ttft has no figure to compare with the limit of 33 ms:")
     noted = 'odb.assert_valid(made("net"), fail_on="output_unchecked")'
     found = told(project(body(noted)))
     assert "AssertionError: fake on null:cpu: the run is not valid." == found[0]

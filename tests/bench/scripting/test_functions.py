@@ -135,7 +135,10 @@ def test_models_targets_and_scenarios_in_every_form(tmp_path: Path, monkeypatch:
     [
         ("gone.onnx", {}, "no such file"),
         ("fake", {"repeats": 0}, "repeats must be 1 or more"),
+        ("fake", {"repeats": 1.5}, "repeats must be a whole number, not 1.5"),
+        ("fake", {"seed": 0.5}, "seed must be a whole number, not 0.5"),
         ("fake", {"preset": "strickt"}, "strict"),
+        ("fake", {"settings": {"deadlin": "33ms"}}, "unknown setting: deadlin\nDid you mean deadline?"),
         ("fake", {"settings": {"deadline": "33 parsecs"}}, "parsecs"),
         ("fake", {"scenarios": "ofline"}, "offline"),
     ],
@@ -192,6 +195,29 @@ def test_folders_and_lists_give_the_same_findings(tmp_path: Path) -> None:
         assert msgspec.structs.asdict(of_folders) == msgspec.structs.asdict(found)
 
 
+def test_one_name_is_not_taken_for_its_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One path or name stands for itself wherever several may be given."""
+    folder = written(tmp_path / "runs", [steady("a", 1_000_000)])
+    assert ("cannot-tell", "unmatched") == bench.compare(folder, folder, accept="cannot-tell,unmatched").accepted
+    with bench.history(tmp_path / "history", create=True) as history:
+        assert ["a"] == [point.record_id for point in history.add(str(folder)).points]
+        assert ("a",) == history.add(folder).present
+    asked: list[bench.Suite] = []
+    monkeypatch.setattr("bench.scripting.measuring.run_suite", lambda suite, *others, **more: asked.append(suite))
+    bench.run("fake", "bad:refuse-open", plugins=str(MISBEHAVING), out=tmp_path / "out")
+    assert [(bench.TargetAsk("bad:refuse-open"),)] == [suite.targets for suite in asked]
+
+
+def test_a_history_is_begun_only_when_asked(tmp_path: Path) -> None:
+    """A folder that is not there, or is none, is named; what was begun opens again."""
+    with pytest.raises(InputError, match="nightly"):
+        bench.history(tmp_path / "nightly")
+    assert not (tmp_path / "nightly").exists()
+    bench.history(tmp_path / "nightly", create=True).close()
+    with bench.history(str(tmp_path / "nightly")) as history:
+        assert ([], ()) == (history.series(), history.notices)
+
+
 def test_yardsticks_in_lists_are_left_out_as_those_in_folders(tmp_path: Path) -> None:
     """A record that was measured as a yardstick of another is no pair of its own."""
 
@@ -208,9 +234,9 @@ def test_yardsticks_in_lists_are_left_out_as_those_in_folders(tmp_path: Path) ->
 
 @pytest.mark.parametrize("tolerance", [0.0, -0.1, 1.5, float("nan")])
 def test_a_tolerance_is_a_fraction(tolerance: float) -> None:
-    """Zero, less, more than 1 and no number are refused."""
+    """Zero, less, more than 1 and no number are refused, with the script's own number and not that of the flag."""
     run = steady("a", 1_000_000)
-    with pytest.raises(InputError, match="tolerance"):
+    with pytest.raises(InputError, match=f"tolerance {tolerance:g}: must be a fraction above 0 and at most 1"):
         bench.compare(run, run, tolerance=tolerance)
 
 

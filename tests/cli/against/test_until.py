@@ -143,6 +143,7 @@ class TestAsked:
         [
             ({"max_minutes": 5.0}, "--max-minutes: can only be used with --until decided"),
             ({"until": "decided", "max_minutes": 0.0}, "--max-minutes: must be above 0"),
+            ({"until": "decided", "max_minutes": float("inf")}, "--max-minutes: must be above 0 and finite, not inf"),
             ({"until": "decided", "max_minutes": float("nan")}, "--max-minutes: must be above 0"),
             ({"until": "decided", "repeats": 4}, "--repeats 4 with --until decided: `same` takes at least 5 pairs"),
         ],

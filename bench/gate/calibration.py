@@ -5,7 +5,7 @@ nights contains that between processes. A night is compared with the level of th
 level, by Student's t, with the standard deviation between nights:
 
     base level        mean of the base and of the nights after it, ``REFERENCE`` at the most: it does not follow a creep
-    which nights      those before the first change of level (a t test at every split, corrected for their number),
+    which nights      those before the first change of level that lasted (a t test at every split, corrected),
                       without nights that are further than ``FAR`` robust deviations from the median, and without a last
                       run of nights that differ as tonight may
     deviation         of those nights, shrunk towards half the tolerance and the spread between processes, which weigh
@@ -30,6 +30,8 @@ FAR = 4.0
 SETTLED = 8
 """Nights from which on a series' own spread stands for itself; with fewer, so few processes could differ by luck."""
 TRAILING = 3
+LATEST = 5  # nights that show whether a change of level lasted
+CHUNK = 1_000  # rows that are computed together, so that memory does not grow with the history
 ALPHA_SUSPECT = 0.05  # of suspecting anything in a night in which nothing changed, over all series and metrics
 ALPHA_AGAIN = 0.02  # of one suspect being shown again by another session in which nothing changed
 ALPHA_SPLIT = 0.001
@@ -68,7 +70,19 @@ class Noise(Struct, frozen=True, kw_only=True):
 
 def calibrated(table: Table, tolerance: float) -> Noise:
     """The noise of every row. ``tolerance``: a fraction."""
-    least = math.log1p(tolerance)
+    least, count = math.log1p(tolerance), max(1, len(table.rows))
+    parts = [_calibrated(_part(table, slice(begin, begin + CHUNK)), least) for begin in range(0, count, CHUNK)]
+    if len(parts) == 1:
+        return parts[0]
+    return Noise(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in Noise.__struct_fields__})
+
+
+def _part(table: Table, rows: slice) -> Table:
+    arrays = ("level", "error", "processes", "base", "base_level", "base_error")
+    return replace(table, rows=table.rows[rows], **{name: getattr(table, name)[rows] for name in arrays})
+
+
+def _calibrated(table: Table, least: float) -> Noise:
     anchored = table.base >= 0
     origin = np.where(np.isnan(table.base_level), 0.0, table.base_level)
     level = table.level - origin[:, None]
@@ -166,24 +180,33 @@ def _trailing(found: Noise, issue: Any, least: float, anchored: Any, base: Any) 
 
 
 def _before_a_change(level: Any, issue: Any, anchored: Any, least: float) -> Any:
-    """The nights before the first change of level. Of a base that is older than what was read, all nights."""
+    """The nights before the first change of level that lasted. Of a base that is older than what was read, all nights.
+    A level that the latest nights have left again is a part of the noise, or was put right."""
     kept = issue.copy()
+    columns, latest = np.arange(level.shape[1]), _latest(level, issue)
     for _ in range(3):
-        split = _first_split(level, kept, least)
-        cut = split >= 0
-        cut &= anchored
+        split, before, change = _first_split(level, kept, least)
+        returned = np.abs(latest - before) < np.maximum(least, np.abs(change) / 2)
+        cut = (split >= 0) & anchored & ~returned
         if not cut.any():
             break
-        columns = np.arange(level.shape[1])
         kept &= ~(cut[:, None] & (columns[None] >= split[:, None]))
     return kept
 
 
-def _first_split(level: Any, kept: Any, least: float) -> Any:
+def _latest(level: Any, issue: Any) -> Any:
+    """The median of the last ``LATEST`` nights of each row."""
+    behind = np.cumsum(issue[:, ::-1], axis=1)[:, ::-1]
+    return _median(level, issue & (behind <= LATEST))
+
+
+def _first_split(level: Any, kept: Any, least: float) -> tuple[Any, Any, Any]:
     """The column of the split with the largest t, if that is significant for all splits together and the levels differ
-    by ``least``; otherwise -1."""
+    by ``least``; otherwise -1. With the level before it, and its change."""
     place, p, change = _largest_split(level, kept)
-    return np.where((p < ALPHA_SPLIT) & (np.abs(change) > least), place, -1)
+    columns = np.arange(level.shape[1])
+    before = _mean(level, kept & (columns[None] < place[:, None]))
+    return np.where((p < ALPHA_SPLIT) & (np.abs(change) > least), place, -1), before, change
 
 
 def split_p_values(level: Any, kept: Any, direction: Any) -> tuple[Any, Any]:

@@ -69,11 +69,15 @@ def _drift(
 
 def _begun(points: tuple[ChangePoint, ...], least: float) -> tuple[ChangePoint, float] | None:
     """The change with which the present, worse level began, and that level: after it no level was back at the base's.
-    ``None`` where the present level is not worse."""
-    begun = None
+    ``None`` where the present level is not worse, or is one that the series has had before and left again."""
+    begun, highest = None, 0.0
     for point in points:
         if point.after <= least:
             begun = None
         elif begun is None:
             begun = point
-    return None if begun is None else (begun, points[-1].after)
+        if begun is None:
+            highest = max(highest, point.before)
+    if begun is None or points[-1].after <= highest + least:
+        return None
+    return begun, points[-1].after

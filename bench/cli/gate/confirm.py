@@ -37,12 +37,13 @@ MOST_CHARACTERS = 300
 
 class Session(Struct, frozen=True, kw_only=True):
     """What the user gave for sessions. ``out``: folder that their records go to; ``models``: model files that are
-    looked at first; ``base_models``, ``base_python``: as of ``odb run --against``."""
+    looked at first; ``base_models``, ``base_python``, ``plugins``: as of ``odb run --against``."""
 
     out: Path
     models: tuple[Path, ...] = ()
     base_models: tuple[Path, ...] = ()
     base_python: Path | None = None
+    plugins: tuple[Path, ...] = ()
 
 
 Measured = tuple[RecordedRun | None, RecordedRun | None]
@@ -105,6 +106,8 @@ def alternating(base: Path, new: Path, out: Path, session: Session) -> tuple[Rec
         return sentence("gate.confirm.no_model", reason=error.sentence)
     for path in session.base_models:
         arguments += ["--base-model", str(path)]
+    for path in session.plugins:
+        arguments += ["--plugin", str(path)]
     if session.base_python is not None:
         arguments += ["--base-python", str(session.base_python)]
     before = _records_in(out / "base") | _records_in(out / "new")
@@ -117,8 +120,10 @@ def alternating(base: Path, new: Path, out: Path, session: Session) -> tuple[Rec
 
 def again_alone(new: Path, out: Path, session: Session) -> RecordedRun | Sentence:
     """Tonight's side measured again; a sentence where that cannot be done."""
-    files, before = [str(path.absolute()) for path in session.models], _records_in(out)
-    told = spawned([sys.executable, "-P", "-m", "bench.cli.gate.session", str(new), str(out), *files])
+    arguments, before = [str(new), str(out), *(str(path.absolute()) for path in session.models)], _records_in(out)
+    for path in session.plugins:
+        arguments += ["--plugin", str(path)]
+    told = spawned([sys.executable, "-P", "-m", "bench.cli.gate.session", *arguments])
     run = _newest(out, before)
     return sentence("gate.confirm.session_failed", told=told) if run is None else run
 

@@ -10,7 +10,7 @@ import click
 from bench.cli.help import FLOAT, Command, option
 from bench.cli.language import lang_option
 from bench.cli.nightly.asked import history_option, opened
-from bench.cli.options import echo_json, json_option
+from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import terminal_width
 from bench.gate.outcome import OPEN
 from bench.printable import clean
@@ -60,6 +60,7 @@ LAST = 120
 @option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.gate.output")
 @option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.gate.junit")
 @option("--summary", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.gate.summary")
+@plugin_option
 @json_option
 def command(
     results: tuple[Path, ...],
@@ -76,6 +77,7 @@ def command(
     output: Path | None,
     junit: Path | None,
     summary: Path | None,
+    plugins: tuple[Path, ...],
     as_json: bool,
 ) -> int:
     """``odb gate``."""
@@ -86,7 +88,9 @@ def command(
     from bench.scripting.places import results_folder
 
     fraction, accepted, wait = checked_tolerance(tolerance), checked_accept(accept), checked_wait(wait)
-    session = Session(out=results_folder(output), models=models, base_models=base_models, base_python=base_python)
+    session = Session(
+        out=results_folder(output), models=models, base_models=base_models, base_python=base_python, plugins=plugins
+    )
     with opened(folder) as history:
         tonight = read(results)
         judgement = _judged(history, tonight, base_name, fraction, accepted, all_machines)

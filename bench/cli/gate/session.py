@@ -1,4 +1,6 @@
-"""Measures the run of a record again, as it says: ``python -m bench.cli.gate.session RECORD OUT [FILE…]``.
+"""Measures the run of a record again, as it says.
+
+    python -m bench.cli.gate.session RECORD OUT [FILE…] [--plugin FILE]…
 
 The process tree of a confirmation (``bench.cli.gate.confirm``): it measures as ``odb run`` does, for the same number
 of repeats, so that its figures may be compared with those of other nights. ``FILE``: model files that are looked at
@@ -6,6 +8,7 @@ first. Ends with the status of ``odb run``.
 """
 
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from bench.errors import OdbError
@@ -19,9 +22,9 @@ from bench.suite.found_files import Places
 from bench.words import say
 
 
-def measure_again(folder: Path, out: Path, files: tuple[Path, ...]) -> int:
+def measure_again(folder: Path, out: Path, files: tuple[Path, ...], plugins: tuple[Path, ...]) -> int:
     """Raises ``InputError`` where the record cannot be measured here."""
-    catalog, record = discover(()), load(folder).record
+    catalog, record = discover(plugins), load(folder).record
     places = Places(own=(Path.cwd(),), sent=(folder,), files=files)
     suite = base_suite(record, folder, catalog, places, Given())
     (run,) = run_suite(suite, catalog, prepare_folder(out), cache=cache_folder())
@@ -29,9 +32,14 @@ def measure_again(folder: Path, out: Path, files: tuple[Path, ...]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    folder, out, *files = map(Path, arguments)
+    asked = ArgumentParser(add_help=False)
+    for name in ("record", "out"):
+        asked.add_argument(name, type=Path)
+    asked.add_argument("files", nargs="*", type=Path)
+    asked.add_argument("--plugin", action="append", default=[], type=Path)
+    given = asked.parse_args(arguments)
     try:
-        return measure_again(folder, out, tuple(files))
+        return measure_again(given.record, given.out, tuple(given.files), tuple(given.plugin))
     except OdbError as error:
         sys.stderr.write(say("cli.error", message=clean(error.message)) + "\n")
         return error.exit_status

@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.digest import sha256_of_file
-from bench.errors import OdbError
+from bench.errors import OdbError, UnknownName
 from bench.nights.history import History
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series
@@ -14,7 +14,7 @@ from bench.parallel import each
 from bench.record.evidence import of_yardstick
 from bench.store.records import RECORD, chosen_folders, load_timed
 from bench.store.submissions import folders_of
-from bench.words import Sentence
+from bench.words import Sentence, sentence
 
 
 class Tonight(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,11 @@ def _point(folder: Path) -> Point | Sentence | str | None:
 
 def bases(history: History, name: str, last: int) -> Callable[[Series, Sequence[Point]], Point | None]:
     """The base of each series. Only of those that were decided about, and of those with more nights than were read, the
-    history has to be asked."""
+    history has to be asked. Raises ``UnknownName`` for a ``name`` that no base of the history has: otherwise every
+    series would be new."""
+    names = {one.name for one in history.decisions() if one.name}
+    if name and name not in names:
+        raise UnknownName(sentence("cli.gate.base"), name, sorted(names))
     decided = {one.series for one in history.decisions()}
 
     def base(series: Series, points: Sequence[Point]) -> Point | None:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from bench.cli.gate import confirm
 from bench.cli.group import odb
+from bench.errors import UnknownName
 from bench.record.record import RecordedRun
 from bench.store.records import load, save
 from bench.testing.records import ENVIRONMENT, MODEL, fake_run
@@ -178,3 +179,12 @@ def test_the_pages_show_the_nights(nights: Any, room: Path) -> None:
     shown = page.read_text(encoding="utf-8")
     for event in ("runtime fake", "kernel", "6.11"):
         assert event in shown
+
+
+def test_a_base_that_nobody_pinned_is_an_error_and_not_a_green_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(tmp_path, monkeypatch)
+    job.run(1)
+    done = CliRunner().invoke(odb, ["gate", "results-1", "--history", "nightly", "--base", "release"])
+    assert isinstance(done.exception, UnknownName)

@@ -43,7 +43,8 @@ class Noise(Struct, frozen=True, kw_only=True):
     ``kept_nights``: that are at this level. ``deviation``: between nights, with ``df`` degrees of freedom. ``usual``:
     mean variance of a night by its own processes. ``alone`` [rows, nights]: p-value (two-sided) of each night by all
     others, ``shift`` its difference from their level; NaN for nights that are not at issue. ``kept``, ``trailing``:
-    whether a night is at the base's level, or of the last nights in a row that differ from the others."""
+    whether a night is at the base's level, or of the last nights in a row that differ from the others. ``cut``: column
+    of the first change of level that lasted, -1 where there is none."""
 
     reference: Any
     nights: Any
@@ -56,6 +57,7 @@ class Noise(Struct, frozen=True, kw_only=True):
     alone: Any
     shift: Any
     trailing: Any = None
+    cut: Any = None
 
     def error(self, own: Any) -> Any:
         """Standard error of the difference of a night from the base's level [rows]. ``own``: of its processes; NaN
@@ -87,11 +89,11 @@ def _calibrated(table: Table, least: float) -> Noise:
     origin = np.where(np.isnan(table.base_level), 0.0, table.base_level)
     level = table.level - origin[:, None]
     issue = np.isfinite(level)
-    kept = _before_a_change(level, issue, anchored, least)
+    kept, cut = _before_a_change(level, issue, anchored, least)
     first = _noise(table, level, issue, kept, anchored, origin, least)
     trailing = _trailing(first, issue, least, anchored, table.base)
     found = _noise(table, level, issue, kept & ~trailing, anchored, origin, least)
-    return replace(found, alone=first.alone, shift=first.shift, trailing=trailing)
+    return replace(found, alone=first.alone, shift=first.shift, trailing=trailing, cut=cut)
 
 
 def p_values(difference: Any, error: Any, df: Any) -> Any:
@@ -179,10 +181,11 @@ def _trailing(found: Noise, issue: Any, least: float, anchored: Any, base: Any) 
     return marked
 
 
-def _before_a_change(level: Any, issue: Any, anchored: Any, least: float) -> Any:
-    """The nights before the first change of level that lasted. Of a base that is older than what was read, all nights.
+def _before_a_change(level: Any, issue: Any, anchored: Any, least: float) -> tuple[Any, Any]:
+    """The nights before the first change of level that lasted, and its column. Of a base that is older than what was
+    read, all nights.
     A level that the latest nights have left again is a part of the noise, or was put right."""
-    kept = issue.copy()
+    kept, place = issue.copy(), np.full(len(level), -1)
     columns, latest = np.arange(level.shape[1]), _latest(level, issue)
     for _ in range(3):
         split, before, change = _first_split(level, kept, least)
@@ -191,7 +194,8 @@ def _before_a_change(level: Any, issue: Any, anchored: Any, least: float) -> Any
         if not cut.any():
             break
         kept &= ~(cut[:, None] & (columns[None] >= split[:, None]))
-    return kept
+        place = np.where(cut, split, place)
+    return kept, place
 
 
 def _latest(level: Any, issue: Any) -> Any:

@@ -42,18 +42,30 @@ class Moved(Struct, frozen=True, kw_only=True):
     shown: MachineShift
 
 
-def common_shift(worse_by: Any, errors: Any, least: float) -> tuple[float, float, int] | None:
-    """Of series that moved by ``worse_by`` [series]: the median, the robust spread about it, and how many moved;
-    ``None`` where they did not move together."""
+class Common(Struct, frozen=True):
+    """``moved`` of ``series``, all that are known well enough to show it."""
+
+    shift: float
+    spread: float
+    moved: int
+    series: int
+
+
+def common_shift(worse_by: Any, errors: Any, least: float) -> Common | None:
+    """Of series that moved by ``worse_by`` [series]: the median, and the robust spread about it; ``None`` where they
+    did not move together. A series whose own noise hides such a shift says neither yes nor no."""
     known = np.isfinite(worse_by) & np.isfinite(errors)
-    moves, error = worse_by[known], errors[known]
+    if known.sum() < FEWEST:
+        return None
+    telling = known & (BEYOND * errors < abs(float(np.median(worse_by[known]))))
+    moves, error = worse_by[telling], errors[telling]
     if len(moves) < FEWEST:
         return None
     shift = float(np.median(moves))
     moved = (np.sign(moves) == np.sign(shift)) & (np.abs(moves) > np.maximum(least, BEYOND * error))
     if abs(shift) <= least or moved.sum() < math.ceil(TOGETHER * len(moves)):
         return None
-    return shift, float(1.4826 * np.median(np.abs(moves - shift))), int(moved.sum())
+    return Common(shift, float(1.4826 * np.median(np.abs(moves - shift))), int(moved.sum()), len(moves))
 
 
 def machines_moved(
@@ -74,7 +86,7 @@ def machines_moved(
         together = common_shift(moves, error, least)
         if together is None:
             continue
-        shift, spread, moved = together
+        shift, spread = together.shift, together.spread
         pairs = [(before[n], tonight) for n in numbers if (tonight := known[n].tonight) is not None]
         changed, conditions = _common_events(pairs), _conditions(pairs)
         if _by_the_tools(changed) and not conditions:
@@ -82,14 +94,14 @@ def machines_moved(
         shown = MachineShift(
             machine=machine,
             change=math.expm1(shift),
-            moved=moved,
-            series=len(numbers),
+            moved=together.moved,
+            series=together.series,
             changed=changed,
             conditions=conditions,
         )
         scatter = math.sqrt(spread**2 + float(np.median(error)) ** 2)
-        own = 1.2533 * scatter / math.sqrt(len(numbers))  # of a median
-        found[machine] = Moved(shift=shift, spread=spread, error=own, series=len(numbers), shown=shown)
+        own = 1.2533 * scatter / math.sqrt(together.series)  # of a median
+        found[machine] = Moved(shift=shift, spread=spread, error=own, series=together.series, shown=shown)
     return found
 
 

@@ -2,8 +2,9 @@
 
 A night is quiet for a series if it is at the base's level by the change of level that a look back finds, and not part
 of what the gate answers tonight. Quiet does not mean that the gate had nothing to say: a night that stands out alone
-counts as a false alarm. A night is red if something that it suspects is also shown by the night after it, which stands
-for the measurement in a new session.
+counts as a false alarm. So do all nights after a change for the worse on which no version that the records contain
+changed: nothing explains them but the noise of the machine. A night is red if something that it suspects is also shown
+by the night after it, which stands for the measurement in a new session.
 """
 
 from typing import Any
@@ -45,10 +46,26 @@ def replayed(table: Table, noise: Noise, least: float, tonight: Any) -> Replayed
     with np.errstate(invalid="ignore"):
         suspect = away & (p_value <= allowed)
         again = away & (p_value <= ALPHA_AGAIN)
-    following = _next(again, judged)
+    unexplained = _unexplained(table, noise, direction, least)
+    red = (suspect & _next(again, judged)) | unexplained
     return Replayed(
-        judged=judged.any(0), suspect=suspect.any(0), red=(suspect & following).any(0), machine=moved.any(0)
+        judged=(judged | unexplained).any(0),
+        suspect=(suspect | unexplained).any(0),
+        red=red.any(0),
+        machine=moved.any(0),
     )
+
+
+def _unexplained(table: Table, noise: Noise, direction: Any, least: float) -> Any:
+    """The nights after a change for the worse that no event is near [rows, nights]."""
+    found = np.zeros_like(noise.trailing)
+    for i in np.flatnonzero(noise.cut >= 0):
+        cut, after = int(noise.cut[i]), table.level[i, noise.cut[i] :]
+        if {cut - 1, cut, cut + 1} & table.changed[table.rows[i].number]:
+            continue
+        if (np.nanmean(after) - noise.reference[i]) * direction[i] > least:
+            found[i, cut:] = np.isfinite(after)
+    return found
 
 
 def stated(found: Replayed, smallest: Any) -> Stated:

@@ -5,6 +5,7 @@ points than fit into memory as objects.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class Table(Struct, frozen=True, kw_only=True):
     """``level``, ``error`` [rows, nights]: the mean of the logarithms of the processes' figures, and its standard error
     by these processes; NaN where nothing counts. ``processes`` [rows, nights]. ``base`` [rows]: column of the base, -1
     where it is older than what was read; then ``base_level`` and ``base_error`` alone know it. ``record_ids``: of each
-    known series, by column."""
+    known series, by column. ``changed``: of each known series, the columns of nights with other versions than the night
+    before."""
 
     known: tuple[Known, ...]
     rows: tuple[Row, ...]
@@ -52,6 +54,7 @@ class Table(Struct, frozen=True, kw_only=True):
     base_level: Any
     base_error: Any
     record_ids: tuple[dict[int, str], ...]
+    changed: tuple[frozenset[int], ...]
 
 
 BaseOf = Callable[[Series, Sequence[Point]], Point | None]
@@ -76,6 +79,7 @@ class _Reading:
         self.kept: list[tuple[Any, Any]] = []  # of each row: dates, and [3, n] levels, errors, processes
         self.bases: list[tuple[int, Level]] = []
         self.ids: list[dict[int, str]] = []
+        self.changed: list[list[int]] = []
         self.new_ids = {point.record_id for point in tonight.values()}
 
     def add(self, series: Series, points: Sequence[Point]) -> None:
@@ -92,6 +96,8 @@ class _Reading:
         known = Known(series=series, base=base, last=last, tonight=self.tonight.get(series))
         self._rows_of(known, columns, list(nights.values()), place)
         self.ids.append({column: point.record_id for column, point in zip(columns, nights.values(), strict=True)})
+        pairs = pairwise(zip(columns, nights.values(), strict=True))
+        self.changed.append([column for (_, old), (column, new) in pairs if old.versions != new.versions])
         self.known.append(known)
 
     def _rows_of(self, known: Known, columns: list[int], points: list[Point], place: int) -> None:
@@ -127,6 +133,7 @@ class _Reading:
             base_level=np.array([level for level, _, _ in bases]),
             base_error=np.array([error for _, error, _ in bases]),
             record_ids=tuple({int(rank[column]): one for column, one in ids.items()} for ids in self.ids),
+            changed=tuple(frozenset(int(rank[column]) for column in columns) for columns in self.changed),
         )
 
 

@@ -5,7 +5,8 @@
 measures two small models on two runtimes SESSIONS times (64 unless given, or as many as MINUTES allow, 45). A session
 is ``PROCESSES`` fresh processes of each series, in turns, each of which opens the model and times single queries for
 ``SECONDS``. It writes ``recorded/nights.npz``: per metric the figure of every process [sessions, series, processes],
-and when each session began; and ``nights.txt``: what the machine was. test_nights.py judges by them.
+and when each session began; and ``nights.txt``: what the machine was. Sessions that are there already are kept.
+test_nights.py judges by them.
 """
 
 import json
@@ -121,10 +122,13 @@ def session(folder: Path) -> Any:
 def save(sessions: list[Any], began: list[str], load: list[float]) -> None:
     """Write what there is."""
     every = np.array(sessions)
-    arrays = {metric: np.rint(every[..., place]).astype(np.int64) for place, metric in enumerate(METRICS)}
+    arrays: dict[str, Any] = {
+        metric: np.rint(every[..., place]).astype(np.int64) for place, metric in enumerate(METRICS)
+    }
     RECORDED.mkdir(exist_ok=True)
     names = np.array([f"{model} {runtime}" for model, runtime in SERIES])
-    np.savez_compressed(RECORDED / "nights.npz", allow_pickle=False, began_utc=np.array(began), series=names, **arrays)
+    arrays |= {"began_utc": np.array(began), "series": names, "load": np.array([min(load), max(load)])}
+    np.savez_compressed(RECORDED / "nights.npz", allow_pickle=False, **arrays)
     (RECORDED / "nights.txt").write_text(provenance(every, began, load), encoding="utf-8")
 
 
@@ -149,10 +153,17 @@ def provenance(every: Any, began: list[str], load: list[float]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def recorded() -> tuple[list[Any], list[str], list[float]]:
+    """The sessions that are there, when each began, and the smallest and the largest load meanwhile."""
+    if not (RECORDED / "nights.npz").exists():
+        return [], [], []
+    with np.load(RECORDED / "nights.npz") as archive:
+        sessions = list(np.stack([archive[metric].astype(float) for metric in METRICS], axis=-1))
+        return sessions, archive["began_utc"].tolist(), archive["load"].tolist()
+
+
 def main(count: int, minutes: float) -> None:
-    sessions: list[Any] = []
-    began: list[str] = []
-    load: list[float] = []
+    sessions, began, load = recorded()
     end = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as name:
         dense(Path(name) / "dense.onnx")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench.gate.confirming import by_session
 from bench.gate.finding import Confirmation, Gate, SeriesFinding
@@ -375,3 +376,15 @@ def test_nights_that_stand_out_by_chance_are_counted_and_what_is_open_tonight_is
     tonight = gate(nights(30, {SERIES[0]: [1.2, 1.2]})).stated
     assert tonight is not None
     assert (tonight.false_alarms, tonight.suspects) == (0, 0)
+
+
+@pytest.mark.parametrize(("versions", "alarms"), [({}, 8), ({"runtime fake": "2"}, 0)], ids=["nothing", "a runtime"])
+def test_a_change_of_level_that_nothing_explains_is_counted_as_false_alarms(
+    versions: dict[str, str], alarms: int
+) -> None:
+    history = nights(30, {SERIES[0]: [1.1] * 9})
+    points = history[SERIES[0]]
+    history[SERIES[0]] = [*points[:21], *(replace(one, versions={**MODEL, **versions}) for one in points[21:])]
+    found = gate(history).stated
+    assert found is not None
+    assert found.false_alarms == alarms

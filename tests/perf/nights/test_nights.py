@@ -23,7 +23,7 @@ from bench.testing.points import fake_point, fake_series
 
 pytestmark = pytest.mark.perf
 
-RECORDED = Path(__file__).with_name("recorded")
+RECORDED = Path(__file__).parents[1] / "recorded"
 MODELS = ("mobilenet", "squeezenet", "ultraface")
 SERIES, TRIED = 20, 20
 BUSY = "sessions recorded here"

@@ -4,8 +4,8 @@
 
 measures two small models on two runtimes SESSIONS times (64 unless given, or as many as MINUTES allow, 45). A session
 is ``PROCESSES`` fresh processes of each series, in turns, each of which opens the model and times single queries for
-``SECONDS``. It writes ``tests/perf/recorded/nights.npz``: per metric the figure of every process [sessions, series, processes],
-and when each session began; and ``nights.txt``: what the machine was. Sessions that are there already are kept.
+``SECONDS``. It writes ``tests/perf/recorded/nights.npz``: per metric the figure of every process [sessions, series,
+processes], and when each session began; and ``nights.txt``: what the machine was. Sessions that are there are kept.
 test_nights.py judges by them.
 """
 

@@ -86,7 +86,8 @@ def _cell(cell: Cell) -> str:
     """The value in bold; a value of a run that is not valid struck, after the reason."""
     value = f"**{escape(cell.value)}**" if cell.value != cell.word else ""
     if cell.doubt:
-        struck = f"~~{escape(cell.value)}~~" if value and cell.status in DOUBTED else escape(cell.value)
+        strike = value and cell.status in DOUBTED and cell.value != units.MISSING
+        struck = f"~~{escape(cell.value)}~~" if strike else escape(cell.value)
         value = f"**{escape(cell.doubt)}**<br>{struck}"
     marked = f"{cell.sign} {cell.standing} ({cell.run})"
     return "<br>".join(filter(None, [value, *map(escape, cell.notes), marked]))

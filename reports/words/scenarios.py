@@ -50,6 +50,8 @@ def _text(scenario: Scenario) -> str:
     """``Text generation, single-stream: 16 prompt tokens at depth 512, 32 generated``."""
     if scenario.generate_tokens is None:
         return say("report.scenario.text", name=scenario.name)
+    if _lengths_unknown(scenario):
+        return say("report.scenario.text_generated", name=scenario.name, generated=scenario.generate_tokens)
     prompt = say("report.scenario.own_prompts")
     if scenario.prompt_tokens is not None:
         prompt = units.counted(scenario.prompt_tokens, "prompt token")
@@ -59,10 +61,17 @@ def _text(scenario: Scenario) -> str:
     return say("report.scenario.text_lengths", **work)
 
 
+def _lengths_unknown(scenario: Scenario) -> bool:
+    """Whether the run ended before its lengths were decided. With the user's prompts the depth is known."""
+    return scenario.prompt_tokens is None and scenario.depth_tokens is None
+
+
 def scenario_short(task: str, scenario: Scenario) -> str:
     """The same in two or three words, for a sentence."""
     parts = []
-    if task == "text_generation" and scenario.generate_tokens is not None:
+    if task == "text_generation" and scenario.generate_tokens is not None and _lengths_unknown(scenario):
+        parts.append(say("report.scenario.short_generated", generated=scenario.generate_tokens))
+    elif task == "text_generation" and scenario.generate_tokens is not None:
         prompt: str | int | None = scenario.prompt_tokens
         prompt = say("report.scenario.short_own_prompts") if prompt is None else str(prompt)
         parts.append(say("report.scenario.short_text", prompt=prompt, generated=scenario.generate_tokens))

@@ -1,8 +1,8 @@
 """Markdown that GitHub shows as tables, whatever stands in the records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from bench.record.record import RecordedRun
+from bench.record.record import Record, RecordedRun, Verdict
 from bench.reports.runs.markdown import MarkdownReport
 
 
@@ -16,6 +16,14 @@ def test_pipes_and_line_breaks_of_a_record_open_no_cell(hostile_run: RecordedRun
     text = MarkdownReport().render([hostile_run]).decode()
     _same_width(text)
     assert r"\| \`code\` \*\*bold\*\*" in text
+
+
+def test_the_value_of_an_invalid_run_is_struck_and_a_missing_one_is_not(make_record: Callable[..., Record]) -> None:
+    invalid = Verdict(False, False)
+    measured = make_record("ort:cpu", 5_000_000, verdict=invalid)
+    missing = make_record("ort:cpu", None, verdict=invalid)
+    assert "~~5.00 ms~~" in MarkdownReport().render([RecordedRun(measured, {})]).decode()
+    assert "~~" not in MarkdownReport().render([RecordedRun(missing, {})]).decode()
 
 
 def _same_width(text: str) -> None:

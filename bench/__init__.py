@@ -39,6 +39,10 @@ __all__ = [  # noqa: PLE0604 - the names are strings; ruff does not look into th
 ]
 
 
+def __dir__() -> "list[str]":
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> "Any":
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)

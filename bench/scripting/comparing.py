@@ -10,8 +10,8 @@ from bench.comparison.folders import Findings, compare_folders, without_yardstic
 from bench.comparison.matching import pair_up
 from bench.comparison.observe import Observation, observe
 from bench.comparison.outcome import checked_accept
-from bench.comparison.rules import Subject
-from bench.errors import InputError
+from bench.comparison.rules import SUBJECTS, Subject
+from bench.errors import InputError, UnknownName
 from bench.record.record import RecordedRun
 from bench.scripting.loading import load
 from bench.words import sentence
@@ -58,6 +58,9 @@ def compare(
     """
     if not 0 < tolerance <= 1:
         raise InputError(sentence("compare.tolerance_no_fraction", tolerance=tolerance))
+    for subject in subjects:
+        if subject not in SUBJECTS:
+            raise UnknownName(sentence("scripting.subject"), subject, SUBJECTS)
     if isinstance(base, RecordedRun) and isinstance(new, RecordedRun):
         return compare_all([(observe(base), observe(new))], tolerance, subjects)[0]
     accepted = checked_accept(accept if isinstance(accept, str) else ",".join(accept))

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 from msgspec.structs import replace
 
 from bench.contracts import Scenario
-from bench.errors import OdbError
+from bench.errors import OdbError, UnknownName
 from bench.execution.suite_run import Listener, run_suite
 from bench.plugins import Catalog, discover
 from bench.record.record import RecordedRun
@@ -21,6 +21,7 @@ from bench.store.records import prepare_folder
 from bench.store.unfinished import recover
 from bench.suite.scenario_choice import kind_named
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, check, load_suite
+from bench.words import sentence
 
 Folder = str | os.PathLike[str]
 Model = str | os.PathLike[str] | ModelAsk
@@ -100,6 +101,9 @@ def _asked_suite(
     asked: Asked,
 ) -> Suite:
     suite = _suite_of(models, catalog)
+    for name in asked:
+        if name not in Asked.__annotations__:
+            raise UnknownName(sentence("scripting.argument"), name, Asked.__annotations__)
     changes: dict[str, Any] = {**asked}
     if "settings" in asked:
         changes["settings"] = {**suite.settings, **named_settings(asked["settings"])}

@@ -19,7 +19,10 @@ def how_sure(comparison: Comparison, lead: Change) -> Sentence:
     if comparison.alternated:
         counts = sentence("comparison.certainty.pairs", pairs=len(lead.base_values))
     if lead.p_corrected is None:
-        return Sentence(strong, say("comparison.certainty.one_process", counts=counts), "unjudged")
+        alone = say("comparison.certainty.one_process", counts=counts)
+        if until is not None and until.ended is not None:
+            alone += " " + say("comparison.certainty.ended", ended=sentence(f"comparison.until.{until.ended}"))
+        return Sentence(strong, alone, "unjudged")
     told = say(
         "comparison.certainty.alternated" if comparison.alternated else "comparison.certainty.apart",
         counts=counts,

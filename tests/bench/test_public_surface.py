@@ -59,6 +59,7 @@ def test_the_package_itself_offers_these() -> None:
     """``import bench`` is enough for a script."""
     assert sorted(BENCH.split()) == sorted(bench.__all__)
     assert [] == [name for name in bench.__all__ if not hasattr(bench, name)]
+    assert set() == {*bench.__all__} - {*dir(bench)}, "a prompt completes them"
 
 
 def test_no_module_takes_the_place_of_a_public_name() -> None:

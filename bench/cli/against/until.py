@@ -1,6 +1,5 @@
 """``--until decided``: within which bounds pairs of processes are measured until a comparison is decided."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ from bench.errors import InputError
 from bench.record.evidence import Until
 from bench.stats.sequential import FIRST_SAME
 from bench.suite.presets import MOST_PAIRS
+from bench.suite.suite import MOST_SECONDS
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def asked_until(params: Mapping[str, Any], pairs: "Sequence[Pair]", tolerance: f
             told = sentence("cli.max_minutes_without_until")
             raise InputError(told, sentence("cli.max_minutes_without_until.remedy"))
         return None
-    if minutes is not None and not 0 < minutes < math.inf:
+    if minutes is not None and not 0 < minutes * 60 < MOST_SECONDS:
         raise InputError(sentence("cli.max_minutes_out_of_range", minutes=minutes))
     if most is not None and most < FIRST_SAME:
         remedy = sentence("cli.until_too_few.remedy", most=MOST_PAIRS)

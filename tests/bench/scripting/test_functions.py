@@ -137,6 +137,7 @@ def test_models_targets_and_scenarios_in_every_form(tmp_path: Path, monkeypatch:
         ("fake", {"repeats": 0}, "repeats must be 1 or more"),
         ("fake", {"repeats": 1.5}, "repeats must be a whole number, not 1.5"),
         ("fake", {"seed": 0.5}, "seed must be a whole number, not 0.5"),
+        ("fake", {"repeat": 3}, "unknown argument of bench.run: repeat\nDid you mean repeats?"),
         ("fake", {"preset": "strickt"}, "strict"),
         ("fake", {"settings": {"deadlin": "33ms"}}, "unknown setting: deadlin\nDid you mean deadline?"),
         ("fake", {"settings": {"deadline": "33 parsecs"}}, "parsecs"),
@@ -238,6 +239,13 @@ def test_a_tolerance_is_a_fraction(tolerance: float) -> None:
     run = steady("a", 1_000_000)
     with pytest.raises(InputError, match=f"tolerance {tolerance:g}: must be a fraction above 0 and at most 1"):
         bench.compare(run, run, tolerance=tolerance)
+
+
+def test_a_subject_is_one_of_three() -> None:
+    """A misspelt subject would refuse the comparison that was asked for."""
+    run = steady("a", 1_000_000)
+    with pytest.raises(UnknownName, match="unknown subject of a comparison: modle\nDid you mean model"):
+        bench.compare(run, run, subjects=["modle"])  # type: ignore[list-item]
 
 
 def test_what_may_stay_open_is_checked(tmp_path: Path) -> None:

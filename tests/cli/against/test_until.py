@@ -93,6 +93,8 @@ class TestMeasured:
         assert 3 == done.return_value
         (found,) = json.loads(done.stdout)["comparisons"]
         assert ("not_decided", "cannot-tell") == (found["outcome"], found["not_decided"])
+        told = CliRunner().invoke(compare_command, ["late/base", "late/new"], standalone_mode=False).stdout
+        assert "Measuring ended because the time was used up." in " ".join(told.split())
         assert {("time", (1,))} == {(until.ended, until.looks) for until in until_of(here / "late")}
 
     def test_an_interrupt_keeps_the_pairs(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +146,7 @@ class TestAsked:
             ({"max_minutes": 5.0}, "--max-minutes: can only be used with --until decided"),
             ({"until": "decided", "max_minutes": 0.0}, "--max-minutes: must be above 0"),
             ({"until": "decided", "max_minutes": float("inf")}, "--max-minutes: must be above 0 and finite, not inf"),
+            ({"until": "decided", "max_minutes": 1e300}, "--max-minutes: must be above 0 and finite, not 1e+300"),
             ({"until": "decided", "max_minutes": float("nan")}, "--max-minutes: must be above 0"),
             ({"until": "decided", "repeats": 4}, "--repeats 4 with --until decided: `same` takes at least 5 pairs"),
         ],

@@ -28,7 +28,7 @@ def not_within(record: Record, results: Sequence[Result]) -> str:
     told = [_limit(one) for one in results]
     if record.failure is not None:
         told = [_told(record.failure.phase, record.failure.message, record.failure.remedy), *told]
-    if any(one.word == "cannot_tell" for one in results):
+    elif any(one.word == "cannot_tell" for one in results):
         told.append(say("pytest.accept_cannot_tell"))
     return _lines(record, "pytest.not_within", told)
 

@@ -107,7 +107,8 @@ class Odb:
         with Plainly():
             asked = limits_of({**(limits or {}), **named})
             accepted = self._accepted(accept)
-        passing = {"met", "cannot_tell"} if "cannot-tell" in accepted else {"met"}
+        undecided = "cannot-tell" if run.record.status == "ok" else "not-measured"
+        passing = {"met", "cannot_tell"} if undecided in accepted else {"met"}
         wrong = [one for one in (limit.seen_in(run) for limit in asked) if one.word not in passing]
         if wrong:
             self._show(failures.report(run))

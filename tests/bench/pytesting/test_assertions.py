@@ -172,6 +172,10 @@ def test_what_was_not_measured_is_not_valid(project: Project, pytester: pytest.P
         "AssertionError: fake on null:cpu: the run was not measured.",
         "compile: Foo is not supported. Leave it out.",
     ] == told(project(body(*failed)))
+    accepted = (*failed[:-1], failed[-1].replace("assert_valid", "assert_within")[:-1] + ", size='5 MB', ttft='1 s'{})")
+    for name, passed in [("cannot-tell", False), ("not-measured", True)]:
+        result = project(body(*accepted[:-1], accepted[-1].format(f", accept='{name}'")))
+        result.assert_outcomes(passed=passed, failed=not passed)
     limited = (*failed[:-1], failed[-1].replace("assert_valid", "assert_within")[:-1] + ", ttft='33 ms')")
     found = told(project(body(*limited)))
     assert "compile: Foo is not supported. Leave it out." == found[1]

@@ -86,13 +86,13 @@ def read_text(path: Path, most_bytes: int = MOST_CONFIG_BYTES, name: str = "") -
     """The file's text: UTF-8 with or without a byte-order mark, or UTF-16 with one, as Windows writes it. Raises
     ``InputError`` as ``read_bytes`` does, and where it is neither, naming the place."""
     data = read_bytes(path, most_bytes, name)
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return data.decode("utf-16")
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = sentence("reading.line_not_utf8", value=name or path, line=line, data=data[error.start])
+        code = "reading.line_not_utf16" if wide else "reading.line_not_utf8"
+        message = sentence(code, value=name or path, line=line, data=data[error.start])
         raise InputError(message, sentence("reading.save_as_utf8")) from None
 
 

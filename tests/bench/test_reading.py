@@ -95,6 +95,11 @@ class TestText:
         with pytest.raises(InputError, match=r"t: line 2: not UTF-8: byte 0xff"):
             read_text(tmp_path / "t")
 
+    def test_half_a_character_of_utf_16_is_not_called_bad_utf_8(self, tmp_path: Path) -> None:
+        (tmp_path / "t").write_bytes("one\n".encode("utf-16") + b"\x41")
+        with pytest.raises(InputError, match=r"t: line 2: begins as UTF-16, but is not: byte 0x41"):
+            read_text(tmp_path / "t")
+
     @pytest.mark.parametrize("data", [b'{"a": "\xcf"}', b"[" * 100_000, b"9" * 5_000, b"[18446744073709551616]"])
     def test_json_that_is_none(self, data: bytes) -> None:
         """Another encoding, a hundred thousand brackets, thousands of digits, more than 64 bits."""

@@ -253,7 +253,10 @@ def test_a_prompt_is_its_seed() -> None:
     tokens = [np.arange(1, 61).reshape(12, 5) * 1000] * 5
     base, new = (fake_run(name, [array[:, -1] for array in tokens], tokens).record for name in ("base", "new"))
     assert [] == codes(base, new)
-    assert [("input_differs", True)] == codes(base, replace(new, plan=replace(new.plan, seed=1)))
+    other = replace(new, plan=replace(new.plan, seed=1))
+    assert [("input_differs", True)] == codes(base, other)
+    remedy = comparable(base, other).reasons[0].remedy
+    assert all(flag in remedy for flag in ("--seed", "--prompts", "--chat"))
 
 
 def test_codes_are_unique() -> None:

@@ -35,6 +35,7 @@ CHUNK = 1_000  # rows that are computed together, so that memory does not grow w
 ALPHA_SUSPECT = 0.05  # of suspecting anything in a night in which nothing changed, over all series and metrics
 ALPHA_AGAIN = 0.02  # of one suspect being shown again by another session in which nothing changed
 ALPHA_SPLIT = 0.001
+ALPHA_FIRST = 0.005  # of the first night after the base, which has only the tolerance to be judged by
 POWER = 0.8
 
 
@@ -90,6 +91,8 @@ def _calibrated(table: Table, least: float) -> Noise:
     level = table.level - origin[:, None]
     issue = np.isfinite(level)
     kept, cut = _before_a_change(level, issue, anchored, least)
+    soon = _worse_since_the_base(table, level, kept, least)
+    kept, cut = kept & ~soon, np.where(soon.any(1), (np.cumsum(soon, axis=1) == 0).sum(1), cut)
     first = _noise(table, level, issue, kept, anchored, origin, least)
     trailing = _trailing(first, issue, least, anchored, table.base)
     found = _noise(table, level, issue, kept & ~trailing, anchored, origin, least)
@@ -239,6 +242,28 @@ def _largest_split(level: Any, kept: Any) -> tuple[Any, Any, Any]:
     largest = statistic[rows, best]
     p = np.where(largest > 0, p_values(largest, 1.0, df[rows, 0]) * (n + m)[rows, 0], 1.0)
     return best + 1, p, (after - before)[rows, best]
+
+
+def _worse_since_the_base(table: Table, level: Any, kept: Any, least: float) -> Any:
+    """The nights after a change for the worse that came one or two nights after the base: too few before it for a
+    split, and too few to be the median, so that the base would be taken for the odd night. The spread is shrunk as
+    everywhere. Where the base is the worse one, nothing is marked: an odd base must not hide a regression."""
+    direction = np.array([1.0 if row.metric.lower_is_better else -1.0 for row in table.rows])
+    anchored = (table.base >= 0) & kept[np.arange(len(kept)), table.base] if level.shape[1] else table.base >= 0
+    prior = (least / 2) ** 2 + _mean(table.error**2, kept & np.isfinite(table.error))
+    order, count = np.cumsum(kept, axis=1), kept.sum(1)
+    marked = np.zeros_like(kept)
+    for early in (2, 1):
+        before, after = kept & (order <= early), kept & (order > early)
+        later = count - early
+        squares = _squares(level, before) + _squares(level, after)
+        deviation, df = _shrunk(squares, np.maximum(count - 1, 1), prior)
+        change = (_mean(level, after) - _mean(level, before)) * direction
+        error = deviation * np.sqrt(1 / early + 1 / np.maximum(later, 1))
+        allowed = np.where(later == 1, ALPHA_FIRST, ALPHA_SPLIT / np.maximum(count, 1))
+        found = anchored & (later > 0) & (change > least) & (p_values(change, error, df) < allowed)
+        marked = np.where(found[:, None], after, marked)
+    return marked
 
 
 def _far(level: Any, kept: Any, least: float) -> Any:

@@ -42,7 +42,8 @@ class Series(Struct, frozen=True, kw_only=True, order=True):
     @property
     def name(self) -> str:
         """For people: the parts that differ within most histories."""
-        return " · ".join((self.model, self.target, self.scenario, *self.options, *self.settings))
+        model = f"{self.model} {self.precision}" if self.precision else self.model
+        return " · ".join((model, self.target, self.scenario, *self.options, *self.settings))
 
 
 def series_of(record: Record) -> Series:

@@ -79,7 +79,9 @@ def _case(suite: Element, finding: SeriesFinding, file: str) -> None:
 
 
 def _named(series: Series) -> str:
-    return " ".join((series.model, series.scenario, *series.options, *series.settings))
+    """All that tells two series of one target apart: CI systems take cases of one name for one."""
+    parts = (series.model, series.precision, series.scenario, *series.options, *series.settings, *series.shapes)
+    return " ".join(part for part in parts if part)
 
 
 def _property(parent: Element, key: str, value: str) -> None:

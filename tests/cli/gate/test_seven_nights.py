@@ -163,11 +163,11 @@ def test_what_ci_shows_matches(nights: Any, room: Path) -> None:
     assert [one.skipped for one in xml[:6]] == [4, 0, 0, 0, 0, 4]
     (suite,) = list(xml[4])
     (failed,) = [case for case in suite if case.result]
-    assert failed.name == f"{REGRESSED} single-stream"
+    assert failed.name == f"{REGRESSED} float32 single-stream x=1x4"
     assert "Measured again in a new session: +10" in failed.result[0].message
     fifth, sixth = ((room / f"gate-{night}.md").read_text(encoding="utf-8") for night in (5, 6))
     assert fifth.startswith("## ❌ ")
-    assert f"| {REGRESSED} · " in fifth
+    assert f"| {REGRESSED} float32 · " in fifth
     assert "> The machine changed: 4 of 4 series" in sixth
     assert "kernel 6.8 → 6.11" in sixth
 

@@ -109,7 +109,7 @@ def test_the_list_names_series_nights_and_base(kept: Path) -> None:
     net = re.split("  +", lines[1])
     assert [
         series_id(kept),
-        "net · null:cpu · single-stream",
+        "net float32 · null:cpu · single-stream",
         "3 of 4 count",
         "2026-02-02",
         "valid",
@@ -128,7 +128,7 @@ def test_show_has_a_line_a_night(kept: Path) -> None:
     """Figure, interval, validity, what changed and what was decided; the failed night has its reason and no event."""
     odb_history("pin", "net", "--why", "a release", "--record", "001")
     lines = odb_history("show", "net").stdout.splitlines()
-    assert lines[0] == "net · null:cpu · single-stream"
+    assert lines[0] == "net float32 · null:cpu · single-stream"
     assert lines[2] == "Metric: latency p50"
     nights = [re.split("  +", line) for line in lines[4:]]
     assert [

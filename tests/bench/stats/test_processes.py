@@ -10,8 +10,9 @@ from scipy import stats
 from scipy.signal import lfilter
 from series import SERIES, unhurried
 
-from bench.stats import autocorrelation, drift, intervals, percentiles
+from bench.stats import autocorrelation, intervals, percentiles
 from bench.stats import processes as processes_
+from bench.stats.over_time import drift
 
 
 class TestBetweenProcessInterval:

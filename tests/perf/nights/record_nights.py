@@ -4,7 +4,7 @@
 
 measures two small models on two runtimes SESSIONS times (64 unless given, or as many as MINUTES allow, 45). A session
 is ``PROCESSES`` fresh processes of each series, in turns, each of which opens the model and times single queries for
-``SECONDS``. It writes ``tests/perf/recorded/nights.npz``: per metric the figure of every process [sessions, series,
+``SECONDS``. It writes ``recorded/nights.npz`` beside itself: per metric the figure of every process [sessions, series,
 processes], and when each session began; and ``nights.txt``: what the machine was. Sessions that are there are kept.
 test_nights.py judges by them.
 """
@@ -27,7 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.machine.environment import capture
 
-RECORDED = Path(__file__).parents[1] / "recorded"
+RECORDED = Path(__file__).with_name("recorded")
 PROCESSES, SECONDS, WARM_UP = 3, 0.25, 10
 SERIES = (("dense", "onnxruntime"), ("conv", "onnxruntime"), ("dense", "openvino"), ("conv", "openvino"))
 METRICS = ("latency_p50_ns", "latency_p90_ns", "cold_start_ns", "peak_rss_bytes")

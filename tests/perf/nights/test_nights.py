@@ -33,7 +33,7 @@ Nights = dict[str, Any]
 
 
 def recorded_nights(rng: np.random.Generator) -> Nights:
-    with np.load(RECORDED / "nights.npz") as archive:
+    with np.load(Path(__file__).with_name("recorded") / "nights.npz") as archive:
         names = [name for name in archive.files if name.endswith(("_ns", "_bytes"))]
         logs = {name: np.log(archive[name].astype(float)).transpose(1, 0, 2) for name in names}
     series, sessions, _ = next(iter(logs.values())).shape

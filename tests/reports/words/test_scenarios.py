@@ -1,8 +1,8 @@
 """A scenario in words states only the lengths that were decided."""
 
 from bench.contracts import Scenario
+from bench.reports.words.scenarios import scenario_short, scenario_words
 from bench.words import speaking
-from reports.words.scenarios import scenario_short, scenario_words
 
 
 def _text(scenario: Scenario) -> tuple[str, str]:

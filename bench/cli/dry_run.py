@@ -69,6 +69,8 @@ def show_plan(
     time = span_text(total_seconds(left, beside))
     code = "cli.plan.takes" if left else "cli.plan.all_measured" if done else "cli.plan.nothing"
     click.echo("\n" + say(code, preset=suite.preset, time=time))
+    if any(run.model.task == "text_generation" for run in left):
+        click.echo(say("cli.plan.takes_text"))
     return status
 
 

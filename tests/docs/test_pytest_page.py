@@ -19,7 +19,9 @@ from bench.testing.records import fake_run
 
 FILES = {block.file: block.text for block in blocks(text_of("pytest")) if block.file}
 NOISE = [code for code, known in CODES.items() if known.group == "noise"]
-ENVIRONMENT = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "ODB_LANG": "en"}
+NOT_NESTED = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
+"""pytest-benchmark measures nothing in a worker of pytest-xdist."""
+ENVIRONMENT = {**NOT_NESTED, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "ODB_LANG": "en"}
 PLUGINS = ("-p", "bench.pytesting.plugin", "-p", "no:cacheprovider")
 
 

@@ -84,7 +84,7 @@ def test_it_keeps_a_history(folder: Path) -> None:
     figure = record["summary"]["latency_ns"]["p50"]
     for first, line in [(True, "1 new, 0 known, 0 refused"), (False, "0 new, 1 known, 0 refused")]:
         added, series, point, base = carried_out(folder, "nights.py").splitlines()
-        assert (line, " net · ort:cpu · single-stream") == (added, series[series.index(" ") :]), first
+        assert (line, " net float32 · ort:cpu · single-stream") == (added, series[series.index(" ") :]), first
         assert point.startswith(record["created_utc"][:10])
         assert figure == float(point.rsplit(" ", 1)[1])
         assert ("None" if " counts " not in point else record["record_id"]) == base.removeprefix("base: ")

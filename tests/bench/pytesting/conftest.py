@@ -65,6 +65,7 @@ def project(
     """``project(test, *arguments)``: what pytest says of a file with that test, with this plugin and no other."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # pytest-benchmark measures nothing in a worker
     shutil.copytree(made_records, pytester.path / "records")
     pytester.makeconftest(CONFTEST)
 

@@ -265,7 +265,8 @@ def until(done: Callable[[], bool]) -> None:
 def test_an_interrupted_command_is_gone_on_with(tmp_path: Path) -> None:
     """Ctrl-C after the first repeat: the run's record says so, and the run is tried again until one is usable."""
     folder = written(tmp_path)
-    code = "from bench.cli import main; main()"
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job behind & ignores it
+    code = f"{listening}from bench.cli import main; main()"
     asked = ["--repeats", "8", "--max-seconds", "0.5", "-m", "first", "-t", "null"]
     asked += ["--no-yardstick", "--plugin", tmp_path / "plugin.py"]
     with subprocess.Popen(

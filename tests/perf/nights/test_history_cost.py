@@ -24,8 +24,10 @@ FIRST = datetime(2024, 1, 1, 3, tzinfo=UTC)
 METRICS = ("latency_p50_ns", "latency_p90_ns", "latency_p99_ns", "throughput_per_s", "cold_start_ns", "peak_rss_bytes",
            "joules_per_inference", "cpu_seconds_per_inference")  # fmt: skip
 
+# ru_maxrss would be that of the process which started this one, if that is larger: Linux keeps it through exec.
 CODE = """
-import json, resource, sys, time
+import json, re, sys, time
+from pathlib import Path
 from bench.nights.history import History
 
 began = time.perf_counter()
@@ -37,7 +39,7 @@ with History.open(sys.argv[1]) as history:
     began = time.perf_counter()
     listed = history.overview()
     shown = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 print(json.dumps([len(every), sum(map(len, every.values())), len(listed), opened, loaded, shown, peak]))
 """
 

@@ -141,7 +141,7 @@ def provenance(every: Any, began: list[str], load: list[float]) -> str:
         f"{PROCESSES} processes of {SECONDS} s",
         f"{host.get('cpu')}, {host.get('cores_logical')} logical cores, virtualised: {host.get('virtualised')}; "
         f"{runtimes}",
-        f"load average {min(load):.1f} to {max(load):.1f}: other work ran on this machine all the time",
+        f"load average {min(load):.1f} to {max(load):.1f}",
     ]
     logs = np.log(every[..., 0])
     for place, (model, runtime) in enumerate(SERIES):

@@ -15,7 +15,8 @@ from bench.analysis.memory import peak_rss
 from bench.analysis.run_processes import Process, Processes, Series
 from bench.analysis.text import SECOND, first_of_new, tpots
 from bench.analysis.verdict.codes import About
-from bench.record.record import Repeat, Summary
+from bench.record.record import Repeat
+from bench.record.summary import Summary
 from bench.settings import setting_fields
 from bench.stats import processes as processes_
 from bench.stats.autocorrelation import at_most, effective_size

@@ -12,10 +12,10 @@ from bench.analysis.run_processes import Processes, arrays_of, processes_of
 from bench.analysis.text import PromptTimes, text_generation
 from bench.contracts import Scenario
 from bench.record.energy import EnergySummary
-from bench.record.figures import MetricFigure
 from bench.record.memory import MemorySummary
 from bench.record.part import Part
-from bench.record.record import LatencyNs, Repeat, Summary
+from bench.record.record import Repeat
+from bench.record.summary import LatencyNs, MetricFigure, Summary
 from bench.stats import percentiles, processes
 
 Samples = NDArray[Any]

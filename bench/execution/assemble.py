@@ -24,10 +24,10 @@ from bench.record.record import (
     RecordedRun,
     Repeat,
     SampleArrays,
-    Summary,
     Tool,
 )
 from bench.record.redact import option_without_paths, without_paths
+from bench.record.summary import Summary
 from bench.record.text import TextGeneration
 from bench.store.derived import judged
 from bench.store.records import new_record_id

@@ -18,14 +18,13 @@ from msgspec import Struct, field
 
 from bench.contracts import CompileCache, Scenario
 from bench.record.asked import Asked
-from bench.record.energy import EnergySummary, RepeatEnergy
-from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded, Variance
-from bench.record.figures import MetricFigure
+from bench.record.energy import RepeatEnergy
+from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded
 from bench.record.inputs import InputFacts, PlannedModel
-from bench.record.memory import MemoryPoint, MemorySummary
+from bench.record.memory import MemoryPoint
 from bench.record.part import Correction, Part
 from bench.record.quality import Quality
-from bench.record.text import TextGeneration
+from bench.record.summary import Summary
 from bench.words import Sentence
 
 if TYPE_CHECKING:
@@ -194,44 +193,6 @@ class Repeat(Part, frozen=True):
     token_overhead_ns: int | None = None
     cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
     frequency_mhz: tuple[float, ...] = ()  # of the fastest core, at each look between batches; empty: not readable
-
-
-class LatencyNs(Part, frozen=True):
-    """Of all repeats' steady samples: ``n``, ``mean``, ``min``, ``max`` and ``early_stopping`` of them together.
-    Percentiles are geometric means of the repeats' own (where one repeat has too few samples for a tail percentile, the
-    pooled samples are used), null below LoadGen's minimum sample count in all; ``…_ci95``: the 95 % interval of each
-    between processes, null if there are too few samples to bound it on both sides."""
-
-    n: int
-    mean: int
-    min: int
-    max: int
-    p50: int | None = None
-    p90: int | None = None
-    p95: int | None = None
-    p99: int | None = None
-    p999: int | None = None
-    p50_ci95: tuple[int, int] | None = None
-    early_stopping: dict[str, int] = {}  # p50 … p99.9 -> LoadGen's estimate of it at 99 % confidence, where it has one
-    repeat_p50: tuple[int, ...] = ()
-    p90_ci95: tuple[int, int] | None = None
-    p95_ci95: tuple[int, int] | None = None
-    p99_ci95: tuple[int, int] | None = None
-    p999_ci95: tuple[int, int] | None = None
-
-
-class Summary(Part, frozen=True):
-    """``throughput_per_s`` and ``cold_start_ns``: geometric means over repeats. ``figures``: metric -> figure, of each
-    metric of ``bench.analysis.metrics`` that stands nowhere else."""
-
-    latency_ns: LatencyNs | None = None
-    throughput_per_s: float | None = None
-    cold_start_ns: int | None = None
-    memory_bytes: MemorySummary | None = None
-    energy: EnergySummary | None = None
-    text_generation: TextGeneration | None = None
-    variance: Variance | None = None
-    figures: dict[str, MetricFigure] = {}
 
 
 class PlacementSummary(Part, frozen=True):

@@ -24,7 +24,8 @@ from bench.analysis.throughput import window_converged
 from bench.analysis.token_energy import token_energy
 from bench.errors import InputError
 from bench.record.part import Correction
-from bench.record.record import Fidelity, Harness, Record, RecordedRun, Repeat, Summary, Tool
+from bench.record.record import Fidelity, Harness, Record, RecordedRun, Repeat, Tool
+from bench.record.summary import Summary
 from bench.record.text import Agreement
 from bench.scenarios import kind_of
 from bench.stats.convergence import asks_convergence, steady, width_of

@@ -15,7 +15,8 @@ from bench.errors import InputError, OdbError
 from bench.frames.columns import Of
 from bench.frames.columns import rows as rows_of
 from bench.plugins import discover, load
-from bench.record.record import LatencyNs, Verdict
+from bench.record.record import Verdict
+from bench.record.summary import LatencyNs
 from bench.testing.records import fake_run
 
 

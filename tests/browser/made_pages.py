@@ -18,16 +18,15 @@ from bench.record.quality import DatasetFacts, Quality, QualityMetric
 from bench.record.record import (
     Failure,
     Fidelity,
-    LatencyNs,
     OutputFidelity,
     PlacementSummary,
     Reason,
     Record,
     RecordedRun,
-    Summary,
     Verdict,
 )
 from bench.record.refused import RefusedRecord
+from bench.record.summary import LatencyNs, Summary
 from bench.reports.comparisons import html as comparison_page
 from bench.reports.dossiers.html import HtmlDossier
 from bench.reports.runs.html import HtmlReport

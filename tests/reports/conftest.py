@@ -20,7 +20,8 @@ from report_runs import (
     vision,
 )
 
-from bench.record.record import Fidelity, LatencyNs, Phases, Record, RecordedRun, Repeat, Summary, Verdict
+from bench.record.record import Fidelity, Phases, Record, RecordedRun, Repeat, Verdict
+from bench.record.summary import LatencyNs, Summary
 
 GOLDEN = Path(__file__).with_name("golden")
 

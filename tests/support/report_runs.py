@@ -28,17 +28,16 @@ from bench.record.record import (
     Failure,
     Fidelity,
     Harness,
-    LatencyNs,
     OutputFidelity,
     PlacementSummary,
     PlannedTarget,
     Reason,
     RecordedRun,
     Scenario,
-    Summary,
     TextGeneration,
     Verdict,
 )
+from bench.record.summary import LatencyNs, Summary
 
 
 def vision(

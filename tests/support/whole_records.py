@@ -37,10 +37,10 @@ from bench.record.record import (
     Repeat,
     SampleArrays,
     Scenario,
-    Summary,
     Tool,
     Warmup,
 )
+from bench.record.summary import Summary
 from bench.record.text import KvCache, TextGeneration
 from bench.stats.sequential import spent
 from bench.store.derived import computed

@@ -15,8 +15,8 @@ from bench.analysis.metrics import METRICS
 from bench.analysis.summary import summarise
 from bench.comparison.comparison import Change, Comparison, compare
 from bench.record.asked import Asked, NamedFile
-from bench.record.figures import MetricFigure
 from bench.record.record import RecordedRun
+from bench.record.summary import MetricFigure
 from bench.reports.comparisons.words import rows
 from bench.reports.runs.csv import CsvReport
 from bench.reports.runs.html import HtmlReport

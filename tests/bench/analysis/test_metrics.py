@@ -15,7 +15,7 @@ from bench.analysis.summary import summarise
 from bench.comparison.observe import observe
 from bench.record.energy import EnergySummary
 from bench.record.memory import MemoryPoint, MemorySummary
-from bench.record.record import Summary
+from bench.record.summary import Summary
 from bench.reports.runs.csv import CsvReport
 from bench.testing.records import fake_run
 from bench.words import units

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.record.figures import MetricFigure
+from bench.record.summary import MetricFigure
 from bench.store.derived import _said
 
 

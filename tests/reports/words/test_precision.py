@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from bench.record.evidence import RepeatRule, Variance
-from bench.record.record import LatencyNs, RecordedRun, Summary
+from bench.record.record import RecordedRun
+from bench.record.summary import LatencyNs, Summary
 from bench.reports.view.tables import repeats_table
 from bench.reports.words.plans import repeats_words
 from bench.reports.words.precision import needed_words, spread_words

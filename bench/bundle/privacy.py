@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from bench.bundle.archive import Content, chunks
-from bench.record.redact import without_paths
+from bench.record.shown.redact import without_paths
 from bench.submission.form import Party, Submission
 from bench.submission.texts import Text, Texts
 

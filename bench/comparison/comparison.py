@@ -35,7 +35,7 @@ from bench.comparison.recheck import Recheck, recheck
 from bench.comparison.rules import FEW, SPEEDS, Subject, asked_of, scenario_text, side_words
 from bench.record.evidence import Until
 from bench.record.record import Record, RecordedRun
-from bench.record.shown_command import shown_command
+from bench.record.shown.command import shown_command
 from bench.scenarios import kind_of
 from bench.stats.ratio import Contrast, holm, processes_to_tell
 from bench.words import Sentence, sentence

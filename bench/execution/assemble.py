@@ -26,7 +26,7 @@ from bench.record.record import (
     SampleArrays,
     Tool,
 )
-from bench.record.redact import option_without_paths, without_paths
+from bench.record.shown.redact import option_without_paths, without_paths
 from bench.record.summary import Summary
 from bench.record.text import TextGeneration
 from bench.store.derived import judged

@@ -18,7 +18,7 @@ from bench.quality.judged import Judged
 from bench.quality.text.beside import beside_reference, with_pace
 from bench.quality.text.limits import limits_for
 from bench.record.quality import Paired, Quality, QualityReference
-from bench.record.redact import option_without_paths
+from bench.record.shown.redact import option_without_paths
 from bench.words import sentence
 
 if TYPE_CHECKING:

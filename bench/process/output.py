@@ -12,7 +12,7 @@ from typing import IO
 import msgspec
 
 from bench.jobs import AnyEvent, PartDone, PhaseBegan, TurnWanted, decode_event
-from bench.record.redact import without_paths
+from bench.record.shown.redact import without_paths
 
 LOG_LINES, LINE_CHARACTERS = 30, 400
 LOG_TAIL_BYTES = 1 << 16  # of a log that is looked at, and that is kept of one that is cut

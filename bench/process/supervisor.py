@@ -33,7 +33,7 @@ from bench.process.leftovers import MARK, end_leftovers
 from bench.process.output import EventStream, decode_failure, log_tail
 from bench.process.worker import ENOUGH, GO
 from bench.record.record import Failure
-from bench.record.redact import without_paths
+from bench.record.shown.redact import without_paths
 from bench.words import mapped, sentence
 
 STEP_SECONDS = 600.0

@@ -23,7 +23,7 @@ from bench.plugins import Catalog, PluginRef, load
 from bench.reading import is_folder
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, StoppingRule
-from bench.record.redact import without_paths
+from bench.record.shown.redact import without_paths
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule

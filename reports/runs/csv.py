@@ -11,7 +11,7 @@ from bench.record.part import Part
 from bench.record.quality import Paired, QualityMetric
 from bench.record.record import Record, RecordedRun
 from bench.record.refused import RefusedRecord
-from bench.record.shown_command import shown_command
+from bench.record.shown.command import shown_command
 from bench.reports.words.causes import emulated, invalidating_codes
 from bench.reports.words.quality import OF_TEXT, leading
 from bench.settings import SETTINGS

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bench.record.inputs import ModelSource, PlannedModel
 from bench.record.quality import QualityMetric
 from bench.record.record import Reason, Record
-from bench.record.shown_command import shown_command
+from bench.record.shown.command import shown_command
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions

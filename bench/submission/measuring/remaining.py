@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from bench import __version__
 from bench.contracts import Scenario, Task
 from bench.record.record import Failure, Record
-from bench.record.redact import option_without_paths
+from bench.record.shown.redact import option_without_paths
 from bench.suite.asked import asked_of
 from bench.suite.plan import PlannedRun, settle_scenario
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bench.record.redact import DRIVE, NETWORK, PERSON_AT_HOST, TILDE, USER_FOLDERS
+from bench.record.shown.redact import DRIVE, NETWORK, PERSON_AT_HOST, TILDE, USER_FOLDERS
 from bench.submission.assessment import Assessment
 from bench.submission.form import FORMAT, Submission
 from bench.submission.rules.context import Context

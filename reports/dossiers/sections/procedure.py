@@ -2,7 +2,7 @@
 
 import shlex
 
-from bench.record.shown_command import shown_command
+from bench.record.shown.command import shown_command
 from bench.reports.dossiers.blocks import Block, Facts, Grid, Section, Shell, Steps, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
 from bench.reports.dossiers.sections.environment import measured_runs, run_name

@@ -2,7 +2,7 @@
 
 from bench.errors import OdbError
 from bench.record.record import RecordedRun
-from bench.record.shown_command import shown_command
+from bench.record.shown.command import shown_command
 from bench.reports.dossiers.blocks import Block, Facts, Section, Shell, Steps, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
 from bench.reports.dossiers.sections.environment import stated_facts

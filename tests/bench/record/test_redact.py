@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record.redact import _own_folders, option_without_paths, without_paths
+from bench.record.shown.redact import _own_folders, option_without_paths, without_paths
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ def test_the_value_of_an_option_names_no_node() -> None:
 def test_a_folder_of_this_machine_names_no_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """A word that looks like a node's, below a root that is there."""
     assert "/model/ann/Add" == without_paths("/model/ann/Add")
-    monkeypatch.setattr("bench.record.redact._is_folder", lambda root: root == "/model")
+    monkeypatch.setattr("bench.record.shown.redact._is_folder", lambda root: root == "/model")
     assert "…/Add" == without_paths("/model/ann/Add")

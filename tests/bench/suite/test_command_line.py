@@ -13,8 +13,8 @@ from bench.plugins import PluginRef
 from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import PlanPart, Scenario
-from bench.record.redact import option_without_paths
-from bench.record.shown_command import plain_run
+from bench.record.shown.command import plain_run
+from bench.record.shown.redact import option_without_paths
 from bench.suite.asked import asked_of
 from bench.suite.command_line import rerun_command
 from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice

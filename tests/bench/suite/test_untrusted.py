@@ -7,7 +7,7 @@ import pytest
 from bench.errors import InputError
 from bench.plugins import Catalog, discover
 from bench.reading import refuse_outside
-from bench.record.shown_command import plain_run
+from bench.record.shown.command import plain_run
 from bench.suite.untrusted import refuse_unsafe, safe_options, unsafe
 
 BUILT_IN = ("openvino", "openvino-genai", "ort", "ort-genai", "qnn")

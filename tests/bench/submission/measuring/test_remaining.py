@@ -12,7 +12,7 @@ from bench.contracts import Device, Scenario
 from bench.plugins import PluginRef
 from bench.record.evidence import RepeatRule
 from bench.record.record import Failure, Record, Tool
-from bench.record.redact import option_without_paths
+from bench.record.shown.redact import option_without_paths
 from bench.submission.measuring.remaining import record_of, skipped_record
 from bench.suite.asked import asked_of
 from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice, settle_scenario

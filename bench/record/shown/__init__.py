@@ -1,0 +1,1 @@
+"""What of a record may be shown."""

@@ -36,6 +36,7 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None, ba
         "scenario_models": models_of_scenarios(suite, given["scenarios"], grid),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
         "strict_placement": given["strict_placement"] or suite.strict_placement,
+        "profile": given["profile"] or suite.profile,
         "settings": {**suite.settings, **asked_settings(given)},
         **{name: value for name, value in asked.items() if value is not None},
         "untrusted": _untrusted(suite, given),

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
 @option("--max-seconds", type=FLOAT, help="cli.help.run.max_seconds")
 @option("--seed", type=INTEGER, help="cli.help.run.seed")
 @option("--strict-placement", is_flag=True, help="cli.help.run.strict_placement")
+@option("--profile", is_flag=True, help="cli.help.run.profile")
 @option("--timeout", type=FLOAT, metavar="SECONDS", help="cli.help.run.timeout")
 @option(
     "--against",
@@ -152,6 +153,7 @@ def command(
     max_seconds: float | None,
     seed: int | None,
     strict_placement: bool,
+    profile: bool,
     timeout: float | None,
     against: Path | None,
     base_models: tuple[Path, ...],

@@ -28,6 +28,7 @@ from bench.contracts.model import (
     TensorSpec,
 )
 from bench.contracts.precisions import Precisions
+from bench.contracts.profile import Profile, ProfiledOperator, ProfilingSession
 from bench.contracts.scenario import Intent, Parameter, Scenario, ScenarioKind
 from bench.contracts.sensor import Channel, Sensor, channel_key
 from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
@@ -91,6 +92,9 @@ __all__ = [
     "PositionInput",
     "Precisions",
     "PrefixKeepingSession",
+    "Profile",
+    "ProfiledOperator",
+    "ProfilingSession",
     "Quantisation",
     "ReferenceSetup",
     "ReferenceTarget",

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.contracts.model import Tensors
+from bench.contracts.profile import Profile, ProfilingSession
 from bench.contracts.session import Placement, Session, SessionFacts, TensorSession
 from bench.errors import PluginError
 from bench.words import Sentence, sentence
@@ -61,6 +62,22 @@ def placement_of(session: Session) -> Placement | None:
     """``session.placement()``. Raises as ``facts_of``."""
     found = session.placement()
     return None if found is None else _as_stated(session, "placement", found, Placement)
+
+
+def profiles_of(session: ProfilingSession) -> Mapping[str, Profile]:
+    """``session.profiles()``. Raises as ``facts_of``, and for an operator with a number of times that is not that of
+    the executions."""
+    found = session.profiles()
+    if not isinstance(found, Mapping):
+        raise _wrong(session, "profiles", found, "Mapping[str, Profile]")
+    for part, profile in found.items():
+        _as_stated(session, "profiles", profile, Profile)
+        each = 1 if profile.averaged else profile.executions
+        for one in profile.operators:
+            for name, values in (("times_ns", one.times_ns), ("cycles", one.cycles)):
+                if len(values) not in (0, each):
+                    raise _wrong_part(session, "profiles", f"{part}: {one.name}: {name}", values)
+    return found
 
 
 def token_of(session: object, token: object) -> int:

@@ -47,6 +47,8 @@ class OpenRequest(Struct, frozen=True):
     ``decode_context`` is the KV length to plan for (text generation on fixed shapes), ``prompt_tokens`` the prefill's.
     ``compile_cache`` is a folder where the runtime may keep what it compiled, and finds it the next time; ``None``: no
     cache. ``inspect`` asks for what costs time (placement, per-op data); it is set only in passes that are not timed.
+    ``profile`` is a folder where the runtime may write how long each operator took; ``None``: it records nothing of
+    that. It is set only in the pass that profiles, which times nothing else.
     ``strict``: a fallback will be an error, so the target's own defaults must not cause one. ``exact_memory`` asks for
     memory to be taken when it is needed and given back at once, without arenas and without caches of what lengths need,
     whatever ``options`` say; it is set only in the pass that observes the KV cache. ``depth_tokens``: how many tokens
@@ -67,6 +69,7 @@ class OpenRequest(Struct, frozen=True):
     exact_memory: bool = False
     depth_tokens: int = 0
     stop_tokens: tuple[int, ...] = ()
+    profile: Path | None = None
 
 
 Phase = Callable[[str], AbstractContextManager[None]]

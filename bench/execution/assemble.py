@@ -64,6 +64,7 @@ def assemble(evidence: Evidence, samples: Sequence[Tensors]) -> RecordedRun:
         quality=evidence.judgement.quality if evidence.judgement else None,
         determinism=evidence.checked.determinism if evidence.checked else None,
         repeated_input=evidence.repeated_input,
+        operators=evidence.operators,
         log_tail=evidence.log_tail,
         set_aside=tuple(every[index] for index in evidence.set_aside),
         repeats_ended=evidence.repeats_ended if evidence.failure is None else None,

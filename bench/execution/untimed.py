@@ -12,7 +12,7 @@ from bench.inputs.prepared import Prepared
 from bench.inputs.prompts import demand_room
 from bench.inputs.tokenizer_file import ADDED_TOKENS
 from bench.jobs import Runner
-from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare
+from bench.passes import cached_results, check, convert, foresee, judge, kv_cache, prepare, profile
 from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Evidence, Opening, Step, known
 from bench.plugins import load
@@ -178,5 +178,6 @@ UNTIMED: tuple[Step, ...] = (
     settle_rule,
     cached_results.evidence,
     kv_cache.evidence,
+    profile.evidence,
 )
 """In this order. What a run lacks, a step leaves out; one that fails ends the run, and what was found before stays."""

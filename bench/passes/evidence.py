@@ -15,6 +15,7 @@ from msgspec import Struct
 from bench.contracts import Artifact, Channel, OpenRequest, Placement, Scenario, SessionFacts, Tensors
 from bench.jobs import Runner
 from bench.record.evidence import Determinism, RepeatedInput, RepeatsEnded
+from bench.record.operators import OperatorProfile
 from bench.record.quality import Quality
 from bench.record.record import Environment, Failure, Fidelity
 from bench.record.text import Agreement, KvCache, TokenizerUsed
@@ -101,6 +102,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     judgement: Judgement | None = None
     repeated_input: RepeatedInput | None = None
     kv_cache: KvCache | None = None
+    operators: OperatorProfile | None = None
     repeats: "tuple[Measured, ...]" = ()
     harness_ns: tuple[int | None, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()

@@ -22,6 +22,7 @@ from bench.record.energy import RepeatEnergy
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded
 from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
+from bench.record.operators import OperatorProfile
 from bench.record.part import Correction, Part
 from bench.record.quality import Quality
 from bench.record.summary import Summary
@@ -318,6 +319,7 @@ class Record(Part, frozen=True):
     record_sha256: str | None = None  # of everything else in record.json; see bench.record.codec
     set_aside: tuple[Repeat, ...] = ()  # disturbed by other processes and measured again; in no figure
     repeats_ended: RepeatsEnded | None = None  # null where the run failed, and in older records
+    operators: OperatorProfile | None = None  # null where it was not asked for
 
     @property
     def every_repeat(self) -> tuple[Repeat, ...]:

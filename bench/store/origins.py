@@ -75,7 +75,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.repeat_rule": {"checked": "fewest most budget_ns"},
         "plan.asked": {
             "asked": "kind format precision shapes preprocessing prompt_ids dataset_options lanes check_inputs "
-            "max_seconds plugins settings chat stop",
+            "max_seconds plugins settings chat stop profile",
         },
         "plan.asked.model": _FILE,
         "plan.asked.inputs{}": _FILE,
@@ -184,6 +184,9 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "kept": "max_abs_difference cosine_min within_rounding",
         },
         "repeated_input": {"seen": "fresh_ns again_ns recalled_ns reason"},
+        "operators": {"seen": "source reason"},
+        "operators.parts[]": {"seen": "part calls statistic profiled_ns plain_ns"},
+        "operators.parts[].operators[]": {"seen": "name op time_ns cycles runs device kernel macs reference_kernel"},
         "harness": {"computed": "loop_overhead_ns token_overhead_ns"},
         "verdict": {"computed": "valid emulated"},
         "verdict.reasons[]": {"computed": "code message remedy invalidates figures"},

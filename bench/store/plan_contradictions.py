@@ -109,6 +109,7 @@ def _command(plan: PlanPart) -> Iterator[Correction]:
         ("strict_placement", "--strict-placement", plan.strict_placement),
         ("asked.chat", "--chat", asked is not None and asked.chat),
         ("asked.stop", "--stop", asked is not None and asked.stop),
+        ("asked.profile", "--profile", asked is not None and asked.profile),
     ):
         if (flag in words) != stated:
             said = sentence("store.no_flag", flag=flag) if stated else flag

@@ -36,6 +36,7 @@ def asked_of(run: PlannedRun) -> Asked:
         settings=run.settings,
         chat=ask.chat,
         stop=ask.stop,
+        profile=run.profile,
     )
 
 

@@ -25,7 +25,8 @@ def rerun_command(plan: PlanPart) -> str:
     rule = plan.repeat_rule
     fixed = rule is None or (rule.budget_ns is None and rule.fewest == rule.most)
     words += _flags({"--preset": plan.preset, "--repeats": plan.repeats if fixed else None, "--seed": plan.seed})
-    return shlex.join([*words, "--strict-placement"] if plan.strict_placement else words)
+    words += _switches({"--strict-placement": plan.strict_placement, "--profile": asked.profile})
+    return shlex.join(words)
 
 
 def _model_flags(asked: Asked) -> list[str]:
@@ -33,7 +34,7 @@ def _model_flags(asked: Asked) -> list[str]:
     words = _each("--shape", {name: ",".join(map(str, dims)) for name, dims in asked.shapes.items()})
     for name, file in asked.inputs.items():
         words += ["--input", f"{name}={file.name}" if name else file.name]
-    words += [flag for flag, on in (("--chat", asked.chat), ("--stop", asked.stop)) if on]
+    words += _switches({"--chat": asked.chat, "--stop": asked.stop})
     return words + _flags(
         {
             "--preprocessing": asked.preprocessing or None,
@@ -63,6 +64,10 @@ def _scenario_flags(plan: PlanPart) -> list[str]:
 
 def _flags(values: Mapping[str, object]) -> list[str]:
     return [word for flag, value in values.items() if value is not None for word in (flag, str(value))]
+
+
+def _switches(stated: Mapping[str, bool]) -> list[str]:
+    return [flag for flag, on in stated.items() if on]
 
 
 def _each(flag: str, values: Mapping[str, str]) -> list[str]:

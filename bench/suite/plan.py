@@ -95,6 +95,7 @@ class PlannedRun(Struct, frozen=True):
     max_seconds: float | None = None  # as asked; None: the preset's
     player: PluginRef | None = None  # of a scenario that is a plugin's
     settings: dict[str, int | float | str] = {}
+    profile: bool = False
 
 
 class Plan(Struct, frozen=True):
@@ -235,6 +236,7 @@ def make_plan(
                         max_seconds=suite.max_seconds,
                         player=choice.plugin,
                         settings=suite.settings,
+                        profile=suite.profile,
                     )
                 )
     return Plan(tuple(runs))

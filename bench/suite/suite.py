@@ -70,7 +70,8 @@ class Suite(Ask, frozen=True):
     inputs outputs are compared with the reference. ``untrusted``: what of it came from a file; a file cannot say this.
     ``settings``: of ``bench.settings``, each by its field; a file has a key for each. ``scenario_models``: of each
     scenario the sources of the models that it is played with, all where there are none; a file has them in
-    ``[[scenarios]]`` as ``models``.
+    ``[[scenarios]]`` as ``models``. ``profile``: the time of each operator is
+    recorded, in a pass of its own.
     """
 
     name: str = ""
@@ -88,6 +89,7 @@ class Suite(Ask, frozen=True):
     untrusted: Untrusted | None = None
     settings: dict[str, int | float | str] = {}
     scenario_models: tuple[tuple[str, ...], ...] = ()
+    profile: bool = False
 
 
 def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:

@@ -167,10 +167,11 @@ def placed(
     of ``weighed_sources`` leads back to it, unless another node bears its name.
     """
     known = {name for node in nodes for name in node.originals if name in weighed}
-    return tuple(NodePlacement(_named(node, weighed, sources, known), node.op, device) for node in nodes)
+    return tuple(NodePlacement(own_name(node, weighed, sources, known), node.op, device) for node in nodes)
 
 
-def _named(node: ExecutedNode, weighed: Collection[str], sources: Mapping[str, str], known: set[str]) -> str:
+def own_name(node: ExecutedNode, weighed: Collection[str], sources: Mapping[str, str], known: set[str]) -> str:
+    """The model's node that ``node`` computes. ``known``: weighed nodes that executed ones name."""
     direct = [name for name in node.originals if name in weighed]
     traced = [sources[name] for name in node.originals if name in sources and sources[name] not in known]
     return next(iter(direct or (traced if node.op in ARITHMETIC else [])), node.originals[0])

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from bench.contracts import CompileCache, NodePlacement, Placement, SessionFacts, Tensors, TensorSpec
+from bench.contracts import CompileCache, NodePlacement, Placement, Profile, SessionFacts, Tensors, TensorSpec
 from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, numpy_type, packed_bytes
 from bench.entry_points import versions
 from bench.errors import RunFailure
 from bench.targets.feeds import owned
 from bench.targets.openvino.graph import ExecutedNode, kv_cache_bits, placed, precision, precisions
+from bench.targets.openvino.profile import LayerClock, naming
 from bench.words import sentence
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Compiled(Struct, frozen=True):
 
     ``device`` is where it runs, ``split`` the placement of a graph on several devices. ``sources`` leads from a
     node of the model to the one whose MACs it continues (``weighed_sources``); empty unless inspected. ``own_options``:
-    in force, of this project's target and not of the runtime.
+    in force, of this project's target and not of the runtime. ``clock``: the times of its layers, if requested.
     """
 
     model: Any
@@ -53,6 +54,12 @@ class Compiled(Struct, frozen=True):
     split: tuple[NodePlacement, ...] | None = None
     caching: bool = False
     own_options: dict[str, str] = {}
+    clock: LayerClock | None = None
+
+    def request(self) -> Any:
+        """A new ``InferRequest``."""
+        made = self.model.create_infer_request()
+        return made if self.clock is None else self.clock.watched(made)
 
 
 class OpenVinoFacts:
@@ -84,6 +91,17 @@ class OpenVinoFacts:
             compile_cache=self._compile_cache(),
             kv_cache_bits=kv_cache_bits(held),
         )
+
+    def profile_part(self, name: str) -> None:
+        if self._compiled.clock is not None:
+            self._compiled.clock.part(name)
+
+    def profiles(self) -> Mapping[str, Profile]:
+        compiled = self._compiled
+        if compiled.clock is None:
+            return {}
+        named = naming(self._executed(), compiled.device, compiled.node_macs, compiled.sources, compiled.split or ())
+        return compiled.clock.profiles(named)
 
     def _compile_cache(self) -> CompileCache:
         if not self._compiled.caching:
@@ -127,7 +145,7 @@ class OpenVinoTensorSession(OpenVinoFacts):
 
     def _lane(self, feeds: Tensors) -> "Lane":
         arrays = owned(feeds, self.inputs)
-        request = self._compiled.model.create_infer_request()
+        request = self._compiled.request()
         for index, spec in enumerate(self.inputs):
             request.set_input_tensor(index, tensor_of(arrays[spec.name]))
         return Lane(request, arrays)

@@ -102,7 +102,7 @@ class OpenVino:
         with phase("runtime_import"):
             from openvino import Core
 
-            from bench.targets.openvino import graph, session, tokens
+            from bench.targets.openvino import graph, profile, session, tokens
 
             core = Core()
         with phase("read"):
@@ -111,6 +111,7 @@ class OpenVino:
         config |= openvino_devices.exact_memory(request)
         if request.compile_cache is not None:
             config["CACHE_DIR"] = str(request.compile_cache)
+        config |= {"PERF_COUNT": "YES"} if request.profile is not None else {}
         with phase("compile"):
             compiled_model = compile_model(core, model, request, config)
         weights = request.artifact.facts.node_macs
@@ -119,11 +120,12 @@ class OpenVino:
             device=where(compiled_model, request.device),
             device_name=full_name(core, compiled_model, request.device),
             node_macs=weights,
-            sources=graph.weighed_sources(model, weights) if request.inspect else {},
+            sources=graph.weighed_sources(model, weights) if request.inspect or request.profile is not None else {},
             preferred_names=tuple(s.name for s in (*request.artifact.facts.inputs, *request.artifact.facts.outputs)),
             split=split(core, model, request, config),
             caching="CACHE_DIR" in config,
             own_options=attention_form.effective(request.artifact),
+            clock=profile.layer_clock(compiled_model) if request.profile is not None else None,
         )
         if request.artifact.task == "text_generation":
             fused = attention_form.is_fused(request.artifact)
@@ -198,8 +200,8 @@ def full_name(core: Any, compiled_model: Any, asked: str) -> str:
 
 
 def split(core: Any, model: Any, request: OpenRequest, config: Mapping[str, str]) -> "tuple[NodePlacement, ...] | None":
-    """Which node goes to which device of HETERO; asked only when the session is to be inspected."""
-    if not request.inspect or openvino_devices.family(request.device) != "HETERO":
+    """Which node goes to which device of HETERO; asked only when the session is to be inspected or profiled."""
+    if not (request.inspect or request.profile) or openvino_devices.family(request.device) != "HETERO":
         return None
     from bench.targets.openvino.graph import queried
 

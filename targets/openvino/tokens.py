@@ -149,7 +149,7 @@ class OpenVinoTokenSession(OpenVinoFacts):
     def _made_request(self) -> Any:
         from openvino import Tensor
 
-        request = self._compiled.model.create_infer_request()
+        request = self._compiled.request()
         request.set_tensor("attention_mask", self._mask)
         if self._decoder.stateful:
             request.set_tensor("beam_idx", Tensor(np.zeros(1, np.int32)))

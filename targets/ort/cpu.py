@@ -91,9 +91,10 @@ class OnnxRuntimeCpu:
         with phase("runtime_import"):
             import onnxruntime
 
+            from bench.targets.ort import profile, tokens
             from bench.targets.ort import session as onnxruntime_session
-            from bench.targets.ort import tokens
         made = session_config.session_options(settings)
+        profile.profiling(made, request.profile)
         if request.artifact.task == "tensor":
             session_config.fix_free_dimensions(made, request.artifact)
         with _optimised_graph(request, made) as precisions, phase("compile"):
@@ -159,6 +160,7 @@ def _optimised_graph(request: OpenRequest, made: Any) -> Iterator[Callable[[], P
 def _opened(
     request: OpenRequest, session: Any, settings: session_config.SessionSettings, precisions: Precisions
 ) -> "Opened":
+    from bench.targets.ort.profile import ProfiledRuns
     from bench.targets.ort.session import Opened
 
     held = session.get_session_options()
@@ -174,4 +176,5 @@ def _opened(
         distributions=("onnxruntime",),
         lanes=usable_cores,
         inspected=settings.entries.get("session.record_ep_graph_assignment_info") == "1",
+        runs=ProfiledRuns(request.artifact) if request.profile is not None else None,
     )

@@ -10,11 +10,21 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.contracts import CompileCache, NodePlacement, Placement, Precisions, SessionFacts, Tensors, TensorSpec
+from bench.contracts import (
+    CompileCache,
+    NodePlacement,
+    Placement,
+    Precisions,
+    Profile,
+    SessionFacts,
+    Tensors,
+    TensorSpec,
+)
 from bench.entry_points import versions
 from bench.errors import RunFailure
 from bench.targets.feeds import owned
 from bench.targets.ort.errors import RENAMED
+from bench.targets.ort.profile import ProfiledRuns
 from bench.targets.ort.queries import BoundQuery, PlainQuery, element_of, query_of
 from bench.words import Sentence, sentence
 
@@ -26,7 +36,8 @@ class Opened(Struct, frozen=True):
 
     ``devices``: execution provider -> the device name it stands for. ``requested``: the requested device; any other is
     a fallback. ``components``: parts of a distribution with separate versions. ``chosen``: options that the plugin set
-    for a strict placement. ``remedies``: how to move the nodes that are not on ``requested``.
+    for a strict placement. ``remedies``: how to move the nodes that are not on ``requested``. ``runs``: of the
+    sessions, where they profile.
     """
 
     devices: dict[str, str]
@@ -42,13 +53,14 @@ class Opened(Struct, frozen=True):
     precisions: Precisions = Precisions("", "")
     chosen: str = ""
     remedies: Callable[[tuple[NodePlacement, ...]], tuple[Sentence | str, ...]] = lambda nodes: ()
+    runs: ProfiledRuns | None = None
 
 
 class OrtFacts:
     """Facts that both kinds of ONNX Runtime session report."""
 
     def __init__(self, sessions: "Sequence[Any]", opened: Opened) -> None:
-        self._sessions = sessions
+        self._sessions = sessions if opened.runs is None else [opened.runs.watched(session) for session in sessions]
         self._opened = opened
 
     def placement(self) -> Placement | None:
@@ -60,6 +72,13 @@ class OrtFacts:
         if self._opened.chosen:
             source += f"; for the strict placement {self._opened.chosen} was set"
         return Placement(self._opened.requested, nodes, source, self._opened.remedies(nodes))
+
+    def profile_part(self, name: str) -> None:
+        if self._opened.runs is not None:
+            self._opened.runs.part(name)
+
+    def profiles(self) -> Mapping[str, Profile]:
+        return {} if self._opened.runs is None else self._opened.runs.profiles(self._opened.devices)
 
     def facts(self) -> SessionFacts:
         import onnxruntime

@@ -29,8 +29,9 @@ from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.onnx_precision import UNKNOWN, node_key, precisions_of
 from bench.targets.ort import options as session_config
+from bench.targets.ort import profile as ort_profile
 from bench.targets.plain_decoder import may_be_plain_decoder
-from bench.targets.qnn import contexts, float_weights, norms, socs
+from bench.targets.qnn import contexts, float_weights, norms, profile, socs
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
 from bench.targets.qnn.devices import EMULATED, HARDWARE, PROVIDER
@@ -127,11 +128,13 @@ class OnnxRuntimeQnn:
                     compiled(request, available, tokens.dimensions(request.artifact, decoder, step), name)
                     for step, name in ((layout.decode, "decode"), (layout.prefill, "prefill"))
                 ]
-            return tokens.FixedShapeTokenSession(sessions, decoder, layout, _opened(request, sessions[0], cache))
+            return tokens.FixedShapeTokenSession(
+                sessions, decoder, layout, _opened(request, sessions[0], cache, "decode", "prefill")
+            )
         cache = state_of_cache(request, "graph")
         with phase("compile"):
             session = compiled(request, available, None, "graph")
-        opened = _opened(request, session, cache)
+        opened = _opened(request, session, cache, "graph")
         return onnxruntime_session.OrtTensorSession(session, opened, request.artifact.facts.inputs)
 
     def _remedy(self) -> Sentence | str:
@@ -186,6 +189,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | strict_options(request) | request.options)
     soc = soc_of(device, settings.others, artifact)
     made = session_config.session_options(settings)
+    ort_profile.profiling(made, request.profile)
     if weights := onnx_graphs.weights_folder(artifact):
         made.add_session_config_entry(onnx_graphs.WEIGHTS_FOLDER, str(weights))
     if dimensions is None:
@@ -196,9 +200,8 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     if not chosen:
         message = sentence("text.at", where=f"qnn:{device}", message=qnn_devices.absence(device))
         raise RunFailure("unavailable", message, qnn_devices.elsewhere(), "compile")
-    given = qnn_options.provider_options(settings.others, device, soc) | {
-        "backend_path": str(qnn_devices.backend(device))
-    }
+    given = qnn_options.provider_options(settings.others, device, soc) | profile.options(request.profile, name)
+    given |= {"backend_path": str(qnn_devices.backend(device))}
     made.add_provider_for_devices(chosen[:1], given)
     try:
         session = onnxruntime.InferenceSession(model_of(artifact, context if found else None), made)
@@ -275,7 +278,8 @@ def precisions(request: OpenRequest, nodes: Sequence[NodePlacement]) -> Precisio
     return Precisions(*(side.replace("float32", "float16") for side in (found.weights, found.activations)))
 
 
-def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened":
+def _opened(request: OpenRequest, session: Any, cache: CompileCache, *names: str) -> "Opened":
+    """``names``: of the compiled graphs."""
     import onnxruntime_qnn
 
     from bench.targets.ort.session import ASSIGNMENT_KEY, Opened, assigned_nodes
@@ -304,4 +308,5 @@ def _opened(request: OpenRequest, session: Any, cache: CompileCache) -> "Opened"
         compile_cache=cache,
         chosen=" ".join(f"{key}={value}" for key, value in strict_options(request).items()),
         remedies=partial(remedies, request, soc),
+        runs=profile.runs(request.artifact, request.profile, names, nodes),
     )

@@ -115,7 +115,7 @@ class FixedShapeTokenSession(OrtFacts):
         self._layout = layout
         self._decode, self._prefill = (
             Runner(session, decoder, step)
-            for session, step in zip(sessions, (layout.decode, layout.prefill), strict=True)
+            for session, step in zip(self._sessions, (layout.decode, layout.prefill), strict=True)
         )
         self._last: Runner | None = None
         self._length = 0

@@ -22,11 +22,11 @@ from bench.record.record import (
     RecordedRun,
     Repeat,
     Scenario,
-    TextGeneration,
     Verdict,
     Warmup,
 )
 from bench.record.summary import Summary
+from bench.record.text import TextGeneration
 from bench.suite.presets import PRESETS, emulated_rule
 from bench.testing.records import fake_record, fake_repeat
 

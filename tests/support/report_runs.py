@@ -34,10 +34,10 @@ from bench.record.record import (
     Reason,
     RecordedRun,
     Scenario,
-    TextGeneration,
     Verdict,
 )
 from bench.record.summary import LatencyNs, Summary
+from bench.record.text import TextGeneration
 
 
 def vision(

@@ -343,6 +343,7 @@ class Chooser:
             "max_seconds": suite.max_seconds,
             "check_inputs": suite.check_inputs,
             "settings": suite.settings,
+            "profile": suite.profile,
         }
         base = replace(self._base(source, self._places(source, suite), {}), **shared)
         new = Suite(

@@ -58,6 +58,7 @@ def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
         scenarios=asked_scenarios(suite, given.get("scenarios", ()), grid, catalog),
         strict_placement=bool(given.get("strict_placement")) or suite.strict_placement,
         settings={**suite.settings, **asked_settings(given)},
+        profile=bool(given.get("profile")) or suite.profile,
         **{field: given[flag] for flag, field in NUMBERS.items() if given.get(flag) is not None},
     )
 

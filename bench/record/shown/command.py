@@ -16,7 +16,7 @@ RERUN_FLAGS = frozenset(
 interpreter."""
 
 
-RERUN_SWITCHES = frozenset(("--strict-placement",))
+RERUN_SWITCHES = frozenset(("--strict-placement", "--profile", "--chat", "--stop"))
 
 
 _NAME_FILES = frozenset(("-m", "-O", "--plugin", "--input", "--prompts", "--dataset", "--reference"))

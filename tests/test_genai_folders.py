@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hybrid_decoders import write_ir, write_renamed
+from stories_pipelines import STORIES, write_windowed
 
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun
@@ -125,6 +126,37 @@ def test_a_decoder_of_one_runtime_is_measured_there_and_skipped_elsewhere(
     assert other.failure is not None
     assert ("skipped", "unsupported_format") == (other.status, other.failure.kind)
     assert "only onnxruntime-genai can, with the folder's own configuration" in other.failure.message
+
+
+def test_a_pipeline_is_measured_and_judged_by_the_graph_in_one_piece(
+    run: Callable[..., list[RecordedRun]], realdata: Path, golden_ids: list[int], tmp_path: Path
+) -> None:
+    """Its graphs are in the record; the same weights in another form, named as the reference, judge its outputs. On
+    another target it is skipped with the reason."""
+    pytest.importorskip("onnxruntime_genai")
+    folder = tmp_path / "stories-npu"
+    folder.mkdir()
+    ask = ModelAsk(
+        str(write_windowed(realdata, folder)), prompt_ids=(1,), reference=str(realdata / STORIES / "model.onnx")
+    )
+    scenario = (Scenario(generate_tokens=16),)
+    own, other = (found.record for found in run([ask], ["ort-genai:cpu", "ort:cpu"], scenarios=scenario))
+    text, model = own.summary.text_generation, own.plan.model
+    assert ("ok", None) == (own.status, own.failure)
+    assert text is not None
+    assert golden_ids[1:17] == list(text.token_ids)
+    assert own.fidelity is not None
+    assert True is own.fidelity.ok
+    assert ["embeddings.onnx", "context.onnx", "iterator.onnx", "lm_head.onnx"] == [
+        graph.file for graph in model.graphs
+    ]
+    assert [(True, True), (True, False), (False, True), (True, True)] == [
+        (g.on_prompt, g.on_token) for g in model.graphs
+    ]
+    assert sum(graph.size_bytes for graph in model.graphs) < (model.size_bytes or 0)
+    assert other.failure is not None
+    assert ("skipped", "unsupported_format") == (other.status, other.failure.kind)
+    assert "genai_config.json: model.decoder is a pipeline of several graphs" in other.failure.message
 
 
 def test_a_hybrid_ir_is_measured_and_compared(run: Callable[..., list[RecordedRun]], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ does no work and its module imports nothing heavy, so that listing plugins stays
 Values are frozen. Times are ``_ns`` (int), sizes ``_bytes`` (int); what is not known is ``None``, never 0.
 """
 
-from bench.contracts.decoder import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, PositionInput
+from bench.contracts.decoder import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, PositionInput, Stage
 from bench.contracts.graph_roles import GraphRoles, InputRole
 from bench.contracts.model import (
     Alterable,
@@ -108,6 +108,7 @@ __all__ = [
     "SettlingSession",
     "Shapes",
     "Source",
+    "Stage",
     "StreamSession",
     "Target",
     "TargetFacts",

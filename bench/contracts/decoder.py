@@ -51,6 +51,24 @@ class PositionInput(Struct, frozen=True):
         return None in self.shape
 
 
+class Stage(Struct, frozen=True):
+    """One graph of a decoder that is several, as the configuration of its folder names it.
+
+    ``file``: relative to the folder; ``sha256`` and ``size_bytes`` cover it with its external data. ``on_prompt`` and
+    ``on_token``: whether it runs on a prompt, and on each generated token. ``provider``: what the folder asks for it
+    (``qnn``), "" of the CPU. ``compiled``: for what it was compiled (``Qnn``), "" of a graph of operators.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    size_bytes: int
+    on_prompt: bool = True
+    on_token: bool = True
+    provider: str = ""
+    compiled: str = ""
+
+
 CACHE_WIDTHS = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1}
 """Bytes of an element of a KV cache."""
 
@@ -72,8 +90,11 @@ class DecoderSpec(Struct, frozen=True):
     in addition. ``bos_token_id`` and ``eos_token_ids`` are those of the model, if known.
 
     ``runtime``: the distribution of the only runtime that can drive the decoder (``onnxruntime-genai``), from a folder
-    with its configuration; only targets that require it open it. ``unknown``: why the layout of the cache is not known;
-    ``layers``, ``kv_heads`` and ``head_dim`` are then 0.
+    with its configuration; only targets that require it open it; ``only_there`` says why. ``unknown``: why the layout
+    of the cache is not known; ``layers``, ``kv_heads`` and ``head_dim`` are then 0.
+
+    ``stages``: the graphs of a decoder that is several, in their order. ``window``: the tokens that such a graph takes
+    of a prompt at a time, to which its runtime pads the last of them with ``pad_token_id``; 0: as many as there are.
     """
 
     layers: int
@@ -98,6 +119,10 @@ class DecoderSpec(Struct, frozen=True):
     shared_cache: bool = False
     runtime: str = ""
     unknown: Sentence | str = ""
+    only_there: Sentence | str = ""
+    stages: tuple[Stage, ...] = ()
+    window: int = 0
+    pad_token_id: int | None = None
 
     def cache_tensors(self) -> tuple[CacheTensor, ...]:
         """Every tensor of the cache, layer by layer, key before value."""

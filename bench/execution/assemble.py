@@ -11,7 +11,7 @@ from bench.analysis.energy import energy_summary
 from bench.analysis.rules import rules_digest
 from bench.contracts import Artifact, GraphFacts, Placement, Scenario, SessionFacts, Tensors
 from bench.passes.evidence import Evidence
-from bench.record.inputs import ModelSource, PlannedModel
+from bench.record.inputs import ModelGraph, ModelSource, PlannedModel
 from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
@@ -192,7 +192,13 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
         facts.live_activation_bytes,
         _bytes_moved(facts),
         _source(artifact),
+        _graphs(artifact),
     )
+
+
+def _graphs(artifact: Artifact) -> tuple[ModelGraph, ...]:
+    stages = () if artifact.decoder is None else artifact.decoder.stages
+    return tuple(msgspec.convert(stage, ModelGraph, from_attributes=True) for stage in stages)
 
 
 def _source(artifact: Artifact) -> ModelSource | None:

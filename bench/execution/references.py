@@ -70,7 +70,7 @@ def no_reference(artifact: Artifact) -> Failed:
     """The event of a reference run where no target offers to be the reference of ``artifact``."""
     decoder = artifact.decoder
     if decoder is not None and decoder.runtime:
-        message = sentence("run.no_reference_drives_decoder", runtime=decoder.runtime, why=decoder.unknown)
+        message = sentence("run.no_reference_drives_decoder", runtime=decoder.runtime, why=decoder.only_there)
         return Failed(Failure("check", "unavailable", message, sentence("run.name_reference_in_other_form")))
     message = sentence("run.no_reference_opens_format", artifact_format=artifact.format)
     remedy = sentence("run.install_reference")

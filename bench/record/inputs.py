@@ -21,10 +21,25 @@ class ModelSource(Part, frozen=True):
     kept: bool = True
 
 
+class ModelGraph(Part, frozen=True):
+    """One graph of a decoder that is several, as ``Stage`` has it. ``file``: relative to the model's folder;
+    ``provider``: what the folder asks for it, "" of the CPU; ``compiled``: for what it was compiled, "" of a graph of
+    operators."""
+
+    name: str
+    file: str
+    sha256: str
+    size_bytes: int
+    on_prompt: bool = True
+    on_token: bool = True
+    provider: str = ""
+    compiled: str = ""
+
+
 class PlannedModel(Part, frozen=True):
     """Facts about the file. ``peak_activation_bytes``: the widest operator's activations; ``live_activation_bytes``:
     the largest sum alive at the same time in the order of execution; ``bytes_moved``: an estimate of one query's
-    traffic."""
+    traffic. ``graphs``: of a decoder that is several, in the order in which they run."""
 
     id: str
     task: str
@@ -41,6 +56,7 @@ class PlannedModel(Part, frozen=True):
     live_activation_bytes: int | None = None
     bytes_moved: int | None = None
     source: ModelSource | None = None
+    graphs: tuple[ModelGraph, ...] = ()
 
     @property
     def named_sha256(self) -> str | None:

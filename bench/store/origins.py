@@ -44,6 +44,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "live_activation_bytes bytes_moved",
         },
         "plan.model.source": {"seen": "format name files sha256 size_bytes stored_as kept"},
+        "plan.model.graphs[]": {"seen": "name file sha256 size_bytes on_prompt on_token provider compiled"},
         "plan.model.inputs[]": {"checked": "name dtype", "seen": "shape"},
         "plan.model.inputs[].quantisation": _QUANTISATION,
         "plan.model.outputs[]": _TENSORS,

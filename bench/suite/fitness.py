@@ -29,7 +29,7 @@ def refuse_unfit(artifact: Artifact, target: TargetChoice, scenario: Scenario) -
         said = {"model_id": artifact.model_id, "runtime": decoder.runtime}
         raise RunFailure(
             "unsupported_format",
-            sentence("suite.decoder_of_one_runtime", target=target.id, why=decoder.unknown, **said),
+            sentence("suite.decoder_of_one_runtime", target=target.id, why=decoder.only_there, **said),
             sentence("suite.measure_on_its_runtime", **said),
             "plan",
         )

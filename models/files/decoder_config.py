@@ -58,12 +58,12 @@ def genai_context(file: Path) -> int | None:
     return genai_number(file, "context_length")
 
 
-def genai_number(file: Path, field: str) -> int | None:
-    """A field of ``model`` in a ``genai_config.json``, of 1 or more; ``None`` where it is not stated. Raises
+def genai_number(file: Path, field: str, least: int = 1) -> int | None:
+    """A field of ``model`` in a ``genai_config.json``, of ``least`` or more; ``None`` where it is not stated. Raises
     ``InputError`` for no such number."""
     model = read_object(file, file.name).get("model")
     value = model.get(field) if isinstance(model, dict) else None
-    return None if value is None else _number(file.name, field, value, 1)
+    return None if value is None else _number(file.name, field, value, least)
 
 
 def _first(sources: Sources, keys: tuple[str, ...], least: int) -> int | None:

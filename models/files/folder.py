@@ -13,7 +13,7 @@ from bench.models.checkpoints.huggingface.folder import CONFIG, has_weights
 from bench.models.checkpoints.huggingface.plugin import altered_folder, described_folder, prepare_folder
 from bench.models.checkpoints.huggingface.shards import INDEX, safetensors_in
 from bench.reading import read_object
-from bench.words import Sentence, sentence
+from bench.words import sentence
 
 ORT_GENAI, OPENVINO = "genai_config.json", "openvino_model.xml"
 TOKENIZER_IR = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
@@ -178,7 +178,7 @@ def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
     """Of the graph that the configuration names; where this project cannot drive it, of all that the runtime opens."""
     from bench.models.files.decoder_config import genai_context
     from bench.models.files.genai.graphs import decoder_graphs, graphs_beside, is_pipeline, why_not_driven
-    from bench.models.files.genai.runtime_decoder import runtime_artifact
+    from bench.models.files.genai.runtime_decoder import pipeline_artifact, runtime_artifact
     from bench.models.files.onnx_file import ReadGraph, described, read_graph
     from bench.models.files.opening import checked_file, reading
 
@@ -190,14 +190,15 @@ def _onnx(folder: Path, request: ModelRequest, cache: Path) -> Artifact:
     config = folder / ORT_GENAI
     content = read_object(config, ORT_GENAI)
     names = decoder_graphs(content, folder)
-    graphs = [read(name) for name in names]
-    why: Sentence | str | None = sentence("model.decoder_is_a_pipeline", ort_genai=ORT_GENAI)
-    if not is_pipeline(content):
-        why = why_not_driven(folder / names[0], graphs[0].model.graph)
+    if is_pipeline(content):
+        opened = {name: read(name) for name in (*names, *graphs_beside(content, folder))}
+        return pipeline_artifact(config, opened, request, content)
+    graph = read(names[0])
+    why = why_not_driven(folder / names[0], graph.model.graph)
     if why is not None:
-        return runtime_artifact(config, [*graphs, *map(read, graphs_beside(content, folder))], request, why)
+        return runtime_artifact(config, [graph, *map(read, graphs_beside(content, folder))], request, why)
     with reading(folder / names[0], "ONNX"):
-        artifact = described(folder / names[0], graphs[0], request)
+        artifact = described(folder / names[0], graph, request)
     assert artifact.decoder is not None
     context = genai_context(config) or artifact.decoder.context_length
     return replace(artifact, decoder=replace(artifact.decoder, context_length=context))

@@ -1,11 +1,11 @@
 """One run in full: everything behind a cell of the matrix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.record.inputs import ModelSource, PlannedModel
+from bench.record.inputs import ModelGraph, ModelSource, PlannedModel
 from bench.record.quality import QualityMetric
 from bench.record.record import Reason, Record
 from bench.record.shown.command import shown_command
@@ -260,6 +260,18 @@ def _made_from(source: ModelSource, precision: str | None) -> Fact:
     return Fact(say("report.method.made_from"), value, f"SHA-256 {units.clean(source.sha256)}")
 
 
+def _graphs(graphs: Sequence[ModelGraph]) -> Fact:
+    """The graphs that a decoder is made of, with when each runs and what the folder asks for it."""
+    told = []
+    for graph in graphs:
+        runs = "both" if graph.on_prompt and graph.on_token else "prompt" if graph.on_prompt else "token"
+        code = f"report.graphs.{runs}" + (".asks" if graph.provider else "")
+        told.append(
+            say(code, graph=units.clean(graph.file), bytes=graph.size_bytes, provider=units.clean(graph.provider))
+        )
+    return Fact(say("report.method.graphs"), say("report.graphs.count", n=len(graphs)), say("report.graphs", told=told))
+
+
 def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
     facts = [
@@ -272,6 +284,8 @@ def _method(record: Record) -> tuple[Fact, ...]:
         facts.append(Fact(say("report.method.model_file"), units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))
     if model.source is not None:
         facts.append(_made_from(model.source, model.precision))
+    if model.graphs:
+        facts.append(_graphs(model.graphs))
     if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
         parameters = _quantity(model.parameters, "parameter")
         stored = say("report.stored", parameters=parameters) if model.parameters is not None else parameters

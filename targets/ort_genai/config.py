@@ -18,7 +18,7 @@ from bench.targets.safe_options import SESSION
 from bench.words import Sentence, sentence
 
 SECTIONS = ("model", "search", "speculative", "engine")
-TEXT = frozenset(("type", "data_type", "name", "main_hidden_states"))
+TEXT = frozenset(("type", "data_type", "name", "main_hidden_states", "alignment"))
 NAMES = frozenset(("inputs", "outputs", "output_names_forwarder", "layer_types", "state_groups"))
 """Fields whose whole content are names: of tensors, and of kinds of layers."""
 FILES = frozenset(("filename", "config_filename", "adapter_filename", "data_file"))
@@ -47,6 +47,8 @@ class Taken:
     def _value(self, key: str, value: Any, field: str) -> Any:
         if key in NAMES:
             return self._names(value, field)
+        if key == "pipeline":
+            return self._pipeline(value, field)
         if isinstance(value, dict):
             return self._object(value, field)
         if isinstance(value, list):
@@ -68,6 +70,23 @@ class Taken:
             else:
                 taken[key] = self._value(key, inner, where)
         return taken
+
+    def _pipeline(self, value: Any, field: str) -> list[Any]:
+        """The stages in their order, one object each. A stage with session options of its own inherits the target's."""
+        groups = value if isinstance(value, list) else [value]
+        places = [f"{field}[{index}]" if isinstance(value, list) else field for index in range(len(groups))]
+        for group, place in zip(groups, places, strict=True):
+            if not isinstance(group, dict) or not all(isinstance(stage, dict) for stage in group.values()):
+                raise self._refused(place, sentence("ort.genai.not_an_object"))
+        return [
+            {name: self._stage(stage, f"{place}.{name}")}
+            for group, place in zip(groups, places, strict=True)
+            for name, stage in group.items()
+        ]
+
+    def _stage(self, value: Mapping[str, Any], field: str) -> dict[str, Any]:
+        taken = self._object(value, field)
+        return taken | ({"inherit_session_options": True} if "session_options" in taken else {})
 
     def _options(self, value: Any, safe: frozenset[str], field: str) -> dict[str, Any]:
         """Session or run options: those of the allow-list, with plain values."""

@@ -10,6 +10,7 @@ from bench.contracts import DecoderSpec, Placement, SessionFacts, Tokenizer
 from bench.entry_points import versions
 from bench.errors import RunFailure
 from bench.targets.decoding import greedy, prompt, room, started
+from bench.targets.ort_genai import windows
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -54,17 +55,21 @@ class OrtGenaiSession:
         self._generator = generator(opened, opened.max_length)
         self._search = search_options(opened, opened.max_length)
         self._length = 0
+        self._whole = True
         self._token = 0
         self._chosen = False
 
     def prefill(self, ids: "npt.NDArray[Any]") -> int:
         tokens = prompt(ids, self._opened.decoder)
-        length = self._length + tokens.shape[1]
+        windows.refuse_prompt(tokens[0], self._opened.decoder, follows=self._length > 0, whole=self._whole)
+        before = self._length
+        length = before + windows.padded(tokens.shape[1], self._opened.decoder)
         room(length + 1, self._opened.max_length)  # the token that comes out has its place there at once
         if self._chosen:
             self._forget_chosen()
         self._generator.append_tokens(tokens[0].astype(np.int32))
         self._length = length
+        self._whole = length == before + tokens.shape[1]
         self._token = greedy(self._generator.get_logits())
         return self._token
 
@@ -78,6 +83,7 @@ class OrtGenaiSession:
             self._generator.append_tokens(np.array([self._token], np.int32))
         self._generator.generate_next_token()
         self._length += 1
+        self._whole = False
         self._token = int(self._generator.get_next_tokens()[0])
         return self._token
 
@@ -85,6 +91,7 @@ class OrtGenaiSession:
         if not self._rewound(0):
             self.renew(self._opened.max_length)
         self._length = 0
+        self._whole = True
         self._chosen = False
 
     def rewinds(self) -> bool:
@@ -99,19 +106,34 @@ class OrtGenaiSession:
     def renew(self, tokens: int) -> None:
         """A generator made for ``tokens`` tokens, for which it takes its cache."""
         vars(self).pop("_generator", None)  # before the next one takes memory
-        self._generator = generator(self._opened, min(tokens, self._opened.max_length))
+        self._generator = generator(
+            self._opened, windows.room_for(tokens, self._opened.decoder, self._opened.max_length)
+        )
         self._length = 0
+        self._whole = True
         self._chosen = False
 
     def logits(self, ids: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
-        """Appends the ids one by one to a separate generator: for a longer prompt only the last logits are kept."""
+        """Appends the ids one by one to a separate generator: for a longer prompt only the last logits are kept. With
+        windows a prompt cannot be continued: every beginning of it is computed."""
         tokens = prompt(ids, self._opened.decoder)[0].astype(np.int32)
         room(len(tokens), self._opened.decoder.context_length)
+        if self._opened.decoder.window:
+            return self._logits_of_beginnings(tokens)
         own = generator(self._opened, min(len(tokens) + 1, self._opened.decoder.context_length))
         rows = np.empty((len(tokens), self._opened.decoder.vocab_size), np.float32)
         for index in range(len(tokens)):
             own.append_tokens(tokens[index : index + 1])
             rows[index] = own.get_logits()[0, 0]
+        return rows
+
+    def _logits_of_beginnings(self, tokens: "npt.NDArray[np.int32]") -> "npt.NDArray[np.float32]":
+        windows.refuse_prompt(tokens, self._opened.decoder, follows=False, whole=True)
+        rows = np.empty((len(tokens), self._opened.decoder.vocab_size), np.float32)
+        for index in range(len(tokens)):
+            own = generator(self._opened, self._opened.decoder.context_length)
+            own.append_tokens(tokens[: index + 1])
+            rows[index] = own.get_logits()[0, -1]
         return rows
 
     def tokenizer(self) -> Tokenizer | None:

@@ -15,6 +15,7 @@ from bench.targets import attention_form, safe_options
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
 from bench.targets.ort import options as session_config
+from bench.targets.ort_genai import stages
 from bench.targets.processor import processor_name
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
@@ -66,10 +67,12 @@ class OrtGenai:
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
         decoder = artifact.decoder
+        if decoder is not None and decoder.stages:
+            stages.refuse_unfit(artifact, decoder, f"ort-genai:{device}", options)
         if decoder is not None and decoder.runtime and device == "qnn":
             raise RunFailure(
                 "unsupported_format",
-                sentence("ort.genai.own_folder_on_qnn", model_id=artifact.model_id, why=decoder.unknown),
+                sentence("ort.genai.own_folder_on_qnn", model_id=artifact.model_id, why=decoder.only_there),
                 sentence("ort.genai.measure_on_cpu"),
                 "plan",
             )
@@ -207,6 +210,7 @@ def _append_qnn(config: Any, settings: session_config.SessionSettings) -> None:
 
 def _opened(request: OpenRequest, settings: session_config.SessionSettings, model: Any) -> "OpenedModel":
     from bench.targets.ort.cpu import executed_precision
+    from bench.targets.ort_genai import windows
     from bench.targets.ort_genai.folder import CONFIG, read_config
     from bench.targets.ort_genai.session import OpenedModel
 
@@ -219,7 +223,7 @@ def _opened(request: OpenRequest, settings: session_config.SessionSettings, mode
     return OpenedModel(
         model=model,
         decoder=decoder,
-        max_length=min(request.decode_context or decoder.context_length, decoder.context_length),
+        max_length=windows.room_for(request.decode_context, decoder),
         device_name=name,
         executed_precision="" if on_qnn else executed_precision(request.artifact),
         session_options={key: str(value) for key, value in {**held, **given}.items()}

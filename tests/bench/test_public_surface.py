@@ -37,12 +37,12 @@ MODULES = {
 }
 CONTRACTS = """
     Alterable Artifact CACHE_WIDTHS CacheTensor Channel CompileCache CompletesDevices ConvertingTarget
-    DeclaresSafeOptions DecoderSpec DefaultModel Describable Device FixedInput Format GraphFacts GraphRoles
-    InputRole Intent Judge LogitsSession Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase
-    Placement PositionInput Precisions PrefixKeepingSession Profile ProfiledOperator ProfilingSession Quantisation
-    ReferenceSetup ReferenceTarget RenewableSession RewindingSession Scenario ScenarioKind Sensor Session
-    SessionFacts SettlingSession Shapes Source StreamSession Target TargetFacts Task TensorSession TensorSpec
-    Tensors TextStream TokenSession Tokenizer TokenizingSession TokenizingTarget channel_key
+    DeclaresSafeOptions DecoderSpec DefaultModel Describable Device FixedInput Format GraphFacts GraphRoles InputRole
+    Intent Judge LogitsSession Model ModelRequest NamingTarget NodePlacement OpenRequest Parameter Phase Placement
+    PositionInput Precisions PrefixKeepingSession Profile ProfiledOperator ProfilingSession Quantisation ReferenceSetup
+    ReferenceTarget RenewableSession RewindingSession Scenario ScenarioKind Sensor Session SessionFacts SettlingSession
+    Shapes Source Stage StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession
+    Tokenizer TokenizingSession TokenizingTarget channel_key
 """
 BENCH = """
     Artifact Comparison Device Findings History ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec

@@ -108,7 +108,7 @@ def test_a_decoder_of_one_runtime_has_no_reference(tmp_path: Path) -> None:
     (tmp_path / "genai_config.json").write_text("{}")
     text = fake_artifact(tmp_path / "genai_config.json", "text_generation")
     assert text.decoder is not None
-    own = replace(text, decoder=replace(text.decoder, runtime="onnxruntime-genai", unknown="several graphs"))
+    own = replace(text, decoder=replace(text.decoder, runtime="onnxruntime-genai", only_there="several graphs"))
     assert reference_for(text, text, discover()) is not None
     assert reference_for(own, own, discover()) is None
     failure = no_reference(own).failure

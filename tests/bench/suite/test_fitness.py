@@ -21,7 +21,7 @@ def own(tmp_path: Path) -> Artifact:
     artifact = fake_artifact(tmp_path / "genai_config.json", "text_generation")
     assert artifact.decoder is not None
     why = sentence("model.decoder_is_a_pipeline", ort_genai="genai_config.json")
-    decoder = replace(artifact.decoder, runtime="onnxruntime-genai", unknown=why)
+    decoder = replace(artifact.decoder, runtime="onnxruntime-genai", only_there=why)
     return replace(artifact, model_id="piped", decoder=decoder)
 
 

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "review": "submission.review_command",
         "history": "nightly.history_command",
         "gate": "gate.gate_command",
+        "power": "power.power_command",
         "schema": "schema_command",
         "completion": "completion_command",
     }

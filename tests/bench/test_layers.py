@@ -23,6 +23,7 @@ FLOORS = """
     record
     stats
     machine
+    power
     analysis
     frames
     suite

@@ -8,13 +8,14 @@ import pytest
 from bench.cli.group import COMMANDS, odb
 from bench.cli.help import Context
 from bench.cli.nightly.history_command import MODULES as HISTORY
+from bench.cli.power.power_command import MODULES as POWER
 from bench.words import languages, say, speaking
 from bench.words.cells import cells
 
-PAGES = ("", *COMMANDS, *(f"history {name}" for name in HISTORY))
+PAGES = ("", *COMMANDS, *(f"history {name}" for name in HISTORY), *(f"power {name}" for name in POWER))
 NAMES = re.compile(
     r"`[^`]*`|\bodb( \w+)*|--?[\w-]+|\[?\b[A-Z]+\b[^\s]*|\S*[=:/.]\S*|JSON Schema|JSON Lines|JUnit XML"
-    r"|Hugging Face|Apache Otava|cannot-tell|not-\w+|float\d+"
+    r"|Hugging Face|Apache Otava|Nordic PPK2|Monsoon PowerTool|SPEC PTDaemon|cannot-tell|not-\w+|float\d+"
 )
 """What stays as it is: quoted commands, options, metavars, what holds ``=``, ``:``, ``/`` or ``.``, names and codes."""
 

@@ -1,0 +1,101 @@
+"""A meter's log: its readings in one form, whatever wrote the file, and the figures that follow from them."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from msgspec import Struct
+
+from bench.power.doubt import Doubt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Clock = Literal["utc", "local", "relative"]
+"""What the times of a log are: of a known zone, of one that the log does not state, or since its own beginning."""
+Tier = Literal["meter", "sensor"]
+
+
+class PowerLog(Struct, frozen=True, kw_only=True, dict=True):
+    """The readings of one channel.
+
+    ``seconds`` (float64 [n]) since the first reading, in the order of the file; ``watts`` (float64 [n]), NaN where the
+    meter did not read. ``began``: the first reading's time, ISO 8601, with an offset if ``clock`` is ``utc``; empty if
+    it is ``relative``. ``format``: who wrote the file (``ptdaemon``, ``joulescope`` …). ``channel``: the column or
+    signal that was read; ``channels``: all that hold power. ``tier``: ``sensor`` for a chip's own estimate. ``volts``:
+    given by the user, where the log holds a current only. ``marks``: labels that the meter's operator set, with the
+    first reading of each. ``meter``: what the file says of the device: ``model``, ``serial`` and the like.
+    ``doubts_of_reader``: what only the reader of the file could see.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    format: str
+    channel: str
+    seconds: Any
+    watts: Any
+    clock: Clock
+    tier: Tier = "meter"
+    began: str = ""
+    volts: float | None = None
+    channels: tuple[str, ...] = ()
+    marks: tuple[tuple[str, int], ...] = ()
+    meter: Mapping[str, str] = {}
+    doubts_of_reader: tuple[Doubt, ...] = ()
+
+    @cached_property
+    def read(self) -> "NDArray[np.bool_]":
+        """bool [n]: which readings hold a finite power."""
+        found: NDArray[np.bool_] = np.isfinite(self.watts)
+        return found
+
+    @cached_property
+    def ordered(self) -> bool:
+        """Whether time only moves forward, so that energy can be computed."""
+        return bool((np.diff(self.seconds) >= 0).all())
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """What a log, or a part of it, adds up to. ``readings`` counts those with a power, ``not_read`` the others;
+    ``span_s`` from the first to the last with a power. ``joules`` by trapezoid between neighbours that were read;
+    ``mean_watts`` is ``joules`` over ``span_s``. ``interval_s``: the median between two readings, ``largest_gap_s``:
+    the largest between two that were read. All but the counts are null where they do not exist, energy also where time
+    moves backwards."""
+
+    readings: int
+    not_read: int
+    span_s: float | None = None
+    interval_s: float | None = None
+    largest_gap_s: float | None = None
+    joules: float | None = None
+    mean_watts: float | None = None
+    least_watts: float | None = None
+    most_watts: float | None = None
+
+
+def figures_of(log: PowerLog) -> Figures:
+    """The figures of the whole log."""
+    seconds, watts = log.seconds[log.read], log.watts[log.read]
+    count, missing = len(watts), int(len(log.watts) - len(watts))
+    if count == 0:
+        return Figures(readings=0, not_read=missing)
+    bounds = {"least_watts": float(watts.min()), "most_watts": float(watts.max())}
+    if count < 2 or not log.ordered:
+        return Figures(readings=count, not_read=missing, **bounds)
+    gaps = np.diff(seconds)
+    span = float(seconds[-1] - seconds[0])
+    joules = float((gaps * (watts[1:] + watts[:-1]) / 2).sum())
+    return Figures(
+        readings=count,
+        not_read=missing,
+        span_s=span,
+        interval_s=float(np.median(gaps)),
+        largest_gap_s=float(gaps.max()),
+        joules=joules,
+        mean_watts=joules / span if span > 0 else None,
+        **bounds,
+    )

@@ -22,10 +22,22 @@ from bench.entry_points import entry_points
 from bench.errors import InputError, OdbError, PluginError, UnknownName
 from bench.words import sentence
 
-Kind = Literal["models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"]
+Kind = Literal[
+    "models",
+    "targets",
+    "reports",
+    "sensors",
+    "scenarios",
+    "dossiers",
+    "reviews",
+    "gates",
+    "histories",
+    "preflights",
+]
 DISTRIBUTION = "ondevice-bench"
 KINDS: tuple[Kind, ...] = (
     *("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"),
+    "preflights",
 )
 
 

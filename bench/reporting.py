@@ -8,6 +8,7 @@ from bench.words import Sentence
 if TYPE_CHECKING:
     from bench.gate.finding import Gate
     from bench.nights.trend import Trend
+    from bench.preflight.found import Preflight
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
     from bench.review.review import Review
@@ -85,6 +86,19 @@ class GateWriter(Protocol):
     def render(self, gate: "Gate", files: Mapping[str, str]) -> bytes:
         """``files``: record id -> its file, relative to the folder that the command ran in."""
         ...
+
+
+class PreflightWriter(Protocol):
+    """A writer of preflights, in the language that is spoken."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, found: Sequence["Preflight"]) -> bytes: ...
 
 
 class SeriesPage(Protocol):

@@ -129,6 +129,7 @@ def play_here(
     deadline_s: float,
     on_phase: Callable[[str], None] = lambda name: None,
     *,
+    on_spawn: Callable[[Any], None] = lambda process: None,
     environment: Mapping[str, str] | None = None,
     on_part: Callable[[int], None] = lambda percent: None,
 ) -> Result[T]:

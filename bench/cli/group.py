@@ -22,6 +22,7 @@ from bench.words import Sentence, say, sentence
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "run": "run_command",
+        "preflight": "preflight.preflight_command",
         "list": "list_command",
         "doctor": "doctor_command",
         "report": "report_command",

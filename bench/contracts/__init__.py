@@ -58,6 +58,15 @@ from bench.contracts.text import (
     TokenSession,
 )
 from bench.contracts.text_stream import TextStream
+from bench.contracts.variants import (
+    Compiled,
+    ForetellingTarget,
+    Foretold,
+    Peaks,
+    Published,
+    Variant,
+    VariedTarget,
+)
 
 __all__ = [
     "CACHE_WIDTHS",
@@ -66,6 +75,7 @@ __all__ = [
     "CacheTensor",
     "Channel",
     "CompileCache",
+    "Compiled",
     "CompletesDevices",
     "ConvertingTarget",
     "DeclaresSafeOptions",
@@ -74,6 +84,8 @@ __all__ = [
     "Describable",
     "Device",
     "FixedInput",
+    "ForetellingTarget",
+    "Foretold",
     "Format",
     "GraphFacts",
     "GraphRoles",
@@ -87,6 +99,7 @@ __all__ = [
     "NodePlacement",
     "OpenRequest",
     "Parameter",
+    "Peaks",
     "Phase",
     "Placement",
     "PositionInput",
@@ -95,6 +108,7 @@ __all__ = [
     "Profile",
     "ProfiledOperator",
     "ProfilingSession",
+    "Published",
     "Quantisation",
     "ReferenceSetup",
     "ReferenceTarget",
@@ -121,5 +135,7 @@ __all__ = [
     "Tokenizer",
     "TokenizingSession",
     "TokenizingTarget",
+    "Variant",
+    "VariedTarget",
     "channel_key",
 ]

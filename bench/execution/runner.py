@@ -1,6 +1,7 @@
 """Carries out the jobs of one run, in the suite's workspace and within the run's deadline; jobs that runs share are
 carried out once."""
 
+import subprocess
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ Memo = dict[tuple[type[Job[object]], Hashable], Result[object]]
 
 class JobRunner:
     """The ``Runner`` of one run. ``deadline_s``: what a job may take now. ``log_tail``: of the job that was carried out
-    last, of those whose log is the run's."""
+    last, of those whose log is the run's. ``on_spawn`` gets each process, which another thread may ``stop``."""
 
     def __init__(
         self,
@@ -25,8 +26,10 @@ class JobRunner:
         memo: Memo,
         deadline_s: Callable[[], float],
         say: Callable[[Sentence | str], None] = lambda text: None,
+        on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
     ) -> None:
         self._bench, self._memo, self._deadline_s, self.say = bench, memo, deadline_s, say
+        self._on_spawn = on_spawn
         self.log_tail: tuple[str, ...] = ()
 
     @property
@@ -76,7 +79,15 @@ class JobRunner:
         on_part: Callable[[int], None] = lambda percent: None,
     ) -> Result[T]:
         deadline_s = self._deadline_s() + more_s
-        return run_job(job, self.folder(), deadline_s, on_phase, environment=environment, on_part=on_part)
+        return run_job(
+            job,
+            self.folder(),
+            deadline_s,
+            on_phase,
+            on_spawn=self._on_spawn,
+            environment=environment,
+            on_part=on_part,
+        )
 
     def _part_of(self, title: Sentence | str) -> Callable[[int], None]:
         """Says how much is done of what ``title`` says, if anything does."""

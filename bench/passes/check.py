@@ -21,7 +21,8 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
     ``emulated``: an answer takes long, and memory says nothing. Of text: ``prompts`` are the user's own; ``forced``
     holds the ids (int64 [n]) whose logits are wanted, ``None``: those of the first prompt and what was generated after
     it; ``tokenizer``: the model's ``tokenizer.json``, for a session without a tokenizer of its own. ``foreseen``: a
-    ``ForeseeJob`` has asked the target already whether it takes the model.
+    ``ForeseeJob`` has asked the target already whether it takes the model. ``again``: whether the first input set of a
+    tensor model is run twice, to see whether its outputs repeat.
     """
 
     request: OpenRequest
@@ -33,6 +34,7 @@ class CheckJob(Job[Checked], frozen=True, kw_only=True):
     emulated: bool = False
     foreseen: bool = False
     tokenizer: Path | None = None
+    again: bool = True
 
     def play(self, worker: Worker) -> Checked:
         """Open with inspection on, run every input set once and the first twice, keep what came out."""
@@ -68,7 +70,7 @@ def _check_tensors(job: CheckJob, session: TensorSession, folder: Path) -> Check
         outputs.append(folder / f"outputs-{index}.npz")
         save_feeds(outputs[-1], session.results())
     determinism = None
-    if outputs:
+    if outputs and job.again:
         session.bind(load_feeds(job.feeds[0]))()
         found = compare_tensors(load_feeds(outputs[0]), session.results(), session.facts().executed_precision)
         determinism = replace(found, draws=job.request.artifact.facts.draws)
@@ -78,10 +80,15 @@ def _check_tensors(job: CheckJob, session: TensorSession, folder: Path) -> Check
 def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     """Placement, outputs, and whether they repeat; before any time is spent on measuring."""
     jobs.say(sentence("run.checking_placement_outputs"))
+    return replace(so_far, checked=jobs.run(check_job(so_far)))
+
+
+def check_job(so_far: Evidence, again: bool = True) -> CheckJob:
+    """The check of what was prepared, opened as the next process of the run opens it. ``again``: as in ``CheckJob``."""
     run, prepared = so_far.run, known(so_far.prepared)
     emulated = run.target.device.emulated
     inputs = run.check_inputs or (1 if emulated else len(prepared.checks))
-    job = CheckJob(
+    return CheckJob(
         run.target.plugin,
         request=known(so_far.opening).for_process(),
         scenario=known(so_far.scenario),
@@ -91,5 +98,5 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
         emulated=emulated,
         foreseen=converts(run.target, prepared.artifact),
         tokenizer=prepared.tokenizer,
+        again=again,
     )
-    return replace(so_far, checked=jobs.run(job))

@@ -81,6 +81,12 @@ def backend(device: str) -> Path:
     return Path(path)
 
 
+def system_library() -> Path:
+    """The QNN library that reads compiled contexts."""
+    beside = backend(EMULATED)
+    return beside.with_name(beside.name.replace("QnnHtp", "QnnSystem"))
+
+
 def _own_name(device: Any) -> str:
     return str(dict(device.device.metadata).get("Description") or f"{device.device.vendor} {device.device.type.name}")
 

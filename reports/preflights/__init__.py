@@ -1,0 +1,1 @@
+"""Writers of a preflight, and what they share."""

@@ -195,7 +195,7 @@ def _answer(found: Preflight) -> str:
     need = [f"{name}={value:g}" for name, value in found.need.items()]
     word = {0: "fits", 1: "none", 3: "cannot_tell"}[found.status]
     first = found.fit[0] if found.fit else ""
-    answer = say(f"preflight.answer.{word}", need=need, fit=list(found.fit), first=first, count=len(found.fit))
+    answer = say(f"preflight.answer.{word}", need=need, first=first, count=len(found.fit))
     return f"{answer} {summed}"
 
 

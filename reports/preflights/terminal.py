@@ -34,6 +34,8 @@ def _lines(shown: Contents, width: int) -> Iterator[str]:
     yield from wrapped(shown.about, width)
     yield ""
     yield from wrapped(shown.answer, width)
+    if len(shown.fit) > 1:
+        yield from _indented(say("preflight.in_order", fit=shown.fit), width)
     yield ""
     columns = _fitting(shown, width)
     hidden = [name for name in shown.columns if name not in columns]

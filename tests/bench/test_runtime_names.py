@@ -27,6 +27,7 @@ ALLOWED_WORDS = {
     "cli.epilog.init": "examples in the help text",
     "cli.epilog.list": "examples in the help text",
     "cli.epilog.odb": "examples in the help text",
+    "cli.epilog.preflight": "examples in the help text",
     "cli.epilog.run": "examples in the help text",
     "cli.help.run.target": "an example in the help text",
     "cli.list_takes_one_target": "an example",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.analysis.verdict.emulated import is_emulated
 from bench.comparison.interleaved import alternated
 from bench.comparison.rules import CHECKS, RULES, SUBJECTS, Rule, Shown, Subject, side_words
 from bench.record.record import Reason, Record
@@ -103,7 +104,7 @@ def _barred(base: Record, new: Record) -> tuple[Reason, ...]:
         return (Reason("same_record", sentence("compare.same_record"), sentence("compare.same_record.remedy")),)
     sides = (("base", base), ("new", new))
     reasons = [_not_measured(side, r) for side, r in sides if r.status != "ok"]
-    emulated = [side for side, r in sides if r.plan.target.emulated]
+    emulated = [side for side, r in sides if is_emulated(r)]
     remedy = sentence("compare.emulated.remedy")
     if len(emulated) == 1:
         told = sentence("compare.emulated_against_measured", side=side_words(emulated[0]))

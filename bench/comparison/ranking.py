@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.analysis.metrics import METRICS, Metric, Unit, figures_of
+from bench.analysis.verdict.emulated import is_emulated
 from bench.comparison.comparability import comparable
 from bench.comparison.comparison import ALPHA_DIFFERENT, TOLERANCE, Change, Comparison, compare_all
 from bench.comparison.interleaved import alternated
@@ -181,7 +182,7 @@ def _barred(index: int, record: Record) -> Apart | None:
     verdict = record.verdict
     if record.status != "ok":
         return Apart(run=index, code="not_measured")
-    if record.plan.target.emulated or (verdict is not None and verdict.emulated):
+    if is_emulated(record):
         return Apart(run=index, code="emulated")
     if verdict is None:
         return Apart(run=index, code="not_judged")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 from bench.analysis.metrics import METRICS, Metric
+from bench.analysis.verdict.emulated import is_emulated
 from bench.errors import UnknownName
 from bench.record.record import Record, RecordedRun
 from bench.settings import SETTINGS
@@ -32,7 +33,7 @@ def _identity(run: RecordedRun) -> Row:
         "tool_version": record.tool.version,
         "status": record.status,
         "valid": None if verdict is None else verdict.valid,
-        "emulated": _emulated(record),
+        "emulated": is_emulated(record),
         "invalidating_codes": ";".join(() if verdict is None else verdict.invalidating),
         "failure_kind": None if record.failure is None else record.failure.kind,
         "model": model.id,
@@ -50,15 +51,11 @@ def _identity(run: RecordedRun) -> Row:
     }
 
 
-def _emulated(record: Record) -> bool:
-    return record.plan.target.emulated or (record.verdict is not None and record.verdict.emulated)
-
-
 def _figures(record: Record) -> Row:
     found: Row = {}
     for metric in METRICS:
         low, high = metric.bounds
-        value, between = (None, None) if _emulated(record) else _seen(metric, record)
+        value, between = (None, None) if is_emulated(record) else _seen(metric, record)
         found[metric.column] = value
         if metric.rule.interval is not None:
             found |= {low: None if between is None else between[0], high: None if between is None else between[1]}

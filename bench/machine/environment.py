@@ -13,6 +13,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from bench.machine.emulation import emulation
+from bench.machine.files import number_of as _number
+from bench.machine.files import text_of as _text
+from bench.machine.processor import board_name, cpu_name, soc_name
 from bench.record.record import Environment
 from bench.words import Sentence, sentence
 
@@ -54,9 +58,10 @@ def _host(root: Path) -> dict[str, Number]:
 
     linux = sys.platform == "linux"
     name, version = _linux_os(root) if linux else _other_os()
+    emulated, soc = emulation(root), soc_name(root) if linux else None
     return {
-        "cpu": _linux_cpu(root) if linux else _other_cpu(),
-        "board": _linux_board(root) if linux else None,
+        "cpu": cpu_name(root) if linux else _other_cpu(),
+        "board": board_name(root) if linux else None,
         "cores_physical": psutil.cpu_count(logical=False),
         "cores_logical": psutil.cpu_count(),
         "cores_usable": _cores_usable(),
@@ -67,6 +72,9 @@ def _host(root: Path) -> dict[str, Number]:
         "machine": platform.machine() or None,
         "python": platform.python_version(),
         "virtualised": _linux_virtualised(root) if linux else None,
+        "emulated": emulated.emulated,
+        **({"emulator": emulated.emulator} if emulated.emulator else {}),
+        **({"soc": soc} if soc else {}),
     }
 
 
@@ -89,20 +97,15 @@ def _other_os() -> tuple[str | None, str | None]:
     return platform.system() or None, platform.mac_ver()[0] or platform.version() or None
 
 
-def _linux_cpu(root: Path) -> str | None:
-    return _cpuinfo(root).get("model name")
-
-
-def _linux_board(root: Path) -> str | None:
-    """The product, e.g. a laptop's name; on Arm boards the device tree's model."""
-    dmi = root / "sys/class/dmi/id"
-    named = " ".join(t for t in (_text(dmi / "sys_vendor"), _text(dmi / "product_name")) if t)
-    return named or (_text(root / "proc/device-tree/model") or "").rstrip("\0") or None
+VIRTUAL_BOARDS = ("linux,dummy-virt", "QEMU", "Apple Virtualization")
+"""How virtual machines for Arm, whose processors do not say that they are virtual, call their board."""
 
 
 def _linux_virtualised(root: Path) -> bool | None:
     cpuinfo = _cpuinfo(root)
     if "hypervisor" in cpuinfo.get("flags", "").split() or "microsoft" in (_kernel(root) or "").lower():
+        return True
+    if (board_name(root) or "").startswith(VIRTUAL_BOARDS):
         return True
     return False if "flags" in cpuinfo else None
 
@@ -224,17 +227,3 @@ def _reason(field: str, linux: bool) -> Sentence:
         "temperature_celsius": "machine.no_thermal_sensor",
     }
     return sentence(codes.get(field, "machine.not_told"))
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return None
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(_text(path) or "")
-    except ValueError:
-        return None

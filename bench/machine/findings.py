@@ -33,6 +33,7 @@ def remedies(environment: Environment, root: Path = Path("/")) -> list[Finding]:
         _load_finding(environment),
         _temperature_finding(environment),
         _virtual_finding(environment),
+        _emulation_finding(environment),
         *_device_findings(root),
     ]
 
@@ -92,6 +93,17 @@ def _virtual_finding(environment: Environment) -> Finding:
         why = sentence("machine.virtual_machine")
         return Finding("virtualisation", "warning", why, sentence("machine.measure_on_the_device"))
     return Finding("virtualisation", "ok", sentence("machine.none_seen"))
+
+
+def _emulation_finding(environment: Environment) -> Finding:
+    emulated = environment.host.get("emulated")
+    if emulated is None:
+        return Finding("emulation", "unavailable", sentence("machine.emulation_not_told"))
+    if emulated:
+        emulator = str(environment.host.get("emulator"))
+        why = sentence("machine.processor_emulated", emulator=emulator)
+        return Finding("emulation", "warning", why, sentence("machine.processor_emulated.remedy"))
+    return Finding("emulation", "ok", sentence("machine.processor_not_emulated"))
 
 
 def _device_findings(root: Path) -> list[Finding]:

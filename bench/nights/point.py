@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bench.analysis.metrics import METRICS
 from bench.analysis.run_processes import TimedRun
+from bench.analysis.verdict.emulated import is_emulated
 from bench.comparison.observe import Observation, observe
 from bench.comparison.rules import ACCOUNTED
 from bench.nights.series import Series, series_of
@@ -88,7 +89,7 @@ def point_of(run: TimedRun, folder: str, record_sha256: str) -> Point:
         record_sha256=record_sha256,
         status=record.status,
         valid=None if verdict is None else verdict.valid,
-        emulated=record.plan.target.emulated,
+        emulated=is_emulated(record),
         codes=invalidating if record.failure is None else (record.failure.kind,),
         leading=leading,
         levels=levels,

@@ -1,8 +1,11 @@
 """Asks a target plugin, in a separate process, for its devices on this machine."""
 
+from msgspec.structs import replace
+
 from bench.contracts import Target, TargetFacts
 from bench.entry_points import versions
 from bench.jobs import Job, Worker
+from bench.machine.emulation import emulation
 from bench.plugins import load
 from bench.suite.untrusted import safe_options
 
@@ -13,9 +16,10 @@ class ProbeJob(Job[TargetFacts], frozen=True):
     devices_with_options: tuple[str, ...] = ()
 
     def play(self, worker: Worker) -> TargetFacts:
-        """Imports the target's runtime."""
+        """Imports the target's runtime. Every device of a processor that is itself emulated is emulated."""
         target: Target = load(self.plugin)
-        devices = tuple(target.devices())
+        emulated = emulation().emulated is True
+        devices = tuple(replace(d, emulated=d.emulated or emulated) for d in target.devices())
         default = [d.name for d in devices if d.usable and d.default]
         named = [d for name in self.devices_with_options for d in ([name] if name else default)]
         options = {device: dict(target.options(device)) for device in named}

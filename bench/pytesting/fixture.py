@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import pytest
 from msgspec.structs import replace
 
+from bench.analysis.verdict.emulated import is_emulated
 from bench.analysis.verdict.fail_on import checked_fail_on, failing
 from bench.comparison.comparison import TOLERANCE
 from bench.comparison.folders import Findings
@@ -25,7 +26,6 @@ from bench.scripting.comparing import compare
 from bench.scripting.loading import load
 from bench.scripting.measuring import Asked, Folder, Model, Target
 from bench.scripting.places import paths_of
-from bench.submission.decision import is_emulated
 from bench.words import UnknownLanguage, chosen, sentence, speaking
 
 Base = RecordedRun | Folder | Sequence[RecordedRun]

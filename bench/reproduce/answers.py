@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.quality import MARGIN as QUALITY_MARGIN
+from bench.analysis.verdict.emulated import is_emulated
 from bench.comparison.comparability import comparable
 from bench.comparison.interleaved import CANCELLED, pair_logs
 from bench.comparison.observe import observe
@@ -16,7 +17,7 @@ from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
 from bench.reproduce.equivalence import OWN_CHANGES, Equivalence, equivalence, within
 from bench.submission.assessment import Row
-from bench.submission.decision import is_emulated, target_of
+from bench.submission.decision import target_of
 from bench.submission.dossier.reproduction import Answer
 from bench.submission.figures import FigureKind, Seen, figure_kind
 from bench.words import Sentence, sentence

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.analysis.verdict.codes import CODES
+from bench.analysis.verdict.emulated import is_emulated
 from bench.record.record import Record
 from bench.submission.criterion import Criterion
 from bench.submission.figures import FigureKind, Seen
@@ -61,11 +62,6 @@ def achievement(criterion: Criterion, value: float) -> float | None:
     if value <= 0 or not 0 < target < math.inf:
         return None
     return target / value if criterion.direction == "at_most" else value / target
-
-
-def is_emulated(record: Record) -> bool:
-    """By its target, or by its verdict."""
-    return record.plan.target.emulated or (record.verdict is not None and record.verdict.emulated)
 
 
 def doubts(kind: FigureKind, record: Record) -> Sentence | None:

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.analysis.verdict.codes import codes_of
+from bench.analysis.verdict.emulated import is_emulated
 from bench.record.record import Reason, Record
 from bench.reports.words.names import known
 from bench.words import say, units
@@ -56,7 +57,7 @@ def status_word(state: Status) -> str:
 
 
 def emulated(record: Record) -> bool:
-    return record.plan.target.emulated or (record.verdict is not None and record.verdict.emulated)
+    return is_emulated(record)
 
 
 def outputs_wrong(record: Record) -> bool:

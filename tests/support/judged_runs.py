@@ -160,3 +160,8 @@ def codes(verdict: Verdict) -> list[str]:
 def in_words(left: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
     """Samples that were left out, with their reasons as text."""
     return tuple(msgspec.structs.replace(one, reason=str(one.reason)) for one in left)
+
+
+def on_qemu(record: Record) -> Record:
+    """The same, measured on a processor that is emulated."""
+    return replace(record, environment=Environment(host={"emulated": True, "emulator": "qemu-user"}))

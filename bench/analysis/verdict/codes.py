@@ -22,8 +22,8 @@ class Code(Struct, frozen=True):
     (``verdict.CODE.remedy``).
 
     ``invalidates`` is its default; the checks of ``not_converged``, ``drift``, ``host_busy``, ``processes_differ``,
-    ``repeats_set_aside``, ``cached_results``, ``fallback``, ``seeded_work``, ``dataset_incomplete`` and
-    ``nondeterministic_output`` decide it for each run.
+    ``repeats_set_aside``, ``cached_results``, ``fallback``, ``seeded_work``, ``dataset_incomplete``,
+    ``nondeterministic_output`` and ``emulated_processor`` decide it for each run.
     ``about``: the part of a run that it makes doubtful: times of the steady state, all times, or everything.
     ``group``: the name by which ``--fail-on`` takes it together with others; see ``bench.analysis.verdict.fail_on``.
     ``cause``: what reports name instead, because the cause shows in several codes at once; ``None``: the code itself.
@@ -69,6 +69,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "fallback": Code(invalidates=False, group="placement"),
         "sensor_lost": Code(invalidates=False, group="noise"),
         "emulated": Code(invalidates=False, group="placement"),
+        "emulated_processor": Code(invalidates=False, group="placement"),
     }
 )
 """All codes; a code that is not listed is never given."""

@@ -15,6 +15,7 @@ from typing import Any
 from bench.analysis.rules import of_these_rules
 from bench.analysis.run_processes import timed
 from bench.analysis.verdict.codes import CODES, reason
+from bench.analysis.verdict.emulated import processor_emulator
 from bench.analysis.verdict.outputs import OUTPUT_CHECKS
 from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check
 from bench.record.part import Correction
@@ -30,7 +31,7 @@ SHOWN = 3  # corrections, samples and operators that a sentence names
 def judge(run: RecordedRun) -> Verdict:
     """The verdict on ``run``, from its record and samples alone; a verdict already in the record is not looked at."""
     record = run.record
-    emulated = record.plan.target.emulated
+    emulated = record.plan.target.emulated or bool(processor_emulator(record))
     if record.status != "ok":
         message = record.failure.sentence if record.failure else sentence(f"verdict.not_measured.{record.status}")
         return with_corrections(Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)),)), run)
@@ -201,9 +202,22 @@ def _sensor_lost(run: RecordedRun) -> Reason | None:
 
 def _emulated(run: RecordedRun) -> Reason | None:
     target = run.record.plan.target
-    if not target.emulated:
+    if not target.emulated or processor_emulator(run.record):
         return None
     return reason("emulated", sentence("verdict.emulated", target=target.id), {"target": target.id})
+
+
+def _emulated_processor(run: RecordedRun) -> Reason | None:
+    """Invalid where the plan does not say that the run is emulated: its times would then be taken for a device's."""
+    emulator = processor_emulator(run.record)
+    if not emulator:
+        return None
+    return reason(
+        "emulated_processor",
+        sentence("verdict.emulated_processor", emulator=emulator),
+        {"emulator": emulator},
+        invalidates=not run.record.plan.target.emulated,
+    )
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(
@@ -219,6 +233,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "fallback": _fallback,
         "sensor_lost": _sensor_lost,
         "emulated": _emulated,
+        "emulated_processor": _emulated_processor,
     }
 )
 """Every check, in the order of the reasons."""

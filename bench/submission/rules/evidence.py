@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bench.analysis.metrics import METRICS
 from bench.analysis.verdict.codes import CODES
+from bench.analysis.verdict.emulated import is_emulated
 from bench.record.record import Record, RecordedRun
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion, Evidence
@@ -40,7 +41,7 @@ def not_successful(assessment: Assessment, context: Context) -> Iterator[Hit]:
 def no_figure(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """The record that decides has no such figure. An emulator's times and a missing meter have rules of their own."""
     for criterion, kind, row, run in decided(assessment):
-        of_emulator = kind.of_device and run.record.plan.target.emulated
+        of_emulator = kind.of_device and is_emulated(run.record)
         if row.seen.value is None and not of_emulator and not _unmetered(kind, run.record):
             where = in_record(run.record.record_id, criterion.metric)
             yield Hit(where, {"criterion": criterion.id, "reason": row.seen.reason})
@@ -73,7 +74,7 @@ def emulated_speed(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """A criterion has its speed, memory or energy decided by an emulator: its target is one."""
     for criterion, kind, _, run in decided(assessment):
         target = run.record.plan.target
-        if kind.of_device and target.emulated and criterion.device == target.id:
+        if kind.of_device and is_emulated(run.record) and criterion.device == target.id:
             figures = {"criterion": criterion.id, "target": target.id, "metric": criterion.metric}
             yield Hit(of_criterion(criterion, "device"), figures)
 
@@ -82,7 +83,7 @@ def only_emulated(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """For a speed, memory or energy there is a record of an emulator, and none of a device."""
     for criterion, kind, _, run in decided(assessment):
         target = run.record.plan.target
-        if kind.of_device and target.emulated and criterion.device != target.id:
+        if kind.of_device and is_emulated(run.record) and criterion.device != target.id:
             figures = {"criterion": criterion.id, "target": target.id, "weight": criterion.weight}
             yield Hit(in_record(run.record.record_id, "plan.target.emulated"), figures)
 
@@ -103,7 +104,7 @@ def held_by(record: Record) -> frozenset[Evidence]:
     """The kinds of evidence that a record has."""
     energy, text = record.summary.energy, record.summary.text_generation
     held: dict[Evidence, bool] = {
-        "device": not record.plan.target.emulated,
+        "device": not is_emulated(record),
         "placement": record.placement is not None and bool(record.placement.nodes),
         "outputs": (record.fidelity is not None and record.fidelity.ok is not None)
         or (text is not None and bool(text.agreement)),
@@ -137,7 +138,7 @@ def repeats_too_few(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """The record has fewer repeats than the criterion demands."""
     for criterion, kind, _, run in decided(assessment):
         done, demanded = len(run.record.repeats), criterion.repeats
-        if kind.of_device and demanded is not None and done < demanded and not run.record.plan.target.emulated:
+        if kind.of_device and demanded is not None and done < demanded and not is_emulated(run.record):
             figures = {"criterion": criterion.id, "done": done, "demanded": demanded}
             yield Hit(in_record(run.record.record_id, "repeats"), figures)
 
@@ -244,7 +245,7 @@ def no_yardstick(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """A time decides a criterion, and nothing of a fixed speed was measured beside it."""
     found: dict[str, list[str]] = {}
     for criterion, kind, row, run in decided(assessment):
-        held = kind.path in HELD_TO_YARDSTICK and not run.record.plan.target.emulated and row.seen.value is not None
+        held = kind.path in HELD_TO_YARDSTICK and not is_emulated(run.record) and row.seen.value is not None
         if held and yardstick_of(run, assessment.runs) is None:
             found.setdefault(run.record.record_id, []).append(criterion.id)
     for name, criteria in found.items():

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from bench.analysis.verdict.emulated import is_emulated
 from bench.printable import clean
 from bench.record.evidence import OTHER_SIDE
 from bench.record.record import Record
@@ -218,7 +219,7 @@ def governor(assessment: Assessment, context: Context) -> Iterator[Hit]:
     """A record that decides was measured while the clock followed the load."""
     for record in _chosen(assessment):
         found = record.environment.governor
-        if found not in (None, "performance") and not record.plan.target.emulated:
+        if found not in (None, "performance") and not is_emulated(record):
             yield Hit(in_record(record.record_id, "environment.governor"), {"governor": found})
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 
+from bench.analysis.verdict.emulated import is_emulated
 from bench.scenarios import KINDS, scenario_name
 from bench.submission.assessment import Assessment
-from bench.submission.decision import is_emulated
 from bench.submission.figures import later
 from bench.submission.form import SubmittedModel
 from bench.submission.matching import name_of
@@ -27,7 +27,7 @@ def device_incomplete(assessment: Assessment, context: Context) -> Iterator[Hit]
     device = assessment.submission.device
     preferred = [target.id for target in assessment.submission.targets if not target.stand_in][:1]
     targets = [(run.record, run.record.plan.target) for run in assessment.runs]
-    measured = [record for record, target in targets if target.id in preferred and not target.emulated]
+    measured = [record for record, target in targets if target.id in preferred and not is_emulated(record)]
     known = {
         "soc": any(record.environment.host.get("cpu") for record in measured),
         "power_supply": any(record.environment.power_source for record in measured),
@@ -142,7 +142,7 @@ def emulator_undeclared(assessment: Assessment, context: Context) -> Iterator[Hi
     """A record of a target says that it is an emulator, or a track does, and the form takes it for a device. The tracks
     of this project count beside the form's own, which may leave emulators out."""
     devices = {target.id for target in assessment.submission.targets if not target.stand_in}
-    emulated = {run.record.plan.target.id: run for run in assessment.runs if run.record.plan.target.emulated}
+    emulated = {run.record.plan.target.id: run for run in assessment.runs if is_emulated(run.record)}
     for name, run in emulated.items():
         if name in devices:
             yield Hit(in_form(f"targets[{name}].stand_in"), {"target": name, "record": run.record.record_id})

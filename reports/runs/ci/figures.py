@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from bench.analysis.metrics import METRICS, Metric
+from bench.analysis.verdict.emulated import is_emulated
 from bench.nights.series import Series, series_of
 from bench.record.record import Record, RecordedRun
 
@@ -44,7 +45,7 @@ def usable(runs: Sequence[RecordedRun]) -> tuple[Usable, ...]:
 def may_be_used(record: Record) -> bool:
     """Whether its figures are a device's, and valid."""
     valid = record.verdict is not None and record.verdict.valid
-    return record.status == "ok" and valid and not record.plan.target.emulated
+    return record.status == "ok" and valid and not is_emulated(record)
 
 
 def _names(series: Sequence[Series]) -> dict[Series, str]:

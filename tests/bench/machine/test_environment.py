@@ -190,6 +190,7 @@ def test_findings_of_a_laptop_on_battery(tmp_path: Path) -> None:
         ("load", "warning"),
         ("temperature", "ok"),
         ("virtualisation", "ok"),
+        ("emulation", "ok"),
         ("npu", "ok"),
         ("gpu", "ok"),
     ] == [(f.topic, f.state) for f in findings]
@@ -201,13 +202,13 @@ def test_findings_of_a_laptop_on_battery(tmp_path: Path) -> None:
 def test_findings_of_a_good_machine() -> None:
     """Mains, performance, idle and cool: nothing to do."""
     good = Environment(
-        host={"virtualised": False},
+        host={"virtualised": False, "emulated": False},
         power_source="ac",
         governor="performance",
         temperature_celsius={"x86_pkg_temp": 79.9},
         load={"cpu_busy_share": 0.1},
     )
-    assert [("ok", "")] * 5 == [(f.state, f.remedy) for f in remedies(good, Path("nowhere"))]
+    assert [("ok", "")] * 6 == [(f.state, f.remedy) for f in remedies(good, Path("nowhere"))]
 
 
 def test_findings_of_a_hot_machine() -> None:
@@ -223,7 +224,7 @@ def test_findings_of_a_bare_machine_carry_the_reasons(tmp_path: Path) -> None:
     found = capture(tmp_path)
     findings = remedies(found, tmp_path)
     assert ("unavailable", str(found.unavailable["governor"])) == state(findings, "governor")
-    assert ["power", "governor", "temperature", "virtualisation"] == [
+    assert ["power", "governor", "temperature", "virtualisation", "emulation"] == [
         f.topic for f in findings if f.state == "unavailable"
     ]
 

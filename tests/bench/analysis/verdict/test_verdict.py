@@ -16,6 +16,7 @@ from judged_runs import (
     generating,
     judged,
     lost,
+    on_qemu,
     planned,
     repeats_with,
     replace,
@@ -171,6 +172,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     ),
     "sensor_lost": (run_of(lost("energy")), "No energy from hwmon vdd: a reading was lost."),
     "emulated": (run_of(EMULATED, [steady(0, 3)]), "qnn:htp-emu is an emulator"),
+    "emulated_processor": (run_of(on_qemu(EMULATED), [steady(0, 3)]), "The processor was emulated (qemu-user)"),
 }
 
 
@@ -206,6 +208,7 @@ SILENT: dict[str, RecordedRun] = {
     "fallback": run_of(replace(sound_record(), placement=PlacementSummary("HTP", {"HTP": 10}))),
     "sensor_lost": run_of(),
     "emulated": run_of(planned(sound_record(), target=PlannedTarget("qnn:htp", "qnn", "htp"))),
+    "emulated_processor": run_of(replace(sound_record(), environment=Environment(host={"emulated": False}))),
 }
 """For each code a run that comes close to it, or is like it in kind, and must not be given it."""
 
@@ -391,10 +394,5 @@ def test_a_fallback_says_what_the_target_knows_of_it() -> None:
     remedies = ("Quantise Div tail: still float.",)
     placement = PlacementSummary("HTP", {"HTP": 9, "CPU": 1}, {"HTP": 500}, ("Div tail",), remedies=remedies)
     found = next(r for r in judge(run_of(replace(sound_record(), placement=placement))).reasons if r.code == "fallback")
-    assert (
-        "1 of 10 nodes ran on another device than HTP, with none of the multiply-accumulates: Div tail.",
-        *remedies,
-    ) == (
-        found.message,
-        found.remedy,
-    )
+    said = "1 of 10 nodes ran on another device than HTP, with none of the multiply-accumulates: Div tail."
+    assert (said, *remedies) == (found.message, found.remedy)

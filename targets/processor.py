@@ -5,12 +5,20 @@ import platform
 from pathlib import Path
 
 
-def processor_name() -> str:
-    """The processor as the system names it; the architecture where it does not."""
-    table = Path("/proc/cpuinfo")
-    lines = table.read_text(errors="replace").splitlines() if table.exists() else []
+def processor_name(root: Path = Path("/")) -> str:
+    """The processor as the system names it; on Arm, where it does not, the chip; the architecture without either."""
+    lines = (text_of(root / "proc/cpuinfo") or "").splitlines()
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name") and ":" in line]
-    return named[0] if named else platform.processor() or platform.machine()
+    soc = text_of(root / "sys/devices/soc0/machine")
+    return named[0] if named else soc or platform.processor() or platform.machine()
+
+
+def text_of(path: Path) -> str | None:
+    """A small file of the kernel, without space at its ends; ``None`` if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
 
 
 def usable_cores() -> int:

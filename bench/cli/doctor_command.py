@@ -15,6 +15,7 @@ from bench.printable import clean
 from bench.words import Sentence, say, sentence, speaking
 
 if TYPE_CHECKING:
+    from bench.contracts import TargetFacts
     from bench.plugins import Catalog
 
 State = Literal["ok", "warning", "unavailable"]
@@ -46,13 +47,16 @@ class Found(NamedTuple):
 @json_option
 def command(plugins: tuple[Path, ...], as_json: bool) -> int:
     """``odb doctor``."""
+    from bench.cli.list_command import probed_targets
     from bench.plugins import discover
 
     catalog = discover(plugins)
-    targets = target_findings(catalog)
+    probed = probed_targets(catalog)
+    targets = target_findings(probed)
     findings = [
         *machine_findings(),
         *targets,
+        *requirement_findings(probed),
         *sensor_findings(catalog),
         *process_findings(),
         *telemetry_findings(),
@@ -95,11 +99,12 @@ def machine_findings() -> list[Found]:
     return [Found("machine", sentence("cli.topic.machine"), "ok", machine), *rest]
 
 
-def target_findings(catalog: "Catalog") -> list[Found]:
-    from bench.cli.list_command import targets
+def target_findings(probed: Mapping[str, "TargetFacts"]) -> list[Found]:
+    """A line per device."""
+    from bench.cli.list_command import target_rows
 
     found = []
-    for row in targets(catalog):
+    for row in target_rows(probed):
         message = row["reason"]
         if row["usable"]:
             code = "cli.target_emulated" if row["emulated"] else "cli.target"
@@ -107,6 +112,18 @@ def target_findings(catalog: "Catalog") -> list[Found]:
         title = sentence("cli.topic.target", target=row["target"])
         state: State = "ok" if row["usable"] else "unavailable"
         found.append(Found(f"target {row['target']}", title, state, message, row["remedy"]))
+    return found
+
+
+def requirement_findings(probed: Mapping[str, "TargetFacts"]) -> list[Found]:
+    """A line for each thing that a device needs of the machine: ``qnn:htp: FastRPC node``."""
+    states: Mapping[str, State] = {"ok": "ok", "doubtful": "warning", "missing": "unavailable"}
+    found = []
+    for plugin, facts in probed.items():
+        for one in facts.requirements:
+            target = f"{plugin}:{one.device}"
+            title = sentence("cli.topic.requirement", target=target, what=one.title)
+            found.append(Found(f"target {target} {one.name}", title, states[one.state], one.message, one.remedy))
     return found
 
 

@@ -1,7 +1,7 @@
 """``odb list``. This module does not import a runtime; targets are queried in separate processes."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from bench.printable import clean
 from bench.words import Sentence, current, say, sentence, speaking
 
 if TYPE_CHECKING:
+    from bench.contracts import TargetFacts
     from bench.plugins import Catalog, Kind
 
 Rows = list[dict[str, Any]]
@@ -125,12 +126,20 @@ def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict
 
 
 def targets(catalog: "Catalog") -> Rows:
-    """Every device of every target plugin. Each plugin is queried in a separate process."""
+    """Every device of every target plugin."""
+    return target_rows(probed_targets(catalog))
+
+
+def probed_targets(catalog: "Catalog") -> Mapping[str, "TargetFacts"]:
+    """What each target plugin says of this machine. Each is queried in a separate process."""
     from bench.execution.probe import probe_targets, temporary_workspace
 
-    names = catalog.names("targets")
     with temporary_workspace() as workspace:
-        probed = probe_targets(catalog, workspace, dict.fromkeys(names, ()))
+        return probe_targets(catalog, workspace, dict.fromkeys(catalog.names("targets"), ()))
+
+
+def target_rows(probed: Mapping[str, "TargetFacts"]) -> Rows:
+    """One row per device."""
     return [
         {
             "target": f"{name}:{device.name}",
@@ -139,11 +148,11 @@ def targets(catalog: "Catalog") -> Rows:
             "description": device.description,
             "reason": device.reason,
             "remedy": device.remedy,
-            "opens": list(probed[name].formats),
-            "versions": [f"{k} {v}" for k, v in probed[name].versions.items()],
+            "opens": list(facts.formats),
+            "versions": [f"{k} {v}" for k, v in facts.versions.items()],
         }
-        for name in names
-        for device in probed[name].devices
+        for name, facts in probed.items()
+        for device in facts.devices
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -28,6 +28,22 @@ class Device(Struct, frozen=True):
     default: bool = True  # measured by `odb run` when no target is named
 
 
+class Requirement(Struct, frozen=True, kw_only=True):
+    """One thing that a device needs of the machine, and how it stands here.
+
+    ``name``: a stable word for scripts; ``title``: what people read in its place. ``state``: ``missing``: the device
+    cannot be used without it; ``doubtful``: it may be in the way, or could not be read. ``remedy``: what to do, empty
+    for ``ok``.
+    """
+
+    device: str
+    name: str
+    title: Sentence | str
+    state: Literal["ok", "doubtful", "missing"]
+    message: Sentence | str
+    remedy: Sentence | str = ""
+
+
 class TargetFacts(Struct, frozen=True):
     """Facts about a target plugin on this machine. ``options``: by device, for the requested devices."""
 
@@ -37,6 +53,7 @@ class TargetFacts(Struct, frozen=True):
     tasks: tuple[str, ...]
     versions: dict[str, str]
     safe_options: tuple[str, ...] = ()  # see bench.suite.untrusted
+    requirements: tuple[Requirement, ...] = ()
 
 
 class OpenRequest(Struct, frozen=True):
@@ -173,6 +190,17 @@ class ReferenceTarget(Protocol):
 
         Quick, and imports no runtime: runs in the parent.
         """
+        ...
+
+
+@runtime_checkable
+class RequiringTarget(Protocol):
+    """A target that knows what its devices need of a machine beside its distribution: device nodes, rights, libraries,
+    firmware. ``odb doctor`` shows each."""
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What each device needs, in the order in which a person would look. Runs in a separate process; never
+        raises."""
         ...
 
 

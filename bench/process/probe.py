@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from bench.contracts import Target, TargetFacts
+from bench.contracts import RequiringTarget, Target, TargetFacts
 from bench.entry_points import versions
 from bench.jobs import Job, Worker
 from bench.machine.emulation import emulation
@@ -25,5 +25,11 @@ class ProbeJob(Job[TargetFacts], frozen=True):
         options = {device: dict(target.options(device)) for device in named}
         safe = tuple(sorted(safe_options(self.plugin)))
         return TargetFacts(
-            devices, options, tuple(target.formats), tuple(target.tasks), versions(target.requires), safe
+            devices=devices,
+            options=options,
+            formats=tuple(target.formats),
+            tasks=tuple(target.tasks),
+            versions=versions(target.requires),
+            safe_options=safe,
+            requirements=tuple(target.requirements()) if isinstance(target, RequiringTarget) else (),
         )

@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.contracts import Device
+from bench.contracts import Device, Requirement
+from bench.targets.distributions import importable
 from bench.targets.processor import processor_name
+from bench.targets.qnn.onboard.requirements import requirements
+from bench.targets.qnn.onboard.soc import board_of, is_board
 from bench.targets.qnn.socs import Soc
 from bench.words import Sentence, sentence
 
@@ -17,9 +20,29 @@ PURPOSE = sentence("qnn.emulator")
 
 
 def listed() -> Sequence[Device]:
-    """The HTP and the GPU, usable where ONNX Runtime finds them, and the emulator."""
+    """The HTP and the GPU, usable where ONNX Runtime finds them, and the emulator.
+
+    On a board with Linux ONNX Runtime finds no HTP: FastRPC is no class of devices that it looks at. There the HTP is
+    usable if nothing that it needs is missing.
+    """
     found = {str(device.device.type.name): device for device in provider_devices()}
-    return (*(_hardware(name, found) for name in HARDWARE), _emulator())
+    htp = _htp_of_board(needed()) if is_board() else _hardware("htp", found)
+    return (htp, _hardware("gpu", found), _emulator())
+
+
+def needed() -> Sequence[Requirement]:
+    """What the HTP of this board needs; nothing on other machines, where a driver is all."""
+    if not is_board():
+        return ()
+    return requirements(wheel=backend("htp").parent if importable("onnxruntime_qnn") else None)
+
+
+def offered(device: str, available: Sequence[Any]) -> list[Any]:
+    """Of ONNX Runtime's devices those by which ``device`` is reached. The emulator, and the HTP of a board, go by the
+    processor, which the provider takes for any of its libraries."""
+    if device == EMULATED or (device == "htp" and is_board()):
+        return list(available)
+    return [one for one in available if one.device.type.name == HARDWARE[device]]
 
 
 def device_name(
@@ -37,6 +60,9 @@ def device_name(
         chosen = f"{soc.marketing} ({soc.part})" if soc else f"SoC {held.get('soc_model', 'unknown')}"
         played = played_as(f"{chosen} HTP v{held.get('htp_arch', '?')}")
         return sentence("qnn.emulated_on", chip=played, processor=processor_name())
+    board = board_of() if device == "htp" and is_board() else None
+    if board is not None:
+        return sentence("qnn.htp_of", chip=board.name)
     found = [d for d in _registered() if d.device.type.name == HARDWARE[device]]
     return _own_name(found[0]) if found else device
 
@@ -95,6 +121,21 @@ def _hardware(name: str, found: Mapping[str, Any]) -> Device:
     if HARDWARE[name] in found:
         return Device(name, True, _own_name(found[HARDWARE[name]]))
     return Device(name, False, "", absence(name), elsewhere())
+
+
+def _htp_of_board(needs: Sequence[Requirement]) -> Device:
+    missing = [need for need in needs if need.state == "missing"]
+    board = board_of()
+    described: Sentence | str = sentence("qnn.htp_of", chip=board.name) if board is not None else ""
+    if not missing:
+        return Device("htp", True, described)
+    reason = missing[0].message
+    if len(missing) > 1:
+        reason = sentence("qnn.need.several", parts=[need.message for need in missing])
+    remedy = missing[0].remedy
+    if len(missing) > 1:
+        remedy = sentence("qnn.need.see_doctor", first=remedy)
+    return Device("htp", False, described, reason, remedy)
 
 
 def _emulator() -> Device:

@@ -98,35 +98,35 @@ def native_machine() -> int | None:
 
     ``IsWow64Process2`` is asked, because variables and WMI differ between an emulated process and its system.
     """
-    if sys.platform != "win32":
-        return None
-    import ctypes
-    from ctypes import wintypes
+    if sys.platform == "win32":
+        import ctypes
+        from ctypes import wintypes
 
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    ask = getattr(kernel, "IsWow64Process2", None)
-    if ask is None:
-        return None
-    ask.argtypes = [wintypes.HANDLE, ctypes.POINTER(ctypes.c_ushort), ctypes.POINTER(ctypes.c_ushort)]
-    ask.restype = wintypes.BOOL
-    kernel.GetCurrentProcess.restype = wintypes.HANDLE
-    process, native = ctypes.c_ushort(), ctypes.c_ushort()
-    done = ask(kernel.GetCurrentProcess(), ctypes.byref(process), ctypes.byref(native))
-    return native.value if done else None
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        ask = getattr(kernel, "IsWow64Process2", None)
+        if ask is None:
+            return None
+        ask.argtypes = [wintypes.HANDLE, ctypes.POINTER(ctypes.c_ushort), ctypes.POINTER(ctypes.c_ushort)]
+        ask.restype = wintypes.BOOL
+        kernel.GetCurrentProcess.restype = wintypes.HANDLE
+        process, native = ctypes.c_ushort(), ctypes.c_ushort()
+        done = ask(kernel.GetCurrentProcess(), ctypes.byref(process), ctypes.byref(native))
+        return native.value if done else None
+    return None
 
 
 def translated() -> bool | None:
     """Whether macOS runs this process under Rosetta; an Intel Mac does not know the question: false."""
-    if sys.platform != "darwin":
-        return None
-    import ctypes
+    if sys.platform == "darwin":
+        import ctypes
 
-    value, size = ctypes.c_int(0), ctypes.c_size_t(ctypes.sizeof(ctypes.c_int))
-    ask = getattr(ctypes.CDLL(None), "sysctlbyname", None)
-    if ask is None:
-        return None
-    asked = ask(b"sysctl.proc_translated", ctypes.byref(value), ctypes.byref(size), None, 0)
-    return asked == 0 and value.value == 1
+        ask = getattr(ctypes.CDLL(None), "sysctlbyname", None)
+        if ask is None:
+            return None
+        value, size = ctypes.c_int(0), ctypes.c_size_t(ctypes.sizeof(ctypes.c_int))
+        asked = ask(b"sysctl.proc_translated", ctypes.byref(value), ctypes.byref(size), None, 0)
+        return asked == 0 and value.value == 1
+    return None
 
 
 def _by_mapped_files(root: Path) -> str:

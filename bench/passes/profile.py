@@ -8,12 +8,11 @@ made one after another, and the model is opened for latency, whatever the scenar
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bench.contracts import OpenRequest, ProfilingSession, Scenario, Target, TensorSession, TokenSession
+from bench.contracts import OpenRequest, ProfilingSession, Scenario, Target, Tensors, TensorSession, TokenSession
 from bench.contracts.answers import profiles_of
 from bench.inputs.prompts import Query, encoded, load_prompts, queries
 from bench.inputs.tensor_files import load_feeds
@@ -26,11 +25,6 @@ from bench.passes.operators import part_of
 from bench.plugins import load
 from bench.record.operators import OperatorPart, OperatorProfile
 from bench.words import sentence
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Fill = Callable[[np.ndarray[Any, Any]], None]
 
 INFERENCE, PREFILL, DECODE = "inference", "prefill", "decode"
 
@@ -121,7 +115,7 @@ class Calls:
         self._marked, self._amount, self._clock = marked, amount, clock
         self.latencies_ns: dict[str, tuple[int, ...]] = {}
 
-    def tensors(self, session: TensorSession, feeds: "dict[str, np.ndarray[Any, Any]]") -> None:
+    def tensors(self, session: TensorSession, feeds: Tensors) -> None:
         """Inferences of one input."""
         call = session.bind(feeds)
         for _ in range(self._amount.warm_up):
@@ -132,24 +126,24 @@ class Calls:
 
     def text(self, session: TokenSession, asked: Query, tokens: int) -> None:
         """The prompt, then the tokens after it, each again and again behind the same context."""
-        fill = OpenedText(session, prompt_tokens=len(asked.prompt)).fill
+        generator = OpenedText(session, prompt_tokens=len(asked.prompt))
         if self._amount.warm_up:
-            fill(asked.context)
+            generator.fill(asked.context)
             session.prefill(asked.prompt)
             for _ in range(min(tokens - 1, self._amount.warm_up)):
                 session.decode()
-        self._repeated(PREFILL, lambda: self._prompt(session, asked, fill))
+        self._repeated(PREFILL, lambda: self._prompt(session, asked, generator))
         if tokens > 1:
-            self._repeated(DECODE, lambda: self._tokens(session, asked, tokens - 1, fill))
+            self._repeated(DECODE, lambda: self._tokens(session, asked, tokens - 1, generator))
 
-    def _prompt(self, session: TokenSession, asked: Query, fill: "Fill") -> None:
-        fill(asked.context)
+    def _prompt(self, session: TokenSession, asked: Query, generator: OpenedText) -> None:
+        generator.fill(asked.context)
         self._marked(PREFILL)
         self._timed(PREFILL, lambda: session.prefill(asked.prompt))
         self._marked("")
 
-    def _tokens(self, session: TokenSession, asked: Query, tokens: int, fill: "Fill") -> None:
-        fill(asked.context)
+    def _tokens(self, session: TokenSession, asked: Query, tokens: int, generator: OpenedText) -> None:
+        generator.fill(asked.context)
         session.prefill(asked.prompt)
         self._marked(DECODE)
         for _ in range(tokens if self._amount.warm_up else 1):

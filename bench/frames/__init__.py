@@ -4,6 +4,7 @@
 verdict, every figure of ``bench.analysis.metrics`` and its 95 % interval. Figures of an emulator are missing, so that
 an average does not mix its times with a device's. ``of="queries"``: a row for each timed query, ``latency_ns`` and
 ``start_ns`` (since the first of its process) with ``record_id``, ``model``, ``target`` and ``repeat`` (from 0).
+``of="operators"``: a row for each operator of a run that was profiled, with the fields of ``operators`` in the record.
 """
 
 from collections.abc import Sequence

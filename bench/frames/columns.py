@@ -1,7 +1,10 @@
 """Runs, and timed queries, as rows: column -> value, ``None`` where it was not measured."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, get_args
+
+from msgspec import structs
 
 from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.verdict.emulated import is_emulated
@@ -10,7 +13,7 @@ from bench.record.record import Record, RecordedRun
 from bench.settings import SETTINGS
 from bench.words import sentence
 
-Of = Literal["runs", "queries"]
+Of = Literal["runs", "queries", "operators"]
 Value = str | int | float | bool | None
 Row = dict[str, Value]
 
@@ -18,9 +21,9 @@ Row = dict[str, Value]
 def rows(runs: Sequence[RecordedRun], of: Of) -> list[Row]:
     if of == "runs":
         return [{**_identity(run), **_figures(run.record)} for run in runs]
-    if of != "queries":
+    if of not in _EACH:
         raise UnknownName(sentence("frames.rows"), of, get_args(Of))
-    return [row for run in runs for row in _queries(run)]
+    return [row for run in runs for row in _EACH[of](run)]
 
 
 def _identity(run: RecordedRun) -> Row:
@@ -66,16 +69,28 @@ def _seen(metric: Metric, record: Record) -> tuple[Value, Sequence[float] | None
     return metric.figure(record.summary), metric.interval(record.summary)
 
 
+def _of_run(record: Record) -> Row:
+    return {"record_id": record.record_id, "model": record.plan.model.id, "target": record.plan.target.id}
+
+
+def _operators(run: RecordedRun) -> Iterator[Row]:
+    of_run = _of_run(run.record)
+    for part in run.record.operators.parts if run.record.operators is not None else ():
+        for one in part.operators:
+            yield {**of_run, "part": part.part, **structs.asdict(one)}
+
+
 def _queries(run: RecordedRun) -> Iterator[Row]:
     record = run.record
-    of_run: Row = {
-        "record_id": record.record_id,
-        "model": record.plan.model.id,
-        "target": record.plan.target.id,
-    }
+    of_run = _of_run(record)
     for number, repeat in enumerate(record.repeats):
         roles = {} if repeat.samples is None else repeat.samples.arrays
         arrays = {role: run.samples[roles[role]].tolist() for role in ("latency_ns", "start_ns") if role in roles}
         for query, latency in enumerate(arrays.get("latency_ns", ())):
             start = arrays["start_ns"][query] if "start_ns" in arrays else None
             yield {**of_run, "repeat": number, "query": query, "latency_ns": latency, "start_ns": start}
+
+
+_EACH: Mapping[str, Callable[[RecordedRun], Iterator[Row]]] = MappingProxyType(
+    {"queries": _queries, "operators": _operators}
+)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from bench.record.operators import Operator, OperatorPart
 from bench.record.part import Part
 from bench.record.quality import Paired, QualityMetric
 from bench.record.record import Record, RecordedRun
 from bench.record.refused import RefusedRecord
 from bench.record.shown.command import shown_command
+from bench.reports.view.operators import hottest
 from bench.reports.words.causes import emulated, invalidating_codes
 from bench.reports.words.quality import OF_TEXT, leading
 from bench.settings import SETTINGS
@@ -180,6 +182,16 @@ def _of_text(name: str) -> Callable[[Record], Value]:
     return of
 
 
+def _profiled(make: Callable[[OperatorPart, Operator, float], Value]) -> Callable[[Record], Value]:
+    """Of the part, the hottest operator and its share of the time; of a language model those of a token."""
+
+    def of(record: Record) -> Value:
+        found = hottest(record)
+        return make(*found[-1]) if found else None
+
+    return _of_device(of)
+
+
 def _pairs(options: Mapping[str, str]) -> str:
     return ";".join(f"{k}={v}" for k, v in options.items())
 
@@ -328,6 +340,12 @@ _PLACED: dict[str, Callable[[Record], Value] | None] = {
     "sdt": _of_text("sdt"),
     "choice_accuracy": _of_text("choice_accuracy"),
     "choice_accuracy_per_byte": _of_text("choice_accuracy_per_byte"),
+    "profiled_part": _profiled(lambda part, one, share: part.part),
+    "profile_slowdown": _profiled(lambda part, one, share: part.slowdown),
+    "operators_ns": _profiled(lambda part, one, share: part.operators_ns),
+    "hottest_operator": _profiled(lambda part, one, share: one.name),
+    "hottest_operator_type": _profiled(lambda part, one, share: one.op),
+    "hottest_operator_share": _profiled(lambda part, one, share: share),
     "loop_overhead_ns": _of_device(lambda r: r.harness.loop_overhead_ns),
     "command": lambda r: shown_command(r.plan.command),
     "record_sha256": lambda r: r.record_sha256,

@@ -13,6 +13,7 @@ from bench.reports.view.lm.overview import overview_table
 from bench.reports.view.machines import machines
 from bench.reports.view.matrix import Matrix, MatrixRow, matrices
 from bench.reports.view.notes import notes
+from bench.reports.view.operators import operator_listing
 from bench.reports.view.provenance import facts, records_table, title
 from bench.reports.view.quality import quality_overview
 from bench.reports.view.refused import refused_table
@@ -56,6 +57,8 @@ def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterat
             yield from _table(table, "##")
     details = [detail(i) for i in items]
     yield from _notes(details)
+    for table in (table for item in items for table in operator_listing(item)):
+        yield from _table(table, "##")
     yield from _machines(items)
     records = records_table(items)
     if records is not None:

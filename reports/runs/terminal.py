@@ -15,6 +15,7 @@ from bench.reports.view.lm.cost import cost_listing
 from bench.reports.view.lm.tables import differences_words
 from bench.reports.view.matrix import matrices
 from bench.reports.view.notes import Note, notes
+from bench.reports.view.operators import operator_listing
 from bench.reports.view.provenance import facts, short_hashes
 from bench.reports.view.quality import quality_listing
 from bench.reports.view.refused import refused_table
@@ -41,7 +42,9 @@ _STYLES: dict[Status, str] = {
 }
 
 
-_WRAPPED = frozenset({"model", "target", "ran_in", "verdict", "result", "record", "why", "chip", "outputs", "folder"})
+_WRAPPED = frozenset(
+    {"model", "target", "ran_in", "verdict", "result", "record", "why", "chip", "outputs", "folder", "operator", "note"}
+)
 """Columns whose cells are broken into lines."""
 
 
@@ -49,7 +52,7 @@ _KEPT = "\ue000"
 """Stands for the space between a number and its unit until lines are broken; rich breaks them at every other space."""
 
 
-_DISPENSABLE = ("cold_start", "peak_rss", "tokens_per_s", "interval95")
+_DISPENSABLE = ("cold_start", "peak_rss", "tokens_per_s", "interval95", "macs_per_s", "kernel")
 """Columns that are left out where a table is too wide, in this order."""
 
 
@@ -89,6 +92,8 @@ class TerminalReport:
                 _print_table(console, table, self.complete)
         for note in notes([detail(item) for item in items]):
             _print_note(console, note)
+        for table in (table for item in items for table in operator_listing(item)):
+            _print_table(console, table, self.complete)
         for item in items:
             if parted := differences_words(item.record):
                 console.print(_text(say("report.divergence.of_run", run=item.number, said=parted)))

@@ -12,6 +12,7 @@ from bench.record.shown.command import shown_command
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
+from bench.reports.view.operators import operator_tables
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered, Table, agreement, placed_count
 from bench.reports.view.tables import (
@@ -241,7 +242,7 @@ def _tables(record: Record) -> tuple[Table, ...]:
         measured = [replace(t, caption=say("report.emulated.times", caption=t.caption)) for t in measured]
     texts = (agreement_table, divergence_table)
     makers = (quality_table, placement_table, inputs_table, fidelity_table, *texts, options_table)
-    proven = (*(make(record) for make in makers), conditions(record.environment))
+    proven = (*operator_tables(record), *(make(record) for make in makers), conditions(record.environment))
     return (*measured, *(t for t in proven if t is not None))
 
 

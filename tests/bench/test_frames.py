@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench import RecordedRun, frames
 from bench.errors import InputError, OdbError
 from bench.frames.columns import Of
 from bench.frames.columns import rows as rows_of
 from bench.plugins import discover, load
+from bench.record.operators import Operator, OperatorPart, OperatorProfile
 from bench.record.record import Verdict
 from bench.record.summary import LatencyNs
 from bench.testing.records import fake_run
@@ -106,3 +108,14 @@ def test_neither_is_imported_before_it_is_asked_for() -> None:
     code = "import sys, bench.frames; print({'pandas', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "set()" == done.stdout.strip()
+
+
+def test_operators_have_a_row_each() -> None:
+    """Of runs that were profiled; other runs have none."""
+    profiled = fake_run("p", [np.arange(1, 4)])
+    part = OperatorPart("inference", 5, "median", (Operator("conv", "Conv", 7, macs=9), Operator("relu", "Relu", 2)))
+    profiled = replace(profiled, record=replace(profiled.record, operators=OperatorProfile("fake", (part,))))
+    found = rows_of([fake_run("r", [np.arange(1, 4)]), profiled], "operators")
+    assert [("p", "inference", "conv", 7, 9), ("p", "inference", "relu", 2, None)] == [
+        (row["record_id"], row["part"], row["name"], row["time_ns"], row["macs"]) for row in found
+    ]

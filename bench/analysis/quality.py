@@ -34,6 +34,7 @@ MARGIN = 0.01
 MOST_SAMPLES = 1_000_000
 WILSON, BOOTSTRAP = "Wilson", "bootstrap, percentile, 5,000 resamples"
 TAIL_BOOTSTRAP = "bootstrap over samples, percentile, 2,000 resamples"
+IMAGE_BOOTSTRAP = "bootstrap over images, percentile, 1,000 resamples"
 TESTED_OF_TEXT = frozenset(
     {"perplexity", "kl_divergence", "top1_agreement", "equal_prefix", "choice_accuracy", "choice_accuracy_per_byte"}
 )
@@ -49,18 +50,22 @@ def summarise(
 
 
 def _metric(metric: JudgedMetric, results: "Array | None", samples: int) -> QualityMetric:
-    from bench.stats import resampling as paired
-    from bench.stats import token_tails
+    from bench.stats.samples import average_precision, token_tails
+    from bench.stats.samples import resampling as paired
 
     if results is None:
         return _stated(metric, metric.whole or 0.0, None, samples, "")
+    if metric.statistic in average_precision.STATISTICS:
+        bounds, images = average_precision.interval(metric.statistic, results), average_precision.samples_in(results)
+        overall = average_precision.value(metric.statistic, results)
+        return _stated(metric, overall, bounds, images, IMAGE_BOOTSTRAP if bounds else "")
     if metric.statistic in token_tails.TAILS:
         tail, found = token_tails.value(metric.statistic, results), token_tails.interval(metric.statistic, results)
         return _stated(metric, tail, found, token_tails.samples_in(results), TAIL_BOOTSTRAP if found else "")
     value = paired.value(metric.statistic, results)
     if right_or_wrong(results):
-        bounds = proportions.wilson(int(results.sum()), len(results), CONFIDENCE)
-        return _stated(metric, value, bounds, len(results), WILSON)
+        flags = proportions.wilson(int(results.sum()), len(results), CONFIDENCE)
+        return _stated(metric, value, flags, len(results), WILSON)
     found = paired.interval(metric.statistic, results, CONFIDENCE)
     return _stated(metric, value, found, len(results), BOOTSTRAP if found is not None else "")
 
@@ -154,8 +159,11 @@ def compare(
 
 
 def _difference(metric: QualityMetric, base: "Array", new: "Array") -> Difference:
-    from bench.stats import resampling as paired
+    from bench.stats.samples import average_precision
+    from bench.stats.samples import resampling as paired
 
+    if metric.statistic in average_precision.STATISTICS:
+        return _difference_of_images(metric, base, new)
     if len(base) != len(new):
         raise ValueError(f"{len(base)} against {len(new)} samples of {metric.name}")
     before, after = paired.value(metric.statistic, base), paired.value(metric.statistic, new)
@@ -175,6 +183,19 @@ def _difference(metric: QualityMetric, base: "Array", new: "Array") -> Differenc
     if metric.statistic == "perplexity" and before > 0:
         said = replace(said, ratio=after / before, ratio_interval95=paired.ratio_interval("perplexity", base, new))
     return Difference(said, bounds[1], margin, metric.higher_is_better)
+
+
+def _difference_of_images(metric: QualityMetric, base: "Array", new: "Array") -> Difference:
+    """Of an average precision, over the images that both are of."""
+    from bench.stats.samples import average_precision
+
+    statistic, images = metric.statistic, average_precision.samples_in(new)
+    before, after = (average_precision.value(statistic, table) for table in (base, new))
+    levels = (CONFIDENCE, SAME_CONFIDENCE)
+    bounds = average_precision.difference_intervals(statistic, base, new, levels) or (None, None)
+    p = average_precision.p_different(statistic, base, new)
+    said = Paired(metric.name, after - before, bounds[0], p, RANDOMISATION, "cannot_tell", images)
+    return Difference(said, bounds[1], MARGIN, metric.higher_is_better)
 
 
 def _moved(metric: QualityMetric, base: "Array", new: "Array") -> tuple[int | None, int | None]:

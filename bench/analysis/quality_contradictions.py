@@ -36,8 +36,8 @@ KINDS: Mapping[DatasetTask, Mapping[str, tuple[Statistic, bool, str]]] = Mapping
         },
         "segmentation": {"mean_iou": ("mean_iou", True, "share"), "pixel_accuracy": ("mean", True, "share")},
         "detection": {
-            "map": ("whole", True, "share"),
-            "map50": ("whole", True, "share"),
+            "map": ("coco_ap", True, "share"),
+            "map50": ("coco_ap50", True, "share"),
             "image_ap": ("mean", True, "share"),
         },
         "perplexity": _TEXT,
@@ -45,6 +45,8 @@ KINDS: Mapping[DatasetTask, Mapping[str, tuple[Statistic, bool, str]]] = Mapping
     }
 )
 """Of each task its metrics: statistic, whether higher is better, unit. Those of ``judged`` are the plugin's own."""
+OF_THE_WHOLE = ("map", "map50")
+"""Metrics of detection that older records hold without what they follow from."""
 
 
 def quality_contradictions(quality: Quality) -> Iterator[Sentence]:
@@ -83,6 +85,8 @@ def _kind(where: str, metric: QualityMetric, task: DatasetTask) -> Iterator[Sent
     wanted = known.get(metric.name) if known is not None else ("mean", metric.higher_is_better, "")
     if wanted is None:
         yield sentence("quality.no_metric_of_task", where=where, metric=metric.name, task=task)
+    elif task == "detection" and metric.name in OF_THE_WHOLE and stated == ("whole", *wanted[1:]):
+        return
     elif stated != wanted:
         yield sentence(
             "quality.metric_as",

@@ -1,10 +1,10 @@
 """Per-sample results of a record, checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.record.quality import Quality
+from bench.record.quality import Quality, QualityMetric
 from bench.record.record import RecordedRun
 from bench.words import sentence
 
@@ -29,8 +29,10 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
         found = _of_text(run, quality, where)
     else:
         if quality.reference is not None:
-            _results(run, quality.reference.samples, None, where)
-        found = _results(run, quality.samples, quality.dataset.samples, where)
+            theirs = _tables(run, quality.reference.samples, quality.reference.metrics, where)
+            _results(run, _without(quality.reference.samples, theirs), None, where)
+        tables = _tables(run, quality.samples, quality.metrics, where)
+        found = {**tables, **_results(run, _without(quality.samples, tables), quality.dataset.samples, where)}
     for metric, array in found.items():
         _as_stated(quality, metric, array, where)
     return found
@@ -38,7 +40,7 @@ def quality_results(run: RecordedRun, source: str = "") -> "Results":
 
 def _of_text(run: RecordedRun, quality: Quality, where: str) -> "Results":
     """Of a language model: each metric has samples of its own, as many as it states, or tokens of them."""
-    from bench.stats.token_tails import TAILS
+    from bench.stats.samples.token_tails import TAILS
 
     found: dict[str, np.ndarray[Any, Any]] = {}
     _counted(quality, where)
@@ -71,6 +73,29 @@ def _counted(quality: Quality, where: str) -> None:
         )
 
 
+def _tables(run: RecordedRun, keys: Mapping[str, str], metrics: Sequence[QualityMetric], where: str) -> "Results":
+    """Of the metrics that are average precisions the table of each, checked."""
+    from bench.stats.samples.average_precision import STATISTICS, is_table
+
+    found = {}
+    for metric in metrics:
+        key = keys.get(metric.name)
+        if metric.statistic not in STATISTICS or key is None:
+            continue
+        array = run.samples.get(key)
+        if array is None:
+            raise InputError(sentence("quality.results_missing", source=where, array=key), MEASURE_AGAIN)
+        if not is_table(array, metric.n):
+            held = {"dtype": str(array.dtype), "shape": str(list(array.shape))}
+            raise InputError(sentence("quality.not_one_each", source=where, array=key, samples=metric.n, **held))
+        found[metric.name] = array
+    return found
+
+
+def _without(keys: Mapping[str, str], told: "Results") -> Mapping[str, str]:
+    return {metric: key for metric, key in keys.items() if metric not in told}
+
+
 def _results(run: RecordedRun, keys: Mapping[str, str], count: int | None, where: str) -> "Results":
     """The arrays of those ``keys``, each of ``count`` results, or where that is ``None`` of the same number."""
     found = {}
@@ -90,14 +115,18 @@ def _results(run: RecordedRun, keys: Mapping[str, str], count: int | None, where
 
 def _as_stated(quality: Quality, name: str, results: "np.ndarray[Any, Any]", where: str) -> None:
     """Raise ``InputError`` where the results of the samples are not those that the record's figure comes from."""
-    from bench.stats import token_tails
-    from bench.stats.resampling import value
+    from bench.stats.samples import average_precision, token_tails
+    from bench.stats.samples.resampling import value
 
     metric = next((metric for metric in quality.metrics if metric.name == name), None)
     if metric is None or metric.statistic == "whole":
         return
-    of_tokens = metric.statistic in token_tails.TAILS
-    found = token_tails.value(metric.statistic, results) if of_tokens else value(metric.statistic, results)
+    if metric.statistic in token_tails.TAILS:
+        found = token_tails.value(metric.statistic, results)
+    elif metric.statistic in average_precision.STATISTICS:
+        found = average_precision.value(metric.statistic, results)
+    else:
+        found = value(metric.statistic, results)
     if abs(found - metric.value) > 1e-6 * max(1.0, abs(metric.value)):
         message = sentence("quality.results_differ", source=where, metric=name, found=found, stated=metric.value)
         raise InputError(message, sentence("quality.results_edited"))

@@ -124,12 +124,21 @@ def _unlike(base: Quality, new: Quality, results: "tuple[Results, Results]") -> 
     found = {}
     other_tokens = _other_tokens(base, new, results)
     for metric in new.metrics:
-        x, y = (len(side.get(metric.name, ())) for side in results)
+        x, y = (_samples_in(metric, side) for side in results)
         if other_tokens and metric.per not in ("", "question"):
             found[metric.name] = sentence("compare.quality.other_tokens")
         elif x and y and x != y:
             found[metric.name] = sentence("compare.quality.other_numbers", base=x, new=y)
     return found
+
+
+def _samples_in(metric: QualityMetric, results: "Results") -> int:
+    from bench.stats.samples import average_precision
+
+    found = results.get(metric.name)
+    if found is None:
+        return 0
+    return average_precision.samples_in(found) if metric.statistic in average_precision.STATISTICS else len(found)
 
 
 def _other_tokens(base: Quality, new: Quality, results: "tuple[Results, Results]") -> bool:

@@ -30,14 +30,18 @@ def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preproces
     import numpy as np
 
     layout, channels, height, width = image_layout(spec.name, shape, preprocessing)
-    image = _resized(_opened(spec.name, file, channels), file, (width, height), preprocessing.crop)
-    pixels = np.asarray(image, np.float32).reshape(height, width, channels)
-    if preprocessing.order == "bgr":
-        pixels = pixels[:, :, ::-1]
-    if channels == 1 and max(len(preprocessing.mean), len(preprocessing.scale)) > 1:
+    pad = () if preprocessing.letterbox is None else preprocessing.letterbox.pad
+    if channels == 1 and max(len(preprocessing.mean), len(preprocessing.scale), len(pad)) > 1:
         raise InputError(
             of_flag("--input", sentence("input.one_channel", spec_name=spec.name)), sentence("input.give_one_number")
         )
+    opened = _opened(spec.name, file, channels)
+    if preprocessing.letterbox is None:
+        image = _resized(opened, file, (width, height), preprocessing.crop)
+        pixels = np.asarray(image, np.float32).reshape(height, width, channels)
+        pixels = pixels[:, :, ::-1] if preprocessing.order == "bgr" else pixels
+    else:
+        pixels = _letterboxed(opened, (width, height), channels, preprocessing)
     mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
     values = (pixels - mean) / scale
     if layout == "nchw":
@@ -137,6 +141,22 @@ def _eight_bits(name: str, file: Path, image: "Image") -> "Image":
             sentence("input.scale_to_8_bits"),
         )
     return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))
+
+
+def _letterboxed(image: "Image", size: tuple[int, int], channels: int, preprocessing: ImagePreprocessing) -> "Array":
+    """[height, width, channels] in the order of the tensor's channels, padded."""
+    import numpy as np
+    from PIL.Image import Resampling
+
+    assert preprocessing.letterbox is not None
+    at = preprocessing.placed(image.size, size)
+    inner = np.asarray(image.resize((at.width, at.height), Resampling.BILINEAR), np.float32)
+    inner = inner.reshape(at.height, at.width, channels)
+    pixels = np.empty((size[1], size[0], channels), np.float32)
+    pixels[:] = np.asarray(preprocessing.letterbox.pad, np.float32)
+    placed = inner[:, :, ::-1] if preprocessing.order == "bgr" else inner
+    pixels[at.top : at.top + at.height, at.left : at.left + at.width] = placed
+    return pixels
 
 
 def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None) -> "Image":

@@ -1,4 +1,4 @@
-"""Reads COCO's ``annotations.json``: the objects in each image."""
+"""Reads COCO's ``annotations.json``, the objects in each image, and the anchors of a detector beside it."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from bench.errors import InputError
 from bench.quality.labels import Labels
-from bench.reading import MOST_LABEL_BYTES, json_of, read_bytes
+from bench.reading import MOST_LABEL_BYTES, is_file, json_of, read_bytes
 from bench.record.quality import LeftOut
 from bench.words import sentence
 
 FORM = sentence("quality.form_of_coco")
+ANCHORS = "anchors.json"
 
 
 class Image(Struct, frozen=True):
@@ -30,9 +31,14 @@ class Annotation(Struct, frozen=True):
     area: float | None = None
 
 
+class Category(Struct, frozen=True):
+    id: int
+
+
 class Document(Struct, frozen=True):
     images: list[Image]
     annotations: list[dict[str, Any]]
+    categories: list[Category] = []
 
 
 def read_annotations(path: Path) -> Labels:
@@ -63,4 +69,18 @@ def read_annotations(path: Path) -> Labels:
         else:
             found[file_of[annotation.image_id]].append(annotation)
     barred = {left.file for left in wrong}
-    return Labels(path.name, {name: tuple(v) for name, v in found.items() if name not in barred}, tuple(wrong))
+    named = {category.id for category in document.categories}
+    named = named or {annotation.category_id for each in found.values() for annotation in each}
+    kept = {name: tuple(each) for name, each in found.items() if name not in barred}
+    return Labels(path.name, kept, tuple(wrong), tuple(sorted(named)))
+
+
+def read_anchors(folder: Path) -> Any:
+    """The numbers of ``anchors.json``, in lists. Raises ``InputError``."""
+    path = folder / ANCHORS
+    if not is_file(path):
+        raise InputError(
+            sentence("quality.heads.no_anchors_file", file=ANCHORS, folder=folder.name),
+            sentence("quality.heads.form_of_anchors"),
+        )
+    return json_of(read_bytes(path, MOST_LABEL_BYTES, path.name), path.name, sentence("quality.heads.form_of_anchors"))

@@ -49,13 +49,15 @@ class Entry(Struct, frozen=True):
 
 
 class Listing(Struct, frozen=True):
-    """A dataset's samples by name, and what was left out of them."""
+    """A dataset's samples by name, and what was left out of them. ``categories``: of boxes, the ids in ascending
+    order."""
 
     folder: Path
     task: DatasetTask
     options: DatasetOptions
     entries: tuple[Entry, ...]
     left_out: tuple[LeftOut, ...]
+    categories: tuple[int, ...] = ()
 
 
 def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
@@ -114,7 +116,7 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
     places = sorted({Path(), *(Path(entry.file).parent for entry in entries)})
     present = [(place / name).as_posix() for place in places for name in _files(folder / place)]
     left += [LeftOut(name, labels.file, UNLABELLED) for name in present if name not in known]
-    return Listing(folder, task, options, tuple(entries), tuple(left))
+    return Listing(folder, task, options, tuple(entries), tuple(left), labels.categories)
 
 
 def _pairs(folder: Path, options: DatasetOptions, task: DatasetTask | None) -> Listing:

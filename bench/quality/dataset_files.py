@@ -4,6 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.quality.coco import ANCHORS
 from bench.quality.dataset import Listing, dataset_sha256, entry_digest, read_listing
 from bench.quality.text.limits import EMULATED, TextLimits
 from bench.quality.texts import text_files
@@ -11,7 +12,7 @@ from bench.reading import is_file
 from bench.record.quality import DatasetFacts
 from bench.suite.dataset_options import OPTIONS_FILE, DatasetAsk
 
-SOURCES = ("labels.json", "labels.csv", "annotations.json", OPTIONS_FILE)
+SOURCES = ("labels.json", "labels.csv", "annotations.json", ANCHORS, OPTIONS_FILE)
 OF_TEXTS = ("perplexity", "multiple_choice")
 
 

@@ -1,7 +1,7 @@
-"""Boxes from declared outputs, and their mean average precision by pycocotools, the metric's own implementation.
+"""Boxes of each image, from a published head's outputs or from declared ones, and their mean average precision.
 
-COCO's AP over IoU 0.5 to 0.95 and AP at 0.5 are metrics of the whole dataset: they are not defined for one image, so
-neither an interval nor a paired test is given. ``image_ap``, the AP of each image over its objects, has both.
+COCO's AP over IoU 0.5 to 0.95 and AP at 0.5 are metrics of the whole dataset: their intervals and paired tests resample
+images (``bench.stats.samples.average_precision``). ``image_ap`` is the mean over images of the AP of each.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from bench.contracts import Tensors
-from bench.errors import InputError, RunFailure
+from bench.errors import InputError
+from bench.quality.classes import ClassesOfCategories, classes_of
+from bench.quality.coco_rating import matched
 from bench.quality.dataset import Entry
+from bench.quality.heads.choosing import Choice, choose, without_batch
+from bench.quality.heads.head import Network
+from bench.quality.heads.suppression import overlap, scored, suppressed
 from bench.quality.scoring import Scored, output_named
-from bench.suite.dataset_options import DatasetOptions
-from bench.words import sentence
+from bench.suite.dataset_options import IOU_THRESHOLD, SCORE_THRESHOLD, DatasetOptions
+from bench.suite.preprocessing import Placed
+from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,33 +37,54 @@ class Found(Struct, frozen=True):
 
 
 class Sizes(Struct, frozen=True):
-    """Width and height of the upright image, and of the model's input."""
+    """Width and height of the upright image and of the model's input, and where the image lies in it."""
 
     image: tuple[int, int]
     network: tuple[int, int]
+    placed: Placed
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Pixels of the image for one of the input, across and down."""
+        return self.image[0] / self.placed.width, self.image[1] / self.placed.height
+
+
+class Samples(Struct, frozen=True):
+    """What is known of the dataset: ``sizes`` of a sample, the ``categories`` of its annotations in ascending order,
+    the numbers of ``anchors.json``. ``renamed``: the outputs under the names in the model's file."""
+
+    sizes: Callable[[Entry], Sizes]
+    categories: tuple[int, ...]
+    anchors: Any = None
+    renamed: Callable[[Tensors], Tensors] = lambda outputs: outputs
 
 
 class Detection:
-    """``sizes`` gives the size of a sample: boxes are compared in pixels of the image."""
+    """Boxes are compared in pixels of the image. The first sample decides which head the outputs are of."""
 
-    def __init__(self, options: DatasetOptions, sizes: Callable[[Entry], Sizes]) -> None:
-        self._options, self._sizes = options, sizes
+    def __init__(self, options: DatasetOptions, samples: Samples) -> None:
+        self._options, self._samples = options, samples
+        self._choice: Choice | None = None
+        self._classes: ClassesOfCategories | None = None
+        self._shapes: dict[str, tuple[int, ...]] | None = None
         self._images: list[dict[str, Any]] = []
         self._objects: list[dict[str, Any]] = []
         self._detections: list[dict[str, Any]] = []
 
     def add(self, entry: Entry, outputs: Tensors, expected: Any) -> None:
-        sizes = self._sizes(entry)
-        found = decode(outputs, self._options, sizes)
+        sizes = self._samples.sizes(entry)
+        found = self._found(outputs, sizes)
+        assert self._classes is not None
+        kinds = [self._classes.of(one.category_id) for one in expected]
         number = len(self._images) + 1
         self._images.append({"id": number, "width": sizes.image[0], "height": sizes.image[1]})
-        for one in expected:
+        for one, kind in zip(expected, kinds, strict=True):
             area = one.area if one.area is not None else one.bbox[2] * one.bbox[3]
             self._objects.append(
                 {
                     "id": len(self._objects) + 1,
                     "image_id": number,
-                    "category_id": one.category_id + self._options.label_offset,
+                    "category_id": kind,
                     "bbox": list(one.bbox),
                     "iscrowd": one.iscrowd,
                     "area": area,
@@ -74,17 +101,81 @@ class Detection:
                 }
             )
 
-    def scored(self) -> Sequence[Scored]:
-        import numpy as np
+    def _found(self, outputs: Tensors, sizes: Sizes) -> Found:
+        """The boxes of one image, of classes that the annotations know."""
+        arrays = without_batch(outputs)
+        shapes = {name: array.shape for name, array in arrays.items()}
+        if self._classes is None or (self._choice is not None and shapes != self._shapes):
+            network = Network(*sizes.network, self._samples.anchors)
+            self._choice, self._shapes = choose(arrays, network, self._options), shapes
+            count = None if self._choice is None else self._choice.fitted.classes
+            head = None if self._choice is None else self._choice.head.name
+            self._classes = classes_of(self._options, head, count, self._samples.categories)
+        if self._choice is None:
+            return decode(self._samples.renamed(outputs), self._options, sizes)
+        found = decode_head(arrays, self._choice, self._options, sizes)
+        counted = self._classes.counted(found.classes)
+        return Found(found.boxes[counted], found.scores[counted], found.classes[counted])
 
-        overall, at_half, each = average_precision(
-            self._images, self._objects, self._detections, self._options.max_detections
+    def reading(self) -> tuple[dict[str, str], Sentence | str]:
+        """How the outputs of a head were read: the options in effect, and the same in a sentence."""
+        if self._choice is None or self._classes is None:
+            return {}, ""
+        head = self._choice.head
+        score, iou, nms = thresholds(self._choice, self._options)
+        told = {"head": head.name, "categories": self._classes.rule, "nms": nms, "score_threshold": f"{score:g}"}
+        if nms != "none":
+            told["iou_threshold"] = f"{iou:g}"
+        code = "named" if self._choice.named else "recognised"
+        return told, sentence(
+            f"quality.decoded.{code}",
+            head=head.name,
+            source=head.source,
+            suppression=sentence(f"quality.suppression.{nms}", iou=iou),
+            score=score,
+            classes=sentence(f"quality.classes.{self._classes.rule}"),
         )
+
+    def scored(self) -> Sequence[Scored]:
+        from bench.stats.samples.average_precision import of_each_image
+
+        table = matched(self._images, self._objects, self._detections, self._options.max_detections)
         return [
-            Scored("map", "whole", True, "share", whole=overall),
-            Scored("map50", "whole", True, "share", whole=at_half),
-            Scored("image_ap", "mean", True, "share", np.array(each, np.float64)),
+            Scored("map", "coco_ap", True, "share", table),
+            Scored("map50", "coco_ap50", True, "share", table),
+            Scored("image_ap", "mean", True, "share", of_each_image("coco_ap", table)),
         ]
+
+
+def thresholds(choice: Choice, options: DatasetOptions) -> tuple[float, float, Any]:
+    """Score, overlap and the kind of suppression: the head's own unless given."""
+    head = choice.head
+    score = head.score_threshold if options.score_threshold is None else options.score_threshold
+    iou = head.iou_threshold if options.iou_threshold is None else options.iou_threshold
+    return score, iou, options.nms or head.nms
+
+
+def decode_head(arrays: "dict[str, Array]", choice: Choice, options: DatasetOptions, sizes: Sizes) -> Found:
+    """The objects that the outputs [without the batch] of a published head hold, in pixels of the image, best first.
+    Boxes are suppressed in pixels of the input, as the published post-processing does, then cut at the image's borders.
+    """
+    import numpy as np
+
+    score, iou, nms = thresholds(choice, options)
+    boxes, scores, classes = scored(choice.fitted.decode(arrays), score, choice.head.several_labels)
+    finite = np.isfinite(boxes).all(axis=1)
+    boxes, scores, classes = boxes[finite], scores[finite], classes[finite]
+    kept = suppressed(boxes, classes, nms, iou, choice.head.pixels)[: options.max_detections]
+    return Found(clipped(boxes[kept], sizes), scores[kept], classes[kept])
+
+
+def clipped(boxes: "Array", sizes: Sizes) -> "Array":
+    """Boxes in pixels of the model's input, as pixels of the image, cut at its borders."""
+    import numpy as np
+
+    origin = np.array([sizes.placed.left, sizes.placed.top] * 2, np.float64)
+    limit = np.array(sizes.image * 2, np.float64)
+    return np.asarray(np.clip((boxes - origin) * np.array(sizes.scale * 2), 0, limit))
 
 
 def decode(outputs: Tensors, options: DatasetOptions, sizes: Sizes) -> Found:
@@ -96,13 +187,14 @@ def decode(outputs: Tensors, options: DatasetOptions, sizes: Sizes) -> Found:
     rows = scores.reshape(len(boxes), -1) if len(boxes) and scores.size % len(boxes) == 0 else None
     if rows is None:
         raise InputError(sentence("quality.scores_of_other_boxes", shape=str(list(scores.shape)), boxes=len(boxes)))
+    least = SCORE_THRESHOLD if options.score_threshold is None else options.score_threshold
     if options.labels:
         classes = np.asarray(output_named(outputs, options.labels, "labels")).ravel().astype(np.int64)
         which, best = np.arange(len(boxes)), rows[:, 0]
     else:
-        which, classes = np.nonzero(rows >= options.score_threshold)
+        which, classes = np.nonzero(rows >= least)
         best = rows[which, classes]
-    keep = best >= options.score_threshold
+    keep = best >= least
     if options.background is not None:
         keep &= classes != options.background
     which, classes, best = which[keep], classes[keep], best[keep]
@@ -121,104 +213,21 @@ def _in_image(boxes: "Array", options: DatasetOptions, sizes: Sizes) -> "Array":
             corners = np.stack([a - c / 2, b - d / 2, a + c / 2, b + d / 2], axis=1)
         case _:
             corners = boxes
-    scale = np.array(sizes.image, np.float64) / (1 if options.relative else np.array(sizes.network))
-    limit = np.tile(np.array(sizes.image, np.float64), 2)
-    return np.asarray(np.clip(corners * np.tile(scale, 2), 0, limit))
+    pixels = np.array(sizes.network * 2, np.float64) if options.relative else 1.0
+    return clipped(corners * pixels, sizes)
 
 
 def _best(found: Found, options: DatasetOptions) -> Found:
     """Greedy non-maximum suppression in each class, then the best of all."""
     import numpy as np
 
-    kept: list[int] = []
-    for kind in np.unique(found.classes):
-        order = np.flatnonzero(found.classes == kind)
-        order = order[np.argsort(-found.scores[order], kind="stable")]
-        while len(order):
-            kept.append(int(order[0]))
-            overlap = iou(found.boxes[order[0]], found.boxes[order[1:]])
-            order = order[1:][overlap <= options.iou_threshold]
-    chosen = sorted(kept, key=lambda i: (-found.scores[i], i))[: options.max_detections]
-    return Found(found.boxes[chosen], found.scores[chosen], found.classes[chosen])
+    threshold = IOU_THRESHOLD if options.iou_threshold is None else options.iou_threshold
+    order = np.argsort(-found.scores, kind="stable")
+    nms = options.nms or "class"
+    kept = order[suppressed(found.boxes[order], found.classes[order], nms, threshold, 0.0)][: options.max_detections]
+    return Found(found.boxes[kept], found.scores[kept], found.classes[kept])
 
 
 def iou(box: "Array", others: "Array") -> "Array":
     """Intersection over union of one box [4] with others [n, 4]."""
-    import numpy as np
-
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    inside = np.clip(high - low, 0, None).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - inside
-    return np.asarray(np.divide(inside, union, out=np.zeros_like(inside), where=union > 0))
-
-
-def average_precision(
-    images: list[dict[str, Any]], objects: list[dict[str, Any]], detections: list[dict[str, Any]], most: int
-) -> tuple[float, float, list[float]]:
-    """AP over IoU 0.5 to 0.95, AP at 0.5, and each image's own AP over the same thresholds.
-
-    An image without objects counts 1 where nothing was found in it, else 0; COCO's own mean passes over it.
-    """
-    import io
-    from contextlib import redirect_stdout
-
-    with redirect_stdout(io.StringIO()):  # it reports its progress there
-        rating = _rating(images, objects, detections, most)
-        everything = list(rating.params.imgIds)
-        overall, at_half = _precision(rating, everything)
-        each = [_of_image(rating, image["id"], objects, detections) for image in images]
-    return overall or 0.0, at_half or 0.0, each
-
-
-def _rating(
-    images: list[dict[str, Any]], objects: list[dict[str, Any]], detections: list[dict[str, Any]], most: int
-) -> Any:
-    """A COCOeval that has matched every detection."""
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError:
-        remedy = sentence("quality.install_detection")
-        raise RunFailure("unavailable", sentence("quality.no_pycocotools"), remedy) from None
-    truth, answer = COCO(), COCO()
-    categories = [{"id": i} for i in sorted({d["category_id"] for d in (*objects, *detections)})]
-    truth.dataset = {"images": images, "annotations": objects, "categories": categories}
-    shown = [{**d, "id": i, "area": d["bbox"][2] * d["bbox"][3], "iscrowd": 0} for i, d in enumerate(detections, 1)]
-    answer.dataset = {"images": images, "annotations": shown, "categories": categories}
-    truth.createIndex()
-    answer.createIndex()
-    rating = COCOeval(truth, answer, "bbox")
-    rating.params.areaRng, rating.params.areaRngLbl = [[0, 1e10]], ["all"]
-    rating.params.maxDets = [most]
-    rating.evaluate()
-    return rating
-
-
-def _of_image(rating: Any, image: int, objects: list[dict[str, Any]], detections: list[dict[str, Any]]) -> float:
-    if any(one["image_id"] == image for one in objects):
-        return _precision(rating, [image])[0] or 0.0
-    return float(not any(one["image_id"] == image for one in detections))
-
-
-def _precision(rating: Any, images: list[int]) -> tuple[float | None, float | None]:
-    """AP over all thresholds and at 0.5, of some of the images; ``None`` where they hold no object."""
-    from copy import copy
-
-    everything = list(rating._paramsEval.imgIds)
-    index = [everything.index(i) for i in images]
-    kinds = len(rating._paramsEval.catIds)
-    part = copy(rating)
-    part.params, part._paramsEval = copy(rating.params), copy(rating._paramsEval)
-    part.params.imgIds = part._paramsEval.imgIds = images
-    part.evalImgs = [rating.evalImgs[kind * len(everything) + i] for kind in range(kinds) for i in index]
-    if not any(part.evalImgs):
-        return None, None
-    part.accumulate()
-    precision = part.eval["precision"]  # [IoU, recall, class, area, most]
-    known, half = precision[precision > -1], precision[0][precision[0] > -1]
-    return (_mean(known) if len(known) else None), (_mean(half) if len(half) else None)
-
-
-def _mean(precision: Any) -> float:
-    """Without the rounding of COCO's precisions, which fall short of 1 by one part in 10**16."""
-    return round(float(precision.mean()), 12)
+    return overlap(box, others)

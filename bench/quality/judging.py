@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Artifact, Judge, TensorSession
+from bench.contracts import Artifact, Judge, Tensors, TensorSession
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.inputs.images import image_layout
 from bench.inputs.tensor_files import save_feeds
 from bench.plugins import PluginRef, load
+from bench.quality.coco import ANCHORS, read_anchors
 from bench.quality.dataset import (
     Entry,
     Listing,
@@ -20,7 +21,7 @@ from bench.quality.dataset import (
     read_listing,
     sample_feeds,
 )
-from bench.quality.detection import Sizes
+from bench.quality.detection import Detection, Samples, Sizes
 from bench.quality.judged import Judged, ToJudge
 from bench.quality.real_values import by_file_name, dequantised, feeds_for
 from bench.quality.scorers import scorer_for
@@ -66,18 +67,20 @@ def judge(asked: ToJudge, opened: Callable[[], TensorSession]) -> Judged:
     plugin = _judge_of(asked.model)
     listing = read_listing(asked.dataset, plugin is not None)
     session = opened()
-    scorer = scorer_for(listing.task, listing.options, plugin, _sizes(listing, asked))
+    scorer = scorer_for(listing.task, listing.options, plugin, _samples(listing, asked))
     digests, left = _run(asked, listing, session, scorer)
     if not digests:
         raise _nothing_left(listing, left[0])
+    effective, decoding = scorer.reading() if isinstance(scorer, Detection) else ({}, "")
     facts = DatasetFacts(
         listing.folder.resolve().name,
         listing.task,
         dataset_sha256(digests),
         len(digests),
         tuple(sorted(left, key=lambda one: (one.file, one.field))),
-        listing.options.stated(),
+        {**listing.options.stated(), **effective},
         _stated(asked.dataset.preprocessing),
+        decoding=decoding,
     )
     metrics, results = _kept(scorer.scored(), asked.folder / "results.npz")
     return Judged(
@@ -107,7 +110,9 @@ def _run(
         session.bind(feeds)()
         outputs = dequantised(by_file_name(session.results(), opened.facts.outputs), opened.facts.outputs)
         try:
-            scorer.add(entry, by_file_name(outputs, made_for.facts.outputs), expected_of(listing, entry))
+            if not isinstance(scorer, Detection):  # heads know outputs by the names in their own file
+                outputs = by_file_name(outputs, made_for.facts.outputs)
+            scorer.add(entry, outputs, expected_of(listing, entry))
             digests.append(entry_digest(listing, entry))
         except WrongOption:
             raise  # of all samples alike
@@ -132,23 +137,29 @@ def _stated(preprocessing: str) -> str:
     return str(parse_preprocessing(preprocessing)) if preprocessing else ""
 
 
-def _sizes(listing: Listing, asked: ToJudge) -> "Callable[[Entry], Sizes]":
-    def sizes(entry: Entry) -> "Sizes":
+def _samples(listing: Listing, asked: ToJudge) -> Samples:
+    preprocessing = parse_preprocessing(asked.dataset.preprocessing)
+
+    def sizes(entry: Entry) -> Sizes:
         from PIL import Image, ImageOps
 
-        preprocessing = parse_preprocessing(asked.dataset.preprocessing)
         if preprocessing.crop is not None:
             raise WrongOption(sentence("quality.whole_images"), sentence("quality.say_resize_plain"))
         name = listing.options.input or asked.made_for.facts.inputs[0].name
         _, _, height, width = image_layout(name, asked.made_for.shapes[name], preprocessing)
         with Image.open(listing.folder / entry.file) as image:
-            return Sizes(ImageOps.exif_transpose(image).size, (width, height))
+            size = ImageOps.exif_transpose(image).size
+        return Sizes(size, (width, height), preprocessing.placed(size, (width, height)))
 
-    return sizes
+    def renamed(outputs: Tensors) -> Tensors:
+        return by_file_name(outputs, asked.made_for.facts.outputs)
+
+    anchors = read_anchors(listing.folder) if listing.options.anchors == ANCHORS else None
+    return Samples(sizes, listing.categories, anchors, renamed)
 
 
 def _kept(scored: "Any", path: Path) -> tuple[tuple[JudgedMetric, ...], Path]:
     found: list[Scored] = list(scored)
-    save_feeds(path, {one.name: one.results for one in found if one.results is not None})
-    metrics = [JudgedMetric(s.name, s.statistic, s.higher_is_better, s.unit, s.whole) for s in found]
+    save_feeds(path, {one.name: one.results for one in found})
+    metrics = [JudgedMetric(s.name, s.statistic, s.higher_is_better, s.unit) for s in found]
     return tuple(metrics), path

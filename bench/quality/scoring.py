@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 
 
 class Scored(Struct, frozen=True):
-    """One metric of all samples. ``results`` [n] or [n, features] for ``bench.stats.resampling``; int8 where it is
-    right or wrong. ``whole``: the value of a metric that only the dataset as a whole has."""
+    """One metric of all samples. ``results`` [n] or [n, features] for ``bench.stats.samples.resampling``; int8 where it
+    is right or wrong; a table for ``bench.stats.samples.average_precision``."""
 
     name: str
     statistic: Statistic
     higher_is_better: bool
     unit: str
-    results: Any = None
-    whole: float | None = None
+    results: Any
 
 
 class Scorer(Protocol):

@@ -14,7 +14,18 @@ from bench.words import Sentence, sentence
 DatasetTask = Literal[
     "classification", "regression", "segmentation", "detection", "judged", "perplexity", "multiple_choice"
 ]
-Statistic = Literal["mean", "root_mean", "mean_iou", "perplexity", "whole", "pooled_mean", "token_p99", "token_max"]
+Statistic = Literal[
+    "mean",
+    "root_mean",
+    "mean_iou",
+    "perplexity",
+    "whole",
+    "pooled_mean",
+    "token_p99",
+    "token_max",
+    "coco_ap",
+    "coco_ap50",
+]
 Word = Literal["better", "worse", "same", "cannot_tell"]
 
 
@@ -46,7 +57,7 @@ class DatasetFacts(Part, frozen=True):
     """``name`` is the folder's alone. ``sha256`` covers names, contents and labels of the ``samples`` that were
     judged. ``options``: how labels and outputs were read, ``preprocessing``: how images were. ``tokenizer``: of texts
     that are not ids. ``limits``: what was evaluated on a part only, and why. ``tokens_sha256``: of a language model, of
-    the token ids that perplexity is of, in their windows."""
+    the token ids that perplexity is of, in their windows. ``decoding``: how the outputs of a detector became boxes."""
 
     name: str
     task: DatasetTask
@@ -58,14 +69,15 @@ class DatasetFacts(Part, frozen=True):
     tokenizer: TokenizerUsed | None = None
     limits: tuple[Sentence | str, ...] = ()
     tokens_sha256: str | None = None
+    decoding: Sentence | str = ""
 
 
 class QualityMetric(Part, frozen=True):
-    """``statistic``: how ``value`` is computed from the per-sample results (``bench.stats.resampling``); ``whole``:
-    from the dataset as a whole, without an interval or a paired test. ``unit``: ``share`` for a fraction of 1, or empty
-    for the unit of the outputs. ``interval_method``: how ``interval95`` was computed. ``per``: of a language model,
-    what one of the ``n`` samples is: ``window``, ``block`` (of 32 tokens of a window), ``prompt``, ``divergence`` or
-    ``question``."""
+    """``statistic``: how ``value`` is computed from the per-sample results (``bench.stats``); ``whole``, of older
+    records: from the dataset as a whole, without an interval or a paired test. ``unit``: ``share`` for a fraction of 1,
+    or empty for the unit of the outputs. ``interval_method``: how ``interval95`` was computed. ``per``: of a language
+    model, what one of the ``n`` samples is: ``window``, ``block`` (of 32 tokens of a window), ``prompt``,
+    ``divergence`` or ``question``."""
 
     name: str
     value: float

@@ -163,7 +163,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "quality": {"checked": "artifact_sha256 target options_effective samples", "kept": "logit_error_p99"},
         "quality.dataset": {
             "checked": "samples",
-            "seen": "name task sha256 limits tokens_sha256",
+            "seen": "name task sha256 limits tokens_sha256 decoding",
             "asked": "options preprocessing",
         },
         "quality.dataset.tokenizer": _TOKENIZER,

@@ -26,7 +26,12 @@ class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
     Detection: ``boxes`` [N, 4] (``box_format``; in pixels of the model's input, or ``relative`` to its size),
     ``scores`` [N] or [N, classes], and ``labels`` [N] where the scores have no classes; ``background`` is a class that
     is no object. Boxes below ``score_threshold`` are dropped, then those that overlap a better one of their class by
-    more than ``iou_threshold`` (1 keeps all), and the best ``max_detections`` stay.
+    more than ``iou_threshold`` (1 keeps all), and the best ``max_detections`` stay. Without them the thresholds are
+    0.05 and 0.5, or those of the ``head``.
+
+    ``head``: the outputs are those of a published detector (``bench.quality.heads``), whose thresholds and ``nms`` are
+    used unless given; ``categories``: which class of the model an annotation's category is, ``anchors``: a published
+    set by name, numbers separated by colons, or ``anchors.json``; ``activation``: what is left to apply to the scores.
     """
 
     task: DatasetTask | None = None
@@ -40,9 +45,14 @@ class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
     box_format: Literal["xyxy", "xywh", "cxcywh"] = "xyxy"
     relative: bool = False
     background: int | None = None
-    score_threshold: float = 0.05
-    iou_threshold: float = 0.5
+    score_threshold: float | None = None
+    iou_threshold: float | None = None
     max_detections: int = 100
+    head: str = ""
+    categories: Literal["order", "id", "coco"] | None = None
+    anchors: str = ""
+    nms: Literal["class", "agnostic", "none"] | None = None
+    activation: Literal["none", "sigmoid", "softmax"] | None = None
 
     def stated(self) -> dict[str, str]:
         """What differs from the defaults, as a record says it."""
@@ -50,6 +60,15 @@ class DatasetOptions(Struct, frozen=True, forbid_unknown_fields=True):
         given = {name: getattr(self, name) for name in self.__struct_fields__ if name != "task"}
         changed = {name: value for name, value in given.items() if value != getattr(defaults, name)}
         return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in changed.items()}
+
+    def states(self, names: tuple[str, ...]) -> bool:
+        """Whether one of these is given."""
+        return any(getattr(self, name) != getattr(DatasetOptions(), name) for name in names)
+
+
+DECLARED = ("boxes", "scores", "labels", "box_format", "background")
+"""Options that say how the outputs hold boxes: then they are of no published head."""
+SCORE_THRESHOLD, IOU_THRESHOLD = 0.05, 0.5  # without a head
 
 
 class DatasetAsk(Struct, frozen=True):
@@ -99,10 +118,17 @@ def _converted(given: dict[str, Any], where: str, strict: bool) -> DatasetOption
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise InputError(f"{where}: {error}", EXAMPLE) from None
     for name in ("score_threshold", "iou_threshold"):
-        if not 0 <= getattr(options, name) <= 1:
-            raise InputError(sentence("suite.must_between_not", where=where, name=name, value=getattr(options, name)))
+        found = getattr(options, name)
+        if found is not None and not 0 <= found <= 1:
+            raise InputError(sentence("suite.must_between_not", where=where, name=name, value=found))
     if options.max_detections < 1:
         raise InputError(
             sentence("suite.max_detections_must_more_not", where=where, max_detections=options.max_detections)
+        )
+    declared = [name for name in DECLARED if options.states((name,))]
+    if options.head and declared:
+        raise InputError(
+            sentence("suite.head_and_declared", where=where, head=options.head, options=declared),
+            sentence("suite.give_head_or_declared"),
         )
     return options

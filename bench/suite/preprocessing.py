@@ -1,6 +1,7 @@
 """How a photograph becomes a tensor, as the user asks for it."""
 
 import math
+from fractions import Fraction
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -14,12 +15,43 @@ PREPROCESSING_FORM = "order=bgr,mean=104:117:123,scale=1,resize=crop256,layout=n
 CROP_DIGITS = 5  # of resize=crop…: no picture has a side of more
 
 
+class Letterbox(Struct, frozen=True):
+    """The picture keeps its proportions and the rest of the input is filled with ``pad``, pixels of 0 to 255 in the
+    order of the channels. ``corner``: the picture is at the top left; else in the centre, half a pixel to the top left
+    where the rest is odd. ``floor``: its shorter side is rounded down; else to the nearest. ``shrink``: a picture
+    smaller than the input is not enlarged.
+    """
+
+    pad: tuple[float, ...] = (114.0,)
+    corner: bool = False
+    floor: bool = False
+    shrink: bool = False
+
+    def __str__(self) -> str:
+        words = [name for name in LETTERBOX_WORDS if getattr(self, name)]
+        return ":".join([*(repr(x).removesuffix(".0") for x in self.pad), *words])
+
+
+LETTERBOX_WORDS = ("corner", "floor", "shrink")
+
+
+class Placed(Struct, frozen=True):
+    """Where a picture lies in the model's input, in whole pixels of the input. Its sides are scaled one by one, since
+    both are rounded."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 class ImagePreprocessing(Struct, frozen=True):
     """How a photograph becomes a tensor: decoded to 0–255 (turned upright by its EXIF), resized, channels ordered, then
     (x − mean) / scale for each channel in that order.
 
-    The size is the input's. ``crop`` None: stretched to it. Else the shorter side becomes ``crop`` and the centre is
-    cut out. Bilinear, with antialiasing. ``layout`` None: where the 1 or 3 channels are in the input's shape.
+    The size is the input's. ``crop`` and ``letterbox`` None: stretched to it. ``crop``: the shorter side becomes
+    ``crop`` and the centre is cut out. Bilinear, with antialiasing. ``layout`` None: where the 1 or 3 channels are in
+    the input's shape.
     """
 
     order: Literal["rgb", "bgr"] = "rgb"
@@ -27,12 +59,28 @@ class ImagePreprocessing(Struct, frozen=True):
     scale: tuple[float, ...] = (1.0,)
     crop: int | None = None
     layout: Literal["nchw", "nhwc"] | None = None
+    letterbox: Letterbox | None = None
+
+    def placed(self, image: tuple[int, int], network: tuple[int, int]) -> Placed:
+        """Where a picture of that width and height lies in an input of that width and height, without a crop."""
+        if self.letterbox is None:
+            return Placed(0, 0, *network)
+        ratio = min(Fraction(network[0], image[0]), Fraction(network[1], image[1]))
+        if self.letterbox.shrink:
+            ratio = min(ratio, Fraction(1))
+        whole = math.floor if self.letterbox.floor else round
+        width, height = (max(1, whole(side * ratio)) for side in image)
+        if self.letterbox.corner:
+            return Placed(0, 0, width, height)
+        return Placed((network[0] - width) // 2, (network[1] - height) // 2, width, height)
 
     def __str__(self) -> str:
         """As ``parse_preprocessing`` reads it."""
         mean, scale = (":".join(repr(x).removesuffix(".0") for x in values) for values in (self.mean, self.scale))
-        resize = "plain" if self.crop is None else f"crop{self.crop}"
-        text = f"order={self.order},mean={mean},scale={scale},resize={resize}"
+        resize = "resize=plain" if self.crop is None else f"resize=crop{self.crop}"
+        if self.letterbox is not None:
+            resize = f"letterbox={self.letterbox}"
+        text = f"order={self.order},mean={mean},scale={scale},{resize}"
         return text if self.layout is None else f"{text},layout={self.layout}"
 
 
@@ -55,6 +103,8 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
                 parts[key] = _channel_numbers(part, key, value)
             case "resize" if value == "plain" or pixels > 0:
                 parts["crop"] = pixels or None
+            case "letterbox":
+                parts["letterbox"] = _letterbox(part, value)
             case "order" | "layout" | "resize":
                 raise InputError(
                     sentence("suite.image_preprocessing_not_understood", part=part),
@@ -62,9 +112,35 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
                 )
             case _:
                 raise UnknownName(
-                    sentence("suite.image_preprocessing"), key, ("order", "mean", "scale", "resize", "layout")
+                    sentence("suite.image_preprocessing"),
+                    key,
+                    ("order", "mean", "scale", "resize", "letterbox", "layout"),
                 )
+    if parts.get("crop") and "letterbox" in parts:
+        raise InputError(sentence("suite.crop_and_letterbox", text=text), sentence("suite.give_one_of_resize"))
     return ImagePreprocessing(**parts)
+
+
+def _letterbox(part: str, value: str) -> Letterbox:
+    """``114:corner:floor``, ``0:127.5:255``: one or three pixels, then words in any order."""
+    pad, words = [], []
+    for piece in value.split(":"):
+        if piece in LETTERBOX_WORDS:
+            words.append(piece)
+            continue
+        try:
+            pad.append(float(piece))
+        except ValueError:
+            pad.append(math.nan)
+    twice = len({*words}) < len(words)
+    if len(pad) not in (1, 3) or twice or not all(0 <= pixel <= MOST_PIXEL for pixel in pad):
+        raise InputError(
+            sentence("suite.image_preprocessing_not_understood", part=part), sentence("suite.letterbox_form")
+        )
+    return Letterbox(tuple(pad), **dict.fromkeys(words, True))
+
+
+MOST_PIXEL = 255
 
 
 def _channel_numbers(part: str, key: str, value: str) -> tuple[float, ...]:

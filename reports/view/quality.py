@@ -145,6 +145,8 @@ def _dataset_words(found: Quality) -> str:
     if found.reference is not None:
         parts.append(say("report.dataset.reference", name=found.reference.name))
     said = [say("report.sentence", said="; ".join(parts))]
+    if facts.decoding:
+        said.append(str(facts.decoding))
     if facts.limits:
         said.append(say("report.dataset.limits", limits="; ".join(str(told) for told in facts.limits)))
     if facts.left_out:

@@ -241,7 +241,7 @@ def test_options_of_a_dataset_are_those_of_the_code() -> None:
 def test_figures_of_quality_are_those_of_the_code() -> None:
     """The page states how many resamples are drawn, from how many samples on, and what counts as the same."""
     from bench.analysis.quality import ALPHA, MARGIN
-    from bench.stats import resampling
+    from bench.stats.samples import resampling
 
     text = text_of("quality").replace("\n", " ")
     assert f"{resampling.RESAMPLES:,} resamples" in text

@@ -14,11 +14,14 @@ from bench.errors import InputError
 from bench.execution.suite_run import run_suite
 from bench.plugins import Catalog
 from bench.quality.coco import Annotation, read_annotations
-from bench.quality.detection import Found, Sizes, average_precision, decode, iou
+from bench.quality.coco_rating import matched
+from bench.quality.detection import Found, Sizes, decode, iou
+from bench.stats.samples.average_precision import of_each_image, value
 from bench.suite.dataset_options import parse_options
+from bench.suite.preprocessing import Placed
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 
-SIZES = Sizes((200, 100), (20, 20))  # the image, and the model's input
+SIZES = Sizes((200, 100), (20, 20), Placed(0, 0, 20, 20))  # the image, and the model's input, which it fills
 
 
 def decoded(boxes: Any, scores: Any, options: str = "", **more: Any) -> Found:
@@ -105,12 +108,14 @@ def test_average_precision_by_hand() -> None:
         {"image_id": 2, "category_id": 1, "bbox": [10, 10, 50, 40.1], "score": 0.8},
         {"image_id": 4, "category_id": 1, "bbox": [10, 10, 50, 50], "score": 0.1},
     ]
-    overall, at_half, each = average_precision(images, objects, found, 100)
-    assert [1.0, 0.7, 1.0, 0.0] == each
-    assert 1.0 == at_half
+    table = matched(images, objects, found, 100)
+    assert [1.0, 0.7, 1.0, 0.0] == pytest.approx(of_each_image("coco_ap", table))
+    assert pytest.approx(1.0) == value("coco_ap50", table)
     half_found = 51 / 101  # one of two objects: precision 1 at the recalls 0 to 0.5
-    assert (7 + 3 * half_found) / 10 == pytest.approx(overall)
-    assert (0.0, 0.0, [0.0, 0.0, 1.0, 1.0]) == average_precision(images, objects, [], 100)
+    assert (7 + 3 * half_found) / 10 == pytest.approx(value("coco_ap", table))
+    nothing = matched(images, objects, [], 100)
+    assert (0.0, 0.0) == (value("coco_ap", nothing), value("coco_ap50", nothing))
+    assert [0.0, 0.0, 1.0, 1.0] == of_each_image("coco_ap", nothing).tolist()
 
 
 def test_wrong_annotations_leave_their_image_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bench.quality.text.limits import TextLimits, stride_of
 from bench.quality.text.metrics import own_results, parts_of
 from bench.quality.text.pairs import compared
 from bench.quality.text.samples import Item, TextSamples, beginnings, evenly, load_samples, windows_of
-from bench.stats import token_tails
+from bench.stats.samples import token_tails
 
 VOCAB = 4
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from bench.stats import resampling
+from bench.stats.samples import resampling
 
 SMALL = hnp.arrays(np.float64, st.integers(1, 9), elements=st.integers(-4, 4).map(float))
 RANDOM = np.random.default_rng(0)

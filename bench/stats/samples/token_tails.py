@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats.resampling import LEAST_SAMPLES
+from bench.stats.samples.resampling import LEAST_SAMPLES
 
 Array = NDArray[Any]
 

@@ -1,0 +1,1 @@
+"""Detection heads: how the outputs of published detectors become boxes."""

@@ -247,7 +247,7 @@ def _notes(found: Preflight) -> Iterator[str]:
         yield say("preflight.note.reference", reference=units.clean(found.reference))
     if any(row.bound is not None and row.bound.least_ns is not None for row in found.rows):
         yield say("preflight.note.bound")
-    elif any(row.bound is not None for row in found.rows):
+    elif any(row.bound is not None and row.bound.frames_per_s is not None for row in found.rows):
         yield say("preflight.note.no_bound")
     if found.order and len(found.rows) > 1:
         yield str(found.order)

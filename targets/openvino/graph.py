@@ -190,10 +190,15 @@ def weighed_sources(model: Any, weighed: Collection[str]) -> dict[str, str]:
     return sources
 
 
+def working_nodes(model: Any) -> list[Any]:
+    """The model's own nodes that depend on an input."""
+    return [node for node in _live(model) if node.get_type_name() not in FREE]
+
+
 def queried(model: Any, devices: Mapping[str, str]) -> tuple[NodePlacement, ...]:
     """The model's own nodes on the devices that ``Core.query_model`` gave them (HETERO)."""
     return tuple(
         NodePlacement(name=node.get_friendly_name(), op=node.get_type_name(), device=devices[node.get_friendly_name()])
-        for node in _live(model)
-        if node.get_type_name() not in FREE and node.get_friendly_name() in devices
+        for node in working_nodes(model)
+        if node.get_friendly_name() in devices
     )

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.contracts import (
     Artifact,
+    Compiled,
     Device,
+    Foretold,
     Format,
     OpenRequest,
     Phase,
@@ -14,12 +16,14 @@ from bench.contracts import (
     Task,
     TensorSession,
     TokenSession,
+    Variant,
 )
 from bench.errors import RunFailure
 from bench.targets import attention_form, onnx_graphs, safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
+from bench.targets.openvino import chips
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino.errors import compiling_failure, last_line, npu_needs_fixed_shapes, reading_failure
 from bench.targets.plain_decoder import plain_decoder
@@ -39,6 +43,8 @@ class OpenVino:
     install = "pip install openvino"
     safe_options = safe_options.OPENVINO | {attention_form.NAME}
     device_names: Sequence[str] = ("CPU", "GPU", "NPU", "AUTO", "HETERO:")
+    varied_devices: Sequence[str] = ()
+    order_of_variants = ""
 
     def devices(self) -> Sequence[Device]:
         if not importable("openvino"):
@@ -77,6 +83,26 @@ class OpenVino:
             openvino_devices.family, openvino_devices.behind(device)
         ):
             raise npu_needs_fixed_shapes()
+
+    def variants(self, device: str) -> Sequence[Variant]:
+        """The device itself, with the peak that OpenVINO states."""
+        if not importable("openvino"):
+            return ()
+        from openvino import Core
+
+        return chips.variants(Core(), device)
+
+    def compiled(self, request: OpenRequest) -> Compiled:
+        """What stands in the cache."""
+        return chips.compiled_in(request.compile_cache)
+
+    def foretell(self, artifact: Artifact, device: str, options: dict[str, str]) -> Foretold:
+        """Reads the model as ``open`` does."""
+        self.check(artifact, device, options)
+        from openvino import Core
+
+        core = Core()
+        return chips.foretold(core, read_model(core, artifact), artifact, device, attention_form.others(options))
 
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return False

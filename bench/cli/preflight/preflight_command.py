@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -91,18 +91,20 @@ def command(
     return _status(found, broken)
 
 
-def asked_suite_of(params: Mapping[str, object], catalog: "Catalog") -> "Suite":
-    """The models and targets as ``odb run`` reads them."""
-    from bench.cli.asked import asked_suite
-    from bench.suite.suite import check
+def asked_suite_of(given: Mapping[str, Any], catalog: "Catalog") -> "Suite":
+    """The models and targets as ``odb run`` reads them. ``given``: each flag under its parameter's name."""
+    from bench.cli.asked import asked_models, with_quality, with_tensors
+    from bench.suite.suite import Suite, TargetAsk, check, parse_pair
 
-    lists = ("scenarios", "datasets")
-    absent = (
-        *("suite_file", "prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes", "dataset_options"),
-        *("preset", "repeats", "max_seconds", "precision", "prompt_ids", "prompts", "strict_placement"),
+    models = with_quality(asked_models(given["models"]), (), None, given["references"])
+    suite = Suite(
+        models=with_tensors(models, given["shapes"], given["inputs"], given["preprocessing"]),
+        targets=tuple(TargetAsk(name) for name in given["targets"]),
+        options=dict(parse_pair("-O", option) for option in given["options"]),
+        check_inputs=given["check_inputs"],
+        seed=given["seed"] or 0,
+        timeout_s=given["timeout"],
     )
-    given = {**dict.fromkeys(absent), **dict.fromkeys(lists, ()), **params}
-    suite = asked_suite(given, catalog)
     check(suite, catalog)
     return suite
 

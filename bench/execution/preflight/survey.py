@@ -187,7 +187,7 @@ class Survey:
                 variant=variant,
                 status="refused" if refuted else "foretold",
                 reason=answer.findings[0] if refuted else device.reason,
-                remedy="" if refuted else device.remedy,
+                remedy="" if refuted else sentence("preflight.device_elsewhere", target=run.target.id),
                 findings=answer.findings,
             )
             row = rows.placed(row, answer.placement, artifact)

@@ -33,11 +33,12 @@ Kind = Literal[
     "gates",
     "histories",
     "preflights",
+    "tunings",
 ]
 DISTRIBUTION = "ondevice-bench"
 KINDS: tuple[Kind, ...] = (
     *("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"),
-    "preflights",
+    *("preflights", "tunings"),
 )
 
 

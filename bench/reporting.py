@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.record.refused import RefusedRecord
     from bench.review.review import Review
     from bench.submission.dossier.data import DossierData
+    from bench.tuning.result import Tuning
 
 
 class Report(Protocol):
@@ -122,3 +123,16 @@ class HistoryWriter(Protocol):
     def overview(self, pages: Sequence[SeriesPage], made: str) -> bytes:
         """``index.html``. ``made``: the date that stands on it."""
         ...
+
+
+class TuningWriter(Protocol):
+    """A writer of what a search for settings found, in the language that is spoken."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, tuning: "Tuning") -> bytes: ...

@@ -27,3 +27,11 @@ def usable_cores() -> int:
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(psutil.cpu_count(logical=False) or 1, allowed or 1))
+
+
+def thread_counts() -> tuple[str, ...]:
+    """Numbers of threads worth trying: powers of two up to the processors that this process may run on, that number,
+    and the physical cores."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    powers = (1 << power for power in range(allowed.bit_length()))
+    return tuple(map(str, sorted({*(count for count in powers if count <= allowed), usable_cores(), allowed})))

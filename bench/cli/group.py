@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "preflight": "preflight.preflight_command",
         "list": "list_command",
         "doctor": "doctor_command",
+        "tune": "tuning.tune_command",
         "report": "report_command",
         "compare": "compare_command",
         "init": "submission.init_command",

@@ -58,13 +58,13 @@ def pair_logs(metric: str, base: Observation, new: Observation) -> PairLogs | No
         return None
     of_base, of_new = base.blocks.get(metric, ()), new.blocks.get(metric, ())
     if of_base and len(of_base) == len(of_new):
-        found = [_neighbours(a, b) for a, b in zip(of_base, of_new, strict=True)]
+        found = [neighbours(a, b) for a, b in zip(of_base, of_new, strict=True)]
         errors = [error for _, error in found if error is not None]
         return PairLogs(tuple(log for log, _ in found), tuple(errors) if len(errors) == len(found) else None)
     return PairLogs(tuple(math.log(b / a) for a, b in zip(x, y, strict=True) if a and b))
 
 
-def _neighbours(base: Sequence[float], new: Sequence[float]) -> tuple[float, float | None]:
+def neighbours(base: Sequence[float], new: Sequence[float]) -> tuple[float, float | None]:
     """Median log ratio of neighbouring blocks, and its standard error; ``None`` below 6 blocks. Both sides have a block
     each round; at the end one may have one more."""
     count = min(len(base), len(new))

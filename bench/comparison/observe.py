@@ -68,7 +68,7 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
         told = sentence("compare.impossible_figures", source=name, error=error)
         raise InputError(told, sentence("compare.impossible_figures.remedy")) from None
-    judged, blocks = quality_results(run, source), _block_medians(each)
+    judged, blocks = quality_results(run, source), block_medians(each)
     channel = processes.once(sensed_of).channel
     return Observation(record, values, channel, _curves(each), blocks, judged, figures_of(record.summary))
 
@@ -98,7 +98,8 @@ def _curves(processes: Sequence[Process]) -> tuple[Curve, ...]:
     return tuple(Curve(tuple(x.tolist()), tuple(y.tolist())) for x, y in drawn)
 
 
-def _block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float, ...], ...]]:
+def block_medians(processes: Sequence[Process]) -> dict[str, tuple[tuple[float, ...], ...]]:
+    """Metric that is a median -> that of every turn of every process; nothing where one took no turns."""
     if not processes or not all(process.blocks for process in processes):
         return {}
     found = {"latency_p50_ns": tuple(_medians(p.latency_ns, p.blocks) for p in processes)}

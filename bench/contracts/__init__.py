@@ -39,6 +39,7 @@ from bench.contracts.target import (
     Device,
     NamingTarget,
     OpenRequest,
+    OwnConfiguration,
     Phase,
     ReferenceSetup,
     ReferenceTarget,
@@ -47,6 +48,8 @@ from bench.contracts.target import (
     Target,
     TargetFacts,
     TokenizingTarget,
+    Tunable,
+    TunableTarget,
 )
 from bench.contracts.text import (
     LogitsSession,
@@ -100,6 +103,7 @@ __all__ = [
     "NamingTarget",
     "NodePlacement",
     "OpenRequest",
+    "OwnConfiguration",
     "Parameter",
     "Peaks",
     "Phase",
@@ -139,6 +143,8 @@ __all__ = [
     "Tokenizer",
     "TokenizingSession",
     "TokenizingTarget",
+    "Tunable",
+    "TunableTarget",
     "Variant",
     "VariedTarget",
     "channel_key",

@@ -218,3 +218,45 @@ class DeclaresSafeOptions(Protocol):
 
     safe_options: Collection[str]
     """Option names, on any device, that name no file, load no code and write nothing, whatever their value."""
+
+
+class Tunable(Struct, frozen=True, kw_only=True):
+    """An option of a device, and the values of it that are worth a measurement for one model on this machine.
+
+    ``values``: as the option takes them, in order of size or effect, within the bounds of the machine. Leaving the
+    option out is always among the candidates, so a value that is known to be the default need not be here.
+    ``changes_outputs``: whether a value may change what the model computes, beyond the order of additions. ``intents``:
+    the scenarios in which it has an effect. ``needs``: option -> the value that it must have for this one to have an
+    effect; without them the option is left out.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    changes_outputs: bool = False
+    intents: tuple[Intent, ...] = ("latency", "throughput")
+    needs: dict[str, str] = {}
+
+
+class OwnConfiguration(Struct, frozen=True, kw_only=True):
+    """Options as the runtime's own file holds them. ``use``: how the runtime, or its own tools, takes the file."""
+
+    file_name: str
+    text: str
+    use: Sentence | str
+
+
+@runtime_checkable
+class TunableTarget(Protocol):
+    """A target that says which of its options ``odb tune`` may try. Each must be among ``Target.options`` of the
+    device, and among ``safe_options``, since the setting that was found goes into a suite file."""
+
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        """What may be tuned for ``artifact`` on ``device``. May import the runtime; runs in a separate process."""
+        ...
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration | None:
+        """``options`` with what the target sets by itself for ``intent``, as a file of the runtime; ``None`` where it
+        has no such file. Quick, and imports no runtime: runs in the parent."""
+        ...

@@ -7,8 +7,6 @@ many as it takes to decide how the two compare, each a quarter as long (``bench.
 """
 
 import secrets
-import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -31,9 +29,9 @@ from bench.execution.suite_run import Listener, plan_suite, with_sensors
 from bench.execution.workbench import Bench
 from bench.jobs import Failed, Result
 from bench.machine.load import HostLoad
-from bench.measure.repeat import Measured, MeasureJob
+from bench.measure.repeat import Measured
 from bench.plugins import Catalog
-from bench.process.supervisor import run_job, stop
+from bench.process.turns import run_in_turns
 from bench.process.turnstile import Turnstile
 from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule, Until
 from bench.record.record import Failure, RecordedRun
@@ -267,7 +265,7 @@ def _pair(sides: list[Gathering], index: int) -> Steps:
     jobs = [(gathering.measure_job(in_turns=True), gathering.folder()) for gathering in sides]
     deadline_s = 2 * sum(gathering.deadline_s() for gathering in sides)
     before = HostLoad.now()
-    results = _run_both(jobs, deadline_s, turnstile)
+    results = run_in_turns(jobs, deadline_s, turnstile)
     used = sum(r.answer.cpu_seconds for r in results if not isinstance(r.answer, Failed))
     busy = HostLoad.now().busy_share_of_others(before, used)
 
@@ -275,52 +273,3 @@ def _pair(sides: list[Gathering], index: int) -> Steps:
         return lambda: gathering.keep(gathering.settled(result), None, busy, result.wall_ns // len(sides))
 
     return [(gathering, step(gathering, result)) for gathering, result in zip(sides, results, strict=True)]
-
-
-def _run_both(
-    jobs: Sequence[tuple[MeasureJob, Path]], deadline_s: float, turnstile: Turnstile
-) -> list[Result[Measured]]:
-    """Each job, in its folder. A separate thread follows each worker. An interrupt ends the workers, and with them the
-    threads."""
-    results: dict[int, Result[Measured]] = {}
-    errors: dict[int, BaseException] = {}
-    workers: list[subprocess.Popen[bytes]] = []
-    interrupted = threading.Event()
-
-    def spawned(worker: "subprocess.Popen[bytes]") -> None:
-        workers.append(worker)
-        if interrupted.is_set():
-            stop(worker)
-
-    def follow(side: int) -> None:
-        try:
-            results[side] = run_job(
-                *jobs[side],
-                deadline_s,
-                take_turn=lambda satisfied: turnstile.take(side, satisfied),
-                on_spawn=spawned,
-            )
-        except BaseException as error:  # handed to the parent's own thread
-            errors[side] = error
-        finally:
-            turnstile.leave(side)
-
-    threads = [threading.Thread(target=follow, args=(side,), name=f"side-{side}", daemon=True) for side in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        _join(threads)
-    except BaseException:
-        interrupted.set()
-        for worker in workers:
-            stop(worker)
-        _join(threads)
-        raise
-    for side in sorted(errors):
-        raise errors[side]
-    return [results[0], results[1]]
-
-
-def _join(threads: Sequence[threading.Thread]) -> None:
-    for thread in threads:
-        thread.join()

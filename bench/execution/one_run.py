@@ -1,7 +1,7 @@
 """Gathers the evidence for one planned run: the untimed passes, then one repeat after another, each in a process of its
 own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bench.jobs import Result
 from bench.machine.environment import capture
 from bench.machine.load import HostLoad
 from bench.measure.repeat import Measured, MeasureJob
-from bench.passes.evidence import Evidence, known
+from bench.passes.evidence import Evidence, Step, known
 from bench.passes.prepare import device_name
 from bench.record.evidence import RepeatRule, Until
 from bench.record.inputs import made_up_controls
@@ -33,11 +33,19 @@ class Gathering:
     """Gathers the evidence for one planned run, step by step, and stops at the first failure.
 
     ``prepare``, then ``measure`` until it ``has_ended``; others may be measured in between. Samples stay on disk until
-    the run is taken as ``left``. ``memo``: what earlier runs of the suite left.
+    the run is taken as ``left``. ``memo``: what earlier runs of the suite left. ``passes``: what comes before
+    measuring.
     """
 
-    def __init__(self, bench: Bench, run: PlannedRun, memo: Memo, say: Callable[[Sentence | str], None]) -> None:
-        self._bench = bench
+    def __init__(
+        self,
+        bench: Bench,
+        run: PlannedRun,
+        memo: Memo,
+        say: Callable[[Sentence | str], None],
+        passes: Sequence[Step] = UNTIMED,
+    ) -> None:
+        self._bench, self._passes = bench, passes
         self._jobs = JobRunner(bench, memo, self.deadline_s, say)
         began = datetime.now(UTC)
         self._evidence = Evidence(
@@ -136,7 +144,7 @@ class Gathering:
         return self._evidence.failure is None
 
     def _pass_all(self) -> None:
-        for step in UNTIMED:
+        for step in self._passes:
             self._evidence = step(self._evidence, self._jobs)
 
     def _measure_one(self) -> None:

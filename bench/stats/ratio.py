@@ -53,7 +53,7 @@ class Contrast(Struct, frozen=True):
     def bounds(self, confidence: float) -> tuple[float, float]:
         """Of the difference."""
         outside = (1 - confidence) * (1.0 if self.look is None else self.look.different)
-        reach = _quantile(1 - outside / 2, self.df) * self.error if self.error else 0.0
+        reach = t_quantile(1 - outside / 2, self.df) * self.error if self.error else 0.0
         return self.difference - reach, self.difference + reach
 
     def margin(self, tolerance: float) -> float:
@@ -217,13 +217,14 @@ def processes_to_tell(found: Contrast, tolerance: float, alpha: float, alpha_sam
         df = (n - 1) * share
         look = None if found.look is None else look_at(n)
         allowed = level if look is None else level * (look.different if differs else look.same)
-        reach = _quantile(1 - allowed, df) + _quantile(POWER, df)
+        reach = t_quantile(1 - allowed, df) + t_quantile(POWER, df)
         if reach * math.sqrt(sum(variances) / n) <= distance:
             return n
     return None
 
 
-def _quantile(p: float, df: float) -> float:
+def t_quantile(p: float, df: float) -> float:
+    """Of Student's t distribution."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, p))

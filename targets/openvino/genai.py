@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, CompileCache, Device, Format, OpenRequest, Phase, StreamSession, Task
+from bench.contracts import (
+    Artifact,
+    CompileCache,
+    Device,
+    Format,
+    Intent,
+    OpenRequest,
+    OwnConfiguration,
+    Phase,
+    StreamSession,
+    Task,
+    Tunable,
+)
 from bench.errors import RunFailure
 from bench.targets import attention_form, safe_options
 from bench.targets.decoding import decoder_of
@@ -67,6 +79,23 @@ class OpenVinoGenai:
         """The one beside an IR, or that of a GGUF file which the pipeline reads itself."""
         beside = all((artifact.path.parent / name).is_file() for name in TOKENIZER)
         return own.imports_itself(options) or (artifact.format == "openvino_ir" and beside)
+
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        from bench.targets.openvino import tunables
+
+        return tunables.of_pipeline(device, artifact)
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration:
+        """Paged attention's settings belong to ``SchedulerConfig`` and are not properties; they are named by
+        ``use``."""
+        from bench.targets.openvino import tunables
+
+        settings = own.read(attention_form.others(options), device)
+        properties = {name: str(value) for name, value in settings.properties.items()}
+        backend = {"ATTENTION_BACKEND": settings.backend} if settings.backend else {}
+        return tunables.own_configuration(device, properties | backend, sentence("openvino.tuned.use_genai"))
 
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return True

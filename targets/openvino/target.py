@@ -10,12 +10,15 @@ from bench.contracts import (
     Device,
     Foretold,
     Format,
+    Intent,
     OpenRequest,
+    OwnConfiguration,
     Phase,
     ReferenceSetup,
     Task,
     TensorSession,
     TokenSession,
+    Tunable,
     Variant,
 )
 from bench.errors import RunFailure
@@ -106,6 +109,20 @@ class OpenVino:
 
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return False
+
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        from bench.targets.openvino import tunables
+
+        return tunables.of_device(device, artifact)
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration:
+        from bench.targets.openvino import tunables
+
+        return tunables.own_configuration(
+            device, attention_form.others(options), sentence("openvino.tuned.use", file=tunables.FILE), HINTS[intent]
+        )
 
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return onnx_graphs.weights_leave_folder(artifact) or attention_form.may_be_fused(artifact, options)

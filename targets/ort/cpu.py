@@ -11,13 +11,16 @@ from bench.contracts import (
     Artifact,
     Device,
     Format,
+    Intent,
     OpenRequest,
+    OwnConfiguration,
     Phase,
     Precisions,
     ReferenceSetup,
     Task,
     TensorSession,
     TokenSession,
+    Tunable,
 )
 from bench.targets import attention_form, onnx_graphs, safe_options
 from bench.targets.compiled_graphs import refuse_compiled
@@ -73,6 +76,18 @@ class OnnxRuntimeCpu:
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return False
 
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        from bench.targets.ort import tunables
+
+        return tunables.of_cpu(artifact)
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration:
+        from bench.targets.ort import tunables
+
+        return tunables.own_configuration(intent_defaults(intent) | attention_form.others(options))
+
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return attention_form.may_be_fused(artifact, options)
 
@@ -111,10 +126,15 @@ class OnnxRuntimeCpu:
 
 def with_defaults(request: OpenRequest) -> dict[str, str]:
     """The user's options over the intent's: for throughput one thread a lane, and as many lanes as physical cores."""
-    defaults = {"intra_op_num_threads": "1"} if request.intent == "throughput" else {}
+    defaults = intent_defaults(request.intent)
     if request.inspect:
         defaults |= {"session.record_ep_graph_assignment_info": "1"}
     return defaults | request.options | (session_config.EXACT_MEMORY if request.exact_memory else {})
+
+
+def intent_defaults(intent: Intent) -> dict[str, str]:
+    """What is set for a scenario of that intent, unless the user says otherwise."""
+    return {"intra_op_num_threads": "1"} if intent == "throughput" else {}
 
 
 def _opened_from(request: OpenRequest, made: Any) -> str | bytes:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from bench.contracts import Artifact, Device, Format, OpenRequest, Phase, Task, TokenSession
+from bench.contracts import (
+    Artifact,
+    Device,
+    Format,
+    Intent,
+    OpenRequest,
+    OwnConfiguration,
+    Phase,
+    Task,
+    TokenSession,
+    Tunable,
+)
 from bench.errors import RunFailure
 from bench.targets import attention_form, safe_options
 from bench.targets.decoding import decoder_of
@@ -33,6 +44,7 @@ TAKEN = (
 NO_FALLBACK = "session.disable_cpu_ep_fallback"
 INSTALL_QNN = "pip install 'ondevice-bench[qnn]'"
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
+OVERLAY = "genai_config-overlay.json"
 
 
 class OrtGenai:
@@ -91,6 +103,25 @@ class OrtGenai:
 
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return any((artifact.path.parent / file).is_file() for file in TOKENIZER)
+
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        """Those of a session on the same device that ``genai_config.json`` knows."""
+        from bench.targets.ort import tunables as of_session
+        from bench.targets.qnn import tunables as of_qnn
+
+        found = of_qnn.of_htp(artifact) if device == "qnn" else of_session.of_cpu(artifact)
+        taken = self.options(device)
+        return [one for one in found if one.name in taken and not one.needs.keys() - taken.keys()]
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration:
+        from bench.targets.qnn import tunables
+
+        settings = session_config.read(attention_form.others(options))
+        provider = qnn_options.provider_options(settings.others, "htp", None) if device == "qnn" else None
+        text = tunables.in_genai_config({**settings.attributes, **settings.entries}, provider)
+        return OwnConfiguration(file_name=OVERLAY, text=text, use=sentence("ort.genai.tuned.use"))
 
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return True

@@ -15,14 +15,17 @@ from bench.contracts import (
     Compiled,
     Device,
     Format,
+    Intent,
     NodePlacement,
     OpenRequest,
+    OwnConfiguration,
     Phase,
     Precisions,
     Requirement,
     Task,
     TensorSession,
     TokenSession,
+    Tunable,
     Variant,
 )
 from bench.errors import RunFailure
@@ -118,6 +121,23 @@ class OnnxRuntimeQnn:
 
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return False
+
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        """Of the HTP alone."""
+        from bench.targets.qnn import tunables
+
+        return tunables.of_htp(artifact) if UNITS[device] == "HTP" else ()
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration:
+        from bench.targets.ort import tunables as of_session
+
+        settings = session_config.read(options)
+        given = qnn_options.provider_options(settings.others, device, soc_of(device, settings.others, artifact))
+        session = {name: value for name, value in options.items() if name not in settings.others}
+        text = of_session.written(session, {PROVIDER: given})
+        return OwnConfiguration(file_name=of_session.FILE, text=text, use=sentence("ort.tuned.use"))
 
     def converts(self, artifact: Artifact, device: str = "", options: Mapping[str, str] | None = None) -> bool:
         return onnx_graphs.has_nameless_dimensions(artifact) or may_be_plain_decoder(artifact)

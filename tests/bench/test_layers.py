@@ -32,6 +32,7 @@ FLOORS = """
     nights
     gate
     submission
+    tuning
     bundle
     reproduce
     review
@@ -60,7 +61,7 @@ PLUGIN_FLOORS = {
         "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_precision "
         "plain_decoder | attention_form grouped_attention | ort openvino | qnn | ort_genai"
     ),
-    "reports": "templates words | view | charts | runs comparisons dossiers gates trends | reviews preflights",
+    "reports": "templates words | view | charts | runs comparisons dossiers gates trends tunings | reviews preflights",
 }
 """The same of the three other folders; here the rooms of one floor may know one another."""
 

@@ -1,0 +1,68 @@
+"""How the time of a search is divided: what a measurement takes, and what is kept back for the end."""
+
+from collections.abc import Callable
+from time import monotonic_ns
+
+from msgspec import Struct
+
+from bench.tuning.halving import FINALISTS, affordable
+
+WIDTH = 4
+"""Settings of a heat, the default among them: their processes live at the same time."""
+MOST_DRAWN = 48
+"""Settings that a search begins with: what proposals find beyond them costs less than drawing more."""
+CONFIRMING_PAIRS = 7
+"""Pairs for which time is kept back: at 4 to 7 of them most comparisons are decided."""
+
+
+class Budget:
+    """``limit_ns``: of the whole command. ``clock``: nanoseconds that pass."""
+
+    def __init__(self, limit_ns: int, clock: Callable[[], int] = monotonic_ns) -> None:
+        self._clock, self._began_ns, self.limit_ns = clock, clock(), limit_ns
+        self._processes, self._process_ns = 0, 0
+
+    @property
+    def used_ns(self) -> int:
+        return self._clock() - self._began_ns
+
+    @property
+    def left_ns(self) -> int:
+        return self.limit_ns - self.used_ns
+
+    @property
+    def process_ns(self) -> int:
+        """What a process takes, from spawn to exit, the mean so far."""
+        return self._process_ns // max(1, self._processes)
+
+    def spent(self, processes: int, wall_ns: int) -> None:
+        """So many processes took so long."""
+        self._processes += processes
+        self._process_ns += wall_ns
+
+
+class Reserve(Struct, frozen=True):
+    """What the end of a search will take. ``prepare_ns``: what comes before the first measurement of a run."""
+
+    prepare_ns: int
+    process_ns: int
+    width: int
+    beside: bool
+
+    @property
+    def confirming_ns(self) -> int:
+        return 2 * self.prepare_ns + 2 * CONFIRMING_PAIRS * self.process_ns
+
+    @property
+    def finals_ns(self) -> int:
+        """Checking the outputs of the last settings, and measuring them in the other scenario."""
+        return FINALISTS * self.process_ns + (self.width * self.process_ns if self.beside else 0)
+
+    @property
+    def total_ns(self) -> int:
+        return self.confirming_ns + self.finals_ns
+
+
+def settings_for(free_ns: int, process_ns: int, width: int, space: int) -> int:
+    """How many settings a search of so much time begins with, of a ``space`` that counts the default."""
+    return affordable(max(0, free_ns) // max(1, process_ns), width, space - 1, MOST_DRAWN)

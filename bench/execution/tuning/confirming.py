@@ -1,0 +1,67 @@
+"""The best setting against the default, in fresh processes that the search has not seen."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench.comparison.comparison import compare_all
+from bench.comparison.observe import observe
+from bench.execution.interleaved import run_in_alternation
+from bench.execution.suite_run import Listener, run_suite
+from bench.execution.tuning.question import Asked
+from bench.record.evidence import Until
+from bench.record.record import RecordedRun
+from bench.store.records import prepare_folder
+from bench.suite.presets import MOST_PAIRS, PRESETS
+from bench.suite.suite import Suite
+from bench.tuning.result import Confirmation
+from bench.tuning.space import Setting
+
+FOLDERS = "base", "new"
+DECIDED_BY_LOOKS = ("latency_p50_ns", "tpot_ns", "throughput_per_s")
+"""Metrics that lead a comparison, which then ends as soon as it is decided."""
+BETTER = ("faster", "better")
+
+
+def with_setting(suite: Suite, setting: Setting) -> Suite:
+    """``suite`` with its one target set like this."""
+    (target,) = suite.targets
+    return replace(suite, targets=(replace(target, options={**target.options, **dict(setting)}),))
+
+
+def confirm(
+    asked: Asked, suite: Suite, setting: Setting, metric: str, out: Path, left_ns: int, listener: Listener
+) -> Confirmation:
+    """By the test of ``odb run --against``: pairs of processes in turns, until the metric is decided or the time is
+    used up. Energy is compared by runs that are measured in rounds."""
+    folders = prepare_folder(out / FOLDERS[0]), prepare_folder(out / FOLDERS[1])
+    both = suite, with_setting(suite, setting)
+    if asked.goal == "energy":
+        runs = _in_rounds(asked, both, folders, listener)
+    else:
+        until = None
+        if metric in DECIDED_BY_LOOKS:
+            until = Until(asked.tolerance, among=1, most=MOST_PAIRS, limit_ns=max(0, left_ns))
+        else:
+            both = tuple(replace(one, repeats=PRESETS[one.preset].pairs) for one in both)  # type: ignore[assignment]
+        runs = run_in_alternation(
+            *both, asked.catalog, folders, cache=asked.cache, root=asked.root, listener=listener, until=until
+        )
+    base, new = (observe(run) for run in runs)
+    (found,) = compare_all([(base, new)], asked.tolerance)
+    change = next((one for one in found.changes if one.metric == metric), None)
+    names = tuple(f"{folder}/{run.record.record_id}" for folder, run in zip(FOLDERS, runs, strict=True))
+    failure = next((run.record.failure for run in runs if run.record.failure is not None), None)
+    pairs = min(len(run.record.repeats) for run in runs)
+    reason = "" if failure is None else failure.sentence
+    return Confirmation(change=change, pairs=pairs, records=(names[0], names[1]), reason=reason)
+
+
+def _in_rounds(
+    asked: Asked, both: tuple[Suite, Suite], folders: tuple[Path, Path], listener: Listener
+) -> tuple[RecordedRun, RecordedRun]:
+    """One repeat of each in every round, so that the machine's changes affect both."""
+    targets = tuple(target for suite in both for target in suite.targets)
+    suite = replace(both[0], targets=targets, repeats=both[0].repeats or PRESETS[both[0].preset].pairs)
+    base, new = run_suite(suite, asked.catalog, folders[1], cache=asked.cache, root=asked.root, listener=listener)
+    return base, new

@@ -1,0 +1,102 @@
+"""What comes before the search: the default is prepared and checked, and the target says what may be tuned."""
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.contracts import Artifact, Task
+from bench.errors import InputError, RunFailure
+from bench.execution.one_run import Gathering
+from bench.execution.runner import Memo
+from bench.execution.suite_run import with_sensors
+from bench.execution.tuning.asking import TunablesJob
+from bench.execution.tuning.question import SINGLE, Asked, Measure, demand_energy, measure_of, the_run
+from bench.execution.workbench import Bench
+from bench.jobs import Failed
+from bench.passes import prepare
+from bench.passes.evidence import Evidence, known
+from bench.process.supervisor import run_job
+from bench.record.record import Failure
+from bench.scenarios import kind_of
+from bench.suite.plan import PlannedRun
+from bench.tuning.space import Space, space_of
+from bench.words import Sentence, sentence
+
+Say = Callable[[Sentence | str], None]
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """The default, ready to be measured, and the space around it. ``memo``: what later checks of settings share."""
+
+    bench: Bench
+    run: PlannedRun
+    task: Task
+    measure: Measure
+    gathering: Gathering
+    evidence: Evidence
+    artifact: Artifact
+    space: Space
+    memo: Memo
+
+
+def opened(asked: Asked, bench: Bench, say: Say) -> Opened:
+    """Raises ``InputError`` where nothing may be tuned, and ``RunFailure`` where the default cannot be measured."""
+    memo = Memo()
+    task = artifact_of(bench, memo, say).task
+    scenarios = asked.suite.scenarios
+    measure = measure_of(asked.goal, task, scenarios[0] if scenarios else SINGLE, asked.tolerance)
+    bench = with_sensors(replace(bench, suite=replace(bench.suite, scenarios=(measure.scenario,))))
+    if asked.goal == "energy":
+        demand_energy(bench.channels)
+    run = the_run(bench)
+    gathering = Gathering(bench, run, memo, say)
+    if not gathering.prepare():
+        raise failed(gathering.evidence.failure)
+    evidence = gathering.evidence
+    artifact = known(evidence.prepared).artifact
+    return Opened(
+        bench=bench,
+        run=run,
+        task=task,
+        measure=measure,
+        gathering=gathering,
+        evidence=evidence,
+        artifact=artifact,
+        space=space_around(bench, run, artifact, measure, known(evidence.checked).facts.options_effective),
+        memo=memo,
+    )
+
+
+def artifact_of(bench: Bench, memo: Memo, say: Say) -> Artifact:
+    """The model, made or read. The task of a file is known only then."""
+    gathering = Gathering(bench, the_run(bench), memo, say, passes=(prepare.evidence,))
+    if not gathering.prepare():
+        raise failed(gathering.evidence.failure)
+    return known(gathering.evidence.prepared).artifact
+
+
+def space_around(
+    bench: Bench, run: PlannedRun, artifact: Artifact, measure: Measure, effective: Mapping[str, str]
+) -> Space:
+    """``effective``: options in force by default. Raises ``InputError`` where nothing may be tuned."""
+    job = TunablesJob(run.target.plugin, artifact=artifact, device=run.target.device.name)
+    answer = run_job(job, bench.folder(), bench.deadline_s(run)).answer
+    if isinstance(answer, Failed):
+        raise failed(answer.failure)
+    space = space_of(answer, kind_of(measure.scenario).intent, run.target.options, effective)
+    if not space.tunables:
+        raise InputError(
+            sentence("tune.nothing_tunable", target=run.target.id, model=artifact.model_id),
+            sentence("tune.nothing_tunable.remedy"),
+        )
+    return space
+
+
+def failed(failure: Failure | None) -> RunFailure:
+    """The error of a run that cannot go on. Raises ``KeyboardInterrupt`` where that is why."""
+    if failure is None:
+        raise LookupError("a run that failed says why")
+    if failure.kind == "interrupted":
+        raise KeyboardInterrupt
+    return RunFailure(failure.kind, failure.sentence, failure.advice, failure.phase)

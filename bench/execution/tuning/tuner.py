@@ -1,0 +1,320 @@
+"""The search itself: heats of settings within a budget, checks of what they answer, and the confirmation at the end."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench import __version__
+from bench.errors import InputError
+from bench.execution.probe import temporary_workspace
+from bench.execution.suite_run import Listener
+from bench.execution.tuning.budget import WIDTH, Budget, Reserve, settings_for
+from bench.execution.tuning.checking import answered
+from bench.execution.tuning.confirming import BETTER, confirm
+from bench.execution.tuning.heats import Process, log_of, measure
+from bench.execution.tuning.ledger import Ledger
+from bench.execution.tuning.opening import Opened, failed, opened
+from bench.execution.tuning.question import Asked, elsewhere
+from bench.execution.workbench import Bench
+from bench.measure.repeat import MeasureJob
+from bench.passes.evidence import known
+from bench.plugins import load
+from bench.record.record import Failure
+from bench.scenarios import kind_of
+from bench.suite.presets import PRESETS, shorter_rule, text_generation_rule
+from bench.tuning.halving import FINALISTS, Search, processes_for, proposals
+from bench.tuning.result import Confirmation, End, Tuning
+from bench.tuning.space import DEFAULT, Setting, chosen, text_of
+from bench.words import Sentence, sentence
+
+MEMORY_SHARE = 0.5  # of what is free, that the processes of a heat may take together
+HANG_S, HANG = 15.0, 10
+"""A process that takes longer than so many seconds, and so many times what others take, is ended."""
+RULE = shorter_rule(PRESETS["quick"].rule, until=True)
+
+
+class TuneListener(Listener):
+    """Told what happens, for progress. Does nothing by itself."""
+
+    def told(self, text: Sentence) -> None:
+        """A line that stays: what will be tried, what was dropped."""
+
+    def used(self, used_ns: int, limit_ns: int) -> None:
+        """How much of the budget is used."""
+
+
+class Tuner:
+    """One search. ``run`` it; ``result`` is what is known at any time. ``out``: an existing folder, for the records of
+    the confirmation."""
+
+    def __init__(self, asked: Asked, opened: Opened, out: Path, listener: TuneListener, budget: Budget) -> None:
+        self._asked, self._opened, self._out, self._listener, self._budget = asked, opened, out, listener, budget
+        self._prepare_ns, self._space, self._measure = budget.used_ns, opened.space, opened.measure
+        self._search = Search(self._space, (), width=WIDTH, seed=asked.seed)
+        self._width, self._drawn, self._heats, self._search_ns = WIDTH, 0, 0, 0
+        self._best: Setting = DEFAULT
+        self._confirmation: Confirmation | None = None
+        self._ledger = Ledger(opened.task, opened.measure.axes, elsewhere(opened.measure))
+        self._ledger.answered(DEFAULT, opened.evidence.fidelity)
+
+    def run(self) -> Tuning:
+        """Raises ``OdbError`` where nothing can be tuned; ``KeyboardInterrupt`` with what was measured kept."""
+        reserve = self._begin()
+        self._halve(reserve)
+        self._finals(reserve)
+        self._search_ns = self._budget.used_ns
+        return self.result("default" if self._best == DEFAULT else self._confirm())
+
+    def _begin(self) -> Reserve:
+        """Measure the default against itself, which tells what a process takes; then choose the settings."""
+        self._listener.step(sentence("tune.step.default"))
+        first = self._heat((DEFAULT, DEFAULT), self._opened.gathering.deadline_s() * 2)
+        lost = next((one for one in first if isinstance(one, Failure)), None)
+        if lost is not None:
+            raise failed(lost)
+        self._width = self._fitting(first)
+        reserve = Reserve(
+            self._prepare_ns, self._budget.process_ns, self._width, beside=self._measure.beside is not None
+        )
+        size = self._space.size - 1
+        free_ns = self._budget.left_ns - reserve.total_ns
+        count = settings_for(free_ns, self._budget.process_ns, self._width, size + 1)
+        if count < 1:
+            least_ns = reserve.total_ns + self._budget.used_ns
+            least_ns += processes_for(1, self._width, 0) * self._budget.process_ns
+            raise InputError(
+                sentence("tune.budget_too_short", budget=self._asked.budget_ns, process=self._budget.process_ns),
+                sentence("tune.budget_too_short.remedy", minutes=least_ns / 60e9),
+            )
+        settings = chosen(self._space, count + 1, self._asked.seed)
+        proposes = proposals(count, count >= size)
+        self._drawn = count
+        self._search = Search(self._space, settings, width=self._width, seed=self._asked.seed, proposes=proposes)
+        code = "tune.tries_all" if count >= size else "tune.tries_some"
+        self._listener.told(
+            sentence(
+                code,
+                options=len(self._space.tunables),
+                space=self._space.size,
+                drawn=count,
+                process=self._budget.process_ns,
+                processes=processes_for(count, self._width, proposes),
+                minutes=self._budget.left_ns / 60e9,
+            )
+        )
+        return reserve
+
+    def _fitting(self, processes: Sequence[Process | Failure]) -> int:
+        """Settings of a heat whose processes fit the memory that is free."""
+        import psutil
+
+        peak = max(one.figures.get("peak_rss_bytes", 0.0) for one in processes if isinstance(one, Process))
+        fits = int(MEMORY_SHARE * psutil.virtual_memory().available / peak) if peak else WIDTH
+        return max(2, min(WIDTH, fits))
+
+    # ------------------------------------------------------------------------------------------------------ the search
+
+    def _halve(self, reserve: Reserve) -> None:
+        while heat := self._search.next_heat():
+            kept_back_ns = replace(reserve, process_ns=self._budget.process_ns).total_ns
+            free = (self._budget.left_ns - kept_back_ns) // max(1, self._budget.process_ns)
+            before = set(self._search.alive)
+            if self._search.shorten(max(0, free)):
+                self._leave_out(before - set(self._search.alive))
+                heat = self._search.next_heat()
+            if not heat or free < len(heat):
+                break
+            doubtful = [one for one in heat[1:] if self._search.rung > 0 and self._space.changes_outputs(one)]
+            if not all(self._is_right(one) for one in doubtful):
+                continue
+            self._measure_heat(heat)
+        self._leave_out(self._search.alive)
+
+    def _leave_out(self, settings: Collection[Setting]) -> None:
+        for setting in settings:
+            if setting not in self._search.estimates():
+                self._ledger.lose(setting, "left_out")
+
+    def _measure_heat(self, heat: Sequence[Setting]) -> None:
+        left = sum(one not in self._search.estimates() for one in self._search.alive)
+        self._listener.step(
+            sentence("tune.step.heat", rung=self._search.rung + 1, settings=len(self._search.alive), left=left)
+        )
+        found = self._heat(heat)
+        default, *others = found
+        if isinstance(default, Failure):
+            self._find_out(heat, default)
+            return
+        logs: dict[Setting, float] = {}
+        for setting, one in zip(heat[1:], others, strict=True):
+            log = None if isinstance(one, Failure) else log_of(self._measure.metric, one, default)
+            if isinstance(one, Failure):
+                self._drop(setting, one.sentence)
+            elif log is None:
+                self._drop(setting, sentence("tune.without_figure", metric=self._measure.metric))
+            else:
+                logs[setting] = log
+        self._search.tell(logs)
+
+    def _find_out(self, heat: Sequence[Setting], why: Failure) -> None:
+        """A heat in which the default failed, too, as where one setting hangs and the others wait for it: each again
+        beside the default alone. One beside which the default fails again is dropped."""
+        if len(heat) == 2:
+            self._drop(heat[1], why.sentence)
+            return
+        for setting in heat[1:]:
+            self._measure_heat((DEFAULT, setting))
+
+    def _heat(self, settings: Sequence[Setting], deadline_s: float | None = None) -> tuple[Process | Failure, ...]:
+        """Measure the settings of one heat, the default first. Notes figures and times."""
+        process_s = self._budget.process_ns / 1e9
+        allowed_s = deadline_s or len(settings) * max(HANG_S, HANG * process_s)
+        if deadline_s is None:
+            allowed_s = min(allowed_s, max(0.0, self._budget.left_ns / 1e9) + len(settings) * process_s)
+        jobs = [(self._job(setting), self._opened.bench.folder()) for setting in settings]
+        found = measure(jobs, self._opened.task, allowed_s, first=self._heats, in_turns=self._measure.in_turns)
+        self._heats += 1
+        self._budget.spent(len(jobs), found.wall_ns)
+        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
+        for setting, one in zip(settings, found.processes, strict=True):
+            if isinstance(one, Failure):
+                if one.kind == "interrupted":
+                    raise KeyboardInterrupt
+            else:
+                self._ledger.measured(setting, one)
+        return found.processes
+
+    def _job(self, setting: Setting) -> MeasureJob:
+        job = self._opened.gathering.measure_job(in_turns=self._measure.in_turns)
+        rule = RULE if self._opened.task == "tensor" else text_generation_rule(RULE)
+        options = {**job.request.options, **dict(setting)}
+        return replace(job, request=replace(job.request, options=options), rule=rule)
+
+    def _drop(self, setting: Setting, reason: Sentence | str, wrong: bool = False) -> None:
+        self._search.drop(setting)
+        self._ledger.lose(setting, "wrong_outputs" if wrong else "failed", reason)
+        self._listener.told(sentence("tune.dropped", setting=text_of(setting), reason=reason))
+
+    def _is_right(self, setting: Setting) -> bool:
+        """Compare the outputs with the reference, once. Whether the setting stays in the search."""
+        if self._ledger.is_answered(setting):
+            return True
+        self._listener.step(sentence("tune.step.check", setting=text_of(setting)))
+        target = self._opened.run.target
+        run = replace(self._opened.run, target=replace(target, options={**target.options, **dict(setting)}))
+        found = answered(self._opened.bench, run, self._opened.memo, lambda text: None, self._ledger.fidelity(DEFAULT))
+        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
+        if found.failure is not None:
+            self._drop(setting, found.failure.sentence)
+            return False
+        self._ledger.answered(setting, found.fidelity)
+        if found.wrong:
+            self._drop(setting, found.wrong, wrong=True)
+            return False
+        return True
+
+    # --------------------------------------------------------------------------------------------------------- the end
+
+    def _finals(self, reserve: Reserve) -> None:
+        """Check what the last settings answer, the best first, and measure them in the other scenario."""
+        finalists: list[Setting] = []
+        for setting in self._search.alive:
+            room = self._budget.left_ns > reserve.confirming_ns + self._budget.process_ns
+            if len(finalists) < FINALISTS and setting in self._search.estimates() and (room or not finalists):
+                finalists += [setting] if self._is_right(setting) else []
+        self._best = best = self._search.best()
+        if best != DEFAULT and not self._ledger.is_answered(best) and not self._is_right(best):
+            self._best = next((one for one in finalists if one == self._search.best()), DEFAULT)
+        scenario = self._measure.beside
+        heat = (DEFAULT, *finalists[: self._width - 1])
+        fits = self._budget.left_ns - reserve.confirming_ns > len(heat) * self._budget.process_ns
+        if scenario is not None and fits:
+            self._listener.step(sentence("tune.step.beside", scenario=scenario.name))
+            intent = kind_of(scenario).intent
+            jobs = [self._job(one) for one in heat]
+            jobs = [replace(job, scenario=scenario, request=replace(job.request, intent=intent)) for job in jobs]
+            placed = [(job, self._opened.bench.folder()) for job in jobs]
+            deadline_s = len(heat) * max(HANG_S, HANG * self._budget.process_ns / 1e9)
+            found = measure(placed, self._opened.task, deadline_s, first=0, in_turns=True)
+            for setting, one in zip(heat, found.processes, strict=True):
+                if isinstance(one, Process):
+                    self._ledger.beside(setting, one)
+        self._listener.used(self._budget.used_ns, self._budget.limit_ns)
+
+    def _confirm(self) -> End:
+        self._listener.told(sentence("tune.confirming", setting=text_of(self._best)))
+        left_ns = self._budget.left_ns
+        self._confirmation = confirm(
+            self._asked, self._opened.bench.suite, self._best, self._measure.metric, self._out, left_ns, self._listener
+        )
+        change = self._confirmation.change
+        if change is None or not change.claimed:
+            return "not_decided"
+        if change.word in BETTER:
+            return "found"
+        return "not_decided" if change.word == "cannot_tell" else "default"
+
+    # ------------------------------------------------------------------------------------------------------ the result
+
+    def result(self, end: End) -> Tuning:
+        """Everything that is known now."""
+        if end == "interrupted" and self._confirmation is None:
+            self._best = self._search.best()
+        run, evidence, best = self._opened.run, self._opened.evidence, DEFAULT if end == "default" else self._best
+        options, intent = {**run.target.options, **dict(best)}, kind_of(self._measure.scenario).intent
+        own = load(run.target.plugin).own_configuration(run.target.device.name, self._opened.artifact, options, intent)
+        return Tuning(
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=__version__,
+            goal=self._asked.goal,
+            metric=self._measure.metric,
+            scenario=self._measure.scenario.name,
+            model=self._opened.artifact.model_id,
+            target=run.target.id,
+            device=known(evidence.checked).facts.device_name,
+            fixed=dict(run.target.options),
+            machine=dict(evidence.environment.host),
+            tolerance=self._asked.tolerance,
+            seed=self._asked.seed,
+            budget_ns=self._asked.budget_ns,
+            used_ns=self._budget.used_ns,
+            search_ns=self._search_ns or self._budget.used_ns,
+            space=self._space.size,
+            drawn=self._drawn,
+            tunables=self._space.tunables,
+            axes=self._ledger.axes,
+            tried=self._ledger.tried(self._search.estimates()),
+            end=end,
+            reason=self._reason(end),
+            best=dict(best),
+            confirmation=self._confirmation,
+            own=own,
+        )
+
+    def _reason(self, end: End) -> Sentence:
+        code = f"tune.end.{end}"
+        change = None if self._confirmation is None else self._confirmation.change
+        setting = text_of(self._best)
+        if change is None or change.ratio is None or change.interval is None:
+            code = f"tune.end.{end}.unmeasured"
+            why = "" if self._confirmation is None else self._confirmation.reason
+            return sentence(code, setting=setting, tried=len(self._search.estimates()), why=why)
+        low, high = change.interval
+        if end == "default" and change.word != "same":
+            code = "tune.end.default.worse"
+        return sentence(code, setting=setting, title=change.title, ratio=change.ratio, low=low, high=high)
+
+
+def tune(asked: Asked, out: Path, listener: TuneListener | None = None) -> Tuning:
+    """Search within the budget. After an interrupt the result says so. Raises ``OdbError`` where nothing could be
+    measured, and ``KeyboardInterrupt`` where nothing was yet."""
+    listener, budget = listener or TuneListener(), Budget(asked.budget_ns)
+    with temporary_workspace() as workspace:
+        bench = Bench(asked.catalog, asked.suite, workspace, asked.cache, asked.root)
+        tuner = Tuner(asked, opened(asked, bench, listener.step), out, listener, budget)
+        try:
+            return tuner.run()
+        except KeyboardInterrupt:
+            return tuner.result("interrupted")

@@ -1,0 +1,86 @@
+"""A target with settings to tune, exact in what each is worth: a call spins for a time that the options decide."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.contracts import (
+    Artifact,
+    Device,
+    Format,
+    Intent,
+    OpenRequest,
+    OwnConfiguration,
+    Phase,
+    ReferenceSetup,
+    Task,
+    Tensors,
+    TensorSession,
+    Tunable,
+)
+from bench.testing import FakeModel, FakeTensorSession, NullTarget, spin
+
+LATENCY_US = {"pace": {"1": 1.0, "2": 0.6, "3": 1.5}, "turbo": {"1": 0.9}, "round": {"1": 0.5}}
+"""By how much each value multiplies the time of a call."""
+BASE_US = 2_000.0
+
+
+class RoundingSession(FakeTensorSession):
+    """Gives other outputs than its inputs."""
+
+    def results(self) -> Tensors:
+        return {name: array * -3 + 1 for name, array in super().results().items()}
+
+
+class Knobs(NullTarget):
+    """``pace`` 2 is best; ``round`` is faster still, and wrong; ``crash`` ends the process, ``hang`` never returns."""
+
+    summary = "a target with settings"
+    safe_options = ("pace", "turbo", "round", "crash", "hang")
+
+    def devices(self) -> Sequence[Device]:
+        return (
+            Device("cpu", True, "spins", default=False),
+            Device("emu", True, "an emulator", emulated=True, default=False),
+        )
+
+    def options(self, device: str) -> Mapping[str, str]:
+        return dict.fromkeys(self.safe_options, "a setting")
+
+    def reference_for(self, model_format: Format, task: Task) -> ReferenceSetup | None:
+        return ReferenceSetup(device="cpu", options={}, name="knobs:cpu")
+
+    def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
+        return (
+            Tunable(name="pace", values=("1", "2", "3")),
+            Tunable(name="turbo", values=("1",), needs={"pace": "2"}),
+            Tunable(name="round", values=("1",), changes_outputs=True),
+            Tunable(name="crash", values=tuple(os.environ.get("KNOBS_CRASH", "").split())),
+            Tunable(name="hang", values=tuple(os.environ.get("KNOBS_HANG", "").split())),
+        )
+
+    def own_configuration(
+        self, device: str, artifact: Artifact, options: Mapping[str, str], intent: Intent
+    ) -> OwnConfiguration:
+        text = "".join(f"{name}: {value}\n" for name, value in sorted(options.items()))
+        return OwnConfiguration(file_name="knobs.txt", text=text, use="turn them by hand")
+
+    def open(self, request: OpenRequest, phase: Phase) -> TensorSession:
+        with phase("compile"):
+            if "crash" in request.options:
+                os._exit(3)
+            kind = RoundingSession if "round" in request.options else FakeTensorSession
+            facts = request.artifact.facts
+            return kind(dict(request.options), "cpu", self.work(request), facts.inputs, facts.outputs)
+
+    def work(self, request: OpenRequest) -> Callable[[], None]:
+        if "hang" in request.options:
+            return lambda: time.sleep(3600)
+        factors = [LATENCY_US[name][value] for name, value in request.options.items() if name in LATENCY_US]
+        duration_us = BASE_US
+        for factor in factors:
+            duration_us *= factor
+        return spin(int(duration_us * 1_000))
+
+
+PLUGINS = {"targets": {"knobs": Knobs}, "models": {"fake": FakeModel}}

@@ -34,7 +34,7 @@ MARGIN = 0.01
 MOST_SAMPLES = 1_000_000
 WILSON, BOOTSTRAP = "Wilson", "bootstrap, percentile, 5,000 resamples"
 TAIL_BOOTSTRAP = "bootstrap over samples, percentile, 2,000 resamples"
-IMAGE_BOOTSTRAP = "bootstrap over images, percentile, 1,000 resamples"
+IMAGE_BOOTSTRAP = "bootstrap over images, bias-corrected, 1,000 resamples"
 TESTED_OF_TEXT = frozenset(
     {"perplexity", "kl_divergence", "top1_agreement", "equal_prefix", "choice_accuracy", "choice_accuracy_per_byte"}
 )

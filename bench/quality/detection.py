@@ -165,7 +165,7 @@ def decode_head(arrays: "dict[str, Array]", choice: Choice, options: DatasetOpti
     boxes, scores, classes = scored(choice.fitted.decode(arrays), score, choice.head.several_labels)
     finite = np.isfinite(boxes).all(axis=1)
     boxes, scores, classes = boxes[finite], scores[finite], classes[finite]
-    kept = suppressed(boxes, classes, nms, iou, choice.head.pixels)[: options.max_detections]
+    kept = suppressed(boxes, classes, nms, iou)[: options.max_detections]
     return Found(clipped(boxes[kept], sizes), scores[kept], classes[kept])
 
 
@@ -224,7 +224,7 @@ def _best(found: Found, options: DatasetOptions) -> Found:
     threshold = IOU_THRESHOLD if options.iou_threshold is None else options.iou_threshold
     order = np.argsort(-found.scores, kind="stable")
     nms = options.nms or "class"
-    kept = order[suppressed(found.boxes[order], found.classes[order], nms, threshold, 0.0)][: options.max_detections]
+    kept = order[suppressed(found.boxes[order], found.classes[order], nms, threshold)][: options.max_detections]
     return Found(found.boxes[kept], found.scores[kept], found.classes[kept])
 
 

@@ -53,7 +53,6 @@ class Head(Struct, frozen=True, kw_only=True):
     predicts, where the size of the input says it. The thresholds are those of the published evaluation; ``nms``: boxes
     suppress those of their own class, or of any (``agnostic``), or the graph has done it (``none``).
     ``several_labels``: each class above the threshold is a box of its own; otherwise the best class alone.
-    ``pixels``: what the published suppression adds to a box's sides: 1 where it counts pixels.
     """
 
     name: str
@@ -65,7 +64,6 @@ class Head(Struct, frozen=True, kw_only=True):
     iou_threshold: float = 1.0
     nms: Nms
     several_labels: bool = False
-    pixels: float = 0.0
 
 
 def activated(scores: "Array", usual: Activation, options: DatasetOptions, background: bool = False) -> "Array":

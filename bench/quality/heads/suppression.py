@@ -32,7 +32,7 @@ def scored(candidates: Candidates, threshold: float, several_labels: bool) -> "t
     return boxes[which[order]], best[order], classes[order]
 
 
-def suppressed(boxes: "Array", classes: "Array", nms: Nms, threshold: float, pixels: float) -> "Array":
+def suppressed(boxes: "Array", classes: "Array", nms: Nms, threshold: float) -> "Array":
     """The places of the boxes that stay, best first. ``boxes`` come best first; one that overlaps a better one (of its
     class, or of any) by more than ``threshold`` goes."""
     import numpy as np
@@ -45,16 +45,16 @@ def suppressed(boxes: "Array", classes: "Array", nms: Nms, threshold: float, pix
         left = np.flatnonzero(groups == group)
         while len(left):
             kept.append(int(left[0]))
-            overlaps = overlap(boxes[left[0]], boxes[left[1:]], pixels)
+            overlaps = overlap(boxes[left[0]], boxes[left[1:]])
             left = left[1:][overlaps <= threshold]
     return np.array(sorted(kept), np.int64)
 
 
-def overlap(box: "Array", others: "Array", pixels: float = 0.0) -> "Array":
-    """Intersection over union of one box [4] with others [n, 4]; ``pixels`` is added to every side."""
+def overlap(box: "Array", others: "Array") -> "Array":
+    """Intersection over union of one box [4] with others [n, 4]."""
     import numpy as np
 
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    inside = np.clip(high - low + pixels, 0, None).prod(axis=1)
-    union = (box[2:] - box[:2] + pixels).prod() + (others[:, 2:] - others[:, :2] + pixels).prod(axis=1) - inside
+    inside = np.clip(high - low, 0, None).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - inside
     return np.asarray(np.divide(inside, union, out=np.zeros_like(inside), where=union > 0))

@@ -7,7 +7,6 @@ from bench.errors import InputError
 from bench.quality.detection import Found, Sizes, decode_head
 from bench.quality.heads.choosing import choose, without_batch
 from bench.quality.heads.head import Network
-from bench.quality.heads.suppression import overlap, suppressed
 from bench.quality.heads.table import HEADS
 from bench.quality.heads.yolov5 import PUBLISHED
 from bench.quality.scoring import WrongOption
@@ -213,16 +212,6 @@ def test_suppression_within_a_class_and_across() -> None:
     assert [0.9, 0.8, 0.7] == pytest.approx(found_by("yolov8", outputs, NETWORKS[0], text).scores.tolist())
     across = found_by("yolov8", outputs, NETWORKS[0], f"{text},nms=agnostic")
     assert [0.9, 0.8] == pytest.approx(across.scores.tolist())
-
-
-def test_boxes_that_count_pixels() -> None:
-    """Two boxes of one pixel's width overlap by more where sides are counted as pixels."""
-    boxes = np.array([[0, 0, 9, 9], [5, 0, 14, 9]], float)
-    assert 36 / 126 == pytest.approx(overlap(boxes[0], boxes[1:])[0])
-    assert 50 / 150 == pytest.approx(overlap(boxes[0], boxes[1:], 1.0)[0])
-    alike = np.zeros(2, np.int64)
-    assert [0, 1] == suppressed(boxes, alike, "class", 0.3, 0.0).tolist()
-    assert [0] == suppressed(boxes, alike, "class", 0.3, 1.0).tolist()
 
 
 def test_boxes_that_are_not_finite_are_dropped() -> None:

@@ -79,7 +79,9 @@ def _row(item: Numbered, common: dict[str, str], in_folder: bool) -> tuple[Cell,
 def _compiles(item: Numbered) -> Cell:
     record, state = item.record, status(item.record)
     if compiled(record):
-        return Cell(say("report.yes"), state if record.status == "ok" else "plain")
+        cache = record.plan.scenario.compile_cache
+        notes = () if cache == "none" else (say("report.emulated.cache", cache=say(f"report.compile_cache.{cache}")),)
+        return Cell(say("report.yes"), state if record.status == "ok" else "plain", notes)
     kind = failure_kind(record.failure.kind) if record.failure is not None else ""
     return Cell(say("report.emulated.not_compiled", status=status_word(state)), state, (kind,) if kind else ())
 

@@ -48,7 +48,16 @@ def listing(matrix: Matrix) -> Table | None:
         *columns(*_COSTS, "verdict"),
     )
     varied = _varied(items)
-    return Table(matrix.caption, heads, tuple(_line(i, timed, placed(items), varied) for i in items))
+    rows = tuple(_line(i, timed, placed(items), varied) for i in items)
+    return Table(matrix.caption, heads, rows, " ".join(_given(items, varied)))
+
+
+def _given(items: Sequence[Numbered], varied: set[str]) -> Iterator[str]:
+    """The options of each target that was run with one set of them, such as a performance mode."""
+    options = {item.record.plan.target.id: options_words(item.record) for item in items}
+    for target, given in options.items():
+        if given and target not in varied:
+            yield say("report.listing.options", target=units.clean(target), options=given)
 
 
 def _varied(items: Sequence[Numbered]) -> set[str]:

@@ -19,6 +19,8 @@ QUANTISING_ACTIVATIONS = frozenset(("QuantizeLinear", "DynamicQuantizeLinear"))
 SHOWN = 3  # nodes that a sentence names
 MISPLACED = re.compile(r"Node '([^']*)' OpType:(\w+)")
 """How ONNX Runtime names the node that QNN asked for in its layout and then refused."""
+CONTEXT_LOST = re.compile(r"EpContext model|context binary", re.IGNORECASE)
+"""What the provider says of a context whose binary it cannot read."""
 
 
 def quantised(artifact: Artifact) -> bool:
@@ -97,6 +99,9 @@ def compiling_failure(error: Exception, request: OpenRequest, soc: socs.Soc | No
             else sentence("qnn.not_compiled.any_soc", file=file, text=why)
         )
         return RunFailure("runtime_error", message, _finalising_remedy(text, request), "compile")
+    if holds_context(artifact) and CONTEXT_LOST.search(text):
+        message = sentence("qnn.context_not_read", file=artifact.path.name, text=said(error, artifact.path))
+        return RunFailure("unsupported_format", message, sentence("qnn.compile_context_again"), "compile")
     return opening_failure(error, artifact.path)
 
 

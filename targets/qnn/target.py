@@ -41,6 +41,7 @@ from bench.targets.qnn import context_facts, contexts, float_weights, norms, pro
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn import options as qnn_options
 from bench.targets.qnn import variants as qnn_variants
+from bench.targets.qnn.context_cache import KeptContext, keep, key_of, state_of
 from bench.targets.qnn.devices import EMULATED, PROVIDER
 from bench.targets.qnn.failures import (
     OFFLOAD,
@@ -165,18 +166,26 @@ class OnnxRuntimeQnn:
         if request.artifact.task == "text_generation":
             decoder = decoder_of(request.artifact)
             layout = tokens.layout(request)
-            cache = state_of_cache(request, "decode", "prefill")
+            graphs = {
+                name: tokens.dimensions(request.artifact, decoder, step)
+                for step, name in ((layout.decode, "decode"), (layout.prefill, "prefill"))
+            }
+            kept = [kept_context(request, name, sizes) for name, sizes in graphs.items()]
+            cache = state_of(kept)
             with phase("compile"):
                 sessions = [
-                    compiled(request, available, tokens.dimensions(request.artifact, decoder, step), name)
-                    for step, name in ((layout.decode, "decode"), (layout.prefill, "prefill"))
+                    compiled(request, available, sizes, name, context)
+                    for (name, sizes), context in zip(graphs.items(), kept, strict=True)
                 ]
+            keep(kept)
             return tokens.FixedShapeTokenSession(
                 sessions, decoder, layout, _opened(request, sessions[0], cache, "decode", "prefill")
             )
-        cache = state_of_cache(request, "graph")
+        context = kept_context(request, "graph", None)
+        cache = state_of([context])
         with phase("compile"):
-            session = compiled(request, available, None, "graph")
+            session = compiled(request, available, None, "graph", context)
+        keep([context])
         opened = _opened(request, session, cache, "graph")
         return onnxruntime_session.OrtTensorSession(session, opened, request.artifact.facts.inputs)
 
@@ -208,23 +217,28 @@ def own_soc(device: str) -> socs.Soc | None:
     return board.soc if board is not None else None
 
 
-def context_file(request: OpenRequest, name: str) -> Path | None:
-    """Where the compiled context of the graph ``name`` is kept; ``None`` without a compile cache."""
-    return request.compile_cache / f"{name}_ctx.onnx" if request.compile_cache is not None else None
+def kept_context(request: OpenRequest, name: str, dimensions: Mapping[str, int] | None) -> KeptContext | None:
+    """The compiled context of the graph ``name``; ``None`` without a compile cache."""
+    if request.compile_cache is None:
+        return None
+    others = session_config.read(strict_options(request) | request.options).others
+    soc = soc_of(request.device, others, request.artifact) or own_soc(request.device)
+    options = strict_options(request) | request.options
+    backend = qnn_devices.backend(request.device)
+    key = key_of(request.artifact, options, dimensions, backend, soc.part if soc is not None else "")
+    return KeptContext(request.compile_cache, name, key)
 
 
-def state_of_cache(request: OpenRequest, *names: str) -> CompileCache:
-    """Whether the contexts of ``names`` are all there already. To be asked before they are compiled."""
-    files = [context_file(request, name) for name in names]
-    if None in files:
-        return "none"
-    return "warm" if all(file is not None and file.is_file() for file in files) else "cold"
-
-
-def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping[str, int] | None, name: str) -> Any:
+def compiled(
+    request: OpenRequest,
+    available: Sequence[Any],
+    dimensions: Mapping[str, int] | None,
+    name: str,
+    context: KeptContext | None,
+) -> Any:
     """A session of the request's graph with its free dimensions fixed: to ``dimensions``, or to the artifact's shapes.
 
-    With a compile cache the context binary of the graph ``name`` is written there, or read from there.
+    With a compile cache the ``context`` of the graph ``name`` is written there, or read from there.
 
     Raises ``RunFailure`` when nothing of it would run on QNN.
     """
@@ -233,9 +247,7 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     from bench.targets.ort.session import ASSIGNMENT_KEY, assigned_nodes
 
     artifact, device = request.artifact, request.device
-    context = context_file(request, name)
-    found = context is not None and context.is_file()
-    caching = {"ep.context_enable": "1", "ep.context_file_path": str(context)} if context and not found else {}
+    caching = context.options() if context is not None else {}
     settings = session_config.read({ASSIGNMENT_KEY: "1"} | caching | strict_options(request) | request.options)
     soc = soc_of(device, settings.others, artifact)
     own = soc or own_soc(device)
@@ -255,7 +267,9 @@ def compiled(request: OpenRequest, available: Sequence[Any], dimensions: Mapping
     given |= {"backend_path": str(qnn_devices.backend(device))}
     made.add_provider_for_devices(chosen[:1], given)
     try:
-        session = onnxruntime.InferenceSession(model_of(artifact, context if found else None), made)
+        session = onnxruntime.InferenceSession(
+            model_of(artifact, context.path if context is not None and context.found else None), made
+        )
     except Exception as error:
         raise compiling_failure(error, request, own) from error
     on_qnn = [n for n in assigned_nodes(session, {PROVIDER: UNITS[device]}) if n.device == UNITS[device]]

@@ -268,18 +268,6 @@ def test_the_example_suite_is_a_suite(tmp_path: Path) -> None:
     assert str(tmp_path / "models" / "mlperf_tiny_resnet.tflite") == suite.models[2].reference
 
 
-def test_the_suite_of_performance_modes_asks_for_two_modes_of_one_device() -> None:
-    """docs/examples/htp-modes.toml: nothing else differs, and the HTP takes both."""
-    from bench.suite.suite import load_suite
-    from bench.targets.qnn.options import provider_options
-
-    suite = load_suite(DOCS / "examples" / "htp-modes.toml")
-    modes = [{"htp_performance_mode": mode} for mode in ("burst", "sustained_high_performance")]
-    assert [("qnn:htp", mode) for mode in modes] == [(target.id, target.options) for target in suite.targets]
-    assert modes == [provider_options(mode, "htp", None) for mode in modes]
-    assert (1, 1) == (len(suite.models), len({target.id for target in suite.targets}))
-
-
 def parts(kind: Any, path: str, found: dict[type, str]) -> dict[type, str]:
     """Every struct of a record with the first path that leads to it."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

@@ -1,8 +1,10 @@
 """Options of the QNN provider."""
 
 import pytest
+from doc_pages import DOCS
 
 from bench.errors import InputError
+from bench.suite.suite import load_suite
 from bench.targets.qnn.options import CHOICES, FLAGS, VALUES, known, provider_options
 from bench.targets.qnn.socs import named
 
@@ -48,3 +50,12 @@ def test_bad_options_are_named(options: dict[str, str], part: str) -> None:
     """The message holds the option and its value."""
     with pytest.raises(InputError, match=part):
         provider_options(options, "htp", None)
+
+
+def test_the_suite_of_performance_modes_asks_for_two_modes_of_one_device() -> None:
+    """docs/examples/htp-modes.toml: nothing else differs, and the HTP takes both."""
+    suite = load_suite(DOCS / "examples" / "htp-modes.toml")
+    modes = [{"htp_performance_mode": mode} for mode in ("burst", "sustained_high_performance")]
+    assert [("qnn:htp", mode) for mode in modes] == [(target.id, target.options) for target in suite.targets]
+    assert modes == [provider_options(mode, "htp", None) for mode in modes]
+    assert (1, 1) == (len(suite.models), len({target.id for target in suite.targets}))

@@ -30,6 +30,7 @@ from bench.comparison.comparability import Comparability, comparable
 from bench.comparison.contrast import concerns, contrast_of, estimates, exceeds, figure_of, untrue, why_omitted
 from bench.comparison.interleaved import alternated, broken, pair_logs, until_of
 from bench.comparison.observe import Curve, Observation, observe
+from bench.comparison.operators import OperatorChanges, operators_changed
 from bench.comparison.quality import QualityComparison, QualityTests, examine_quality, not_compared
 from bench.comparison.recheck import Recheck, recheck
 from bench.comparison.rules import FEW, SPEEDS, Subject, asked_of, scenario_text, side_words
@@ -136,7 +137,8 @@ class Comparison(Struct, frozen=True):
     answers counts: there it is compared although the times are not. ``alternated``: both were measured in turns.
     ``leading``: the metric that is asked for first. ``tests``: of how many the p-values were corrected for.
     ``recheck``: of two emulated records, whether placement and outputs are the same again. ``until``: how the number of
-    pairs was decided while they were measured; all p-values and intervals hold for several looks."""
+    pairs was decided while they were measured; all p-values and intervals hold for several looks. ``operators``: those
+    whose time changed most, where both were profiled; nothing is decided by them."""
 
     base: Side
     new: Side
@@ -151,6 +153,7 @@ class Comparison(Struct, frozen=True):
     tests: int = 0
     recheck: Recheck | None = None
     until: Until | None = None
+    operators: OperatorChanges | None = None
 
     @property
     def worse(self) -> bool:
@@ -234,6 +237,7 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     together = alternated(base.record, new.record)
     names = [metric.name for metric in compared]
     leading = next((n for n in kind_of(base.record.plan.scenario).leading if n in names), None)
+    comparison = replace(comparison, operators=operators_changed(base.record, new.record))
     return _Examined(
         replace(comparison, omitted=left_out, alternated=together, leading=leading, until=until_of(base, new)),
         tuple(_test(metric, base, new, together, weight) for metric, weight in _weighted(compared, leading)),

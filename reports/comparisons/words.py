@@ -11,6 +11,7 @@ from bench.comparison.outcome import not_decided, outcome, state
 from bench.comparison.recheck import Recheck
 from bench.comparison.recheck import Word as Again
 from bench.reports.comparisons.certainty import how_sure, why, why_not
+from bench.reports.comparisons.operators import operator_sentences
 from bench.reports.comparisons.quality import quality_rows, quality_sentences
 from bench.reports.comparisons.row import SIGNS, Row
 from bench.reports.view.sentences import Sentence
@@ -162,6 +163,7 @@ def sentences(comparison: Comparison) -> tuple[Sentence, ...]:
         *_others(comparison, lead),
         how_sure(comparison, lead),
         *why(comparison),
+        *operator_sentences(comparison),
     )
 
 

@@ -54,7 +54,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     """What a compiler tells of the graphs that it has just compiled. ``None``: it does not tell.
 
     ``size_bytes``: of what it keeps. ``spill_fill_bytes``: main memory for intermediate results that have no room on
-    the accelerator. ``vtcm_bytes``: the accelerator's own memory that the graph plans with (Hexagon: VTCM).
+    the accelerator. ``vtcm_bytes``: the accelerator's own memory that the graph was planned with (Hexagon: VTCM);
+    ``vtcm_of_chip_bytes``: what the compiler states that the chip has.
     ``constant_bytes``: weights as compiled. ``io_bytes``: inputs and outputs. ``program_sha256``: a checksum of all
     that decides about the outputs: two variants with the same one run the same program. Empty: not known.
     """
@@ -62,6 +63,7 @@ class Compiled(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     spill_fill_bytes: int | None = None
     vtcm_bytes: int | None = None
+    vtcm_of_chip_bytes: int | None = None
     constant_bytes: int | None = None
     io_bytes: int | None = None
     program_sha256: str = ""

@@ -137,12 +137,11 @@ def fidelity_words(found: Fidelity | None) -> str:
 
 
 def bound_words(bound: Bound | None) -> str:
-    """Whether a rate is excluded, or the bound itself."""
-    if bound is None or bound.least_ns is None:
+    """Whether the rate that was asked for is excluded. Without one nothing is shown: a time alone would be taken for a
+    latency."""
+    if bound is None or bound.least_ns is None or bound.frames_per_s is None:
         return MISSING
     least = units.duration(bound.least_ns)
-    if bound.frames_per_s is None or bound.speed == "unknown":
-        return say("preflight.bound.least", least=least)
     return say(f"preflight.bound.{bound.speed}", frames_per_s=bound.frames_per_s, least=least)
 
 
@@ -202,6 +201,7 @@ def _answer(found: Preflight) -> str:
 def _findings(found: Preflight) -> Iterator[str]:
     """What else was found, and what would move operators to the accelerator."""
     seen: set[str] = set()
+    yield from _too_much_vtcm(found.rows)
     for row in found.rows:
         advice = row.placement.remedies if row.placement is not None else ()
         reason = row.fidelity.reason if row.fidelity is not None and row.fidelity.reason else ""
@@ -212,11 +212,23 @@ def _findings(found: Preflight) -> Iterator[str]:
                 yield text
 
 
+def _too_much_vtcm(rows: Sequence[Row]) -> Iterator[str]:
+    """Chips that were compiled for with more memory of the accelerator than they have."""
+    beyond: dict[tuple[int, int], list[str]] = {}
+    for row in rows:
+        planned = row.compiled.vtcm_bytes if row.compiled is not None else None
+        has = row.compiled.vtcm_of_chip_bytes if row.compiled is not None else None
+        if planned is not None and has is not None and planned > has:
+            beyond.setdefault((planned, has), []).append(row.variant.name)
+    for (planned, has), names in beyond.items():
+        yield say("preflight.vtcm_beyond", planned=planned, has=has, names=names)
+
+
 def _sources(rows: Sequence[Row]) -> Iterator[str]:
     """Where the published figures of the bounds stand."""
     seen: set[str] = set()
     for row in rows:
-        bound = row.bound
+        bound = row.bound if row.bound is not None and row.bound.frames_per_s is not None else None
         for figure, unit in (
             (bound.operations_per_s if bound else None, "operations"),
             (bound.memory_bytes_per_s if bound else None, "memory"),
@@ -245,9 +257,9 @@ def _notes(found: Preflight) -> Iterator[str]:
         yield say("preflight.note.compile", machine=units.clean(found.machine), jobs=found.jobs)
     if found.reference:
         yield say("preflight.note.reference", reference=units.clean(found.reference))
-    if any(row.bound is not None and row.bound.least_ns is not None for row in found.rows):
-        yield say("preflight.note.bound")
-    elif any(row.bound is not None and row.bound.frames_per_s is not None for row in found.rows):
-        yield say("preflight.note.no_bound")
+    asked = [row.bound for row in found.rows if row.bound is not None and row.bound.frames_per_s is not None]
+    if asked:
+        bounded = any(one.least_ns is not None for one in asked)
+        yield say("preflight.note.bound" if bounded else "preflight.note.no_bound")
     if found.order and len(found.rows) > 1:
         yield str(found.order)

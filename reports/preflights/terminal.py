@@ -59,8 +59,11 @@ def _lines(shown: Contents, width: int) -> Iterator[str]:
     if left:
         yield ""
         yield say("preflight.left")
+        ran = sum(row.status == "ran" for row in shown.rows)
         for text, names in _by_left(left).items():
-            yield from _indented(say("preflight.left_on", operators=text, names=names), width)
+            code = "preflight.left_on_all" if len(names) == ran > 1 else "preflight.left_on"
+            figures = {} if code.endswith("all") else {"names": names}
+            yield from _indented(say(code, operators=text, **figures), width)
     if shown.notes or hidden:
         yield ""
     for note in shown.notes:

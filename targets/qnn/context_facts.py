@@ -11,6 +11,7 @@ checksum leaves out page and text, and nothing else.
 """
 
 import ctypes
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
@@ -20,6 +21,8 @@ from bench.contracts import Compiled
 
 INTERFACE_VERSION, BINARY_VERSION, GRAPH_VERSION, BLOB_VERSION = 1, 3, 3, 1
 LEAST_BYTES = 1 << 16  # a VTCM below this is stated in MB
+OF_CHIP = re.compile(rb";vtcm_size=(\d{4,12});")
+"""The VTCM of the SoC in that configuration, in bytes."""
 FIRST, PART = b"OpO=", b"soc_type="
 """How the compiler's configuration begins, and what stands in it. Zeros fill it up: its length moves nothing."""
 
@@ -117,11 +120,17 @@ def compiled_in(folder: Path, library: Path) -> Compiled:
     return Compiled(
         size_bytes=size,
         spill_fill_bytes=sum(int(first.spill_fill) for first, _ in sizes),
+        vtcm_of_chip_bytes=_of_chip(binaries),
         vtcm_bytes=max(_bytes(int(first.vtcm)) for first, _ in sizes) or None,
         constant_bytes=sum(int(one.constants + one.shared_weights) for one in more if one) if all(more) else None,
         io_bytes=sum(int(one.io) for one in more if one) if all(more) else None,
         program_sha256=program,
     )
+
+
+def _of_chip(binaries: Sequence[bytes]) -> int | None:
+    found = {int(match[1]) for data in binaries for match in OF_CHIP.finditer(data)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _bytes(vtcm: int) -> int:

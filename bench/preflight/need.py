@@ -6,6 +6,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.contracts import Variant
 from bench.errors import InputError, UnknownName
 from bench.preflight.found import Answer, Row
 from bench.words import Sentence, sentence
@@ -109,14 +110,14 @@ def _answer(row: Row, needs: Mapping[str, float]) -> Answer:
     return Answer(fits=None if unknown else True, why=tuple(unknown))
 
 
-def in_order(rows: Sequence[Row]) -> list[Row]:
+def in_variant_order(variants: Sequence[Variant]) -> list[Variant]:
     """By the target's order, those without a place last, as the target lists them."""
-    return sorted(rows, key=lambda row: (row.variant.order is None, row.variant.order or 0))
+    return sorted(variants, key=lambda variant: (variant.order is None, variant.order or 0))
 
 
 def fitting(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The variants that fit, the first of the order first."""
-    return tuple(row.variant.name for row in in_order(rows) if row.answer is not None and row.answer.fits)
+    """The variants of ``rows`` that fit, in their order."""
+    return tuple(row.variant.name for row in rows if row.answer is not None and row.answer.fits)
 
 
 def status_of(rows: Sequence[Row]) -> int:

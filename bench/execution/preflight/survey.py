@@ -5,6 +5,7 @@ process; a variant that crashes the compiler is a row with its reason. Variants 
 share one run. An interrupt ends what runs and keeps what was found.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ from bench.passes.check import check_job
 from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Checked, Evidence, Opening, known
 from bench.preflight.found import Preflight, Row
-from bench.preflight.need import answered, fitting, in_order, status_of
+from bench.preflight.need import answered, fitting, in_variant_order, status_of
 from bench.record.record import Failure, Fidelity
 from bench.suite.plan import PlannedRun
 from bench.words import Sentence, sentence
@@ -115,7 +116,7 @@ class Survey:
             self._compile_and_run(variants, jobs)
         else:
             self._foretell(variants, jobs)
-        found = in_order([answered(self._rows[variant.name], self._asked.need) for variant in variants])
+        found = [answered(self._rows[variant.name], self._asked.need) for variant in variants]
         device, artifact = run.target.device, known(self._so_far.prepared).artifact
         return Preflight(
             tool_version=__version__,
@@ -162,7 +163,7 @@ class Survey:
             if name.lower() not in called:
                 raise UnknownName(sentence("preflight.variant"), name, [variant.name for variant in every])
         chosen = {called[name.lower()].name for name in self._asked.only}
-        return [variant for variant in every if not chosen or variant.name in chosen]
+        return in_variant_order([variant for variant in every if not chosen or variant.name in chosen])
 
     def _prepare(self, jobs: JobRunner) -> None:
         """The model and its inputs. Raises ``InputError`` for a file that cannot be read."""
@@ -243,16 +244,23 @@ class Survey:
 
     def _side_by_side(self, candidates: Sequence[Candidate], pool: Pool, jobs: JobRunner) -> None:
         """Compile for all; run each program once, as soon as it is there."""
-        compiling = {pool.submit(self._build, one): one for one in candidates}
+        waiting, programs = deque(candidates), deque[str]()
+        compiling: dict[Future[Built | Failed], Candidate] = {}
         running: dict[Future[Checked | Failed], str] = {}
         try:
-            while compiling or running:
+            while waiting or programs or compiling or running:
+                while (waiting or programs) and len(compiling) + len(running) < self._asked.jobs:
+                    if programs:  # first, so that what an interrupt leaves is whole rows
+                        program = programs.popleft()
+                        running[pool.submit(self._run, self._programs[program][0].candidate)] = program
+                    else:
+                        one = waiting.popleft()
+                        compiling[pool.submit(self._build, one)] = one
                 waited: list[Future[Any]] = [*compiling, *running]
                 done, _ = wait(waited, return_when=FIRST_COMPLETED)
-                for future in [future for future in compiling if future in done]:
-                    program = self._built(compiling.pop(future), future.result())
-                    if program:
-                        running[pool.submit(self._run, self._programs[program][0].candidate)] = program
+                for built in [future for future in compiling if future in done]:
+                    if program := self._built(compiling.pop(built), built.result()):
+                        programs.append(program)
                 for ended in [future for future in running if future in done]:
                     self._ran(running.pop(ended), ended.result(), jobs)
         except KeyboardInterrupt:

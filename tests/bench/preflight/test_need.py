@@ -7,7 +7,7 @@ import pytest
 from bench.contracts import Variant
 from bench.errors import InputError, UnknownName
 from bench.preflight.found import Bound, Row
-from bench.preflight.need import answered, asked_needs, fitting, in_order, status_of
+from bench.preflight.need import answered, asked_needs, fitting, in_variant_order, status_of
 from bench.record.record import Fidelity
 
 
@@ -86,6 +86,7 @@ def test_the_status_answers() -> None:
 
 def test_the_first_that_fits_is_the_first_of_the_order() -> None:
     """Chips that the rule does not place come last, as the target lists them."""
-    rows = [row("z", None), row("b", 2), row("a", 1, macs=0.1), row("y", None), row("c", 0)]
-    assert ["c", "a", "b", "z", "y"] == [one.variant.name for one in in_order(rows)]
-    assert ("c", "b", "z", "y") == fitting([answered(one, {"macs": 0.9}) for one in in_order(rows)])
+    rows = {one.variant.name: one for one in (row("z"), row("b", 2), row("a", 1, macs=0.1), row("y"), row("c", 0))}
+    order = [variant.name for variant in in_variant_order([one.variant for one in rows.values()])]
+    assert ["c", "a", "b", "z", "y"] == order
+    assert ("c", "b", "z", "y") == fitting([answered(rows[name], {"macs": 0.9}) for name in order])

@@ -19,7 +19,7 @@ from bench.errors import InputError, OdbError
 from bench.nights import places
 from bench.nights.decisions import Decision, append_decision, read_decisions
 from bench.nights.index import Entry, Index, Overview
-from bench.nights.keeping import Refusal, another, entry_of, identity, keep
+from bench.nights.keeping import Refusal, another, checked_entry, identity, keep
 from bench.nights.kept_index import BATCH, KeptIndex, Progress, no_progress
 from bench.nights.point import Point
 from bench.nights.series import Series
@@ -165,11 +165,18 @@ class History:
     # ------------------------------------------------------------------------------------------------ what is written
 
     def add(
-        self, paths: Path | str | Iterable[Path | str], *, dry_run: bool = False, progress: Progress = no_progress
+        self,
+        paths: Path | str | Iterable[Path | str],
+        *,
+        dry_run: bool = False,
+        any_date: bool = False,
+        progress: Progress = no_progress,
     ) -> Added:
         """Copy the records that ``paths`` stand for into the history: one path or several, of folders of records, of
         such folders, of single records, or of another history, without its decisions. A record that is in it already is
-        left as it is; one that is refused does not stop the others. ``dry_run``: say what would be done.
+        left as it is; one that is refused does not stop the others. ``dry_run``: say what would be done. A record from
+        the future, or from before there was this tool, is refused, since its machine's clock was wrong; with
+        ``any_date`` it is taken as it is.
 
         Raises ``InputError`` for a path without records, and where the history cannot be written: what was added until
         then is whole, and the rest can be added again.
@@ -178,9 +185,9 @@ class History:
         sources = [source for path in given for source in _sources(Path(path))]
         known = {*self.series()}
         if dry_run:
-            found = [self._foreseen(source) for source in _counted(sources, progress)]
+            found = [self._foreseen(source, any_date) for source in _counted(sources, progress)]
         else:
-            found = self._kept(sources, progress)
+            found = self._kept(sources, any_date, progress)
         entries = [one for one in found if isinstance(one, Entry)]
         return Added(
             points=tuple(entry.point for entry in entries),
@@ -229,19 +236,19 @@ class History:
         right, and go to ``notices``."""
         self._index.list_again()
 
-    def _foreseen(self, source: Path) -> Entry | str | Refusal:
+    def _foreseen(self, source: Path, any_date: bool) -> Entry | str | Refusal:
         try:
-            return self._present(source) or entry_of(source)
+            return self._present(source) or checked_entry(source, any_date)
         except OdbError as error:
             return Refusal(str(source), error.sentence, error.advice)
 
-    def _kept(self, sources: Sequence[Path], progress: Progress) -> list[Entry | str | Refusal]:
+    def _kept(self, sources: Sequence[Path], any_date: bool, progress: Progress) -> list[Entry | str | Refusal]:
         done: list[Entry | str | Refusal] = []
         waiting: list[Entry] = []
         try:
             with staging(self.folder / places.RECORDS) as staged:
                 for source in _counted(sources, progress):
-                    done.append(self._keep(source, staged, waiting))
+                    done.append(self._keep(source, staged, any_date, waiting))
                     if len(waiting) >= BATCH:
                         self._index_all(waiting)
         except OSError as error:
@@ -253,13 +260,13 @@ class History:
             self._index_all(waiting)
         return done
 
-    def _keep(self, source: Path, staged: Path, waiting: list[Entry]) -> Entry | str | Refusal:
+    def _keep(self, source: Path, staged: Path, any_date: bool, waiting: list[Entry]) -> Entry | str | Refusal:
         """``waiting`` gets its point, also where only the index lacked the record."""
         try:
             present = self._present(source)
             if present is not None:
                 return present
-            entry, new = keep(source, self.folder, staged)
+            entry, new = keep(source, self.folder, staged, any_date)
         except OdbError as error:
             return Refusal(str(source), error.sentence, error.advice)
         waiting.append(entry)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from bench.analysis.run_processes import TimedRun
 from bench.errors import InputError
 from bench.nights.index import Entry
-from bench.nights.places import moment_of, place_of
+from bench.nights.places import check_clock, moment_of, place_of
 from bench.nights.point import point_of
 from bench.reading import is_folder, json_of, read_bytes
 from bench.record.samples import MOST_SAMPLE_BYTES, SPARE_BYTES
@@ -54,7 +54,16 @@ class _Named(Struct):
     record_id: str
 
 
-def keep(source: Path, history: Path, staged: Path) -> tuple[Entry, bool]:
+def checked_entry(folder: Path, any_date: bool) -> Entry:
+    """``entry_of`` a record that is to be added. Raises ``InputError``, too, for one that a wrong clock dated, unless
+    ``any_date`` is taken."""
+    entry = entry_of(folder)
+    if not any_date:
+        check_clock(entry.moment, str(folder / RECORD))
+    return entry
+
+
+def keep(source: Path, history: Path, staged: Path, any_date: bool = False) -> tuple[Entry, bool]:
     """Copy the record in the folder ``source`` to its place in ``history``; returns its point, and whether it is new
     there. ``staged``: a folder on the same disk for what is being written.
 
@@ -66,9 +75,9 @@ def keep(source: Path, history: Path, staged: Path) -> tuple[Entry, bool]:
     copy.mkdir()
     try:
         _copy(source, copy)
-        entry = entry_of(copy)
+        entry = checked_entry(copy, any_date)
     except InputError:
-        entry_of(source)  # names the source
+        checked_entry(source, any_date)  # names the source
         raise
     place = history / entry.point.folder
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,10 @@
 hand, and a damaged file are found when a history is opened, put right, and told."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from bench.errors import OdbError
 from bench.nights import places
 from bench.nights.index import DamagedIndex, Entry, Index, UnwritableIndex
 from bench.nights.keeping import entry_of
+from bench.parallel import each
 from bench.words import Sentence, sentence
 
 INDEX = "index.sqlite"
@@ -124,35 +126,48 @@ class KeptIndex:
             self.notice(sentence("history.records_gone", n=len(found), some=found[:3]))
 
     def _read(self, lacking: Mapping[str, list[str]], quiet: bool) -> None:
-        total = sum(map(len, lacking.values()))
-        done = added = 0
-        for month, names in lacking.items():
-            for begin in range(0, len(names), BATCH):
-                entries, reasons = self._entries(month, names[begin : begin + BATCH])
-                if entries:
-                    self.change(partial(Index.add, entries=entries))
+        """Read the records that it lacks, on all cores, and add them in batches."""
+        wanted = [(self._folder, month, name) for month, names in lacking.items() for name in names]
+        added = 0
+        for begin, found in _batches(each(_entry_or_reason, wanted)):
+            entries = [one for one in found if isinstance(one, Entry)]
+            if entries:
+                self.change(partial(Index.add, entries=entries))
+            for month in lacking:
+                reasons = {
+                    name: reason
+                    for (_, where, name), reason in zip(wanted[begin:], found, strict=False)
+                    if where == month and not isinstance(reason, Entry)
+                }
                 if reasons:
                     self.change(partial(Index.refuse, month=month, reasons=reasons))
-                done, added = done + len(entries) + len(reasons), added + len(entries)
-                self._progress(done, total)
+            added += len(entries)
+            self._progress(begin + len(found), len(wanted))
         if added and not quiet:
             self.notice(sentence("history.records_indexed", n=added))
         for place, reason in self.ask(Index.refused).items():
             self.notice(sentence("history.record_refused", place=place, reason=reason))
-
-    def _entries(self, month: str, names: Sequence[str]) -> tuple[list[Entry], dict[str, Sentence | str]]:
-        entries: list[Entry] = []
-        reasons: dict[str, Sentence | str] = {}
-        for name in names:
-            place = f"{places.RECORDS}/{month}/{name}"
-            try:
-                entries.append(entry_of(self._folder / place, place))
-            except OdbError as error:
-                reasons[name] = error.sentence
-        return entries, reasons
 
     def _settle(self, seen: dict[str, int]) -> None:
         settled = {month: changed for month, changed in seen.items() if changed < time.time_ns() - SETTLED_NS}
         if settled:
             with suppress(UnwritableIndex):  # then they are listed again
                 self.ask(partial(Index.note_months, changed_ns=settled))
+
+
+def _entry_or_reason(wanted: tuple[Path, str, str]) -> Entry | Sentence | str:
+    """The point of a record in a history's folder, by month and name, or why there is none."""
+    folder, month, name = wanted
+    place = f"{places.RECORDS}/{month}/{name}"
+    try:
+        return entry_of(folder / place, place)
+    except OdbError as error:
+        return error.sentence
+
+
+def _batches(found: Iterable[Entry | Sentence | str]) -> Iterator[tuple[int, list[Entry | Sentence | str]]]:
+    """Groups of ``BATCH``, each with the number of its first."""
+    begin, all_of = 0, iter(found)
+    while batch := list(islice(all_of, BATCH)):
+        yield begin, batch
+        begin += len(batch)

@@ -6,7 +6,8 @@ The id and the date of a record may be anybody's text: neither leads out of the 
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.errors import InputError
@@ -16,6 +17,10 @@ from bench.words import sentence
 RECORDS = "records"
 MONTH = re.compile(r"\d{4}-\d{2}")
 LONGEST_NAME_BYTES = 200
+EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
+"""No record was made before: there was no tool to make one."""
+AHEAD = timedelta(days=1)
+"""How far the clock of another machine may be ahead."""
 UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 """What is no part of a file's name on one of the systems."""
 
@@ -29,6 +34,31 @@ def moment_of(created_utc: str, source: str) -> datetime:
         raise InputError(
             sentence("history.no_moment", source=source, created=created_utc), sentence("history.edited_record")
         ) from None
+
+
+def check_clock(moment: datetime, source: str, now: datetime | None = None) -> None:
+    """Raises ``InputError`` naming ``source`` for a moment that only a wrong clock gives: such a night would be the
+    first of its series, or the last for ever."""
+    if not EARLIEST <= moment <= (now or datetime.now(UTC)) + AHEAD:
+        raise InputError(
+            sentence("history.wrong_clock", source=source, made=moment.isoformat(timespec="seconds")),
+            sentence("history.wrong_clock.remedy"),
+        )
+
+
+def discard_empty(history: Path, folder_too: bool) -> None:
+    """Remove what a history that was just begun consists of if no record is in it. ``folder_too``: its folder was made
+    for it."""
+    if any(names(history, month) for month in months(history)):
+        return
+    with suppress(OSError):
+        for month in months(history):
+            (history / RECORDS / month).rmdir()
+        (history / RECORDS).rmdir()
+        for file in history.glob("index.sqlite*"):
+            file.unlink()
+        if folder_too:
+            history.rmdir()
 
 
 def microseconds(moment: datetime) -> int:

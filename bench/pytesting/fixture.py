@@ -72,7 +72,7 @@ class Odb:
             runs = measuring.run(
                 model,
                 target,
-                scenarios=scenario or self._settings.scenario or (),
+                scenarios=scenario or self._settings.scenario or None,
                 out=self._folder,
                 plugins=[*paths_of(self._settings.plugins), *paths_of(plugins)],
                 **whole,

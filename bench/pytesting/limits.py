@@ -19,6 +19,7 @@ _QUANTITY = re.compile(r"(<=|>=|≤|≥)?\s*([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s
 _DIRECTIONS: Mapping[str, Direction] = {"<=": "at_most", "≤": "at_most", ">=": "at_least", "≥": "at_least"}
 PLAIN = {"fraction": "fraction", "number": "1", "decibels": "dB"}
 """Units of a record in which a limit may be a number without a unit."""
+MAY_BE_NEGATIVE = ("decibels", "celsius", "number")
 OTHERS = {
     "macs_on_accelerator": "placement.macs.share",
     "nodes_on_accelerator": "placement.nodes.share",
@@ -91,15 +92,20 @@ def limits_of(given: Mapping[str, float | str]) -> list[Limit]:
 
 
 def share_of(name: str, value: float | str) -> float:
-    """A fraction: a number, or text such as ``"5 %"``. Raises ``InputError``."""
+    """A fraction above 0 and at most 1: a number, or text such as ``"5 %"``. Raises ``InputError``."""
     _, amount, unit = _parts(name, value, "5 %")
-    return amount * _fitting(name, value, unit, "fraction")[1]
+    share = amount * _fitting(name, value, unit, "fraction")[1]
+    if not 0 < share <= 1:
+        raise InputError(sentence("pytest.no_share", name=name, value=str(value)))
+    return share
 
 
 def _limit(name: str, value: float | str) -> Limit:
     kind = figure_kind(name) if "." in name else _named(name)
     sign, amount, unit = _parts(name, value, f"33 {_units_of(kind.unit)[:3][-1]}")
     unit, _ = _fitting(name, value, unit, kind.unit)
+    if amount < 0 and kind.unit not in MAY_BE_NEGATIVE:
+        raise InputError(sentence("pytest.negative", name=name, value=str(value)))
     if sign:
         direction = _DIRECTIONS[sign]
     elif kind.lower_is_better is None:

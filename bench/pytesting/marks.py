@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
+from bench.pytesting.limits import share_of
 from bench.scripting.measuring import Asked, Folder
 from bench.words import sentence
 
@@ -37,5 +38,7 @@ def marked(node: pytest.Item) -> Marked:
     for name in given:
         if name not in known:
             raise UnknownName(sentence("pytest.marker_argument"), name, known)
+    if given.get("tolerance") is not None:
+        share_of("tolerance", given["tolerance"])
     asked: Any = {name: value for name, value in given.items() if name not in OWN}
     return Marked(asked=asked, **{name: value for name, value in given.items() if name in OWN})

@@ -13,6 +13,7 @@ from bench.comparison.outcome import checked_accept
 from bench.comparison.rules import SUBJECTS, Subject
 from bench.errors import InputError, UnknownName
 from bench.record.record import RecordedRun
+from bench.scripting.arguments import PATH, checked_fraction, names_in, one_or_several
 from bench.scripting.loading import load
 from bench.words import sentence
 
@@ -56,14 +57,19 @@ def compare(
     (``bench.comparison.outcome.OPEN``). Raises ``InputError`` for a folder without a record that can be read; a single
     record that cannot be read is among the findings' ``problems``.
     """
+    for name, side in (("base", base), ("new", new)):
+        one_or_several(name, side, (RecordedRun, *PATH), "RecordedRun | str | os.PathLike")
+    checked_fraction("tolerance", tolerance)
     if not 0 < tolerance <= 1:
         raise InputError(sentence("compare.tolerance_no_fraction", tolerance=tolerance))
-    for subject in subjects:
+    for subject in names_in("subjects", subjects):
         if subject not in SUBJECTS:
             raise UnknownName(sentence("scripting.subject"), subject, SUBJECTS)
     if isinstance(base, RecordedRun) and isinstance(new, RecordedRun):
         return compare_all([(observe(base), observe(new))], tolerance, subjects)[0]
-    accepted = checked_accept(accept if isinstance(accept, str) else ",".join(accept))
+    accepted = checked_accept(
+        accept if isinstance(accept, str) else ",".join(names_in("accept", accept, "str | Collection[str]"))
+    )
     if isinstance(base, str | os.PathLike) and (folders := _folders(new)):
         return compare_folders(Path(base), folders, tolerance, subjects, accepted)
     (before, left_out), (after, more) = without_yardsticks(_observed(base)), without_yardsticks(_observed(new))

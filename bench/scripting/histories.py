@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bench.nights.history import History
 from bench.nights.kept_index import Progress, no_progress
+from bench.scripting.arguments import PATH, checked
 from bench.scripting.loading import Folder
 
 
@@ -15,4 +16,5 @@ def history(folder: Folder, *, create: bool = False, progress: Progress = no_pro
     if there is none. ``progress`` is called with how many records of how many have been read that the index lacks.
     Raises ``InputError`` if ``folder`` is no history, or cannot be read.
     """
+    checked("folder", folder, PATH, "str | os.PathLike")
     return History.open(Path(folder), create, progress=progress)

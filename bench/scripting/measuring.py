@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from bench.contracts import Scenario
 from bench.errors import OdbError, UnknownName
@@ -14,6 +14,7 @@ from bench.execution.suite_run import Listener, run_suite
 from bench.plugins import Catalog, discover
 from bench.record.record import RecordedRun
 from bench.scenarios import parse_scenario, scenario_name
+from bench.scripting.arguments import PATH, WrongType, at_least_one, checked, converted
 from bench.scripting.places import cache_folder, paths_of, results_folder
 from bench.scripting.progress import Progress, listener_of
 from bench.settings import named_settings
@@ -44,10 +45,10 @@ class Asked(TypedDict, total=False):
 
 
 def run(
-    models: Suite | Model | Sequence[Model] = (),
-    targets: Target | Sequence[Target] = (),
+    models: Suite | Model | Sequence[Model] | None = None,
+    targets: Target | Sequence[Target] | None = None,
     *,
-    scenarios: str | Scenario | Sequence[str | Scenario] = (),
+    scenarios: str | Scenario | Sequence[str | Scenario] | None = None,
     out: Folder | None = None,
     plugins: Catalog | Folder | Sequence[Folder] = (),
     progress: Listener | Callable[[Progress], None] | None = None,
@@ -57,8 +58,9 @@ def run(
     """Measures every model on every target, and returns one run for each pair, in the order of the plan.
 
     ``models``: names of built-in models, files, or ``ModelAsk`` for a model with shapes, inputs or a dataset of its
-    own; a ``Suite`` or a suite's ``.toml`` file; without any the built-in models. ``targets``: ``plugin:device``;
-    without any all that this machine has. ``scenarios``: as ``odb run -s`` takes them (``"offline:lanes=4"``).
+    own; a ``Suite`` or a suite's ``.toml`` file; left out, the built-in models. ``targets``: ``plugin:device``; left
+    out, all that this machine has. ``scenarios``: as ``odb run -s`` takes them (``"offline:lanes=4"``). An empty list
+    is refused.
 
     ``out``: the folder of the records, each of which is on disk when its run ends; without one
     ``odb-results/<time>``. ``plugins``: plugin files besides the installed plugins, or a catalogue of all.
@@ -66,10 +68,15 @@ def run(
 
     What a killed run left unfinished in ``out`` is made a record first. A run that fails or does not fit is returned,
     too: ``record.status`` is ``failed`` or ``skipped``, with the reason in ``record.failure``. Raises
-    ``bench.errors.InputError`` for what cannot be planned. ``KeyboardInterrupt`` writes what there is of every run that
-    had begun, and is raised again.
+    ``bench.errors.InputError`` for what cannot be planned; for an argument of a wrong type it is a ``TypeError`` as
+    well. ``KeyboardInterrupt`` writes what there is of every run that had begun, and is raised again.
     """
-    catalog = plugins if isinstance(plugins, Catalog) else discover(paths_of(plugins))
+    for name, path in (("out", out), ("cache", cache)):
+        if path is not None:
+            checked(name, path, PATH, "str | os.PathLike")
+    if progress is not None and not isinstance(progress, Listener) and not callable(progress):
+        raise WrongType("progress", "Callable[[Progress], None]", progress)
+    catalog = plugins if isinstance(plugins, Catalog) else discover(_plugin_files(plugins))
     suite = _asked_suite(models, targets, scenarios, catalog, asked)
     check(suite, catalog)
     folder = prepare_folder(results_folder(None if out is None else Path(out)))
@@ -93,37 +100,48 @@ def remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+def _plugin_files(plugins: Folder | Sequence[Folder]) -> list[Path]:
+    return paths_of(at_least_one("plugins", plugins, PATH, "str | os.PathLike | Catalog") if plugins else ())
+
+
 def _asked_suite(
-    models: Suite | Model | Sequence[Model],
-    targets: Target | Sequence[Target],
-    scenarios: str | Scenario | Sequence[str | Scenario],
+    models: Suite | Model | Sequence[Model] | None,
+    targets: Target | Sequence[Target] | None,
+    scenarios: str | Scenario | Sequence[str | Scenario] | None,
     catalog: Catalog,
     asked: Asked,
 ) -> Suite:
     suite = _suite_of(models, catalog)
-    for name in asked:
+    changes: dict[str, Any] = {}
+    for name, value in asked.items():
         if name not in Asked.__annotations__:
             raise UnknownName(sentence("scripting.argument"), name, Asked.__annotations__)
-    changes: dict[str, Any] = {**asked}
+        changes[name] = converted(name, value, TYPES[name])
     if "settings" in asked:
-        changes["settings"] = {**suite.settings, **named_settings(asked["settings"])}
+        changes["settings"] = {**suite.settings, **named_settings(changes["settings"])}
     if "options" in asked:
-        changes["options"] = {**suite.options, **asked["options"]}
-    chosen = [targets] if isinstance(targets, str | TargetAsk) else targets
-    played = [scenarios] if isinstance(scenarios, str | Scenario) else scenarios
-    if chosen:
+        changes["options"] = {**suite.options, **changes["options"]}
+    if targets is not None:
+        chosen = at_least_one("targets", targets, (str, TargetAsk), "str | TargetAsk")
         changes["targets"] = tuple(TargetAsk(one) if isinstance(one, str) else one for one in chosen)
-    if played:
+    if scenarios is not None:
+        played = at_least_one("scenarios", scenarios, (str, Scenario), "str | Scenario")
         changes |= {"scenarios": tuple(_scenario(one, catalog) for one in played), "scenario_models": ()}
     return replace(suite, **changes)
 
 
-def _suite_of(models: Suite | Model | Sequence[Model], catalog: Catalog) -> Suite:
+TYPES: Mapping[str, Any] = {field.name: field.type for field in fields(Suite)} | {"settings": dict[str, str]}
+"""What the arguments of ``Asked`` are: fields of a suite, and settings as text."""
+
+
+def _suite_of(models: Suite | Model | Sequence[Model] | None, catalog: Catalog) -> Suite:
+    if models is None:
+        return Suite()
     if isinstance(models, Suite):
         return models
     if isinstance(models, str | os.PathLike) and Path(models).suffix == ".toml":
         return load_suite(Path(models), catalog)
-    named = [models] if isinstance(models, str | os.PathLike | ModelAsk) else models
+    named = at_least_one("models", models, (*PATH, ModelAsk), "str | os.PathLike | ModelAsk | Suite")
     return Suite(models=tuple(one if isinstance(one, ModelAsk) else ModelAsk(os.fspath(one)) for one in named))
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 RECORD = "record.json"
 SAMPLES = "samples.npz"
+UNFINISHED = ".unfinished-"  # how folders begin in which runs are kept that have no record yet
 WRITING = ".writing-"
 """What folders begin with in which something is written before it gets its name."""
 
@@ -173,6 +174,10 @@ def chosen_folders(path: Path) -> list[Path]:
         code = "store.records_lie_deeper" if len(deeper) == 1 else "store.records_lie_deeper_and_more"
         message = sentence(code, path=path, name=deeper[-1].name, more=len(deeper) - 1)
         raise InputError(message, sentence("store.give_one_folder_records_example", deeper=deeper[-1]))
+    begun = [found for found in path.glob(f"{UNFINISHED}*/*") if is_folder(found)]
+    if begun:
+        message = sentence("store.only_unfinished", path=path, n=len(begun))
+        raise InputError(message, sentence("store.only_unfinished.remedy", path=path))
     raise InputError(sentence("store.holds_no_records", path=path), sentence("store.give_folder_odb_run_wrote"))
 
 

@@ -13,10 +13,8 @@ from pathlib import Path
 from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
 from bench.scratch import scratch_folder, sweep
-from bench.store.records import load, write_record
+from bench.store.records import UNFINISHED, load, write_record
 from bench.words import sentence
-
-UNFINISHED = ".unfinished-"
 
 
 class Unfinished:

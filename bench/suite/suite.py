@@ -164,7 +164,7 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
         if count is not None and count < 1:
             raise InputError(sentence("suite.must_more_not", field=field, count=count))
         if count is not None and count > MOST_COUNT:
-            raise InputError(sentence("suite.must_most", field=field, most_count=MOST_COUNT))
+            raise InputError(sentence("suite.must_most", field=field, most_count=MOST_COUNT, count=count))
     for field in ("max_seconds", "timeout_s"):
         seconds = getattr(suite, field)
         if seconds is not None and not 0 < seconds < MOST_SECONDS:
@@ -236,7 +236,7 @@ def _check_quality(model: ModelAsk) -> None:
 
 
 MODELS = "models"  # in [[scenarios]]
-MOST_COUNT = 1_000_000_000
+MOST_COUNT = 10_000  # processes of a run, inputs that are checked: each takes a second or so
 MOST_SECONDS = 1e9  # thirty years
 
 

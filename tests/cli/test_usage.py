@@ -53,6 +53,7 @@ def wrong(arguments: list[str]) -> click.ClickException:
             "--prompts가 두 번 지정되었습니다. 프롬프트가 여러 개이면 .jsonl 파일 하나에 한 줄씩 적으십시오",
         ),
         (["compare"], "Missing argument 'BASE'.", "인수 'BASE'가 없습니다."),
+        (["history", "accept", "net"], "Missing option '--why'.", "옵션 '--why'가 없습니다."),
         (
             ["completion"],
             "Missing argument '{bash|zsh|fish}'. Choose from:\n\tbash,\n\tzsh,\n\tfish",

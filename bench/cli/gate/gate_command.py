@@ -10,6 +10,7 @@ import click
 from bench.cli.help import FLOAT, Command, option
 from bench.cli.language import lang_option
 from bench.cli.nightly.asked import history_option, opened
+from bench.cli.nightly.deciding import PINNED
 from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal.columns import terminal_width
 from bench.gate.outcome import OPEN
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 TOLERANCE_PERCENT = 3.0
 WAIT_MINUTES = 5.0
-PINNED = "pinned"
 LAST = 120
 """Nights of each series that are read, the newest: what they say of its noise does not get better with more."""
 

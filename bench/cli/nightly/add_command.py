@@ -22,17 +22,24 @@ if TYPE_CHECKING:
 @click.argument("results", metavar="RESULTS...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @history_option
 @option("--dry-run", is_flag=True, help="cli.help.history.add.dry_run")
+@option("--any-date", is_flag=True, help="cli.help.history.add.any_date")
 @json_option
-def command(results: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json: bool) -> int:
+def command(results: tuple[Path, ...], folder: Path | None, dry_run: bool, any_date: bool, as_json: bool) -> int:
     """``odb history add``."""
+    from bench.nights.places import RECORDS, discard_empty
     from bench.reading import is_folder
 
-    fresh = dry_run and not is_folder(folder_asked(folder))
-    if fresh:
-        added = in_a_new_one(results)
+    place = folder_asked(folder)
+    there, fresh = is_folder(place), not is_folder(place / RECORDS)
+    if not there and dry_run:
+        added = in_a_new_one(results, any_date)
     else:
-        with opened(folder, create=not dry_run) as history, counting(sys.stderr) as progress:
-            added = history.add(results, dry_run=dry_run, progress=progress)
+        try:
+            with opened(place, create=not dry_run) as history, counting(sys.stderr) as progress:
+                added = history.add(results, dry_run=dry_run, any_date=any_date, progress=progress)
+        finally:
+            if fresh and not dry_run:
+                discard_empty(place, folder_too=not there)
     if as_json:
         echo_json(for_scripts(added, dry_run))
     else:
@@ -44,14 +51,14 @@ def command(results: tuple[Path, ...], folder: Path | None, dry_run: bool, as_js
     return 2 if added.refused else 0
 
 
-def in_a_new_one(results: tuple[Path, ...]) -> "Added":
+def in_a_new_one(results: tuple[Path, ...], any_date: bool) -> "Added":
     """What would be added to a history that does not exist yet."""
     import tempfile
 
     from bench.nights.history import History
 
     with tempfile.TemporaryDirectory() as nowhere, History.open(nowhere, create=True) as history:
-        return history.add(results, dry_run=True)
+        return history.add(results, dry_run=True, any_date=any_date)
 
 
 def told(added: "Added", dry_run: bool) -> str:

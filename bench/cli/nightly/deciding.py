@@ -12,6 +12,9 @@ from bench.nights.decisions import Decision
 from bench.printable import clean
 from bench.words import say, sentence
 
+PINNED = "pinned"
+"""What ``odb gate --base`` calls the usual base, which has no name."""
+
 
 def decide(
     kind: Literal["pin", "accept"], folder: Path | None, series: str, record: str | None, why: str, name: str = ""
@@ -20,6 +23,8 @@ def decide(
     ``InputError``."""
     if not why.strip():
         raise InputError(of_flag("--why", sentence("cli.history.why_is_empty")))
+    if name.strip() == PINNED:
+        raise InputError(of_flag("--name", sentence("cli.history.name_of_the_usual_base", name=PINNED)))
     with opened(folder) as history:
         found = series_named(history, series)
         point = record_named(history, found, record)

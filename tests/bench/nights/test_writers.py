@@ -151,11 +151,11 @@ def test_a_full_disk_in_the_middle_keeps_what_was_added(tmp_path: Path, monkeypa
     results = saved(tmp_path / "results", *(night_of(number) for number in range(5)))
     written: list[object] = []
 
-    def fail(source: Path, history: Path, staged: Path) -> object:
+    def fail(source: Path, history: Path, staged: Path, any_date: bool) -> object:
         if len(written) == 3:
             raise OSError(28, "No space left on device")
         written.append(source)
-        return keep(source, history, staged)
+        return keep(source, history, staged, any_date)
 
     with History.open(tmp_path / "history", create=True) as history:
         monkeypatch.setattr("bench.nights.history.keep", fail)

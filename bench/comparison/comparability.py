@@ -74,6 +74,25 @@ def comparable(base: Record, new: Record, subjects: Collection[Subject] = ()) ->
     return Comparability(answer, chosen, tuple(reasons), tuple(differences), tuple(equal))
 
 
+def refusals(base: Record, new: Record) -> tuple[Reason, ...]:
+    """Why the figures of two runs that take turns will not be compared, whatever is measured: known once both are
+    prepared."""
+    chosen = _evident_subject(base, new)
+    differing = [
+        rule for rule in RULES if rule.refuses and rule.applies(base, new) and _known_to_differ(rule, base, new)
+    ]
+    return tuple(
+        _differs(rule, base, new, True)
+        for rule in differing
+        if not set(rule.subject_of) & set(chosen) and rule.refusal(base, new, chosen)
+    )
+
+
+def _known_to_differ(rule: Rule, base: Record, new: Record) -> bool:
+    x, y = rule.of(base), rule.of(new)
+    return x is not None and y is not None and bool(x != y)
+
+
 def _with_one_remedy(reasons: list[Reason], chosen: tuple[Subject, ...]) -> list[Reason]:
     """Where several subjects together would allow the comparison, each refusal names them all: one alone leads to the
     next refusal."""

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from bench.comparison.comparability import refusals
 from bench.comparison.sequential import Standing, standing
 from bench.contracts import Artifact
 from bench.errors import InputError, OdbError
@@ -33,7 +34,7 @@ from bench.measure.repeat import Measured
 from bench.plugins import Catalog
 from bench.process.turns import run_in_turns
 from bench.process.turnstile import Turnstile
-from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule, Until
+from bench.record.evidence import OTHER_SIDE, Alternation, RepeatRule, Until, of_yardstick
 from bench.record.record import Failure, RecordedRun
 from bench.stats.sequential import FIRST_DIFFERENT
 from bench.store.records import save
@@ -95,7 +96,7 @@ def run_in_alternation(
     ``until``: pairs are measured until the leading metric is decided, within its bounds.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
-    one. ``Ctrl-C`` writes what there is and is raised again.
+    one, or where the two are prepared and could not be compared. ``Ctrl-C`` writes what there is and is raised again.
     """
     listener = listener or Listener()
     with temporary_workspace() as workspace, unfinished(out[0]) as of_base, unfinished(out[1]) as of_new:
@@ -193,6 +194,7 @@ def _gather(
         prepared = gathering.evidence.prepared
         if gathering is sides[0] and expected is not None and prepared is not None:
             expected.check(prepared.artifact)
+    _refuse_incomparable(sides)
     first_ns = monotonic_ns()
     for index in count():
         listener.pair()
@@ -208,6 +210,15 @@ def _gather(
             until = known.until
         if sides[1].has_ended():
             return
+
+
+def _refuse_incomparable(sides: list[Gathering]) -> None:
+    """Raises ``InputError`` where no pairs could be compared, such as of inputs of another shape. A yardstick is
+    another model than the run beside it."""
+    base, new = (assemble(*gathering.left()).record for gathering in sides)
+    if not of_yardstick(base.plan.alternation):
+        for reason in refusals(base, new):
+            raise InputError(sentence("run.against_incomparable", why=reason.sentence), reason.advice)
 
 
 def _title(index: int, run: PlannedRun, known: Standing | None) -> Sentence:

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from bench.comparison.comparison import Change, Comparison
-from bench.gate.finding import Confirmation, MetricFinding, SeriesFinding
+from bench.gate.finding import Calibration, Confirmation, MetricFinding, SeriesFinding
 from bench.words import Sentence, sentence
 
 How = Literal["alternating", "again"]
@@ -42,7 +42,7 @@ def by_alternation(one: SeriesFinding, found: Comparison, began_utc: str, record
     """What ``found``, tonight's side against the base in alternation, says of the metrics that were suspected."""
     asked = {metric.metric: metric for metric in suspected(one)}
     changes = [change for change in found.changes if change.metric in asked]
-    metrics = tuple(_metric(change, asked[change.metric]) for change in changes)
+    metrics = tuple(shown_metric(change, asked[change.metric].calibration) for change in changes)
     done = Confirmation(
         how="alternating",
         confirmed=None,
@@ -53,7 +53,7 @@ def by_alternation(one: SeriesFinding, found: Comparison, began_utc: str, record
     )
     worse = [change for change in changes if change.word in ("slower", "worse")]
     if worse:
-        return replace(done, confirmed=True, reason=sentence("gate.confirm.alternating", ratio=_ratio(worse[0])))
+        return replace(done, confirmed=True, reason=sentence("gate.confirm.alternating", ratio=ratio_of(worse[0])))
     if metrics and all(metric.word in ("same", "better") for metric in metrics):
         return replace(done, confirmed=False, reason=sentence("gate.confirm.alternating_same"))
     if not metrics:
@@ -61,13 +61,15 @@ def by_alternation(one: SeriesFinding, found: Comparison, began_utc: str, record
     return done
 
 
-def _ratio(change: Change) -> float:
+def ratio_of(change: Change) -> float:
+    """New over base; of a fraction 1 and the difference."""
     if change.ratio is not None:
         return change.ratio
     return 1 + (change.difference or 0.0)
 
 
-def _metric(change: Change, asked: MetricFinding) -> MetricFinding:
+def shown_metric(change: Change, calibration: Calibration) -> MetricFinding:
+    """One metric of a comparison as the gate shows it."""
     fraction = change.difference is not None
     interval = change.difference_interval if fraction else change.interval
     shift = 0 if fraction else 1
@@ -83,10 +85,10 @@ def _metric(change: Change, asked: MetricFinding) -> MetricFinding:
         word=word,
         base=change.base,
         new=change.new,
-        change=_ratio(change) - 1,
+        change=ratio_of(change) - 1,
         interval=None if interval is None else (interval[0] - shift, interval[1] - shift),
         p_corrected=change.p_corrected,
-        calibration=asked.calibration,
+        calibration=calibration,
     )
 
 

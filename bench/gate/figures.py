@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bench.gate.calibration import ALPHA_AGAIN, ALPHA_SUSPECT, POWER, SETTLED, Noise, p_values, quantile
 from bench.gate.finding import Calibration, MetricFinding
-from bench.gate.table import Row, Table
+from bench.gate.table import Row, Table, numbers_of
 from bench.nights.point import Point
 from bench.stats.ratio import falls_apart_by_luck, holm
 
@@ -63,9 +63,7 @@ def _numbers(table: Table, points: Mapping[int, Point]) -> tuple[Any, Any, Any]:
     for i, row in enumerate(table.rows):
         point = points.get(row.number)
         level = None if point is None or not point.counts else point.levels.get(row.metric.name)
-        if level is not None:
-            error = level.deviation / level.processes**0.5 if level.processes > 1 else np.nan
-            found[:, i] = level.mean, error, level.processes
+        found[:, i] = numbers_of(level)
     return found[0], found[1], found[2]
 
 

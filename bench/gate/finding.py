@@ -22,6 +22,7 @@ Word = Literal[
     "missing",  # in the history, and not among tonight's records
     "dead",  # missing, as all series of this machine or target are
     "new",  # no base yet
+    "no_base",  # no base yet, though the history has nights: of this series, of other machines, or of other series
 ]
 
 
@@ -60,10 +61,11 @@ class MetricFinding(Struct, frozen=True, kw_only=True):
 
 class Confirmation(Struct, frozen=True, kw_only=True):
     """A second measurement in another session. ``how``: ``alternating`` with the base; ``again`` where the base cannot
-    be measured any more; ``night_before``: the last night had shown the same. ``confirmed``: ``None`` where it could
+    be measured any more; ``night_before``: the last night had shown the same; ``paired``: none was needed, because
+    tonight's record itself was measured in alternation with the base. ``confirmed``: ``None`` where it could
     not decide. ``metrics``: what it found. ``records``: ids."""
 
-    how: Literal["alternating", "again", "night_before"]
+    how: Literal["alternating", "again", "night_before", "paired"]
     confirmed: bool | None
     began_utc: str
     records: tuple[str, ...] = ()

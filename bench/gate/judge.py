@@ -91,11 +91,13 @@ def judge(
     tolerance: float = TOLERANCE,
     accepted: Collection[str] = (),
     all_machines: bool = False,
+    base_name: str = "",
     unreadable: Sequence[Sentence | str] = (),
 ) -> Judgement:
     """The gate's answer on ``tonight``. ``histories``: the nights of every series, oldest first; ``base``: which of
     them a series is compared with. ``tolerance``: a smaller change is none in any series. ``all_machines``: series of
-    machines that no record of tonight is from are expected, too."""
+    machines that no record of tonight is from are expected, too. ``base_name``: of the bases that were asked for; empty
+    for the usual ones."""
     least = math.log1p(tolerance)
     table = gathered(histories, tonight, base)
     noise = calibrated(table, tolerance)
@@ -104,7 +106,7 @@ def judge(
     found = figures_of(table, noise, points)
     limits = thresholds(table, noise, tested_series(table, found), least)
     night = _Night(table, noise, found, limits, least)
-    findings = _findings(night, tonight, numbers, all_machines)
+    findings = _findings(night, tonight, numbers, all_machines, base_name)
     suspected = np.array([night.suspected(row.number) for row in table.rows], dtype=bool)
     smallest = np.where([row.leading for row in table.rows], limits.smallest, np.nan)
     gate = Gate(
@@ -229,7 +231,7 @@ class _Night:
 
 
 def _findings(
-    night: _Night, tonight: Mapping[Series, Point], numbers: Mapping[Series, int], all_machines: bool
+    night: _Night, tonight: Mapping[Series, Point], numbers: Mapping[Series, int], all_machines: bool, base_name: str
 ) -> tuple[SeriesFinding, ...]:
     known = expected(night.table.known, tonight, all_machines)
     unmeasured = without_figures(known)
@@ -240,13 +242,17 @@ def _findings(
         else _finding(night, one, numbers[one.series])
         for one in known
     ]
-    found += [_first(series, point) for series, point in tonight.items() if series not in numbers]
+    compared = any(series in numbers for series in tonight)
+    for series, point in tonight.items():
+        if series not in numbers:
+            said = first_night(series, point, night.table.earlier, base_name, compared)
+            found.append(_first(series, point, *said))
     return tuple(sorted(found, key=lambda one: (ORDER.index(one.word), one.series)))
 
 
 ORDER: tuple[Word, ...] = (
     *("worse", "wrong", "broken", "drifting", "suspect", "machine", "dead", "missing", "invalid", "cannot_tell"),
-    *("better", "new", "same"),
+    *("no_base", "better", "new", "same"),
 )
 
 
@@ -273,8 +279,7 @@ def _without(one: Known, word: Word, why: Sentence | str) -> SeriesFinding:
     )
 
 
-def _first(series: Series, point: Point) -> SeriesFinding:
-    word, why = first_night(point)
+def _first(series: Series, point: Point, word: Word, why: Sentence | str) -> SeriesFinding:
     return SeriesFinding(series=series, word=word, record_id=point.record_id, leading=point.leading, reasons=(why,))
 
 

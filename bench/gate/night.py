@@ -1,8 +1,10 @@
 """What each series of tonight is without looking at its figures: measured, invalid, broken, missing, or dead."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from bench.gate.finding import Word
 from bench.gate.table import Known
@@ -77,10 +79,20 @@ def _dead(known: Iterable[Known]) -> set[tuple[str, str]]:
     }
 
 
-def first_night(point: Point) -> Said:
-    """Of a series without a base."""
-    if point.counts or (point.emulated and point.status == "ok"):
-        return "new", sentence("gate.why.new")
+def first_night(series: Series, point: Point, earlier: Collection[Series], base_name: str, compared: bool) -> Said:
+    """Of a series without a base. ``earlier``: the series that have a night before tonight; ``base_name``: of the base
+    that was asked for; ``compared``: whether any other series of tonight has a base."""
     if point.status != "ok":
         return "cannot_tell", sentence("gate.why.never_measured", codes=list(point.codes))
-    return "invalid", sentence("gate.why.invalid", codes=list(point.codes))
+    if not point.counts and not point.emulated:
+        return "invalid", sentence("gate.why.invalid", codes=list(point.codes))
+    if base_name:
+        return "no_base", sentence("gate.why.no_pin", name=base_name, series=series.id)
+    elsewhere = [one for one in earlier if one != series and replace(one, machine=series.machine) == series]
+    if elsewhere:
+        return "no_base", sentence(
+            "gate.why.another_machine", machine=series.machine, machines=[one.machine for one in elsewhere[:3]]
+        )
+    if not compared and earlier and series not in earlier:
+        return "no_base", sentence("gate.why.no_series", series=len(earlier))
+    return "new", sentence("gate.why.new")

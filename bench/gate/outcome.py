@@ -1,7 +1,8 @@
 """The status of a gate: from the words of its series, and from what a user lets pass.
 
 Red (1) is what is shown and confirmed: ``worse``, ``drifting`` (many nights show it), ``wrong`` and ``broken``. What
-cannot be answered is 3, each kind under a name that ``--accept`` takes. ``new`` and ``better`` leave 0.
+cannot be answered is 3, each kind under a name that ``--accept`` takes. ``new`` and ``better`` leave 0, but a gate that
+compares nothing of a history with nights does not: then it is ``no_base``.
 """
 
 from collections import Counter
@@ -21,6 +22,7 @@ OPEN: tuple[str, ...] = (
     "invalid",  # measured, and the verdict forbids to use it
     "missing",  # in the history, and not among tonight's records
     "dead",  # the same of all series of one machine or target
+    "no-base",  # measured, and nothing to compare with in a history that has nights
 )
 """What may be left open: the names that ``--accept`` takes. docs/nightly.md says what they mean."""
 
@@ -65,10 +67,10 @@ def _answer(
     compared = [one for one in gate.findings if one.word != "new"]
     if not gate.findings:
         return 3, sentence("gate.outcome.nothing")
-    if not compared:
-        return 0, sentence("gate.outcome.first_night", series=len(gate.findings))
     if let_pass:
         return 0, sentence("gate.outcome.accepted", accepted=_listed(let_pass))
+    if not compared:
+        return 0, sentence("gate.outcome.first_night", series=len(gate.findings))
     return 0, sentence("gate.outcome.fine", series=len(compared))
 
 

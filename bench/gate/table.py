@@ -42,7 +42,7 @@ class Table(Struct, frozen=True, kw_only=True):
     by these processes; NaN where nothing counts. ``processes`` [rows, nights]. ``base`` [rows]: column of the base, -1
     where it is older than what was read; then ``base_level`` and ``base_error`` alone know it. ``record_ids``: of each
     known series, by column. ``changed``: of each known series, the columns of nights with other versions than the night
-    before."""
+    before. ``earlier``: all series that have a night before tonight, with a base or without."""
 
     known: tuple[Known, ...]
     rows: tuple[Row, ...]
@@ -55,6 +55,7 @@ class Table(Struct, frozen=True, kw_only=True):
     base_error: Any
     record_ids: tuple[dict[int, str], ...]
     changed: tuple[frozenset[int], ...]
+    earlier: tuple[Series, ...] = ()
 
 
 BaseOf = Callable[[Series, Sequence[Point]], Point | None]
@@ -79,12 +80,15 @@ class _Reading:
         self.kept: list[tuple[Any, Any]] = []  # of each row: dates, and [3, n] levels, errors, processes
         self.bases: list[tuple[int, Level]] = []
         self.ids: list[dict[int, str]] = []
+        self.earlier: list[Series] = []
         self.changed: list[list[int]] = []
         self.new_ids = {point.record_id for point in tonight.values()}
 
     def add(self, series: Series, points: Sequence[Point]) -> None:
         before = [point for point in points if point.record_id not in self.new_ids]
         base = self.base_of(series, before)
+        if before:
+            self.earlier.append(series)
         if base is None:
             return
         since = [p for p in before if p.counts and p.created_utc >= base.created_utc]
@@ -108,7 +112,7 @@ class _Reading:
             alike = not rest or known.base.leading not in names
             weight = 1 / len(names) if alike else 0.5 if leading else 0.5 / rest
             levels = [point.levels.get(name) for point in points]
-            values = np.array([_numbers(level) for level in levels], np.float64).reshape(-1, 3).T
+            values = np.array([numbers_of(level) for level in levels], np.float64).reshape(-1, 3).T
             self.rows.append(Row(len(self.known), BY_NAME[name], leading, weight))
             self.kept.append((np.array(columns, np.int64), values))
             self.bases.append((place, known.base.levels[name]))
@@ -121,7 +125,7 @@ class _Reading:
         grid = np.full((3, len(self.rows), len(order)), np.nan)
         for number, (columns, values) in enumerate(self.kept):
             grid[:, number, rank[columns]] = values
-        bases = [_numbers(level) for _, level in self.bases]
+        bases = [numbers_of(level) for _, level in self.bases]
         return Table(
             known=tuple(self.known),
             rows=tuple(self.rows),
@@ -134,12 +138,14 @@ class _Reading:
             base_error=np.array([error for _, error, _ in bases]),
             record_ids=tuple({int(rank[column]): one for column, one in ids.items()} for ids in self.ids),
             changed=tuple(frozenset(int(rank[column]) for column in columns) for columns in self.changed),
+            earlier=tuple(self.earlier),
         )
 
 
-def _numbers(level: Level | None) -> tuple[float, float, float]:
+def numbers_of(level: Level | None) -> tuple[float, float, float]:
     """Level, its standard error and the number of processes. One process shows no error."""
     if level is None:
         return (np.nan, np.nan, np.nan)
-    error = level.deviation / level.processes**0.5 if level.processes > 1 else np.nan
-    return (level.mean, error, float(level.processes))
+    mean, deviation, processes = level.undisturbed
+    error = deviation / processes**0.5 if processes > 1 else np.nan
+    return (mean, error, float(level.processes))

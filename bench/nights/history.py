@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from bench.errors import InputError, OdbError
 from bench.nights import places
 from bench.nights.decisions import Decision, append_decision, read_decisions
 from bench.nights.index import Entry, Index, Overview
-from bench.nights.keeping import Refusal, another, checked_entry, identity, keep
+from bench.nights.keeping import NotOfANight, Refusal, another, checked_entry, identity, keep
 from bench.nights.kept_index import BATCH, KeptIndex, Progress, no_progress
 from bench.nights.point import Point
 from bench.nights.series import Series
@@ -33,12 +33,21 @@ from bench.words import Sentence, sentence
 class Added(Struct, frozen=True, kw_only=True):
     """``points``: of the records that are new in the history. ``present``: the ids of those that were in it, byte for
     byte. ``refused``: those that cannot be read, were edited, or have the id of another. ``new_series``: those that
-    begin with one of ``points``."""
+    begin with one of ``points``. ``left_out``: folders of yardsticks and of the base's sides of alternations, which are
+    no nights."""
 
     points: tuple[Point, ...]
     present: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
     new_series: tuple[Series, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+class _LeftOut(NamedTuple):
+    path: str
+
+
+_Kept = Entry | str | Refusal | _LeftOut
 
 
 class History:
@@ -193,6 +202,7 @@ class History:
             points=tuple(entry.point for entry in entries),
             present=tuple(one for one in found if isinstance(one, str)),
             refused=tuple(one for one in found if isinstance(one, Refusal)),
+            left_out=tuple(one.path for one in found if isinstance(one, _LeftOut)),
             new_series=tuple(dict.fromkeys(e.point.series for e in entries if e.point.series not in known)),
         )
 
@@ -236,14 +246,16 @@ class History:
         right, and go to ``notices``."""
         self._index.list_again()
 
-    def _foreseen(self, source: Path, any_date: bool) -> Entry | str | Refusal:
+    def _foreseen(self, source: Path, any_date: bool) -> _Kept:
         try:
             return self._present(source) or checked_entry(source, any_date)
+        except NotOfANight:
+            return _LeftOut(str(source))
         except OdbError as error:
             return Refusal(str(source), error.sentence, error.advice)
 
-    def _kept(self, sources: Sequence[Path], any_date: bool, progress: Progress) -> list[Entry | str | Refusal]:
-        done: list[Entry | str | Refusal] = []
+    def _kept(self, sources: Sequence[Path], any_date: bool, progress: Progress) -> list[_Kept]:
+        done: list[_Kept] = []
         waiting: list[Entry] = []
         try:
             with staging(self.folder / places.RECORDS) as staged:
@@ -260,13 +272,15 @@ class History:
             self._index_all(waiting)
         return done
 
-    def _keep(self, source: Path, staged: Path, any_date: bool, waiting: list[Entry]) -> Entry | str | Refusal:
+    def _keep(self, source: Path, staged: Path, any_date: bool, waiting: list[Entry]) -> _Kept:
         """``waiting`` gets its point, also where only the index lacked the record."""
         try:
             present = self._present(source)
             if present is not None:
                 return present
             entry, new = keep(source, self.folder, staged, any_date)
+        except NotOfANight:
+            return _LeftOut(str(source))
         except OdbError as error:
             return Refusal(str(source), error.sentence, error.advice)
         waiting.append(entry)

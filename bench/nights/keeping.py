@@ -54,10 +54,19 @@ class _Named(Struct):
     record_id: str
 
 
+class NotOfANight(InputError):
+    """A yardstick, or the base's side of an alternation: it was measured for the run beside it, and is no night of its
+    series."""
+
+
 def checked_entry(folder: Path, any_date: bool) -> Entry:
-    """``entry_of`` a record that is to be added. Raises ``InputError``, too, for one that a wrong clock dated, unless
-    ``any_date`` is taken."""
-    entry = entry_of(folder)
+    """``entry_of`` a record that is to be added. Raises ``NotOfANight``, and ``InputError``, too, for one that a wrong
+    clock dated, unless ``any_date`` is taken."""
+    run = load_timed(folder)
+    turns = run.record.plan.alternation
+    if turns is not None and (turns.yardstick or turns.side == "base"):
+        raise NotOfANight(sentence("history.not_of_a_night", source=folder))
+    entry = _entry(run, folder, read_bytes(folder / RECORD), None)
     if not any_date:
         check_clock(entry.moment, str(folder / RECORD))
     return entry

@@ -65,12 +65,11 @@ def names_in(argument: str, value: Any, expected: str = "Collection[str]") -> li
 
 def converted(argument: str, value: Any, kind: Any) -> Any:
     """``value`` as ``kind``, a type that ``msgspec`` knows; numbers of NumPy are numbers. Raises ``WrongType``."""
-    if isinstance(value, Integral) and not isinstance(value, bool | int):
-        value = int(value)
-    elif isinstance(value, Real) and not isinstance(value, bool | int | float):
-        value = float(value)
+    number = value
+    if type(value) not in (bool, int, float) and isinstance(value, Real):
+        number = int(value) if isinstance(value, Integral) else float(value)
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(number, kind)
     except msgspec.ValidationError:
         raise WrongType(argument, _named(kind), value) from None
 

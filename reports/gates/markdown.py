@@ -31,7 +31,7 @@ def _lines(gate: Gate) -> Iterator[str]:
     yield from _table(say("gate.heading.red"), red)
     yield from _table(say("gate.heading.suspects"), [f for f in gate.findings if f.word == "suspect"])
     yield from _table(say("gate.heading.better"), [f for f in gate.findings if f.word == "better"])
-    quiet = ("cannot_tell", "machine", "invalid", "missing", "new")
+    quiet = ("cannot_tell", "machine", "invalid", "missing", "new", "no_base")
     rest = sorted((f for f in gate.findings if f.word in quiet), key=lambda f: ORDER.index(f.word))
     if rest:
         yield from (f"<details><summary>{escape(say('gate.heading.rest', series=len(rest)))}</summary>", "")

@@ -24,6 +24,7 @@ OUTCOMES: Mapping[Word, Outcome] = MappingProxyType(
         "invalid": "skipped",
         "missing": "skipped",
         "new": "skipped",
+        "no_base": "skipped",
         "better": "passed",
         "same": "passed",
     }

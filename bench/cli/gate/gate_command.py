@@ -116,17 +116,21 @@ def _judged(
 
     from bench.cli.gate.tonight import bases
     from bench.gate.judge import judge
+    from bench.gate.pairing import paired
 
-    return judge(
+    name = "" if base_name == PINNED else base_name
+    judgement = judge(
         history.each(LAST),
         tonight.points,
-        bases(history, "" if base_name == PINNED else base_name, LAST),
+        bases(history, name, LAST),
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         tolerance=tolerance,
         accepted=accepted,
         all_machines=all_machines,
+        base_name=name,
         unreadable=tonight.unreadable,
     )
+    return paired(judgement, tonight.pairs, accepted) if tonight.pairs else judgement
 
 
 def _confirmed(

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bench.comparison.observe import Observation, observe
 from bench.digest import sha256_of_file
 from bench.errors import OdbError, UnknownName
+from bench.gate.pairing import Pair
 from bench.nights.history import History
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series
@@ -18,10 +20,12 @@ from bench.words import Sentence, sentence
 
 
 class Tonight(Struct, frozen=True, kw_only=True):
-    """``points``: the newest of each series; ``folders``: record id -> where it lies. ``unreadable``: why not."""
+    """``points``: the newest of each series; ``folders``: record id -> where it lies. ``pairs``: record id -> it and
+    the base's side that took turns with it, if that is among them. ``unreadable``: why not."""
 
     points: dict[Series, Point]
     folders: dict[str, Path]
+    pairs: dict[str, Pair] = {}
     unreadable: tuple[Sentence | str, ...] = ()
 
 
@@ -31,28 +35,55 @@ def read(paths: Iterable[Path]) -> Tonight:
     folders = [record for path in paths for folder in folders_of(path) for record in chosen_folders(folder)]
     points: dict[Series, Point] = {}
     places: dict[str, Path] = {}
+    sides: dict[str, dict[str, _Side]] = {}
     unreadable = []
-    for folder, found in zip(folders, each(_point, folders), strict=True):
+    for folder, found in zip(folders, each(_read, folders), strict=True):
         if found is None:
             continue
-        if not isinstance(found, Point):
+        if not isinstance(found, _Side):
             unreadable.append(found)
             continue
-        places[found.record_id] = folder
-        before = points.get(found.series)
-        if before is None or (before.created_utc, before.record_id) < (found.created_utc, found.record_id):
-            points[found.series] = found
-    return Tonight(points=points, folders=places, unreadable=tuple(unreadable))
+        point = found.point
+        if found.observed is not None:
+            sides.setdefault(found.group, {})[found.side] = found
+        if found.side == "base":
+            continue
+        places[point.record_id] = folder
+        before = points.get(point.series)
+        if before is None or (before.created_utc, before.record_id) < (point.created_utc, point.record_id):
+            points[point.series] = point
+    return Tonight(points=points, folders=places, pairs=_pairs(sides.values()), unreadable=tuple(unreadable))
 
 
-def _point(folder: Path) -> Point | Sentence | str | None:
-    """``None`` for a yardstick, and for the base's side of an alternation."""
+class _Side(Struct, frozen=True, kw_only=True):
+    """One record: its point and, if it took turns, its ``group``, its ``side`` and what a comparison needs."""
+
+    point: Point
+    group: str = ""
+    side: str = ""
+    observed: Observation | None = None
+
+
+def _pairs(groups: Iterable[dict[str, _Side]]) -> dict[str, Pair]:
+    found = {}
+    for sides in groups:
+        base, new = sides.get("base"), sides.get("new")
+        if base is not None and new is not None and base.observed is not None and new.observed is not None:
+            found[new.point.record_id] = Pair(base=base.point, new=new.point, observed=(base.observed, new.observed))
+    return found
+
+
+def _read(folder: Path) -> _Side | Sentence | str | None:
+    """``None`` for a yardstick."""
     try:
         run = load_timed(folder)
         turns = run.record.plan.alternation
-        if turns is not None and (of_yardstick(turns) or turns.side == "base"):
+        if of_yardstick(turns):
             return None
-        return point_of(run, str(folder), sha256_of_file(folder / RECORD))
+        point = point_of(run, str(folder), sha256_of_file(folder / RECORD))
+        if turns is None:
+            return _Side(point=point)
+        return _Side(point=point, group=turns.group, side=turns.side, observed=observe(run, str(folder)))
     except OdbError as error:
         return error.sentence
 

@@ -65,7 +65,8 @@ def told(added: "Added", dry_run: bool) -> str:
     """The result in words."""
     code = "cli.history.would_add" if dry_run else "cli.history.added"
     series = len({point.series for point in added.points})
-    return say(code, n=len(added.points), series=series, new=len(added.new_series), present=len(added.present))
+    told = say(code, n=len(added.points), series=series, new=len(added.new_series), present=len(added.present))
+    return say("cli.history.left_out", told=told, n=len(added.left_out)) if added.left_out else told
 
 
 def for_scripts(added: "Added", dry_run: bool) -> dict[str, Any]:
@@ -75,5 +76,6 @@ def for_scripts(added: "Added", dry_run: bool) -> dict[str, Any]:
         "added": [{"record_id": p.record_id, "series": p.series.id, "folder": p.folder} for p in added.points],
         "present": added.present,
         "refused": [{"path": one.path, "message": one.reason, "remedy": one.advice} for one in added.refused],
+        "left_out": added.left_out,
         "new_series": [one.id for one in added.new_series],
     }

@@ -17,7 +17,8 @@ import pytest
 from bench.gate.confirming import by_session
 from bench.gate.finding import Gate
 from bench.gate.judge import confirmed, judge
-from bench.nights.point import Level, Point
+from bench.gate.table import BY_NAME
+from bench.nights.point import Level, Point, level_of
 from bench.nights.series import Series
 from bench.testing.points import fake_point, fake_series
 
@@ -90,7 +91,7 @@ def _levels(nights: Nights, number: int, night: int, added: Any) -> dict[str, Le
     found = {}
     for name, values in nights.items():
         logs = values[number, night] + (added[number, night] if name.endswith("_ns") else 0.0)
-        found[name] = Level(float(logs.mean()), float(logs.std(ddof=1)), len(logs), math.exp(logs.mean()))
+        found[name] = level_of(BY_NAME[name], logs.tolist())
     return found
 
 

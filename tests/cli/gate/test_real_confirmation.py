@@ -1,0 +1,86 @@
+"""``odb gate --confirm`` from end to end, with a real runtime in real processes: twice the work is planted, suspected,
+measured again in alternation with the base in a session of its own, and red."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.store.records import chosen_folders, load
+
+pytestmark = [pytest.mark.process, pytest.mark.real]
+
+WIDTH, ROWS = 256, 32
+ODB = "from bench.cli import main; main()"
+
+
+def products(path: Path, count: int) -> Path:
+    """So many products of [32, 256] with [256, 256]: the work is in proportion to ``count``."""
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    rng, nodes, weights, name = np.random.default_rng(count), [], [], "x"
+    for i in range(count):
+        weights.append(onnx.numpy_helper.from_array(rng.normal(0, 0.06, (WIDTH, WIDTH)).astype(np.float32), f"w{i}"))
+        nodes.append(helper.make_node("MatMul", [name, f"w{i}"], [name := f"h{i}"]))
+    ends = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [ROWS, WIDTH]) for n in ("x", name)]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    path.parent.mkdir(parents=True)
+    onnx.save(model, path)
+    return path
+
+
+def odb(room: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-P", "-c", ODB, *map(str, arguments)]
+    return subprocess.run(command, cwd=room, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history with one night of ``old/net.onnx``, and tonight's record of ``new/net.onnx``."""
+    pytest.importorskip("onnxruntime")
+    folder = tmp_path_factory.mktemp("nightly")
+    for name, count in (("old", 6), ("new", 12)):
+        model = products(folder / name / "net.onnx", count)
+        asked = ("--preset", "quick", "--repeats", 5, "--max-seconds", 0.1, "--check-inputs", 1)
+        done = odb(folder, "run", "-m", model, "-t", "ort:cpu", *asked, "-o", f"results/{name}")
+        assert done.returncode == 0, done.stderr
+    for name in ("old", "new"):
+        done = odb(folder, "history", "add", f"results/{name}", "--history", "nightly")
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def gate(room: Path, *arguments: object) -> tuple[int, Any, str]:
+    done = odb(room, "gate", "results/new", "--history", "nightly", "--json", *arguments)
+    assert done.returncode in (0, 1, 3), done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def test_twice_the_work_is_a_suspect_and_red_once_a_new_session_shows_it(room: Path) -> None:
+    status, found, _ = gate(room)
+    (one,) = found["findings"]
+    assert (status, one["word"]) == (3, "suspect")
+
+    status, found, told = gate(room, "--confirm", "--wait", 0, "-o", "sessions", "--junit", "gate.xml")
+    (one,) = found["findings"]
+    assert (status, one["word"]) == (1, "worse")
+    confirmation = one["confirmation"]
+    assert (confirmation["how"], confirmation["confirmed"]) == ("alternating", True)
+    changed = {metric["metric"]: metric["change"] for metric in confirmation["metrics"]}
+    assert 0.6 < changed["latency_p50_ns"] < 1.5
+    assert "net" in told
+    assert 'failures="1"' in (room / "gate.xml").read_text(encoding="utf-8")
+
+    (series,) = (room / "sessions").iterdir()
+    sides = [load(chosen_folders(series / side)[0]).record for side in ("base", "new")]
+    assert confirmation["records"] == [side.record_id for side in sides]
+    for side, name in zip(sides, ("old", "new"), strict=True):
+        (measured,) = chosen_folders(room / "results" / name)
+        assert side.plan.model.sha256 == load(measured).record.plan.model.sha256
+        assert side.plan.alternation is not None

@@ -24,8 +24,9 @@ def message_of(error: click.ClickException) -> str:
         return _no_such_option(error)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         choices = error.param.type.get_missing_message(error.param, error.ctx)
-        kind = "option" if isinstance(error.param, click.Option) else "argument"
-        missing = say(f"cli.usage.missing_{kind}", name=error.param.get_error_hint(error.ctx))
+        option = isinstance(error.param, click.Option)
+        code = "cli.usage.missing_option" if option else "cli.usage.missing_argument"
+        missing = say(code, name=error.param.get_error_hint(error.ctx))
         return f"{missing} {choices}" if choices else missing
     if isinstance(error, click.BadParameter) and error.param is not None:
         return say("cli.usage.invalid_value", name=error.param.get_error_hint(error.ctx), message=error.message)

@@ -166,17 +166,6 @@ class TestFiles:
         assert json.loads(done.stdout) == json.loads(again.stdout)
 
     @pytest.mark.real
-    def test_inputs_of_another_shape_are_refused_before_anything_is_measured(
-        self, file_base: Path, here: Path, no_op: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("bench.execution.interleaved._pair", lambda *given: pytest.fail("a pair was measured"))
-        no_op(here, "wider.onnx", width=8)
-        error = odb_run("--against", file_base, "-m", "wider.onnx", "--repeats", "2", *QUICK, "-o", "out").exception
-        assert isinstance(error, InputError)
-        assert "the two sides cannot be compared, so nothing is measured: shapes differ" in error.message
-        assert [] == [*here.glob("out/*/*/record.json")]
-
-    @pytest.mark.real
     def test_a_renamed_base_is_found_by_its_hash(self, file_base: Path, here: Path) -> None:
         """The base's file under another name in the current folder is the same file."""
         (here / "net.onnx").rename(here / "renamed.onnx")
@@ -390,13 +379,13 @@ def rewrite(folder: Path, change: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def no_op() -> Callable[..., Path]:
-    """``no_op(folder, name, nodes=1, width=4)``: an ONNX file of so many Identity operators on so many floats."""
+    """``no_op(folder, name, nodes=1)``: an ONNX file of so many Identity operators on four floats."""
     onnx = pytest.importorskip("onnx")
 
-    def write(folder: Path, name: str, nodes: int = 1, width: int = 4) -> Path:
+    def write(folder: Path, name: str, nodes: int = 1) -> Path:
         names = ["x", *(f"h{i}" for i in range(nodes - 1)), "y"]
         made = [onnx.helper.make_node("Identity", [a], [b]) for a, b in pairwise(names)]
-        ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, width]) for n in ("x", "y")]
+        ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1, 4]) for n in ("x", "y")]
         graph = onnx.helper.make_graph(made, "no-op", ends[:1], ends[1:])
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
         onnx.save(model, folder / name)

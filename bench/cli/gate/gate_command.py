@@ -92,7 +92,7 @@ def command(
         out=results_folder(output), models=models, base_models=base_models, base_python=base_python, plugins=plugins
     )
     with opened(folder) as history:
-        tonight = read(results)
+        tonight = read(results, lambda record_id: history.point(record_id) is not None)
         judgement = _judged(history, tonight, base_name, fraction, accepted, all_machines)
         gate = judgement.gate
         if confirm and judgement.suspects:

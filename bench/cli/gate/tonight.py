@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from bench.comparison.observe import Observation, observe
 from bench.digest import sha256_of_file
-from bench.errors import OdbError, UnknownName
+from bench.errors import InputError, OdbError, UnknownName
 from bench.gate.pairing import Pair
 from bench.nights.history import History
+from bench.nights.places import check_clock, moment_of
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series
 from bench.parallel import each
@@ -29,9 +30,10 @@ class Tonight(Struct, frozen=True, kw_only=True):
     unreadable: tuple[Sentence | str, ...] = ()
 
 
-def read(paths: Iterable[Path]) -> Tonight:
+def read(paths: Iterable[Path], known: Callable[[str], bool] = lambda record_id: False) -> Tonight:
     """The records of all ``paths``: folders of records, of such folders, or single ones. Of a run in alternation only
-    the new side is tonight's. Raises ``InputError`` for a path without records."""
+    the new side is tonight's. ``known``: whether the history has a record; of another one the date must be possible.
+    Raises ``InputError`` for a path without records."""
     folders = [record for path in paths for folder in folders_of(path) for record in chosen_folders(folder)]
     points: dict[Series, Point] = {}
     places: dict[str, Path] = {}
@@ -44,6 +46,10 @@ def read(paths: Iterable[Path]) -> Tonight:
             unreadable.append(found)
             continue
         point = found.point
+        wrong = None if known(point.record_id) else _wrong_clock(point, folder)
+        if wrong is not None:
+            unreadable.append(wrong)
+            continue
         if found.observed is not None:
             sides.setdefault(found.group, {})[found.side] = found
         if found.side == "base":
@@ -62,6 +68,15 @@ class _Side(Struct, frozen=True, kw_only=True):
     group: str = ""
     side: str = ""
     observed: Observation | None = None
+
+
+def _wrong_clock(point: Point, folder: Path) -> Sentence | str | None:
+    """What is wrong with the date of a record, if it is that of a clock that was not set."""
+    try:
+        check_clock(moment_of(point.created_utc, str(folder)), str(folder))
+    except InputError as error:
+        return error.sentence
+    return None
 
 
 def _pairs(groups: Iterable[dict[str, _Side]]) -> dict[str, Pair]:

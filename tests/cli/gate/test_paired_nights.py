@@ -147,3 +147,12 @@ def test_the_base_s_side_is_no_night_of_the_series(tmp_path: Path) -> None:
     done = CliRunner().invoke(odb, ["history", "add", str(tmp_path), "--history", str(tmp_path / "h"), "--json"])
     told = json.loads(done.stdout)
     assert (["new-12"], [str(tmp_path / "base-12")]) == ([one["record_id"] for one in told["added"]], told["left_out"])
+
+
+def test_a_record_of_a_wrong_clock_is_bad_input(tmp_path: Path, history: Path) -> None:
+    run = plain(12, 1.0)
+    wrong = RecordedRun(replace(run.record, created_utc="2099-01-01T00:00:00+00:00"), run.samples)
+    save(tmp_path, wrong.record, wrong.samples)
+    done = CliRunner().invoke(odb, ["gate", str(tmp_path), "--history", str(history)], standalone_mode=False)
+    assert done.return_value == 2
+    assert "by its own clock, which is in the future" in done.stderr

@@ -238,8 +238,14 @@ class History:
             raise InputError(message, sentence("history.not_removed")) from error
 
     def rebuild(self, progress: Progress = no_progress) -> None:
-        """Make the index anew from the records."""
+        """Make the index anew from the records. Raises ``InputError`` where its file cannot be written, as on a full
+        disk."""
         self._index.rebuild(progress)
+        if self._index.temporary:
+            raise InputError(
+                sentence("history.index_not_made_anew", folder=self.folder),
+                sentence("history.index_not_made_anew.remedy"),
+            )
 
     def list_again(self) -> None:
         """Compare the index with the names of all folders, also of months that seem unchanged; differences are put

@@ -201,6 +201,10 @@ class Index:
 
     # --------------------------------------------------------------------------------------------------- what is read
 
+    @property
+    def in_memory(self) -> bool:
+        return self._path is None
+
     def months(self) -> dict[str, int]:
         return dict(self._all("SELECT name, changed_ns FROM month"))
 

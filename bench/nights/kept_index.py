@@ -40,6 +40,11 @@ class KeptIndex:
         self._index = self._opened()
         self._agree()
 
+    @property
+    def temporary(self) -> bool:
+        """Whether it is in memory alone, because its file cannot be written."""
+        return self._index.in_memory
+
     def close(self) -> None:
         self._index.close()
 

@@ -1,11 +1,22 @@
 """What a history refuses of the records that are added, and that many are indexed as few are."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from made_nights import history_of, night_of, saved
+from made_nights import history_of, ids, night_of, saved
 
 from bench.nights.history import History
+
+FULL = """
+import resource, signal, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sys.argv = ["odb", "history", "rebuild", "--history", sys.argv[1]]
+from bench.cli import main
+main()
+"""
 
 
 def test_a_wrong_clock_is_refused(tmp_path: Path) -> None:
@@ -45,3 +56,14 @@ def test_many_records_are_indexed_as_few_are(tmp_path: Path, monkeypatch: pytest
     points, refused = found[0]
     assert [29] == [len(of_one) for of_one in points]
     assert [edited.parent.relative_to(folder).as_posix()] == list(refused)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit for the size of files")
+def test_an_index_that_cannot_be_written_was_not_made_anew(tmp_path: Path) -> None:
+    folder = history_of(tmp_path / "history", night_of(0), night_of(1))
+    done = subprocess.run([sys.executable, "-c", FULL, folder], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the index was not made anew, because its file cannot be written" in done.stderr
+    with History.open(folder) as history:
+        assert ["000-net", "001-net"] == ids(history)

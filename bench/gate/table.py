@@ -146,6 +146,5 @@ def numbers_of(level: Level | None) -> tuple[float, float, float]:
     """Level, its standard error and the number of processes. One process shows no error."""
     if level is None:
         return (np.nan, np.nan, np.nan)
-    mean, deviation, processes = level.undisturbed
-    error = deviation / processes**0.5 if processes > 1 else np.nan
-    return (mean, error, float(level.processes))
+    error = level.deviation / level.processes**0.5 if level.processes > 1 else np.nan
+    return (level.mean, error, float(level.processes))

@@ -5,12 +5,12 @@ of the processes' figures alone. The record itself stays the truth and lies in `
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
-from bench.analysis.metrics import METRICS, Metric
+from bench.analysis.metrics import METRICS
 from bench.analysis.run_processes import TimedRun
 from bench.analysis.verdict.emulated import is_emulated
 from bench.comparison.observe import Observation, observe
@@ -30,28 +30,12 @@ Outputs = Literal["right", "wrong", "unchecked"]
 class Level(Struct, frozen=True, array_like=True, gc=False):
     """A metric of one night. ``mean``: of the logarithms of its processes' figures (of a fraction: of the fractions);
     ``deviation``: between processes, 0 with one; ``processes``: how many. ``figure``: the record's own, as reports show
-    it. ``best``, ``best_deviation``: mean and deviation of the better half of the processes, of speeds alone."""
+    it."""
 
     mean: float
     deviation: float
     processes: int
     figure: float
-    best: float | None = None
-    best_deviation: float | None = None
-
-    @property
-    def undisturbed(self) -> tuple[float, float, int]:
-        """Mean, deviation and number of the processes that say how fast the code is. What else a machine does makes
-        processes slower and never faster, so of speeds it is the better half of them (the fastest alone would depend on
-        how many there are); of everything else all."""
-        if self.best is None or self.best_deviation is None:
-            return self.mean, self.deviation, self.processes
-        return self.best, self.best_deviation, better_half(self.processes)
-
-
-def better_half(processes: int) -> int:
-    """Half of so many, the middle one included."""
-    return (processes + 1) // 2
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -128,7 +112,6 @@ def outputs_of(record: Record) -> Outputs:
 
 def _levels(seen: Observation) -> dict[str, Level]:
     """The metrics that every process has."""
-    metrics = {metric.name: metric for metric in METRICS}
     fractions = {metric.name for metric in METRICS if metric.fraction}
     found = {}
     for name, values in seen.values.items():
@@ -136,23 +119,11 @@ def _levels(seen: Observation) -> dict[str, Level]:
         if not known or len(known) < len(values):
             continue
         scale = float if name in fractions else math.log
-        found[name] = level_of(metrics[name], [scale(value) for value in known], seen.figures.get(name))
+        scaled = [scale(value) for value in known]
+        mean, deviation = mean_and_deviation(scaled) if len(scaled) > 1 else (scaled[0], 0.0)
+        figure = seen.figures.get(name)
+        found[name] = Level(mean, deviation, len(known), _back(mean, name in fractions) if figure is None else figure)
     return found
-
-
-def level_of(metric: Metric, scaled: Sequence[float], figure: float | None = None) -> Level:
-    """The level of a metric from the logarithms of its processes' figures (of a fraction: the fractions). ``figure``:
-    the record's own; without it the mean stands in."""
-    mean, deviation = _mean_and_deviation(scaled)
-    shown = _back(mean, metric.fraction) if figure is None else figure
-    if not metric.speed:
-        return Level(mean, deviation, len(scaled), shown)
-    ordered = sorted(scaled, reverse=not metric.lower_is_better)
-    return Level(mean, deviation, len(scaled), shown, *_mean_and_deviation(ordered[: better_half(len(scaled))]))
-
-
-def _mean_and_deviation(scaled: Sequence[float]) -> tuple[float, float]:
-    return mean_and_deviation(scaled) if len(scaled) > 1 else (scaled[0], 0.0)
 
 
 def _back(mean: float, fraction: bool) -> float:

@@ -21,8 +21,7 @@ from bench.gate.confirming import by_session
 from bench.gate.finding import Gate
 from bench.gate.judge import confirmed, judge
 from bench.gate.pairing import Pair, paired
-from bench.gate.table import BY_NAME
-from bench.nights.point import Level, Point, level_of
+from bench.nights.point import Level, Point
 from bench.nights.series import Series
 from bench.testing.points import fake_point, fake_series
 
@@ -121,7 +120,7 @@ def _levels(nights: Nights, number: int, night: int, added: Any) -> dict[str, Le
     found = {}
     for name, values in nights.items():
         logs = values[number, night] + (added[number, night] if name.endswith("_ns") else 0.0)
-        found[name] = level_of(BY_NAME[name], logs.tolist())
+        found[name] = Level(float(logs.mean()), float(logs.std(ddof=1)), len(logs), math.exp(logs.mean()))
     return found
 
 

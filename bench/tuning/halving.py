@@ -91,6 +91,7 @@ class Search:
         self._space, self._width, self._rng = space, width, random.Random(seed)
         self._logs: dict[Setting, list[float]] = {one: [] for one in settings if one != DEFAULT}
         self._dropped: set[Setting] = set()
+        self._behind: list[Setting] = []
         self._alive = [one for one in settings if one != DEFAULT]
         self._proposes, self._rung, self._target = proposes, 0, PROCESSES[0]
         self._joined: tuple[Setting, ...] = ()
@@ -131,10 +132,18 @@ class Search:
                 self._waiting.remove(setting)
 
     def drop(self, setting: Setting) -> None:
-        """The setting failed, or its outputs are wrong: it is not measured again."""
+        """The setting failed, or its outputs are wrong: it is not measured again. In its place the best of those goes
+        on that did not."""
         self._dropped.add(setting)
+        was_in = setting in self._alive
         self._alive = [one for one in self._alive if one != setting]
         self._waiting = [one for one in self._waiting if one != setting]
+        self._behind = [one for one in self._behind if one != setting]
+        if was_in and self._behind:
+            following = min(self._behind, key=self._score)
+            self._behind.remove(following)
+            self._alive.append(following)
+            self._waiting += [following] * (self._target - len(self._logs[following]))
 
     def shorten(self, processes: int) -> int:
         """Leave settings out until no more than ``processes`` are needed: in the first rung those that were not
@@ -206,7 +215,9 @@ class Search:
         self._rung += 1
         if self._rung >= len(PROCESSES) or not self._alive:
             return False
-        kept = [one for one in self.alive if self._logs.get(one)][: going_on(len(self._alive))]
+        measured = [one for one in self.alive if self._logs.get(one)]
+        kept = measured[: going_on(len(self._alive))]
+        self._behind += measured[len(kept) :]
         if self._rung <= PROPOSING:
             proposed = self._proposed()
             self._joined += tuple(proposed)

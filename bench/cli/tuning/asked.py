@@ -16,20 +16,13 @@ if TYPE_CHECKING:
     from bench.plugins import Catalog
 
 MOST_SECONDS = 7 * 24 * 3600
-NOT_HERE = {
-    **dict.fromkeys(("suite_file", "depth", "compile_cache", "lanes", "repeats", "max_seconds", "check_inputs")),
-    **dict.fromkeys(("dataset_options", "prompt_ids", "allow_unsafe_options")),
-    **dict.fromkeys(("scenarios", "datasets"), ()),
-    "strict_placement": False,
-}
-"""Flags of ``odb run`` that ``odb tune`` does not have."""
 
 
 def asked(
     given: Mapping[str, Any], *, goal: str, budget: str, tolerance: float, catalog: "Catalog", cache: Path
 ) -> Asked:
     """Raises ``InputError`` naming the flag."""
-    suite = asked_suite({**NOT_HERE, **given}, catalog)
+    suite = asked_suite({**_not_given(), **given}, catalog)
     return Asked(
         suite=suite,
         goal=cast(Goal, goal),
@@ -38,6 +31,19 @@ def asked(
         catalog=catalog,
         cache=cache,
     )
+
+
+def _not_given() -> dict[str, Any]:
+    """Every flag of ``odb run``, as it is where it is not given: ``odb tune`` has only some of them."""
+    from bench.cli.run_command import command
+
+    found: dict[str, Any] = {}
+    for one in command.params:
+        assert one.name is not None
+        found[one.name] = (
+            () if one.multiple and one.callback is None else False if getattr(one, "is_flag", False) else None
+        )
+    return found
 
 
 def checked_budget(text: str) -> int:

@@ -176,7 +176,8 @@ class Tuner:
         jobs = [(self._job(setting), self._opened.bench.folder()) for setting in settings]
         found = measure(jobs, self._opened.task, allowed_s, first=self._heats, in_turns=self._measure.in_turns)
         self._heats += 1
-        self._budget.spent(len(jobs), found.wall_ns)
+        if not any(isinstance(one, Failure) for one in found.processes):  # what hangs tells nothing of the others
+            self._budget.spent(len(jobs), found.wall_ns)
         self._listener.used(self._budget.used_ns, self._budget.limit_ns)
         for setting, one in zip(settings, found.processes, strict=True):
             if isinstance(one, Failure):

@@ -1,0 +1,314 @@
+"""The search with everything around it but processes: what a heat measures is computed, time passes when told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from msgspec import Struct, field
+
+from bench.comparison.comparison import Change, Word
+from bench.contracts import Device, OpenRequest, Scenario, SessionFacts, Task, Tunable
+from bench.errors import InputError
+from bench.execution.one_run import Gathering
+from bench.execution.runner import Memo
+from bench.execution.tuning import tuner as tuner_module
+from bench.execution.tuning.budget import Budget
+from bench.execution.tuning.checking import Answered
+from bench.execution.tuning.heats import Heat, Process
+from bench.execution.tuning.opening import Opened
+from bench.execution.tuning.question import Asked, measure_of
+from bench.execution.tuning.tuner import TuneListener, Tuner
+from bench.execution.workbench import Bench
+from bench.measure.repeat import MeasureJob
+from bench.passes.evidence import Checked, Evidence
+from bench.plugins import Catalog, PluginRef
+from bench.record.record import Environment, Failure, Fidelity
+from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
+from bench.testing import FakeClock, fake_artifact
+from bench.testing.records import RULE
+from bench.tuning.result import Confirmation, Tuning
+from bench.tuning.space import Space
+from bench.words import Sentence, sentence
+
+SECOND = 1_000_000_000
+KNOBS = PluginRef("targets", "knobs", str(Path(__file__).with_name("knobs.py")), "knobs.py", from_file=True)
+WORTH = {("pace", "1"): 1.0, ("pace", "2"): 0.6, ("pace", "3"): 1.5, ("round", "1"): 0.5, ("turbo", "1"): 0.9}
+OPTIONS = (
+    Tunable(name="pace", values=("1", "2", "3")),
+    Tunable(name="turbo", values=("1",), needs={"pace": "2"}),
+    Tunable(name="round", values=("1",), changes_outputs=True),
+)
+CRASH, HANG = Tunable(name="crash", values=("1",)), Tunable(name="hang", values=("1",))
+RIGHT = Fidelity("the reference", inputs=1, cosine_min=1.0, sqnr_db_min=80.0, ok=True)
+
+
+class FakeGathering:
+    """Gives the default's job, which nobody carries out."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "fake.onnx"
+        path.write_bytes(b"fake\n")
+        self.artifact = fake_artifact(path)
+
+    def measure_job(self, in_turns: bool = False) -> MeasureJob:
+        request = OpenRequest(self.artifact, "cpu")
+        return MeasureJob(KNOBS, request=request, scenario=Scenario(), rule=RULE, feeds=None, seed=0, in_turns=in_turns)
+
+    def deadline_s(self) -> float:
+        return 60.0
+
+
+class Machine(Struct):
+    """What the fakes share. ``heats``: the options of every job, by heat. ``interrupt_at``: the heat that an interrupt
+    ends."""
+
+    clock: FakeClock
+    process_ns: int = SECOND
+    heats: list[list[dict[str, str]]] = []
+    checked: list[dict[str, str]] = []
+    told: list[Sentence] = []
+    interrupt_at: int | None = None
+    confirmed: Word = "faster"
+    worth: dict[tuple[str, str], float] = field(default_factory=lambda: dict(WORTH))
+
+    def measure(
+        self, jobs: Sequence[tuple[MeasureJob, Path]], task: Task, deadline_s: float, *, first: int, in_turns: bool
+    ) -> Heat:
+        """Each as its options say; where one hangs, all of the heat wait for it until the deadline."""
+        options = [dict(job.request.options) for job, _ in jobs]
+        if self.interrupt_at == len(self.heats):
+            raise KeyboardInterrupt
+        self.heats.append(options)
+        hangs = any("hang" in one for one in options)
+        took_ns = int(deadline_s * 1e9) if hangs else len(jobs) * self.process_ns
+        self.clock.advance(took_ns)
+        late = Failure("steady", "timeout", sentence("run.timed_out", deadline_s=deadline_s, phase="steady"), "")
+        offline = jobs[0][0].scenario.name == "offline"
+        found = tuple(late if hangs else self._process(one, offline) for one in options)
+        return Heat(found, took_ns)
+
+    def _process(self, options: Mapping[str, str], offline: bool) -> Process | Failure:
+        if "crash" in options:
+            return Failure("compile", "crashed", sentence("run.runtime_crashed", name="SIGSEGV", phase="compile"), "")
+        latency = 2e6
+        for change in options.items():
+            latency *= self.worth.get(change, 1.0)
+        figures = {
+            "latency_p50_ns": latency,
+            "peak_rss_bytes": 1e8,
+            "throughput_per_s": (2e9 if offline else 1e9) / latency,
+        }
+        return Process(figures, {})
+
+    def answered(
+        self, bench: Bench, run: PlannedRun, memo: Memo, say: Callable[[Sentence | str], None], default: Fidelity | None
+    ) -> Answered:
+        self.checked.append(run.target.options)
+        self.clock.advance(self.process_ns)
+        if "round" in run.target.options:
+            return Answered(
+                Fidelity("the reference", ok=False), wrong=sentence("tune.wrong_outputs", figures="", reference="")
+            )
+        return Answered(RIGHT)
+
+    def confirm(self, *given: Any) -> Confirmation:
+        ratio = {"faster": 0.5, "same": 1.0, "slower": 1.2}.get(self.confirmed, 0.97)
+        title = sentence("metric.latency_p50_ns.title")
+        values = (2e6, 2e6), (2e6 * ratio, 2e6 * ratio)
+        change = Change(
+            "latency_p50_ns",
+            title,
+            "ns",
+            self.confirmed,
+            2e6,
+            2e6 * ratio,
+            *values,
+            ratio=ratio,
+            interval=(ratio, ratio),
+        )
+        return Confirmation(change=change, pairs=5, records=("base/a", "new/b"))
+
+
+class Told(TuneListener):
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def told(self, text: Sentence) -> None:
+        self._machine.told.append(text)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    found = Machine(FakeClock())
+    for name in ("measure", "answered", "confirm"):
+        monkeypatch.setattr(tuner_module, name, getattr(found, name))
+    return found
+
+
+def tuner_on(
+    machine: Machine, folder: Path, options: Sequence[Tunable] = OPTIONS, budget_s: float = 600, seed: int = 0
+) -> Tuner:
+    """A search of the space of ``options``, with the default prepared in 5 seconds."""
+    gathering = FakeGathering(folder)
+    suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("knobs:cpu"),), seed=seed)
+    asked = Asked(
+        suite=suite, goal="latency", budget_ns=int(budget_s * SECOND), tolerance=0.03, catalog=Catalog(()), cache=folder
+    )
+    model = ModelChoice(ModelAsk("fake"), PluginRef("models", "fake", "", ""), "tensor", ("onnx",))
+    target = TargetChoice(KNOBS, Device("cpu", True), {}, ("onnx",), ("tensor",))
+    run = PlannedRun(model, target, Scenario(), RULE, "quick", 6, seed)
+    checked = Checked(
+        SessionFacts(device_name="a fake", options_effective={}, versions={}, executed_precision="float32"), None, ()
+    )
+    opened = Opened(
+        bench=Bench(Catalog(()), suite, folder, folder, folder),
+        run=run,
+        task="tensor",
+        measure=measure_of("latency", "tensor", Scenario(), 0.03),
+        gathering=cast(Gathering, gathering),
+        evidence=Evidence(run=run, environment=Environment(), checked=checked, fidelity=RIGHT),
+        artifact=gathering.artifact,
+        space=Space(tuple(options)),
+        memo=Memo(),
+    )
+    budget = Budget(asked.budget_ns, machine.clock)
+    machine.clock.advance(5 * SECOND)
+    return Tuner(asked, opened, folder, Told(machine), budget)
+
+
+def options_of(found: Tuning, state: str) -> list[dict[str, str]]:
+    return [one.options for one in found.tried if one.state == state]
+
+
+def test_the_best_setting_whose_outputs_are_right_is_found(machine: Machine, tmp_path: Path) -> None:
+    """``round`` is the fastest and wrong: dropped, with every combination that reached the second round; pace 2 with
+    turbo is next, confirmed, and on the front with the figures of both scenarios."""
+    found = tuner_on(machine, tmp_path).run()
+    assert ("found", {"pace": "2", "turbo": "1"}, 0) == (found.end, found.best, found.status)
+    assert all("round" in options for options in options_of(found, "wrong_outputs"))
+    assert [] != options_of(found, "wrong_outputs")
+    assert "tune.dropped" in [text.code for text in machine.told]
+    best = found.tried[1]
+    assert found.best == best.options
+    assert 0.54 == pytest.approx(best.ratio)
+    assert best.on_front
+    assert {"latency_p50_ns", "throughput_per_s", "peak_rss_bytes", "sqnr_db"} <= best.figures.keys()
+    assert 2e9 / (0.54 * 2e6) == pytest.approx(best.figures["throughput_per_s"])
+    assert not found.tried[0].on_front
+    assert found.own is not None
+    assert "pace: 2\nturbo: 1\n" == found.own.text
+
+
+def test_the_default_is_in_every_heat(machine: Machine, tmp_path: Path) -> None:
+    """The first one is the default against itself."""
+    tuner_on(machine, tmp_path).run()
+    assert [{}, {}] == machine.heats[0]
+    assert all(heat[0] == {} and {} not in heat[1:] for heat in machine.heats[1:])
+
+
+def test_a_setting_that_crashes_is_named_and_the_search_goes_on(machine: Machine, tmp_path: Path) -> None:
+    """Alone and in combinations."""
+    found = tuner_on(machine, tmp_path, (*OPTIONS, CRASH)).run()
+    assert {"pace": "2", "turbo": "1"} == found.best
+    assert {"crash": "1"} in options_of(found, "failed")
+    assert all("SIGSEGV" in str(one.reason) for one in found.tried if one.state == "failed")
+
+
+def test_of_a_heat_that_hangs_the_setting_that_hangs_is_found_out(machine: Machine, tmp_path: Path) -> None:
+    """The others wait for it and fail with it; each is measured again beside the default alone."""
+    found = tuner_on(machine, tmp_path, (*OPTIONS[:1], HANG), budget_s=3600).run()
+    assert {"pace": "2"} == found.best
+    assert all("hang" in options for options in options_of(found, "failed"))
+    assert not any("hang" in options for options in options_of(found, "measured"))
+
+
+@pytest.mark.parametrize("budget_s", [130, 200, 300, 1000])
+def test_the_budget_is_exceeded_by_no_more_than_a_measurement(machine: Machine, tmp_path: Path, budget_s: int) -> None:
+    """With 1,023 settings and 1 s a process the search ends with enough left to confirm."""
+    many = tuple(Tunable(name=f"o{i}", values=("1",)) for i in range(10))
+    found = tuner_on(machine, tmp_path, many, budget_s=budget_s).run()
+    assert found.used_ns <= (budget_s + 4) * SECOND
+    assert 1024 == found.space
+    assert 0 < found.drawn <= 48
+    assert machine.heats[1:]
+
+
+def test_settings_are_left_out_where_measurements_turn_out_slow(machine: Machine, tmp_path: Path) -> None:
+    """Processes take five times as long after the first heat: what was drawn and not measured is said."""
+    many = tuple(Tunable(name=f"o{i}", values=("1",)) for i in range(10))
+    tuner, before = tuner_on(machine, tmp_path, many, budget_s=300), machine.measure
+
+    def slower(*given: Any, **named: Any) -> Heat:
+        found = before(*given, **named)
+        machine.process_ns = 5 * SECOND
+        return found
+
+    tuner_module.measure = slower  # type: ignore[assignment]
+    found = tuner.run()
+    assert options_of(found, "left_out")
+    assert found.used_ns <= 300 * SECOND + 4 * 5 * SECOND
+
+
+def test_a_budget_that_is_too_short_is_refused_with_the_time_it_takes(machine: Machine, tmp_path: Path) -> None:
+    """A process of 1 s: half a minute is not enough to search and confirm; the remedy is."""
+    with pytest.raises(InputError) as refused:
+        tuner_on(machine, tmp_path, budget_s=30).run()
+    assert isinstance(refused.value.advice, Sentence)
+    minutes = float(str(refused.value.advice.figures["minutes"]))
+    assert 0.5 < minutes < 3
+    machine.clock.advance(0)
+    again = tuner_on(machine, tmp_path, budget_s=60 * minutes + 5).run()
+    assert again.drawn >= 1
+
+
+def test_where_nothing_is_better_the_default_is_as_good_and_nothing_is_confirmed(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """Status 0, and the suite is that of the default."""
+    machine.worth = dict.fromkeys(WORTH, 1.1)
+    found = tuner_on(machine, tmp_path).run()
+    assert ("default", {}, None, 0) == (found.end, found.best, found.confirmation, found.status)
+    assert "tune.end.default.unmeasured" == found.reason.code
+
+
+@pytest.mark.parametrize(
+    ("word", "end", "code", "status"),
+    [
+        ("same", "default", "tune.end.default", 0),
+        ("slower", "default", "tune.end.default.worse", 0),
+        ("cannot_tell", "not_decided", "tune.end.not_decided", 3),
+    ],
+)
+def test_what_the_confirmation_says_is_the_answer(
+    machine: Machine, tmp_path: Path, word: Word, end: str, code: str, status: int
+) -> None:
+    """Whatever the search thought."""
+    machine.confirmed = word
+    found = tuner_on(machine, tmp_path).run()
+    assert (end, code, status) == (found.end, found.reason.code, found.status)
+    assert found.best == ({} if end == "default" else {"pace": "2", "turbo": "1"})
+
+
+def test_after_an_interrupt_what_was_measured_is_there(machine: Machine, tmp_path: Path) -> None:
+    """The best so far, said to be unconfirmed."""
+    machine.interrupt_at = 4
+    tuner = tuner_on(machine, tmp_path, OPTIONS[:2])
+    with pytest.raises(KeyboardInterrupt):
+        tuner.run()
+    found = tuner.result("interrupted")
+    assert ("interrupted", 3) == (found.end, found.status)
+    assert "tune.end.interrupted.unmeasured" == found.reason.code
+    assert len(options_of(found, "measured")) > 2
+    assert found.best
+
+
+def test_the_same_seed_measures_the_same_in_the_same_order(machine: Machine, tmp_path: Path) -> None:
+    """Another seed another order."""
+    heats = []
+    for seed in (1, 1, 2):
+        machine.heats.clear()
+        tuner_on(machine, tmp_path, seed=seed).run()
+        heats.append([list(heat) for heat in machine.heats])
+    assert heats[0] == heats[1] != heats[2]

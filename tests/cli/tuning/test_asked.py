@@ -1,0 +1,77 @@
+"""What `odb tune` understands of its flags."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli.tuning.asked import asked, checked_budget
+from bench.cli.tuning.tune_command import command
+from bench.errors import InputError
+from bench.execution.tuning.question import Asked
+from bench.plugins import discover
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("10m", 600), ("1h30m", 5400), ("1.5h", 5400), ("2m 30s", 150), ("5", 300), ("0.5m", 30)],
+)
+def test_a_budget_is_a_time(text: str, seconds: float) -> None:
+    """A number alone is minutes."""
+    assert seconds * SECOND == checked_budget(text)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "0s", "-5m", "10x", "m", "30m1h", "999h", "nan", "1e3"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """The error names the flag."""
+    with pytest.raises(InputError, match="--budget"):
+        checked_budget(text)
+
+
+def understood(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Asked:
+    """What the command would search for; the search itself is not begun."""
+    found: list[Asked] = []
+
+    def keep(question: Asked, *others: Any) -> int:
+        found.append(question)
+        return 0
+
+    monkeypatch.setattr("bench.cli.tuning.tune_command._tuned", keep)
+    done = CliRunner().invoke(command, arguments, standalone_mode=False)
+    assert done.exception is None, done.exception
+    return found[0]
+
+
+def test_flags_of_a_run_that_are_not_given_are_as_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever flags `odb run` gets: the suite is the one that `odb run -m M -t T` would measure."""
+    question = understood(monkeypatch, "-m", "mobilenet_v2", "-t", "null:cpu")
+    assert (600 * SECOND, "latency", 0.03, 0) == (
+        question.budget_ns,
+        question.goal,
+        question.tolerance,
+        question.seed,
+    )
+    (model,), (target,), (scenario,) = question.suite.models, question.suite.targets, question.suite.scenarios
+    assert ("mobilenet_v2", "null:cpu", "single-stream") == (model.source, target.id, scenario.name)
+    assert question.suite.repeats is None
+    assert not question.suite.strict_placement
+
+
+def test_flags_that_are_given_reach_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fixed options, tokens, the seed."""
+    flags = ("-O", "a=1", "--goal", "memory", "--seed", "7", "-p", "32", "-n", "16", "--preset", "standard")
+    question = understood(monkeypatch, "-m", "llama-15M", "-t", "null:cpu", *flags, "--tolerance", "5")
+    (scenario,) = question.suite.scenarios
+    assert ({"a": "1"}, 7, "standard") == (question.suite.options, question.seed, question.suite.preset)
+    assert (32, 16) == (scenario.prompt_tokens, scenario.generate_tokens)
+    assert ("memory", 0.05) == (question.goal, question.tolerance)
+
+
+def test_a_tolerance_out_of_range_is_refused(tmp_path: Path) -> None:
+    """As in a comparison."""
+    given = {"models": ("mobilenet_v2",), "targets": ("null:cpu",), "options": ()}
+    with pytest.raises(InputError, match="tolerance"):
+        asked(given, goal="latency", budget="1m", tolerance=0.0, catalog=discover(), cache=tmp_path)

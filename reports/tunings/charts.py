@@ -24,10 +24,10 @@ def figures(tuning: Tuning) -> tuple[Figure, ...]:
 
 def pairs(tuning: Tuning) -> list[tuple[front.Axis, front.Axis]]:
     """Latency with throughput and with memory; memory and throughput with quality."""
-    known = list(tuning.axes)
-    quality = [axis for axis in known if axis.by == "difference"]
-    first, *others = [axis for axis in known if axis.by != "difference"]
-    return [*((first, other) for other in others), *((other, one) for one in quality for other in others[:2])]
+    quality = [axis for axis in tuning.axes if axis.by == "difference"]
+    others = [axis for axis in tuning.axes if axis.by != "difference"]
+    rest = others[1:]
+    return [*((others[0], other) for other in rest), *((other, one) for one in quality for other in rest[:2])]
 
 
 def ranking(tuning: Tuning) -> Figure | None:
@@ -133,4 +133,4 @@ def _axis(values: Sequence[float], by: front.Axis, start: float, end: float) -> 
         return Axis(low, high, start, end, f"{title}, {name}", scale)
     if unit == "fraction":
         return Axis(low, min(high, 1.0 + room), start, end, f"{title}, %", 0.01)
-    return Axis(low, high, start, end, title)
+    return Axis(low, high, start, end, f"{title}, {say(f'tune.unit.{unit}')}")

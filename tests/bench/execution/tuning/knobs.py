@@ -1,7 +1,6 @@
 """A target with settings to tune, exact in what each is worth: a call spins for a time that the options decide."""
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.contracts import (
@@ -20,7 +19,7 @@ from bench.contracts import (
 )
 from bench.testing import FakeModel, FakeTensorSession, NullTarget, spin
 
-LATENCY_US = {"pace": {"1": 1.0, "2": 0.6, "3": 1.5}, "turbo": {"1": 0.9}, "round": {"1": 0.5}}
+FACTORS = {"pace": {"2": 0.5}, "round": {"1": 0.8}}
 """By how much each value multiplies the time of a call."""
 BASE_US = 2_000.0
 
@@ -33,10 +32,10 @@ class RoundingSession(FakeTensorSession):
 
 
 class Knobs(NullTarget):
-    """``pace`` 2 is best; ``round`` is faster still, and wrong; ``crash`` ends the process, ``hang`` never returns."""
+    """``pace`` 2 is best; ``round`` is faster still, and wrong; ``crash`` ends the process."""
 
     summary = "a target with settings"
-    safe_options = ("pace", "turbo", "round", "crash", "hang")
+    safe_options = ("pace", "turbo", "round", "crash")
 
     def devices(self) -> Sequence[Device]:
         return (
@@ -52,11 +51,9 @@ class Knobs(NullTarget):
 
     def tunables(self, device: str, artifact: Artifact) -> Sequence[Tunable]:
         return (
-            Tunable(name="pace", values=("1", "2", "3")),
-            Tunable(name="turbo", values=("1",), needs={"pace": "2"}),
+            Tunable(name="pace", values=("2",)),
             Tunable(name="round", values=("1",), changes_outputs=True),
-            Tunable(name="crash", values=tuple(os.environ.get("KNOBS_CRASH", "").split())),
-            Tunable(name="hang", values=tuple(os.environ.get("KNOBS_HANG", "").split())),
+            Tunable(name="crash", values=("1",), needs={"pace": "3"}),
         )
 
     def own_configuration(
@@ -74,12 +71,9 @@ class Knobs(NullTarget):
             return kind(dict(request.options), "cpu", self.work(request), facts.inputs, facts.outputs)
 
     def work(self, request: OpenRequest) -> Callable[[], None]:
-        if "hang" in request.options:
-            return lambda: time.sleep(3600)
-        factors = [LATENCY_US[name][value] for name, value in request.options.items() if name in LATENCY_US]
         duration_us = BASE_US
-        for factor in factors:
-            duration_us *= factor
+        for name, value in request.options.items():
+            duration_us *= FACTORS.get(name, {}).get(value, 1.0)
         return spin(int(duration_us * 1_000))
 
 

@@ -3,7 +3,7 @@
 Karnin, Koren & Somekh 2013, Almost optimal exploration in multi-armed bandits, ICML; Jamieson & Talwalkar 2016,
 Non-stochastic best arm identification and hyperparameter optimization, AISTATS. What is measured of a setting in one
 process is the logarithm of its figure over that of the default, which took turns with it in the same heat: what
-disturbs the machine disturbs both. After a rung the best third goes on. Settings that were not drawn,
+disturbs the machine disturbs both. After a rung the best quarter goes on. Settings that were not drawn,
 but should be better yet by the effects of their single changes, join after the first rungs.
 
 ``Search`` is asked for the next heat and told what came of it; it measures nothing itself.
@@ -22,8 +22,8 @@ from msgspec import Struct
 from bench.stats.ratio import t_quantile
 from bench.tuning.space import DEFAULT, Setting, Space
 
-KEPT = 3  # of so many settings of a rung, one goes on
-PROCESSES = (1, 1, 2, 4)
+KEPT = 4  # of so many settings of a rung, one goes on
+PROCESSES = (1, 1, 2, 5)
 """Processes that each setting of a rung is measured in, beyond those of the rungs before."""
 FINALISTS = 3  # at least so many go on to the last rung, if there are so many
 PROPOSING = 2  # before so many rungs, the first not counted, settings are proposed that were not drawn

@@ -53,7 +53,8 @@ class Confirmation(Struct, frozen=True, kw_only=True):
 class Tuning(Struct, frozen=True, kw_only=True):
     """``metric``: what the goal is measured by, in the ``scenario``. ``space``: how many settings there are; ``drawn``:
     how many of them the search began with. ``tried``: the default first, then the best first. ``best``: the options of
-    the setting that was found, or is the best so far; empty for the default. ``own``: the setting as the runtime's own
+    the setting that was found, or is the best so far; empty for the default. ``shapes``: of the inputs, where the
+    setting has a ``batch``. ``own``: the setting as the runtime's own
     configuration. ``search_ns``: the part of ``used_ns`` before the confirmation began."""
 
     created_utc: str
@@ -79,6 +80,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     end: End
     reason: Sentence
     best: dict[str, str] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     confirmation: Confirmation | None = None
     own: OwnConfiguration | None = None
 

@@ -11,6 +11,7 @@ from bench.contracts import Scenario
 from bench.submission.toml_text import changed_fields, toml_value
 from bench.suite.suite import ModelAsk, Suite, is_file
 from bench.tuning.result import Tuning
+from bench.tuning.space import BATCH
 from bench.words import say
 from bench.words.cells import wrapped
 
@@ -24,7 +25,9 @@ def suite_text(tuning: Tuning, suite: Suite, folder: Path) -> str:
     files are named relative to it."""
     (model,), (target,) = suite.models, suite.targets
     asked = changed_fields(suite)
-    options = {**suite.options, **target.options, **tuning.best}
+    best = {name: value for name, value in tuning.best.items() if name != BATCH}
+    options = {**suite.options, **target.options, **best}
+    model = replace(model, shapes=tuning.shapes or model.shapes)
     scenario = replace(suite.scenarios[0] if suite.scenarios else Scenario(), name=tuning.scenario)
     lines = [
         *_comments(tuning),

@@ -1,5 +1,6 @@
 """The best setting against the default, in fresh processes that the search has not seen."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -8,6 +9,7 @@ from bench.comparison.comparison import compare_all
 from bench.comparison.observe import observe
 from bench.execution.interleaved import run_in_alternation
 from bench.execution.suite_run import Listener, run_suite
+from bench.execution.tuning.batches import batch_of, change_per_sample, options_of, with_batch
 from bench.execution.tuning.question import Asked
 from bench.record.evidence import Until
 from bench.record.record import RecordedRun
@@ -23,24 +25,25 @@ DECIDED_BY_LOOKS = ("latency_p50_ns", "tpot_ns", "throughput_per_s")
 BETTER = ("faster", "better")
 
 
-def with_setting(suite: Suite, setting: Setting) -> Suite:
-    """``suite`` with its one target set like this."""
-    (target,) = suite.targets
-    return replace(suite, targets=(replace(target, options={**target.options, **dict(setting)}),))
+def with_setting(suite: Suite, setting: Setting, shapes: Mapping[str, tuple[int, ...]]) -> Suite:
+    """``suite`` with its one model and its one target set like this. ``shapes``: of the inputs, with one sample."""
+    ((model,), (target,)) = suite.models, suite.targets
+    target = replace(target, options={**target.options, **options_of(setting)})
+    return replace(suite, models=(with_batch(model, shapes, batch_of(setting)),), targets=(target,))
 
 
 def confirm(
-    asked: Asked, suite: Suite, setting: Setting, metric: str, out: Path, left_ns: int, listener: Listener
+    asked: Asked, both: tuple[Suite, Suite], batch: int, metric: str, out: Path, left_ns: int, listener: Listener
 ) -> Confirmation:
     """By the test of ``odb run --against``: pairs of processes in turns, until the metric is decided or the time is
-    used up. Energy is compared by runs that are measured in rounds."""
+    used up. Energy is compared by runs that are measured in rounds. ``both``: without the setting and with it;
+    ``batch``: samples of a query with it."""
     folders = prepare_folder(out / FOLDERS[0]), prepare_folder(out / FOLDERS[1])
-    both = suite, with_setting(suite, setting)
     if asked.goal == "energy":
         runs = _in_rounds(asked, both, folders, listener)
     else:
         until = None
-        if metric in DECIDED_BY_LOOKS:
+        if metric in DECIDED_BY_LOOKS and batch == 1:
             until = Until(asked.tolerance, among=1, most=MOST_PAIRS, limit_ns=max(0, left_ns))
         else:
             both = tuple(replace(one, repeats=PRESETS[one.preset].pairs) for one in both)  # type: ignore[assignment]
@@ -50,6 +53,8 @@ def confirm(
     base, new = (observe(run) for run in runs)
     (found,) = compare_all([(base, new)], asked.tolerance)
     change = next((one for one in found.changes if one.metric == metric), None)
+    if change is not None:
+        change = change_per_sample(change, batch, asked.tolerance)
     names = tuple(f"{folder}/{run.record.record_id}" for folder, run in zip(FOLDERS, runs, strict=True))
     failure = next((run.record.failure for run in runs if run.record.failure is not None), None)
     pairs = min(len(run.record.repeats) for run in runs)

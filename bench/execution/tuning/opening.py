@@ -11,6 +11,7 @@ from bench.execution.one_run import Gathering
 from bench.execution.runner import Memo
 from bench.execution.suite_run import with_sensors
 from bench.execution.tuning.asking import TunablesJob
+from bench.execution.tuning.batches import batch_tunable
 from bench.execution.tuning.question import SINGLE, Asked, Measure, demand_energy, measure_of, the_run
 from bench.execution.workbench import Bench
 from bench.jobs import Failed
@@ -84,7 +85,8 @@ def space_around(
     answer = run_job(job, bench.folder(), bench.deadline_s(run)).answer
     if isinstance(answer, Failed):
         raise failed(answer.failure)
-    space = space_of(answer, kind_of(measure.scenario).intent, run.target.options, effective)
+    tunables = (*answer, *batch_tunable(run, artifact, measure.metric))
+    space = space_of(tunables, kind_of(measure.scenario).intent, run.target.options, effective)
     if not space.tunables:
         raise InputError(
             sentence("tune.nothing_tunable", target=run.target.id, model=artifact.model_id),

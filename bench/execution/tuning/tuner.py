@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from bench import __version__
 from bench.errors import InputError
+from bench.execution.one_run import Gathering
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import Listener
+from bench.execution.tuning.batches import batch_of, options_of, per_sample, with_batch
 from bench.execution.tuning.budget import WIDTH, Budget, Reserve, settings_for
-from bench.execution.tuning.checking import answered
-from bench.execution.tuning.confirming import BETTER, confirm
+from bench.execution.tuning.checking import CHECKS, answered
+from bench.execution.tuning.confirming import BETTER, confirm, with_setting
 from bench.execution.tuning.heats import Process, log_of, measure
 from bench.execution.tuning.ledger import Ledger
 from bench.execution.tuning.opening import Opened, failed, opened
@@ -23,10 +25,11 @@ from bench.passes.evidence import known
 from bench.plugins import load
 from bench.record.record import Failure
 from bench.scenarios import kind_of
+from bench.suite.plan import PlannedRun
 from bench.suite.presets import PRESETS, shorter_rule, text_generation_rule
 from bench.tuning.halving import FINALISTS, Search, processes_for, proposals
 from bench.tuning.result import Confirmation, End, Tuning
-from bench.tuning.space import DEFAULT, Setting, chosen, text_of
+from bench.tuning.space import BATCH, DEFAULT, Setting, chosen, text_of
 from bench.words import Sentence, sentence
 
 MEMORY_SHARE = 0.5  # of what is free, that the processes of a heat may take together
@@ -56,6 +59,7 @@ class Tuner:
         self._width, self._drawn, self._heats, self._search_ns = WIDTH, 0, 0, 0
         self._best: Setting = DEFAULT
         self._confirmation: Confirmation | None = None
+        self._batched: dict[int, Gathering] = {}
         self._ledger = Ledger(opened.task, opened.measure.axes, elsewhere(opened.measure))
         self._ledger.answered(DEFAULT, opened.evidence.fidelity)
 
@@ -126,6 +130,8 @@ class Tuner:
                 heat = self._search.next_heat()
             if not heat or free < len(heat):
                 break
+            if not all(self._fits(one) for one in heat[1:]):
+                continue
             doubtful = [one for one in heat[1:] if self._search.rung > 0 and self._space.changes_outputs(one)]
             if not all(self._is_right(one) for one in doubtful):
                 continue
@@ -179,19 +185,48 @@ class Tuner:
         if not any(isinstance(one, Failure) for one in found.processes):  # what hangs tells nothing of the others
             self._budget.spent(len(jobs), found.wall_ns)
         self._listener.used(self._budget.used_ns, self._budget.limit_ns)
-        for setting, one in zip(settings, found.processes, strict=True):
-            if isinstance(one, Failure):
-                if one.kind == "interrupted":
-                    raise KeyboardInterrupt
-            else:
+        if any(isinstance(one, Failure) and one.kind == "interrupted" for one in found.processes):
+            raise KeyboardInterrupt
+        measured = tuple(
+            one if isinstance(one, Failure) else per_sample(one, batch_of(setting))
+            for setting, one in zip(settings, found.processes, strict=True)
+        )
+        for setting, one in zip(settings, measured, strict=True):
+            if not isinstance(one, Failure):
                 self._ledger.measured(setting, one)
-        return found.processes
+        return measured
 
     def _job(self, setting: Setting) -> MeasureJob:
-        job = self._opened.gathering.measure_job(in_turns=self._measure.in_turns)
+        gathering = self._batched.get(batch_of(setting), self._opened.gathering)
+        job = gathering.measure_job(in_turns=self._measure.in_turns)
         rule = RULE if self._opened.task == "tensor" else text_generation_rule(RULE)
-        options = {**job.request.options, **dict(setting)}
+        options = {**job.request.options, **options_of(setting)}
         return replace(job, request=replace(job.request, options=options), rule=rule)
+
+    def _run(self, setting: Setting) -> PlannedRun:
+        """The planned run with the setting."""
+        run = self._opened.run
+        ask = with_batch(run.model.ask, self._opened.artifact.shapes, batch_of(setting))
+        target = replace(run.target, options={**run.target.options, **options_of(setting)})
+        return replace(run, model=replace(run.model, ask=ask), target=target)
+
+    def _fits(self, setting: Setting) -> bool:
+        """Prepare the model with as many samples a query as the setting asks for, once for all settings."""
+        batch = batch_of(setting)
+        if batch == 1 or batch in self._batched:
+            return True
+        run = self._run(tuple(one for one in setting if one[0] == BATCH))
+        gathering = Gathering(self._opened.bench, run, self._opened.memo, lambda text: None, passes=CHECKS)
+        if gathering.prepare():
+            self._batched[batch] = gathering
+            return True
+        failure = gathering.evidence.failure
+        if failure is not None and failure.kind == "interrupted":
+            raise KeyboardInterrupt
+        for other in self._search.alive:
+            if batch_of(other) == batch:
+                self._drop(other, "" if failure is None else failure.sentence)
+        return False
 
     def _drop(self, setting: Setting, reason: Sentence | str, wrong: bool = False) -> None:
         self._search.drop(setting)
@@ -203,9 +238,9 @@ class Tuner:
         if self._ledger.is_answered(setting):
             return True
         self._listener.step(sentence("tune.step.check", setting=text_of(setting)))
-        target = self._opened.run.target
-        run = replace(self._opened.run, target=replace(target, options={**target.options, **dict(setting)}))
-        found = answered(self._opened.bench, run, self._opened.memo, lambda text: None, self._ledger.fidelity(DEFAULT))
+        found = answered(
+            self._opened.bench, self._run(setting), self._opened.memo, lambda text: None, self._ledger.fidelity(DEFAULT)
+        )
         self._listener.used(self._budget.used_ns, self._budget.limit_ns)
         if found.failure is not None:
             self._drop(setting, found.failure.sentence)
@@ -241,15 +276,15 @@ class Tuner:
             found = measure(placed, self._opened.task, deadline_s, first=0, in_turns=True)
             for setting, one in zip(heat, found.processes, strict=True):
                 if isinstance(one, Process):
-                    self._ledger.beside(setting, one)
+                    self._ledger.beside(setting, per_sample(one, batch_of(setting)))
         self._listener.used(self._budget.used_ns, self._budget.limit_ns)
 
     def _confirm(self) -> End:
         self._listener.told(sentence("tune.confirming", setting=text_of(self._best)))
-        left_ns = self._budget.left_ns
-        self._confirmation = confirm(
-            self._asked, self._opened.bench.suite, self._best, self._measure.metric, self._out, left_ns, self._listener
-        )
+        suite, left_ns = self._opened.bench.suite, self._budget.left_ns
+        both = suite, with_setting(suite, self._best, self._opened.artifact.shapes)
+        batch, metric = batch_of(self._best), self._measure.metric
+        self._confirmation = confirm(self._asked, both, batch, metric, self._out, left_ns, self._listener)
         change = self._confirmation.change
         if change is None or not change.claimed:
             return "not_decided"
@@ -264,7 +299,7 @@ class Tuner:
         if end == "interrupted" and self._confirmation is None:
             self._best = self._search.best()
         run, evidence, best = self._opened.run, self._opened.evidence, DEFAULT if end == "default" else self._best
-        options, intent = {**run.target.options, **dict(best)}, kind_of(self._measure.scenario).intent
+        options, intent = {**run.target.options, **options_of(best)}, kind_of(self._measure.scenario).intent
         own = load(run.target.plugin).own_configuration(run.target.device.name, self._opened.artifact, options, intent)
         return Tuning(
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -290,6 +325,7 @@ class Tuner:
             end=end,
             reason=self._reason(end),
             best=dict(best),
+            shapes=dict(self._run(best).model.ask.shapes),
             confirmation=self._confirmation,
             own=own,
         )

@@ -26,7 +26,7 @@ OPTIONS = tuple(
 SPACE = Space(OPTIONS)
 DRAWN = 40
 SEARCHES = 60  # of each recording
-EXHAUSTIVE = (SPACE.size - 1) * 8 * 4 / 3  # every setting in as many processes as the last ones, and the default's
+EXHAUSTIVE = (SPACE.size - 1) * 9 * 4 / 3  # every setting in as many processes as the last ones, and the default's
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bench.comparison.comparison import Change, Word
 from bench.contracts import Device, OpenRequest, Scenario, SessionFacts, Task, Tunable
@@ -28,7 +29,7 @@ from bench.suite.plan import ModelChoice, PlannedRun, TargetChoice
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.testing import FakeClock, fake_artifact
 from bench.testing.records import RULE
-from bench.tuning.result import Confirmation, Tuning
+from bench.tuning.result import Confirmation, Goal, Tuning
 from bench.tuning.space import Space
 from bench.words import Sentence, sentence
 
@@ -148,13 +149,18 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def tuner_on(
-    machine: Machine, folder: Path, options: Sequence[Tunable] = OPTIONS, budget_s: float = 600, seed: int = 0
+    machine: Machine,
+    folder: Path,
+    options: Sequence[Tunable] = OPTIONS,
+    budget_s: float = 600,
+    seed: int = 0,
+    goal: Goal = "latency",
 ) -> Tuner:
     """A search of the space of ``options``, with the default prepared in 5 seconds."""
     gathering = FakeGathering(folder)
     suite = Suite(models=(ModelAsk("fake"),), targets=(TargetAsk("knobs:cpu"),), seed=seed)
     asked = Asked(
-        suite=suite, goal="latency", budget_ns=int(budget_s * SECOND), tolerance=0.03, catalog=Catalog(()), cache=folder
+        suite=suite, goal=goal, budget_ns=int(budget_s * SECOND), tolerance=0.03, catalog=Catalog(()), cache=folder
     )
     model = ModelChoice(ModelAsk("fake"), PluginRef("models", "fake", "", ""), "tensor", ("onnx",))
     target = TargetChoice(KNOBS, Device("cpu", True), {}, ("onnx",), ("tensor",))
@@ -166,7 +172,7 @@ def tuner_on(
         bench=Bench(Catalog(()), suite, folder, folder, folder),
         run=run,
         task="tensor",
-        measure=measure_of("latency", "tensor", Scenario(), 0.03),
+        measure=measure_of(goal, "tensor", Scenario(), 0.03),
         gathering=cast(Gathering, gathering),
         evidence=Evidence(run=run, environment=Environment(), checked=checked, fidelity=RIGHT),
         artifact=gathering.artifact,
@@ -312,3 +318,43 @@ def test_the_same_seed_measures_the_same_in_the_same_order(machine: Machine, tmp
         tuner_on(machine, tmp_path, seed=seed).run()
         heats.append([list(heat) for heat in machine.heats])
     assert heats[0] == heats[1] != heats[2]
+
+
+class BatchedGathering(FakeGathering):
+    """Of the model with several samples a query; ``batch`` reaches the fake machine as an option."""
+
+    def __init__(self, bench: Bench, run: PlannedRun, memo: Memo, say: object, passes: object) -> None:
+        super().__init__(bench.workspace)
+        ((size, *_),) = run.model.ask.shapes.values()
+        self.batch = size
+
+    def prepare(self) -> bool:
+        return self.batch < 8
+
+    @property
+    def evidence(self) -> Any:
+        class Ended:
+            failure = Failure("compile", "out_of_memory", "too large", "")
+
+        return Ended
+
+    def measure_job(self, in_turns: bool = False) -> MeasureJob:
+        job = super().measure_job(in_turns)
+        return replace(job, request=replace(job.request, options={"size": str(self.batch)}))
+
+
+def test_for_throughput_a_batch_counts_by_samples_and_one_that_cannot_be_prepared_is_dropped(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query of 4 samples takes 2.5 times as long: 1.6 times the samples a second. 8 do not fit the memory."""
+    monkeypatch.setattr(tuner_module, "Gathering", BatchedGathering)
+    machine.worth |= {("size", "2"): 1.6, ("size", "4"): 2.5}
+    batch = Tunable(name="batch", values=("2", "4", "8"), intents=("throughput",))
+    found = tuner_on(machine, tmp_path, (batch,), goal="throughput").run()
+    assert {"batch": "4"} == found.best
+    assert {"x": (4, 4)} == found.shapes
+    assert [{"batch": "8"}] == options_of(found, "failed")
+    assert [2.5 / 4, 1.6 / 2] == [pytest.approx(one.ratio) for one in found.tried[1:3]]
+    assert 1.6 * found.tried[0].figures["throughput_per_s"] == pytest.approx(found.tried[1].figures["throughput_per_s"])
+    assert found.own is not None
+    assert "batch" not in found.own.text

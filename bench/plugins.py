@@ -34,11 +34,12 @@ Kind = Literal[
     "histories",
     "preflights",
     "tunings",
+    "runners",
 ]
 DISTRIBUTION = "ondevice-bench"
 KINDS: tuple[Kind, ...] = (
     *("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"),
-    *("preflights", "tunings"),
+    *("preflights", "tunings", "runners"),
 )
 
 

@@ -78,6 +78,8 @@ if TYPE_CHECKING:
 @option("--repeats", type=INTEGER, help="cli.help.run.repeats")
 @option("--max-seconds", type=FLOAT, help="cli.help.run.max_seconds")
 @option("--seed", type=INTEGER, help="cli.help.run.seed")
+@option("--on", metavar="adb[:SERIAL]", help="cli.help.run.on")
+@option("--runner", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.run.runner")
 @option("--strict-placement", is_flag=True, help="cli.help.run.strict_placement")
 @option("--profile", is_flag=True, help="cli.help.run.profile")
 @option("--timeout", type=FLOAT, metavar="SECONDS", help="cli.help.run.timeout")
@@ -152,6 +154,8 @@ def command(
     repeats: int | None,
     max_seconds: float | None,
     seed: int | None,
+    on: str | None,
+    runner: Path | None,
     strict_placement: bool,
     profile: bool,
     timeout: float | None,
@@ -182,6 +186,12 @@ def command(
     catalog = discover(plugins)
     names = checked_fail_on(fail_on)
     folder = suite_file is not None and suite_file.is_dir()
+    if runner is not None and on is None:
+        raise InputError(sentence("cli.only_with_on", flag="--runner"), sentence("cli.only_with_on.remedy"))
+    if on is not None:
+        from bench.cli.devices.run_on import run_on
+
+        return run_on(context.params, asked_suite(context.params, catalog), catalog, names, write_page)
     for flag, asked in (
         ("--again", again),
         ("--again-invalid", again_invalid),

@@ -29,6 +29,7 @@ from bench.contracts.model import (
 )
 from bench.contracts.precisions import Precisions
 from bench.contracts.profile import Profile, ProfiledOperator, ProfilingSession
+from bench.contracts.runner import DeviceRunner, RunnerFigures
 from bench.contracts.scenario import Intent, Parameter, Scenario, ScenarioKind
 from bench.contracts.sensor import Channel, Sensor, channel_key
 from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
@@ -40,6 +41,7 @@ from bench.contracts.target import (
     NamingTarget,
     OpenRequest,
     OwnConfiguration,
+    PartNamingTarget,
     Phase,
     ReferenceSetup,
     ReferenceTarget,
@@ -58,11 +60,11 @@ from bench.contracts.text import (
     RewindingSession,
     SettlingSession,
     StreamSession,
+    TextStream,
     Tokenizer,
     TokenizingSession,
     TokenSession,
 )
-from bench.contracts.text_stream import TextStream
 from bench.contracts.variants import (
     Compiled,
     ForetellingTarget,
@@ -88,6 +90,7 @@ __all__ = [
     "DefaultModel",
     "Describable",
     "Device",
+    "DeviceRunner",
     "FixedInput",
     "ForetellingTarget",
     "Foretold",
@@ -105,6 +108,7 @@ __all__ = [
     "OpenRequest",
     "OwnConfiguration",
     "Parameter",
+    "PartNamingTarget",
     "Peaks",
     "Phase",
     "Placement",
@@ -122,6 +126,7 @@ __all__ = [
     "Requirement",
     "RequiringTarget",
     "RewindingSession",
+    "RunnerFigures",
     "Scenario",
     "ScenarioKind",
     "Sensor",

@@ -158,6 +158,15 @@ class NamingTarget(Protocol):
 
 
 @runtime_checkable
+class PartNamingTarget(Protocol):
+    """A target that knows processors by their makers' part numbers, as a device states them."""
+
+    def part_named(self, part: str) -> str:
+        """The name that the processor ``part`` (``SM8650``) is sold under; empty where it is not known. Quick."""
+        ...
+
+
+@runtime_checkable
 class TokenizingTarget(Protocol):
     """A target that knows before it opens a model whether the session will have a tokenizer of its own. Text prompts
     that only such a tokenizer could turn into tokens are then refused early; otherwise once the model is open."""

@@ -65,6 +65,7 @@ def assemble(evidence: Evidence, samples: Sequence[Tensors]) -> RecordedRun:
         determinism=evidence.checked.determinism if evidence.checked else None,
         repeated_input=evidence.repeated_input,
         operators=evidence.operators,
+        other_tool=evidence.other_tool,
         log_tail=evidence.log_tail,
         set_aside=tuple(every[index] for index in evidence.set_aside),
         repeats_ended=evidence.repeats_ended if evidence.failure is None else None,

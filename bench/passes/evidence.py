@@ -18,6 +18,7 @@ from bench.record.evidence import Determinism, RepeatedInput, RepeatsEnded
 from bench.record.operators import OperatorProfile
 from bench.record.quality import Quality
 from bench.record.record import Environment, Failure, Fidelity
+from bench.record.runner import OtherTool
 from bench.record.text import Agreement, KvCache, TokenizerUsed
 from bench.words import Sentence
 
@@ -103,6 +104,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     repeated_input: RepeatedInput | None = None
     kv_cache: KvCache | None = None
     operators: OperatorProfile | None = None
+    other_tool: OtherTool | None = None
     repeats: "tuple[Measured, ...]" = ()
     harness_ns: tuple[int | None, ...] = ()
     cpu_busy_share: tuple[float | None, ...] = ()

@@ -25,6 +25,7 @@ from bench.record.memory import MemoryPoint
 from bench.record.operators import OperatorProfile
 from bench.record.part import Correction, Part
 from bench.record.quality import Quality
+from bench.record.runner import OtherTool
 from bench.record.summary import Summary
 from bench.words import Sentence
 
@@ -320,6 +321,7 @@ class Record(Part, frozen=True):
     set_aside: tuple[Repeat, ...] = ()  # disturbed by other processes and measured again; in no figure
     repeats_ended: RepeatsEnded | None = None  # null where the run failed, and in older records
     operators: OperatorProfile | None = None  # null where it was not asked for
+    other_tool: OtherTool | None = None  # null where this project's own loop measured
 
     @property
     def every_repeat(self) -> tuple[Repeat, ...]:

@@ -188,6 +188,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "operators": {"seen": "source reason"},
         "operators.parts[]": {"seen": "part calls statistic profiled_ns plain_ns"},
         "operators.parts[].operators[]": {"seen": "name op time_ns cycles runs device kernel macs reference_kernel"},
+        "other_tool": {
+            "seen": "name sha256 size_bytes arguments inferences mean_ns min_ns max_ns std_ns p50_ns p90_ns p95_ns "
+            "p99_ns first_ns load_ns peak_memory_bytes"
+        },
         "harness": {"computed": "loop_overhead_ns token_overhead_ns"},
         "verdict": {"computed": "valid emulated"},
         "verdict.reasons[]": {"computed": "code message remedy invalidates figures"},

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from bench.record.inputs import ModelGraph, ModelSource, PlannedModel
 from bench.record.quality import QualityMetric
 from bench.record.record import Reason, Record
+from bench.record.runner import OtherTool
 from bench.record.shown.command import shown_command
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
@@ -273,13 +274,23 @@ def _graphs(graphs: Sequence[ModelGraph]) -> Fact:
     return Fact(say("report.method.graphs"), say("report.graphs.count", n=len(graphs)), say("report.graphs", told=told))
 
 
+def _other_tool(tool: OtherTool) -> Fact:
+    """The program that measured, with the times that it printed; what it does not tell is a dash."""
+    mean, median = (units.duration(ns) if ns is not None else "–" for ns in (tool.mean_ns, tool.p50_ns))
+    count = "–" if tool.inferences is None else str(tool.inferences)
+    figures = say("report.other_tool", mean=mean, p50=median, n=count)
+    value = f"{units.clean(tool.name)}: {figures}"
+    return Fact(say("report.method.other_tool"), value, say("report.other_tool.of", sha256=units.clean(tool.sha256)))
+
+
 def _method(record: Record) -> tuple[Fact, ...]:
     plan, model = record.plan, record.plan.model
-    facts = [
+    own = (
         Fact(say("report.method.preset"), units.clean(plan.preset), repeats_words(record)),
         Fact(say("report.method.rule"), rule_words(plan.rule)),
         Fact(say("report.method.seed"), str(plan.seed)),
-    ]
+    )
+    facts = [_other_tool(record.other_tool)] if record.other_tool is not None else [*own]
     if model.sha256 is not None:
         stored = ", ".join(filter(None, (model.format, model.precision, units.size(model.size_bytes))))
         facts.append(Fact(say("report.method.model_file"), units.clean(stored), f"SHA-256 {units.clean(model.sha256)}"))

@@ -132,7 +132,8 @@ def _alone(name: str, row: MatrixRow, ranking: "Ranking") -> Sentence:
     best = row.runs[index].record
     offline = kind_of(best.plan.scenario).overlapping
     if _missing(best):
-        why = say("report.alone.no_throughput" if offline else "report.alone.no_median")
+        code = "other_tool" if best.other_tool is not None else "no_throughput" if offline else "no_median"
+        why = say(f"report.alone.{code}")
         return Sentence(say("report.lead", about=name), why, "unjudged")
     older = [row.runs[one.run].record for one in ranking.apart if one.code == "older"]
     if older:

@@ -79,7 +79,7 @@ class OrtGenai:
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
         decoder = artifact.decoder
-        if decoder is not None and decoder.stages:
+        if decoder is not None and decoder.stages and device != "qnn":  # there none is run
             stages.refuse_unfit(artifact, decoder, f"ort-genai:{device}", options)
         if decoder is not None and decoder.runtime and device == "qnn":
             raise RunFailure(

@@ -120,6 +120,9 @@ class OnnxRuntimeQnn:
         folder = request.compile_cache
         return context_facts.compiled_in(folder, qnn_devices.system_library()) if folder is not None else Compiled()
 
+    def part_named(self, part: str) -> str:
+        return next((soc.marketing for soc in socs.SOCS if soc.part == part.upper()), "")
+
     def tokenizes(self, artifact: Artifact, options: Mapping[str, str]) -> bool:
         return False
 

@@ -37,13 +37,14 @@ MODULES = {
 }
 CONTRACTS = """
     Alterable Artifact CACHE_WIDTHS CacheTensor Channel CompileCache Compiled CompletesDevices ConvertingTarget
-    DeclaresSafeOptions DecoderSpec DefaultModel Describable Device FixedInput ForetellingTarget Foretold Format
-    GraphFacts GraphRoles InputRole Intent Judge LogitsSession Model ModelRequest NamingTarget NodePlacement
-    OpenRequest OwnConfiguration Parameter Peaks Phase Placement PositionInput Precisions PrefixKeepingSession Profile
-    ProfiledOperator ProfilingSession Published Quantisation ReferenceSetup ReferenceTarget RenewableSession
-    Requirement RequiringTarget RewindingSession Scenario ScenarioKind Sensor Session SessionFacts SettlingSession
-    Shapes Source Stage StreamSession Target TargetFacts Task TensorSession TensorSpec Tensors TextStream TokenSession
-    Tokenizer TokenizingSession TokenizingTarget Tunable TunableTarget Variant VariedTarget channel_key
+    DeclaresSafeOptions DecoderSpec DefaultModel Describable Device DeviceRunner FixedInput ForetellingTarget Foretold
+    Format GraphFacts GraphRoles InputRole Intent Judge LogitsSession Model ModelRequest NamingTarget NodePlacement
+    OpenRequest OwnConfiguration Parameter PartNamingTarget Peaks Phase Placement PositionInput Precisions
+    PrefixKeepingSession Profile ProfiledOperator ProfilingSession Published Quantisation ReferenceSetup ReferenceTarget
+    RenewableSession Requirement RequiringTarget RewindingSession RunnerFigures Scenario ScenarioKind Sensor Session
+    SessionFacts SettlingSession Shapes Source Stage StreamSession Target TargetFacts Task TensorSession TensorSpec
+    Tensors TextStream TokenSession Tokenizer TokenizingSession TokenizingTarget Tunable TunableTarget Variant
+    VariedTarget channel_key
 """
 BENCH = """
     Artifact Comparison Device Findings History ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec

@@ -25,6 +25,7 @@ from bench.record.record import (
     Verdict,
     Warmup,
 )
+from bench.record.runner import OtherTool
 from bench.record.summary import Summary
 from bench.record.text import TextGeneration
 from bench.suite.presets import PRESETS, emulated_rule
@@ -165,3 +166,9 @@ def in_words(left: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
 def on_qemu(record: Record) -> Record:
     """The same, measured on a processor that is emulated."""
     return replace(record, environment=Environment(host={"emulated": True, "emulator": "qemu-user"}))
+
+
+def told_by_another_tool() -> RecordedRun:
+    """A run of which there is only what another benchmark program printed."""
+    tool = OtherTool("benchmark_model", "b" * 64, 1_000, inferences=50, mean_ns=249_684_000)
+    return RecordedRun(replace(sound_record(), repeats=(), other_tool=tool), {})

@@ -70,6 +70,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "sensor_lost": Code(invalidates=False, group="noise"),
         "emulated": Code(invalidates=False, group="placement"),
         "emulated_processor": Code(invalidates=False, group="placement"),
+        "other_tool": Code(invalidates=False, group="outputs"),
     }
 )
 """All codes; a code that is not listed is never given."""

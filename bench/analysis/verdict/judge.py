@@ -5,7 +5,8 @@ number is untrue: too few queries, an unmet precision, repeats that disagree, a 
 that outweighs the model, a cache that answers in its place, a wrong output or one that changes, less work than was
 asked for. A reason that leaves the number true is only noted: fallback (unless placement was to be strict), battery, a
 changing clock and an unsteady warm-up (drift decides whether they did harm), an unchecked output, outputs that differ
-by rounding, a lost sensor, emulation. An emulated run is not judged by its times.
+by rounding, a lost sensor, emulation. An emulated run is not judged by its
+times, nor is one that another tool measured, whose samples are not known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,8 @@ def judge(run: RecordedRun) -> Verdict:
     if record.status != "ok":
         message = record.failure.sentence if record.failure else sentence(f"verdict.not_measured.{record.status}")
         return with_corrections(Verdict(False, emulated, (reason("not_measured", message, _how_it_ended(run)),)), run)
-    checks = [check for code, check in CHECKS.items() if not (emulated and CODES[code].timing)]
+    untimed = emulated or record.other_tool is not None
+    checks = [check for code, check in CHECKS.items() if not (untimed and CODES[code].timing)]
     ordered = timed(run)
     found = tuple(one for check in checks if (one := check(ordered)) is not None)
     return Verdict(not any(one.invalidates for one in found), emulated, found)
@@ -220,6 +222,20 @@ def _emulated_processor(run: RecordedRun) -> Reason | None:
     )
 
 
+def _other_tool(run: RecordedRun) -> Reason | None:
+    tool = run.record.other_tool
+    if tool is None:
+        return None
+    if tool.mean_ns is None or tool.inferences is None:
+        return reason("other_tool", sentence("verdict.other_tool.bare", tool=tool.name), {"tool": tool.name})
+    figures = {"mean_ns": tool.mean_ns, "inferences": tool.inferences}
+    message = sentence("verdict.other_tool", tool=tool.name, **figures)
+    if tool.p50_ns is not None:
+        figures |= {"median_ns": tool.p50_ns}
+        message = sentence("verdict.other_tool.median", tool=tool.name, **figures)
+    return reason("other_tool", message, {"tool": tool.name, **figures})
+
+
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "record_edited": _record_edited,
@@ -234,6 +250,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "sensor_lost": _sensor_lost,
         "emulated": _emulated,
         "emulated_processor": _emulated_processor,
+        "other_tool": _other_tool,
     }
 )
 """Every check, in the order of the reasons."""

@@ -1,0 +1,1 @@
+"""Commands about devices on which this project itself does not run."""

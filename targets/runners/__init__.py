@@ -1,0 +1,1 @@
+"""Benchmark programs of other projects, built for a device by the user."""

@@ -121,8 +121,10 @@ def fitting(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def status_of(rows: Sequence[Row]) -> int:
-    """0: a variant fits, or nothing was asked; 1: none does; 3: it cannot be told."""
+    """0: a variant fits, or nothing was asked; 1: none does; 3: it cannot be told, or nothing is known of any."""
+    if all(row.status == "foretold" and not row.findings and row.placement is None for row in rows):
+        return CANNOT_TELL
     answers = [row.answer.fits for row in rows if row.answer is not None]
-    if any(answers) or (rows and not answers):
+    if any(answers) or not answers:
         return FITS
-    return CANNOT_TELL if None in answers or not rows else NONE_FITS
+    return CANNOT_TELL if None in answers else NONE_FITS

@@ -13,7 +13,8 @@ MISSING = units.MISSING
 
 class Shown(Struct, frozen=True):
     """One chip. ``figures``: text by column, empty where there is nothing to say. ``mark``: of the reason below the
-    table, 0 for none."""
+    table, 0 for none. ``least``: the bound itself, where a rate was asked for. ``left``: operators that are left over,
+    where they are not the same on all chips."""
 
     name: str
     title: str
@@ -22,6 +23,7 @@ class Shown(Struct, frozen=True):
     sign: str
     figures: dict[str, str]
     mark: int = 0
+    least: str = ""
     same_as: str = ""
     left: str = ""
     why: tuple[str, ...] = ()
@@ -39,7 +41,7 @@ class Reason(Struct, frozen=True):
 
 class Contents(Struct, frozen=True):
     """``columns``: those that any chip has something to say in, in their order. ``answer``: to what was needed, and
-    ``fit`` the chips that fit."""
+    ``fit`` the chips that fit. ``left``: the operators that are left over on all chips alike."""
 
     title: str
     about: str
@@ -48,6 +50,7 @@ class Contents(Struct, frozen=True):
     columns: tuple[str, ...]
     rows: tuple[Shown, ...]
     reasons: tuple[Reason, ...]
+    left: str
     findings: tuple[str, ...]
     sources: tuple[str, ...]
     notes: tuple[str, ...]
@@ -62,7 +65,9 @@ def contents(found: Preflight) -> Contents:
     """Everything of one model on one device."""
     reasons = list(_reasons(found.rows))
     marks = {name: reason.mark for reason in reasons for name in reason.names}
-    rows = tuple(_shown(row, marks.get(row.variant.name, 0)) for row in found.rows)
+    left = {left_words(row) for row in found.rows if row.placement is not None}
+    common = left.pop() if len(left) == 1 else ""
+    rows = tuple(_shown(row, marks.get(row.variant.name, 0), common) for row in found.rows)
     columns = tuple(column for column in COLUMNS if any(row.figures[column] not in ("", MISSING) for row in rows))
     return Contents(
         title=say("cli.model_on_target", model=units.clean(found.model.id), target=found.target),
@@ -72,6 +77,7 @@ def contents(found: Preflight) -> Contents:
         columns=columns,
         rows=rows,
         reasons=tuple(reasons),
+        left=common,
         findings=tuple(_findings(found)),
         sources=tuple(_sources(found.rows)),
         notes=tuple(_notes(found)),
@@ -83,7 +89,9 @@ def column_title(name: str) -> str:
     return say(f"preflight.column.{name}")
 
 
-def _shown(row: Row, mark: int) -> Shown:
+def _shown(row: Row, mark: int, common: str) -> Shown:
+    bound, left = row.bound, left_words(row)
+    asked = bound is not None and bound.frames_per_s is not None and bound.least_ns is not None
     return Shown(
         name=row.variant.name,
         title=units.clean(row.variant.title),
@@ -93,7 +101,8 @@ def _shown(row: Row, mark: int) -> Shown:
         figures=_figures(row),
         mark=mark,
         same_as=row.same_run_as,
-        left=left_words(row),
+        left="" if left == common else left,
+        least=say("preflight.bound.least", least=units.duration(bound.least_ns)) if bound and asked else "",
         why=tuple(units.clean(str(one)) for one in (row.answer.why if row.answer is not None else ()) if one),
     )
 
@@ -141,8 +150,7 @@ def bound_words(bound: Bound | None) -> str:
     latency."""
     if bound is None or bound.least_ns is None or bound.frames_per_s is None:
         return MISSING
-    least = units.duration(bound.least_ns)
-    return say(f"preflight.bound.{bound.speed}", frames_per_s=bound.frames_per_s, least=least)
+    return say(f"preflight.bound.{bound.speed}", frames_per_s=bound.frames_per_s)
 
 
 def left_words(row: Row) -> str:

@@ -57,6 +57,8 @@ def _cell(row: Shown, name: str, columns: Sequence[str]) -> Cell:
     notes = [" · ".join(beside)] if beside else []
     if name == "nodes" and row.left:
         notes.append(say("preflight.left_here", operators=row.left))
+    if name == "bound" and row.least:
+        notes.append(row.least)
     if name == "fidelity" and row.same_as:
         notes.append(say("preflight.same_as", name=row.same_as))
     return Cell(row.figures[name], "plain", tuple(notes))

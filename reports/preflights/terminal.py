@@ -55,15 +55,13 @@ def _lines(shown: Contents, width: int) -> Iterator[str]:
             yield say(title)
             for text in texts:
                 yield from _indented(text, width)
-    left = [row for row in shown.rows if row.left]
-    if left:
+    left = _by_left([row for row in shown.rows if row.left])
+    if left or shown.left:
         yield ""
         yield say("preflight.left")
-        ran = sum(row.status == "ran" for row in shown.rows)
-        for text, names in _by_left(left).items():
-            code = "preflight.left_on_all" if len(names) == ran > 1 else "preflight.left_on"
-            figures = {} if code.endswith("all") else {"names": names}
-            yield from _indented(say(code, operators=text, **figures), width)
+        yield from _indented(shown.left, width)
+        for text, names in left.items():
+            yield from _indented(say("preflight.left_on", operators=text, names=names), width)
     if shown.notes or hidden:
         yield ""
     for note in shown.notes:
@@ -100,7 +98,10 @@ def _table(shown: Contents, columns: Sequence[str]) -> Iterator[str]:
 
 def _cells(row: Shown, columns: Sequence[str]) -> list[str]:
     mark = f" [{row.mark}]" if row.mark else ""
-    return [row.sign, f"{row.name}{mark}", *(row.figures[name] for name in columns)]
+    figures = [
+        f"{row.figures[name]} {row.least}".rstrip() if name == "bound" else row.figures[name] for name in columns
+    ]
+    return [row.sign, f"{row.name}{mark}", *figures]
 
 
 def _width(shown: Contents, columns: Sequence[str]) -> int:

@@ -42,14 +42,12 @@ def series_of(soc: socs.Soc) -> str | None:
     text = soc.marketing
     if text.startswith("Dragonwing QCS"):
         return text.removeprefix("Dragonwing QCS")[0]
-    first = text.removeprefix("Snapdragon ").split(" ")[0].rstrip("+")
-    if first.isdigit() and len(first) == 3:  # 888 and 778G: the first digit is the series
-        return first[0]
-    if first[:3].isdigit():
-        return first[0]
     if text.startswith("Snapdragon 8 Elite"):
         return "8 Elite"
-    return first if first in SERIES else None
+    first = text.removeprefix("Snapdragon ").split(" ")[0]
+    if first[:3].isdigit() and len(first) >= 3:  # 888 and 778G: the first digit is the series
+        return first[0]
+    return first.rstrip("+") if first.rstrip("+") in SERIES else None
 
 
 @cache

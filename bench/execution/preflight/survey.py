@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import __version__
-from bench.contracts import Variant
+from bench.contracts import ForetellingTarget, Variant
 from bench.errors import InputError, OdbError, RunFailure, UnknownName
 from bench.execution.preflight import rows
 from bench.execution.preflight.jobs import Built, CompileJob, ForetellJob, RefuseJob, Variants, VariantsJob
@@ -32,6 +32,7 @@ from bench.passes import convert, prepare
 from bench.passes.check import check_job
 from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Checked, Evidence, Opening, known
+from bench.plugins import load
 from bench.preflight.found import Preflight, Row
 from bench.preflight.need import answered, fitting, in_variant_order, status_of
 from bench.record.record import Failure, Fidelity
@@ -175,7 +176,12 @@ class Survey:
     def _foretell(self, variants: Sequence[Variant], jobs: JobRunner) -> None:
         """What is known without the device."""
         run, artifact = self._so_far.run, known(self._so_far.prepared).artifact
+        foretells = isinstance(load(run.target.plugin), ForetellingTarget)
         for variant in variants:
+            if not foretells:
+                device = run.target.device
+                self._keep(Row(variant=variant, status="foretold", reason=device.reason, remedy=device.remedy))
+                continue
             job = ForetellJob(
                 run.target.plugin, artifact=artifact, device=run.target.device.name, options=self._options(variant)
             )

@@ -17,7 +17,7 @@ from bench.quality.dataset import Entry
 from bench.quality.heads.choosing import Choice, choose, without_batch
 from bench.quality.heads.head import Network
 from bench.quality.heads.suppression import overlap, scored, suppressed
-from bench.quality.scoring import Scored, output_named
+from bench.quality.scoring import Scored, WrongOption, output_named
 from bench.suite.dataset_options import IOU_THRESHOLD, SCORE_THRESHOLD, DatasetOptions
 from bench.suite.preprocessing import Placed
 from bench.words import Sentence, sentence
@@ -162,7 +162,11 @@ def decode_head(arrays: "dict[str, Array]", choice: Choice, options: DatasetOpti
     import numpy as np
 
     score, iou, nms = thresholds(choice, options)
-    boxes, scores, classes = scored(choice.fitted.decode(arrays), score, choice.head.several_labels)
+    try:
+        candidates = choice.fitted.decode(arrays)
+    except InputError as error:
+        raise WrongOption(error.sentence, error.advice) from None  # of all samples alike
+    boxes, scores, classes = scored(candidates, score, choice.head.several_labels)
     finite = np.isfinite(boxes).all(axis=1)
     boxes, scores, classes = boxes[finite], scores[finite], classes[finite]
     kept = suppressed(boxes, classes, nms, iou)[: options.max_detections]

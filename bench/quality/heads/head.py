@@ -76,10 +76,11 @@ def activated(scores: "Array", usual: Activation, options: DatasetOptions, backg
 
     apply = options.activation or usual
     values = np.asarray(scores, np.float64)
-    inside = not values.size or bool(values.min() >= -PROBABILITY_SLACK and values.max() <= 1 + PROBABILITY_SLACK)
-    if apply == "none" and not inside:
+    lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    inside = lowest >= 0 and highest <= 1
+    if apply == "none" and (lowest < LOWEST_ROUNDED or highest > HIGHEST_ROUNDED):
         raise InputError(
-            sentence("quality.heads.not_probabilities", lowest=values.min(), highest=values.max()),
+            sentence("quality.heads.not_probabilities", lowest=lowest, highest=highest),
             sentence("quality.heads.say_activation"),
         )
     if apply != "none" and inside and options.activation is None and values.size > 1 and values.any():
@@ -93,7 +94,9 @@ def activated(scores: "Array", usual: Activation, options: DatasetOptions, backg
     return values[..., 1:] if background else values
 
 
-PROBABILITY_SLACK = 0.02  # rounding of quantised and half-precision outputs
+LOWEST_ROUNDED, HIGHEST_ROUNDED = -1.0, 2.0
+"""A quantised output in which boxes and scores share a scale rounds probabilities as coarsely as boxes; logits of what
+is no object are lower by far."""
 
 
 def sigmoid(values: "Array") -> "Array":

@@ -41,7 +41,7 @@ STATISTICS: Mapping[str, tuple[int, ...]] = MappingProxyType({"coco_ap": tuple(r
 RESAMPLES = 1_000
 IMAGE, CLASS, SCORE, HITS = range(4)
 RECALLS = np.linspace(0.0, 1.0, 101)
-_CHUNK = 1 << 22  # elements of weights that are held at once
+_CHUNK = 1 << 22  # weights that are held at once
 
 
 class _Ranked:
@@ -57,12 +57,13 @@ class _Ranked:
 
     def precision(self, weights: Array, truth: Array) -> Array:
         """AP [resamples], the mean over thresholds; NaN where no object was drawn. ``weights``: how often each image's
-        detections are drawn [resamples, images]; ``truth``: the same of its objects."""
-        objects = truth @ self.objects
+        detections are drawn [images, resamples]; ``truth``: the same of its objects."""
+        with_objects = np.flatnonzero(self.objects)
+        objects = self.objects[with_objects] @ truth[with_objects]
         last = max((int(places[-1]) + 1 for places in self.right if len(places)), default=0)
-        drawn = weights[:, self.images[:last]]
-        above = np.cumsum(drawn, axis=1)
-        found = np.zeros(len(weights))
+        drawn = weights[self.images[:last]]
+        above = np.cumsum(drawn, axis=0)
+        found = np.zeros(weights.shape[1])
         with np.errstate(divide="ignore", invalid="ignore"):
             for right, ignored in zip(self.right, self.ignored, strict=True):
                 if len(right):
@@ -72,17 +73,25 @@ class _Ranked:
 
 def _at_recalls(drawn: Array, above: Array, right: Array, ignored: Array, objects: Array) -> Array:
     """The mean over 101 recalls of the best precision at that recall or above [resamples]."""
-    hits = np.cumsum(drawn[:, right], axis=1)
-    ranked = above[:, right]
+    hits = np.cumsum(drawn[right], axis=0)
+    ranked = above[right]
     if len(ignored):
         before = np.searchsorted(ignored, right)
-        passed = np.concatenate([np.zeros((len(drawn), 1)), np.cumsum(drawn[:, ignored], axis=1)], axis=1)
-        ranked = ranked - passed[:, before]
+        passed = np.concatenate([np.zeros((1, drawn.shape[1])), np.cumsum(drawn[ignored], axis=0)])
+        ranked = ranked - passed[before]
     precision = np.divide(hits, ranked, out=np.zeros_like(hits), where=ranked > 0)
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    reached = np.searchsorted(RECALLS, hits / objects[:, np.newaxis], side="right")
-    steps = np.diff(reached, axis=1, prepend=0)
-    return np.asarray((steps * best).sum(axis=1) / len(RECALLS))
+    best = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+    steps = np.diff(_recalls_reached(hits / objects), axis=0, prepend=0)
+    return np.asarray((steps * best).sum(axis=0) / len(RECALLS))
+
+
+def _recalls_reached(recall: Array) -> Array:
+    """How many of ``RECALLS`` are not above each: as ``searchsorted`` from the right, but without a search."""
+    near = np.nan_to_num(np.floor(recall * (len(RECALLS) - 1))).astype(np.int64)
+    near -= RECALLS[near] > recall
+    return np.asarray(
+        near + 1 + (RECALLS[np.minimum(near + 1, len(RECALLS) - 1)] <= recall) * (near + 1 < len(RECALLS))
+    )
 
 
 class _Dataset:
@@ -99,22 +108,29 @@ class _Dataset:
         order = np.argsort(-rows[:, SCORE], kind="stable")
         images, rows = images[order], rows[order]
         hits = rows[:, HITS].astype(np.int64)
-        self.classes = []
+        self.classes: list[_Ranked] = []
+        self.most = self.images
         for kind in np.unique(counted[:, CLASS]):
             objects = np.zeros(self.images)
             of_kind = counted[counted[:, CLASS] == kind]
             np.add.at(objects, of_kind[:, IMAGE].astype(np.int64), of_kind[:, HITS])
             mine = rows[:, CLASS] == kind
+            self.most = max(self.most, int(mine.sum()))
             if objects.any():
                 self.classes.append(_Ranked(images[mine], hits[mine], objects, thresholds))
 
     def rated(self, weights: Array, truth: Array) -> Array:
         """The mean over the classes whose objects were drawn [resamples]; 0 where none was."""
         if not self.classes:
-            return np.zeros(len(weights))
+            return np.zeros(weights.shape[1])
         each = np.stack([kind.precision(weights, truth) for kind in self.classes])
         known = ~np.isnan(each)
         return np.asarray(np.where(known, each, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+
+    def chunks(self, total: int) -> Iterator[int]:
+        """``total`` resamples in parts whose weights fit into memory."""
+        step = max(64, _CHUNK // max(self.most, 1))
+        yield from (min(step, total - done) for done in range(0, total, step))
 
 
 def samples_in(results: Array) -> int:
@@ -141,7 +157,7 @@ def value(statistic: str, results: Array) -> float:
     """AP of all images. Raises ``ValueError`` without images."""
     if not len(results):
         raise ValueError("no images")
-    every = np.ones((1, samples_in(results)))
+    every = np.ones((samples_in(results), 1))
     return float(_Dataset([results], STATISTICS[statistic]).rated(every, every)[0])
 
 
@@ -150,7 +166,7 @@ def of_each_image(statistic: str, results: Array) -> Array:
     count = samples_in(results)
     dataset = _Dataset([results], STATISTICS[statistic])
     found = np.concatenate(
-        [dataset.rated(one, one) for one in (np.eye(count)[i : i + 256] for i in range(0, count, 256))]
+        [dataset.rated(one, one) for one in (np.eye(count)[:, i : i + 256] for i in range(0, count, 256))]
     )
     with_objects = np.zeros(count, bool)
     with_objects[results[(results[:, CLASS] >= 0) & (results[:, SCORE] < 0), IMAGE].astype(np.int64)] = True
@@ -164,7 +180,7 @@ def interval(statistic: str, results: Array, confidence: float = 0.95) -> tuple[
     dataset = _Dataset([results], STATISTICS[statistic])
     if dataset.images < LEAST_SAMPLES:
         return None
-    found = np.concatenate([dataset.rated(w, w) for w in _draws(dataset.images)])
+    found = np.concatenate([dataset.rated(w, w) for w in _draws(dataset)])
     return _bounds(found, value(statistic, results), confidence)
 
 
@@ -177,7 +193,7 @@ def difference_intervals(
     if count < LEAST_SAMPLES:
         return None
     before, after = (_Dataset([table], STATISTICS[statistic]) for table in (base, new))
-    found = np.concatenate([after.rated(w, w) - before.rated(w, w) for w in _draws(count)])
+    found = np.concatenate([after.rated(w, w) - before.rated(w, w) for w in _draws(before)])
     seen = value(statistic, new) - value(statistic, base)
     return tuple(_bounds(found, seen, confidence) for confidence in confidences)
 
@@ -188,17 +204,16 @@ def p_different(statistic: str, base: Array, new: Array) -> float:
     both = _Dataset([base, new], STATISTICS[statistic])
     seen = abs(value(statistic, new) - value(statistic, base))
     limit = seen - 1e-12  # the same sums in another order
-    truth = np.ones((1, count))
     reached, drawn, squares = 0, 0, 0.0
-    for coins in _coins(count):
-        every = np.broadcast_to(truth, (len(coins), count))
+    for coins in _coins(both):
+        every = np.ones_like(coins)
         sizes = np.abs(
-            both.rated(np.concatenate([coins, 1 - coins], axis=1), every)
-            - both.rated(np.concatenate([1 - coins, coins], axis=1), every)
+            both.rated(np.concatenate([coins, 1 - coins]), every)
+            - both.rated(np.concatenate([1 - coins, coins]), every)
         )
         reached += int((sizes >= limit).sum())
         squares += float((sizes**2).sum())
-        drawn += len(coins)
+        drawn += coins.shape[1]
     if count <= EXACT_SAMPLES:
         return reached / drawn
     rarest = 2 * math.exp(-(seen**2) * drawn / squares / 2) if squares and not reached else 1.0
@@ -214,27 +229,25 @@ def _same_images(base: Array, new: Array) -> int:
     return samples_in(base)
 
 
-def _draws(n: int) -> Iterator[Array]:
-    """How often each image is drawn [resamples, n], in chunks; the same for the same n."""
-    random = np.random.default_rng(0)
-    for size in _chunks(RESAMPLES, n):
+def _draws(dataset: _Dataset) -> Iterator[Array]:
+    """How often each image is drawn [n, resamples], in chunks; the same for the same n."""
+    random, n = np.random.default_rng(0), dataset.images
+    for size in dataset.chunks(RESAMPLES):
         picks = random.integers(0, n, (size, n)) + n * np.arange(size)[:, np.newaxis]
-        yield np.bincount(picks.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+        counts = np.bincount(picks.ravel(), minlength=size * n).reshape(size, n)
+        yield np.ascontiguousarray(counts.T, np.float64)
 
 
-def _coins(n: int) -> Iterator[Array]:
-    """Whether each image is swapped [draws, n], 0 or 1."""
+def _coins(dataset: _Dataset) -> Iterator[Array]:
+    """Whether each image is swapped [n, draws], 0 or 1."""
+    n = dataset.images
     if n <= EXACT_SAMPLES:
-        yield ((np.arange(1 << n)[:, np.newaxis] >> np.arange(n)) & 1).astype(np.float64)
+        which = np.arange(1 << n)
+        yield ((which >> np.arange(n)[:, np.newaxis]) & 1).astype(np.float64)
         return
     random = np.random.default_rng(0)
-    for size in _chunks(RESAMPLES, n):
-        yield random.integers(0, 2, (size, n)).astype(np.float64)
-
-
-def _chunks(total: int, n: int) -> Iterator[int]:
-    step = max(1, min(total, _CHUNK // max(n, 1) // 8))
-    yield from (min(step, total - done) for done in range(0, total, step))
+    for size in dataset.chunks(RESAMPLES):
+        yield random.integers(0, 2, (n, size)).astype(np.float64)
 
 
 def _bounds(found: Array, seen: float, confidence: float) -> tuple[float, float]:

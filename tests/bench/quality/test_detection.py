@@ -145,8 +145,8 @@ def test_wrong_annotations_leave_their_image_out(tmp_path: Path) -> None:
 @pytest.mark.process
 @pytest.mark.real
 def test_a_face_detector_finds_the_faces(tmp_path: Path, realdata: Path, catalog: Catalog) -> None:
-    """UltraFace on two photographs, with boxes drawn by eye: both faces are found at IoU 0.5 on every runtime, and the
-    faces that are hidden or cut off (``iscrowd``) count neither way."""
+    """UltraFace on two photographs, with boxes drawn by eye: its head is recognised, both faces are found at IoU 0.5 on
+    every runtime, and the faces that are hidden or cut off (``iscrowd``) count neither way."""
     pytest.importorskip("pycocotools")
     folder = tmp_path / "faces"
     folder.mkdir()
@@ -163,7 +163,7 @@ def test_a_face_detector_finds_the_faces(tmp_path: Path, realdata: Path, catalog
         "annotations": [{"image_id": i, "category_id": 1, "bbox": box, "iscrowd": crowd} for i, box, crowd in faces],
     }
     (folder / "annotations.json").write_text(json.dumps(document))
-    (folder / "dataset.json").write_text('{"relative": true, "background": 0, "score_threshold": 0.3}')
+    (folder / "dataset.json").write_text('{"score_threshold": 0.3}')
     ask = ModelAsk(
         str(realdata / "models" / "ultraface_rfb_320.onnx"), dataset=str(folder), preprocessing="mean=127,scale=128"
     )
@@ -178,3 +178,6 @@ def test_a_face_detector_finds_the_faces(tmp_path: Path, realdata: Path, catalog
         assert ("detection", 1.0) == (run.record.quality.dataset.task, found["map50"])
         assert 0.4 < found["map"] < 0.9
         assert 0.4 < found["image_ap"] < 0.9
+        facts = run.record.quality.dataset
+        assert ("ultraface", "order") == (facts.options["head"], facts.options["categories"])
+        assert "recognised by their names and shapes as head ultraface" in str(facts.decoding)

@@ -105,7 +105,7 @@ def test_a_resample_is_the_dataset_with_copies_of_its_images() -> None:
     table = matched(*parts, 100)
     for seed in range(5):
         counts = np.bincount(np.random.default_rng(seed).integers(0, 12, 12), minlength=12)
-        weights = counts[np.newaxis].astype(float)
+        weights = counts[:, np.newaxis].astype(float)
         dataset = average_precision._Dataset([table], average_precision.STATISTICS["coco_ap"])
         expected = by_pycocotools(*copies(parts, counts.tolist()))[0]
         assert expected == pytest.approx(float(dataset.rated(weights, weights)[0]), abs=1e-12)

@@ -194,6 +194,14 @@ def test_logits_are_not_taken_for_probabilities() -> None:
     assert 3 == len(found_by("yolov8-raw", raw, NETWORKS[0], "activation=none,score_threshold=0.3").scores)
 
 
+def test_probabilities_may_be_rounded() -> None:
+    """Boxes and scores that share the scale of a quantised output: 0.9 becomes 0.88, 0 becomes -0.05."""
+    outputs = yolov8(NETWORKS[0])
+    outputs["output0"] = np.rint((outputs["output0"] + 0.05) / 0.155) * 0.155 - 0.05
+    found = found_by("yolov8", outputs, NETWORKS[0], "score_threshold=0.3")
+    assert [0.88, 0.725, 0.725] == pytest.approx(found.scores.tolist())
+
+
 def test_a_softmax_that_is_left_out() -> None:
     """Logits of SSD's classes with the background."""
     outputs = ssd(NETWORKS[0])

@@ -40,8 +40,9 @@ def _begin(parent: int) -> None:
     for work for ever. It does not look for garbage among what its parent made."""
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     end_with_parent()
     if os.getppid() != parent:  # it ended before that
         os._exit(1)

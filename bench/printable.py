@@ -34,6 +34,16 @@ def visible(text: str) -> str:
     return re.sub(_INVISIBLE, "\ufffd", text)
 
 
+def ascii_json(text: str) -> str:
+    """JSON with an escape for every character outside ASCII: the same value in any encoding."""
+
+    def escaped(character: str) -> str:
+        units = character.encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
+
+    return re.sub(r"[^\x00-\x7f]", lambda found: escaped(found[0]), text)
+
+
 def printable_json(data: bytes) -> bytes:
     """JSON, UTF-8, in which the characters that ``visible`` takes out are written as escapes: nothing is lost, and
     nothing acts on a terminal. ``data``: well-formed JSON, in which they stand inside strings only."""

@@ -274,3 +274,11 @@ def refuse_outside(name: str, *, origin: str) -> None:
             sentence("reading.path_leads_out", origin=origin, name=name),
             sentence("reading.only_relative_paths"),
         )
+
+
+DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))
+
+
+def names_a_device(name: str) -> bool:
+    """Whether Windows takes a file of that name for a device, as it does whatever stands behind the first dot."""
+    return name.partition(".")[0].strip().casefold() in DEVICES

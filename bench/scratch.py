@@ -16,7 +16,8 @@ cannot be taken for another of the same number, nor for one of another container
 
 
 LOCKING = ".odb-locking"
-"""Its name until it is locked: a folder that is being created is not a scratch folder yet and is not removed."""
+"""Its name until it is locked: a folder that is being created is not a scratch folder yet and is not removed. On
+Windows, where an open file keeps its name, this file stays the locked one, and ``OWNER`` is made beside it."""
 
 
 @contextmanager
@@ -28,12 +29,13 @@ def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
         lock = _locked(folder / LOCKING, os.O_CREAT)
         try:
             with suppress(OSError):
-                (folder / LOCKING).rename(folder / OWNER)
+                if sys.platform == "win32":
+                    (folder / OWNER).touch()
+                else:
+                    (folder / LOCKING).rename(folder / OWNER)
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            if lock is not None:
-                os.close(lock)
+            _removed(folder, lock)
 
 
 def sweep(prefix: str, parent: Path | None = None, rescue: Callable[[Path], None] = lambda folder: None) -> None:
@@ -50,30 +52,41 @@ def _sweep_one(folder: Path, rescue: Callable[[Path], None]) -> None:
     own = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
     if not own or folder.is_symlink() or not (folder / OWNER).is_file():
         return
-    lock = _locked(folder / OWNER, 0)
+    lock = _locked(folder / (LOCKING if sys.platform == "win32" else OWNER), 0)
     if lock is not None:
         try:
             rescue(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
+        except BaseException:
             os.close(lock)
+            raise
+        _removed(folder, lock)
+
+
+def _removed(folder: Path, lock: int | None) -> None:
+    """Remove the folder under its lock; on Windows, where an open file cannot be removed, right after it."""
+    if lock is not None and sys.platform == "win32":
+        os.close(lock)
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None and sys.platform != "win32":
+        os.close(lock)
 
 
 def _locked(path: Path, flags: int) -> int | None:
     """A descriptor that holds the lock of ``path``; ``None`` if another process holds it, or locks are not
     supported."""
-    if sys.platform == "win32":
-        if flags:
-            path.touch()
-        return None
-    import fcntl
-
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | flags, 0o600)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         return None

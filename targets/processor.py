@@ -6,8 +6,11 @@ from pathlib import Path
 
 
 def processor_name(root: Path = Path("/")) -> str:
-    """The processor as the system names it; on Arm, where it does not, the chip; the architecture without either."""
-    lines = (text_of(root / "proc/cpuinfo") or "").splitlines()
+    """The processor as the system names it; on Arm, where it does not, the chip; the architecture without either. An
+    emulator of Arm may show the description of the x86 processor below it, which is not the one that a program has."""
+    text = text_of(root / "proc/cpuinfo") or ""
+    foreign = platform.machine() == "aarch64" and "vendor_id" in text
+    lines = [] if foreign else text.splitlines()
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name") and ":" in line]
     soc = text_of(root / "sys/devices/soc0/machine")
     return named[0] if named else soc or platform.processor() or platform.machine()

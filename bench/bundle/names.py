@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 
+from bench.reading import names_a_device
 from bench.words import Sentence, sentence
 
 MOST_NAME_BYTES = 1000
@@ -10,7 +11,6 @@ MOST_PART_BYTES = 255
 MOST_PARTS = 16
 FORBIDDEN = frozenset('\\:*?"<>|%')
 """Not in a name on Windows; ``%`` is an escape in a manifest of BagIt, and not one for ``sha256sum``."""
-DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))
 
 
 def wrong_name(name: str) -> Sentence | None:
@@ -38,7 +38,7 @@ def wrong_name(name: str) -> Sentence | None:
         return sentence("bundle.name_forbidden", character=found[0])
     if any(part != part.strip() or part.endswith(".") for part in parts):
         return sentence("bundle.name_ends")
-    if any(part.partition(".")[0].strip().casefold() in DEVICES for part in parts):
+    if any(names_a_device(part) for part in parts):
         return sentence("bundle.name_device")
     return None
 

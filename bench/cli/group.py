@@ -11,7 +11,7 @@ from bench.cli import usage
 from bench.cli.help import LazyGroup, option
 from bench.cli.language import lang_option, speak_as_asked
 from bench.cli.terminal.signals import EXIT_INTERRUPTED, announce, ignore_interrupts, was_interrupted
-from bench.cli.terminal.utf8 import demand_utf8
+from bench.cli.terminal.utf8 import demand_utf8, tolerate_encodings
 from bench.errors import OdbError
 from bench.interrupts import anything_written
 from bench.machine.address_space import demand_address_space
@@ -74,6 +74,7 @@ def carried_out() -> int:
     traceback."""
     try:
         demand_utf8()
+        tolerate_encodings()
         speak_as_asked(sys.argv[1:])
         announce(say("cli.interrupted"))
         switch_off()

@@ -71,7 +71,9 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
     """A target's row with fewer columns: what it is or why it is not usable, and what to do."""
     if "versions" not in row:
         return row
+    emulated = row["usable"] and row["emulated"]
     what = row["description"] if row["usable"] else row["reason"]
+    what = say("cli.target_emulated", description=what) if emulated else what
     return {"target": row["target"], "usable": row["usable"], "what": what, "what_to_do": row["remedy"]}
 
 

@@ -10,7 +10,8 @@ import click
 
 from bench.cli.help import option
 from bench.cli.terminal.columns import terminal_width
-from bench.printable import printable_json
+from bench.cli.terminal.utf8 import writes_unicode
+from bench.printable import ascii_json, printable_json
 
 if TYPE_CHECKING:
     from bench.reporting import Report
@@ -37,7 +38,8 @@ def echo_json(value: Any) -> None:
     """Print ``value`` (plain data or msgspec structs) as indented JSON."""
     import msgspec
 
-    click.echo(printable_json(msgspec.json.format(msgspec.json.encode(value), indent=2)).decode())
+    text = printable_json(msgspec.json.format(msgspec.json.encode(value), indent=2)).decode()
+    click.echo(text if writes_unicode(sys.stdout) else ascii_json(text))
 
 
 def console() -> Any:

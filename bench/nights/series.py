@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.comparison.rules import machine_of, scenario_text, shapes_of
+from bench.reading import names_a_device
 from bench.record.record import Record
 
 ID_DIGITS = 12
@@ -37,7 +38,7 @@ class Series(Struct, frozen=True, kw_only=True, order=True):
         """Short and stable: a part of its name in letters, and of the hash of all fields."""
         digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:ID_DIGITS]
         words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{self.model}-{self.target}").strip("-.")[:40]
-        return f"{words}-{digest}"
+        return f"_{words}-{digest}" if names_a_device(words) else f"{words}-{digest}"
 
     @property
     def name(self) -> str:

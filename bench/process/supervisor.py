@@ -29,6 +29,7 @@ from bench.jobs import (
     decode_answer,
     encode_job,
 )
+from bench.process import trees
 from bench.process.leftovers import MARK, end_leftovers
 from bench.process.output import EventStream, decode_failure, log_tail
 from bench.process.worker import ENOUGH, GO
@@ -40,10 +41,24 @@ STEP_SECONDS = 600.0
 """Time allowed for one untimed job, unless the user says otherwise."""
 LINGER_SECONDS = 30  # that a worker which has nothing more to say may take to end
 CRASH_SIGNALS = {
-    getattr(signal, name): name
+    int(getattr(signal, name)): name
     for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
     if hasattr(signal, name)
 }
+
+CRASH_STATUSES = {
+    0xC000_0005: "ACCESS_VIOLATION",
+    0xC000_0006: "IN_PAGE_ERROR",
+    0xC000_0017: "NO_MEMORY",
+    0xC000_001D: "ILLEGAL_INSTRUCTION",
+    0xC000_0094: "INTEGER_DIVIDE_BY_ZERO",
+    0xC000_00FD: "STACK_OVERFLOW",
+    0xC000_0135: "DLL_NOT_FOUND",
+    0xC000_0142: "DLL_INIT_FAILED",
+    0xC000_0374: "HEAP_CORRUPTION",
+    0xC000_0409: "STACK_BUFFER_OVERRUN",
+}
+"""How Windows says that a program crashed: the status of its end (NTSTATUS, [MS-ERREF] 2.3)."""
 
 
 def run_job(
@@ -71,13 +86,12 @@ def run_job(
     mark = secrets.token_hex(8)
     begin_ns = time.perf_counter_ns()
     with log.open("ab") as stderr:
-        process = subprocess.Popen(
+        process = trees.begin(
             [job.plugin.python or sys.executable, "-P", "-m", "bench.process.worker", str(job_file), str(begin_ns)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             env={**os.environ, **(environment or {}), MARK: mark},
-            start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
     phase, timed_out = "start", False
     last: Done | Failed | None = None
@@ -150,12 +164,8 @@ def _shareable(failed: Failed) -> Failed:
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the worker, on POSIX also whatever it started."""
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        with suppress(OSError):  # the group outlives its leader while any child does
-            os.killpg(process.pid, signal.SIGKILL)
+    """End the worker and whatever it started."""
+    trees.end(process)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
@@ -169,8 +179,8 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 def _died(returncode: int, phase: str) -> Failure:
     """How a worker without a final event ended."""
-    if -returncode in CRASH_SIGNALS:
-        name = CRASH_SIGNALS[signal.Signals(-returncode)]
+    name = CRASH_SIGNALS.get(-returncode) or CRASH_STATUSES.get(returncode & 0xFFFF_FFFF)
+    if name is not None:
         return Failure(
             phase,
             "crashed",

@@ -5,12 +5,10 @@ compilation - is not that of tonight's, and neither is the state that the machin
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from bench.gate.finding import Confirmation, SeriesFinding
 from bench.gate.judge import Judgement
 from bench.nights.point import Point, point_of
 from bench.nights.series import Series
+from bench.process import trees
 from bench.record.record import Record, RecordedRun
 from bench.scripting.places import cache_folder
 from bench.store.records import chosen_folders, load
@@ -142,7 +141,7 @@ def _model_of(record: Record, folder: Path, session: Session) -> Path:
 def spawned(command: Sequence[str]) -> str:
     """Run a session to its end, in a process group of its own that an interrupt ends. Returns the last it said."""
     environment = {**os.environ, "ODB_CACHE": str(cache_folder())}
-    process = subprocess.Popen(
+    process = trees.begin(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -150,7 +149,6 @@ def spawned(command: Sequence[str]) -> str:
         text=True,
         errors="replace",
         env=environment,
-        start_new_session=True,
     )
     try:
         _, said = process.communicate()
@@ -163,12 +161,11 @@ def spawned(command: Sequence[str]) -> str:
 
 def _end(process: "subprocess.Popen[str]") -> None:
     """End the session as Ctrl-C would, so that it cleans up, and do not leave it behind."""
-    with suppress(OSError, ValueError):
-        process.send_signal(signal.SIGINT)
+    trees.interrupt(process)
     try:
         process.wait(timeout=30)
     except subprocess.TimeoutExpired:
-        process.kill()
+        trees.end(process)
 
 
 def _records_in(folder: Path) -> frozenset[Path]:

@@ -13,7 +13,8 @@ from types import FrameType
 from bench.interrupts import is_unwinding
 
 EXIT_INTERRUPTED = 130
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""``SIGBREAK`` is Windows' Ctrl-Break, which a closed console sends, too."""
 _received: list[int] = []
 _said = b"odb: interrupted\n"
 """Ready beforehand: a handler looks nothing up."""

@@ -6,6 +6,7 @@ Otherwise a pipe or a device would block the reader forever, and a file of any s
 import codecs
 import io
 import json
+import os
 import re
 import stat
 import zipfile
@@ -282,3 +283,11 @@ DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("co
 def names_a_device(name: str) -> bool:
     """Whether Windows takes a file of that name for a device, as it does whatever stands behind the first dot."""
     return name.partition(".")[0].strip().casefold() in DEVICES
+
+
+def with_slashes(folder: Path, name: str) -> str:
+    """``name``, relative to ``folder``, as every system reads it: backslashes are taken for Windows' separators, except
+    where a file has them in its name."""
+    if "\\" not in name or (os.sep == "/" and exists(folder / name)):
+        return name
+    return name.replace("\\", "/")

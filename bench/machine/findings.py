@@ -1,6 +1,7 @@
 """What stands in the way of steady, comparable figures, and what to do about it."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,7 @@ def remedies(environment: Environment, root: Path = Path("/")) -> list[Finding]:
         _virtual_finding(environment),
         _emulation_finding(environment),
         *_device_findings(root),
+        *long_paths_finding(long_paths()),
     ]
 
 
@@ -104,6 +106,30 @@ def _emulation_finding(environment: Environment) -> Finding:
         why = sentence("machine.processor_emulated", emulator=emulator)
         return Finding("emulation", "warning", why, sentence("machine.processor_emulated.remedy"))
     return Finding("emulation", "ok", sentence("machine.processor_not_emulated"))
+
+
+def long_paths() -> bool | None:
+    """Whether Windows allows paths of more than 260 characters; ``None`` on other systems."""
+    if sys.platform == "win32":
+        import winreg
+
+        place = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+        except OSError:
+            return False
+    return None
+
+
+def long_paths_finding(allowed: bool | None) -> list[Finding]:
+    """``allowed``: as ``long_paths`` tells; nothing of a system that has no such limit."""
+    if allowed is None:
+        return []
+    if allowed:
+        return [Finding("long_paths", "ok", sentence("machine.long_paths_on"))]
+    remedy = sentence("machine.long_paths_off.remedy")
+    return [Finding("long_paths", "warning", sentence("machine.long_paths_off"), remedy)]
 
 
 def _device_findings(root: Path) -> list[Finding]:

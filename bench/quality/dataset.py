@@ -23,7 +23,7 @@ from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.tensor_files import load_given
 from bench.quality.coco import read_annotations
 from bench.quality.labels import Labels, read_csv, read_json
-from bench.reading import is_file, is_folder, leads_outside
+from bench.reading import is_file, is_folder, leads_outside, with_slashes
 from bench.record.quality import UNLABELLED, DatasetTask, LeftOut
 from bench.suite.dataset_options import DatasetAsk, DatasetOptions, read_options
 from bench.suite.preprocessing import parse_preprocessing
@@ -100,8 +100,9 @@ def _checked(listing: Listing) -> Listing:
 
 def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: Labels) -> Listing:
     entries, left = [], list(labels.wrong)
-    for name in sorted(labels.of):
-        field = f"{labels.file}: {name}"
+    for written in sorted(labels.of):
+        field = f"{labels.file}: {written}"
+        name = with_slashes(folder, written)
         path = folder / name
         if not name or leads_outside(name):
             left.append(LeftOut(name, field, sentence("quality.left_out.leads_outside")))
@@ -111,8 +112,8 @@ def _labelled(folder: Path, options: DatasetOptions, task: DatasetTask, labels: 
             code = "quality.left_out.suffix" if path.suffix else "quality.left_out.no_suffix"
             left.append(LeftOut(name, field, sentence(code, suffix=path.suffix)))
         else:
-            entries.append(Entry(name, labels.of[name], field))
-    known = {*labels.of, *(wrong.file for wrong in labels.wrong)}
+            entries.append(Entry(name, labels.of[written], field))
+    known = {with_slashes(folder, name) for name in (*labels.of, *(wrong.file for wrong in labels.wrong))}
     places = sorted({Path(), *(Path(entry.file).parent for entry in entries)})
     present = [(place / name).as_posix() for place in places for name in _files(folder / place)]
     left += [LeftOut(name, labels.file, UNLABELLED) for name in present if name not in known]

@@ -140,7 +140,7 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
 
 def _dataset(folder: Path, named: str) -> str:
     """A folder relative to the suite's, or the name of a built-in dataset."""
-    beside = folder / named
+    beside = folder / reading.with_slashes(folder, named)
     return named if not named or (named in BUILT_IN and not reading.is_folder(beside)) else str(beside)
 
 
@@ -243,7 +243,7 @@ MOST_SECONDS = 1e9  # thirty years
 def is_file(source: str) -> bool:
     """Whether a model's source names a file rather than a built-in: it has a folder, or a suffix. A suffix begins with
     a letter, so the part after the dot of a version, as in ``qwen2.5-0.5B``, is not one."""
-    return Path(source).suffix[1:2].isalpha() or os.sep in source or "/" in source
+    return Path(source).suffix[1:2].isalpha() or any(separator in source for separator in (os.sep, "/", "\\"))
 
 
 def parse_pair(flag: str, text: str) -> tuple[str, str]:
@@ -282,7 +282,7 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def _beside(folder: Path, path: str) -> str:
-    return str(folder / path) if is_file(path) else path
+    return str(folder / reading.with_slashes(folder, path)) if is_file(path) else path
 
 
 def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:

@@ -12,11 +12,16 @@ import pytest
 from bench.bundle.names import wrong_name
 from bench.cli.options import echo_json
 from bench.cli.terminal.utf8 import tolerate_encodings, writes_unicode
+from bench.machine.findings import long_paths, long_paths_finding
 from bench.nights.series import Series
 from bench.printable import ascii_json
+from bench.quality.dataset import read_listing
+from bench.reading import with_slashes
 from bench.record.shown.redact import without_paths
 from bench.scratch import LOCKING, OWNER, scratch_folder, sweep
 from bench.store.records import new_record_id
+from bench.suite.dataset_options import DatasetAsk
+from bench.suite.suite import is_file, load_suite
 
 
 @pytest.fixture
@@ -121,3 +126,36 @@ def test_a_record_keeps_no_folder_of_windows(path: str) -> None:
     """Drive letters, shares and extended paths are cut to the last part."""
     told = without_paths(f"cannot open '{path}'")
     assert ("net.onnx" in told, any(word in told for word in ("Kim", "kim", "nas", "work"))) == (True, False)
+
+
+def test_a_suite_and_a_dataset_written_on_windows_are_read_elsewhere(tmp_path: Path) -> None:
+    """Backslashes between folders; a drive's letter stays what it is."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/net.onnx").write_bytes(b"")
+    (tmp_path / "photos/a b").mkdir(parents=True)
+    (tmp_path / "photos/a b/one.png").write_bytes(b"")
+    (tmp_path / "suite.toml").write_text("[[models]]\nsource = 'models\\net.onnx'\n[[targets]]\nid = 'ort:cpu'\n")
+    suite = load_suite(tmp_path / "suite.toml")
+    assert [tmp_path / "models/net.onnx"] == [Path(model.source) for model in suite.models]
+    (tmp_path / "photos/labels.json").write_text(json.dumps({"a b\\one.png": 3}))
+    listing = read_listing(DatasetAsk(tmp_path / "photos"), judged=False)
+    assert (["a b/one.png"], ()) == ([entry.file for entry in listing.entries], listing.left_out)
+    assert is_file("C:\\models\\net")
+
+
+@pytest.mark.skipif(os.sep != "/", reason="no file has a backslash in its name there")
+def test_a_backslash_in_a_files_own_name_stays(tmp_path: Path) -> None:
+    """Where a file of exactly that name exists, it is meant."""
+    (tmp_path / "a\\b.png").write_bytes(b"")
+    assert ["a\\b.png", "c/d.png"] == [with_slashes(tmp_path, name) for name in ("a\\b.png", "c\\d.png")]
+
+
+def test_the_doctor_says_whether_long_paths_are_allowed() -> None:
+    """A caution with the command; nothing where there is no such limit."""
+    assert [] == long_paths_finding(None)
+    assert long_paths() is None or sys.platform == "win32"
+    (on,), (off,) = long_paths_finding(True), long_paths_finding(False)
+    assert (("ok", ""), ("warning", True)) == (
+        (on.state, on.remedy),
+        (off.state, "LongPathsEnabled" in str(off.remedy)),
+    )

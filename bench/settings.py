@@ -82,10 +82,11 @@ SETTINGS: tuple[Setting, ...] = (
 """Every setting, in the order of ``--help``."""
 
 
-def asked_settings(given: Mapping[str, Any]) -> dict[str, Value]:
-    """The settings among the flags ``given``, by the names of their parameters. Raises ``InputError``."""
+def asked_settings(given: Mapping[str, Any], origin: str = "--{name}") -> dict[str, Value]:
+    """The settings among the flags ``given``, by the names of their parameters. Raises ``InputError``, which names the
+    setting by ``origin``."""
     texts = {setting: given.get(setting.parameter) for setting in SETTINGS}
-    return {s.field: _parsed(f"--{s.name}", s, text) for s, text in texts.items() if text is not None}
+    return {s.field: _parsed(origin.format(name=s.name), s, text) for s, text in texts.items() if text is not None}
 
 
 def named_settings(given: Mapping[str, Any]) -> dict[str, Value]:
@@ -95,7 +96,8 @@ def named_settings(given: Mapping[str, Any]) -> dict[str, Value]:
     for name in given:
         if name.replace("_", "-") not in known:
             raise UnknownName(sentence("settings.setting"), name, known)
-    return asked_settings({name.replace("-", "_"): value for name, value in given.items()})
+    named = {name.replace("-", "_"): value for name, value in given.items()}
+    return asked_settings(named, 'settings["{name}"]')
 
 
 def setting_names() -> frozenset[str]:

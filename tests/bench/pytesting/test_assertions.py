@@ -68,6 +68,11 @@ def test_an_undecided_limit_fails_unless_it_is_accepted(project: Project) -> Non
         ('p50="33 MB"', "p50=33 MB: give a unit: ns, us, ms or s."),
         ('p50="fast"', 'p50=fast: expected a number and its unit, such as "33 ms".'),
         ("p50=True", 'p50=True: expected a number and its unit, such as "33 ms".'),
+        ('p50="-5 ms"', "p50=-5 ms: the figure is never below 0, so this limit decides nothing"),
+        (
+            'throughput=">= -1 queries/s"',
+            "throughput=>= -1 queries/s: the figure is never below 0, so this limit decides nothing",
+        ),
         ("", 'assert_within was given no limit. Name at least one figure, such as p99="33 ms".'),
         ('**{"summary.nothing": 1}', "unknown figure of a record: summary.nothing"),
         ('**{"quality.metrics.own": 1}', 'quality.metrics.own=1: state the direction as "<= 1" or ">= 1".'),
@@ -143,6 +148,7 @@ def test_the_nearest_marker_wins(project: Project) -> None:
     ("mark", "error"),
     [
         ("odb(tolerence=0.1)", "unknown argument of the marker odb: tolerence"),
+        ("odb(tolerance=-0.05)", "tolerance=-0.05: must be above 0 and at most 1, or 100 %"),
         ("odb(0.1)", "The marker odb takes keyword arguments only."),
     ],
 )

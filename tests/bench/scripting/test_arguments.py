@@ -98,3 +98,12 @@ def test_a_folder_of_unfinished_runs_says_so(tmp_path: Path, run: bench.Recorded
             bench.load(tmp_path)
     assert "no finished record; 1 record of runs that were interrupted or are still being measured" in str(error.value)
     assert f"odb report {tmp_path} makes records" in error.value.remedy
+
+
+def test_errors_name_arguments_and_not_flags(run: bench.RecordedRun) -> None:
+    with pytest.raises(InputError) as error:
+        bench.run("mobilenet_v2", "ort:cpu", settings={"deadline": "33 parsecs"})
+    assert error.value.message.startswith('settings["deadline"]')
+    with pytest.raises(InputError) as error:
+        bench.compare([run], [run], accept="nothing")  # type: ignore[call-overload]
+    assert "--" not in str(error.value)

@@ -5,12 +5,14 @@
 measures two small models on two runtimes SESSIONS times (64 unless given, or as many as MINUTES allow, 45). A session
 is ``PROCESSES`` fresh processes of each series, in turns, each of which opens the model and times single queries for
 ``SECONDS``. It writes ``recorded/nights.npz`` beside itself: per metric the figure of every process [sessions, series,
-processes], and when each session began; and ``nights.txt``: what the machine was. Sessions that are there are kept.
+processes], when each session began, and the fraction of the machine that other processes used meanwhile, at most in any
+of its processes (``others``); and ``nights.txt``: what the machine was. Sessions that are there are kept.
 test_nights.py judges by them.
 """
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.machine.environment import capture
+from bench.machine.load import HostLoad
 
 RECORDED = Path(__file__).with_name("recorded")
 PROCESSES, SECONDS, WARM_UP = 3, 0.25, 10
@@ -89,8 +92,6 @@ def opened(path: str, runtime: str) -> Callable[[Any], Any]:
 
 def process(path: str, runtime: str, shape: str) -> None:
     """One fresh process: its figures, in the order of ``METRICS``."""
-    import resource
-
     x = np.random.default_rng(2).normal(size=json.loads(shape)).astype(np.float32)
     begin = time.perf_counter_ns()
     infer = opened(path, runtime)
@@ -107,19 +108,28 @@ def process(path: str, runtime: str, shape: str) -> None:
     sys.stdout.write(json.dumps([float(np.percentile(times, 50)), float(np.percentile(times, 90)), cold, peak]) + "\n")
 
 
-def session(folder: Path) -> Any:
-    """[series, processes, metrics]"""
-    found = np.full((len(SERIES), PROCESSES, len(METRICS)), np.nan)
+def session(folder: Path) -> tuple[Any, float]:
+    """[series, processes, metrics], and the largest fraction of the machine that others used during a process."""
+    found, others = np.full((len(SERIES), PROCESSES, len(METRICS)), np.nan), 0.0
     for number in range(PROCESSES):
         for place, (model, runtime) in enumerate(SERIES):
             asked = [str(folder / f"{model}.onnx"), runtime, json.dumps(SHAPES[model])]
             command = [sys.executable, __file__, "process", *asked]
+            before, own = HostLoad.now(), children_seconds()
             done = subprocess.run(command, capture_output=True, text=True, check=True)
+            busy = HostLoad.now().busy_share_of_others(before, children_seconds() - own)
+            others = max(others, busy or 0.0)
             found[place, number] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return found, others
 
 
-def save(sessions: list[Any], began: list[str], load: list[float]) -> None:
+def children_seconds() -> float:
+    """Processor time of the processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def save(sessions: list[Any], began: list[str], load: list[float], others: list[float]) -> None:
     """Write what there is."""
     every = np.array(sessions)
     arrays: dict[str, Any] = {
@@ -128,6 +138,7 @@ def save(sessions: list[Any], began: list[str], load: list[float]) -> None:
     RECORDED.mkdir(exist_ok=True)
     names = np.array([f"{model} {runtime}" for model, runtime in SERIES])
     arrays |= {"began_utc": np.array(began), "series": names, "load": np.array([min(load), max(load)])}
+    arrays["others"] = np.array(others)
     np.savez_compressed(RECORDED / "nights.npz", allow_pickle=False, **arrays)
     (RECORDED / "nights.txt").write_text(provenance(every, began, load), encoding="utf-8")
 
@@ -153,27 +164,31 @@ def provenance(every: Any, began: list[str], load: list[float]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def recorded() -> tuple[list[Any], list[str], list[float]]:
-    """The sessions that are there, when each began, and the smallest and the largest load meanwhile."""
+def recorded() -> tuple[list[Any], list[str], list[float], list[float]]:
+    """The sessions that are there, when each began, the smallest and the largest load meanwhile, and what others used
+    (NaN where that was not recorded)."""
     if not (RECORDED / "nights.npz").exists():
-        return [], [], []
+        return [], [], [], []
     with np.load(RECORDED / "nights.npz") as archive:
         sessions = list(np.stack([archive[metric].astype(float) for metric in METRICS], axis=-1))
-        return sessions, archive["began_utc"].tolist(), archive["load"].tolist()
+        others = archive["others"].tolist() if "others" in archive.files else [float("nan")] * len(sessions)
+        return sessions, archive["began_utc"].tolist(), archive["load"].tolist(), others
 
 
 def main(count: int, minutes: float) -> None:
-    sessions, began, load = recorded()
+    sessions, began, load, others = recorded()
     end = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as name:
         dense(Path(name) / "dense.onnx")
         conv(Path(name) / "conv.onnx")
         while len(sessions) < count and time.monotonic() < end:
             began.append(datetime.now(UTC).isoformat(timespec="seconds"))
-            sessions.append(session(Path(name)))
+            measured, busy = session(Path(name))
+            sessions.append(measured)
+            others.append(busy)
             load.append(os.getloadavg()[0])
             if len(sessions) > 1:
-                save(sessions, began, load)
+                save(sessions, began, load, others)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from recorded_pairs import pair_of
 
+from bench.analysis.verdict.times import BUSY_INVALID
 from bench.gate.confirming import by_session
 from bench.gate.finding import Gate
 from bench.gate.judge import confirmed, judge
@@ -41,7 +42,9 @@ def sessions(file: str) -> Callable[[np.random.Generator], Nights]:
     def nights(rng: np.random.Generator) -> Nights:
         with np.load(Path(__file__).with_name("recorded") / file) as archive:
             names = [name for name in archive.files if name.endswith(("_ns", "_bytes"))]
-            logs = {name: np.log(archive[name].astype(float)).transpose(1, 0, 2) for name in names}
+            others = archive["others"] if "others" in archive.files else np.zeros(len(archive[names[0]]))
+            valid = ~(others >= BUSY_INVALID)  # those of which a record would be invalid are no nights that count
+            logs = {name: np.log(archive[name][valid].astype(float)).transpose(1, 0, 2) for name in names}
         series, count, _ = next(iter(logs.values())).shape
         begins = rng.integers(0, count, SERIES)
         return {

@@ -1,10 +1,13 @@
 """From what a session reports of its operators to what the record holds: one time each, of one call."""
 
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
+from typing import Literal
 
 from bench.contracts import Profile, ProfiledOperator
 from bench.record.operators import Operator, OperatorPart
+
+Statistic = Literal["median", "mean"]
 
 
 def part_of(
@@ -13,10 +16,11 @@ def part_of(
     """``profile`` of the calls that took ``latencies_ns``. A call may be several executions of the runtime, as a prompt
     that is taken in pieces. MACs are given to the first operator of a name. Times of an emulator are left out."""
     calls, left = len(latencies_ns), dict(node_macs)
+    statistic: Statistic = "mean" if profile.averaged else "median"
     return OperatorPart(
         part=name,
         calls=calls,
-        statistic="mean" if profile.averaged else "median",
+        statistic=statistic,
         operators=tuple(
             Operator(
                 name=one.name,
@@ -31,8 +35,25 @@ def part_of(
             )
             for one in profile.operators
         ),
-        profiled_ns=None if emulated else round(median(latencies_ns)),
+        profiled_ns=None if emulated else of_calls(latencies_ns, statistic),
+        operators_ns=None if emulated else _sum(profile, calls),
     )
+
+
+def of_calls(values_ns: Sequence[float], statistic: Statistic) -> int | None:
+    """``statistic`` of one value a call; ``None`` without any."""
+    if not values_ns:
+        return None
+    return round(fmean(values_ns) if statistic == "mean" else median(values_ns))
+
+
+def _sum(profile: Profile, calls: int) -> int | None:
+    """All operators of a call together: the median over calls of their sums, or the sum of means."""
+    timed = [one.times_ns for one in profile.operators if one.times_ns]
+    if not timed:
+        return None
+    sums = [sum(each) for each in zip(*timed, strict=True)]
+    return _of_a_call(sums, profile, calls)
 
 
 def _computes(operator: ProfiledOperator) -> bool:

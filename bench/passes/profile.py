@@ -21,7 +21,7 @@ from bench.measure.generation import decoder_of, lengths
 from bench.measure.phases import untimed
 from bench.measure.text_driver import OpenedText
 from bench.passes.evidence import Evidence, known
-from bench.passes.operators import part_of
+from bench.passes.operators import of_calls, part_of
 from bench.plugins import load
 from bench.record.operators import OperatorPart, OperatorProfile
 from bench.words import sentence
@@ -197,17 +197,15 @@ def _job(so_far: Evidence) -> ProfileJob:
 
 
 def _beside(played: Played, job: ProfileJob, jobs: Runner) -> tuple[OperatorPart, ...]:
-    """The parts, with the median of the same calls without profiling."""
+    """The parts, with the time of the same calls without profiling."""
     if job.emulated:
         return played.parts
     plain = jobs.attempt(replace(job, profiled=False)).answer
     if isinstance(plain, Failed):
         return played.parts
-    return tuple(replace(part, plain_ns=_median(plain.latencies_ns.get(part.part, ()))) for part in played.parts)
-
-
-def _median(latencies_ns: tuple[int, ...]) -> int | None:
-    return sorted(latencies_ns)[len(latencies_ns) // 2] if latencies_ns else None
+    return tuple(
+        replace(part, plain_ns=of_calls(plain.latencies_ns.get(part.part, ()), part.statistic)) for part in played.parts
+    )
 
 
 def _ignored(part: str) -> None:

@@ -27,8 +27,9 @@ class Operator(Part, frozen=True):
 class OperatorPart(Part, frozen=True):
     """``part``: an ``inference``, or of a language model the ``prefill`` of a prompt and the ``decode`` of a token.
     ``calls``: how many were profiled. ``statistic``: over them, of each operator: ``mean`` where the runtime reports no
-    single times. ``profiled_ns``: median of the calls with profiling; ``plain_ns``: of the same calls in a process
-    without. Both are null on an emulator. ``operators``: in the order of the runtime."""
+    single times. The same statistic of whole calls are ``profiled_ns``, with profiling; ``plain_ns``, of the same calls
+    in a process without; and ``operators_ns``, the sum of all operators of a call, which is not the sum of medians. All
+    three are null on an emulator. ``operators``: in the order of the runtime."""
 
     part: str
     calls: int
@@ -36,12 +37,7 @@ class OperatorPart(Part, frozen=True):
     operators: tuple[Operator, ...] = ()
     profiled_ns: int | None = None
     plain_ns: int | None = None
-
-    @property
-    def operators_ns(self) -> int | None:
-        """The sum of all times; ``None`` where no operator has one."""
-        found = [one.time_ns for one in self.operators if one.time_ns is not None]
-        return sum(found) if found else None
+    operators_ns: int | None = None
 
     @property
     def cycles(self) -> int | None:

@@ -186,7 +186,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "repeated_input": {"seen": "fresh_ns again_ns recalled_ns reason"},
         "operators": {"seen": "source reason"},
-        "operators.parts[]": {"seen": "part calls statistic profiled_ns plain_ns"},
+        "operators.parts[]": {"seen": "part calls statistic profiled_ns plain_ns operators_ns"},
         "operators.parts[].operators[]": {"seen": "name op time_ns cycles runs device kernel macs reference_kernel"},
         "other_tool": {
             "seen": "name sha256 size_bytes arguments inferences mean_ns min_ns max_ns std_ns p50_ns p90_ns p95_ns "

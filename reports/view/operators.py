@@ -182,23 +182,23 @@ def _notes(found: Measured, part: OperatorPart, record: Record, shown: int) -> I
     if found.measure is CYCLES:
         yield say("report.operators.emulators_cycles" if emulated(record) else "report.operators.cycles")
         return
-    yield from _times(part, record, found.total)
+    yield from _times(part, record)
     yield from _findings(found)
 
 
-def _times(part: OperatorPart, record: Record, total: int) -> Iterable[str]:
+def _times(part: OperatorPart, record: Record) -> Iterable[str]:
     """How long a call took, and what of it is in no operator."""
-    profiled, plain, slowdown = part.profiled_ns, part.plain_ns, part.slowdown
+    profiled, plain, slowdown, total = part.profiled_ns, part.plain_ns, part.slowdown, part.operators_ns
     if profiled is None:
         return
     if plain is not None and slowdown is not None:
         yield say("report.operators.call", profiled_ns=profiled, plain_ns=plain, slowdown=units.digits(slowdown))
     else:
         yield say("report.operators.call_alone", profiled_ns=profiled)
-    if total <= profiled:
+    if total is not None and total <= profiled:
         figures = {"total_ns": total, "share": total / profiled, "rest_ns": profiled - total}
         yield say("report.operators.sum", **figures)
-    else:
+    elif total is not None:
         yield say("report.operators.sum_beyond", total_ns=total)
     measured = measured_ns(part, record)
     if measured is not None:

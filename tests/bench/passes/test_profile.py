@@ -37,6 +37,16 @@ def test_of_several_calls_each_operator_has_its_median() -> None:
     assert (25, 3888, None, None) == (found.operators_ns, found.macs, found.cycles, found.slowdown)
 
 
+def test_the_sum_is_that_of_calls_and_not_of_medians() -> None:
+    """Two operators of which one is slow in each call: every call takes 101, although both medians are small."""
+    found = part_of("inference", profile(operator("a", 1, 100, 1, 100), operator("b", 100, 1, 100, 1)), [110] * 4, {})
+    assert (101, 110) == (found.operators_ns, found.profiled_ns)
+    uneven = part_of(
+        "inference", profile(operator("a", 1, 100, 1), operator("b", 100, 1, 1), executions=3), [1] * 3, {}
+    )
+    assert ([1, 1], 101) == ([one.time_ns for one in uneven.operators], uneven.operators_ns)
+
+
 def test_a_call_of_several_executions_has_their_sum() -> None:
     """A prompt that is taken in two pieces: 10 + 30 and 20 + 40."""
     found = part_of("prefill", profile(operator("conv", 10, 30, 20, 40)), [50, 70], {})
@@ -53,7 +63,7 @@ def test_executions_that_no_call_shares_are_averaged_over_the_calls() -> None:
 def test_means_stay_means() -> None:
     """The runtime gives one value an execution; of two executions a call it is twice that."""
     found = part_of("prefill", profile(operator("conv", 15), averaged=True), [50, 70], {})
-    assert ("mean", 30) == (found.statistic, found.operators[0].time_ns)
+    assert ("mean", 30, 30, 60) == (found.statistic, found.operators[0].time_ns, found.operators_ns, found.profiled_ns)
 
 
 def test_times_of_an_emulator_are_left_out() -> None:

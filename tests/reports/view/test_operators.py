@@ -26,7 +26,7 @@ SLOW = Operator("depthwise", "GroupConvolution", 300 * US, device="CPU", kernel=
 CONCAT = Operator("boxes", "Concat", 95 * US, device="CPU", kernel="ref_f32", reference_kernel=True)
 TINY = Operator("shape", "ShapeOf", 5 * US, runs=3, device="CPU", kernel="ref_any", reference_kernel=True)
 FREE = Operator("fused", "Relu", 0, device="CPU", kernel="undef")
-PART = OperatorPart("inference", 50, "mean", (TINY, FREE, CONCAT, SLOW, CONV), 1_250 * US, 1_000 * US)
+PART = OperatorPart("inference", 50, "mean", (TINY, FREE, CONCAT, SLOW, CONV), 1_250 * US, 1_000 * US, 1_000 * US)
 
 
 def with_operators(*parts: OperatorPart, emulated: bool = False, **record: Any) -> RecordedRun:
@@ -136,7 +136,7 @@ def test_cycles_of_an_emulator_are_called_so_and_no_time_stands_beside_them() ->
 def test_on_a_device_times_and_cycles_have_tables_of_their_own() -> None:
     """The graph's time is not added to the cycles of what is inside it."""
     graph = Operator("g", "QNN graph", 900 * US, device="HTP")
-    part = replace(INSIDE, operators=(graph, *INSIDE.operators[1:]), profiled_ns=1_000 * US)
+    part = replace(INSIDE, operators=(graph, *INSIDE.operators[1:]), profiled_ns=1_000 * US, operators_ns=900 * US)
     captions = [table.caption for table in operator_tables(with_operators(part).record)]
     assert captions == [
         "Hot operators, one inference",

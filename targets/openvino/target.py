@@ -26,6 +26,7 @@ from bench.targets import attention_form, onnx_graphs, safe_options
 from bench.targets.compiled_graphs import refuse_compiled
 from bench.targets.decoding import decoder_of
 from bench.targets.distributions import importable
+from bench.targets.onnx_nodes import weighed_sources
 from bench.targets.openvino import chips
 from bench.targets.openvino import devices as openvino_devices
 from bench.targets.openvino.errors import compiling_failure, last_line, npu_needs_fixed_shapes, reading_failure
@@ -145,7 +146,7 @@ class OpenVino:
         with phase("runtime_import"):
             from openvino import Core
 
-            from bench.targets.openvino import graph, profile, session, tokens
+            from bench.targets.openvino import profile, session, tokens
 
             core = Core()
         with phase("read"):
@@ -163,7 +164,7 @@ class OpenVino:
             device=where(compiled_model, request.device),
             device_name=full_name(core, compiled_model, request.device),
             node_macs=weights,
-            sources=graph.weighed_sources(model, weights) if request.inspect or request.profile is not None else {},
+            sources=sources(model, request),
             preferred_names=tuple(s.name for s in (*request.artifact.facts.inputs, *request.artifact.facts.outputs)),
             split=split(core, model, request, config),
             caching="CACHE_DIR" in config,
@@ -240,6 +241,18 @@ def full_name(core: Any, compiled_model: Any, asked: str) -> str:
         return str(core.get_property(device, "FULL_DEVICE_NAME"))
     except RuntimeError:
         return device
+
+
+def sources(model: Any, request: OpenRequest) -> dict[str, str]:
+    """Leads from nodes to those whose MACs they continue, for a session that is inspected or profiled. A node that
+    feeds an output is called after it, so a profile looks such names up in the file."""
+    weighed = request.artifact.facts.node_macs
+    if not request.inspect and request.profile is None:
+        return {}
+    from bench.targets.openvino.graph import weighed_sources as sources_in
+
+    outputs = weighed_sources(request.artifact) if request.profile is not None else {}
+    return outputs | sources_in(model, weighed)
 
 
 def split(core: Any, model: Any, request: OpenRequest, config: Mapping[str, str]) -> "tuple[NodePlacement, ...] | None":

@@ -203,6 +203,23 @@ def test_a_real_model_tells_each_layer(
 
 
 @pytest.mark.real
+def test_a_node_that_feeds_an_output_keeps_its_name(
+    tmp_path: Path, batched_net: Path, artifact_of: Make, phase: Phase
+) -> None:
+    """OpenVINO calls it after the output; its MACs are found all the same."""
+    pytest.importorskip("openvino")
+    artifact = artifact_of(batched_net, shapes={"x": (1, 4)})
+    artifact = replace(artifact, facts=replace(artifact.facts, node_macs={"matmul": 8}))
+    session = OpenVino().open(OpenRequest(artifact, "CPU", {}, profile=tmp_path), phase)
+    assert isinstance(session, ProfilingSession)
+    assert isinstance(session, TensorSession)
+    call = session.bind({"x": np.ones((1, 4), np.float32)})
+    session.profile_part("inference")
+    call()
+    assert "matmul" in [one.name for one in session.profiles()["inference"].operators]
+
+
+@pytest.mark.real
 def test_a_real_decoder_tells_prompt_and_tokens_apart(tmp_path: Path, stories: Artifact, phase: Phase) -> None:
     """Both parts have layers and their own number of executions."""
     pytest.importorskip("openvino")

@@ -12,6 +12,7 @@ from bench.words import say
 
 ROW = 24.0
 RANKED = 12
+FAR = 3.0
 SCALES = ((1 << 30, "GiB"), (1 << 20, "MiB"))
 Numbered = tuple[int, Tried]
 
@@ -68,11 +69,12 @@ def _ranked(axis: Axis, number: int, one: Tried, y: float) -> list[str]:
 
 def pair(tuning: Tuning, x: front.Axis, y: front.Axis, name: str) -> Figure | None:
     """Every setting that has both figures; those of the front are numbered and joined."""
-    points = [
+    every = [
         (number, one)
         for number, one in enumerate(words.measured(tuning))
         if x.metric in one.figures and y.metric in one.figures
     ]
+    points = [(number, one) for number, one in every if one.on_front or not _far(one, tuning.tried[0], (x, y))]
     if len(points) < 2:
         return None
     frame = Frame(
@@ -94,7 +96,15 @@ def pair(tuning: Tuning, x: front.Axis, y: front.Axis, name: str) -> Figure | No
         if one.on_front
     ]
     note = say("tune.chart.pair.note", x=_better(x), y=_better(y))
+    if beyond := len(every) - len(points):
+        note = f"{note} {say('tune.chart.beyond', settings=beyond)}"
     return Figure(title, svg.drawing(name, title, say("chart.clauses", parts=said), parts), note=note)
+
+
+def _far(one: Tried, default: Tried, axes: Sequence[front.Axis]) -> bool:
+    """Whether it is so much worse than the default by one of them that the others would be drawn as one dot."""
+    known = [(axis, one.figures[axis.metric], default.figures.get(axis.metric)) for axis in axes if axis.by == "ratio"]
+    return any(theirs and ours > FAR * theirs for axis, ours, theirs in known if axis.lower_is_better)
 
 
 def _better(axis: front.Axis) -> str:
@@ -132,5 +142,5 @@ def _axis(values: Sequence[float], by: front.Axis, start: float, end: float) -> 
         scale, name = next(((s, n) for s, n in SCALES if high >= s), (1 << 10, "KiB"))
         return Axis(low, high, start, end, f"{title}, {name}", scale)
     if unit == "fraction":
-        return Axis(low, min(high, 1.0 + room), start, end, f"{title}, %", 0.01)
+        return Axis(low, min(high, 1.0), start, end, f"{title}, %", 0.01)
     return Axis(low, high, start, end, f"{title}, {say(f'tune.unit.{unit}')}")

@@ -194,6 +194,14 @@ def test_a_search_that_measured_nothing_has_a_page() -> None:
     assert b"Interrupted" in TerminalTuning(80).render(empty)
 
 
+def test_a_setting_far_behind_the_default_is_not_drawn_and_said() -> None:
+    """It would press all others into one place."""
+    slow = tried({"threads": "0"}, 30.0, 20)
+    drawn = figures(tuning(tried=(*tuning().tried, slow)))
+    assert ["1 setting" in figure.note for figure in drawn] == [False, True, True, False, False]
+    assert all("1 setting" not in figure.note for figure in figures(tuning()))
+
+
 def test_in_korean_the_page_has_no_english_sentence() -> None:
     """Only names and units stay."""
     with speaking("ko"):

@@ -166,7 +166,7 @@ class _OneRun:
         try:
             self._device.push(file, file.name, program=True)
             for part in artifact.files:
-                self._device.push(part, part.relative_to(artifact.path.parent).as_posix())
+                self._device.push(part, _place(part, artifact.path.parent))
             arguments = tuple(runner.arguments(artifact.path.name, self._run.target.options))
             self._say(sentence("device.running", runner=self._program.ref.name, named=self._device.name))
             deadline_s = self._bench.suite.timeout_s or LONGEST_S
@@ -184,6 +184,11 @@ class _OneRun:
     def _cleared(self) -> None:
         with suppress(RunFailure):  # the failure before it says more
             self._device.clear()
+
+
+def _place(file: Path, folder: Path) -> str:
+    """Where ``file`` belongs beside the model; one that a link leads to, by its name."""
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
 
 
 def _failure(error: OdbError, phase: str, kind: str) -> Failure:

@@ -35,6 +35,7 @@ OUTPUTS: Mapping[str, str] = {
     "present_value_names": "present.%d.value",
 }
 """Names that the runtime goes by where the configuration states none."""
+MOST_LAYERS = 4096  # of which names are made; no model has as many
 
 
 class StageConfig(Struct, frozen=True):
@@ -93,7 +94,7 @@ def pipeline_config(content: Mapping[str, Any]) -> PipelineConfig:
     decoder = model["decoder"]
     if model.get("type") not in TYPES:
         raise wrong("not_its_type", "model.type", kind=str(model.get("type")), types=TYPES[0])
-    layers = _number(decoder, "num_hidden_layers", "model.decoder") or 0
+    layers = min(_number(decoder, "num_hidden_layers", "model.decoder") or 0, MOST_LAYERS)
     inputs, outputs = _names(decoder, "inputs", INPUTS), _names(decoder, "outputs", OUTPUTS)
     named = [name.replace("%d", str(layer)) for name in inputs.values() for layer in range(layers)]
     return PipelineConfig(
@@ -154,6 +155,11 @@ def _stage(name: str, value: object, field: str) -> StageConfig:
             raise wrong("not_a_flag", f"{field}.{key}")
         if key in OBJECTS and not isinstance(inner, dict):
             raise wrong("not_an_object", f"{field}.{key}")
+    if not isinstance(value.get("filename"), str):
+        raise InputError(
+            sentence("model.graph_file_missing", ort_genai=FILE, field=f"{field}.filename"),
+            sentence("model.field_names_onnx_file"),
+        )
     forwarded = value.get("output_names_forwarder", {})
     if not all(isinstance(each, str) for each in forwarded.values()):
         raise wrong("not_a_name", f"{field}.output_names_forwarder")
@@ -163,7 +169,7 @@ def _stage(name: str, value: object, field: str) -> StageConfig:
     return StageConfig(
         name=name,
         field=field,
-        file=str(value["filename"]),
+        file=value["filename"],
         inputs=_listed(value, "inputs", field),
         outputs=_listed(value, "outputs", field),
         forwarded=forwarded,

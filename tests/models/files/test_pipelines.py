@@ -249,6 +249,18 @@ def test_a_stage_that_never_runs_is_refused(tmp_path: Path) -> None:
         prepared(folder)
 
 
+def test_a_stage_without_a_file_is_named(tmp_path: Path) -> None:
+    """Its files are what the runtime opens."""
+    folder = changed(tmp_path, lambda model, _: stages_of(model)["embedding"].pop("filename"))
+    with pytest.raises(InputError, match=r"pipeline\[0\]\.embedding\.filename is missing"):
+        prepared(folder)
+
+
+def test_a_number_of_layers_that_no_model_has_costs_nothing(tmp_path: Path) -> None:
+    """Names are made for as many as there could be."""
+    assert 2 == decoder_of(prepared(changed(tmp_path, of_decoder(num_hidden_layers=2**40)))).layers
+
+
 def test_a_window_is_kept_with_the_padding_token(tmp_path: Path) -> None:
     """Which the runtime fills prompts up with."""
     decoder = decoder_of(prepared(changed(tmp_path, fixed_and_cut(window_size=8, slide_key_value_cache=False))))

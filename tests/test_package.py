@@ -18,7 +18,10 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[1]
 MISBEHAVING = ROOT / "tests" / "plugins" / "misbehaving.py"
-KINDS = ("models", "targets", "reports", "sensors", "dossiers", "reviews", "gates", "histories", "tunings", "runners")
+KINDS = (
+    *("models", "targets", "reports", "sensors", "dossiers", "reviews", "gates", "histories", "tunings", "runners"),
+    "preflights",
+)
 SOURCES = ("bench", "models", "targets", "reports")
 
 LINUX_X86 = {"sys_platform": "linux", "platform_machine": "x86_64", "platform_system": "Linux"}

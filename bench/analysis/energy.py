@@ -18,7 +18,9 @@ LEAST_ABOVE_IDLE = 0.01
 """Of the whole: an idle of two seconds is not known better, and what is less above it is noise."""
 
 
-TIER_DOMAINS = ("board", "package", "battery")
+METER = "meter"
+"""The domain of an external meter's channel."""
+TIER_DOMAINS = (METER, "board", "package", "battery")
 """What may stand for an inference's energy, best first. They hold one another, so they are never added."""
 
 
@@ -28,11 +30,12 @@ NO_SENSOR = sentence("energy.no_sensor")
 class Sensed(Struct, frozen=True):
     """``joules``: above idle an inference, of each process; ``None`` where ``channel`` was not read in it, or its idle
     is unknown. ``channel``: what they are of, ``None`` where nothing was measured. ``notes``: why a better one is
-    missing."""
+    missing. ``metered``: by an external meter."""
 
     joules: tuple[float | None, ...]
     channel: str | None
     notes: tuple[Sentence, ...]
+    metered: bool = False
 
 
 def energy_summary(
@@ -48,7 +51,8 @@ def energy_summary(
     cpu = [(e.cpu_seconds, e) for e in timed if e.cpu_seconds is not None]
     npu_seconds = _median(b / e.queries for e in timed if (b := _npu_busy(e)) is not None)
     modelled = macs is not None or bytes_moved is not None
-    tiers = {"sensor": found.channel is not None, "activity": bool(cpu) or npu_seconds is not None}
+    active = bool(cpu) or npu_seconds is not None
+    tiers = {"meter": found.metered, "sensor": found.channel is not None, "activity": active}
     tier = next((t for t, measured in {**tiers, "model": modelled}.items() if measured), None)
     notes = found.notes if tier in tiers else (*found.notes, sentence("energy.no_activity"))
     return EnergySummary(
@@ -98,7 +102,7 @@ def sensed(energies: Sequence[Sequence[RepeatEnergy]], channels: Sequence[Channe
         elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in windows):
             notes.append(sentence("energy.as_at_idle", channel=name))
         else:
-            return Sensed(_of_each(windows, len(timed)), name, tuple(notes))
+            return Sensed(_of_each(windows, len(timed)), name, tuple(notes), domain == METER)
     flat = [window for windows in timed for window in windows]
     return Sensed((None,) * len(timed), None, (*notes, *_unread(flat, channels)))
 

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
 @option("--runner", type=click.Path(path_type=Path), metavar="FILE", help="cli.help.run.runner")
 @option("--strict-placement", is_flag=True, help="cli.help.run.strict_placement")
 @option("--profile", is_flag=True, help="cli.help.run.profile")
+@option("--meter-marker", is_flag=True, help="cli.help.run.meter_marker")
 @option("--timeout", type=FLOAT, metavar="SECONDS", help="cli.help.run.timeout")
 @option(
     "--against",
@@ -158,6 +159,7 @@ def command(
     runner: Path | None,
     strict_placement: bool,
     profile: bool,
+    meter_marker: bool,
     timeout: float | None,
     against: Path | None,
     base_models: tuple[Path, ...],
@@ -204,6 +206,8 @@ def command(
     if against is not None:
         if fail_on is not None:
             raise InputError(sentence("cli.fail_on_with_against"), sentence("cli.fail_on_with_against.remedy"))
+        if meter_marker:
+            raise InputError(sentence("cli.marker_with_against"), sentence("cli.leave_it_out"))
         from bench.cli.against.measure import measure_against
 
         return measure_against(context, catalog, output, as_json)
@@ -233,7 +237,7 @@ def command(
         return show_plan(suite, catalog, as_json) if form is None else form.show_plan(catalog, as_json)
     if form is not None and not form.tell_not_measurable():
         return 3
-    return measure(suite, catalog, output, as_json, names, form)
+    return measure(suite, catalog, output, as_json, names, form, meter_marker)
 
 
 def measure(
@@ -243,9 +247,11 @@ def measure(
     as_json: bool,
     fail_on: tuple[str, ...],
     form: "FolderRun | None" = None,
+    meter_marker: bool = False,
 ) -> int:
     """Run the suite with progress, print the result, write the page. ``form``: of a submission, of which only what is
-    left is measured, and the whole is shown. Returns the exit status."""
+    left is measured, and the whole is shown. ``meter_marker``: pulses of load before and behind, for a meter's log.
+    Returns the exit status."""
     from bench.analysis.verdict.fail_on import DEFAULT, exit_status, why
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
@@ -261,7 +267,11 @@ def measure(
     page = folder / "report.html"
     with progress(sys.stderr, beside=form is not None and form.yardstick) as listener:
         try:
+            if meter_marker:
+                mark(folder, listener)
             recorded = _measured(suite, catalog, folder, listener, form)
+            if meter_marker:
+                mark(folder, listener)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page(page, catalog, yardsticks=form is None)
@@ -286,6 +296,14 @@ def measure(
     if status == 1 and fail_on != DEFAULT:
         click.echo(f"odb: {say('cli.failed_on', reason=why(records, fail_on))}", err=True)
     return status
+
+
+def mark(folder: Path, listener: "Listener") -> None:
+    """Make one marker for a meter's log."""
+    from bench.power.pulses import keep_marker, make_marker, markers_in
+
+    listener.step(say("cli.step.marker"))
+    keep_marker(folder, make_marker(len(markers_in(folder))))
 
 
 def _measured(

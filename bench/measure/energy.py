@@ -31,15 +31,18 @@ class EnergyMeter:
         *,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         cpu_clock: Seconds = time.process_time,
+        unix_clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._sensors, self._root, self._idle_watts = sensors, root, idle_watts
         self._channels = tuple(c for c in channels if c.usable and c.kind != "power")
-        self._clock_ns, self._cpu_clock = clock_ns, cpu_clock
+        self._clock_ns, self._cpu_clock, self._unix_clock_ns = clock_ns, cpu_clock, unix_clock_ns
+        self._began_unix_ns = 0
         self._before: tuple[list[float | None], float, int] | None = None
 
     def start(self) -> None:
         """Read every counter; the clocks last."""
         counters = [read_or_lost(self._sensors, self._root, c) for c in self._channels]
+        self._began_unix_ns = self._unix_clock_ns()
         self._before = counters, self._cpu_clock(), self._clock_ns()
 
     def stop(self, queries: int) -> RepeatEnergy:
@@ -52,7 +55,8 @@ class EnergyMeter:
         self._before = None
         seconds = (end_ns - begin_ns) / 1e9
         readings = [self._reading(*item, seconds) for item in zip(self._channels, before, after, strict=True)]
-        return RepeatEnergy(queries, end_ns - begin_ns, end_cpu - begin_cpu, tuple(readings))
+        took_ns, took_cpu = end_ns - begin_ns, end_cpu - begin_cpu
+        return RepeatEnergy(queries, took_ns, took_cpu, tuple(readings), self._began_unix_ns)
 
     def _reading(self, channel: Channel, first: float | None, last: float | None, seconds: float) -> ChannelReading:
         if channel.kind == "energy":

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from bench.contracts import CompileCache, Scenario
 from bench.record.asked import Asked
-from bench.record.energy import RepeatEnergy
+from bench.record.energy import JoinedMeter, RepeatEnergy
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded
 from bench.record.inputs import InputFacts, PlannedModel
 from bench.record.memory import MemoryPoint
@@ -322,6 +322,7 @@ class Record(Part, frozen=True):
     repeats_ended: RepeatsEnded | None = None  # null where the run failed, and in older records
     operators: OperatorProfile | None = None  # null where it was not asked for
     other_tool: OtherTool | None = None  # null where this project's own loop measured
+    meter: JoinedMeter | None = None  # null unless `odb power join` added one
 
     @property
     def every_repeat(self) -> tuple[Repeat, ...]:

@@ -20,7 +20,7 @@ _Fields = Mapping[Origin, str]
 _TENSORS: _Fields = {"seen": "name dtype shape"}
 _QUANTISATION: _Fields = {"seen": "scale zero_point"}
 _FILE: _Fields = {"asked": "name sha256 size_bytes"}
-_PASS: _Fields = {"seen": "queries duration_ns cpu_seconds"}
+_PASS: _Fields = {"seen": "queries duration_ns cpu_seconds began_unix_ns"}
 _CHANNEL: _Fields = {"seen": "sensor name domain joules_total idle_watts busy_seconds", "checked": "joules lost"}
 _TOKENIZER: _Fields = {"seen": "source sha256 version"}
 _METRIC: _Fields = {
@@ -98,7 +98,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "repeats[].memory_bytes{}": {
             "seen": "rss_bytes uss_bytes pss_bytes peak_rss_bytes peak_is_of_phase file_mapped_bytes"
         },
-        "repeats[].energy": {"checked": "queries", "seen": "duration_ns cpu_seconds"},
+        "repeats[].energy": {"checked": "queries", "seen": "duration_ns cpu_seconds began_unix_ns"},
         "repeats[].energy.channels[]": _CHANNEL,
         "repeats[].power_pass": _PASS,
         "repeats[].power_pass.channels[]": {
@@ -107,6 +107,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "repeats[].prefill_energy": _PASS,
         "repeats[].prefill_energy.channels[]": _CHANNEL,
+        "meter": {
+            "seen": "log sha256 format channel tier aligned_by offset_s doubt_s joined_from idle_watts volts device "
+            "doubts"
+        },
         "repeats[].samples": {"checked": "queries arrays"},
         "summary": {"computed": "throughput_per_s cold_start_ns"},
         "summary.latency_ns": {

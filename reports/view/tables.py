@@ -164,7 +164,8 @@ def _channel_rows(repeats: Sequence[RepeatEnergy | None], window: str) -> list[t
         if any(c.joules_total is not None or c.joules is not None for c in mine):
             above = units.span([c.joules for c in mine], units.joules)
             note = say(f"report.energy.above_idle.{kept}", window=say(window), total=total, idle=idle)
-            rows.append(plain_row(tier("sensor"), label, above, note))
+            own = tier("meter" if mine[0].domain == "meter" else "sensor")
+            rows.append(plain_row(own, label, above, note))
         else:
             busy = units.span([c.busy_seconds for c in mine], lambda v: units.number(v, "s"))
             rows.append(plain_row(tier("activity"), label, busy, say(f"report.energy.busy.{kept}", window=say(window))))

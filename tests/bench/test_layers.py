@@ -23,11 +23,11 @@ FLOORS = """
     record
     stats
     machine
-    power
     analysis
     frames
     suite
     store
+    power
     comparison
     nights
     gate

@@ -9,7 +9,7 @@ from bench.cli.help import LazyGroup
 from bench.cli.language import lang_option
 from bench.words import say
 
-MODULES: Mapping[str, str] = MappingProxyType({"read": "power.read_command"})
+MODULES: Mapping[str, str] = MappingProxyType({"read": "power.read_command", "join": "power.join_command"})
 
 
 class PowerGroup(LazyGroup):

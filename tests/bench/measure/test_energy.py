@@ -67,13 +67,17 @@ class Clock:
         self.now += seconds
 
 
+BEGAN_NS = 1_700_000_000_000_000_000
+
+
 def metered(
     sensor: Scripted, channels: Sequence[Channel], seconds: int = 2, idle: Mapping[str, float] = NO_IDLE
 ) -> RepeatEnergy:
     """One window of ``seconds`` and 10 queries, in which the process took 3 CPU-seconds."""
     clock_ns: Callable[[], int] = iter([1_000_000_000, 1_000_000_000 + seconds * 10**9]).__next__
     cpu_clock: Callable[[], float] = iter([1.0, 4.0]).__next__
-    meter = EnergyMeter({"fake": sensor}, channels, ROOT, idle, clock_ns=clock_ns, cpu_clock=cpu_clock)
+    clocks = {"clock_ns": clock_ns, "cpu_clock": cpu_clock, "unix_clock_ns": lambda: BEGAN_NS}
+    meter = EnergyMeter({"fake": sensor}, channels, ROOT, idle, **clocks)  # type: ignore[arg-type]
     meter.start()
     return meter.stop(10)
 
@@ -204,6 +208,7 @@ def test_meter_gives_joules_above_idle_and_busy_time() -> None:
             ChannelReading("fake", "package-0", "package", joules_total=40.0, idle_watts=5.0, joules=30.0),
             ChannelReading("fake", "accel0", "npu", busy_seconds=1.5),
         ),
+        began_unix_ns=BEGAN_NS,
     )
     assert expected == energy
 

@@ -1,0 +1,182 @@
+"""Where in a meter's log a run lies: found by its marker.
+
+For every shift of the log's clock, the readings near the marker are explained as a level and a step, the step by the
+fraction of each reading's time that lies inside a pulse. A meter's reading is the mean over the time since the one
+before, or the power at that moment: both are tried, and what either allows counts. The place is where the largest
+fraction of the variance is explained; a second place that is nearly as good is refused. There the offset is the mean of
+the shifts, each weighted by its likelihood (normal errors of unknown size), and the doubt is the distance to the
+farthest shift that leaves no more squares than chance would at 99 % (an F test of one parameter).
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+
+from bench.errors import InputError
+from bench.power.log import PowerLog
+from bench.power.marker import Marker, shape_of
+from bench.words import sentence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+MOST_DOUBT_S = 0.8
+"""MLPerf's bound between the clocks of a power run."""
+FINEST_S, COARSEST_S = 0.005, 0.1
+LEAST_READINGS = 12
+LEAST_EXPLAINED = 0.5
+"""Of the variance of the readings near the marker; less is no marker."""
+CHANCE = 0.99
+MOST_SEEN = 0.7
+"""A place shows at least this fraction of the readings that the best covered one shows: not one marker of two."""
+NEAR_S = 2.5
+"""Shifts within this of the best are the same place."""
+SECOND = 1.5
+"""What a second place leaves unexplained is at least this many times what the best leaves."""
+
+
+class Alignment(Struct, frozen=True):
+    """``offset_s``: what is added to the log's seconds to get the run's. ``doubt_s``: how far off that may be.
+    ``explained``: the fraction of the variance near the marker that the marker explains. ``by``: ``marker`` or
+    ``clock``. ``idle_watts``: of the idle times of the marker; null without one."""
+
+    by: str
+    offset_s: float
+    doubt_s: float
+    explained: float | None = None
+    idle_watts: float | None = None
+
+
+class NotAligned(InputError):
+    """The marker cannot be found, or not where it is."""
+
+
+def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: int, within_s: float) -> Alignment:
+    """The log's clock against the run's, whose seconds count from the origin. ``within_s``: how far apart they may be.
+
+    Raises ``NotAligned`` where the log holds no such marker, where it fits in several places, and where the doubt is
+    above ``MOST_DOUBT_S``.
+    """
+    edges, spans = shape_of(markers, origin_unix_ns)
+    seconds, watts = log.seconds[log.read], log.watts[log.read]
+    if len(seconds) < LEAST_READINGS:
+        raise NotAligned(sentence("power.too_few_for_marker", file=log.name, n=len(seconds)))
+    interval = float(np.median(np.diff(seconds)))
+    coarse = np.arange(-within_s, within_s, min(COARSEST_S, max(FINEST_S, interval / 4)))
+    looked = [_searched(seconds, watts, edges, spans, coarse, means) for means in (True, False)]
+    explained, place = max((float(found.explained.max()), int(found.explained.argmax())) for found in looked)
+    if explained < LEAST_EXPLAINED:
+        raise NotAligned(
+            sentence("power.no_marker", file=log.name, explained=explained), sentence("power.marker_remedy")
+        )
+    far = np.abs(coarse - coarse[place]) > NEAR_S
+    if any((1 - found.explained[far] < SECOND * (1 - explained)).any() for found in looked):
+        raise NotAligned(sentence("power.several_markers", file=log.name), sentence("power.marker_remedy"))
+    step = max(FINEST_S, interval / 100)
+    fine = coarse[place] + np.arange(-NEAR_S, NEAR_S, step)
+    near = [_searched(seconds, watts, edges, spans, fine, means) for means in (True, False)]
+    likely, fits = _weighed(near)
+    offset = float((fine * likely).sum() / likely.sum())
+    doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
+    if doubt > MOST_DOUBT_S:
+        raise NotAligned(
+            sentence("power.marker_in_doubt", file=log.name, doubt_s=doubt, most_s=MOST_DOUBT_S),
+            sentence("power.marker_remedy"),
+        )
+    explained = max(float(found.explained.max()) for found in near)
+    return Alignment("marker", offset, doubt, explained, _idle(seconds + offset, watts, edges, spans))
+
+
+def _weighed(searches: "Sequence[_Search]") -> "tuple[Floats, NDArray[np.bool_]]":
+    """How likely each shift is, by either kind of meter, and whether one of them would leave it by chance."""
+    best = min(searches, key=lambda found: float(found.left.min()))
+    place = int(best.left.argmin())
+    least, count = max(float(best.left[place]), np.finfo(float).tiny), int(best.counts[place])
+    likely = sum(np.power(np.maximum(found.left / least, 1.0), -count / 2) for found in searches)
+    fits = np.logical_or.reduce([found.left <= least * best.bound(place) for found in searches])
+    return np.asarray(likely), fits
+
+
+class _Search(Struct, frozen=True):
+    """For each shift: the mean square that it leaves, infinite with too few readings; the fraction explained; and how
+    many readings were looked at."""
+
+    left: Any
+    explained: Any
+    counts: Any
+
+    def bound(self, place: int) -> float:
+        """By how much the mean square may grow around ``place`` by chance."""
+        from scipy.stats import f
+
+        free = max(1, int(self.counts[place]) - 3)
+        return 1 + float(f.ppf(CHANCE, 1, free)) / free
+
+
+def _searched(
+    seconds: "Floats",
+    watts: "Floats",
+    edges: Sequence[float],
+    spans: Sequence[tuple[float, float]],
+    shifts: "Floats",
+    means: bool,
+) -> _Search:
+    left = np.full(len(shifts), np.inf)
+    explained = np.zeros(len(shifts))
+    counts = np.zeros(len(shifts), int)
+    for place, shift in enumerate(shifts):
+        moved = seconds + shift
+        near = np.zeros(len(moved), bool)
+        for begin, end in spans:
+            near |= (moved >= begin) & (moved <= end)
+        if near.sum() < LEAST_READINGS:
+            continue
+        inside = _inside(moved, edges, means)[near]
+        found = _unexplained(inside, watts[near])
+        if found is not None:
+            counts[place] = int(near.sum())
+            left[place], explained[place] = found[0] / counts[place], found[1]
+    explained[counts < MOST_SEEN * counts.max()] = 0.0
+    return _Search(left, explained, counts)
+
+
+def _inside(moved: "Floats", edges: Sequence[float], means: bool) -> "Floats":
+    """The fraction of each reading's time inside a pulse."""
+    if not means:
+        return (np.searchsorted(edges, moved, side="right") % 2).astype(np.float64)
+    knots = np.concatenate(([min(edges[0], moved[0]) - 1.0], edges, [max(edges[-1], moved[-1]) + 1.0]))
+    lengths = np.diff(knots) * (np.arange(len(knots) - 1) % 2)
+    loaded = np.concatenate(([0.0], np.cumsum(lengths)))
+    until = np.interp(moved, knots, loaded)
+    span = np.diff(moved, prepend=moved[0] - (moved[1] - moved[0]))
+    before = np.interp(moved - span, knots, loaded)
+    return np.asarray(np.divide(until - before, span, out=np.zeros_like(until), where=span > 0))
+
+
+def _unexplained(inside: "Floats", watts: "Floats") -> tuple[float, float] | None:
+    """The squares that a level and a step leave, and the fraction that they explain; ``None`` where the step is
+    downwards or the pulses are not seen."""
+    spread = inside - inside.mean()
+    square = float(spread @ spread)
+    if square < 1e-9:
+        return None
+    centred = watts - watts.mean()
+    whole = float(centred @ centred)
+    step = float(spread @ centred) / square
+    if step <= 0 or whole <= 0:
+        return None
+    left = max(0.0, whole - step * step * square)
+    return left, 1 - left / whole
+
+
+def _idle(moved: "Floats", watts: "Floats", edges: Sequence[float], spans: Sequence[tuple[float, float]]) -> float:
+    """The median of the readings in the marker's idle times: a second after they begin and before they end."""
+    quiet = np.zeros(len(moved), bool)
+    for number, (begin, end) in enumerate(spans):
+        own = edges[6 * number : 6 * number + 6]
+        quiet |= (moved > begin + 1) & (moved < own[0]) | (moved > own[-1] + 1) & (moved < end)
+    return float(np.median(watts[quiet])) if quiet.any() else float("nan")

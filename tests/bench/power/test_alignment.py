@@ -1,0 +1,105 @@
+"""Where a log lies is found by its marker, as well as is said, or not at all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from bench.power.alignment import MOST_DOUBT_S, NotAligned, aligned_by_marker
+from bench.power.log import PowerLog
+from bench.power.marker import Marker, planned
+
+IDLE_W, PULSE_W, RUN_W = 4.0, 10.0, 6.0
+LENGTH_S, FINE_S = 120.0, 0.001
+MARKERS = (planned(30_000_000_000), planned(90_000_000_000, 1))
+WITHIN_S = 30.0
+
+
+def log_of(
+    rng: np.random.Generator,
+    offset_s: float,
+    rate: float,
+    noise: float,
+    means: bool,
+    markers: Sequence[Marker] = MARKERS,
+) -> PowerLog:
+    """The power of a run between two markers, read ``rate`` times a second by a clock that is ``offset_s`` behind;
+    ``noise``: of a reading, as a fraction of the pulses."""
+    edges = [edge / 1e9 for one in markers for edge in one.edges_unix_ns]
+    fine = np.arange(0, LENGTH_S, FINE_S)
+    watts = IDLE_W + PULSE_W * (np.searchsorted(edges, fine, side="right") % 2) + RUN_W * ((fine > 52) & (fine < 88))
+    at = np.arange(rng.uniform(1, 2) / rate, LENGTH_S - 0.01, 1 / rate)
+    joules = np.concatenate(([0.0], np.cumsum(watts) * FINE_S))
+    ends = np.append(fine, LENGTH_S)
+    read = (np.interp(at, ends, joules) - np.interp(at - 1 / rate, ends, joules)) * rate
+    if not means:
+        read = watts[(at / FINE_S).astype(int)]
+    noisy = read + rng.normal(0, noise * PULSE_W, len(at))
+    return PowerLog(
+        name="x.csv",
+        sha256="",
+        size_bytes=0,
+        format="table",
+        channel="P",
+        seconds=at - offset_s,
+        watts=noisy,
+        clock="utc",
+    )
+
+
+@pytest.mark.parametrize(("rate", "noise", "close_s"), [(1.0, 0.02, 0.12), (2.0, 0.1, 0.15), (10.0, 0.05, 0.03)])
+@pytest.mark.parametrize("means", [True, False])
+def test_the_offset_is_found(rate: float, noise: float, close_s: float, means: bool) -> None:
+    """By a meter that averages and by one that samples."""
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        offset = rng.uniform(-20, 20)
+        found = aligned_by_marker(log_of(rng, offset, rate, noise, means), MARKERS, 0, WITHIN_S)
+        assert found.offset_s == pytest.approx(offset, abs=close_s)
+        assert found.idle_watts == pytest.approx(IDLE_W, abs=4 * noise * PULSE_W / 2 + 0.05)
+
+
+@pytest.mark.long
+def test_how_often_it_is_wrong() -> None:
+    """At one reading a second with noise of a fifth of the pulses: nine of ten within 0.2 s, and in at most one of
+    sixty the truth is farther than ``doubt_s`` says, by 0.1 s."""
+    errors: list[float] = []
+    beyond = refused = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        offset = rng.uniform(-5, 5)
+        try:
+            found = aligned_by_marker(log_of(rng, offset, 1.0, 0.2, seed % 2 == 0), MARKERS, 0, 10.0)
+        except NotAligned:
+            refused += 1
+            continue
+        errors.append(abs(found.offset_s - offset))
+        beyond += errors[-1] > found.doubt_s + 0.1
+        assert found.doubt_s <= MOST_DOUBT_S
+    assert np.percentile(errors, 90) <= 0.2
+    assert beyond <= 1
+    assert refused <= 10
+
+
+def test_a_log_without_a_marker_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    log = log_of(rng, 0.0, 2.0, 0.05, True)
+    steady = replace(log, watts=IDLE_W + rng.normal(0, 0.2, len(log.watts)))
+    with pytest.raises(NotAligned, match="was not found"):
+        aligned_by_marker(steady, MARKERS, 0, WITHIN_S)
+
+
+def test_a_marker_that_fits_twice_is_refused() -> None:
+    """Two equal markers in the log, of which the run's is one."""
+    both = (planned(30_000_000_000), planned(60_000_000_000))
+    log = log_of(np.random.default_rng(0), 0.0, 10.0, 0.02, True, both)
+    quiet = replace(log, watts=np.minimum(log.watts, np.where(log.seconds > 80, IDLE_W, np.inf)))
+    with pytest.raises(NotAligned, match="several places"):
+        aligned_by_marker(quiet, both[:1], 0, 60.0)
+
+
+def test_a_log_that_is_too_slow_is_refused() -> None:
+    log = log_of(np.random.default_rng(0), 0.0, 0.2, 0.02, True)
+    with pytest.raises(NotAligned):
+        aligned_by_marker(log, MARKERS, 0, WITHIN_S)

@@ -1,0 +1,125 @@
+"""``odb power join``: made results with a marker, a made log, and what stands in the new records."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from bench.cli.group import odb
+from bench.power.marker import planned
+from bench.power.pulses import FILE
+from bench.record.energy import RepeatEnergy
+from bench.store.records import load_records, save
+from bench.testing.records import fake_run
+
+S = 1_000_000_000
+START_NS = 1_767_225_600 * S  # 2026-01-01 UTC
+IDLE_W, PULSE_W, RUN_W = 3.0, 12.0, 7.0
+BEGINS_S, LASTS_S, QUERIES = (25.0, 35.0), 5.0, 50
+AHEAD_S = 7.25  # of the meter's clock
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Two repeats of 5 s between two markers."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    markers = [planned(START_NS), planned(START_NS + 45 * S, 1)]
+    (folder / FILE).write_bytes(msgspec.json.encode(markers))
+    run = fake_run("20260101T000000000Z-fake-fake-000000", [np.full(QUERIES, int(LASTS_S * S / QUERIES), np.int64)] * 2)
+    repeats = tuple(
+        replace(repeat, energy=RepeatEnergy(QUERIES, int(LASTS_S * S), 1.0, (), START_NS + int(begin * S)))
+        for repeat, begin in zip(run.record.repeats, BEGINS_S, strict=True)
+    )
+    save(folder, replace(run.record, repeats=repeats), run.samples)
+    return folder
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """What a meter read five times a second: idle, pulses, and 7 W more than idle in each repeat."""
+    edges = [edge for number in (0, 1) for edge in planned(START_NS + 45 * number * S, number).edges_unix_ns]
+    at = np.arange(-5, 75, 0.2)
+    watts = IDLE_W + PULSE_W * (np.searchsorted(edges, START_NS + at * S, side="right") % 2)
+    for begin in BEGINS_S:
+        watts += RUN_W * ((at > begin - 1) & (at < begin + LASTS_S + 1))
+    stamps = [f"{(np.datetime64(START_NS, 'ns') + int((a + AHEAD_S) * S))!s:.26}" for a in at]
+    path = tmp_path / "log.csv"
+    path.write_text("t,P [W]\n" + "".join(f"{t},{w}\n" for t, w in zip(stamps, watts, strict=True)), encoding="utf-8")
+    return path
+
+
+MAPPING = ("--mapping", "time=t,power=P [W]", "--zone", "UTC")
+
+
+def join(*words: object) -> Any:
+    return CliRunner().invoke(odb, ["power", "join", *map(str, words)], standalone_mode=False)
+
+
+def test_the_records_have_the_meters_joules(results: Path, log: Path, tmp_path: Path) -> None:
+    """7 W above idle for 5 s over 50 queries: 0.7 J each. The old records stay as they are."""
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    found = join(results, log, *MAPPING, "-o", tmp_path / "metered", "--json")
+    told = json.loads(found.output)
+    assert found.return_value == 0
+    assert told["alignment"]["by"] == "marker"
+    assert told["alignment"]["offset_s"] == pytest.approx(-AHEAD_S, abs=0.11)
+    assert told["idle_watts"] == pytest.approx(IDLE_W)
+    assert told["records"][0]["joules_per_inference"] == pytest.approx(0.7, rel=1e-3)
+    (run,) = load_records(tmp_path / "metered")
+    assert run.record.summary.energy is not None
+    assert run.record.summary.energy.tier == "meter"
+    assert run.record.meter is not None
+    assert run.record.record_id != run.record.meter.joined_from == "20260101T000000000Z-fake-fake-000000"
+    assert run.record.verdict is not None
+    assert "record_edited" not in run.record.verdict.invalidating
+    assert before == {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+
+
+def test_by_the_clock(results: Path, log: Path, tmp_path: Path) -> None:
+    """A clock that is stated to agree is believed: windows 7.25 s off have another energy."""
+    found = join(results, log, *MAPPING, "--clock-doubt", "0.1", "--idle-watts", "3", "-o", tmp_path / "m", "--json")
+    told = json.loads(found.output)
+    assert told["alignment"] == {"by": "clock", "offset_s": 0.0, "doubt_s": 0.1, "explained": None, "idle_watts": None}
+    assert told["records"][0]["joules_per_inference"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--clock-doubt", "0.9"), "clocks must agree within"),
+        (("--clock-doubt", "-1"), "clocks must agree within"),
+        (("--idle-watts", "-1"), "--idle-watts"),
+        (("--within", "0"), "--within"),
+        (("--within", "1"), "was not found"),
+    ],
+)
+def test_what_is_refused(results: Path, log: Path, words: tuple[str, ...], why: str) -> None:
+    found = join(results, log, *MAPPING, *words)
+    assert why in str(found.exception)
+    assert not results.with_name("results-metered").exists()
+
+
+def test_results_without_a_marker(results: Path, log: Path) -> None:
+    (results / FILE).unlink()
+    assert "has no marker" in str(join(results, log, *MAPPING).exception)
+
+
+def test_a_log_of_another_day(results: Path, log: Path) -> None:
+    text = log.read_text(encoding="utf-8").replace("2026-01-01", "2026-01-03").replace("2025-12-31", "2026-01-02")
+    log.write_text(text, encoding="utf-8")
+    assert "was not found" in str(join(results, log, *MAPPING).exception)
+
+
+def test_a_log_that_ends_before_the_run(results: Path, log: Path) -> None:
+    """The first marker is there, and the second repeat is not: the first one keeps its energy."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    log.write_text("\n".join(lines[:190]), encoding="utf-8")  # 38 s
+    found = join(results, log, *MAPPING)
+    assert found.return_value == 0
+    assert "repeat 2: the log does not cover the repeat" in found.output

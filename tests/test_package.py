@@ -161,11 +161,12 @@ def test_openvino_is_asked_for_where_it_exists(
         ("qnn", LINUX_ARM, {"onnxruntime-qnn"}),
         ("qnn", WINDOWS_ARM, {"onnxruntime-qnn"}),
         ("genai", LINUX_X86, {"onnxruntime-genai", "openvino-genai"}),
-        ("genai", LINUX_ARM, {"onnxruntime-genai"}),
+        ("genai", LINUX_ARM, {"onnxruntime-genai", "openvino-genai"}),
         ("genai", WINDOWS_ARM, {"onnxruntime-genai"}),
         ("loadgen", WINDOWS_X86, {"mlcommons-loadgen"}),
         ("loadgen", LINUX_ARM, set()),
         ("loadgen", WINDOWS_ARM, set()),
+        ("frames", WINDOWS_ARM, {"pandas"}),
     ],
 )
 def test_extras_ask_for_what_the_platform_has(

@@ -155,8 +155,6 @@ class OpenVinoGenai:
         system, machine = platform.system(), platform.machine().upper()
         if system == "Windows" and machine == "ARM64":
             return sentence("openvino.no_genai_wheel_windows")
-        if system == "Linux" and machine == "AARCH64":
-            return sentence("openvino.no_genai_wheel_linux")
         return self.install
 
 

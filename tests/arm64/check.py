@@ -16,9 +16,10 @@ def wrong_of_the_machine(folder: Path) -> list[str]:
         wrong.append(f"the doctor says of the processor: {emulation}")
     if doctor.get("target qnn:htp soc", {}).get("state") != "unavailable":
         wrong.append("the doctor does not say that this is no Qualcomm board")
-    for target in ("ort:cpu", "openvino:CPU", "ort-genai:cpu"):
-        if not targets[target]["usable"] or not targets[target]["emulated"]:
-            wrong.append(f"not usable, or not emulated: {targets[target]}")
+    for target in ("ort:cpu", "openvino:CPU", "ort-genai:cpu", "openvino-genai:CPU"):
+        row = targets.get(target, {})
+        if not row.get("usable") or not row.get("emulated"):
+            wrong.append(f"{target} is not usable, or not emulated: {row}")
     htp = targets["qnn:htp"]
     if htp["usable"] or not htp["remedy"] or "Qualcomm" not in htp["reason"]:
         wrong.append(f"qnn:htp: {htp}")

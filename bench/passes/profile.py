@@ -174,7 +174,8 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
     job = _job(so_far)
     played = jobs.attempt(job).answer
     if isinstance(played, Failed):
-        reason = sentence("run.pass_failed", message=played.failure.sentence)
+        failure = played.failure
+        reason = sentence("run.profile_failed", message=failure.sentence, remedy=failure.advice)
         return replace(so_far, operators=OperatorProfile(reason=reason))
     if not played.offered or not played.parts:
         told = sentence("run.no_operators", target=so_far.run.target.id)

@@ -1,19 +1,24 @@
 """The pass that profiles: what it calls, what it makes of the answer, and what it says where there is none."""
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from msgspec import field
+from msgspec.structs import replace
 
-from bench.contracts import Profile, ProfiledOperator, Tensors
+from bench.contracts import Profile, ProfiledOperator, Scenario, Tensors
 from bench.contracts.answers import profiles_of
 from bench.errors import PluginError
 from bench.inputs.prompts import Query
+from bench.jobs import Failed, Result
+from bench.passes.evidence import Evidence
 from bench.passes.operators import part_of
-from bench.passes.profile import EMULATED, MEASURED, Amount, Calls
-from bench.record.operators import Operator
+from bench.passes.profile import EMULATED, MEASURED, Amount, Calls, Played, evidence
+from bench.record.operators import Operator, OperatorPart, OperatorProfile
+from bench.record.record import Environment, Failure
 from bench.testing import FakeClock, FakeTensorSession, FakeTokenSession
 
 MS = 1_000_000
@@ -191,3 +196,71 @@ def test_an_answer_as_stated_is_taken() -> None:
     """Nothing is changed."""
     told = {"inference": profile(operator("conv", 1, 2), executions=2)}
     assert told is profiles_of(Answers({}, told=told))
+
+
+PART = OperatorPart("inference", 3, "median", (Operator("conv", "Conv", 5),), 40, operators_ns=5)
+
+
+class Jobs:
+    """A runner whose jobs end as ``answers`` say, the profiled one first."""
+
+    def __init__(self, *answers: Played | Failed) -> None:
+        self.answers, self.asked = list(answers), list[bool]()
+
+    def say(self, text: Any) -> None:
+        """Nothing."""
+
+    def attempt(self, job: Any) -> Result[Any]:
+        self.asked.append(job.profiled)
+        return Result(self.answers.pop(0), 0, ())
+
+
+def found_by(jobs: Jobs, profile: bool = True, emulated: bool = False) -> OperatorProfile | None:
+    """What the pass adds, of a run of ``fake:cpu``."""
+    device = SimpleNamespace(emulated=emulated)
+    run = SimpleNamespace(profile=profile, seed=0, target=SimpleNamespace(id="fake:cpu", device=device, plugin=None))
+    prepared = SimpleNamespace(feeds=())
+    checked, opening = SimpleNamespace(text=None), SimpleNamespace(request=None)
+    before: Any = Evidence(
+        run=run,  # type: ignore[arg-type]
+        environment=Environment(),
+        prepared=prepared,  # type: ignore[arg-type]
+        checked=checked,  # type: ignore[arg-type]
+        opening=opening,  # type: ignore[arg-type]
+        scenario=Scenario(),
+    )
+    return evidence(before, jobs).operators  # type: ignore[arg-type]
+
+
+FAILED = Failed(Failure("compile", "unsupported_scenario", "it has 2 streams", "Use one."))
+
+
+def test_nobody_asked_and_nothing_is_opened() -> None:
+    """Without ``--profile``."""
+    jobs = Jobs()
+    assert (None, []) == (found_by(jobs, profile=False), jobs.asked)
+
+
+def test_a_second_process_makes_the_same_calls_without_the_profiler() -> None:
+    """Its median stands beside; where it fails, that is unknown."""
+    jobs = Jobs(Played({"inference": (40,) * 3}, (PART,), "fake"), Played({"inference": (30, 10, 20)}))
+    assert OperatorProfile("fake", (replace(PART, plain_ns=20),)) == found_by(jobs)
+    assert [True, False] == jobs.asked
+    jobs = Jobs(Played({"inference": (40,) * 3}, (PART,), "fake"), FAILED)
+    assert OperatorProfile("fake", (PART,)) == found_by(jobs)
+
+
+def test_of_an_emulator_no_time_is_compared() -> None:
+    """So the second process is spared."""
+    jobs = Jobs(Played({"inference": (40,)}, (PART,), "fake"))
+    assert OperatorProfile("fake", (PART,)) == found_by(jobs, emulated=True)
+    assert [True] == jobs.asked
+
+
+def test_what_cannot_be_profiled_is_measured_all_the_same_and_says_why() -> None:
+    """The failure with its remedy, or that the target reports no operators."""
+    failed, silent = found_by(Jobs(FAILED)), found_by(Jobs(Played(offered=False)))
+    assert failed is not None
+    assert silent is not None
+    assert "the pass failed: it has 2 streams. Use one." == str(failed.reason)
+    assert "fake:cpu does not report the time of operators" == str(silent.reason)

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,12 +35,11 @@ Kind = Literal[
     "preflights",
     "tunings",
     "runners",
+    "quantisers",
+    "quantisations",
 ]
 DISTRIBUTION = "ondevice-bench"
-KINDS: tuple[Kind, ...] = (
-    *("models", "targets", "reports", "sensors", "scenarios", "dossiers", "reviews", "gates", "histories"),
-    *("preflights", "tunings", "runners"),
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class PluginRef(Struct, frozen=True):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bench.gate.finding import Gate
     from bench.nights.trend import Trend
     from bench.preflight.found import Preflight
+    from bench.quantising.outcome import Quantised
     from bench.record.record import RecordedRun
     from bench.record.refused import RefusedRecord
     from bench.review.review import Review
@@ -100,6 +101,20 @@ class PreflightWriter(Protocol):
         ...
 
     def render(self, found: Sequence["Preflight"]) -> bytes: ...
+
+
+class QuantisationWriter(Protocol):
+    """A writer of what ``odb quantise`` found, in the language that is spoken. The same outcome gives the same
+    bytes."""
+
+    suffix: str  # of the file it would be saved to, e.g. ".html"
+
+    @property
+    def summary(self) -> Sentence | str:
+        """What it is, in one line."""
+        ...
+
+    def render(self, outcome: "Quantised") -> bytes: ...
 
 
 class SeriesPage(Protocol):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MISBEHAVING = ROOT / "tests" / "plugins" / "misbehaving.py"
 KINDS = (
     *("models", "targets", "reports", "sensors", "dossiers", "reviews", "gates", "histories", "tunings", "runners"),
-    "preflights",
+    *("preflights", "quantisers", "quantisations"),
 )
 SOURCES = ("bench", "models", "targets", "reports")
 
@@ -177,8 +177,8 @@ def test_extras_ask_for_what_the_platform_has(
 
 
 def test_the_extras_are_these(distribution: Distribution) -> None:
-    """Twelve extras; nothing that a user installs, with or without them, brings torch or transformers."""
-    extras = set("qnn genai detection loadgen docs dev browser office bundle text frames meters".split())
+    """Thirteen extras; nothing that a user installs, with or without them, brings torch or transformers."""
+    extras = set("qnn genai detection loadgen docs dev browser office bundle text frames meters nncf".split())
     assert extras == set(distribution.metadata.get_all("Provides-Extra") or ())
     everything = {Requirement(text).name.lower() for text in distribution.requires or ()}
     assert set() == everything & {"torch", "torchvision", "transformers", "tensorflow"}

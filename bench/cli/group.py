@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "tune": "tuning.tune_command",
         "report": "report_command",
         "compare": "compare_command",
+        "quantise": "quantise.quantise_command",
         "init": "submission.init_command",
         "check": "submission.check_command",
         "dossier": "submission.dossier_command",

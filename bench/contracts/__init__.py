@@ -1,9 +1,9 @@
 """What plugins implement, and the small values they exchange with the engine.
 
-Four kinds of plugin, each found by an entry point (group ``ondevice_bench.models``, ``.targets``, ``.reports``,
-``.sensors``) or in a file given with ``--plugin``. A plugin is a class without required arguments; its constructor
-does no work and its module imports nothing heavy, so that listing plugins stays free. What a report implements is in
-``bench.reporting``.
+Five kinds of plugin, each found by an entry point (group ``ondevice_bench.models``, ``.targets``, ``.reports``,
+``.sensors``, ``.quantisers``) or in a file given with ``--plugin``. A plugin is a class without required arguments; its
+constructor does no work and its module imports nothing heavy, so that listing plugins stays free. What a report
+implements is in ``bench.reporting``.
 
 Values are frozen. Times are ``_ns`` (int), sizes ``_bytes`` (int); what is not known is ``None``, never 0.
 """
@@ -29,6 +29,8 @@ from bench.contracts.model import (
 )
 from bench.contracts.precisions import Precisions
 from bench.contracts.profile import Profile, ProfiledOperator, ProfilingSession
+from bench.contracts.quantising.lineage import CalibrationSet, Lineage, LineageStep, MadeFrom
+from bench.contracts.quantising.quantiser import LayerError, Method, PlacementCheck, Quantiser, QuantiseRequest
 from bench.contracts.runner import DeviceRunner, RunnerFigures
 from bench.contracts.scenario import Intent, Parameter, Scenario, ScenarioKind
 from bench.contracts.sensor import Channel, Sensor, channel_key
@@ -80,6 +82,7 @@ __all__ = [
     "Alterable",
     "Artifact",
     "CacheTensor",
+    "CalibrationSet",
     "Channel",
     "CompileCache",
     "Compiled",
@@ -100,7 +103,12 @@ __all__ = [
     "InputRole",
     "Intent",
     "Judge",
+    "LayerError",
+    "Lineage",
+    "LineageStep",
     "LogitsSession",
+    "MadeFrom",
+    "Method",
     "Model",
     "ModelRequest",
     "NamingTarget",
@@ -112,6 +120,7 @@ __all__ = [
     "Peaks",
     "Phase",
     "Placement",
+    "PlacementCheck",
     "PositionInput",
     "Precisions",
     "PrefixKeepingSession",
@@ -120,6 +129,8 @@ __all__ = [
     "ProfilingSession",
     "Published",
     "Quantisation",
+    "QuantiseRequest",
+    "Quantiser",
     "ReferenceSetup",
     "ReferenceTarget",
     "RenewableSession",

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from bench.contracts.decoder import DecoderSpec
 from bench.contracts.graph_roles import GraphRoles
+from bench.contracts.quantising.lineage import Lineage
 from bench.words import Sentence
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Artifact(Struct, frozen=True):
     ``sha256`` covers the contents of ``files`` in that order. ``precision`` is that of the weights as stored
     (``float32``, ``int8`` …; "" if the file does not state it), which may differ from what a target executes.
     ``shapes`` fixes every input's shape. ``decoder`` is set exactly when ``task`` is ``text_generation``. ``source`` is
-    set where ``files`` were made from files of another format.
+    set where ``files`` were made from files of another format; ``lineage`` where they state what they were made from.
     """
 
     model_id: str
@@ -119,6 +120,7 @@ class Artifact(Struct, frozen=True):
     shapes: dict[str, tuple[int, ...]]
     decoder: DecoderSpec | None = None
     source: Source | None = None
+    lineage: Lineage | None = None
 
 
 class ModelRequest(Struct, frozen=True):

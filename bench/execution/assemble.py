@@ -194,6 +194,7 @@ def _planned_model(run: PlannedRun, artifact: Artifact | None) -> PlannedModel:
         _bytes_moved(facts),
         _source(artifact),
         _graphs(artifact),
+        artifact.lineage,
     )
 
 

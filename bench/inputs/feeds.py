@@ -67,7 +67,7 @@ def given_feeds(
                 raise InputError(
                     of_flag("--input", sentence("input.given_twice", key=key)), sentence("input.give_each_input_once")
                 )
-            feeds[key] = _fitting(array, by_name[key], shapes[key])
+            feeds[key] = fitting(array, by_name[key], shapes[key])
     return feeds
 
 
@@ -108,7 +108,7 @@ def _read(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: I
     )
 
 
-def _fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array":
+def fitting(array: "Array", spec: TensorSpec, shape: tuple[int, ...]) -> "Array":
     """The array in the input's type. Raises ``InputError`` unless shape and values stay as they are."""
     import numpy as np
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.errors import InputError, problem_of
 from bench.inputs.feeds import user_feeds
@@ -77,13 +78,20 @@ def read_listing(ask: DatasetAsk, judged: bool) -> Listing:
             sentence("quality.keep_one"),
         )
     if not sources:
-        return _checked(_pairs(folder, options, task))
+        return _among(ask, _checked(_pairs(folder, options, task)))
     if sources == [ANNOTATIONS]:
         labels, task = read_annotations(folder / ANNOTATIONS), task or "detection"
     else:
         read = read_csv if sources == ["labels.csv"] else lambda path: read_json(path, task in (None, "classification"))
         labels, task = read(folder / sources[0]), task or "classification"
-    return _checked(_labelled(folder, options, task, labels))
+    return _among(ask, _checked(_labelled(folder, options, task, labels)))
+
+
+def _among(ask: DatasetAsk, listing: Listing) -> Listing:
+    """Only the samples that were asked for, where any were; nothing else counts as left out."""
+    if not ask.only:
+        return listing
+    return replace(listing, entries=tuple(entry for entry in listing.entries if entry.file in ask.only), left_out=())
 
 
 def _checked(listing: Listing) -> Listing:

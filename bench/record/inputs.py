@@ -3,7 +3,7 @@
 from math import prod
 from typing import Literal
 
-from bench.contracts import TensorSpec
+from bench.contracts import Lineage, TensorSpec
 from bench.record.part import Part
 from bench.words import Sentence, sentence
 
@@ -39,7 +39,8 @@ class ModelGraph(Part, frozen=True):
 class PlannedModel(Part, frozen=True):
     """Facts about the file. ``peak_activation_bytes``: the widest operator's activations; ``live_activation_bytes``:
     the largest sum alive at the same time in the order of execution; ``bytes_moved``: an estimate of one query's
-    traffic. ``graphs``: of a decoder that is several, in the order in which they run."""
+    traffic. ``graphs``: of a decoder that is several, in the order in which they run. ``lineage``: what the file
+    states that it was made from."""
 
     id: str
     task: str
@@ -57,6 +58,7 @@ class PlannedModel(Part, frozen=True):
     bytes_moved: int | None = None
     source: ModelSource | None = None
     graphs: tuple[ModelGraph, ...] = ()
+    lineage: Lineage | None = None
 
     @property
     def named_sha256(self) -> str | None:

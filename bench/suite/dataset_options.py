@@ -72,11 +72,13 @@ SCORE_THRESHOLD, IOU_THRESHOLD = 0.05, 0.5  # without a head
 
 
 class DatasetAsk(Struct, frozen=True):
-    """A dataset as the user named it. ``options``: the text of ``--dataset-options``."""
+    """A dataset as the user named it. ``options``: the text of ``--dataset-options``. ``only``: the files of the
+    samples that are taken; all, where none are named."""
 
     folder: Path
     options: str = ""
     preprocessing: str = ""
+    only: tuple[str, ...] = ()
 
 
 def parse_options(text: str, base: "dict[str, Any] | None" = None) -> DatasetOptions:

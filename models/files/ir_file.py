@@ -125,7 +125,7 @@ def _described(path: Path, request: ModelRequest) -> Artifact:
     for layer in constants_of(graph).values():
         by_dtype[layer.outputs[0].dtype] += layer.constant_extent[1]
     precision = stored_precision(weight_precision(by_dtype), facts)
-    return file_artifact(request, "openvino_ir", files, precision, facts, shapes, decoder)
+    return file_artifact(request, "openvino_ir", files, precision, facts, shapes, decoder, graph.lineage)
 
 
 def _weights_file(path: Path, graph: "IrGraph") -> tuple[Path, ...]:

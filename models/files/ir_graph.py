@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from msgspec import Struct
 
 from bench.contracts import TensorSpec
+from bench.contracts.quantising.stated import LINEAGE_KEY
 from bench.errors import InputError
 from bench.models.files.opening import DAMAGED
 from bench.words import sentence
@@ -92,9 +93,10 @@ class Layer(Struct, frozen=True):
 
 
 class IrGraph(Struct, frozen=True):
-    """``layers`` by identifier, in file order."""
+    """``layers`` by identifier, in file order. ``lineage``: as the file states it."""
 
     layers: dict[str, Layer]
+    lineage: str = ""
 
     def everywhere(self) -> "Iterator[IrGraph]":
         """This graph and all bodies inside it."""
@@ -163,7 +165,8 @@ def _graph(root: ElementTree.Element) -> IrGraph:
     layers = {layer.attrib["id"]: _layer(layer, edges) for layer in main}
     if root.tag == "net" and not any(layer.kind == "Result" for layer in layers.values()):
         raise ValueError(sentence("model.no_result"))
-    return IrGraph(layers)
+    stated = root.find(f"rt_info/{LINEAGE_KEY.replace('.', '/')}")
+    return IrGraph(layers, "" if stated is None else stated.get("value", ""))
 
 
 def _port_ids(layer: ElementTree.Element, side: str) -> list[str]:

@@ -71,11 +71,13 @@ def described(path: Path, graph: ReadGraph, request: ModelRequest) -> Artifact:
     """The artifact of ``graph``, which is that of ``path``. Raises ``InputError`` for what cannot be used."""
     from msgspec.structs import replace
 
+    from bench.contracts.quantising.stated import with_step
     from bench.models.demanded_sizes import demanded
     from bench.models.files.opening import file_artifact, stored_precision
     from bench.models.input_roles import roles
     from bench.models.onnx.decoder_layout import one_token_shapes, refuse_shapes
     from bench.models.onnx.facts import COMPILED, onnx_facts, onnx_precision
+    from bench.models.onnx.lineage import compiled_step, stated_lineage
     from bench.models.onnx.roles import role_graph
     from bench.models.onnx.values import contradicted
     from bench.models.shapes import resolve_shapes
@@ -99,7 +101,10 @@ def described(path: Path, graph: ReadGraph, request: ModelRequest) -> Artifact:
     if not decoder:
         facts = replace(facts, roles=roles(role_graph(model, facts.inputs, path.parent), shapes))
     precision = "" if COMPILED in facts.operators else stored_precision(onnx_precision(model), facts)
-    return file_artifact(request, "onnx", graph.files, precision, facts, shapes, decoder)
+    artifact = file_artifact(request, "onnx", graph.files, precision, facts, shapes, decoder, stated_lineage(model))
+    if COMPILED not in facts.operators:
+        return artifact
+    return replace(artifact, lineage=with_step(artifact.lineage, compiled_step(model)))
 
 
 def _load(path: Path) -> "onnx.ModelProto":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.contracts import Artifact, DecoderSpec, Format, GraphFacts, ModelRequest
 from bench.contracts.names import file_model_id
+from bench.contracts.quantising.stated import lineage_of
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.reading import is_file, is_folder
@@ -100,8 +101,10 @@ def file_artifact(
     facts: GraphFacts,
     shapes: Mapping[str, tuple[int, ...]],
     decoder: DecoderSpec | None = None,
+    lineage: str = "",
 ) -> Artifact:
     """The artifact of the user's ``files``, the one to open first. Its id is that file's (``bench.contracts.names``).
+    ``lineage``: what the file itself states of it.
 
     Raises ``InputError`` when a precision was asked for that is not the file's.
     """
@@ -112,6 +115,7 @@ def file_artifact(
             sentence(code, file=path.name, precision=precision, asked=request.precision),
             sentence("model.leave_precision_out"),
         )
+    sha256 = sha256_of(files)
     return Artifact(
         model_id=file_model_id(path),
         task="text_generation" if decoder else "tensor",
@@ -119,11 +123,12 @@ def file_artifact(
         precision=precision,
         path=path,
         files=files,
-        sha256=sha256_of(files),
+        sha256=sha256,
         size_bytes=sum(file.stat().st_size for file in files),
         facts=facts,
         shapes={} if decoder else dict(shapes),
         decoder=decoder,
+        lineage=lineage_of(path, sha256, lineage),
     )
 
 

@@ -10,6 +10,7 @@ from bench.record.quality import QualityMetric
 from bench.record.record import Reason, Record
 from bench.record.runner import OtherTool
 from bench.record.shown.command import shown_command
+from bench.reports.view.lineage import lineage_lines
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
@@ -298,6 +299,7 @@ def _method(record: Record) -> tuple[Fact, ...]:
         facts.append(_made_from(model.source, model.precision))
     if model.graphs:
         facts.append(_graphs(model.graphs))
+    facts += [Fact(*line) for line in lineage_lines(model.lineage)]
     if any(v is not None for v in (model.parameters, model.macs, model.weight_bytes)):
         parameters = _quantity(model.parameters, "parameter")
         stored = say("report.stored", parameters=parameters) if model.parameters is not None else parameters

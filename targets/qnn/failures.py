@@ -1,6 +1,7 @@
 """What QNN refuses or leaves to the CPU, in plain words, and what to do that has not been done yet."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from bench.words import Sentence, sentence
 
 OFFLOAD = "offload_graph_io_quantization"
 QUANTISING_ACTIVATIONS = frozenset(("QuantizeLinear", "DynamicQuantizeLinear"))
+FLOAT_MODEL = "FLOAT.onnx"
+"""What a command calls the float model that a quantised file was made from, whose name is not known."""
 SHOWN = 3  # nodes that a sentence names
 MISPLACED = re.compile(r"Node '([^']*)' OpType:(\w+)")
 """How ONNX Runtime names the node that QNN asked for in its layout and then refused."""
@@ -46,10 +49,29 @@ def no_floating_point(artifact: Artifact, soc: socs.Soc, phase: str) -> RunFailu
     file = artifact.path.name
     if only_weights_quantised(artifact):
         message = sentence("qnn.only_weights_quantised", file=file, soc=soc.marketing)
-        remedy = sentence("qnn.quantise_activations_or_other_soc")
+        remedy = quantise_source_remedy(artifact)
     else:
-        message, remedy = sentence("qnn.float_model", file=file, soc=soc.marketing), sentence("qnn.quantise_to_int8")
+        message, remedy = sentence("qnn.float_model", file=file, soc=soc.marketing), quantise_remedy(artifact)
     return RunFailure("unsupported_precision", message, remedy, phase)
+
+
+def quantise_remedy(artifact: Artifact) -> Sentence:
+    """How to quantise a float model: by a command, unless it is a language model, which that does not take."""
+    if artifact.task == "text_generation":
+        return sentence("qnn.language_model_needs_floats")
+    return sentence("qnn.quantise_to_int8", command=quantise_command(artifact.path.name))
+
+
+def quantise_source_remedy(artifact: Artifact) -> Sentence:
+    """The same of a model of which only the weights are quantised: its float original is to be taken."""
+    if artifact.task == "text_generation":
+        return sentence("qnn.language_model_needs_floats")
+    return sentence("qnn.quantise_activations_or_other_soc", command=quantise_command(FLOAT_MODEL))
+
+
+def quantise_command(file: str) -> str:
+    """For a shell. ``DIR`` stands for the user's samples."""
+    return shlex.join(["odb", "quantise", file, "--data", "DIR"])
 
 
 def nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
@@ -60,7 +82,7 @@ def nothing_placed(artifact: Artifact, soc: socs.Soc | None) -> RunFailure:
             if soc is not None
             else sentence("qnn.nothing_of_float_model.any_soc", file=file)
         )
-        return RunFailure("unsupported_precision", message, sentence("qnn.quantise_to_int8"), "compile")
+        return RunFailure("unsupported_precision", message, quantise_remedy(artifact), "compile")
     return RunFailure(
         "fallback",
         sentence("qnn.no_operator_taken", file=artifact.path.name),
@@ -73,7 +95,7 @@ def _placing_remedy(artifact: Artifact) -> Sentence:
     """Remedies that were not tried yet, for a graph of which QNN does not accept any operator."""
     operators = artifact.facts.operators
     if any(operator.startswith("QLinear") for operator in operators):
-        return sentence("qnn.quantise_as_qdq")
+        return sentence("qnn.quantise_as_qdq", command=quantise_command(FLOAT_MODEL))
     first: Any = sorted(operators)[:5]
     shown = sentence("text.and_others", names=first) if len(operators) > 5 else first
     return sentence("qnn.operators_not_in_this_form", operators=shown)
@@ -130,7 +152,8 @@ def _still_float(text: str, artifact: Artifact, soc: socs.Soc | None) -> RunFail
     else:
         code = "qnn.still_float.perhaps" if soc.floating_point else "qnn.still_float"
         message = sentence(code, file=file, nodes=named, soc=soc.marketing)
-    return RunFailure("unsupported_precision", message, sentence("qnn.quantise_these_too"), "compile")
+    remedy = sentence("qnn.quantise_these_too", command=quantise_command(FLOAT_MODEL))
+    return RunFailure("unsupported_precision", message, remedy, "compile")
 
 
 def remedies(request: OpenRequest, soc: socs.Soc | None, nodes: Sequence[NodePlacement]) -> tuple[Sentence, ...]:

@@ -37,7 +37,6 @@ FLOORS = """
     reproduce
     review
     preflight
-    reporting
     jobs
     inputs
     measure
@@ -47,6 +46,8 @@ FLOORS = """
     testing
     execution
     devices
+    quantising
+    reporting
     scripting
     pytesting
     cli
@@ -59,10 +60,13 @@ PLUGIN_FLOORS = {
         "build_cache built altered | sllm checkpoints vision | files"
     ),
     "targets": (
-        "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_nodes onnx_precision "
-        "runners plain_decoder | attention_form grouped_attention | ort openvino | qnn | ort_genai"
+        "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_nodes onnx_precision runners "
+        "plain_decoder quantisable | attention_form grouped_attention | ort openvino | qnn | ort_genai"
     ),
-    "reports": "templates words | view | charts | runs comparisons dossiers gates trends tunings | reviews preflights",
+    "reports": (
+        "templates words | view | charts | runs comparisons dossiers gates quantisations trends tunings | "
+        "reviews preflights"
+    ),
 }
 """The same of the three other folders; here the rooms of one floor may know one another."""
 
@@ -71,6 +75,7 @@ SURFACE = frozenset(
         "bench.contracts",
         "bench.contracts.element_types",
         "bench.contracts.names",
+        "bench.contracts.quantising.stated",
         "bench.digest",
         "bench.entry_points",
         "bench.errors",

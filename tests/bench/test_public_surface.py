@@ -15,6 +15,7 @@ MODULES = {
         "EXTENDED PACKED_BITS STRING element_name from_packed_bytes numpy_type packed_bytes restored storable"
     ),
     "bench.contracts.names": "file_model_id folder_model_id",
+    "bench.contracts.quantising.stated": "LINEAGE_KEY encoded_steps lineage_of sidecar_of with_step",
     "bench.digest": "sha256_of sha256_of_file sha256_of_files",
     "bench.entry_points": "versions",
     "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
@@ -25,7 +26,7 @@ MODULES = {
     "bench.progress": "done",
     "bench.pytesting.fixture": "Odb",
     "bench.reading": "arrays_in is_file is_folder json_of leads_outside read_bytes read_text refuse_outside",
-    "bench.reporting": "Dossier FitsTerminal Report TellsRefused",
+    "bench.reporting": "Dossier FitsTerminal QuantisationWriter Report TellsRefused",
     "bench.scratch": "OWNER scratch_folder sweep",
     "bench.stats.timeline": "Timeline",
     "bench.testing": (
@@ -36,15 +37,16 @@ MODULES = {
     "bench.words": "Sentence say sentence speaking",
 }
 CONTRACTS = """
-    Alterable Artifact CACHE_WIDTHS CacheTensor Channel CompileCache Compiled CompletesDevices ConvertingTarget
-    DeclaresSafeOptions DecoderSpec DefaultModel Describable Device DeviceRunner FixedInput ForetellingTarget Foretold
-    Format GraphFacts GraphRoles InputRole Intent Judge LogitsSession Model ModelRequest NamingTarget NodePlacement
-    OpenRequest OwnConfiguration Parameter PartNamingTarget Peaks Phase Placement PositionInput Precisions
-    PrefixKeepingSession Profile ProfiledOperator ProfilingSession Published Quantisation ReferenceSetup ReferenceTarget
-    RenewableSession Requirement RequiringTarget RewindingSession RunnerFigures Scenario ScenarioKind Sensor Session
-    SessionFacts SettlingSession Shapes Source Stage StreamSession Target TargetFacts Task TensorSession TensorSpec
-    Tensors TextStream TokenSession Tokenizer TokenizingSession TokenizingTarget Tunable TunableTarget Variant
-    VariedTarget channel_key
+    Alterable Artifact CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled CompletesDevices
+    ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable Device DeviceRunner FixedInput
+    ForetellingTarget Foretold Format GraphFacts GraphRoles InputRole Intent Judge LayerError Lineage LineageStep
+    LogitsSession MadeFrom Method Model ModelRequest NamingTarget NodePlacement OpenRequest OwnConfiguration
+    Parameter PartNamingTarget Peaks Phase Placement PlacementCheck PositionInput Precisions PrefixKeepingSession
+    Profile ProfiledOperator ProfilingSession Published Quantisation QuantiseRequest Quantiser ReferenceSetup
+    ReferenceTarget RenewableSession Requirement RequiringTarget RewindingSession RunnerFigures Scenario
+    ScenarioKind Sensor Session SessionFacts SettlingSession Shapes Source Stage StreamSession Target TargetFacts
+    Task TensorSession TensorSpec Tensors TextStream TokenSession Tokenizer TokenizingSession TokenizingTarget
+    Tunable TunableTarget Variant VariedTarget channel_key
 """
 BENCH = """
     Artifact Comparison Device Findings History ModelAsk Progress Record RecordedRun Scenario Suite TargetAsk TensorSpec

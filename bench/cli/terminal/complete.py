@@ -41,6 +41,15 @@ def targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> "lis
     return [CompletionItem(i) for i in ids if i.startswith(incomplete)]
 
 
+def quantisers(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Names of the quantisers that are installed."""
+    from click.shell_completion import CompletionItem
+
+    from bench.plugins import discover
+
+    return [CompletionItem(name) for name in discover().names("quantisers") if name.startswith(incomplete)]
+
+
 def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
     """Scenario names."""
     from click.shell_completion import CompletionItem

@@ -1,0 +1,1 @@
+"""What quantisers implement, and what a model file was made from."""

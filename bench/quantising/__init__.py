@@ -1,0 +1,1 @@
+"""Quantises a model by several methods, and shows what each of them loses."""

@@ -1,0 +1,234 @@
+"""The user's samples: found, read as the model's inputs, and divided into those for calibration, for choosing and for
+judging."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from bench.contracts import Artifact
+from bench.errors import InputError
+from bench.inputs.feeds import fitting, user_feeds
+from bench.inputs.images import IMAGE_SUFFIXES
+from bench.inputs.tensor_files import feeds_sha256, load_given, save_feeds
+from bench.jobs import Job, Worker
+from bench.progress import done
+from bench.quality.dataset import EXPECTED, SAMPLE_SUFFIXES, Entry, Listing, left_out, read_listing, sample_feeds
+from bench.reading import exists, is_file, is_folder
+from bench.record.quality import LeftOut
+from bench.suite.dataset_options import DatasetAsk, read_options
+from bench.words import sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Feeds = dict[str, np.ndarray[Any, Any]]
+
+MOST_SAMPLES = 400
+"""That are read unless asked otherwise: ranges change little beyond a few hundred."""
+LEAST_DIVIDED, LEAST_THIRD = 4, 40
+JUDGING = 10
+"""With fewer, a loss has no interval."""
+
+
+class DataAsk(Struct, frozen=True, kw_only=True):
+    """The samples as the user named them: a folder or a ``.npz``. ``most``: how many are read."""
+
+    path: Path
+    preprocessing: str = ""
+    options: str = ""
+    most: int = MOST_SAMPLES
+
+
+class Sample(Struct, frozen=True):
+    """One sample: its file or row, its tensors on disk, their hash, and whether it has a label."""
+
+    name: str
+    path: Path
+    sha256: str
+    labelled: bool
+
+
+class Read(Struct, frozen=True, kw_only=True):
+    """All samples that can be used, in an order that their names and the user do not decide."""
+
+    samples: tuple[Sample, ...]
+    found: int
+    duplicates: int
+    left_out: tuple[LeftOut, ...]
+
+
+class Divided(Struct, frozen=True):
+    """``held_back``: whether the last took no part in the first two."""
+
+    calibrating: tuple[Sample, ...]
+    choosing: tuple[Sample, ...]
+    judging: tuple[Sample, ...]
+    held_back: bool
+
+
+class SamplesJob(Job[Read], frozen=True, kw_only=True):
+    """Read the samples as inputs of ``artifact``; each becomes a ``.npz`` in the job's folder."""
+
+    artifact: Artifact
+    data: DataAsk
+
+    def play(self, worker: Worker) -> Read:
+        worker.announce("prepare")
+        return read_samples(self.data, self.artifact, worker.folder)
+
+
+def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
+    """Raises ``InputError`` where there is nothing to read, and where no sample fits the model's inputs."""
+    found, each = _rows(data, artifact) if is_file(data.path) else _files(data, artifact)
+    samples: dict[str, Sample] = {}
+    left: list[LeftOut] = []
+    count = duplicates = 0
+    for name, labelled, feeds in each:
+        count += 1
+        done(count, min(found, data.most))
+        if isinstance(feeds, LeftOut):
+            left.append(feeds)
+            continue
+        digest = feeds_sha256(feeds)
+        if digest in samples:
+            duplicates += 1
+            continue
+        path = folder / f"sample-{len(samples)}.npz"
+        save_feeds(path, feeds)
+        samples[digest] = Sample(name, path, digest, labelled)
+        if len(samples) == data.most:
+            break
+    if not samples:
+        raise _nothing(data.path, left)
+    ordered = tuple(sorted(samples.values(), key=lambda sample: sample.sha256))
+    return Read(samples=ordered, found=found, duplicates=duplicates, left_out=tuple(left))
+
+
+def _nothing(path: Path, left: "list[LeftOut]") -> InputError:
+    remedy = sentence("quantise.give_samples")
+    if not left:
+        return InputError(sentence("quantise.no_samples", data=path.name), remedy)
+    return InputError(sentence("quantise.no_sample_fits", data=path.name, left_out=left[0].told), remedy)
+
+
+def _rows(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str, bool, Feeds | LeftOut]]]":
+    """Rows of one ``.npz``: each array has one dimension more than its input, or is a batch of an input of 1."""
+    if data.path.suffix.lower() != ".npz":
+        raise InputError(sentence("quantise.not_npz", data=data.path.name), sentence("quantise.give_samples"))
+    arrays = load_given(data.path)
+    specs, shapes = artifact.facts.inputs, artifact.shapes
+    missing = sorted({spec.name for spec in specs} - arrays.keys())
+    if missing:
+        raise InputError(
+            sentence("quantise.arrays_missing", data=data.path.name, missing=missing, found=sorted(arrays)),
+            sentence("quantise.give_samples"),
+        )
+    stacked = {spec.name: _stacked(data.path.name, spec.name, arrays[spec.name], shapes[spec.name]) for spec in specs}
+    counts = {name: len(rows) for name, rows in stacked.items()}
+    if len(set(counts.values())) != 1:
+        told = [f"{name}: {count}" for name, count in sorted(counts.items())]
+        raise InputError(sentence("quantise.rows_differ", data=data.path.name, counts=told))
+    count = next(iter(counts.values()))
+
+    def each() -> "Iterator[tuple[str, bool, Feeds | LeftOut]]":
+        for index in _order([str(index) for index in range(count)]):
+            name = f"{data.path.name}[{index}]"
+            given = {key: rows[int(index)] for key, rows in stacked.items()}
+            try:
+                yield name, False, fitted(given, artifact)
+            except InputError as error:
+                yield name, False, left_out(Entry(name, None, name), error)
+
+    return count, each()
+
+
+def fitted(given: "Feeds", artifact: Artifact) -> "Feeds":
+    """Arrays as the model takes them. Raises ``InputError``."""
+    return {s.name: fitting(given[s.name], s, artifact.shapes[s.name]) for s in artifact.facts.inputs}
+
+
+def _stacked(file: str, name: str, array: "np.ndarray[Any, Any]", shape: tuple[int, ...]) -> "np.ndarray[Any, Any]":
+    """[samples, *shape]. Raises ``InputError``."""
+    if array.shape[1:] == tuple(shape):
+        return array
+    if array.shape == tuple(shape) and not (shape and shape[0] == 1):
+        return array[None]
+    if shape and shape[0] == 1 and array.shape[1:] == tuple(shape[1:]):
+        return array[:, None]
+    raise InputError(
+        sentence(
+            "quantise.wrong_shape", data=file, input=name, shape=str(list(array.shape)), expected=str(list(shape))
+        ),
+        sentence("quantise.wrong_shape.remedy", expected=str(list(shape))),
+    )
+
+
+def _files(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str, bool, Feeds | LeftOut]]]":
+    if not is_folder(data.path):
+        code = "quantise.not_a_folder" if exists(data.path) else "quantise.no_such_data"
+        raise InputError(sentence(code, data=data.path), sentence("quantise.give_samples"))
+    labelled = listing_of(data)
+    known = {entry.file: entry for entry in labelled.entries} if labelled is not None else {}
+    names = sorted({*known, *_sample_names(data.path)})
+    listing = labelled or Listing(data.path, "classification", read_options(data.path, data.options), (), ())
+
+    def each() -> "Iterator[tuple[str, bool, Feeds | LeftOut]]":
+        for name in _order(names):
+            entry = known.get(name, Entry(name, None, name))
+            try:
+                yield name, name in known, feeds_of(listing, entry, artifact, data.preprocessing)
+            except InputError as error:
+                yield name, name in known, left_out(entry, error)
+
+    return len(names), each()
+
+
+def feeds_of(listing: Listing, entry: Entry, artifact: Artifact, preprocessing: str) -> "Feeds":
+    """The model's inputs for one file. Raises ``InputError``."""
+    path, specs = listing.folder / entry.file, artifact.facts.inputs
+    if path.suffix.lower() in IMAGE_SUFFIXES or path.suffix.lower() == ".npz":
+        return sample_feeds(listing, entry, specs, artifact.shapes, preprocessing)
+    name = listing.options.input or specs[0].name
+    return user_feeds([f"{name}={path}"], specs, artifact.shapes)
+
+
+def listing_of(data: DataAsk) -> Listing | None:
+    """The labelled samples of the folder; ``None`` of one without labels."""
+    sources = ("labels.json", "labels.csv", "annotations.json")
+    pairs = any(path.name.endswith(EXPECTED) for path in data.path.iterdir())
+    if not pairs and not any(is_file(data.path / name) for name in sources):
+        return None
+    return read_listing(DatasetAsk(data.path, data.options, data.preprocessing), judged=False)
+
+
+def _sample_names(folder: Path) -> Iterator[str]:
+    for path in folder.iterdir():
+        if path.suffix.lower() in SAMPLE_SUFFIXES and not path.name.endswith(EXPECTED) and is_file(path):
+            yield path.name
+
+
+def _order(names: "list[str]") -> "list[str]":
+    """In an order that depends on nothing but the names, and is not theirs."""
+    return sorted(names, key=lambda name: (sha256(name.encode()).digest(), name))
+
+
+def divided(samples: tuple[Sample, ...]) -> Divided:
+    """Half for judging, and at least ten where four more are left; of forty and more a fifth for choosing, and of fewer
+    the choice is made on those for calibration. Below four nothing is held back."""
+    count = len(samples)
+    if count < LEAST_DIVIDED:
+        return Divided(samples, samples, samples, held_back=False)
+    judging = max(count // 2, min(JUDGING, count - LEAST_DIVIDED))
+    if count < LEAST_THIRD:
+        return Divided(samples[judging:], samples[judging:], samples[:judging], held_back=True)
+    judging = 2 * count // 5
+    choosing = judging + count // 5
+    return Divided(samples[choosing:], samples[judging:choosing], samples[:judging], held_back=True)
+
+
+def calibration_sha256(samples: tuple[Sample, ...]) -> str:
+    """Of the samples' hashes, in order."""
+    return sha256("".join(sample.sha256 for sample in samples).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What quantising a model came to, as a page."""

@@ -1,0 +1,1 @@
+"""NNCF, which quantises models for OpenVINO."""

@@ -1,0 +1,1 @@
+"""ONNX Runtime's quantisation tool, as QNN takes its result whole."""

@@ -1,0 +1,82 @@
+"""How far outputs are from the float model's, in figures that can be computed by hand."""
+
+import numpy as np
+import pytest
+
+from bench.quantising.losses import decibels, least, loss
+from bench.quantising.outcome import Loss
+
+
+def of(values: list[list[float]]) -> list[dict[str, np.ndarray]]:
+    return [{"y": np.array(row, np.float32)} for row in values]
+
+
+def test_a_tenth_of_every_value_is_twenty_decibels() -> None:
+    """The squares of the errors are a hundredth of the squares."""
+    found = loss(of([[10, 20]]), of([[11, 18]]))
+    assert found is not None
+    assert ("y", 1, None) == (found.output, found.samples, found.interval95)
+    assert 0.01 == pytest.approx(found.error)
+    assert 20.0 == pytest.approx(decibels(found.error))
+
+
+def test_samples_are_pooled_and_not_averaged() -> None:
+    """A sample of small values counts by its squares: (1 + 0) of (1 + 100)."""
+    found = loss(of([[1], [10]]), of([[0], [10]]))
+    assert found is not None
+    assert 1 / 101 == pytest.approx(found.error)
+
+
+def test_the_furthest_output_counts() -> None:
+    """A model loses what its worst output loses."""
+    exact = [{"boxes": np.ones(2), "scores": np.ones(2)}]
+    measured = [{"boxes": np.ones(2), "scores": np.full(2, 0.5)}]
+    found = loss(exact, measured)
+    assert found is not None
+    assert ("scores", 0.25) == (found.output, pytest.approx(found.error))
+
+
+def test_labels_count_by_how_many_differ() -> None:
+    """Of integers wider than 8 bits, and of outputs that are named as labels."""
+    exact, measured = np.array([1, 2, 3, 4]), np.array([1, 2, 3, 9])
+    for kind, names in (("int64", ()), ("float32", ("y",))):
+        found = loss([{"y": exact.astype(kind)}], [{"y": measured.astype(kind)}], names)
+        assert found is not None
+        assert 0.25 == pytest.approx(found.error)
+
+
+def test_what_is_not_finite() -> None:
+    """Left out where the float model has it too; counted as nothing where the quantised model alone has it."""
+    found = loss(of([[np.inf, 3, 4]]), of([[0, 3, np.nan]]))
+    assert found is not None
+    assert 16 / 25 == pytest.approx(found.error)
+
+
+def test_nothing_but_zeros_is_no_loss_and_no_figure() -> None:
+    """There is nothing to compare with."""
+    assert loss(of([[0, 0]]), of([[0, 0]])) is None
+    assert loss([], []) is None
+
+
+def test_ten_samples_have_an_interval_that_holds_the_error() -> None:
+    """By a bootstrap over samples; below ten there is none."""
+    generator = np.random.default_rng(0)
+    exact = of(generator.normal(size=(10, 50)).tolist())
+    measured = [{"y": one["y"] + 0.1 * generator.normal(size=50)} for one in exact]
+    found = loss(exact, measured)
+    assert found is not None
+    assert found.interval95 is not None
+    assert found.interval95[0] < found.error < found.interval95[1]
+    assert found == loss(exact, measured), "the resamples are seeded"
+    fewer = loss(exact[:9], measured[:9])
+    assert fewer is not None
+    assert fewer.interval95 is None
+
+
+def test_the_least_loss_among_those_that_count() -> None:
+    """The first of equal ones; none where none counts."""
+    losses = [Loss(output="y", error=e, interval95=None, samples=1) for e in (0.1, 0.3, 0.1, 0.0)]
+    assert 0 == least([(True, one) for one in losses[:3]])
+    assert 1 == least([(False, losses[0]), (True, losses[1]), (True, None)])
+    assert least([(False, losses[0])]) is None
+    assert decibels(0.0) is None

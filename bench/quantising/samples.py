@@ -86,9 +86,10 @@ def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
     samples: dict[str, Sample] = {}
     left: list[LeftOut] = []
     count = duplicates = 0
-    for name, labelled, feeds in each:
+    for name, labelled, given in each:
         count += 1
         done(count, min(found, data.most))
+        feeds = given if isinstance(given, LeftOut) else _finite(name, given)
         if isinstance(feeds, LeftOut):
             left.append(feeds)
             continue
@@ -105,6 +106,16 @@ def read_samples(data: DataAsk, artifact: Artifact, folder: Path) -> Read:
         raise _nothing(data.path, left)
     ordered = tuple(sorted(samples.values(), key=lambda sample: sample.sha256))
     return Read(samples=ordered, found=found, duplicates=duplicates, left_out=tuple(left))
+
+
+def _finite(name: str, feeds: "Feeds") -> "Feeds | LeftOut":
+    """The sample, unless it holds a value that no range could contain."""
+    import numpy as np
+
+    for key, array in feeds.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return LeftOut(name, key, sentence("quantise.not_finite"))
+    return feeds
 
 
 def _nothing(path: Path, left: "list[LeftOut]") -> InputError:

@@ -105,6 +105,16 @@ def test_rows_of_one_file(tmp_path: Path, shape: tuple[int, ...]) -> None:
     assert {(1, 3, 4, 4)} == {np.load(one.path)["x"].shape for one in found.samples}
 
 
+def test_values_that_no_range_contains(tmp_path: Path) -> None:
+    """The sample is left out, and the input is named."""
+    rows = np.random.default_rng(0).random((3, 3, 4, 4), np.float32)
+    rows[0, 0, 0, 0], rows[1, 0, 0, 0] = np.nan, np.inf
+    np.savez(tmp_path / "rows.npz", x=rows)
+    found = read(tmp_path / "rows.npz", tmp_path / "out")
+    assert 1 == len(found.samples)
+    assert {("rows.npz[0]", "x"), ("rows.npz[1]", "x")} == {(one.file, one.field) for one in found.left_out}
+
+
 def test_no_more_than_asked_for(tmp_path: Path) -> None:
     """The rest is not read."""
     np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).random((9, 3, 4, 4), np.float32))

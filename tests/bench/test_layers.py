@@ -60,8 +60,8 @@ PLUGIN_FLOORS = {
         "build_cache built altered | sllm checkpoints vision | files"
     ),
     "targets": (
-        "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_nodes onnx_precision runners "
-        "plain_decoder quantisable | attention_form grouped_attention | ort openvino | qnn | ort_genai"
+        "processor distributions safe_options compiled_graphs decoding feeds onnx_graphs onnx_nodes onnx_precision "
+        "runners plain_decoder quantisable | attention_form grouped_attention | ort openvino | qnn | ort_genai"
     ),
     "reports": (
         "templates words | view | charts | runs comparisons dossiers gates quantisations trends tunings | "

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 400
 """That are read unless asked otherwise: ranges change little beyond a few hundred."""
-LEAST_DIVIDED, LEAST_THIRD = 4, 40
+LEAST_DIVIDED, LEAST_APART = 4, 6
 JUDGING = 10
 """With fewer, a loss has no interval."""
 
@@ -227,17 +227,16 @@ def _order(names: "list[str]") -> "list[str]":
 
 
 def divided(samples: tuple[Sample, ...]) -> Divided:
-    """Half for judging, and at least ten where four more are left; of forty and more a fifth for choosing, and of fewer
-    the choice is made on those for calibration. Below four nothing is held back."""
+    """Half for judging, and at least ten where four more are left. Of the rest a third chooses the method, if there are
+    six or more: on samples that ranges were taken from nothing is ever out of range, so the choice would be too narrow
+    there. Below four nothing is held back."""
     count = len(samples)
     if count < LEAST_DIVIDED:
         return Divided(samples, samples, samples, held_back=False)
     judging = max(count // 2, min(JUDGING, count - LEAST_DIVIDED))
-    if count < LEAST_THIRD:
-        return Divided(samples[judging:], samples[judging:], samples[:judging], held_back=True)
-    judging = 2 * count // 5
-    choosing = judging + count // 5
-    return Divided(samples[choosing:], samples[judging:choosing], samples[:judging], held_back=True)
+    rest = samples[judging:]
+    apart = len(rest) // 3 if len(rest) >= LEAST_APART else 0
+    return Divided(rest[apart:], rest[:apart] or rest, samples[:judging], held_back=True)
 
 
 def calibration_sha256(samples: tuple[Sample, ...]) -> str:

@@ -59,7 +59,9 @@ def found(realdata: Path, crops: Path, tmp_path_factory: pytest.TempPathFactory)
 def test_samples_are_held_back(found: tuple[dict[str, Any], Path]) -> None:
     """Half of 28, which took no part in the making; each sample's hash is kept."""
     sampled = found[0]["sampled"]
-    assert (28, 14, 14, True) == tuple(sampled[k] for k in ("found", "calibrating", "judging", "held_back"))
+    assert (28, 10, 4, 14, True) == tuple(
+        sampled[k] for k in ("found", "calibrating", "choosing", "judging", "held_back")
+    )
     assert 28 == len(set(sampled["hashes"]))
 
 
@@ -127,7 +129,7 @@ def test_the_file_its_lineage_and_its_page(found: tuple[dict[str, Any], Path], r
     assert step.made_from is not None
     assert step.made_from.sha256 == sha256((realdata / "models" / RESNET).read_bytes()).hexdigest()
     assert step.calibration is not None
-    assert (14, outcome["calibration"]["sha256"]) == (step.calibration.samples, step.calibration.sha256)
+    assert (10, outcome["calibration"]["sha256"]) == (step.calibration.samples, step.calibration.sha256)
     assert outcome["result"]["sha256"] == artifact.sha256
     page = Path(f"{result}.html").read_text(encoding="utf-8")
     assert step.made_from.sha256 in page
@@ -176,7 +178,7 @@ def test_a_dry_run_writes_nothing(realdata: Path, crops: Path, tmp_path: Path) -
     result = tmp_path / "a.onnx"
     done = quantise(realdata / "models" / RESNET, "--data", crops, "-o", result, "--dry-run")
     assert 0 == done.return_value
-    assert "28 samples: ranges from 14" in done.output
+    assert "28 samples: ranges from 10, the method is chosen on 4 others" in done.output
     assert "percentile 99.999, by channel" in done.output
     assert [] == [*tmp_path.iterdir()]
 

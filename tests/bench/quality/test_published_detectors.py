@@ -44,7 +44,6 @@ CASES = [
     Case("yolox_nano.onnx", "yolox", "order=bgr,letterbox=114:corner:floor", "car.jpg", CAR),
     Case("yolov5n_fp16.tflite", "yolov5", "scale=255,letterbox=114", "car.jpg", TRUCK, "relative=true"),
     Case("yolov5n_int8.tflite", "yolov5", "letterbox=114", "elephants.jpg", ELEPHANT, "relative=true"),
-    Case("yolov8n_quant.onnx", "yolov8", "scale=255,letterbox=114", "car.jpg", CAR),
     Case("yolov8n_int8.tflite", "yolov8", "scale=255,letterbox=114", "elephants.jpg", ELEPHANT, "relative=true"),
     Case("yolov8n_full_integer.tflite", "yolov8", "mean=128,letterbox=114", "car.jpg", CAR, "relative=true"),
     Case("yolo26n_int8.tflite", "yolov10", "scale=255,letterbox=114", "car.jpg", CAR, "relative=true"),

@@ -88,12 +88,14 @@ def run_in_alternation(
     root: Path = Path("/"),
     in_full: bool = False,
     until: Until | None = None,
+    compared: bool = True,
 ) -> tuple[RecordedRun, RecordedRun]:
     """Measure the one run of each suite; records are written under ``out`` (base's, new's).
 
     ``base_python``: the interpreter in whose environment the base is measured. ``in_full``: the new run is measured as
     it would be alone, by as many and as long repeats, for its own figures; the base is its yardstick, and no more.
-    ``until``: pairs are measured until the leading metric is decided, within its bounds.
+    ``until``: pairs are measured until the leading metric is decided, within its bounds. ``compared``: by the rules for
+    records, which refuse inputs of another shape; otherwise the caller has a rule of its own.
 
     Raises ``InputError`` where a suite does not plan exactly one run, or the base's artifact is not the ``expected``
     one, or where the two are prepared and could not be compared. ``Ctrl-C`` writes what there is and is raised again.
@@ -108,7 +110,7 @@ def run_in_alternation(
                 SIDES, (base, new), plan_pair(base, new, machine, base_python, in_full, until), strict=True
             )
         ]
-        _gather(sides, expected, listener, (of_base, of_new), until)
+        _gather(sides, expected, listener, (of_base, of_new), until, compared)
         recorded = []
         if not sides[1].has_ended():  # it needs more repeats, and there is no base any more to take turns with
             _wait_no_longer(sides[1], sides[0])
@@ -185,6 +187,7 @@ def _gather(
     listener: Listener,
     kept: tuple[Unfinished, Unfinished],
     until: Until | None,
+    compared: bool,
 ) -> None:
     began_ns, known = monotonic_ns(), None
     for gathering, other in zip(sides, reversed(sides), strict=True):
@@ -194,7 +197,8 @@ def _gather(
         prepared = gathering.evidence.prepared
         if gathering is sides[0] and expected is not None and prepared is not None:
             expected.check(prepared.artifact)
-    _refuse_incomparable(sides)
+    if compared:
+        _refuse_incomparable(sides)
     first_ns = monotonic_ns()
     for index in count():
         listener.pair()

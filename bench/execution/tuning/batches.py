@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from statistics import geometric_mean
 
 from msgspec.structs import replace
 
 from bench.comparison.comparison import ALPHA_DIFFERENT, ALPHA_SAME, Change
+from bench.comparison.contrast import untrue
+from bench.comparison.observe import Observation
 from bench.contracts import Artifact, Tunable
-from bench.execution.tuning.heats import Process
+from bench.execution.tuning.heats import BY_NAME, Process
 from bench.stats.ratio import paired_log_ratio
 from bench.suite.plan import PlannedRun
 from bench.suite.suite import ModelAsk
@@ -50,26 +53,33 @@ def per_sample(process: Process, batch: int) -> Process:
     return process if rate is None else replace(process, figures={**process.figures, RATE: batch * rate})
 
 
-def change_per_sample(change: Change, batch: int, tolerance: float) -> Change:
-    """A comparison of queries a second, of which the new side's hold so many samples, as one of samples a second: by
-    the same test of the same pairs, whose number was fixed."""
-    if batch == 1 or len(change.pair_ratios) < 2:
-        return change
-    ratios = tuple(batch * ratio for ratio in change.pair_ratios)
-    found = paired_log_ratio([math.log(ratio) for ratio in ratios])
+def change_per_sample(base: Observation, new: Observation, batch: int, tolerance: float) -> Change | None:
+    """The throughput of two runs that took turns, in samples a second, where a query of the new one holds ``batch`` of
+    them: by the test that compares the leading metric of one pair of runs. ``None`` where a process has no figure."""
+    metric, (x, y) = BY_NAME[RATE], (side.values.get(RATE, ()) for side in (base, new))
+    olds, news = [one for one in x if one], [batch * one for one in y if one]
+    if not len(olds) == len(news) == len(x) == len(y) or len(olds) < 2:
+        return None
+    found = paired_log_ratio([math.log(b / a) for a, b in zip(olds, news, strict=True)])
     apart = found.p_different() < ALPHA_DIFFERENT / 2 and not 1 / (1 + tolerance) <= found.ratio <= 1 + tolerance
     alike = found.p_equivalent(tolerance) < ALPHA_SAME
-    return replace(
-        change,
+    doubts = [untrue(metric, one.record, side, together=True) for one, side in ((base, "base"), (new, "new"))]
+    doubt = next((one for one in doubts if one is not None), None)
+    return Change(
+        metric=RATE,
+        title=metric.title,
+        unit=metric.unit,
         word=("faster" if found.ratio > 1 else "slower") if apart else "same" if alike else "cannot_tell",
-        new=batch * change.new,
-        new_values=tuple(batch * value for value in change.new_values),
+        base=geometric_mean(olds),
+        new=geometric_mean(news),
+        base_values=tuple(olds),
+        new_values=tuple(news),
         ratio=found.ratio,
         interval=found.interval(),
-        pair_ratios=ratios,
         p_different=found.p_different(),
-        p_corrected=None,
         p_same=found.p_equivalent(tolerance),
         gain=found.ratio > 1,
-        repeats_needed=None,
+        message="" if doubt is None else doubt,
+        pair_ratios=tuple(b / a for a, b in zip(olds, news, strict=True)),
+        claimed=doubt is None,
     )

@@ -48,13 +48,21 @@ def confirm(
         else:
             both = tuple(replace(one, repeats=PRESETS[one.preset].pairs) for one in both)  # type: ignore[assignment]
         runs = run_in_alternation(
-            *both, asked.catalog, folders, cache=asked.cache, root=asked.root, listener=listener, until=until
+            *both,
+            asked.catalog,
+            folders,
+            cache=asked.cache,
+            root=asked.root,
+            listener=listener,
+            until=until,
+            compared=batch == 1,
         )
     base, new = (observe(run) for run in runs)
-    (found,) = compare_all([(base, new)], asked.tolerance)
-    change = next((one for one in found.changes if one.metric == metric), None)
-    if change is not None:
-        change = change_per_sample(change, batch, asked.tolerance)
+    if batch == 1:
+        (found,) = compare_all([(base, new)], asked.tolerance)
+        change = next((one for one in found.changes if one.metric == metric), None)
+    else:
+        change = change_per_sample(base, new, batch, asked.tolerance)
     names = tuple(f"{folder}/{run.record.record_id}" for folder, run in zip(FOLDERS, runs, strict=True))
     failure = next((run.record.failure for run in runs if run.record.failure is not None), None)
     pairs = min(len(run.record.repeats) for run in runs)

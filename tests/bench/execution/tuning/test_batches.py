@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.comparison.comparison import Change, compare_all
-from bench.comparison.observe import observe
+from bench.comparison.comparison import compare_all
+from bench.comparison.observe import Observation, observe
 from bench.contracts import Artifact, Device, Scenario, TensorSpec
 from bench.execution.tuning.batches import (
     batch_of,
@@ -78,31 +78,43 @@ def test_throughput_counts_samples() -> None:
     assert {RATE: 400.0, "latency_p50_ns": 1e7} == found.figures
 
 
-def compared(factor: float) -> Change:
+def pair(factor: float, noise: float = 0.01) -> tuple[Observation, Observation]:
     """Ten pairs of processes in turns; queries take ``factor`` times as long on the new side, with 1 % of noise."""
     rng, runs = np.random.default_rng(1), []
     for side, by in (("base", 1.0), ("new", factor)):
-        latency = [np.rint(1e6 * by * np.exp(rng.normal(0, 0.01)) * np.ones(200)).astype(np.int64) for _ in range(10)]
-        runs.append(fake_run(side, latency, alternation=Alternation("g", side)))
-    (found,) = compare_all([(observe(runs[0]), observe(runs[1]))], 0.03)
-    return next(one for one in found.changes if one.metric == RATE)
+        latency = [np.rint(1e6 * by * np.exp(rng.normal(0, noise)) * np.ones(200)).astype(np.int64) for _ in range(10)]
+        runs.append(observe(fake_run(side, latency, alternation=Alternation("g", side))))
+    return runs[0], runs[1]
 
 
 @pytest.mark.parametrize(("factor", "word"), [(2.0, "faster"), (4.0, "same"), (6.0, "slower")])
-def test_the_same_pairs_are_tested_by_samples_a_second(factor: float, word: str) -> None:
+def test_pairs_are_tested_by_samples_a_second(factor: float, word: str) -> None:
     """Queries of 4 samples that take 2, 4 or 6 times as long."""
-    change = compared(factor)
-    assert "slower" == change.word
-    found = change_per_sample(change, 4, 0.03)
-    assert word == found.word
+    found = change_per_sample(*pair(factor), 4, 0.03)
+    assert found is not None
+    assert (word, True) == (found.word, found.claimed)
     assert found.ratio is not None
     assert found.interval is not None
     assert 4 / factor == pytest.approx(found.ratio, rel=0.02)
     assert found.interval[0] < found.ratio < found.interval[1]
-    assert 4 * change.new == pytest.approx(found.new)
+    assert 4e9 / (1e6 * factor) == pytest.approx(found.new, rel=0.02)
 
 
-def test_without_a_batch_a_comparison_stays_as_it_is() -> None:
-    """Every figure of it."""
-    change = compared(1.0)
-    assert change == change_per_sample(change, 1, 0.03)
+def test_it_is_the_test_of_a_comparison() -> None:
+    """With one sample a query, the ratio, the interval and the p-value are those of the records' comparison."""
+    base, new = pair(1.2)
+    (compared,) = compare_all([(base, new)], 0.03)
+    theirs = next(one for one in compared.changes if one.metric == RATE)
+    ours = change_per_sample(base, new, 1, 0.03)
+    assert ours is not None
+    assert theirs.ratio == pytest.approx(ours.ratio)
+    assert theirs.interval == pytest.approx(ours.interval)
+    assert theirs.p_different == pytest.approx(ours.p_different)
+    assert theirs.word == ours.word == "slower"
+
+
+def test_noise_that_hides_the_difference_is_not_decided() -> None:
+    """Pairs that differ by a third of themselves."""
+    found = change_per_sample(*pair(4.4, noise=0.3), 4, 0.03)
+    assert found is not None
+    assert "cannot_tell" == found.word

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from bench.contracts import Task
-from bench.execution.tuning.heats import Process
+from bench.execution.tuning.heats import BY_NAME, Process
 from bench.execution.tuning.question import quality_of
 from bench.record.record import Fidelity
 from bench.tuning.front import Axis, front
@@ -15,10 +15,11 @@ from bench.words import Sentence
 
 
 class Ledger:
-    """Keeps figures, failures and fidelity by setting. ``elsewhere``: metrics that count only from the other scenario,
-    which ``beside`` adds."""
+    """Keeps figures, failures and fidelity by setting. ``metric``: the goal's. ``elsewhere``: metrics that count only
+    from the other scenario, which ``beside`` adds."""
 
-    def __init__(self, task: Task, axes: Sequence[Axis], elsewhere: Sequence[str]) -> None:
+    def __init__(self, task: Task, metric: str, axes: Sequence[Axis], elsewhere: Sequence[str]) -> None:
+        self._inverse = not BY_NAME[metric].lower_is_better
         self._task, self._axes, self._elsewhere = task, tuple(axes), frozenset(elsewhere)
         self._figures: dict[Setting, dict[str, list[float]]] = {DEFAULT: {}}
         self._processes: dict[Setting, int] = {}
@@ -77,10 +78,18 @@ class Ledger:
             options=dict(setting),
             state=state,
             processes=self._processes.get(setting, 0),
-            ratio=1.0 if setting == DEFAULT else None if known is None else known.ratio,
-            interval=None if known is None else known.interval,
+            ratio=1.0 if setting == DEFAULT else None if known is None else self._ratio(known.ratio),
+            interval=None if known is None or known.interval is None else self._interval(known.interval),
             figures=figures,
             fidelity=self._fidelity.get(setting),
             on_front=on_front,
             reason=reason,
         )
+
+    def _ratio(self, ratio: float) -> float:
+        """Of the figure itself: in the search, smaller is always better."""
+        return 1 / ratio if self._inverse else ratio
+
+    def _interval(self, interval: tuple[float, float]) -> tuple[float, float]:
+        low, high = sorted(map(self._ratio, interval))
+        return low, high

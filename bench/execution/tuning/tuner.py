@@ -60,7 +60,7 @@ class Tuner:
         self._best: Setting = DEFAULT
         self._confirmation: Confirmation | None = None
         self._batched: dict[int, Gathering] = {}
-        self._ledger = Ledger(opened.task, opened.measure.axes, elsewhere(opened.measure))
+        self._ledger = Ledger(opened.task, opened.measure.metric, opened.measure.axes, elsewhere(opened.measure))
         self._ledger.answered(DEFAULT, opened.evidence.fidelity)
 
     def run(self) -> Tuning:

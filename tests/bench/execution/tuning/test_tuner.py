@@ -354,7 +354,9 @@ def test_for_throughput_a_batch_counts_by_samples_and_one_that_cannot_be_prepare
     assert {"batch": "4"} == found.best
     assert {"x": (4, 4)} == found.shapes
     assert [{"batch": "8"}] == options_of(found, "failed")
-    assert [2.5 / 4, 1.6 / 2] == [pytest.approx(one.ratio) for one in found.tried[1:3]]
+    assert [4 / 2.5, 2 / 1.6] == [pytest.approx(one.ratio) for one in found.tried[1:3]]
+    assert found.tried[1].interval is not None
+    assert 4 / 2.5 == pytest.approx(found.tried[1].interval[0])
     assert 1.6 * found.tried[0].figures["throughput_per_s"] == pytest.approx(found.tried[1].figures["throughput_per_s"])
     assert found.own is not None
     assert "batch" not in found.own.text

@@ -43,9 +43,9 @@ class Gathering:
         run: PlannedRun,
         memo: Memo,
         say: Callable[[Sentence | str], None],
-        passes: Sequence[Step] = UNTIMED,
+        passes: Sequence[Step] | None = None,
     ) -> None:
-        self._bench, self._passes = bench, passes
+        self._bench, self._passes = bench, UNTIMED if passes is None else passes
         self._jobs = JobRunner(bench, memo, self.deadline_s, say)
         began = datetime.now(UTC)
         self._evidence = Evidence(

@@ -99,15 +99,15 @@ class TestMeasured:
 
     def test_an_interrupt_keeps_the_pairs(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C in the second pair: both records hold the first, and nothing is compared."""
-        run_both, begun = interleaved._run_both, []
+        in_turns, begun = interleaved.run_in_turns, []
 
         def run(*pair: Any) -> Any:
             begun.append(pair)
             if len(begun) == 2:
                 raise KeyboardInterrupt
-            return run_both(*pair)
+            return in_turns(*pair)
 
-        monkeypatch.setattr(interleaved, "_run_both", run)
+        monkeypatch.setattr(interleaved, "run_in_turns", run)
         done = odb_run(*AGAINST, "--until", "decided", *QUICK, "-o", "broken")
         assert done.exception is not None
         runs = [run for side in ("base", "new") for run in load_records(here / "broken" / side)]

@@ -47,7 +47,7 @@ def products(path: Path, count: int, rows: int = ROWS) -> Path:
 
 def odb(room: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-P", "-c", ODB, *map(str, arguments)]
-    return subprocess.run(command, cwd=room, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=room, capture_output=True, text=True, check=False, timeout=240)
 
 
 def here(room: Path, *arguments: object) -> Result:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Clock = Literal["utc", "local", "relative"]
 """What the times of a log are: of a known zone, of one that the log does not state, or since its own beginning."""
 Tier = Literal["meter", "sensor"]
+MOST_WATTS = 1e9
+"""No meter reads more; such a number is another column, or damage."""
 
 
 class PowerLog(Struct, frozen=True, kw_only=True, dict=True):
@@ -64,7 +66,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     ``span_s`` from the first to the last with a power. ``joules`` by trapezoid between neighbours that were read;
     ``mean_watts`` is ``joules`` over ``span_s``. ``interval_s``: the median between two readings, ``largest_gap_s``:
     the largest between two that were read. All but the counts are null where they do not exist, energy also where time
-    moves backwards."""
+    moves backwards or does not pass."""
 
     readings: int
     not_read: int
@@ -88,7 +90,7 @@ def figures_of(log: PowerLog) -> Figures:
         return Figures(readings=count, not_read=missing, **bounds)
     gaps = np.diff(seconds)
     span = float(seconds[-1] - seconds[0])
-    joules = float((gaps * (watts[1:] + watts[:-1]) / 2).sum())
+    joules = float((gaps * (watts[1:] + watts[:-1]) / 2).sum()) if span > 0 else None
     return Figures(
         readings=count,
         not_read=missing,
@@ -96,6 +98,12 @@ def figures_of(log: PowerLog) -> Figures:
         interval_s=float(np.median(gaps)),
         largest_gap_s=float(gaps.max()),
         joules=joules,
-        mean_watts=joules / span if span > 0 else None,
+        mean_watts=joules / span if joules is not None else None,
         **bounds,
     )
+
+
+def within_reach(watts: "Floats") -> "tuple[Floats, int]":
+    """``watts`` with NaN for what no meter reads, and how many of those there are."""
+    beyond = np.abs(watts) > MOST_WATTS
+    return np.where(beyond, np.nan, watts), int(beyond.sum())

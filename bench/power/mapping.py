@@ -1,8 +1,11 @@
 """Which columns of a table hold time and power, and in what units: stated by the user or by a known format."""
 
 import re
-from datetime import UTC, timedelta, timezone, tzinfo
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -78,6 +81,13 @@ def unit_of(column: str, stated: str, units: dict[str, float]) -> float | None:
         return units[stated]
     found = UNIT.search(column)
     return units.get(found[1].replace("μ", "µ")) if found else None
+
+
+def seconds_since_first(moments: Sequence[datetime]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """float64 [n]. Times of one zone are made UTC first: the difference of two of them takes no notice of an hour that
+    the clock was changed by between them."""
+    made = [each if each.tzinfo is None else each.astimezone(UTC) for each in moments]
+    return np.array([(each - made[0]).total_seconds() for each in made], np.float64)
 
 
 def zone_named(name: str) -> tzinfo:

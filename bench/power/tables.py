@@ -53,7 +53,17 @@ class Table(Struct, frozen=True):
         places = [place for place, own in enumerate(self.header) if own == name]
         if number.isdecimal() and 1 <= int(number) <= len(places):
             return places[int(number) - 1]
-        raise UnknownName(sentence("power.column_of", file=self.file), column, self.header)
+        raise UnknownName(sentence("power.column_of", file=self.file), column, [name for name in self.names if name])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns as ``place_of`` takes them: of several with one name the number, too."""
+        often, seen = Counter(self.header), Counter[str]()
+        seen_so_far = []
+        for name in self.header:
+            seen[name] += 1
+            seen_so_far.append(f"{name}#{seen[name]}" if often[name] > 1 else name)
+        return tuple(seen_so_far)
 
 
 def text_of(path: Path) -> str:
@@ -69,11 +79,12 @@ def text_of(path: Path) -> str:
 
 def table_of(path: Path, text: str) -> Table:
     """The table of a file with a header. Raises ``InputError`` for a file without one."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n", 64)
     for number, line in enumerate(lines[:64]):
         counts = Counter(line)
         delimiter = max(DELIMITERS, key=lambda sign: counts[sign])
-        header = tuple(cell.strip() for cell in next(csv.reader([line.rstrip("\r")], delimiter=delimiter), []))
+        header = tuple(cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), []))
         if len(header) > 1 and not any(is_number(cell) for cell in header if cell):
             body = text.split("\n", number + 1)[-1] if len(lines) > number + 1 else ""
             return Table(path.name, header, body, delimiter, number + 2)

@@ -21,6 +21,9 @@ _DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 _QUANTITIES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
+_WATTS = ((1.0, "W"), (1e-3, "mW"), (1e-6, "µW"))
+LEAST_WATTS = 0.0995
+"""Below it a power is shown in mW, so that three digits are left."""
 _RATES = {"queries/s": "unit.queries_per_s", "tokens/s": "unit.tokens_per_s"}
 
 
@@ -257,7 +260,7 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "tokens_per_s": lambda rate: number(rate, "tokens/s"),
     "fraction": percent,
     "decibels": lambda value: number(value, "dB"),
-    "watts": lambda value: number(value, "W"),
+    "watts": lambda value: _scaled(value, _WATTS) if 1e-6 <= abs(value) < LEAST_WATTS else number(value, "W"),
     "celsius": lambda value: number(value, "°C"),
     "number": quantity,
 }

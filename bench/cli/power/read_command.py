@@ -80,8 +80,8 @@ def shown(log: "PowerLog", figures: "Figures", doubts: "tuple[Any, ...]") -> str
         lines += ["", picture, say("power.shown.picture", most=units.figure(figures.most_watts, "watts"))]
     if log.marks:
         lines += ["", say("power.shown.marks", marks=clean(", ".join(name for name, _ in log.marks[:12])))]
-    others = [name for name in log.channels if name != log.channel]
-    if others:
+    others = [name for name in log.channels if name not in (log.channel, f"{log.channel}#1")]
+    if others and log.format != "table":
         lines += ["", say("power.shown.others", names=[clean(name) for name in others[:12]], n=len(others))]
     if doubts:
         lines += ["", say("power.shown.doubts"), *(f"  - {doubt.told}" for doubt in doubts)]

@@ -13,8 +13,8 @@ import numpy as np
 from bench.digest import sha256_of
 from bench.errors import InputError
 from bench.power.doubt import Doubt
-from bench.power.log import PowerLog
-from bench.power.mapping import zone_named
+from bench.power.log import PowerLog, within_reach
+from bench.power.mapping import seconds_since_first, zone_named
 from bench.words import sentence
 
 LINE = re.compile(
@@ -58,9 +58,13 @@ def read(path: Path, text: str, zone: str) -> PowerLog:
             marks.append((found["mark"], len(times)))
         times.append(moment)
         values.append(row)
-    first = times[0]
+    if zone:
+        of = zone_named(zone)
+        times = [moment.replace(tzinfo=of) for moment in times]
     table = np.array(values, np.float64)
     table[table == NOT_READ] = np.nan
+    watts, beyond = within_reach(table[:, 0])
+    doubts = (Doubt("beyond_range", True, {"n": beyond}),) if beyond else ()
     return PowerLog(
         name=path.name,
         sha256=sha256_of([path]),
@@ -68,12 +72,12 @@ def read(path: Path, text: str, zone: str) -> PowerLog:
         format="ptdaemon",
         channel="Watts",
         channels=("Watts",),
-        seconds=np.array([(moment - first).total_seconds() for moment in times], np.float64),
-        watts=table[:, 0],
+        seconds=seconds_since_first(times),
+        watts=watts,
         clock="utc" if zone else "local",
-        began=(first.replace(tzinfo=zone_named(zone)) if zone else first).isoformat(timespec="milliseconds"),
+        began=times[0].isoformat(timespec="milliseconds"),
         marks=tuple(mark for mark in marks if mark[0] != "notset"),
-        doubts_of_reader=_product(table),
+        doubts_of_reader=(*doubts, *_product(table)),
     )
 
 

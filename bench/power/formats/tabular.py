@@ -19,15 +19,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.digest import sha256_of
-from bench.errors import InputError
+from bench.errors import InputError, of_flag
 from bench.power.doubt import Doubt
-from bench.power.log import Clock, PowerLog, Tier
-from bench.power.mapping import AMPERES, SECONDS, VOLTS, WATTS, Mapping, unit_of, zone_named
+from bench.power.log import Clock, PowerLog, Tier, within_reach
+from bench.power.mapping import AMPERES, SECONDS, VOLTS, WATTS, Mapping, seconds_since_first, unit_of, zone_named
 from bench.power.tables import Table, is_number, numbers_at
 from bench.words import sentence
 
 MONSOON = re.compile(r"(Main|USB|Aux) Avg Power \(m?W\)")
 HWINFO_FIRST = ("CPU Package Power [W]", "Total System Power [W]")
+MOST_SECONDS = 1e20
+"""In any unit of time; more is damage."""
 HWINFO_DATE = "%d.%m.%Y %H:%M:%S.%f"
 
 
@@ -96,13 +98,17 @@ def read(path: Path, table: Table, mapping: Mapping, form: str, tier: Tier) -> P
     if mapping.current:
         volts = given if given is not None else values[:, 1] * (unit_of(mapping.volts, "", VOLTS) or 1.0)
         watts = watts * volts
+    watts, beyond = within_reach(watts)
+    overflows += beyond
     return PowerLog(
         name=path.name,
         sha256=sha256_of([path]),
         size_bytes=path.stat().st_size,
         format=form,
         channel=column,
-        channels=tuple(name for name in table.header if unit_of(name, "", WATTS) is not None),
+        channels=tuple(
+            named for named, name in zip(table.names, table.header, strict=True) if unit_of(name, "", WATTS) is not None
+        ),
         seconds=seconds - seconds[0],
         watts=watts,
         clock=times.clock,
@@ -142,8 +148,10 @@ class _Times:
             return np.empty(0), np.empty((0, len(places))), 0
         if self._mapping.date or self._mapping.format or not is_number(first[at].strip()):
             return self._dated(at, places)
+        if self._zone is not None:
+            raise InputError(of_flag("--zone", sentence("power.times_are_numbers", file=self._file)))
         found, lines, overflows = numbers_at(self._table, [at, *places])
-        without = np.flatnonzero(np.isnan(found[:, 0]))
+        without = np.flatnonzero(~(np.abs(found[:, 0]) < MOST_SECONDS))
         if without.size:
             raise InputError(
                 sentence("power.no_time", file=self._file, line=lines[int(without[0])], column=self._mapping.time),
@@ -165,10 +173,17 @@ class _Times:
             if line in wanted:
                 text = row[at].strip() if date is None else f"{row[date].strip()} {row[at].strip()}"
                 moments.append(self._moment(text, line))
+        if not moments:
+            return np.empty(0), numbers, overflows
         first = moments[0]
+        other = next((at for at, each in enumerate(moments) if (each.tzinfo is None) != (first.tzinfo is None)), None)
+        if other is not None:
+            raise InputError(
+                sentence("power.zone_of_some", file=self._file, line=lines[other]), sentence("power.cut_or_mapping")
+            )
         self.clock = "local" if first.tzinfo is None else "utc"
         self.began = first.isoformat(timespec="milliseconds")
-        return np.array([(moment - first).total_seconds() for moment in moments]), numbers, overflows
+        return seconds_since_first(moments), numbers, overflows
 
     def _moment(self, text: str, line: int) -> datetime:
         form = self._mapping.format
@@ -187,7 +202,9 @@ class _Times:
             ) from None
         if self._zone is None:
             return moment
-        return moment.replace(tzinfo=self._zone) if moment.tzinfo is None else moment
+        if moment.tzinfo is not None:
+            raise InputError(of_flag("--zone", sentence("power.times_have_zone", file=self._file)))
+        return moment.replace(tzinfo=self._zone)
 
 
 def chosen(mapping: Mapping, channel: str) -> Mapping:

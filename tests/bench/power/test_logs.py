@@ -218,3 +218,61 @@ def test_an_option_that_says_nothing_is_refused(tmp_path: Path, option: dict[str
     path = written(tmp_path, "spl.txt", PTD.format(time="12-13-2020 22:38:59.240", watts=1, mark="m"))
     with pytest.raises(InputError, match=flag):
         read_log(path, **option)  # type: ignore[arg-type]
+
+
+def test_lines_that_end_with_cr_alone(tmp_path: Path) -> None:
+    log = read_log(written(tmp_path, "a.csv", "t [s],p [W]\r0,1\r1,3\r2,1\r"), parse_mapping("time=t [s],power=p [W]"))
+    assert (watts_of(log), figures_of(log).joules) == ([1, 3, 1], 4.0)
+
+
+@pytest.mark.parametrize("format", ["table", "ptdaemon"])
+def test_the_hour_that_the_clock_is_set_back_by_counts(tmp_path: Path, format: str) -> None:
+    """In Berlin 01:59:59 of that night is 2 h 1 s before 03:00:00."""
+    if format == "table":
+        text = "t,p [W]\n2026-10-25T01:59:59,2\n2026-10-25T03:00:00,2\n"
+        log = read_log(written(tmp_path, "a", text), parse_mapping("time=t,power=p [W]"), zone="Europe/Berlin")
+    else:
+        times = ("10-25-2026 01:59:59.000", "10-25-2026 03:00:00.000")
+        text = "".join(PTD.format(time=time, watts="2.0", mark="notset") for time in times)
+        log = read_log(written(tmp_path, "a", text), zone="Europe/Berlin")
+    assert (figures_of(log).span_s, figures_of(log).joules) == (7201.0, 14402.0)
+
+
+def test_a_power_that_no_meter_reads(tmp_path: Path) -> None:
+    """1e308 W would make the energy infinite."""
+    text = "t [s],p [W]\n0,1\n1,1e308\n2,1\n"
+    log = read_log(written(tmp_path, "a.csv", text), parse_mapping("time=t [s],power=p [W]"))
+    assert [(one.code, one.blocks, one.figures) for one in log.doubts_of_reader] == [("beyond_range", True, {"n": 1})]
+    assert (figures_of(log).readings, figures_of(log).joules) == (2, 2.0)
+
+
+def test_no_energy_where_no_time_passes(tmp_path: Path) -> None:
+    log = read_log(written(tmp_path, "a.csv", "t [s],p [W]\n5,1\n5,1\n"), parse_mapping("time=t [s],power=p [W]"))
+    assert figures_of(log).joules is None
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping", "zone", "told"),
+    [
+        ("t,p [W]\n2026-10-25T01:59:59,1\n2026-10-25T03:00:00Z,1\n", "time=t,power=p [W]", "", "line 3"),
+        ("t,p [W]\n2026-10-25T01:59:59Z,1\n", "time=t,power=p [W]", "UTC", "own zone"),
+        ("t [s],p [W]\n1,1\n", "time=t [s],power=p [W]", "UTC", "numbers"),
+        ("t [s],p [W]\n1e300,1\n-1e300,1\n", "time=t [s],power=p [W]", "", "no time in column"),
+        ("t,p [W]\n2026-10-25T01:59:59,x\n", "time=t,power=p [W]", "", "no reading in column"),
+    ],
+)
+def test_times_that_cannot_be_placed(tmp_path: Path, text: str, mapping: str, zone: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        read_log(written(tmp_path, "a.csv", text), parse_mapping(mapping), zone=zone)
+
+
+def test_columns_of_one_name_are_named_as_they_are_chosen(tmp_path: Path) -> None:
+    text = "Date,Time,A [W],A [W],B [W],\n26.11.2026,10:00:00.000,1,2,3,\n26.11.2026,10:00:01.000,1,2,3,\n"
+    path = written(tmp_path, "hw.csv", text)
+    log = read_log(path, channel="A [W]#2")
+    assert (log.channels, watts_of(log)) == (("A [W]#1", "A [W]#2", "B [W]"), [2, 2])
+    with pytest.raises(InputError) as refused:
+        read_log(path, channel="C")
+    assert refused.value.remedy == "Known: A [W]#1, A [W]#2, B [W], Date, Time."
+    with pytest.raises(InputError, match="no reading in column Date"):
+        read_log(path, channel="Date")

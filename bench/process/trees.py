@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 from bench.process.job_objects import JobObject, kernel32
 
 CREATE_NEW_PROCESS_GROUP = 0x200
-_jobs: "WeakKeyDictionary[subprocess.Popen[Any], JobObject]" = WeakKeyDictionary()
+Process = subprocess.Popen[bytes] | subprocess.Popen[str]
+_jobs: "WeakKeyDictionary[Process, JobObject]" = WeakKeyDictionary()
 
 
 def begin(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
@@ -26,7 +27,7 @@ def begin(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
     return subprocess.Popen(command, start_new_session=True, **options)
 
 
-def end(process: "subprocess.Popen[Any]") -> None:
+def end(process: "Process") -> None:
     """End the process and whatever it started; the caller waits for it."""
     if sys.platform == "win32":
         job = _jobs.pop(process, None)
@@ -40,7 +41,7 @@ def end(process: "subprocess.Popen[Any]") -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def interrupt(process: "subprocess.Popen[Any]") -> None:
+def interrupt(process: "Process") -> None:
     """Ask it to end as Ctrl-C would. Windows delivers no Ctrl-C to a group of its own, but Ctrl-Break."""
     number = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
     with suppress(OSError, ValueError):

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic_ns
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -16,7 +15,7 @@ from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.run_processes import Processes, processes_of
 from bench.comparison.interleaved import neighbours
 from bench.comparison.observe import block_medians
-from bench.contracts import Scenario, Task
+from bench.contracts import Scenario, Task, Tensors
 from bench.jobs import Failed, Result
 from bench.measure.repeat import Measured, MeasureJob
 from bench.process.supervisor import run_job
@@ -71,9 +70,7 @@ def _process(job: MeasureJob, result: Result[Measured], task: Task) -> Process |
     return _figures(answer, samples, job.scenario, task)
 
 
-def _figures(
-    measured: Measured, samples: Mapping[str, "np.ndarray[Any, Any]"], scenario: Scenario, task: Task
-) -> Process:
+def _figures(measured: Measured, samples: Tensors, scenario: Scenario, task: Task) -> Process:
     processes: Processes = processes_of([measured.repeat], samples, scenario).with_latencies()
     found: dict[str, float] = {}
     for metric in METRICS:

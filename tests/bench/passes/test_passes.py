@@ -32,7 +32,7 @@ TARGET = PluginRef("targets", "null", "bench.testing:NullTarget", "test")
 
 ANY = {
     "bench/execution/preflight/survey.py: line 265": "concurrent.futures.wait takes futures of one type",
-    "bench/process/job_objects.py: __init__": "the functions of a library of ctypes are found by name when it is loaded",
+    "bench/process/job_objects.py: __init__": "the functions of a library of ctypes are found by name at run time",
     "bench/process/job_objects.py: kernel32": "the same",
     "bench/process/trees.py: begin": "the keywords of subprocess.Popen pass through",
     "bench/process/telemetry.py: off": "sys.modules takes None in the place of a module, which its type does not allow",

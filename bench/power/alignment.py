@@ -28,6 +28,9 @@ MOST_DOUBT_S = 0.8
 """MLPerf's bound between the clocks of a power run."""
 FINEST_S, COARSEST_S = 0.005, 0.1
 LEAST_READINGS = 12
+DENSE_S = 0.1
+"""Readings closer than this are looked at as means over it: the pulses are seconds long, and a log of a fast meter has
+millions of readings."""
 LEAST_EXPLAINED = 0.5
 """Of the variance of the readings near the marker; less is no marker."""
 CHANCE = 0.99
@@ -62,7 +65,7 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     above ``MOST_DOUBT_S``.
     """
     edges, spans = shape_of(markers, origin_unix_ns)
-    seconds, watts = log.seconds[log.read], log.watts[log.read]
+    seconds, watts = _thinned(log.seconds[log.read], log.watts[log.read])
     if len(seconds) < LEAST_READINGS:
         raise NotAligned(sentence("power.too_few_for_marker", file=log.name, n=len(seconds)))
     interval = float(np.median(np.diff(seconds)))
@@ -101,6 +104,16 @@ def _weighed(searches: "Sequence[_Search]") -> "tuple[Floats, NDArray[np.bool_]]
     return np.asarray(likely), fits
 
 
+def _thinned(seconds: "Floats", watts: "Floats") -> "tuple[Floats, Floats]":
+    """The means of every ``DENSE_S``, each at its end, of a log that is read more often."""
+    if len(seconds) < 2 or float(np.median(np.diff(seconds))) >= DENSE_S / 2:
+        return seconds, watts
+    parts = np.floor((seconds - seconds[0]) / DENSE_S).astype(np.int64)
+    begins = np.flatnonzero(np.diff(parts, prepend=-1))
+    means = np.add.reduceat(watts, begins) / np.diff(np.append(begins, len(watts)))
+    return seconds[0] + (parts[begins] + 1) * DENSE_S, means
+
+
 class _Search(Struct, frozen=True):
     """For each shift: the mean square that it leaves, infinite with too few readings; the fraction explained; and how
     many readings were looked at."""
@@ -128,33 +141,32 @@ def _searched(
     left = np.full(len(shifts), np.inf)
     explained = np.zeros(len(shifts))
     counts = np.zeros(len(shifts), int)
+    took = np.diff(seconds, prepend=2 * seconds[0] - seconds[1])
+    borders = np.array(spans).ravel()
     for place, shift in enumerate(shifts):
-        moved = seconds + shift
-        near = np.zeros(len(moved), bool)
-        for begin, end in spans:
-            near |= (moved >= begin) & (moved <= end)
-        if near.sum() < LEAST_READINGS:
+        ends = np.searchsorted(seconds, borders - shift)
+        near = np.concatenate([np.arange(*pair) for pair in ends.reshape(-1, 2)])
+        if len(near) < LEAST_READINGS:
             continue
-        inside = _inside(moved, edges, means)[near]
+        inside = _inside(seconds[near] + shift, took[near], edges, means)
         found = _unexplained(inside, watts[near])
         if found is not None:
-            counts[place] = int(near.sum())
+            counts[place] = len(near)
             left[place], explained[place] = found[0] / counts[place], found[1]
     explained[counts < MOST_SEEN * counts.max()] = 0.0
     return _Search(left, explained, counts)
 
 
-def _inside(moved: "Floats", edges: Sequence[float], means: bool) -> "Floats":
-    """The fraction of each reading's time inside a pulse."""
+def _inside(moved: "Floats", took: "Floats", edges: Sequence[float], means: bool) -> "Floats":
+    """The fraction of each reading's time inside a pulse. ``took``: the time since the reading before."""
     if not means:
         return (np.searchsorted(edges, moved, side="right") % 2).astype(np.float64)
     knots = np.concatenate(([min(edges[0], moved[0]) - 1.0], edges, [max(edges[-1], moved[-1]) + 1.0]))
     lengths = np.diff(knots) * (np.arange(len(knots) - 1) % 2)
     loaded = np.concatenate(([0.0], np.cumsum(lengths)))
     until = np.interp(moved, knots, loaded)
-    span = np.diff(moved, prepend=moved[0] - (moved[1] - moved[0]))
-    before = np.interp(moved - span, knots, loaded)
-    return np.asarray(np.divide(until - before, span, out=np.zeros_like(until), where=span > 0))
+    before = np.interp(moved - took, knots, loaded)
+    return np.asarray(np.divide(until - before, took, out=np.zeros_like(until), where=took > 0))
 
 
 def _unexplained(inside: "Floats", watts: "Floats") -> tuple[float, float] | None:
@@ -173,10 +185,13 @@ def _unexplained(inside: "Floats", watts: "Floats") -> tuple[float, float] | Non
     return left, 1 - left / whole
 
 
-def _idle(moved: "Floats", watts: "Floats", edges: Sequence[float], spans: Sequence[tuple[float, float]]) -> float:
-    """The median of the readings in the marker's idle times: a second after they begin and before they end."""
+def _idle(
+    moved: "Floats", watts: "Floats", edges: Sequence[float], spans: Sequence[tuple[float, float]]
+) -> float | None:
+    """The median of the readings in the marker's idle times: a second after they begin and before they end; ``None``
+    without any."""
     quiet = np.zeros(len(moved), bool)
     for number, (begin, end) in enumerate(spans):
         own = edges[6 * number : 6 * number + 6]
         quiet |= (moved > begin + 1) & (moved < own[0]) | (moved > own[-1] + 1) & (moved < end)
-    return float(np.median(watts[quiet])) if quiet.any() else float("nan")
+    return float(np.median(watts[quiet])) if quiet.any() else None

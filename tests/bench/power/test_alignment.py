@@ -60,6 +60,16 @@ def test_the_offset_is_found(rate: float, noise: float, close_s: float, means: b
         assert found.idle_watts == pytest.approx(IDLE_W, abs=4 * noise * PULSE_W / 2 + 0.05)
 
 
+def test_a_fast_meters_log_is_looked_at_as_means() -> None:
+    """A thousand readings a second over two minutes, without a clock: searched in seconds, and found as well."""
+    rng = np.random.default_rng(3)
+    offset = 7.3217
+    found = aligned_by_marker(log_of(rng, offset, 1000.0, 0.1, True), MARKERS, 0, WITHIN_S)
+    assert found.offset_s == pytest.approx(offset, abs=max(0.01, found.doubt_s))
+    assert found.doubt_s < 0.05
+    assert found.idle_watts == pytest.approx(IDLE_W, abs=0.1)
+
+
 @pytest.mark.long
 def test_how_often_it_is_wrong() -> None:
     """At one reading a second with noise of a fifth of the pulses: nine of ten within 0.2 s, and in at most one of

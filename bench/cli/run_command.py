@@ -190,10 +190,6 @@ def command(
     folder = suite_file is not None and suite_file.is_dir()
     if runner is not None and on is None:
         raise InputError(sentence("cli.only_with_on", flag="--runner"), sentence("cli.only_with_on.remedy"))
-    if on is not None:
-        from bench.cli.devices.run_on import run_on
-
-        return run_on(context.params, asked_suite(context.params, catalog), catalog, names, write_page)
     for flag, asked in (
         ("--again", again),
         ("--again-invalid", again_invalid),
@@ -201,6 +197,21 @@ def command(
     ):
         if asked and not folder:
             raise InputError(sentence("cli.run.only_for_a_submission", flag=flag), sentence("cli.leave_it_out"))
+    by_hand = context.get_parameter_source("tolerance") is click.core.ParameterSource.COMMANDLINE
+    for flag, given in (
+        ("--base-model", base_models or None),
+        ("--base-python", base_python),
+        ("--accept", accept),
+        ("--until", until),
+        ("--max-minutes", max_minutes),
+        ("--tolerance", tolerance if by_hand else None),
+    ):
+        if given is not None and against is None:
+            raise InputError(sentence("cli.only_with_against", flag=flag), sentence("cli.only_with_against.remedy"))
+    if on is not None:
+        from bench.cli.devices.run_on import run_on
+
+        return run_on(context.params, asked_suite(context.params, catalog), catalog, names, write_page)
     if against is not None and folder:
         raise InputError(sentence("cli.run.folder_against"), sentence("cli.run.folder_against.remedy"))
     if against is not None:
@@ -211,17 +222,6 @@ def command(
         from bench.cli.against.measure import measure_against
 
         return measure_against(context, catalog, output, as_json)
-    by_hand = context.get_parameter_source("tolerance") is click.core.ParameterSource.COMMANDLINE
-    for flag, given in (
-        ("--base-model", base_models or None),
-        ("--base-python", base_python),
-        ("--accept", accept),
-        ("--until", until),
-        ("--max-minutes", max_minutes),
-        ("--tolerance", tolerance if by_hand else None),
-    ):
-        if given is not None:
-            raise InputError(sentence("cli.only_with_against", flag=flag), sentence("cli.only_with_against.remedy"))
     form = None
     if folder:
         from bench.cli.submission.running.run_folder import FolderRun

@@ -106,14 +106,14 @@ class AdbDevice:
             self._demand(f"mkdir -p {self._folder}", sentence("device.no_folder", folder=FOLDER))
             self._made = True
         place = f"{self._folder}/{name}"
-        done = self._adb("push", str(file), place, timeout_s=60.0 + file.stat().st_size / 1e6)
+        done = self._adb("push", str(file.absolute()), place, timeout_s=60.0 + file.stat().st_size / 1e6)
         if done.returncode != 0 or FAILED in done.stdout:  # older versions end with 0
             raise self._not_copied(file.name, done.stderr + done.stdout)
         if program:
             self._demand(f"chmod 755 {shlex.quote(place)}", sentence("device.not_executable", file=file.name))
 
     def pull(self, name: str, file: Path) -> None:
-        done = self._adb("pull", f"{self._folder}/{name}", str(file), timeout_s=60.0)
+        done = self._adb("pull", f"{self._folder}/{name}", str(file.absolute()), timeout_s=60.0)
         if done.returncode != 0:
             raise self._not_copied(name, done.stderr + done.stdout)
 

@@ -167,7 +167,7 @@ class _OneRun:
             self._device.push(file, file.name, program=True)
             for part in artifact.files:
                 self._device.push(part, _place(part, artifact.path.parent))
-            arguments = tuple(runner.arguments(artifact.path.name, self._run.target.options))
+            arguments = tuple(runner.arguments(_no_option(artifact.path.name), self._run.target.options))
             self._say(sentence("device.running", runner=self._program.ref.name, named=self._device.name))
             deadline_s = self._bench.suite.timeout_s or LONGEST_S
             ran = self._device.run((f"./{file.name}", *arguments), {"LD_LIBRARY_PATH": "."}, deadline_s)
@@ -189,6 +189,11 @@ class _OneRun:
 def _place(file: Path, folder: Path) -> str:
     """Where ``file`` belongs beside the model; one that a link leads to, by its name."""
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
+
+
+def _no_option(name: str) -> str:
+    """``name`` as a program takes it for a file, also where it begins with a dash."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _failure(error: OdbError, phase: str, kind: str) -> Failure:

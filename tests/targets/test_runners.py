@@ -62,7 +62,16 @@ def test_the_figures_of_onnxruntime_perf_test_are_nanoseconds() -> None:
 
 @pytest.mark.parametrize("runner", [BenchmarkModel(), OrtPerfTest()])
 @pytest.mark.parametrize(
-    "printed", ["", "STARTING!\nBenchmarking failed.\n", "Average inference time cost total: nan ms"]
+    "printed",
+    [
+        "",
+        "STARTING!\nBenchmarking failed.\n",
+        "Average inference time cost total: nan ms",
+        *(
+            f"Average inference time cost total: {cell} ms\nInference timings in us: Init: 1, Inference (avg): {cell}\n"
+            for cell in ("98.9.61", "1e999", "9" * 400, "-3")
+        ),
+    ],
 )
 def test_a_program_without_a_result_is_told(runner: BenchmarkModel | OrtPerfTest, printed: str) -> None:
     """Instead of figures of nothing."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOT_ON = (
     *("targets", "scenarios", "against", "datasets", "references", "inputs", "preprocessing", "prompts", "prompt_ids"),
     *("prompt_tokens", "generate_tokens", "depth", "lanes", "compile_cache", "repeats", "max_seconds", "profile"),
-    *("chat", "stop", "strict_placement", "suite_file"),
+    *("chat", "stop", "strict_placement", "suite_file", "meter_marker", "check_inputs", "deadline"),
 )
 """What the benchmark program's own loop does not take."""
 FLAGS: Mapping[str, str] = {

@@ -110,6 +110,19 @@ def test_without_a_program_it_is_unavailable_with_the_remedy(phone: Path) -> Non
     assert "Build benchmark_model or onnxruntime_perf_test for arm64-v8a" in error.remedy
 
 
+def test_a_model_whose_name_begins_with_a_dash(phone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither adb nor the program takes it for an option."""
+    monkeypatch.chdir(phone)
+    (phone / "net.onnx").rename(phone / "-망.onnx")
+    given = ["-m", "./-망.onnx", "-o", "out", "--on", "adb", "--runner", "onnxruntime_perf_test"]
+    assert CliRunner().invoke(command, given, standalone_mode=False).return_value == 0
+    pushed = [Path(call[3]) for call in calls(phone) if call[2:3] == ["push"]]
+    assert [True, True] == [file.is_absolute() for file in pushed]
+    (run,) = load_records(phone / "out")
+    assert run.record.other_tool is not None
+    assert "./-망.onnx" == run.record.other_tool.arguments[-2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -118,6 +131,11 @@ def test_without_a_program_it_is_unavailable_with_the_remedy(phone: Path) -> Non
         (("--runner", "{}/onnxruntime_perf_test.exe"), "is not a program for arm64-v8a"),
         (("--runner", "{}/onnxruntime_perf_test", "-t", "ort:cpu"), "--target cannot be given with --on"),
         (("--runner", "{}/onnxruntime_perf_test", "--profile"), "--profile cannot be given with --on"),
+        (("--runner", "{}/onnxruntime_perf_test", "--meter-marker"), "--meter-marker cannot be given with --on"),
+        (("--runner", "{}/onnxruntime_perf_test", "--check-inputs", "9"), "--check-inputs cannot be given with --on"),
+        (("--runner", "{}/onnxruntime_perf_test", "--deadline", "3ms"), "--deadline cannot be given with --on"),
+        (("--runner", "{}/onnxruntime_perf_test", "--until", "decided"), "--until"),
+        (("--runner", "{}/onnxruntime_perf_test", "--again"), "--again"),
     ],
 )
 def test_bad_usage_is_told_before_anything_is_pushed(phone: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -80,9 +80,10 @@ def with_result(outcome: Quantised, files: tuple[Path, ...], result: Path) -> Qu
     artifact_format = next(name for name, suffix in SUFFIXES.items() if suffix == result.suffix.lower())
     size_bytes = sum(file.stat().st_size for file in files)
     made = MadeFrom(result.name, artifact_format, sha256_of(files), size_bytes)
-    target = outcome.placed[0].target if outcome.placed else "ort:cpu"
     options = outcome.placed[0].options if outcome.placed else {}
-    words = ["odb", "run", "-m", str(result), "-t", target]
+    words = ["odb", "run", "-m", str(result)]
+    if outcome.placed:
+        words += ["-t", outcome.placed[0].target]
     words += [word for key, value in options.items() for word in ("-O", f"{key}={value}")]
     return replace(outcome, result=made, command=shlex.join(words))
 

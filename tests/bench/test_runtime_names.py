@@ -14,13 +14,14 @@ RUNTIMES = frozenset(("openvino", "onnxruntime", "ort", "qnn"))
 ALLOWED = {
     "contracts/model.py": "openvino_ir is the name of a format",
     "contracts/names.py": "names that exporters give to every file and folder",
+    "quantising/lineage.py": "openvino_ir is the name of a format",
     "process/telemetry.py": "switched off before any target is loaded",
     "suite/found_files.py": "openvino_ir is the name of a format",
     "testing/plugins.py": "openvino_ir is the name of a format",
 }
 """The files whose strings may name a runtime, and why. To be shortened."""
 
-PLUGINS = ("model.", "checkpoint.", "target.", "openvino.", "ort.", "qnn.")
+PLUGINS = ("model.", "checkpoint.", "target.", "openvino.", "ort.", "qnn.", "nncf.", "qdq.")
 """The codes of models' and targets' words."""
 
 ALLOWED_WORDS = {
@@ -29,6 +30,7 @@ ALLOWED_WORDS = {
     "cli.epilog.odb": "examples in the help text",
     "cli.epilog.preflight": "examples in the help text",
     "cli.epilog.run": "examples in the help text",
+    "cli.help.quantise.for": "an example in the help text",
     "cli.help.run.target": "an example in the help text",
     "cli.list_takes_one_target": "an example",
     "cli.telemetry_off": "what doctor says of telemetry",

@@ -1,5 +1,6 @@
 """How the jobs of a run are carried out: the deadline, the log, failures, and what runs share."""
 
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Carried:
         folder: Path,
         deadline_s: float,
         on_phase: Callable[[str], None],
+        on_spawn: Callable[["subprocess.Popen[bytes]"], None] = lambda process: None,
         environment: Mapping[str, str] | None = None,
         on_part: Callable[[int], None] = lambda percent: None,
     ) -> Result[object]:

@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 WIDE = 160  # in a pipe
-KINDS = ("models", "targets", "scenarios", "presets", "reports", "sensors", "tracks", "options")
+KINDS = (
+    "models",
+    "targets",
+    "scenarios",
+    "presets",
+    "reports",
+    "sensors",
+    "quantisers",
+    "runners",
+    "tracks",
+    "options",
+)
 
 
 @click.command("list", cls=Command, help="cli.help.list", epilog="cli.epilog.list")
@@ -106,6 +117,19 @@ def models(catalog: "Catalog") -> Rows:
 
 def reports(catalog: "Catalog") -> Rows:
     return plugin_rows(catalog, "reports", lambda p: {"suffix": p.suffix, "summary": str(p.summary)})
+
+
+def quantisers(catalog: "Catalog") -> Rows:
+    """Names that ``odb quantise --for`` takes, with the schemes of each."""
+
+    def described(p: Any) -> dict[str, Any]:
+        return {"schemes": list(p.schemes), "formats": list(p.formats), "summary": str(p.summary)}
+
+    return plugin_rows(catalog, "quantisers", described)
+
+
+def runners(catalog: "Catalog") -> Rows:
+    return plugin_rows(catalog, "runners", lambda p: {"formats": list(p.formats), "summary": str(p.summary)})
 
 
 def plugin_rows(catalog: "Catalog", kind: "Kind", describe: Callable[[Any], dict[str, Any]]) -> Rows:
@@ -229,5 +253,7 @@ LISTS: dict[str, Callable[["Catalog"], Rows]] = {
     "presets": presets,
     "reports": reports,
     "sensors": sensors,
+    "quantisers": quantisers,
+    "runners": runners,
     "tracks": tracks,
 }

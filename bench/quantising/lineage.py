@@ -1,6 +1,7 @@
 """The lineage of a result: in its metadata, and in the file beside it."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from bench.words import sentence
 
 TOOL = "ondevice-bench"
 SUFFIXES = {"onnx": ".onnx", "openvino_ir": ".xml"}
+WEIGHTS, PAGE = ".bin", ".html"
 
 
 def made_from(artifact: Artifact) -> MadeFrom:
@@ -68,11 +70,26 @@ def result_of(ask: QuantiseAsk, output: Path | None, catalog: Catalog, force: bo
         )
     if exists(result) and exists(source) and result.samefile(source):
         raise InputError(sentence("quantise.over_the_source", file=result.name), sentence("quantise.name_another"))
-    if exists(result) and not force:
-        raise InputError(sentence("quantise.exists", file=result), sentence("quantise.exists.remedy"))
+    for name in (result, *written_beside(result)):
+        if is_folder(name) or (exists(name) and not force):
+            remedy = "quantise.name_another" if is_folder(name) else "quantise.exists.remedy"
+            raise InputError(sentence("quantise.exists", file=name), sentence(remedy))
     if not is_folder(result.parent):
         raise InputError(sentence("quantise.no_such_folder", folder=result.parent), sentence("quantise.name_another"))
     return result
+
+
+def written_beside(result: Path) -> tuple[Path, ...]:
+    """What is written together with ``result``: its weights if they are a file of their own, its lineage, its page."""
+    weights = (result.with_suffix(WEIGHTS),) if result.suffix.lower() == SUFFIXES["openvino_ir"] else ()
+    return (*weights, sidecar_of(result), result.with_name(result.name + PAGE))
+
+
+def not_over(source: Artifact, result: Path) -> None:
+    """Raises ``InputError`` where a file that is written would replace one of the model's own, such as its weights."""
+    for name in (result, *written_beside(result)):
+        if exists(name) and any(exists(file) and name.samefile(file) for file in source.files):
+            raise InputError(sentence("quantise.over_the_source", file=name.name), sentence("quantise.name_another"))
 
 
 def with_result(outcome: Quantised, files: tuple[Path, ...], result: Path) -> Quantised:
@@ -101,20 +118,35 @@ def sidecar(model: Path, files: tuple[Path, ...], lineage: tuple[LineageStep, ..
 
 def write_result(made: tuple[Path, ...], output: Path, lineage: tuple[LineageStep, ...]) -> tuple[Path, ...]:
     """Copy the files of a result, the one to open first, to ``output`` and beside it, with the file of its lineage. All
-    of them are there or, where this is interrupted, none. Raises ``OSError``."""
+    of them are there or, where this is interrupted, what was there before. Raises ``OSError``."""
     names = [output, *(output.with_suffix(file.suffix) for file in made[1:]), sidecar_of(output)]
-    placed: list[Path] = []
     with staging(output.parent) as staged:
         for file, name in zip(made, names, strict=False):
             write_new(staged / name.name, file.read_bytes())
         copies = tuple(staged / name.name for name in names[:-1])
         write_new(staged / names[-1].name, sidecar(copies[0], copies, lineage))
-        try:
-            for name in names:
-                placed.append(name)
-                (staged / name.name).replace(name)
-        except BaseException:
-            for name in placed:
-                name.unlink(missing_ok=True)
-            raise
+        _replace_all(names, staged)
     return tuple(names)
+
+
+def _replace_all(names: Sequence[Path], staged: Path) -> None:
+    """Move the files of ``staged`` to ``names``. What was there is kept in ``staged`` until all are moved, and put back
+    where one cannot be."""
+    kept = staged / "before"
+    kept.mkdir()
+    for name in names:
+        if exists(name):
+            write_new(kept / name.name, name.read_bytes())
+    placed: list[Path] = []
+    try:
+        for name in names:
+            placed.append(name)
+            (staged / name.name).replace(name)
+    except BaseException:
+        for name in placed:
+            before = kept / name.name
+            if exists(before):
+                before.replace(name)
+            else:
+                name.unlink(missing_ok=True)
+        raise

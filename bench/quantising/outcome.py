@@ -79,6 +79,12 @@ class Placed(Struct, frozen=True, kw_only=True):
     failure: Sentence | str = ""
     remedy: Sentence | str = ""
 
+    @property
+    def misses(self) -> bool:
+        """Whether none of the MACs, where there are any, run on the unit that was asked for."""
+        macs = self.macs or {}
+        return any(macs.values()) and not macs.get(self.requested)
+
 
 class Lost(Struct, frozen=True, kw_only=True):
     """Quality of both models on the labelled judging samples, and the paired tests between them. ``reason``: why there
@@ -125,7 +131,8 @@ class Quantised(Struct, frozen=True, kw_only=True):
 
     @property
     def status(self) -> int:
-        """0; 1 where no try fits the size, and where the outputs differ by more than quantising explains."""
-        if self.chosen is None:
+        """0; 1 where no try fits the size, where the outputs differ by more than quantising explains, and where the
+        unit that the result is made for runs none of its MACs."""
+        if self.chosen is None or any(placed.misses for placed in self.placed):
             return 1
         return 1 if self.agreement is not None and self.agreement.ok is False else 0

@@ -128,6 +128,8 @@ def placed_told(placed: Placed) -> list[str]:
         lines = [say("quantise.placed.macs", share=share, **figures)]
     else:
         lines = [say("quantise.placed.nodes", **figures)]
+    if placed.misses:
+        lines.append(say("quantise.placed.misses", unit=placed.requested))
     if placed.elsewhere:
         lines.append(say("quantise.placed.elsewhere", count=len(placed.elsewhere), nodes=_named(placed.elsewhere)))
     if placed.agreement is not None:

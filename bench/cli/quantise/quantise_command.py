@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bench.quantising.outcome import Quantised
 
 DEFAULT_SCHEME, DEFAULT_QUANTISER = "int8", "onnx"
-PAGE = ".html"
 
 
 @click.command("quantise", cls=Command, help="cli.help.quantise", epilog="cli.epilog.quantise")
@@ -72,7 +71,7 @@ def command(
     from bench.execution.probe import temporary_workspace
     from bench.plugins import discover
     from bench.quantising.asked import QuantiseAsk, planned
-    from bench.quantising.lineage import result_of
+    from bench.quantising.lineage import not_over, result_of
     from bench.quantising.samples import MOST_SAMPLES, DataAsk
     from bench.suite.suite import parse_shape
 
@@ -96,6 +95,7 @@ def command(
     with temporary_workspace() as workspace, progress(sys.stderr) as listener:
         jobs = _runner(ask, catalog, workspace, listener.step)
         plan = planned(ask, jobs)
+        not_over(plan.artifact, result)
         if dry_run:
             return show_plan(plan, result, as_json)
         outcome = _carried_out(plan, jobs, result)
@@ -138,6 +138,7 @@ def _carried_out(plan: "QuantisePlan", jobs: "JobRunner", result: Path) -> "Quan
 def _write_page(outcome: "Quantised", result: Path, catalog: "Catalog") -> Path | None:
     """The page beside the result; none where nothing was written."""
     from bench.plugins import load
+    from bench.quantising.lineage import PAGE
     from bench.store.records import write_atomically
 
     if outcome.result is None:

@@ -5,15 +5,20 @@ from pathlib import Path
 import msgspec
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 
 from bench.contracts import Artifact, LineageStep, MadeFrom, ModelRequest
 from bench.contracts.quantising.lineage import Lineage, Sidecar
 from bench.contracts.quantising.stated import LINEAGE_KEY, encoded_steps, lineage_of, sidecar_of, with_step
 from bench.digest import sha256_of
+from bench.errors import InputError
 from bench.models.files.onnx_file import OnnxFile
+from bench.plugins import discover
 from bench.quantising import lineage
-from bench.quantising.lineage import write_result
+from bench.quantising.asked import QuantiseAsk
+from bench.quantising.lineage import not_over, result_of, write_result
+from bench.quantising.samples import DataAsk
 
 STEP = LineageStep(
     kind="quantised", tool="a tool", made_from=MadeFrom("net.onnx", "onnx", "a" * 64, 10), options={"method": "minmax"}
@@ -118,15 +123,63 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
             write_result(files, out / "net.xml", (STEP,))
     assert [] == [*out.iterdir()]
 
-    replace, done = Path.replace, []
+    move, done = Path.replace, []
 
     def second_fails(self: Path, target: Path) -> Path:
         done.append(target)
         if len(done) == 2:
             raise KeyboardInterrupt
-        return replace(self, target)
+        return move(self, target)
 
     monkeypatch.setattr(Path, "replace", second_fails)
     with pytest.raises(KeyboardInterrupt):
         write_result(files, out / "net.xml", (STEP,))
     assert [] == [*out.iterdir()]
+
+
+def test_an_interrupt_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``--force``: each old file has its old contents, and what had none is not there."""
+    out = tmp_path / "out"
+    out.mkdir()
+    old = {"net.xml": b"old", "net.xml.lineage.json": b"{}"}
+    for name, data in old.items():
+        (out / name).write_bytes(data)
+    files = made(tmp_path / "made")
+    move, done = Path.replace, []
+
+    def third_fails(self: Path, target: Path) -> Path:
+        done.append(target)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", third_fails)
+    with pytest.raises(KeyboardInterrupt):
+        write_result(files, out / "net.xml", (STEP,))
+    assert old == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+@pytest.mark.parametrize("taken", ["net.xml", "net.bin", "net.xml.lineage.json", "net.xml.html"])
+def test_no_file_that_is_written_is_there(tmp_path: Path, taken: str) -> None:
+    """Not the result alone: the weights beside it could be another model's."""
+    ask = QuantiseAsk(source="m.onnx", data=DataAsk(path=tmp_path), quantiser="openvino")
+    catalog, result = discover(), tmp_path / "net.xml"
+    assert result == result_of(ask, result, catalog, force=False)
+    (tmp_path / taken).touch()
+    with pytest.raises(InputError, match=f"{taken} exists already"):
+        result_of(ask, result, catalog, force=False)
+    assert result == result_of(ask, result, catalog, force=True)
+    (tmp_path / taken).unlink()
+    (tmp_path / taken).mkdir()
+    with pytest.raises(InputError, match=f"{taken} exists already"):
+        result_of(ask, result, catalog, force=True)
+
+
+def test_weights_of_the_source_are_not_replaced(tmp_path: Path) -> None:
+    """``net.onnx`` with its weights in ``net.bin``, quantised to ``net.xml``."""
+    source = prepared(tmp_path / "net.onnx")
+    weights = tmp_path / "net.bin"
+    weights.touch()
+    not_over(replace(source, files=(*source.files, weights)), tmp_path / "other.xml")
+    with pytest.raises(InputError, match=r"net\.bin would replace a file of the model"):
+        not_over(replace(source, files=(*source.files, weights)), tmp_path / "net.xml")

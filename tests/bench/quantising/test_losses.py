@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from bench.contracts import CalibrationSet, MadeFrom
 from bench.quantising.losses import decibels, least, loss
-from bench.quantising.outcome import Loss
+from bench.quantising.outcome import Loss, Placed, Quantised, Sampled
+from bench.quantising.told import placed_told
 
 
 def of(values: list[list[float]]) -> list[dict[str, np.ndarray]]:
@@ -80,3 +83,34 @@ def test_the_least_loss_among_those_that_count() -> None:
     assert 1 == least([(False, losses[0]), (True, losses[1]), (True, None)])
     assert least([(False, losses[0])]) is None
     assert decibels(0.0) is None
+
+
+def test_a_result_without_a_mac_on_the_unit_that_it_is_for() -> None:
+    """Status 1, and a caution; a graph without MACs, and one that runs there in part, are no such case."""
+    made = MadeFrom("m.onnx", "onnx", "a" * 64, 1)
+    outcome = Quantised(
+        tool_version="0",
+        created_utc="",
+        quantiser="onnx",
+        scheme="int8",
+        source=made,
+        calibration=CalibrationSet(1, "b" * 64, ""),
+        sampled=Sampled(
+            found=1,
+            calibrating=1,
+            choosing=0,
+            judging=1,
+            held_back=False,
+            duplicates=0,
+            unused=0,
+            labelled=False,
+            left_out=(),
+            hashes=(),
+        ),
+        tries=(),
+        chosen=0,
+    )
+    for macs, status in (({"HTP": 0, "CPU": 5}, 1), ({"CPU": 5}, 1), ({"HTP": 1, "CPU": 4}, 0), ({"HTP": 0}, 0)):
+        placed = Placed(target="qnn:htp-emu", options={}, requested="HTP", nodes={"HTP": 1, "CPU": 3}, macs=macs)
+        assert replace(outcome, placed=(placed,)).status == status
+        assert any("no MAC runs on the HTP" in line for line in placed_told(placed)) == bool(status)

@@ -20,6 +20,8 @@ REFERENCE_SHARE = 0.01
 SLOW_SHARE = 0.05
 SLOW_TIMES = 3.0
 """An operator with this share of the time, and so many times its share of the MACs, is slow for its work."""
+APART = 0.02
+"""Fraction of the sum of a call's operators from which the sum of their medians differs from it visibly."""
 SLOWED = 1.5
 """Time with profiling over time without, from which shares are doubtful."""
 
@@ -183,6 +185,8 @@ def _notes(found: Measured, part: OperatorPart, record: Record, shown: int) -> I
         yield say("report.operators.emulators_cycles" if emulated(record) else "report.operators.cycles")
         return
     yield from _times(part, record)
+    if part.statistic == "median" and part.operators_ns and abs(part.operators_ns / found.total - 1) > APART:
+        yield say("report.operators.medians", total_ns=found.total)
     yield from _findings(found)
 
 

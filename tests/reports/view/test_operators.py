@@ -62,6 +62,16 @@ def test_the_hottest_come_first_with_share_work_and_rate() -> None:
     ]
 
 
+def test_shares_of_medians_name_their_own_sum() -> None:
+    """Interrupted calls take longer than the medians of their operators add up to."""
+    part = replace(PART, statistic="median", operators_ns=1_200 * US)
+    note = operator_tables(with_operators(part).record)[0].note
+    assert "The operators add up to 1.20 ms, 96.0 %" in note
+    assert "Their medians add up to 1.00 ms, which the shares are of: " in note
+    alike = operator_tables(with_operators(replace(part, operators_ns=1_010 * US)).record)[0].note
+    assert "Their medians" not in alike
+
+
 def test_the_note_says_what_is_in_no_operator_and_what_is_slow() -> None:
     """Every figure of it follows from the profile; the tiny reference kernel is not worth a word."""
     note = operator_tables(with_operators(PART).record)[0].note

@@ -66,18 +66,42 @@ def command(
     runs = [run for run in load_records(results) if run.record.status == "ok"]
     if not runs:
         raise InputError(sentence("power.join.no_run", folder=results), sentence("power.join.no_run.remedy"))
+    folder = output or results.with_name(f"{results.resolve().name}-metered")
+    refuse_twice(results, folder, runs)
     origin, alignment = aligned(log, results, runs, clock_doubt, within)
     idle = idle_watts if idle_watts is not None else alignment.idle_watts
     readings = Readings(log, alignment, origin)
     codes = tuple(doubt.code for doubt in doubts)
     joined = [(run, readings.joined(run.record, idle, codes)) for run in runs]
-    folder = prepare_folder(output or results.with_name(f"{results.resolve().name}-metered"))
+    folder = prepare_folder(folder)
     written = [written_to(folder, run, found.record) for run, found in joined if found.record is not None]
     if as_json:
         echo_json(for_scripts(folder, alignment, idle, written, joined))
     else:
         click.echo(shown(folder, alignment, idle, written, joined))
     return 0 if written else 3
+
+
+def refuse_twice(results: Path, folder: Path, runs: "list[RecordedRun]") -> None:
+    """Raises ``InputError`` where a run would be in one folder twice, as if it had been measured twice, or would have
+    the energy of two logs."""
+    from bench.errors import InputError
+    from bench.store.records import load_records
+
+    joined = next((run.record for run in runs if run.record.meter is not None), None)
+    if joined is not None:
+        raise InputError(
+            sentence("power.join.joined", record=joined.record_id), sentence("power.join.joined.remedy", folder=results)
+        )
+    asked = {run.record.record_id for run in runs}
+    there = load_records(folder) if folder.is_dir() and any(folder.glob("*/record.json")) else []
+    for run in there:
+        meter = run.record.meter
+        if run.record.record_id in asked or (meter is not None and meter.joined_from in asked):
+            raise InputError(
+                sentence("power.join.there", folder=folder, record=run.record.record_id),
+                sentence("power.join.there.remedy"),
+            )
 
 
 def aligned(
@@ -91,7 +115,7 @@ def aligned(
     from bench.power.alignment import MOST_DOUBT_S, Alignment, aligned_by_marker
     from bench.power.pulses import markers_in
 
-    if within <= 0 or within > 86_400:
+    if not 0 < within <= 86_400:
         raise InputError(of_flag("--within", sentence("power.join.bad_within", seconds=within)))
     if clock_doubt is not None:
         if log.clock != "utc":

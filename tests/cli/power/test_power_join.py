@@ -96,6 +96,7 @@ def test_by_the_clock(results: Path, log: Path, tmp_path: Path) -> None:
         (("--clock-doubt", "-1"), "clocks must agree within"),
         (("--idle-watts", "-1"), "--idle-watts"),
         (("--within", "0"), "--within"),
+        (("--within", "nan"), "--within"),
         (("--within", "1"), "was not found"),
     ],
 )
@@ -103,6 +104,21 @@ def test_what_is_refused(results: Path, log: Path, words: tuple[str, ...], why: 
     found = join(results, log, *MAPPING, *words)
     assert why in str(found.exception)
     assert not results.with_name("results-metered").exists()
+
+
+def test_a_run_is_not_joined_twice(results: Path, log: Path, tmp_path: Path) -> None:
+    """Neither into one folder, nor beside itself, nor with a second log's energy on top."""
+    metered = tmp_path / "metered"
+    assert join(results, log, *MAPPING, "-o", metered).return_value == 0
+    clock = ("--clock-doubt", "0.1", "--idle-watts", "3")
+    for where, out, why in (
+        (results, metered, "has the run already"),
+        (results, results, "has the run already"),
+        (metered, tmp_path / "twice", "has a meter's energy already"),
+    ):
+        assert why in str(join(where, log, *MAPPING, *clock, "-o", out).exception)
+    assert [1, 1] == [len(load_records(folder)) for folder in (metered, results)]
+    assert not (tmp_path / "twice").exists()
 
 
 def test_results_without_a_marker(results: Path, log: Path) -> None:

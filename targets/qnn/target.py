@@ -311,8 +311,8 @@ def fixed_shapes(artifact: Artifact) -> None:
 
 def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> str:
     """What convolutions and matrix products run in: int8 for QDQ graphs; for float graphs float16 on the HTP unless the
-    options say otherwise, and float32 (``float16+float32``) for those left to the CPU. "" if the GPU does not report
-    it.
+    options or the SoC say otherwise, and float32 (``float16+float32``) for those left to the CPU. "" if the GPU does
+    not report it.
     """
     if holds_context(request.artifact):
         return ""
@@ -321,11 +321,18 @@ def executed_precision(request: OpenRequest, nodes: Sequence[NodePlacement]) -> 
     if request.device == "gpu":
         return ""
     devices = {node.device for node in nodes if node.op in (*ARITHMETIC, "EPContext")}
-    on_htp = "float32" if request.options.get("enable_htp_fp16_precision") == "0" else "float16"
+    on_htp = "float32" if _keeps_float32(request) and request.artifact.precision != "float16" else "float16"
     if request.options.get("htp_bf16_enable") == "1":
         on_htp = "bfloat16"
     ran = [on_htp] if "HTP" in devices or not devices else []
     return "+".join(dict.fromkeys([*ran, *(["float32"] if "CPU" in devices else [])]))
+
+
+def _keeps_float32(request: OpenRequest) -> bool:
+    """Whether float32 stays float32 on the HTP."""
+    soc = soc_of(request.device, request.options, request.artifact) or own_soc(request.device)
+    asked = request.options.get("enable_htp_fp16_precision") == "0"
+    return asked or (soc is not None and soc.float_type == "float32")
 
 
 def precisions(request: OpenRequest, nodes: Sequence[NodePlacement]) -> Precisions:
@@ -341,7 +348,7 @@ def precisions(request: OpenRequest, nodes: Sequence[NodePlacement]) -> Precisio
     graph = onnx.load_model(request.artifact.path, load_external_data=False).graph
     on_cpu = [node_key(node.name, node.op) for node in nodes if node.device == "CPU"]
     found = precisions_of(graph, fuses=True, unfused=on_cpu)
-    if on_cpu or request.options.get("enable_htp_fp16_precision") == "0":
+    if on_cpu or _keeps_float32(request):
         return found
     return Precisions(*(side.replace("float32", "float16") for side in (found.weights, found.activations)))
 

@@ -162,12 +162,15 @@ def test_the_shares_of_a_busy_host_are_those_of_the_code() -> None:
 
 
 def test_socs_are_those_of_the_code() -> None:
-    """Every SoC with its numbers, and the source of each."""
+    """Every SoC with its numbers, its floating point, and the source of each."""
     from bench.targets.qnn.socs import DEFAULT, SOCS
+
+    def floats(taken: bool, kind: str) -> str:
+        return "no" if not taken else "yes" if kind == "float16" else f"yes, {kind}"
 
     rows = table("targets", "name")
     expected = [
-        [f"`{s.name}`", s.marketing, s.part, str(s.soc_model), str(s.htp_arch), "yes" if s.floating_point else "no"]
+        [f"`{s.name}`", s.marketing, s.part, str(s.soc_model), str(s.htp_arch), floats(s.floating_point, s.float_type)]
         for s in SOCS
     ]
     assert expected == [row[:-1] for row in rows]

@@ -1,5 +1,6 @@
 """How the time of a search is divided: what a measurement takes, and what is kept back for the end."""
 
+import math
 from collections.abc import Callable
 from time import monotonic_ns
 
@@ -13,6 +14,8 @@ MOST_DRAWN = 48
 """Settings that a search begins with: what proposals find beyond them costs less than drawing more."""
 CONFIRMING_PAIRS = 7
 """Pairs for which time is kept back: at 4 to 7 of them most comparisons are decided."""
+MARGIN = 1.1
+"""A measurement may take so much longer the next time."""
 
 
 class Budget:
@@ -66,3 +69,8 @@ class Reserve(Struct, frozen=True):
 def settings_for(free_ns: int, process_ns: int, width: int, space: int) -> int:
     """How many settings a search of so much time begins with, of a ``space`` that counts the default."""
     return affordable(max(0, free_ns) // max(1, process_ns), width, space - 1, MOST_DRAWN)
+
+
+def whole_minutes(least_ns: int) -> int:
+    """Minutes that suffice for ``least_ns``, with a margin; rounded up, because less is refused."""
+    return math.ceil(least_ns * MARGIN / 60e9)

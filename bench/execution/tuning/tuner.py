@@ -12,7 +12,7 @@ from bench.execution.one_run import Gathering
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import Listener
 from bench.execution.tuning.batches import batch_of, options_of, per_sample, with_batch
-from bench.execution.tuning.budget import WIDTH, Budget, Reserve, settings_for
+from bench.execution.tuning.budget import WIDTH, Budget, Reserve, settings_for, whole_minutes
 from bench.execution.tuning.checking import CHECKS, answered
 from bench.execution.tuning.confirming import BETTER, confirm, with_setting
 from bench.execution.tuning.heats import Process, log_of, measure
@@ -90,7 +90,7 @@ class Tuner:
             least_ns += processes_for(1, self._width, 0) * self._budget.process_ns
             raise InputError(
                 sentence("tune.budget_too_short", budget=self._asked.budget_ns, process=self._budget.process_ns),
-                sentence("tune.budget_too_short.remedy", minutes=least_ns / 60e9),
+                sentence("tune.budget_too_short.remedy", minutes=whole_minutes(least_ns)),
             )
         settings = chosen(self._space, count + 1, self._asked.seed)
         proposes = proposals(count, count >= size)

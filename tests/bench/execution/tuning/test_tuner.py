@@ -1,5 +1,6 @@
 """The search with everything around it but processes: what a heat measures is computed, time passes when told."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from bench.errors import InputError
 from bench.execution.one_run import Gathering
 from bench.execution.runner import Memo
 from bench.execution.tuning import tuner as tuner_module
-from bench.execution.tuning.budget import Budget
+from bench.execution.tuning.budget import Budget, whole_minutes
 from bench.execution.tuning.checking import Answered
 from bench.execution.tuning.heats import Heat, Process
 from bench.execution.tuning.opening import Opened
@@ -258,15 +259,21 @@ def test_settings_are_left_out_where_measurements_turn_out_slow(machine: Machine
 
 
 def test_a_budget_that_is_too_short_is_refused_with_the_time_it_takes(machine: Machine, tmp_path: Path) -> None:
-    """A process of 1 s: half a minute is not enough to search and confirm; the remedy is."""
-    with pytest.raises(InputError) as refused:
-        tuner_on(machine, tmp_path, budget_s=30).run()
-    assert isinstance(refused.value.advice, Sentence)
-    minutes = float(str(refused.value.advice.figures["minutes"]))
-    assert 0.5 < minutes < 3
-    machine.clock.advance(0)
-    again = tuner_on(machine, tmp_path, budget_s=60 * minutes + 5).run()
-    assert again.drawn >= 1
+    """A process of 1 s: a fifth of a minute to half a minute is not enough; the budget that the remedy names is taken
+    as it is written, and is more than the one that was refused."""
+    for budget_s in (12, 30):
+        with pytest.raises(InputError) as refused:
+            tuner_on(machine, tmp_path, budget_s=budget_s).run()
+        named = re.search(r"--budget (\d+)m", refused.value.remedy)
+        assert named is not None
+        assert 30 < 60 * int(named[1]) <= 180
+        assert tuner_on(machine, tmp_path, budget_s=60 * int(named[1])).run().drawn >= 1
+
+
+@pytest.mark.parametrize(("least_s", "minutes"), [(1, 1), (54, 1), (55, 2), (124, 3), (600, 11)])
+def test_minutes_that_are_asked_for_suffice(least_s: int, minutes: int) -> None:
+    """Rounded up, with a tenth for the next time: 124 s are not 2 minutes."""
+    assert minutes == whole_minutes(least_s * SECOND)
 
 
 def test_where_nothing_is_better_the_default_is_as_good_and_nothing_is_confirmed(

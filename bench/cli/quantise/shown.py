@@ -65,7 +65,13 @@ def show(outcome: "Quantised", result: Path, page: Path | None) -> None:
         click.echo(say("quantise.written", file=result, page=page or ""))
         click.echo(say("quantise.then", command=outcome.command))
         if outcome.placed and outcome.result is not None and outcome.placed[0].emulated:
-            click.echo(say("quantise.then_everywhere", command=shlex.join(["odb", "preflight", str(result)])))
+            click.echo(say("quantise.then_everywhere", command=preflight_command(result)))
+
+
+def preflight_command(result: Path) -> str:
+    """For a shell; a name that begins with a dash is no option."""
+    name = str(result)
+    return shlex.join(["odb", "preflight", f"./{name}" if name.startswith("-") else name])
 
 
 def parts(outcome: "Quantised") -> Iterator[str]:

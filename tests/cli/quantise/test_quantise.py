@@ -1,6 +1,7 @@
 """``odb quantise`` in real processes: one run on a trained model that all tests look at, and what is refused."""
 
 import json
+import shlex
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from bench.cli.quantise.quantise_command import command, size_bytes
+from bench.cli.quantise.shown import preflight_command
 from bench.contracts import ModelRequest
 from bench.errors import InputError
 from bench.models.files.onnx_file import OnnxFile
@@ -221,3 +223,9 @@ def test_bad_arguments(
     done = quantise("m.onnx", "--data", "photos", *arguments)
     assert isinstance(done.exception, InputError)
     assert message in done.exception.message
+
+
+def test_the_command_that_is_shown_can_be_typed() -> None:
+    """A file that begins with a dash is no option, and a quote ends nothing."""
+    assert preflight_command(Path("net.int8.onnx")) == "odb preflight net.int8.onnx"
+    assert shlex.split(preflight_command(Path("-모델 '1.onnx"))) == ["odb", "preflight", "./-모델 '1.onnx"]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bench.power.doubt import Doubt
 from bench.power.doubts import doubts_of
 from bench.power.log import PowerLog, figures_of
+from bench.words import say, speaking
 
 SECONDS = np.arange(100) * 0.1
 WATTS = 10 + np.sin(np.arange(100))
@@ -83,3 +84,10 @@ def test_energy_bridges_what_was_not_read() -> None:
     ramp = np.arange(100.0)
     whole = figures_of(log(watts=ramp)).joules
     assert figures_of(log(watts=at(ramp, 40, np.nan))).joules == pytest.approx(whole)
+
+
+def test_korean_particles_follow_the_count() -> None:
+    """건을, 개가."""
+    with speaking("ko"):
+        assert "레코드 1건을" in say("power.join.written", n=1, folder="metered")
+        assert "3개가 전력계의" in say("power.doubt.beyond_range", n=3)

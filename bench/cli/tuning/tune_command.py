@@ -1,5 +1,6 @@
 """``odb tune``: which settings of a target suit a model best?"""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -
             writer = writer.at_terminal(terminal_width(), False)
         click.echo(writer.render(found).decode(), nl=False)
         click.echo("\n" + say("tune.written", files=[str(file) for file in files]))
-        click.echo(say("tune.run_it", command=f"odb run {folder / SUITE}"))
+        click.echo(say("tune.run_it", command=shlex.join(["odb", "run", str(folder / SUITE)])))
     if found.end == "interrupted":
         raise KeyboardInterrupt
     return found.status

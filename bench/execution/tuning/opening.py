@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, Task
-from bench.errors import InputError, RunFailure
+from bench.errors import InputError, OdbError, RunFailure
 from bench.execution.one_run import Gathering
 from bench.execution.runner import Memo
 from bench.execution.suite_run import with_sensors
@@ -95,10 +95,13 @@ def space_around(
     return space
 
 
-def failed(failure: Failure | None) -> RunFailure:
-    """The error of a run that cannot go on. Raises ``KeyboardInterrupt`` where that is why."""
+def failed(failure: Failure | None) -> OdbError:
+    """The error of a run that cannot go on: bad input is the user's, as in ``odb run``. Raises
+    ``KeyboardInterrupt`` where that is why."""
     if failure is None:
         raise LookupError("a run that failed says why")
     if failure.kind == "interrupted":
         raise KeyboardInterrupt
+    if failure.kind == "bad_input":
+        return InputError(failure.sentence, failure.advice)
     return RunFailure(failure.kind, failure.sentence, failure.advice, failure.phase)

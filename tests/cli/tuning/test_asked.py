@@ -9,8 +9,10 @@ from click.testing import CliRunner
 from bench.cli.tuning.asked import asked, checked_budget
 from bench.cli.tuning.tune_command import command
 from bench.errors import InputError
+from bench.execution.tuning.opening import failed
 from bench.execution.tuning.question import Asked
 from bench.plugins import discover
+from bench.record.record import Failure
 
 SECOND = 1_000_000_000
 
@@ -75,3 +77,9 @@ def test_a_tolerance_out_of_range_is_refused(tmp_path: Path) -> None:
     given = {"models": ("mobilenet_v2",), "targets": ("null:cpu",), "options": ()}
     with pytest.raises(InputError, match="tolerance"):
         asked(given, goal="latency", budget="1m", tolerance=0.0, catalog=discover(), cache=tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("bad_input", 2), ("fallback", 3), ("crashed", 3)])
+def test_a_model_that_cannot_be_read_is_bad_input(kind: str, status: int) -> None:
+    """Status 2, as of `odb run`; other failures of the default measure nothing."""
+    assert status == failed(Failure("prepare", kind, "net.onnx: is empty", "")).exit_status

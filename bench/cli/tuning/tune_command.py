@@ -13,7 +13,7 @@ from bench.cli.options import echo_json, json_option, plugin_option
 from bench.cli.terminal import complete
 from bench.cli.terminal.columns import terminal_width
 from bench.scripting.places import cache_folder, results_folder
-from bench.words import say
+from bench.words import say, sentence
 
 if TYPE_CHECKING:
     from bench.execution.tuning.question import Asked
@@ -94,6 +94,17 @@ def command(
     return _tuned(question, catalog, folder, as_json)
 
 
+def _refuse_used(folder: Path) -> None:
+    """Raise ``InputError`` where an earlier search has left its files: half of them would stay if this one ended early,
+    and its records would stand beside these."""
+    from bench.errors import InputError
+    from bench.reading import exists
+
+    found = next((folder / name for name in (DATA, SUITE, PAGE, "base", "new") if exists(folder / name)), None)
+    if found is not None:
+        raise InputError(sentence("tune.exists", file=found), sentence("tune.exists.remedy"))
+
+
 def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -> int:
     """Search, write what was found into ``folder``, and show it."""
     from bench.cli.tuning.progress import progress
@@ -102,6 +113,7 @@ def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -
     from bench.scripting.measuring import remove_empty
     from bench.store.records import prepare_folder
 
+    _refuse_used(folder)
     prepare_folder(folder)
     try:
         with progress(sys.stderr) as listener:

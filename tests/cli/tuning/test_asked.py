@@ -83,3 +83,16 @@ def test_a_tolerance_out_of_range_is_refused(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_read_is_bad_input(kind: str, status: int) -> None:
     """Status 2, as of `odb run`; other failures of the default measure nothing."""
     assert status == failed(Failure("prepare", kind, "net.onnx: is empty", "")).exit_status
+
+
+@pytest.mark.parametrize("name", ["tuning.json", "suite.toml", "base"])
+def test_an_earlier_search_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    """Refused before anything is measured, with the file that is there; it stays as it is."""
+    earlier = tmp_path / "out" / name
+    earlier.parent.mkdir()
+    earlier.write_text("earlier", encoding="utf-8")
+    words = ["-m", "mobilenet_v2", "-t", "ort:cpu", "-o", str(earlier.parent)]
+    found = CliRunner().invoke(command, words, standalone_mode=False)
+    assert isinstance(found.exception, InputError)
+    assert str(earlier) in found.exception.message
+    assert earlier.read_text(encoding="utf-8") == "earlier"

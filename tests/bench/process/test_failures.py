@@ -147,7 +147,7 @@ def test_killing_the_parent_loses_no_repeat(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
-    with pytest.raises(InputError, match="holds no records"):
+    with pytest.raises(InputError, match="no finished record; 1 record"):
         load_records(out)
     command = [sys.executable, "-c", "from bench.cli import main; main()", "report", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

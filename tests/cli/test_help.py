@@ -135,3 +135,9 @@ def test_defaults_and_choices_are_stated() -> None:
     assert "--repeats 정수" in page("run", "ko")
     assert "--repeats INTEGER" in page("run", "en")
     assert "{bash|zsh|fish}" in page("completion", "ko")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_no_page_shows_the_code_of_a_missing_sentence(language: str) -> None:
+    """Each command has its summary, and each option its help."""
+    assert [] == [name for name in PAGES if re.search(r"\bcli\.(summary|help|epilog)\b", page(name, language))]

@@ -177,7 +177,8 @@ def test_ctrl_c_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("VARIED_WITHOUT", "none")
     monkeypatch.setenv("VARIED_MARK", str(tmp_path / "hangs"))
     asked = ["preflight", "one", "-t", "varied:emu", "-j", "1", "--soc", "cheap,hangs", "--json"]
-    command = [sys.executable, "-c", "import sys; from bench.cli import main; sys.exit(main())", *asked]
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job behind & ignores it
+    command = [sys.executable, "-c", f"{listening}import sys; from bench.cli import main; sys.exit(main())", *asked]
     with subprocess.Popen(
         [*command, "--plugin", str(VARIED)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
     ) as process:
@@ -185,7 +186,10 @@ def test_ctrl_c_keeps_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
         while not (tmp_path / "hangs").exists() and time.monotonic() < end:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     rows = {row["variant"]["name"]: row["status"] for row in json.loads(out)["preflights"][0]["rows"]}
     assert (130, {"cheap": "ran", "hangs": "interrupted"}) == (process.returncode, rows)
     assert b"interrupted" in err

@@ -203,7 +203,7 @@ def test_no_sizes(text: str) -> None:
     [
         (("--to", "int9"), "unknown --to of the quantiser onnx: int9"),
         (("--for", "qnx"), "unknown quantiser: qnx"),
-        (("-o", "m.onnx"), "m.onnx is the model itself"),
+        (("-o", "m.onnx"), "m.onnx would replace a file of the model itself"),
         (("-o", "m.xml"), "-o: m.xml does not end with .onnx"),
         (("-o", "there.onnx"), "there.onnx exists already"),
         (("-o", "no/where.onnx"), "there is no folder no"),

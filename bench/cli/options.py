@@ -2,16 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bench.cli.help import option
+from bench.cli.help import LazyGroup, option
+from bench.cli.language import lang_option
 from bench.cli.terminal.columns import terminal_width
 from bench.cli.terminal.utf8 import writes_unicode
 from bench.printable import ascii_json, printable_json
+from bench.words import say
 
 if TYPE_CHECKING:
     from bench.reporting import Report
@@ -32,6 +34,33 @@ def setting_options(function: F) -> F:
     for setting in reversed(SETTINGS):
         function = option(f"--{setting.name}", metavar=setting.metavar, help=setting.about)(function)
     return function
+
+
+def subcommands(name: str, modules: Mapping[str, str]) -> click.Group:
+    """The command ``odb NAME``, which only has subcommands: each with its module in ``bench.cli``, imported when it is
+    called. Their words are ``cli.help.NAME``, ``cli.epilog.NAME`` and ``cli.summary.NAME.SUBCOMMAND``."""
+
+    class Group(LazyGroup):
+        def summary_of(self, name_of_one: str) -> str:
+            return say(f"cli.summary.{name}.{name_of_one}")
+
+    @click.group(
+        name,
+        cls=Group,
+        modules=modules,
+        help=f"cli.help.{name}",
+        epilog=f"cli.epilog.{name}",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        invoke_without_command=True,
+        no_args_is_help=True,
+    )
+    @lang_option
+    @click.pass_context
+    def command(ctx: click.Context) -> None:
+        if ctx.invoked_subcommand is None:
+            ctx.fail(say("cli.usage.missing_command"))
+
+    return command
 
 
 def echo_json(value: Any) -> None:

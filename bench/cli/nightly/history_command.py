@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import click
-
-from bench.cli.help import LazyGroup
-from bench.cli.language import lang_option
-from bench.words import say
+from bench.cli.options import subcommands
 
 MODULES: Mapping[str, str] = MappingProxyType(
     {
@@ -24,25 +20,5 @@ MODULES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-
-class HistoryGroup(LazyGroup):
-    def summary_of(self, name: str) -> str:
-        return say(f"cli.summary.history.{name}")
-
-
-@click.group(
-    "history",
-    cls=HistoryGroup,
-    modules=MODULES,
-    help="cli.help.history",
-    epilog="cli.epilog.history",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
-    no_args_is_help=True,
-)
-@lang_option
-@click.pass_context
-def command(ctx: click.Context) -> None:
-    """``odb history``."""
-    if ctx.invoked_subcommand is None:
-        ctx.fail(say("cli.usage.missing_command"))
+command = subcommands("history", MODULES)
+"""``odb history``."""

@@ -19,7 +19,7 @@ from msgspec import Struct
 from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule, RepeatsEnded
 from bench.record.record import Repeat, StoppingRule
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun, Repeat
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.stats.processes import Ordered, ordered
 
 Samples = NDArray[Any]

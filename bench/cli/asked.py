@@ -232,7 +232,7 @@ def asked_scenarios(
     import msgspec
 
     from bench.contracts import Scenario
-    from bench.scenarios import parse_scenario, scenario_name
+    from bench.scenarios.kinds import parse_scenario, scenario_name
     from bench.suite.scenario_choice import kind_named
 
     named = tuple(parse_scenario(text, kind_named(scenario_name(text), catalog)) for text in texts)
@@ -248,7 +248,7 @@ def models_of_scenarios(suite: "Suite", texts: Sequence[str], grid: Grid) -> tup
 def _cells(grid: Grid) -> list[dict[str, object]]:
     """Every combination that the grid lists, as fields of ``Scenario``."""
     from bench.errors import UnknownName
-    from bench.scenarios import CACHES
+    from bench.scenarios.kinds import CACHES
 
     caches = words("--compile-cache", grid.compile_cache) if grid.compile_cache is not None else ()
     for cache in caches:

@@ -8,7 +8,7 @@ import click
 
 from bench.cli.options import console, echo_json
 from bench.printable import clean
-from bench.scenarios import scenario_text
+from bench.scenarios.kinds import scenario_text
 from bench.scripting.places import cache_folder
 from bench.settings import setting_words
 from bench.words import Sentence, say, speaking

@@ -197,7 +197,7 @@ def options_of(catalog: "Catalog", target: str) -> Rows:
 
 
 def scenarios(catalog: "Catalog") -> Rows:
-    from bench.scenarios import KINDS
+    from bench.scenarios.kinds import KINDS
     from bench.suite.scenario_choice import kind_named
 
     kinds = [*KINDS.values(), *(kind_named(name, catalog) for name in catalog.names("scenarios"))]

@@ -37,7 +37,7 @@ from bench.comparison.rules import FEW, SPEEDS, Subject, asked_of, scenario_text
 from bench.record.evidence import Until
 from bench.record.record import Record, RecordedRun
 from bench.record.shown.command import shown_command
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.stats.ratio import Contrast, holm, processes_to_tell
 from bench.words import Sentence, sentence
 

@@ -31,7 +31,7 @@ from bench.comparison.observe import Observation, observe
 from bench.comparison.rules import FEW, RULES
 from bench.errors import InputError
 from bench.record.record import Reason, Record, RecordedRun
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.stats.ratio import falls_apart_by_luck
 from bench.words import Sentence
 

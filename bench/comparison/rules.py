@@ -15,6 +15,7 @@ from bench.contracts import Scenario
 from bench.record.codec import SEALED_SINCE
 from bench.record.evidence import took_turns
 from bench.record.record import Reason, Record, StoppingRule
+from bench.scenarios.parameters import texts_of
 from bench.words import Sentence, sentence
 
 Subject = Literal["target", "version", "model"]
@@ -195,7 +196,7 @@ def asked_of(scenario: Scenario) -> tuple[str, ...]:
     counts = {f: getattr(scenario, f) for f in ("prompt_tokens", "generate_tokens", "depth_tokens", "lanes")}
     cache = {} if scenario.compile_cache == "none" else {"compile_cache": scenario.compile_cache}
     set_ = {k: v for k, v in counts.items() if v is not None} | dict(scenario.own_parameters) | cache
-    return tuple(f"{k}={v}" for k, v in set_.items())
+    return tuple(texts_of(set_))
 
 
 RULES: tuple[Rule, ...] = (

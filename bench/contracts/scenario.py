@@ -10,23 +10,31 @@ from bench.contracts.session import CompileCache
 from bench.words import Sentence
 
 Intent = Literal["latency", "throughput"]
-Value = int | float
-"""Of a parameter."""
+Number = int | float
+Value = Number | str | tuple[Number, ...]
+"""Of a parameter: a number, one of its words, or a list of numbers."""
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)", max_length=64)]
 """Of a scenario or a parameter: it is shown everywhere, and comes from records that somebody sent."""
 
 
 class Parameter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A number that a scenario takes. ``least`` and ``most``: bounds, both allowed; ``whole``: it is an integer.
-    ``default``: the value if absent; ``None``: the runtime or the preset decides."""
+    """What a scenario takes: a number, a list of numbers, or a word. ``least`` and ``most``: bounds, both allowed;
+    ``whole``: it is an integer. ``default``: the value if absent; ``None``: the runtime or the preset decides.
+    ``short``: what a person may write instead of ``name``, which has the unit; a duration may be written with its own,
+    as in ``deadline=33ms``. ``words`` may stand instead of a number; without ``numeric`` there is no number. ``many``:
+    a list of distinct values."""
 
     name: Name
     unit: str
     about: Sentence | str
-    least: Value = 1
-    most: Value = 1_000_000_000
+    least: Number = 1
+    most: Number = 1_000_000_000
     whole: bool = True
     default: Value | None = None
+    short: str = ""
+    words: tuple[str, ...] = ()
+    numeric: bool = True
+    many: bool = False
 
 
 class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,7 +71,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     generation; ``lanes`` to offline (None: the runtime's best). ``compile_cache``: ``cold``, every repeat fills an
     empty one; ``warm``, every repeat finds it filled; ``none``, the runtime gets none. ``parameters``: those of the
     kind that have no field here; absent where there are none. ``kind``: of a plugin's scenario, so that its records are
-    can be read without the plugin; absent for this project's scenarios, which are in ``bench.scenarios``.
+    can be read without the plugin; absent for this project's scenarios, which are in ``bench.scenarios.kinds``.
     """
 
     name: Name = "single-stream"
@@ -83,6 +91,19 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     def own_parameters(self) -> Mapping[str, Value]:
         """``parameters``, empty where there are none."""
         return {} if self.parameters is UNSET else self.parameters
+
+    def number(self, name: str) -> Number:
+        """The number that the parameter ``name`` is. Raises ``KeyError`` where it is absent, ``TypeError`` for another
+        value."""
+        value = self.own_parameters[name]
+        if isinstance(value, int | float):
+            return value
+        raise TypeError(f"{name} of scenario {self.name} is no number")
+
+    def numbers(self, name: str) -> tuple[Number, ...]:
+        """The list of numbers that the parameter ``name`` is; of a single number, that one."""
+        value = self.own_parameters[name]
+        return value if isinstance(value, tuple) else (self.number(name),)
 
     @property
     def own_kind(self) -> ScenarioKind | None:

@@ -16,7 +16,7 @@ from bench.passes import cached_results, check, convert, foresee, judge, kv_cach
 from bench.passes.compile_caches import CompileCaches
 from bench.passes.evidence import Evidence, Opening, Step, known
 from bench.plugins import load
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.suite.fitness import refuse_unfit
 from bench.suite.plan import PlannedRun, settle_scenario
 from bench.suite.presets import emulated_generation_rule, text_generation_rule

@@ -21,7 +21,7 @@ from bench.inputs.tokenizer_file import tokenizer_of
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import time_generations
 from bench.measure.phases import PhaseRecorder
-from bench.measure.single_stream import token_times
+from bench.measure.players.single_stream import token_times
 from bench.measure.stage import Player, Stage, Steady, Watched
 from bench.measure.text_driver import Generator, OpenedText
 from bench.record.energy import RepeatEnergy

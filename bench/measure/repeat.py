@@ -20,12 +20,12 @@ from bench.measure.loop import loop_overhead_ns, quiet_interpreter, time_queries
 from bench.measure.memory import MemoryProbe
 from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
-from bench.measure.players import player_of
+from bench.measure.players.table import player_of
 from bench.measure.stage import Stage, Steady, Watched
 from bench.measure.text_driver import OpenedText, open_session
 from bench.plugins import PluginRef, load
 from bench.record.record import Repeat, SampleArrays, StoppingRule
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.words import sentence
 
 

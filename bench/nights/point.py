@@ -17,7 +17,7 @@ from bench.comparison.observe import Observation, observe
 from bench.comparison.rules import ACCOUNTED
 from bench.nights.series import Series, series_of
 from bench.record.record import Record
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.stats.spread import mean_and_deviation
 
 HASH_DIGITS = 12

@@ -8,7 +8,7 @@ import msgspec
 from bench.errors import InputError
 from bench.reading import json_of
 from bench.record.record import SCHEMA_VERSION, Record
-from bench.scenarios import check_known
+from bench.scenarios.kinds import check_known
 from bench.settings import check_settings
 from bench.words import sentence
 

@@ -13,7 +13,7 @@ from bench.errors import OdbError, UnknownName
 from bench.execution.suite_run import Listener, run_suite
 from bench.plugins import Catalog, discover
 from bench.record.record import RecordedRun
-from bench.scenarios import parse_scenario, scenario_name
+from bench.scenarios.kinds import parse_scenario, scenario_name
 from bench.scripting.arguments import PATH, WrongType, at_least_one, checked, converted
 from bench.scripting.places import cache_folder, paths_of, results_folder
 from bench.scripting.progress import Progress, listener_of

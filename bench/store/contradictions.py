@@ -14,7 +14,7 @@ from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput, RepeatRule, Until
 from bench.record.record import Fidelity, OutputFidelity, Phases, PlacementSummary, PlanPart, Record, Repeat
 from bench.record.text import Agreement
-from bench.scenarios import kind_of, samples_of
+from bench.scenarios.kinds import kind_of, samples_of
 from bench.stats.sequential import looks, spent
 from bench.store.plan_contradictions import plan_contradictions
 from bench.words import Sentence, sentence

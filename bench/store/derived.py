@@ -27,7 +27,7 @@ from bench.record.part import Correction
 from bench.record.record import Fidelity, Harness, Record, RecordedRun, Repeat, Tool
 from bench.record.summary import Summary
 from bench.record.text import Agreement
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.stats.convergence import asks_convergence, steady, width_of
 from bench.store.contradictions import REMEDY, refuse
 from bench.store.plan_contradictions import untrue

@@ -62,7 +62,9 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
         "plan.scenario.kind": {"seen": "name summary tasks intent leading percentile emulator samples"},
-        "plan.scenario.kind.parameters[]": {"seen": "name unit about least most whole default"},
+        "plan.scenario.kind.parameters[]": {
+            "seen": "name unit about least most whole default short words numeric many"
+        },
         "plan.rule": {
             "checked": "percentile precision min_queries max_queries warmup_min_queries warmup_max_duration_ns "
             "steady_tolerance",

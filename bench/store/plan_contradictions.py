@@ -7,7 +7,7 @@ from itertools import pairwise
 from bench.record.inputs import InputFacts
 from bench.record.part import Correction
 from bench.record.record import PlanPart, StoppingRule
-from bench.scenarios import scenario_text
+from bench.scenarios.kinds import scenario_text
 from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule, text_generation_rule
 from bench.words import Sentence, sentence
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from bench.contracts import Task
 from bench.contracts.scenario import Value
-from bench.scenarios import KINDS
+from bench.scenarios.kinds import KINDS
+from bench.scenarios.parameters import pairs
 from bench.submission.criterion import Criterion
 from bench.submission.figures import later
 from bench.submission.form import (
@@ -143,11 +144,11 @@ def rounded_to_100(weights: Sequence[float]) -> list[float]:
     return whole
 
 
-def name_and_values(scenario: TrackScenario) -> tuple[str, dict[str, Value | str]]:
+def name_and_values(scenario: TrackScenario) -> tuple[str, dict[str, Value]]:
     """A scenario as ``-s`` takes it, in parts: its name, and its parameters with those stated apart."""
     name, _, rest = scenario.scenario.partition(":")
-    pairs = (pair.partition("=") for pair in rest.split(",") if pair)
-    return name.strip(), {key.strip(): _value(value.strip()) for key, _, value in pairs} | dict(scenario.parameters)
+    stated = {key: _value(value) for key, value in pairs(rest)} if rest else {}
+    return name.strip(), stated | dict(scenario.parameters)
 
 
 def _submitted(scenario: TrackScenario, models: tuple[str, ...] = ()) -> SubmittedScenario:
@@ -184,7 +185,7 @@ def _first(tasks: Sequence[Task], models: Sequence[DraftModel]) -> str:
     return _fitting(tasks, models)[0].model.id
 
 
-def _value(text: str) -> Value | str:
+def _value(text: str) -> Value:
     try:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:

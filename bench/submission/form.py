@@ -5,6 +5,7 @@ from pathlib import Path
 from bench.contracts.scenario import Value
 from bench.errors import InputError
 from bench.reading import exists, is_folder
+from bench.scenarios.parameters import texts_of
 from bench.submission.criterion import Criterion, Form
 from bench.submission.files import read_form
 from bench.submission.texts import Text
@@ -79,13 +80,13 @@ class SubmittedScenario(Form, frozen=True):
     is played with; empty: all that fit."""
 
     name: str
-    parameters: dict[str, Value | str] = {}
+    parameters: dict[str, Value] = {}
     models: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str:
         """As ``-s`` takes it: ``multi-stream:streams=4``."""
-        pairs = ",".join(f"{name}={value}" for name, value in self.parameters.items())
+        pairs = ",".join(texts_of(self.parameters))
         return f"{self.name}:{pairs}" if pairs else self.name
 
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from bench.contracts.names import file_model_id
 from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
-from bench.scenarios import kind_of, parameters_of, parse_scenario, scenario_name
+from bench.scenarios.kinds import kind_of, parameters_of, parse_scenario, scenario_name
 from bench.submission.criterion import Criterion
 from bench.submission.figures import FigureKind
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import InputError, OdbError, UnknownName
-from bench.scenarios import KINDS, parse_scenario, scenario_name
+from bench.scenarios.kinds import KINDS, parse_scenario, scenario_name
 from bench.submission.criterion import Criterion, Evidence
 from bench.submission.figures import LATER, PAIRED, FigureKind, figure_kind, later
 from bench.submission.texts import Text, Texts

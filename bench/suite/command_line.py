@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from bench.record.asked import Asked, NamedFile
 from bench.record.record import PlanPart
-from bench.scenarios import scenario_text
+from bench.scenarios.kinds import scenario_text
 from bench.settings import setting_flags
 
 

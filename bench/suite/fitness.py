@@ -3,7 +3,7 @@
 from bench.contracts import Artifact, Scenario, Task
 from bench.errors import RunFailure
 from bench.plugins import load
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.suite.plan import TargetChoice
 from bench.words import sentence
 

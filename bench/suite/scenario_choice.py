@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bench.contracts import Scenario, ScenarioKind
 from bench.errors import PluginError, UnknownName
 from bench.plugins import Catalog, PluginRef, load
-from bench.scenarios import KINDS, settled
+from bench.scenarios.kinds import KINDS, settled
 from bench.words import sentence
 
 

@@ -17,7 +17,8 @@ from bench.contracts import Format, Scenario
 from bench.errors import InputError, UnknownName
 from bench.plugins import Catalog
 from bench.reading import read_text, refuse_deep_keys
-from bench.scenarios import COMPILE_CACHE, FIELDS, check_scenario
+from bench.scenarios import parameters as values_
+from bench.scenarios.kinds import COMPILE_CACHE, FIELDS, check_scenario
 from bench.settings import setting_names, suite_settings
 from bench.suite.built_in_datasets import BUILT_IN, dataset_folder
 from bench.suite.dataset_options import parse_options
@@ -318,15 +319,25 @@ def scenario_table(table: Any, where: str, number: int, catalog: Catalog | None)
     name = table.get("name", Scenario().name) if isinstance(table, dict) else None
     if not isinstance(name, str):
         return table
-    own = {parameter.name for parameter in kind_named(name, catalog).parameters}
-    known = {"name", MODELS, COMPILE_CACHE, *FIELDS, *own}
-    for key in table:
-        if key not in known:
+    parameters = kind_named(name, catalog).parameters
+    known = {"name", MODELS, COMPILE_CACHE, *FIELDS, *values_.names(parameters)}
+    origin = sentence("suite.scenario_number", where=where, number=number)
+    plain: dict[str, Any] = {}
+    own: dict[str, object] = {}
+    for key, value in table.items():
+        parameter = values_.named(parameters, key)
+        if parameter is None and key not in known:
             raise UnknownName(sentence("suite.key_in_scenario_number", where=where, number=number), key, known)
-    plain = {key: value for key, value in table.items() if key != MODELS and (key not in own or key in FIELDS)}
-    return plain | (
-        {"parameters": {key: table[key] for key in own - set(FIELDS) if key in table}} if own - set(FIELDS) else {}
-    )
+        if parameter is None or parameter.name in FIELDS:
+            plain[key] = value
+        elif parameter.name in own:
+            raise InputError(sentence("suite.key_twice", origin=origin, key=key), sentence("scenario.give_once"))
+        else:
+            own[parameter.name] = values_.value_from(
+                sentence("scenario.item", origin=origin, name=key), parameter, value
+            )
+    plain.pop(MODELS, None)
+    return plain | ({"parameters": own} if any(one.name not in FIELDS for one in parameters) else {})
 
 
 def _tables(items: Iterable[Any]) -> list[dict[str, Any]]:

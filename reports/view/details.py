@@ -47,7 +47,7 @@ from bench.reports.words.quality import between as quality_between
 from bench.reports.words.quality import leading, title
 from bench.reports.words.quality import value as shown
 from bench.reports.words.scenarios import scenario_words
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.settings import setting_words
 from bench.words import say, units
 

@@ -28,7 +28,7 @@ from bench.reports.words.imports import import_words
 from bench.reports.words.names import failure_kind
 from bench.reports.words.quality import pair_words, title
 from bench.reports.words.ranking import figure, relation, untold
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.words import say, units
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from bench.reports.words import figures
 from bench.reports.words.causes import DOUBTED, emulated, further_doubts, status
 from bench.reports.words.names import failure_kind
 from bench.reports.words.plans import ran_in
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.settings import setting_values
 from bench.words import say, units
 

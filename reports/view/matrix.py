@@ -18,7 +18,7 @@ from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import imported_words, ran_in
 from bench.reports.words.quality import quality_note
 from bench.reports.words.scenarios import scenario_short, scenario_words
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.words import say, units
 
 

@@ -7,7 +7,7 @@ from bench.record.operators import Operator, OperatorPart
 from bench.record.record import Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Numbered, Table, columns
 from bench.reports.words.causes import emulated
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.words import say, units
 
 HOTTEST = 10

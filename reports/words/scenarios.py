@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from bench.contracts import Scenario
-from bench.scenarios import kind_of, samples_of
+from bench.scenarios.kinds import kind_of, samples_of
+from bench.scenarios.parameters import text_of
 from bench.words import say, units
 
 
@@ -33,7 +34,7 @@ def _multi_stream(scenario: Scenario) -> str:
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
     {"single-stream": _single_stream, "offline": _offline, "multi-stream": _multi_stream}
 )
-"""Of models of tensors; one for each kind in ``bench.scenarios``."""
+"""Of models of tensors; one for each kind in ``bench.scenarios.kinds``."""
 
 
 def _of_plugin(scenario: Scenario) -> str:
@@ -42,7 +43,7 @@ def _of_plugin(scenario: Scenario) -> str:
 
 
 def _parameters(scenario: Scenario) -> str:
-    named = ", ".join(f"{name} {value}" for name, value in scenario.own_parameters.items())
+    named = ", ".join(f"{name} {text_of(value)}" for name, value in scenario.own_parameters.items())
     return f" ({named})" if named else ""
 
 
@@ -79,7 +80,7 @@ def scenario_short(task: str, scenario: Scenario) -> str:
     else:
         parts.append(scenario.name)
         parts += [] if scenario.lanes is None else [units.counted(scenario.lanes, "lane")]
-        parts += [f"{name} {value}" for name, value in scenario.own_parameters.items()]
+        parts += [f"{name} {text_of(value)}" for name, value in scenario.own_parameters.items()]
     if scenario.compile_cache != "none":
         cache = say(f"report.compile_cache.{scenario.compile_cache}")
         parts.append(say("report.scenario.short_cached", cache=cache))

@@ -21,7 +21,7 @@ MODULES = {
     "bench.errors": "InputError OdbError PluginError RunFailure UnknownName",
     "bench.frames": "to_arrow to_pandas",
     "bench.measure.loop": "time_queries",
-    "bench.measure.single_stream": "play_one_by_one",
+    "bench.measure.players.single_stream": "play_one_by_one",
     "bench.measure.stage": "Stage Steady",
     "bench.progress": "done",
     "bench.pytesting.fixture": "Odb",

@@ -10,9 +10,9 @@ import pytest
 from bench.comparison.observe import METRICS
 from bench.contracts import Parameter, Scenario, ScenarioKind
 from bench.errors import InputError, UnknownName
-from bench.measure.players import PLAYERS
+from bench.measure.players.table import PLAYERS
 from bench.reports.words.scenarios import WORDS, scenario_short, scenario_words
-from bench.scenarios import (
+from bench.scenarios.kinds import (
     FIELDS,
     KINDS,
     check_known,
@@ -26,6 +26,16 @@ from bench.scenarios import (
     settled,
 )
 
+FRAMES = ScenarioKind(
+    name="frames",
+    summary="frames that come at fixed times",
+    parameters=(
+        Parameter(name="rate_per_s", short="rate", unit="frames/s", about="of the camera", least=0.1, words=("auto",)),
+        Parameter(name="deadline_ms", short="deadline", unit="ms", about="of an answer", whole=False, least=0.001),
+        Parameter(name="drop", unit="", about="which", words=("oldest", "newest", "none"), numeric=False),
+        Parameter(name="idle_s", short="idle", unit="s", about="before", least=0, most=3600, many=True, whole=False),
+    ),
+)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BURST = ScenarioKind(
     name="burst",
@@ -92,17 +102,19 @@ def test_the_docs_say_of_every_scenario_what_the_table_says() -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_parameters_have_units_and_bounds(kind: ScenarioKind) -> None:
-    """The bounds are allowed, what is beyond is not, and the message says which."""
+    """The bounds are allowed, what is beyond is not, and the message says which; words are taken as they are."""
     for parameter in kind.parameters:
-        assert parameter.unit
+        assert parameter.unit or not parameter.numeric
         assert parameter.about
-        assert parameter.default is None or parameter.least <= parameter.default <= parameter.most
-        for value in (parameter.least, parameter.most):
-            text = f"{kind.name}:{parameter.name}={value}"
-            scenario = parse_scenario(text, kind)
+        if parameter.default is not None:
+            check_scenario(Scenario(kind.name, parameters={parameter.name: parameter.default}), kind)
+        for word in parameter.words:
+            assert {parameter.name: word} == parameters_of(parse_scenario(f"{kind.name}:{parameter.name}={word}", kind))
+        for value in (parameter.least, parameter.most) if parameter.numeric else ():
+            scenario = parse_scenario(f"{kind.name}:{parameter.short or parameter.name}={value}", kind)
             check_scenario(scenario, kind)
-            assert {parameter.name: value} == parameters_of(scenario)
-        for value in (parameter.least - 1, parameter.most + 1):
+            assert {parameter.name: (value,) if parameter.many else value} == parameters_of(scenario)
+        for value in (parameter.least - 1, parameter.most + 1) if parameter.numeric else ():
             beyond = parse_scenario(f"{kind.name}:{parameter.name}={value}", kind)
             with pytest.raises(InputError, match=f"scenario {kind.name}: {parameter.name} must be"):
                 check_scenario(beyond, kind)
@@ -137,6 +149,63 @@ def test_what_cannot_be_read_is_named(text: str, error: type[InputError], messag
     with pytest.raises(error) as raised:
         parse_scenario(text, KINDS["offline"])
     assert str(raised.value).startswith(message)
+
+
+FRAMED = "frames:rate=auto,deadline=33ms,drop=oldest,idle=1s,500ms,1min"
+
+
+def test_words_durations_and_lists_are_read_and_written() -> None:
+    """A duration is converted to the unit of its parameter; an item without a key belongs to the list before it."""
+    wanted = {"rate_per_s": "auto", "deadline_ms": 33, "drop": "oldest", "idle_s": (1, 0.5, 60)}
+    scenario = parse_scenario(FRAMED, FRAMES)
+    check_scenario(scenario, FRAMES)
+    assert wanted == scenario.own_parameters
+    assert "frames:rate_per_s=auto,deadline_ms=33,drop=oldest,idle_s=1,0.5,60" == scenario_text(scenario)
+    assert scenario == parse_scenario(scenario_text(scenario), FRAMES)
+    assert 0.25 == parse_scenario("frames:deadline_ms=250us", FRAMES).number("deadline_ms")
+    assert (7200, 3) == parse_scenario("frames:idle=2h, 3", FRAMES).numbers("idle_s")
+    decoded = msgspec.json.decode(msgspec.json.encode(scenario), type=Scenario)
+    assert (decoded, hash(decoded)) == (scenario, hash(scenario))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rate=fast", "-s frames:rate=fast: rate: expected a number or auto, not fast"),
+        ("deadline=33m", "-s frames:deadline=33m: deadline: expected a number of ms, or a duration such as 20ms, "),
+        ("deadline=ms", "-s frames:deadline=ms: deadline: expected a number of ms, or a duration such as 20ms, "),
+        ("deadline=1,2", "-s frames:deadline=1,2: expected name:key=value,key=value"),
+        ("drop=new", "unknown value of drop: new"),
+        ("idle=1s,,2s", "-s frames:idle=1s,,2s: expected name:key=value,key=value"),
+        ("idle=1s,2x", "-s frames:idle=1s,2x: idle: expected a number of s, or a duration such as 20ms, 5s or "),
+        ("idle=1s,1000ms", "scenario frames: idle_s must be a list of 1 to 64 different values"),
+        ("idle=" + ",".join(map(str, range(65))), "scenario frames: idle_s must be a list of 1 to 64 different values"),
+        ("idle=1s,2h", "scenario frames: idle_s must be at most 3,600"),
+        ("rate=1,rate_per_s=2", "-s frames:rate=1,rate_per_s=2: rate_per_s is given twice"),
+    ],
+)
+def test_words_durations_and_lists_that_cannot_be_read_are_named(text: str, message: str) -> None:
+    """What is wrong is refused as it is read, or as it is checked."""
+    with pytest.raises(InputError) as raised:
+        check_scenario(parse_scenario(f"frames:{text}", FRAMES), FRAMES)
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rate_per_s", "fast"),
+        ("rate_per_s", (1, 2)),
+        ("deadline_ms", "33ms"),
+        ("drop", 1),
+        ("idle_s", 5),
+        ("idle_s", ()),
+    ],
+)
+def test_a_record_with_values_of_another_type_is_refused(name: str, value: Any) -> None:
+    """A record has numbers in their unit; text with one is a person's."""
+    with pytest.raises(InputError, match=name):
+        check_scenario(Scenario("frames", parameters={name: value}), FRAMES)
 
 
 @pytest.mark.parametrize("value", ["1.5", "nan", "inf", "-inf", "1e400"])

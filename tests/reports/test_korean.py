@@ -35,7 +35,7 @@ from bench.reports.runs.markdown import MarkdownReport
 from bench.reports.runs.terminal import TerminalReport
 from bench.reports.view.tables import PHASES
 from bench.reports.words.causes import STATUS_SIGNS
-from bench.scenarios import CACHES
+from bench.scenarios.kinds import CACHES
 from bench.words import Sentence, current, speaking
 
 PROSE = frozenset({"message", "remedy", "sentence", "advice", "reason", "rule", "reference", "source", "preprocessing"})

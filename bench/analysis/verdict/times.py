@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.analysis.verdict.codes import reason
 from bench.record.record import Reason, RecordedRun
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
 from bench.words import Sentence, sentence

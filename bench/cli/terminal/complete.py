@@ -55,7 +55,7 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> "l
     from click.shell_completion import CompletionItem
 
     from bench.plugins import discover
-    from bench.scenarios import KINDS
+    from bench.scenarios.kinds import KINDS
 
     helps = dict.fromkeys(discover().names("scenarios"), say("cli.of_a_plugin"))
     helps |= {k.name: str(k.summary) for k in KINDS.values()}

@@ -19,7 +19,7 @@ from bench.passes import prepare
 from bench.passes.evidence import Evidence, known
 from bench.process.supervisor import run_job
 from bench.record.record import Failure
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.suite.plan import PlannedRun
 from bench.tuning.space import Space, space_of
 from bench.words import Sentence, sentence

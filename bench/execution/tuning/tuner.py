@@ -24,7 +24,7 @@ from bench.measure.repeat import MeasureJob
 from bench.passes.evidence import known
 from bench.plugins import load
 from bench.record.record import Failure
-from bench.scenarios import kind_of
+from bench.scenarios.kinds import kind_of
 from bench.suite.plan import PlannedRun
 from bench.suite.presets import PRESETS, shorter_rule, text_generation_rule
 from bench.tuning.halving import FINALISTS, Search, processes_for, proposals

@@ -14,7 +14,7 @@ from msgspec import Struct
 from bench.contracts import Scenario, Task
 from bench.errors import InputError
 from bench.plugins import Catalog
-from bench.scenarios import KINDS
+from bench.scenarios.kinds import KINDS
 from bench.submission.figures import later
 from bench.submission.form import SUBMISSION, Submission, SubmittedModel, SubmittedScenario
 from bench.submission.toml_text import changed_fields, toml_value

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bench.errors import OdbError
-from bench.scenarios import KINDS, parse_scenario, scenario_name
+from bench.scenarios.kinds import KINDS, parse_scenario, scenario_name
 from bench.submission.assessment import Assessment
 from bench.submission.criterion import Criterion
 from bench.submission.decision import target_of

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bench.errors import OdbError
 from bench.record.record import Record, RecordedRun
-from bench.scenarios import KINDS, parse_scenario, scenario_name
+from bench.scenarios.kinds import KINDS, parse_scenario, scenario_name
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion
 from bench.submission.figures import FigureKind, figure_kind, later

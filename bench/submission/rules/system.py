@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 
 from bench.analysis.verdict.emulated import is_emulated
-from bench.scenarios import KINDS, scenario_name
+from bench.scenarios.kinds import KINDS, scenario_name
 from bench.submission.assessment import Assessment
 from bench.submission.figures import later
 from bench.submission.form import SubmittedModel

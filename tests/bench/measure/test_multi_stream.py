@@ -12,11 +12,11 @@ from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter
 from bench.measure.generation import no_lanes
 from bench.measure.loop import time_queries
-from bench.measure.multi_stream import play_multi_stream, samples_in_turn
+from bench.measure.players.multi_stream import play_multi_stream, samples_in_turn
 from bench.measure.stage import Stage, Watched
 from bench.record.record import RecordedRun
 from bench.reports.words.scenarios import scenario_words
-from bench.scenarios import KINDS, parse_scenario
+from bench.scenarios.kinds import KINDS, parse_scenario
 from bench.stats.timeline import Timeline
 from bench.store.records import load_records
 from bench.suite.presets import emulated_rule

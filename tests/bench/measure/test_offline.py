@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bench.analysis.run_processes import queries_in_window
 from bench.analysis.summary import summarise
 from bench.analysis.throughput import Throughput, throughput_of
-from bench.measure.offline import run_offline
+from bench.measure.players.offline import run_offline
 from bench.record.record import Phases, Repeat, SampleArrays, Scenario
 from bench.stats.timeline import Timeline
 from bench.suite.presets import PRESETS

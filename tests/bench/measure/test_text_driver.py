@@ -13,7 +13,7 @@ from bench.contracts import OpenRequest, Scenario
 from bench.errors import PluginError
 from bench.inputs.prompts import Query
 from bench.measure.loop import time_generations
-from bench.measure.single_stream import token_times
+from bench.measure.players.single_stream import token_times
 from bench.measure.text_driver import Generator, OpenedText
 from bench.passes.text_check import check_text
 from bench.stats.timeline import Timeline

@@ -77,7 +77,7 @@ import random, sys, time
 import mlperf_loadgen as loadgen
 import numpy as np
 
-from bench.measure.multi_stream import samples_in_turn
+from bench.measure.players.multi_stream import samples_in_turn
 from bench.measure.loop import time_queries
 from bench.stats.timeline import Timeline
 

@@ -5,7 +5,7 @@ python tests/support/submissions/rules_page.py
 
 from pathlib import Path
 
-from bench.scenarios import KINDS
+from bench.scenarios.kinds import KINDS
 from bench.submission.rules.criteria import FEWEST_PROCESSES
 from bench.submission.rules.table import CRITERIA, EVIDENCE, FORM, RECORDS, SYSTEM
 from bench.submission.rules.version import RULES_VERSION

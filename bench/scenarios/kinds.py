@@ -4,15 +4,16 @@ A kind's player is in ``bench.measure.players``, its words are in ``reports/word
 in its records, since they are read where the plugin is not.
 """
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from bench.contracts import Parameter, Scenario, ScenarioKind
+from bench.contracts.scenario import Value
 from bench.errors import InputError, UnknownName
-from bench.words import Sentence, sentence
+from bench.scenarios import parameters as values_
+from bench.words import sentence
 
 FIELDS = ("prompt_tokens", "generate_tokens", "lanes", "depth_tokens")
 """The parameters that are fields of ``Scenario``; all others are in its ``parameters``."""
@@ -82,7 +83,7 @@ def check_known(scenario: Scenario) -> None:
         check_scenario(scenario, kind)
 
 
-def parameters_of(scenario: Scenario) -> dict[str, int | float]:
+def parameters_of(scenario: Scenario) -> dict[str, Value]:
     """Every parameter that is set, by its name."""
     fields = {name: value for name in FIELDS if (value := getattr(scenario, name)) is not None}
     return {**fields, **scenario.own_parameters}
@@ -90,7 +91,8 @@ def parameters_of(scenario: Scenario) -> dict[str, int | float]:
 
 def samples_of(scenario: Scenario) -> int:
     """How many samples one query holds: how often the model runs for it."""
-    return int(scenario.own_parameters.get(kind_of(scenario).samples, 1))
+    name = kind_of(scenario).samples
+    return int(scenario.number(name)) if name in scenario.own_parameters else 1
 
 
 def settled(scenario: Scenario, kind: ScenarioKind) -> Scenario:
@@ -106,22 +108,11 @@ def check_scenario(scenario: Scenario, kind: ScenarioKind) -> None:
     for name, value in parameters_of(scenario).items():
         if name not in own and name not in _COMMON:
             raise UnknownName(sentence("scenario.parameter_of", scenario=scenario.name), name, _names(kind))
-        _check_value(sentence("scenario.named", name=scenario.name), (own.get(name) or _COMMON[name]), value)
-
-
-def _check_value(origin: Sentence | str, parameter: Parameter, value: int | float) -> None:
-    name, least, most = parameter.name, parameter.least, parameter.most
-    if not math.isfinite(value) or (parameter.whole and value != int(value)):
-        code = "scenario.not_a_whole_number" if parameter.whole else "scenario.not_a_finite_number"
-        raise InputError(sentence(code, origin=origin, name=name, value=value))
-    if value < least:
-        raise InputError(sentence("scenario.below_minimum", origin=origin, name=name, least=least, value=value))
-    if value > most:
-        raise InputError(sentence("scenario.above_maximum", origin=origin, name=name, most=most))
+        values_.check(sentence("scenario.named", name=scenario.name), own.get(name) or _COMMON[name], value)
 
 
 def _names(kind: ScenarioKind) -> list[str]:
-    return [*(parameter.name for parameter in kind.parameters), COMPILE_CACHE]
+    return [*values_.names(kind.parameters), COMPILE_CACHE]
 
 
 def scenario_name(text: str) -> str:
@@ -132,20 +123,22 @@ def scenario_name(text: str) -> str:
 def parse_scenario(text: str, kind: ScenarioKind) -> Scenario:
     """``name:key=value,key=value`` of a ``kind``. Raises ``InputError`` naming the flag and what it cannot read."""
     _, colon, rest = text.partition(":")
-    values: dict[str, int | float | str] = {}
-    for pair in rest.split(",") if colon else ():
-        key, equals, value = (part.strip() for part in pair.partition("="))
-        if not key or not equals or not value:
+    values: dict[str, object] = {}
+    for key, value in values_.pairs(rest) if colon else ():
+        parameter = values_.named(kind.parameters, key)
+        listed = parameter is not None and parameter.many
+        if not key or not value or ("," in value and not listed):
             example = kind.parameters[0].name if kind.parameters else COMPILE_CACHE
             raise InputError(
                 sentence("scenario.expected_name_key_value_key", text=text),
                 sentence("scenario.as_in_s", kind_name=kind.name, example=example),
             )
-        if key not in _names(kind):
+        if parameter is None and key != COMPILE_CACHE:
             raise UnknownName(sentence("scenario.parameter_of", scenario=kind.name), key, _names(kind))
-        if key in values:
+        name = COMPILE_CACHE if parameter is None else parameter.name
+        if name in values:
             raise InputError(sentence("scenario.given_twice", text=text, key=key), sentence("scenario.give_once"))
-        values[key] = _cache(value) if key == COMPILE_CACHE else _number(f"-s {text}: {key}", value)
+        values[name] = _cache(value) if parameter is None else values_.value_from(f"-s {text}: {key}", parameter, value)
     return with_values(Scenario(kind.name), values)
 
 
@@ -163,15 +156,7 @@ def _cache(value: str) -> str:
     return value
 
 
-def _number(origin: str, text: str) -> int | float:
-    """A number, of so many digits at most as all bounds have."""
-    try:
-        return int(text) if text.lstrip("+-").isdecimal() and len(text) <= 20 else float(text)
-    except ValueError:
-        raise InputError(sentence("scenario.expected_number_not", origin=origin, text=text)) from None
-
-
 def scenario_text(scenario: Scenario) -> str:
     """In the form of ``-s``, without the parameters that have separate flags."""
-    own = ",".join(f"{name}={value}" for name, value in scenario.own_parameters.items())
+    own = ",".join(values_.texts_of(scenario.own_parameters))
     return f"{scenario.name}:{own}" if own else scenario.name

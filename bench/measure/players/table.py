@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.errors import PluginError
-from bench.measure.multi_stream import play_multi_stream
-from bench.measure.offline import play_offline
-from bench.measure.single_stream import play_single_stream
+from bench.measure.players.multi_stream import play_multi_stream
+from bench.measure.players.offline import play_offline
+from bench.measure.players.single_stream import play_single_stream
 from bench.measure.stage import Player
 from bench.plugins import PluginRef, load
 from bench.words import sentence
@@ -15,7 +15,7 @@ from bench.words import sentence
 PLAYERS: Mapping[str, Player] = MappingProxyType(
     {"single-stream": play_single_stream, "offline": play_offline, "multi-stream": play_multi_stream}
 )
-"""One for each kind in ``bench.scenarios``."""
+"""One for each kind in ``bench.scenarios.kinds``."""
 
 
 def player_of(scenario: Scenario, plugin: PluginRef | None) -> Player:

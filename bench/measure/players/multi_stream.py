@@ -12,9 +12,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from bench.measure.loop import time_queries
-from bench.measure.single_stream import play_one_by_one
+from bench.measure.players.single_stream import play_one_by_one
 from bench.measure.stage import Stage, Steady
-from bench.scenarios import samples_of
+from bench.scenarios.kinds import samples_of
 
 
 def play_multi_stream(stage: Stage) -> Steady:

@@ -1,0 +1,1 @@
+"""How each scenario is played: one file a scenario, and the table of them."""

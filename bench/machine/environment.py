@@ -17,6 +17,7 @@ from bench.machine.emulation import emulation
 from bench.machine.files import number_of as _number
 from bench.machine.files import text_of as _text
 from bench.machine.processor import board_name, cpu_name, soc_name
+from bench.machine.traces import celsius_of, other_power, power_of, temperature_files
 from bench.record.record import Environment
 from bench.words import Sentence, sentence
 
@@ -35,7 +36,7 @@ def capture(root: Path = Path("/")) -> Environment:
     their mean now.
     """
     linux = sys.platform == "linux"
-    source, percent = _linux_power(root) if linux else _other_power()
+    source, percent = power_of(root) if linux else other_power()
     fields: dict[str, Any] = {
         "host": _host(root),
         "driver": _linux_drivers(root) if linux else {},
@@ -43,7 +44,7 @@ def capture(root: Path = Path("/")) -> Environment:
         "battery_percent": percent,
         "governor": _linux_governor(root) if linux else None,
         "frequency_mhz": _linux_frequency(root) if linux else _other_frequency(),
-        "temperature_celsius": _linux_temperatures(root) if linux else {},
+        "temperature_celsius": celsius_of(temperature_files(root)) if linux else {},
         "load": _load(),
     }
     unavailable: dict[str, Sentence | str] = {
@@ -130,29 +131,6 @@ def _other_cpu() -> str | None:
         return platform.processor() or None
 
 
-def _linux_power(root: Path) -> tuple[str | None, float | None]:
-    """Battery when one discharges; mains when a charger is online, or batteries are and none discharges."""
-    supplies = sorted((root / "sys/class/power_supply").glob("*"))
-    batteries = [s for s in supplies if _text(s / "type") == "Battery" and _text(s / "scope") != "Device"]
-    chargers = [s for s in supplies if _text(s / "type") in ("Mains", "USB")]
-    percents = [p for s in batteries if (p := _number(s / "capacity")) is not None]
-    percent = fmean(percents) if percents else None
-    if any(_text(s / "status") == "Discharging" for s in batteries):
-        return "battery", percent
-    charged = any(_text(s / "status") in ("Charging", "Full", "Not charging") for s in batteries)
-    return "ac" if charged or any(_text(s / "online") == "1" for s in chargers) else None, percent
-
-
-def _other_power() -> tuple[str | None, float | None]:
-    import psutil
-
-    battery = psutil.sensors_battery()
-    if battery is None:
-        return None, None
-    source = None if battery.power_plugged is None else "ac" if battery.power_plugged else "battery"
-    return source, float(battery.percent)
-
-
 def _linux_governor(root: Path) -> str | None:
     policies = (root / "sys/devices/system/cpu/cpufreq").glob("policy*")
     found = {g for p in policies if (g := _text(p / "scaling_governor"))}
@@ -177,25 +155,6 @@ def _other_frequency() -> dict[str, float]:
         return {}
     values = {key: getattr(frequency, key, None) for key in ("min", "max", "current")}
     return {key: float(value) for key, value in values.items() if value}
-
-
-def _linux_temperatures(root: Path) -> dict[str, float]:
-    """Thermal zones by type, and hwmon sensors by chip and label; single cores are left out."""
-    found: dict[str, float] = {}
-    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
-        _add_celsius(found, _text(zone / "type") or zone.name, zone / "temp")
-    for sensor in sorted((root / "sys/class/hwmon").glob("hwmon*/temp*_input")):
-        index = sensor.name.removesuffix("_input")
-        label = _text(sensor.with_name(f"{index}_label")) or index
-        if not label.startswith("Core "):
-            _add_celsius(found, f"{_text(sensor.parent / 'name') or sensor.parent.name} {label}", sensor)
-    return found
-
-
-def _add_celsius(found: dict[str, float], name: str, file: Path) -> None:
-    millidegrees = _number(file)
-    if millidegrees is not None:
-        found[name if name not in found else f"{name} ({file.parent.name})"] = millidegrees / 1000
 
 
 def _linux_drivers(root: Path) -> dict[str, str]:

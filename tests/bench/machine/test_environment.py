@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import msgspec
 import psutil
 import pytest
+from machine_trees import recorded
 
 from bench.machine.environment import capture
 from bench.machine.findings import Finding, remedies
@@ -25,17 +26,6 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
     if "real" not in request.keywords:
         monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 25.0)
         monkeypatch.setattr(psutil, "getloadavg", lambda: (1.5, 1.0, 0.5))
-
-
-def recorded(root: Path, machine: str) -> Path:
-    lines = (Path(__file__).parent / "sysfs" / f"{machine}.txt").read_text().splitlines()
-    for line in lines:
-        name, _, text = line.partition(" = ")
-        if line and not line.startswith("#"):
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text.replace("\\n", "\n").replace("\\t", "\t") + "\n")
-    return root
 
 
 def state(findings: list[Finding], topic: str) -> tuple[str, str]:

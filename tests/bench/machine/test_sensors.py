@@ -2,11 +2,12 @@
 
 import itertools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from energies import energy_summary
+from machine_trees import lay, recorded
 
 from bench.contracts import Channel, Sensor
 from bench.machine.channels import discover, read_or_lost
@@ -19,20 +20,6 @@ from bench.measure.energy import EnergyMeter
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sysfs names hold colons, which Windows files cannot")
 
 BAT0 = "sys/class/power_supply/BAT0"
-
-
-def lay(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-def recorded(root: Path, machine: str) -> Path:
-    lines = (Path(__file__).parent / "sysfs" / f"{machine}.txt").read_text().splitlines()
-    pairs = [line.partition(" = ") for line in lines if line and not line.startswith("#")]
-    return lay(root, {name: text.replace("\\n", "\n").replace("\\t", "\t") + "\n" for name, _, text in pairs})
 
 
 def battery(root: Path) -> Channel:

@@ -11,36 +11,19 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bench.analysis.energy import cpu_seconds, energies_of, sensed_of
+from bench.analysis.figures.late import LATE
+from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, percentile_of
+from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Interval, Rule, Values
 from bench.analysis.memory import peak_rss
-from bench.analysis.run_processes import Process, Processes, Series
-from bench.analysis.text import SECOND, first_of_new, tpots
+from bench.analysis.run_processes import Process, Processes
 from bench.analysis.verdict.codes import About
 from bench.record.record import Repeat
 from bench.record.summary import Summary
 from bench.settings import setting_fields
 from bench.stats import processes as processes_
-from bench.stats.autocorrelation import at_most, effective_size
-from bench.stats.proportions import clustered_interval
 from bench.words import Sentence, sentence
 
 Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s", "fraction"]
-Values = list[float | None]
-Figure = int | float | None
-Interval = tuple[int, int] | tuple[float, float] | None
-
-
-GEOMETRIC_MEAN, MEDIAN = sentence("metric.how.geometric_mean"), sentence("metric.how.median")
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """How a figure is computed. ``of``: that of each process, in order, ``None`` where it has none; a comparison takes
-    their geometric mean. ``pooled``: that of the run, from theirs; ``how``: the same in words. ``interval``: the 95 %
-    interval of the run's figure between processes, where it has one."""
-
-    of: Callable[[Processes], Values]
-    pooled: Callable[[Processes, Values], Figure]
-    how: Sentence
-    interval: Callable[[Processes], Interval] | None = None
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -138,52 +121,6 @@ def figures_of(found: Summary) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-# ------------------------------------------------------------------------------------------------------ percentiles
-
-
-def _percentile(series: Callable[[Processes], Series], p: float) -> Rule:
-    """Of the processes' own percentiles ``p``. The median is stated where all processes together hold as many samples
-    as LoadGen asks. A tail is that of a process which alone holds as many: a tail of few is biased, the more the fewer
-    they are; the run's is then that of all samples together."""
-    least = processes_.MIN_SAMPLES[p]
-
-    def of(run: Processes) -> Values:
-        found = series(run)
-        enough = len(found.ordered.pooled) >= least
-        each = iter(found.ordered.percentiles(p)) if enough else iter(())
-        own: Values = [float(next(each)) if enough and len(part) else None for part in found.parts]
-        return own if p == 50 else [v if len(part) >= least else None for v, part in zip(own, found.parts, strict=True)]
-
-    return Rule(
-        of=of,
-        pooled=lambda run, values: processes_.ordered_percentile(series(run).ordered, p),
-        how=GEOMETRIC_MEAN if p == 50 else sentence("metric.how.geometric_mean_or_all"),
-        interval=lambda run: processes_.ordered_interval(series(run).ordered, p),
-    )
-
-
-def _first_tokens(run: Processes) -> Series:
-    return run.once(first_of_new)
-
-
-def _later_tokens(run: Processes) -> Series:
-    return run.tokens(tpots)
-
-
-_TPOT = _percentile(_later_tokens, 50)
-
-
-def _decode_rate() -> Rule:
-    def rate(tpot: Figure) -> float | None:
-        return SECOND / tpot if tpot else None
-
-    return Rule(
-        of=lambda run: [rate(tpot) for tpot in _TPOT.of(run)],
-        pooled=lambda run, values: rate(_TPOT.pooled(run, _TPOT.of(run))),
-        how=sentence("metric.how.inverse_of_tpot"),
-    )
-
-
 # ---------------------------------------------------------------------------------------- one figure of each process
 
 
@@ -211,34 +148,6 @@ def _middle_size(run: Processes, values: Values) -> int | None:
     return round(median(known)) if known else None
 
 
-def _late(run: Processes) -> tuple[list[int], list[int]]:
-    """Queries later than the deadline, and all steady queries, of each process; none where no deadline was given."""
-    if "deadline_ns" not in run.settings:
-        return [], []
-    deadline, found = int(run.settings["deadline_ns"]), [process.sorted_ns for process in run.each]
-    return [len(part) - int(part.searchsorted(deadline, side="right")) for part in found], [len(part) for part in found]
-
-
-def _late_fractions(run: Processes) -> Values:
-    late, queries = _late(run)
-    return [one / all_ if all_ else None for one, all_ in zip(late, queries, strict=True)] or [None] * len(run.each)
-
-
-def _late_fraction(run: Processes, values: Values) -> float | None:
-    late, queries = _late(run)
-    return sum(late) / sum(queries) if sum(queries) else None
-
-
-def _late_interval(run: Processes) -> tuple[float, float] | None:
-    late, queries = _late(run)
-    if not sum(queries):
-        return None
-    deadline = int(run.settings["deadline_ns"])
-    effective = [effective_size(at_most(part, deadline)) for part in run.latency.parts]
-    used = [(one, all_) for one, all_ in zip(late, queries, strict=True) if all_]
-    return clustered_interval([one for one, _ in used], [all_ for _, all_ in used], effective)
-
-
 def _cold_start(repeat: Repeat) -> int | None:
     """Fresh process to first output: import, read, compile and first inference together. A phase that the runtime does
     not separate counts as zero; without a first inference the cold start is unknown."""
@@ -258,7 +167,7 @@ def _tail_metric(p: float) -> Metric:
         name=f"latency_{name}_ns",
         unit="ns",
         path=("latency_ns", name),
-        rule=_percentile(Processes.latencies, p),
+        rule=percentile_of(Processes.latencies, p),
         short=f"p{p:g}",
         samples=processes_.MIN_SAMPLES[p],
         applies="tensor",
@@ -271,7 +180,7 @@ METRICS: tuple[Metric, ...] = (
         name="latency_p50_ns",
         unit="ns",
         path=("latency_ns", "p50"),
-        rule=_percentile(Processes.latencies, 50),
+        rule=percentile_of(Processes.latencies, 50),
         short="p50",
         samples=processes_.MIN_SAMPLES[50],
     ),
@@ -280,7 +189,7 @@ METRICS: tuple[Metric, ...] = (
         name="ttft_ns",
         unit="ns",
         path=("text_generation", "ttft_ns"),
-        rule=_percentile(_first_tokens, 50),
+        rule=percentile_of(first_tokens, 50),
         short="TTFT",
         samples=processes_.MIN_SAMPLES[50],
         applies="text_generation",
@@ -289,7 +198,7 @@ METRICS: tuple[Metric, ...] = (
         name="tpot_ns",
         unit="ns",
         path=("text_generation", "tpot_ns"),
-        rule=_TPOT,
+        rule=TPOT,
         short="TPOT",
         samples=processes_.MIN_SAMPLES[50],
         applies="text_generation",
@@ -298,7 +207,7 @@ METRICS: tuple[Metric, ...] = (
         name="decode_tokens_per_s",
         unit="tokens_per_s",
         path=("text_generation", "decode_tokens_per_s"),
-        rule=_decode_rate(),
+        rule=decode_rate(),
         short=sentence("metric.decode_tokens_per_s.short"),
         lower_is_better=False,
         applies="text_generation",
@@ -346,12 +255,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         name="late_fraction",
         unit="fraction",
-        rule=Rule(
-            of=_late_fractions,
-            pooled=_late_fraction,
-            how=sentence("metric.how.late_queries"),
-            interval=_late_interval,
-        ),
+        rule=LATE,
         short=sentence("metric.late_fraction.short"),
         speed=False,
         tail=True,

@@ -9,7 +9,8 @@ from bench.settings import setting_words
 from bench.words import units
 
 if TYPE_CHECKING:
-    from bench.analysis.metrics import Figure, Interval, Metric
+    from bench.analysis.figures.rule import Figure, Interval
+    from bench.analysis.metrics import Metric
 
 
 @cache

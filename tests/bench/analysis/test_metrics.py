@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.analysis.metrics import GEOMETRIC_MEAN, MEDIAN, METRICS, Metric, Unit, figures_of
+from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN
+from bench.analysis.metrics import METRICS, Metric, Unit, figures_of
 from bench.analysis.summary import summarise
 from bench.comparison.observe import observe
 from bench.record.energy import EnergySummary

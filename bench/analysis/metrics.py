@@ -33,7 +33,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the minimum number.
     ``speed``: reported as faster and slower, otherwise as better and worse. ``about``: reasons about this part of a
     run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``tail``: a percentile
-    beyond the median, which depends on preemption."""
+    beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all."""
 
     name: str
     unit: Unit
@@ -48,6 +48,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     tail: bool = False
     csv: str = ""
     settings: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
 
     @property
     def title(self) -> Sentence:
@@ -88,6 +89,10 @@ class Metric(Struct, frozen=True, kw_only=True):
     def asked_for(self, settings: Mapping[str, Any]) -> bool:
         """Whether ``settings`` of a run, by their fields, hold all that it needs."""
         return all(field in settings for field in setting_fields(self.settings))
+
+    def of_scenario(self, name: str) -> bool:
+        """Whether runs of that scenario have it."""
+        return not self.scenarios or name in self.scenarios
 
     def figure(self, found: Summary) -> Figure:
         """The figure of the run, as the record has it; ``None`` where it was not measured."""

@@ -12,6 +12,7 @@ not use the latencies, so it cannot select fast ones. Repeats are not left out f
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -65,7 +66,8 @@ def seen_of(
     rule, repeats = plan
     latency = ordered(arrays_of([repeat], arrays, "latency_ns"))
     figures = figures_of([repeat], arrays, scenario, latency)
-    drifted = any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest, rule))
+    stationary = kind_of(scenario).axis is None
+    drifted = stationary and any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest, rule))
     restless = repeat.converged is False or drifted
     return Seen(figures[0] if figures else None, restless, is_disturbed(busy), took_ns)
 
@@ -77,11 +79,16 @@ def is_disturbed(busy: float | None) -> bool:
 
 def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
     """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
-    second. ``latency``: of ``repeats``."""
-    from bench.analysis.run_processes import query_rate
+    second. Of a scenario with an axis the geometric mean of its points' p50, which are equally important however many
+    queries each has. ``latency``: of ``repeats``."""
+    from bench.analysis.run_processes import middles_by_point, query_rate
 
-    if kind_of(scenario).overlapping:
+    kind = kind_of(scenario)
+    if kind.overlapping:
         return [rate for repeat in repeats if (rate := query_rate(repeat, samples, scenario))]
+    if kind.axis is not None:
+        middles = (middles_by_point(repeat, samples) for repeat in repeats)
+        return [geometric_mean([max(1.0, middle) for middle in found]) for found in middles if found]
     return [float(middle) for middle in latency.percentiles(50)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import __version__
 from bench.record.record import Tool
 
-ROOMS = ("analysis", "comparison", "contracts", "measure", "quality", "record", "stats", "store", "suite")
+ROOMS = ("analysis", "comparison", "contracts", "measure", "quality", "record", "scenarios", "stats", "store", "suite")
 
 
 @lru_cache(maxsize=1)

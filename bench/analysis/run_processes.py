@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from bench.contracts import Scenario
@@ -20,9 +21,9 @@ SECOND = 1_000_000_000
 
 
 class Process(Struct, frozen=True, kw_only=True):
-    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens], ``shared_tokens`` [n]; empty where
-    there are none. ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation, none
-    without one."""
+    """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens], ``shared_tokens`` [n], ``point`` [n];
+    empty where there are none. ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation,
+    none without one. ``axis_thousandths``: values of the axis that the player found."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -31,6 +32,23 @@ class Process(Struct, frozen=True, kw_only=True):
     blocks: tuple[int, ...]
     throughput_per_s: float | None
     shared_tokens: Samples = NOTHING
+    point: Samples = NOTHING
+    axis_thousandths: Samples = NOTHING
+
+    def only(self, chosen: Samples) -> "Process":
+        """The queries of ``chosen`` alone, indices in order. Their rate is the inverse of their mean latency."""
+        latency_ns = self.latency_ns[chosen]
+        busy_ns = int(latency_ns.sum())
+        return replace(
+            self,
+            latency_ns=latency_ns,
+            sorted_ns=np.sort(latency_ns),
+            token_ns=self.token_ns[chosen] if len(self.token_ns) else NOTHING,
+            shared_tokens=self.shared_tokens[chosen] if len(self.shared_tokens) else NOTHING,
+            point=self.point[chosen],
+            blocks=(),
+            throughput_per_s=SECOND * len(chosen) / busy_ns if busy_ns else None,
+        )
 
 
 class Series(Struct, frozen=True):
@@ -100,6 +118,8 @@ def processes_of(
                 blocks=tuple(_array(repeat, samples, "block_queries").tolist()),
                 throughput_per_s=query_rate(repeat, samples, scenario),
                 shared_tokens=_array(repeat, samples, "shared_tokens"),
+                point=_array(repeat, samples, "point"),
+                axis_thousandths=_array(repeat, samples, "axis_thousandths"),
             )
         )
     return Processes(tuple(found), known, settings)
@@ -114,6 +134,16 @@ def _array(repeat: Repeat, samples: Mapping[str, Samples], role: str) -> Samples
     """Empty where the repeat names none, or it is missing."""
     named = repeat.samples.arrays.get(role) if repeat.samples is not None else None
     return NOTHING if named is None else samples.get(named, NOTHING)
+
+
+def middles_by_point(repeat: Repeat, samples: Mapping[str, Samples]) -> list[float]:
+    """The median latency at each point of a scenario's axis that has any query, in nanoseconds."""
+    latency, point = (_array(repeat, samples, role) for role in ("latency_ns", "point"))
+    if len(point) != len(latency):
+        return []
+    by_point = np.argsort(point, kind="stable")
+    starts = np.flatnonzero(np.diff(point[by_point], prepend=-1))
+    return [float(np.median(part)) for part in np.split(latency[by_point], starts[1:]) if len(part)]
 
 
 class TimedRun(RecordedRun, frozen=True, kw_only=True):

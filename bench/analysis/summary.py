@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bench.analysis.curves.computed import curves_of
 from bench.analysis.metrics import METRICS, Metric
 from bench.analysis.run_processes import Processes, arrays_of, processes_of
 from bench.analysis.text import PromptTimes, text_generation
@@ -53,7 +54,7 @@ def summarise(
     figures = _figures(run, {(): Summary(), **{(name,): part for name, part in parts.items()}})
     filled = {name: part and replace(part, **figures.get((name,), {})) for name, part in parts.items()}
     own = {metric.name: MetricFigure(*_computed(metric, run)) for metric in METRICS if not metric.path}
-    return Summary(**{**filled, **figures[()]}, figures=own if repeats else {})
+    return Summary(**{**filled, **figures[()]}, figures=own if repeats else {}, curves=curves_of(run, scenario))
 
 
 def _figures(run: Processes, parts: Mapping[tuple[str, ...], Part | None]) -> dict[tuple[str, ...], dict[str, Any]]:

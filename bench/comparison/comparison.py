@@ -26,6 +26,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.analysis.metrics import METRICS, Metric, Unit
+from bench.comparison.along import PointMetric, points_compared
 from bench.comparison.comparability import Comparability, comparable
 from bench.comparison.contrast import concerns, contrast_of, estimates, exceeds, figure_of, untrue, why_omitted
 from bench.comparison.interleaved import alternated, broken, pair_logs, until_of
@@ -105,6 +106,8 @@ class Change(Struct, frozen=True):
     beyond_speeds: bool = False
     difference: float | None = None
     difference_interval: tuple[float, float] | None = None
+    axis: str = ""
+    at: float | None = None
 
     @property
     def process_ratio(self) -> float:
@@ -231,6 +234,8 @@ def _examine(base: Observation, new: Observation, tolerance: float, subjects: Co
     if allowed.refused:
         return _Examined(comparison, quality=quality)
     applying = [m for m in METRICS if concerns(m, base, new)]
+    points = points_compared(base.record.summary, new.record.summary)
+    applying += [point for point in points if concerns(point, base, new)]
     omitted = {m.name: why for m in applying if (why := why_omitted(m, base, new)) is not None}
     compared = [m for m in applying if m.name not in omitted]
     left_out = tuple(Omitted(m.name, m.title, omitted[m.name]) for m in applying if m.name in omitted)
@@ -259,11 +264,14 @@ def _quality(base: Observation, new: Observation, allowed: Comparability) -> Qua
 
 def _weighted(metrics: Sequence[Metric], leading: str | None) -> Iterator[tuple[Metric, float]]:
     """Every metric with its fraction of the error rate: half for the leading one, the other half for the rest
-    together."""
-    rest = len(metrics) - 1
-    for metric in metrics:
+    together. The points of curves share as much among them."""
+    points = [metric for metric in metrics if isinstance(metric, PointMetric)]
+    whole = [metric for metric in metrics if not isinstance(metric, PointMetric)]
+    rest = len(whole) - 1
+    for metric in whole:
         alike = leading is None or not rest
-        yield metric, 1.0 / len(metrics) if alike else 0.5 if metric.name == leading else 0.5 / rest
+        yield metric, 1.0 / len(whole) if alike else 0.5 if metric.name == leading else 0.5 / rest
+    yield from ((point, 1.0 / len(points)) for point in points)
 
 
 def _side(observed: Observation) -> Side:
@@ -301,6 +309,8 @@ def _test(metric: Metric, base: Observation, new: Observation, together: bool, w
         x,
         y,
         pair_ratios=pairs,
+        axis=metric.axis if isinstance(metric, PointMetric) else "",
+        at=metric.at if isinstance(metric, PointMetric) else None,
     )
     sides = (untrue(metric, side.record, name, together) for name, side in (("base", base), ("new", new)))
     return _Test(metric, change, found, tuple(why for why in sides if why is not None), weight)

@@ -16,6 +16,7 @@ from bench.analysis.metrics import METRICS, figures_of
 from bench.analysis.quality_results import quality_results
 from bench.analysis.run_processes import Process, Processes, processes_of, timed
 from bench.analysis.text import first, gaps_of, tpots
+from bench.comparison.along import figures_along, values_along
 from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
 from bench.record.samples import samples_of
@@ -24,7 +25,7 @@ from bench.words import sentence
 
 Samples = NDArray[Any]
 CURVE_POINTS = 64
-OWN_ROLES = ("latency_ns", "token_ns", "block_queries")
+OWN_ROLES = ("latency_ns", "token_ns", "block_queries", "point", "axis_thousandths", "shared_tokens")
 WINDOW_ROLES = ("start_ns", "in_flight_start_ns", "in_flight_latency_ns")
 """With the latencies, those that offline throughput is computed from."""
 ROLES = (*OWN_ROLES, *WINDOW_ROLES)
@@ -40,7 +41,7 @@ class Curve(Struct, frozen=True):
 
 
 class Observation(Struct, frozen=True):
-    """What a comparison needs of a run, without its samples. ``values``: metric -> one a process.
+    """What a comparison needs of a run, without its samples. ``values``: metric, or point of a curve -> one a process.
     ``curves``: of query latencies, or of the gaps between tokens; one a process. ``blocks``: metric that is a median ->
     that of every turn of every process, where the run was measured in alternation. ``quality_results``: metric ->
     results of the dataset's samples. ``figures``: metric -> the record's own figure, which reports show."""
@@ -65,12 +66,14 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
     each = processes.each
     try:
         values = {m.name: tuple(m.rule.of(processes)) for m in METRICS if m.applies in (None, record.plan.model.task)}
+        values |= values_along(processes, record.plan.scenario)
     except (ValueError, ArithmeticError) as error:  # a time or size below 0, or beyond all measure, in record.json
         told = sentence("compare.impossible_figures", source=name, error=error)
         raise InputError(told, sentence("compare.impossible_figures.remedy")) from None
     judged, blocks = quality_results(run, source), block_medians(each)
     channel = processes.once(sensed_of).channel
-    return Observation(record, values, channel, _curves(each), blocks, judged, figures_of(record.summary))
+    figures = {**figures_of(record.summary), **figures_along(record.summary)}
+    return Observation(record, values, channel, _curves(each), blocks, judged, figures)
 
 
 # ------------------------------------------------------------------------------------------------------ samples

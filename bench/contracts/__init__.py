@@ -32,7 +32,7 @@ from bench.contracts.profile import Profile, ProfiledOperator, ProfilingSession
 from bench.contracts.quantising.lineage import CalibrationSet, Lineage, LineageStep, MadeFrom
 from bench.contracts.quantising.quantiser import LayerError, Method, PlacementCheck, Quantiser, QuantiseRequest
 from bench.contracts.runner import DeviceRunner, RunnerFigures
-from bench.contracts.scenario import Intent, Parameter, Scenario, ScenarioKind
+from bench.contracts.scenario import Axis, Intent, Parameter, Scenario, ScenarioKind
 from bench.contracts.sensor import Channel, Sensor, channel_key
 from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
 from bench.contracts.target import (
@@ -81,6 +81,7 @@ __all__ = [
     "CACHE_WIDTHS",
     "Alterable",
     "Artifact",
+    "Axis",
     "CacheTensor",
     "CalibrationSet",
     "Channel",

@@ -37,6 +37,21 @@ class Parameter(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     many: bool = False
 
 
+class Axis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """By what the queries of a scenario are grouped: each belongs to one value of the axis, a point.
+
+    ``of``: where the values are from. ``listed``: the ``parameter`` lists them, behind a 0 with ``zero``, the point
+    that the others are compared with; ``counted``: 1, 2 … up to the number that the ``parameter`` is; ``found``: the
+    player found them, and the samples have them as ``axis_thousandths``.
+    """
+
+    name: Name
+    unit: str
+    of: Literal["listed", "counted", "found"] = "listed"
+    parameter: str = ""
+    zero: bool = False
+
+
 class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that the engine needs to know about a scenario, except how it is played.
 
@@ -45,7 +60,9 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     player keeps with those in flight at its end, and the queries a second of the window are compared. ``leading``: what
     a comparison looks at first: names of ``bench.analysis.metrics.METRICS``, of which the first that is known leads.
     ``percentile``: whether the preset's percentile must be known; otherwise the median. ``emulator``: whether it is
-    useful on an emulator. ``samples``: the parameter with the number of samples per query; ``""``: one.
+    useful on an emulator. ``samples``: the parameter with the number of samples per query; ``""``: one. ``axis``: of
+    queries that belong to points, as the sample role ``point`` says; ``curves``: the figures of each point, names of
+    ``bench.analysis.curves.table.CURVES``, of which the first leads.
     """
 
     name: Name
@@ -57,6 +74,8 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     percentile: bool = True
     emulator: bool = True
     samples: str = ""
+    axis: Axis | None = None
+    curves: tuple[str, ...] = ()
 
     @property
     def overlapping(self) -> bool:

@@ -5,6 +5,8 @@ verdict, every figure of ``bench.analysis.metrics`` and its 95 % interval. Figur
 an average does not mix its times with a device's. ``of="queries"``: a row for each timed query, ``latency_ns`` and
 ``start_ns`` (since the first of its process) with ``record_id``, ``model``, ``target`` and ``repeat`` (from 0).
 ``of="operators"``: a row for each operator of a run that was profiled, with the fields of ``operators`` in the record.
+``of="points"``: a row for each value of the axis of a scenario, with ``curve``, ``at``, ``n``, ``value``, ``ci95_low``
+and ``ci95_high``.
 """
 
 from collections.abc import Sequence

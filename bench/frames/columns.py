@@ -13,7 +13,7 @@ from bench.record.record import Record, RecordedRun
 from bench.settings import SETTINGS
 from bench.words import sentence
 
-Of = Literal["runs", "queries", "operators"]
+Of = Literal["runs", "queries", "operators", "points"]
 Value = str | int | float | bool | None
 Row = dict[str, Value]
 
@@ -91,6 +91,17 @@ def _queries(run: RecordedRun) -> Iterator[Row]:
             yield {**of_run, "repeat": number, "query": query, "latency_ns": latency, "start_ns": start}
 
 
+def _points(run: RecordedRun) -> Iterator[Row]:
+    """Of each curve and each value of its axis."""
+    record = run.record
+    for name, curve in {} if is_emulated(record) else record.summary.curves.items():
+        of_curve = {"curve": name, "unit": curve.unit, "axis": curve.axis, "axis_unit": curve.axis_unit}
+        for at, point in zip(curve.at, curve.points, strict=True):
+            low, high = point.interval95 or (None, None)
+            figures: Row = {"at": at, "n": point.n, "value": point.value, "ci95_low": low, "ci95_high": high}
+            yield {**_of_run(record), "scenario": record.plan.scenario.name, **of_curve, **figures}
+
+
 _EACH: Mapping[str, Callable[[RecordedRun], Iterator[Row]]] = MappingProxyType(
-    {"queries": _queries, "operators": _operators}
+    {"queries": _queries, "operators": _operators, "points": _points}
 )

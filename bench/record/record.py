@@ -173,6 +173,8 @@ class SampleArrays(Part, frozen=True):
     came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]; ``shared_tokens`` [n], as
     an earlier prompt began. In alternation also ``block_queries`` [blocks]: queries of each. Those three are not times.
     Offline also ``in_flight_latency_ns``, ``in_flight_start_ns``: queries that were running as the window closed.
+    With an axis also ``point`` [n], the index of the point to which each query belongs, and where the player found the
+    points ``axis_thousandths`` [points], their values in thousandths of the axis' unit.
     """
 
     queries: int

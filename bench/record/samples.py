@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAY_BE_NEVER = ("token_ns", "tokenized_token_ns")
 MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
-PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns")
+PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point")
 LONGEST_NS = 1 << 53  # a hundred days: longer values are not plausible times, and the sum of many would overflow
 WRONG = sentence("record.written_wrong")
 MOST_SAMPLE_BYTES = 1 << 28

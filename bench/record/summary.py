@@ -39,9 +39,30 @@ class LatencyNs(Part, frozen=True):
     p999_ci95: tuple[int, int] | None = None
 
 
+class CurvePoint(Part, frozen=True):
+    """``n``: queries of all processes. Null: too few of them, or not measured. ``interval95``: the 95 % interval of
+    ``value`` between processes."""
+
+    n: int
+    value: int | float | None = None
+    interval95: tuple[float, float] | None = None
+
+
+class Curve(Part, frozen=True):
+    """One figure at each value of an axis. ``axis``: its name; ``at``: its values, in ``axis_unit``; ``points``: one
+    for each of them, in ``unit``."""
+
+    axis: str
+    axis_unit: str
+    at: tuple[float, ...]
+    unit: str
+    points: tuple[CurvePoint, ...] = ()
+
+
 class Summary(Part, frozen=True):
     """``throughput_per_s`` and ``cold_start_ns``: geometric means over repeats. ``figures``: metric -> figure, of each
-    metric of ``bench.analysis.metrics`` that stands nowhere else."""
+    metric of ``bench.analysis.metrics`` that stands nowhere else. ``curves``: figures along the axis of the scenario,
+    where it has one, by their names in ``bench.analysis.curves``."""
 
     latency_ns: LatencyNs | None = None
     throughput_per_s: float | None = None
@@ -51,3 +72,4 @@ class Summary(Part, frozen=True):
     text_generation: TextGeneration | None = None
     variance: Variance | None = None
     figures: dict[str, MetricFigure] = {}
+    curves: dict[str, Curve] = {}

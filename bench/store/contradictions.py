@@ -17,6 +17,7 @@ from bench.record.text import Agreement
 from bench.scenarios.kinds import kind_of, samples_of
 from bench.stats.sequential import looks, spent
 from bench.store.plan_contradictions import plan_contradictions
+from bench.store.points import point_contradictions
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def contradictions(record: Record, samples: "Samples") -> Iterator[Sentence | st
         yield from _repeat(name, repeat, record.plan)
     for repeat in record.repeats:
         yield from _samples(repeat, samples, record.plan)
+        yield from point_contradictions(repeat, samples, record.plan.scenario)
     yield from _determinism(record.determinism)
     yield from _placement(record.placement, record.plan.model.macs)
     yield from _fidelity(record)

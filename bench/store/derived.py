@@ -91,9 +91,11 @@ def _computed(run: "TimedRun") -> Record:
 
 
 def _converged(run: "TimedRun") -> tuple[bool | None, ...]:
-    """Of each repeat that has latencies, whether the percentile of the rule is as precise as asked."""
+    """Of each repeat that has latencies, whether the percentile of the rule is as precise as asked; unknown of points
+    on an axis, which are several percentiles."""
     rule, latency = run.record.plan.rule, run.latency
-    if kind_of(run.record.plan.scenario).overlapping or not asks_convergence(rule):
+    kind = kind_of(run.record.plan.scenario)
+    if kind.overlapping or kind.axis is not None or not asks_convergence(rule):
         return (None,) * len(latency.parts)
     pairs = zip(latency.intervals(rule.percentile), latency.percentiles(rule.percentile), strict=True)
     widths = [width_of(*pair) for pair in pairs]

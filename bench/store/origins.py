@@ -61,7 +61,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
-        "plan.scenario.kind": {"seen": "name summary tasks intent leading percentile emulator samples"},
+        "plan.scenario.kind": {"seen": "name summary tasks intent leading percentile emulator samples curves"},
+        "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {
             "seen": "name unit about least most whole default short words numeric many"
         },
@@ -124,6 +125,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
             "p99_ci95 p999_ci95"
         },
         "summary.figures{}": {"computed": "value interval95"},
+        "summary.curves{}": {"computed": "axis axis_unit at unit"},
+        "summary.curves{}.points[]": {"computed": "n value interval95"},
         "summary.memory_bytes": {"computed": "peak_rss model inference artifact"},
         "summary.energy": {
             "computed": "tier joules_per_inference sensor_channel cpu_seconds_per_inference cores_busy "

@@ -75,20 +75,22 @@ def fake_run(
     latency_ns: "Sequence[Samples]",
     token_ns: "Sequence[Samples]" = (),
     figures: Sequence[Mapping[str, float]] = (),
+    arrays: "Sequence[Mapping[str, Samples]]" = (),
     **plan: Any,
 ) -> RecordedRun:
     """A valid run with one process for each array of ``latency_ns`` [n], queries one after another, no warm-up;
     ``token_ns`` [n, tokens] makes it text.
 
     ``figures`` gives a process its ``cold_start_ns``, ``peak_rss_bytes``, ``cpu_seconds`` and ``joules`` (of all its
-    queries); what it leaves out was not measured. ``plan`` replaces fields of the plan.
+    queries); what it leaves out was not measured. ``arrays`` gives a process further arrays by role, such as ``point``.
+    ``plan`` replaces fields of the plan.
     """
     samples: dict[str, Samples] = {}
     repeats = []
     for i, latency in enumerate(latency_ns):
-        arrays = {"token_ns": token_ns[i]} if token_ns else {}
+        held = {**({"token_ns": token_ns[i]} if token_ns else {}), **(arrays[i] if arrays else {})}
         measured = _measured(len(latency), int(latency.sum()), figures[i] if figures else {})
-        repeats.append(fake_repeat(i, latency, samples, arrays, cpu_busy_share=0.0, **measured))
+        repeats.append(fake_repeat(i, latency, samples, held, cpu_busy_share=0.0, **measured))
     model = PlannedModel("fake", "text_generation", "onnx", "float32", "f" * 64) if token_ns else MODEL
     scenario = Scenario("single-stream", 8, token_ns[0].shape[1]) if token_ns else Scenario("single-stream")
     inputs = None if token_ns else INPUTS

@@ -2,6 +2,7 @@
 
 from bench.record.record import RecordedRun
 from bench.reports.charts.curves import distribution, gap_trace, gaps, latency_trace
+from bench.reports.charts.points import curve_figures
 from bench.reports.charts.stacks import cold_start, memory, placement
 from bench.reports.charts.svg import Figure
 from bench.reports.words.causes import emulated
@@ -16,5 +17,7 @@ def figures(run: RecordedRun, name: str) -> tuple[Figure, ...]:
     """
     if run.record.status != "ok":
         return ()
-    makers = (placement,) if emulated(run.record) else _MAKERS
-    return tuple(f for f in (make(run, name) for make in makers) if f is not None)
+    if emulated(run.record):
+        drawn = placement(run, name)
+        return () if drawn is None else (drawn,)
+    return (*curve_figures(run, name), *(f for f in (make(run, name) for make in _MAKERS) if f is not None))

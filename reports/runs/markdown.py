@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from bench.printable import visible
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.reports.view.curves.table import curve_listing
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts_words, headline
@@ -57,7 +58,7 @@ def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterat
             yield from _table(table, "##")
     details = [detail(i) for i in items]
     yield from _notes(details)
-    for table in (table for item in items for table in operator_listing(item)):
+    for table in (table for item in items for table in (*curve_listing(item), *operator_listing(item))):
         yield from _table(table, "##")
     yield from _machines(items)
     records = records_table(items)

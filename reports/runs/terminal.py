@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.reports.view.curves.table import curve_listing
 from bench.reports.view.details import detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts_words, headline
@@ -92,7 +93,7 @@ class TerminalReport:
                 _print_table(console, table, self.complete)
         for note in notes([detail(item) for item in items]):
             _print_note(console, note)
-        for table in (table for item in items for table in operator_listing(item)):
+        for table in (table for item in items for table in (*curve_listing(item), *operator_listing(item))):
             _print_table(console, table, self.complete)
         for item in items:
             if parted := differences_words(item.record):

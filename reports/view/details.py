@@ -10,6 +10,7 @@ from bench.record.quality import QualityMetric
 from bench.record.record import Reason, Record
 from bench.record.runner import OtherTool
 from bench.record.shown.command import shown_command
+from bench.reports.view.curves.table import curve_table
 from bench.reports.view.lineage import lineage_lines
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
@@ -232,6 +233,7 @@ def _certainty(metric: QualityMetric) -> str:
 
 def _tables(record: Record) -> tuple[Table, ...]:
     makers: tuple[Callable[[Record], Table | None], ...] = (
+        curve_table,
         latency_table,
         text_table,
         repeats_table,

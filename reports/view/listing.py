@@ -92,15 +92,18 @@ def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> 
 def _asked_for(items: Sequence[Numbered]) -> Iterator[tuple[str, Callable[[Record], str]]]:
     """The metrics that a run of these was asked for; runs with other settings have columns of their own."""
     asked = {
-        (m, setting_values(i.record.plan.settings, *m.settings)) for i in items for m in figures.asked_for(i.record)
+        (m, setting_values(i.record.plan.settings, *m.settings) if m.settings else "")
+        for i in items
+        for m in figures.asked_for(i.record)
     }
     for metric, values in sorted(asked, key=lambda one: (one[0].name, one[1])):
-        yield f"{metric.short or metric.title} ({values})", _with_settings(metric, values)
+        title = str(metric.short or metric.title)
+        yield f"{title} ({values})" if values else title, _with_settings(metric, values)
 
 
 def _with_settings(metric: "Metric", values: str) -> Callable[[Record], str]:
     def make(record: Record) -> str:
-        same = setting_values(record.plan.settings, *metric.settings) == values
+        same = not metric.settings or setting_values(record.plan.settings, *metric.settings) == values
         return figures.shown(record, metric.name) if same else units.MISSING
 
     return make

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.record.record import Record
 from bench.settings import setting_words
-from bench.words import units
+from bench.words import Sentence, units
 
 if TYPE_CHECKING:
     from bench.analysis.figures.rule import Figure, Interval
@@ -19,6 +19,14 @@ def metrics() -> "Mapping[str, Metric]":
     from bench.analysis.metrics import METRICS
 
     return {metric.name: metric for metric in METRICS}
+
+
+@cache
+def curve_titles() -> "Mapping[str, Sentence]":
+    """What each figure that may be along an axis is called, by its name."""
+    from bench.analysis.curves.table import CURVES
+
+    return {name: rule.metric.title for name, rule in CURVES.items()}
 
 
 def figure(record: Record, name: str) -> "Figure":
@@ -43,11 +51,16 @@ def between(record: Record, name: str) -> str:
 
 
 def asked_for(record: Record) -> "tuple[Metric, ...]":
-    """The metrics that the run has because it was asked for them, with a setting."""
-    settings = record.plan.settings
-    return tuple(metric for metric in metrics().values() if metric.settings and metric.asked_for(settings))
+    """The metrics that the run has because it was asked for them, with a setting or by its scenario."""
+    settings, scenario = record.plan.settings, record.plan.scenario.name
+    return tuple(
+        metric
+        for metric in metrics().values()
+        if (metric.settings or metric.scenarios) and metric.asked_for(settings) and metric.of_scenario(scenario)
+    )
 
 
 def asked_title(record: Record, metric: "Metric") -> str:
     """``late queries, deadline 33ms``: what it is, and by which settings."""
-    return ", ".join(filter(None, (str(metric.title), setting_words(record.plan.settings, *metric.settings))))
+    by = setting_words(record.plan.settings, *metric.settings) if metric.settings else ""
+    return ", ".join(filter(None, (str(metric.title), by)))

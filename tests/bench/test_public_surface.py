@@ -37,7 +37,7 @@ MODULES = {
     "bench.words": "Sentence say sentence speaking",
 }
 CONTRACTS = """
-    Alterable Artifact CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled CompletesDevices
+    Alterable Artifact Axis CACHE_WIDTHS CacheTensor CalibrationSet Channel CompileCache Compiled CompletesDevices
     ConvertingTarget DeclaresSafeOptions DecoderSpec DefaultModel Describable Device DeviceRunner FixedInput
     ForetellingTarget Foretold Format GraphFacts GraphRoles InputRole Intent Judge LayerError Lineage LineageStep
     LogitsSession MadeFrom Method Model ModelRequest NamingTarget NodePlacement OpenRequest OwnConfiguration

@@ -43,7 +43,13 @@ WORDS = {
     "onnx": "tflite",
 }
 """For fields that take only such words: another of them."""
-MAPPINGS = {"repeats[].memory_bytes", "set_aside[].memory_bytes", "plan.asked.inputs", "summary.figures"}
+MAPPINGS = {
+    "repeats[].memory_bytes",
+    "set_aside[].memory_bytes",
+    "plan.asked.inputs",
+    "summary.figures",
+    "summary.curves",
+}
 """Fields that hold parts by name."""
 NOT_CHANGED = {SEAL}
 """What the test itself writes anew."""

@@ -34,16 +34,20 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
     plan = run.record.plan
     p = plan.rule.percentile if kind_of(plan.scenario).percentile else 50
     needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
-    queries = len(run.latency.pooled)
+    points = [point.n for curve in run.record.summary.curves.values() for point in curve.points]
+    queries = min(points, default=len(run.latency.pooled))
     if queries >= needed:
         return None
+    if points:
+        message = sentence("verdict.too_few_samples.point", queries=queries, percentile=p, needed=needed)
+        return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
     message = sentence("verdict.too_few_samples", queries=queries, percentile=p, needed=needed)
     return reason("too_few_samples", message, {"queries": queries, "needed": needed, "percentile": p})
 
 
 def _not_converged(run: "TimedRun") -> Reason | None:
     rule = run.record.plan.rule
-    if not asks_convergence(rule):
+    if not asks_convergence(rule) or _has_axis(run):
         return None
     if kind_of(run.record.plan.scenario).overlapping:
         return _throughput_not_converged(run)
@@ -74,6 +78,11 @@ def _not_converged(run: "TimedRun") -> Reason | None:
         },
         invalidates=not _figure_stands(run, len(wide), len(widths)),
     )
+
+
+def _has_axis(run: RecordedRun) -> bool:
+    """Whether queries of different points are in one series, which is to show how they differ."""
+    return kind_of(run.record.plan.scenario).axis is not None
 
 
 def _throughput_not_converged(run: "TimedRun") -> Reason | None:
@@ -150,6 +159,8 @@ def _apart(run: "TimedRun", figures: Sequence[float], reach: float, needed: Sent
 
 
 def _drift(run: "TimedRun") -> Reason | None:
+    if _has_axis(run):
+        return None
     measured, rule = [repeat for repeat in run.record.repeats if repeat.samples is not None], run.record.plan.rule
     found = drifts(measured, run.samples, len(measured), rule)
     drifted = [change for change in found if change is not None and moved(change, rule)]

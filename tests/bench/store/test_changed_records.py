@@ -10,19 +10,48 @@ import msgspec
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 from tampered import SEAL, Place, Tampered, by_path, changed, loaded
 from whole_records import failed, from_prefixes, offline, several, tensors, text
 
+from bench import __version__
+from bench.analysis.rules import rules_digest
 from bench.comparison.folders import compare_folders
-from bench.contracts import Scenario
+from bench.contracts import Axis, Parameter, Scenario, ScenarioKind
 from bench.errors import InputError
 from bench.execution.suite_run import run_suite
 from bench.plugins import discover
-from bench.record.record import Record
+from bench.record.evidence import RepeatRule
+from bench.record.record import Record, RecordedRun, Tool
+from bench.store.derived import judged
 from bench.store.origins import KEPT, ORIGINS, origin_of
 from bench.store.records import save
+from bench.suite.presets import PRESETS
 from bench.suite.suite import ModelAsk, Suite, TargetAsk
+from bench.testing.records import fake_run
+
+
+def by_points() -> RecordedRun:
+    """Queries after pauses of three lengths, of a plugin's scenario, in six processes."""
+    pauses = Parameter(name="pause_ms", unit="ms", about="how long", many=True)
+    axis = Axis(name="pause", unit="ms", parameter="pause_ms")
+    kind = ScenarioKind(
+        name="pausing", summary="queries after pauses", parameters=(pauses,), axis=axis, curves=("latency_p50_ns",)
+    )
+    rng = np.random.default_rng(5)
+    parts = [np.exp(rng.normal(15, 0.02, 60)).astype(np.int64) for _ in range(6)]
+    scenario = Scenario("pausing", parameters={"pause_ms": (1, 5, 25)}, kind=kind)
+    rule = PRESETS["quick"].rule
+    run = fake_run(
+        "points", parts, arrays=[{"point": np.arange(60) % 3}] * 6, scenario=scenario, rule=rule, inputs=None
+    )
+    command = f"odb run -m net -t {run.record.plan.target.id} -s pausing:pause_ms=1,5,25 --preset quick --seed 0"
+    plan = replace(run.record.plan, command=command, repeat_rule=RepeatRule(6, 6))
+    tool = Tool("ondevice-bench", __version__, rules_digest())
+    record = replace(run.record, plan=plan, tool=tool, repeats_ended="fixed")
+    return judged(replace(run, record=record)).plain()
+
 
 RECORDS = {
     "tensors": tensors,
@@ -30,6 +59,7 @@ RECORDS = {
     "prefixes": from_prefixes,
     "offline": offline,
     "several": several,
+    "points": by_points,
     "failed": failed,
 }
 

@@ -1,0 +1,1 @@
+"""Figures along the axis of a scenario."""

@@ -31,7 +31,7 @@ TYPED = ("bench/execution", "bench/passes", "bench/process", "bench/jobs.py")
 TARGET = PluginRef("targets", "null", "bench.testing:NullTarget", "test")
 
 ANY = {
-    "bench/execution/preflight/survey.py: line 265": "concurrent.futures.wait takes futures of one type",
+    "bench/execution/preflight/survey.py: waited": "concurrent.futures.wait takes futures of one type",
     "bench/process/job_objects.py: __init__": "the functions of a library of ctypes are found by name at run time",
     "bench/process/job_objects.py: kernel32": "the same",
     "bench/process/trees.py: begin": "the keywords of subprocess.Popen pass through",
@@ -71,14 +71,20 @@ def names(node: ast.expr) -> Iterator[str]:
 
 
 def holders(tree: ast.Module) -> Iterator[str]:
-    """Where ``Any`` is written: functions by their name, aliases and fields by their line."""
+    """Where ``Any`` is written: the names of functions, aliases, fields and variables."""
     for node in ast.walk(tree):
         if any("Any" in names(one) for one in annotations(node)):
-            yield getattr(node, "name", f"line {getattr(node, 'lineno', 0)}")
+            yield node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else assigned(node)
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             subscripted = (inner for inner in ast.walk(node.value) if isinstance(inner, ast.Subscript))
             if any("Any" in names(inner.slice) for inner in subscripted):
-                yield f"line {node.lineno}"
+                yield assigned(node)
+
+
+def assigned(node: ast.AST) -> str:
+    """What an assignment gives a value to."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return ", ".join(map(ast.unparse, targets))
 
 
 def test_no_any() -> None:
@@ -87,12 +93,12 @@ def test_no_any() -> None:
 
 
 def test_any_is_found_wherever_it_stands() -> None:
-    """In arguments, results, fields, quoted annotations and aliases."""
+    """In arguments, results, fields, quoted annotations, aliases and variables; by names, which stay as lines move."""
     text = (
         'def a(x: Any): ...\ndef b() -> "list[np.ndarray[Any, Any]]": ...\nclass C:\n    d: dict[str, Any]\n'
-        "Ids = np.ndarray[Any, Any]\ndef fine(x: AnyEvent) -> None: ...\n"
+        "Ids = np.ndarray[Any, Any]\ndef fine(x: AnyEvent) -> None:\n    seen: list[Any] = []\n"
     )
-    assert ["a", "b", "line 4", "line 5"] == sorted(holders(ast.parse(text)))
+    assert ["Ids", "a", "b", "d", "seen"] == sorted(holders(ast.parse(text)))
 
 
 def test_no_answer_is_asserted_to_be_of_a_type() -> None:

@@ -56,13 +56,13 @@ def _tails(statistic: str, values: Array, sample: Array, tokens: Array, orders: 
     random, n, (top, every) = np.random.default_rng(0), len(tokens), orders
     step = max(1, _CHUNK // max(len(top), n))
     for begin in range(0, RESAMPLES, step):
-        counts = np.stack(
-            [np.bincount(random.integers(0, n, n), minlength=n) for _ in range(min(step, RESAMPLES - begin))]
-        )
+        rows = min(step, RESAMPLES - begin)
+        drawn = random.integers(0, n, (rows, n)) + n * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
         total = counts @ tokens
         above = total - np.ceil(TAILS[statistic] * total)  # how many tokens exceed the one that is looked for
-        for row, passed in zip(counts, above, strict=True):
-            reached = np.cumsum(row[sample[top]])
-            order = top if reached[-1] > passed else every
-            reached = reached if order is top else np.cumsum(row[sample[every]])
-            yield np.asarray([values[order[int(np.searchsorted(reached, passed, side="right"))]]])
+        reached = np.cumsum(counts[:, sample[top]], axis=1)
+        first = np.count_nonzero(reached <= above[:, None], axis=1)  # as in each row, reached only grows
+        for row in np.flatnonzero(first == len(top)):  # the largest of all tokens do not suffice
+            first[row] = np.searchsorted(np.cumsum(counts[row][sample[every]]), above[row], side="right")
+        yield values[every[first]]

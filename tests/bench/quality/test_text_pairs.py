@@ -211,6 +211,21 @@ def test_a_tail_that_one_sample_makes_alone_has_a_wide_interval() -> None:
     assert (9.0, (1.0, 9.0)) == (token_tails.value("token_p99", rows), token_tails.interval("token_p99", rows))
 
 
+@pytest.mark.parametrize("heavy", [0, 120])
+def test_the_interval_of_a_tail_is_that_of_its_resamples(heavy: int) -> None:
+    """Each resample made in full and sorted. ``heavy``: tokens of a sample that holds all large values, so that those
+    which are looked at first do not suffice where it is not drawn."""
+    random = np.random.default_rng(4)
+    sizes = random.integers(3, 30, 12) if not heavy else np.array([heavy, *[8] * 11])
+    rows = np.stack([np.repeat(np.arange(12), sizes), random.exponential(1, sizes.sum())], axis=1)
+    rows[:heavy, 1] += 100
+    drawn, tails = np.random.default_rng(0), []
+    for _ in range(token_tails.RESAMPLES):
+        values = np.sort(np.concatenate([rows[rows[:, 0] == one, 1] for one in drawn.integers(0, 12, 12)]))
+        tails.append(values[math.ceil(0.99 * len(values)) - 1])
+    assert tuple(np.quantile(tails, [0.025, 0.975])) == token_tails.interval("token_p99", rows)
+
+
 def test_samples_are_read_as_they_were_written(tmp_path: Path) -> None:
     """Windows, prompts and questions; equal samples in equal bytes."""
     item = Item((ids(0, 1, 2), ids(0, 3)), begins=(1, 1), sizes=(6, 1), answer=1)

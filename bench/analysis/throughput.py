@@ -77,14 +77,16 @@ class Throughput:
 
 def throughput_of(timelines: Sequence[Timeline], opened_ns: int, closed_ns: int) -> Throughput:
     """What the lanes, one timeline each, did before, in and across the end of the window."""
-    before, inside, across = Timeline(), Timeline(), Timeline()
-    pairs = sorted((done, issued) for t in timelines for issued, done in zip(t.issued_ns, t.done_ns, strict=False))
-    for done, issued in pairs:
-        if issued < closed_ns:
-            part = before if done < opened_ns else inside if done < closed_ns else across
-            part.issued_ns.append(issued)
-            part.done_ns.append(done)
-    return Throughput(inside, before, across, len(timelines), opened_ns, closed_ns)
+    import numpy as np
+
+    issued = np.concatenate([np.array(t.issued_ns[: len(t.done_ns)], np.int64) for t in timelines])
+    done = np.concatenate([np.array(t.done_ns, np.int64) for t in timelines])
+    order = np.lexsort((issued, done))
+    issued, done = issued[order], done[order]
+    begun, before, after = issued < closed_ns, done < opened_ns, done >= closed_ns
+    parts = (begun & ~before & ~after, begun & before, begun & ~before & after)
+    inside, warmup, across = (_timeline(issued[part], done[part]) for part in parts)
+    return Throughput(inside, warmup, across, len(timelines), opened_ns, closed_ns)
 
 
 def window_converged(
@@ -93,8 +95,9 @@ def window_converged(
     """``Throughput.converged`` from what a record keeps. ``done``, ``in_flight``: when queries were issued since the
     window opened, and their latencies, int64 [n]. ``window``: its duration in nanoseconds, and the lanes."""
     duration_ns, lanes = window
-    return Throughput(_timeline(*done), Timeline(), _timeline(*in_flight), lanes, 0, duration_ns).converged(precision)
+    timeline, across = (_timeline(issued, issued + latency) for issued, latency in (done, in_flight))
+    return Throughput(timeline, Timeline(), across, lanes, 0, duration_ns).converged(precision)
 
 
-def _timeline(start_ns: "Array", latency_ns: "Array") -> Timeline:
-    return Timeline(array("q", start_ns.tolist()), array("q", (start_ns + latency_ns).tolist()))
+def _timeline(issued_ns: "Array", done_ns: "Array") -> Timeline:
+    return Timeline(*(array("q", readings.astype("int64").tobytes()) for readings in (issued_ns, done_ns)))

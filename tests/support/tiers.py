@@ -19,9 +19,9 @@ TESTS = Path(__file__).resolve().parents[1]
 LONGEST = """
     test_main_job test_quality_job test_text_matrix test_text_golden test_genai_folders bench/process/test_failures
     cli/test_odb cli/against/test_against bench/analysis/test_repeats test_privacy test_bad_input test_made_up_inputs
-    bench/quality/test_texts models/test_built_decoders bench/passes/test_suspicious bench/quality/test_judged_runs
-    test_submission_job bench/quality/test_smollm2 test_smollm2 cli/submission/test_published_models
-    cli/gate/test_sessions
+    bench/quality/test_texts browser/test_pages models/test_built_decoders bench/passes/test_suspicious
+    bench/quality/test_judged_runs test_submission_job bench/quality/test_smollm2 test_smollm2
+    cli/submission/test_published_models cli/gate/test_sessions
 """
 """The files that take longest, those first: a worker of pytest-xdist that began with one of them at the end would go on
 alone (``--dist loadfile --no-loadscope-reorder``)."""

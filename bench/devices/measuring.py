@@ -56,6 +56,8 @@ class Program(Struct, frozen=True):
 def program_at(runner: Path | None, catalog: Catalog) -> Program:
     """Raises ``RunFailure`` (``unavailable``) without one, and ``InputError`` for a file that is none."""
     names = catalog.names("runners")
+    if not names:
+        raise RunFailure("unavailable", sentence("runner.no_plugin"), sentence("runner.no_plugin.remedy"), "plan")
     if runner is None:
         raise RunFailure("unavailable", sentence("runner.none"), sentence("runner.none.remedy", names=names), "plan")
     if not is_file(runner):

@@ -11,7 +11,7 @@ from bench.execution.runner import JobRunner
 from bench.plugins import Catalog, PluginRef, load
 from bench.quantising.samples import DataAsk, Divided, Read, SamplesJob, divided
 from bench.reading import exists, is_folder
-from bench.suite.plan import FOLDER
+from bench.suite.plan import FOLDER, files_taken
 from bench.words import sentence
 
 MIXED = 4
@@ -101,10 +101,7 @@ def model_plugin(source: str, catalog: Catalog) -> PluginRef:
         raise InputError(sentence("quantise.built_in", model=source), sentence("quantise.built_in.remedy"))
     taker = FOLDER if is_folder(path) else path.suffix.lower()
     if taker not in catalog.names("models"):
-        suffixes = [name for name in catalog.names("models") if name.startswith(".")]
-        raise InputError(
-            sentence("quantise.not_a_model", file=path.name), sentence("quantise.models", suffixes=suffixes)
-        )
+        raise InputError(sentence("quantise.not_a_model", file=path.name), files_taken(catalog))
     return catalog.find("models", taker)
 
 

@@ -125,12 +125,8 @@ def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, Plugin
             chosen.append((ask, catalog.find("models", FOLDER)))
         elif is_file(ask.source):
             suffix = Path(ask.source).suffix.lower()
-            takers = [n for n in catalog.names("models") if n.startswith(".")]
-            if suffix not in takers:
-                raise InputError(
-                    _no_plugin_takes(ask.source, suffix),
-                    sentence("suite.give_folder_genai_runtime_one", takers=takers),
-                )
+            if suffix not in catalog.names("models"):
+                raise InputError(_no_plugin_takes(ask.source, suffix), files_taken(catalog))
             chosen.append((ask, catalog.find("models", suffix)))
         else:
             if ask.source not in named:
@@ -138,6 +134,15 @@ def choose_models(suite: Suite, catalog: Catalog) -> list[tuple[ModelAsk, Plugin
                 raise UnknownName(sentence("suite.model"), ask.source, named, hint)
             chosen.append((ask, catalog.find("models", ask.source)))
     return chosen
+
+
+def files_taken(catalog: Catalog) -> Sentence:
+    """Which files and folders may be given as a model."""
+    takers = [name for name in catalog.names("models") if name.startswith(".")]
+    folders = FOLDER in catalog.names("models")
+    if takers:
+        return sentence("suite.give_folder_genai_runtime_one" if folders else "suite.give_file", takers=takers)
+    return sentence("suite.give_folder" if folders else "suite.give_plugin_for_files")
 
 
 def _no_plugin_takes(source: str, suffix: str) -> Sentence:

@@ -204,6 +204,24 @@ def test_files_find_their_plugin_by_suffix() -> None:
     assert ModelChoice(chosen[0][0], chosen[0][1], "tensor", ("onnx",)).id == "net"
 
 
+@pytest.mark.parametrize(
+    ("names", "remedy"),
+    [
+        ((".onnx", ".xml", "/"), "Give .onnx, .xml, or a folder of Hugging Face or a GenAI runtime, or with one"),
+        ((".onnx", ".xml"), "Give .onnx or .xml."),
+        (("/",), "Give a folder of Hugging Face or a GenAI runtime, or with one model file."),
+        ((), "No plugin here reads files or folders: give one that does with --plugin FILE, or the name of a model"),
+    ],
+)
+def test_the_remedy_names_what_is_read_here(names: tuple[str, ...], remedy: str, tmp_path: Path) -> None:
+    """No sentence has an empty list in it, whichever plugins there are."""
+    (tmp_path / "net.bin").touch()
+    catalog = Catalog(tuple(PluginRef("models", name, "x:Y", "z") for name in names))
+    with pytest.raises(InputError, match=r"net\.bin") as error:
+        choose_models(Suite(models=(ModelAsk(str(tmp_path / "net.bin")),)), catalog)
+    assert error.value.remedy.startswith(remedy)
+
+
 def test_every_pair_in_every_scenario() -> None:
     """The plan is the product, scenarios outermost, so that a page reads in order."""
     suite = Suite(targets=(TargetAsk("chip:npu"), TargetAsk("cpu:x")), scenarios=(Scenario(), Scenario("offline")))

@@ -1,5 +1,6 @@
 """Folders for the time of a process, removed at its end or, where it was killed, by the next."""
 
+import errno
 import os
 import shutil
 import sys
@@ -8,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bench.errors import InputError
 from bench.interrupts import unwinding
+from bench.words import sentence
 
 OWNER = ".odb-owner"
 """File in a scratch folder, locked while the process that made it lives: the kernel ends a lock with its process, so it
@@ -18,6 +21,10 @@ cannot be taken for another of the same number, nor for one of another container
 LOCKING = ".odb-locking"
 """Its name until it is locked: a folder that is being created is not a scratch folder yet and is not removed. On
 Windows, where an open file keeps its name, this file stays the locked one, and ``OWNER`` is made beside it."""
+RESERVED = ".odb-reserved-{name}"
+"""File beside a result, locked by the process that will write it."""
+TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""How systems say that another process holds a lock."""
 
 
 @contextmanager
@@ -36,6 +43,60 @@ def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
             yield folder
         finally:
             _removed(folder, lock)
+
+
+@contextmanager
+def reserved(result: Path | None) -> Iterator[None]:
+    """``result``, if any, is this process' to write until the end of the block, which may take hours: a file beside it
+    is locked meanwhile. Raises ``InputError`` where another process has it. Where its folder takes no such file, or no
+    locks, there is no protection; whether it can be written is not decided here."""
+    if result is None:
+        yield
+        return
+    result = result.parent.resolve() / result.name
+    path = result.with_name(RESERVED.format(name=result.name))
+    with unwinding():
+        try:
+            lock = _reserving(path)
+        except BlockingIOError:
+            taken = sentence("store.reserved", file=result.name)
+            raise InputError(taken, sentence("store.reserved.remedy")) from None
+        try:
+            yield
+        finally:
+            if lock is not None:
+                _unlocked(path, lock)
+
+
+def _reserving(path: Path) -> int | None:
+    """A descriptor that holds the lock of ``path``, which is there; ``None`` where it cannot be made or locked. Raises
+    ``BlockingIOError`` if another process has it."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError:
+            return None
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in TAKEN:
+                raise BlockingIOError from None
+            return None
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)  # it was removed, by the process that had it, before it was locked here
+
+
+def _unlocked(path: Path, lock: int) -> None:
+    """Remove it under its lock; on Windows, where an open file cannot be removed, right after it."""
+    if sys.platform == "win32":
+        os.close(lock)
+    with suppress(OSError):
+        path.unlink()
+    if sys.platform != "win32":
+        os.close(lock)
 
 
 def sweep(prefix: str, parent: Path | None = None, rescue: Callable[[Path], None] = lambda folder: None) -> None:
@@ -79,15 +140,20 @@ def _locked(path: Path, flags: int) -> int | None:
     except OSError:
         return None
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor)
     except OSError:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    """Raises ``OSError`` if another process holds the lock, or locks are not supported."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

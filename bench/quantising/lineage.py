@@ -70,13 +70,18 @@ def result_of(ask: QuantiseAsk, output: Path | None, catalog: Catalog, force: bo
         )
     if exists(result) and exists(source) and result.samefile(source):
         raise InputError(sentence("quantise.over_the_source", file=result.name), sentence("quantise.name_another"))
+    refuse_existing(result, force)
+    if not is_folder(result.parent):
+        raise InputError(sentence("quantise.no_such_folder", folder=result.parent), sentence("quantise.name_another"))
+    return result
+
+
+def refuse_existing(result: Path, force: bool) -> None:
+    """Raises ``InputError`` for a file of the result that is there already, unless ``force``."""
     for name in (result, *written_beside(result)):
         if is_folder(name) or (exists(name) and not force):
             remedy = "quantise.name_another" if is_folder(name) else "quantise.exists.remedy"
             raise InputError(sentence("quantise.exists", file=name), sentence(remedy))
-    if not is_folder(result.parent):
-        raise InputError(sentence("quantise.no_such_folder", folder=result.parent), sentence("quantise.name_another"))
-    return result
 
 
 def written_beside(result: Path) -> tuple[Path, ...]:

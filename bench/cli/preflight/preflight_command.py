@@ -76,6 +76,7 @@ def command(
     """``odb preflight``. Returns the status that the needs are answered by."""
     from bench.cli.preflight.dry_run import show_plan
     from bench.plugins import discover, load
+    from bench.scratch import reserved
 
     catalog, file = discover(plugins), checked_output(output, force)
     suffixes = {ref.name: load(ref).suffix for ref in catalog.of("preflights")}
@@ -83,11 +84,13 @@ def command(
     catalog.find("preflights", name)  # an unknown format is an error before anything is compiled
     asked = _asked(socs, need, frames_per_s, jobs, dry_run)
     suite = asked_suite_of(click.get_current_context().params, catalog)
-    found, broken = _surveyed(suite, catalog, asked)
-    if dry_run and found:
-        show_plan(found, asked.jobs)
-    elif found:
-        _write(found, name, file, catalog)
+    with reserved(None if dry_run else file):
+        checked_output(file, force)  # another command may have written it meanwhile
+        found, broken = _surveyed(suite, catalog, asked)
+        if dry_run and found:
+            show_plan(found, asked.jobs)
+        elif found:
+            _write(found, name, file, catalog)
     return _status(found, broken)
 
 

@@ -71,8 +71,9 @@ def command(
     from bench.execution.probe import temporary_workspace
     from bench.plugins import discover
     from bench.quantising.asked import QuantiseAsk, planned
-    from bench.quantising.lineage import not_over, result_of
+    from bench.quantising.lineage import not_over, refuse_existing, result_of
     from bench.quantising.samples import MOST_SAMPLES, DataAsk
+    from bench.scratch import reserved
     from bench.suite.suite import parse_shape
 
     ask = QuantiseAsk(
@@ -92,14 +93,15 @@ def command(
     )
     catalog = discover(plugins)
     result = result_of(ask, output, catalog, force)
-    with temporary_workspace() as workspace, progress(sys.stderr) as listener:
+    with reserved(None if dry_run else result), temporary_workspace() as workspace, progress(sys.stderr) as listener:
+        refuse_existing(result, force)  # another command may have written it meanwhile
         jobs = _runner(ask, catalog, workspace, listener.step)
         plan = planned(ask, jobs)
         not_over(plan.artifact, result)
         if dry_run:
             return show_plan(plan, result, as_json)
         outcome = _carried_out(plan, jobs, result)
-    page = _write_page(outcome, result, catalog)
+        page = _write_page(outcome, result, catalog)
     if as_json:
         echo_json(outcome)
     else:

@@ -110,18 +110,20 @@ def _tuned(question: "Asked", catalog: "Catalog", folder: Path, as_json: bool) -
     from bench.cli.tuning.progress import progress
     from bench.execution.tuning.tuner import tune
     from bench.plugins import load
+    from bench.scratch import reserved
     from bench.scripting.measuring import remove_empty
     from bench.store.records import prepare_folder
 
     _refuse_used(folder)
     prepare_folder(folder)
     try:
-        with progress(sys.stderr) as listener:
+        with reserved(folder / DATA), progress(sys.stderr) as listener:
+            _refuse_used(folder)  # another search may have ended meanwhile
             found = tune(question, folder, listener)
+            files = _written(found, question, catalog, folder)
     except BaseException:
         remove_empty(folder)
         raise
-    files = _written(found, question, catalog, folder)
     if as_json:
         echo_json(found)
     else:

@@ -11,11 +11,12 @@ from bench.words import Sentence
 
 class Channel(Struct, frozen=True):
     """One thing a sensor can read. ``kind``: ``energy`` counts joules up, ``power`` reads watts now,
-    ``busy`` counts seconds of an accelerator's work. Unusable: ``reason`` and ``remedy`` say why."""
+    ``busy`` counts seconds of an accelerator's work, ``memory`` reads bytes in use on one now. Unusable: ``reason`` and
+    ``remedy`` say why."""
 
     sensor: str
     name: str  # e.g. "package-0"
-    kind: Literal["energy", "power", "busy"]
+    kind: Literal["energy", "power", "busy", "memory"]
     domain: Literal["package", "core", "dram", "gpu", "npu", "battery", "board", "other"]
     path: str  # relative to the root it was found under
     usable: bool = True
@@ -28,8 +29,8 @@ class Sensor(Protocol):
     """A family of readings found in files under ``root`` (``/`` on a real machine, a recorded tree in tests).
 
     ``Channel.sensor`` is the name of its entry point. Channels of the domains ``package``, ``battery`` and ``board``
-    become the energy per inference; others are only recorded. ``energy`` and ``busy`` are read before and after the
-    timed queries, ``power`` is sampled in a separate pass.
+    become the energy per inference; others are only recorded. ``energy``, ``busy`` and ``memory`` are read before and
+    after the timed queries, ``power`` is sampled in a separate pass.
     """
 
     @property
@@ -41,7 +42,8 @@ class Sensor(Protocol):
         ...
 
     def read(self, root: Path, channel: Channel) -> float:
-        """Joules so far, watts now, or busy seconds so far. Raises ``OSError`` when the reading has vanished."""
+        """Joules so far, watts now, busy seconds so far, or bytes now. Raises ``OSError`` when the reading has
+        vanished."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Power proxies of one repeat: energy and busy counters around the timed loop, power sampled in a separate pass.
+"""Power proxies of one repeat: counters around the timed loop, power sampled in a separate pass.
 
 Energy above idle is total joules − idle watts × seconds; without a measured idle it stays null. A reading that
 disappeared, restarted or could have wrapped more than once is ``lost`` and null; it is not guessed and does not raise.
@@ -61,8 +61,11 @@ class EnergyMeter:
     def _reading(self, channel: Channel, first: float | None, last: float | None, seconds: float) -> ChannelReading:
         if channel.kind == "energy":
             return _energy_reading(channel, counted(first, last, seconds, channel.wraps_at), seconds, self._idle_watts)
+        if channel.kind == "memory":
+            held = None if first is None or last is None else round(max(first, last))
+            return ChannelReading(*_names(channel), memory_bytes=held, lost=held is None)
         busy = None if first is None or last is None or last < first else last - first
-        return ChannelReading(channel.sensor, channel.name, channel.domain, busy_seconds=busy, lost=busy is None)
+        return ChannelReading(*_names(channel), busy_seconds=busy, lost=busy is None)
 
 
 def sample_power(
@@ -126,4 +129,8 @@ def _energy_reading(
 ) -> ChannelReading:
     idle = idle_watts.get(channel_key(channel))
     above = None if total is None or idle is None else total - idle * seconds
-    return ChannelReading(channel.sensor, channel.name, channel.domain, total, idle, above, lost=total is None)
+    return ChannelReading(*_names(channel), total, idle, above, lost=total is None)
+
+
+def _names(channel: Channel) -> tuple[str, str, str]:
+    return channel.sensor, channel.name, channel.domain

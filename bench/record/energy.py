@@ -5,7 +5,8 @@ from bench.words import Sentence
 
 
 class ChannelReading(Part, frozen=True):
-    """One sensor channel over the steady state. ``joules`` is above idle when ``idle_watts`` is known."""
+    """One sensor channel over the steady state. ``joules`` is above idle when ``idle_watts`` is known.
+    ``memory_bytes``: in use on an accelerator, the larger of before and after."""
 
     sensor: str
     name: str
@@ -15,6 +16,7 @@ class ChannelReading(Part, frozen=True):
     joules: float | None = None
     busy_seconds: float | None = None
     lost: bool = False
+    memory_bytes: int | None = None
 
 
 class RepeatEnergy(Part, frozen=True):

@@ -156,10 +156,12 @@ def _energy(name: str, energy: RepeatEnergy, sampled: bool) -> Iterator[Sentence
 def _reading(name: str, reading: ChannelReading, seconds: float, sampled: bool) -> Iterator[Sentence | str]:
     """Joules above idle are the total less what idle takes in the window."""
     total, idle, above = reading.joules_total, reading.idle_watts, reading.joules
-    if reading.lost and (total is not None or reading.busy_seconds is not None):
+    if reading.lost and any(value is not None for value in (total, reading.busy_seconds, reading.memory_bytes)):
         yield sentence("store.lost_read", name=name)
     if reading.busy_seconds is not None and reading.busy_seconds < 0:
         yield sentence("store.busy_seconds_cannot", name=name, busy_seconds=reading.busy_seconds)
+    if reading.memory_bytes is not None and reading.memory_bytes < 0:
+        yield sentence("store.memory_bytes_cannot", name=name, memory_bytes=reading.memory_bytes)
     if above is None:
         return
     if total is None or idle is None:

@@ -21,7 +21,10 @@ _TENSORS: _Fields = {"seen": "name dtype shape"}
 _QUANTISATION: _Fields = {"seen": "scale zero_point"}
 _FILE: _Fields = {"asked": "name sha256 size_bytes"}
 _PASS: _Fields = {"seen": "queries duration_ns cpu_seconds began_unix_ns"}
-_CHANNEL: _Fields = {"seen": "sensor name domain joules_total idle_watts busy_seconds", "checked": "joules lost"}
+_CHANNEL: _Fields = {
+    "seen": "sensor name domain joules_total idle_watts busy_seconds memory_bytes",
+    "checked": "joules lost",
+}
 _TOKENIZER: _Fields = {"seen": "source sha256 version"}
 _METRIC: _Fields = {
     "checked": "name value higher_is_better statistic unit",
@@ -109,7 +112,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "repeats[].energy.channels[]": _CHANNEL,
         "repeats[].power_pass": _PASS,
         "repeats[].power_pass.channels[]": {
-            "seen": "sensor name domain joules_total idle_watts joules busy_seconds",
+            "seen": "sensor name domain joules_total idle_watts joules busy_seconds memory_bytes",
             "checked": "lost",
         },
         "repeats[].prefill_energy": _PASS,

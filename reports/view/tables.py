@@ -166,6 +166,9 @@ def _channel_rows(repeats: Sequence[RepeatEnergy | None], window: str) -> list[t
             note = say(f"report.energy.above_idle.{kept}", window=say(window), total=total, idle=idle)
             own = tier("meter" if mine[0].domain == "meter" else "sensor")
             rows.append(plain_row(own, label, above, note))
+        elif any(c.memory_bytes is not None for c in mine):
+            held = units.span([c.memory_bytes for c in mine], units.size)
+            rows.append(plain_row(tier("activity"), label, held, say(f"report.energy.held.{kept}", window=say(window))))
         else:
             busy = units.span([c.busy_seconds for c in mine], lambda v: units.number(v, "s"))
             rows.append(plain_row(tier("activity"), label, busy, say(f"report.energy.busy.{kept}", window=say(window))))

@@ -354,6 +354,7 @@ def _channels(seconds: float) -> tuple[ChannelReading, ...]:
     return (
         ChannelReading("rapl", "package-0", "package", total, 2.0, total - 2.0 * seconds),
         ChannelReading("intel_npu", "busy", "npu", busy_seconds=0.4 * seconds),
+        ChannelReading("intel_npu", "accel0 memory", "npu", memory_bytes=48 << 20),
     )
 
 

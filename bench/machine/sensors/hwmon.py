@@ -111,13 +111,19 @@ def _bus_voltage(current: Path) -> Path:
 
 
 def _domain(chip: str, label: str) -> Domain:
+    chip = re.sub(r"_gt\d+$", "", chip)  # i915 has a chip for each part of a card as well
     if chip in CHIP_DOMAINS:
         return CHIP_DOMAINS[chip]
     if chip == "amd_energy":  # Esocket0, Ecore000
         return "package" if label.startswith("Esocket") else "core"
     if label.upper().startswith("VIN_SYS"):  # one rail of several that a Jetson AGX is fed through, not their sum
         return "other"
-    named = {LABEL_DOMAINS[w] for w in re.split(r"[^a-z]+", label.lower()) if w in LABEL_DOMAINS}
+    if label.upper() == "SYS":  # of Snapdragon laptops; a part of another name it is not the whole
+        return "board"
+    words = re.split(r"[^a-z]+", label.lower())
+    if any(word in ("usb", "usbc", "psu") for word in words):  # into the battery as well while it charges
+        return "other"
+    named = {LABEL_DOMAINS[w] for w in words if w in LABEL_DOMAINS}
     return named.pop() if len(named) == 1 else "other"
 
 

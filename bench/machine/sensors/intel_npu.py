@@ -1,7 +1,8 @@
-"""Busy time of Intel's NPU, from the ``intel_vpu`` driver.
+"""Busy time and memory of Intel's NPU, from the ``intel_vpu`` driver.
 
 ``npu_busy_time_us`` grows while jobs are submitted to the firmware, whoever submitted them. Reading it often slows the
 jobs (the driver advises once a second), so it is read only before and after the timed loop.
+``npu_memory_utilization`` is the bytes that all programs' buffers hold, since Linux 6.15.
 Kernel: drivers/accel/ivpu/ivpu_sysfs.c.
 """
 
@@ -11,18 +12,22 @@ from pathlib import Path
 from bench.contracts import Channel
 from bench.words import sentence
 
+MEMORY = "device/npu_memory_utilization"
+
 
 class IntelNpu:
-    """Seconds each Intel NPU has worked, named after its device (``accel0``)."""
+    """Seconds each Intel NPU has worked, and the memory that it holds, named after its device (``accel0``)."""
 
     summary = sentence("machine.summary.intel_npu")
 
     def channels(self, root: Path) -> Sequence[Channel]:
         devices = sorted((root / "sys/class/accel").glob("accel*"))
-        return tuple(_channel(root, d) for d in devices if _is_intel_npu(d / "device"))
+        ours = [d for d in devices if _is_intel_npu(d / "device")]
+        return (*(_channel(root, d) for d in ours), *(_memory(root, d) for d in ours if (d / MEMORY).exists()))
 
     def read(self, root: Path, channel: Channel) -> float:
-        return float((root / channel.path).read_text()) * 1e-6
+        number = float((root / channel.path).read_text())
+        return number if channel.kind == "memory" else number * 1e-6
 
 
 def _channel(root: Path, accel: Path) -> Channel:
@@ -38,6 +43,11 @@ def _channel(root: Path, accel: Path) -> Channel:
         reason="" if there else sentence("machine.npu_busy_time_not_counted"),
         remedy="" if there else sentence("machine.upgrade_linux_newer"),
     )
+
+
+def _memory(root: Path, accel: Path) -> Channel:
+    path = (accel / MEMORY).relative_to(root).as_posix()
+    return Channel("intel_npu", f"{accel.name} memory", "memory", "npu", path)
 
 
 def _is_intel_npu(device: Path) -> bool:

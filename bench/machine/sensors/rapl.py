@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from msgspec import structs
+
 from bench.contracts import Channel
+from bench.machine.files import number_of
+from bench.machine.mirrored import mirrored
 from bench.words import Sentence, sentence
 
 Domain = Literal["package", "core", "gpu", "dram", "board", "other"]
@@ -32,10 +36,27 @@ class Rapl:
             if (zone / "energy_uj").exists():
                 channel = _channel(root, zone, zones)
                 found.setdefault(channel.name, channel)
-        return tuple(found.values())
+        return _each_once(root, tuple(found.values()))
 
     def read(self, root: Path, channel: Channel) -> float:
         return float((root / channel.path).read_text()) * 1e-6
+
+
+def _each_once(root: Path, channels: Sequence[Channel]) -> Sequence[Channel]:
+    """Packages that repeat another, as some processors of several dies show them, are not used."""
+    packages = [c for c in channels if c.domain == "package" and c.usable]
+    repeats = mirrored((c.name, _joules(root / c.path)) for c in packages)
+    return tuple(
+        structs.replace(c, usable=False, reason=sentence("machine.counter_repeated", channel=repeats[c.name]))
+        if c.name in repeats
+        else c
+        for c in channels
+    )
+
+
+def _joules(counter: Path) -> float | None:
+    microjoules = number_of(counter)
+    return None if microjoules is None else microjoules * 1e-6
 
 
 def _channel(root: Path, zone: Path, zones: dict[str, Path]) -> Channel:

@@ -74,6 +74,17 @@ def test_rapl_uses_the_mmio_tree_where_it_is_the_only_one(tmp_path: Path) -> Non
     assert (f"{zone}/energy_uj", None) == (channel.path, channel.wraps_at)
 
 
+@pytest.mark.parametrize(("second", "usable"), [("100000050000", False), ("93000000000", True)])
+def test_rapl_of_dies_that_show_one_counter_is_one_package(tmp_path: Path, second: str, usable: bool) -> None:
+    """Threadripper: each die shows the socket's counter; those of a Xeon differ and are added."""
+    zones = {"intel-rapl:0": ("package-0-die-0", "100000000000"), "intel-rapl:1": ("package-0-die-1", second)}
+    files = {f"sys/class/powercap/{z}/name": f"{name}\n" for z, (name, _) in zones.items()}
+    files |= {f"sys/class/powercap/{z}/energy_uj": f"{joules}\n" for z, (_, joules) in zones.items()}
+    first, other = Rapl().channels(lay(tmp_path, files))
+    assert (True, usable) == (first.usable, other.usable)
+    assert usable or str(other.reason) == "it repeats the counter of package-0-die-0"
+
+
 def test_rapl_without_permission_says_why_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A counter only root may read is listed as unusable, with the kernel's reason and the command."""
     root = recorded(tmp_path, "intel_laptop")
@@ -113,6 +124,13 @@ def test_battery_without_power_multiplies_current_and_voltage(tmp_path: Path, cu
     files = {"type": "Battery", "status": "Discharging", "current_now": current, "voltage_now": "11500000"}
     root = lay(tmp_path, {f"{BAT0}/{name}": f"{text}\n" for name, text in files.items()})
     assert 23.0 == Battery().read(root, battery(root))
+
+
+def test_battery_of_a_snapdragon_laptop(tmp_path: Path) -> None:
+    """Its driver gives the power with a sign, negative while it discharges, and no current."""
+    root = recorded(tmp_path, "snapdragon_laptop")
+    channel = battery(root)
+    assert ("qcom-battmgr-bat", True, 7.42) == (channel.name, channel.usable, Battery().read(root, channel))
 
 
 @pytest.mark.parametrize("status", ["Charging", "Full", "Not charging", "Unknown"])
@@ -161,6 +179,32 @@ def test_hwmon_reads_watts_and_joules_and_prefers_the_momentary_power(tmp_path: 
     """Micro-units become units, and ``power1_input`` wins over ``power1_average``."""
     root = recorded(tmp_path, "ina_board")
     assert [7.25, 3.0, 1.0, 2.0, 4.0, 9.0, 61.0] == [Hwmon().read(root, c) for c in Hwmon().channels(root)]
+
+
+def test_energy_of_intel_gpus_is_the_gpus(tmp_path: Path) -> None:
+    """xe calls the chip "pkg", which is no processor's package; i915 has a chip for each part of a card."""
+    root = recorded(tmp_path, "xe_laptop")
+    lay(root, {"sys/class/hwmon/hwmon1/name": "i915_gt0\n", "sys/class/hwmon/hwmon1/energy1_input": "5000000\n"})
+    found = [(c.name, c.kind, c.domain, Hwmon().read(root, c)) for c in Hwmon().channels(root)]
+    assert found == [("xe pkg", "energy", "gpu", 7654.321), ("i915_gt0 energy1", "energy", "gpu", 5.0)]
+
+
+def test_rails_of_a_snapdragon_laptop(tmp_path: Path) -> None:
+    """SYS feeds the device; what the charger delivers goes into the battery as well."""
+    watts = {"CPU_CLUSTER_0": 1.35, "GPU": 0.07, "PSU_USB": 59.4, "USBC_TOTAL": 9.3, "SYS": 16.6, "VDD_SYS_SOC": 2.0}
+    files = {"name": "qcom_pld"}
+    for index, (label, value) in enumerate(watts.items(), 1):
+        files |= {f"power{index}_label": label, f"power{index}_average": str(round(value * 1e6))}
+    root = lay(tmp_path, {f"sys/class/hwmon/hwmon0/{name}": f"{text}\n" for name, text in files.items()})
+    domains = {c.name.partition(" ")[2]: c.domain for c in Hwmon().channels(root)}
+    assert domains == {
+        "CPU_CLUSTER_0": "core",
+        "GPU": "gpu",
+        "PSU_USB": "other",
+        "USBC_TOTAL": "other",
+        "SYS": "board",
+        "VDD_SYS_SOC": "other",
+    }
 
 
 def test_hwmon_reads_an_average_where_it_is_all_there_is(tmp_path: Path) -> None:
@@ -252,6 +296,13 @@ def test_npu_counts_busy_seconds(tmp_path: Path) -> None:
     (channel,) = IntelNpu().channels(root)
     assert ("accel0", "busy", "npu", True) == (channel.name, channel.kind, channel.domain, channel.usable)
     assert 2.5 == IntelNpu().read(root, channel)
+
+
+def test_npu_shows_the_memory_that_it_holds(tmp_path: Path) -> None:
+    """Since Linux 6.15; all programs' buffers together, in bytes."""
+    root = recorded(tmp_path, "xe_laptop")
+    found = [(c.name, c.kind, c.usable, IntelNpu().read(root, c)) for c in IntelNpu().channels(root)]
+    assert found == [("accel0", "busy", True, 8.2), ("accel0 memory", "memory", True, 402_653_184.0)]
 
 
 def test_npu_of_an_old_kernel_is_unusable_with_a_remedy(tmp_path: Path) -> None:

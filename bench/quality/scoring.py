@@ -4,7 +4,7 @@ Scores that tie go to the lower class id, as numpy's argmax has it: a quantised 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+T = TypeVar("T")
 
 
 class Scored(Struct, frozen=True):
@@ -46,7 +48,7 @@ class WrongOption(InputError):
     """An option of the dataset does not fit the model: no sample can be judged."""
 
 
-def output_named(outputs: Tensors, name: str, key: str = "output") -> "Array":
+def output_named(outputs: "Mapping[str, T]", name: str, key: str = "output") -> T:
     """The output of that name, or the only one. Raises ``InputError`` naming the option that is missing or wrong."""
     if not name and len(outputs) == 1:
         return next(iter(outputs.values()))

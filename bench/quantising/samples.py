@@ -16,6 +16,7 @@ from bench.inputs.tensor_files import feeds_sha256, load_given, save_feeds
 from bench.jobs import Job, Worker
 from bench.progress import done
 from bench.quality.dataset import EXPECTED, SAMPLE_SUFFIXES, Entry, Listing, left_out, read_listing, sample_feeds
+from bench.quality.unfit import refuse_unfit_options
 from bench.reading import exists, is_file, is_folder
 from bench.record.quality import LeftOut
 from bench.suite.dataset_options import DatasetAsk, read_options
@@ -182,6 +183,8 @@ def _files(data: DataAsk, artifact: Artifact) -> "tuple[int, Iterator[tuple[str,
         code = "quantise.not_a_folder" if exists(data.path) else "quantise.no_such_data"
         raise InputError(sentence(code, data=data.path), sentence("quantise.give_samples"))
     labelled = listing_of(data)
+    if labelled is not None:
+        refuse_unfit_options(labelled, [tensor.name for tensor in artifact.facts.outputs])
     known = {entry.file: entry for entry in labelled.entries} if labelled is not None else {}
     names = sorted({*known, *_sample_names(data.path)})
     listing = labelled or Listing(data.path, "classification", read_options(data.path, data.options), (), ())

@@ -116,7 +116,7 @@ def parse_preprocessing(text: str) -> ImagePreprocessing:
                     key,
                     ("order", "mean", "scale", "resize", "letterbox", "layout"),
                 )
-    if parts.get("crop") and "letterbox" in parts:
+    if "crop" in parts and "letterbox" in parts:
         raise InputError(sentence("suite.crop_and_letterbox", text=text), sentence("suite.give_one_of_resize"))
     return ImagePreprocessing(**parts)
 

@@ -1,9 +1,12 @@
 """What is known of a run before anything is built or opened, and that the run itself says the same."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_gguf import made_gguf
+from PIL import Image
 from published_folders import LLAMA, random_weights, write_folder
 
 from bench.execution.foresee import foresee
@@ -107,3 +110,53 @@ def test_what_only_an_open_engine_tells_is_left_to_the_run(
     asks = [cases["no tokenizer.json lies beside it"], cases["prompt 2 has 100 tokens"]]
     unknown, known = foreseen(suite_of("null:cpu", *asks), catalog, tmp_path)
     assert (None, True) == (unknown, known is not None and "does not fit the context of 128" in known.message)
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    """Two outputs that no published head has, and a folder of one annotated picture."""
+    onnx = pytest.importorskip("onnx")
+    helper, number = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("Flatten", ["image"], ["flat"], axis=1)]
+    nodes += [helper.make_node("MatMul", ["flat", f"to_{name}"], [name]) for name in ("places", "trust")]
+    weights = {"to_places": np.ones((48, 8), np.float32), "to_trust": np.ones((48, 2), np.float32)}
+    graph = helper.make_graph(
+        nodes,
+        "detector",
+        [helper.make_tensor_value_info("image", number, [1, 3, 4, 4])],
+        [helper.make_tensor_value_info(n, number, [1, w]) for n, w in (("places", 8), ("trust", 2))],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "net.onnx"
+    )
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "a.png")
+    annotations = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 4, "height": 4}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 0, "bbox": [0, 0, 2, 2]}],
+        "categories": [{"id": 0, "name": "thing"}],
+    }
+    (tmp_path / "photos" / "annotations.json").write_text(json.dumps(annotations))
+    return tmp_path / "net.onnx"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_options_of_a_dataset_are_refused_before_anything_is_compiled(
+    detector: Path, catalog: Catalog, tmp_path: Path
+) -> None:
+    """An unknown head, and an output that the file does not have, as the run refuses them; and no option that fits."""
+    photos = str(detector.parent / "photos")
+    cases = {
+        "head=yolo99": "unknown detection head in --dataset-options: yolo99",
+        "boxes=corners": "--dataset-options boxes: the model has no output corners",
+        "boxes=places,scores=confidence": "--dataset-options scores: the model has no output confidence",
+        "task=classification": "--dataset-options output: the model has several outputs",
+        "boxes=places,scores=trust": "",
+    }
+    suite = suite_of("null:cpu", *(ModelAsk(str(detector), dataset=photos, dataset_options=text) for text in cases))
+    before = foreseen(suite, catalog, tmp_path)
+    assert list(cases.values()) == [failure.message if failure is not None else "" for failure in before]
+    (tmp_path / "out").mkdir()
+    recorded = [one.record for one in run_suite(suite, catalog, tmp_path / "out", cache=tmp_path / "cache")]
+    assert [told(failure) for failure in before[:4]] == [told(record.failure) for record in recorded[:4]]

@@ -42,10 +42,11 @@ def test_a_wrong_one_is_named(text: str) -> None:
     assert "letterbox=114:corner:floor" in caught.value.remedy
 
 
-def test_a_crop_has_no_border() -> None:
-    """Both at once contradict each other."""
-    with pytest.raises(InputError, match="both resize=crop and letterbox"):
-        parse_preprocessing("resize=crop256,letterbox=114")
+@pytest.mark.parametrize("text", ["resize=crop256,letterbox=114", "letterbox=114,resize=plain"])
+def test_a_picture_is_resized_in_one_way(text: str) -> None:
+    """A crop, or stretching, contradicts a border; whichever comes first."""
+    with pytest.raises(InputError, match="both resize and letterbox"):
+        parse_preprocessing(text)
 
 
 @pytest.mark.parametrize(

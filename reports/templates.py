@@ -35,6 +35,7 @@ def _template(name: str, language: str) -> Any:
     )
     environment.globals |= {"say": say, "language": language}
     environment.filters["soft"] = soft
+    environment.filters["coded"] = coded
     environment.filters["pasted"] = pasted
     environment.filters["longest"] = longest
     environment.filters["width"] = width
@@ -72,6 +73,16 @@ def soft(text: str) -> "Markup":
             shown = Markup('<span class="whole">{}</span>').format(word)
         words.append(shown)
     return Markup(" ").join(words)
+
+
+def coded(text: str) -> "Markup":
+    """``soft``, with what stands between grave accents, as sentences of the catalogue set names, in a fixed pitch."""
+    from markupsafe import Markup
+
+    parts = [soft(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # an accent without its counterpart
+        return soft(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
 
 
 def width(text: str) -> int:

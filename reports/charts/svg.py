@@ -116,6 +116,13 @@ def cut(text: str, room: float) -> str:
     return next((text[:end] + "…" for end in range(len(text), 0, -1) if width(text[:end] + "…") <= room), "…")
 
 
+def cut_begin(text: str, room: float) -> str:
+    """``text``, or as much of its end as fits ``room``: what tells names of layers apart stands there."""
+    if width(text) <= room:
+        return text
+    return next(("…" + text[at:] for at in range(1, len(text)) if width("…" + text[at:]) <= room), "…")
+
+
 def margin(names: Iterable[str], least: float) -> float:
     """The left end of an axis with ``names`` on its left: between ``least`` and half of the drawing."""
     return min(WIDTH / 2, max([least, *(width(name) + 10 for name in names)]))

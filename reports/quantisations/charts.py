@@ -10,13 +10,15 @@ from bench.reports.charts import svg
 from bench.reports.charts.svg import Axis, Figure
 from bench.words import say, units
 
-ROW = 26.0
-LEFT, BOTTOM = 150.0, 38.0
+ROW, TWO_LINES = 26.0, 36.0
+LEFT, BOTTOM = 4.0, 38.0
+LEAST_MARGIN = 150.0  # for the names of layers
 MOST_LAYERS = 16
 
 
 def tries_figure(outcome: Quantised) -> Figure | None:
-    """A dot with its interval for each try that has a loss: farther right is better. ``None`` without any."""
+    """A dot with its interval for each try that has a loss, below its name: farther right is better. ``None`` without
+    any."""
     rows = [
         (method_told(one), one.judging, index == outcome.chosen)
         for index, one in enumerate(outcome.tries)
@@ -25,12 +27,12 @@ def tries_figure(outcome: Quantised) -> Figure | None:
     if not rows:
         return None
     axis = _axis([found for _, found, _ in rows])
-    height = ROW * len(rows) + BOTTOM + 6
+    height = TWO_LINES * len(rows) + BOTTOM + 6
     parts = _grid(axis, height)
     for index, (name, found, chosen) in enumerate(rows):
-        y = 18.0 + ROW * index
+        y = 26.0 + TWO_LINES * index
         style = "mark-name" if chosen else "tick"
-        parts.append(svg.label(LEFT - 8, y + 4, svg.cut(units.clean(name), LEFT - 10), "end", style))
+        parts.append(svg.label(LEFT, y - 10, svg.cut(units.clean(name), svg.WIDTH - 2 * LEFT), "start", style))
         bounds = loss_interval(found)
         if bounds is not None:
             low, high = (axis.at(end) for end in bounds)
@@ -47,7 +49,7 @@ def _axis(found: Sequence[Loss]) -> Axis:
     middle = [decibels(one.error) or 0.0 for one in found]
     ends = [*middle, *(end for one in found for end in loss_interval(one) or ())]
     room = 0.05 * (max(ends) - min(ends)) or 1.0
-    return Axis(min(ends) - room, max(ends) + room, LEFT, svg.WIDTH - 14, say("quantise.chart.sqnr"))
+    return Axis(min(ends) - room, max(ends) + room, LEFT + 10, svg.WIDTH - 14, say("quantise.chart.sqnr"))
 
 
 def _grid(axis: Axis, height: float) -> list[str]:
@@ -65,14 +67,14 @@ def layers_figure(layers: Sequence[LayerError]) -> Figure | None:
     if not worst:
         return None
     both = [db for layer in worst for db in (layer.own_sqnr_db, layer.sqnr_db) if db is not None]
-    start = svg.margin((units.clean(layer.name) for layer in worst), LEFT)
+    start = svg.margin((units.clean(layer.name) for layer in worst), LEAST_MARGIN)
     low = min(0.0, *both)
     axis = Axis(low, max(both) * 1.05 or 1.0, start, svg.WIDTH - 14, say("quantise.chart.sqnr"))
     height = ROW * len(worst) + BOTTOM + 6
     parts = _grid(axis, height)
     for index, layer in enumerate(worst):
         y = 8.0 + ROW * index
-        parts.append(svg.label(start - 8, y + 12, svg.cut(units.clean(layer.name), start - 10), "end"))
+        parts.append(svg.label(start - 8, y + 12, svg.cut_begin(units.clean(layer.name), start - 10), "end"))
         left, right = sorted((axis.at(0.0), axis.at(layer.own_sqnr_db or 0.0)))
         parts.append(f'<rect class="p2" x="{left:.1f}" y="{y:g}" width="{max(right - left, 0.5):.1f}" height="16"/>')
         if layer.sqnr_db is not None:

@@ -8,7 +8,7 @@ from bench.words import say, sentence, units
 from bench.words.cells import wrapped
 
 FEWEST_CELLS = 40
-PLAIN_CELLS = 100
+PLAIN_CELLS = 80
 LISTED = 8  # settings besides the front
 
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 WORST, LONGEST_NAME = 8, 40
 """Layers that are shown, and signs of their names."""
+METHOD, STATE = 0, 4
+METRIC, WORD = 0, 5
+"""Columns of words, which may be wrapped: a figure stays in one line."""
 
 
 def show_plan(plan: "QuantisePlan", result: Path, as_json: bool) -> int:
@@ -79,7 +82,7 @@ def parts(outcome: "Quantised") -> Iterator[str]:
     width = terminal_width()
     yield say("quantise.title", file=clean(outcome.source.name), scheme=outcome.scheme)
     yield "\n".join(clean(line) for line in samples_told(outcome.sampled))
-    yield columns(*tries_table(outcome), width)
+    yield columns(*tries_table(outcome), width, wrapping=(METHOD, STATE))
     yield from map(clean, failures_told(outcome))
     if outcome.chosen is None:
         return
@@ -117,4 +120,5 @@ def _quality(outcome: "Quantised", width: int) -> Iterator[str]:
         say(f"quantise.column.{name}") for name in ("metric", "float", "quantised", "difference", "interval", "word")
     ]
     title = say("quantise.quality_of", samples=lost.samples, dataset=clean(lost.dataset))
-    yield title + "\n" + columns(head, [[clean(cell) for cell in row] for row in lost_rows(lost)], width)
+    rows = [[clean(cell) for cell in row] for row in lost_rows(lost)]
+    yield title + "\n" + columns(head, rows, width, wrapping=(METRIC, WORD))

@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench.words.cells import cells, padded, wrapped
 
 GAP = "  "
+NARROWEST = 12
+"""Cells below which no column is wrapped."""
 
 
 def terminal_width() -> int:
@@ -21,13 +23,17 @@ def terminal_width() -> int:
         return 80
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """A table no wider than ``width`` where that can be: the widest columns are wrapped, the first never."""
+def columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int, wrapping: Collection[int] | None = None
+) -> str:
+    """A table no wider than ``width`` where that can be: the widest of the columns ``wrapping`` are wrapped; by default
+    all but the first may be."""
+    narrowed = range(1, len(header)) if wrapping is None else wrapping
     table = [tuple(header), *map(tuple, rows)]
     widths = [max(cells(row[i]) for row in table) for i in range(len(header))]
     while sum(widths) + len(GAP) * (len(widths) - 1) > width:
-        widest = max(range(len(widths)), key=lambda i: (i > 0) * widths[i])
-        if widest == 0 or widths[widest] <= 12:
+        widest = max(narrowed, key=lambda i: widths[i], default=None)
+        if widest is None or widths[widest] <= NARROWEST:
             break
         widths[widest] -= 1
     return "\n".join(line for row in table for line in _lines(row, widths))

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import console, echo_json
+from bench.cli.options import echo_json
+from bench.cli.terminal.columns import columns, terminal_width
 from bench.execution.probe import temporary_workspace
 from bench.execution.tuning.foreseen import foreseen
 from bench.execution.workbench import Bench
@@ -28,12 +29,11 @@ def show_space(asked: "Asked", as_json: bool) -> int:
 
 
 def _print(found: "Foreseen") -> None:
-    from rich.table import Table
-
-    table = Table(*(say(f"tune.column.{name}") for name in ("option", "values", "outputs")), box=None, pad_edge=False)
-    for one in found.tunables:
-        outputs = say("tune.may_change") if one.changes_outputs else ""
-        table.add_row(clean(one.name), clean(", ".join(one.values)), outputs)
-    console().print(table)
+    head = [say(f"tune.column.{name}") for name in ("option", "values", "outputs")]
+    rows = [
+        [clean(one.name), clean(", ".join(one.values)), say("tune.may_change") if one.changes_outputs else ""]
+        for one in found.tunables
+    ]
+    click.echo(columns(head, rows, terminal_width()))
     click.echo("\n" + say("tune.plan.space", settings=found.space, options=len(found.tunables)))
     click.echo(say("tune.plan.tries", drawn=found.drawn, budget=found.budget_ns, process=found.process_ns))

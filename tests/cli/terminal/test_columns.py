@@ -22,6 +22,15 @@ def test_the_widest_column_is_wrapped() -> None:
     )
 
 
+def test_only_the_columns_that_are_named_are_wrapped() -> None:
+    """A figure with its unit stays in one line; where nothing may be wrapped, the table is wider."""
+    row = ["a name of five words", "33.1 – 35.2 dB"]
+    assert columns(["name", "interval"], [row], 30, wrapping=(0,)) == (
+        "name            interval\na name of five  33.1 – 35.2 dB\nwords"
+    )
+    assert "a name of five words  33.1 – 35.2 dB" in columns(["name", "interval"], [row], 30, wrapping=())
+
+
 @pytest.mark.parametrize("stated", ["", "0", "-3", "wide", "57"])
 def test_the_width_is_that_of_shutil(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
     """``COLUMNS`` where it is a positive number, else the terminal's, else 80."""

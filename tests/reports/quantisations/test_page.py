@@ -1,14 +1,17 @@
 """The page of ``odb quantise``, of an outcome made by hand."""
 
 import re
+from html import unescape
 
 import pytest
 from msgspec.structs import replace
 
 from bench.contracts import CalibrationSet, LayerError, LineageStep, MadeFrom
 from bench.quantising.outcome import Agreement, Loss, Lost, Placed, Quantised, Sampled, Try
+from bench.quantising.told import method_told
 from bench.record.quality import LeftOut, Paired, QualityMetric
 from bench.reports.quantisations.html import HtmlQuantisation
+from bench.targets.ort.qdq.methods import METHODS
 from bench.words import speaking
 
 SOURCE = MadeFrom("net.onnx", "onnx", "a" * 64, 1_000_000)
@@ -118,6 +121,21 @@ def test_names_are_text_and_never_markup() -> None:
         )
     )
     assert b"<b>x" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_methods_of_a_chart_are_read_in_full(language: str) -> None:
+    """The longest that the built-in quantiser has, with layers in 16 bits; of a layer's name the end stays."""
+    longest = max((one.name for methods in METHODS.values() for one in methods), key=len)
+    layer = "/model/backbone/stage3/block_11/depthwise/Conv_output_0"
+    mixed = tried(longest, 1e-3, widened=("a", "b", "c", "d"))
+    changed = replace(OUTCOME, tries=(tried("minmax", 1e-4), mixed), layers=(LayerError(layer, "Conv", 1.0, 2.0),))
+    with speaking(language):
+        page = HtmlQuantisation().render(changed).decode()
+        expected = method_told(mixed)
+    labels = [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", page)]
+    assert expected in [text.replace("\u00a0", " ") for text in labels]
+    assert 1 == sum(text.startswith("…") and layer.endswith(text[1:]) and len(text) > 20 for text in labels)
 
 
 @pytest.mark.parametrize("chosen", [0, None])

@@ -132,6 +132,14 @@ def test_text_from_elsewhere_is_text() -> None:
     assert "&lt;4&gt;" in text
 
 
+def test_names_of_an_api_are_set_as_code() -> None:
+    """Without the grave accents of the catalogue; one alone is a sign as any other."""
+    own = OwnConfiguration(file_name="chip.json", text="{}", use="Give `set_<x>` its `threads`.")
+    page = HtmlTuning().render(tuning(own=own)).decode()
+    assert "Give <code>set_&lt;x&gt;</code> its <code>threads</code>." in page
+    assert "5 o`clock" in HtmlTuning().render(tuning(own=replace(own, use="5 o`clock"))).decode()
+
+
 def test_the_table_has_the_front_and_the_best_and_counts_the_rest() -> None:
     """33 measured settings and the default: 21 rows, 13 more in JSON."""
     table = words.table(tuning())
@@ -159,6 +167,11 @@ def test_lines_fit_the_terminal(columns: int, language: str) -> None:
         lines = TerminalTuning(columns).render(tuning()).decode().splitlines()
     assert [] == [line for line in lines if cells(line) > columns and " " in line.strip()]
     assert "threads=4 mode=fast" in " ".join(lines)
+
+
+def test_a_pipe_has_80_columns() -> None:
+    """As a terminal that does not say how wide it is."""
+    assert TerminalTuning().render(tuning()) == TerminalTuning(80).render(tuning())
 
 
 def test_the_terminal_shows_the_front_then_others_then_what_was_dropped() -> None:

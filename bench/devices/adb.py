@@ -112,11 +112,6 @@ class AdbDevice:
         if program:
             self._demand(f"chmod 755 {shlex.quote(place)}", sentence("device.not_executable", file=file.name))
 
-    def pull(self, name: str, file: Path) -> None:
-        done = self._adb("pull", f"{self._folder}/{name}", str(file.absolute()), timeout_s=60.0)
-        if done.returncode != 0:
-            raise self._not_copied(name, done.stderr + done.stdout)
-
     def run(self, command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> Ran:
         given = "".join(f"{key}={shlex.quote(value)} " for key, value in environment.items())
         return self._status(f"cd {self._folder} && {given}{shlex.join(command)}", timeout_s)

@@ -31,10 +31,6 @@ class RemoteDevice(Protocol):
         """Put ``file`` into the folder as ``name``. ``program``: it can be run."""
         ...
 
-    def pull(self, name: str, file: Path) -> None:
-        """Get the file ``name`` of the folder."""
-        ...
-
     def run(self, command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> Ran:
         """Run ``command`` in the folder."""
         ...

@@ -17,7 +17,7 @@ from bench.machine.emulation import emulation
 from bench.machine.files import number_of as _number
 from bench.machine.files import text_of as _text
 from bench.machine.processor import board_name, cpu_name, soc_name
-from bench.machine.traces import celsius_of, other_power, power_of, temperature_files
+from bench.machine.traces import Traces, celsius_of, other_power, power_of, temperature_files
 from bench.record.record import Environment
 from bench.words import Sentence, sentence
 
@@ -44,7 +44,7 @@ def capture(root: Path = Path("/")) -> Environment:
         "battery_percent": percent,
         "governor": _linux_governor(root) if linux else None,
         "frequency_mhz": _linux_frequency(root) if linux else _other_frequency(),
-        "temperature_celsius": celsius_of(temperature_files(root)) if linux else {},
+        "temperature_celsius": celsius_of(temperature_files(root)) if linux else Traces(root).look().celsius,
         "load": _load(),
     }
     unavailable: dict[str, Sentence | str] = {
@@ -175,7 +175,8 @@ def _load() -> dict[str, float]:
 
 
 def _reason(field: str, linux: bool) -> Sentence:
-    if not linux and field in ("governor", "temperature_celsius", "driver"):
+    told = ("temperature_celsius",) if sys.platform == "win32" else ()
+    if not linux and field in {"governor", "temperature_celsius", "driver"}.difference(told):
         return sentence("machine.not_read_on", system=platform.system())
     codes = {
         "driver": "machine.no_accelerator_driver_loaded",

@@ -2,7 +2,8 @@
 
 Linux: thermal zones by type, hwmon sensors by chip and label, cpufreq by cluster, the clocks of Intel's GPUs (i915, xe)
 and NPU, and of GPUs and NPUs of devfreq, as on Qualcomm's boards. Only files that leave a sleeping device asleep are
-read: the actual clock of a GPU, which is 0 while it sleeps, and not the one requested.
+read: the actual clock of a GPU, which is 0 while it sleeps, and not the one requested. Windows: see
+``bench.machine.windows.state``.
 Kernel: Documentation/driver-api/thermal, Documentation/power/power_supply_class.rst, drivers/gpu/drm/xe/xe_gt_freq.c,
 drivers/gpu/drm/i915/gt/intel_gt_sysfs_pm.c, drivers/accel/ivpu/ivpu_sysfs.c and
 Documentation/ABI/testing/sysfs-class-devfreq.
@@ -18,6 +19,8 @@ from typing import Literal
 from msgspec import Struct
 
 from bench.machine.files import number_of, text_of
+from bench.machine.windows.calls import Calls, is_this_machine, windows_calls
+from bench.machine.windows.state import WindowsState
 
 PowerSource = Literal["ac", "battery"]
 
@@ -37,7 +40,8 @@ UNKNOWN_CELSIUS = -273.15
 
 class MachineState(Struct, frozen=True):
     """The machine at one moment. ``celsius`` by sensor; ``mhz`` by clock: ``cpu 0-3`` (the fastest core of a cluster:
-    an idle one's clock says nothing), ``gpu card0``, ``npu accel0``. What the machine does not tell is absent."""
+    an idle one's clock says nothing; on Windows ``cpu``), ``gpu card0``, ``npu accel0``. What the machine does not tell
+    is absent."""
 
     celsius: dict[str, float] = {}
     mhz: dict[str, float] = {}
@@ -46,18 +50,23 @@ class MachineState(Struct, frozen=True):
 
 
 class Traces:
-    """Reads ``MachineState`` again and again. Files are looked for once, below ``root``: ``/``, or a recorded tree."""
+    """Reads ``MachineState`` again and again. Files are looked for once, below ``root``: ``/``, or a recorded tree.
+    ``calls``: Windows, unless it is stood in for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, calls: Calls | None = None) -> None:
         self._root = root
         linux = sys.platform == "linux"
         self._celsius = temperature_files(root) if linux else {}
         self._mhz = clock_files(root) if linux else {}
         self._linux = linux
+        windows = calls or (windows_calls() if is_this_machine(root) else None)
+        self._windows = None if windows is None else WindowsState(windows)
 
     def look(self) -> MachineState:
         """One reading of everything. Never raises; what has vanished is absent."""
         source, percent = power_of(self._root) if self._linux else other_power()
+        if self._windows is not None:
+            return MachineState(self._windows.celsius(), self._windows.mhz(), source, percent)
         return MachineState(celsius_of(self._celsius), _fastest(self._mhz), source, percent)
 
 

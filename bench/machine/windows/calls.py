@@ -167,7 +167,7 @@ class WindowsCalls:
 
 def windows_calls() -> Calls | None:
     """Windows itself; ``None`` elsewhere."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" and hasattr(ctypes, "WinDLL"):
         handle, number, text, function = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_wchar_p, ctypes.WinDLL
         kernel = function("kernel32", use_last_error=True)
         kernel.CreateFileW.argtypes = [text, number, number, handle, number, number, handle]

@@ -84,11 +84,10 @@ def test_files_are_pushed_into_one_folder_and_removed(phone: Path, tmp_path: Pat
     install(phone, status=3, program="out\n")
     ran = device.run(("./tool", "--graph=a b"), {"LD_LIBRARY_PATH": "."}, 5.0)
     assert (3, "out\n") == (ran.status, ran.output)
-    device.pull("weights file.bin", tmp_path / "back")
-    assert b"12345" == (tmp_path / "back").read_bytes()
     device.clear()
     made = calls(phone)
     folder = made[1][3].split()[2]
+    assert b"12345" == (phone / "device" / folder.lstrip("/") / "weights file.bin").read_bytes()
     assert folder.startswith("/data/local/tmp/odb-")
     assert ["-s", SERIAL, "shell", f"mkdir -p {folder} 2>&1; echo odb-status=$?"] == made[1]
     assert ["-s", SERIAL, "push", str(file), f"{folder}/weights file.bin"] == made[2]

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from fake_windows import FakeWindows
 from machine_trees import lay, recorded
 
 from bench.machine.traces import MachineState, Traces
+from bench.machine.windows.state import NOMINAL, PERFORMANCE, TEMPERATURES
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sysfs names hold colons, which Windows files cannot")
 
@@ -82,3 +84,29 @@ def test_elsewhere_the_system_is_asked_for_its_power(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(psutil, "sensors_battery", lambda: SimpleNamespace(power_plugged=False, percent=64))
     assert MachineState(power_source="battery", battery_percent=64.0) == Traces(tmp_path).look()
+
+
+def on_battery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(psutil, "sensors_battery", lambda: SimpleNamespace(power_plugged=False, percent=64))
+
+
+def test_windows_by_its_counters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tenths of a kelvin, where 273.2 K is a zone without a sensor; cycles for ticks between two readings are the
+    clock, here 124 % of 4,400 MHz."""
+    on_battery(monkeypatch)
+    fake = FakeWindows()
+    zones = {r"\_TZ.TZ31": 3242, r"\_TZ.TZ32": 2732, r"\_TZ.TZ99": 9000, "_Total": 3242}
+    fake.counters = {TEMPERATURES: zones, PERFORMANCE: {"0,0": 1, "_Total": 1_000_000}, NOMINAL: {"_Total": 4400}}
+    fake.second = 10_000
+    traces = Traces(tmp_path, fake)
+    fake.counters[PERFORMANCE] = {"0,0": 2, "_Total": 1_000_000 + 124 * 500}
+    fake.second = 10_500
+    assert traces.look() == MachineState({r"\_TZ.TZ31": 51.0}, {"cpu": 5456.0}, "battery", 64.0)
+    assert {} == traces.look().mhz  # no time has passed
+
+
+def test_windows_without_counters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not answer is absent."""
+    on_battery(monkeypatch)
+    assert MachineState(power_source="battery", battery_percent=64.0) == Traces(tmp_path, FakeWindows()).look()

@@ -143,9 +143,6 @@ def answer(place: str, arguments: list[str]) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(Path(rest[0]).read_bytes())
         return 0
-    if verb == "pull":
-        Path(rest[1]).write_bytes((folder / "device" / rest[0].lstrip("/")).read_bytes())
-        return 0
     command = rest[0].removesuffix(" 2>&1; echo odb-status=$?")
     if command.startswith("cd "):
         if session.get("cut"):

@@ -4,11 +4,19 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from bench.contracts import Requirement, RequiringTarget
+from bench.errors import OdbError
+from bench.execution.preflight.every import surveys
+from bench.execution.preflight.survey import Asked, Watcher
+from bench.plugins import discover
+from bench.suite.suite import ModelAsk, Suite, TargetAsk
 from bench.targets.qnn import devices as qnn_devices
 from bench.targets.qnn.onboard.firmware import firmware_version
 from bench.targets.qnn.onboard.requirements import PATHS, requirements
@@ -254,6 +262,31 @@ def test_a_board_that_lacks_something_says_all_of_it_at_once(tmp_path: Path, mon
     )
     assert "qcom/x1e80100/LENOVO/21N1/qccdsp8380.mbn" in remedy
     assert remedy.endswith("`odb doctor` lists all that is missing.")
+
+
+@pytest.mark.real
+@pytest.mark.process
+@pytest.mark.usefixtures("in_process")
+def test_a_preflight_on_a_board_says_that_the_emulator_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be told for any chip, and each says why and what to use instead; the HTP itself is usable."""
+    pytest.importorskip("onnxruntime_qnn")
+    wheel(tmp_path / "wheel")
+    on(monkeypatch, board(tmp_path, "rb3gen2"))
+    value = partial(helper.make_tensor_value_info, elem_type=TensorProto.FLOAT, shape=[1, 4])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", [value("x")], [value("y")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "net.onnx")
+    suite = Suite(models=(ModelAsk(str(tmp_path / "net.onnx")),), targets=(TargetAsk("qnn:htp-emu"),))
+    asked = Asked(jobs=1, need={"macs": 0.9})
+
+    def broken(run: object, error: OdbError) -> None:
+        raise error
+
+    (found,) = surveys(suite, discover(), cache=tmp_path / "cache", asked=asked, watcher=Watcher(), broken=broken)
+    assert (3, "the emulator exists only for x86-64") == (found.status, str(found.device_reason))
+    assert "Use qnn:htp on a Snapdragon device." == str(found.device_remedy)
+    assert {"foretold"} == {row.status for row in found.rows}
 
 
 def test_the_plugin_tells_its_requirements() -> None:

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndarray[Any, Any]]":
-    """Contiguous, writable copies of ``feeds``, one for every input and in the inputs' order.
-
-    Raises ``RunFailure`` (``bad_input``) for a missing or unknown name, another dtype, or another shape.
-    """
+    """Contiguous, writable copies of ``feeds``, one for every input and in the inputs' order. Raises as
+    ``refuse_unfit``."""
     import numpy as np
 
+    refuse_unfit(feeds, inputs)
+    return {spec.name: np.array(feeds[spec.name], order="C") for spec in inputs}
+
+
+def refuse_unfit(feeds: Tensors, inputs: Sequence[TensorSpec]) -> None:
+    """Raise ``RunFailure`` (``bad_input``) for a missing or unknown name, another dtype, or another shape."""
     names = [spec.name for spec in inputs]
     missing = [name for name in names if name not in feeds]
     unknown = [name for name in feeds if name not in names]
@@ -26,7 +30,6 @@ def owned(feeds: Tensors, inputs: Sequence[TensorSpec]) -> "Mapping[str, np.ndar
         raise RunFailure("bad_input", _names_differ(missing, unknown), sentence("target.graph_takes", names=names))
     for spec in inputs:
         _check(spec, feeds[spec.name])
-    return {name: np.array(feeds[name], order="C") for name in names}
 
 
 def _names_differ(missing: list[str], unknown: list[str]) -> Sentence:

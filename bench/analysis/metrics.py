@@ -16,7 +16,9 @@ from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, 
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Interval, Rule, Values
 from bench.analysis.memory import peak_rss
 from bench.analysis.run_processes import Process, Processes
+from bench.analysis.staged.figures import NETWORK, median_of_role, overlapped_rate
 from bench.analysis.verdict.codes import About
+from bench.contracts import STAGES
 from bench.record.record import Repeat
 from bench.record.summary import Summary
 from bench.settings import setting_fields
@@ -33,7 +35,8 @@ class Metric(Struct, frozen=True, kw_only=True):
     ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the minimum number.
     ``speed``: reported as faster and slower, otherwise as better and worse. ``about``: reasons about this part of a
     run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``tail``: a percentile
-    beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all."""
+    beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all.
+    ``compared``: more or less of it is better; else it only says how a run is made up."""
 
     name: str
     unit: Unit
@@ -49,6 +52,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     csv: str = ""
     settings: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
+    compared: bool = True
 
     @property
     def title(self) -> Sentence:
@@ -180,6 +184,21 @@ def _tail_metric(p: float) -> Metric:
     )
 
 
+END_TO_END = ("end-to-end",)
+
+
+def _staged_metric(role: str) -> Metric:
+    """The median of the times of that role."""
+    return Metric(
+        name=role,
+        unit="ns",
+        rule=median_of_role(role),
+        samples=processes_.MIN_SAMPLES[50],
+        applies="tensor",
+        scenarios=END_TO_END,
+    )
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         name="latency_p50_ns",
@@ -265,6 +284,26 @@ METRICS: tuple[Metric, ...] = (
         speed=False,
         tail=True,
         settings=("deadline",),
+    ),
+    Metric(
+        name="network_fraction",
+        unit="fraction",
+        rule=NETWORK,
+        speed=False,
+        applies="tensor",
+        scenarios=END_TO_END,
+        compared=False,
+    ),
+    *(_staged_metric(f"stage_{name}_ns") for name in STAGES),
+    _staged_metric("network_alone_ns"),
+    _staged_metric("overlapped_latency_ns"),
+    Metric(
+        name="overlapped_per_s",
+        unit="queries_per_s",
+        rule=Rule(of=_each(overlapped_rate), pooled=_typical, how=GEOMETRIC_MEAN),
+        lower_is_better=False,
+        applies="tensor",
+        scenarios=END_TO_END,
     ),
 )
 """Every metric, in the order of reports."""

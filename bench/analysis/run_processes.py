@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun, Repeat
+from bench.record.samples import STAGED_ROLES
 from bench.scenarios.kinds import kind_of
 from bench.stats.processes import Ordered, ordered
 
@@ -23,7 +24,9 @@ SECOND = 1_000_000_000
 class Process(Struct, frozen=True, kw_only=True):
     """One repeat and its samples: ``latency_ns`` [n], ``token_ns`` [n, tokens], ``shared_tokens`` [n], ``point`` [n];
     empty where there are none. ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation,
-    none without one. ``axis_thousandths``: values of the axis that the player found."""
+    none without one. ``axis_thousandths``: values of the axis that the player found.
+    ``staged``: of queries through a pipeline, the times of its stages, of the network alone and of overlapped queries,
+    by role."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -34,6 +37,7 @@ class Process(Struct, frozen=True, kw_only=True):
     shared_tokens: Samples = NOTHING
     point: Samples = NOTHING
     axis_thousandths: Samples = NOTHING
+    staged: Mapping[str, Samples] = {}
 
     def only(self, chosen: Samples) -> "Process":
         """The queries of ``chosen`` alone, indices in order. Their rate is the inverse of their mean latency."""
@@ -67,6 +71,7 @@ class Processes(Struct, frozen=True):
     settings: Mapping[str, int | float | str] = {}
     _of_tokens: dict[Callable[[Samples], Samples], Series] = {}
     _once: dict[Callable[["Processes"], Any], Any] = {}
+    _of_roles: dict[str, Series] = {}
 
     @property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -82,6 +87,13 @@ class Processes(Struct, frozen=True):
             parts = tuple(of(array) if array.ndim == 2 and array.size else NOTHING for array in arrays)
             self._of_tokens[of] = Series(parts, ordered(parts))
         return self._of_tokens[of]
+
+    def staged(self, role: str) -> Series:
+        """The times of that role."""
+        if role not in self._of_roles:
+            parts = tuple(process.staged.get(role, NOTHING) for process in self.each)
+            self._of_roles[role] = Series(parts, ordered(parts))
+        return self._of_roles[role]
 
     def once(self, of: "Callable[[Processes], Found]") -> "Found":
         """What ``of`` gives, computed once."""
@@ -120,6 +132,7 @@ def processes_of(
                 shared_tokens=_array(repeat, samples, "shared_tokens"),
                 point=_array(repeat, samples, "point"),
                 axis_thousandths=_array(repeat, samples, "axis_thousandths"),
+                staged={role: array for role in STAGED_ROLES if len(array := _array(repeat, samples, role))},
             )
         )
     return Processes(tuple(found), known, settings)

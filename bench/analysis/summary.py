@@ -53,7 +53,8 @@ def summarise(
     }
     figures = _figures(run, {(): Summary(), **{(name,): part for name, part in parts.items()}})
     filled = {name: part and replace(part, **figures.get((name,), {})) for name, part in parts.items()}
-    own = {metric.name: MetricFigure(*_computed(metric, run)) for metric in METRICS if not metric.path}
+    rows = [metric for metric in METRICS if not metric.path and metric.of_scenario(scenario.name)]
+    own = {metric.name: MetricFigure(*_computed(metric, run)) for metric in rows}
     return Summary(**{**filled, **figures[()]}, figures=own if repeats else {}, curves=curves_of(run, scenario))
 
 

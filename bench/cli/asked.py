@@ -20,20 +20,22 @@ def asked_suite(given: "Mapping[str, Any]", catalog: "Catalog | None" = None, ba
     import msgspec
 
     from bench.settings import asked_settings
+    from bench.suite.pipeline import asked_pipeline
     from bench.suite.suite import Suite, TargetAsk, load_suite, parse_pair
 
     suite = base or (load_suite(given["suite_file"], catalog) if given["suite_file"] else Suite())
     grid = Grid(*(given[name] for name in ("prompt_tokens", "generate_tokens", "depth", "compile_cache", "lanes")))
-    named = [*suite.models, *asked_models(given["models"])]
+    named = with_pipeline([*suite.models, *asked_models(given["models"])], given.get("pipeline_inputs") or ())
     judged = with_quality(named, given["datasets"], given["dataset_options"], given["references"])
+    scenarios = (*given["scenarios"], *asked_pipeline(given))
     fed = with_tensors(judged, given["shapes"], given["inputs"], given["preprocessing"])
     numbers = ("preset", "repeats", "max_seconds", "seed", "check_inputs")
     asked = {name: given[name] for name in numbers} | {"timeout_s": given["timeout"]}
     changes = {
         "models": with_precisions(asked_prompts(fed, given), given["precision"]),
         "targets": (*suite.targets, *(TargetAsk(t) for t in given["targets"])),
-        "scenarios": asked_scenarios(suite, given["scenarios"], grid, catalog),
-        "scenario_models": models_of_scenarios(suite, given["scenarios"], grid),
+        "scenarios": asked_scenarios(suite, scenarios, grid, catalog),
+        "scenario_models": models_of_scenarios(suite, scenarios, grid),
         "options": {**suite.options, **dict(parse_pair("-O", o) for o in given["options"])},
         "strict_placement": given["strict_placement"] or suite.strict_placement,
         "profile": given["profile"] or suite.profile,
@@ -103,9 +105,24 @@ def with_tensors(
                 preprocessing=preprocessing or model.preprocessing,
             )
         )
-    if preprocessing and not any(m.inputs or m.dataset for m in given):
+    if preprocessing and not any(m.inputs or m.dataset or m.pipeline_inputs for m in given):
         raise InputError(sentence("cli.preprocessing_without_images"))
     return tuple(given)
+
+
+def with_pipeline(models: "Sequence[ModelAsk]", inputs: Sequence[str]) -> "list[ModelAsk]":
+    """Give each model the files of its pipeline: ``MODEL:FOLDER`` for one, ``FOLDER`` for all."""
+    import msgspec
+
+    from bench.errors import InputError
+
+    if inputs and not models:
+        raise InputError(sentence("cli.inputs_without_model"), sentence("cli.name_one", flag="-m"))
+    given = []
+    for model in models:
+        mine = meant_for(inputs, *_names(model, models))
+        given.append(msgspec.structs.replace(model, pipeline_inputs=mine[-1]) if mine else model)
+    return given
 
 
 def with_quality(
@@ -118,7 +135,7 @@ def with_quality(
 
     if not models and (datasets or references):
         raise InputError(sentence("cli.dataset_without_model"), sentence("cli.name_one", flag="-m"))
-    if options is not None and not datasets and not any(model.dataset for model in models):
+    if options is not None and not datasets and not any(model.dataset or model.pipeline_inputs for model in models):
         raise InputError(sentence("cli.dataset_options_without_dataset"), sentence("cli.name_one", flag="--dataset"))
     given = []
     for model in models:
@@ -126,7 +143,7 @@ def with_quality(
         folders, files = meant_for(datasets, own, others), meant_for(references, own, others)
         changes = {"dataset": folders, "reference": files}
         asked = msgspec.structs.replace(model, **{field: found[-1] for field, found in changes.items() if found})
-        stated = options is not None and asked.dataset
+        stated = options is not None and (asked.dataset or asked.pipeline_inputs)
         given.append(msgspec.structs.replace(asked, dataset_options=options) if stated else asked)
     return tuple(given)
 

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 @option("--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="cli.help.run.shape")
 @option("--input", "inputs", multiple=True, metavar="NAME=FILE", help="cli.help.run.input")
 @option("--preprocessing", help="cli.help.run.preprocessing")
+@option("--pipeline", metavar="KIND", help="cli.help.run.pipeline")
+@option("--inputs", "pipeline_inputs", multiple=True, metavar="[MODEL:]DIR", help="cli.help.run.inputs")
 @option("-p", "--prompt-tokens", metavar="N,…", help="cli.help.run.prompt_tokens")
 @option("-n", "--generate-tokens", metavar="N,…", help="cli.help.run.generate_tokens")
 @option("-d", "--depth", metavar="N,…", help="cli.help.run.depth")
@@ -138,6 +140,8 @@ def command(
     shapes: tuple[str, ...],
     inputs: tuple[str, ...],
     preprocessing: str | None,
+    pipeline: str | None,
+    pipeline_inputs: tuple[str, ...],
     prompt_tokens: str | None,
     generate_tokens: str | None,
     depth: str | None,

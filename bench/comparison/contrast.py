@@ -81,9 +81,9 @@ def asked_otherwise(metric: Metric, base: Observation, new: Observation) -> Sent
 
 
 def concerns(metric: Metric, base: Observation, new: Observation) -> bool:
-    """Whether the two may have the metric at all: it is defined for their task and scenario, and one of them asked for
-    it."""
-    defined = metric.name in base.values and metric.name in new.values
+    """Whether the two may be compared by the metric: it is defined for their task and scenario, and one of them asked
+    for it."""
+    defined = metric.compared and metric.name in base.values and metric.name in new.values
     asked = (metric.asked_for(side.record.plan.settings) for side in (base, new))
     played = (metric.of_scenario(side.record.plan.scenario.name) for side in (base, new))
     return defined and any(asked) and any(played)

@@ -11,6 +11,7 @@ Values are frozen. Times are ``_ns`` (int), sizes ``_bytes`` (int); what is not 
 from bench.contracts.decoder import CACHE_WIDTHS, CacheTensor, DecoderSpec, FixedInput, PositionInput, Stage
 from bench.contracts.graph_roles import GraphRoles, InputRole
 from bench.contracts.model import (
+    STAGES,
     Alterable,
     Artifact,
     DefaultModel,
@@ -20,6 +21,9 @@ from bench.contracts.model import (
     Judge,
     Model,
     ModelRequest,
+    Pipeline,
+    PipelinedModel,
+    PipelineStageName,
     Quantisation,
     Shapes,
     Source,
@@ -34,7 +38,15 @@ from bench.contracts.quantising.quantiser import LayerError, Method, PlacementCh
 from bench.contracts.runner import DeviceRunner, RunnerFigures
 from bench.contracts.scenario import Axis, Intent, Parameter, Scenario, ScenarioKind
 from bench.contracts.sensor import Channel, Sensor, channel_key
-from bench.contracts.session import CompileCache, NodePlacement, Placement, Session, SessionFacts, TensorSession
+from bench.contracts.session import (
+    CompileCache,
+    NodePlacement,
+    Placement,
+    RefillingSession,
+    Session,
+    SessionFacts,
+    TensorSession,
+)
 from bench.contracts.target import (
     CompletesDevices,
     ConvertingTarget,
@@ -79,6 +91,7 @@ from bench.contracts.variants import (
 
 __all__ = [
     "CACHE_WIDTHS",
+    "STAGES",
     "Alterable",
     "Artifact",
     "Axis",
@@ -120,6 +133,9 @@ __all__ = [
     "PartNamingTarget",
     "Peaks",
     "Phase",
+    "Pipeline",
+    "PipelineStageName",
+    "PipelinedModel",
     "Placement",
     "PlacementCheck",
     "PositionInput",
@@ -134,6 +150,7 @@ __all__ = [
     "Quantiser",
     "ReferenceSetup",
     "ReferenceTarget",
+    "RefillingSession",
     "RenewableSession",
     "Requirement",
     "RequiringTarget",

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bench.contracts.model import Tensors
 from bench.contracts.profile import Profile, ProfilingSession
-from bench.contracts.session import Placement, Session, SessionFacts, TensorSession
+from bench.contracts.session import Placement, RefillingSession, Session, SessionFacts, TensorSession
 from bench.errors import PluginError
 from bench.words import Sentence, sentence
 
@@ -51,6 +51,12 @@ class CheckedSession:
             if not isinstance(name, str) or not hasattr(value, "dtype"):
                 raise _wrong_part(self._session, "results", name, value)
         return found
+
+
+def refill_of(session: TensorSession) -> Callable[[Tensors], None] | None:
+    """``refill`` of a session that has it, checked or not."""
+    inner = session._session if isinstance(session, CheckedSession) else session
+    return inner.refill if isinstance(inner, RefillingSession) else None
 
 
 def facts_of(session: Session) -> SessionFacts:

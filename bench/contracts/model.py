@@ -203,3 +203,39 @@ class Describable(Protocol):
         the weights.
         """
         ...
+
+
+PipelineStageName = Literal["decode", "preprocess", "infer", "postprocess"]
+STAGES: tuple[PipelineStageName, ...] = ("decode", "preprocess", "infer", "postprocess")
+"""In the order in which an input passes through them. ``infer`` is the session's: inputs set, run, outputs read."""
+
+
+class Pipeline(Protocol):
+    """What is done around the network for one input. Each method may be called on a thread of its own, by one thread at
+    a time, and raises ``InputError`` for what it cannot use."""
+
+    def inputs(self, files: Sequence[Path]) -> Sequence[Any]:
+        """What ``decode`` is given one after another: the files, or parts of them such as the windows of a
+        recording."""
+        ...
+
+    def decode(self, item: Any) -> Any:
+        """The input as it is in memory: pixels, samples of sound, text."""
+        ...
+
+    def preprocess(self, decoded: Any) -> Tensors:
+        """An array for each input of the model, of the types and shapes that its file states."""
+        ...
+
+    def postprocess(self, outputs: Tensors, decoded: Any) -> Any:
+        """The answer. ``outputs`` have the names in the model's file, and quantised ones their real values."""
+        ...
+
+
+@runtime_checkable
+class PipelinedModel(Protocol):
+    """What a model may offer beyond ``Model``: its own stages around the network (``-s end-to-end:pipeline=own``)."""
+
+    def pipeline(self, artifact: Artifact) -> Pipeline:
+        """The stages around ``artifact``. Runs in the process that measures, untimed."""
+        ...

@@ -63,6 +63,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     useful on an emulator. ``samples``: the parameter with the number of samples per query; ``""``: one. ``axis``: of
     queries that belong to points, as the sample role ``point`` says; ``curves``: the figures of each point, names of
     ``bench.analysis.curves.table.CURVES``, of which the first leads.
+    ``staged``: a query passes through the stages of a pipeline, of which the network is one.
     """
 
     name: Name
@@ -76,6 +77,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     samples: str = ""
     axis: Axis | None = None
     curves: tuple[str, ...] = ()
+    staged: bool = False
 
     @property
     def overlapping(self) -> bool:

@@ -89,3 +89,14 @@ class TensorSession(Session, Protocol):
     def results(self) -> Tensors:
         """The outputs of the last call of ``bind``'s function; copies."""
         ...
+
+
+@runtime_checkable
+class RefillingSession(Protocol):
+    """What a tensor session may offer beyond ``TensorSession``: other inputs for the query that is bound."""
+
+    def refill(self, feeds: Tensors) -> None:
+        """Copy ``feeds`` into the buffers of ``bind``, which has been called with the same names, types and shapes.
+        Without this method ``bind`` is called for each input of a pipeline, and its time counts. Raises ``RunFailure``
+        for feeds that do not fit."""
+        ...

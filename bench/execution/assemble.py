@@ -11,7 +11,7 @@ from bench.analysis.energy import energy_summary
 from bench.analysis.rules import rules_digest
 from bench.contracts import Artifact, GraphFacts, Placement, Scenario, SessionFacts, Tensors
 from bench.passes.evidence import Evidence
-from bench.record.inputs import ModelGraph, ModelSource, PlannedModel
+from bench.record.inputs import ModelGraph, ModelSource, PipelineFacts, PlannedModel
 from bench.record.record import (
     SCHEMA_VERSION,
     Environment,
@@ -158,8 +158,16 @@ def _plan_part(evidence: Evidence, facts: SessionFacts | None) -> PlanPart:
         alternation=run.alternation,
         asked=asked_of(run),
         repeat_rule=run.repeat_rule,
+        pipeline=_pipeline(evidence),
     )
     return msgspec.structs.replace(plan, command=without_paths(rerun_command(plan)))
+
+
+def _pipeline(evidence: Evidence) -> PipelineFacts | None:
+    """The stages, as the first repeat opened them."""
+    facts = evidence.repeats[0].pipeline if evidence.repeats else None
+    left = evidence.prepared.not_taken if evidence.prepared is not None else ()
+    return None if facts is None else msgspec.structs.replace(facts, not_taken=left)
 
 
 def _without_paths(options: Mapping[str, str]) -> dict[str, str]:

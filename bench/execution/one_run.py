@@ -13,12 +13,14 @@ from bench.errors import OdbError, RunFailure
 from bench.execution.runner import JobRunner, Memo
 from bench.execution.untimed import UNTIMED
 from bench.execution.workbench import Bench
-from bench.jobs import Result
+from bench.jobs import Job, Result
 from bench.machine.environment import capture
 from bench.machine.load import HostLoad
 from bench.measure.repeat import Measured, MeasureJob
 from bench.passes.evidence import Evidence, Step, known
-from bench.passes.prepare import device_name
+from bench.passes.prepare import device_name, pipeline_ask
+from bench.pipelines.asked import PipelineOpening
+from bench.pipelines.job import EndToEndJob
 from bench.record.evidence import RepeatRule, Until
 from bench.record.inputs import made_up_controls
 from bench.record.record import Failure
@@ -172,8 +174,20 @@ class Gathering:
         """End the run for a reason that lies elsewhere."""
         self._evidence = replace(self._evidence, failure=failure)
 
-    def measure_job(self, in_turns: bool = False) -> MeasureJob:
-        """The next repeat. In turns no counter of energy is read: its window would hold the other's work too."""
+    def measure_job(self, in_turns: bool = False) -> Job[Measured]:
+        """The next repeat, of the network or of the pipeline around it."""
+        run, prepared, repeat = self.run, known(self._evidence.prepared), self.network_job(in_turns)
+        around = pipeline_ask(run)
+        if around is None:
+            return repeat
+        opening = PipelineOpening(
+            ask=around, model=run.model.plugin, artifact=prepared.artifact, files=prepared.pipeline_files
+        )
+        return EndToEndJob(run.target.plugin, repeat=repeat, opening=opening)
+
+    def network_job(self, in_turns: bool = False) -> MeasureJob:
+        """The next repeat, of the network. In turns no counter of energy is read: its window would hold the other's
+        work too."""
         bench, run, prepared = self._bench, self.run, known(self._evidence.prepared)
         text = known(self._evidence.checked).text
         return MeasureJob(

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from bench.contracts import TensorSpec
 from bench.contracts.element_types import PACKED_BITS, numpy_type
 from bench.errors import InputError, of_flag
@@ -21,54 +23,88 @@ DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 DEEPEST_GREY = 65535
 
 
-def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":
-    """The photograph as the input's tensor: [1, C, H, W] or [1, H, W, C], also without the 1.
+class Picture(Struct, frozen=True):
+    """A photograph on its way into a model. ``pixels``: upright, in 8-bit RGB or grey; ``size``: its width and height;
+    ``name``: of its file."""
 
-    An integer input takes the rounded values; those outside its range raise ``InputError``, as do shapes that cannot
-    hold an image.
-    """
-    import numpy as np
+    pixels: "Image"
+    size: tuple[int, int]
+    name: str
 
+
+class ImageInput(Struct, frozen=True):
+    """An input that takes a photograph: ``decode`` reads the file, ``tensor`` makes the input's tensor of it."""
+
+    spec: TensorSpec
+    shape: tuple[int, ...]
+    preprocessing: ImagePreprocessing
+    layout: str
+    channels: int
+    height: int
+    width: int
+
+    def decode(self, file: Path) -> Picture:
+        """Raises ``InputError`` for a file that is not a picture, or is ambiguous in 8 bits."""
+        opened = _opened(self.spec.name, file, self.channels)
+        return Picture(opened, opened.size, file.name)
+
+    def tensor(self, picture: Picture) -> "Array":
+        """[1, C, H, W] or [1, H, W, C], also without the 1. An integer input takes the rounded values; those outside
+        its range raise ``InputError``."""
+        import numpy as np
+
+        spec, preprocessing, size = self.spec, self.preprocessing, (self.width, self.height)
+        if preprocessing.letterbox is None:
+            image = _resized(picture.pixels, picture.name, size, preprocessing.crop)
+            pixels = np.asarray(image, np.float32).reshape(self.height, self.width, self.channels)
+            pixels = pixels[:, :, ::-1] if preprocessing.order == "bgr" else pixels
+        else:
+            pixels = _letterboxed(picture.pixels, size, self.channels, preprocessing)
+        mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
+        values = (pixels - mean) / scale
+        if self.layout == "nchw":
+            values = values.transpose(2, 0, 1)
+        if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
+            raise InputError(
+                of_flag("--input", sentence("input.not_an_image_input", spec_name=spec.name, dtype=spec.dtype))
+            )
+        dtype = numpy_type(spec.dtype)
+        if dtype.kind in "iu":
+            values = np.rint(values)
+            limits = np.iinfo(dtype)
+            if values.min() < limits.min or values.max() > limits.max:
+                raise InputError(
+                    of_flag(
+                        "--input",
+                        sentence(
+                            "input.pixels_outside_type",
+                            spec_name=spec.name,
+                            lowest=values.min(),
+                            highest=values.max(),
+                            dtype=spec.dtype,
+                        ),
+                    ),
+                    sentence("input.choose_mean_and_scale"),
+                )
+        return np.ascontiguousarray(values.reshape(self.shape), dtype)
+
+
+def image_input(spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> ImageInput:
+    """The input as one that takes photographs. Raises ``InputError`` for a shape that cannot hold one."""
     layout, channels, height, width = image_layout(spec.name, shape, preprocessing)
     pad = () if preprocessing.letterbox is None else preprocessing.letterbox.pad
     if channels == 1 and max(len(preprocessing.mean), len(preprocessing.scale), len(pad)) > 1:
         raise InputError(
             of_flag("--input", sentence("input.one_channel", spec_name=spec.name)), sentence("input.give_one_number")
         )
-    opened = _opened(spec.name, file, channels)
-    if preprocessing.letterbox is None:
-        image = _resized(opened, file, (width, height), preprocessing.crop)
-        pixels = np.asarray(image, np.float32).reshape(height, width, channels)
-        pixels = pixels[:, :, ::-1] if preprocessing.order == "bgr" else pixels
-    else:
-        pixels = _letterboxed(opened, (width, height), channels, preprocessing)
-    mean, scale = (np.asarray(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.scale))
-    values = (pixels - mean) / scale
-    if layout == "nchw":
-        values = values.transpose(2, 0, 1)
-    if not spec.dtype.startswith(("float", "bfloat", "int", "uint")) or spec.dtype in PACKED_BITS:
-        raise InputError(
-            of_flag("--input", sentence("input.not_an_image_input", spec_name=spec.name, dtype=spec.dtype))
-        )
-    dtype = numpy_type(spec.dtype)
-    if dtype.kind in "iu":
-        values = np.rint(values)
-        limits = np.iinfo(dtype)
-        if values.min() < limits.min or values.max() > limits.max:
-            raise InputError(
-                of_flag(
-                    "--input",
-                    sentence(
-                        "input.pixels_outside_type",
-                        spec_name=spec.name,
-                        lowest=values.min(),
-                        highest=values.max(),
-                        dtype=spec.dtype,
-                    ),
-                ),
-                sentence("input.choose_mean_and_scale"),
-            )
-    return np.ascontiguousarray(values.reshape(shape), dtype)
+    return ImageInput(spec, shape, preprocessing, layout, channels, height, width)
+
+
+def image_tensor(file: Path, spec: TensorSpec, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> "Array":
+    """The photograph as the input's tensor; see ``ImageInput``. Raises ``InputError``, also for a shape that cannot
+    hold an image."""
+    taken = image_input(spec, shape, preprocessing)
+    return taken.tensor(taken.decode(file))
 
 
 def image_layout(name: str, shape: tuple[int, ...], preprocessing: ImagePreprocessing) -> tuple[str, int, int, int]:
@@ -159,7 +195,7 @@ def _letterboxed(image: "Image", size: tuple[int, int], channels: int, preproces
     return pixels
 
 
-def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None) -> "Image":
+def _resized(image: "Image", name: str, size: tuple[int, int], crop: int | None) -> "Image":
     from PIL.Image import Resampling
 
     if crop is None:
@@ -168,9 +204,7 @@ def _resized(image: "Image", file: Path, size: tuple[int, int], crop: int | None
         raise InputError(
             of_flag(
                 "--input",
-                sentence(
-                    "input.crop_smaller_than_input", file_name=file.name, crop=crop, width=size[0], height=size[1]
-                ),
+                sentence("input.crop_smaller_than_input", file_name=name, crop=crop, width=size[0], height=size[1]),
             ),
             sentence("input.give_larger_crop", size=max(size)),
         )

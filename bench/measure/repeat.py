@@ -22,8 +22,10 @@ from bench.measure.own_memory import rehearse
 from bench.measure.phases import PhaseRecorder
 from bench.measure.players.table import player_of
 from bench.measure.stage import Stage, Steady, Watched
+from bench.measure.staged.queries import Staged
 from bench.measure.text_driver import OpenedText, open_session
 from bench.plugins import PluginRef, load
+from bench.record.inputs import PipelineFacts
 from bench.record.record import Repeat, SampleArrays, StoppingRule
 from bench.scenarios.kinds import kind_of
 from bench.words import sentence
@@ -40,6 +42,11 @@ class Measured(Struct, frozen=True, kw_only=True):
     cpu_seconds: float
     token_ids: tuple[int, ...] = ()
     lanes: int | None = None
+    pipeline: PipelineFacts | None = None
+
+
+StagedOf = Callable[[TensorSession], Staged]
+"""Opens a pipeline around a session."""
 
 
 class MeasureJob(Job[Measured], frozen=True, kw_only=True):
@@ -66,11 +73,12 @@ class MeasureJob(Job[Measured], frozen=True, kw_only=True):
         return measure(self, worker)
 
 
-def measure(job: MeasureJob, worker: Worker) -> Measured:
+def measure(job: MeasureJob, worker: Worker, staged_of: StagedOf | None = None) -> Measured:
     """Run the repeat: cold start by phases, warm-up, steady state, then the passes that would have disturbed them.
 
     numpy is imported after the session is open, because imports of the runtime are part of its cold start. The harness
-    allocates its memory before memory is read as ``ready``. A job in turns works only during its turns.
+    allocates its memory before memory is read as ``ready``. A job in turns works only during its turns. ``staged_of``:
+    opens the pipeline of a scenario that has one.
     """
     if job.in_turns:
         worker.take_turn(False)
@@ -91,7 +99,7 @@ def measure(job: MeasureJob, worker: Worker) -> Measured:
     rehearse(job.rule)
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
-        call, steady = _play(job, session, feeds, recorder, memory, watched, worker.announce)
+        call, steady, pipeline = _play(job, session, feeds, recorder, memory, watched, worker.announce, staged_of)
     worker.announce("after")
     seconds = 0.0 if kind_of(job.scenario).overlapping else power_seconds(job.channels)
     power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
@@ -124,6 +132,7 @@ def measure(job: MeasureJob, worker: Worker) -> Measured:
         cpu_seconds=process_time(),
         token_ids=steady.token_ids,
         lanes=steady.lanes,
+        pipeline=pipeline,
     )
 
 
@@ -135,8 +144,9 @@ def _play(
     memory: MemoryProbe,
     watched: Watched,
     announce: Announce,
-) -> tuple[Callable[[], None], Steady]:
-    """First inference, then the scenario. Returns one query as a call, and what was measured."""
+    staged_of: StagedOf | None,
+) -> tuple[Callable[[], None], Steady, PipelineFacts | None]:
+    """First inference, then the scenario. Returns one query as a call, what was measured, and what the stages are."""
 
     @contextmanager
     def steady_phase() -> Iterator[None]:
@@ -155,11 +165,13 @@ def _play(
             prompts=job.prompts,
             tokenizer=job.tokenizer,
         )
-        return play_generation(asked, session, recorder, steady_phase, watched, player)
+        return (*play_generation(asked, session, recorder, steady_phase, watched, player), None)
     recorder.look("ready")
     call = session.bind(feeds)
     with recorder("first_inference"):
         call()
+    staged = None if staged_of is None else staged_of(session)
+    call = call if staged is None else staged.network
     stage = Stage(
         scenario=job.scenario,
         rule=job.rule,
@@ -168,9 +180,10 @@ def _play(
         call=call,
         lanes=partial(session.bind_parallel, feeds),
         steady=steady_phase,
+        staged=staged,
     )
     steady: object = player(stage)  # a plugin's may be anything
     if not isinstance(steady, Steady):
         kind = type(steady).__name__
         raise PluginError(sentence("measure.no_steady", kind=kind), sentence("measure.return_steady"))
-    return call, steady
+    return (call, steady, None) if staged is None else (staged.query, steady, staged.facts)

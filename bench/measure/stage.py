@@ -10,6 +10,7 @@ from bench.contracts import Scenario
 from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter
 from bench.measure.loop import Run
+from bench.measure.staged.queries import Staged
 from bench.record.energy import RepeatEnergy
 from bench.record.record import StoppingRule, Warmup
 from bench.stats.timeline import Timeline
@@ -34,7 +35,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     ``run``: issues that many queries one after another and appends their clock readings; for text it generates.
     ``call``: one query, untimed. ``lanes``: that many calls that may run concurrently, each on a separate thread
     (``None``: the number that the runtime recommends). ``steady``: the context in which the player warms up and
-    measures; begin it as late and end it as early as possible, since memory is read at both ends.
+    measures; begin it as late and end it as early as possible, since memory is read at both ends. ``staged``: the
+    pipeline, in a scenario whose queries pass through one; ``run`` and ``call`` are then of the network alone.
     """
 
     scenario: Scenario
@@ -44,6 +46,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     call: Callable[[], None]
     lanes: Callable[[int | None], Sequence[Callable[[], None]]]
     steady: Callable[[], AbstractContextManager[None]]
+    staged: Staged | None = None
 
 
 class Steady(Struct, frozen=True):

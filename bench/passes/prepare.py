@@ -1,24 +1,30 @@
 """The pass that makes a model's files and inputs: once a suite for each model and its inputs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequest, NamingTarget
 from bench.errors import InputError, OdbError
 from bench.inputs.chat import chatted, template_beside
+from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
 from bench.inputs.prompts import Prompt, check_ids, prompt_facts, read_prompts, save_prompts
+from bench.inputs.tensor_files import feeds_sha256, save_feeds
 from bench.inputs.tokenizer_file import counted, longest, tokenizer_beside
 from bench.jobs import Job, Runner, Worker
 from bench.passes.evidence import Evidence
-from bench.plugins import load
+from bench.pipelines.asked import PipelineAsk
+from bench.pipelines.opening import tried
+from bench.plugins import PluginRef, load
 from bench.quality.judging import first_samples
 from bench.quality.text.limits import TextLimits
 from bench.quality.texts import samples_at_most
-from bench.record.inputs import TemplateUsed
+from bench.record.inputs import FedInput, InputFacts, TemplateUsed
+from bench.scenarios.kinds import kind_of
 from bench.suite.dataset_options import DatasetAsk
+from bench.suite.preprocessing import parse_preprocessing
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -29,13 +35,15 @@ CHECK_INPUTS = 4  # that outputs are compared on, unless asked otherwise
 
 class PrepareJob(Job[Prepared], frozen=True, kw_only=True):
     """Make the model's artifact, and its inputs: of a ``dataset`` the first samples are taken. ``build``: whether to
-    build a model that can be described instead; what is described cannot be opened."""
+    build a model that can be described instead; what is described cannot be opened. ``pipeline``: what the timed
+    queries pass through, whose files are then the inputs."""
 
     request: ModelRequest
     cache: Path
     inputs: InputsAsked = InputsAsked()
     dataset: DatasetAsk | None = None
     build: bool = True
+    pipeline: PipelineAsk | None = None
 
     def play(self, worker: Worker) -> Prepared:
         """Make the artifact; make its inputs, the user's own or seeded, one file a set."""
@@ -45,6 +53,8 @@ class PrepareJob(Job[Prepared], frozen=True, kw_only=True):
             return _prepared_text(self, artifact, artifact.decoder, worker.folder)
         refuse_prompts(asked, artifact.model_id)
         prepared = prepared_tensors(asked, artifact, worker.folder)
+        if self.pipeline is not None:
+            prepared = _piped(self.pipeline, self.plugin, prepared, asked.sets, worker.folder)
         if self.dataset is None:
             return prepared
         checks, samples = first_samples(self.dataset, self.plugin, artifact, asked.sets, worker.folder)
@@ -59,6 +69,53 @@ class PrepareJob(Job[Prepared], frozen=True, kw_only=True):
             if described is not None:
                 return described
         return model.prepare(self.request, self.cache)
+
+
+def _piped(ask: PipelineAsk, model: PluginRef, prepared: Prepared, sets: int, folder: Path) -> Prepared:
+    """With the first inputs of the pipeline as what the model is fed."""
+    artifact = prepared.artifact
+    found = tried(ask, model, artifact, sets)
+    paths: list[Path] = []
+    for index, feeds in enumerate(found.feeds):
+        paths.append(folder / f"pipeline-{index}.npz")
+        save_feeds(paths[-1], feeds)
+    source: Literal["image", "file"] = "image" if found.files[0].suffix.lower() in IMAGE_SUFFIXES else "file"
+    first = found.feeds[0]
+    facts = InputFacts(
+        source,
+        feeds_sha256(dict(first)),
+        {name: tuple(int(side) for side in array.shape) for name, array in first.items()},
+        str(parse_preprocessing(ask.preprocessing)) if source == "image" else "",
+        tuple(FedInput(spec.name, spec.dtype, source) for spec in artifact.facts.inputs),
+    )
+    return replace(
+        prepared,
+        feeds=tuple(paths),
+        inputs=facts,
+        checks=tuple(paths),
+        check_source=source,
+        pipeline_files=found.files,
+        not_taken=found.not_taken,
+    )
+
+
+def pipeline_ask(run: "PlannedRun") -> PipelineAsk | None:
+    """The pipeline that the queries of ``run`` pass through. Raises ``InputError`` for a model without inputs."""
+    ask, scenario = run.model.ask, run.scenario
+    if not kind_of(scenario).staged:
+        return None
+    if not ask.pipeline_inputs and run.model.dataset is None:
+        raise InputError(sentence("suite.pipeline_without_inputs"), sentence("pipeline.give_inputs"))
+    labelled = not ask.pipeline_inputs
+    hop = scenario.own_parameters.get("hop_ms")
+    return PipelineAsk(
+        kind=str(scenario.own_parameters.get("pipeline", "auto")),
+        folder=run.model.dataset.folder if labelled and run.model.dataset is not None else Path(ask.pipeline_inputs),
+        labelled=labelled,
+        preprocessing=ask.preprocessing,
+        options=ask.dataset_options,
+        hop_ms=float(hop) if isinstance(hop, int | float) else None,
+    )
 
 
 def refuse_prompts(asked: InputsAsked, model_id: str) -> None:
@@ -130,6 +187,7 @@ def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner, build: bool = T
         inputs=inputs_asked(run, choice),
         dataset=run.model.dataset,
         build=build,
+        pipeline=pipeline_ask(run) if choice == run.model else None,
     )
     return jobs.settled(jobs.once(PrepareJob, repr(job), lambda: job, says=sentence("run.preparing_model")))
 

@@ -83,9 +83,7 @@ class Classification:
             offset = self._options.label_offset
             code = "quality.class_with_offset_outside" if offset else "quality.class_outside"
             raise InputError(sentence(code, label=outside[0], offset=offset, classes=len(scores)))
-        best = np.argsort(-scores.astype(np.float64), kind="stable")[:5]
-        if np.isnan(scores.astype(np.float64)).any():
-            best = best[:0]  # if a score is NaN, no class is the best
+        best = best_classes(scores)
         self._classes = len(scores)
         self._top1.append(int(bool(set(best[:1].tolist()) & set(wanted))))
         self._top5.append(int(bool(set(best.tolist()) & set(wanted))))
@@ -97,6 +95,16 @@ class Classification:
         if self._classes > 5:
             found.append(Scored("top5", "mean", True, "share", np.array(self._top5, np.int8)))
         return found
+
+
+def best_classes(scores: "Array", count: int = 5) -> "Array":
+    """The classes of the highest scores [classes], best first; of equal ones the lower id. None where a score is NaN,
+    since then no class is the best."""
+    import numpy as np
+
+    exact = scores.astype(np.float64)
+    best: Array = np.argsort(-exact, kind="stable")[: 0 if np.isnan(exact).any() else count]
+    return best
 
 
 class Regression:
@@ -226,6 +234,28 @@ def _map(array: "Array") -> "Array":
     return array[0] if array.ndim == 3 and len(array) == 1 else array
 
 
+def best_of_each(scores: "Array", axis: int) -> "Array":
+    """The best class of each pixel. Raises ``InputError`` where a score is NaN."""
+    import numpy as np
+
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        raise InputError(sentence("quality.output_nan"))
+    best: Array = scores.argmax(axis=axis)
+    return best
+
+
+def class_map(output: "Array", size: tuple[int, int]) -> "Array | None":
+    """The class of each pixel, of scores [1, classes, h, w] or [1, h, w, classes] or of a map of integers; ``None`` for
+    another output. ``size``: height and width of the model's input, which tells the layouts apart where it can."""
+    found = output[0] if output.ndim > 2 and len(output) == 1 else output
+    if found.ndim == 2:
+        return found if found.dtype.kind in "iu" else None
+    if found.ndim != 3:
+        return None
+    last = found.shape[:2] == size or (found.shape[1:] != size and found.shape[2] < found.shape[0])
+    return best_of_each(found, -1 if last else 0)
+
+
 def _classes_of(output: "Array", want: "Array") -> "tuple[Array, int | None]":
     """The class of each pixel, and how many classes there are (``None`` where the output is a map already)."""
     import numpy as np
@@ -234,8 +264,6 @@ def _classes_of(output: "Array", want: "Array") -> "tuple[Array, int | None]":
     if found.shape == want.shape and found.dtype.kind in "iu":
         return found, None
     for axis in (0, -1):
-        if found.ndim == want.ndim + 1 and found.argmax(axis=axis).shape == want.shape:
-            if np.isnan(found.astype(np.float64)).any():
-                raise InputError(sentence("quality.output_nan"))
-            return found.argmax(axis=axis), found.shape[axis]
+        if found.ndim == want.ndim + 1 and np.delete(found.shape, axis).tolist() == list(want.shape):
+            return best_of_each(found, axis), found.shape[axis]
     raise InputError(sentence("quality.map_expected", expected=str(list(want.shape)), shape=str(list(output.shape))))

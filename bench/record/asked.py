@@ -26,7 +26,8 @@ class Asked(Part, frozen=True):
     used. Null: left to the model, the runtime or the preset. ``plugins``: names of the plugin files (``--plugin``) that
     the run needs; nothing is loaded because a record names it. ``settings``: those of ``bench.settings`` that were
     given, by their fields. ``chat``: prompts were put into the model's chat template; ``stop``: generations end at an
-    end-of-sequence token; ``profile``: the time of each operator is recorded."""
+    end-of-sequence token; ``profile``: the time of each operator is recorded. ``pipeline_inputs``: the
+    files that went through a pipeline."""
 
     kind: Literal["built_in", "file", "folder"]
     model: NamedFile
@@ -48,3 +49,4 @@ class Asked(Part, frozen=True):
     chat: bool = False
     stop: bool = False
     profile: bool = False
+    pipeline_inputs: NamedFile | None = None

@@ -97,6 +97,35 @@ class TemplateUsed(Part, frozen=True):
     sha256: str
 
 
+class PipelineStage(Part, frozen=True):
+    """One stage of a pipeline. ``does``: in a phrase; ``by``: library -> version."""
+
+    name: str
+    does: Sentence | str
+    by: dict[str, str] = {}
+
+
+class NotTaken(Part, frozen=True):
+    """A file that a pipeline cannot use, and why."""
+
+    file: str
+    reason: Sentence | str
+
+
+class PipelineFacts(Part, frozen=True):
+    """What ``end-to-end`` timed. ``kind``: of ``bench.scenarios.kinds.PIPELINES``; ``stages``: in their order.
+    ``inputs``: how many are taken in turn, from ``files`` files with the hash ``sha256``. ``bound_each``: the session
+    binds every input anew, since it cannot refill its buffers."""
+
+    kind: str
+    stages: tuple[PipelineStage, ...]
+    inputs: int
+    files: int
+    sha256: str
+    not_taken: tuple[NotTaken, ...] = ()
+    bound_each: bool = False
+
+
 class InputFacts(Part, frozen=True):
     """The tensors that were fed. ``source``: ``seeded``, ``file``, ``image``; ``partly seeded`` where some inputs were
     given and the rest made up; ``sha256`` covers their bytes. Of a language model the user's prompts: ``prompt_ids`` or

@@ -20,7 +20,7 @@ from bench.contracts import CompileCache, Scenario
 from bench.record.asked import Asked
 from bench.record.energy import JoinedMeter, RepeatEnergy
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded
-from bench.record.inputs import InputFacts, PlannedModel
+from bench.record.inputs import InputFacts, PipelineFacts, PlannedModel
 from bench.record.memory import MemoryPoint
 from bench.record.operators import OperatorProfile
 from bench.record.part import Correction, Part
@@ -124,6 +124,7 @@ class PlanPart(Part, frozen=True):
     alternation: Alternation | None = None
     repeat_rule: RepeatRule | None = None  # null in records from before there was one: exactly ``repeats``
     asked: Asked | None = None  # null in records from before there was one
+    pipeline: PipelineFacts | None = None  # null unless the queries passed through the stages of one
 
     @property
     def settings(self) -> Mapping[str, int | float | str]:
@@ -175,6 +176,9 @@ class SampleArrays(Part, frozen=True):
     Offline also ``in_flight_latency_ns``, ``in_flight_start_ns``: queries that were running as the window closed.
     With an axis also ``point`` [n], the index of the point to which each query belongs, and where the player found the
     points ``axis_thousandths`` [points], their values in thousandths of the axis' unit.
+    End to end also ``stage_decode_ns``, ``stage_preprocess_ns``, ``stage_infer_ns``, ``stage_postprocess_ns`` [n]: they
+    add up to ``latency_ns``; ``network_alone_ns`` [a]: the network with its inputs already bound; and of queries in a
+    pipeline of threads ``overlapped_latency_ns``, ``overlapped_start_ns`` [o].
     """
 
     queries: int

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bench.contracts import STAGES
 from bench.errors import InputError
 from bench.record.record import Record, Repeat
 from bench.words import sentence
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 MAY_BE_NEVER = ("token_ns", "tokenized_token_ns")
 MOMENTS = ("start_ns", "in_flight_start_ns")
 """Offline they count from when the window opened, and a query issued before that may end inside."""
-PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point")
+STAGE_ROLES = tuple(f"stage_{name}_ns" for name in STAGES)
+"""They add up to ``latency_ns``, query by query."""
+STAGED_ROLES = (*STAGE_ROLES, "network_alone_ns", "overlapped_latency_ns", "overlapped_start_ns")
+PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point", *STAGE_ROLES)
 LONGEST_NS = 1 << 53  # a hundred days: longer values are not plausible times, and the sum of many would overflow
 WRONG = sentence("record.written_wrong")
 MOST_SAMPLE_BYTES = 1 << 28

@@ -24,6 +24,18 @@ DEPTH_TOKENS = Parameter(name="depth_tokens", unit="tokens", about=sentence("sce
 LANES = Parameter(name="lanes", unit="queries", about=sentence("scenario.about.lanes"))
 STREAMS = Parameter(name="streams", unit="samples", about=sentence("scenario.about.streams"), most=10_000, default=8)
 
+PIPELINES = ("classification", "detection", "segmentation", "keyword-spotting", "text", "own")
+"""What ``end-to-end`` can do around a network; ``own``: as the model's plugin says."""
+PIPELINE = Parameter(
+    name="pipeline",
+    unit="",
+    about=sentence("scenario.about.pipeline"),
+    words=("auto", *PIPELINES),
+    numeric=False,
+    default="auto",
+)
+HOP = Parameter(name="hop_ms", short="hop", unit="ms", about=sentence("scenario.about.hop_ms"), most=60_000)
+
 COMPILE_CACHE = "compile_cache"
 CACHES = ("none", "cold", "warm")
 
@@ -54,6 +66,13 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                 leading=("latency_p99_ns", "latency_p50_ns"),
                 emulator=False,
                 samples="streams",
+            ),
+            ScenarioKind(
+                name="end-to-end",
+                summary=sentence("scenario.summary.end-to-end"),
+                parameters=(PIPELINE, HOP),
+                emulator=False,
+                staged=True,
             ),
         )
     }

@@ -13,6 +13,7 @@ from bench.errors import InputError
 from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput, RepeatRule, Until
 from bench.record.record import Fidelity, OutputFidelity, Phases, PlacementSummary, PlanPart, Record, Repeat
+from bench.record.samples import STAGE_ROLES
 from bench.record.text import Agreement
 from bench.scenarios.kinds import kind_of, samples_of
 from bench.stats.sequential import looks, spent
@@ -192,6 +193,10 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sen
     lengths, prompt = held.get("prompt_tokens"), plan.scenario.prompt_tokens
     if lengths is not None and len(lengths) and prompt is not None and (lengths != prompt).any():
         yield sentence("store.plan_scenario_prompt_tokens_samples", prompt=prompt)
+    stages = [held[role] for role in STAGE_ROLES if role in held]
+    whole = sum(stages[1:], stages[0]) if len(stages) == len(STAGE_ROLES) else None
+    if stages and latency is not None and (whole is None or (whole - latency).any()):
+        yield sentence("store.stages_do_not_add_up")
     warm = held.get("warmup_latency_ns")
     if repeat.warmup is not None and warm is not None and repeat.warmup.queries != len(warm):
         yield sentence("store.warmup_queries_samples_npz_holds", queries=repeat.warmup.queries, n_warm=len(warm))

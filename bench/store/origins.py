@@ -64,7 +64,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
-        "plan.scenario.kind": {"seen": "name summary tasks intent leading percentile emulator samples curves"},
+        "plan.scenario.kind": {"seen": "name summary tasks intent leading percentile emulator samples curves staged"},
         "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {
             "seen": "name unit about least most whole default short words numeric many"
@@ -77,6 +77,9 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.inputs": {"checked": "source", "seen": "sha256 shapes", "asked": "preprocessing"},
         "plan.inputs.template": {"seen": "file sha256"},
         "plan.inputs.fed[]": {"checked": "name dtype", "seen": "source values decides_work rows"},
+        "plan.pipeline": {"seen": "kind inputs files sha256 bound_each"},
+        "plan.pipeline.stages[]": {"seen": "name does by"},
+        "plan.pipeline.not_taken[]": {"seen": "file reason"},
         "plan.alternation": {"seen": "group side yardstick"},
         "plan.alternation.until": {
             "checked": "most looks spent_different spent_same",
@@ -91,6 +94,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.asked.model": _FILE,
         "plan.asked.inputs{}": _FILE,
         "plan.asked.prompts": _FILE,
+        "plan.asked.pipeline_inputs": _FILE,
         "plan.asked.dataset": _FILE,
         "plan.asked.reference": _FILE,
         "environment": {

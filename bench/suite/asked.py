@@ -37,6 +37,7 @@ def asked_of(run: PlannedRun) -> Asked:
         chat=ask.chat,
         stop=ask.stop,
         profile=run.profile,
+        pipeline_inputs=_named(ask.pipeline_inputs) if ask.pipeline_inputs else None,
     )
 
 

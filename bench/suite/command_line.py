@@ -38,6 +38,7 @@ def _model_flags(asked: Asked) -> list[str]:
     return words + _flags(
         {
             "--preprocessing": asked.preprocessing or None,
+            "--inputs": _name(asked.pipeline_inputs),
             "--precision": asked.precision or None,
             "--prompt-ids": ",".join(map(str, asked.prompt_ids)) or None,
             "--prompts": _name(asked.prompts),

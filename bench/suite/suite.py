@@ -22,6 +22,7 @@ from bench.scenarios.kinds import COMPILE_CACHE, FIELDS, check_scenario
 from bench.settings import setting_names, suite_settings
 from bench.suite.built_in_datasets import BUILT_IN, dataset_folder
 from bench.suite.dataset_options import parse_options
+from bench.suite.pipeline import TABLE, check_inputs, scenario_of, table_of, with_table
 from bench.suite.preprocessing import parse_preprocessing
 from bench.suite.scenario_choice import kind_named
 from bench.suite.untrusted import Untrusted
@@ -39,6 +40,7 @@ class ModelAsk(Ask, frozen=True):
 
     Of a language model: ``prompt_ids`` is a prompt of token ids, ``prompts`` a ``.txt`` or ``.jsonl`` file of prompts.
     ``chat``: they are put into the model's chat template. ``stop``: a generation ends at an end-of-sequence token.
+    ``pipeline_inputs``: a folder of files, or one, that go through all stages of ``end-to-end``; else the ``dataset``.
     """
 
     source: str
@@ -54,6 +56,7 @@ class ModelAsk(Ask, frozen=True):
     reference: str = ""
     chat: bool = False
     stop: bool = False
+    pipeline_inputs: str = ""
 
 
 class TargetAsk(Ask, frozen=True):
@@ -108,8 +111,10 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
         raise InputError(sentence("suite.not_toml", file=file, error=str(error)[:200])) from None
     _check_keys(raw, Suite, f"{file}")
     try:
+        around = table_of(raw[TABLE], f"{file}") if TABLE in raw else None
+        raw = raw if around is None else {**raw, "scenarios": [*raw.get("scenarios", ()), scenario_of(around)]}
         settings = suite_settings(raw, f"{file}")
-        plain = {key: value for key, value in raw.items() if key not in setting_names()}
+        plain = {key: value for key, value in raw.items() if key not in setting_names() and key != TABLE}
         suite = msgspec.convert(_with_parameters(plain, f"{file}", catalog), Suite)
         played = msgspec.convert(_models_of_scenarios(raw), tuple[tuple[str, ...], ...])
     except msgspec.ValidationError as error:
@@ -129,9 +134,11 @@ def load_suite(file: Path, catalog: Catalog | None = None) -> Suite:
             prompts=str(folder / m.prompts) if m.prompts else "",
             dataset=_dataset(folder, m.dataset),
             reference=str(folder / m.reference) if m.reference else "",
+            pipeline_inputs=str(folder / reading.with_slashes(folder, m.pipeline_inputs)) if m.pipeline_inputs else "",
         )
         for m in suite.models
     )
+    models = models if around is None else tuple(with_table(model, around, folder) for model in models)
     sent = Untrusted(str(file), frozenset(suite.options), len(suite.targets))
     only = tuple(tuple(_beside(folder, source) for source in sources) for sources in played)
     checked = msgspec.structs.replace(suite, models=models, untrusted=sent, settings=settings, scenario_models=only)
@@ -170,6 +177,7 @@ def check(suite: Suite, catalog: Catalog | None = None) -> None:
         seconds = getattr(suite, field)
         if seconds is not None and not 0 < seconds < MOST_SECONDS:
             raise InputError(sentence("suite.must_above_finite_not", field=field, seconds=seconds))
+    check_inputs(suite.models, suite.scenarios)
     for model in suite.models:
         if is_file(model.source) and not reading.exists(Path(model.source)):
             raise InputError(
@@ -223,7 +231,7 @@ def _check_quality(model: ModelAsk) -> None:
             sentence("suite.dataset_no_such_folder", dataset=model.dataset),
             sentence("suite.path_relative_current_folder"),
         )
-    if model.dataset_options and not model.dataset:
+    if model.dataset_options and not (model.dataset or model.pipeline_inputs):
         raise InputError(
             sentence("suite.model_dataset_options_without_dataset", source=model.source),
             sentence("suite.name_one_dataset"),
@@ -289,7 +297,7 @@ def _beside(folder: Path, path: str) -> str:
 def _check_keys(raw: Any, kind: type[Struct], where: str) -> None:
     """msgspec names an unknown key but not its nearest neighbour; this does, before it converts."""
     fields = {f.encode_name for f in msgspec.structs.fields(kind)} - {"untrusted", "settings", "scenario_models"}
-    fields |= setting_names() if kind is Suite else set()
+    fields |= {*setting_names(), TABLE} if kind is Suite else set()
     for key in raw:
         if key not in fields:
             raise UnknownName(sentence("suite.key_in", where=where), key, fields)

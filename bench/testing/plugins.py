@@ -95,6 +95,9 @@ class FakeTensorSession(FakeFacts):
     def bind_parallel(self, feeds: Tensors, lanes: int | None) -> Sequence[Callable[[], None]]:
         return [self.bind(feeds)] * (lanes or 2)
 
+    def refill(self, feeds: Tensors) -> None:
+        self.feeds = dict(feeds)
+
     def results(self) -> Tensors:
         return {name: array.copy() for name, array in self.feeds.items()}
 

@@ -18,6 +18,7 @@ from bench.reports.view.machines import conditions
 from bench.reports.view.operators import operator_tables
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered, Table, agreement, placed_count
+from bench.reports.view.staged.tables import stages_table
 from bench.reports.view.tables import (
     cold_start_table,
     corrections_table,
@@ -235,6 +236,7 @@ def _tables(record: Record) -> tuple[Table, ...]:
     makers: tuple[Callable[[Record], Table | None], ...] = (
         curve_table,
         latency_table,
+        stages_table,
         text_table,
         repeats_table,
         cold_start_table,

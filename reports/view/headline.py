@@ -22,6 +22,7 @@ from bench.reports.view.sentences import (
     side_by_side,
     wrong_sentences,
 )
+from bench.reports.view.staged.sentences import pipeline_sentences
 from bench.reports.words import figures
 from bench.reports.words.causes import STATUS_SIGNS, Status, doubt, emulated, status, status_word
 from bench.reports.words.imports import import_words
@@ -45,7 +46,7 @@ def headline(matrices: Sequence[Matrix], items: Sequence[Numbered]) -> tuple[Sen
     rows = [(matrix, row) for matrix in matrices for row in matrix.rows]
     rankings = rank([[item.run for item in row.runs] for _, row in rows])
     measured = chain.from_iterable(_row_sentences(*row, ranking) for row, ranking in zip(rows, rankings, strict=True))
-    told = [*measured, *emulated_sentences(items), *failed_sentences(items)]
+    told = [*measured, *pipeline_sentences(items), *emulated_sentences(items), *failed_sentences(items)]
     records = [item.record for item in items]
     wronger = [sentence for item in items for sentence in _losses(item, records)]
     every = [*wrong_sentences(items), *told, *wronger, *side_by_side(items)]

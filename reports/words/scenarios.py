@@ -31,8 +31,17 @@ def _multi_stream(scenario: Scenario) -> str:
     return say("report.scenario.multi_stream", streams=samples_of(scenario))
 
 
+def _end_to_end(scenario: Scenario) -> str:
+    return say("report.scenario.end_to_end", pipeline=scenario.own_parameters.get("pipeline", "auto"))
+
+
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
-    {"single-stream": _single_stream, "offline": _offline, "multi-stream": _multi_stream}
+    {
+        "single-stream": _single_stream,
+        "offline": _offline,
+        "multi-stream": _multi_stream,
+        "end-to-end": _end_to_end,
+    }
 )
 """Of models of tensors; one for each kind in ``bench.scenarios.kinds``."""
 

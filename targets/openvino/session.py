@@ -15,7 +15,7 @@ from bench.contracts import CompileCache, NodePlacement, Placement, Profile, Ses
 from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, numpy_type, packed_bytes
 from bench.entry_points import versions
 from bench.errors import RunFailure
-from bench.targets.feeds import owned
+from bench.targets.feeds import owned, refuse_unfit
 from bench.targets.openvino.graph import ExecutedNode, kv_cache_bits, placed, precision, precisions
 from bench.targets.openvino.profile import LayerClock, naming
 from bench.words import sentence
@@ -136,6 +136,17 @@ class OpenVinoTensorSession(OpenVinoFacts):
         count = lanes or int(self._compiled.model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._lanes = [self._lane(feeds) for _ in range(count)]
         return [partial(_started_and_awaited, lane.request) for lane in self._lanes]
+
+    def refill(self, feeds: Tensors) -> None:
+        if not self._lanes:
+            raise RunFailure("bad_input", sentence("target.no_inputs_bound"))
+        lane = self._lanes[0]
+        refuse_unfit(feeds, self.inputs)
+        for index, spec in enumerate(self.inputs):
+            if spec.dtype in EXTENDED or spec.dtype == STRING:
+                lane.request.set_input_tensor(index, tensor_of(owned(feeds, self.inputs)[spec.name]))
+            else:
+                lane.arrays[spec.name][...] = feeds[spec.name]
 
     def results(self) -> Tensors:
         if not self._lanes:

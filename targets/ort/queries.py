@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import TensorSpec
+from bench.contracts import Tensors, TensorSpec
 from bench.contracts.element_types import EXTENDED, PACKED_BITS, STRING, from_packed_bytes, numpy_type, packed_bytes
 
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ class BoundQuery:
     def __call__(self) -> None:
         self._step()
 
+    def refill(self, feeds: Tensors) -> None:
+        """Other inputs of the same types and shapes, in the same memory; packed types in new memory."""
+        for name, array in self._arrays.items():
+            if array.dtype.name in PACKED_BITS:
+                self._values[name] = ort_value(feeds[name])
+                self._binding.bind_ortvalue_input(name, self._values[name])
+            else:
+                array[...] = feeds[name]
+
     def results(self) -> "list[Array]":
         """Copies of the outputs of the last call, in their order. An output that is an input is handed over
         as memory that ends with the binding."""
@@ -105,6 +114,10 @@ class PlainQuery:
 
     def __call__(self) -> None:
         self._results = self._session.run(self._names, self._arrays)
+
+    def refill(self, feeds: Tensors) -> None:
+        """Other inputs of the same types and shapes."""
+        self._arrays = dict(feeds)
 
     def results(self) -> "list[Array]":
         return self._results

@@ -22,7 +22,7 @@ from bench.contracts import (
 )
 from bench.entry_points import versions
 from bench.errors import RunFailure
-from bench.targets.feeds import owned
+from bench.targets.feeds import owned, refuse_unfit
 from bench.targets.ort.errors import RENAMED
 from bench.targets.ort.profile import ProfiledRuns
 from bench.targets.ort.queries import BoundQuery, PlainQuery, element_of, query_of
@@ -113,6 +113,12 @@ class OrtTensorSession(OrtFacts):
     def bind_parallel(self, feeds: Tensors, lanes: int | None) -> Sequence[Callable[[], None]]:
         """One IOBinding a lane on the one session; ``run_with_iobinding`` releases the GIL."""
         return self._bind(feeds, self._opened.lanes() if lanes is None else lanes)
+
+    def refill(self, feeds: Tensors) -> None:
+        if not self._queries:
+            raise RunFailure("bad_input", sentence("target.no_inputs_bound"))
+        refuse_unfit(feeds, self.inputs)
+        self._queries[0].refill(feeds)
 
     def results(self) -> Tensors:
         if not self._queries:

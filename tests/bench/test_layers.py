@@ -41,6 +41,7 @@ FLOORS = """
     inputs
     measure
     quality
+    pipelines
     passes
     process
     testing

@@ -198,7 +198,7 @@ class Tuner:
 
     def _job(self, setting: Setting) -> MeasureJob:
         gathering = self._batched.get(batch_of(setting), self._opened.gathering)
-        job = gathering.measure_job(in_turns=self._measure.in_turns)
+        job = gathering.network_job(in_turns=self._measure.in_turns)
         rule = RULE if self._opened.task == "tensor" else text_generation_rule(RULE)
         options = {**job.request.options, **options_of(setting)}
         return replace(job, request=replace(job.request, options=options), rule=rule)

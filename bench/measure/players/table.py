@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.errors import PluginError
+from bench.measure.players.end_to_end import play_end_to_end
 from bench.measure.players.multi_stream import play_multi_stream
 from bench.measure.players.offline import play_offline
 from bench.measure.players.single_stream import play_single_stream
@@ -13,7 +14,12 @@ from bench.plugins import PluginRef, load
 from bench.words import sentence
 
 PLAYERS: Mapping[str, Player] = MappingProxyType(
-    {"single-stream": play_single_stream, "offline": play_offline, "multi-stream": play_multi_stream}
+    {
+        "single-stream": play_single_stream,
+        "offline": play_offline,
+        "multi-stream": play_multi_stream,
+        "end-to-end": play_end_to_end,
+    }
 )
 """One for each kind in ``bench.scenarios.kinds``."""
 

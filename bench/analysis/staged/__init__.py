@@ -1,0 +1,1 @@
+"""Figures of queries that pass through the stages of a pipeline."""

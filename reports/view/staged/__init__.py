@@ -1,0 +1,1 @@
+"""Runs whose queries pass through the stages of a pipeline."""

@@ -36,7 +36,8 @@ class Metric(Struct, frozen=True, kw_only=True):
     ``speed``: reported as faster and slower, otherwise as better and worse. ``about``: reasons about this part of a
     run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``tail``: a percentile
     beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all.
-    ``compared``: more or less of it is better; else it only says how a run is made up."""
+    ``compared``: more or less of it is better; else it only says how a run is made up. ``listed``: of those of a
+    scenario, whether lists of runs have it as a column; else it stands in a table of its own."""
 
     name: str
     unit: Unit
@@ -53,6 +54,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     compared: bool = True
+    listed: bool = True
 
     @property
     def title(self) -> Sentence:
@@ -196,6 +198,7 @@ def _staged_metric(role: str) -> Metric:
         samples=processes_.MIN_SAMPLES[50],
         applies="tensor",
         scenarios=END_TO_END,
+        listed=False,
     )
 
 
@@ -289,6 +292,7 @@ METRICS: tuple[Metric, ...] = (
         name="network_fraction",
         unit="fraction",
         rule=NETWORK,
+        short=sentence("metric.network_fraction.short"),
         speed=False,
         applies="tensor",
         scenarios=END_TO_END,
@@ -301,6 +305,7 @@ METRICS: tuple[Metric, ...] = (
         name="overlapped_per_s",
         unit="queries_per_s",
         rule=Rule(of=_each(overlapped_rate), pooled=_typical, how=GEOMETRIC_MEAN),
+        short=sentence("metric.overlapped_per_s.short"),
         lower_is_better=False,
         applies="tensor",
         scenarios=END_TO_END,

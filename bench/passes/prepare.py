@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequest, NamingTarget
-from bench.errors import InputError, OdbError
+from bench.errors import InputError, OdbError, RunFailure
 from bench.inputs.chat import chatted, template_beside
 from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
@@ -100,12 +100,13 @@ def _piped(ask: PipelineAsk, model: PluginRef, prepared: Prepared, sets: int, fo
 
 
 def pipeline_ask(run: "PlannedRun") -> PipelineAsk | None:
-    """The pipeline that the queries of ``run`` pass through. Raises ``InputError`` for a model without inputs."""
+    """The pipeline that the queries of ``run`` pass through. Raises ``RunFailure`` for a model without inputs."""
     ask, scenario = run.model.ask, run.scenario
     if not kind_of(scenario).staged:
         return None
     if not ask.pipeline_inputs and run.model.dataset is None:
-        raise InputError(sentence("suite.pipeline_without_inputs"), sentence("pipeline.give_inputs"))
+        told = sentence("suite.pipeline_without_inputs"), sentence("pipeline.give_inputs")
+        raise RunFailure("bad_input", *told, "prepare")
     labelled = not ask.pipeline_inputs
     hop = scenario.own_parameters.get("hop_ms")
     return PipelineAsk(

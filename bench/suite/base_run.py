@@ -114,6 +114,7 @@ def _model(record: Record, asked: Asked, origin: str, catalog: Catalog, places: 
         reference=file(asked.reference, "reference", "--reference FILE", ("references",)),
         chat=asked.chat and not own_prompts - {"prompts"},
         stop=asked.stop,
+        pipeline_inputs=file(asked.pipeline_inputs, "pipeline_inputs", "--inputs DIR", ("pipeline_inputs",)),
     )
 
 

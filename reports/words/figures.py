@@ -56,7 +56,10 @@ def asked_for(record: Record) -> "tuple[Metric, ...]":
     return tuple(
         metric
         for metric in metrics().values()
-        if (metric.settings or metric.scenarios) and metric.asked_for(settings) and metric.of_scenario(scenario)
+        if metric.listed
+        and (metric.settings or metric.scenarios)
+        and metric.asked_for(settings)
+        and metric.of_scenario(scenario)
     )
 
 

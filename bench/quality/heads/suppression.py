@@ -43,10 +43,18 @@ def suppressed(boxes: "Array", classes: "Array", nms: Nms, threshold: float) -> 
     kept: list[int] = []
     for group in np.unique(groups):
         left = np.flatnonzero(groups == group)
+        sides = np.ascontiguousarray(boxes[left].T)
+        areas = (sides[2] - sides[0]) * (sides[3] - sides[1])
         while len(left):
             kept.append(int(left[0]))
-            overlaps = overlap(boxes[left[0]], boxes[left[1:]])
-            left = left[1:][overlaps <= threshold]
+            wide, high = (
+                np.minimum(sides[i + 2, 0], sides[i + 2, 1:]) - np.maximum(sides[i, 0], sides[i, 1:]) for i in (0, 1)
+            )
+            inside = np.maximum(wide, 0) * np.maximum(high, 0)
+            union = areas[0] + areas[1:] - inside
+            overlaps = np.divide(inside, union, out=np.zeros_like(inside), where=union > 0)
+            stay = np.flatnonzero(overlaps <= threshold) + 1
+            left, sides, areas = left[stay], sides[:, stay], areas[stay]
     return np.array(sorted(kept), np.int64)
 
 

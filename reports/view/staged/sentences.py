@@ -55,4 +55,4 @@ def _rates(record: Record) -> list[str]:
         return []
     rates = (1e9 / alone, each, overlapped)
     names = ("network", "whole", "overlapped")
-    return [say("report.pipeline.rates", **{n: units.number(rate, "/s") for n, rate in zip(names, rates, strict=True)})]
+    return [say("report.pipeline.rates", **{n: units.digits(rate) for n, rate in zip(names, rates, strict=True)})]

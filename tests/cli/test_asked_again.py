@@ -44,6 +44,12 @@ IN_RECORD: dict[str, tuple[Sequence[str], str, Any]] = {
         "asked.preprocessing",
         "order=bgr",
     ),
+    "pipeline": (
+        (*NET, "--inputs", "photos", "--pipeline", "detection"),
+        "scenario.parameters",
+        {"pipeline": "detection"},
+    ),
+    "pipeline_inputs": ((*NET, "--inputs", "photos"), "asked.pipeline_inputs", NamedFile("photos")),
     "prompt_tokens": ((*WORDS, "-p", "12"), "scenario.prompt_tokens", 12),
     "generate_tokens": ((*WORDS, "-n", "5"), "scenario.generate_tokens", 5),
     "depth": ((*WORDS, "-d", "64"), "scenario.depth_tokens", 64),

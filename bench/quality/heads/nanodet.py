@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bench.quality.heads.distances import around, expected
-from bench.quality.heads.grids import FOUR, THREE, cells_of, grid
-from bench.quality.heads.head import Candidates, Fitted, Head, Network, activated
+from bench.quality.heads.distances import by_sides
+from bench.quality.heads.grids import FOUR, THREE, cells_of
+from bench.quality.heads.head import Fitted, Head, Network
 from bench.suite.dataset_options import DatasetOptions
 
 if TYPE_CHECKING:
@@ -17,28 +17,25 @@ if TYPE_CHECKING:
 SIDES = 32  # four sides, each a distribution over 8 steps
 
 
-def _plus(outputs: "Outputs", network: Network, options: DatasetOptions) -> Fitted | None:
+def _joined(outputs: "Outputs", network: Network) -> "tuple[tuple[int, ...], Array, Array] | None":
+    """Strides, and sides [cells, 32] and classes [cells, classes] of the only output, which holds classes first."""
+    import numpy as np
+
     arrays = list(outputs.values())
     if len(arrays) != 1 or arrays[0].ndim != 2 or arrays[0].shape[1] <= SIDES:
         return None
     if len(arrays[0]) != cells_of(network, FOUR):
         return None
-    columns, rows, stride = grid(network, FOUR)
-    classes = arrays[0].shape[1] - SIDES
-
-    def decode(outputs: "Outputs") -> Candidates:
-        import numpy as np
-
-        raw = np.asarray(next(iter(outputs.values())), np.float64)
-        distances = expected(raw[:, classes:]) * stride[:, np.newaxis]
-        boxes = around(columns * stride, rows * stride, distances)
-        return Candidates(boxes, activated(raw[:, :classes], "none", options))
-
-    return Fitted(classes, decode)
+    raw, classes = np.asarray(arrays[0], np.float64), arrays[0].shape[1] - SIDES
+    return FOUR, raw[:, classes:], raw[:, :classes]
 
 
-def _pairs(outputs: "Outputs", network: Network) -> "tuple[Array, Array] | None":
-    """Classes [cells, classes] and sides [cells, 32], stride after stride."""
+def _plus(outputs: "Outputs", network: Network, options: DatasetOptions) -> Fitted | None:
+    return by_sides(_joined, outputs, network, options, place=0.0, activation="none")
+
+
+def _pairs(outputs: "Outputs", network: Network) -> "tuple[tuple[int, ...], Array, Array] | None":
+    """Strides, and sides [cells, 32] and classes [cells, classes], stride after stride."""
     import numpy as np
 
     counts = [cells_of(network, (stride,)) for stride in THREE]
@@ -50,25 +47,15 @@ def _pairs(outputs: "Outputs", network: Network) -> "tuple[Array, Array] | None"
         return None
     if len({array.shape[1] for array in classes.values()}) != 1:
         return None
-    return np.concatenate([classes[count] for count in counts]), np.concatenate([sides[count] for count in counts])
+    return (
+        THREE,
+        np.concatenate([sides[count] for count in counts]),
+        np.concatenate([classes[count] for count in counts]),
+    )
 
 
 def _single(outputs: "Outputs", network: Network, options: DatasetOptions) -> Fitted | None:
-    found = _pairs(outputs, network)
-    if found is None:
-        return None
-    columns, rows, stride = grid(network, THREE)
-
-    def decode(outputs: "Outputs") -> Candidates:
-        import numpy as np
-
-        again = _pairs(outputs, network)
-        assert again is not None
-        distances = expected(np.asarray(again[1], np.float64)) * stride[:, np.newaxis]
-        boxes = around((columns + 0.5) * stride, (rows + 0.5) * stride, distances)
-        return Candidates(boxes, activated(again[0], "none", options))
-
-    return Fitted(found[0].shape[1], decode)
+    return by_sides(_pairs, outputs, network, options, place=0.5, activation="none")
 
 
 PREPROCESSING = "order=bgr,mean=103.53:116.28:123.675,scale=57.375:57.12:58.395"

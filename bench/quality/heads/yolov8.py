@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bench.quality.heads.distances import around, expected
-from bench.quality.heads.grids import FOUR, THREE, cells_of, grid, sizes_of, strides_for
+from bench.quality.heads.distances import by_sides
+from bench.quality.heads.grids import FOUR, THREE, cells_of, sizes_of, strides_for
 from bench.quality.heads.head import (
     Candidates,
     Fitted,
@@ -83,21 +83,7 @@ def _maps(outputs: "Outputs", network: Network) -> "tuple[tuple[int, ...], Array
 
 
 def _raw(outputs: "Outputs", network: Network, options: DatasetOptions) -> Fitted | None:
-    found = _maps(outputs, network)
-    if found is None:
-        return None
-    columns, rows, stride = grid(network, found[0])
-
-    def decode(outputs: "Outputs") -> Candidates:
-        import numpy as np
-
-        again = _maps(outputs, network)
-        assert again is not None
-        distances = expected(np.asarray(again[1], np.float64)) * stride[:, np.newaxis]
-        boxes = around((columns + 0.5) * stride, (rows + 0.5) * stride, distances)
-        return Candidates(boxes, activated(again[2], "sigmoid", options))
-
-    return Fitted(found[2].shape[1], decode)
+    return by_sides(_maps, outputs, network, options, place=0.5, activation="sigmoid")
 
 
 SOURCE = (

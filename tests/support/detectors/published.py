@@ -21,19 +21,23 @@ def of_centre(x: float, y: float, width: float, height: float) -> tuple[float, f
 
 
 def iou(a: Row, b: Row, pixel: float) -> float:
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]) + pixel)
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]) + pixel)
+    width = min(a[2], b[2]) - max(a[0], b[0]) + pixel
+    height = min(a[3], b[3]) - max(a[1], b[1]) + pixel
+    if width <= 0 or height <= 0:  # of nearly all pairs
+        return 0.0
     areas = [(r[2] - r[0] + pixel) * (r[3] - r[1] + pixel) for r in (a, b)]
-    return width * height / (sum(areas) - width * height) if width * height else 0.0
+    return width * height / (sum(areas) - width * height)
 
 
 def nms(rows: Iterable[Row], threshold: float, by_class: bool = True, pixel: float = 0.0) -> list[Row]:
-    kept: list[Row] = []
+    kept: dict[int, list[Row]] = {}
+    best = []
     for row in sorted(rows, key=lambda r: -r[4]):
-        rivals = (k for k in kept if not by_class or k[5] == row[5])
+        rivals = kept.setdefault(row[5] if by_class else 0, [])
         if all(iou(k, row, pixel) <= threshold for k in rivals):
-            kept.append(row)
-    return kept
+            rivals.append(row)
+            best.append(row)
+    return best
 
 
 def yolox(outputs: Mapping[str, Array], width: int, height: int, score: float, threshold: float) -> list[Row]:

@@ -45,6 +45,9 @@ def prepared(artifact: Artifact, kept: Path) -> Path:
             sentence("qdq.not_prepared.remedy"),
             "prepare",
         ) from error
+    made = onnx.load_model(being_made)
+    add_computed_biases(made.graph)
+    onnx.save_model(made, being_made)
     being_made.replace(path)
     return path
 
@@ -80,6 +83,39 @@ def name_nodes(graph: "onnx.GraphProto") -> None:
         if not node.name and name not in taken:
             node.name = name
             taken.add(name)
+
+
+def add_computed_biases(graph: "onnx.GraphProto") -> None:
+    """Split a Gemm whose bias is no constant into one without a bias, and its addition. The tool makes such of a MatMul
+    and an Add; QNN takes a bias only as int32 of the scale of inputs and weights, which what is computed does not have,
+    and leaves the whole node to the CPU."""
+    from onnx import helper
+
+    constants = {tensor.name for tensor in graph.initializer}
+    constants |= {output for node in graph.node if node.op_type == "Constant" for output in node.output}
+    names = {name for node in graph.node for name in (*node.input, *node.output)}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        nodes.append(node)
+        bias = node.input[2] if node.op_type == "Gemm" and not node.domain and len(node.input) > 2 else ""
+        if not bias or bias in constants:
+            continue
+        attributes = [one for one in node.attribute if one.name != "beta"]
+        (beta,) = [one.f for one in node.attribute if one.name == "beta"] or [1.0]
+        result, product, scaled = node.output[0], f"{node.output[0]}_without_bias", f"{node.output[0]}_bias"
+        if {product, scaled} & names:
+            continue  # whoever uses these names; then it stays as it was
+        del node.input[2:], node.attribute[:]
+        node.attribute.extend(attributes)
+        node.output[0] = product
+        if beta != 1:
+            graph.initializer.append(helper.make_tensor(f"{scaled}_factor", SINGLE, [], [beta]))
+            nodes.append(helper.make_node("Mul", [bias, f"{scaled}_factor"], [scaled], f"{node.name}_bias_scaled"))
+        nodes.append(
+            helper.make_node("Add", [product, bias if beta == 1 else scaled], [result], f"{node.name}_bias_added")
+        )
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def fix_shapes(graph: "onnx.GraphProto", artifact: Artifact) -> None:

@@ -217,3 +217,44 @@ def test_what_is_not_quantised(tmp_path: Path) -> None:
     made = artifact(OnnxRuntimeQdq().quantise(requested(tmp_path, artifact(net(tmp_path / "net.onnx")))))
     with pytest.raises(InputError, match="is quantised already: it contains DequantizeLinear and QuantizeLinear"):
         OnnxRuntimeQdq().refuse(made, "int8")
+
+
+def with_computed_bias(path: Path, beta: float | None) -> Path:
+    """Two products of the same input, of which one is added to the other: by a Gemm with that ``beta``, or by an Add,
+    which the tool joins with the product to a Gemm."""
+    generator = np.random.default_rng(0)
+    weights = {name: generator.normal(size=(8, 4)).astype(np.float32) for name in ("v", "w")}
+    nodes = [helper.make_node("MatMul", ["x", "v"], ["b"], "first")]
+    if beta is None:
+        nodes += [helper.make_node("MatMul", ["x", "w"], ["p"], "second"), helper.make_node("Add", ["p", "b"], ["y"])]
+    else:
+        nodes.append(helper.make_node("Gemm", ["x", "w", "b"], ["y"], "second", alpha=1.0, beta=beta))
+    graph = helper.make_graph(
+        nodes,
+        "sum",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5, None])
+def test_a_bias_that_is_computed_is_added_apart(tmp_path: Path, beta: float | None) -> None:
+    """QNN would leave the product to the CPU. No value changes, and every Gemm has a constant bias, or none, and no
+    factor."""
+    source = artifact(with_computed_bias(tmp_path / "sum.onnx", beta))
+    request = requested(tmp_path, source)
+    made = artifact(OnnxRuntimeQdq().quantise(request))
+    graph = onnx.load(made.path).graph
+    gemms = [node for node in graph.node if node.op_type == "Gemm"]
+    assert all(len(node.input) == 2 and "beta" not in {one.name for one in node.attribute} for node in gemms)
+    assert 2 == sum(node.op_type in ("Gemm", "MatMul") for node in graph.node)
+    assert "Add" in {node.op_type for node in graph.node}
+    assert () == float_nodes(made.path)
+    exact, prepared, rounded = (
+        outputs(path, request.samples[0]) for path in (source.path, request.kept / "prepared.onnx", made.path)
+    )
+    assert np.abs(exact - prepared).max() < 1e-5
+    assert np.abs(exact - rounded).max() < 0.1 * np.abs(exact).max()

@@ -24,7 +24,9 @@ SECONDS = 1e-7
 """In a unit of the running time."""
 
 COUNTED = ("3d", "compute", "neural", "cuda", "graphics")
-"""Engines that run models, by how their names begin. Others copy and decode at the same time."""
+"""Words of a GPU's engines that run models (``High Priority Compute``). Others copy and decode at the same time."""
+COPY = "copy"
+"""The word of an NPU's engine that does not; its others have names of their driver's own."""
 
 SLACK_SECONDS = 0.5
 """By which an engine may have worked longer than the time between two readings: Windows counts in arrears."""
@@ -75,7 +77,7 @@ class WindowsAdapters:
         values = {
             name: value.first
             for name, value in raw_values(self._calls.raw_counters(RUNNING_TIME)).items()
-            if (engine := engine_of(name)) and engine.luid == luid and engine.kind.lower().startswith(COUNTED)
+            if (engine := engine_of(name)) and engine.luid == luid and _runs_models(engine.kind.lower(), channel.domain)
         }
         try:
             return self._progress.setdefault(luid, Progress()).seconds(values, self._clock())
@@ -104,6 +106,10 @@ class Progress:
         if self._broken or too_much:
             raise ValueError("running time")
         return self._total * SECONDS
+
+
+def _runs_models(engine: str, domain: str) -> bool:
+    return COPY not in engine if domain == "npu" else any(word in engine for word in COUNTED)
 
 
 def _on(calls: Calls, path: str, luid: Luid) -> int:

@@ -44,7 +44,7 @@ def _adapter(calls: Calls, luid: Luid, engines: Mapping[Luid, set[str]]) -> Adap
     except OSError:
         if DRAWING in engines[luid]:
             return Adapter(luid, "gpu", "")
-        computes = any(engine.startswith(COMPUTING) for engine in engines[luid])
+        computes = any(word in engine for engine in engines[luid] for word in COMPUTING)
         return Adapter(luid, "npu", "") if computes else None  # one that was not used yet is not known to be either
     if flags & SOFTWARE:
         return None

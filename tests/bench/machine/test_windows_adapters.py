@@ -25,6 +25,7 @@ from fake_windows import (
 from judged_runs import repeats_with, run_of, sound_record
 
 from bench.analysis.verdict.judge import judge
+from bench.cli.doctor_command import sensor_findings
 from bench.contracts import Channel, Sensor
 from bench.machine.channels import discover
 from bench.machine.sensors.windows_adapters import RUNNING_TIME, WindowsAdapters
@@ -34,6 +35,7 @@ from bench.machine.windows import emi
 from bench.machine.windows.calls import WindowsCalls
 from bench.machine.windows.pdh import engine_of, raw_values
 from bench.measure.energy import EnergyMeter
+from bench.plugins import discover as catalog
 from bench.record.energy import RepeatEnergy
 
 HERE = Path("/")
@@ -68,7 +70,7 @@ class TestAdapters:
             (c.name, c.domain, c.busy_seconds) for c in window.channels if c.memory_bytes is None
         ]
 
-    @pytest.mark.parametrize("engine", ["Neural", "Compute", "compute_0"])
+    @pytest.mark.parametrize("engine", ["Neural", "Compute", "compute_0", "High Priority Compute", "Inference"])
     def test_an_npu_works_under_whatever_name_its_driver_gives(self, engine: str) -> None:
         """OpenVINO's is ``Neural``, other drivers' ``Compute`` (winml-cli#640)."""
         fake = core_ultra()
@@ -168,6 +170,26 @@ def test_a_recorded_machine_is_not_answered_by_windows(
     assert () == sensor().channels(HERE)
     with pytest.raises(OSError, match="only Windows"):
         sensor().read(HERE, Channel("any", "any", "busy", "npu", "0|0"))
+
+
+def test_doctor_says_what_is_there_and_what_to_do_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop plugged in: package and NPU, a rail that never counted, a battery that cannot be read now."""
+    fake = core_ultra()
+    fake.add_meter("meter", ["RAPL_Package0_PKG", "RAPL_Package0_DRAM"], [pwh(7), 0])
+    fake.state = battery_state(present=True, milliwatts=9_000)
+    for name in ("energy", "adapters", "battery"):
+        monkeypatch.setattr(f"bench.machine.sensors.windows_{name}.windows_calls", lambda: fake)
+    found = {f.topic: f for f in sensor_findings(catalog()) if f.topic.startswith("sensor windows_")}
+    assert {topic.removeprefix("sensor windows_"): (f.state, str(f.message)) for topic, f in found.items()} == {
+        "energy RAPL_Package0_PKG": ("ok", "energy of package"),
+        "energy RAPL_Package0_DRAM": ("unavailable", "the counter reads 0"),
+        "adapters Intel(R) Arc(TM) 140V GPU": ("ok", "busy of gpu"),
+        "adapters Intel(R) Arc(TM) 140V GPU memory": ("ok", "memory of gpu"),
+        "adapters Intel(R) AI Boost": ("ok", "busy of npu"),
+        "adapters Intel(R) AI Boost memory": ("ok", "memory of npu"),
+        "battery battery": ("unavailable", "on AC: discharge cannot be measured"),
+    }
+    assert "Unplug the charger and measure again." == str(found["sensor windows_battery battery"].remedy)
 
 
 class TestCounters:

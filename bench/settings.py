@@ -66,6 +66,26 @@ def duration_text(ns: int) -> str:
     return f"{(Decimal(ns) / UNITS[unit]).normalize():f}{unit}"
 
 
+# ------------------------------------------------------------------------------------------------------ a battery
+
+MOST_WH = 1e6
+
+
+def watt_hours(text: str) -> float:
+    """``54`` or ``54.5``: what a battery holds. Raises ``InputError``."""
+    try:
+        value = float(text.strip().removesuffix("Wh").strip())
+    except ValueError:
+        raise InputError(sentence("settings.no_watt_hours")) from None
+    if not 0 < value <= MOST_WH:
+        raise InputError(sentence("settings.watt_hours_bounds", most_wh=MOST_WH))
+    return value
+
+
+def watt_hours_text(value: float) -> str:
+    return f"{value:.17g}" if float(f"{value:g}") != value else f"{value:g}"
+
+
 # ------------------------------------------------------------------------------------------------------ the table
 
 SETTINGS: tuple[Setting, ...] = (
@@ -77,6 +97,15 @@ SETTINGS: tuple[Setting, ...] = (
         example="33ms",
         parse=duration_ns,
         text=duration_text,
+    ),
+    Setting(
+        name="battery-wh",
+        field="battery_wh",
+        metavar="WH",
+        about="cli.help.run.battery_wh",
+        example="54",
+        parse=watt_hours,
+        text=watt_hours_text,
     ),
 )
 """Every setting, in the order of ``--help``."""

@@ -1,6 +1,6 @@
 """What one inference took: medians over repeats, and the best tier that was measured."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,20 +22,25 @@ METER = "meter"
 """The domain of an external meter's channel."""
 TIER_DOMAINS = (METER, "board", "package", "battery")
 """What may stand for an inference's energy, best first. They hold one another, so they are never added."""
-
-
+WHOLE = (METER, "board", "battery")
+"""Those of the whole device: a package is a part of it."""
 NO_SENSOR = sentence("energy.no_sensor")
 
 
 class Sensed(Struct, frozen=True):
     """``joules``: above idle an inference, of each process; ``None`` where ``channel`` was not read in it, or its idle
     is unknown. ``channel``: what they are of, ``None`` where nothing was measured. ``notes``: why a better one is
-    missing. ``metered``: by an external meter."""
+    missing. ``totals``, ``watts``: with idle inside, by ``total_channel``, which is ``channel`` where there is one.
+    ``metered``: by an external meter; ``whole``: of the whole device, not of a part such as the package."""
 
     joules: tuple[float | None, ...]
     channel: str | None
     notes: tuple[Sentence, ...]
+    totals: tuple[float | None, ...]
+    watts: tuple[float | None, ...]
+    total_channel: str | None = None
     metered: bool = False
+    whole: bool = False
 
 
 def energy_summary(
@@ -63,6 +68,8 @@ def energy_summary(
         macs=macs,
         bytes_moved=bytes_moved,
         reason=sentence("text.sentences", parts=notes) if len(notes) > 1 else notes[0] if notes else "",
+        total_sensor_channel=found.total_channel,
+        watts=_median(watts for watts in found.watts if watts is not None),
     )
 
 
@@ -92,24 +99,49 @@ def sensed(energies: Sequence[Sequence[RepeatEnergy]], channels: Sequence[Channe
     totals = _domain_totals(timed)
     package_watts = max((median(t.watts for t in v) for (d, _), v in totals.items() if d == "package"), default=0.0)
     notes: list[Sentence] = []
+    believed: list[tuple[str, str, list[_Total]]] = []
     for (domain, name), windows in sorted(totals.items(), key=lambda i: (TIER_DOMAINS.index(i[0][0]), -len(i[1]))):
         watts = median(t.watts for t in windows)
         joules = _median(t.joules_per_inference for t in windows if t.joules_per_inference is not None)
         if domain == "board" and watts < package_watts:
             notes.append(sentence("energy.below_package", channel=name, watts=watts, package_watts=package_watts))
-        elif joules is None:
+            continue
+        believed.append((domain, name, windows))
+        if joules is None:
             notes.append(sentence("energy.idle_unknown", channel=name))
         elif joules <= LEAST_ABOVE_IDLE * median(t.total_joules_per_inference for t in windows):
             notes.append(sentence("energy.as_at_idle", channel=name))
         else:
-            return Sensed(_of_each(windows, len(timed)), name, tuple(notes), domain == METER)
+            return _sensed((domain, name, windows), len(timed), tuple(notes), above_idle=True)
     flat = [window for windows in timed for window in windows]
-    return Sensed((None,) * len(timed), None, (*notes, *_unread(flat, channels)))
+    left = (*notes, *_unread(flat, channels))
+    if believed:
+        return _sensed(believed[0], len(timed), left, above_idle=False)
+    nothing = (None,) * len(timed)
+    return Sensed(nothing, None, left, nothing, nothing)
 
 
-def _of_each(windows: Sequence["_Total"], processes: int) -> tuple[float | None, ...]:
-    own = [[t.joules_per_inference for t in windows if t.process == process] for process in range(processes)]
-    return tuple(_median(joules for joules in found if joules is not None) for found in own)
+def _sensed(
+    of: "tuple[str, str, Sequence[_Total]]", processes: int, notes: tuple[Sentence, ...], *, above_idle: bool
+) -> Sensed:
+    domain, name, windows = of
+    return Sensed(
+        joules=_of_each(windows, processes, lambda t: t.joules_per_inference) if above_idle else (None,) * processes,
+        channel=name if above_idle else None,
+        notes=notes,
+        totals=_of_each(windows, processes, lambda t: t.total_joules_per_inference),
+        watts=_of_each(windows, processes, lambda t: t.watts),
+        total_channel=name,
+        metered=domain == METER,
+        whole=domain in WHOLE,
+    )
+
+
+def _of_each(
+    windows: Sequence["_Total"], processes: int, of: "Callable[[_Total], float | None]"
+) -> tuple[float | None, ...]:
+    own = [[of(t) for t in windows if t.process == process] for process in range(processes)]
+    return tuple(_median(value for value in found if value is not None) for found in own)
 
 
 def _timed(energies: Sequence[RepeatEnergy]) -> list[RepeatEnergy]:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from bench.analysis.energy import cpu_seconds, energies_of, sensed_of
+from bench.analysis.energy import cpu_seconds, energies_of
 from bench.analysis.figures.late import LATE
 from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, percentile_of
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Interval, Rule, Values
 from bench.analysis.memory import peak_rss
+from bench.analysis.power import figures as power
 from bench.analysis.run_processes import Process, Processes
 from bench.analysis.staged.figures import NETWORK, median_of_role, overlapped_rate
 from bench.analysis.verdict.codes import About
@@ -25,7 +26,9 @@ from bench.settings import setting_fields
 from bench.stats import processes as processes_
 from bench.words import Sentence, sentence
 
-Unit = Literal["ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s", "fraction"]
+Unit = Literal[
+    "ns", "bytes", "joules", "cpu_seconds", "queries_per_s", "tokens_per_s", "fraction", "joule_seconds", "hours"
+]
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -34,7 +37,8 @@ class Metric(Struct, frozen=True, kw_only=True):
     figure; two runs that differ in one are not compared by it.
     ``short``: what it is called in narrow columns, where that is not ``title``. ``samples``: the minimum number.
     ``speed``: reported as faster and slower, otherwise as better and worse. ``about``: reasons about this part of a
-    run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``tail``: a percentile
+    run, or a larger one, make it invalid. ``applies``: to tensors or text; ``None``: to both. ``beside``: another
+    metric of the same measurement, whose reason for being missing stands for this one's too. ``tail``: a percentile
     beyond the median, which depends on preemption. ``scenarios``: names of those that alone have it; none: all.
     ``compared``: more or less of it is better; else it only says how a run is made up. ``listed``: of those of a
     scenario, whether lists of runs have it as a column; else it stands in a table of its own."""
@@ -49,6 +53,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     lower_is_better: bool = True
     about: About = "steady_state"
     applies: Literal["tensor", "text_generation"] | None = None
+    beside: str = ""
     tail: bool = False
     csv: str = ""
     settings: tuple[str, ...] = ()
@@ -149,11 +154,6 @@ def _typical_time(run: Processes, values: Values) -> int | None:
     return round(geometric_mean([max(1, value) for value in known])) if known else None
 
 
-def _middle(run: Processes, values: Values) -> float | None:
-    known = _known(values)
-    return median(known) if known else None
-
-
 def _middle_size(run: Processes, values: Values) -> int | None:
     known = _known(values)
     return round(median(known)) if known else None
@@ -199,6 +199,23 @@ def _staged_metric(role: str) -> Metric:
         applies="tensor",
         scenarios=END_TO_END,
         listed=False,
+    )
+
+
+def _of_energy(name: str, of: Callable[[Processes], Values], *, unit: Unit = "joules", **more: Any) -> Metric:
+    """``more``: further fields of ``Metric``."""
+    rule = Rule(of=of, pooled=power.middle, how=MEDIAN, interval=power.between(of))
+    return Metric(name=name, unit=unit, rule=rule, speed=False, about="energy", **more)
+
+
+def _token_joules(part: str) -> Metric:
+    """``prompt`` or ``generated``; ``total_…`` with idle inside."""
+    total, kind = "total_" if part.startswith("total_") else "", part.removeprefix("total_")
+    return _of_energy(
+        f"{total}joules_per_{kind}_token",
+        power.of_tokens(part),
+        applies="text_generation",
+        beside="joules_per_inference",
     )
 
 
@@ -262,20 +279,30 @@ METRICS: tuple[Metric, ...] = (
         about="run",
         csv="memory_peak_rss_bytes",
     ),
-    Metric(
-        name="joules_per_inference",
-        unit="joules",
+    _of_energy(
+        "joules_per_inference",
+        power.joules,
         path=("energy", "joules_per_inference"),
-        rule=Rule(of=lambda run: [*run.once(sensed_of).joules], pooled=_middle, how=MEDIAN),
-        speed=False,
         csv="energy_joules_per_inference",
     ),
+    _of_energy(
+        "total_joules_per_inference",
+        power.total_joules,
+        path=("energy", "total_joules_per_inference"),
+        csv="energy_total_joules_per_inference",
+        beside="joules_per_inference",
+    ),
+    _of_energy("energy_delay_joule_seconds", power.energy_delay, unit="joule_seconds", beside="joules_per_inference"),
+    *(_token_joules(part) for part in ("prompt", "generated", "total_prompt", "total_generated")),
+    _of_energy("battery_hours", power.battery_hours, unit="hours", lower_is_better=False, settings=("battery-wh",)),
     Metric(
         name="cpu_seconds_per_inference",
         unit="cpu_seconds",
         path=("energy", "cpu_seconds_per_inference"),
         rule=Rule(
-            of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)], pooled=_middle, how=MEDIAN
+            of=lambda run: [cpu_seconds(windows) for windows in energies_of(run.repeats)],
+            pooled=power.middle,
+            how=MEDIAN,
         ),
         speed=False,
     ),

@@ -26,7 +26,8 @@ class Process(Struct, frozen=True, kw_only=True):
     empty where there are none. ``sorted_ns``: the latencies sorted. ``blocks``: queries of each turn of an alternation,
     none without one. ``axis_thousandths``: values of the axis that the player found.
     ``staged``: of queries through a pipeline, the times of its stages, of the network alone and of overlapped queries,
-    by role."""
+    by role. ``prompt_tokens`` [n]: of each prompt, empty where all are as long as the
+    scenario says."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -38,6 +39,7 @@ class Process(Struct, frozen=True, kw_only=True):
     point: Samples = NOTHING
     axis_thousandths: Samples = NOTHING
     staged: Mapping[str, Samples] = {}
+    prompt_tokens: Samples = NOTHING
 
     def only(self, chosen: Samples) -> "Process":
         """The queries of ``chosen`` alone, indices in order. Their rate is the inverse of their mean latency."""
@@ -50,6 +52,7 @@ class Process(Struct, frozen=True, kw_only=True):
             token_ns=self.token_ns[chosen] if len(self.token_ns) else NOTHING,
             shared_tokens=self.shared_tokens[chosen] if len(self.shared_tokens) else NOTHING,
             point=self.point[chosen],
+            prompt_tokens=self.prompt_tokens[chosen] if len(self.prompt_tokens) else NOTHING,
             blocks=(),
             throughput_per_s=SECOND * len(chosen) / busy_ns if busy_ns else None,
         )
@@ -69,6 +72,7 @@ class Processes(Struct, frozen=True):
     each: tuple[Process, ...]
     latency: Ordered
     settings: Mapping[str, int | float | str] = {}
+    scenario: Scenario | None = None
     _of_tokens: dict[Callable[[Samples], Samples], Series] = {}
     _once: dict[Callable[["Processes"], Any], Any] = {}
     _of_roles: dict[str, Series] = {}
@@ -104,7 +108,8 @@ class Processes(Struct, frozen=True):
 
     def with_latencies(self) -> "Processes":
         """Those processes alone that have any."""
-        return Processes(tuple(one for one in self.each if len(one.latency_ns)), self.latency, self.settings)
+        measured = tuple(one for one in self.each if len(one.latency_ns))
+        return Processes(measured, self.latency, self.settings, self.scenario)
 
 
 def processes_of(
@@ -133,9 +138,10 @@ def processes_of(
                 point=_array(repeat, samples, "point"),
                 axis_thousandths=_array(repeat, samples, "axis_thousandths"),
                 staged={role: array for role in STAGED_ROLES if len(array := _array(repeat, samples, role))},
+                prompt_tokens=_array(repeat, samples, "prompt_tokens"),
             )
         )
-    return Processes(tuple(found), known, settings)
+    return Processes(tuple(found), known, settings, scenario)
 
 
 def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:

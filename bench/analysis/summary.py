@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.curves.computed import curves_of
 from bench.analysis.metrics import METRICS, Metric
+from bench.analysis.power.tokens import token_energy
 from bench.analysis.run_processes import Processes, arrays_of, processes_of
 from bench.analysis.text import PromptTimes, text_generation
 from bench.contracts import Scenario
@@ -45,11 +46,12 @@ def summarise(
     beside = PromptTimes(
         arrays_of(repeats, samples, "tokenized_token_ns"), arrays_of(repeats, samples, "prompt_tokens")
     )
+    text = text_generation(run, beside, scenario, token_ids)
     parts = {
         "latency_ns": _latency(run.latency),
         "memory_bytes": memory,
         "energy": energy,
-        "text_generation": text_generation(run, beside, scenario, token_ids),
+        "text_generation": text and replace(text, energy=token_energy(run)),
     }
     figures = _figures(run, {(): Summary(), **{(name,): part for name, part in parts.items()}})
     filled = {name: part and replace(part, **figures.get((name,), {})) for name, part in parts.items()}

@@ -15,6 +15,7 @@ from bench.scripting.places import cache_folder, results_folder
 from bench.words import say, sentence
 
 if TYPE_CHECKING:
+    from bench.cli.power.metering import Metering
     from bench.cli.submission.running.run_folder import FolderRun
     from bench.execution.suite_run import Listener
     from bench.plugins import Catalog
@@ -85,6 +86,8 @@ if TYPE_CHECKING:
 @option("--strict-placement", is_flag=True, help="cli.help.run.strict_placement")
 @option("--profile", is_flag=True, help="cli.help.run.profile")
 @option("--meter-marker", is_flag=True, help="cli.help.run.meter_marker")
+@option("--meter-log", metavar="FILE[:KEY=VALUE,…]", help="cli.help.run.meter_log")
+@option("--live-meter", metavar="joulescope[:SERIAL]", help="cli.help.run.live_meter")
 @option("--timeout", type=FLOAT, metavar="SECONDS", help="cli.help.run.timeout")
 @option(
     "--against",
@@ -164,6 +167,8 @@ def command(
     strict_placement: bool,
     profile: bool,
     meter_marker: bool,
+    meter_log: str | None,
+    live_meter: str | None,
     timeout: float | None,
     against: Path | None,
     base_models: tuple[Path, ...],
@@ -212,6 +217,10 @@ def command(
     ):
         if given is not None and against is None:
             raise InputError(sentence("cli.only_with_against", flag=flag), sentence("cli.only_with_against.remedy"))
+    flags = {"--meter-marker": meter_marker or None, "--meter-log": meter_log, "--live-meter": live_meter}
+    watched = next((flag for flag, given in flags.items() if given is not None), None)
+    if watched is not None and on is not None:
+        raise InputError(sentence("cli.meter_with_on", flag=watched), sentence("cli.leave_it_out"))
     if on is not None:
         from bench.cli.devices.run_on import run_on
 
@@ -221,8 +230,8 @@ def command(
     if against is not None:
         if fail_on is not None:
             raise InputError(sentence("cli.fail_on_with_against"), sentence("cli.fail_on_with_against.remedy"))
-        if meter_marker:
-            raise InputError(sentence("cli.marker_with_against"), sentence("cli.leave_it_out"))
+        if watched is not None:
+            raise InputError(sentence("cli.meter_with_against", flag=watched), sentence("cli.leave_it_out"))
         from bench.cli.against.measure import measure_against
 
         return measure_against(context, catalog, output, as_json)
@@ -235,13 +244,16 @@ def command(
     if suite.untrusted is not None and suite.untrusted.allowed:
         taken = sorted(suite.untrusted.allowed)
         click.echo(f"odb: {say('cli.options_accepted', suite=suite.untrusted.origin, options=taken)}", err=True)
+    from bench.cli.power.metering import Metering, asked_metering
+
+    metering = asked_metering(meter_marker, meter_log, live_meter) if watched is not None else Metering()
     if dry_run:
         from bench.cli.dry_run import show_plan
 
         return show_plan(suite, catalog, as_json) if form is None else form.show_plan(catalog, as_json)
     if form is not None and not form.tell_not_measurable():
         return 3
-    return measure(suite, catalog, output, as_json, names, form, meter_marker)
+    return measure(suite, catalog, output, as_json, names, form, metering)
 
 
 def measure(
@@ -251,12 +263,12 @@ def measure(
     as_json: bool,
     fail_on: tuple[str, ...],
     form: "FolderRun | None" = None,
-    meter_marker: bool = False,
+    metering: "Metering | None" = None,
 ) -> int:
     """Run the suite with progress, print the result, write the page. ``form``: of a submission, of which only what is
-    left is measured, and the whole is shown. ``meter_marker``: pulses of load before and behind, for a meter's log.
-    Returns the exit status."""
+    left is measured, and the whole is shown. ``metering``: the power meter that watches. Returns the exit status."""
     from bench.analysis.verdict.fail_on import DEFAULT, exit_status, why
+    from bench.cli.power.metering import Metering, measured_with, tell
     from bench.cli.report_command import tell_recovered
     from bench.cli.terminal.progress import progress
     from bench.errors import OdbError
@@ -271,11 +283,8 @@ def measure(
     page = folder / "report.html"
     with progress(sys.stderr, beside=form is not None and form.yardstick) as listener:
         try:
-            if meter_marker:
-                mark(folder, listener)
-            recorded = _measured(suite, catalog, folder, listener, form)
-            if meter_marker:
-                mark(folder, listener)
+            body = partial(_measured, suite, catalog, folder, listener, form)
+            metered = measured_with(metering or Metering(), folder, listener, body)
         except KeyboardInterrupt:
             if any(folder.glob("*/record.json")):
                 write_page(page, catalog, yardsticks=form is None)
@@ -285,7 +294,7 @@ def measure(
             remove_empty(folder)
             raise
         listener.step(say("cli.step.writing"))
-        recorded = recorded if form is None else form.whole(recorded)
+        recorded = metered.runs if form is None else form.whole(metered.runs)
         if recorded:
             write_page(page, catalog, yardsticks=form is None)
     if as_json:
@@ -293,21 +302,14 @@ def measure(
     else:
         click.echo(fitted(load(catalog.find("reports", "terminal"))).render(recorded).decode(), nl=False)
         click.echo("\n" + say("cli.records_and_report", records=folder, report=page))
+    tell(metered, as_json)
     if form is not None:
         form.tell_invalid(recorded)
     records = [run.record for run in recorded]
     status = exit_status(records, fail_on)
     if status == 1 and fail_on != DEFAULT:
         click.echo(f"odb: {say('cli.failed_on', reason=why(records, fail_on))}", err=True)
-    return status
-
-
-def mark(folder: Path, listener: "Listener") -> None:
-    """Make one marker for a meter's log."""
-    from bench.power.pulses import keep_marker, make_marker, markers_in
-
-    listener.step(say("cli.step.marker"))
-    keep_marker(folder, make_marker(len(markers_in(folder))))
+    return status or metered.status
 
 
 def _measured(

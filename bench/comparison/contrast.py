@@ -22,7 +22,7 @@ from bench.stats.ratio import paired_difference as paired
 from bench.words import Sentence, sentence
 
 Values = Sequence[float]
-ABOUT: tuple[About, ...] = ("steady_state", "times", "run")
+ABOUT: tuple[About, ...] = ("energy", "steady_state", "times", "run")
 """What a reason may be about; it bars the metrics that are about the same, or about less."""
 
 
@@ -82,11 +82,12 @@ def asked_otherwise(metric: Metric, base: Observation, new: Observation) -> Sent
 
 def concerns(metric: Metric, base: Observation, new: Observation) -> bool:
     """Whether the two may be compared by the metric: it is defined for their task and scenario, and one of them asked
-    for it."""
+    for it. One that is ``beside`` another is left to that other where neither side has it."""
     defined = metric.compared and metric.name in base.values and metric.name in new.values
     asked = (metric.asked_for(side.record.plan.settings) for side in (base, new))
     played = (metric.of_scenario(side.record.plan.scenario.name) for side in (base, new))
-    return defined and any(asked) and any(played)
+    seen = not metric.beside or any(v is not None for side in (base, new) for v in side.values.get(metric.name, ()))
+    return defined and any(asked) and any(played) and seen
 
 
 def why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentence | None:
@@ -102,7 +103,7 @@ def why_omitted(metric: Metric, base: Observation, new: Observation) -> Sentence
             missing.append(side_known)
     if missing:
         return sentence("compare.known_in", known=missing, needs=metric.needs)
-    if metric.unit == "joules" and base.energy_channel != new.energy_channel:
+    if metric.about == "energy" and base.energy_channel != new.energy_channel:
         return sentence("compare.other_channel", base=base.energy_channel, new=new.energy_channel)
     return None
 

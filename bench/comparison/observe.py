@@ -73,7 +73,8 @@ def observe(run: RecordedRun, source: str = "") -> Observation:
         told = sentence("compare.impossible_figures", source=name, error=error)
         raise InputError(told, sentence("compare.impossible_figures.remedy")) from None
     judged, blocks = quality_results(run, source), block_medians(each)
-    channel = processes.once(sensed_of).channel
+    energy = processes.once(sensed_of)
+    channel = energy.channel or energy.total_channel
     figures = {**figures_of(record.summary), **figures_along(record.summary)}
     return Observation(record, values, channel, _curves(each), blocks, judged, figures)
 

@@ -2,7 +2,8 @@
 
 For every shift of the log's clock, the readings near the marker are explained as a level and a step, the step by the
 fraction of each reading's time that lies inside a pulse. A meter's reading is the mean over the time since the one
-before, or the power at that moment: both are tried, and what either allows counts. The place is where the largest
+before, or the power at that moment: where the log's format does not say which, both are tried, and what either allows
+counts. The place is where the largest
 fraction of the variance is explained; a second place that is nearly as good is refused. There the offset is the mean of
 the shifts, each weighted by its likelihood (normal errors of unknown size), and the doubt is the distance to the
 farthest shift that leaves no more squares than chance would at 99 % (an F test of one parameter).
@@ -15,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from bench.errors import InputError
-from bench.power.log import PowerLog
+from bench.power.log import PowerLog, took
 from bench.power.marker import Marker, shape_of
 from bench.words import sentence
 
@@ -38,6 +39,8 @@ MOST_SEEN = 0.7
 """A place shows at least this fraction of the readings that the best covered one shows: not one marker of two."""
 NEAR_S = 2.5
 """Shifts within this of the best are the same place."""
+NEARLY_S = 0.2
+"""The two kinds of meter may differ by this in where they place the run."""
 SECOND = 1.5
 """What a second place leaves unexplained is at least this many times what the best leaves."""
 
@@ -45,13 +48,13 @@ SECOND = 1.5
 class Alignment(Struct, frozen=True):
     """``offset_s``: what is added to the log's seconds to get the run's. ``doubt_s``: how far off that may be.
     ``explained``: the fraction of the variance near the marker that the marker explains. ``by``: ``marker`` or
-    ``clock``. ``idle_watts``: of the idle times of the marker; null without one."""
+    ``clock``. ``stands_for``: what a reading is, as the format says or as the marker shows."""
 
     by: str
     offset_s: float
     doubt_s: float
     explained: float | None = None
-    idle_watts: float | None = None
+    stands_for: str = "moment"
 
 
 class NotAligned(InputError):
@@ -65,12 +68,13 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
     above ``MOST_DOUBT_S``.
     """
     edges, spans = shape_of(markers, origin_unix_ns)
-    seconds, watts = _thinned(log.seconds[log.read], log.watts[log.read])
+    seconds, watts = log.seconds[log.read], log.watts[log.read]
     if len(seconds) < LEAST_READINGS:
         raise NotAligned(sentence("power.too_few_for_marker", file=log.name, n=len(seconds)))
+    seconds, watts, kinds = _looked_at(seconds, watts, log.stands_for)
     interval = float(np.median(np.diff(seconds)))
     coarse = np.arange(-within_s, within_s, min(COARSEST_S, max(FINEST_S, interval / 4)))
-    looked = [_searched(seconds, watts, edges, spans, coarse, means) for means in (True, False)]
+    looked = [_searched(seconds, watts, edges, spans, coarse, means) for means in kinds]
     explained, place = max((float(found.explained.max()), int(found.explained.argmax())) for found in looked)
     if explained < LEAST_EXPLAINED:
         raise NotAligned(
@@ -81,7 +85,7 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
         raise NotAligned(sentence("power.several_markers", file=log.name), sentence("power.marker_remedy"))
     step = max(FINEST_S, interval / 100)
     fine = coarse[place] + np.arange(-NEAR_S, NEAR_S, step)
-    near = [_searched(seconds, watts, edges, spans, fine, means) for means in (True, False)]
+    near = [_searched(seconds, watts, edges, spans, fine, means) for means in kinds]
     likely, fits = _weighed(near)
     offset = float((fine * likely).sum() / likely.sum())
     doubt = float(np.abs(fine[fits] - offset).max()) + step / 2
@@ -90,8 +94,32 @@ def aligned_by_marker(log: PowerLog, markers: Sequence[Marker], origin_unix_ns: 
             sentence("power.marker_in_doubt", file=log.name, doubt_s=doubt, most_s=MOST_DOUBT_S),
             sentence("power.marker_remedy"),
         )
+    if (apart := _apart(near, fine)) > NEARLY_S:
+        raise NotAligned(
+            sentence("power.kind_unclear", file=log.name, apart_s=apart), sentence("power.kind_unclear.remedy")
+        )
     explained = max(float(found.explained.max()) for found in near)
-    return Alignment("marker", offset, doubt, explained, _idle(seconds + offset, watts, edges, spans))
+    better = min(range(len(near)), key=lambda at: float(near[at].left.min()))
+    shown = log.stands_for or ("before" if len(kinds) > 1 and kinds[better] else "moment")
+    return Alignment("marker", offset, doubt, explained, shown)
+
+
+def _looked_at(seconds: "Floats", watts: "Floats", stands_for: str) -> "tuple[Floats, Floats, tuple[bool, ...]]":
+    """Times and readings to search in, and whether to take them for means over the time before each."""
+    if float(np.median(np.diff(seconds))) < DENSE_S / 2:
+        return *_thinned(seconds, watts), (True,)
+    if stands_for == "after":
+        return seconds + took(seconds, "after"), watts, (True,)
+    return seconds, watts, {"before": (True,), "moment": (False,)}.get(stands_for, (True, False))
+
+
+def _apart(searches: "Sequence[_Search]", shifts: "Floats") -> float:
+    """How far apart the places by the two kinds of meter are, where chance would leave either kind."""
+    best = min(searches, key=lambda found: float(found.left.min()))
+    place = int(best.left.argmin())
+    most = float(best.left[place]) * best.bound(place)
+    places = [float(shifts[int(found.left.argmin())]) for found in searches if float(found.left.min()) <= most]
+    return max(places) - min(places)
 
 
 def _weighed(searches: "Sequence[_Search]") -> "tuple[Floats, NDArray[np.bool_]]":
@@ -106,8 +134,6 @@ def _weighed(searches: "Sequence[_Search]") -> "tuple[Floats, NDArray[np.bool_]]
 
 def _thinned(seconds: "Floats", watts: "Floats") -> "tuple[Floats, Floats]":
     """The means of every ``DENSE_S``, each at its end, of a log that is read more often."""
-    if len(seconds) < 2 or float(np.median(np.diff(seconds))) >= DENSE_S / 2:
-        return seconds, watts
     parts = np.floor((seconds - seconds[0]) / DENSE_S).astype(np.int64)
     begins = np.flatnonzero(np.diff(parts, prepend=-1))
     means = np.add.reduceat(watts, begins) / np.diff(np.append(begins, len(watts)))
@@ -141,14 +167,14 @@ def _searched(
     left = np.full(len(shifts), np.inf)
     explained = np.zeros(len(shifts))
     counts = np.zeros(len(shifts), int)
-    took = np.diff(seconds, prepend=2 * seconds[0] - seconds[1])
+    lasted = took(seconds)
     borders = np.array(spans).ravel()
     for place, shift in enumerate(shifts):
         ends = np.searchsorted(seconds, borders - shift)
         near = np.concatenate([np.arange(*pair) for pair in ends.reshape(-1, 2)])
         if len(near) < LEAST_READINGS:
             continue
-        inside = _inside(seconds[near] + shift, took[near], edges, means)
+        inside = _inside(seconds[near] + shift, lasted[near], edges, means)
         found = _unexplained(inside, watts[near])
         if found is not None:
             counts[place] = len(near)
@@ -183,15 +209,3 @@ def _unexplained(inside: "Floats", watts: "Floats") -> tuple[float, float] | Non
         return None
     left = max(0.0, whole - step * step * square)
     return left, 1 - left / whole
-
-
-def _idle(
-    moved: "Floats", watts: "Floats", edges: Sequence[float], spans: Sequence[tuple[float, float]]
-) -> float | None:
-    """The median of the readings in the marker's idle times: a second after they begin and before they end; ``None``
-    without any."""
-    quiet = np.zeros(len(moved), bool)
-    for number, (begin, end) in enumerate(spans):
-        own = edges[6 * number : 6 * number + 6]
-        quiet |= (moved > begin + 1) & (moved < own[0]) | (moved > own[-1] + 1) & (moved < end)
-    return float(np.median(watts[quiet])) if quiet.any() else None

@@ -1,9 +1,12 @@
 """Puts a meter's readings into the records of a run: its energy in each repeat's timed window.
 
 The energy of a window is the area under the readings between its ends, which lie between two readings: the power there
-is on the line between them. A window that the log does not cover, or in which it has a gap, has no energy.
+is on the line between them. A reading that is a mean stands in the middle of the time that it is the mean of. A window
+that the log does not cover, or in which it has a gap, has no energy.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +16,9 @@ from msgspec.structs import replace
 from bench.analysis.energy import METER
 from bench.power.alignment import Alignment
 from bench.power.doubts import GAP, LEAST_GAP_S
-from bench.power.log import PowerLog, figures_of
-from bench.record.energy import ChannelReading, JoinedMeter, RepeatEnergy
+from bench.power.idle import Idle
+from bench.power.log import PowerLog, figures_of, middles
+from bench.record.energy import ChannelReading, JoinedMeter, RepeatEnergy, Unmetered
 from bench.record.record import Record, Repeat
 from bench.words import Sentence, sentence
 
@@ -23,14 +27,32 @@ if TYPE_CHECKING:
 
 LEAST_WINDOW_INTERVALS = 5.0
 """A window shorter than this many of the log's intervals is mostly its own ends."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Joined(Struct, frozen=True):
-    """``record``: with the meter's channel; ``None`` where no repeat has one. ``left_out``: why, a sentence a repeat
-    without one."""
+    """``record``: with the meter, and its channel in every window that the log covers. ``metered``: whether there is
+    one. ``left_out``: why, a sentence a repeat without one."""
 
-    record: Record | None
+    record: Record
+    metered: bool
     left_out: tuple[Sentence, ...] = ()
+
+
+class Missing(Struct, frozen=True):
+    """Why a window has no energy."""
+
+    code: str
+    told: Sentence
+
+
+class About(Struct, frozen=True, kw_only=True):
+    """What is known of the meter beside its log. ``device``: model, serial and the like, as the user states them.
+    ``uncertainty``: of its energy, a fraction. ``doubts``: codes of the log's."""
+
+    device: Mapping[str, str] = NOTHING
+    uncertainty: float | None = None
+    doubts: tuple[str, ...] = ()
 
 
 class Readings:
@@ -39,73 +61,107 @@ class Readings:
     def __init__(self, log: PowerLog, alignment: Alignment, origin_unix_ns: int) -> None:
         self._log, self._alignment = log, alignment
         self._origin_unix_ns = origin_unix_ns
-        self._seconds: NDArray[np.float64] = log.seconds[log.read] + alignment.offset_s
-        self._watts: NDArray[np.float64] = log.watts[log.read]
+        self.seconds: NDArray[np.float64] = middles(log.seconds[log.read], alignment.stands_for) + alignment.offset_s
+        self.watts: NDArray[np.float64] = log.watts[log.read]
         self._interval_s = figures_of(log).interval_s or 0.0
 
-    def energy(self, window: RepeatEnergy) -> float | Sentence:
+    def energy(self, window: RepeatEnergy) -> float | Missing:
         """Joules between the ends of ``window``, or why there are none."""
         if window.began_unix_ns is None:
-            return sentence("power.join.no_time")
+            return Missing("no_time", sentence("power.join.no_time"))
         begin = (window.began_unix_ns - self._origin_unix_ns) / 1e9
         end = begin + window.duration_ns / 1e9
         doubt = self._alignment.doubt_s
-        if begin - doubt < self._seconds[0] or end + doubt > self._seconds[-1]:
-            return sentence("power.join.not_covered")
+        if begin - doubt < self.seconds[0] or end + doubt > self.seconds[-1]:
+            return Missing("not_covered", sentence("power.join.not_covered"))
         if end - begin < LEAST_WINDOW_INTERVALS * self._interval_s:
-            return sentence("power.join.too_short", window_s=end - begin, interval_s=self._interval_s)
-        inside = (self._seconds > begin) & (self._seconds < end)
-        seconds = np.concatenate(([begin], self._seconds[inside], [end]))
-        gap = float(np.diff(seconds).max())
+            told = sentence("power.join.too_short", window_s=end - begin, interval_s=self._interval_s)
+            return Missing("too_short", told)
+        first, last = np.searchsorted(self.seconds, [begin, end])
+        gap = float(np.diff(self.seconds[max(0, int(first) - 1) : int(last) + 1]).max())
         if gap > max(GAP * self._interval_s, LEAST_GAP_S):
-            return sentence("power.join.gap", gap_s=gap)
-        ends = np.interp([begin, end], self._seconds, self._watts)
-        watts = np.concatenate(([ends[0]], self._watts[inside], [ends[1]]))
+            return Missing("gap", sentence("power.join.gap", gap_s=gap))
+        return self._area(begin, end)
+
+    def _area(self, begin: float, end: float) -> float:
+        inside = (self.seconds > begin) & (self.seconds < end)
+        seconds = np.concatenate(([begin], self.seconds[inside], [end]))
+        ends = np.interp([begin, end], self.seconds, self.watts)
+        watts = np.concatenate(([ends[0]], self.watts[inside], [ends[1]]))
         return float((np.diff(seconds) * (watts[1:] + watts[:-1]) / 2).sum())
 
-    def joined(self, record: Record, idle_watts: float | None, doubts: tuple[str, ...]) -> Joined:
+    def by_clock(self, window: RepeatEnergy) -> float:
+        """The fraction of the window's energy by which it changes at most, if the offset is wrong by its doubt."""
+        begin = ((window.began_unix_ns or 0) - self._origin_unix_ns) / 1e9
+        end = begin + window.duration_ns / 1e9
+        here = self._area(begin, end)
+        doubts = np.linspace(-self._alignment.doubt_s, self._alignment.doubt_s, 5)
+        found = [self._area(begin + doubt, end + doubt) for doubt in doubts]
+        return max(abs(one - here) for one in found) / here if here > 0 else 0.0
+
+    def joined(self, record: Record, idle: Idle, about: About) -> Joined:
         """The record with a channel of this log in every window that it covers."""
         told: list[Sentence] = []
+        left_out: list[Unmetered] = []
         repeats: list[Repeat] = []
-        found = 0
+        by_clock: list[float] = []
         for number, repeat in enumerate(record.repeats, 1):
-            energy = self._metered(repeat.energy, idle_watts)
-            if isinstance(energy, Sentence):
-                told.append(sentence("power.join.repeat", number=number, why=energy))
+            energy = self._metered(repeat.energy, idle.watts)
+            if isinstance(energy, Missing):
+                told.append(sentence("power.join.repeat", number=number, why=energy.told))
+                left_out.append(Unmetered(number, energy.code, energy.told))
                 repeats.append(repeat)
                 continue
-            found += 1
-            prefill = self._metered(repeat.prefill_energy, idle_watts)
-            kept = repeat.prefill_energy if isinstance(prefill, Sentence) else prefill
+            by_clock.append(self.by_clock(energy))
+            prefill = self._metered(repeat.prefill_energy, idle.watts)
+            kept = repeat.prefill_energy if isinstance(prefill, Missing) else prefill
             repeats.append(replace(repeat, energy=energy, prefill_energy=kept))
-        if not found:
-            return Joined(None, tuple(told))
-        log, alignment = self._log, self._alignment
-        meter = JoinedMeter(
-            log=log.name,
-            sha256=log.sha256,
-            format=log.format,
-            channel=log.channel,
-            tier=log.tier,
-            aligned_by=alignment.by,
-            offset_s=alignment.offset_s,
-            doubt_s=alignment.doubt_s,
-            joined_from=record.record_id,
-            idle_watts=idle_watts,
-            volts=log.volts,
-            device=dict(log.meter),
-            doubts=doubts,
+        meter = replace(
+            metered_by(self._log, record, about),
+            aligned_by=self._alignment.by,
+            offset_s=self._alignment.offset_s,
+            doubt_s=self._alignment.doubt_s,
+            idle_watts=idle.watts,
+            stands_for=self._alignment.stands_for,
+            clock_uncertainty=max(by_clock, default=None),
+            idle=idle.found,
+            left_out=tuple(left_out),
         )
-        return Joined(replace(record, repeats=tuple(repeats), meter=meter), tuple(told))
+        return Joined(replace(record, repeats=tuple(repeats), meter=meter), bool(by_clock), tuple(told))
 
-    def _metered(self, window: RepeatEnergy | None, idle_watts: float | None) -> RepeatEnergy | Sentence:
+    def _metered(self, window: RepeatEnergy | None, idle_watts: float | None) -> RepeatEnergy | Missing:
         """``window`` with the channel of this log, or why it has none."""
         if window is None:
-            return sentence("power.join.no_time")
+            return Missing("no_time", sentence("power.join.no_time"))
         joules = self.energy(window)
-        if isinstance(joules, Sentence):
+        if isinstance(joules, Missing):
             return joules
         above = None if idle_watts is None else joules - idle_watts * window.duration_ns / 1e9
         domain = METER if self._log.tier == "meter" else "package"
         reading = ChannelReading(self._log.format, self._log.channel, domain, joules, idle_watts, above)
         return replace(window, channels=(*window.channels, reading))
+
+
+def metered_by(log: PowerLog, record: Record, about: About) -> JoinedMeter:
+    """What is known of the meter before its log has a place."""
+    return JoinedMeter(
+        log=log.name,
+        sha256=log.sha256,
+        format=log.format,
+        channel=log.channel,
+        tier=log.tier,
+        aligned_by="",
+        offset_s=None,
+        doubt_s=None,
+        joined_from=record.record_id,
+        volts=log.volts,
+        device={**log.meter, **about.device},
+        doubts=about.doubts,
+        stated_uncertainty=about.uncertainty,
+    )
+
+
+def without_energy(log: PowerLog, record: Record, about: About, problem: str, why: Sentence | str) -> Joined:
+    """The record of a run whose log cannot be used: it says so, and has no energy."""
+    meter = replace(metered_by(log, record, about), problem=problem, reason=why)
+    return Joined(replace(record, meter=meter), False)

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 Clock = Literal["utc", "local", "relative"]
 """What the times of a log are: of a known zone, of one that the log does not state, or since its own beginning."""
 Tier = Literal["meter", "sensor"]
+StandsFor = Literal["moment", "before", "after", ""]
+"""What a reading is: the power at its time, or the mean of the time since the reading before it or until the next;
+empty: the file does not say."""
 MOST_WATTS = 1e9
 """No meter reads more; such a number is another column, or damage."""
+
+
+MOST_STEPS = 1.5
+"""A step of more than this many of the usual ones holds readings that are missing."""
 
 
 class PowerLog(Struct, frozen=True, kw_only=True, dict=True):
@@ -29,7 +36,8 @@ class PowerLog(Struct, frozen=True, kw_only=True, dict=True):
     it is ``relative``. ``format``: who wrote the file (``ptdaemon``, ``joulescope`` …). ``channel``: the column or
     signal that was read; ``channels``: all that hold power. ``tier``: ``sensor`` for a chip's own estimate. ``volts``:
     given by the user, where the log holds a current only. ``marks``: labels that the meter's operator set, with the
-    first reading of each. ``meter``: what the file says of the device: ``model``, ``serial`` and the like.
+    first reading of each. ``stands_for``: every reading does. ``meter``: what the file says of the device: ``model``,
+    ``serial`` and the like.
     ``doubts_of_reader``: what only the reader of the file could see.
     """
 
@@ -42,6 +50,7 @@ class PowerLog(Struct, frozen=True, kw_only=True, dict=True):
     watts: Any
     clock: Clock
     tier: Tier = "meter"
+    stands_for: StandsFor = ""
     began: str = ""
     volts: float | None = None
     channels: tuple[str, ...] = ()
@@ -59,6 +68,22 @@ class PowerLog(Struct, frozen=True, kw_only=True, dict=True):
     def ordered(self) -> bool:
         """Whether time only moves forward, so that energy can be computed."""
         return bool((np.diff(self.seconds) >= 0).all())
+
+
+def middles(seconds: "Floats", stands_for: str) -> "Floats":
+    """The middle of the time that each reading stands for, from the times [n] of the file. A reading after a gap, or
+    before one, stands for one interval of the meter."""
+    if stands_for not in ("before", "after") or len(seconds) < 2:
+        return seconds
+    return seconds + (-0.5 if stands_for == "before" else 0.5) * took(seconds, stands_for)
+
+
+def took(seconds: "Floats", stands_for: str = "before") -> "Floats":
+    """How long a time each reading stands for, float64 [n]: since the one before, or until the one after."""
+    steps = np.diff(seconds)
+    usual = float(np.median(steps))
+    own = np.where(steps > MOST_STEPS * usual, usual, steps)
+    return np.concatenate(([usual], own) if stands_for == "before" else (own, [usual]))
 
 
 class Figures(Struct, frozen=True, kw_only=True):

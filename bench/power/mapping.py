@@ -10,9 +10,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench.errors import InputError, UnknownName, of_flag
+from bench.power.log import StandsFor
 from bench.words import Sentence, sentence
 
-KEYS = ("time", "date", "format", "zone", "power", "current", "volts", "time_unit", "power_unit", "current_unit")
+KEYS = (
+    "time",
+    "date",
+    "format",
+    "zone",
+    "power",
+    "current",
+    "volts",
+    "time_unit",
+    "power_unit",
+    "current_unit",
+    "reading",
+    "decimal",
+)
+READINGS: dict[str, StandsFor] = {"moment": "moment", "mean": "before", "mean_after": "after"}
+"""What ``reading`` may be: power at the time, or the mean of the time since the reading before or until the next."""
+DECIMALS = {"point": ".", "comma": ","}
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
 WATTS = {"W": 1.0, "mW": 1e-3, "uW": 1e-6, "µW": 1e-6, "nW": 1e-9, "kW": 1e3}
 AMPERES = {"A": 1.0, "mA": 1e-3, "uA": 1e-6, "µA": 1e-6, "nA": 1e-9}
@@ -25,7 +42,8 @@ class Mapping(Struct, frozen=True, kw_only=True):
     """Columns by name. ``time`` alone is a number in ``time_unit`` or a date with time; with ``date``, a time of day.
     ``format``: of dates, as ``datetime.strptime`` takes it; empty: ISO 8601. Power is ``power``, or ``current`` times
     ``volts``, which is a column's name or a number. A unit that is not stated is read from the column's name. ``zone``:
-    of the times, as ``+09:00`` or ``Asia/Seoul``."""
+    of the times, as ``+09:00`` or ``Asia/Seoul``. ``reading``: of ``READINGS``; ``decimal``: of ``DECIMALS``; empty: as
+    the file shows."""
 
     time: str
     date: str = ""
@@ -37,28 +55,43 @@ class Mapping(Struct, frozen=True, kw_only=True):
     time_unit: str = ""
     power_unit: str = ""
     current_unit: str = ""
+    reading: str = ""
+    decimal: str = ""
 
 
 def parse_mapping(text: str) -> Mapping:
     """``time=COLUMN,power=COLUMN[,…]``; a column whose name has a comma stands in double quotes. Raises
     ``InputError``."""
+    return mapping_of(pairs_of(text, "--mapping", KEYS), "--mapping")
+
+
+def pairs_of(text: str, flag: str, keys: Sequence[str]) -> dict[str, str]:
+    """``key=value,…``, each of ``keys`` once at the most. Raises ``InputError`` naming ``flag``."""
     given: dict[str, str] = {}
     for part in _parts(text):
         key, equals, value = part.partition("=")
         if not equals or not value:
-            raise InputError(of_flag("--mapping", sentence("power.mapping_part", part=part)), _example())
-        if key not in KEYS:
-            raise UnknownName(sentence("power.mapping_key"), key, KEYS)
+            raise InputError(of_flag(flag, sentence("power.mapping_part", part=part)), _example())
+        if key not in keys:
+            raise UnknownName(sentence("power.mapping_key"), key, keys)
         if key in given:
-            raise InputError(of_flag("--mapping", sentence("power.mapping_twice", key=key)), _example())
+            raise InputError(of_flag(flag, sentence("power.mapping_twice", key=key)), _example())
         given[key] = value
+    return given
+
+
+def mapping_of(given: dict[str, str], flag: str) -> Mapping:
+    """Raises ``InputError`` naming ``flag`` for what is no mapping."""
     if "time" not in given or ("power" in given) == ("current" in given):
-        raise InputError(of_flag("--mapping", sentence("power.mapping_lacks")), _example())
+        raise InputError(of_flag(flag, sentence("power.mapping_lacks")), _example())
     if "current" in given and "volts" not in given:
-        raise InputError(of_flag("--mapping", sentence("power.mapping_lacks_volts")), _example())
+        raise InputError(of_flag(flag, sentence("power.mapping_lacks_volts")), _example())
     for key, units in (("time_unit", SECONDS), ("power_unit", WATTS), ("current_unit", AMPERES)):
         if key in given and given[key] not in units:
             raise UnknownName(sentence("power.unit_of", key=key), given[key], units)
+    for key, words in (("reading", READINGS), ("decimal", DECIMALS)):
+        if key in given and given[key] not in words:
+            raise UnknownName(sentence("power.value_of", key=key), given[key], words)
     return Mapping(**given)
 
 

@@ -6,6 +6,7 @@ commas.
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ from bench.reading import read_bytes
 from bench.words import sentence
 
 MOST_LOG_BYTES = 4 << 30
+HEAD_BYTES = 4096
+MOST_CONTROLS = 0.001
+"""Of the bytes at the beginning of a text: so many may be control characters."""
 DELIMITERS = ",;\t"
 OVERFLOW = frozenset(("ol", "-ol", "overload", "overflow", "inf", "-inf", "+inf"))
 """What meters write where the input is beyond the range."""
@@ -67,10 +71,14 @@ class Table(Struct, frozen=True):
 
 
 def text_of(path: Path) -> str:
-    """UTF-8, UTF-16 with a mark, or else cp1252, in which every byte means something."""
+    """UTF-8, UTF-16 with a mark, or else cp1252, in which every byte means something. Raises ``InputError`` for a file
+    that is no text."""
     data = read_bytes(path, MOST_LOG_BYTES)
+    head = data[:HEAD_BYTES]
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
+    if sum(byte < 32 and byte not in b"\t\n\v\f\r\x1a" for byte in head) > MOST_CONTROLS * len(head):
+        raise InputError(sentence("power.not_text", file=path.name), sentence("power.give_table"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -100,10 +108,11 @@ def is_number(cell: str) -> bool:
 
 
 def numbers_at(
-    table: Table, places: Sequence[int], filled: Sequence[int] = ()
+    table: Table, places: Sequence[int], filled: Sequence[int] = (), *, decimal: str = ""
 ) -> "tuple[np.ndarray[Any, Any], list[int], int]":
     """The columns at ``places`` as float64 [rows, places], NaN where a cell is empty or no number; the line of each
-    row; and how many cells said that the input was beyond the range.
+    row; and how many cells said that the input was beyond the range. ``decimal``: the decimal sign, ``.`` or ``,``;
+    empty: as the cells show. Raises ``InputError`` where they do not.
 
     Left out are rows that repeat the header, rows without any of the numbers, as in a footer, and rows in which a cell
     of ``filled`` is empty.
@@ -111,6 +120,7 @@ def numbers_at(
     fast = None if filled else _plain_numbers(table, places)
     if fast is not None:
         return fast, list(range(table.first_line, table.first_line + len(fast))), 0
+    read = _Numbers(decimal or _decimal_of(table, places))
     found: list[list[float]] = []
     lines: list[int] = []
     overflows = 0
@@ -120,7 +130,7 @@ def numbers_at(
             continue
         cells = [own[place] for place in places]
         overflows += sum(cell.lower() in OVERFLOW for cell in cells)
-        values = [_number(cell) for cell in cells]
+        values = [read(cell) for cell in cells]
         if all(np.isnan(values)) and not any(cell.lower() in OVERFLOW or not cell for cell in cells):
             continue  # a footer
         found.append(values)
@@ -139,9 +149,58 @@ def _plain_numbers(table: Table, places: Sequence[int]) -> "np.ndarray[Any, Any]
     return found if np.isfinite(found).all() else None
 
 
-def _number(cell: str) -> float:
-    try:
-        value = float(cell.replace(",", "."))
-    except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) else float("nan")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")
+"""``1,234``: a group of thousands, or three digits behind a decimal sign."""
+
+
+def _decimal_of(table: Table, places: Sequence[int]) -> str:
+    """The decimal sign by the cells that show it: ``12,5`` and ``1.234,5`` do, ``1,234`` does not. Raises
+    ``InputError`` where some show a comma and others a point, and where none shows which, in a table whose columns a
+    comma separates: ``1,234`` may be 1.234 or 1234."""
+    shown: dict[str, int] = {}
+    unclear: dict[str, tuple[int, str]] = {}
+    for line, row in table.rows():
+        for place in places:
+            cell = row[place].strip() if place < len(row) else ""
+            signs = [sign for sign in cell if sign in ",."]
+            if not signs or not NUMBER.fullmatch(cell):
+                continue
+            if GROUPED.fullmatch(cell):
+                unclear.setdefault(signs[0], (line, cell))
+            elif len(signs) > 1 and len(set(signs)) == 1:
+                shown.setdefault("," if signs[0] == "." else ".", line)
+            else:
+                shown.setdefault(signs[-1], line)
+    if len(shown) > 1:
+        told = sentence("power.two_decimals", file=table.file, comma=shown[","], point=shown["."])
+        raise InputError(told, sentence("power.give_decimal"))
+    if shown:
+        return next(iter(shown))
+    if "," in unclear and ("." in unclear or table.delimiter == ","):
+        line, cell = unclear[","]
+        told = sentence("power.unclear_number", file=table.file, line=line, cell=cell)
+        raise InputError(told, sentence("power.give_decimal"))
+    return "," if "," in unclear else "."
+
+
+NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?")
+
+
+class _Numbers:
+    """Cells as numbers, by the decimal sign of their table; NaN for what is none."""
+
+    def __init__(self, decimal: str) -> None:
+        self._decimal = decimal
+        self._group = "," if decimal == "." else "."
+        self._grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(self._group)}\d{{3}})+(?:{re.escape(decimal)}\d*)?")
+
+    def __call__(self, cell: str) -> float:
+        if self._group in cell:
+            if not self._grouped.fullmatch(cell):
+                return float("nan")
+            cell = cell.replace(self._group, "")
+        try:
+            value = float(cell.replace(self._decimal, "."))
+        except ValueError:
+            return float("nan")
+        return value if np.isfinite(value) else float("nan")

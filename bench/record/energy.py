@@ -31,12 +31,38 @@ class RepeatEnergy(Part, frozen=True):
     began_unix_ns: int | None = None
 
 
+class MeterIdle(Part, frozen=True):
+    """What the idle power of a joined meter rests on. ``source``: ``marker`` (its idle times) or ``given``.
+    ``readings``: how many it is the median of; ``spread_watts``: the range of the medians of the marker's idle times.
+    ``cooldown_s``: how long after the last pulse power was at idle again; that time is in no idle. Null: not reached
+    while the log lasted, or not looked for."""
+
+    source: str
+    readings: int = 0
+    spread_watts: float | None = None
+    cooldown_s: float | None = None
+
+
+class Unmetered(Part, frozen=True):
+    """A repeat without the meter's energy. ``repeat``: its number, from 1. ``code``: ``gap``, ``not_covered``,
+    ``too_short`` or ``no_time``; ``reason``: the same in words."""
+
+    repeat: int
+    code: str
+    reason: Sentence | str = ""
+
+
 class JoinedMeter(Part, frozen=True):
     """The external meter whose log was joined to the run. ``log``: the file's name; ``sha256``: of its contents;
     ``format``: who wrote it; ``channel``: what was read; ``tier``: ``sensor`` for a chip's own estimate. ``device``:
-    what the file says of the meter. ``aligned_by``: ``marker`` or ``clock``; the log's clock plus ``offset_s`` is the
-    machine's, known to ``doubt_s``. ``idle_watts``: what was subtracted, null where nothing was; ``volts``: given by
-    the user. ``joined_from``: the id of the record without the meter."""
+    what the file or the user says of the meter: model, serial, date of calibration. ``aligned_by``: ``marker`` or
+    ``clock``; the log's clock plus ``offset_s`` is the machine's, known to ``doubt_s``; empty and null where no place
+    was found. ``idle_watts``: what was subtracted, null where nothing was; ``volts``: given by the user.
+    ``joined_from``: the id of the record without the meter; its own where the log was joined by ``odb run``.
+    ``stands_for``: what a reading is: power at a ``moment``, or the mean of the time ``before`` or ``after`` it.
+    ``problem``: why no repeat has energy: ``not_aligned``, or ``unusable`` by the log's doubts; ``reason``: in words.
+    ``clock_uncertainty``, ``stated_uncertainty``: fractions of the energy: by ``doubt_s``, the largest of all repeats,
+    and as the user stated it of the meter."""
 
     log: str
     sha256: str
@@ -44,18 +70,27 @@ class JoinedMeter(Part, frozen=True):
     channel: str
     tier: str
     aligned_by: str
-    offset_s: float
-    doubt_s: float
+    offset_s: float | None
+    doubt_s: float | None
     joined_from: str
     idle_watts: float | None = None
     volts: float | None = None
     device: dict[str, str] = {}
     doubts: tuple[str, ...] = ()
+    stands_for: str = "moment"
+    problem: str = ""
+    reason: Sentence | str = ""
+    clock_uncertainty: float | None = None
+    stated_uncertainty: float | None = None
+    idle: MeterIdle | None = None
+    left_out: tuple[Unmetered, ...] = ()
 
 
 class EnergySummary(Part, frozen=True):
     """``tier``: the best that was measured here (``meter``, ``sensor``, ``activity``, ``model``); fields of other
-    tiers stay apart. ``reason`` says why a better tier is missing."""
+    tiers stay apart. ``reason`` says why a better tier is missing. ``joules_per_inference`` is above idle,
+    ``total_joules_per_inference`` with idle inside, by ``total_sensor_channel``; ``…_ci95``: their 95 % intervals
+    between processes, null below two. ``watts``: the mean power with idle inside, the median over repeats."""
 
     tier: str | None = None
     joules_per_inference: float | None = None
@@ -66,3 +101,8 @@ class EnergySummary(Part, frozen=True):
     macs: int | None = None
     bytes_moved: int | None = None
     reason: Sentence | str = ""
+    joules_per_inference_ci95: tuple[float, float] | None = None
+    total_joules_per_inference: float | None = None
+    total_joules_per_inference_ci95: tuple[float, float] | None = None
+    total_sensor_channel: str | None = None
+    watts: float | None = None

@@ -131,3 +131,16 @@ def between_values(values: Sequence[float], confidence: float = 0.95) -> tuple[f
     logs = np.log(np.asarray(values, np.float64))
     reach = float(stdtrit(len(logs) - 1, 0.5 + confidence / 2)) * float(logs.std(ddof=1)) / math.sqrt(len(logs))
     return math.exp(float(logs.mean()) - reach), math.exp(float(logs.mean()) + reach)
+
+
+def between_means(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Interval of the mean of one figure per process, which may be 0 or less: Student's t, widened to their median
+    where it must be. ``None`` for fewer than two."""
+    if len(values) < 2:
+        return None
+    from scipy.special import stdtrit
+
+    centre, deviation = mean_and_deviation(values)
+    reach = float(stdtrit(len(values) - 1, 0.5 + confidence / 2)) * deviation / math.sqrt(len(values))
+    middle = float(np.median(values))
+    return min(middle, centre - reach), max(middle, centre + reach)

@@ -21,7 +21,6 @@ from bench.analysis.outputs.tolerance import rounds_as_int8
 from bench.analysis.quality_recomputed import quality_again
 from bench.analysis.rules import of_these_rules, rules_digest
 from bench.analysis.throughput import window_converged
-from bench.analysis.token_energy import token_energy
 from bench.errors import InputError
 from bench.record.part import Correction
 from bench.record.record import Fidelity, Harness, Record, RecordedRun, Repeat, Tool
@@ -184,9 +183,6 @@ def _summary(run: "TimedRun") -> Summary:
             tokenizer=text_known.tokenizer if text_known else None,
             stop_token_ids=text_known.stop_token_ids if text_known else (),
             agreement=_agreement(record),
-            energy=token_energy(repeats, text, plan.scenario)
-            if text.cached is None and _one_length(repeats, samples)
-            else None,
             cache_state=text_known.cache_state if text_known else None,
         )
     return replace(summary, text_generation=text, variance=variance(run.latency, 50, plan.rule.precision))
@@ -207,13 +203,6 @@ def _agreement(record: Record) -> tuple[Agreement, ...]:
     return tuple(
         agreement_again(one) if kept or one.reference_token_ids else one for one in (text.agreement if text else ())
     )
-
-
-def _one_length(repeats: Sequence[Repeat], samples: "Samples") -> bool:
-    """Whether all prompts are equally long: else what one costs cannot be told from what another does."""
-    keys = [r.samples.arrays.get("prompt_tokens", "") for r in repeats if r.samples is not None]
-    found = [samples[key] for key in keys if key in samples and len(samples[key])]
-    return len({int(bound) for array in found for bound in (array.min(), array.max())}) <= 1
 
 
 def _median(values: Sequence[int | None]) -> int | None:

@@ -123,8 +123,10 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "repeats[].prefill_energy.channels[]": _CHANNEL,
         "meter": {
             "seen": "log sha256 format channel tier aligned_by offset_s doubt_s joined_from idle_watts volts device "
-            "doubts"
+            "doubts stands_for problem reason clock_uncertainty stated_uncertainty"
         },
+        "meter.idle": {"seen": "source readings spread_watts cooldown_s"},
+        "meter.left_out[]": {"seen": "repeat code reason"},
         "repeats[].samples": {"checked": "queries arrays"},
         "summary": {"computed": "throughput_per_s cold_start_ns"},
         "summary.latency_ns": {
@@ -137,7 +139,8 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "summary.memory_bytes": {"computed": "peak_rss model inference artifact"},
         "summary.energy": {
             "computed": "tier joules_per_inference sensor_channel cpu_seconds_per_inference cores_busy "
-            "npu_busy_seconds_per_inference macs bytes_moved",
+            "npu_busy_seconds_per_inference macs bytes_moved joules_per_inference_ci95 total_joules_per_inference "
+            "total_joules_per_inference_ci95 total_sensor_channel watts",
             "kept": "reason",
         },
         "summary.text_generation": {

@@ -86,6 +86,22 @@ def save(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, An
     return record
 
 
+def rewrite(folder: Path, record: Record) -> Record:
+    """Replace the record of that id under ``folder``, whose samples stay as they are; returns it with its seal. For
+    what the run itself adds after it was saved. Raises ``InputError`` where it cannot be written; then the old one
+    stays."""
+    path = folder / record.record_id / RECORD
+    try:
+        whole = sealed(record)
+        write_atomically(path, encode(whole))
+    except OSError as error:
+        raise InputError(
+            sentence("store.not_written", path=path, strerror=error.strerror),
+            sentence("store.free_space_choose_another"),
+        ) from error
+    return whole
+
+
 def write_record(folder: Path, record: Record, samples: Mapping[str, "np.ndarray[Any, Any]"]) -> Record:
     """Make ``folder`` with the record's files in it, the record last; returns it with ``samples_file`` and seal. Raises
     ``OSError``. The folder is made plainly, and not by ``tempfile``, so that who may read it is what the user's umask

@@ -13,7 +13,7 @@ from bench.words.language import current
 
 MISSING = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-SHOWN = "ns|µs|ms|s|B|KiB|MiB|GiB|TiB|J|mJ|µJ|W|mW|%|×"
+SHOWN = "ns|µs|ms|s|B|KiB|MiB|GiB|TiB|J|mJ|µJ|J·s|mJ·s|µJ·s|nJ·s|W|mW|h|%|×"
 BEFORE_UNIT = rf"(?<=\d) (?=(?:{SHOWN})(?:[^\w.-]|[.,]?(?:\s|<|$)))"
 """The space between a number and its unit."""
 
@@ -21,6 +21,7 @@ _DURATIONS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 _QUANTITIES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"))
+_JOULE_SECONDS = ((1.0, "J·s"), (1e-3, "mJ·s"), (1e-6, "µJ·s"), (1e-9, "nJ·s"))
 _WATTS = ((1.0, "W"), (1e-3, "mW"), (1e-6, "µW"))
 LEAST_WATTS = 0.0995
 """Below it a power is shown in mW, so that three digits are left."""
@@ -255,6 +256,8 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "ns": duration,
     "bytes": size,
     "joules": joules,
+    "joule_seconds": lambda value: "0 J·s" if value == 0 else _scaled(value, _JOULE_SECONDS),
+    "hours": lambda value: number(value, "h"),
     "cpu_seconds": lambda seconds: duration(seconds * 1e9),
     "queries_per_s": lambda rate: number(rate, "queries/s"),
     "tokens_per_s": lambda rate: number(rate, "tokens/s"),

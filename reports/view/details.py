@@ -16,13 +16,13 @@ from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
 from bench.reports.view.operators import operator_tables
+from bench.reports.view.power.tables import energy_table, meter_table
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered, Table, agreement, placed_count
 from bench.reports.view.staged.tables import stages_table
 from bench.reports.view.tables import (
     cold_start_table,
     corrections_table,
-    energy_table,
     fidelity_table,
     inputs_table,
     latency_table,
@@ -181,6 +181,12 @@ def _timed_fact(record: Record, name: str, note: str) -> Fact:
     return Fact(_title(name), figures.shown(record, name), f"{_within95(known)}, {note}" if known else note)
 
 
+def _bounds(record: Record, name: str) -> str:
+    """The 95 % interval of a metric; empty where it has none."""
+    known = figures.between(record, name)
+    return _within95(known) if known else ""
+
+
 def _within95(bounds: str) -> str:
     return say("report.within95", bounds=bounds) if bounds else say("report.no_interval")
 
@@ -198,8 +204,14 @@ def _costs(record: Record) -> tuple[Fact, ...]:
         found.append(Fact(say("report.memory.peak_rss"), figures.shown(record, "peak_rss_bytes"), note))
     if summary.energy is not None and figures.figure(record, "joules_per_inference") is not None:
         note = f"{tier(summary.energy.tier or '')} {units.clean(summary.energy.sensor_channel or '')}".strip()
+        note = "; ".join(filter(None, (_bounds(record, "joules_per_inference"), note)))
         found.append(Fact(say("report.energy_a_query"), figures.shown(record, "joules_per_inference"), note))
-    elif summary.energy is not None:
+    if summary.energy is not None and figures.figure(record, "total_joules_per_inference") is not None:
+        bounds = _bounds(record, "total_joules_per_inference")
+        found.append(
+            Fact(say("report.total_energy_a_query"), figures.shown(record, "total_joules_per_inference"), bounds)
+        )
+    elif summary.energy is not None and figures.figure(record, "joules_per_inference") is None:
         spent = figures.shown(record, "cpu_seconds_per_inference")
         found.append(Fact(say("report.cpu_time_a_query"), spent, say("report.energy.not_measured")))
     return tuple(found)
@@ -242,6 +254,7 @@ def _tables(record: Record) -> tuple[Table, ...]:
         cold_start_table,
         memory_table,
         energy_table,
+        meter_table,
     )
     measured = [t for t in (make(record) for make in makers) if t is not None]
     if emulated(record):

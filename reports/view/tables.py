@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from bench.record.energy import RepeatEnergy
 from bench.record.memory import MemoryPoint
 from bench.record.part import Correction
 from bench.record.record import OutputFidelity, Record
 from bench.reports.view.rows import MISSING_CELL, Cell, Column, Table, columns, out_of
 from bench.reports.words.figures import between, figure, interval, metrics, shown
-from bench.reports.words.names import known, phase, tier
+from bench.reports.words.names import phase
 from bench.reports.words.precision import needed_words, spread_words
 from bench.reports.words.quality import inputs_words
 from bench.words import say, units
@@ -122,59 +121,6 @@ _MEMORY: tuple[tuple[str, Callable[[MemoryPoint], int | None]], ...] = (
 )
 
 
-def energy_table(record: Record) -> Table | None:
-    """Power proxies by tier. Tiers are never added up or converted into each other."""
-    found = record.summary.energy
-    if found is None:
-        return None
-    why = units.clean(str(found.reason))
-    sensed = say("report.energy.channel", name=units.clean(found.sensor_channel)) if found.sensor_channel else ""
-    best = tier("meter" if found.tier == "meter" else "sensor")
-    rows = [plain_row(best, say("report.energy.energy"), shown(record, "joules_per_inference"), sensed or why)]
-    rows += _channel_rows([r.energy for r in record.repeats], "report.energy.repeat")
-    rows += _channel_rows([r.power_pass for r in record.repeats], "report.energy.pass")
-    spent, npu_ns = shown(record, "cpu_seconds_per_inference"), _seconds(found.npu_busy_seconds_per_inference)
-    rows += [
-        plain_row(tier("activity"), say("report.energy.cpu_time"), spent, say("report.energy.all_threads")),
-        plain_row(
-            tier("activity"), say("report.energy.cores"), units.number(found.cores_busy), say("report.energy.over_wall")
-        ),
-        plain_row(tier("activity"), say("report.energy.npu"), npu_ns, ""),
-        plain_row(tier("model"), say("report.energy.macs"), units.quantity(found.macs), say("report.energy.of_file")),
-        plain_row(
-            tier("model"), say("report.energy.moved"), units.size(found.bytes_moved), say("report.energy.estimate")
-        ),
-    ]
-    note = say("report.energy.best", tier=tier(found.tier or "none"))
-    heads = columns("tier", "quantity", "value", "note")
-    return Table(say("report.energy.caption"), heads, tuple(rows), f"{note} {why}".strip())
-
-
-def _channel_rows(repeats: Sequence[RepeatEnergy | None], window: str) -> list[tuple[Cell, ...]]:
-    """``window``: the code of what the readings cover."""
-    channels = [c for energy in repeats if energy is not None for c in energy.channels]
-    rows = []
-    for sensor, name in dict.fromkeys((c.sensor, c.name) for c in channels):
-        mine = [c for c in channels if (c.sensor, c.name) == (sensor, name)]
-        domain = known(f"report.domain.{mine[0].domain}", mine[0].domain)
-        label = f"{units.clean(sensor)} {units.clean(name)} ({domain})"
-        total = units.span([c.joules_total for c in mine], units.joules)
-        idle = units.span([c.idle_watts for c in mine], lambda v: units.number(v, "W"))
-        kept = "lost" if any(c.lost for c in mine) else "kept"
-        if any(c.joules_total is not None or c.joules is not None for c in mine):
-            above = units.span([c.joules for c in mine], units.joules)
-            note = say(f"report.energy.above_idle.{kept}", window=say(window), total=total, idle=idle)
-            own = tier("meter" if mine[0].domain == "meter" else "sensor")
-            rows.append(plain_row(own, label, above, note))
-        elif any(c.memory_bytes is not None for c in mine):
-            held = units.span([c.memory_bytes for c in mine], units.size)
-            rows.append(plain_row(tier("activity"), label, held, say(f"report.energy.held.{kept}", window=say(window))))
-        else:
-            busy = units.span([c.busy_seconds for c in mine], lambda v: units.number(v, "s"))
-            rows.append(plain_row(tier("activity"), label, busy, say(f"report.energy.busy.{kept}", window=say(window))))
-    return rows
-
-
 def placement_table(record: Record) -> Table | None:
     found = record.placement
     if found is None:
@@ -280,10 +226,6 @@ def options_table(record: Record) -> Table | None:
 def plain_row(*values: str) -> tuple[Cell, ...]:
     """Plain cells."""
     return tuple(Cell(v) for v in values)
-
-
-def _seconds(value: float | None) -> str:
-    return units.duration(None if value is None else value * 1e9)
 
 
 def _sentence(text: str) -> str:

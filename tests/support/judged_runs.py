@@ -1,14 +1,14 @@
 """Runs for the verdict: a sound one, and how it is changed."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
 from bench.record.energy import ChannelReading, RepeatEnergy
 from bench.record.evidence import Determinism, RepeatedInput
-from bench.record.inputs import PlannedModel
+from bench.record.inputs import FedInput, PlannedModel
 from bench.record.quality import DatasetFacts, LeftOut, Quality
 from bench.record.record import (
     Environment,
@@ -29,7 +29,7 @@ from bench.record.runner import OtherTool
 from bench.record.summary import Summary
 from bench.record.text import TextGeneration
 from bench.suite.presets import PRESETS, emulated_rule
-from bench.testing.records import fake_record, fake_repeat
+from bench.testing.records import INPUTS, fake_record, fake_repeat
 
 QUICK = PRESETS["quick"].rule
 replace = msgspec.structs.replace
@@ -172,3 +172,23 @@ def told_by_another_tool() -> RecordedRun:
     """A run of which there is only what another benchmark program printed."""
     tool = OtherTool("benchmark_model", "b" * 64, 1_000, inferences=50, mean_ns=249_684_000)
     return RecordedRun(replace(sound_record(), repeats=(), other_tool=tool), {})
+
+
+def seeded(by_degree: bool, inputs: int = 1) -> Fidelity:
+    """A mismatch on made-up inputs."""
+    return Fidelity(
+        "ort:cpu",
+        inputs,
+        ok=False,
+        rule="bfloat16",
+        reason="y: cosine 0.8",
+        inputs_source="seeded",
+        by_degree=by_degree,
+    )
+
+
+def fed(source: Literal["seeded", "file"]) -> Record:
+    """A record of a model whose ``x_lens`` decides how much is done, and came from ``source``."""
+    x = FedInput("x", "float32", "seeded", "random, 0 to 1")
+    lens = FedInput("x_lens", "int64", source, "random whole numbers, 0 or 1", decides_work=True)
+    return planned(sound_record(), inputs=replace(INPUTS, fed=(x, lens)))

@@ -12,7 +12,7 @@ from bench.words import Sentence, sentence
 Figures = Mapping[str, float | int | str]
 
 
-About = Literal["steady_state", "times", "run"]
+About = Literal["energy", "steady_state", "times", "run"]
 Group = Literal["failed", "outputs", "placement", "noise"]
 Cause = Literal["unsteady_machine", "wrong_outputs"]
 
@@ -23,8 +23,9 @@ class Code(Struct, frozen=True):
 
     ``invalidates`` is its default; the checks of ``not_converged``, ``drift``, ``host_busy``, ``processes_differ``,
     ``repeats_set_aside``, ``cached_results``, ``fallback``, ``seeded_work``, ``dataset_incomplete``,
-    ``nondeterministic_output`` and ``emulated_processor`` decide it for each run.
-    ``about``: the part of a run that it makes doubtful: times of the steady state, all times, or everything.
+    ``nondeterministic_output``, ``emulated_processor``, ``meter_uncertain`` and ``idle_not_idle`` decide it for each
+    run.
+    ``about``: the part of a run that it makes doubtful: energy, the steady state, all times, or everything.
     ``group``: the name by which ``--fail-on`` takes it together with others; see ``bench.analysis.verdict.fail_on``.
     ``cause``: what reports name instead, because the cause shows in several codes at once; ``None``: the code itself.
     """
@@ -68,6 +69,10 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "degenerate_generation": Code(invalidates=False, group="outputs"),
         "fallback": Code(invalidates=False, group="placement"),
         "sensor_lost": Code(invalidates=False, group="noise"),
+        "meter_not_aligned": Code(invalidates=False, group="noise", about="energy"),
+        "meter_gap": Code(invalidates=False, group="noise", about="energy"),
+        "meter_uncertain": Code(invalidates=True, group="noise", about="energy"),
+        "idle_not_idle": Code(invalidates=True, group="noise", about="energy"),
         "emulated": Code(invalidates=False, group="placement"),
         "emulated_processor": Code(invalidates=False, group="placement"),
         "other_tool": Code(invalidates=False, group="outputs"),

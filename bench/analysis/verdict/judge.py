@@ -3,10 +3,10 @@
 ``judge`` needs nothing but a record and its samples, so that anyone can repeat it from disk. A run is invalid where the
 number is untrue: too few queries, an unmet precision, repeats that disagree, a drifting series, a busy machine, a loop
 that outweighs the model, a cache that answers in its place, a wrong output or one that changes, less work than was
-asked for. A reason that leaves the number true is only noted: fallback (unless placement was to be strict), battery, a
-changing clock and an unsteady warm-up (drift decides whether they did harm), an unchecked output, outputs that differ
-by rounding, a lost sensor, emulation. An emulated run is not judged by its
-times, nor is one that another tool measured, whose samples are not known.
+asked for, a meter's energy that is not known well. A reason that leaves the number true is only noted: fallback (unless
+placement was to be strict), battery, a changing clock and an unsteady warm-up (drift decides whether they did harm), an
+unchecked output, outputs that differ by rounding, a lost sensor, a meter's log without the run, emulation. An emulated
+run is not judged by its times, nor is one that another tool measured, whose samples are not known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from bench.analysis.rules import of_these_rules
 from bench.analysis.run_processes import timed
 from bench.analysis.verdict.codes import CODES, reason
 from bench.analysis.verdict.emulated import processor_emulator
+from bench.analysis.verdict.meter import METER_CHECKS
 from bench.analysis.verdict.outputs import OUTPUT_CHECKS
 from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check
 from bench.record.part import Correction
@@ -248,6 +249,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "degenerate_generation": _degenerate_generation,
         "fallback": _fallback,
         "sensor_lost": _sensor_lost,
+        **METER_CHECKS,
         "emulated": _emulated,
         "emulated_processor": _emulated_processor,
         "other_tool": _other_tool,

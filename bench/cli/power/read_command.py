@@ -10,7 +10,7 @@ from bench.cli.help import Command, option
 from bench.cli.language import lang_option
 from bench.cli.options import echo_json, json_option
 from bench.printable import clean
-from bench.words import say, sentence, units
+from bench.words import say, units
 
 if TYPE_CHECKING:
     from bench.power.log import Figures, PowerLog
@@ -29,6 +29,7 @@ WIDTH = 60
 @json_option
 def command(file: Path, mapping: str | None, channel: str, volts: str, zone: str, as_json: bool) -> int:
     """``odb power read``."""
+    from bench.power.asking import voltage
     from bench.power.doubts import doubts_of
     from bench.power.log import figures_of
     from bench.power.mapping import parse_mapping, zone_named
@@ -52,25 +53,13 @@ def command(file: Path, mapping: str | None, channel: str, volts: str, zone: str
     return 3 if blocked else 0
 
 
-def voltage(text: str) -> str:
-    """Raises ``InputError`` for what is no positive number of volts."""
-    from bench.errors import InputError, of_flag
-
-    try:
-        fits = not text or 0 < float(text) < 1000
-    except ValueError:
-        fits = False
-    if not fits:
-        raise InputError(of_flag("--volts", sentence("power.no_volts", text=text)))
-    return text
-
-
 def shown(log: "PowerLog", figures: "Figures", doubts: "tuple[Any, ...]") -> str:
     """What people read."""
     lines = [
         say("power.shown.file", file=clean(log.name), format=say(f"power.format.{log.format}"), size=log.size_bytes),
         say("power.shown.channel", channel=clean(log.channel), tier=say(f"power.tier.{log.tier}")),
     ]
+    lines.append(say(f"power.shown.stands_for.{log.stands_for or 'unstated'}"))
     if log.began:
         lines.append(say(f"power.shown.began.{log.clock}", when=log.began.replace("T", " ")))
     if log.meter:
@@ -129,7 +118,19 @@ def for_scripts(log: "PowerLog", figures: "Figures", doubts: "tuple[Any, ...]") 
 
     about = {
         name: getattr(log, name)
-        for name in ("name", "sha256", "size_bytes", "format", "tier", "channel", "channels", "clock", "volts", "meter")
+        for name in (
+            "name",
+            "sha256",
+            "size_bytes",
+            "format",
+            "tier",
+            "channel",
+            "channels",
+            "clock",
+            "volts",
+            "meter",
+            "stands_for",
+        )
     }
     return {
         **about,

@@ -62,6 +62,7 @@ def _read(path: Path, reader: Any, channel: str, pyjls: Any) -> PowerLog:
         seconds=np.arange(count, dtype=np.float64) * (each / signal.sample_rate),
         watts=watts,
         clock="utc" if began else "relative",
+        stands_for="after" if each > 1 else "moment",
         began=began,
         meter={key: str(value) for key, field in told.items() if (value := getattr(source, field, None))},
     )

@@ -75,6 +75,7 @@ def read(path: Path, text: str, zone: str) -> PowerLog:
         seconds=seconds_since_first(times),
         watts=watts,
         clock="utc" if zone else "local",
+        stands_for="before",  # SPEC's meters send the mean since the last reading
         began=times[0].isoformat(timespec="milliseconds"),
         marks=tuple(mark for mark in marks if mark[0] != "notset"),
         doubts_of_reader=(*doubts, *_product(table)),

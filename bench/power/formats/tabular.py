@@ -5,12 +5,14 @@ ppk2       Nordic's Power Profiler: ``Timestamp(ms),Current(uA)[,D0-D7]``; it do
 monsoon    Monsoon's PowerTool: ``Time (s),Main Avg Current (mA),Main Avg Power (mW),Main Avg Voltage (V)`` in W or
            mW by version, and the same of ``USB`` and ``Aux``. Seen in users' programs that read it
 hwinfo     HWiNFO: ``Date,Time,…,"CPU Package Power [W]",…``, in the user's encoding, local time, names that occur
-           twice, and the header again at the end. What it shows is the chip's own estimate
+           twice, and the header again at the end. What it shows is the chip's own estimate, the mean since its last
+           look
+live       what ``bench.power.live`` writes
 """
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,19 @@ from msgspec.structs import replace
 from bench.digest import sha256_of
 from bench.errors import InputError, of_flag
 from bench.power.doubt import Doubt
-from bench.power.log import Clock, PowerLog, Tier, within_reach
-from bench.power.mapping import AMPERES, SECONDS, VOLTS, WATTS, Mapping, seconds_since_first, unit_of, zone_named
+from bench.power.log import Clock, PowerLog, StandsFor, Tier, within_reach
+from bench.power.mapping import (
+    AMPERES,
+    DECIMALS,
+    READINGS,
+    SECONDS,
+    VOLTS,
+    WATTS,
+    Mapping,
+    seconds_since_first,
+    unit_of,
+    zone_named,
+)
 from bench.power.tables import Table, is_number, numbers_at
 from bench.words import sentence
 
@@ -33,13 +46,20 @@ MOST_SECONDS = 1e20
 HWINFO_DATE = "%d.%m.%Y %H:%M:%S.%f"
 
 
+LIVE = ("time [ns]", "power [W]")
+"""What this project writes while it reads a meter: the end of each interval since 1970, and the mean power in it."""
+
+
 class Known(Struct, frozen=True):
-    """A format that its header shows. ``mapping``: of the header and the voltage that the user gave."""
+    """A format that its header shows. ``mapping``: of the header and the voltage that the user gave. ``stands_for``:
+    what its readings are. ``unix``: its times count from 1970."""
 
     name: str
     fits: Callable[[Sequence[str]], bool]
     mapping: Callable[[Sequence[str], str], Mapping]
+    stands_for: StandsFor
     tier: Tier = "meter"
+    unix: bool = False
 
 
 def _ppk2(header: Sequence[str], volts: str) -> Mapping:
@@ -48,6 +68,10 @@ def _ppk2(header: Sequence[str], volts: str) -> Mapping:
 
 def _monsoon(header: Sequence[str], volts: str) -> Mapping:
     return Mapping(time="Time (s)", power=next(name for name in header if MONSOON.fullmatch(name)))
+
+
+def _live(header: Sequence[str], volts: str) -> Mapping:
+    return Mapping(time=LIVE[0], power=LIVE[1])
 
 
 def _hwinfo(header: Sequence[str], volts: str) -> Mapping:
@@ -61,26 +85,33 @@ def _hwinfo(header: Sequence[str], volts: str) -> Mapping:
 
 
 KNOWN = (
-    Known("ppk2", lambda header: tuple(header[:2]) == ("Timestamp(ms)", "Current(uA)"), _ppk2),
+    Known("ppk2", lambda header: tuple(header[:2]) == ("Timestamp(ms)", "Current(uA)"), _ppk2, "moment"),
     Known(
         "monsoon",
         lambda header: header[0] == "Time (s)" and any(MONSOON.fullmatch(name) for name in header),
         _monsoon,
+        "moment",
     ),
     Known(
         "hwinfo",
         lambda header: tuple(header[:2]) == ("Date", "Time") and any(name.endswith("[W]") for name in header),
         _hwinfo,
+        "before",
         "sensor",
     ),
+    Known("live", lambda header: tuple(header) == LIVE, _live, "before", unix=True),
 )
+
+
+ANY = Known("table", lambda header: True, lambda header, volts: Mapping(time=""), "")
+"""A table whose columns the user states."""
 
 
 def known_of(header: Sequence[str]) -> Known | None:
     return next((known for known in KNOWN if known.fits(header)), None)
 
 
-def read(path: Path, table: Table, mapping: Mapping, form: str, tier: Tier) -> PowerLog:
+def read(path: Path, table: Table, mapping: Mapping, known: Known) -> PowerLog:
     """The log that ``mapping`` finds in ``table``. Raises ``InputError`` naming the column or the line."""
     if mapping.current and not mapping.volts:
         raise InputError(
@@ -104,16 +135,17 @@ def read(path: Path, table: Table, mapping: Mapping, form: str, tier: Tier) -> P
         name=path.name,
         sha256=sha256_of([path]),
         size_bytes=path.stat().st_size,
-        format=form,
+        format=known.name,
         channel=column,
         channels=tuple(
             named for named, name in zip(table.names, table.header, strict=True) if unit_of(name, "", WATTS) is not None
         ),
         seconds=seconds - seconds[0],
         watts=watts,
-        clock=times.clock,
-        tier=tier,
-        began=times.began,
+        clock="utc" if known.unix else times.clock,
+        tier=known.tier,
+        stands_for=READINGS[mapping.reading] if mapping.reading else known.stands_for,
+        began=datetime.fromtimestamp(float(seconds[0]), UTC).isoformat() if known.unix else times.began,
         volts=given if mapping.current else None,
         doubts_of_reader=(Doubt("beyond_range", True, {"n": overflows}),) if overflows else (),
     )
@@ -137,6 +169,7 @@ class _Times:
     def __init__(self, file: str, table: Table, mapping: Mapping) -> None:
         self._file, self._table, self._mapping = file, table, mapping
         self._zone: tzinfo | None = zone_named(mapping.zone) if mapping.zone else None
+        self._decimal = DECIMALS.get(mapping.decimal, "")
         self.clock: Clock = "relative"
         self.began = ""
 
@@ -150,7 +183,7 @@ class _Times:
             return self._dated(at, places)
         if self._zone is not None:
             raise InputError(of_flag("--zone", sentence("power.times_are_numbers", file=self._file)))
-        found, lines, overflows = numbers_at(self._table, [at, *places])
+        found, lines, overflows = numbers_at(self._table, [at, *places], decimal=self._decimal)
         without = np.flatnonzero(~(np.abs(found[:, 0]) < MOST_SECONDS))
         if without.size:
             raise InputError(
@@ -167,7 +200,9 @@ class _Times:
 
     def _dated(self, at: int, places: Sequence[int]) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]":
         date = self._table.place_of(self._mapping.date) if self._mapping.date else None
-        numbers, lines, overflows = numbers_at(self._table, places, (at,) if date is None else (date, at))
+        numbers, lines, overflows = numbers_at(
+            self._table, places, (at,) if date is None else (date, at), decimal=self._decimal
+        )
         wanted, moments = set(lines), []
         for line, row in self._table.rows():
             if line in wanted:
@@ -205,6 +240,12 @@ class _Times:
         if moment.tzinfo is not None:
             raise InputError(of_flag("--zone", sentence("power.times_have_zone", file=self._file)))
         return moment.replace(tzinfo=self._zone)
+
+
+def remarks(text: str) -> dict[str, str]:
+    """``# key: value`` in the lines before the header."""
+    lines = (line[1:].partition(":") for line in text.split("\n", 16) if line.startswith("#"))
+    return {key.strip(): value.strip() for key, _, value in lines if value.strip()}
 
 
 def chosen(mapping: Mapping, channel: str) -> Mapping:

@@ -10,11 +10,11 @@ from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
+from bench.reports.view.power.tables import energy_table, meter_table
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered
 from bench.reports.view.tables import (
     cold_start_table,
-    energy_table,
     fidelity_table,
     latency_table,
     memory_table,
@@ -25,7 +25,7 @@ from bench.submission.assessment import Assessment
 from bench.words import say, units
 
 TABLES = (
-    *(latency_table, text_table, cold_start_table, memory_table, energy_table),
+    *(latency_table, text_table, cold_start_table, memory_table, energy_table, meter_table),
     *(quality_table, placement_table, fidelity_table, agreement_table, divergence_table),
 )
 

@@ -18,6 +18,8 @@ BASE_UNITS: Mapping[str, tuple[str, float]] = MappingProxyType(
         "cpu_seconds": ("seconds", 1.0),
         "bytes": ("bytes", 1.0),
         "joules": ("joules", 1.0),
+        "joule_seconds": ("joule_seconds", 1.0),
+        "hours": ("seconds", 3600.0),
         "fraction": ("ratio", 1.0),
         "queries_per_s": ("", 1.0),
         "tokens_per_s": ("", 1.0),

@@ -4,7 +4,7 @@ from bench.record.record import Record
 from bench.record.text import Agreement, KvCache, TextGeneration
 from bench.reports.view.rows import Cell, Table, columns, out_of
 from bench.reports.view.tables import plain_row
-from bench.reports.words.figures import between, metrics, shown
+from bench.reports.words.figures import between, figure, metrics, shown
 from bench.reports.words.names import tier
 from bench.words import say, sentence, units
 
@@ -34,7 +34,7 @@ def text_table(record: Record) -> Table | None:
         *_tokenized(found),
         *_asked(record, found),
         *_cache(found.kv_cache),
-        *_energy(found),
+        *_energy(record, found),
     ]
     tokens = ", ".join(map(str, found.token_ids[:8])) + (", …" if len(found.token_ids) > 8 else "")
     rows.append(plain_row(say("report.text.first_tokens"), tokens or units.MISSING, say("report.text.greedy")))
@@ -102,7 +102,15 @@ def _observed(found: KvCache) -> str:
     return say("report.text.growth_between", growth=over, low=low, high=high)
 
 
-def _energy(found: TextGeneration) -> list[tuple[Cell, ...]]:
+JOULES = {
+    "joules_per_prompt_token": "report.text.joules_prompt",
+    "total_joules_per_prompt_token": "report.text.total_joules_prompt",
+    "joules_per_generated_token": "report.text.joules_generated",
+    "total_joules_per_generated_token": "report.text.total_joules_generated",
+}
+
+
+def _energy(record: Record, found: TextGeneration) -> list[tuple[Cell, ...]]:
     spent = found.energy
     if spent is None:
         return []
@@ -110,11 +118,14 @@ def _energy(found: TextGeneration) -> list[tuple[Cell, ...]]:
         plain_row(say("report.text.cpu_prompt"), seconds(spent.cpu_seconds_per_prompt_token), tier("activity")),
         plain_row(say("report.text.cpu_generated"), seconds(spent.cpu_seconds_per_generated_token), tier("activity")),
     ]
-    if spent.sensor_channel is not None:
-        channel = units.clean(spent.sensor_channel)
-        rows.append(plain_row(say("report.text.joules_prompt"), units.joules(spent.joules_per_prompt_token), channel))
-        generated = units.joules(spent.joules_per_generated_token)
-        rows.append(plain_row(say("report.text.joules_generated"), generated, channel))
+    channel = units.clean(spent.sensor_channel or "")
+    for name, code in JOULES.items():
+        if figure(record, name) is None and not (channel and not name.startswith("total_")):
+            continue
+        bounds = between(record, name)
+        within = say("report.between95", bounds=bounds) if bounds else ""
+        note = "; ".join(filter(None, (channel, within)))
+        rows.append(plain_row(say(code), shown(record, name), note))
     return rows
 
 

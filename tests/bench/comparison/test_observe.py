@@ -30,6 +30,9 @@ def test_tensor_metrics() -> None:
         "cold_start_ns": (50 * MS,) * 2,
         "peak_rss_bytes": (1 << 20,) * 2,
         "joules_per_inference": (0.003,) * 2,
+        "total_joules_per_inference": (0.004,) * 2,
+        "energy_delay_joule_seconds": (pytest.approx(0.004 * 0.501),) * 2,
+        "battery_hours": (None, None),
         "cpu_seconds_per_inference": (0.002,) * 2,
         "late_fraction": (None, None),
     }

@@ -57,7 +57,6 @@ def test_the_offset_is_found(rate: float, noise: float, close_s: float, means: b
         offset = rng.uniform(-20, 20)
         found = aligned_by_marker(log_of(rng, offset, rate, noise, means), MARKERS, 0, WITHIN_S)
         assert found.offset_s == pytest.approx(offset, abs=close_s)
-        assert found.idle_watts == pytest.approx(IDLE_W, abs=4 * noise * PULSE_W / 2 + 0.05)
 
 
 def test_a_fast_meters_log_is_looked_at_as_means() -> None:
@@ -67,7 +66,6 @@ def test_a_fast_meters_log_is_looked_at_as_means() -> None:
     found = aligned_by_marker(log_of(rng, offset, 1000.0, 0.1, True), MARKERS, 0, WITHIN_S)
     assert found.offset_s == pytest.approx(offset, abs=max(0.01, found.doubt_s))
     assert found.doubt_s < 0.05
-    assert found.idle_watts == pytest.approx(IDLE_W, abs=0.1)
 
 
 @pytest.mark.long

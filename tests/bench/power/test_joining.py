@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from bench.power.alignment import Alignment
-from bench.power.joining import Readings
+from bench.power.idle import Idle
+from bench.power.joining import About, Readings
 from bench.power.log import PowerLog
 from bench.power.reading import read_log
 from bench.record.energy import RepeatEnergy
@@ -51,8 +52,8 @@ def run_at(*begins_s: float | None, queries: int = 100, seconds: float = 4.0) ->
 
 
 def joined(log: PowerLog, run: RecordedRun, offset_s: float = 0.0, idle: float | None = 2.0) -> Any:
-    readings = Readings(log, Alignment("marker", offset_s, 0.05), ORIGIN_NS)
-    return readings.joined(run.record, idle, ())
+    readings = Readings(log, Alignment("marker", offset_s, 0.05, stands_for=log.stands_for or "moment"), ORIGIN_NS)
+    return readings.joined(run.record, Idle(idle), About())
 
 
 def test_joules_of_a_window() -> None:
@@ -95,8 +96,10 @@ def test_the_offset_moves_the_log() -> None:
 )
 def test_a_window_without_energy_says_why(seconds: Any, begin: float | None, why: str) -> None:
     found = joined(log_of(seconds, np.full(len(seconds), 3.0)), run_at(begin))
-    assert found.record is None
+    assert not found.metered
     assert why in str(found.left_out[0])
+    assert found.record.repeats[0].energy.channels == ()
+    assert [(one.repeat, str(one.reason)) for one in found.record.meter.left_out] == [(1, str(found.left_out[0])[10:])]
 
 
 def test_what_one_repeat_lacks_the_others_keep() -> None:

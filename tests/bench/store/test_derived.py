@@ -278,9 +278,7 @@ def test_report_and_comparison_show_the_same_figures(tmp_path: Path) -> None:
     shown = {}
     for run in load_records(tmp_path / "base"):
         s = run.record.summary
-        assert s.latency_ns is not None
-        assert s.energy is not None
-        assert s.memory_bytes is not None
+        assert None not in (s.latency_ns, s.energy, s.memory_bytes)
         found = {
             "latency_p50_ns": s.latency_ns.p50,
             "latency_p90_ns": s.latency_ns.p90,
@@ -290,6 +288,8 @@ def test_report_and_comparison_show_the_same_figures(tmp_path: Path) -> None:
             "cold_start_ns": s.cold_start_ns,
             "peak_rss_bytes": s.memory_bytes.peak_rss,
             "joules_per_inference": s.energy.joules_per_inference,
+            "total_joules_per_inference": s.energy.total_joules_per_inference,
+            "energy_delay_joule_seconds": s.figures["energy_delay_joule_seconds"].value,
             "cpu_seconds_per_inference": s.energy.cpu_seconds_per_inference,
         }
         if s.text_generation is not None:

@@ -1,6 +1,6 @@
 """The verdict: every code is provoked, stays silent on a sound run, and weighs as it is stated to."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ from judged_runs import (
     STEP,
     WILD,
     codes,
+    fed,
     generating,
     judged,
     lost,
@@ -22,18 +23,19 @@ from judged_runs import (
     replace,
     run_of,
     saying,
+    seeded,
     sound_record,
     steady,
     told_by_another_tool,
     with_set_aside,
 )
+from metering.runs import METER_PROVOKED, METER_SILENT
 
 from bench.analysis.verdict.codes import remedy_of
 from bench.analysis.verdict.judge import CHECKS, CODES, NO_ARITHMETIC, judge
 from bench.analysis.verdict.outputs import TOKENS_DIFFER
 from bench.record.codec import decode, encode
 from bench.record.evidence import Determinism, RepeatedInput
-from bench.record.inputs import FedInput
 from bench.record.part import Correction
 from bench.record.quality import LeftOut
 from bench.record.record import (
@@ -44,34 +46,12 @@ from bench.record.record import (
     PlacementSummary,
     PlannedTarget,
     Reason,
-    Record,
     RecordedRun,
     Verdict,
     Warmup,
 )
-from bench.testing.records import INPUTS
 
 TIMING = {code for code, known in CODES.items() if known.timing}
-
-
-def seeded(by_degree: bool, inputs: int = 1) -> Fidelity:
-    """A mismatch on made-up inputs."""
-    return Fidelity(
-        "ort:cpu",
-        inputs,
-        ok=False,
-        rule="bfloat16",
-        reason="y: cosine 0.8",
-        inputs_source="seeded",
-        by_degree=by_degree,
-    )
-
-
-def fed(source: Literal["seeded", "file"]) -> Record:
-    """A record of a model whose ``x_lens`` decides how much is done, and came from ``source``."""
-    x = FedInput("x", "float32", "seeded", "random, 0 to 1")
-    lens = FedInput("x_lens", "int64", source, "random whole numbers, 0 or 1", decides_work=True)
-    return planned(sound_record(), inputs=replace(INPUTS, fed=(x, lens)))
 
 
 PROVOKED: dict[str, tuple[RecordedRun, str]] = {
@@ -172,6 +152,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         "Cast c.",
     ),
     "sensor_lost": (run_of(lost("energy")), "No energy from hwmon vdd: a reading was lost."),
+    **METER_PROVOKED,
     "emulated": (run_of(EMULATED, [steady(0, 3)]), "qnn:htp-emu is an emulator"),
     "emulated_processor": (run_of(on_qemu(EMULATED), [steady(0, 3)]), "The processor was emulated (qemu-user)"),
     "other_tool": (told_by_another_tool(), "Times come from the loop of benchmark_model: mean 250 ms over 50 queries."),
@@ -208,6 +189,7 @@ SILENT: dict[str, RecordedRun] = {
     "dataset_incomplete": run_of(judged()),
     "fallback": run_of(replace(sound_record(), placement=PlacementSummary("HTP", {"HTP": 10}))),
     "sensor_lost": run_of(),
+    **METER_SILENT,
     "emulated": run_of(planned(sound_record(), target=PlannedTarget("qnn:htp", "qnn", "htp"))),
     "emulated_processor": run_of(replace(sound_record(), environment=Environment(host={"emulated": False}))),
     "other_tool": run_of(),
@@ -292,6 +274,8 @@ def test_what_makes_a_verdict_negative() -> None:
         "nondeterministic_output",
         "quality_of_another",
         "short_generation",
+        "meter_uncertain",
+        "idle_not_idle",
     }
 
 

@@ -72,7 +72,7 @@ MOST_WH = 1e6
 
 
 def watt_hours(text: str) -> float:
-    """``54`` or ``54.5``: what a battery holds. Raises ``InputError``."""
+    """``54`` or ``54.5Wh``: what a battery holds. Raises ``InputError``."""
     try:
         value = float(text.strip().removesuffix("Wh").strip())
     except ValueError:
@@ -83,7 +83,8 @@ def watt_hours(text: str) -> float:
 
 
 def watt_hours_text(value: float) -> str:
-    return f"{value:.17g}" if float(f"{value:g}") != value else f"{value:g}"
+    """``54Wh``: exact."""
+    return f"{value:.17g}Wh" if float(f"{value:g}") != value else f"{value:g}Wh"
 
 
 # ------------------------------------------------------------------------------------------------------ the table
@@ -103,7 +104,7 @@ SETTINGS: tuple[Setting, ...] = (
         field="battery_wh",
         metavar="WH",
         about="cli.help.run.battery_wh",
-        example="54",
+        example="54Wh",
         parse=watt_hours,
         text=watt_hours_text,
     ),

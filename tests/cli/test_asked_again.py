@@ -72,6 +72,7 @@ IN_RECORD: dict[str, tuple[Sequence[str], str, Any]] = {
     "max_seconds": (("--max-seconds", "1.2345678"), "asked.max_seconds", 1.2345678),
     "seed": (("--seed", "4"), "seed", 4),
     "deadline": (("--deadline", "33ms"), "asked.settings.deadline_ns", 33_000_000),
+    "battery_wh": (("--battery-wh", "54.5"), "asked.settings.battery_wh", 54.5),
     "strict_placement": (("--strict-placement",), "strict_placement", True),
     "plugins": (("-m", "fake"), "asked.plugins", ("plugins.py",)),
 }
@@ -97,6 +98,8 @@ NOT_IN_RECORD = {
     "runner": "other_tool says which program measured",
     "profile": "adds the field operators from a pass of its own, and changes no figure",
     "meter_marker": "pulses before and behind the run; meter says what was joined",
+    "meter_log": "meter says which log was joined, and what was said of it",
+    "live_meter": "meter says what was joined",
     "dry_run": "leaves no record",
     "as_json": "how results are printed",
     "lang": "the language of what is printed; a record holds no words",

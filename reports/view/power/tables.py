@@ -102,7 +102,8 @@ def meter_table(record: Record) -> Table | None:
     meter = record.meter
     if meter is None:
         return None
-    device = ", ".join(f"{units.clean(key)} {units.clean(value)}" for key, value in meter.device.items())
+    named = {known(f"report.meter.device.{key}", key): units.clean(value) for key, value in meter.device.items()}
+    device = ", ".join(f"{key} {value}" for key, value in named.items())
     log = f"{units.clean(meter.log)} ({say(f'power.format.{meter.format}')}, {units.clean(meter.channel)})"
     rows = [
         plain_row(say("report.meter.log"), log, f"sha256 {units.clean(meter.sha256[:16])}…"),

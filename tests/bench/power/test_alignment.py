@@ -33,24 +33,39 @@ def test_a_fast_meters_log_is_looked_at_as_means() -> None:
 
 @pytest.mark.long
 def test_how_often_it_is_wrong() -> None:
-    """At one reading a second with noise of a fifth of the pulses: nine of ten within 0.2 s, and in at most one of
-    sixty the truth is farther than ``doubt_s`` says, by 0.1 s."""
+    """At one reading a second with noise of a fifth of the pulses, by a meter whose kind is known: within 0.2 s, and in
+    at most one of sixty the truth is farther than ``doubt_s`` says, by 0.1 s."""
     errors: list[float] = []
     beyond = refused = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
         offset = rng.uniform(-5, 5)
         try:
-            found = aligned_by_marker(log_of(rng, offset, 1.0, 0.2, seed % 2 == 0), MARKERS, 0, 10.0)
+            log = log_of(rng, offset, 1.0, 0.2, seed % 2 == 0)
+            stated = replace(log, stands_for="before" if seed % 2 == 0 else "moment")
+            found = aligned_by_marker(stated, MARKERS, 0, 10.0)
         except NotAligned:
             refused += 1
             continue
         errors.append(abs(found.offset_s - offset))
         beyond += errors[-1] > found.doubt_s + 0.1
         assert found.doubt_s <= MOST_DOUBT_S
-    assert np.percentile(errors, 90) <= 0.2
+    assert max(errors) <= 0.2
     assert beyond <= 1
-    assert refused <= 10
+    assert refused <= 1
+
+
+def test_a_kind_that_does_not_show_is_refused() -> None:
+    """Seeds 10027 and 10135 show the wrong kind of meter by chance, half a second off: neither is taken for it. Of a
+    quieter meter the marker shows the kind."""
+    for seed in (10_027, 10_135):
+        rng = np.random.default_rng(seed)
+        log = log_of(rng, rng.uniform(-5, 5), 1.0, 0.2, True)
+        with pytest.raises(NotAligned, match="does not show whether a reading"):
+            aligned_by_marker(log, MARKERS, 0, 10.0)
+    for means, kind in ((True, "before"), (False, "moment")):
+        quiet = log_of(np.random.default_rng(1), 0.3, 1.0, 0.05, means)
+        assert aligned_by_marker(quiet, MARKERS, 0, 10.0).stands_for == kind
 
 
 def test_a_log_without_a_marker_is_refused() -> None:

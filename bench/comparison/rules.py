@@ -7,8 +7,10 @@ must be equal. What may disturb one is flagged.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from bench.contracts import Scenario
@@ -131,7 +133,12 @@ def _amount(field: str, rule: StoppingRule) -> str:
 
 
 def _input(record: Record) -> str | None:
-    """The hash of the tensors that were fed. A prompt is made from the seed, which stands for it."""
+    """The hash of the tensors that were fed; of a pipeline that of all files and of what is done with them. A prompt is
+    made from the seed, which stands for it."""
+    if record.plan.pipeline is not None:
+        stages = [(stage.name, stage.does) for stage in record.plan.pipeline.stages]
+        fed = record.plan.inputs.sha256 if record.plan.inputs is not None else ""
+        return sha256(msgspec.json.encode([record.plan.pipeline.sha256, fed, stages])).hexdigest()
     if record.plan.inputs is not None:
         return record.plan.inputs.sha256
     return f"seed {record.plan.seed}" if record.plan.model.task == "text_generation" else None

@@ -8,6 +8,7 @@ from bench.analysis.metrics import METRICS
 from bench.analysis.summary import summarise
 from bench.comparison.comparison import compare
 from bench.contracts import STAGES, Scenario
+from bench.record.inputs import PipelineFacts, PipelineStage
 from bench.record.record import RecordedRun
 from bench.record.samples import STAGE_ROLES
 from bench.stats.fractions import fraction_interval
@@ -59,6 +60,22 @@ def test_comparison_leaves_the_fraction_out() -> None:
     compared = {change.metric for change in compare(staged_run(), staged_run(name="other")).changes}
     assert {f"stage_{name}_ns" for name in STAGES} <= compared
     assert "network_fraction" not in compared
+
+
+def test_other_files_are_another_input() -> None:
+    """Runs over other files, or with other thresholds in a stage, are not compared."""
+
+    def over(sha256: str, name: str, does: str = "boxes") -> RecordedRun:
+        run = staged_run(name=name)
+        facts = PipelineFacts("own", (PipelineStage("postprocess", does),), 2, 2, sha256)
+        return RecordedRun(replace(run.record, plan=replace(run.record.plan, pipeline=facts)), run.samples)
+
+    def refused(new: RecordedRun) -> bool:
+        return "input_differs" in {reason.code for reason in compare(over("a" * 64, "base"), new).comparability.reasons}
+
+    assert not refused(over("a" * 64, "new"))
+    assert refused(over("b" * 64, "new"))
+    assert refused(over("a" * 64, "new", "fewer boxes"))
 
 
 def test_stages_that_do_not_add_up_are_refused() -> None:

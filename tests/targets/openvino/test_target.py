@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, Session, Target, TensorSession
+from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, RefillingSession, Session, Target, TensorSession
 from bench.errors import RunFailure
 from bench.targets.openvino.devices import absence
 from bench.targets.openvino.errors import compiling_failure
@@ -102,6 +102,24 @@ def test_a_bound_call_agrees_with_onnxruntime(
     expected = reference(float_net, {"x": image})
     np.testing.assert_allclose(expected, session.results()["y"], rtol=1e-5, atol=1e-5)
     assert "float32" == session.facts().executed_precision
+
+
+@pytest.mark.real
+def test_a_bound_query_is_refilled(
+    float_net: Path, artifact_of: Make, phase: Phase, image: "np.ndarray[Any, Any]"
+) -> None:
+    """The bound call then computes the other input, as if it had been bound; what does not fit is refused."""
+    session = opened(artifact_of(float_net), phase, F32)
+    assert isinstance(session, RefillingSession)
+    call = session.bind({"x": image * 0})
+    call()
+    session.refill({"x": image})
+    call()
+    refilled = session.results()["y"]
+    session.bind({"x": image})()
+    np.testing.assert_array_equal(session.results()["y"], refilled)
+    with pytest.raises(RunFailure, match="shape"):
+        session.refill({"x": image[..., :1]})
 
 
 @pytest.mark.real

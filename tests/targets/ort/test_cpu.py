@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.contracts import Artifact, GraphFacts, OpenRequest, Phase, Session, Target, TensorSession, TensorSpec
+from bench.contracts import (
+    Artifact,
+    GraphFacts,
+    OpenRequest,
+    Phase,
+    RefillingSession,
+    Session,
+    Target,
+    TensorSession,
+    TensorSpec,
+)
 from bench.errors import InputError, RunFailure
 from bench.targets.ort.cpu import OnnxRuntimeCpu, executed_precision, with_defaults
 from bench.targets.processor import usable_cores
@@ -106,6 +116,24 @@ def test_results_are_copies(float_net: Path, artifact_of: Make, phase: Phase, im
     kept = before.copy()
     session.bind({"x": image * 0})()
     assert (True, True) == (np.array_equal(kept, before), not session.results()["y"].any())
+
+
+@pytest.mark.real
+def test_a_bound_query_is_refilled(
+    float_net: Path, artifact_of: Make, phase: Phase, image: "np.ndarray[Any, Any]"
+) -> None:
+    """The bound call then computes the other input, as if it had been bound; what does not fit is refused."""
+    session = opened(artifact_of(float_net), phase)
+    assert isinstance(session, RefillingSession)
+    call = session.bind({"x": image * 0})
+    call()
+    session.refill({"x": image})
+    call()
+    refilled = session.results()["y"]
+    session.bind({"x": image})()
+    np.testing.assert_array_equal(session.results()["y"], refilled)
+    with pytest.raises(RunFailure, match="shape"):
+        session.refill({"x": image[..., :1]})
 
 
 @pytest.mark.real

@@ -15,6 +15,7 @@ from bench.words import Sentence, say, speaking
 
 if TYPE_CHECKING:
     from bench.cli.submission.running.unmeasured import Progress
+    from bench.execution.foresee import Foreseen
     from bench.execution.workbench import Bench
     from bench.plugins import Catalog
     from bench.record.record import Failure
@@ -46,19 +47,21 @@ def show_plan(
         done = {} if so_far is None else so_far.done
         known = {} if so_far is None else {place: record.failure for place, record in so_far.told.items()}
         places = [place for place in range(len(plan.runs)) if place not in {*done, *known}]
-        foreseen = foresee(bench, [plan.runs[place] for place in places])
-        failures = {**known, **dict(zip(places, foreseen, strict=True))}
+        foreseen = dict(zip(places, foresee(bench, [plan.runs[place] for place in places]), strict=True))
+        failures = {**known, **{place: found.failure for place, found in foreseen.items()}}
         refused = [None if run.skip is not None else failures.get(place) for place, run in enumerate(plan.runs)]
-    left = [
-        run
+    rest = [
+        place
         for place, (run, failure) in enumerate(zip(plan.runs, refused, strict=True))
         if failure is None and run.skip is None and place not in done
     ]
+    left = [plan.runs[place] for place in rest]
     bad_input = any(failure is not None and failure.kind == "bad_input" for failure in refused)
     status = 2 if bad_input else 0 if left or done else 3
     if as_json:
         with speaking("en"):  # the same in every language
             rows = [for_scripts(run, failure, beside) for run, failure in zip(plan.runs, refused, strict=True)]
+        rows = [{**row, **_made_up(foreseen.get(place))} for place, row in enumerate(rows)]
         if progress is not None:
             ids = {place: record.record_id for place, record in done.items()}
             rows = [{**row, "record_id": ids.get(place)} for place, row in enumerate(rows)]
@@ -66,6 +69,8 @@ def show_plan(
         return status
     print_table("repeats", [(run, "") for run in plan.runs], refused, set(done), beside)
     print_left_out(plan.runs, refused)
+    for line in input_lines([(plan.runs[place], foreseen.get(place)) for place in rest]):
+        click.echo(f"\n{line}")
     time = span_text(total_seconds(left, beside))
     code = "cli.plan.takes" if left else "cli.plan.all_measured" if done else "cli.plan.nothing"
     click.echo("\n" + say(code, preset=suite.preset, time=time))
@@ -118,6 +123,32 @@ def print_left_out(runs: "Sequence[PlannedRun]", refused: "Sequence[Failure | No
     for what, remedy in told:
         click.echo(f"\n{what}")
         print_remedy(remedy)
+
+
+def input_lines(runs: "Sequence[tuple[PlannedRun, Foreseen | None]]") -> list[str]:
+    """Which prompts are given, and which inputs decide how much is computed and would be made up: once for each
+    model."""
+    told: dict[str, None] = {}
+    for run, found in runs:
+        ask, model = run.model.ask, clean(run.model.id)
+        if ask.prompts:
+            code = "cli.plan.prompts_in_template" if ask.chat else "cli.plan.prompts"
+            told[say(code, model=model, file=clean(Path(ask.prompts).name))] = None
+        elif ask.prompt_ids:
+            told[say("cli.plan.prompt_ids", model=model, count=len(ask.prompt_ids))] = None
+        if names := made_up_work(found):
+            told[say("cli.plan.made_up_work", model=model, inputs=[clean(name) for name in names])] = None
+    return list(told)
+
+
+def made_up_work(found: "Foreseen | None") -> list[str]:
+    """The inputs that decide how much is computed, and are not given."""
+    inputs = None if found is None else found.inputs
+    return [] if inputs is None else [one.name for one in inputs.fed if one.decides_work and one.source == "seeded"]
+
+
+def _made_up(found: "Foreseen | None") -> dict[str, object]:
+    return {"made_up_work": made_up_work(found)}
 
 
 def print_remedy(remedy: str) -> None:
@@ -179,6 +210,9 @@ def for_scripts(run: "PlannedRun", refused: "Failure | None", beside: bool = Fal
         "compile_cache": run.scenario.compile_cache,
         "parameters": dict(run.scenario.own_parameters),
         "precision": run.model.ask.precision,
+        "prompts": clean(Path(run.model.ask.prompts).name) or None,
+        "prompt_ids": len(run.model.ask.prompt_ids) or None,
+        "chat": run.model.ask.chat,
         "preset": run.preset,
         "repeats": run.repeats,
         "repeats_at_most": run.repeats if run.repeat_rule is None else run.repeat_rule.most,

@@ -19,6 +19,7 @@ from bench.inputs.prepared import Prepared
 from bench.passes.foresee import ask
 from bench.passes.prepare import inputs_asked, made, refuse_prompts
 from bench.plugins import load
+from bench.record.inputs import InputFacts
 from bench.record.record import Failure
 from bench.suite.fitness import refuse_unfit
 from bench.suite.plan import OWN_MODELS, PlannedRun
@@ -27,28 +28,29 @@ from bench.suite.plan import OWN_MODELS, PlannedRun
 class Foreseen(Struct, frozen=True):
     """What is known of one run. ``failure``: why it would be refused; ``None`` where it would not be.
     ``artifact``: the user's own model as it was read, or described; ``None`` of a built-in, and where it could not be
-    read."""
+    read. ``inputs``: what it would be fed, where that is known."""
 
     failure: Failure | None = None
     artifact: Artifact | None = None
+    inputs: InputFacts | None = None
 
 
-def foresee(bench: Bench, runs: Sequence[PlannedRun]) -> list[Failure | None]:
-    """Why each of ``runs`` would be refused; ``None`` where it would not be, or where it is skipped."""
+def foresee(bench: Bench, runs: Sequence[PlannedRun]) -> list[Foreseen]:
+    """What is known of each of ``runs``."""
     memo: Memo = {}
-    return [foresee_one(bench, run, memo).failure for run in runs]
+    return [foresee_one(bench, run, memo) for run in runs]
 
 
 def foresee_one(bench: Bench, run: PlannedRun, memo: Memo) -> Foreseen:
     """What is known of ``run``; nothing of one that is skipped. ``memo``: what was read and asked before."""
     if run.skip is not None:
         return Foreseen()
-    artifact, own = None, run.model.plugin.name.startswith(OWN_MODELS)
+    artifact, inputs, own = None, None, run.model.plugin.name.startswith(OWN_MODELS)
     try:
         jobs = JobRunner(bench, memo, lambda: bench.deadline_s(run))
         if own or isinstance(load(run.model.plugin), Describable):
             prepared = made(run, run.model, jobs, build=False)
-            artifact = prepared.artifact if own else None
+            artifact, inputs = prepared.artifact if own else None, prepared.inputs
         else:
             prepared = Prepared(artifact=_stand_in(run))
             if prepared.artifact.task == "tensor":
@@ -61,7 +63,7 @@ def foresee_one(bench: Bench, run: PlannedRun, memo: Memo) -> Foreseen:
         return Foreseen(Failure("prepare", "bad_input", error.sentence, error.advice), artifact)
     except OdbError as error:
         return Foreseen(Failure("plan", "plugin_error", error.sentence, error.advice), artifact)
-    return Foreseen(None, artifact)
+    return Foreseen(None, artifact, inputs)
 
 
 def _refuse_unfit(run: PlannedRun, prepared: Prepared) -> None:

@@ -75,7 +75,7 @@ def suite_of(target: str, *models: ModelAsk) -> Suite:
 def foreseen(suite: Suite, catalog: Catalog, place: Path) -> list[Failure | None]:
     (place / "work").mkdir(exist_ok=True)
     bench = Bench(catalog, suite, place / "work", place / "cache", Path("/"))
-    return foresee(bench, plan_suite(bench).runs)
+    return [found.failure for found in foresee(bench, plan_suite(bench).runs)]
 
 
 def told(failure: Failure | None) -> tuple[str, ...]:

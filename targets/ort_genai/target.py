@@ -78,6 +78,7 @@ class OrtGenai:
         attention_form.checked(options)
         if device == "qnn":
             qnn_options.provider_options(settings.others, "htp", None)
+        _refuse_configuration(artifact)
         decoder = artifact.decoder
         if decoder is not None and decoder.stages and device != "qnn":  # there none is run
             stages.refuse_unfit(artifact, decoder, f"ort-genai:{device}", options)
@@ -164,6 +165,16 @@ class OrtGenai:
             except RuntimeError as error:
                 raise _opening_failure(error, request) from error
             return session.OrtGenaiSession(_opened(request, settings, model))
+
+
+def _refuse_configuration(artifact: Artifact) -> None:
+    """Raise ``RunFailure`` for a field of the folder's ``genai_config.json`` that ``convert`` would not take."""
+    from bench.targets.ort_genai.config import Taken
+    from bench.targets.ort_genai.folder import CONFIG, is_genai_folder, read_config
+
+    if is_genai_folder(artifact):
+        source = artifact.path.parent
+        Taken(read_config(source / CONFIG), source, CONFIG)
 
 
 def _safe_to_open(target: OrtGenai, request: OpenRequest) -> Artifact:

@@ -109,6 +109,22 @@ def test_the_runtime_gets_no_byte_of_the_senders_configuration(folder: Artifact,
     assert made is OrtGenai().convert(made, tmp_path / "again")
 
 
+def test_what_is_not_taken_is_refused_before_anything_is_opened(folder: Artifact, tmp_path: Path) -> None:
+    """Already by the check that a dry run makes, with the words of the run."""
+    copy = Path(shutil.copytree(folder.path.parent, tmp_path / "copy"))
+    sent = replace(folder, path=copy / folder.path.name)
+    OrtGenai().check(sent, "cpu", {})
+    options = {"custom_ops_library": "evil.so"}
+    rewritten(copy, lambda content: content["model"]["decoder"].update(session_options=options))
+    (tmp_path / "made").mkdir()
+    told = []
+    for ask in (lambda: OrtGenai().check(sent, "cpu", {}), lambda: OrtGenai().convert(sent, tmp_path / "made")):
+        with pytest.raises(RunFailure, match="custom_ops_library") as caught:
+            ask()
+        told.append((caught.value.kind, caught.value.phase, caught.value.message, caught.value.remedy))
+    assert told[0] == told[1]
+
+
 @pytest.mark.process
 @pytest.mark.real
 def test_a_library_in_a_folder_is_not_loaded(folder: Artifact, tmp_path: Path, phase: Phase) -> None:

@@ -15,6 +15,7 @@ from bench.analysis.figures.late import LATE
 from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, percentile_of
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Interval, Rule, Values
 from bench.analysis.memory import peak_rss
+from bench.analysis.open_loops.rules import JITTER, LARGEST_RATE, dropped, fraction_of, in_time
 from bench.analysis.power import figures as power
 from bench.analysis.run_processes import Process, Processes
 from bench.analysis.staged.figures import NETWORK, median_of_role, overlapped_rate
@@ -157,6 +158,9 @@ def _typical_time(run: Processes, values: Values) -> int | None:
 def _middle_size(run: Processes, values: Values) -> int | None:
     known = _known(values)
     return round(median(known)) if known else None
+
+
+OPEN_LOOPS, FRAMES = ("server", "fixed-rate"), ("fixed-rate",)
 
 
 def _cold_start(repeat: Repeat) -> int | None:
@@ -336,6 +340,40 @@ METRICS: tuple[Metric, ...] = (
         lower_is_better=False,
         applies="tensor",
         scenarios=END_TO_END,
+    ),
+    Metric(
+        name="in_time_fraction",
+        unit="fraction",
+        rule=fraction_of(in_time),
+        short=sentence("metric.in_time_fraction.short"),
+        speed=False,
+        lower_is_better=False,
+        tail=True,
+        scenarios=OPEN_LOOPS,
+    ),
+    Metric(
+        name="dropped_fraction",
+        unit="fraction",
+        rule=fraction_of(dropped),
+        short=sentence("metric.dropped_fraction.short"),
+        speed=False,
+        tail=True,
+        scenarios=FRAMES,
+    ),
+    Metric(
+        name="jitter_ns",
+        unit="ns",
+        rule=JITTER,
+        speed=False,
+        scenarios=FRAMES,
+    ),
+    Metric(
+        name="largest_rate_per_s",
+        unit="queries_per_s",
+        rule=LARGEST_RATE,
+        lower_is_better=False,
+        tail=True,
+        scenarios=("server",),
     ),
 )
 """Every metric, in the order of reports."""

@@ -20,7 +20,9 @@ from msgspec import Struct
 from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule, RepeatsEnded
 from bench.record.record import Repeat, StoppingRule
+from bench.scenarios.axes import axis_of
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.open_loops import bound_percentile, is_searched
 from bench.words import Sentence, sentence
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def seen_of(
     rule, repeats = plan
     latency = ordered(arrays_of([repeat], arrays, "latency_ns"))
     figures = figures_of([repeat], arrays, scenario, latency)
-    stationary = kind_of(scenario).axis is None
+    stationary = axis_of(scenario) is None
     drifted = stationary and any(moved(found, rule) for found in drifts([repeat], arrays, repeats.fewest, rule))
     restless = repeat.converged is False or drifted
     return Seen(figures[0] if figures else None, restless, is_disturbed(busy), took_ns)
@@ -80,16 +82,27 @@ def is_disturbed(busy: float | None) -> bool:
 def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
     """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
     second. Of a scenario with an axis the geometric mean of its points' p50, which are equally important however many
-    queries each has. ``latency``: of ``repeats``."""
+    queries each has; of a search for the largest rate that rate. ``latency``: of ``repeats``."""
     from bench.analysis.run_processes import middles_by_point, query_rate
 
-    kind = kind_of(scenario)
-    if kind.overlapping:
+    if is_searched(scenario):
+        return _largest_rates(repeats, samples, scenario)
+    if kind_of(scenario).overlapping:
         return [rate for repeat in repeats if (rate := query_rate(repeat, samples, scenario))]
-    if kind.axis is not None:
+    if axis_of(scenario) is not None:
         middles = (middles_by_point(repeat, samples) for repeat in repeats)
         return [geometric_mean([max(1.0, middle) for middle in found]) for found in middles if found]
     return [float(middle) for middle in latency.percentiles(50)]
+
+
+def _largest_rates(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario) -> list[float]:
+    """The rate that each process found; none of one that found no rate."""
+    from bench.analysis.open_loops.attempts import largest_rate
+    from bench.analysis.run_processes import processes_of
+
+    percentile = bound_percentile(scenario) or 0.0
+    found = (largest_rate(one.attempts, percentile) for one in processes_of(repeats, samples, scenario).each)
+    return [rate for rate in found if rate is not None]
 
 
 def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: StoppingRule) -> list["Drift | None"]:

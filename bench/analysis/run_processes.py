@@ -9,10 +9,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bench.analysis.open_loops.attempts import Attempt, attempts_of
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun, Repeat
 from bench.record.samples import STAGED_ROLES
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.open_loops import bound_ns, bound_percentile
 from bench.stats.processes import Ordered, ordered
 
 Samples = NDArray[Any]
@@ -27,7 +29,9 @@ class Process(Struct, frozen=True, kw_only=True):
     none without one. ``axis_thousandths``: values of the axis that the player found.
     ``staged``: of queries through a pipeline, the times of its stages, of the network alone and of overlapped queries,
     by role. ``prompt_tokens`` [n]: of each prompt, empty where all are as long as the
-    scenario says."""
+    scenario says. Of an open loop ``due_ns`` and ``start_ns`` [n],
+    ``dropped_ns`` [m], the ``bound_ns`` on latency and the ``bound_percentile`` that must be within it, and the
+    ``attempts`` of a search for a rate."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -40,6 +44,25 @@ class Process(Struct, frozen=True, kw_only=True):
     axis_thousandths: Samples = NOTHING
     staged: Mapping[str, Samples] = {}
     prompt_tokens: Samples = NOTHING
+    due_ns: Samples = NOTHING
+    start_ns: Samples = NOTHING
+    dropped_ns: Samples = NOTHING
+    bound_ns: int | None = None
+    bound_percentile: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    attempt_latency_ns: Samples = NOTHING
+    attempt_point: Samples = NOTHING
+
+    def at_points(self) -> "Process":
+        """With the queries that belong to points of the scenario's axis: of a search those of its attempts."""
+        if not len(self.attempt_point):
+            return self
+        return replace(
+            self,
+            latency_ns=self.attempt_latency_ns,
+            point=self.attempt_point,
+            dropped_ns=NOTHING,
+        )
 
     def only(self, chosen: Samples) -> "Process":
         """The queries of ``chosen`` alone, indices in order. Their rate is the inverse of their mean latency."""
@@ -123,7 +146,7 @@ def processes_of(
     order."""
     known = latency or ordered(arrays_of(repeats, samples, "latency_ns"))
     in_order = iter(known.sorted)
-    found = []
+    found, bound = [], bound_ns(scenario)
     for repeat in repeats:
         latency_ns = _array(repeat, samples, "latency_ns")
         found.append(
@@ -139,9 +162,24 @@ def processes_of(
                 axis_thousandths=_array(repeat, samples, "axis_thousandths"),
                 staged={role: array for role in STAGED_ROLES if len(array := _array(repeat, samples, role))},
                 prompt_tokens=_array(repeat, samples, "prompt_tokens"),
+                due_ns=_array(repeat, samples, "due_ns"),
+                start_ns=_array(repeat, samples, "start_ns"),
+                dropped_ns=_array(repeat, samples, "dropped_ns"),
+                bound_ns=bound,
+                bound_percentile=bound_percentile(scenario),
+                attempts=_attempts(repeat, samples, bound),
+                attempt_latency_ns=_array(repeat, samples, "attempt_latency_ns"),
+                attempt_point=_array(repeat, samples, "attempt_point"),
             )
         )
     return Processes(tuple(found), known, settings, scenario)
+
+
+def _attempts(repeat: Repeat, samples: Mapping[str, Samples], bound: int | None) -> tuple[Attempt, ...]:
+    """Those of a search for the largest rate."""
+    roles = ("axis_thousandths", "attempt_point", "attempt_latency_ns")
+    rates, point, latency_ns = (_array(repeat, samples, role) for role in roles)
+    return attempts_of(rates, point, latency_ns, bound) if bound is not None and len(point) else ()
 
 
 def arrays_of(repeats: Sequence[Repeat], samples: Mapping[str, Samples], role: str) -> list[Samples]:
@@ -188,12 +226,14 @@ def timed(run: RecordedRun) -> TimedRun:
 
 def query_rate(repeat: Repeat, samples: Mapping[str, Samples], scenario: Scenario) -> float | None:
     """Queries a second of one process. One query at a time: the inverse of the mean latency. Where queries overlap, as
-    offline: those of the window over its duration."""
+    offline: those of the window over its duration. Of an open loop: those that were answered, over its duration."""
     if kind_of(scenario).overlapping:
         queries = offline_queries(repeat, samples)
         return SECOND * queries / repeat.duration_ns if repeat.duration_ns and queries else None
     named = repeat.samples.arrays.get("latency_ns", "") if repeat.samples is not None else ""
     latency = samples.get(named)
+    if kind_of(scenario).open_loop:
+        return None if latency is None or not repeat.duration_ns else SECOND * len(latency) / repeat.duration_ns
     busy = 0 if latency is None else int(latency.sum())
     return None if latency is None or not busy else SECOND * len(latency) / busy
 

@@ -42,7 +42,8 @@ class Axis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     ``of``: where the values are from. ``listed``: the ``parameter`` lists them, behind a 0 with ``zero``, the point
     that the others are compared with; ``counted``: 1, 2 … up to the number that the ``parameter`` is; ``found``: the
-    player found them, and the samples have them as ``axis_thousandths``.
+    player found them, and the samples have them as ``axis_thousandths``; with a ``parameter`` only where that is a
+    word, such as ``auto``.
     """
 
     name: Name
@@ -64,6 +65,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     queries that belong to points, as the sample role ``point`` says; ``curves``: the figures of each point, names of
     ``bench.analysis.curves.table.CURVES``, of which the first leads.
     ``staged``: a query passes through the stages of a pipeline, of which the network is one.
+    ``open_loop``: each query is due at a given moment, however late earlier answers are, and latency counts from it.
     """
 
     name: Name
@@ -78,6 +80,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     axis: Axis | None = None
     curves: tuple[str, ...] = ()
     staged: bool = False
+    open_loop: bool = False
 
     @property
     def overlapping(self) -> bool:

@@ -205,6 +205,7 @@ class Gathering:
             tokenizer=prepared.tokenizer if text is not None and text.tokenizer is not None else None,
             in_turns=in_turns,
             player=run.player,
+            number=len(self._evidence.repeats),
         )
 
     def deadline_s(self) -> float:

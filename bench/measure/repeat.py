@@ -52,7 +52,8 @@ StagedOf = Callable[[TensorSession], Staged]
 class MeasureJob(Job[Measured], frozen=True, kw_only=True):
     """One timed repeat. ``root``: where sensors are looked for. ``prompts``: the user's own, as ids; where they were
     text, ``tokenizer`` is the model's ``tokenizer.json``, for a session without a tokenizer of its own. ``in_turns``:
-    with another job; see ``bench.process.turnstile``. ``player``: of a scenario that is a plugin's."""
+    with another job; see ``bench.process.turnstile``. ``player``: of a scenario that is a plugin's. ``number``: of
+    the repeat among those of its run, from 0."""
 
     request: OpenRequest
     scenario: Scenario
@@ -67,6 +68,7 @@ class MeasureJob(Job[Measured], frozen=True, kw_only=True):
     in_turns: bool = False
     player: PluginRef | None = None
     tokenizer: Path | None = None
+    number: int = 0
 
     def play(self, worker: Worker) -> Measured:
         """See ``measure``."""
@@ -181,6 +183,7 @@ def _play(
         lanes=partial(session.bind_parallel, feeds),
         steady=steady_phase,
         staged=staged,
+        seed=job.seed + job.number,
     )
     steady: object = player(stage)  # a plugin's may be anything
     if not isinstance(steady, Steady):

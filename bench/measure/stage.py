@@ -37,6 +37,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     (``None``: the number that the runtime recommends). ``steady``: the context in which the player warms up and
     measures; begin it as late and end it as early as possible, since memory is read at both ends. ``staged``: the
     pipeline, in a scenario whose queries pass through one; ``run`` and ``call`` are then of the network alone.
+    ``seed``: of what is random in this process; each repeat of a run has another.
     """
 
     scenario: Scenario
@@ -47,6 +48,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     lanes: Callable[[int | None], Sequence[Callable[[], None]]]
     steady: Callable[[], AbstractContextManager[None]]
     staged: Staged | None = None
+    seed: int = 0
 
 
 class Steady(Struct, frozen=True):

@@ -179,6 +179,8 @@ class SampleArrays(Part, frozen=True):
     End to end also ``stage_decode_ns``, ``stage_preprocess_ns``, ``stage_infer_ns``, ``stage_postprocess_ns`` [n]: they
     add up to ``latency_ns``; ``network_alone_ns`` [a]: the network with its inputs already bound; and of queries in a
     pipeline of threads ``overlapped_latency_ns``, ``overlapped_start_ns`` [o].
+    An open loop counts latencies from ``due_ns`` [n], since its first query was due, as ``start_ns`` and
+    ``dropped_ns`` [m] do; a search for a rate has all attempts in ``attempt_latency_ns`` [a], ``attempt_point`` [a].
     """
 
     queries: int

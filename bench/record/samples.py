@@ -19,7 +19,10 @@ MOMENTS = ("start_ns", "in_flight_start_ns")
 STAGE_ROLES = tuple(f"stage_{name}_ns" for name in STAGES)
 """They add up to ``latency_ns``, query by query."""
 STAGED_ROLES = (*STAGE_ROLES, "network_alone_ns", "overlapped_latency_ns", "overlapped_start_ns")
-PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point", *STAGE_ROLES)
+PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point", "due_ns", *STAGE_ROLES)
+OF_ATTEMPTS = ("attempt_latency_ns", "attempt_point")
+ATTEMPTS = 32
+"""A search has fewer attempts, each of about as many queries as the one that is kept."""
 LONGEST_NS = 1 << 53  # a hundred days: longer values are not plausible times, and the sum of many would overflow
 WRONG = sentence("record.written_wrong")
 MOST_SAMPLE_BYTES = 1 << 28
@@ -42,6 +45,7 @@ def allowed_bytes(record: Record, source: str) -> dict[str, int]:
         warmup = repeat.warmup.queries if repeat.warmup is not None else 0
         for role, key in repeat.samples.arrays.items() if repeat.samples is not None else ():
             count = warmup if role == "warmup_latency_ns" else repeat.samples.queries if repeat.samples else 0
+            count *= ATTEMPTS if role in OF_ATTEMPTS else 1
             allowed[key] = 8 * (tokens if role in MAY_BE_NEVER else 1) * max(0, count) + SPARE_BYTES
     counted = sum(allowed.values()) - SPARE_BYTES * len(allowed)
     if judged is not None:

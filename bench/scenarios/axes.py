@@ -12,8 +12,12 @@ MOST_POINTS = 4_096
 
 
 def axis_of(scenario: Scenario) -> Axis | None:
-    """What the scenario's queries are grouped by; ``None`` where all of them are alike."""
-    return kind_of(scenario).axis
+    """What the scenario's queries are grouped by; ``None`` where all of them are alike, as where the player would find
+    the values but its parameter is a number."""
+    axis = kind_of(scenario).axis
+    if axis is None or axis.of != "found" or not axis.parameter:
+        return axis
+    return axis if isinstance(scenario.own_parameters.get(axis.parameter), str) else None
 
 
 def points_of(scenario: Scenario) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from bench.contracts import Parameter, Scenario, ScenarioKind
+from bench.contracts import Axis, Parameter, Scenario, ScenarioKind
 from bench.contracts.scenario import Value
 from bench.errors import InputError, UnknownName
 from bench.scenarios import parameters as values_
@@ -22,6 +22,64 @@ PROMPT_TOKENS = Parameter(name="prompt_tokens", unit="tokens", about=sentence("s
 GENERATE_TOKENS = Parameter(name="generate_tokens", unit="tokens", about=sentence("scenario.about.generate_tokens"))
 DEPTH_TOKENS = Parameter(name="depth_tokens", unit="tokens", about=sentence("scenario.about.depth_tokens"), least=0)
 LANES = Parameter(name="lanes", unit="queries", about=sentence("scenario.about.lanes"))
+AUTO = "auto"
+RATE = Parameter(
+    name="rate_per_s",
+    short="rate",
+    unit="queries_per_s",
+    about=sentence("scenario.about.rate"),
+    least=0.1,
+    most=100_000,
+    whole=False,
+    default=AUTO,
+    words=(AUTO,),
+)
+BOUND = Parameter(
+    name="latency_ms",
+    short="latency",
+    unit="ms",
+    about=sentence("scenario.about.latency"),
+    least=0.001,
+    most=3_600_000,
+    whole=False,
+    default=15,
+)
+PERCENTILE = Parameter(
+    name="percentile",
+    unit="percent",
+    about=sentence("scenario.about.percentile"),
+    least=50,
+    most=99.9,
+    whole=False,
+    default=99,
+)
+FRAMES = Parameter(
+    name="rate_per_s",
+    short="rate",
+    unit="frames_per_s",
+    about=sentence("scenario.about.frames"),
+    least=0.1,
+    most=100_000,
+    whole=False,
+    default=30,
+)
+DEADLINE = Parameter(
+    name="deadline_ms",
+    short="deadline",
+    unit="ms",
+    about=sentence("scenario.about.deadline"),
+    least=0.001,
+    most=3_600_000,
+    whole=False,
+)
+DROP = Parameter(
+    name="drop",
+    unit="",
+    about=sentence("scenario.about.drop"),
+    default="oldest",
+    words=("oldest", "newest", "none"),
+    numeric=False,
+)
 STREAMS = Parameter(name="streams", unit="samples", about=sentence("scenario.about.streams"), most=10_000, default=8)
 
 PIPELINES = ("classification", "detection", "segmentation", "keyword-spotting", "text", "own")
@@ -73,6 +131,26 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                 parameters=(PIPELINE, HOP),
                 emulator=False,
                 staged=True,
+            ),
+            ScenarioKind(
+                name="server",
+                summary=sentence("scenario.summary.server"),
+                parameters=(RATE, BOUND, PERCENTILE, LANES),
+                leading=("largest_rate_per_s", "in_time_fraction"),
+                percentile=False,
+                emulator=False,
+                axis=Axis(name="rate", unit=RATE.unit, of="found", parameter=RATE.name),
+                curves=("in_time_fraction", "latency_p99_ns"),
+                open_loop=True,
+            ),
+            ScenarioKind(
+                name="fixed-rate",
+                summary=sentence("scenario.summary.fixed-rate"),
+                parameters=(FRAMES, DEADLINE, DROP, LANES),
+                leading=("in_time_fraction", "latency_p50_ns"),
+                percentile=False,
+                emulator=False,
+                open_loop=True,
             ),
         )
     }

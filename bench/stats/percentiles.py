@@ -85,6 +85,24 @@ def early_stopping_estimate(samples: Samples, p: float, confidence: float = 0.99
     return int(samples[n - t] if in_order else np.partition(samples, n - t)[n - t])
 
 
+def early_stopping_most_late(n: int, p: float, confidence: float = 0.99) -> int:
+    """The most of ``n`` queries that may be later than a bound where LoadGen calls the run valid: percentile ``p`` is
+    then within the bound at 99 % confidence. -1 where ``n`` queries are too few even if none is late."""
+    return binomial_quantile(1 - confidence, n, above(p)) - 1 if n else -1
+
+
+def early_stopping_queries(late: int, p: float, confidence: float = 0.99) -> int:
+    """The fewest queries of which ``late`` may be later than a bound where LoadGen calls the run valid: the smallest n
+    for which P(Binomial(n, 1 − p) ≤ late) < 1 − confidence."""
+    low, high = late, 2 * late + 64
+    while early_stopping_most_late(high, p, confidence) < late:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if early_stopping_most_late(middle, p, confidence) >= late else (middle, high)
+    return high
+
+
 def binomial_quantile(q: float, n: int, p: float) -> int:
     """Smallest k with P(Binomial(n, p) ≤ k) ≥ q, exact for ``q`` not beyond 1e-9 of 0 or 1."""
     return binomial_quantiles((q,), n, p)[0]

@@ -17,6 +17,7 @@ from bench.record.samples import STAGE_ROLES
 from bench.record.text import Agreement
 from bench.scenarios.kinds import kind_of, samples_of
 from bench.stats.sequential import looks, spent
+from bench.store.open_loops import open_loop_contradictions
 from bench.store.plan_contradictions import plan_contradictions
 from bench.store.points import point_contradictions
 from bench.words import Sentence, sentence
@@ -53,6 +54,7 @@ def contradictions(record: Record, samples: "Samples") -> Iterator[Sentence | st
         yield from _repeat(name, repeat, record.plan)
     for repeat in record.repeats:
         yield from _samples(repeat, samples, record.plan)
+        yield from open_loop_contradictions(repeat, samples, record.plan.scenario)
         yield from point_contradictions(repeat, samples, record.plan.scenario)
     yield from _determinism(record.determinism)
     yield from _placement(record.placement, record.plan.model.macs)
@@ -202,7 +204,7 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sen
         yield sentence("store.warmup_queries_samples_npz_holds", queries=repeat.warmup.queries, n_warm=len(warm))
     if latency is None or start is None or not len(latency) or repeat.duration_ns is None:
         return
-    done_ns, flying = int((start + latency).max()), _flying_until_ns(held)
+    done_ns, flying = int((held.get("due_ns", start) + latency).max()), _flying_until_ns(held)
     if done_ns > repeat.duration_ns and plan.alternation is None:
         yield sentence("store.duration_ns_query_ended_after", duration_ns=repeat.duration_ns, done_ns=done_ns)
     if kind_of(plan.scenario).overlapping and flying is not None and flying < repeat.duration_ns:

@@ -23,10 +23,11 @@ from bench.analysis.rules import of_these_rules, rules_digest
 from bench.analysis.throughput import window_converged
 from bench.errors import InputError
 from bench.record.part import Correction
-from bench.record.record import Fidelity, Harness, Record, RecordedRun, Repeat, Tool
+from bench.record.record import Fidelity, Harness, PlanPart, Record, RecordedRun, Repeat, Tool
 from bench.record.summary import Summary
 from bench.record.text import Agreement
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.open_loops import bound_ns, bound_percentile
 from bench.stats.convergence import asks_convergence, steady, width_of
 from bench.store.contradictions import REMEDY, refuse
 from bench.store.plan_contradictions import untrue
@@ -91,10 +92,9 @@ def _computed(run: "TimedRun") -> Record:
 
 def _converged(run: "TimedRun") -> tuple[bool | None, ...]:
     """Of each repeat that has latencies, whether the percentile of the rule is as precise as asked; unknown of points
-    on an axis, which are several percentiles."""
-    rule, latency = run.record.plan.rule, run.latency
-    kind = kind_of(run.record.plan.scenario)
-    if kind.overlapping or kind.axis is not None or not asks_convergence(rule):
+    on an axis, which are several percentiles, and of open loops, whose percentiles depend on the arrivals."""
+    rule, latency, kind = run.record.plan.rule, run.latency, kind_of(run.record.plan.scenario)
+    if kind.overlapping or kind.open_loop or kind.axis is not None or not asks_convergence(rule):
         return (None,) * len(latency.parts)
     pairs = zip(latency.intervals(rule.percentile), latency.percentiles(rule.percentile), strict=True)
     widths = [width_of(*pair) for pair in pairs]
@@ -115,6 +115,8 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
     if not len(held.get("latency_ns", ())):
         return repeat
     by_percentile = next(converged)
+    if kind_of(plan.scenario).open_loop:
+        return replace(repeat, converged=_rate_found(plan, held))
     if not offline:
         return replace(repeat, converged=by_percentile)
     whole = all(role in held for pair in OF_A_WINDOW for role in pair)
@@ -123,6 +125,18 @@ def _by_the_rule(repeat: Repeat, run: "TimedRun", converged: Iterator[bool | Non
     done, flying = ([held[role] for role in pair] for pair in OF_A_WINDOW)
     window = repeat.duration_ns, plan.scenario.lanes
     return replace(repeat, converged=window_converged(done, flying, window, plan.rule.precision))
+
+
+def _rate_found(plan: PlanPart, held: "Samples") -> bool | None:
+    """Whether a search for the largest rate came to its end; ``None`` where there was none."""
+    from bench.analysis.open_loops.attempts import attempts_of, search_settled
+
+    roles = ("axis_thousandths", "attempt_point", "attempt_latency_ns")
+    bound, percentile = bound_ns(plan.scenario), bound_percentile(plan.scenario)
+    if bound is None or percentile is None or any(role not in held for role in roles):
+        return None
+    rates, point, latency = (held[role] for role in roles)
+    return search_settled(attempts_of(rates, point, latency, bound), percentile, plan.rule.precision)
 
 
 def _quality(record: Record, samples: "Samples") -> "Quality | None":

@@ -64,7 +64,9 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         },
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
-        "plan.scenario.kind": {"seen": "name summary tasks intent leading percentile emulator samples curves staged"},
+        "plan.scenario.kind": {
+            "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop"
+        },
         "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {
             "seen": "name unit about least most whole default short words numeric many"

@@ -18,7 +18,7 @@ def point_contradictions(repeat: Repeat, samples: "Samples", scenario: Scenario)
     """Queries of no point, or of one that the axis does not have; an axis of more points than any run has."""
     named = repeat.samples.arrays if repeat.samples is not None else {}
     held = {role: samples[key] for role, key in named.items() if key in samples}
-    axis, point, found = axis_of(scenario), held.get("point"), held.get("axis_thousandths")
+    axis, point, found = axis_of(scenario), held.get("attempt_point", held.get("point")), held.get("axis_thousandths")
     if axis is None:
         for role in ("point", "axis_thousandths"):
             if role in held:

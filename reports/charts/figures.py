@@ -2,13 +2,14 @@
 
 from bench.record.record import RecordedRun
 from bench.reports.charts.curves import distribution, gap_trace, gaps, latency_trace
+from bench.reports.charts.frames import frames_over_time
 from bench.reports.charts.points import curve_figures
 from bench.reports.charts.stacks import cold_start, memory, placement
 from bench.reports.charts.stages import stages
 from bench.reports.charts.svg import Figure
 from bench.reports.words.causes import emulated
 
-_MAKERS = (stages, distribution, gaps, gap_trace, latency_trace, cold_start, memory, placement)
+_MAKERS = (stages, frames_over_time, distribution, gaps, gap_trace, latency_trace, cold_start, memory, placement)
 
 
 def figures(run: RecordedRun, name: str) -> tuple[Figure, ...]:

@@ -15,6 +15,7 @@ from bench.reports.view.lineage import lineage_lines
 from bench.reports.view.lm.cost import divergence_table
 from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.machines import conditions
+from bench.reports.view.open_loops.answers import answers_table, open_loop_facts
 from bench.reports.view.operators import operator_tables
 from bench.reports.view.power.tables import energy_table, meter_table
 from bench.reports.view.quality import quality_table
@@ -160,6 +161,8 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
         return ()
     known = figures.between(record, "latency_p50_ns")
     per_second = units.number(figures.figure(record, "throughput_per_s"), "/s")
+    if kind_of(record.plan.scenario).open_loop:
+        return tuple(Fact(*fact) for fact in open_loop_facts(record))
     rate = Fact(_title("throughput_per_s"), per_second, units.counted(latency.n, "query", "queries"))
     median = Fact(say("report.latency_p50"), figures.shown(record, "latency_p50_ns"), _within95(known))
     return (rate, median) if kind_of(record.plan.scenario).overlapping else (median, rate)
@@ -168,7 +171,7 @@ def _speeds(record: Record) -> tuple[Fact, ...]:
 def _asked_for(record: Record) -> tuple[Fact, ...]:
     """The metrics that the run has because a setting asked for them."""
     found = []
-    for metric in figures.asked_for(record):
+    for metric in figures.beside(record):
         known = figures.between(record, metric.name)
         title = figures.asked_title(record, metric)
         found.append(Fact(f"{title[:1].upper()}{title[1:]}", figures.shown(record, metric.name), _within95(known)))
@@ -247,6 +250,7 @@ def _certainty(metric: QualityMetric) -> str:
 def _tables(record: Record) -> tuple[Table, ...]:
     makers: tuple[Callable[[Record], Table | None], ...] = (
         curve_table,
+        answers_table,
         latency_table,
         stages_table,
         text_table,

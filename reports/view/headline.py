@@ -271,12 +271,12 @@ def _speed(record: Record) -> str:
 
 def _missing(record: Record) -> bool:
     """Whether the record lacks the figure that its sentence would give."""
-    name = "throughput_per_s" if kind_of(record.plan.scenario).overlapping else "latency_p50_ns"
-    return figures.figure(record, name) is None
+    return figures.figure(record, figures.leading(record)) is None
 
 
 def _shown(record: Record) -> str:
-    return figures.shown(record, "throughput_per_s") if kind_of(record.plan.scenario).overlapping else _speed(record)
+    leading = figures.leading(record)
+    return _speed(record) if leading == "latency_p50_ns" else figures.shown(record, leading)
 
 
 def _where(record: Record) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.record.record import Record
 from bench.reports.view.matrix import Matrix
+from bench.reports.view.open_loops.answers import open_loop_columns
 from bench.reports.view.rows import (
     MISSING_CELL,
     Cell,
@@ -94,7 +95,7 @@ def _asked_for(items: Sequence[Numbered]) -> Iterator[tuple[str, Callable[[Recor
     asked = {
         (m, setting_values(i.record.plan.settings, *m.settings) if m.settings else "")
         for i in items
-        for m in figures.asked_for(i.record)
+        for m in figures.beside(i.record)
     }
     for metric, values in sorted(asked, key=lambda one: (one[0].name, one[1])):
         title = str(metric.short or metric.title)
@@ -157,4 +158,6 @@ def _measured(record: Record) -> Figures:
         return {"ttft": _metric("ttft_ns"), "tpot": _metric("tpot_ns"), "tokens_per_s": _decode, "equal": _equal}
     if kind_of(record.plan.scenario).overlapping:
         return {"throughput": _rate, "p50": _metric("latency_p50_ns")}
+    if kind_of(record.plan.scenario).open_loop:
+        return open_loop_columns(record.plan.scenario)
     return {"p50": _metric("latency_p50_ns"), "interval95": _between}

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from bench.contracts import Scenario
 from bench.record.record import Record
+from bench.reports.view.open_loops.answers import open_loop_cell
 from bench.reports.view.rows import Cell, Numbered, fidelity_words, options_words, placement_words
 from bench.reports.words.causes import DOUBTED, STATUS_SIGNS, doubt, emulated, status, status_word
-from bench.reports.words.figures import asked_for, asked_title, between, figure, metrics, shown
+from bench.reports.words.figures import asked_title, beside, between, figure, metrics, shown
 from bench.reports.words.names import failure_kind, phase
 from bench.reports.words.plans import imported_words, ran_in
 from bench.reports.words.quality import quality_note
@@ -80,6 +81,8 @@ def _figures(record: Record) -> tuple[str, tuple[str, ...], float | None]:
         return shown(record, "throughput_per_s"), each, figure(record, "throughput_per_s")
     if latency is None:
         return units.MISSING, (say("report.no_latency"),), None
+    if kind_of(record.plan.scenario).open_loop:
+        return open_loop_cell(record)
     p50 = figure(record, "latency_p50_ns")
     if p50 is None:
         return units.MISSING, (say("report.p50_needs", samples=latency.n),), None
@@ -109,7 +112,7 @@ def cell(item: Numbered) -> Cell:
     value, notes, weight = _figures(record)
     ran = ran_in(record.plan.target)
     executed = say("report.ran_in", precision=units.clean(ran)) if ran else say("report.ran_in_unknown")
-    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in asked_for(record))
+    extra = tuple(f"{asked_title(record, m)}: {shown(record, m.name)}" for m in beside(record))
     if state in DOUBTED:
         notes, weight, extra = (), None, tuple(f"{STATUS_SIGNS[state]} {note}" for note in extra)
     return Cell(
@@ -194,7 +197,7 @@ def _weights(subject: Subject) -> str:
 
 def _shows(task: str, scenario: Scenario) -> tuple[str, str]:
     """What the numbers of a matrix are, and what its bars are."""
-    kind = "latency"
+    kind = "latency" if not kind_of(scenario).open_loop else scenario.name
     if task == "text_generation":
         kind = "text"
     elif kind_of(scenario).overlapping:

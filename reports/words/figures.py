@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bench.record.record import Record
+from bench.scenarios.kinds import kind_of
 from bench.settings import setting_words
 from bench.words import Sentence, units
 
@@ -27,6 +28,16 @@ def curve_titles() -> "Mapping[str, Sentence]":
     from bench.analysis.curves.table import CURVES
 
     return {name: rule.metric.title for name, rule in CURVES.items()}
+
+
+def leading(record: Record) -> str:
+    """The metric that sums up a run of tensors: the p50, where queries overlap the throughput, and of an open loop the
+    first that it has of those which its scenario names."""
+    kind = kind_of(record.plan.scenario)
+    if kind.open_loop:
+        own = (name for name in kind.leading if figure(record, name) is not None)
+        return next(own, "latency_p50_ns")
+    return "throughput_per_s" if kind.overlapping else "latency_p50_ns"
 
 
 def figure(record: Record, name: str) -> "Figure":
@@ -61,6 +72,12 @@ def asked_for(record: Record) -> "tuple[Metric, ...]":
         and metric.asked_for(settings)
         and metric.of_scenario(scenario)
     )
+
+
+def beside(record: Record) -> "tuple[Metric, ...]":
+    """Those of ``asked_for`` that stand beside the usual figures: an open loop's own are its usual figures."""
+    open_loop = kind_of(record.plan.scenario).open_loop
+    return tuple(metric for metric in asked_for(record) if metric.settings or not open_loop)
 
 
 def asked_title(record: Record, metric: "Metric") -> str:

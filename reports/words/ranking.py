@@ -14,6 +14,8 @@ def figure(metric: str, title: str, unit: str, value: float) -> str:
     the p50 nor of a token is named: ``latency p99 4.00 ms``."""
     if unit == "queries_per_s":
         return units.number(value, "queries/s")
+    if unit == "fraction":
+        return f"{title} {units.figure(value, unit)}"
     if metric == "tpot_ns":
         return say("report.time_a_token", time_ns=value)
     return units.duration(value) if metric == "latency_p50_ns" else f"{title} {units.duration(value)}"

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from bench.contracts import Scenario
-from bench.scenarios.kinds import kind_of, samples_of
+from bench.scenarios.kinds import DROP, kind_of, samples_of
+from bench.scenarios.open_loops import bound_ns, bound_percentile, rate_of
 from bench.scenarios.parameters import text_of
 from bench.words import say, units
 
@@ -35,12 +36,26 @@ def _end_to_end(scenario: Scenario) -> str:
     return say("report.scenario.end_to_end", pipeline=scenario.own_parameters.get("pipeline", "auto"))
 
 
+def _server(scenario: Scenario) -> str:
+    rate, bound, percentile = rate_of(scenario), bound_ns(scenario), bound_percentile(scenario)
+    if rate is None:
+        return say("report.scenario.server_searched", bound_ns=bound, percentile=percentile)
+    return say("report.scenario.server", rate=rate, bound_ns=bound, percentile=percentile)
+
+
+def _fixed_rate(scenario: Scenario) -> str:
+    drop = say(f"report.scenario.drop.{scenario.own_parameters[DROP.name]}")
+    return say("report.scenario.fixed_rate", rate=rate_of(scenario), bound_ns=bound_ns(scenario), drop=drop)
+
+
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
     {
         "single-stream": _single_stream,
         "offline": _offline,
         "multi-stream": _multi_stream,
         "end-to-end": _end_to_end,
+        "server": _server,
+        "fixed-rate": _fixed_rate,
     }
 )
 """Of models of tensors; one for each kind in ``bench.scenarios.kinds``."""

@@ -99,13 +99,13 @@ MEMBERS = {
     "outputs": {
         *("output_mismatch", "seeded_mismatch", "seeded_work", "nondeterministic_output", "output_unchecked"),
         *("cached_results", "record_edited", "recomputed", "repeats_set_aside", "quality_of_another"),
-        *("dataset_incomplete", "short_generation", "degenerate_generation", "other_tool"),
+        *("dataset_incomplete", "short_generation", "degenerate_generation", "other_tool", "deadline_missed"),
     },
     "placement": {"fallback", "emulated", "emulated_processor"},
     "noise": {
         *("too_few_samples", "not_converged", "processes_differ", "single_process", "drift", "not_steady"),
         *("host_busy", "frequency_changed", "on_battery", "timer_too_coarse", "sensor_lost"),
-        *("meter_not_aligned", "meter_gap", "meter_uncertain", "idle_not_idle"),
+        *("meter_not_aligned", "meter_gap", "meter_uncertain", "idle_not_idle", "load_not_generated"),
     },
 }
 

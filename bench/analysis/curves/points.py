@@ -25,13 +25,11 @@ class Points(Struct, frozen=True):
 def points_by(run: Processes, scenario: Scenario) -> Points | None:
     """The queries of ``run`` by the points that they belong to; ``None`` of a scenario without an axis, and where no
     process says which."""
-    if not any(len(process.point) for process in run.each):
+    axis, processes = axis_of(scenario), [process.at_points() for process in run.each]
+    if axis is None or not any(len(process.point) for process in processes):
         return None
-    axis = axis_of(scenario)
-    if axis is None:
-        return None
-    at = _found(run.each) if axis.of == "found" else points_of(scenario)
-    split = [_split(process, at) for process in run.each]
+    at = _found(processes) if axis.of == "found" else points_of(scenario)
+    split = [_split(process, at) for process in processes]
     each = zip(*split, strict=True) if split else ()
     return Points(at, tuple(_run_of(tuple(processes), run) for processes in each))
 

@@ -18,6 +18,7 @@ from bench.analysis.run_processes import timed
 from bench.analysis.verdict.codes import CODES, reason
 from bench.analysis.verdict.emulated import processor_emulator
 from bench.analysis.verdict.meter import METER_CHECKS
+from bench.analysis.verdict.open_loops import OPEN_LOOP_CHECKS
 from bench.analysis.verdict.outputs import OUTPUT_CHECKS
 from bench.analysis.verdict.times import BUSY_INVALID, BUSY_SAID, TIME_CHECKS, Check
 from bench.record.part import Correction
@@ -242,6 +243,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "record_edited": _record_edited,
         "recomputed": _recomputed,
         **TIME_CHECKS,
+        **OPEN_LOOP_CHECKS,
         **OUTPUT_CHECKS,
         "quality_of_another": _quality_of_another,
         "dataset_incomplete": _dataset_incomplete,

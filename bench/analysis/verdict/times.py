@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from bench.analysis.repeats import DISTURBED, drift_tolerance, drifts, few, figures_of, is_disturbed, moved
 from bench.analysis.verdict.codes import reason
 from bench.record.record import Reason, RecordedRun
+from bench.scenarios.axes import axis_of
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.open_loops import is_searched
 from bench.stats.convergence import asks_convergence, width_of
 from bench.stats.speed_up import speed_up
 from bench.words import Sentence, sentence
@@ -34,7 +36,8 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
     plan = run.record.plan
     p = plan.rule.percentile if kind_of(plan.scenario).percentile else 50
     needed = MIN_SAMPLES.get(p) or early_stopping_min_samples(p)
-    points = [point.n for curve in run.record.summary.curves.values() for point in curve.points]
+    searched = is_searched(plan.scenario)  # rates that do not hold the bound need few queries
+    points = [] if searched else [point.n for curve in run.record.summary.curves.values() for point in curve.points]
     queries = min(points, default=len(run.latency.pooled))
     if queries >= needed:
         return None
@@ -47,7 +50,9 @@ def _too_few_samples(run: "TimedRun") -> Reason | None:
 
 def _not_converged(run: "TimedRun") -> Reason | None:
     rule = run.record.plan.rule
-    if not asks_convergence(rule) or _has_axis(run):
+    if is_searched(run.record.plan.scenario):
+        return _rate_not_found(run)
+    if not asks_convergence(rule) or _has_axis(run) or kind_of(run.record.plan.scenario).open_loop:
         return None
     if kind_of(run.record.plan.scenario).overlapping:
         return _throughput_not_converged(run)
@@ -82,7 +87,21 @@ def _not_converged(run: "TimedRun") -> Reason | None:
 
 def _has_axis(run: RecordedRun) -> bool:
     """Whether queries of different points are in one series, which is to show how they differ."""
-    return kind_of(run.record.plan.scenario).axis is not None
+    return axis_of(run.record.plan.scenario) is not None
+
+
+def _rate_not_found(run: "TimedRun") -> Reason | None:
+    """Searches that ended before the largest rate was known as finely as asked for."""
+    known = [repeat.converged for repeat in run.record.repeats if repeat.converged is not None]
+    if all(known):
+        return None
+    precision, restless = run.record.plan.rule.precision, known.count(False)
+    return reason(
+        "not_converged",
+        sentence("verdict.not_converged.rate", restless=restless, repeats=len(known), precision=precision),
+        {"repeats_not_converged": restless, "repeats": len(known), "precision": precision},
+        invalidates=not _figure_stands(run, restless, len(known)),
+    )
 
 
 def _throughput_not_converged(run: "TimedRun") -> Reason | None:
@@ -154,6 +173,8 @@ def _apart(run: "TimedRun", figures: Sequence[float], reach: float, needed: Sent
     }
     if kind_of(plan.scenario).overlapping:
         return sentence("verdict.processes_differ.throughput", lowest_per_s=lowest, highest_per_s=highest, **shared)
+    if is_searched(plan.scenario):
+        return sentence("verdict.processes_differ.rate", lowest_per_s=lowest, highest_per_s=highest, **shared)
     what = "whole_query" if plan.model.task == "text_generation" else "p50"
     return sentence(f"verdict.processes_differ.{what}", lowest_ms=lowest / 1e6, highest_ms=highest / 1e6, **shared)
 

@@ -11,6 +11,8 @@ from bench.interrupts import unwinding
 from bench.measure.stopping import WARMUP_SHARE
 from bench.printable import clean
 from bench.record.evidence import RepeatRule
+from bench.scenarios.kinds import kind_of
+from bench.scenarios.open_loops import is_searched
 from bench.suite.plan import Plan, PlannedRun
 from bench.words import Sentence, say, sentence
 
@@ -21,6 +23,9 @@ PER_REPEAT_SECONDS = 2.0
 """A guess at spawn, import, read and compile of one repeat; corrected by what is seen."""
 
 EMULATED_SECONDS = 30.0
+
+SEARCH = 10
+"""A search for the largest rate takes at most so many times the rule's maximum; see ``bench.measure.open_loop``."""
 
 
 class Expected(NamedTuple):
@@ -42,11 +47,21 @@ def expected_seconds(run: PlannedRun, beside: bool = False) -> Expected:
     if run.target.device.emulated:
         return Expected(EMULATED_SECONDS / 3, EMULATED_SECONDS)
     repeats, rule, untimed = run.repeat_rule or RepeatRule(run.repeats, run.repeats), run.rule, 2 * PER_REPEAT_SECONDS
-    shortest_s = (WARMUP_SHARE * rule.warmup_max_duration_ns + rule.min_duration_ns) / 1e9 + PER_REPEAT_SECONDS / 2
-    longest_s = (rule.warmup_max_duration_ns + rule.max_duration_ns) / 1e9 + PER_REPEAT_SECONDS
+    least_ns, most_ns = _steady_ns(run)
+    shortest_s = (WARMUP_SHARE * rule.warmup_max_duration_ns + least_ns) / 1e9 + PER_REPEAT_SECONDS / 2
+    longest_s = (rule.warmup_max_duration_ns + most_ns) / 1e9 + PER_REPEAT_SECONDS
     budget_s = math.inf if repeats.budget_ns is None else repeats.budget_ns / 1e9 + longest_s
     most_s = max(repeats.fewest * longest_s, min(repeats.most * longest_s, budget_s))
     return Expected(untimed + repeats.fewest * shortest_s, untimed + most_s)
+
+
+def _steady_ns(run: PlannedRun) -> tuple[int, int]:
+    """How long the steady state of a repeat lasts: in an open loop as long as it may, in a search for a rate several
+    times that."""
+    rule = run.rule
+    if is_searched(run.scenario):
+        return rule.max_duration_ns, SEARCH * rule.max_duration_ns
+    return (rule.max_duration_ns if kind_of(run.scenario).open_loop else rule.min_duration_ns), rule.max_duration_ns
 
 
 def total_seconds(runs: Iterable[PlannedRun], beside: bool = False) -> Expected:

@@ -6,8 +6,10 @@ from types import MappingProxyType
 from bench.contracts import Scenario
 from bench.errors import PluginError
 from bench.measure.players.end_to_end import play_end_to_end
+from bench.measure.players.fixed_rate import play_fixed_rate
 from bench.measure.players.multi_stream import play_multi_stream
 from bench.measure.players.offline import play_offline
+from bench.measure.players.server import play_server
 from bench.measure.players.single_stream import play_single_stream
 from bench.measure.stage import Player
 from bench.plugins import PluginRef, load
@@ -19,6 +21,8 @@ PLAYERS: Mapping[str, Player] = MappingProxyType(
         "offline": play_offline,
         "multi-stream": play_multi_stream,
         "end-to-end": play_end_to_end,
+        "server": play_server,
+        "fixed-rate": play_fixed_rate,
     }
 )
 """One for each kind in ``bench.scenarios.kinds``."""

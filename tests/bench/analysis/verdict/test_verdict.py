@@ -30,6 +30,7 @@ from judged_runs import (
     with_set_aside,
 )
 from metering.runs import METER_PROVOKED, METER_SILENT
+from open_loops import PROVOKED_LOOPS, SILENT_LOOPS
 
 from bench.analysis.verdict.codes import remedy_of
 from bench.analysis.verdict.judge import CHECKS, CODES, NO_ARITHMETIC, judge
@@ -156,7 +157,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
     "emulated": (run_of(EMULATED, [steady(0, 3)]), "qnn:htp-emu is an emulator"),
     "emulated_processor": (run_of(on_qemu(EMULATED), [steady(0, 3)]), "The processor was emulated (qemu-user)"),
     "other_tool": (told_by_another_tool(), "Times come from the loop of benchmark_model: mean 250 ms over 50 queries."),
-}
+} | PROVOKED_LOOPS
 
 SILENT: dict[str, RecordedRun] = {
     "record_edited": PROVOKED["recomputed"][0],
@@ -193,12 +194,11 @@ SILENT: dict[str, RecordedRun] = {
     "emulated": run_of(planned(sound_record(), target=PlannedTarget("qnn:htp", "qnn", "htp"))),
     "emulated_processor": run_of(replace(sound_record(), environment=Environment(host={"emulated": False}))),
     "other_tool": run_of(),
-}
+} | SILENT_LOOPS
 """For each code a run that comes close to it, or is like it in kind, and must not be given it."""
 
 ALONG_WITH = {"too_few_samples": {"not_converged"}, "drift": {"not_converged", "processes_differ"}}
-"""Too few queries bound no median, and of a series that moves each query says
-little that its neighbour has not, and the whole is another than those that did not move."""
+"""Too few queries bound no median. A series that moves is another than those that do not, and its queries are alike."""
 
 
 def test_sound_run_has_no_reasons() -> None:
@@ -276,7 +276,7 @@ def test_what_makes_a_verdict_negative() -> None:
         "short_generation",
         "meter_uncertain",
         "idle_not_idle",
-    }
+    } | set(PROVOKED_LOOPS)
 
 
 @pytest.mark.parametrize("code", sorted(TIMING))

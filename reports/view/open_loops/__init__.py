@@ -1,0 +1,1 @@
+"""Runs of open loops, a camera's or a server's, in cells and tables."""

@@ -13,7 +13,7 @@ from bench.analysis.open_loops.attempts import Attempt, attempts_of
 from bench.contracts import Scenario
 from bench.record.record import RecordedRun, Repeat
 from bench.record.samples import STAGED_ROLES
-from bench.scenarios.kinds import kind_of
+from bench.scenarios.kinds import kind_of, samples_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile
 from bench.stats.processes import Ordered, ordered
 
@@ -31,7 +31,8 @@ class Process(Struct, frozen=True, kw_only=True):
     by role. ``prompt_tokens`` [n]: of each prompt, empty where all are as long as the
     scenario says. Of an open loop ``due_ns`` and ``start_ns`` [n],
     ``dropped_ns`` [m], the ``bound_ns`` on latency and the ``bound_percentile`` that must be within it, and the
-    ``attempts`` of a search for a rate."""
+    ``attempts`` of a search for a rate.
+    ``idle_ns``, ``idle_cpu_ns`` [n]: before each query, in the scenario that idles. ``samples``: of one query."""
 
     repeat: Repeat
     latency_ns: Samples
@@ -52,6 +53,9 @@ class Process(Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     attempt_latency_ns: Samples = NOTHING
     attempt_point: Samples = NOTHING
+    idle_ns: Samples = NOTHING
+    idle_cpu_ns: Samples = NOTHING
+    samples: int = 1
 
     def at_points(self) -> "Process":
         """With the queries that belong to points of the scenario's axis: of a search those of its attempts."""
@@ -76,6 +80,8 @@ class Process(Struct, frozen=True, kw_only=True):
             shared_tokens=self.shared_tokens[chosen] if len(self.shared_tokens) else NOTHING,
             point=self.point[chosen],
             prompt_tokens=self.prompt_tokens[chosen] if len(self.prompt_tokens) else NOTHING,
+            idle_ns=self.idle_ns[chosen] if len(self.idle_ns) else NOTHING,
+            idle_cpu_ns=self.idle_cpu_ns[chosen] if len(self.idle_cpu_ns) else NOTHING,
             blocks=(),
             throughput_per_s=SECOND * len(chosen) / busy_ns if busy_ns else None,
         )
@@ -170,6 +176,9 @@ def processes_of(
                 attempts=_attempts(repeat, samples, bound),
                 attempt_latency_ns=_array(repeat, samples, "attempt_latency_ns"),
                 attempt_point=_array(repeat, samples, "attempt_point"),
+                idle_ns=_array(repeat, samples, "idle_ns"),
+                idle_cpu_ns=_array(repeat, samples, "idle_cpu_ns"),
+                samples=samples_of(scenario),
             )
         )
     return Processes(tuple(found), known, settings, scenario)

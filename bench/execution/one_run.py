@@ -151,7 +151,9 @@ class Gathering:
 
     def _measure_one(self) -> None:
         before = HostLoad.now()
-        result = self._jobs.attempt(self.measure_job(), on_phase=self._phase_of(self._title()))
+        title = self._title()
+        part = self._part_of(title)
+        result = self._jobs.attempt(self.measure_job(), on_phase=self._phase_of(title), on_part=part)
         measured = self.settled(result)
         busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
         self.keep(measured, result.wall_ns - measured.runtime_ns, busy, took_ns=result.wall_ns)
@@ -169,6 +171,9 @@ class Gathering:
     def _phase_of(self, title: Sentence) -> Callable[[str], None]:
         self._jobs.say(title)
         return lambda phase: self._jobs.say(sentence("run.in_phase", title=title, phase=phase))
+
+    def _part_of(self, title: Sentence) -> Callable[[int], None]:
+        return lambda percent: self._jobs.say(sentence("run.part_done", title=title, percent=percent))
 
     def fail(self, failure: Failure) -> None:
         """End the run for a reason that lies elsewhere."""

@@ -52,8 +52,9 @@ class JobRunner:
         more_s: float = 0.0,
         environment: Mapping[str, str] | None = None,
         on_phase: Callable[[str], None] = lambda name: None,
+        on_part: Callable[[int], None] = lambda percent: None,
     ) -> Result[T]:
-        return self._carried_out(job, more_s, on_phase, environment)
+        return self._carried_out(job, more_s, on_phase, environment, on_part=on_part)
 
     def once(
         self,

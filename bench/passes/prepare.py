@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bench.contracts import Artifact, DecoderSpec, Describable, Model, ModelRequest, NamingTarget
 from bench.errors import InputError, OdbError, RunFailure
+from bench.inputs.batched import batched
 from bench.inputs.chat import chatted, template_beside
 from bench.inputs.images import IMAGE_SUFFIXES
 from bench.inputs.prepared import InputsAsked, Prepared, prepared_tensors
@@ -22,6 +23,7 @@ from bench.quality.judging import first_samples
 from bench.quality.text.limits import TextLimits
 from bench.quality.texts import samples_at_most
 from bench.record.inputs import FedInput, InputFacts, TemplateUsed
+from bench.scenarios.batches import batch_size
 from bench.scenarios.kinds import kind_of
 from bench.suite.dataset_options import DatasetAsk
 from bench.suite.preprocessing import parse_preprocessing
@@ -180,13 +182,27 @@ def evidence(so_far: Evidence, jobs: Runner) -> Evidence:
 
 
 def made(run: "PlannedRun", choice: "ModelChoice", jobs: Runner, build: bool = True) -> Prepared:
-    """The model of ``choice``, with the inputs of ``run``. ``build``: as in ``PrepareJob``."""
+    """The model of ``choice``, with the inputs of ``run``. ``build``: as in ``PrepareJob``. Raises ``RunFailure`` for a
+    model that does not take as many samples at once as the scenario asks for."""
+    request, size = choice.request(run.seed), batch_size(run.scenario)
+    if size is None:
+        return _made(run, choice, request, jobs, build)
+    single = _made(run, choice, request, jobs, build=False, fed=False).artifact
+    if single.decoder is not None:  # which the scenario is not for, as is said when that is asked
+        return _made(run, choice, request, jobs, build)
+    return _made(run, choice, replace(request, shapes=batched(single, size)), jobs, build)
+
+
+def _made(
+    run: "PlannedRun", choice: "ModelChoice", request: ModelRequest, jobs: Runner, build: bool, fed: bool = True
+) -> Prepared:
+    """``fed``: with the inputs that were asked for, or with seeded ones, to see what the model takes."""
     job = PrepareJob(
         choice.plugin,
-        request=choice.request(run.seed),
+        request=request,
         cache=jobs.cache,
-        inputs=inputs_asked(run, choice),
-        dataset=run.model.dataset,
+        inputs=inputs_asked(run, choice) if fed else InputsAsked(sets=1),
+        dataset=run.model.dataset if fed else None,
         build=build,
         pipeline=pipeline_ask(run) if choice == run.model else None,
     )

@@ -181,6 +181,8 @@ class SampleArrays(Part, frozen=True):
     pipeline of threads ``overlapped_latency_ns``, ``overlapped_start_ns`` [o].
     An open loop counts latencies from ``due_ns`` [n], since its first query was due, as ``start_ns`` and
     ``dropped_ns`` [m] do; a search for a rate has all attempts in ``attempt_latency_ns`` [a], ``attempt_point`` [a].
+    After idling also ``idle_ns`` [n], how long before each query nothing was asked, and ``idle_cpu_ns`` [n], the
+    processor time of the process meanwhile; 0 of queries that followed at once.
     """
 
     queries: int

@@ -19,7 +19,12 @@ MOMENTS = ("start_ns", "in_flight_start_ns")
 STAGE_ROLES = tuple(f"stage_{name}_ns" for name in STAGES)
 """They add up to ``latency_ns``, query by query."""
 STAGED_ROLES = (*STAGE_ROLES, "network_alone_ns", "overlapped_latency_ns", "overlapped_start_ns")
-PER_QUERY = ("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point", "due_ns", *STAGE_ROLES)
+IDLE_ROLES = ("idle_ns", "idle_cpu_ns")
+PER_QUERY = (
+    *("latency_ns", "start_ns", "prompt_tokens", "shared_tokens", "token_ns", "point", "due_ns"),
+    *IDLE_ROLES,
+    *STAGE_ROLES,
+)
 OF_ATTEMPTS = ("attempt_latency_ns", "attempt_point")
 ATTEMPTS = 32
 """A search has fewer attempts, each of about as many queries as the one that is kept."""

@@ -81,6 +81,24 @@ DROP = Parameter(
     numeric=False,
 )
 STREAMS = Parameter(name="streams", unit="samples", about=sentence("scenario.about.streams"), most=10_000, default=8)
+IDLE = Parameter(
+    name="idle_ms",
+    short="idle",
+    unit="ms",
+    about=sentence("scenario.about.idle"),
+    most=3_600_000,
+    many=True,
+    default=(1_000, 10_000, 60_000),
+)
+WAKES = Parameter(name="wakes", unit="queries", about=sentence("scenario.about.wakes"), most=1_000, default=3)
+SIZES = Parameter(
+    name="sizes",
+    unit="samples",
+    about=sentence("scenario.about.sizes"),
+    most=4_096,
+    many=True,
+    default=(1, 2, 4, 8),
+)
 
 PIPELINES = ("classification", "detection", "segmentation", "keyword-spotting", "text", "own")
 """What ``end-to-end`` can do around a network; ``own``: as the model's plugin says."""
@@ -152,6 +170,24 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                 emulator=False,
                 open_loop=True,
             ),
+            ScenarioKind(
+                name="wake",
+                summary=sentence("scenario.summary.wake"),
+                parameters=(IDLE, WAKES),
+                leading=("wake_p50_ns", "latency_p50_ns"),
+                percentile=False,
+                emulator=False,
+                axis=Axis(name="idle", unit="ms", parameter="idle_ms", zero=True),
+                curves=("latency_p50_ns", "wake_ratio", "waking_ns", "cpu_seconds_per_second"),
+            ),
+            ScenarioKind(
+                name="batch",
+                summary=sentence("scenario.summary.batch"),
+                parameters=(SIZES,),
+                leading=("samples_per_s", "latency_p50_ns"),
+                emulator=False,
+                samples="sizes",
+            ),
         )
     }
 )
@@ -187,9 +223,9 @@ def parameters_of(scenario: Scenario) -> dict[str, Value]:
 
 
 def samples_of(scenario: Scenario) -> int:
-    """How many samples one query holds: how often the model runs for it."""
+    """How many samples one query holds."""
     name = kind_of(scenario).samples
-    return int(scenario.number(name)) if name in scenario.own_parameters else 1
+    return int(scenario.numbers(name)[0]) if name in scenario.own_parameters else 1
 
 
 def settled(scenario: Scenario, kind: ScenarioKind) -> Scenario:

@@ -216,9 +216,18 @@ def _counted(repeat: Repeat, samples: "Samples", plan: PlanPart) -> float | None
     from bench.analysis.run_processes import offline_queries
 
     arrays = repeat.samples.arrays if repeat.samples is not None else {}
+    axis = kind_of(plan.scenario).axis
+    if axis is not None and axis.zero and "point" in arrays:
+        return _first_of_zero(samples.get(arrays["point"]))
     if kind_of(plan.scenario).overlapping:
         return offline_queries(repeat, samples) if "in_flight_latency_ns" in arrays else None
     return repeat.samples.queries * samples_of(plan.scenario) if repeat.samples is not None else None
+
+
+def _first_of_zero(point: "np.ndarray[Any, Any] | None") -> float | None:
+    """How many queries of point 0 come before any other: over them energy is read. ``None`` where another is first."""
+    later = () if point is None else point.nonzero()[0].tolist()
+    return float(later[0]) if later and later[0] else None
 
 
 def _flying_until_ns(held: "Samples") -> int | None:

@@ -1,6 +1,6 @@
 """Suite -> Plan: which run measures what, and which cannot be measured and why. Pure; ``--dry-run`` prints it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,10 +24,12 @@ from bench.reading import is_folder
 from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, StoppingRule
 from bench.record.shown.redact import without_paths
+from bench.scenarios.batches import each_size
+from bench.scenarios.idling import idles
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
-from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule
-from bench.suite.scenario_choice import choose_scenario
+from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule, idling_rule
+from bench.suite.scenario_choice import ScenarioChoice, choose_scenario
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file
 from bench.suite.untrusted import Untrusted, refuse_unsafe
 from bench.words import Sentence, mapped, sentence
@@ -213,9 +215,8 @@ def make_plan(
     rule = with_time(preset.rule, suite.max_seconds)
     runs: list[PlannedRun] = []
     seen: set[str] = set()
-    for index, choice in enumerate([choose_scenario(asked, catalog) for asked in suite.scenarios or (Scenario(),)]):
-        asked, kind = choice.scenario, choice.kind
-        only = suite.scenario_models[index] if suite.scenario_models else ()
+    for choice, asked, only in _scenarios(suite, catalog):
+        kind = choice.kind
         for model in (one for one in models if one.ask.source in only or not only):
             scenario = _of_tensors(asked) if model.task == "tensor" and not is_file(model.ask.source) else asked
             for target in targets:
@@ -225,12 +226,13 @@ def make_plan(
                 seen.add(key)
                 emulated = target.device.emulated
                 repeats = repeat_rule(suite.repeats, preset.repeats, emulated)
+                own = idling_rule(rule, scenario) if idles(scenario) else rule
                 runs.append(
                     PlannedRun(
                         model,
                         target,
                         scenario,
-                        emulated_rule() if emulated else rule,
+                        emulated_rule() if emulated else own,
                         preset.name,
                         repeats.fewest,
                         suite.seed,
@@ -245,6 +247,15 @@ def make_plan(
                     )
                 )
     return Plan(tuple(runs))
+
+
+def _scenarios(suite: Suite, catalog: Catalog | None) -> Iterator[tuple[ScenarioChoice, Scenario, tuple[str, ...]]]:
+    """Each scenario of a run, and the models that it is for; none: all."""
+    chosen = [choose_scenario(asked, catalog) for asked in suite.scenarios or (Scenario(),)]
+    for index, choice in enumerate(chosen):
+        only = suite.scenario_models[index] if suite.scenario_models else ()
+        for scenario in each_size(choice.scenario):
+            yield choice, scenario, only
 
 
 def _of_tensors(scenario: Scenario) -> Scenario:

@@ -6,8 +6,10 @@ from types import MappingProxyType
 import msgspec
 from msgspec import Struct
 
+from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule
 from bench.record.record import StoppingRule
+from bench.scenarios.idling import WARM_BLOCK_NS, idle_ns, turns
 
 SECOND = 1_000_000_000
 
@@ -100,6 +102,16 @@ def emulated_rule() -> StoppingRule:
         warmup_min_queries=1,
         warmup_max_duration_ns=0,
         steady_tolerance=1.0,
+    )
+
+
+def idling_rule(rule: StoppingRule, scenario: Scenario) -> StoppingRule:
+    """``rule`` for a scenario that says how long it idles: its times are that, and warm queries between."""
+    pauses_ns, count = idle_ns(scenario), turns(scenario)
+    shortest_ns = count * (WARM_BLOCK_NS + rule.warmup_max_duration_ns // 10)
+    longest_ns = count * (2 * WARM_BLOCK_NS + rule.warmup_max_duration_ns)
+    return msgspec.structs.replace(
+        rule, min_duration_ns=pauses_ns + shortest_ns, max_duration_ns=pauses_ns + longest_ns
     )
 
 

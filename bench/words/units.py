@@ -25,7 +25,11 @@ _JOULE_SECONDS = ((1.0, "J·s"), (1e-3, "mJ·s"), (1e-6, "µJ·s"), (1e-9, "nJ·
 _WATTS = ((1.0, "W"), (1e-3, "mW"), (1e-6, "µW"))
 LEAST_WATTS = 0.0995
 """Below it a power is shown in mW, so that three digits are left."""
-_RATES = {"queries/s": "unit.queries_per_s", "tokens/s": "unit.tokens_per_s"}
+_RATES = {
+    "queries/s": "unit.queries_per_s",
+    "tokens/s": "unit.tokens_per_s",
+    "samples/s": "unit.samples_per_s",
+}
 
 
 def localised(text: str) -> str:
@@ -261,9 +265,11 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "cpu_seconds": lambda seconds: duration(seconds * 1e9),
     "queries_per_s": lambda rate: number(rate, "queries/s"),
     "tokens_per_s": lambda rate: number(rate, "tokens/s"),
+    "samples_per_s": lambda rate: number(rate, "samples/s"),
     "fraction": percent,
     "decibels": lambda value: number(value, "dB"),
     "watts": lambda value: _scaled(value, _WATTS) if 1e-6 <= abs(value) < LEAST_WATTS else number(value, "W"),
     "celsius": lambda value: number(value, "°C"),
     "number": quantity,
+    "ratio": lambda value: f"{digits(value)}×",
 }

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from bench.record.record import RecordedRun
 from bench.record.summary import Curve
 from bench.reports.charts import svg
@@ -39,7 +41,7 @@ def _figure(curve: Curve, metric: str, name: str) -> Figure | None:
     low, high = min(0.0, *values), min(max(top for _, top in bounds), ROOM * max(values))
     at, ticks = _places(curve, known)
     title = say("chart.curve.title", figure=capital(curve_title(metric)), axis=axis_title(curve.axis))
-    y = _value_axis(low, max(high, *values) * 1.05 or 1.0, curve.unit, capital(curve_title(metric)))
+    y = _value_axis(low, max(0.0, high, *values) * 1.05 or 1.0, curve.unit, capital(curve_title(metric)))
     x = _across(curve, at, named=ticks is not None)
     frame = Frame(x, y)
     parts = [svg.axes(frame, ticks)]
@@ -84,8 +86,8 @@ def _across(curve: Curve, at: Sequence[float], *, named: bool) -> Axis:
 
 def _value_axis(low: float, high: float, unit: str, label: str) -> Axis:
     bottom, top = svg.HEIGHT - 38, 24.0
-    if unit == "ns":
-        return svg.time_axis(low, high, bottom, top, label)
+    if unit == "ns":  # in the unit of the larger end, which may be below zero
+        return replace(svg.time_axis(low, max(high, -low), bottom, top, label), high=high)
     if unit == "fraction":
         return Axis(low, high, bottom, top, f"{label}, %", 0.01)
     return Axis(low, high, bottom, top, label)

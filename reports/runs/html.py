@@ -8,9 +8,11 @@ from msgspec import Struct
 from bench.printable import visible
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.reports.charts.batches import batch_figures
 from bench.reports.charts.depth import depth_figures
 from bench.reports.charts.quality import quality_figures
 from bench.reports.templates import template
+from bench.reports.view.curves.batches import batch_table
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.headline import counts, counts_words, headline
@@ -65,6 +67,8 @@ class HtmlReport:
             matrices=tables,
             overview=overview_table(items),
             depths=depth_figures(items),
+            batches=batch_table(items),
+            batch_figures=batch_figures(items),
             emulated=emulated_table(items),
             cost=cost_table(items),
             quality=quality_overview(items),

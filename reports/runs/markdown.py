@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from bench.printable import visible
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.reports.view.curves.batches import batch_table
 from bench.reports.view.curves.table import curve_listing
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
@@ -53,7 +54,8 @@ def _page(items: Sequence[Numbered], refused: Sequence[RefusedRecord]) -> Iterat
         yield from _table(refused_table(refused), "##")
     for matrix in tables:
         yield from _matrix(matrix)
-    for table in (overview_table(items), emulated_table(items), cost_table(items), quality_overview(items)):
+    makers = (overview_table, batch_table, emulated_table, cost_table, quality_overview)
+    for table in (make(items) for make in makers):
         if table is not None:
             yield from _table(table, "##")
     details = [detail(i) for i in items]

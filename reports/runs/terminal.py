@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.reports.view.curves.batches import batch_table
 from bench.reports.view.curves.table import curve_listing
 from bench.reports.view.details import detail
 from bench.reports.view.emulation import emulated_table
@@ -85,6 +86,7 @@ class TerminalReport:
         tables = matrices(items)
         for table in (
             *(listing(m) for m in tables),
+            batch_table(items),
             emulated_table(items),
             cost_listing(items),
             quality_listing(items),

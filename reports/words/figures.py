@@ -23,11 +23,17 @@ def metrics() -> "Mapping[str, Metric]":
 
 
 @cache
-def curve_titles() -> "Mapping[str, Sentence]":
-    """What each figure that may be along an axis is called, by its name."""
+def curve_titles() -> "Mapping[str, Sentence | str]":
+    """What each figure that may be along an axis is called in a column, by its name."""
     from bench.analysis.curves.table import CURVES
 
-    return {name: rule.metric.title for name, rule in CURVES.items()}
+    return {name: _along(rule.metric) for name, rule in CURVES.items()}
+
+
+def _along(metric: "Metric") -> "Sentence | str":
+    """The short name of what a scenario of its own has, whose title says at which point it is that of the run."""
+    own = metric.scenarios or metric.name not in metrics()
+    return metric.short or metric.title if own else metric.title
 
 
 def leading(record: Record) -> str:

@@ -32,6 +32,11 @@ def _multi_stream(scenario: Scenario) -> str:
     return say("report.scenario.multi_stream", streams=samples_of(scenario))
 
 
+def _wake(scenario: Scenario) -> str:
+    idle = [units.duration(1e6 * idle_ms) for idle_ms in scenario.numbers("idle_ms")]
+    return say("report.scenario.wake", idle=idle, wakes=int(scenario.number("wakes")))
+
+
 def _end_to_end(scenario: Scenario) -> str:
     return say("report.scenario.end_to_end", pipeline=scenario.own_parameters.get("pipeline", "auto"))
 
@@ -48,6 +53,10 @@ def _fixed_rate(scenario: Scenario) -> str:
     return say("report.scenario.fixed_rate", rate=rate_of(scenario), bound_ns=bound_ns(scenario), drop=drop)
 
 
+def _batch(scenario: Scenario) -> str:
+    return say("report.scenario.batch", samples=[units.grouped(int(size)) for size in scenario.numbers("sizes")])
+
+
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
     {
         "single-stream": _single_stream,
@@ -56,6 +65,8 @@ WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
         "end-to-end": _end_to_end,
         "server": _server,
         "fixed-rate": _fixed_rate,
+        "wake": _wake,
+        "batch": _batch,
     }
 )
 """Of models of tensors; one for each kind in ``bench.scenarios.kinds``."""

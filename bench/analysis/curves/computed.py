@@ -2,7 +2,8 @@
 those that are ``compared``."""
 
 from bench.analysis.curves.points import Points, points_by
-from bench.analysis.curves.table import CURVES, CurveRule
+from bench.analysis.curves.rule import CurveRule
+from bench.analysis.curves.table import CURVES
 from bench.analysis.run_processes import Processes
 from bench.contracts import Scenario
 from bench.record.summary import Curve, CurvePoint

@@ -1,46 +1,13 @@
-"""Every figure that may be along an axis: each metric, by its own rule.
+"""Every figure that may be along an axis: each metric, by its own rule, and those that only a curve has."""
 
-A point has the metric's interval between processes, or Student's t over the logarithms of the processes' figures.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from msgspec import Struct
+from bench.analysis.curves.rule import CurveRule, along
+from bench.analysis.curves.waking import WAKING
+from bench.analysis.metrics import METRICS
 
-from bench.analysis.curves.points import Points
-from bench.analysis.figures.rule import Figure, Interval, Values
-from bench.analysis.metrics import METRICS, Metric
-from bench.stats.processes import between_values
-
-
-class CurveRule(Struct, frozen=True, kw_only=True):
-    """``metric``: its name, unit and direction. ``of``: the figure of each process at the point of that index;
-    ``pooled``: that of the run, from theirs; ``interval``: between processes. ``compared``: ``odb compare`` tests it
-    point by point; others follow from those that are."""
-
-    metric: Metric
-    of: Callable[[Points, int], Values]
-    pooled: Callable[[Points, int, Values], Figure]
-    interval: Callable[[Points, int, Values], Interval]
-    compared: bool = True
-
-
-def _along(metric: Metric) -> CurveRule:
-    rule = metric.rule
-
-    def interval(points: Points, index: int, values: Values) -> Interval:
-        if rule.interval is not None:
-            return rule.interval(points.runs[index])
-        return None if metric.fraction else between_values([value for value in values if value is not None])
-
-    return CurveRule(
-        metric=metric,
-        of=lambda points, index: rule.of(points.runs[index]),
-        pooled=lambda points, index, values: rule.pooled(points.runs[index], values),
-        interval=interval,
-    )
-
-
-CURVES: Mapping[str, CurveRule] = MappingProxyType({metric.name: _along(metric) for metric in METRICS})
+CURVES: Mapping[str, CurveRule] = MappingProxyType(
+    {**{metric.name: along(metric) for metric in METRICS}, **{rule.metric.name: rule for rule in WAKING}}
+)
 """Every figure that a curve may be of."""

@@ -1,12 +1,27 @@
 """What a rule of a figure is: its value in each process, that of the run, and the interval."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec import Struct
 
 from bench.analysis.run_processes import Processes
 from bench.words import Sentence, sentence
 
+Unit = Literal[
+    "ns",
+    "bytes",
+    "joules",
+    "cpu_seconds",
+    "queries_per_s",
+    "tokens_per_s",
+    "samples_per_s",
+    "fraction",
+    "joule_seconds",
+    "hours",
+    "ratio",
+    "watts",
+]
 Values = list[float | None]
 Figure = int | float | None
 Interval = tuple[int, int] | tuple[float, float] | None

@@ -5,12 +5,14 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.errors import PluginError
+from bench.measure.players.batch import play_batch
 from bench.measure.players.end_to_end import play_end_to_end
 from bench.measure.players.fixed_rate import play_fixed_rate
 from bench.measure.players.multi_stream import play_multi_stream
 from bench.measure.players.offline import play_offline
 from bench.measure.players.server import play_server
 from bench.measure.players.single_stream import play_single_stream
+from bench.measure.players.wake import play_wake
 from bench.measure.stage import Player
 from bench.plugins import PluginRef, load
 from bench.words import sentence
@@ -23,6 +25,8 @@ PLAYERS: Mapping[str, Player] = MappingProxyType(
         "end-to-end": play_end_to_end,
         "server": play_server,
         "fixed-rate": play_fixed_rate,
+        "wake": play_wake,
+        "batch": play_batch,
     }
 )
 """One for each kind in ``bench.scenarios.kinds``."""

@@ -23,6 +23,9 @@ BASE_UNITS: Mapping[str, tuple[str, float]] = MappingProxyType(
         "fraction": ("ratio", 1.0),
         "queries_per_s": ("", 1.0),
         "tokens_per_s": ("", 1.0),
+        "samples_per_s": ("", 1.0),
+        "ratio": ("ratio", 1.0),
+        "watts": ("watts", 1.0),
     }
 )
 """Unit of a metric -> the base unit that ends the family's name, and the factor to it."""

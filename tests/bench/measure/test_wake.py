@@ -1,0 +1,238 @@
+"""The wake scenario on an exact clock: what is recorded, in which order, and what follows from it."""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+from onnx import TensorProto, helper
+
+from bench.analysis.metrics import METRICS
+from bench.cli.group import odb
+from bench.comparison.comparison import compare
+from bench.contracts import Scenario
+from bench.machine.clocks import CoreClocks
+from bench.measure.energy import EnergyMeter
+from bench.measure.loop import time_queries
+from bench.measure.players.wake import Waiting, balanced_order, measure_waking
+from bench.measure.stage import Steady, Watched
+from bench.record.energy import RepeatEnergy
+from bench.record.record import RecordedRun
+from bench.reports.runs.html import HtmlReport
+from bench.reports.runs.terminal import TerminalReport
+from bench.reports.words.scenarios import scenario_words
+from bench.scenarios.kinds import KINDS, parse_scenario
+from bench.store.derived import judged
+from bench.store.records import load_records
+from bench.suite.presets import PRESETS, idling_rule
+from bench.testing import FakeClock
+from bench.testing.records import fake_run
+from bench.words import speaking, units
+
+MS, SECOND = 1_000_000, 1_000_000_000
+QUICK = PRESETS["quick"].rule
+WAKE = Scenario("wake", parameters={"idle_ms": (100, 1000), "wakes": 4})
+
+
+class Sleeper:
+    """A model that answers in 2 ms; after a pause in 2 ms and a tenth of the pause, at most 8 ms, and then twice in
+    3 ms. Its runtime spins for 5 ms of each pause. Every answer takes two processors."""
+
+    def __init__(self) -> None:
+        self.clock, self.cpu_ns, self.drowsy = FakeClock(1), 0, 0
+        self.pauses: list[float] = []
+        self._last_ns = 1
+
+    def call(self) -> None:
+        paused_ns = self.clock() - self._last_ns
+        if paused_ns:
+            took_ns, self.drowsy = 2 * MS + min(6 * MS, paused_ns // 10), 2
+        else:
+            took_ns, self.drowsy = (3 * MS, self.drowsy - 1) if self.drowsy else (2 * MS, 0)
+        self.clock.advance(took_ns)
+        self.cpu_ns += 2 * took_ns
+        self._last_ns = self.clock()
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.advance(round(seconds * SECOND))
+        self.cpu_ns += 5 * MS
+
+    def played(self, idle_ms: tuple[int, ...], wakes: int, seed: int = 0, take_turn: object = None) -> Steady:
+        order = balanced_order(len(idle_ms), wakes, seed)
+        meter = EnergyMeter(
+            {}, (), Path("/"), {}, clock_ns=self.clock, cpu_clock=lambda: self.cpu_ns / SECOND, unix_clock_ns=self.clock
+        )
+        watched = Watched(meter, CoreClocks(Path("/nowhere")), take_turn)  # type: ignore[arg-type]
+        waiting = Waiting(clock=self.clock, cpu_clock=lambda: self.cpu_ns, sleep=self.sleep)
+        run = partial(time_queries, self.call, clock=self.clock)
+        return measure_waking(run, [idle_ms[place] for place in order], order, QUICK, watched, waiting)
+
+
+def test_one_query_is_recorded_after_each_pause_and_warm_ones_before_it() -> None:
+    """Each pause as often as asked; every warm query at its steady pace, whatever the warm-up before it took."""
+    model = Sleeper()
+    found = model.played((10, 20, 60), 3).arrays
+    point, latency = found["point"], found["latency_ns"]
+    assert Counter(model.pauses) == {0.01: 3, 0.02: 3, 0.06: 3}
+    assert {0: 9 * 150, 1: 3, 2: 3, 3: 3} == Counter(point.tolist())  # 0.3 s are 150 queries of 2 ms
+    assert {2 * MS} == {*latency[point == 0].tolist()}
+    assert [{3 * MS}, {4 * MS}, {8 * MS}] == [{*latency[point == place].tolist()} for place in (1, 2, 3)]
+    assert [{10 * MS}, {20 * MS}, {60 * MS}] == [{*found["idle_ns"][point == place].tolist()} for place in (1, 2, 3)]
+    assert {5 * MS} == {*found["idle_cpu_ns"][point > 0].tolist()}
+    assert 0 == found["idle_ns"][point == 0].sum()
+    assert 3 * MS in found["warmup_latency_ns"]  # what still was slow is no warm query
+
+
+def test_energy_is_read_over_the_first_warm_queries() -> None:
+    """150 queries of 2 ms on two processors."""
+    found = Sleeper().played((10,), 2)
+    assert (150, 300 * MS, pytest.approx(0.6)) == (
+        found.energy.queries,
+        found.energy.duration_ns,
+        found.energy.cpu_seconds,
+    )
+    assert found.converged is None
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 7])
+def test_each_pause_comes_as_often_in_every_place(points: int) -> None:
+    """So that a machine that slows down slows all pauses alike; and not in one order in every repeat."""
+    rounds = [balanced_order(points, points, seed) for seed in range(20)]
+    for order in rounds:
+        places = np.array(order).reshape(points, points)
+        assert all(sorted(row) == [*range(points)] for row in (*places.tolist(), *places.T.tolist()))
+    assert len({*rounds}) > 1 or points == 1
+    assert balanced_order(points, 5, 3) == balanced_order(points, 5, 3)
+
+
+def test_drift_does_not_become_an_effect_of_idling() -> None:
+    """Queries that become 1 % slower with each turn, whatever the pause: over as many rounds as pauses the mean of
+    every pause is the same."""
+    order = balanced_order(4, 4, 1)
+    slow = 1 + 0.01 * np.arange(len(order)) // 4
+    means = {place: slow[np.array(order) == place].mean() for place in range(4)}
+    assert 1 == len({round(float(mean), 12) for mean in means.values()})
+
+
+def test_a_turn_holds_a_pause_and_its_answer() -> None:
+    """In alternation the other side works between two turns, never during a pause."""
+    turns: list[bool] = []
+
+    def take_turn(satisfied: bool) -> bool:
+        turns.append(satisfied)
+        return len(turns) < 6
+
+    Sleeper().played((10, 20), 2, take_turn=take_turn)
+    assert [False] * 4 + [True, True] == turns
+
+
+def test_the_preset_does_not_shorten_what_was_asked_for() -> None:
+    """Four times 1.1 s of idling, and eight warm blocks: the rule's times are these, so that a dry run says them."""
+    rule = idling_rule(QUICK, WAKE)
+    assert 4.4 * SECOND + 8 * (0.3 + 0.1) * SECOND == rule.min_duration_ns
+    assert 4.4 * SECOND + 8 * (0.6 + 1) * SECOND == rule.max_duration_ns
+
+
+@pytest.mark.real
+@pytest.mark.process
+def test_a_run_measures_it(tmp_path: Path) -> None:
+    """On a real runtime: one process with three pauses of 30 ms."""
+    words = ("run", "-m", str(identity(tmp_path / "net.onnx")), "-t", "ort:cpu", "--preset", "quick", "--repeats", "1")
+    asked = [*words, "-s", "wake:idle=30ms", "-o", str(tmp_path / "out"), "--check-inputs", "1"]
+    CliRunner().invoke(odb, asked, catch_exceptions=False)
+    (run,) = load_records(tmp_path / "out")
+    assert "ok" == run.record.status
+    point, idle_ns = run.arrays("point")[0], run.arrays("idle_ns")[0]
+    assert 3 == int((point == 1).sum())
+    assert idle_ns[point == 1].min() >= 30 * MS
+    assert (0.0, 30.0) == run.record.summary.curves["latency_p50_ns"].at
+    assert run.record.verdict is not None
+    assert "too_few_samples" in {reason.code for reason in run.record.verdict.reasons}  # three are no median
+
+
+def identity(path: Path) -> Path:
+    """A model that doubles four numbers."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "doubled", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize(("text", "values"), [("1s,10s", (1000, 10_000)), ("250ms", (250,)), ("1min", (60_000,))])
+def test_idle_times_are_durations(text: str, values: tuple[int, ...]) -> None:
+    assert values == parse_scenario(f"wake:idle={text}", KINDS["wake"]).numbers("idle_ms")
+
+
+# ---------------------------------------------------------------------------------------------------------- figures
+
+
+def record_of(after_ns: int, name: str = "r", processes: int = 3, noise: float = 0.01) -> RecordedRun:
+    """Processes that answer in 2 ms warm, 3 ms after 100 ms and ``after_ns`` after a second; four wakes each."""
+    rng, latency, arrays = np.random.default_rng(7), [], []
+    point = np.tile([*[0] * 10, 1, *[0] * 10, 2], 4)
+    for _ in range(processes):
+        base = np.choose(point, [2 * MS, 3 * MS, after_ns])
+        latency.append((base * rng.normal(1, noise, len(base))).astype(np.int64))
+        idle = np.choose(point, [0, 100 * MS, SECOND])
+        arrays.append({"point": point, "idle_ns": idle, "idle_cpu_ns": idle // 10})
+    run = fake_run(name, latency, arrays=arrays, scenario=WAKE)
+    awake = RepeatEnergy(10, 20 * MS, 0.03)
+    record = replace(run.record, repeats=tuple(replace(repeat, energy=awake) for repeat in run.record.repeats))
+    return replace(run, record=judged(replace(run, record=record)).record)
+
+
+def test_the_cost_of_waking_and_of_keeping_awake() -> None:
+    """By idle time: the answer, how many times the warm one it is, how much longer, and the CPU time of a second."""
+    found = record_of(8 * MS).record.summary
+    curves = found.curves
+    assert ["latency_p50_ns", "wake_ratio", "waking_ns", "cpu_seconds_per_second"] == [*curves]
+    assert [240, 12, 12] == [point.n for point in curves["latency_p50_ns"].points]
+    ratio, longer, cpu = (curves[name].points for name in ("wake_ratio", "waking_ns", "cpu_seconds_per_second"))
+    assert [None, pytest.approx(1.5, rel=0.02), pytest.approx(4, rel=0.02)] == [point.value for point in ratio]
+    assert [None, pytest.approx(MS, rel=0.05), pytest.approx(6 * MS, rel=0.02)] == [point.value for point in longer]
+    assert [1.5, pytest.approx(0.1), pytest.approx(0.1)] == [point.value for point in cpu]
+    assert ratio[2].interval95 is not None
+    assert longer[2].interval95 is not None
+    assert longer[2].interval95[0] < 6 * MS < longer[2].interval95[1]
+    figures = {name: figure.value for name, figure in found.figures.items()}
+    assert pytest.approx(8 * MS, rel=0.02) == figures["wake_p50_ns"]
+    assert pytest.approx(4, rel=0.02) == figures["wake_ratio"]
+    assert pytest.approx(1.4) == figures["keep_awake_cpu_seconds"]
+    assert None is figures["keep_awake_watts"]  # without a sensor
+
+
+def test_other_scenarios_have_none_of_them() -> None:
+    found = judged(fake_run("r", [np.full(20, MS)] * 3)).record.summary
+    waking = [metric.name for metric in METRICS if metric.scenarios == ("wake",)]
+    assert 4 == len(waking)
+    assert not {*waking} & {*found.figures}
+    plain = compare(*(judged(fake_run(name, [np.full(20, MS)] * 6)).plain() for name in "ab"))
+    assert not {*waking} & {one.metric for one in (*plain.changes, *plain.omitted)}
+
+
+def test_a_later_awakening_is_found_by_the_comparison() -> None:
+    """It leads, and the point says after which pause."""
+    found = compare(record_of(8 * MS, "base", 6), record_of(12 * MS, "new", 6))
+    assert "wake_p50_ns" == found.leading
+    assert {"wake_p50_ns": "slower", "latency_p50_ns@1000": "slower", "latency_p50_ns@0": "same"}.items() <= {
+        change.metric: change.word for change in found.changes
+    }.items()
+    assert found.worse
+
+
+def test_reports_show_it_in_both_languages() -> None:
+    run = record_of(8 * MS)
+    shown = TerminalReport(110).render([run]).decode().replace(units.NO_BREAK, " ")
+    assert "After 1.00 s idle" in shown
+    assert "first answer" in shown
+    page = HtmlReport().render([run]).decode()
+    assert "by idle time" in page
+    assert "Wake: the first answer after 100 ms, 1.00 s" in scenario_words("tensor", WAKE)
+    with speaking("ko"):
+        assert "유휴 시간별 수치" in HtmlReport().render([run]).decode()

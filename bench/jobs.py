@@ -29,6 +29,14 @@ TakeTurn = Callable[[bool], bool]
 measured."""
 
 
+Said = Callable[[Sentence], None]
+"""Called with what is happening, in a few words, every few seconds of a long measurement."""
+
+
+def unheard(words: Sentence) -> None:
+    """A ``Said`` that nobody listens to."""
+
+
 class Worker(Struct, frozen=True):
     """The process that plays a job. ``folder`` is the job's: its log, and the arrays it leaves for the parent.
     ``process_start_ns``: from spawn to the worker's first statement."""
@@ -37,6 +45,7 @@ class Worker(Struct, frozen=True):
     announce: Announce
     process_start_ns: int
     take_turn: TakeTurn
+    said: Said = unheard
 
 
 class Job(Struct, Generic[Answer_co], frozen=True):
@@ -71,6 +80,12 @@ class PartDone(Event, frozen=True, tag=True):
     percent: int
 
 
+class Told(Event, frozen=True, tag=True):
+    """What is happening in the job's phase."""
+
+    words: Sentence
+
+
 class TurnWanted(Event, frozen=True, tag=True):
     """The worker's turn is over, if it had one, and it waits for the next. ``satisfied``: it has measured enough, and
     goes on only to keep the other company."""
@@ -88,7 +103,7 @@ class Done(Event, frozen=True, tag=True):
     answer: Raw
 
 
-AnyEvent = PhaseBegan | PartDone | TurnWanted | Failed | Done
+AnyEvent = PhaseBegan | PartDone | Told | TurnWanted | Failed | Done
 
 
 class Result(Struct, Generic[Answer_co], frozen=True):
@@ -199,6 +214,11 @@ def done(answer: object) -> Done:
     return Done(Raw(_json(answer)))
 
 
+def answer_of(answer: object) -> bytes:
+    """An answer as JSON, which ``decode_answer`` reads as part of ``Done``."""
+    return _json(answer)
+
+
 def encode(event: AnyEvent) -> bytes:
     """One line of JSON, without the newline."""
     return _json(event)
@@ -213,8 +233,13 @@ def decode_event(data: bytes) -> AnyEvent:
 
 def decode_answer(event: Done, job: Job[T]) -> T:
     """Raises ``ValueError`` for an invalid answer to ``job``."""
+    return decode_as(type(job), event.answer)
+
+
+def decode_as(kind: type[Job[T]], answer: Raw | bytes) -> T:
+    """An answer to a job of that kind. Raises ``ValueError`` for one that is invalid."""
     with _bounded():
-        return msgspec.json.decode(event.answer, type=job.answers(), dec_hook=_decode_path)
+        return msgspec.json.decode(answer, type=kind.answers(), dec_hook=_decode_path)
 
 
 @contextmanager

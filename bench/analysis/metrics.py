@@ -14,6 +14,7 @@ from bench.analysis.figures.metric import Metric as Metric
 from bench.analysis.figures.percentiles import TPOT, decode_rate, first_tokens, percentile_of
 from bench.analysis.figures.rule import GEOMETRIC_MEAN, MEDIAN, Figure, Rule, Values
 from bench.analysis.figures.rule import Unit as Unit
+from bench.analysis.figures.sustained import RETAINED, STEADY_RATE, TIME_TO_THROTTLE
 from bench.analysis.figures.wake import FIRST_ANSWER, KEEP_AWAKE_CPU, KEEP_AWAKE_WATTS, WAKE_RATIO
 from bench.analysis.memory import peak_rss
 from bench.analysis.open_loops.rules import JITTER, LARGEST_RATE, dropped, fraction_of, in_time
@@ -318,6 +319,32 @@ METRICS: tuple[Metric, ...] = (
         lower_is_better=False,
         tail=True,
         scenarios=("server",),
+    ),
+    Metric(
+        name="steady_rate_per_s",
+        unit="queries_per_s",
+        rule=STEADY_RATE,
+        short=sentence("metric.steady_rate_per_s.short"),
+        lower_is_better=False,
+        scenarios=("sustained",),
+    ),
+    Metric(
+        name="retained_fraction",
+        unit="fraction",
+        rule=RETAINED,
+        short=sentence("metric.retained_fraction.short"),
+        speed=False,
+        lower_is_better=False,
+        scenarios=("sustained",),
+    ),
+    Metric(
+        name="time_to_throttle_ns",
+        unit="ns",
+        rule=TIME_TO_THROTTLE,
+        short=sentence("metric.time_to_throttle_ns.short"),
+        speed=False,
+        lower_is_better=False,
+        scenarios=("sustained",),
     ),
 )
 """Every metric, in the order of reports."""

@@ -46,6 +46,7 @@ class Process(Struct, frozen=True, kw_only=True):
     staged: Mapping[str, Samples] = {}
     prompt_tokens: Samples = NOTHING
     due_ns: Samples = NOTHING
+    kept_every: int = 1
     start_ns: Samples = NOTHING
     dropped_ns: Samples = NOTHING
     bound_ns: int | None = None
@@ -65,6 +66,8 @@ class Process(Struct, frozen=True, kw_only=True):
             self,
             latency_ns=self.attempt_latency_ns,
             point=self.attempt_point,
+            start_ns=NOTHING,
+            due_ns=NOTHING,
             dropped_ns=NOTHING,
         )
 
@@ -82,6 +85,8 @@ class Process(Struct, frozen=True, kw_only=True):
             prompt_tokens=self.prompt_tokens[chosen] if len(self.prompt_tokens) else NOTHING,
             idle_ns=self.idle_ns[chosen] if len(self.idle_ns) else NOTHING,
             idle_cpu_ns=self.idle_cpu_ns[chosen] if len(self.idle_cpu_ns) else NOTHING,
+            start_ns=self.start_ns[chosen] if len(self.start_ns) == len(self.latency_ns) else NOTHING,
+            due_ns=self.due_ns[chosen] if len(self.due_ns) == len(self.latency_ns) else NOTHING,
             blocks=(),
             throughput_per_s=SECOND * len(chosen) / busy_ns if busy_ns else None,
         )
@@ -179,6 +184,7 @@ def processes_of(
                 idle_ns=_array(repeat, samples, "idle_ns"),
                 idle_cpu_ns=_array(repeat, samples, "idle_cpu_ns"),
                 samples=samples_of(scenario),
+                kept_every=int(next(iter(_array(repeat, samples, "kept_every")), 1)),
             )
         )
     return Processes(tuple(found), known, settings, scenario)
@@ -235,14 +241,17 @@ def timed(run: RecordedRun) -> TimedRun:
 
 def query_rate(repeat: Repeat, samples: Mapping[str, Samples], scenario: Scenario) -> float | None:
     """Queries a second of one process. One query at a time: the inverse of the mean latency. Where queries overlap, as
-    offline: those of the window over its duration. Of an open loop: those that were answered, over its duration."""
+    offline: those of the window over its duration. Where they are due at given moments: those answered, over its
+    duration."""
     if kind_of(scenario).overlapping:
         queries = offline_queries(repeat, samples)
         return SECOND * queries / repeat.duration_ns if repeat.duration_ns and queries else None
     named = repeat.samples.arrays.get("latency_ns", "") if repeat.samples is not None else ""
     latency = samples.get(named)
-    if kind_of(scenario).open_loop:
-        return None if latency is None or not repeat.duration_ns else SECOND * len(latency) / repeat.duration_ns
+    if latency is not None and repeat.samples is not None and "due_ns" in repeat.samples.arrays:
+        every = _array(repeat, samples, "kept_every")
+        answered = len(latency) * (int(every[0]) if len(every) else 1)
+        return SECOND * answered / repeat.duration_ns if repeat.duration_ns else None
     busy = 0 if latency is None else int(latency.sum())
     return None if latency is None or not busy else SECOND * len(latency) / busy
 

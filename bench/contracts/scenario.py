@@ -66,6 +66,8 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ``bench.analysis.curves.table.CURVES``, of which the first leads.
     ``staged``: a query passes through the stages of a pipeline, of which the network is one.
     ``open_loop``: each query is due at a given moment, however late earlier answers are, and latency counts from it.
+    ``lasting``: the parameter with the minutes that one process measures, whatever the preset says; ``""``: as long as
+    the preset says. A kind with it has one process unless another number is asked for.
     """
 
     name: Name
@@ -81,6 +83,7 @@ class ScenarioKind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     curves: tuple[str, ...] = ()
     staged: bool = False
     open_loop: bool = False
+    lasting: str = ""
 
     @property
     def overlapping(self) -> bool:

@@ -13,18 +13,21 @@ from bench.errors import OdbError, RunFailure
 from bench.execution.runner import JobRunner, Memo
 from bench.execution.untimed import UNTIMED
 from bench.execution.workbench import Bench
-from bench.jobs import Job, Result
+from bench.jobs import Job, Result, Said, decode_as
 from bench.machine.environment import capture
 from bench.machine.load import HostLoad
 from bench.measure.repeat import Measured, MeasureJob
+from bench.minutes.files import KeptMinutes, kept_minutes
 from bench.passes.evidence import Evidence, Step, known
 from bench.passes.prepare import device_name, pipeline_ask
 from bench.pipelines.asked import PipelineOpening
 from bench.pipelines.job import EndToEndJob
 from bench.record.evidence import RepeatRule, Until
 from bench.record.inputs import made_up_controls
-from bench.record.record import Failure
+from bench.record.record import Failure, SampleArrays
+from bench.scenarios.lasting import lasting_of
 from bench.store.records import new_record_id
+from bench.store.unfinished import with_minutes_said
 from bench.suite.plan import PlannedRun
 from bench.words import Sentence, sentence
 
@@ -59,6 +62,7 @@ class Gathering:
             device_name=device_name(run),
         )
         self._seen: list[Seen] = []
+        self._minutes: Path | None = None
 
     @property
     def run(self) -> PlannedRun:
@@ -77,9 +81,33 @@ class Gathering:
             return False
         return self.attempt(self._pass_all)
 
-    def measure(self) -> bool:
-        """One repeat more. Whether it went well."""
-        return self.attempt(self._measure_one)
+    def measure(self, minutes: Path | None = None) -> bool:
+        """One repeat more. Whether it went well. ``minutes``: where a long one keeps each minute as it ends; what it
+        kept of a repeat that failed stays."""
+        self._minutes = minutes
+        went_well = self.attempt(self._measure_one)
+        kept = None if went_well or minutes is None else kept_minutes(minutes)
+        if kept is not None:
+            self.attempt(lambda: self._keep_minutes(kept))
+        return went_well
+
+    def lasts(self) -> bool:
+        """Whether a repeat keeps its minutes."""
+        return lasting_of(self.run.scenario) is not None
+
+    def _keep_minutes(self, kept: KeptMinutes) -> None:
+        """Take in the minutes of a repeat that did not end, and say in the failure how many they are."""
+        import numpy as np
+
+        failure, repeat = known(self._evidence.failure), kept.state.repeat
+        place = self.folder() / "samples.npz"
+        np.savez(place, allow_pickle=False, **dict(kept.arrays))
+        repeat = replace(
+            repeat, samples=SampleArrays(len(kept.arrays["latency_ns"]), {role: role for role in kept.arrays})
+        )
+        measured = replace(decode_as(MeasureJob, kept.state.answer), samples=place, repeat=repeat)
+        self.keep(measured, None, None)
+        self.fail(with_minutes_said(failure, repeat, self.run.scenario))
 
     def has_ended(self, nothing_spare: bool = True) -> bool:
         """Whether there is nothing more to measure: the run failed, or needs no further repeat. Why is noted.
@@ -152,8 +180,12 @@ class Gathering:
     def _measure_one(self) -> None:
         before = HostLoad.now()
         title = self._title()
-        part = self._part_of(title)
-        result = self._jobs.attempt(self.measure_job(), on_phase=self._phase_of(title), on_part=part)
+        result = self._jobs.attempt(
+            self.measure_job(),
+            on_phase=self._phase_of(title),
+            on_part=self._part_of(title),
+            on_said=self._said_of(title),
+        )
         measured = self.settled(result)
         busy = HostLoad.now().busy_share_of_others(before, measured.cpu_seconds)
         self.keep(measured, result.wall_ns - measured.runtime_ns, busy, took_ns=result.wall_ns)
@@ -174,6 +206,9 @@ class Gathering:
 
     def _part_of(self, title: Sentence) -> Callable[[int], None]:
         return lambda percent: self._jobs.say(sentence("run.part_done", title=title, percent=percent))
+
+    def _said_of(self, title: Sentence) -> Said:
+        return lambda words: self._jobs.say(sentence("run.now", title=title, now=words))
 
     def fail(self, failure: Failure) -> None:
         """End the run for a reason that lies elsewhere."""
@@ -211,6 +246,7 @@ class Gathering:
             in_turns=in_turns,
             player=run.player,
             number=len(self._evidence.repeats),
+            minutes=None if in_turns else self._minutes,
         )
 
     def deadline_s(self) -> float:

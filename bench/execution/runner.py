@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.errors import RunFailure
 from bench.execution.workbench import Bench
-from bench.jobs import Failed, Job, Result, T
+from bench.jobs import Failed, Job, Result, Said, T, unheard
 from bench.plugins import Catalog
 from bench.process.supervisor import run_job
 from bench.words import Sentence, sentence
@@ -53,8 +53,9 @@ class JobRunner:
         environment: Mapping[str, str] | None = None,
         on_phase: Callable[[str], None] = lambda name: None,
         on_part: Callable[[int], None] = lambda percent: None,
+        on_said: Said = unheard,
     ) -> Result[T]:
-        return self._carried_out(job, more_s, on_phase, environment, on_part=on_part)
+        return self._carried_out(job, more_s, on_phase, environment, on_part=on_part, on_said=on_said)
 
     def once(
         self,
@@ -78,6 +79,7 @@ class JobRunner:
         on_phase: Callable[[str], None] = lambda name: None,
         environment: Mapping[str, str] | None = None,
         on_part: Callable[[int], None] = lambda percent: None,
+        on_said: Said = unheard,
     ) -> Result[T]:
         deadline_s = self._deadline_s() + more_s
         return run_job(
@@ -88,6 +90,7 @@ class JobRunner:
             on_spawn=self._on_spawn,
             environment=environment,
             on_part=on_part,
+            on_said=on_said,
         )
 
     def _part_of(self, title: Sentence | str) -> Callable[[int], None]:

@@ -129,13 +129,22 @@ class Rounds:
                 gathering = self._begun[index]
                 if in_time or self._spare_ns() > 0:
                     self._listener.turn(index, gathering.run)
-                    gathering.measure()
+                    gathering.measure(self._minutes_of(gathering))
                 if gathering.has_ended(nothing_spare=self._spare_ns() <= 0):
                     self._left_ns += gathering.left_ns()
                     self._end(index)
                 else:
                     with suppress(OSError):  # kept or not, the suite goes on
                         self._kept.keep(assemble(*gathering.unfinished()))
+
+    def _minutes_of(self, gathering: Gathering) -> Path | None:
+        """Where a long repeat keeps its minutes; ``None`` where it is short, or nothing can be kept."""
+        if not gathering.lasts():
+            return None
+        try:
+            return self._kept.minutes(assemble(*gathering.unfinished()))
+        except OSError:
+            return None
 
     def _spare_ns(self) -> int:
         """What is left of the time for repeats of all runs together."""

@@ -8,14 +8,18 @@ from time import perf_counter_ns, process_time
 
 from msgspec import Struct, field
 
-from bench.contracts import Channel, OpenRequest, Scenario, SessionFacts, Tensors, TensorSession
+from bench.contracts import Channel, OpenRequest, Scenario, Sensor, SessionFacts, Tensors, TensorSession
 from bench.errors import PluginError
 from bench.inputs.tensor_files import load_feeds
-from bench.jobs import Announce, Job, Worker
+from bench.jobs import Announce, Job, Worker, answer_of
 from bench.machine.channels import power_seconds
 from bench.machine.clocks import CoreClocks
+from bench.machine.throttling import throttle_count, throttled_since
+from bench.machine.trace_log import TraceLog
+from bench.machine.traces import Traces
 from bench.measure.energy import EnergyMeter, sample_power
 from bench.measure.generation import Generation, play_generation
+from bench.measure.long_run import Begun, LongRun, Observed, WatchedRun
 from bench.measure.loop import loop_overhead_ns, quiet_interpreter, time_queries, token_overhead_ns
 from bench.measure.memory import MemoryProbe
 from bench.measure.own_memory import rehearse
@@ -24,9 +28,12 @@ from bench.measure.players.table import player_of
 from bench.measure.stage import Stage, Steady, Watched
 from bench.measure.staged.queries import Staged
 from bench.measure.text_driver import OpenedText, open_session
+from bench.minutes.files import MinuteFiles
 from bench.plugins import PluginRef, load
+from bench.record.energy import RepeatEnergy
 from bench.record.inputs import PipelineFacts
-from bench.record.record import Repeat, SampleArrays, StoppingRule
+from bench.record.memory import MemoryPoint
+from bench.record.record import Repeat, SampleArrays, StoppingRule, Warmup
 from bench.scenarios.kinds import kind_of
 from bench.words import sentence
 
@@ -53,7 +60,8 @@ class MeasureJob(Job[Measured], frozen=True, kw_only=True):
     """One timed repeat. ``root``: where sensors are looked for. ``prompts``: the user's own, as ids; where they were
     text, ``tokenizer`` is the model's ``tokenizer.json``, for a session without a tokenizer of its own. ``in_turns``:
     with another job; see ``bench.process.turnstile``. ``player``: of a scenario that is a plugin's. ``number``: of
-    the repeat among those of its run, from 0."""
+    the repeat among those of its run, from 0. ``minutes``: where a long run keeps each minute
+    as it ends."""
 
     request: OpenRequest
     scenario: Scenario
@@ -69,6 +77,7 @@ class MeasureJob(Job[Measured], frozen=True, kw_only=True):
     player: PluginRef | None = None
     tokenizer: Path | None = None
     number: int = 0
+    minutes: Path | None = None
 
     def play(self, worker: Worker) -> Measured:
         """See ``measure``."""
@@ -101,7 +110,11 @@ def measure(job: MeasureJob, worker: Worker, staged_of: StagedOf | None = None) 
     rehearse(job.rule)
     begin_ns = perf_counter_ns()
     with quiet_interpreter():
-        call, steady, pipeline = _play(job, session, feeds, recorder, memory, watched, worker.announce, staged_of)
+        long = _long_run(job, worker, sensors, session, recorder, at_start)
+        throttled = throttle_count(job.root)
+        call, steady, pipeline = _play(job, session, feeds, recorder, memory, watched, worker.announce, staged_of, long)
+        throttled = throttled_since(throttled, job.root)
+    observed = long.observed()
     worker.announce("after")
     seconds = 0.0 if kind_of(job.scenario).overlapping else power_seconds(job.channels)
     power = sample_power(call, sensors, job.channels, job.root, seconds, job.idle_watts) if seconds else None
@@ -124,6 +137,9 @@ def measure(job: MeasureJob, worker: Worker, staged_of: StagedOf | None = None) 
         token_overhead_ns=token_overhead_ns() if "token_ns" in steady.arrays else None,
         prefill_energy=steady.prefill_energy,
         frequency_mhz=tuple(clocks.readings_mhz),
+        traces=observed.traces,
+        power_sources=observed.power_sources or _source_now(job.root),
+        throttle_events=throttled,
     )
     runtime_ns = sum(recorder.duration_ns.values()) + ran_ns
     return Measured(
@@ -138,6 +154,53 @@ def measure(job: MeasureJob, worker: Worker, staged_of: StagedOf | None = None) 
     )
 
 
+def _source_now(root: Path) -> tuple[str, ...]:
+    """What feeds the machine as the steady state ends."""
+    found = Traces(root).look().power_source
+    return () if found is None else (found,)
+
+
+def _long_run(
+    job: MeasureJob,
+    worker: Worker,
+    sensors: "dict[str, Sensor]",
+    session: TensorSession | OpenedText,
+    recorder: PhaseRecorder,
+    at_start: MemoryPoint,
+) -> LongRun:
+    """What is done between the queries of a scenario that lasts; nothing in others."""
+    if not kind_of(job.scenario).lasting or job.in_turns:
+        return LongRun()
+    files = MinuteFiles(job.minutes) if job.minutes is not None else None
+    facts, folder = session.facts(), worker.folder
+
+    def keep(begun: Begun, observed: Observed) -> None:
+        if files is None:
+            return
+        queries, duration_ns, was_steady = begun.warmup
+        repeat = Repeat(
+            phases_ns=recorder.phases(worker.process_start_ns),
+            compile_cache=facts.compile_cache,
+            warmup=Warmup(queries, duration_ns, was_steady),
+            memory_bytes={"start": at_start, **recorder.memory},
+            energy=RepeatEnergy(begun.queries, begun.duration_ns),
+            duration_ns=begun.duration_ns,
+            traces=observed.traces,
+            power_sources=observed.power_sources,
+        )
+        runtime_ns = sum(recorder.duration_ns.values()) + begun.duration_ns
+        measured = Measured(
+            repeat=repeat,
+            samples=folder / "samples.npz",
+            facts=facts,
+            runtime_ns=runtime_ns,
+            cpu_seconds=process_time(),
+        )
+        files.keep(begun.arrays, repeat, answer_of(measured))
+
+    return WatchedRun(TraceLog(job.root, sensors, job.channels), worker.said, keep)
+
+
 def _play(
     job: MeasureJob,
     session: TensorSession | OpenedText,
@@ -147,6 +210,7 @@ def _play(
     watched: Watched,
     announce: Announce,
     staged_of: StagedOf | None,
+    long: LongRun,
 ) -> tuple[Callable[[], None], Steady, PipelineFacts | None]:
     """First inference, then the scenario. Returns one query as a call, what was measured, and what the stages are."""
 
@@ -184,6 +248,7 @@ def _play(
         steady=steady_phase,
         staged=staged,
         seed=job.seed + job.number,
+        long=long,
     )
     steady: object = player(stage)  # a plugin's may be anything
     if not isinstance(steady, Steady):

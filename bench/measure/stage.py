@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bench.contracts import Scenario
 from bench.machine.clocks import CoreClocks
 from bench.measure.energy import EnergyMeter
+from bench.measure.long_run import LongRun
 from bench.measure.loop import Run
 from bench.measure.staged.queries import Staged
 from bench.record.energy import RepeatEnergy
@@ -38,6 +39,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     measures; begin it as late and end it as early as possible, since memory is read at both ends. ``staged``: the
     pipeline, in a scenario whose queries pass through one; ``run`` and ``call`` are then of the network alone.
     ``seed``: of what is random in this process; each repeat of a run has another.
+    ``long``: what a run of many minutes does between its queries.
     """
 
     scenario: Scenario
@@ -49,6 +51,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     steady: Callable[[], AbstractContextManager[None]]
     staged: Staged | None = None
     seed: int = 0
+    long: LongRun = field(default_factory=LongRun)
 
 
 class Steady(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import IO
 
 import msgspec
 
-from bench.jobs import AnyEvent, PartDone, PhaseBegan, TurnWanted, decode_event
+from bench.jobs import AnyEvent, PartDone, PhaseBegan, Told, TurnWanted, decode_event
 from bench.record.shown.redact import without_paths
 
 LOG_LINES, LINE_CHARACTERS = 30, 400
@@ -69,7 +69,7 @@ class EventStream:
         if len(line) > EVENT_MOST_BYTES:
             raise ValueError(f"over {EVENT_MOST_BYTES:,} bytes in one line")
         event = decode_event(line)
-        self._done = not isinstance(event, PhaseBegan | PartDone | TurnWanted)
+        self._done = not isinstance(event, PhaseBegan | PartDone | Told | TurnWanted)
         return event
 
     def _next_line(self) -> _Heard:

@@ -23,11 +23,14 @@ from bench.jobs import (
     PartDone,
     PhaseBegan,
     Result,
+    Said,
     T,
     TakeTurn,
+    Told,
     TurnWanted,
     decode_answer,
     encode_job,
+    unheard,
 )
 from bench.process import trees
 from bench.process.leftovers import MARK, end_leftovers
@@ -70,6 +73,7 @@ def run_job(
     on_spawn: "Callable[[subprocess.Popen[bytes]], None]" = lambda process: None,
     environment: Mapping[str, str] | None = None,
     on_part: Callable[[int], None] = lambda percent: None,
+    on_said: Said = unheard,
 ) -> Result[T]:
     """Spawn a worker for ``job`` in its plugin's environment, wait for it, leave no process behind.
 
@@ -78,7 +82,7 @@ def run_job(
 
     ``take_turn`` blocks until a worker that measures in turns may go on; see ``bench.process.turnstile``. ``on_spawn``
     gets the worker, which another thread may ``stop``. ``environment``: variables that the worker gets besides.
-    ``on_part`` gets how many percent of its phase are done.
+    ``on_part`` gets how many percent of its phase are done, ``on_said`` what is happening in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job_file, log = folder / "job.json", folder / "log.txt"
@@ -103,6 +107,8 @@ def run_job(
                 on_phase(phase)
             elif isinstance(event, PartDone):
                 on_part(event.percent)
+            elif isinstance(event, Told):
+                on_said(event.words)
             elif isinstance(event, TurnWanted):
                 _let_go_on(process, take_turn(event.satisfied))
             else:

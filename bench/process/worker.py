@@ -29,7 +29,7 @@ def main() -> None:
     from pathlib import Path
 
     from bench import progress
-    from bench.jobs import AnyEvent, PartDone, PhaseBegan, TurnWanted, Worker, decode_job, done, encode
+    from bench.jobs import AnyEvent, PartDone, PhaseBegan, Told, TurnWanted, Worker, decode_job, done, encode
     from bench.process.failure import failure_of
 
     def say(event: AnyEvent) -> None:
@@ -58,7 +58,8 @@ def main() -> None:
     try:
         with open(job_file, "rb") as file:
             job = decode_job(file.read())
-        say(done(job.play(Worker(Path(job_file).parent, announce, FIRST_STATEMENT_NS - spawn_ns, take_turn))))
+        folder, started_ns = Path(job_file).parent, FIRST_STATEMENT_NS - spawn_ns
+        say(done(job.play(Worker(folder, announce, started_ns, take_turn, lambda words: say(Told(words))))))
     except BaseException as error:
         say(failure_of(error, phase))
         status = 1

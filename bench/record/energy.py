@@ -1,5 +1,7 @@
 """The power proxies in a record. Part of ``bench.record.record``'s layout."""
 
+from typing import Literal
+
 from bench.record.part import Part
 from bench.words import Sentence
 
@@ -29,6 +31,21 @@ class RepeatEnergy(Part, frozen=True):
     cpu_seconds: float | None = None
     channels: tuple[ChannelReading, ...] = ()
     began_unix_ns: int | None = None
+
+
+Quantity = Literal["celsius", "mhz", "watts", "busy"]
+
+
+class Trace(Part, frozen=True):
+    """Readings of one channel between the queries of a long run. ``name``: a thermal zone, ``cores`` for the clock of
+    the fastest core, or a channel of a sensor. ``quantity``: also the unit; ``busy`` is the fraction of the time since
+    the reading before, as ``watts`` are where the channel counts joules. ``at_ns``: since the first steady query.
+    ``values``: null where nothing could be read."""
+
+    name: str
+    quantity: Quantity
+    at_ns: tuple[int, ...]
+    values: tuple[float | None, ...]
 
 
 class MeterIdle(Part, frozen=True):

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from bench.contracts import CompileCache, Scenario
 from bench.record.asked import Asked
-from bench.record.energy import JoinedMeter, RepeatEnergy
+from bench.record.energy import JoinedMeter, RepeatEnergy, Trace
 from bench.record.evidence import Alternation, Determinism, RepeatedInput, RepeatRule, RepeatsEnded
 from bench.record.inputs import InputFacts, PipelineFacts, PlannedModel
 from bench.record.memory import MemoryPoint
@@ -173,6 +173,8 @@ class SampleArrays(Part, frozen=True):
     also ``token_ns`` [n, generate_tokens]: the time of each token since its query was issued, −1 for one that never
     came; ``tokenized_token_ns``, the same with the tokenizer inside; ``prompt_tokens`` [n]; ``shared_tokens`` [n], as
     an earlier prompt began. In alternation also ``block_queries`` [blocks]: queries of each. Those three are not times.
+    With points on an axis ``point`` [n], which each query belongs to; with fixed times ``due_ns`` [n], when it should
+    have been issued, from which its latency counts. ``kept_every`` [1]: of so many queries one is here; absent for all.
     Offline also ``in_flight_latency_ns``, ``in_flight_start_ns``: queries that were running as the window closed.
     With an axis also ``point`` [n], the index of the point to which each query belongs, and where the player found the
     points ``axis_thousandths`` [points], their values in thousandths of the axis' unit.
@@ -205,6 +207,9 @@ class Repeat(Part, frozen=True):
     token_overhead_ns: int | None = None
     cpu_busy_share: float | None = None  # of the whole machine by others during the repeat, 0..1
     frequency_mhz: tuple[float, ...] = ()  # of the fastest core, at each look between batches; empty: not readable
+    traces: tuple[Trace, ...] = ()  # of a long run
+    power_sources: tuple[str, ...] = ()  # "ac", "battery": each as it was found, in order; empty: not readable
+    throttle_events: int | None = None  # that the system counted during the steady state; null: it counts none
 
 
 class PlacementSummary(Part, frozen=True):

@@ -111,6 +111,27 @@ PIPELINE = Parameter(
     default="auto",
 )
 HOP = Parameter(name="hop_ms", short="hop", unit="ms", about=sentence("scenario.about.hop_ms"), most=60_000)
+MINUTES = Parameter(
+    name="minutes", unit="min", about=sentence("scenario.about.minutes"), least=2, most=1440, default=20
+)
+RATE_IF_ANY = Parameter(
+    name="rate_per_s",
+    short="rate",
+    unit="queries/s",
+    about=sentence("scenario.about.rate"),
+    least=0.1,
+    most=10_000,
+    whole=False,
+)
+COOLDOWN = Parameter(
+    name="cooldown_s",
+    unit="s",
+    about=sentence("scenario.about.cooldown"),
+    least=0,
+    most=3600,
+    whole=False,
+    short="cooldown",
+)
 
 COMPILE_CACHE = "compile_cache"
 CACHES = ("none", "cold", "warm")
@@ -187,6 +208,24 @@ KINDS: Mapping[str, ScenarioKind] = MappingProxyType(
                 leading=("samples_per_s", "latency_p50_ns"),
                 emulator=False,
                 samples="sizes",
+            ),
+            ScenarioKind(
+                name="sustained",
+                summary=sentence("scenario.summary.sustained"),
+                parameters=(MINUTES, RATE_IF_ANY, COOLDOWN),
+                leading=("steady_rate_per_s", "retained_fraction", "latency_p50_ns"),
+                percentile=False,
+                emulator=False,
+                lasting="minutes",
+                axis=Axis(name="minute", unit="min", of="counted", parameter="minutes"),
+                curves=(
+                    "rate_of_minute_per_s",
+                    "latency_p50_ns",
+                    "temperature_celsius",
+                    "clock_mhz",
+                    "power_watts",
+                    "busy_fraction",
+                ),
             ),
         )
     }

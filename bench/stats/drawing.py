@@ -20,6 +20,8 @@ def ecdf(samples: Samples, points: int = 200, in_order: bool = False) -> tuple[S
 @lru_cache(maxsize=256)
 def _kept(n: int, points: int) -> NDArray[np.int64]:
     """The ranks of at most ``points`` of ``n`` values, evenly apart."""
+    if n <= points:
+        return np.arange(n, dtype=np.int64)
     return np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(np.int64))
 
 

@@ -184,7 +184,8 @@ def _samples(repeat: Repeat, samples: "Samples", plan: PlanPart) -> Iterator[Sen
     held = {role: samples[key] for role, key in repeat.samples.arrays.items() if key in samples}
     latency, start = held.get("latency_ns"), held.get("start_ns")
     counted, queries = _counted(repeat, samples, plan), repeat.energy.queries if repeat.energy is not None else None
-    if queries is not None and counted is not None and abs(queries - counted) > CLOSE * counted:
+    every = int(held["kept_every"][0]) if len(held.get("kept_every", ())) else 1
+    if queries is not None and counted is not None and abs(queries - counted * every) > CLOSE * counted + every - 1:
         yield sentence("store.energy_queries_samples_npz_holds", queries=queries, counted=counted)
     if ("token_ns" in held) != (plan.model.task == "text_generation"):
         code = "store.token_times_held" if "token_ns" in held else "store.token_times_missing"

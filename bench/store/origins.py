@@ -65,7 +65,7 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "plan.target.opened": {"seen": "format sha256 size_bytes"},
         "plan.scenario": {"checked": "name prompt_tokens generate_tokens lanes depth_tokens compile_cache parameters"},
         "plan.scenario.kind": {
-            "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop"
+            "seen": "name summary tasks intent leading percentile emulator samples curves staged open_loop lasting"
         },
         "plan.scenario.kind.axis": {"seen": "name unit of parameter zero"},
         "plan.scenario.kind.parameters[]": {
@@ -107,8 +107,9 @@ ORIGINS: Mapping[str, _Fields] = MappingProxyType(
         "repeats[]": {
             "computed": "converged",
             "seen": "compile_cache duration_ns harness_ns loop_overhead_ns token_overhead_ns cpu_busy_share "
-            "frequency_mhz",
+            "frequency_mhz power_sources throttle_events",
         },
+        "repeats[].traces[]": {"seen": "name quantity at_ns values"},
         "repeats[].phases_ns": {"seen": "process_start runtime_import read compile first_inference"},
         "repeats[].warmup": {"computed": "steady", "checked": "queries", "seen": "duration_ns"},
         "repeats[].memory_bytes{}": {

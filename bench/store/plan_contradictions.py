@@ -8,7 +8,8 @@ from bench.record.inputs import InputFacts
 from bench.record.part import Correction
 from bench.record.record import PlanPart, StoppingRule
 from bench.scenarios.kinds import scenario_text
-from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule, text_generation_rule
+from bench.scenarios.lasting import lasting_of
+from bench.suite.presets import PRESETS, emulated_generation_rule, emulated_rule, lasting_rule, text_generation_rule
 from bench.words import Sentence, sentence
 
 BY_SECONDS = ("min_duration_ns", "max_duration_ns")
@@ -79,6 +80,9 @@ def _rule(plan: PlanPart) -> StoppingRule:
     text, rule = plan.model.task == "text_generation", PRESETS[plan.preset].rule
     if plan.target.emulated:
         return emulated_generation_rule() if text else emulated_rule()
+    lasting = lasting_of(plan.scenario)
+    if lasting is not None:
+        return lasting_rule(rule, lasting, plan.repeats if plan.repeat_rule is None else plan.repeat_rule.most)
     return text_generation_rule(rule) if text else rule
 
 

@@ -10,11 +10,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from bench.contracts import Scenario
 from bench.errors import InputError
-from bench.record.record import Record, RecordedRun
+from bench.minutes.files import KeptMinutes, kept_minutes
+from bench.record.record import Failure, Record, RecordedRun, Repeat, SampleArrays
+from bench.scenarios.lasting import lasting_of
 from bench.scratch import scratch_folder, sweep
+from bench.store.derived import judged
 from bench.store.records import UNFINISHED, load, write_record
 from bench.words import sentence
+
+MINUTES = "minutes"
+"""The folder beside the states of a run in which a long repeat keeps its minutes; see ``bench.minutes.files``."""
 
 
 class Unfinished:
@@ -31,6 +40,12 @@ class Unfinished:
         write_record(place / f"{len(run.record.every_repeat):06}", run.record, run.samples)
         for folder in before:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def minutes(self, run: RecordedRun) -> Path:
+        """Where the repeat of ``run`` that begins now keeps its minutes; what there is of the run is written first.
+        Raises ``OSError``."""
+        self.keep(run)
+        return self._folder / run.record.record_id / MINUTES
 
     def drop(self, record_id: str) -> None:
         """The run has its record."""
@@ -65,17 +80,46 @@ def _recovered(folder: Path) -> Iterator[Record]:
     for place in sorted(folder.iterdir()):
         if place.name.startswith(".") or place.is_symlink() or not place.is_dir() or (out / place.name).exists():
             continue
-        for kept in sorted(place.iterdir(), reverse=True):
-            record = _whole(kept)
-            if record is not None and record.record_id == place.name:
-                kept.rename(out / place.name)
-                yield record
-                break
+        minutes = kept_minutes(place / MINUTES)
+        for kept in sorted((one for one in place.iterdir() if one.name != MINUTES), reverse=True):
+            run = _whole(kept)
+            if run is None or run.record.record_id != place.name:
+                continue
+            if minutes is not None:
+                run = with_minutes(run, minutes)
+                write_record(place / "whole", run.record, run.samples)
+            if run.record.repeats:
+                (kept if minutes is None else place / "whole").rename(out / place.name)
+                yield run.record
+            break
 
 
-def _whole(folder: Path) -> Record | None:
+def _whole(folder: Path) -> RecordedRun | None:
     """The record in ``folder``, unless it is half written."""
     try:
-        return None if folder.is_symlink() else load(folder).record
+        return None if folder.is_symlink() else load(folder)
     except InputError:
         return None
+
+
+def with_minutes(run: RecordedRun, kept: KeptMinutes) -> RecordedRun:
+    """``run``, which was interrupted, with the minutes of the repeat that it was in."""
+    record, repeat = run.record, kept.state.repeat
+    number = len(record.every_repeat)
+    keys = {role: f"{role}_{number}" for role in kept.arrays}
+    samples = {**run.samples, **{keys[role]: array for role, array in kept.arrays.items()}}
+    repeat = replace(repeat, samples=SampleArrays(len(kept.arrays["latency_ns"]), keys))
+    failure = None if record.failure is None else with_minutes_said(record.failure, repeat, record.plan.scenario)
+    record = replace(record, repeats=(*record.repeats, repeat), failure=failure)
+    return judged(RecordedRun(record, samples)).plain()
+
+
+def with_minutes_said(failure: Failure, repeat: Repeat, scenario: Scenario) -> Failure:
+    """The failure of a run that ended in the middle of ``repeat``, which kept its minutes."""
+    lasting = lasting_of(scenario)
+    if lasting is None or repeat.duration_ns is None:
+        return failure
+    figures = {"done": repeat.duration_ns // lasting.minute_ns, "minutes": lasting.minutes}
+    if failure.kind == "interrupted":
+        return replace(failure, phase="steady", sentence=sentence("run.interrupted_in_minute", **figures))
+    return replace(failure, sentence=sentence("run.failed_in_minute", why=failure.sentence, **figures))

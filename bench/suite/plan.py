@@ -26,9 +26,10 @@ from bench.record.record import Failure, StoppingRule
 from bench.record.shown.redact import without_paths
 from bench.scenarios.batches import each_size
 from bench.scenarios.idling import idles
+from bench.scenarios.lasting import lasting_of
 from bench.suite.built_in_datasets import dataset_folder
 from bench.suite.dataset_options import DatasetAsk
-from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule, idling_rule
+from bench.suite.presets import EMULATED_REPEATS, PRESETS, emulated_rule, idling_rule, lasting_rule
 from bench.suite.scenario_choice import ScenarioChoice, choose_scenario
 from bench.suite.suite import ModelAsk, Suite, TargetAsk, is_file
 from bench.suite.untrusted import Untrusted, refuse_unsafe
@@ -225,8 +226,10 @@ def make_plan(
                     continue
                 seen.add(key)
                 emulated = target.device.emulated
-                repeats = repeat_rule(suite.repeats, preset.repeats, emulated)
+                repeats = repeat_rule(suite.repeats or (1 if kind.lasting else None), preset.repeats, emulated)
+                lasting = lasting_of(scenario)
                 own = idling_rule(rule, scenario) if idles(scenario) else rule
+                own = own if lasting is None else lasting_rule(rule, lasting, repeats.most)
                 runs.append(
                     PlannedRun(
                         model,

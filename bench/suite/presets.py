@@ -10,6 +10,7 @@ from bench.contracts import Scenario
 from bench.record.evidence import RepeatRule
 from bench.record.record import StoppingRule
 from bench.scenarios.idling import WARM_BLOCK_NS, idle_ns, turns
+from bench.scenarios.lasting import Lasting
 
 SECOND = 1_000_000_000
 
@@ -126,6 +127,21 @@ def shorter_rule(rule: StoppingRule, until: bool = False) -> StoppingRule:
     by = SHORTER * SHORTER if until else SHORTER
     return msgspec.structs.replace(
         rule, min_duration_ns=rule.min_duration_ns // by, max_duration_ns=rule.max_duration_ns // by
+    )
+
+
+MOST_KEPT, MOST_KEPT_OF_RUN = 2_000_000, 8_000_000
+"""Queries of a long run whose times are kept, of one process and of all: beyond them every k-th."""
+
+
+def lasting_rule(rule: StoppingRule, lasting: Lasting, processes: int) -> StoppingRule:
+    """``rule`` for a scenario that says how long it lasts, whatever the preset says."""
+    most = max(rule.min_queries, min(MOST_KEPT, MOST_KEPT_OF_RUN // max(1, processes)))
+    return msgspec.structs.replace(
+        rule,
+        max_queries=most,
+        min_duration_ns=lasting.duration_ns,
+        max_duration_ns=lasting.duration_ns,
     )
 
 

@@ -269,6 +269,7 @@ _OF_METRICS: dict[str, Callable[[float], str]] = {
     "fraction": percent,
     "decibels": lambda value: number(value, "dB"),
     "watts": lambda value: _scaled(value, _WATTS) if 1e-6 <= abs(value) < LEAST_WATTS else number(value, "W"),
+    "mhz": lambda value: number(value, "MHz"),
     "celsius": lambda value: number(value, "°C"),
     "number": quantity,
     "ratio": lambda value: f"{digits(value)}×",

@@ -3,6 +3,7 @@
 from bench.record.record import RecordedRun
 from bench.reports.charts.curves import distribution, gap_trace, gaps, latency_trace
 from bench.reports.charts.frames import frames_over_time
+from bench.reports.charts.minutes import DRAWN, minutes_figure
 from bench.reports.charts.points import curve_figures
 from bench.reports.charts.stacks import cold_start, memory, placement
 from bench.reports.charts.stages import stages
@@ -18,8 +19,11 @@ def figures(run: RecordedRun, name: str) -> tuple[Figure, ...]:
     For an emulated run only the placement is drawn: the rest would be the emulator's time and memory.
     """
     if run.record.status != "ok":
-        return ()
+        kept = minutes_figure(run, name)
+        return () if kept is None else (kept,)
     if emulated(run.record):
         drawn = placement(run, name)
         return () if drawn is None else (drawn,)
-    return (*curve_figures(run, name), *(f for f in (make(run, name) for make in _MAKERS) if f is not None))
+    lasting = minutes_figure(run, name)
+    along = curve_figures(run, name, () if lasting is None else DRAWN)
+    return tuple(f for f in (lasting, *along, *(make(run, name) for make in _MAKERS)) if f is not None)

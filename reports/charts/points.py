@@ -1,6 +1,6 @@
 """A figure along the axis of a scenario: one line with its interval, and a dot a point."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from msgspec.structs import replace
@@ -20,15 +20,16 @@ NAMED = 8
 """Up to so many points are named one by one below the line."""
 UNEVEN = 8.0
 """A step so many times as long as another: the points are drawn at equal distances."""
+SIGNS = {"celsius": "°C", "mhz": "MHz", "watts": "W"}
 ROOM = 1.6
 """Over the highest value: an interval of few processes may reach far beyond it."""
 
 
-def curve_figures(run: RecordedRun, name: str) -> tuple[Figure, ...]:
-    """One for each curve that is known at two points or more."""
-    found = list(run.record.summary.curves.items())[:MOST_CHARTS]
-    drawn = (_figure(curve, one, f"{name}-{number}") for number, (one, curve) in enumerate(found, 1))
-    return tuple(figure for figure in drawn if figure is not None)
+def curve_figures(run: RecordedRun, name: str, drawn: Collection[str] = ()) -> tuple[Figure, ...]:
+    """One for each curve that is known at two points or more; those of ``drawn`` are in another figure."""
+    found = [(one, curve) for one, curve in run.record.summary.curves.items() if one not in drawn][:MOST_CHARTS]
+    made = (_figure(curve, one, f"{name}-{number}") for number, (one, curve) in enumerate(found, 1))
+    return tuple(figure for figure in made if figure is not None)
 
 
 def _figure(curve: Curve, metric: str, name: str) -> Figure | None:
@@ -90,4 +91,4 @@ def _value_axis(low: float, high: float, unit: str, label: str) -> Axis:
         return replace(svg.time_axis(low, max(high, -low), bottom, top, label), high=high)
     if unit == "fraction":
         return Axis(low, high, bottom, top, f"{label}, %", 0.01)
-    return Axis(low, high, bottom, top, label)
+    return Axis(low, high, bottom, top, f"{label}, {SIGNS[unit]}" if unit in SIGNS else label)

@@ -90,12 +90,17 @@ def _line(item: Numbered, timed: Figures, in_folder: bool, varied: set[str]) -> 
     )
 
 
+DETAILS = ("time_to_throttle_ns",)
+"""Figures of a scenario for which a list has no room."""
+
+
 def _asked_for(items: Sequence[Numbered]) -> Iterator[tuple[str, Callable[[Record], str]]]:
     """The metrics that a run of these was asked for; runs with other settings have columns of their own."""
     asked = {
         (m, setting_values(i.record.plan.settings, *m.settings) if m.settings else "")
         for i in items
         for m in figures.beside(i.record)
+        if m.name not in DETAILS
     }
     for metric, values in sorted(asked, key=lambda one: (one[0].name, one[1])):
         title = str(metric.short or metric.title)

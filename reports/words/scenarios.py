@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from bench.contracts import Scenario
 from bench.scenarios.kinds import DROP, kind_of, samples_of
+from bench.scenarios.lasting import lasting_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile, rate_of
 from bench.scenarios.parameters import text_of
 from bench.words import say, units
@@ -57,6 +58,13 @@ def _batch(scenario: Scenario) -> str:
     return say("report.scenario.batch", samples=[units.grouped(int(size)) for size in scenario.numbers("sizes")])
 
 
+def _sustained(scenario: Scenario) -> str:
+    lasting = lasting_of(scenario)
+    if lasting is None or lasting.rate_per_s is None:
+        return say("report.scenario.sustained", minutes=0 if lasting is None else lasting.minutes)
+    return say("report.scenario.sustained_rate", minutes=lasting.minutes, rate=f"{lasting.rate_per_s:g}")
+
+
 WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
     {
         "single-stream": _single_stream,
@@ -67,6 +75,7 @@ WORDS: Mapping[str, Callable[[Scenario], str]] = MappingProxyType(
         "fixed-rate": _fixed_rate,
         "wake": _wake,
         "batch": _batch,
+        "sustained": _sustained,
     }
 )
 """Of models of tensors; one for each kind in ``bench.scenarios.kinds``."""

@@ -21,6 +21,7 @@ FLOORS = """
     contracts plugins
     scenarios settings
     record
+    minutes
     stats
     machine
     analysis

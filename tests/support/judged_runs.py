@@ -192,3 +192,26 @@ def fed(source: Literal["seeded", "file"]) -> Record:
     x = FedInput("x", "float32", "seeded", "random, 0 to 1")
     lens = FedInput("x_lens", "int64", source, "random whole numbers, 0 or 1", decides_work=True)
     return planned(sound_record(), inputs=replace(INPUTS, fed=(x, lens)))
+
+
+DEVICE_PROVOKED: dict[str, tuple[RecordedRun, str]] = {
+    "throttled": (
+        run_of(repeats_with(sound_record(), throttle_events=3)),
+        "The system slowed the processor down because of heat in 1 of 1 repeat (3 events).",
+    ),
+    "unplugged_midway": (
+        run_of(
+            replace(
+                repeats_with(sound_record(), power_sources=("battery",)), environment=Environment(power_source="ac")
+            )
+        ),
+        "The machine changed from mains to battery during the run: 2 of 3 repeats ran on mains alone.",
+    ),
+}
+DEVICE_SILENT: dict[str, RecordedRun] = {
+    "throttled": run_of(repeats_with(sound_record(), throttle_events=0)),
+    "unplugged_midway": run_of(
+        replace(repeats_with(sound_record(), power_sources=("battery", "ac")), environment=Environment())
+    ),
+}
+"""Of the checks on the device: runs that have the code, and runs like them that have not."""

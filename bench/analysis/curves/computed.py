@@ -18,15 +18,13 @@ def curves_of(run: Processes, scenario: Scenario) -> dict[str, Curve]:
     if axis is None or points is None:
         return {}
     rules = [CURVES[name] for name in kind.curves if name in CURVES]
+    found = [(rule, [_point(rule, points, index) for index in range(len(points.at))]) for rule in rules]
     return {
         rule.metric.name: Curve(
-            axis=axis.name,
-            axis_unit=axis.unit,
-            at=points.at,
-            unit=rule.metric.unit,
-            points=tuple(_point(rule, points, index) for index in range(len(points.at))),
+            axis=axis.name, axis_unit=axis.unit, at=points.at, unit=rule.metric.unit, points=tuple(along)
         )
-        for rule in rules
+        for rule, along in found
+        if not rule.where_read or any(point.value is not None for point in along)
     }
 
 

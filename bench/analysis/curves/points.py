@@ -53,4 +53,4 @@ def _split(process: Process, at: Sequence[float]) -> list[Process]:
 
 
 def _run_of(processes: tuple[Process, ...], run: Processes) -> Processes:
-    return Processes(processes, ordered([process.latency_ns for process in processes]), run.settings)
+    return Processes(processes, ordered([process.latency_ns for process in processes]), run.settings, run.scenario)

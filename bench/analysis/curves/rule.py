@@ -16,13 +16,15 @@ from bench.stats.processes import between_values
 class CurveRule(Struct, frozen=True, kw_only=True):
     """``metric``: its name, unit and direction. ``of``: the figure of each process at the point of that index;
     ``pooled``: that of the run, from theirs; ``interval``: between processes. ``compared``: ``odb compare`` tests it
-    point by point; others follow from those that are."""
+    point by point; others follow from those that are. ``where_read``: a run in which no point has it has no such curve.
+    """
 
     metric: Metric
     of: Callable[[Points, int], Values]
     pooled: Callable[[Points, int, Values], Figure]
     interval: Callable[[Points, int, Values], Interval]
     compared: bool = True
+    where_read: bool = False
 
 
 def along(metric: Metric) -> CurveRule:

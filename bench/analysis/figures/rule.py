@@ -21,6 +21,8 @@ Unit = Literal[
     "hours",
     "ratio",
     "watts",
+    "celsius",
+    "mhz",
 ]
 Values = list[float | None]
 Figure = int | float | None

@@ -23,8 +23,8 @@ class Code(Struct, frozen=True):
 
     ``invalidates`` is its default; the checks of ``not_converged``, ``drift``, ``host_busy``, ``processes_differ``,
     ``repeats_set_aside``, ``cached_results``, ``fallback``, ``seeded_work``, ``dataset_incomplete``,
-    ``nondeterministic_output``, ``emulated_processor``, ``meter_uncertain``, ``deadline_missed`` and ``idle_not_idle``
-    decide it for each run.
+    ``nondeterministic_output``, ``emulated_processor``, ``throttled``, ``meter_uncertain``, ``deadline_missed`` and
+    ``idle_not_idle`` decide it for each run.
     ``about``: the part of a run that it makes doubtful: energy, the steady state, all times, or everything.
     ``group``: the name by which ``--fail-on`` takes it together with others; see ``bench.analysis.verdict.fail_on``.
     ``cause``: what reports name instead, because the cause shows in several codes at once; ``None``: the code itself.
@@ -55,6 +55,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "host_busy": Code(invalidates=True, group="noise", about="times", cause="unsteady_machine"),
         "repeats_set_aside": Code(invalidates=False, group="outputs", about="times"),
         "frequency_changed": Code(invalidates=False, group="noise", about="steady_state", cause="unsteady_machine"),
+        "throttled": Code(invalidates=True, group="noise", about="steady_state"),
+        "unplugged_midway": Code(invalidates=True, group="noise", about="times"),
         "cached_results": Code(invalidates=True, group="outputs", about="steady_state"),
         "on_battery": Code(invalidates=False, group="noise", about="times"),
         "timer_too_coarse": Code(invalidates=True, group="noise", about="steady_state"),

@@ -16,6 +16,7 @@ from typing import Any
 from bench.analysis.rules import of_these_rules
 from bench.analysis.run_processes import timed
 from bench.analysis.verdict.codes import CODES, reason
+from bench.analysis.verdict.device import DEVICE_CHECKS
 from bench.analysis.verdict.emulated import processor_emulator
 from bench.analysis.verdict.meter import METER_CHECKS
 from bench.analysis.verdict.open_loops import OPEN_LOOP_CHECKS
@@ -244,6 +245,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "recomputed": _recomputed,
         **TIME_CHECKS,
         **OPEN_LOOP_CHECKS,
+        **DEVICE_CHECKS,
         **OUTPUT_CHECKS,
         "quality_of_another": _quality_of_another,
         "dataset_incomplete": _dataset_incomplete,

@@ -1,6 +1,7 @@
 """Progress at the terminal: what is running now, and how long it may still take. Silent in a pipe."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from bench.measure.stopping import WARMUP_SHARE
 from bench.printable import clean
 from bench.record.evidence import RepeatRule
 from bench.scenarios.kinds import kind_of
+from bench.scenarios.lasting import lasting_of
 from bench.scenarios.open_loops import is_searched
 from bench.suite.plan import Plan, PlannedRun
 from bench.words import Sentence, say, sentence
@@ -23,6 +25,7 @@ PER_REPEAT_SECONDS = 2.0
 """A guess at spawn, import, read and compile of one repeat; corrected by what is seen."""
 
 EMULATED_SECONDS = 30.0
+DRAW_SECONDS, LONG_DRAW_SECONDS = 1.0, 5.0
 
 SEARCH = 10
 """A search for the largest rate takes at most so many times the rule's maximum; see ``bench.measure.open_loop``."""
@@ -52,7 +55,9 @@ def expected_seconds(run: PlannedRun, beside: bool = False) -> Expected:
     longest_s = (rule.warmup_max_duration_ns + most_ns) / 1e9 + PER_REPEAT_SECONDS
     budget_s = math.inf if repeats.budget_ns is None else repeats.budget_ns / 1e9 + longest_s
     most_s = max(repeats.fewest * longest_s, min(repeats.most * longest_s, budget_s))
-    return Expected(untimed + repeats.fewest * shortest_s, untimed + most_s)
+    idle = run.scenario.own_parameters.get("cooldown_s", 0)
+    cooling_s = repeats.fewest * float(idle) if isinstance(idle, int | float) else 0.0
+    return Expected(untimed + cooling_s + repeats.fewest * shortest_s, untimed + cooling_s + most_s)
 
 
 def _steady_ns(run: PlannedRun) -> tuple[int, int]:
@@ -100,11 +105,31 @@ def progress(stream: TextIO, beside: bool = False) -> Iterator[Listener]:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}", markup=False),
             console=Console(file=stream),
-            refresh_per_second=1,  # drawing costs CPU time that the measured process shares
+            auto_refresh=False,
             transient=True,
         ) as bar,
     ):
-        yield Drawn(bar, beside=beside)
+        drawn = Drawn(bar, beside=beside)
+        with _redrawn(bar.refresh, drawn):
+            yield drawn
+
+
+@contextmanager
+def _redrawn(draw: Callable[[], None], drawn: "Drawn") -> Iterator[None]:
+    """Draw again and again, since drawing costs CPU time that the measured process shares no more often than needed."""
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.wait(drawn.every_seconds()):
+            draw()
+
+    thread = threading.Thread(target=tick, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class Drawn(Listener):
@@ -119,6 +144,11 @@ class Drawn(Listener):
         self._repeats: dict[int, int] = {}
         self._spent: dict[int, float] = {}
         self._index, self._since, self._title = -1, clock(), ""  # -1: before the first run
+
+    def every_seconds(self) -> float:
+        """How often to draw: once a second; while a repeat of many minutes runs, as often as it says how it goes."""
+        lasts = 0 <= self._index < len(self._runs) and self._index in self._repeats and self._index not in self._done
+        return LONG_DRAW_SECONDS if lasts and lasting_of(self._runs[self._index].scenario) else DRAW_SECONDS
 
     def planned(self, plan: Plan) -> None:
         self._runs = plan.runs

@@ -12,6 +12,7 @@ from bench.measure.players.multi_stream import play_multi_stream
 from bench.measure.players.offline import play_offline
 from bench.measure.players.server import play_server
 from bench.measure.players.single_stream import play_single_stream
+from bench.measure.players.sustained import play_sustained
 from bench.measure.players.wake import play_wake
 from bench.measure.stage import Player
 from bench.plugins import PluginRef, load
@@ -27,6 +28,7 @@ PLAYERS: Mapping[str, Player] = MappingProxyType(
         "fixed-rate": play_fixed_rate,
         "wake": play_wake,
         "batch": play_batch,
+        "sustained": play_sustained,
     }
 )
 """One for each kind in ``bench.scenarios.kinds``."""

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from judged_runs import (
     CACHED,
+    DEVICE_PROVOKED,
+    DEVICE_SILENT,
     EMULATED,
     FALLBACK,
     FRESH,
@@ -110,6 +112,7 @@ PROVOKED: dict[str, tuple[RecordedRun, str]] = {
         run_of(repeats_with(sound_record(), frequency_mhz=(3000.0, 2400.0))),
         "the fastest core ran at 2400 to 3000 MHz, 20 % apart, in 6 readings.",
     ),
+    **DEVICE_PROVOKED,
     "cached_results": (
         run_of(replace(sound_record(), repeated_input=RepeatedInput(FRESH, CACHED, FRESH))),
         "An input run again at once took 10 % of the time of a new one, 100 and 995 µs in 8 rounds",
@@ -174,6 +177,7 @@ SILENT: dict[str, RecordedRun] = {
     "host_busy": run_of(repeats_with(sound_record(), cpu_busy_share=0.09)),
     "repeats_set_aside": run_of(repeats_with(sound_record(), cpu_busy_share=0.3)),
     "frequency_changed": run_of(repeats_with(sound_record(), frequency_mhz=())),
+    **DEVICE_SILENT,
     "cached_results": run_of(
         replace(sound_record(), repeated_input=RepeatedInput(FRESH, tuple(int(0.8 * f) for f in FRESH), FRESH))
     ),
@@ -260,22 +264,10 @@ def test_provoked(code: str) -> None:
 def test_what_makes_a_verdict_negative() -> None:
     """The codes that weigh by default are these, and no others."""
     assert {code for code, known in CODES.items() if known.invalidates} == {
-        "not_measured",
-        "record_edited",
-        "too_few_samples",
-        "not_converged",
-        "processes_differ",
-        "drift",
-        "host_busy",
-        "timer_too_coarse",
-        "cached_results",
-        "output_mismatch",
-        "seeded_work",
-        "nondeterministic_output",
-        "quality_of_another",
-        "short_generation",
-        "meter_uncertain",
-        "idle_not_idle",
+        *("not_measured", "record_edited", "too_few_samples", "not_converged", "processes_differ", "drift"),
+        *("host_busy", "throttled", "unplugged_midway", "timer_too_coarse", "cached_results", "output_mismatch"),
+        *("seeded_work", "nondeterministic_output", "quality_of_another", "short_generation"),
+        *("meter_uncertain", "idle_not_idle"),
     } | set(PROVOKED_LOOPS)
 
 

@@ -1,0 +1,1 @@
+"""What a long repeat keeps of each minute as it ends."""

@@ -1,0 +1,107 @@
+"""Sustained runs on a scripted clock: the real player, the real figures, and no time that passes."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+
+from bench.contracts import Scenario
+from bench.machine.clocks import CoreClocks
+from bench.measure.energy import EnergyMeter
+from bench.measure.generation import no_lanes
+from bench.measure.long_run import LongRun
+from bench.measure.loop import time_queries
+from bench.measure.players.sustained import play_minutes
+from bench.measure.stage import Stage, Steady, Watched
+from bench.record.evidence import RepeatRule
+from bench.record.record import PlanPart, RecordedRun, Repeat
+from bench.scenarios.lasting import lasting_of
+from bench.suite.presets import PRESETS, lasting_rule
+from bench.testing import FakeClock
+from bench.testing.records import INPUTS, MODEL, TARGET, fake_record, fake_repeat
+
+MINUTE_NS, MS = 60_000_000_000, 1_000_000
+READ_NS = 10_000
+"""What each reading of the clock takes: one that is read in a loop moves on."""
+NOWHERE = Path("/nowhere")
+Work = Callable[[float, int], float]
+"""How many nanoseconds query number i takes that begins after so many minutes."""
+
+
+def sustained(minutes: int, **parameters: float) -> Scenario:
+    return Scenario("sustained", parameters={"minutes": minutes, **parameters})
+
+
+class Device:
+    """Each call takes what ``work`` says of the minute since the first one, on a clock of its own."""
+
+    def __init__(self, work: Work) -> None:
+        self.clock, self._work, self.calls = FakeClock(1_000), work, 0
+        self.slept: list[float] = []
+        self._first_ns: int | None = None
+
+    def __call__(self) -> None:
+        now = self.clock.now_ns
+        self._first_ns = now if self._first_ns is None else self._first_ns
+        self.clock.advance(round(self._work((now - self._first_ns) / MINUTE_NS, self.calls)))
+        self.calls += 1
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(max(1, round(seconds * 1e9)))
+
+
+def noisy(level: Callable[[float], float], seed: int = 1, spread: float = 0.05) -> Work:
+    """Milliseconds by the minute, with noise on every query."""
+    draws = np.random.default_rng(seed).lognormal(0, spread, 4_096)
+    return lambda minute, number: level(minute) * MS * draws[number % len(draws)]
+
+
+def played(device: Device, scenario: Scenario, long: LongRun | None = None, most: int | None = None) -> Steady:
+    """The player's whole run. ``most``: queries kept."""
+    lasting = lasting_of(scenario)
+    assert lasting is not None
+    rule = lasting_rule(PRESETS["quick"].rule, lasting, 1)
+    clock = device.clock
+
+    def now() -> int:
+        clock.advance(READ_NS)
+        return clock.now_ns
+
+    stage = Stage(
+        scenario=scenario,
+        rule=rule if most is None else replace(rule, max_queries=most),
+        watched=Watched(EnergyMeter({}, (), NOWHERE, {}, clock_ns=clock), CoreClocks(NOWHERE), None),
+        run=lambda count, timeline: time_queries(device, count, timeline, clock),
+        call=device,
+        lanes=no_lanes,
+        steady=partial(nullcontext, None),
+        long=long or LongRun(),
+    )
+    return play_minutes(stage, now, device.sleep)
+
+
+def run_of(steady: Sequence[Steady], scenario: Scenario, **changes: object) -> RecordedRun:
+    """A record of one process for each of ``steady``. ``changes``: of every repeat."""
+    lasting = lasting_of(scenario)
+    assert lasting is not None
+    rule, repeats, samples = lasting_rule(PRESETS["quick"].rule, lasting, len(steady)), list[Repeat](), {}
+    for index, one in enumerate(steady):
+        parts = {"duration_ns": one.duration_ns, "energy": one.energy, "warmup": one.warmup, "converged": None}
+        latency_ns = one.arrays["latency_ns"]
+        repeats.append(fake_repeat(index, latency_ns, samples, one.arrays, **{**parts, **changes}))
+    plan = PlanPart(
+        model=MODEL,
+        target=TARGET,
+        scenario=scenario,
+        preset="quick",
+        rule=rule,
+        seed=0,
+        repeats=len(steady),
+        inputs=INPUTS,
+        repeat_rule=RepeatRule(len(steady), len(steady)),
+    )
+    return RecordedRun(fake_record("r", plan, repeats, repeats_ended="fixed"), samples)

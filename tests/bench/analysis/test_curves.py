@@ -102,7 +102,7 @@ def test_every_metric_may_be_along_an_axis() -> None:
     """The queries a second of one point: the inverse of its mean latency, one process, and so without an interval."""
     scenario = scenario_of(IDLE, [*CURVES], pause_ms=(1000,))
     found = run_of([[[MS] * 20, [4 * MS] * 20]], scenario).record.summary.curves
-    assert [*CURVES] == [*found]
+    assert [name for name, rule in CURVES.items() if not rule.where_read] == [*found]
     assert [1000, 250] == pytest.approx([point.value for point in found["throughput_per_s"].points])
     assert [None, None] == [point.interval95 for point in found["throughput_per_s"].points]
 
@@ -243,6 +243,6 @@ def test_a_long_curve_is_shown_in_part() -> None:
     run = run_of([[[MS + minute] * 11 for minute in range(1440)]], scenario_of(COUNTED, minutes=1440))
     shown = MarkdownReport().render([run]).decode()
     assert "40 of 1440 points are shown" in shown
-    assert "Minute 1 min" in shown
-    assert "Minute 1440 min" in shown
+    assert "Minute 1 |" in shown
+    assert "Minute 1440 |" in shown
     assert len(HtmlReport().render([run])) < 300_000

@@ -11,7 +11,7 @@ not use the latencies, so it cannot select fast ones. Repeats are not left out f
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from bench.stats.over_time.drift import Drift
     from bench.stats.processes import Ordered
 
-    Samples = Mapping[str, np.ndarray[Any, Any]]
+    Times = np.ndarray[Any, Any]
+    Samples = Mapping[str, Times]
 
 GROWTH = 4 / 3  # from look to look
 NO_SAY = 2  # the last processes, without which the precision must be reached too
@@ -82,11 +83,15 @@ def is_disturbed(busy: float | None) -> bool:
 def figures_of(repeats: Sequence[Repeat], samples: "Samples", scenario: Scenario, latency: "Ordered") -> list[float]:
     """The figure in which processes are compared, of each that has one: its p50 in nanoseconds, offline its queries a
     second. Of a scenario with an axis the geometric mean of its points' p50, which are equally important however many
-    queries each has; of a search for the largest rate that rate. ``latency``: of ``repeats``."""
+    queries each has; of a search for the largest rate that rate; of another open loop the p50 of what a query took once
+    it was begun, since how long it waited differs with the arrivals. ``latency``: of ``repeats``."""
     from bench.analysis.run_processes import middles_by_point, query_rate
+    from bench.stats.percentiles import percentile
 
     if is_searched(scenario):
         return _largest_rates(repeats, samples, scenario)
+    if kind_of(scenario).open_loop:
+        return [float(percentile(taken, 50)) for _, taken in _series(repeats, samples) if len(taken)]
     if kind_of(scenario).overlapping:
         return [rate for repeat in repeats if (rate := query_rate(repeat, samples, scenario))]
     if axis_of(scenario) is not None:
@@ -107,13 +112,21 @@ def _largest_rates(repeats: Sequence[Repeat], samples: "Samples", scenario: Scen
 
 def drifts(repeats: Sequence[Repeat], samples: "Samples", among: int, rule: StoppingRule) -> list["Drift | None"]:
     """The drift of each repeat that has times, at the confidence for one ``among`` that many; ``None`` if it is
-    unknown, or within the tolerance of ``rule``."""
+    unknown, or within the tolerance of ``rule``. Of an open loop that of what queries took once they were begun: how
+    long they waited changes with the arrivals, also where the device does not."""
     from bench.stats.over_time.drift import drift
 
-    keys = [repeat.samples.arrays for repeat in repeats if repeat.samples is not None]
-    series = [(samples.get(of.get("start_ns", "")), samples.get(of.get("latency_ns", ""))) for of in keys]
     confidence, tolerated = 1 - DRIFT_ALPHA / max(1, among), drift_tolerance(rule)
-    return [drift(start, lat, confidence, tolerated) for start, lat in series if start is not None and lat is not None]
+    return [drift(start, taken, confidence, tolerated) for start, taken in _series(repeats, samples)]
+
+
+def _series(repeats: Sequence[Repeat], samples: "Samples") -> "Iterator[tuple[Times, Times]]":
+    """When queries were begun and what each then took, of each repeat that has both."""
+    for repeat in repeats:
+        named = repeat.samples.arrays if repeat.samples is not None else {}
+        start, latency, due = (samples.get(named.get(role, "")) for role in ("start_ns", "latency_ns", "due_ns"))
+        if start is not None and latency is not None:
+            yield start, latency if due is None else due + latency - start
 
 
 def moved(found: "Drift | None", rule: StoppingRule) -> bool:

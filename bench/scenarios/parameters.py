@@ -122,6 +122,21 @@ def text_of(value: object) -> str:
     return ",".join(map(text_of, value)) if isinstance(value, tuple | list) else f"{value}"
 
 
+def shown_of(parameters: Iterable[Parameter], values: Mapping[str, Value]) -> Sequence[str]:
+    """``key=value`` of each as a person writes it, by the short key and a duration with its unit: ``rate=30``,
+    ``idle=1s,10s``. A name that is no parameter's is left as it is."""
+    known = {parameter.name: parameter for parameter in parameters}
+    return [_shown(known.get(name), name, value) for name, value in values.items()]
+
+
+def _shown(parameter: Parameter | None, name: str, value: object) -> str:
+    key, unit = name, ""
+    if parameter is not None:
+        key, unit = parameter.short or name, parameter.unit if parameter.unit in SECONDS else ""
+    items = value if isinstance(value, tuple | list) else (value,)
+    return f"{key}=" + ",".join(text_of(one) if isinstance(one, str) else f"{text_of(one)}{unit}" for one in items)
+
+
 def texts_of(values: Mapping[str, Value]) -> Sequence[str]:
     """``key=value`` of each."""
     return [f"{name}={text_of(value)}" for name, value in values.items()]

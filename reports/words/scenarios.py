@@ -7,7 +7,7 @@ from bench.contracts import Scenario
 from bench.scenarios.kinds import DROP, kind_of, samples_of
 from bench.scenarios.lasting import lasting_of
 from bench.scenarios.open_loops import bound_ns, bound_percentile, rate_of
-from bench.scenarios.parameters import text_of
+from bench.scenarios.parameters import shown_of
 from bench.words import say, units
 
 
@@ -87,7 +87,7 @@ def _of_plugin(scenario: Scenario) -> str:
 
 
 def _parameters(scenario: Scenario) -> str:
-    named = ", ".join(f"{name} {text_of(value)}" for name, value in scenario.own_parameters.items())
+    named = ", ".join(shown_of(kind_of(scenario).parameters, scenario.own_parameters))
     return f" ({named})" if named else ""
 
 
@@ -124,7 +124,7 @@ def scenario_short(task: str, scenario: Scenario) -> str:
     else:
         parts.append(scenario.name)
         parts += [] if scenario.lanes is None else [units.counted(scenario.lanes, "lane")]
-        parts += [f"{name} {text_of(value)}" for name, value in scenario.own_parameters.items()]
+        parts += shown_of(kind_of(scenario).parameters, scenario.own_parameters)
     if scenario.compile_cache != "none":
         cache = say(f"report.compile_cache.{scenario.compile_cache}")
         parts.append(say("report.scenario.short_cached", cache=cache))

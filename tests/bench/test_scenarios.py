@@ -25,6 +25,7 @@ from bench.scenarios.kinds import (
     scenario_text,
     settled,
 )
+from bench.scenarios.parameters import shown_of
 
 FRAMES = ScenarioKind(
     name="frames",
@@ -154,6 +155,24 @@ def test_what_cannot_be_read_is_named(text: str, error: type[InputError], messag
 FRAMED = "frames:rate=auto,deadline=33ms,drop=oldest,idle=1s,500ms,1min"
 
 
+def test_parameters_in_words_are_those_of_the_command_line() -> None:
+    """By the short key, a duration with its unit, and ``-s`` takes it again; a word has no unit."""
+    cases = {
+        "fixed-rate:rate=30,deadline=33ms": "fixed-rate, rate=30, deadline=33ms, drop=oldest",
+        "fixed-rate:rate=0.5,deadline=0.5s": "fixed-rate, rate=0.5, deadline=500ms, drop=oldest",
+        "server:latency=250us": "server, latency=0.25ms, rate=auto, percentile=99",
+        "multi-stream:streams=4": "multi-stream, streams=4",
+    }
+    for asked, said in cases.items():
+        kind = KINDS[asked.partition(":")[0]]
+        scenario = settled(parse_scenario(asked, kind), kind)
+        short = scenario_short("tensor", scenario)
+        assert sorted(said.split(", ")) == sorted(short.split(", "))
+        assert scenario == settled(parse_scenario(short.replace(", ", ":", 1).replace(", ", ","), kind), kind)
+    listed = shown_of(FRAMES.parameters, {"idle_s": (1, 10, 0.5), "rate_per_s": "auto", "deadline_ms": 33})
+    assert ["idle=1s,10s,0.5s", "rate=auto", "deadline=33ms"] == listed
+
+
 def test_words_durations_and_lists_are_read_and_written() -> None:
     """A duration is converted to the unit of its parameter; an item without a key belongs to the list before it."""
     wanted = {"rate_per_s": "auto", "deadline_ms": 33, "drop": "oldest", "idle_s": (1, 0.5, 60)}
@@ -253,5 +272,5 @@ def test_a_plugins_kind_is_read_from_its_record() -> None:
     check_known(scenario)
     assert kind == kind_of(msgspec.json.decode(msgspec.json.encode(scenario), type=Scenario))
     assert (8, 1) == (samples_of(scenario), samples_of(Scenario("offline")))
-    assert "burst (queries 8): several queries, then a pause" == scenario_words("tensor", scenario)
-    assert "burst, queries 8" == scenario_short("tensor", scenario)
+    assert "burst (queries=8): several queries, then a pause" == scenario_words("tensor", scenario)
+    assert "burst, queries=8" == scenario_short("tensor", scenario)

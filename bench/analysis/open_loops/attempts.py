@@ -41,6 +41,15 @@ def largest_rate(attempts: Sequence[Attempt], percentile: float) -> float | None
     return max((one.rate_per_s for one in attempts if one.holds(percentile)), default=None)
 
 
+def kept_attempt(attempts: Sequence[Attempt], percentile: float) -> int | None:
+    """Which attempt is the steady state of a search: that at the largest rate; where no rate held, at the lowest."""
+    rates = {index: one.rate_per_s for index, one in enumerate(attempts)}
+    holding = [index for index in rates if attempts[index].holds(percentile)]
+    if holding:
+        return max(holding, key=rates.__getitem__)
+    return min(rates, key=rates.__getitem__, default=None)
+
+
 def resolution(precision: float) -> float:
     """How finely a search looks for the largest rate, as a fraction of it, where a figure is asked for to
     ``precision``."""

@@ -175,7 +175,8 @@ def _apart(run: "TimedRun", figures: Sequence[float], reach: float, needed: Sent
         return sentence("verdict.processes_differ.throughput", lowest_per_s=lowest, highest_per_s=highest, **shared)
     if is_searched(plan.scenario):
         return sentence("verdict.processes_differ.rate", lowest_per_s=lowest, highest_per_s=highest, **shared)
-    what = "whole_query" if plan.model.task == "text_generation" else "p50"
+    what = "service" if kind_of(plan.scenario).open_loop else "p50"
+    what = "whole_query" if plan.model.task == "text_generation" else what
     return sentence(f"verdict.processes_differ.{what}", lowest_ms=lowest / 1e6, highest_ms=highest / 1e6, **shared)
 
 

@@ -86,7 +86,7 @@ def _searched(stage: Stage, lanes: Sequence[Call], warmup: Timeline, warm: bool,
     """The search: the steady state is the attempt at the largest rate; where no rate held, at the lowest."""
     import numpy as np
 
-    from bench.analysis.open_loops.attempts import THOUSANDTHS, resolution, search_settled
+    from bench.analysis.open_loops.attempts import THOUSANDTHS, kept_attempt, resolution, search_settled
     from bench.stats.percentiles import early_stopping_most_late
 
     rule, fewest = stage.rule, _fewest(stage)
@@ -107,15 +107,13 @@ def _searched(stage: Stage, lanes: Sequence[Call], warmup: Timeline, warm: bool,
 
     search(held, expected, resolution(rule.precision))
     attempts = [_attempt(one, bound_ns) for one in tried]
-    holding = [one for one, attempt in zip(tried, attempts, strict=True) if attempt.holds(percentile)]
-    by_rate = sorted(holding or tried, key=lambda one: one.rate_per_s, reverse=bool(holding))
+    best = tried[kept_attempt(attempts, percentile) or 0]
     settled = search_settled(attempts, percentile, rule.precision)
     beside = {
         "attempt_latency_ns": np.concatenate([one.played.latency_ns for one in tried]),
         "attempt_point": np.repeat(np.arange(len(tried)), [len(one.played.due_ns) for one in tried]).astype(np.int64),
         "axis_thousandths": np.array([round(one.rate_per_s * THOUSANDTHS) for one in tried], np.int64),
     }
-    best = by_rate[0]
     return steady_of(best.played, warmup, warm, best.energy, len(lanes), beside, settled)
 
 

@@ -227,3 +227,57 @@ def test_a_loop_that_takes_long_between_queries_is_not_the_device() -> None:
     assert found is not None
     assert (MS, 5 * MS) == (found.figures["between_queries_ns"], found.figures["query_ns"])
     assert reason_of(run, "load_not_generated") is None
+
+
+CAMERA_CASES = [
+    ("due_ns_0", lambda array: array * 2, "not all due at 50 frames/s"),
+    ("dropped_ns_0", lambda array: array[1:], "or some are missing"),
+    ("due_ns_0", lambda array: array + (1 << 52), "not all due at 50 frames/s"),
+]
+SEARCH_CASES = [
+    ("axis_thousandths_0", lambda array: array * 1_000_000, "from 0.1 to 100000 queries/s"),
+    ("axis_thousandths_0", lambda array: array * 0, "from 0.1 to 100000 queries/s"),
+    ("axis_thousandths_0", lambda array: array * 3, "cannot be arrivals"),
+    ("latency_ns_0", lambda array: array + 1, "not that of the attempt at the largest rate"),
+    ("attempt_point_0", lambda array: array[::-1].copy(), "not that of the attempt at the largest rate"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "array", "change", "told"),
+    [(CAMERA, *case) for case in CAMERA_CASES]
+    + [(SEARCH, *case) for case in SEARCH_CASES]
+    + [("server:rate=100,latency=20ms,percentile=90", "due_ns_0", lambda array: array * 2, "cannot be arrivals")],
+)
+def test_arrivals_that_the_rate_does_not_give_are_refused(text: str, array: str, change, told: str) -> None:  # type: ignore[no-untyped-def]
+    """Frames not at equal distances, neither answered nor dropped, or of another year; a search at rates that are none,
+    and a steady state that is none of its attempts."""
+    run = run_of_devices(text, [Device([30 * MS] if text == CAMERA else [5 * MS])])
+    samples = {**run.samples, array: change(run.samples[array])}
+    if array == "due_ns_0":
+        samples["start_ns_0"] = np.maximum(run.samples["start_ns_0"], samples[array])
+        samples["latency_ns_0"] = run.samples["latency_ns_0"] + samples["start_ns_0"]
+    assert [one for one in contradictions(run.record, samples) if told in str(one)]
+
+
+def test_a_scenario_without_its_rate_is_refused() -> None:
+    """By name, instead of a figure of a default that was not asked for."""
+    run = run_of_devices(CAMERA, [Device([5 * MS])])
+    scenario = replace(run.record.plan.scenario, parameters={"drop": "oldest"})
+    record = replace(run.record, plan=replace(run.record.plan, scenario=scenario))
+    assert [one for one in contradictions(record, run.samples) if "no value of rate_per_s" in str(one)]
+
+
+def test_random_arrivals_are_neither_drift_nor_a_difference_between_processes() -> None:
+    """A constant device at 90 % of what it can do: how long queries wait differs from time to time and from process to
+    process, the device does not. One that becomes slower is still found."""
+    text = "server:rate=180,latency=200ms,percentile=90"
+    rule = replace(QUIET, max_duration_ns=4 * SECOND)
+    run = judged(run_of_devices(text, [Device([5 * MS]) for _ in range(20)], rule))
+    middles = [float(np.median(run.samples[f"latency_ns_{i}"])) for i in range(20)]
+    assert max(middles) > 1.5 * min(middles)
+    assert run.record.verdict is not None
+    assert not {"drift", "processes_differ"} & {one.code for one in run.record.verdict.reasons}
+    slower = judged(run_of_devices(text, [Device([4 * MS] * 500 + [5 * MS] * 500) for _ in range(3)], rule))
+    assert slower.record.verdict is not None
+    assert "drift" in {one.code for one in slower.record.verdict.reasons}

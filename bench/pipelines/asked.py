@@ -13,12 +13,13 @@ from bench.inputs.images import IMAGE_SUFFIXES
 from bench.plugins import PluginRef
 from bench.quality.dataset import read_listing
 from bench.reading import is_file, is_folder
+from bench.scenarios.kinds import SPOTTING
 from bench.suite.dataset_options import DatasetAsk
 from bench.words import sentence
 
 AUTO, OWN = "auto", "own"
 PICTURES = ("classification", "detection", "segmentation")
-SOUND, TEXT = "keyword-spotting", "text"
+SOUND, TEXT = SPOTTING, "text"
 SUFFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {**dict.fromkeys(PICTURES, IMAGE_SUFFIXES), SOUND: (".wav",), TEXT: (".txt",)}
 )

@@ -38,6 +38,7 @@ from bench.pipelines.texts import TextPipeline
 from bench.plugins import PluginRef, load
 from bench.quality.real_values import by_file_name, dequantised
 from bench.record.inputs import NotTaken, PipelineFacts, PipelineStage
+from bench.scenarios.kinds import refuse_hop
 from bench.words import Sentence, sentence
 
 Make = Callable[[PipelineAsk, Artifact], Pipeline]
@@ -55,7 +56,7 @@ class Tried(Struct, frozen=True):
 
 def pipeline_of(ask: PipelineAsk, model: PluginRef, artifact: Artifact) -> Pipeline:
     """The pipeline that is asked for; ``auto`` is the model's own where it has one, else that of its files. Raises
-    ``InputError``."""
+    ``InputError``, also for a ``hop_ms`` that it does not use."""
     plugin = load(model)
     own = isinstance(plugin, PipelinedModel)
     if ask.kind == OWN and not own:
@@ -63,11 +64,13 @@ def pipeline_of(ask: PipelineAsk, model: PluginRef, artifact: Artifact) -> Pipel
             sentence("pipeline.none_of_its_own", model_id=artifact.model_id), sentence("pipeline.say_kind")
         )
     if own and isinstance(plugin, PipelinedModel) and ask.kind in (AUTO, OWN):
+        refuse_hop(OWN, ask.hop_ms)
         return plugin.pipeline(artifact)
     kind = ask.kind
     if kind == AUTO and artifact.facts.inputs:
         suffix = files_of(ask)[0].suffix.lower()
         kind = next((name for name in READY if suffix in SUFFIXES[name]), AUTO)
+    refuse_hop(kind, ask.hop_ms)
     return READY.get(kind, PicturePipeline)(ask, artifact)
 
 

@@ -100,7 +100,8 @@ SIZES = Parameter(
     default=(1, 2, 4, 8),
 )
 
-PIPELINES = ("classification", "detection", "segmentation", "keyword-spotting", "text", "own")
+SPOTTING = "keyword-spotting"
+PIPELINES = ("classification", "detection", "segmentation", SPOTTING, "text", "own")
 """What ``end-to-end`` can do around a network; ``own``: as the model's plugin says."""
 PIPELINE = Parameter(
     name="pipeline",
@@ -259,6 +260,12 @@ def parameters_of(scenario: Scenario) -> dict[str, Value]:
     """Every parameter that is set, by its name."""
     fields = {name: value for name in FIELDS if (value := getattr(scenario, name)) is not None}
     return {**fields, **scenario.own_parameters}
+
+
+def refuse_hop(pipeline: str, hop_ms: object) -> None:
+    """Raise ``InputError`` for a ``hop_ms`` of a ``pipeline`` without windows; ``auto`` is known once it is opened."""
+    if hop_ms is not None and pipeline != SPOTTING:
+        raise InputError(sentence("pipeline.hop_unused", kind=pipeline), sentence("pipeline.hop_unused.remedy"))
 
 
 def samples_of(scenario: Scenario) -> int:

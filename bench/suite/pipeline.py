@@ -10,7 +10,7 @@ from msgspec import Struct
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
 from bench.reading import exists, with_slashes
-from bench.scenarios.kinds import kind_of
+from bench.scenarios.kinds import PIPELINES, kind_of, refuse_hop
 from bench.words import sentence
 
 END_TO_END = "end-to-end"
@@ -66,13 +66,18 @@ def with_table(model: Asked, table: PipelineTable, folder: Path) -> Asked:
 
 
 def check_inputs(models: Sequence[Fed], scenarios: Sequence[Scenario]) -> None:
-    """Raise ``InputError`` for inputs that are not there, and where there are none for a scenario that needs them."""
+    """Raise ``InputError`` for inputs that are not there, where there are none for a scenario that needs them, and for
+    a ``hop_ms`` that a scenario's pipeline does not use."""
     for model in models:
         if model.pipeline_inputs and not exists(Path(model.pipeline_inputs)):
             raise InputError(
                 sentence("suite.pipeline_no_such_inputs", inputs=model.pipeline_inputs),
                 sentence("suite.path_relative_current_folder"),
             )
+    for scenario in scenarios:
+        given = scenario.own_parameters
+        if kind_of(scenario).staged and given.get("pipeline") in PIPELINES:
+            refuse_hop(str(given["pipeline"]), given.get("hop_ms"))
     staged = any(kind_of(scenario).staged for scenario in scenarios)
     fed = any(model.pipeline_inputs or model.dataset for model in models)
     if staged and not fed:

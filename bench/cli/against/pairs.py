@@ -32,6 +32,7 @@ from bench.execution.interleaved import Identity
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import chosen_targets, plan_suite
 from bench.execution.workbench import Bench
+from bench.pipelines.again import refuse_other_inputs
 from bench.plugins import Catalog
 from bench.record.record import Record
 from bench.scripting.places import cache_folder
@@ -190,6 +191,7 @@ class Chooser:
     def _base(self, source: Source, places: Places, both: Mapping[str, Any]) -> Suite:
         flags = {*both, *(k for k in ("inputs",) if self._given.get(k))}
         base = base_suite(source.record, source.folder, self._catalog, places, Given(flags, self._options))
+        refuse_other_inputs(source.record, base)
         fed = source.record.plan.inputs
         if source.record.plan.asked is None and fed is not None and fed.source in ("file", "image"):
             both = {**both, **{k: self._given[k] for k in ("inputs", "preprocessing") if k in self._given}}

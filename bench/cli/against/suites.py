@@ -11,6 +11,7 @@ from bench.cli.asked import (
     asked_prompts,
     asked_scenarios,
     meant_for,
+    with_pipeline,
     with_precisions,
     with_quality,
     with_tensors,
@@ -19,13 +20,14 @@ from bench.contracts.names import file_model_id
 from bench.errors import InputError
 from bench.plugins import Catalog
 from bench.settings import asked_settings
+from bench.suite.pipeline import asked_pipeline
 from bench.suite.suite import Suite, TargetAsk, is_file, parse_input
 from bench.words import sentence
 
 NEW_ONLY = ("models", "targets", "options", "shapes", "inputs", "preprocessing", "precision")
 """Flags that say what is new; every other one holds for both sides, which must agree in it."""
 
-NAMED = ("shapes", "inputs", "datasets", "references")
+NAMED = ("shapes", "inputs", "datasets", "references", "pipeline_inputs")
 """Flags that may begin with ``MODEL:``."""
 
 NUMBERS = {
@@ -47,15 +49,18 @@ def applied(suite: Suite, given: Mapping[str, Any], catalog: Catalog) -> Suite:
     if any(given.get(flag) is not None for flag in PROMPTS):
         models = tuple(replace(model, prompt_ids=(), prompts="", chat=False) for model in models)
         suite = replace(suite, scenarios=tuple(replace(s, prompt_tokens=None) for s in suite.scenarios))
+    models = tuple(with_pipeline(models, given.get("pipeline_inputs", ())))
     models = with_quality(models, given.get("datasets", ()), given.get("dataset_options"), given.get("references", ()))
     models = with_tensors(models, given.get("shapes", ()), given.get("inputs", ()), given.get("preprocessing"))
     models = asked_prompts(models, given)
     models = with_precisions(models, given.get("precision"))
     grid = Grid(*(given.get(name) for name in GRID))
+    stages = asked_pipeline(given) if given.get("pipeline") is not None else ()
+    scenarios = (*given.get("scenarios", ()), *stages)
     return replace(
         suite,
         models=models,
-        scenarios=asked_scenarios(suite, given.get("scenarios", ()), grid, catalog),
+        scenarios=asked_scenarios(suite, scenarios, grid, catalog),
         strict_placement=bool(given.get("strict_placement")) or suite.strict_placement,
         settings={**suite.settings, **asked_settings(given)},
         profile=bool(given.get("profile")) or suite.profile,
@@ -89,7 +94,7 @@ def with_target(suite: Suite, target: str, options: Mapping[str, str]) -> Suite:
 def named_files(given: Mapping[str, Any]) -> list[Path]:
     """The files and folders that flags name: models, inputs, prompts, datasets and references."""
     texts = [*given.get("models", ()), *(parse_input(text)[1] for text in given.get("inputs", ()))]
-    texts += [*given.get("datasets", ()), *given.get("references", ())]
+    texts += [text for flag in ("datasets", "references", "pipeline_inputs") for text in given.get(flag, ())]
     texts += [str(given["prompts"])] if given.get("prompts") else []
     named = [text if Path(text).exists() else text.partition(":")[2] or text for text in texts]
     return [Path(text) for text in named if is_file(text) or Path(text).is_dir()]
@@ -99,7 +104,8 @@ def suite_files(suite: Suite) -> list[Path]:
     """The files and folders that a suite names."""
     texts = [model.source for model in suite.models if is_file(model.source)]
     for model in suite.models:
-        texts += [text for text in (*model.inputs.values(), model.prompts, model.reference, model.dataset) if text]
+        fed = (*model.inputs.values(), model.prompts, model.reference, model.dataset, model.pipeline_inputs)
+        texts += [text for text in fed if text]
     return [Path(text) for text in texts]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.errors import OdbError
 from bench.execution.suite_run import run_suite
+from bench.pipelines.again import refuse_other_inputs
 from bench.plugins import discover
 from bench.printable import clean
 from bench.scripting.places import cache_folder
@@ -27,6 +28,7 @@ def measure_again(folder: Path, out: Path, files: tuple[Path, ...], plugins: tup
     catalog, record = discover(plugins), load(folder).record
     places = Places(own=(Path.cwd(),), sent=(folder,), files=files)
     suite = base_suite(record, folder, catalog, places, Given())
+    refuse_other_inputs(record, suite)
     (run,) = run_suite(suite, catalog, prepare_folder(out), cache=cache_folder())
     return 0 if run.record.status == "ok" else 1
 

@@ -13,6 +13,7 @@ from bench.execution.interleaved import run_in_alternation
 from bench.execution.probe import temporary_workspace
 from bench.execution.suite_run import Listener, run_suite
 from bench.jobs import Failed
+from bench.pipelines.again import refuse_other_inputs
 from bench.plugins import Catalog
 from bench.process.alter import AlterJob
 from bench.process.supervisor import run_job
@@ -98,6 +99,7 @@ def suite_again(run: RecordedRun, folder: Path, catalog: Catalog, given: Reviewe
     places = Places(own=(Path.cwd(),), sent=tuple(dict.fromkeys(sent)), files=(*given.models, *given.datasets))
     _check_model(record, places, given)
     suite = base_suite(record, folder / RECORDS / record.record_id, catalog, places, Given())
+    refuse_other_inputs(record, suite)
     rule = record.plan.repeat_rule
     if rule is not None and rule.fewest == rule.most:
         suite = replace(suite, repeats=record.plan.repeats)

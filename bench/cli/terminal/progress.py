@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from bench.execution.suite_run import Listener
 from bench.interrupts import unwinding
+from bench.measure.players.end_to_end import ALONE, OVERLAPPED
 from bench.measure.stopping import WARMUP_SHARE
 from bench.printable import clean
 from bench.record.evidence import RepeatRule
@@ -62,11 +63,15 @@ def expected_seconds(run: PlannedRun, beside: bool = False) -> Expected:
 
 def _steady_ns(run: PlannedRun) -> tuple[int, int]:
     """How long the steady state of a repeat lasts: in an open loop as long as it may, in a search for a rate several
-    times that."""
+    times that; from file to answer, with the network alone and the overlapped queries."""
     rule = run.rule
     if is_searched(run.scenario):
         return rule.max_duration_ns, SEARCH * rule.max_duration_ns
-    return (rule.max_duration_ns if kind_of(run.scenario).open_loop else rule.min_duration_ns), rule.max_duration_ns
+    most = rule.max_duration_ns
+    least = most if kind_of(run.scenario).open_loop else rule.min_duration_ns
+    if kind_of(run.scenario).staged and run.alternation is None:
+        return least + least // ALONE + most // OVERLAPPED, most + most // ALONE + most // OVERLAPPED
+    return least, most
 
 
 def total_seconds(runs: Iterable[PlannedRun], beside: bool = False) -> Expected:

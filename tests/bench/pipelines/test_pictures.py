@@ -6,18 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
-from bench.contracts import Artifact, Pipeline, TensorSpec
+from bench.contracts import Artifact, Pipeline, Scenario, TensorSpec
 from bench.errors import InputError
 from bench.inputs.images import image_tensor
-from bench.pipelines.asked import PipelineAsk, PipelineOpening, files_of
+from bench.pipelines.again import refuse_other_inputs
+from bench.pipelines.asked import PipelineAsk, PipelineOpening, files_of, sha256_of_inputs
 from bench.pipelines.opening import open_staged, pipeline_of, tried
 from bench.pipelines.pictures import PicturePipeline
 from bench.plugins import PluginRef
 from bench.quality.detection import Found
+from bench.record.inputs import NotTaken, PipelineFacts
 from bench.suite.preprocessing import parse_preprocessing
+from bench.suite.suite import ModelAsk, Suite
 from bench.testing import FakeTensorSession, fake_artifact
+from bench.testing.records import fake_run
 
 MODEL = PluginRef("models", "fake", "bench.testing.plugins:FakeModel", "tests")
 PREPARED = "order=bgr,mean=10:20:30,scale=2"
@@ -26,8 +31,6 @@ PREPARED = "order=bgr,mean=10:20:30,scale=2"
 def artifact_of(
     tmp_path: Path, shape: tuple[int, ...], outputs: dict[str, tuple[int, ...]], dtype: str = "float32"
 ) -> Artifact:
-    from msgspec.structs import replace
-
     path = tmp_path / "net.onnx"
     path.write_bytes(b"fake\n")
     made = fake_artifact(path)
@@ -222,3 +225,41 @@ def test_preprocess_of_the_wrong_shape_names_the_stage(photos: Path, tmp_path: P
 def test_own_of_a_model_without_one_is_refused(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gives no pipeline"):
         pipeline_of(asked(photos, "own"), MODEL, artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)}))
+
+
+def test_a_hop_of_photographs_is_refused_of_auto_too(photos: Path, tmp_path: Path) -> None:
+    artifact = artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)})
+    with pytest.raises(InputError, match="hop_ms"):
+        pipeline_of(asked(photos, "auto", hop_ms=100.0), MODEL, artifact)
+
+
+def test_a_labelled_dataset_gives_the_files_that_its_labels_name(photos: Path, tmp_path: Path) -> None:
+    """One of two photographs that could be used; its queries are answered."""
+    artifact = artifact_of(tmp_path, (1, 3, 8, 12), {"y": (1, 5)})
+    ask = asked(photos, "classification", labelled=True)
+    assert [photos / "a.png"] == list(files_of(ask))
+    found = tried(ask, MODEL, artifact, sets=4)
+    assert ([photos / "a.png"], 1) == (list(found.files), len(found.feeds))
+
+
+@pytest.mark.parametrize("fed", ["pipeline_inputs", "dataset"])
+def test_measured_again_a_folder_of_the_name_must_hold_the_same_files(photos: Path, tmp_path: Path, fed: str) -> None:
+    """A file that was left out may be there; another name or content is refused, a folder that nobody named is not."""
+    files = (photos / "a.png", photos / "b.png")[: 2 if fed == "pipeline_inputs" else 1]
+    facts = PipelineFacts(
+        kind="classification",
+        stages=(),
+        inputs=len(files),
+        files=len(files),
+        sha256=sha256_of_inputs(files),
+        not_taken=(NotTaken("c.png", "broken"),),
+    )
+    made = fake_run("r", [np.full(20, 1_000_000)]).record
+    scenario = Scenario("end-to-end", parameters={"pipeline": "classification"})
+    record = replace(made, plan=replace(made.plan, pipeline=facts, scenario=scenario))
+    suite = Suite(models=(ModelAsk("net.onnx", **{fed: str(photos)}),))
+    refuse_other_inputs(record, suite)
+    files[0].write_bytes(files[0].read_bytes() + b"more")
+    with pytest.raises(InputError, match=f"photos does not hold the {len(files)} file"):
+        refuse_other_inputs(record, suite)
+    refuse_other_inputs(record, Suite(models=(ModelAsk("net.onnx"),)))

@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
+from bench.cli.against.suites import applied, named_files, of_model
 from bench.cli.asked import asked_suite
 from bench.contracts import Scenario
 from bench.errors import InputError, UnknownName
-from bench.suite.suite import Suite, load_suite
+from bench.plugins import Catalog, discover
+from bench.suite.suite import ModelAsk, Suite, load_suite
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return discover()
+
 
 FLAGS: dict[str, Any] = {
     **dict.fromkeys(("suite_file", "preset", "repeats", "max_seconds", "seed", "check_inputs", "timeout", "precision")),
@@ -89,6 +97,28 @@ def test_inputs_need_a_model(tmp_path: Path) -> None:
         asked(pipeline_inputs=(str(tmp_path),))
 
 
+@pytest.mark.parametrize("kind", ["classification", "detection", "segmentation", "text", "own"])
+def test_a_hop_of_a_pipeline_without_windows_is_refused(tmp_path: Path, kind: str) -> None:
+    """It would change nothing. ``auto`` may become keyword spotting, and is decided when the pipeline is opened."""
+    text = '[pipeline]\ninputs = "photos"\nhop_ms = 100\nkind = "{}"\n[[models]]\nsource = "a.onnx"\n'
+    with pytest.raises(InputError, match=f"hop_ms.*{kind}"):
+        suite_of(tmp_path, text.format(kind))
+    for kept in ("keyword-spotting", "auto"):
+        assert suite_of(tmp_path, text.format(kept)).scenarios[0].own_parameters["hop_ms"] == 100
+
+
 def test_an_unknown_kind_is_named_with_its_neighbour() -> None:
     with pytest.raises(UnknownName, match="segmentation"):
         asked(models=("a.onnx",), pipeline="segmentatoin")
+
+
+def test_against_a_record_the_flags_replace_its_files_and_kind(tmp_path: Path, catalog: Catalog) -> None:
+    """Of the model that is named before the colon; the scenario stays where ``--pipeline`` is not given."""
+    own = Scenario("end-to-end", parameters={"pipeline": "keyword-spotting", "hop_ms": 50})
+    suite = Suite(models=(ModelAsk("a.onnx", pipeline_inputs="old"),), scenarios=(own,))
+    other = applied(suite, {"pipeline_inputs": (f"a:{tmp_path}",)}, catalog)
+    assert (str(tmp_path), own) == (other.models[0].pipeline_inputs, other.scenarios[0])
+    kind = applied(suite, {"pipeline": "detection"}, catalog)
+    assert ("old", (END_TO_END,)) == (kind.models[0].pipeline_inputs, kind.scenarios)
+    assert [tmp_path] == named_files({"pipeline_inputs": (f"a:{tmp_path}",)})
+    assert ("b",) == of_model({"pipeline_inputs": ("a:x", "b")}, "c", {"a"})["pipeline_inputs"]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bench.cli.terminal.progress import Drawn, Expected, expected_seconds, span_text, total_seconds
 from bench.contracts import Device
 from bench.plugins import PluginRef
-from bench.record.evidence import RepeatRule
+from bench.record.evidence import Alternation, RepeatRule
 from bench.record.record import Failure, Scenario
 from bench.suite.plan import ModelChoice, Plan, PlannedRun, TargetChoice
 from bench.suite.presets import PRESETS, emulated_rule
@@ -55,6 +55,16 @@ class TestExpected:
     def test_a_fixed_number_is_no_more_than_itself(self) -> None:
         """Two repeats of 8 s at most."""
         assert (4 + 2.8, 4 + 16.0) == pytest.approx(expected_seconds(planned(repeats=RepeatRule(2, 2))))
+
+    def test_end_to_end_measures_the_network_and_the_overlap_too(self) -> None:
+        """Steady states of 1 to 4 s: a quarter of each for the network, and 2 s overlapped; in alternation neither."""
+        rule = replace(QUICK.rule, min_duration_ns=SECOND_NS, max_duration_ns=4 * SECOND_NS)
+        one = replace(planned(repeats=RepeatRule(2, 2)), rule=rule)
+        staged = replace(one, scenario=Scenario("end-to-end"))
+        least, most = expected_seconds(one)
+        assert (least + 2 * (0.25 + 2), most + 2 * 3) == pytest.approx(expected_seconds(staged))
+        turns = replace(staged, alternation=Alternation("g", "new"))
+        assert (least, most) == pytest.approx(expected_seconds(turns))
 
     def test_what_is_skipped_takes_no_time(self) -> None:
         """And an emulated run its own."""

@@ -15,6 +15,7 @@ from bench.execution.workbench import Bench
 from bench.plugins import Catalog
 from bench.record.evidence import OTHER_SIDE
 from bench.record.record import RecordedRun
+from bench.scenarios.lasting import lasting_of
 from bench.submission.measuring.yardstick import yardstick_suite
 from bench.suite.plan import Plan, PlannedRun
 from bench.suite.suite import Suite, TargetAsk
@@ -84,11 +85,11 @@ def measure_beside_yardstick(
     root: Path = Path("/"),
 ) -> RecordedRun | None:
     """Measure ``run`` of ``suite`` in alternation with the yardstick of its ``task``, by as many and as long repeats as
-    alone; both records are written under ``out``. ``None`` for an emulated run, whose times are not used, and where the
-    yardstick does not run on the target: the run has to be measured alone. If that shows only when the yardstick is
-    compiled or measured, there are records that say so."""
-    if run.skip is not None or run.target.device.emulated:
-        return None
+    alone; both records are written under ``out``. ``None`` for an emulated run, whose times are not used, for one that
+    lasts minutes, and where the yardstick does not run on the target: the run has to be measured alone. If that shows
+    only when the yardstick is compiled or measured, there are records that say so."""
+    if run.skip is not None or run.target.device.emulated or lasting_of(run.scenario) is not None:
+        return None  # the yardstick would warm the device before the first of the minutes
     alone = only_suite(suite, run)
     yardstick = yardstick_suite(alone, task, catalog)
     if yardstick is None:

@@ -9,19 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.errors import OdbError
 from bench.record.record import RecordedRun
 from bench.record.refused import RefusedRecord
+from bench.scenarios.kinds import scenario_name, scenario_text
 from bench.store.records import every_record, record_folders
 from bench.submission.criterion import Criterion
 from bench.submission.decision import Decision, decide
-from bench.submission.figures import Seen, figure_kind, later
+from bench.submission.figures import FigureKind, Seen, figure_kind, later
 from bench.submission.form import RECORDS, Submission, read_submission
 from bench.submission.matching import matching
 from bench.submission.measuring.yardstick import is_yardstick
 from bench.submission.units import base_of
-from bench.words import sentence, words_of
+from bench.words import Sentence, sentence, words_of
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -114,11 +116,8 @@ def _row(submission: Submission, criterion: Criterion, runs: Sequence[RecordedRu
         return Row(criterion=criterion, decision=Decision("cannot_tell", None, reason), unit=kind.unit)
     found = matching(submission, criterion, kind, runs)
     if not found:
-        return Row(
-            criterion=criterion,
-            decision=Decision("cannot_tell", None, sentence("submission.no_record")),
-            unit=kind.unit,
-        )
+        reason = _no_record(submission, criterion, kind, runs)
+        return Row(criterion=criterion, decision=Decision("cannot_tell", None, reason), unit=kind.unit)
     newest, *older = found
     seen = kind.see(newest)
     return Row(
@@ -130,3 +129,14 @@ def _row(submission: Submission, criterion: Criterion, runs: Sequence[RecordedRu
         record_sha256=newest.record.record_sha256 or "",
         others=tuple(run.record.record_id for run in older),
     )
+
+
+def _no_record(submission: Submission, criterion: Criterion, kind: FigureKind, runs: Sequence[RecordedRun]) -> Sentence:
+    """Where the scenario was played with other parameters, such as for a shorter time, that is said."""
+    fitting = matching(submission, replace(criterion, scenario=""), kind, runs)
+    played = [run.record.plan.scenario for run in fitting]
+    others = [scenario_text(one) for one in played if one.name == scenario_name(criterion.scenario)]
+    if not criterion.scenario or not others:
+        return sentence("submission.no_record")
+    found = list(dict.fromkeys(others))
+    return sentence("submission.other_parameters", wanted=criterion.scenario, found=found)

@@ -9,10 +9,11 @@ from bench.submission.texts import Text
 
 Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)", max_length=64)]
 Direction = Literal["at_most", "at_least"]
-Evidence = Literal["device", "placement", "outputs", "quality", "energy_meter", "reference"]
+Evidence = Literal["device", "placement", "outputs", "quality", "energy_meter", "external_meter", "reference"]
 """What a criterion needs besides a valid record. ``device``: not an emulator. ``placement``: where the operators ran.
-``outputs``: outputs compared with the reference. ``quality``: a dataset. ``energy_meter``: an energy tier that measures
-(``sensor`` or ``meter``). ``reference``: quality of the float model on the same samples."""
+``outputs``: outputs compared with the reference. ``quality``: a dataset. ``energy_meter``: an energy tier that
+measures (``sensor`` or ``meter``). ``external_meter``: the joined log of a power meter (``meter``). ``reference``:
+quality of the float model on the same samples."""
 
 
 class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

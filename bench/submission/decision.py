@@ -19,6 +19,8 @@ from bench.words import Sentence, sentence
 
 Word = Literal["met", "not_met", "cannot_tell"]
 NOISE = "noise"
+METER = "meter"
+"""The tier of energy by an external meter."""
 
 
 class Decision(Struct, frozen=True):
@@ -33,7 +35,7 @@ class Decision(Struct, frozen=True):
 
 def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -> Decision:
     """The word for ``criterion`` by what was ``seen`` in ``record``."""
-    doubt = doubts(kind, record)
+    doubt = doubts(kind, record) or _unmetered(criterion, record)
     if seen.value is None or doubt is not None:
         missing = seen.value is None and not (kind.of_device and is_emulated(record))
         return Decision("cannot_tell", None, seen.reason if missing or doubt is None else doubt)
@@ -49,6 +51,19 @@ def decide(criterion: Criterion, kind: FigureKind, seen: Seen, record: Record) -
     if met or missed:
         return Decision("met" if met else "not_met", reached)
     return Decision("cannot_tell", reached, sentence("submission.interval_holds_target"))
+
+
+def _unmetered(criterion: Criterion, record: Record) -> Sentence | None:
+    """A criterion of an external meter is not decided by the device's own sensor."""
+    if "external_meter" not in criterion.evidence or by_external_meter(record):
+        return None
+    return sentence("submission.needs_external_meter")
+
+
+def by_external_meter(record: Record) -> bool:
+    """Whether the energy of ``record`` is that of a power meter whose log was joined."""
+    energy = record.summary.energy
+    return energy is not None and energy.tier == METER
 
 
 def target_of(criterion: Criterion) -> float:

@@ -2,9 +2,11 @@
 
 Those of ``bench.analysis.metrics`` under their place in the record (``summary.latency_ns.p99``), and the table below.
 ``quality.metrics.NAME``, ``quality.paired.NAME.difference`` and ``quality.paired.NAME.ratio`` (to the float model's
-figure) stand for every metric of a dataset.
+figure) stand for every metric of a dataset, and ``summary.curves.NAME.at.VALUE`` for every point of a curve: VALUE is
+in the unit of the scenario's axis, as the record has it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -12,6 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from bench.analysis.curves.table import CURVES
 from bench.analysis.metrics import METRICS, Metric
 from bench.comparison.observe import observe
 from bench.contracts.model import Task
@@ -28,15 +31,15 @@ OF_DEVICE: tuple[About, ...] = ("speed", "memory", "energy")
 
 QUALITY = "quality.metrics."
 PAIRED, DIFFERENCE, RATIO = "quality.paired.", ".difference", ".ratio"
+CURVE = re.compile(r"summary\.curves\.(?P<name>[a-z0-9_]+)\.at\.(?P<at>\d+(\.\d+)?)")
 ERRORS = ("perplexity", "mae", "rmse", "mse")
 """Metrics of a dataset that are no fractions; less is better."""
 SCORES = ("top1", "top5", "cosine", "mean_iou", "pixel_accuracy", "map", "map50", "image_ap")
 LESS_IS_BETTER: Mapping[str, bool] = MappingProxyType(dict.fromkeys(SCORES, False) | dict.fromkeys(ERRORS, True))
 """Of the metrics that this project computes; those of a model's own judge are not in it."""
 
-LATER: Mapping[str, Sentence] = MappingProxyType(
-    {name: sentence(f"submission.later.{name}") for name in ("sustained", "wake", "fixed-rate", "meter", "temperature")}
-)
+LATER_NAMES = ("standby", "sustained-text", "temperature")
+LATER: Mapping[str, Sentence] = MappingProxyType({name: sentence(f"submission.later.{name}") for name in LATER_NAMES})
 """What tracks ask for that this version cannot measure: scenarios by their names, and ``later.NAME`` for figures."""
 
 
@@ -79,6 +82,9 @@ def figure_kind(path: str) -> FigureKind:
     for end, paired in ((DIFFERENCE, _paired), (RATIO, _ratio)):
         if path.startswith(PAIRED) and path.endswith(end) and len(path) > len(PAIRED) + len(end):
             return paired(path.removeprefix(PAIRED).removesuffix(end))
+    along = CURVE.fullmatch(path)
+    if along is not None and along["name"] in CURVES:
+        return _at_point(path, CURVES[along["name"]].metric, float(along["at"]))
     raise UnknownName(sentence("submission.metric"), path, figure_kinds())
 
 
@@ -96,9 +102,9 @@ def figure_kinds() -> Mapping[str, FigureKind]:
 
 # ------------------------------------------------------------------------------------------------------ of metrics
 
-ABOUT: Mapping[str, About] = MappingProxyType(
-    {"peak_rss_bytes": "memory", "joules_per_inference": "energy", "cpu_seconds_per_inference": "energy"}
-)
+ENERGY_UNITS = ("joules", "joule_seconds", "watts", "hours", "cpu_seconds")
+UNMETERED = "cpu_seconds"
+"""A proxy of energy that no sensor is needed for."""
 
 
 def _metric(metric: Metric) -> FigureKind:
@@ -117,10 +123,30 @@ def _metric(metric: Metric) -> FigureKind:
             return Seen(value=value, low=low, high=high, interval="ci95", n=len(values))
         return Seen(value=value, n=len(values))
 
-    about = ABOUT.get(metric.name, "speed")
-    needs: tuple[Evidence, ...] = ("energy_meter",) if metric.name == "joules_per_inference" else ()
+    return _of_metric(metric.place, metric, see)
+
+
+def _at_point(path: str, metric: Metric, at: float) -> FigureKind:
+    """The figure of ``metric`` at the point ``at`` of the axis of the scenario."""
+
+    def see(run: RecordedRun) -> Seen:
+        curve = run.record.summary.curves.get(metric.name)
+        point = None if curve is None else dict(zip(curve.at, curve.points, strict=False)).get(at)
+        if point is None or point.value is None:
+            return Seen(reason=sentence("submission.no_point", curve=metric.name, at=at))
+        if point.interval95 is None:
+            return Seen(value=point.value, n=len(run.record.repeats))
+        low, high = point.interval95
+        return Seen(value=point.value, low=low, high=high, interval="ci95", n=len(run.record.repeats))
+
+    return _of_metric(path, metric, see)
+
+
+def _of_metric(path: str, metric: Metric, see: Callable[[RecordedRun], Seen]) -> FigureKind:
+    about: About = "energy" if metric.unit in ENERGY_UNITS else "memory" if metric.unit == "bytes" else "speed"
+    needs: tuple[Evidence, ...] = ("energy_meter",) if about == "energy" and metric.unit != UNMETERED else ()
     return FigureKind(
-        path=metric.place,
+        path=path,
         unit=metric.unit,
         about=about,
         see=see,

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from bench.contracts.names import file_model_id
 from bench.errors import InputError
 from bench.record.record import Record, RecordedRun
-from bench.scenarios.kinds import kind_of, parameters_of, parse_scenario, scenario_name
+from bench.scenarios.kinds import FIELDS, kind_of, parameters_of, parse_scenario, scenario_name
 from bench.submission.criterion import Criterion
 from bench.submission.figures import FigureKind
 from bench.submission.form import Submission, SubmittedModel, SubmittedTarget
@@ -69,7 +69,8 @@ def name_of(model: SubmittedModel) -> str:
 
 def is_played(record: Record, asked: str) -> bool:
     """Whether ``record`` is of the scenario ``asked``, written as ``-s`` takes it: its name, its compile cache, and the
-    other parameters that are given. Empty: any scenario."""
+    other parameters that are given. A number that may be absent has to be absent where it is not given: a deadline of
+    its own makes another scenario. Empty: any scenario."""
     scenario = record.plan.scenario
     if not asked or scenario_name(asked) != scenario.name:
         return not asked
@@ -78,5 +79,8 @@ def is_played(record: Record, asked: str) -> bool:
     except InputError:
         return False
     given = parameters_of(scenario)
-    same = all(given.get(name) == value for name, value in parameters_of(wanted).items())
-    return same and wanted.compile_cache == scenario.compile_cache
+    named = parameters_of(wanted)
+    same = all(given.get(name) == value for name, value in named.items())
+    own = [one for one in kind_of(scenario).parameters if one.name not in FIELDS and one.numeric]
+    added = any(one.default is None and one.name in given and one.name not in named for one in own)
+    return same and not added and wanted.compile_cache == scenario.compile_cache

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from doc_pages import blocks, text_of
+from doc_pages import DOCS, blocks, text_of
 
-from bench.submission.figures import figure_kind, figure_kinds
+from bench.submission.figures import figure_kind, figure_kinds, later
 from bench.submission.track import track_named, track_names
 from bench.submission.track_check import checked_track
 from bench.submission.units import base_of
@@ -50,3 +50,12 @@ def test_the_track_shown_is_a_track(tmp_path: Path) -> None:
     file = tmp_path / "ours.toml"
     file.write_text(shown, encoding="utf-8")
     assert checked_track(file).id == "orchard-robot"
+
+
+def test_the_ready_example_has_every_scenario_of_real_use() -> None:
+    """It is a track without a fault; each of its criteria can be measured, and one needs a meter."""
+    track = checked_track(DOCS / "examples" / "real-use.toml")
+    played = {one.scenario.partition(":")[0] for one in track.criteria}
+    assert {"fixed-rate", "server", "sustained", "wake", "end-to-end"} <= played
+    assert [one.id for one in track.criteria if later(one.metric) or later(one.scenario)] == []
+    assert [one.id for one in track.criteria if "external_meter" in one.evidence] == ["energy"]

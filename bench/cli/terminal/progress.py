@@ -42,10 +42,10 @@ class Expected(NamedTuple):
 
 def expected_seconds(run: PlannedRun, beside: bool = False) -> Expected:
     """Its repeats, and the untimed passes. The most holds unless a query or an opening takes longer than the rule asks
-    for. ``beside``: beside a yardstick, which takes as long again; an emulated run has none."""
+    for. ``beside``: beside a yardstick, which takes as long again; an emulated run has none, nor one of minutes."""
     if run.skip is not None:
         return Expected(0.0, 0.0)
-    if beside and not run.target.device.emulated:
+    if beside and not run.target.device.emulated and lasting_of(run.scenario) is None:
         least, most = expected_seconds(run)
         return Expected(2 * least, 2 * most)
     if run.target.device.emulated:

@@ -6,9 +6,10 @@ from bench.analysis.metrics import METRICS
 from bench.analysis.verdict.codes import CODES
 from bench.analysis.verdict.emulated import is_emulated
 from bench.record.record import Record, RecordedRun
+from bench.scenarios.lasting import lasting_of
 from bench.submission.assessment import Assessment, Row
 from bench.submission.criterion import Criterion, Evidence
-from bench.submission.decision import NOISE, decide, invalid_codes
+from bench.submission.decision import NOISE, by_external_meter, decide, invalid_codes
 from bench.submission.figures import FigureKind, Seen
 from bench.submission.measuring.yardstick import yardstick_of
 from bench.submission.rules.context import Context
@@ -110,6 +111,7 @@ def held_by(record: Record) -> frozenset[Evidence]:
         or (text is not None and bool(text.agreement)),
         "quality": record.quality is not None and bool(record.quality.metrics),
         "energy_meter": energy is not None and energy.tier in MEASURING_TIERS,
+        "external_meter": by_external_meter(record),
         "reference": record.quality is not None and bool(record.quality.paired),
     }
     return frozenset(name for name, there in held.items() if there)
@@ -242,11 +244,12 @@ def quality_of_another(assessment: Assessment, context: Context) -> Iterator[Hit
 
 
 def no_yardstick(assessment: Assessment, context: Context) -> Iterator[Hit]:
-    """A time decides a criterion, and nothing of a fixed speed was measured beside it."""
+    """A time decides a criterion, and nothing of a fixed speed was measured beside it. A run of minutes has none."""
     found: dict[str, list[str]] = {}
     for criterion, kind, row, run in decided(assessment):
         held = kind.path in HELD_TO_YARDSTICK and not is_emulated(run.record) and row.seen.value is not None
-        if held and yardstick_of(run, assessment.runs) is None:
+        alone = lasting_of(run.record.plan.scenario) is not None
+        if held and not alone and yardstick_of(run, assessment.runs) is None:
             found.setdefault(run.record.record_id, []).append(criterion.id)
     for name, criteria in found.items():
         yield Hit(in_record(name, "plan.alternation"), {"criteria": criteria})

@@ -6,6 +6,7 @@ from bench.reports.charts.figures import figures
 from bench.reports.dossiers.blocks import Block, Drawings, Facts, Grid, Section, Text
 from bench.reports.dossiers.blocks import Fact as Labelled
 from bench.reports.dossiers.sections.environment import measured_runs, run_name
+from bench.reports.view.curves.table import curve_table
 from bench.reports.view.details import Detail, detail
 from bench.reports.view.emulation import emulated_table
 from bench.reports.view.lm.cost import divergence_table
@@ -13,6 +14,7 @@ from bench.reports.view.lm.tables import agreement_table, text_table
 from bench.reports.view.power.tables import energy_table, meter_table
 from bench.reports.view.quality import quality_table
 from bench.reports.view.rows import Numbered
+from bench.reports.view.staged.tables import stages_table
 from bench.reports.view.tables import (
     cold_start_table,
     fidelity_table,
@@ -25,7 +27,8 @@ from bench.submission.assessment import Assessment
 from bench.words import say, units
 
 TABLES = (
-    *(latency_table, text_table, cold_start_table, memory_table, energy_table, meter_table),
+    *(curve_table, stages_table, latency_table, text_table),
+    *(cold_start_table, memory_table, energy_table, meter_table),
     *(quality_table, placement_table, fidelity_table, agreement_table, divergence_table),
 )
 

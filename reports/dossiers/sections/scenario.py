@@ -119,7 +119,7 @@ def _equipment(criterion: Criterion) -> str:
     parts = [say("dossier.equipment.tool")]
     parts += (
         [say("dossier.equipment.meter")]
-        if "energy_meter" in needs or criterion.metric.startswith("later.meter")
+        if "energy_meter" in needs or criterion.metric.startswith("later.standby")
         else []
     )
     parts += [say("dossier.equipment.dataset")] if "quality" in needs else []

@@ -7,7 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from bench.errors import InputError
+from bench.record.energy import EnergySummary
 from bench.record.record import RecordedRun
+from bench.scenarios.kinds import KINDS, parse_scenario, settled
 from bench.store.derived import judged
 from bench.submission.assessment import assess, assessed
 from bench.submission.criterion import Criterion
@@ -95,9 +97,66 @@ def test_speed_of_an_emulator_decides_nothing() -> None:
 def test_what_cannot_be_measured_yet_is_never_met() -> None:
     """Scenarios and figures of a later version."""
     rows = assessed(
-        submission(criterion(scenario="sustained:seconds=600"), criterion(metric="later.meter")), [run()]
+        submission(criterion(scenario="standby:minutes=10"), criterion(metric="later.standby")), [run()]
     ).rows
     assert [row.decision.word for row in rows] == ["cannot_tell", "cannot_tell"]
+
+
+def metered(tier: str) -> RecordedRun:
+    """A run whose energy is of that tier, with its interval."""
+    made = run()
+    energy = EnergySummary(tier=tier, joules_per_inference=0.4, joules_per_inference_ci95=(0.39, 0.41))
+    return replace(made, record=replace(made.record, summary=replace(made.record.summary, energy=energy)))
+
+
+@pytest.mark.parametrize(
+    ("tier", "evidence", "word"),
+    [
+        ("meter", ("device", "energy_meter", "external_meter"), "met"),
+        ("sensor", ("device", "energy_meter", "external_meter"), "cannot_tell"),
+        ("sensor", ("device", "energy_meter"), "met"),
+    ],
+)
+def test_an_external_meter_is_not_replaced_by_a_sensor(tier: str, evidence: tuple[str, ...], word: str) -> None:
+    """Where the criterion demands one."""
+    asked = criterion(
+        metric="summary.energy.joules_per_inference", target=0.5, unit="J", evidence=evidence, direction="at_most"
+    )
+    (row,) = assessed(submission(asked), [metered(tier)]).rows
+    assert row.decision.word == word
+    if word == "cannot_tell":
+        assert "power meter" in str(row.decision.reason)
+
+
+def played(text: str) -> RecordedRun:
+    """A run in the scenario that ``-s`` takes as ``text``."""
+    made = run()
+    name = text.partition(":")[0]
+    asked = settled(parse_scenario(text, KINDS[name]), KINDS[name])
+    return replace(made, record=replace(made.record, plan=replace(made.record.plan, scenario=asked)))
+
+
+CAMERA = "fixed-rate:rate=30,deadline=33.3ms"
+
+
+@pytest.mark.parametrize(
+    ("asked", "measured", "counts"),
+    [
+        (CAMERA, CAMERA, True),
+        (CAMERA, "fixed-rate:rate=30", False),
+        (CAMERA, "fixed-rate:rate=10,deadline=33.3ms", False),
+        ("fixed-rate:rate=30", "fixed-rate:rate=30", True),
+        ("fixed-rate:rate=30", "fixed-rate:rate=30,deadline=1s", False),
+        ("multi-stream", "multi-stream:streams=4", True),
+    ],
+)
+def test_a_run_with_other_parameters_does_not_count(asked: str, measured: str, counts: bool) -> None:
+    """A deadline of its own makes another scenario; the reason names what there is."""
+    (row,) = assessed(submission(criterion(scenario=asked)), [played(measured)]).rows
+    assert bool(row.record_id) is counts
+    if not counts:
+        assert asked in str(row.decision.reason)
+        assert "fixed-rate:rate_per_s=" in str(row.decision.reason)
 
 
 def test_achievement_is_by_direction() -> None:

@@ -118,7 +118,7 @@ def test_what_nobody_else_knows_is_worth_filling_in(track: Track) -> None:
 def test_what_cannot_be_measured_is_named(track: Track) -> None:
     """By its metric or by its scenario."""
     first = track.criteria[0]
-    later = replace(track, criteria=(first, replace(first, id="hours", scenario="sustained:seconds=600")))
+    later = replace(track, criteria=(first, replace(first, id="hours", scenario="standby:minutes=10")))
     assert ("hours",) == not_measurable(drafted(later, Named(track="t")).submission)
 
 

@@ -166,7 +166,7 @@ def test_a_criterion_of_a_later_version_says_so() -> None:
         id="c",
         title="c",
         metric="summary.latency_ns.p50",
-        scenario="sustained:seconds=600",
+        scenario="standby:minutes=10",
         direction="at_most",
         target=1,
         unit="ms",

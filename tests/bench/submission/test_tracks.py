@@ -6,10 +6,11 @@ import pytest
 
 from bench.analysis.metrics import METRICS
 from bench.contracts import Task
+from bench.scenarios.kinds import KINDS
 from bench.stats.processes import MIN_SAMPLES
 from bench.submission.criterion import Criterion
 from bench.submission.draft import rounded_to_100, tasks_of
-from bench.submission.figures import figure_kind, later
+from bench.submission.figures import LATER, figure_kind, later
 from bench.submission.texts import Texts
 from bench.submission.track import Track, track_named, track_names
 from bench.submission.track_check import faults_of
@@ -73,10 +74,12 @@ def test_a_criterion_is_decided_or_known_to_come(track: Track, one: Criterion) -
 
 @pytest.mark.parametrize(("track", "one"), CRITERIA)
 def test_figures_of_a_device_state_the_repeats_of_the_preset(track: Track, one: Criterion) -> None:
-    """The form asks for 반복 수: the fresh processes that the preset measures in."""
+    """The form asks for 반복 수: the fresh processes that the preset measures in; one where it takes minutes."""
     measurable = later(one.metric) is None and later(one.scenario) is None
-    expected = PRESETS["standard"].repeats.fewest if measurable and figure_kind(one.metric).of_device else None
-    assert one.repeats == expected
+    if not measurable or not figure_kind(one.metric).of_device:
+        assert one.repeats is None
+    else:
+        assert one.repeats == (1 if one.scenario.startswith("sustained") else PRESETS["standard"].repeats.fewest)
 
 
 @pytest.mark.parametrize("track", TRACKS, ids=by_id)
@@ -98,7 +101,32 @@ def test_every_track_asks_for_more_than_speed(track: Track) -> None:
     """For placement on the NPU, for quality or outputs against the float model, for what a device has to endure."""
     kinds = {figure_kind(one.metric).about for one in track.criteria if later(one.metric) is None}
     assert {"speed", "placement", "quality"} <= kinds
-    assert [one for one in track.criteria if later(one.metric) or later(one.scenario)]
+    endures = ("fixed-rate", "server", "sustained", "wake", "end-to-end")
+    assert [one for one in track.criteria if one.scenario.startswith(endures) or later(one.metric)]
+
+
+def test_every_scenario_of_real_use_has_a_criterion() -> None:
+    """Frames in time, the first answer after a rest, the largest rate, from file to answer, energy by a meter."""
+    asked = {(one.scenario.partition(":")[0], one.metric) for track in TRACKS for one in track.criteria}
+    assert {
+        ("fixed-rate", "summary.figures.in_time_fraction.value"),
+        ("fixed-rate", "summary.energy.joules_per_inference"),
+        ("sustained", "summary.figures.retained_fraction.value"),
+        ("sustained", "summary.figures.steady_rate_per_s.value"),
+        ("wake", "summary.figures.wake_p50_ns.value"),
+        ("server", "summary.figures.largest_rate_per_s.value"),
+        ("end-to-end", "summary.latency_ns.p90"),
+    } <= asked
+    metered = [one for track in TRACKS for one in track.criteria if "external_meter" in one.evidence]
+    assert len(metered) >= 5
+    assert all(figure_kind(one.metric).about == "energy" for one in metered)
+
+
+def test_nothing_that_can_be_measured_is_said_to_come_later() -> None:
+    """Neither a scenario of this version nor a figure of it."""
+    assert not set(LATER) & set(KINDS)
+    open_ = [one.metric for track in TRACKS for one in track.criteria if later(one.metric)]
+    assert {metric.split(".")[1] for metric in open_} == {"standby", "sustained-text", "temperature"}
 
 
 def test_tails_state_how_many_samples_they_take() -> None:

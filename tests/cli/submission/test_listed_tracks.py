@@ -52,28 +52,28 @@ def test_a_track_in_full_fits_a_terminal(name: str, language: str) -> None:
 
 def test_a_track_says_what_is_proposed_and_what_cannot_be_measured() -> None:
     """In words and numbers of the language."""
-    track = track_named("inspection-drone")
+    track = track_named("smart-tv")
     with speaking("en"):
         english = in_full(track, 200)
     with speaking("ko"):
         korean = in_full(track, 200)
-    assert "at most 33.3 ms (proposed)" in english
-    assert "no: This version cannot play queries at a fixed rate yet." in english
-    assert "33.3 ms 이하(제안값)" in korean
-    assert "아니요. 이 버전은 일정한 주기의 쿼리를 아직 실행할 수 없습니다." in korean
+    assert "at most 16.6 ms (proposed)" in english
+    assert "no: This version measures power only together with a run, not in standby." in english
+    assert "16.6 ms 이하(제안값)" in korean
+    assert "아니요. 이 버전은 추론하는 동안의 소비전력만 측정하며, 대기 소비전력은 측정하지 못합니다." in korean
 
 
 def test_json_is_the_file_and_what_can_be_measured() -> None:
     """The same in every language."""
     with speaking("ko"):
-        found = json.loads(listed("tracks", "signage", "--json").stdout)
-    track = track_named("signage")
+        found = json.loads(listed("tracks", "smart-appliance", "--json").stdout)
+    track = track_named("smart-appliance")
     with speaking("en"):
         assert found == json.loads(json.dumps(as_json(track)))
-    assert found["name"] == {"ko": "투명 OLED 등 디지털 사이니지", "en": "Digital signage such as transparent OLED"}
+    assert found["name"] == {"ko": "냉장고 등 스마트가전", "en": "Refrigerators and other smart appliances"}
     measurable = {one["id"]: one["measurable"] for one in found["criteria"]}
-    assert (measurable["cameras-p99"], measurable["mean-power"]) == (True, False)
-    assert {one["scenario"]: one["measurable"] for one in found["scenarios"]}["sustained:seconds=3600"] is False
+    assert (measurable["recognition-p90"], measurable["networked-standby"]) == (True, False)
+    assert {one["measurable"] for one in found["scenarios"] if one["scenario"] == "end-to-end"} == {True}
     assert all(bool(one["not_measurable_because"]) != one["measurable"] for one in found["criteria"])
 
 

@@ -31,7 +31,7 @@ FORM = Submission(
     scenarios=(
         SubmittedScenario(name="single-stream", models=("first",)),
         SubmittedScenario(name="multi-stream", parameters={"streams": 2}, models=("second",)),
-        SubmittedScenario(name="sustained", parameters={"seconds": 600}),
+        SubmittedScenario(name="standby", parameters={"minutes": 10}),
     ),
 )
 EVERY = [
@@ -96,7 +96,7 @@ def test_only_what_is_left_is_measured(measured: tuple[Path, Result]) -> None:
     told = [(one["scenario"]["name"], one["model"]["id"], one["target"]["id"]) for one in plans]
     assert told == EVERY
     assert "1 run with a usable record skipped" in second.stderr
-    assert "scenarios.sustained" in second.stderr
+    assert "scenarios.standby" in second.stderr
     assert (folder / "records" / "report.html").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_dry_run_says_what_is_done(measured: tuple[Path, Result]) -> None:
     folder, _ = measured
     found = json.loads(run(folder, "--dry-run", "--json").stdout)
     assert [bool(row["record_id"]) for row in found["runs"]] == [True] * len(EVERY)
-    assert [row["field"] for row in found["not_measurable"]] == ["scenarios.sustained"]
+    assert [row["field"] for row in found["not_measurable"]] == ["scenarios.standby"]
     shown = run(folder, "--dry-run").stdout
     assert "everything is measured" in shown
     assert found["not_measurable"][0]["reason"] in shown
@@ -188,7 +188,7 @@ def test_a_form_of_later_scenarios_alone_measures_nothing(tmp_path: Path) -> Non
     folder = written(tmp_path, later)
     done = run(folder)
     assert (done.return_value, done.exception) == (3, None)
-    assert "scenarios.sustained" in done.stderr
+    assert "scenarios.standby" in done.stderr
     assert left(folder, status=3) == []
     assert not (folder / "records").exists()
 

@@ -74,7 +74,7 @@ def later_too() -> Assessment:
     """With two criteria that this version cannot measure."""
     made = good()
     first = made.submission.criteria[0]
-    added = (replace(first, id="heat", metric="later.temperature"), replace(first, id="hours", scenario="sustained"))
+    added = (replace(first, id="heat", metric="later.temperature"), replace(first, id="hours", scenario="standby"))
     return assessed(replace(made.submission, criteria=(*made.submission.criteria, *added)), made.runs)
 
 

@@ -197,7 +197,7 @@ BREAKS: Mapping[str, Break] = {
     "ODB-S-217": title("top1", device="npu:x"),
     "ODB-S-218": title("top1", scenario="single-stream:speed=1"),
     "ODB-S-219": lambda g: form(g, scenarios=(OFFLINE,)),
-    "ODB-S-220": title("energy", metric="later.meter"),
+    "ODB-S-220": title("energy", metric="later.standby"),
     "ODB-S-221": title("outputs", metric="placement.macs.share", unit="%", target=95.0, evidence=("placement",)),
     "ODB-S-222": title("top1", proposed=True),
     "ODB-S-223": lambda g: form(

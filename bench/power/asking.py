@@ -60,7 +60,8 @@ def parse_log(text: str, flag: str = "--meter-log") -> LogAsk:
     ``InputError`` naming ``flag``."""
     file, given = text, {}
     found = re.search(rf":(?=(?:{'|'.join(LOG_KEYS)})=)", text)
-    if found is not None and not Path(text).exists():
+    found = found or re.search(r":(?=[A-Za-z_]+=)", text)  # of which the key is misspelt
+    if found is not None and not is_there(Path(text)):
         file, given = text[: found.start()], pairs_of(text[found.end() :], flag, LOG_KEYS)
     if not file:
         raise InputError(of_flag(flag, sentence("power.no_file")), sentence("power.meter_log_example"))
@@ -80,6 +81,14 @@ def parse_log(text: str, flag: str = "--meter-log") -> LogAsk:
     if ask.zone:
         zone_named(ask.zone)
     return checked(ask)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything of that name; none has a name that is too long."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def checked(ask: LogAsk) -> LogAsk:

@@ -117,10 +117,12 @@ def unit_of(column: str, stated: str, units: dict[str, float]) -> float | None:
 
 
 def seconds_since_first(moments: Sequence[datetime]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """float64 [n]. Times of one zone are made UTC first: the difference of two of them takes no notice of an hour that
-    the clock was changed by between them."""
-    made = [each if each.tzinfo is None else each.astimezone(UTC) for each in moments]
-    return np.array([(each - made[0]).total_seconds() for each in made], np.float64)
+    """float64 [n]. Each by its own offset from UTC: the difference of two times of one zone takes no notice of an hour
+    that the clock was changed by between them. Times at the ends of the calendar have no UTC, and a difference."""
+    naive = [each.replace(tzinfo=None) for each in moments]
+    offsets = [each.utcoffset() or timedelta() for each in moments]
+    steps = [(naive[at] - naive[0]) - (offsets[at] - offsets[0]) for at in range(len(moments))]
+    return np.array([step.total_seconds() for step in steps], np.float64)
 
 
 def zone_named(name: str) -> tzinfo:

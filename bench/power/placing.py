@@ -45,16 +45,25 @@ def join(log: PowerLog, ask: LogAsk, runs: Sequence[RecordedRun], markers: Seque
         raise Unusable(sentence("power.join.blocked", file=log.name), sentence("text.sentences", parts=blocking))
     origin, alignment = placed(log, ask, runs, markers, folder)
     readings = Readings(log, alignment, origin)
-    idle = idle_of(readings.seconds, readings.watts, markers, origin) if markers else Idle(None)
+    seen = markers_seen(markers, origin + round(float(readings.seconds[0]) * NS), runs)
+    idle = idle_of(readings.seconds, readings.watts, seen, origin) if seen else Idle(None)
     if ask.idle_watts is not None:
-        seen = idle.found
-        given = MeterIdle("given", cooldown_s=seen.cooldown_s if seen is not None else None)
+        given = MeterIdle("given", cooldown_s=idle.found.cooldown_s if idle.found is not None else None)
         idle = Idle(ask.idle_watts, given)
     about = _about(ask, log)
     joined = tuple(readings.joined(run.record, idle, about) for run in runs)
     ends_ns = [_end_ns(run) for run in runs] + [marker.ends_unix_ns for marker in markers]
     last = origin / 1e9 + float(readings.seconds[-1])
     return Outcome(joined, alignment, idle, last < max(ends_ns, default=0) / 1e9)
+
+
+def markers_seen(markers: Sequence[Marker], first_ns: int, runs: Sequence[RecordedRun]) -> Sequence[Marker]:
+    """Without those of earlier runs into the same folder, which ended before the log's first reading. All of them, if
+    the log begins within a run: then the marker behind it is not the first one at idle."""
+    at = next((at for at, marker in enumerate(markers) if marker.ends_unix_ns >= first_ns), 0)
+    begins = [ns for run in runs for ns in _begins_ns(run)]
+    within = at and any(markers[at - 1].ends_unix_ns <= ns < markers[at].begins_unix_ns for ns in begins)
+    return markers if within else markers[at:]
 
 
 def join_or_say(

@@ -117,7 +117,7 @@ def numbers_at(
     Left out are rows that repeat the header, rows without any of the numbers, as in a footer, and rows in which a cell
     of ``filled`` is empty.
     """
-    fast = None if filled else _plain_numbers(table, places)
+    fast = None if filled or decimal == "," else _plain_numbers(table, places)
     if fast is not None:
         return fast, list(range(table.first_line, table.first_line + len(fast))), 0
     read = _Numbers(decimal or _decimal_of(table, places))

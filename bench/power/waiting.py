@@ -34,10 +34,12 @@ def wait_for(
     began_ns: int,
     ended_ns: int,
     told: Callable[[float], None] = lambda seconds: None,
-    clock: Clock = SYSTEM,
+    clock: Clock | None = None,
 ) -> bool:
-    """Whether the file was written after the run's end. ``told``: called with the seconds waited so far, each time.
-    Raises nothing for a file that is not there yet: it is waited for as long as for one that does not grow."""
+    """Whether the file was written after the run began: then it may still be. ``told``: called with the seconds waited
+    so far, each time. Raises nothing for a file that is not there yet: it is waited for as long as for one that does
+    not grow."""
+    clock = clock or SYSTEM
     size, grew_ns, waited_from = _size(file), _written_ns(file), clock.now_ns()
     if grew_ns is not None and grew_ns < began_ns:
         return False
@@ -47,7 +49,7 @@ def wait_for(
         if grew_ns is not None and grew_ns >= ended_ns + round(MARGIN_S * NS):
             return True
         if now - max(last, ended_ns) > STILL_S * NS or now - waited_from > MOST_S * NS:
-            return False
+            return grew_ns is not None
         told((now - waited_from) / NS)
         clock.sleep(LOOK_S)
         found = _size(file)

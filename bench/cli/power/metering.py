@@ -108,14 +108,18 @@ def joined_to(
     if not done:
         return Metered(runs)
     began, ended = markers[0].begins_unix_ns, markers[-1].ends_unix_ns
-    growing = wait_for(
-        ask.file, began, ended, lambda seconds: listener.step(say("cli.step.meter_log", seconds=seconds))
-    )
+    again = say("power.run.join_later", folder=folder, file=ask.file)
+    try:
+        growing = wait_for(
+            ask.file, began, ended, lambda seconds: listener.step(say("cli.step.meter_log", seconds=seconds))
+        )
+    except KeyboardInterrupt:
+        click.echo(again, err=True)
+        raise
     listener.step(say("cli.step.joining"))
     try:
         outcome = join_or_say(ask.read(growing), ask, done, markers, folder.name)
     except OdbError as error:
-        again = say("power.run.join_later", folder=folder, file=ask.file)
         return Metered(runs, (f"odb: {error.message}", *filter(None, (error.remedy,)), again), error.exit_status)
     whole = kept(folder, runs, done, outcome)
     return Metered(whole, told_of(outcome, done), 0 if any(one.metered for one in outcome.joined) else 3)

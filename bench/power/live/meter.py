@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -36,20 +36,20 @@ class LiveMeter(Protocol):
 @contextmanager
 def recorded(meter: LiveMeter, file: Path, first_s: float = 5.0) -> Iterator[None]:
     """Write what ``meter`` reads to ``file`` while the body runs. Raises ``RunFailure`` where no reading came within
-    ``first_s``."""
+    ``first_s``; then there is no file. A meter that is gone at the end is let go: its log shows until when it read."""
     came, begun, lock = threading.Event(), threading.Event(), threading.Lock()
     waiting: list[str] = []
 
     def keep(interval: Interval) -> None:
         line = f"{interval.ended_unix_ns},{interval.watts:.9g}\n"
         with lock:
-            if begun.is_set():
-                stream.write(line)
-            else:
+            if not begun.is_set():
                 waiting.append(line)
+            elif not stream.closed:
+                stream.write(line)
         came.set()
 
-    with file.open("w", encoding="utf-8", newline="\n", buffering=1) as stream:
+    with _only_if(came, file), file.open("w", encoding="utf-8", newline="\n", buffering=1) as stream:
         about = meter.start(keep)
         try:
             with lock:
@@ -61,4 +61,15 @@ def recorded(meter: LiveMeter, file: Path, first_s: float = 5.0) -> Iterator[Non
                 raise RunFailure("unavailable", sentence("power.live.silent", seconds=first_s))
             yield
         finally:
-            meter.stop()
+            with suppress(Exception):  # the library's own, of a device that was unplugged
+                meter.stop()
+
+
+@contextmanager
+def _only_if(came: threading.Event, file: Path) -> Iterator[None]:
+    """Remove ``file`` where nothing was read."""
+    try:
+        yield
+    finally:
+        if not came.is_set():
+            file.unlink(missing_ok=True)

@@ -44,6 +44,8 @@ def test_a_file_of_that_very_name(tmp_path: Path) -> None:
         ("a.csv:zone=Mars", "Mars"),
         ("a.csv:power=P", "mapping"),
         ("a.csv:zone=UTC,colour=red", "colour"),
+        ("a.csv:zon=UTC", "zon"),
+        (f"{'a' * 5000}.csv:zon=UTC", "zon"),
         ("a.csv:clock_doubt=2", "clocks must agree within"),
         ("a.csv:clock_doubt=x", "clock_doubt=x is no number"),
         ("a.csv:within=-1", "is not between 0 and a day"),

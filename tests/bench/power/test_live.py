@@ -1,10 +1,11 @@
 """A Joulescope read live: values in the form that its driver gives, through a driver that plays them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from metering.played import PlayedDriver
+from metering.played import value as value_at
 
 from bench.errors import RunFailure, UnknownName
 from bench.power.live.joulescope import EPOCH_UNIX_NS, TICKS_PER_S, Joulescope, interval_of
@@ -16,53 +17,7 @@ BEGAN_S = 250_000_000  # after 2018
 
 
 def value(tenth: int, watts: float) -> dict[str, Any]:
-    """As ``pyjoulescope_driver``'s binding makes it of ``jsdrv_statistics_s``, but for what is not read here."""
-    begin = (BEGAN_S * 10 + tenth) * TICKS_PER_S // 10
-    return {
-        "time": {
-            "samples": {"value": [tenth * 100_000, (tenth + 1) * 100_000], "units": "samples"},
-            "utc": {"value": [begin, begin + TICKS_PER_S // 10], "units": "time64"},
-            "sample_freq": {"value": 1_000_000.0, "units": "Hz"},
-            "delta": {"value": 0.1, "units": "s"},
-        },
-        "signals": {
-            "current": {"avg": {"value": watts / 5, "units": "A"}},
-            "voltage": {"avg": {"value": 5.0, "units": "V"}},
-            "power": {"avg": {"value": watts, "units": "W"}, "std": {"value": 0.1, "units": "W"}},
-        },
-        "accumulators": {"energy": {"value": 0.0, "units": "J"}},
-    }
-
-
-class PlayedDriver:
-    """Gives ``values`` as soon as their topic is subscribed to, and keeps what it was told."""
-
-    def __init__(self, paths: list[str], values: list[dict[str, Any]]) -> None:
-        self.paths, self.values = paths, values
-        self.told: list[tuple[Any, ...]] = []
-
-    def device_paths(self) -> list[str]:
-        return self.paths
-
-    def open(self, device: str) -> None:
-        self.told.append(("open", device))
-
-    def publish(self, topic: str, value: Any) -> None:
-        self.told.append(("publish", topic, value))
-
-    def subscribe(self, topic: str, flags: str, heard: Callable[[str, Any], None]) -> None:
-        self.told.append(("subscribe", topic, flags))
-        for one in self.values:
-            heard(topic, one)
-
-    def unsubscribe(self, topic: str, heard: Any) -> None:
-        self.told.append(("unsubscribe", topic))
-
-    def close(self, device: str) -> None:
-        self.told.append(("close", device))
-
-    def finalize(self) -> None:
-        self.told.append(("finalize",))
+    return value_at(EPOCH_UNIX_NS + (BEGAN_S * 10 + tenth + 1) * 100_000_000, watts)
 
 
 def test_what_it_reads_is_a_log(tmp_path: Path) -> None:
@@ -117,6 +72,7 @@ def test_no_such_meter(paths: list[str], serial: str, error: type[Exception], wh
     with pytest.raises(error, match=why), recorded(Joulescope(serial, lambda: driver), tmp_path / "live.csv"):
         pytest.fail("measured without a meter")
     assert driver.told[-1] == ("finalize",)
+    assert not (tmp_path / "live.csv").exists()
 
 
 def test_a_meter_that_says_nothing(tmp_path: Path) -> None:
@@ -124,6 +80,21 @@ def test_a_meter_that_says_nothing(tmp_path: Path) -> None:
     silent = recorded(Joulescope(driver=lambda: driver), tmp_path / "live.csv", first_s=0.01)
     with pytest.raises(RunFailure, match="gave no reading"), silent:
         pytest.fail("measured without a reading")
+    assert driver.told[-1] == ("finalize",)
+    assert not (tmp_path / "live.csv").exists()
+
+
+def test_a_meter_that_is_unplugged(tmp_path: Path) -> None:
+    """Letting go of it fails; the run goes on, and the log has what was read."""
+
+    class Unplugged(PlayedDriver):
+        def close(self, device: str) -> None:
+            raise RuntimeError("jsdrv: device removed")
+
+    driver = Unplugged(["u/js220/1"], [value(n, 3.0) for n in range(5)])
+    with recorded(Joulescope(driver=lambda: driver), tmp_path / "live.csv"):
+        pass
+    assert figures_of(read_log(tmp_path / "live.csv")).readings == 5
     assert driver.told[-1] == ("finalize",)
 
 

@@ -276,3 +276,12 @@ def test_columns_of_one_name_are_named_as_they_are_chosen(tmp_path: Path) -> Non
     assert refused.value.remedy == "Known: A [W]#1, A [W]#2, B [W], Date, Time."
     with pytest.raises(InputError, match="no reading in column Date"):
         read_log(path, channel="Date")
+
+
+@pytest.mark.parametrize(("text", "zone"), [("0001-01-01T00:00:0{}", "+14:00"), ("9999-12-31T23:59:5{}-14:00", "")])
+def test_the_ends_of_the_calendar(tmp_path: Path, text: str, zone: str) -> None:
+    """A date that a program writes for none: it has no time in UTC, and the log's energy is right all the same."""
+    rows = "".join(f"{text.format(second)},{second}\n" for second in range(3))
+    log = read_log(written(tmp_path, "a.csv", f"t,p [W]\n{rows}"), parse_mapping("time=t,power=p [W]"), zone=zone)
+    assert seconds_of(log) == [0, 1, 2]
+    assert figures_of(log).joules == 2

@@ -45,6 +45,15 @@ def test_what_they_do_not_show_is_refused(tmp_path: Path) -> None:
     assert watts_of(tmp_path, ["1,234", "2,345"], more=",decimal=comma") == [1.234, 2.345]
 
 
+def test_a_stated_sign_holds_for_plain_cells(tmp_path: Path) -> None:
+    """Also where every cell, without quotes, would be a number by the other sign."""
+    path = tmp_path / "log.csv"
+    path.write_text("t,P [W]\n0,1.234\n1,2.345\n", encoding="utf-8")
+    for sign, found in (("comma", [1234, 2345]), ("point", [1.234, 2.345])):
+        log = read_log(path, parse_mapping(f"time=t,time_unit=s,power=P [W],decimal={sign}"))
+        assert log.watts.tolist() == found
+
+
 def test_signs_that_contradict(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="with a comma in line 2 and with a point in line 3"):
         watts_of(tmp_path, ["12,5", "12.5"], ";")

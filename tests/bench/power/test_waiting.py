@@ -50,10 +50,10 @@ def test_it_grows_a_block_at_a_time(tmp_path: Path) -> None:
 
 
 def test_it_was_closed_during_the_run(tmp_path: Path) -> None:
-    """A minute without growth: it is read as it is."""
+    """A minute without growth. Its program may still hold back the end of the last line."""
     file = written(tmp_path / "m.csv", ENDED - 30 * S)
     script = Script(file)
-    assert not wait_for(file, BEGAN, ENDED, clock=script.clock)
+    assert wait_for(file, BEGAN, ENDED, clock=script.clock)
     assert script.waited_s == STILL_S + 1
 
 
@@ -62,6 +62,12 @@ def test_one_of_before_the_run_is_not_waited_for(tmp_path: Path) -> None:
     script = Script(file)
     assert not wait_for(file, BEGAN, ENDED, clock=script.clock)
     assert script.waited_s == 0
+
+
+def test_one_that_never_comes(tmp_path: Path) -> None:
+    script = Script(tmp_path / "m.csv")
+    assert not wait_for(tmp_path / "m.csv", BEGAN, ENDED, clock=script.clock)
+    assert script.waited_s == STILL_S + 1
 
 
 def test_one_that_comes_late_is_waited_for(tmp_path: Path) -> None:

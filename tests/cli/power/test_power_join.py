@@ -81,6 +81,26 @@ def test_the_records_have_the_meters_joules(results: Path, log: Path, tmp_path: 
     assert before == {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
 
 
+def test_after_an_earlier_run_into_the_same_folder(results: Path, log: Path, tmp_path: Path) -> None:
+    """Its markers, of an hour ago, are not in this log: idle is that of this run's own."""
+    earlier = [planned(START_NS - 3600 * S), planned(START_NS - 3500 * S, 1)]
+    own = msgspec.json.decode((results / FILE).read_bytes())
+    (results / FILE).write_bytes(msgspec.json.encode([*earlier, *own]))
+    found = join(results, log, *MAPPING, "-o", tmp_path / "metered", "--json")
+    told = json.loads(found.output)
+    assert told["idle_watts"] == pytest.approx(IDLE_W)
+    assert told["records"][0]["joules_per_inference"] == pytest.approx(0.7, rel=1e-3)
+
+
+def test_a_log_that_begins_within_the_run(results: Path, log: Path, tmp_path: Path) -> None:
+    """The marker behind the run shows where it is, and not the idle power before it: the device may still be warm."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    log.write_text("\n".join([lines[0], *lines[190:]]), encoding="utf-8")  # from 33 s on
+    told = json.loads(join(results, log, *MAPPING, "-o", tmp_path / "metered", "--json").output)
+    assert (told["idle_watts"], told["records"][0]["joules_per_inference"]) == (None, None)
+    assert told["records"][0]["total_joules_per_inference"] == pytest.approx(1.0, rel=1e-3)
+
+
 def test_by_the_clock(results: Path, log: Path, tmp_path: Path) -> None:
     """A clock that is stated to agree is believed: windows 7.25 s off have another energy."""
     found = join(results, log, *MAPPING, "--clock-doubt", "0.1", "--idle-watts", "3", "-o", tmp_path / "m", "--json")

@@ -4,15 +4,23 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
+from metering.played import PlayedDriver, value
 from msgspec.structs import replace
 
+from bench.cli import run_command
+from bench.cli.group import odb
+from bench.cli.power import metering
 from bench.cli.power.metering import Metered, asked_metering, joined_to
 from bench.errors import OdbError
 from bench.execution.suite_run import Listener
+from bench.power import waiting
 from bench.power.asking import parse_log
+from bench.power.live import joulescope
 from bench.power.marker import planned
 from bench.power.pulses import FILE
 from bench.record.energy import RepeatEnergy
@@ -203,3 +211,90 @@ def test_a_log_without_a_reading_yet_is_none(tmp_path: Path) -> None:
     assert asked_metering(False, str(file), None).joins
     with pytest.raises(OdbError, match="only one meter"):
         asked_metering(False, "a.csv", "joulescope")
+
+
+class Script:
+    """A clock of the command's own, from the end of the run. Time passes only while it sleeps."""
+
+    def __init__(self, interrupted_at_s: float = 1e9) -> None:
+        self.waited_s, self._most_s = 0.0, interrupted_at_s
+        self.clock = waiting.Clock(lambda: MARKERS[-1].ends_unix_ns + int(self.waited_s * S), self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.waited_s += seconds
+        if self.waited_s >= self._most_s:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def command(run: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, Script]]:
+    """``odb run`` with these options, its measuring and its markers replaced by the made ones."""
+
+    def started(*options: object, script: Script | None = None) -> tuple[Result, Script]:
+        script, markers = script or Script(), iter(MARKERS)
+        monkeypatch.setattr(run_command, "_measured", lambda *_: [run])
+        monkeypatch.setattr(metering, "mark", lambda *_: next(markers))
+        monkeypatch.setattr(waiting, "SYSTEM", script.clock)
+        words = ["run", "-m", "llama-15M", "-t", "null:cpu", "-o", tmp_path / "results", *options]
+        return CliRunner().invoke(odb, [str(word) for word in words], standalone_mode=False), script
+
+    return started
+
+
+def test_the_command_waits_for_a_file_that_is_missing(
+    run: RecordedRun, command: Callable[..., tuple[Result, Script]], tmp_path: Path
+) -> None:
+    """A minute; then the status is 2, and the record is as it was."""
+    record = tmp_path / "results" / run.record.record_id / "record.json"
+    before = record.read_bytes()
+    found, script = command("--meter-log", tmp_path / "none.csv")
+    assert (found.return_value, script.waited_s) == (2, waiting.STILL_S + 1)
+    assert "none.csv" in found.stderr
+    assert f"odb power join {tmp_path / 'results'} {tmp_path / 'none.csv'}" in found.stderr
+    assert record.read_bytes() == before
+    assert (tmp_path / "results" / "report.html").exists()
+
+
+def test_the_command_is_interrupted_while_it_waits(
+    command: Callable[..., tuple[Result, Script]], tmp_path: Path
+) -> None:
+    """What was measured is on the page, and the message says how the log is joined later."""
+    found, script = command("--meter-log", tmp_path / "none.csv", script=Script(5.0))
+    assert (type(found.exception), script.waited_s) == (click.Abort, 5.0)
+    assert f"odb power join {tmp_path / 'results'} {tmp_path / 'none.csv'}" in found.stderr
+    assert (tmp_path / "results" / "report.html").exists()
+    (kept,) = load_records(tmp_path / "results")
+    assert kept.record.meter is None
+
+
+def test_the_command_reads_a_meter_live(
+    command: Callable[..., tuple[Result, Script]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known joules, by what the driver gave each tenth of a second."""
+    ends = np.arange(-1, 75, 0.1)
+    watts = [float(power(end - 0.1 + np.arange(0.0005, 0.1, 0.001)).mean()) for end in ends]
+    values = [value(START_NS + int(end * S), mean) for end, mean in zip(ends, watts, strict=True)]
+    driver = PlayedDriver(["u/js220/000415"], values)
+    monkeypatch.setattr(joulescope, "_driver", lambda: driver)
+    found, _ = command("--live-meter", "joulescope:000415", "--json")
+    record = stored(tmp_path).record
+    energy, meter = record.summary.energy, record.meter
+    assert energy is not None
+    assert meter is not None
+    assert (energy.tier, meter.format, meter.log, meter.stands_for) == ("meter", "live", "meter-live.csv", "before")
+    assert dict(meter.device) == {"vendor": "Jetperch", "model": "JS220", "serial": "000415"}
+    assert meter.offset_s == pytest.approx(0.0, abs=0.05)
+    assert energy.joules_per_inference == pytest.approx(1.4, rel=1e-3)
+    assert energy.total_joules_per_inference == pytest.approx(2.0, rel=1e-3)
+    (told,) = msgspec.json.decode(found.stdout)
+    assert told["summary"]["energy"]["total_joules_per_inference"] == energy.total_joules_per_inference
+    assert driver.told[-1] == ("finalize",)
+
+
+def test_a_meter_that_is_not_there_leaves_nothing(
+    command: Callable[..., tuple[Result, Script]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joulescope, "_driver", lambda: PlayedDriver([], []))
+    found, _ = command("--live-meter", "joulescope")
+    assert "no Joulescope" in str(found.exception)
+    assert not (tmp_path / "results" / "meter-live.csv").exists()

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from bench.power.alignment import NotAligned, aligned_by_marker
 
 WITHIN_S, LOGS = 0.2, 150
+MOST_REFUSED = 2 / 3
+"""Of the logs that do not say what a reading is; 0.31 of samples and 0.52 of means were seen."""
 
 
 @pytest.mark.perf
@@ -31,4 +33,4 @@ def test_within_a_fifth_of_a_second(means: bool, stated: bool) -> None:
             continue
         wrong += abs(found.offset_s - offset) > WITHIN_S
     assert wrong <= LOGS // 100
-    assert refused <= (LOGS // 100 if stated else LOGS)
+    assert refused <= (LOGS // 100 if stated else LOGS * MOST_REFUSED)

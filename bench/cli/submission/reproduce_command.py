@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 @lang_option
 @click.argument("bundle", type=click.Path(path_type=Path))
 @option("-m", "--model", "models", multiple=True, type=click.Path(path_type=Path), help="cli.help.reproduce.model")
-@option("--dataset", "datasets", multiple=True, type=click.Path(path_type=Path), help="cli.help.reproduce.dataset")
+@option(
+    *("--dataset", "--inputs", "datasets"),
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="cli.help.reproduce.dataset",
+)
 @option("-o", "--output", type=click.Path(path_type=Path), help="cli.help.reproduce.output")
 @option("--seed", type=INTEGER, help="cli.help.reproduce.seed")
 @option("--altered", is_flag=True, help="cli.help.reproduce.altered")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,17 @@ from onnx import TensorProto, helper, numpy_helper
 from bench.cli.run_command import command as run_command
 from bench.cli.submission.reproduce_command import command, figure_shown
 from bench.cli.submission.rerun import Reviewer, suite_again
+from bench.contracts import Scenario
 from bench.errors import InputError
+from bench.pipelines.asked import sha256_of_inputs
 from bench.plugins import discover
+from bench.record.asked import Asked, NamedFile
 from bench.record.evidence import Alternation
+from bench.record.inputs import PipelineFacts
 from bench.store.records import load_records
+from bench.testing.records import fake_run
 
+NULL = Path(__file__).resolve().parents[3] / "bench" / "testing" / "plugins.py"
 FRAUD = Path(__file__).resolve().parents[2] / "plugins" / "fraud.py"
 FORM = """
 format = 1
@@ -197,3 +204,33 @@ def test_a_number_of_repeats_that_was_asked_for_is_asked_again(claim: Path, turn
     catalog = discover([claim / "models" / "fraud.py"])
     asked = replace(run, record=replace(run.record, plan=plan))
     assert suite_again(asked, claim, catalog, Reviewer()).repeats == 3
+
+
+def test_the_files_of_a_pipeline_are_named_by_the_reviewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle does not hold them. A folder of that name with other files is refused before anything is measured."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_bytes(b"a model")
+    photos = tmp_path / "elsewhere" / "photos"
+    photos.mkdir(parents=True)
+    (photos / "a.png").write_bytes(b"a photograph")
+    facts = PipelineFacts(
+        kind="detection", stages=(), inputs=1, files=1, sha256=sha256_of_inputs((photos / "a.png",)), not_taken=()
+    )
+    run = fake_run("r", [np.full(20, 1_000_000)])
+    plan = run.record.plan
+    plan = replace(
+        plan,
+        asked=Asked("file", NamedFile("net.onnx"), pipeline_inputs=NamedFile("photos")),
+        model=replace(plan.model, sha256=sha256(b"a model").hexdigest(), size_bytes=7),
+        scenario=Scenario("end-to-end", parameters={"pipeline": "detection"}),
+        pipeline=facts,
+    )
+    claimed = replace(run, record=replace(run.record, plan=plan))
+    catalog, own = discover([NULL]), Reviewer(datasets=(photos,))
+    assert str(photos) == suite_again(claimed, tmp_path, catalog, own).models[0].pipeline_inputs
+    with pytest.raises(InputError, match="photos, which is neither") as raised:
+        suite_again(claimed, tmp_path, catalog, Reviewer())
+    assert "--inputs DIR" in str(raised.value.remedy)
+    (photos / "a.png").write_bytes(b"another")
+    with pytest.raises(InputError, match="photos does not hold the 1 file"):
+        suite_again(claimed, tmp_path, catalog, own)

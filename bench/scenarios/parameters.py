@@ -124,15 +124,16 @@ def text_of(value: object) -> str:
 
 def shown_of(parameters: Iterable[Parameter], values: Mapping[str, Value]) -> Sequence[str]:
     """``key=value`` of each as a person writes it, by the short key and a duration with its unit: ``rate=30``,
-    ``idle=1s,10s``. A name that is no parameter's is left as it is."""
+    ``idle=1s,10s``. A key without a short one names its unit: ``minutes=20``. A name that is no parameter's is left as
+    it is."""
     known = {parameter.name: parameter for parameter in parameters}
     return [_shown(known.get(name), name, value) for name, value in values.items()]
 
 
 def _shown(parameter: Parameter | None, name: str, value: object) -> str:
     key, unit = name, ""
-    if parameter is not None:
-        key, unit = parameter.short or name, parameter.unit if parameter.unit in SECONDS else ""
+    if parameter is not None and parameter.short:
+        key, unit = parameter.short, parameter.unit if parameter.unit in SECONDS else ""
     items = value if isinstance(value, tuple | list) else (value,)
     return f"{key}=" + ",".join(text_of(one) if isinstance(one, str) else f"{text_of(one)}{unit}" for one in items)
 

@@ -162,6 +162,7 @@ def test_parameters_in_words_are_those_of_the_command_line() -> None:
         "fixed-rate:rate=0.5,deadline=0.5s": "fixed-rate, rate=0.5, deadline=500ms, drop=oldest",
         "server:latency=250us": "server, latency=0.25ms, rate=auto, percentile=99",
         "multi-stream:streams=4": "multi-stream, streams=4",
+        "sustained:minutes=20min,cooldown=1min": "sustained, minutes=20, cooldown=60s",
     }
     for asked, said in cases.items():
         kind = KINDS[asked.partition(":")[0]]
